@@ -1,0 +1,300 @@
+"""The environment is read here, once per process, and nowhere else in the control plane.
+
+Every variable stands in `SETTINGS`: what is not listed there cannot be read. A value that is missing or
+malformed stops the process with one sentence that names the variable and says what would be right.
+The sentence never repeats a value of a secret.
+"""
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+
+class EnvironmentInvalid(Exception):  # noqa: N818 - the house names what is wrong
+    """One sentence for the operator. Shown without a traceback by manage.py."""
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    INTEGER = "whole number"
+    BOOLEAN = "yes or no"
+    URL = "URL"
+    LIST = "comma-separated list"
+    SECRET = "secret"  # noqa: S105 - the name of a kind, not a secret
+    KEYS = "id:base64, comma-separated"
+    DATABASE = "PostgreSQL URL"
+    NETWORKS = "comma-separated networks"
+    LISTENERS = "comma-separated ip:port"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`default` is written as the operator would write it. None: required; empty: may be left out."""
+
+    name: str
+    kind: Kind
+    default: str | None
+    description: str
+    read_by: str = "web, internal, worker"
+
+
+_EVERY_DJANGO = "web, internal, worker"
+
+SETTINGS: list[Setting] = [
+    Setting("DATABASE_URL", Kind.DATABASE, None, "The database, with the role this process may use."),
+    Setting("SECRET_KEY", Kind.SECRET, None, "Signs sessions and one-time links; at least 32 characters."),
+    Setting(
+        "SEALING_KEYS",
+        Kind.KEYS,
+        None,
+        "Seal secrets in the database: 32 bytes each; the first seals, all open.",
+    ),
+    Setting(
+        "BUNDLE_KEYS",
+        Kind.KEYS,
+        None,
+        "Seal upstream credentials inside bundles: 32 bytes each; the first seals, all open.",
+        "web, internal, worker, gateway",
+    ),
+    Setting(
+        "SIGNING_KEY", Kind.KEYS, None, "The Ed25519 seed (32 bytes) that signs bundles. One key.", "worker"
+    ),
+    Setting(
+        "VERIFY_KEYS",
+        Kind.KEYS,
+        None,
+        "The Ed25519 public keys (32 bytes each) whose bundles a gateway accepts.",
+        "gateway",
+    ),
+    Setting("CELERY_BROKER_URL", Kind.TEXT, "", "Empty: a folder under DATA_DIR carries the messages."),
+    Setting("DATA_DIR", Kind.TEXT, ".data", "Where everything that must outlive a process is kept.", "all"),
+    Setting("PORT", Kind.INTEGER, "8000", "The web port.", "web"),
+    Setting("INTERNAL_PORT", Kind.INTEGER, "8001", "Where gateways fetch their configuration.", "internal"),
+    Setting("GATEWAY_PORT", Kind.INTEGER, "8100", "The port agents connect to.", "gateway"),
+    Setting("GATEWAY_HOST", Kind.TEXT, "127.0.0.1", "The address the gateway listens on.", "gateway"),
+    Setting(
+        "METRICS_PORT", Kind.INTEGER, "", "Where the gateway shows its metrics; empty: nowhere.", "gateway"
+    ),
+    Setting(
+        "CONTROL_URL",
+        Kind.URL,
+        "http://127.0.0.1:8001",
+        "The internal listener a gateway follows.",
+        "gateway",
+    ),
+    Setting("WORKER_NAME", Kind.TEXT, "gw-1", "The gateway's name on the Workers page.", "gateway"),
+    Setting("WORKER_TOKEN", Kind.SECRET, None, "What the gateway shows to the internal listener.", "gateway"),
+    Setting(
+        "LIMITER_URL", Kind.TEXT, "", "Where counters live; empty: an SQLite file under DATA_DIR.", "gateway"
+    ),
+    Setting(
+        "EGRESS_ALLOW_PRIVATE",
+        Kind.NETWORKS,
+        "",
+        "Private networks upstream servers may live in; empty: none.",
+        "web, worker, gateway",
+    ),
+    Setting(
+        "OWN_LISTENERS",
+        Kind.LISTENERS,
+        "",
+        "The product's own addresses, never reachable as an upstream.",
+        "web, worker, gateway",
+    ),
+    Setting(
+        "GATEWAY_PUBLIC_URL",
+        Kind.URL,
+        "http://127.0.0.1:8100",
+        "The gateway as agents reach it.",
+        _EVERY_DJANGO,
+    ),
+    Setting("PUBLIC_URL", Kind.URL, "http://127.0.0.1:8000", "The site as people reach it."),
+    Setting(
+        "ALLOWED_HOSTS", Kind.LIST, "", "Host names the site answers to; empty: that of PUBLIC_URL.", "web"
+    ),
+    Setting(
+        "ALLOWED_ORIGINS", Kind.LIST, "", "Browser origins that may call a gateway; empty: none.", "gateway"
+    ),
+    Setting(
+        "DJANGO_URLCONF", Kind.TEXT, "config.urls", "Set to config.internal_urls for the internal listener."
+    ),
+    Setting("ADMIN_ENABLED", Kind.BOOLEAN, "no", "Opens the read-only staff pages under /admin/.", "web"),
+    Setting("LOG_LEVEL", Kind.TEXT, "info", "debug, info, warning or error.", "all"),
+]
+
+
+def text(name: str) -> str:
+    setting = _setting(name)
+    value = os.environ.get(name, "").strip() or setting.default
+    if value is None:
+        raise EnvironmentInvalid(f"{name} is not set; it must hold a {setting.kind}: {setting.description}")
+    return value
+
+
+def integer(name: str, *, least: int = 0, most: int = 2**31 - 1) -> int:
+    value = text(name)
+    if not re.fullmatch(r"-?[0-9]{1,18}", value) or not least <= int(value) <= most:
+        raise _wrong(name, f"a whole number from {least} to {most}", value)
+    return int(value)
+
+
+def port(name: str) -> int:
+    return integer(name, least=1, most=65535)
+
+
+def optional_port(name: str) -> int | None:
+    return port(name) if text(name) else None
+
+
+def boolean(name: str) -> bool:
+    value = text(name).lower()
+    if value in {"1", "yes", "true", "on"}:
+        return True
+    if value in {"0", "no", "false", "off"}:
+        return False
+    raise _wrong(name, "yes or no", value)
+
+
+def url(name: str, schemes: Iterable[str] = ("http", "https")) -> str:
+    """Without the trailing slash, so that a path can be joined with a plain `+`."""
+    value = text(name)
+    parts = _split(name, value)
+    if parts.scheme not in schemes or not parts.hostname or parts.query or parts.fragment:
+        # A URL may carry a password, so what stands there is not repeated.
+        raise _wrong(name, f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return value.rstrip("/")
+
+
+def items(name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text(name).split(",") if part.strip())
+
+
+def secret(name: str, *, least: int = 32) -> str:
+    value = text(name)
+    if len(value) < least:
+        raise _wrong(name, f"a secret of at least {least} characters")
+    return value
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NamedKey:
+    id: str
+    key: bytes
+
+
+def keys(name: str) -> tuple[NamedKey, ...]:
+    """At least one key. The ids are unique and hold no dot: they stand inside sealed values."""
+    found = tuple(_named_key(name, place, part) for place, part in enumerate(items(name), start=1))
+    if not found:
+        raise _wrong(name, "at least one key, written id:base64")
+    if len({key.id for key in found}) < len(found):
+        raise _wrong(name, "keys with different ids")
+    return found
+
+
+def one_key(name: str) -> NamedKey:
+    found = keys(name)
+    if len(found) != 1:
+        raise _wrong(name, "exactly one key, written id:base64")
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Database:
+    """`host` is an address or the folder of a unix socket; empty: libpq's own default."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    name: str
+    options: tuple[tuple[str, str], ...]
+
+
+def database(name: str = "DATABASE_URL") -> Database:
+    value = text(name)
+    return parse_database_url(value, name)
+
+
+def parse_database_url(value: str, name: str = "DATABASE_URL") -> Database:
+    parts = _split(name, value)
+    found = parts.path.lstrip("/")
+    if parts.scheme not in {"postgres", "postgresql"} or not found or "/" in found:
+        raise _wrong(name, "a URL like postgresql://user:password@host:5432/database")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return Database(
+        host=query.pop("host", "") or unquote(parts.hostname or ""),
+        port=_port_of(name, parts, query.pop("port", "")),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        name=unquote(found),
+        options=tuple(sorted(query.items())),
+    )
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for part in items(name):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            raise _wrong(name, "networks like 10.0.0.0/8 or ::1/128", part) from None
+    return tuple(found)
+
+
+def listeners(name: str) -> frozenset[tuple[IPv4Address | IPv6Address, int]]:
+    return frozenset(_listener(name, part) for part in items(name))
+
+
+def _setting(name: str) -> Setting:
+    for setting in SETTINGS:
+        if setting.name == name:
+            return setting
+    raise LookupError(f"{name} is read but not listed in config.env.SETTINGS")
+
+
+def _wrong(name: str, right: str, value: str | None = None) -> EnvironmentInvalid:
+    found = "" if value is None else f", got `{value}`" if value else ", got nothing"
+    return EnvironmentInvalid(f"{name} must be {right}{found}.")
+
+
+def _split(name: str, value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises on a port that is no number
+    except ValueError:
+        raise _wrong(name, "a well-formed URL") from None
+    return parts
+
+
+def _port_of(name: str, parts: SplitResult, stated: str) -> int:
+    if stated and not re.fullmatch(r"[0-9]{1,5}", stated):
+        raise _wrong(name, "a URL whose port is a number")
+    return int(stated) if stated else parts.port or 5432
+
+
+def _named_key(name: str, place: int, part: str) -> NamedKey:
+    key_id, colon, encoded = part.partition(":")
+    if not colon or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id):
+        raise _wrong(name, f"keys written id:base64 (letters, digits, - and _ in the id); see key {place}")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise _wrong(name, f"keys in base64; key {place} (`{key_id}`) is not") from None
+    if len(key) != 32:
+        raise _wrong(name, f"keys of 32 bytes; key {place} (`{key_id}`) has {len(key)}")
+    return NamedKey(key_id, key)
+
+
+def _listener(name: str, part: str) -> tuple[IPv4Address | IPv6Address, int]:
+    host, _, number = part.rpartition(":")
+    try:
+        return ip_address(host.strip("[]")), int(number)
+    except ValueError:
+        raise _wrong(name, "listeners like 127.0.0.1:8000 or [::1]:8000", part) from None
