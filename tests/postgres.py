@@ -1,0 +1,67 @@
+"""The PostgreSQL of a test run: private, on a socket of its own, gone at the end.
+
+Importable before any Django settings exist. `start()` may be called as often as one likes.
+"""
+
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from config.supervisor.account import identity
+from config.supervisor.cluster import Cluster, answers, open_cluster
+from config.supervisor.lifeline import die_with_parent
+
+VARIABLE = "POLICYLAYER_TEST_DATABASE_URL"
+# Nothing here outlives the run, so nothing has to survive a power cut.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+def start() -> str:
+    """The admin URL. With pytest-xdist the controller starts the server, the workers inherit the variable."""
+    if not os.environ.get(VARIABLE):
+        os.environ[VARIABLE] = _start_private()
+    return os.environ[VARIABLE]
+
+
+def _start_private() -> str:
+    folder = Path(tempfile.mkdtemp(prefix="policylayer-test-"))
+    folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
+    cluster = open_cluster(folder / "postgres", "tests-only", durable=False)
+    server = _launch(cluster)
+    atexit.register(_stop, server, folder, os.getpid())
+    _wait(cluster, server)
+    return cluster.url("tests-only", "postgres")
+
+
+def _wait(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while not answers(cluster, server.pid):
+        if server.poll() is not None or time.monotonic() > until:
+            raise RuntimeError("the tests' PostgreSQL did not come up; its own words are above")
+        time.sleep(0.02)
+
+
+def _launch(cluster: Cluster) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        cluster.command(FAST),
+        cwd=cluster.data,
+        env=cluster.environment(),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent(signal.SIGQUIT),
+        **identity(cluster.account),
+    )
+
+
+def _stop(server: subprocess.Popen[bytes], folder: Path, started_by: int) -> None:
+    if os.getpid() != started_by:
+        return
+    server.send_signal(signal.SIGQUIT)
+    server.wait(10)
+    shutil.rmtree((folder / "postgres").resolve(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
