@@ -1,0 +1,45 @@
+"""One tree of domain errors: services raise them, each face (screen, API) turns them into answers in one place."""
+
+from collections.abc import Mapping, Sequence
+
+
+class DomainError(Exception):
+    """Base of everything a service may say no with. The message is a whole sentence for the person who asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(DomainError):
+    """`field_errors` maps a field's name to its sentence or sentences; the key "" holds those about no field in particular."""
+
+    def __init__(
+        self,
+        field_errors: Mapping[str, str | Sequence[str]],
+        message: str = "Some of what was entered cannot be used.",
+    ) -> None:
+        super().__init__(message)
+        self.field_errors: dict[str, tuple[str, ...]] = {
+            field: (sentences,) if isinstance(sentences, str) else tuple(sentences)
+            for field, sentences in field_errors.items()
+        }
+
+
+class Conflict(DomainError):
+    """What was asked for no longer fits what is there: a stale edit, a name already taken."""
+
+
+class LimitReached(DomainError):
+    """The organization already has as many of these as it may."""
+
+
+class NotAllowed(DomainError):
+    """The asker is known, but their role or key does not allow this."""
+
+
+class NotFound(DomainError):
+    """There is no such thing, or none that the asker may know of; the two must look alike."""
+
+    def __init__(self, message: str = "There is nothing here.") -> None:
+        super().__init__(message)

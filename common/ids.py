@@ -1,0 +1,41 @@
+"""Identifiers: UUIDs inside, prefixed opaque text outside."""
+
+import re
+from typing import Final
+from uuid import UUID
+
+import uuid_utils.compat
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LENGTH: Final = 26
+_PREFIX: Final = re.compile(r"[a-z]{2,8}")
+
+
+def new_uuid() -> UUID:
+    """A UUIDv7: ids made later sort later."""
+    return uuid_utils.compat.uuid7()
+
+
+def public_id(prefix: str, uuid: UUID) -> str:
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError(f"`{prefix}` is no prefix of an id: two to eight lower-case letters, no underscore")
+    number = uuid.int
+    letters = [_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5)]
+    return f"{prefix}_{''.join(letters)}"
+
+
+def parse_public_id(prefix: str, text: str) -> UUID:
+    """The inverse of public_id and nothing else: one spelling for one id, so no two URLs mean one thing."""
+    head, separator, letters = text.partition("_")
+    if head != prefix or not separator or len(letters) != _LENGTH:
+        raise ValueError(f"this is no id that begins with {prefix}_")
+    number = 0
+    for letter in letters:
+        value = _VALUES.get(letter)
+        if value is None:
+            raise ValueError(f"this is no id that begins with {prefix}_")
+        number = number << 5 | value
+    if number >> 128:
+        raise ValueError(f"this is no id that begins with {prefix}_")
+    return UUID(int=number)
