@@ -1,18 +1,18 @@
-"""One tree of domain errors: services raise them, each face (screen, API) turns them into answers in one place."""
+"""One tree of domain errors: services raise them, each face turns them into answers in one place."""
 
 from collections.abc import Mapping, Sequence
 
 
 class DomainError(Exception):
-    """Base of everything a service may say no with. The message is a whole sentence for the person who asked."""
+    """Base of everything a service may say no with. The message is a sentence for the person who asked."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
 
-class InvalidInput(DomainError):
-    """`field_errors` maps a field's name to its sentence or sentences; the key "" holds those about no field in particular."""
+class InvalidInput(DomainError):  # noqa: N818
+    """`field_errors`: a field's name to its sentence or sentences; "" holds those about no single field."""
 
     def __init__(
         self,
@@ -26,19 +26,19 @@ class InvalidInput(DomainError):
         }
 
 
-class Conflict(DomainError):
+class Conflict(DomainError):  # noqa: N818
     """What was asked for no longer fits what is there: a stale edit, a name already taken."""
 
 
-class LimitReached(DomainError):
+class LimitReached(DomainError):  # noqa: N818
     """The organization already has as many of these as it may."""
 
 
-class NotAllowed(DomainError):
+class NotAllowed(DomainError):  # noqa: N818
     """The asker is known, but their role or key does not allow this."""
 
 
-class NotFound(DomainError):
+class NotFound(DomainError):  # noqa: N818
     """There is no such thing, or none that the asker may know of; the two must look alike."""
 
     def __init__(self, message: str = "There is nothing here.") -> None:

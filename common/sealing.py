@@ -1,7 +1,7 @@
 """Authenticated encryption at rest.
 
-A sealed text is `v1.<key id>.<nonce>.<ciphertext>`: AES-256-GCM, bound to the organization, the subject and the
-purpose it was sealed for, so that a row moved to another tenant or put to another use does not open.
+A sealed text is `v1.<key id>.<nonce>.<ciphertext>`: AES-256-GCM, bound to the organization, the subject and
+the purpose it was sealed for, so that a row moved to another tenant or put to another use does not open.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Bearer tokens: a prefix that says what it opens, 160 random bits, and a checksum that turns junk away unlooked-up."""
+"""Bearer tokens: a prefix that says what it opens, 160 random bits, a checksum that turns junk away early."""
 
 import hashlib
 import secrets

@@ -79,5 +79,5 @@ def test_a_network_that_is_none_is_named(text: str) -> None:
     "text", ["127.0.0.1", "localhost:80", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:²"]
 )
 def test_a_listener_that_is_none_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="is no listener|has no port"):
+    with pytest.raises(ValueError, match=r"is no listener|has no port"):
         parse_listeners(text)

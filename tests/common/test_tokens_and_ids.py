@@ -58,15 +58,13 @@ def test_anything_else_is_no_id(junk: str) -> None:
         parse_public_id("srv", junk)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [str.upper, lambda text: text + "0", lambda text: text[:-1], lambda text: text.replace("srv", "pol"),
-     lambda text: "srv_8" + text[5:], lambda text: text[:-1] + "l", lambda text: " " + text, lambda text: text + "\n"],
-)  # fmt: skip
-def test_one_id_has_one_spelling(spoil: object) -> None:
-    assert callable(spoil)
-    with pytest.raises(ValueError, match="no id"):
-        parse_public_id("srv", spoil(public_id("srv", UUID("01a1fd5a-2c7e-7166-b865-5f61d02098a7"))))
+def test_one_id_has_one_spelling() -> None:
+    text = public_id("srv", UUID("01a1fd5a-2c7e-7166-b865-5f61d02098a7"))
+    bare = text[4:]
+    others = (text.upper(), text + "0", text[:-1], f"pol_{bare}", f"srv_8{bare[1:]}", text[:-1] + "l")
+    for other in (*others, f" {text}", f"{text}\n", f"srv-{bare}", bare, "srv_", ""):
+        with pytest.raises(ValueError, match="no id"):
+            parse_public_id("srv", other)
 
 
 def test_later_ids_sort_later_and_are_version_7() -> None:
