@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import AuditEvent, Membership
+
+
+def record_event(by: Membership, verb: str, subject: str, name: str = "", **details: Any) -> None:
+    """Writes what `by` did, in the caller's transaction. `details` never hold a secret or an argument value."""
+    AuditEvent.objects.create(
+        organization_id=by.organization_id,
+        actor_email=by.user.email,
+        actor_member_id=by.pk,
+        actor_key_id=by.acting_key.pk if by.acting_key else None,
+        verb=verb,
+        subject=subject,
+        subject_name=name[:256],
+        details=details,
+    )

@@ -1,0 +1,89 @@
+"""Puts the asker on the request, and the request inside the asker's organization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.models import Membership, User
+from accounts.services import MembershipName, member_of_key, memberships_of, organization_of_key
+from accounts.tenancy import organization_context
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+SESSION_KEY = "organization"
+API_PREFIX = "/api/"
+
+
+class MemberRequest(HttpRequest):
+    """A request inside an organization: what every tenant view takes."""
+
+    member: Membership
+    memberships: list[MembershipName]
+    user: User
+
+
+class MemberMiddleware:
+    """One transaction per request, inside the organization of the key (API) or of the signed-in person.
+
+    A key that is no good leaves `member` empty; the API then answers 401. Screens do not read keys.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.member = None  # type: ignore[attr-defined]
+        request.memberships = []  # type: ignore[attr-defined]
+        token = bearer_token(request)
+        if token is not None:
+            return self._with_key(request, token)
+        if request.user.is_authenticated:
+            return self._with_session(request)
+        return self.get_response(request)
+
+    def _with_key(self, request: HttpRequest, token: str) -> HttpResponseBase:
+        organization = organization_of_key(token)
+        if organization is None:
+            return self.get_response(request)
+        with organization_context(organization):
+            request.member = member_of_key(token)  # type: ignore[attr-defined]
+            return self._answer(request)
+
+    def _with_session(self, request: HttpRequest) -> HttpResponseBase:
+        mine = memberships_of(request.user)  # type: ignore[arg-type]
+        chosen = _chosen(request, mine)
+        if chosen is None:
+            return self.get_response(request)
+        with organization_context(chosen.organization_id):
+            request.memberships = mine  # type: ignore[attr-defined]
+            request.member = Membership.objects.select_related(  # type: ignore[attr-defined]
+                "organization", "user"
+            ).get(pk=chosen.id)
+            return self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        answer = self.get_response(request)
+        if answer.status_code >= 500:
+            transaction.set_rollback(True)
+        return answer
+
+
+def bearer_token(request: HttpRequest) -> str | None:
+    """What stands behind `Authorization: Bearer` on an API path; None where no such header was sent."""
+    if not request.path.startswith(API_PREFIX):
+        return None
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _chosen(request: HttpRequest, mine: list[MembershipName]) -> MembershipName | None:
+    wanted = request.session.get(SESSION_KEY)
+    for membership in mine:
+        if str(membership.organization_id) == wanted:
+            return membership
+    return mine[0] if mine else None

@@ -1,0 +1,38 @@
+"""Privileges and functions of the first migration that the ORM has no words for."""
+
+# Before the organization is known the application may ask exactly these questions. They run as the owner of the
+# tables, which row-level security binds too (FORCE), hence the owner's own policies; their search_path is fixed.
+LOOKUPS_BEFORE_THE_ORGANIZATION_IS_KNOWN = [
+    "CREATE POLICY lookup ON accounts_membership FOR SELECT TO CURRENT_USER USING (true)",
+    "CREATE POLICY lookup ON accounts_organization FOR SELECT TO CURRENT_USER USING (true)",
+    "CREATE POLICY lookup ON accounts_apikey FOR SELECT TO CURRENT_USER USING (true)",
+    """
+    CREATE FUNCTION accounts_memberships_of(asked uuid)
+    RETURNS TABLE (membership_id uuid, organization_id uuid, organization_name varchar, role varchar)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+        SELECT m.id, m.organization_id, o.name, m.role
+        FROM public.accounts_membership m JOIN public.accounts_organization o ON o.id = m.organization_id
+        WHERE m.user_id = asked ORDER BY m.joined_at, m.id
+    $$
+    """,
+    """
+    CREATE FUNCTION accounts_organization_of_key(asked varchar) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+        SELECT k.organization_id FROM public.accounts_apikey k WHERE k.key_hash = asked
+    $$
+    """,
+    "REVOKE ALL ON FUNCTION accounts_memberships_of(uuid), accounts_organization_of_key(varchar) FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION accounts_memberships_of(uuid), accounts_organization_of_key(varchar)"
+    " TO policylayer_app",
+]
+
+TABLES_THAT_ARE_NO_TENANTS = [
+    "GRANT SELECT, INSERT, UPDATE ON accounts_user TO policylayer_app",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON django_session, account_emailaddress, account_emailconfirmation"
+    " TO policylayer_app",
+    "GRANT USAGE ON SEQUENCE account_emailaddress_id_seq, account_emailconfirmation_id_seq TO policylayer_app",
+    # Read by Django itself: permissions of the signed-in user, pending migrations at start.
+    "GRANT SELECT ON django_content_type, auth_permission, auth_group, auth_group_permissions,"
+    " accounts_user_groups, accounts_user_user_permissions TO policylayer_app",
+    "GRANT SELECT ON django_migrations TO policylayer_app, policylayer_worker",
+]

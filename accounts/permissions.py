@@ -1,0 +1,88 @@
+"""What each role may do. A refusal says which role would be enough and who has it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from accounts.models import Membership, Role
+from common.errors import NotAllowed
+
+
+class May(StrEnum):
+    """Acts, named so that "<act> needs the <role> role" reads as a sentence."""
+
+    READ = "Reading this"
+    EDIT_POLICIES = "Editing policies"
+    PUBLISH = "Publishing policies"
+    MANAGE_SERVERS = "Registering and changing servers"
+    ISSUE_GRANTS = "Issuing and revoking grants"
+    MANAGE_KEYS = "Managing API keys"
+    CHANGE_SECURITY = "Changing security settings"
+
+
+_LEAST: dict[May, Role] = {
+    May.READ: Role.VIEWER,
+    May.EDIT_POLICIES: Role.POLICY_MANAGER,
+    May.PUBLISH: Role.POLICY_MANAGER,
+    May.MANAGE_SERVERS: Role.ADMIN,
+    May.ISSUE_GRANTS: Role.ADMIN,
+    May.MANAGE_KEYS: Role.ADMIN,
+    May.CHANGE_SECURITY: Role.OWNER,
+}
+_RANK = {Role.VIEWER: 0, Role.POLICY_MANAGER: 1, Role.ADMIN: 2, Role.OWNER: 3}
+
+# What a key's scope must be for each act; a key never makes keys, whatever its scopes.
+_SCOPE: dict[May, str | None] = {
+    May.READ: None,
+    May.EDIT_POLICIES: "policies:write",
+    May.PUBLISH: "policies:write",
+    May.MANAGE_SERVERS: "servers:write",
+    May.ISSUE_GRANTS: "grants:write",
+    May.MANAGE_KEYS: "no key may",
+    May.CHANGE_SECURITY: "organization:write",
+}
+
+SCOPES = (
+    "servers:read",
+    "servers:write",
+    "policies:read",
+    "policies:write",
+    "grants:read",
+    "grants:write",
+    "approvals:read",
+    "approvals:write",
+    "members:read",
+    "members:write",
+    "keys:read",
+    "keys:write",
+    "webhooks:read",
+    "webhooks:write",
+    "organization:read",
+    "organization:write",
+    "logs:read",
+)
+
+
+def may(member: Membership, act: May) -> bool:
+    if _RANK[Role(member.role)] < _RANK[_LEAST[act]]:
+        return False
+    scope = _SCOPE[act]
+    return member.acting_key is None or scope is None or scope in member.acting_key.scopes
+
+
+def require(member: Membership, act: May) -> None:
+    """Raises NotAllowed with the sentence to show."""
+    if may(member, act):
+        return
+    least = _LEAST[act]
+    if _RANK[Role(member.role)] >= _RANK[least]:
+        raise NotAllowed(f"{act} needs the scope {_SCOPE[act]}, which this API key does not have.")
+    helpers = Membership.objects.visible_to(member).filter(role__in=_at_least(least)).count()
+    who = "1 person can help" if helpers == 1 else f"{helpers} people can help"
+    raise NotAllowed(
+        f"{act} needs the {least.label.lower()} role. Yours is {member.get_role_display().lower()}; {who}."
+    )
+
+
+def _at_least(least: Role) -> list[Role]:
+    return [role for role, rank in _RANK.items() if rank >= _RANK[least]]

@@ -1,0 +1,125 @@
+"""The verbs of accounts. Both faces, screens and REST, call these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.audit import record_event
+from accounts.models import ApiKey, Membership, Organization, Role, User
+from accounts.permissions import SCOPES, May, require
+from accounts.tenancy import organization_context
+from common.errors import InvalidInput
+from common.ids import new_uuid, public_id
+from common.tokens import is_well_formed, new_token, token_hash
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipName:
+    """What can be known of a membership before its organization is entered."""
+
+    id: UUID
+    organization_id: UUID
+    organization_name: str
+    role: str
+
+
+def found_organization(owner: User, name: str) -> Membership:
+    """Makes an organization and its first owner, in one transaction."""
+    organization = Organization(id=new_uuid(), name=_organization_name(name))
+    with organization_context(organization.pk):
+        organization.save(force_insert=True)
+        member = Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
+        record_event(member, "organization.founded", public_id("org", organization.pk), organization.name)
+    return member
+
+
+def memberships_of(user: User) -> list[MembershipName]:
+    """Through a SECURITY DEFINER function: the organization is not known yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT membership_id, organization_id, organization_name, role FROM accounts_memberships_of(%s)",
+            [user.pk],
+        )
+        return [MembershipName(*row) for row in cursor.fetchall()]
+
+
+def organization_of_key(token: str) -> UUID | None:
+    """The organization a well-formed API key names, or None. The key itself is judged inside its context."""
+    if not is_well_formed(token, "plk_"):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accounts_organization_of_key(%s)", [token_hash(token)])
+        (organization,) = cursor.fetchone()
+    return organization
+
+
+def member_of_key(token: str) -> Membership | None:
+    """The maker of a good key, acting through it. Called inside the organization's context."""
+    key = (
+        ApiKey.objects.select_related("member__user", "member__organization")
+        .filter(key_hash=token_hash(token))
+        .first()
+    )
+    if key is None or not key.is_good() or not key.member.user.is_active:
+        return None
+    _note_use(key)
+    member = key.member
+    member.acting_key = key
+    return member
+
+
+@transaction.atomic
+def create_api_key(
+    by: Membership, name: str, scopes: Sequence[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """The key's row and its token, which is shown once and kept nowhere."""
+    require(by, May.MANAGE_KEYS)
+    unknown = sorted(set(scopes) - set(SCOPES))
+    problems: dict[str, str] = {}
+    if not name.strip():
+        problems["name"] = "Say what the key is for, such as “ci”."
+    if unknown:
+        problems["scopes"] = f"There is no scope {unknown[0]}."
+    elif not scopes:
+        problems["scopes"] = "Choose at least one scope."
+    if expires_at is not None and expires_at <= timezone.now():
+        problems["expires_at"] = "Choose a time that is still to come."
+    if problems:
+        raise InvalidInput(problems)
+    token = new_token("plk_")
+    key = ApiKey.objects.create(
+        organization_id=by.organization_id,
+        member=by,
+        name=name.strip()[:80],
+        key_hash=token_hash(token),
+        hint=token[:8],
+        scopes=sorted(set(scopes)),
+        expires_at=expires_at,
+    )
+    record_event(by, "api_key.created", public_id("key", key.pk), key.name, scopes=key.scopes)
+    return key, token
+
+
+@transaction.atomic
+def revoke_api_key(by: Membership, key: ApiKey) -> None:
+    require(by, May.MANAGE_KEYS)
+    if key.revoked_at is None:
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+        record_event(by, "api_key.revoked", public_id("key", key.pk), key.name)
+
+
+def _organization_name(name: str) -> str:
+    return " ".join(name.split())[:80] or "My organization"
+
+
+def _note_use(key: ApiKey) -> None:
+    now = timezone.now()
+    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

@@ -1,0 +1,97 @@
+"""Walls between tenants.
+
+First wall: querysets that name the asker (`visible_to`). Second wall: PostgreSQL row-level security, forced, keyed
+on the setting `app.organization`, which lives for one transaction. Third: a generated test over every route.
+A connection that has not entered an organization sees no tenant row at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from uuid import UUID
+
+from django.db import connection, migrations, models, transaction
+
+if TYPE_CHECKING:
+    from typing import Self
+
+APP_ROLE = "policylayer_app"
+WORKER_ROLE = "policylayer_worker"
+
+
+class Asker(Protocol):
+    organization_id: UUID
+
+
+_M = TypeVar("_M", bound="models.Model")
+
+
+class TenantQuerySet(models.QuerySet[_M]):
+    def visible_to(self, member: Asker) -> Self:
+        return self.filter(organization_id=member.organization_id)
+
+
+class OrganizationOwned(models.Model):
+    """Base of every row that belongs to one organization."""
+
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    organization_id: UUID
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+@contextmanager
+def organization_context(organization_id: UUID) -> Iterator[None]:
+    """A transaction in which exactly this organization's rows can be seen and written."""
+    with transaction.atomic():
+        before = _current()
+        _enter(str(organization_id))
+        try:
+            yield
+        finally:
+            if not connection.needs_rollback:
+                _enter(before)
+
+
+def _enter(organization: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.organization', %s, true)", [organization])
+
+
+def _current() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('app.organization', true)")
+        (value,) = cursor.fetchone()
+    return value or ""
+
+
+class ProtectTenantTable(migrations.RunSQL):
+    """Row-level security for one table: `app` sees its organization's rows, `worker` what it was granted.
+
+    `app` and `worker` are comma-separated SQL verbs, the least each role needs.
+    """
+
+    def __init__(self, table: str, *, app: str, worker: str = "", key: str = "organization_id") -> None:
+        mine = f"{key} = nullif(current_setting('app.organization', true), '')::uuid"
+        statements = [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY tenant ON {table} TO {APP_ROLE} USING ({mine}) WITH CHECK ({mine})",
+            f"GRANT {app} ON {table} TO {APP_ROLE}",
+        ]
+        if worker:
+            statements += [
+                f"CREATE POLICY worker ON {table} TO {WORKER_ROLE} USING (true) WITH CHECK (true)",
+                f"GRANT {worker} ON {table} TO {WORKER_ROLE}",
+            ]
+        super().__init__(statements, migrations.RunSQL.noop)
+        self._kept = (table, app, worker, key)
+
+    def deconstruct(self) -> tuple[str, list[object], dict[str, object]]:
+        table, app, worker, key = self._kept
+        return (self.__class__.__name__, [table], {"app": app, "worker": worker, "key": key})

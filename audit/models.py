@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from accounts.tenancy import OrganizationOwned
+from common.ids import public_id
+
+
+class DecisionRecord(OrganizationOwned):
+    """What the gateway decided about one call, and how the call ended.
+
+    Servers, grants and revisions are named by their UUID alone: the record outlives them.
+    """
+
+    id = models.UUIDField(
+        primary_key=True, editable=False, help_text="The decision's id, made by the gateway."
+    )
+    position = models.BigIntegerField(
+        unique=True,
+        editable=False,
+        db_default=models.Func(models.Value("audit_decision_position"), function="nextval"),
+        help_text="Rises in the order of arrival; the cursor of lists and of the live tail.",
+    )
+    worker = models.CharField(max_length=80)
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    arrived_at = models.DateTimeField(default=timezone.now)
+    server_id = models.UUIDField()
+    grant_id = models.UUIDField()
+    method = models.CharField(max_length=80)
+    tool = models.CharField(
+        max_length=2048, help_text="Tool, resource URI or prompt; empty for other methods."
+    )
+    outcome = models.CharField(max_length=8)
+    code = models.CharField(max_length=40, null=True)  # noqa: DJ001 - null is the language's "no code"
+    rule = models.CharField(max_length=700)
+    reason = models.TextField(blank=True)
+    retry_after_seconds = models.PositiveIntegerField(null=True)
+    policy_revision_id = models.UUIDField(null=True)
+    config_revision = models.BigIntegerField()
+    argument_names = ArrayField(models.TextField())
+    argument_digest = models.CharField(max_length=64, blank=True)
+    added_us = models.PositiveIntegerField(help_text="Time we added before forwarding, microseconds.")
+    upstream_status = models.PositiveSmallIntegerField(null=True)
+    upstream_code = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    total_us = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["worker", "sequence"], name="one_record_per_sequence")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-position"]),
+            models.Index(fields=["organization", "grant_id", "-position"]),
+            models.Index(fields=["organization", "server_id", "-position"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.tool}"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("dec", self.id)

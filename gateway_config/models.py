@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from accounts.tenancy import OrganizationOwned
+from common.ids import new_uuid
+
+
+class PublishRequest(OrganizationOwned):
+    """Outbox: written in the transaction of the change it announces, done when a bundle holds that change."""
+
+    id = models.BigAutoField(primary_key=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True, blank=True)
+    deliveries = models.PositiveSmallIntegerField(default=0)
+    dead_at = models.DateTimeField(null=True, blank=True, help_text="Given up after three deliveries.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "id"],
+                name="waiting_publish_requests",
+                condition=models.Q(done_at=None, dead_at=None),
+            )
+        ]
+
+
+class ConfigRevision(OrganizationOwned):
+    """One signed bundle of one organization: what its workers run."""
+
+    id = models.BigAutoField(primary_key=True, help_text="Rises in commit order; the cursor of the heads.")
+    number = models.PositiveBigIntegerField()
+    hash = models.CharField(max_length=64)
+    body = models.TextField()
+    envelope = models.JSONField()
+    policy_revisions = ArrayField(models.UUIDField(), help_text="Policy revisions this bundle holds.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "number"], name="one_config_revision_per_number")
+        ]
+
+
+class Worker(models.Model):
+    """A gateway process that may ask for bundles. Not a tenant's: all organizations run on all workers."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
+    name = models.CharField(max_length=60, unique=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    version = models.CharField(max_length=40, blank=True)
+    enrolled_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WorkerStatus(OrganizationOwned):
+    """The newest answer of one worker about one organization's bundle."""
+
+    class State(models.TextChoices):
+        APPLIED = "applied"
+        REJECTED = "rejected"
+
+    id = models.BigAutoField(primary_key=True)
+    worker = models.ForeignKey(Worker, on_delete=models.CASCADE, related_name="statuses")
+    revision = models.PositiveBigIntegerField(help_text="Number of the config revision the worker runs.")
+    state = models.CharField(max_length=8, choices=State.choices)
+    rejected_revision = models.PositiveBigIntegerField(null=True, blank=True)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["worker", "organization"], name="one_status_per_worker")
+        ]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.tenancy import OrganizationOwned, TenantQuerySet
+from common.ids import new_uuid, public_id
+
+
+class GrantQuerySet(TenantQuerySet["Grant"]):
+    def good(self) -> GrantQuerySet:
+        """Grants a client can call with now."""
+        alive = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(alive, revoked_at=None, server__retired_at=None)
+
+
+class Grant(OrganizationOwned):
+    """One agent's way to one server under one policy. Its token is shown once; its SHA-256 is kept."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
+    server = models.ForeignKey("servers.Server", on_delete=models.CASCADE, related_name="grants")
+    policy = models.ForeignKey("policies.Policy", null=True, on_delete=models.PROTECT, related_name="grants")
+    label = models.CharField(max_length=80)
+    token_hash = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=12, help_text="The token's first characters, to tell tokens apart.")
+    holder = models.ForeignKey("accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+")
+    issued_at = models.DateTimeField(default=timezone.now)
+    issued_by = models.ForeignKey(
+        "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization", "-issued_at"])]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def public_id(self) -> str:
+        return public_id("grt", self.id)
+
+    @property
+    def state(self) -> str:
+        """`active`, `revoked` or `expired`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return "expired"
+        return "active"

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.tenancy import OrganizationOwned
+from common.ids import new_uuid, public_id
+
+
+class Policy(OrganizationOwned):
+    """A named policy of one server: the draft a person edits and the revision that is in force."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
+    server = models.ForeignKey("servers.Server", on_delete=models.CASCADE, related_name="policies")
+    name = models.CharField(max_length=80)
+    draft = models.TextField(help_text="Exactly as typed; it may have problems.")
+    draft_saved_at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveIntegerField(default=1, help_text="Rises with every saved draft; the ETag.")
+    published_revision = models.ForeignKey(
+        "policies.PolicyRevision", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(
+        "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "name"], name="one_policy_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return public_id("pol", self.id)
+
+
+class PolicyRevision(OrganizationOwned):
+    """What was published. Never changed: the application's role may not update or delete it."""
+
+    id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    text = models.TextField(help_text="As typed.")
+    document = models.TextField(help_text="The canonical form: what is enforced.")
+    classes = models.JSONField(
+        help_text="[[tool, class, digest]] when published: new classifications take force only by publishing."
+    )
+    note = models.CharField(max_length=300, blank=True)
+    published_at = models.DateTimeField(default=timezone.now)
+    published_by = models.ForeignKey(
+        "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    published_by_email = models.CharField(max_length=254)
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["policy", "number"], name="one_revision_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("rev", self.id)

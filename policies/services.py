@@ -1,0 +1,220 @@
+"""The verbs of policies and grants. Both faces, screens and REST, call these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from accounts.audit import record_event
+from accounts.models import Membership
+from accounts.permissions import May, require
+from common.errors import Conflict, InvalidInput
+from common.events import config_changed
+from common.ids import new_uuid
+from common.tokens import new_token, token_hash
+from policies.language.canonical import canonical_text
+from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
+from policies.language.effects import Effect, effects
+from policies.language.parse import parse_policy
+from policies.language.problems import PolicyInvalid, Problem
+from policies.models import Grant, Policy, PolicyRevision
+from servers.models import Server, Tool
+
+MAX_DRAFT_BYTES = 1_048_576
+
+STARTING_DOCUMENT = """{
+  "version": "1",
+  "default": "deny",
+  "tools": {}
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a text would do to a server's tools, or what is wrong with it. Exactly one of the two is there."""
+
+    problems: tuple[Problem, ...]
+    effects: dict[str, Effect]
+    compiled: CompiledPolicy | None
+
+
+def tool_facts(server: Server) -> list[ToolFacts]:
+    rows = Tool.objects.filter(server=server).present().values_list("name", "tool_class", "input_schema")
+    return [ToolFacts(name, tool_class or None, schema) for name, tool_class, schema in rows]
+
+
+def judge(text: str, tools: Sequence[ToolFacts]) -> Judgement:
+    """Never raises for any text."""
+    try:
+        compiled = compile_policy(parse_policy(text), tools)
+    except PolicyInvalid as invalid:
+        return Judgement(invalid.problems, {}, None)
+    return Judgement((), effects(compiled, [tool.name for tool in tools]), compiled)
+
+
+@transaction.atomic
+def create_policy(by: Membership, server: Server, name: str, text: str = STARTING_DOCUMENT) -> Policy:
+    """A draft; it may have problems. Nothing is enforced until it is published."""
+    require(by, May.EDIT_POLICIES)
+    name = name.strip()
+    problems = {}
+    if not name or len(name) > 80 or not name.isprintable():
+        problems["name"] = "Give the policy a name of 1 to 80 ordinary characters."
+    if server.retired_at is not None:
+        problems["server"] = f"{server.name} is retired."
+    problems |= _problem_of_size(text)
+    if problems:
+        raise InvalidInput(problems)
+    try:
+        with transaction.atomic():
+            policy = Policy.objects.create(
+                organization_id=by.organization_id, server=server, name=name, draft=text, created_by=by
+            )
+    except IntegrityError:
+        raise InvalidInput({"name": f"{server.name} has a policy named {name} already."}) from None
+    record_event(by, "policy.created", policy.public_id, name)
+    return policy
+
+
+@transaction.atomic
+def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | None = None) -> Policy:
+    """Keeps the text exactly as typed. Raises Conflict when someone saved since `if_version`."""
+    require(by, May.EDIT_POLICIES)
+    if problems := _problem_of_size(text):
+        raise InvalidInput(problems)
+    policy = Policy.objects.select_for_update().get(pk=policy.pk)
+    if if_version is not None and policy.version != if_version:
+        raise Conflict("Someone saved this policy while you were editing. Compare, or put yours on top.")
+    if text != policy.draft:
+        policy.draft = text
+        policy.draft_saved_at = timezone.now()
+        policy.version += 1
+        policy.save(update_fields=["draft", "draft_saved_at", "version"])
+    return policy
+
+
+@transaction.atomic
+def publish_policy(
+    by: Membership, policy: Policy, text: str | None = None, *, note: str = "", if_version: int | None = None
+) -> PolicyRevision:
+    """Makes the text (default: the draft) the revision in force. Raises PolicyInvalid with every problem."""
+    require(by, May.PUBLISH)
+    if text is not None:
+        policy = save_draft(by, policy, text, if_version=if_version)
+    policy = Policy.objects.select_for_update().select_related("server").get(pk=policy.pk)
+    if if_version is not None and text is None and policy.version != if_version:
+        raise Conflict("Someone saved this policy while you were editing. Compare, or put yours on top.")
+    if policy.server.retired_at is not None:
+        raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
+    document = canonical_text(parse_policy(policy.draft))
+    revision = _add_revision(by, policy, policy.draft, document, note)
+    record_event(by, "policy.published", policy.public_id, policy.name, revision=revision.number)
+    config_changed.send(sender=Policy, organization_id=policy.organization_id)
+    return revision
+
+
+@transaction.atomic
+def restore_revision(by: Membership, revision: PolicyRevision) -> PolicyRevision:
+    """Publishes an earlier revision's text as a new one; history never changes."""
+    require(by, May.PUBLISH)
+    return publish_policy(by, revision.policy, revision.text, note=f"Restores revision {revision.number}.")
+
+
+@transaction.atomic
+def issue_grant(
+    by: Membership,
+    server: Server,
+    policy: Policy | None,
+    label: str,
+    expires_at: datetime | None = None,
+) -> tuple[Grant, str]:
+    """The grant and its token, which is shown once and kept nowhere. Without a policy every call is denied."""
+    require(by, May.ISSUE_GRANTS)
+    problems = {}
+    label = label.strip()
+    if not label or len(label) > 80 or not label.isprintable():
+        problems["label"] = "Say which agent it is for, in 1 to 80 ordinary characters."
+    if policy is not None and policy.server_id != server.pk:
+        problems["policy"] = f"{policy.name} is a policy of another server."
+    if expires_at is not None and expires_at <= timezone.now():
+        problems["expires_at"] = "Choose a time that is still to come."
+    if server.retired_at is not None:
+        problems["server"] = f"{server.name} is retired."
+    if problems:
+        raise InvalidInput(problems)
+    token = new_token("plg_")
+    grant = Grant.objects.create(
+        id=new_uuid(),
+        organization_id=by.organization_id,
+        server=server,
+        policy=policy,
+        label=label,
+        token_hash=token_hash(token),
+        hint=token[:8],
+        holder=by,
+        issued_by=by,
+        expires_at=expires_at,
+    )
+    record_event(by, "grant.issued", grant.public_id, label)
+    config_changed.send(sender=Grant, organization_id=grant.organization_id)
+    return grant, token
+
+
+@transaction.atomic
+def move_grant(by: Membership, grant: Grant, policy: Policy | None) -> Grant:
+    """Puts a grant under another policy of its server."""
+    require(by, May.PUBLISH if grant.revoked_at is None else May.ISSUE_GRANTS)
+    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    if grant.revoked_at is not None:
+        raise Conflict("This grant is revoked; issue a new one.")
+    if policy is not None and policy.server_id != grant.server_id:
+        raise InvalidInput({"policy": f"{policy.name} is a policy of another server."})
+    grant.policy = policy
+    grant.save(update_fields=["policy"])
+    record_event(by, "grant.moved", grant.public_id, grant.label)
+    config_changed.send(sender=Grant, organization_id=grant.organization_id)
+    return grant
+
+
+@transaction.atomic
+def revoke_grant(by: Membership, grant: Grant) -> Grant:
+    require(by, May.ISSUE_GRANTS)
+    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    if grant.revoked_at is None:
+        grant.revoked_at = timezone.now()
+        grant.save(update_fields=["revoked_at"])
+        record_event(by, "grant.revoked", grant.public_id, grant.label)
+        config_changed.send(sender=Grant, organization_id=grant.organization_id)
+    return grant
+
+
+def _add_revision(by: Membership, policy: Policy, text: str, document: str, note: str) -> PolicyRevision:
+    last = PolicyRevision.objects.filter(policy=policy).aggregate(last=Max("number"))["last"] or 0
+    classed = Tool.objects.filter(server=policy.server).present().exclude(tool_class="")
+    revision = PolicyRevision.objects.create(
+        organization_id=policy.organization_id,
+        policy=policy,
+        number=last + 1,
+        text=text,
+        document=document,
+        classes=[list(row) for row in classed.order_by("name").values_list("name", "tool_class", "digest")],
+        note=note.strip()[:300],
+        published_by=by,
+        published_by_email=by.user.email,
+    )
+    policy.published_revision = revision
+    policy.save(update_fields=["published_revision"])
+    return revision
+
+
+def _problem_of_size(text: str) -> dict[str, str]:
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_DRAFT_BYTES:
+        return {"document": "A policy has at most 1,048,576 bytes."}
+    if "\x00" in text:
+        return {"document": "The text holds a NUL character; remove it."}
+    return {}

@@ -1,0 +1,211 @@
+"""The verbs of servers: register, change, scan, retire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.audit import record_event
+from accounts.models import Membership
+from accounts.permissions import May, require
+from common.errors import Conflict, InvalidInput
+from common.events import config_changed
+from common.sealing import Keyring
+from servers.models import Server, ServerCredential, ToolScan
+
+FORBIDDEN_HEADERS = frozenset(
+    {
+        "host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te", "trailer",
+        "keep-alive", "proxy-authorization", "proxy-authenticate", "accept", "accept-encoding", "expect", "cookie2",
+        "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "last-event-id", "origin", "forwarded",
+    }
+)  # fmt: skip
+PURPOSE = "upstream-headers"
+
+
+def gateway_url(server: Server) -> str:
+    return f"{settings.GATEWAY_PUBLIC_URL}/mcp/{server.pk}/"
+
+
+@transaction.atomic
+def register_server(
+    by: Membership, name: str, upstream_url: str, headers: Mapping[str, str] | None = None
+) -> Server:
+    """Stores the server; nothing is connected until `scan_server`. Raises InvalidInput with every problem."""
+    require(by, May.MANAGE_SERVERS)
+    name, upstream_url = name.strip(), upstream_url.strip()
+    problems = _problems_of(name, upstream_url, headers or {})
+    if problems:
+        raise InvalidInput(problems)
+    try:
+        with transaction.atomic():
+            server = Server.objects.create(
+                organization_id=by.organization_id,
+                name=name,
+                upstream_url=upstream_url,
+                auth_kind=Server.Auth.HEADERS if headers else Server.Auth.NONE,
+                created_by=by,
+            )
+    except IntegrityError:
+        raise InvalidInput(
+            {"name": f"There is a server named {name} already. Choose another name."}
+        ) from None
+    if headers:
+        _seal(server, headers)
+    record_event(
+        by, "server.registered", server.public_id, name, upstream_host=urlsplit(upstream_url).hostname
+    )
+    announce(server.organization_id)
+    return server
+
+
+@transaction.atomic
+def change_server(
+    by: Membership,
+    server: Server,
+    *,
+    name: str | None = None,
+    upstream_url: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Server:
+    """What is None stays. An empty `headers` forgets the credential. A new URL forgets it too, unless sent again:
+    a credential is for the host it was given for."""
+    require(by, May.MANAGE_SERVERS)
+    server = Server.objects.select_for_update().get(pk=server.pk)
+    if server.retired_at is not None:
+        raise Conflict("This server is retired. Register it again to use it.")
+    new_name = server.name if name is None else name.strip()
+    new_url = server.upstream_url if upstream_url is None else upstream_url.strip()
+    problems = _problems_of(new_name, new_url, headers or {})
+    if problems:
+        raise InvalidInput(problems)
+    moved = _origin(new_url) != _origin(server.upstream_url)
+    server.name, server.upstream_url = new_name, new_url
+    if headers is not None or moved:
+        _seal(server, headers or {})
+    server.version += 1
+    try:
+        with transaction.atomic():
+            server.save()
+    except IntegrityError:
+        raise InvalidInput(
+            {"name": f"There is a server named {new_name} already. Choose another name."}
+        ) from None
+    record_event(by, "server.changed", server.public_id, server.name)
+    announce(server.organization_id)
+    return server
+
+
+@transaction.atomic
+def retire_server(by: Membership, server: Server) -> None:
+    """Its grants stop working at once; what it did stays in the log."""
+    require(by, May.MANAGE_SERVERS)
+    if server.retired_at is None:
+        server.retired_at = timezone.now()
+        server.status = Server.Status.RETIRED
+        server.version += 1
+        server.save(update_fields=["retired_at", "status", "version"])
+        ServerCredential.objects.filter(server=server).delete()
+        record_event(by, "server.retired", server.public_id, server.name)
+        announce(server.organization_id)
+
+
+def upstream_headers(server: Server) -> dict[str, str]:
+    """The credential in the clear, for connecting only."""
+    credential = ServerCredential.objects.filter(server=server).first()
+    if credential is None:
+        return {}
+    plain = Keyring.parse(settings.SEALING_KEYS).open(
+        credential.sealed, organization=str(server.organization_id), subject=str(server.pk), purpose=PURPOSE
+    )
+    return dict(json.loads(plain))
+
+
+def announce(organization_id: UUID) -> None:
+    config_changed.send(sender=Server, organization_id=organization_id)
+
+
+@transaction.atomic
+def start_scan(by: Membership, server: Server) -> ToolScan:
+    """A waiting scan; the caller runs it (`servers.scanning.run_scan`) or leaves it to Celery."""
+    require(by, May.MANAGE_SERVERS)
+    if server.retired_at is not None:
+        raise Conflict("This server is retired. Register it again to use it.")
+    scan = ToolScan.objects.create(organization_id=server.organization_id, server=server)
+    record_event(by, "server.scanned", server.public_id, server.name)
+    return scan
+
+
+def _seal(server: Server, headers: Mapping[str, str]) -> None:
+    server.auth_kind = Server.Auth.HEADERS if headers else Server.Auth.NONE
+    server.save(update_fields=["auth_kind"])
+    if not headers:
+        ServerCredential.objects.filter(server=server).delete()
+        return
+    sealed = Keyring.parse(settings.SEALING_KEYS).seal(
+        json.dumps(dict(headers)).encode(),
+        organization=str(server.organization_id),
+        subject=str(server.pk),
+        purpose=PURPOSE,
+    )
+    ServerCredential.objects.update_or_create(
+        server=server,
+        defaults={
+            "organization_id": server.organization_id,
+            "header_names": list(headers),
+            "sealed": sealed,
+            "changed_at": timezone.now(),
+        },
+    )
+
+
+def _problems_of(name: str, upstream_url: str, headers: Mapping[str, str]) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    if not name:
+        problems["name"] = "Give the server a name your team will recognise."
+    elif len(name) > 80 or not name.isprintable():
+        problems["name"] = "Use at most 80 ordinary characters."
+    if wrong := _problem_of_url(upstream_url):
+        problems["upstream_url"] = wrong
+    if wrong := next(filter(None, (_problem_of_header(*pair) for pair in headers.items())), None):
+        problems["headers"] = wrong
+    elif len(headers) > 16:
+        problems["headers"] = "Use at most 16 headers."
+    return problems
+
+
+def _problem_of_url(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "This is not a URL. It looks like https://mcp.example.com/mcp."
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return "Write the whole URL of the MCP endpoint, starting with https://."
+    if parts.username is not None or parts.password is not None:
+        return "Leave the user name and password out of the URL; choose Headers and add them there."
+    if parts.fragment or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or port == 0:
+        return "This URL holds characters that do not belong there."
+    return "Use at most 2,000 characters." if len(url) > 2000 else None
+
+
+def _problem_of_header(name: str, value: str) -> str | None:
+    token = name.replace("-", "").replace("_", "")
+    if not (token.isascii() and token.isalnum()) or len(name) > 128:
+        return f"{name[:40]!r} is not a header name."
+    if name.lower() in FORBIDDEN_HEADERS:
+        return f"{name} is set by the gateway and cannot be given here."
+    if not value or len(value) > 8192 or not value.isascii() or not value.isprintable():
+        return f"The value of {name} must be 1 to 8,192 printable ASCII characters."
+    return None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port

@@ -1,0 +1,125 @@
+"""Alice owns Acme, Bob views it, Carol manages its policies, Dave administers it. Mallory is of Umbra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+
+from accounts.models import Membership, Role, User
+from accounts.services import create_api_key, found_organization
+from accounts.tenancy import organization_context
+from policies.models import Grant, Policy
+from servers.models import Server, Tool
+from servers.services import register_server
+
+PASSWORD = "correct horse battery staple"
+POLICY = """{
+  "version": "1",
+  "default": "deny",
+  "tools": {
+    "create_access_key": {
+      "limits": [
+        { "counter": "create_access_key_rate", "window": "minute", "max": 30, "scope": "grant" }
+      ]
+    }
+  }
+}"""
+
+
+@dataclass(frozen=True)
+class Cast:
+    alice: Membership
+    bob: Membership
+    carol: Membership
+    dave: Membership
+    mallory: Membership
+
+    def everyone(self) -> dict[str, Membership]:
+        return {name: getattr(self, name) for name in ("alice", "bob", "carol", "dave", "mallory")}
+
+
+@dataclass(frozen=True)
+class Acme:
+    """One of everything in Acme, for tests that need something to look at."""
+
+    server: Server
+    policy: Policy
+    grant: Grant
+    token: str
+
+
+def person(name: str) -> User:
+    return User.objects.create_user(f"{name}@example.com", PASSWORD)
+
+
+@contextmanager
+def inside(member: Membership) -> Iterator[None]:
+    """The member's organization, as a request would have entered it."""
+    with organization_context(member.organization_id):
+        yield
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    alice = found_organization(person("alice"), "Acme")
+    mallory = found_organization(person("mallory"), "Umbra")
+    roles = {"bob": Role.VIEWER, "carol": Role.POLICY_MANAGER, "dave": Role.ADMIN}
+    with inside(alice):
+        others = {
+            name: Membership.objects.create(organization=alice.organization, user=person(name), role=role)
+            for name, role in roles.items()
+        }
+    return Cast(alice=alice, mallory=mallory, **others)
+
+
+@pytest.fixture
+def acme(cast: Cast) -> Acme:
+    from policies.services import create_policy, issue_grant
+
+    with inside(cast.alice):
+        server = register_server(cast.alice, "AWS IAM", "http://127.0.0.1:9/mcp")
+        for position, (name, tool_class, severity) in enumerate(
+            [("create_access_key", "Write", 3), ("delete_user", "Destructive", 4), ("list_users", "Read", 1)]
+        ):
+            Tool.objects.create(
+                organization_id=cast.alice.organization_id,
+                server=server,
+                name=name,
+                tool_class=tool_class,
+                severity=severity,
+                position=position,
+                digest=f"{position:064x}",
+                input_schema={"type": "object", "properties": {"user_name": {"type": "string"}}},
+            )
+        policy = create_policy(cast.alice, server, "agents", POLICY)
+        grant, token = issue_grant(cast.alice, server, policy, "laptop")
+    return Acme(server, policy, grant, token)
+
+
+@pytest.fixture
+def signed_in() -> Callable[[Membership], Client]:
+    """A browser of this person."""
+
+    def make(member: Membership) -> Client:
+        client = Client()
+        client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api_key() -> Callable[..., str]:
+    """A token with the given scopes (default: those that the first issue's journey needs)."""
+
+    def make(member: Membership, *scopes: str) -> str:
+        wanted = scopes or ("servers:write", "policies:write", "grants:write", "logs:read")
+        with inside(member):
+            _, token = create_api_key(member, "tests", wanted)
+        return token
+
+    return make

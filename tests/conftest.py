@@ -1,0 +1,62 @@
+"""Tests run on a real PostgreSQL, in the application's own role: row-level security is always on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.db.backends.signals import connection_created
+from django.test import TransactionTestCase
+
+from config import env
+from tests import postgres
+from tests.roles import as_owner, become
+
+pytest_plugins = ["tests.cast"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        postgres.start()  # the controller's server serves every xdist worker
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """The server is started by the first test that wants a database."""
+    admin = env.parse_database_url(postgres.start())
+    suffix = getattr(request.config, "workerinput", {}).get("workerid", "")
+    for settings in (connections.settings["default"], connection.settings_dict):
+        settings.update(
+            HOST=admin.host, PORT=admin.port, USER=admin.user, PASSWORD=admin.password, NAME=admin.name
+        )
+        settings["TEST"]["NAME"] = f"policylayer_test{suffix}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Migrations ran as the owner; from here on every connection is the application's."""
+    connection_created.connect(_application_role, dispatch_uid="tests-role")
+    with django_db_blocker.unblock():
+        become("policylayer_app")
+    yield
+    connection_created.disconnect(dispatch_uid="tests-role")
+    with django_db_blocker.unblock():
+        become(None)
+
+
+def _application_role(connection: Any, **_: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE policylayer_app")
+
+
+_flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+
+def _flush_as_owner(self: TransactionTestCase) -> None:
+    with as_owner():
+        _flush(self)
+
+
+TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[attr-defined]

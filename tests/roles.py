@@ -1,0 +1,40 @@
+"""Switching the database role of the test's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from django.db import connection
+
+
+def become(role: str | None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET ROLE {role}" if role else "RESET ROLE")
+
+
+def _role() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        (role,) = cursor.fetchone()
+    return str(role)
+
+
+@contextmanager
+def _as(role: str | None) -> Iterator[None]:
+    before = _role()
+    become(role)
+    try:
+        yield
+    finally:
+        if not connection.needs_rollback:
+            become(before)
+
+
+def as_owner() -> AbstractContextManager[None]:
+    return _as(None)
+
+
+def as_worker() -> AbstractContextManager[None]:
+    """What Celery and the internal listener may do."""
+    return _as("policylayer_worker")
