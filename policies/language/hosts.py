@@ -1,0 +1,69 @@
+"""`host_in`: which host a URL names, read so strictly that no two readers could disagree."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Host: TypeAlias = str | Address
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::([0-9]{1,5}))?\Z")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\Z")
+_NUMERIC_LAST = re.compile(r"(?:[0-9]+|0[xX][0-9A-Fa-f]*)\Z")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}\Z")
+_LONGEST_NAME = 253
+_LARGEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class HostPattern:
+    host: Host
+    below: bool  # `*.name`: names with further labels, not the name itself
+
+    def matches(self, host: Host) -> bool:
+        if self.below:
+            return isinstance(host, str) and host.endswith(f".{self.host}")
+        return host == self.host
+
+
+def parse_host_pattern(text: str) -> HostPattern | None:
+    below = text.startswith("*.")
+    host = _host(text[2:] if below else text)
+    if host is None or (below and not isinstance(host, str)):
+        return None
+    return HostPattern(host, below)
+
+
+def host_of_url(url: str) -> Host | None:
+    """The host, letters lowered and addresses by value; None for what is no URL of the strict kind."""
+    found = _URL.match(url)
+    if found is None or _FORBIDDEN.search(url):
+        return None
+    authority = _AUTHORITY.match(found.group(1))
+    if authority is None or int(authority.group(2) or 0) > _LARGEST_PORT:
+        return None
+    name = authority.group(1)
+    return _host(name.removesuffix(".") if not name.startswith("[") else name)
+
+
+def _host(text: str) -> Host | None:
+    if text.startswith("["):
+        return _ipv6(text[1:-1]) if text.endswith("]") else None
+    if len(text) > _LONGEST_NAME or not _NAME.match(text):
+        return None
+    if _NUMERIC_LAST.match(text.rsplit(".", 1)[-1]):
+        return IPv4Address(text) if _IPV4.match(text) else None
+    return text.lower()
+
+
+def _ipv6(text: str) -> Address | None:
+    if "%" in text:
+        return None
+    try:
+        address = IPv6Address(text)
+    except AddressValueError:
+        return None
+    return address.ipv4_mapped or address

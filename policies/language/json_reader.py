@@ -1,0 +1,184 @@
+"""A strict reader of RFC 8259 that remembers where everything stands.
+
+The standard readers tell neither repeated keys nor places nor how a number was spelt. This one takes any
+text, works in linear time and stops at the first thing that is no JSON.
+"""
+
+import re
+from json import JSONDecodeError
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Final, NamedTuple, TypeAlias
+
+DEEPEST: Final = 32
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"[A-Za-z_+.]{1,12}")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LITERALS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
+_MEANT: Final = {
+    "True": "true",
+    "TRUE": "true",
+    "False": "false",
+    "FALSE": "false",
+    "None": "null",
+    "Null": "null",
+}
+
+
+class Number(NamedTuple):
+    text: str
+
+
+class Member(NamedTuple):
+    key: str
+    at: int
+    node: "Node"
+
+
+class Members(NamedTuple):
+    """An object: its members in order, repeated keys included."""
+
+    all: list[Member]
+
+
+Value: TypeAlias = "Members | list[Node] | str | Number | bool | None"
+
+
+class Node(NamedTuple):
+    at: int
+    value: Value
+
+
+class TextError(Exception):
+    """The text cannot be read further: one of the problems that come alone."""
+
+    def __init__(self, code: str, at: int, message: str) -> None:
+        super().__init__(message)
+        self.code, self.at, self.message = code, at, message
+
+
+def read_json(text: str, deepest: int = DEEPEST) -> Node:
+    reader = _Reader(text, deepest)
+    node, at = reader.value(_skip(text, 0), 0)
+    at = _skip(text, at)
+    if at != len(text):
+        raise TextError("bad_json", at, "The policy ends before this; one JSON object is all there may be.")
+    return node
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+class _Reader:
+    def __init__(self, text: str, deepest: int) -> None:
+        self.text = text
+        self.deepest = deepest
+
+    def value(self, at: int, depth: int) -> tuple[Node, int]:
+        first = self.text[at : at + 1]
+        if first == '"':
+            text, end = self.string(at)
+            return Node(at, text), end
+        if first in ("{", "["):
+            if depth == self.deepest:
+                message = f"More than {self.deepest} objects and lists stand inside each other here."
+                raise TextError("too_deep", at, message)
+            return self.members(at, depth + 1) if first == "{" else self.elements(at, depth + 1)
+        return self.scalar(at)
+
+    def scalar(self, at: int) -> tuple[Node, int]:
+        number = _NUMBER.match(self.text, at)
+        if number:
+            return Node(at, Number(number.group())), number.end()
+        word = _WORD.match(self.text, at)
+        if word and word.group() in _LITERALS:
+            return Node(at, _LITERALS[word.group()]), word.end()
+        raise self.unexpected(at)
+
+    def string(self, at: int) -> tuple[str, int]:
+        try:
+            value, end = scanstring(self.text, at + 1, True)
+        except JSONDecodeError as error:
+            raise TextError("bad_json", error.pos, _string_message(error.msg)) from None
+        if not value.isascii() and _LONE_SURROGATE.search(value):
+            message = "This text holds one half of an escaped surrogate pair, which is no character."
+            raise TextError("lone_surrogate", at, message)
+        return value, end
+
+    def members(self, at: int, depth: int) -> tuple[Node, int]:
+        text, found, start = self.text, list[Member](), at
+        at = _skip(text, at + 1)
+        if text[at : at + 1] == "}":
+            return Node(start, Members(found)), at + 1
+        while True:
+            if text[at : at + 1] != '"':
+                raise self.no_key(at)
+            key, end = self.string(at)
+            colon = _skip(text, end)
+            if text[colon : colon + 1] != ":":
+                raise self.expected(colon, 'A colon is missing after this key: `"key": value`.')
+            node, end = self.value(_skip(text, colon + 1), depth)
+            found.append(Member(key, at, node))
+            end = _skip(text, end)
+            if text[end : end + 1] == "}":
+                return Node(start, Members(found)), end + 1
+            at = self.after_comma(end, "}")
+
+    def elements(self, at: int, depth: int) -> tuple[Node, int]:
+        text, found, start = self.text, list[Node](), at
+        at = _skip(text, at + 1)
+        if text[at : at + 1] == "]":
+            return Node(start, found), at + 1
+        while True:
+            node, end = self.value(at, depth)
+            found.append(node)
+            end = _skip(text, end)
+            if text[end : end + 1] == "]":
+                return Node(start, found), end + 1
+            at = self.after_comma(end, "]")
+
+    def after_comma(self, at: int, closing: str) -> int:
+        if self.text[at : at + 1] != ",":
+            raise self.expected(at, f"A comma or a closing `{closing}` is missing here.")
+        following = _skip(self.text, at + 1)
+        if self.text[following : following + 1] == closing:
+            raise TextError("bad_json", at, f"There is a comma too many before `{closing}`.")
+        return following
+
+    def expected(self, at: int, message: str) -> TextError:
+        if at == len(self.text):
+            return self.unexpected(at)
+        if self.text[at] in "/#":
+            return self.unexpected(at)
+        return TextError("bad_json", at, message)
+
+    def no_key(self, at: int) -> TextError:
+        return self.expected(at, "A key in double quotes must stand here.")
+
+    def unexpected(self, at: int) -> TextError:
+        return TextError("bad_json", at, self.why_no_value(at))
+
+    def why_no_value(self, at: int) -> str:
+        first = self.text[at : at + 1]
+        word = _WORD.match(self.text, at)
+        if first == "":
+            return "The text ends here, before the policy does." if at else "There is no policy here yet."
+        if first in "/#":
+            return "JSON has no comments."
+        if first in "'`‘’“”":
+            return 'Text and keys stand in straight double quotes: "like this".'
+        if word and word.group() in _MEANT:
+            return f"JSON writes `{_MEANT[word.group()]}` in small letters."
+        if first in "+.":
+            return "A number begins with a digit or a minus sign."
+        return 'This is no JSON value: an object, a list, "text", a number, true, false or null.'
+
+
+def _string_message(reason: str) -> str:
+    if reason.startswith("Invalid control"):
+        return r"A line break or another control character inside a text must be escaped, like \n."
+    if reason.startswith("Unterminated"):
+        return "The text that begins here has no closing double quote."
+    return 'This escape is not JSON; there are \\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four hex digits.'

@@ -1,0 +1,54 @@
+"""From a text to a document, or to every problem the text has."""
+
+from typing import Final
+
+from .document import Document
+from .findings import Finding, as_problems
+from .grammar import Reader
+from .json_reader import TextError, read_json
+from .problems import PolicyInvalid, Problem
+
+LARGEST_TEXT: Final = 1_048_576
+# The canonical form of a dense text is longer than the text by its indent, and a stored one must always load.
+_LARGEST_STORED: Final = 64 * LARGEST_TEXT
+
+
+def parse_policy(text: str | bytes, *, stored: bool = False) -> Document:
+    """`stored`: a canonical text of ours, which may be longer than a text that a person may bring."""
+    document, problems = _read(text, _LARGEST_STORED if stored else LARGEST_TEXT)
+    if document is None or problems:
+        raise PolicyInvalid(problems)
+    return document
+
+
+def find_problems(text: str | bytes) -> tuple[Problem, ...]:
+    return _read(text, LARGEST_TEXT)[1]
+
+
+def _read(text: str | bytes, largest: int) -> tuple[Document | None, tuple[Problem, ...]]:
+    decoded = _decode(text, largest)
+    if isinstance(decoded, Problem):
+        return None, (decoded,)
+    try:
+        tree = read_json(decoded)
+    except TextError as stop:
+        return None, as_problems(decoded, [Finding(stop.at, stop.code, None, stop.message)])
+    reader = Reader()
+    document = reader.policy(tree)
+    return document, as_problems(decoded, reader.findings)
+
+
+def _decode(text: str | bytes, largest: int) -> str | Problem:
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(raw) > largest:
+        message = f"A policy has at most {largest:,} bytes; this one has {len(raw):,}."
+        return Problem("", "too_large", message, 1, 1)
+    try:
+        decoded = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return Problem("", "bad_encoding", "The text must be UTF-8; it is not from here on.", line, column)
+    if decoded.startswith("\ufeff"):
+        return Problem("", "bom", "The text begins with a byte order mark. Save it without one.", 1, 1)
+    return decoded

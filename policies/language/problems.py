@@ -1,0 +1,71 @@
+"""What is wrong with a policy's text, said so that its writer can mend it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SHOWN_CHARACTERS = 60
+_LONGEST_COMPARED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`pointer` is an RFC 6901 pointer of unescaped keys; `line` and `column` from 1, in code points."""
+
+    pointer: str
+    code: str
+    message: str
+    line: int
+    column: int
+
+
+class PolicyInvalid(Exception):  # noqa: N818 - the word of the house
+    """The text is no policy. Carries every problem, in the order of their places."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems[:3]))
+        self.problems = problems
+
+
+def escape_token(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def shown(text: str) -> str:
+    """A quoted excerpt that is safe to print: clipped, nothing invisible in it."""
+    clipped = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    quoted = json.dumps(clipped, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in quoted)
+
+
+def one_of(words: Sequence[str]) -> str:
+    quoted = [shown(word) for word in words]
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " or " + quoted[-1]
+
+
+def near_miss(word: str, candidates: Sequence[str]) -> str | None:
+    """The candidate that a slip of the hand would turn into `word`, if there is one."""
+    if not 1 < len(word) <= _LONGEST_COMPARED:
+        return None
+    folded = word.casefold()
+    best, best_distance = None, 1 + max(1, min(3, len(word) // 3))
+    for candidate in candidates:
+        if abs(len(candidate) - len(folded)) < best_distance:
+            distance = _distance(folded, candidate.casefold())
+            if distance < best_distance:
+                best, best_distance = candidate, distance
+    return best
+
+
+def _distance(left: str, right: str) -> int:
+    """Edits (insert, remove, replace, swap two neighbours) from one word to the other."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(right, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
