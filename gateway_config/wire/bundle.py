@@ -1,0 +1,72 @@
+"""What one organization's gateways enforce, as it travels: one whole bundle, never a part.
+
+Unknown fields are refused: what an old gateway cannot read might be what closes something.
+"""
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+
+FORMAT: Final = 1
+
+Uuid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+ToolClass: TypeAlias = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
+
+
+class BundleInvalid(Exception):  # noqa: N818
+    """Why a bundle is not taken. The reason goes back to the control plane, so it holds nothing sealed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BundleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    lease_seconds: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 86_400
+    explain_denials: bool = False
+    approval_seconds: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 900
+
+
+class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    tool_class: ToolClass | None = msgspec.field(default=None, name="class")
+    digest: str = ""
+
+
+class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`credentials`: JSON {header: value}, sealed for (organization, this id, "upstream-headers")."""
+
+    id: Uuid
+    name: str
+    upstream_url: str
+    credentials: str | None = None
+    tools: tuple[BundleTool, ...] = ()
+
+
+class BundlePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One published revision: `id` is the revision's, `document` the canonical text."""
+
+    id: Uuid
+    policy: Uuid
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    document: str
+
+
+class BundleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """`policy` is a BundlePolicy's id, or None: then every call is denied. `expires_at` in unix seconds."""
+
+    id: Uuid
+    token_sha256: Sha256
+    server: Uuid
+    policy: Uuid | None = None
+    expires_at: int | None = None
+
+
+class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    organization: Uuid
+    settings: BundleSettings = BundleSettings()
+    servers: tuple[BundleServer, ...] = ()
+    policies: tuple[BundlePolicy, ...] = ()
+    grants: tuple[BundleGrant, ...] = ()
+    format: int = FORMAT

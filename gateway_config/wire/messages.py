@@ -1,0 +1,103 @@
+"""What control plane and gateways say to each other on the internal API. JSON; unknown fields are ignored."""
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+Revision: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """Who signed which revision of whose bundle. Times in unix seconds, `hash` is hex SHA-256 of the body."""
+
+    organization: str
+    revision: Revision
+    hash: str
+    not_before: int
+    lease_seconds: int
+    key_id: str
+    signature: str
+
+
+class SignedBundle(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    body: str
+
+
+class Head(msgspec.Struct, frozen=True):
+    organization: str
+    revision: Revision
+    hash: str
+
+
+class HeadsAnswer(msgspec.Struct, frozen=True):
+    cursor: int
+    heads: tuple[Head, ...] = ()
+
+
+class Ack(msgspec.Struct, frozen=True):
+    organization: str
+    revision: Revision
+    state: Literal["applied", "rejected"]
+    reason: str = ""
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """`high_water`: the highest revision of each organization this worker ever took."""
+
+    version: str
+    high_water: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class HelloAnswer(msgspec.Struct, frozen=True):
+    worker: str
+
+
+class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):
+    """Written before the call is forwarded. `sequence` is given by the log; 0 until then."""
+
+    sequence: int = 0
+    id: str
+    at_ms: int
+    organization: str
+    server: str
+    grant: str
+    method: str
+    tool: str | None = None
+    outcome: str
+    code: str | None = None
+    rule: str
+    reason: str | None = None
+    policy: str | None = None
+    revision: int = 0
+    argument_names: tuple[str, ...] = ()
+    argument_digest: str | None = None
+    added_us: int = 0
+    retry_after_seconds: int | None = None
+
+
+class CompletionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="completion"):
+    """Written when the forwarded call ended; `id` is that of its DecisionEntry."""
+
+    sequence: int = 0
+    id: str
+    organization: str
+    upstream_status: int | None = None
+    upstream_code: str | None = None
+    total_us: int = 0
+
+
+Record: TypeAlias = DecisionEntry | CompletionEntry
+
+
+class RecordBatch(msgspec.Struct, frozen=True):
+    """Records by rising sequence. (worker, sequence) names a record for ever, also after a lost disk."""
+
+    worker: str
+    records: tuple[Record, ...] = ()
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """Every record of the batch up to and including `through` is stored and may be forgotten."""
+
+    through: int

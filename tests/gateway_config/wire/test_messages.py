@@ -1,0 +1,39 @@
+import msgspec
+import pytest
+
+from gateway_config.wire.messages import Ack, CompletionEntry, DecisionEntry, HeadsAnswer, RecordBatch
+
+DECISION = DecisionEntry(
+    sequence=1,
+    id="d",
+    at_ms=5,
+    organization="o",
+    server="s",
+    grant="g",
+    method="tools/call",
+    tool="create_access_key",
+    outcome="deny",
+    code="limit_exceeded",
+    rule="/tools/create_access_key/limits/0",
+    retry_after_seconds=12,
+)
+
+
+def test_a_batch_says_of_each_record_what_it_is() -> None:
+    batch = RecordBatch("gw-1", (DECISION, CompletionEntry(sequence=2, id="d", organization="o", total_us=3)))
+    text = msgspec.json.encode(batch)
+    assert b'"kind":"decision"' in text
+    assert b'"kind":"completion"' in text
+    assert msgspec.json.decode(text, type=RecordBatch) == batch
+
+
+def test_a_field_of_a_later_version_does_not_stop_the_news() -> None:
+    answer = msgspec.json.decode(b'{"cursor": 4, "heads": [], "new": true}', type=HeadsAnswer)
+    assert answer == HeadsAnswer(4)
+
+
+@pytest.mark.parametrize("revision", ["0", "-1", "1.5", '"1"', str(2**63)])
+def test_a_revision_is_a_whole_number_from_one(revision: str) -> None:
+    text = f'{{"organization": "o", "revision": {revision}, "state": "applied"}}'
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(text, type=Ack)
