@@ -91,6 +91,23 @@ SETTINGS: list[Setting] = [
     Setting("WORKER_NAME", Kind.TEXT, "gw-1", "The gateway's name on the Workers page.", "gateway"),
     Setting("WORKER_TOKEN", Kind.SECRET, None, "What the gateway shows to the internal listener.", "gateway"),
     Setting(
+        "WORKER_TOKENS",
+        Kind.LIST,
+        "",
+        "Gateways on other machines that may connect: name:token, comma-separated.",
+        "up",
+    ),
+    Setting(
+        "APP_ROLE_PASSWORD", Kind.SECRET, "", "The password of policylayer_app; empty: made and kept.", "up"
+    ),
+    Setting(
+        "WORKER_ROLE_PASSWORD",
+        Kind.SECRET,
+        "",
+        "The password of policylayer_worker; empty: made and kept.",
+        "up",
+    ),
+    Setting(
         "LIMITER_URL", Kind.TEXT, "", "Where counters live; empty: an SQLite file under DATA_DIR.", "gateway"
     ),
     Setting(

@@ -92,7 +92,9 @@ def _home(folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if account and not account.may_enter(folder.parent):
         home = PRIVATE_PLACE / secrets.token_hex(8)
-        home.mkdir(parents=True)
+        PRIVATE_PLACE.mkdir(parents=True, exist_ok=True)
+        PRIVATE_PLACE.chmod(0o711)
+        home.mkdir()
         folder.symlink_to(home)
         return home
     return folder.resolve()
@@ -181,7 +183,8 @@ def _within_reach(programs: Programs, home: Path, account: Account | None) -> Pr
         unfinished = package / "unfinished"
         shutil.copytree(programs.folder.parent, unfinished, symlinks=True)
         unfinished.rename(place)
-        copy.chmod(0o755)
+        for made in (copy, package):
+            made.chmod(0o755)
     return Programs(place / "bin", programs.version, programs.wheel)
 
 

@@ -1,0 +1,48 @@
+"""Waits until every part says that it is alive."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from config.supervisor.lines import Printer
+from config.supervisor.supervise import OURS
+
+SECONDS_BETWEEN_COMPLAINTS = 30.0
+
+
+async def wait_for_health(checks: Mapping[str, str], printer: Printer) -> None:
+    """Never gives up: what crashes is started again, and the operator is told what is still missing."""
+    missing = dict(checks)
+    complain_at = time.monotonic() + SECONDS_BETWEEN_COMPLAINTS
+    while missing:
+        answered = await asyncio.gather(*(is_alive(url) for url in missing.values()))
+        missing = {
+            name: url for (name, url), alive in zip(missing.items(), answered, strict=True) if not alive
+        }
+        if missing and time.monotonic() > complain_at:
+            complain_at += SECONDS_BETWEEN_COMPLAINTS
+            printer.say(OURS, f"still waiting for {', '.join(missing)}")
+        if missing:
+            await asyncio.sleep(0.1)
+
+
+async def is_alive(url: str) -> bool:
+    try:
+        async with asyncio.timeout(5):
+            return await _status(url) == 200
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+        return False
+
+
+async def _status(url: str) -> int:
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        writer.write(
+            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
+        )
+        status_line = await reader.readline()
+        return int(status_line.split()[1]) if status_line else 0
+    finally:
+        writer.close()

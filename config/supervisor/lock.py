@@ -1,0 +1,74 @@
+"""One product per data folder."""
+
+import errno
+import fcntl
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from config.supervisor.stops import CannotStart
+
+# After `kill -9` of a supervisor its watchdog holds the lock while it stops what was left.
+SECONDS_FOR_LEFTOVERS = 15.0
+
+
+def take_lock(data_dir: Path, name: str = "lock") -> int:
+    """A descriptor that holds the lock until it is closed. Nothing was touched when this raises."""
+    descriptor = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if not _locked(descriptor):
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise CannotStart(
+            f"The product is already running on {data_dir} (process {holder or 'unknown'}):"
+            f" stop that one first, or choose another --data-dir."
+        )
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    until = time.monotonic() + SECONDS_FOR_LEFTOVERS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _is_alive(os.pread(descriptor, 32, 0)) or time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+        else:
+            return True
+
+
+def _is_alive(written: bytes) -> bool:
+    with suppress(ValueError, ProcessLookupError, PermissionError):
+        os.kill(int(written), 0)
+        return True
+    return False
+
+
+def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
+    """`wanted`: who listens, where, on which port, as the flag that changes it would say."""
+    for flag, host, port in wanted:
+        if problem := _why_not(host, port):
+            raise CannotStart(
+                f"Port {port} on {host} {problem}: stop what listens there, or choose another with {flag}."
+            )
+    ports = [port for _, _, port in wanted]
+    for port in ports:
+        if ports.count(port) > 1:
+            raise CannotStart(f"Port {port} was given to two listeners: choose different ports.")
+
+
+def _why_not(host: str, port: int) -> str | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+            tried.listen(1)
+        except OSError as error:
+            return "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+    return None

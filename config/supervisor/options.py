@@ -1,0 +1,97 @@
+"""What `manage.py up` was asked for. Flags win over the variables of the same name."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import env
+
+PARTS = ("web", "worker", "gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    parts: frozenset[str]
+    gateways: int
+    host: str
+    port: int
+    gateway_host: str
+    gateway_port: int
+    internal_port: int
+    data_dir: Path
+
+    @property
+    def needs_database(self) -> bool:
+        return bool(self.parts & {"web", "worker"})
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        if "gateway" not in self.parts:
+            return ()
+        named = os.environ.get("WORKER_NAME", "").strip()
+        if named and self.gateways == 1:
+            return (named,)
+        return tuple(f"{named or 'gw'}-{number}" for number in range(1, self.gateways + 1))
+
+    def listeners(self) -> list[tuple[str, str, int]]:
+        """The flag, address and port of everything that will listen."""
+        wanted = []
+        if "web" in self.parts:
+            wanted.append(("--port", self.host, self.port))
+        if "worker" in self.parts:
+            wanted.append(("--internal-port", "127.0.0.1", self.internal_port))
+        ports = range(self.gateway_port, self.gateway_port + len(self.workers))
+        return wanted + [("--gateway-port", self.gateway_host, port) for port in ports]
+
+
+def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Options:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="The whole product on this machine, or parts of it, until Ctrl-C.",
+    )
+    parser.add_argument(
+        "--only", type=_parts, default=frozenset(PARTS), help="some of web,worker,gateway (all)"
+    )
+    parser.add_argument("--gateways", type=_number(1, 64), default=1, help="how many gateways (1)")
+    parser.add_argument("--host", default="127.0.0.1", help="where the web part listens (127.0.0.1)")
+    for flag, variable in (
+        ("--port", "PORT"),
+        ("--gateway-port", "GATEWAY_PORT"),
+        ("--internal-port", "INTERNAL_PORT"),
+    ):
+        parser.add_argument(flag, type=_number(1, 65535), default=env.port(variable), help=variable)
+    parser.add_argument("--gateway-host", default=env.text("GATEWAY_HOST"), help="GATEWAY_HOST")
+    parser.add_argument("--data-dir", type=Path, default=Path(env.text("DATA_DIR")), help="DATA_DIR")
+    return _options(vars(parser.parse_args(arguments)))
+
+
+def _options(given: Mapping[str, object]) -> Options:
+    values = dict(given)
+    values["parts"] = values.pop("only")
+    data_dir = values["data_dir"]
+    assert isinstance(data_dir, Path)
+    values["data_dir"] = data_dir.absolute()
+    return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be
+
+
+def _parts(text: str) -> frozenset[str]:
+    found = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not found or not found <= set(PARTS):
+        raise argparse.ArgumentTypeError(f"some of {','.join(PARTS)}, got `{text}`")
+    return found
+
+
+class _number:  # noqa: N801 - used like a function: argparse prints its name
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def __call__(self, text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = self.least - 1
+        if not self.least <= number <= self.most:
+            raise argparse.ArgumentTypeError(f"a whole number from {self.least} to {self.most}, got `{text}`")
+        return number

@@ -1,0 +1,61 @@
+"""One short-lived process before all others: database, roles, migrations, the gateways' enrolment.
+
+Runs as `python -m config.supervisor.prepare` with the admin's DATABASE_URL. Safe to run twice, and at once
+on two machines: the second waits.
+"""
+
+import json
+import os
+import sys
+
+import django
+import psycopg
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from config.supervisor import roles
+from config.supervisor.access import APP_ROLE_PASSWORD, PREPARE_WORKERS, WORKER, WORKER_ROLE_PASSWORD
+
+# Not the one `ensure_roles` takes inside.
+_LOCK = roles.LOCK + 1
+
+
+def prepare() -> None:
+    admin_url = os.environ["DATABASE_URL"]
+    roles.ensure_database(admin_url)
+    with psycopg.connect(admin_url, autocommit=True) as one_at_a_time:
+        one_at_a_time.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        roles.ensure_roles(
+            admin_url,
+            app_password=os.environ[APP_ROLE_PASSWORD],
+            worker_password=os.environ[WORKER_ROLE_PASSWORD],
+        )
+        django.setup()
+        _migrate()
+        _enrol(json.loads(os.environ[PREPARE_WORKERS]))
+        connection.close()
+
+
+def _migrate() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        print("bringing the database up to date", flush=True)  # noqa: T201
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def _enrol(workers: dict[str, str]) -> None:
+    from gateway_config.services import enroll_worker
+
+    # As the role whose policies cover the table, not as the admin who passes them all.
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {WORKER}")
+        for name, token in workers.items():
+            enroll_worker(name, token)
+
+
+if __name__ == "__main__":
+    try:
+        prepare()
+    except psycopg.OperationalError as problem:
+        sys.exit(f"The database of DATABASE_URL does not answer: {problem}")

@@ -1,0 +1,215 @@
+"""The processes of the product: what each is started with, and not one variable more."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config import env
+from config.supervisor.access import (
+    APP,
+    APP_ROLE_PASSWORD,
+    PREPARE_WORKERS,
+    WORKER,
+    WORKER_ROLE_PASSWORD,
+    url_as,
+)
+from config.supervisor.keys import MADE, Keys
+from config.supervisor.options import PARTS, Options
+from config.supervisor.supervise import Child
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOPBACK = "127.0.0.0/8,::1/128"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Product:
+    options: Options
+    keys: Keys
+    admin_url: str = ""
+    operator: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def web_url(self) -> str:
+        return _local(self.options.host, self.options.port)
+
+    @property
+    def internal_url(self) -> str:
+        return _local("127.0.0.1", self.options.internal_port)
+
+    def gateway_url(self, number: int = 0) -> str:
+        return _local(self.options.gateway_host, self.options.gateway_port + number)
+
+    def preparation(self) -> Child:
+        tokens = {name: self._worker_token(name) for name in self.options.workers}
+        own = {
+            **self._django("internal", self.admin_url),
+            APP_ROLE_PASSWORD: self.keys[APP_ROLE_PASSWORD],
+            WORKER_ROLE_PASSWORD: self.keys[WORKER_ROLE_PASSWORD],
+            PREPARE_WORKERS: json.dumps(tokens | _enrolled_elsewhere()),
+        }
+        return _python("prepare", own, "config.supervisor.prepare")
+
+    def children(self) -> list[Child]:
+        made = []
+        if "worker" in self.options.parts:
+            made += [self._internal(), self._celery()]
+        if "web" in self.options.parts:
+            made.append(self._web())
+        return made + [self._gateway(number, name) for number, name in enumerate(self.options.workers)]
+
+    def health_checks(self) -> dict[str, str]:
+        checks = {}
+        if "web" in self.options.parts:
+            checks["web"] = f"{self.web_url}/healthz"
+        if "worker" in self.options.parts:
+            checks["internal"] = f"{self.internal_url}/healthz"
+        for number, name in enumerate(self.options.workers):
+            checks[name] = f"{self.gateway_url(number)}/healthz"
+        return checks
+
+    def management_environment(self) -> dict[str, str]:
+        """For commands run beside the product, by the operator who owns this folder."""
+        return self._django("internal", self.admin_url)
+
+    def _web(self) -> Child:
+        own = self._django("web", self._database(APP, APP_ROLE_PASSWORD))
+        return _granian("web", own, self.options.host, self.options.port)
+
+    def _internal(self) -> Child:
+        own = self._django("internal", self._database(WORKER, WORKER_ROLE_PASSWORD))
+        own["DJANGO_URLCONF"] = "config.internal_urls"
+        return _granian("internal", own, "127.0.0.1", self.options.internal_port)
+
+    def _celery(self) -> Child:
+        own = self._django("worker", self._database(WORKER, WORKER_ROLE_PASSWORD))
+        own["SIGNING_KEY"] = self.keys["SIGNING_KEY"]
+        schedule = self.options.data_dir / "celery-schedule"
+        options = (
+            f"-A config.celery worker --beat --schedule {schedule} --concurrency 2 --prefetch-multiplier 1"
+        )
+        quiet = "--without-gossip --without-mingle --without-heartbeat --loglevel warning --no-color"
+        return _python("worker", own, "celery", *options.split(), *quiet.split())
+
+    def _gateway(self, number: int, name: str) -> Child:
+        own = {
+            "DATA_DIR": str(self.options.data_dir / "gateway" / name),
+            "LIMITER_URL": f"sqlite:///{self.options.data_dir / 'limiter.sqlite3'}",
+            "GATEWAY_HOST": self.options.gateway_host,
+            "GATEWAY_PORT": str(self.options.gateway_port + number),
+            "CONTROL_URL": self.internal_url,
+            **self._shared_by_all(),
+            **_given("gateway", self.operator, without=("GATEWAY_HOST", "GATEWAY_PORT", "DATA_DIR")),
+            **self._metrics(number),
+            "WORKER_NAME": name,
+            "WORKER_TOKEN": self._worker_token(name),
+            "BUNDLE_KEYS": self.keys["BUNDLE_KEYS"],
+            "VERIFY_KEYS": self.keys["VERIFY_KEYS"],
+        }
+        return _python(name, own, "gateway")
+
+    def _metrics(self, number: int) -> dict[str, str]:
+        first = env.optional_port("METRICS_PORT")
+        return {"METRICS_PORT": str(first + number)} if first else {}
+
+    def _worker_token(self, name: str) -> str:
+        given = self.operator.get("WORKER_TOKEN")
+        if given and len(self.options.workers) == 1:
+            return given
+        return self.keys.worker_token(name, make=self.options.needs_database)
+
+    def _database(self, role: str, password: str) -> str:
+        return url_as(self.admin_url, role, self.keys[password])
+
+    def _django(self, process: str, database_url: str) -> dict[str, str]:
+        settings = self.operator.get("DJANGO_SETTINGS_MODULE") or "config.settings.dev"
+        return {
+            "DJANGO_SETTINGS_MODULE": settings,
+            **self._shared_by_all(),
+            **_given(process, self.operator),
+            "DATABASE_URL": database_url,
+            "DATA_DIR": str(self.options.data_dir),
+            "PORT": str(self.options.port),
+            "INTERNAL_PORT": str(self.options.internal_port),
+            **{name: self.keys[name] for name in ("SECRET_KEY", "SEALING_KEYS", "BUNDLE_KEYS")},
+        }
+
+    def _shared_by_all(self) -> dict[str, str]:
+        public = self.operator.get("PUBLIC_URL") or self.web_url
+        listeners = ",".join(sorted(self._own_listeners()))
+        shared = {
+            "PUBLIC_URL": public,
+            "GATEWAY_PUBLIC_URL": self.gateway_url(),
+            "OWN_LISTENERS": listeners,
+        }
+        # On a machine of one's own the servers one tries out are on that machine too.
+        if _is_loopback(urlsplit(public).hostname or ""):
+            shared["EGRESS_ALLOW_PRIVATE"] = LOOPBACK
+        return shared
+
+    def _own_listeners(self) -> set[str]:
+        found = set()
+        for _, host, port in replace(self.options, parts=frozenset(PARTS)).listeners():
+            for address in {"127.0.0.1", host if _is_address(host) else "127.0.0.1"}:
+                found.add(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+        return found
+
+
+def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] = ()) -> dict[str, str]:
+    """What the operator set and this process may read."""
+    return {
+        setting.name: operator[setting.name]
+        for setting in env.SETTINGS
+        if setting.name not in without
+        and operator.get(setting.name)
+        and setting.name not in _SECRETS
+        and (setting.read_by == "all" or process in setting.read_by.split(", "))
+    }
+
+
+_SECRETS = frozenset({"DATABASE_URL", "SECRET_KEY", "SEALING_KEYS", "BUNDLE_KEYS", "SIGNING_KEY"})
+
+
+def _surroundings() -> dict[str, str]:
+    """The operator's environment without anything of ours and without libpq's own variables."""
+    ours = {setting.name for setting in env.SETTINGS} | {*MADE, PREPARE_WORKERS}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ours and not name.startswith("PG")
+    }
+    return kept | {"PYTHONUNBUFFERED": "1"}
+
+
+def _python(name: str, own: Mapping[str, str], module: str, *arguments: str) -> Child:
+    command = (sys.executable, "-m", module, *arguments)
+    return Child(name, command, {**_surroundings(), **own}, ROOT)
+
+
+def _granian(name: str, own: Mapping[str, str], host: str, port: int) -> Child:
+    options = f"--interface asgi --host {host} --port {port} --workers 1 --no-ws --log-level warning"
+    return _python(name, own, "granian", *options.split(), "config.asgi:application")
+
+
+def _enrolled_elsewhere() -> dict[str, str]:
+    """Gateways on other machines: WORKER_TOKENS holds name:token for each."""
+    return dict(part.split(":", 1) for part in env.items("WORKER_TOKENS"))
+
+
+def _local(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)

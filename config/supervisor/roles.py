@@ -1,0 +1,62 @@
+"""The database and the two roles of the product. Neither role owns anything or passes row-level security."""
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from config.supervisor.access import APP, WORKER
+
+# Any number will do as long as nobody else uses it: two machines may start on one database at once.
+LOCK = 7_023_458_100
+_NO_MIGHT = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+_TOO_MIGHTY = """
+    SELECT 1 FROM pg_roles WHERE rolname = %s
+    AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)
+"""
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def ensure_database(admin_url: str) -> None:
+    """The database the URL names exists afterwards."""
+    name = str(conninfo_to_dict(admin_url)["dbname"])
+    with psycopg.connect(make_conninfo(admin_url, dbname="postgres"), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if not known:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def ensure_roles(admin_url: str, *, app_password: str, worker_password: str) -> None:
+    """Both roles may log in with these passwords afterwards, whatever they could do before."""
+    with psycopg.connect(admin_url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        for name, password in ((APP, app_password), (WORKER, worker_password)):
+            _ensure_role(connection, name, password)
+        _close_the_database(connection)
+
+
+def _ensure_role(connection: Connection, name: str, password: str) -> None:
+    role = sql.Identifier(name)
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+    if connection.execute(_TOO_MIGHTY, [name]).fetchone():
+        # Only a superuser may say this, so it is said only where it changes something.
+        connection.execute(sql.SQL("ALTER ROLE {} " + _NO_MIGHT).format(role))
+    # Hashed here: the password itself never stands in a statement that a server could log.
+    hashed = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(hashed)))
+    # An owner who is no superuser must be a member to act as the role.
+    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+
+
+def _close_the_database(connection: Connection) -> None:
+    database = sql.Identifier(connection.info.dbname)
+    roles = sql.SQL(", ").join(map(sql.Identifier, (APP, WORKER)))
+    for statement in (
+        # A temporary table could stand in for a real one inside a function that runs with its owner's rights.
+        "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE {database} TO {roles}",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "GRANT USAGE ON SCHEMA public TO {roles}",
+    ):
+        connection.execute(sql.SQL(statement).format(database=database, roles=roles))

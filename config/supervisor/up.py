@@ -1,0 +1,169 @@
+"""`manage.py up`: everything is checked before anything starts, and everything stops together."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+
+from config.env import EnvironmentInvalid
+from config.supervisor import running
+from config.supervisor.access import SUPERUSER_PASSWORD
+from config.supervisor.cluster import Cluster, answers, is_made, open_cluster
+from config.supervisor.health import wait_for_health
+from config.supervisor.keys import Keys
+from config.supervisor.lines import Printer
+from config.supervisor.lock import refuse_taken_ports, take_lock
+from config.supervisor.options import Options, read_options
+from config.supervisor.product import Product
+from config.supervisor.stops import CannotStart
+from config.supervisor.supervise import OURS, Child, Supervisor
+
+# What else runs once everything answers, while the product goes on; `demo` is one.
+Afterwards = Callable[[Product, Supervisor, Printer], Coroutine[None, None, None]]
+
+
+def main(
+    arguments: Sequence[str], program: str = "manage.py up", afterwards: Afterwards | None = None
+) -> int:
+    try:
+        return _run(read_options(arguments, program), afterwards)
+    except (CannotStart, EnvironmentInvalid) as problem:
+        print(problem, file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: Options, afterwards: Afterwards | None) -> int:
+    _make_data_dir(options)
+    # What the processes write is for this user alone; only the folder itself may be entered by PostgreSQL's.
+    os.umask(0o077)
+    lock = take_lock(options.data_dir, "lock" if options.needs_database else "lock-gateway")
+    refuse_taken_ports(options.listeners())
+    keys = Keys(options.data_dir / "secrets.json", os.environ)
+    product = Product(options, keys)
+    cluster = _open_database(options, keys) if options.needs_database else None
+    admin_url = _admin_url(keys, cluster)
+    return asyncio.run(_Run(replace(product, admin_url=admin_url), cluster, lock, afterwards).to_its_end())
+
+
+def _make_data_dir(options: Options) -> None:
+    if not options.data_dir.exists():
+        options.data_dir.mkdir(parents=True)
+        options.data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def _open_database(options: Options, keys: Keys) -> Cluster | None:
+    folder = options.data_dir / "postgres"
+    own = not os.environ.get("DATABASE_URL")
+    if own and is_made(folder) and not keys.are_there:
+        raise CannotStart(
+            f"The keys of the database in {folder} are gone: put {options.data_dir / 'secrets.json'} back,"
+            f" or move that folder away to start empty."
+        )
+    keys.make_missing()
+    return open_cluster(folder, keys[SUPERUSER_PASSWORD]) if own else None
+
+
+def _admin_url(keys: Keys, cluster: Cluster | None) -> str:
+    if cluster is None:
+        return os.environ.get("DATABASE_URL", "")
+    return cluster.url(keys[SUPERUSER_PASSWORD], "policylayer")
+
+
+class _Run:
+    def __init__(
+        self, product: Product, cluster: Cluster | None, lock: int, afterwards: Afterwards | None
+    ) -> None:
+        self._product = product
+        self._cluster = cluster
+        self._afterwards = afterwards
+        self._printer = Printer()
+        self._supervisor = Supervisor(self._printer, lock=lock)
+        self._asked_to_stop = asyncio.Event()
+        self._announced = False
+
+    async def to_its_end(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop_asked)
+        work = asyncio.create_task(self._work())
+        stop = asyncio.create_task(self._asked_to_stop.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return work.result() if work.done() else 0
+        finally:
+            await self._end(work, stop)
+
+    async def _end(self, *tasks: asyncio.Task[int] | asyncio.Task[bool]) -> None:
+        self._printer.say(OURS, "stopping")
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, CannotStart):
+            await tasks[0]
+        if self._announced:
+            running.withdraw(self._product.options.data_dir)
+        await self._supervisor.stop()
+
+    def _stop_asked(self) -> None:
+        if self._asked_to_stop.is_set():
+            self._supervisor.kill()
+        self._asked_to_stop.set()
+
+    async def _work(self) -> int:
+        product = self._product
+        if product.options.needs_database:
+            await self._start_database()
+            if await self._supervisor.run_once(product.preparation()) != 0:
+                raise CannotStart("The database could not be prepared; the reason is above.")
+        for child in product.children():
+            await self._supervisor.start(child)
+        if product.options.needs_database:
+            self._announce()
+        await wait_for_health(product.health_checks(), self._printer)
+        self._say_where()
+        if self._afterwards:
+            await self._afterwards(product, self._supervisor, self._printer)
+        await self._asked_to_stop.wait()
+        return 0
+
+    async def _start_database(self) -> None:
+        if self._cluster is None:
+            return
+        child = Child(
+            "postgres",
+            tuple(self._cluster.command()),
+            self._cluster.environment(),
+            self._cluster.data,
+            account=self._cluster.account,
+            stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
+            rank=0,
+        )
+        pid = await self._supervisor.start(child)
+        while not answers(self._cluster, pid):
+            if not self._supervisor.lives(child.name):
+                raise CannotStart("PostgreSQL did not come up; its own words are above.")
+            await asyncio.sleep(0.02)
+
+    def _announce(self) -> None:
+        product = self._product
+        found = running.Running(
+            pid=os.getpid(),
+            web_url=product.web_url,
+            gateway_url=product.gateway_url(),
+            internal_url=product.internal_url,
+            environment=product.management_environment(),
+        )
+        running.announce(product.options.data_dir, found)
+        self._announced = True
+
+    def _say_where(self) -> None:
+        product = self._product
+        if "web" in product.options.parts:
+            self._printer.say(OURS, f"the site:    {product.web_url}/")
+        for number, _ in enumerate(product.options.workers):
+            self._printer.say(OURS, f"the gateway: {product.gateway_url(number)}/mcp/<server>/")
+        self._printer.say(OURS, f"everything is kept in {product.options.data_dir}; Ctrl-C stops it")

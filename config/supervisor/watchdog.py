@@ -1,0 +1,57 @@
+"""Outlives a supervisor that was killed outright, and then stops what it left behind.
+
+A program of its own with nothing but the standard library. It reads `add GROUP SIGNAL` and `drop GROUP` from
+its standard input. The end of input means that the supervisor is gone: whatever is left gets its own signal,
+ten seconds, then SIGKILL. It holds the lock of the data folder until then, so nobody starts beside leftovers.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+
+GRACE_SECONDS = 10.0
+
+
+def watch() -> None:
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    groups: dict[int, int] = {}
+    for line in sys.stdin:
+        match line.split():
+            case ["add", group, number]:
+                groups[int(group)] = int(number)
+            case ["drop", group]:
+                groups.pop(int(group), None)
+    _stop(groups)
+
+
+def _stop(groups: Mapping[int, int]) -> None:
+    for group, number in reversed(list(groups.items())):
+        _send(group, number, to_group=False)
+    until = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < until and any(_lives(group) for group in groups):
+        time.sleep(0.05)
+    for group in filter(_lives, groups):
+        _send(group, signal.SIGKILL, to_group=True)
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _send(group: int, number: int, *, to_group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number) if to_group else os.kill(group, number)
+
+
+if __name__ == "__main__":
+    watch()
