@@ -1,0 +1,49 @@
+# `make up` starts everything. Flags travel as variables: make up PORT=8010 GATEWAY_PORT=8110 DATA_DIR=.data2
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+UP_FLAGS = $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAYS),--gateways $(GATEWAYS))
+PYTEST_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo format check test test-full
+
+help:
+	@echo "make setup      .venv with the locked dependencies"
+	@echo "make up         the whole product on this machine, until Ctrl-C"
+	@echo "make demo       the same, with a toy server, a policy, a grant and three calls shown"
+	@echo "make test       everything that must be true before a change lands"
+	@echo "make test-full  the same and the slow tests"
+	@echo "make format     lays the code out"
+
+setup:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found." >&2; exit 1; }
+	@$(PYTHON) -I config/supervisor/setup.py
+
+.venv/.ready: uv.lock pyproject.toml config/supervisor/setup.py
+	@$(MAKE) --no-print-directory setup
+
+up: .venv/.ready
+	@exec $(BIN)/python manage.py up $(UP_FLAGS)
+
+demo: .venv/.ready
+	@exec $(BIN)/python manage.py demo $(UP_FLAGS)
+
+format: .venv/.ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: .venv/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check
+
+test: check
+	$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+	@$(BIN)/python -m tests.left_out
+
+test-full: check
+	$(BIN)/pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m tests.left_out

@@ -1,0 +1,47 @@
+"""The last lines of `make test`: which tests did not run because this machine lacks a program."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.supervisor.postgres_programs import find_programs
+from tests.postgres import VARIABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    program: str
+    is_here: Callable[[], bool]
+    without_it: str
+
+
+def _any_on_path(*names: str) -> Callable[[], bool]:
+    return lambda: any(shutil.which(name) for name in names)
+
+
+NEEDED = (
+    Needed("redis-server", _any_on_path("redis-server"), "what counts and carries messages through Redis"),
+    Needed(
+        "chromium",
+        _any_on_path("chromium", "chromium-browser", "google-chrome"),
+        "every journey in a browser",
+    ),
+    Needed(
+        "postgres",
+        lambda: bool(os.environ.get(VARIABLE) or find_programs()),
+        "everything that needs a database",
+    ),
+)
+
+
+def main() -> None:
+    missing = [needed for needed in NEEDED if not needed.is_here()]
+    for needed in missing:
+        print(f"Left out, because {needed.program} was not found: {needed.without_it}.")
+    if not missing:
+        print("Nothing was left out for want of a program.")
+
+
+if __name__ == "__main__":
+    main()
