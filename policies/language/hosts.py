@@ -1,6 +1,7 @@
 """`host_in`: which host a URL names, read so strictly that no two readers could disagree."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TypeAlias
@@ -23,10 +24,22 @@ class HostPattern:
     host: Host
     below: bool  # `*.name`: names with further labels, not the name itself
 
-    def matches(self, host: Host) -> bool:
-        if self.below:
-            return isinstance(host, str) and host.endswith(f".{self.host}")
-        return host == self.host
+
+class HostSet:
+    """Hosts and patterns together, asked in time that does not grow with their number."""
+
+    def __init__(self, patterns: Iterable[HostPattern]) -> None:
+        given = tuple(patterns)
+        self._hosts = frozenset(pattern.host for pattern in given if not pattern.below)
+        self._above = frozenset(pattern.host for pattern in given if pattern.below)
+
+    def __contains__(self, host: Host) -> bool:
+        if host in self._hosts:
+            return True
+        if not self._above or not isinstance(host, str):
+            return False
+        labels = host.split(".")
+        return any(".".join(labels[index:]) in self._above for index in range(1, len(labels)))
 
 
 def parse_host_pattern(text: str) -> HostPattern | None:

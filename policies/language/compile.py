@@ -1,0 +1,232 @@
+"""A document bound to the tools of one server, ready to decide calls."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
+from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
+from .matching import NameList, Pattern, is_pattern
+from .problems import escape_token
+from .work import Sources, Work
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFacts:
+    """What is known of a tool when a policy is compiled. No class: never classified, or changed since."""
+
+    name: str
+    tool_class: str | None
+    input_schema: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPredicate:
+    at: str
+    conditions: tuple[CompiledCondition, ...]
+    test: Test
+    reason: str | None  # the explicit text, if there is one
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledLimit:
+    at: str
+    source: Limit
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    at: str
+    source: Rule
+    require: tuple[CompiledPredicate, ...]
+    deny_if: tuple[CompiledPredicate, ...]
+    approve_if: tuple[CompiledPredicate, ...]
+    limits: tuple[CompiledLimit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that applies to a call of one tool, in the order in which it is asked."""
+
+    allowed_by: str
+    denied: CompiledRule | None
+    asked: CompiledRule | None
+    require: tuple[CompiledPredicate, ...]
+    deny_if: tuple[CompiledPredicate, ...]
+    approve_if: tuple[tuple[CompiledPredicate, ...], ...]
+    limits: tuple[CompiledLimit, ...]
+    rules: tuple[CompiledRule, ...]
+    sources: Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Every call of the tool is denied before its rules are looked at."""
+
+    code: str
+    rule: str
+
+
+HIDDEN: Final = Refusal("hidden", "(hidden)")
+DEFAULT_DENY: Final = Refusal("default_deny", "(default deny)")
+Applies: TypeAlias = Plan | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledAccess:
+    at: str
+    default: Default
+    allow: NameList
+    deny: NameList
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    document: Document
+    hide: NameList
+    exact: Mapping[str, Plan]
+    patterns: tuple[tuple[Pattern, Plan], ...]  # in the order in which the first that matches applies
+    classes: Mapping[str, Plan]
+    class_of: Mapping[str, str | None]
+    otherwise: Applies
+    resources: CompiledAccess | None
+    prompts: CompiledAccess | None
+    _known: dict[str, Applies] = field(default_factory=dict, repr=False, compare=False)
+
+    def applies_to(self, tool: str) -> Applies:
+        found = self._known.get(tool)
+        if found is None:
+            found = self._resolve(tool)
+            # Only names that somebody registered or wrote down: a caller must not be able to fill this.
+            if tool in self.class_of or tool in self.exact:
+                self._known[tool] = found
+        return found
+
+    def _resolve(self, tool: str) -> Applies:
+        if self.hide.first_match(tool) is not None:
+            return HIDDEN
+        exact = self.exact.get(tool)
+        if exact is not None:
+            return exact
+        for pattern, plan in self.patterns:
+            if pattern.matches(tool):
+                return plan
+        return self.classes.get(self.class_of.get(tool) or "", self.otherwise)
+
+
+def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
+    rules = _Rules(document)
+    plans = {name: rules.plan(rule, "tools", name) for name, rule in document.tools.items()}
+    return CompiledPolicy(
+        document=document,
+        hide=NameList.of(document.hide),
+        exact={name: plan for name, plan in plans.items() if not is_pattern(name)},
+        patterns=_by_strength(document, plans),
+        classes={name: rules.plan(rule, "classes", name) for name, rule in document.classes.items()},
+        class_of={tool.name: tool.tool_class if tool.tool_class in CLASSES else None for tool in tools},
+        otherwise=rules.default_plan() if document.default == "allow" else DEFAULT_DENY,
+        resources=_access(document.resources, "/resources"),
+        prompts=_access(document.prompts, "/prompts"),
+    )
+
+
+def _by_strength(document: Document, plans: Mapping[str, Plan]) -> tuple[tuple[Pattern, Plan], ...]:
+    """A pattern that denies stands before every other; a deny never loses by length."""
+    patterns = [(Pattern.of(name), plan) for name, plan in plans.items() if is_pattern(name)]
+    patterns.sort(key=lambda entry: (document.tools[entry[0].text].action != "deny", entry[0].specificity))
+    return tuple(patterns)
+
+
+def _access(access: Access | None, at: str) -> CompiledAccess | None:
+    if access is None:
+        return None
+    return CompiledAccess(at, access.default, NameList.of(access.allow), NameList.of(access.deny))
+
+
+class _Rules:
+    """Compiles the rules of one document; `all_tools` is part of every plan."""
+
+    def __init__(self, document: Document) -> None:
+        self._compiler = Compiler()
+        self._all_tools = self._rule(document.all_tools, "/all_tools") if document.all_tools else None
+
+    def plan(self, rule: Rule, section: str, name: str) -> Plan:
+        at = f"/{section}/{escape_token(name)}"
+        return self._plan(at, self._rule(rule, at))
+
+    def default_plan(self) -> Plan:
+        return self._plan("(default allow)", None)
+
+    def _plan(self, allowed_by: str, rule: CompiledRule | None) -> Plan:
+        rules = tuple(each for each in (rule, self._all_tools) if each is not None)
+        return Plan(
+            allowed_by=allowed_by,
+            denied=next((each for each in rules if each.source.action == "deny"), None),
+            asked=next((each for each in rules if each.source.action == "require_approval"), None),
+            require=tuple(predicate for each in rules for predicate in each.require),
+            deny_if=tuple(predicate for each in rules for predicate in each.deny_if),
+            approve_if=tuple(each.approve_if for each in rules),
+            limits=tuple(limit for each in rules for limit in each.limits),
+            rules=rules,
+            sources=_sources(rules),
+        )
+
+    def _rule(self, rule: Rule, at: str) -> CompiledRule:
+        def predicates(
+            section: str, sources: tuple[Predicate, ...], join: Join
+        ) -> tuple[CompiledPredicate, ...]:
+            return tuple(
+                self._predicate(predicate, f"{at}/{section}/{index}", rule.reason, join)
+                for index, predicate in enumerate(sources)
+            )
+
+        limits = (
+            CompiledLimit(f"{at}/limits/{index}", limit, limit.on_deny or rule.reason)
+            for index, limit in enumerate(rule.limits)
+        )
+        return CompiledRule(
+            at=at,
+            source=rule,
+            require=predicates("require", rule.require, "and"),
+            deny_if=predicates("deny_if", rule.deny_if, "or"),
+            approve_if=predicates("approve_if", rule.approve_if, "or"),
+            limits=tuple(limits),
+        )
+
+    def _predicate(self, source: Predicate, at: str, reason: str | None, join: Join) -> CompiledPredicate:
+        conditions = tuple(self._compiler.condition(condition, join) for condition in source.conditions)
+        test = _all_hold(tuple(condition.test for condition in conditions))
+        return CompiledPredicate(at, conditions, test, source.on_deny or reason)
+
+
+def _all_hold(tests: tuple[Test, ...]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+
+    def all_hold(work: Work) -> Verdict:
+        verdict: Verdict = True
+        for test in tests:
+            found = test(work)
+            if found is False:
+                return False
+            if found is None:
+                verdict = None
+        return verdict
+
+    return all_hold
+
+
+def _sources(rules: tuple[CompiledRule, ...]) -> Sources:
+    conditions = [
+        condition
+        for rule in rules
+        for predicate in (*rule.require, *rule.deny_if, *rule.approve_if)
+        for condition in predicate.conditions
+    ]
+    each = [condition for condition in conditions if condition.each_steps]
+    return Sources(
+        regex_paths=tuple(c.source.path.steps for c in conditions if c.is_regex and not c.each_steps),
+        regex_each=tuple(c.each_steps for c in each if c.is_regex),
+        each=tuple(c.each_steps for c in each),
+    )

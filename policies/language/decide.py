@@ -1,0 +1,195 @@
+"""The one place that says what happens to a call.
+
+No clock, no I/O, no randomness: the same question has the same answer.
+"""
+
+import re
+from typing import assert_never
+
+from . import sentences, undecided
+from .compile import Applies, CompiledAccess, CompiledPolicy, CompiledPredicate, Plan, Refusal
+from .decision import (
+    MISSING,
+    AwaitApproval,
+    Call,
+    Decision,
+    Obligation,
+    Outcome,
+    PromptGet,
+    ResourceRead,
+    TakeQuota,
+    ToolCall,
+)
+from .phrases import condition_words
+from .quota import Unusable, cost_micros, counter_key
+from .sentences import Thing
+from .work import Work
+
+# A segment of a path that is `.` or `..`, however it is spelt.
+_DOT_SEGMENT = re.compile(r"(?:\A|/|%2f|%5c)(?:\.|%2e){1,2}(?=[/?#]|%2f|%5c|\Z)", re.IGNORECASE)
+
+
+def decide(compiled: CompiledPolicy | None, call: Call) -> Decision:
+    match call:
+        case ToolCall():
+            return _decide_tool(compiled, call)
+        case ResourceRead(uri):
+            return _decide_access(compiled, "resource", uri)
+        case PromptGet(name):
+            return _decide_access(compiled, "prompt", name)
+        case _:
+            assert_never(call)
+
+
+def is_listed(compiled: CompiledPolicy | None, tool: str) -> bool:
+    """False exactly for the tools of which every call is answered as if they were not there."""
+    return compiled is not None and isinstance(compiled.applies_to(tool), Plan)
+
+
+def names_exactly(compiled: CompiledPolicy | None, tool: str) -> bool:
+    return compiled is not None and tool in compiled.exact
+
+
+def _deny(code: str, rule: str, reason: str, explained: str | None = None) -> Decision:
+    return Decision(Outcome.DENY, code, rule, reason, (), explained or reason)
+
+
+def _no_policy() -> Decision:
+    return _deny("no_policy", "(no policy)", sentences.no_policy_sentence())
+
+
+# Tools
+
+
+def _decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
+    if compiled is None:
+        return _no_policy()
+    applies: Applies = compiled.applies_to(call.tool)
+    if isinstance(applies, Refusal):
+        return _deny(applies.code, applies.rule, sentences.not_available_sentence(call.tool))
+    arguments = {} if call.arguments is MISSING else call.arguments
+    if not isinstance(arguments, dict):
+        return _deny("malformed", "(malformed)", sentences.malformed_sentence())
+    work = Work(arguments, applies.sources)
+    return _refused(applies, call.tool, work) or _admitted(applies, call.tool, work)
+
+
+def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
+    """Steps 3 to 6. They spend nothing."""
+    if plan.denied is not None:
+        rule = plan.denied
+        return _deny("denied", f"{rule.at}/action", rule.source.reason or sentences.denied_sentence(tool))
+    for predicate in plan.require:
+        verdict = predicate.test(work)
+        if verdict is not True:
+            return (
+                _undecidable(predicate, work)
+                if verdict is None
+                else _requirement_failed(predicate, tool, work)
+            )
+    for predicate in plan.deny_if:
+        verdict = predicate.test(work)
+        if verdict is not False:
+            return _undecidable(predicate, work) if verdict is None else _denied_if(predicate, tool)
+    for predicates in plan.approve_if:
+        for predicate in predicates:
+            if predicate.test(work) is None:
+                return _undecidable(predicate, work)
+    return None
+
+
+def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
+    """Steps 7 to 10: what is owed before the call may go on."""
+    obligations: list[Obligation] = []
+    for limit in plan.limits:
+        source = limit.source
+        key = counter_key(work.arguments, source.key)
+        cost = key if isinstance(key, Unusable) else cost_micros(work.arguments, source.increment_from)
+        if isinstance(key, Unusable) or isinstance(cost, Unusable):
+            return _unusable(limit.at, limit.reason, cost)
+        counter = source.counter.replace("{tool}", tool)
+        obligations.append(
+            TakeQuota(
+                counter, key, source.scope, source.window_seconds, source.max, cost, limit.at, limit.reason
+            )
+        )
+    asked = _asks(plan, work)
+    if asked is None:
+        return Decision(Outcome.ALLOW, None, plan.allowed_by, None, tuple(obligations))
+    at, explicit = asked
+    reason = explicit or sentences.approval_required_sentence(tool)
+    obligations.append(AwaitApproval(at, reason, plan.allowed_by))
+    return Decision(Outcome.APPROVAL, "approval_required", at, reason, tuple(obligations), reason)
+
+
+def _asks(plan: Plan, work: Work) -> tuple[str, str | None] | None:
+    """Why a person is asked: the first ground, with its explicit text."""
+    for rule in plan.rules:
+        if rule.source.action == "require_approval":
+            return f"{rule.at}/action", rule.source.reason
+        for predicate in rule.approve_if:
+            if predicate.test(work):
+                return predicate.at, predicate.reason
+    return None
+
+
+def _requirement_failed(predicate: CompiledPredicate, tool: str, work: Work) -> Decision:
+    failed = [condition.source for condition in predicate.conditions if condition.test(work) is False]
+    paths = [condition.path.text for condition in failed]
+    standard = sentences.requirement_failed_sentence(tool, paths)
+    wanted = sentences.listed(condition_words(condition, "must be") for condition in failed)
+    explained = sentences.requirement_failed_sentence(tool, [wanted])
+    return _said("requirement_failed", predicate, standard, explained)
+
+
+def _denied_if(predicate: CompiledPredicate, tool: str) -> Decision:
+    paths = [condition.source.path.text for condition in predicate.conditions]
+    return _said("denied", predicate, sentences.denied_sentence(tool), sentences.denied_sentence(tool, paths))
+
+
+def _undecidable(predicate: CompiledPredicate, work: Work) -> Decision:
+    return _said("undecidable", predicate, undecided.sentence(predicate.conditions, work))
+
+
+def _said(code: str, predicate: CompiledPredicate, standard: str, explained: str | None = None) -> Decision:
+    """The explicit text goes to the agent as it was written, explained or not."""
+    reason = predicate.reason or standard
+    return _deny(code, predicate.at, reason, predicate.reason or explained)
+
+
+def _unusable(at: str, explicit: str | None, why: object) -> Decision:
+    standard = sentences.undecidable_sentence(why.path, why.must_be) if isinstance(why, Unusable) else ""
+    return _deny("undecidable", at, explicit or standard)
+
+
+# Resources and prompts
+
+
+def _decide_access(compiled: CompiledPolicy | None, thing: Thing, name: str) -> Decision:
+    if compiled is None:
+        return _no_policy()
+    access = compiled.resources if thing == "resource" else compiled.prompts
+    if access is None:
+        return _by_default(compiled.document.default, "(default deny)", "(default allow)", thing, name)
+    if thing == "resource" and ("\\" in name or _DOT_SEGMENT.search(name)):
+        must_be = "it must hold no backslash and no . or .. segment"
+        return _deny("undecidable", access.at, sentences.undecidable_sentence("The URI", must_be))
+    return _listed_access(access, thing, name)
+
+
+def _listed_access(access: CompiledAccess, thing: Thing, name: str) -> Decision:
+    denied = access.deny.first_match(name)
+    if denied is not None:
+        reason = f"This {thing} is not allowed."
+        return _deny("denied", f"{access.at}/deny/{denied}", reason)
+    allowed = access.allow.first_match(name)
+    if allowed is not None:
+        return Decision(Outcome.ALLOW, None, f"{access.at}/allow/{allowed}", None)
+    at = f"{access.at}/default"
+    return _by_default(access.default, at, at, thing, name)
+
+
+def _by_default(default: str, denied_by: str, allowed_by: str, thing: Thing, name: str) -> Decision:
+    if default == "allow":
+        return Decision(Outcome.ALLOW, None, allowed_by, None)
+    return _deny("default_deny", denied_by, sentences.not_available_sentence(name, thing))

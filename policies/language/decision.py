@@ -1,0 +1,88 @@
+"""What can be asked of a policy, and what it answers."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Final, TypeAlias
+
+from .document import Scope
+
+
+class Missing(Enum):
+    """Nothing stands there, which is not the same as null."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    tool: str
+    arguments: object = MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRead:
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptGet:
+    name: str
+
+
+Call: TypeAlias = ToolCall | ResourceRead | PromptGet
+CounterKey: TypeAlias = str | int | bool | Decimal | None
+
+
+class Outcome(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+    APPROVAL = "approval"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeQuota:
+    """All of a decision's quotas are taken together or none is.
+
+    `key` is told apart by type and value: 1, "1" and true are three keys, 1 and 1.0 are one.
+    """
+
+    counter: str
+    key: CounterKey
+    scope: Scope
+    window_seconds: int
+    max: int
+    cost_micros: int
+    rule: str
+    reason_when_full: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitApproval:
+    """`rule_when_approved`: what the decision names once the approved call is sent."""
+
+    rule: str
+    reason: str
+    rule_when_approved: str = ""
+
+
+Obligation: TypeAlias = TakeQuota | AwaitApproval
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`code` is None for an allow, else a code of the log; `reason` is filled for everything but an allow.
+
+    `explained` is the reason for an agent whose organization explains denials: the standard sentence with
+    what decided, or the explicit text. It never holds an argument's value.
+    """
+
+    outcome: Outcome
+    code: str | None
+    rule: str
+    reason: str | None
+    obligations: tuple[Obligation, ...] = ()
+    explained: str | None = None

@@ -1,0 +1,110 @@
+"""Conditions and limits in words, the same ones wherever they are read."""
+
+import json
+from decimal import Decimal
+
+from .document import Condition, JsonValue, Limit, Operator
+from .exact import plain_text
+from .sentences import rate_words, window_words
+
+_LONGEST_VALUE = 80
+
+
+def value_words(value: JsonValue) -> str:
+    text = _compact(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _compact(value: JsonValue) -> str:
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int | Decimal):
+        return plain_text(value)
+    if isinstance(value, list):
+        return f"[{', '.join(_compact(element) for element in value)}]"
+    return f"{{{', '.join(f'{json.dumps(key)}: {_compact(inner)}' for key, inner in value.items())}}}"
+
+
+def is_words(condition: Condition) -> str:
+    """What the condition says of its argument, after a form of "is": `args.amount` ... "at most 500"."""
+    value = condition.value
+    if condition.op == "exists":
+        return "present" if value is True else "absent"
+    if condition.op in ("in", "not_in", "host_in"):
+        return _membership(condition.op, value if isinstance(value, list) else [value])
+    return _IS[condition.op].format(value_words(value))
+
+
+_IS: dict[Operator, str] = {
+    "eq": "{}",
+    "neq": "anything but {}",
+    "lt": "less than {}",
+    "lte": "at most {}",
+    "gt": "more than {}",
+    "gte": "at least {}",
+    "contains": "something that contains {}",
+    "not_contains": "something without {}",
+    "starts_with": "a text that begins with {}",
+    "ends_with": "a text that ends with {}",
+    "regex": "a text in which the pattern {} is found",
+    "matches": "a text that the pattern {} matches as a whole",
+    "length_lte": "at most {} long",
+    "length_gte": "at least {} long",
+    "under_path": "a path that is or lies below {}",
+}
+
+
+def _membership(op: Operator, values: list[JsonValue]) -> str:
+    listing = ", ".join(value_words(value) for value in values[:6]) or "nothing"
+    listing += f" and {len(values) - 6} more" if len(values) > 6 else ""
+    if op == "host_in":
+        return f"a URL whose host is one of {listing}"
+    return f"one of {listing}" if op == "in" else f"none of {listing}"
+
+
+def condition_words(condition: Condition, verb: str = "is") -> str:
+    subject = (
+        f"every {condition.path.text}"
+        if condition.path.quantified and verb == "must be"
+        else condition.path.text
+    )
+    return f"{subject} {verb} {is_words(condition)}"
+
+
+MUST_BE: dict[Operator, str] = {
+    "eq": "it must hold only numbers that 64-bit computers read exactly",
+    "neq": "it must hold only numbers that 64-bit computers read exactly",
+    "in": "it must hold only numbers that 64-bit computers read exactly",
+    "not_in": "it must hold only numbers that 64-bit computers read exactly",
+    "lt": "it must be a number",
+    "lte": "it must be a number",
+    "gt": "it must be a number",
+    "gte": "it must be a number",
+    "contains": "it must be a text or a list",
+    "not_contains": "it must be a text or a list",
+    "starts_with": "it must be a text",
+    "ends_with": "it must be a text",
+    "regex": "it must be a text",
+    "matches": "it must be a text",
+    "exists": "it must be reachable",
+    "length_lte": "it must be a text, a list or an object",
+    "length_gte": "it must be a text, a list or an object",
+    "under_path": "it must be a path that begins with / and holds no backslash",
+    "host_in": "it must be a URL like https://example.com/page",
+}
+
+
+def limit_words(limit: Limit) -> str:
+    if limit.increment_from is None:
+        words = f"at most {rate_words(limit.max, limit.window_seconds)}"
+    else:
+        window = window_words(limit.window_seconds)
+        words = f"{limit.increment_from.text} adds up to at most {limit.max:,} {window}"
+    if limit.key is not None:
+        words += f" for each {limit.key.text}"
+    scope = {
+        "grant": "",
+        "server": ", all grants of the server together",
+        "organization": ", the whole organization together",
+    }
+    return words + scope[limit.scope]

@@ -1,0 +1,97 @@
+"""The standard sentences, and the codes an agent may see.
+
+Sentences name tools, paths, counters and numbers of the policy. They never hold the value of an argument.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+from .document import WINDOW_WORDS
+
+Thing = Literal["tool", "resource", "prompt"]
+
+_NOT_AVAILABLE: Final = frozenset({"hidden", "default_deny", "not_listed"})
+_MOST_PATHS = 8
+_LONGEST_PATH = 120
+
+
+def wire_code(code: str) -> str:
+    """Hidden, default-denied and unlisted are told apart in the log only."""
+    return "not_available" if code in _NOT_AVAILABLE else code
+
+
+def not_available_sentence(name: str, thing: Thing = "tool") -> str:
+    return f"No {thing} named {name} is available here."
+
+
+def no_policy_sentence() -> str:
+    return "This grant has no policy, so every call is denied."
+
+
+def malformed_sentence() -> str:
+    return "The arguments must be a JSON object."
+
+
+def denied_sentence(tool: str, paths: Sequence[str] = ()) -> str:
+    """With `paths`: what decided, for organizations that explain denials."""
+    return f"This call of {tool} is not allowed{': ' + listed(paths) if paths else ''}."
+
+
+def requirement_failed_sentence(tool: str, paths: Sequence[str]) -> str:
+    return f"These arguments of {tool} are not allowed: {listed(paths)}."
+
+
+def undecidable_sentence(path: str, must_be: str) -> str:
+    return f"{path} cannot be judged: {must_be}."
+
+
+def limit_exceeded_sentence(tool: str, retry_after_seconds: int | None) -> str:
+    return f"{tool} has reached a limit; {_again(retry_after_seconds)}."
+
+
+def limit_explained_sentence(
+    tool: str, most: int, window_seconds: int, retry_after_seconds: int | None
+) -> str:
+    return f"{tool} is limited to {rate_words(most, window_seconds)}; {_again(retry_after_seconds)}."
+
+
+def limiter_unavailable_sentence(tool: str) -> str:
+    return f"The limits of {tool} cannot be checked now; try again."
+
+
+def approval_required_sentence(tool: str) -> str:
+    return f"{tool} needs a person's approval."
+
+
+def approval_declined_sentence() -> str:
+    return "A person declined this call."
+
+
+def approval_expired_sentence() -> str:
+    return "The approval came or was used too late. Repeat the call to ask again."
+
+
+def listed(items: Iterable[str], last: str = "and") -> str:
+    """The items in a row, none of them twice, the long tail left out."""
+    unique = list(
+        dict.fromkeys(item if len(item) <= _LONGEST_PATH else item[:_LONGEST_PATH] + "…" for item in items)
+    )
+    if len(unique) > _MOST_PATHS:
+        return ", ".join(unique[:_MOST_PATHS]) + f" {last} {len(unique) - _MOST_PATHS} more"
+    return f" {last} ".join(filter(None, (", ".join(unique[:-1]), unique[-1]))) if unique else "none"
+
+
+def rate_words(most: int, window_seconds: int, unit: str = "call") -> str:
+    plural = "" if most == 1 else "s"
+    return f"{most:,} {unit}{plural} {window_words(window_seconds)}"
+
+
+def window_words(window_seconds: int) -> str:
+    word = WINDOW_WORDS.get(window_seconds)
+    return f"per {word}" if word else f"every {window_seconds:,} s"
+
+
+def _again(retry_after_seconds: int | None) -> str:
+    if retry_after_seconds is None:
+        return "it asks for more than the limit ever allows"
+    return f"try again in {retry_after_seconds} s"

@@ -1,0 +1,53 @@
+"""Why a condition could not be judged, in one sentence. Only asked after it could not."""
+
+from collections.abc import Sequence
+
+from .conditions import CompiledCondition
+from .decision import MISSING
+from .paths import EACH, Path, Step, member_path
+from .phrases import MUST_BE
+from .sentences import undecidable_sentence
+from .work import MOST_EACH_VALUES, MOST_REGEX_BYTES, WRONG_KIND, Work, take
+
+
+def sentence(conditions: Sequence[CompiledCondition], work: Work) -> str:
+    condition = next(condition for condition in conditions if condition.test(work) is None)
+    path = condition.source.path
+    if condition.each_steps and not work.each_allowed:
+        return undecidable_sentence(path.text, f"it must name at most {MOST_EACH_VALUES:,} values")
+    where = _wrong_step(work.arguments, path)
+    if where is not None:
+        return undecidable_sentence(*where)
+    if condition.is_regex and not work.regex_allowed:
+        must_be = f"the texts that patterns read must be at most {MOST_REGEX_BYTES:,} bytes together"
+        return undecidable_sentence(path.text, must_be)
+    return undecidable_sentence(path.text, MUST_BE[condition.source.op])
+
+
+def _wrong_step(arguments: dict[str, object], path: Path) -> tuple[str, str] | None:
+    """The first step into a value of another kind: the path up to there, and what must stand there."""
+    values: list[object] = [arguments]
+    for index, step in enumerate(path.steps):
+        following: list[object] = []
+        for value in values:
+            if value is None or value is MISSING:
+                continue
+            if step is EACH and isinstance(value, list):
+                following.extend(value)
+            elif step is EACH or take(value, step) is WRONG_KIND:
+                return _written(path.steps[:index]), _needed(step)
+            else:
+                following.append(take(value, step))
+        values = following
+    return None
+
+
+def _needed(step: Step) -> str:
+    return "it must be an object" if isinstance(step, str) else "it must be a list"
+
+
+def _written(steps: Sequence[Step]) -> str:
+    text = "args"
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else "[*]" if step is EACH else member_path(step)[4:]
+    return text
