@@ -62,12 +62,9 @@ def _membership(op: Operator, values: list[JsonValue]) -> str:
     return f"one of {listing}" if op == "in" else f"none of {listing}"
 
 
-def condition_words(condition: Condition, verb: str = "is") -> str:
-    subject = (
-        f"every {condition.path.text}"
-        if condition.path.quantified and verb == "must be"
-        else condition.path.text
-    )
+def condition_words(condition: Condition, verb: str = "is", each: str = "every") -> str:
+    """`each`: how a path with `[*]` is read, *every* of its values in a requirement, *any* elsewhere."""
+    subject = f"{each} {condition.path.text}" if condition.path.quantified else condition.path.text
     return f"{subject} {verb} {is_words(condition)}"
 
 
