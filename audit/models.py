@@ -25,6 +25,11 @@ class DecisionRecord(OrganizationOwned):
         db_default=models.Func(models.Value("audit_decision_position"), function="nextval"),
         help_text="Rises in the order of arrival; the cursor of lists and of the live tail.",
     )
+    completed_position = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="Of the same sequence: when the end of a call arrived after the call itself.",
+    )
     worker = models.CharField(max_length=80)
     sequence = models.BigIntegerField()
     at = models.DateTimeField()
@@ -55,6 +60,12 @@ class DecisionRecord(OrganizationOwned):
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-position"]),
+            models.Index(
+                fields=["organization", "completed_position"],
+                name="late_completions",
+                condition=models.Q(completed_position__isnull=False),
+            ),
+            models.Index(fields=["organization", "-at"]),
             models.Index(fields=["organization", "grant_id", "-position"]),
             models.Index(fields=["organization", "server_id", "-position"]),
         ]

@@ -17,6 +17,7 @@ class PublishRequest(OrganizationOwned):
     created_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)
     deliveries = models.PositiveSmallIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True, blank=True, help_text="When a task last took it up.")
     dead_at = models.DateTimeField(null=True, blank=True, help_text="Given up after three deliveries.")
     error = models.TextField(blank=True)
 
@@ -40,10 +41,29 @@ class ConfigRevision(OrganizationOwned):
     envelope = models.JSONField()
     policy_revisions = ArrayField(models.UUIDField(), help_text="Policy revisions this bundle holds.")
     created_at = models.DateTimeField(default=timezone.now)
+    in_force_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the last of the living workers had applied it."
+    )
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "number"], name="one_config_revision_per_number")
+        ]
+
+
+class NumberFloor(OrganizationOwned):
+    """Workers took revisions up to this number which we do not know: the database was restored.
+
+    They refuse to go back, so the next revision is numbered above it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    number = models.PositiveBigIntegerField()
+    noted_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization"], name="one_number_floor_per_organization")
         ]
 
 

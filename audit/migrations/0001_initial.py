@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(editable=False, help_text="The decision's id, made by the gateway.", primary_key=True, serialize=False)),
                 ('position', models.BigIntegerField(db_default=models.Func(models.Value('audit_decision_position'), function='nextval'), editable=False, help_text='Rises in the order of arrival; the cursor of lists and of the live tail.', unique=True)),
+                ('completed_position', models.BigIntegerField(editable=False, help_text='Of the same sequence: when the end of a call arrived after the call itself.', null=True)),
                 ('worker', models.CharField(max_length=80)),
                 ('sequence', models.BigIntegerField()),
                 ('at', models.DateTimeField()),
@@ -46,11 +47,11 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', '-position'], name='audit_decis_organiz_9d479d_idx'), models.Index(fields=['organization', 'grant_id', '-position'], name='audit_decis_organiz_dfd8d8_idx'), models.Index(fields=['organization', 'server_id', '-position'], name='audit_decis_organiz_7f4e1d_idx')],
+                'indexes': [models.Index(fields=['organization', '-position'], name='audit_decis_organiz_9d479d_idx'), models.Index(condition=models.Q(('completed_position__isnull', False)), fields=['organization', 'completed_position'], name='late_completions'), models.Index(fields=['organization', '-at'], name='audit_decis_organiz_ba3de4_idx'), models.Index(fields=['organization', 'grant_id', '-position'], name='audit_decis_organiz_dfd8d8_idx'), models.Index(fields=['organization', 'server_id', '-position'], name='audit_decis_organiz_7f4e1d_idx')],
                 'constraints': [models.UniqueConstraint(fields=('worker', 'sequence'), name='one_record_per_sequence')],
             },
         ),
-            ProtectTenantTable(
+        ProtectTenantTable(
             "audit_decisionrecord", app="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"
         ),
         migrations.RunSQL(

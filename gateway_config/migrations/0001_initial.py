@@ -39,10 +39,23 @@ class Migration(migrations.Migration):
                 ('envelope', models.JSONField()),
                 ('policy_revisions', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), help_text='Policy revisions this bundle holds.', size=None)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('in_force_at', models.DateTimeField(blank=True, help_text='When the last of the living workers had applied it.', null=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('organization', 'number'), name='one_config_revision_per_number')],
+            },
+        ),
+        migrations.CreateModel(
+            name='NumberFloor',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('number', models.PositiveBigIntegerField()),
+                ('noted_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('organization',), name='one_number_floor_per_organization')],
             },
         ),
         migrations.CreateModel(
@@ -52,6 +65,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('done_at', models.DateTimeField(blank=True, null=True)),
                 ('deliveries', models.PositiveSmallIntegerField(default=0)),
+                ('delivered_at', models.DateTimeField(blank=True, help_text='When a task last took it up.', null=True)),
                 ('dead_at', models.DateTimeField(blank=True, help_text='Given up after three deliveries.', null=True)),
                 ('error', models.TextField(blank=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
@@ -76,12 +90,13 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('worker', 'organization'), name='one_status_per_worker')],
             },
         ),
-            ProtectTenantTable(
+        ProtectTenantTable(
             "gateway_config_publishrequest", app="SELECT, INSERT", worker="SELECT, INSERT, UPDATE, DELETE"
         ),
         ProtectTenantTable(
             "gateway_config_configrevision", app="SELECT", worker="SELECT, INSERT, DELETE"
         ),
+        ProtectTenantTable("gateway_config_numberfloor", app="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"),
         ProtectTenantTable(
             "gateway_config_workerstatus", app="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"
         ),
@@ -89,7 +104,10 @@ class Migration(migrations.Migration):
             [
                 "GRANT USAGE ON SEQUENCE gateway_config_publishrequest_id_seq TO policylayer_app, policylayer_worker",
                 "GRANT USAGE ON SEQUENCE gateway_config_configrevision_id_seq TO policylayer_worker",
+                "GRANT USAGE ON SEQUENCE gateway_config_numberfloor_id_seq TO policylayer_worker",
                 "GRANT USAGE ON SEQUENCE gateway_config_workerstatus_id_seq TO policylayer_worker",
+                # A signed bundle never changes; only when it came into force is noted later.
+                "GRANT UPDATE (in_force_at) ON gateway_config_configrevision TO policylayer_worker",
                 # Workers serve every organization; people see their names, never their tokens.
                 "GRANT SELECT (id, name, version, enrolled_at, last_seen_at, removed_at)"
                 " ON gateway_config_worker TO policylayer_app",
