@@ -24,11 +24,11 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 def start() -> str:
     """The admin URL. With pytest-xdist the controller starts the server, the workers inherit the variable."""
     if not os.environ.get(VARIABLE):
-        os.environ[VARIABLE] = _start_private()
+        os.environ[VARIABLE] = start_private()
     return os.environ[VARIABLE]
 
 
-def _start_private() -> str:
+def start_private() -> str:
     folder = Path(tempfile.mkdtemp(prefix="policylayer-test-"))
     folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
     cluster = open_cluster(folder / "postgres", "tests-only", durable=False)

@@ -194,7 +194,7 @@ class Supervisor:
 
     async def _start_watchdog(self) -> None:
         self._watchdog = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(Path(watchdog.__file__))),
+            *(sys.executable, "-I", "-S", str(Path(watchdog.__file__)), str(self._patience.grace_seconds)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -2,7 +2,8 @@
 
 A program of its own with nothing but the standard library. It reads `add GROUP SIGNAL` and `drop GROUP` from
 its standard input. The end of input means that the supervisor is gone: whatever is left gets its own signal,
-ten seconds, then SIGKILL. It holds the lock of the data folder until then, so nobody starts beside leftovers.
+as many seconds as the first argument says, then SIGKILL. Until then it holds the lock of the data folder, so
+that nobody starts beside leftovers.
 """
 
 import contextlib
@@ -12,10 +13,8 @@ import sys
 import time
 from collections.abc import Mapping
 
-GRACE_SECONDS = 10.0
 
-
-def watch() -> None:
+def watch(grace_seconds: float) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     groups: dict[int, int] = {}
@@ -25,13 +24,13 @@ def watch() -> None:
                 groups[int(group)] = int(number)
             case ["drop", group]:
                 groups.pop(int(group), None)
-    _stop(groups)
+    _stop(groups, grace_seconds)
 
 
-def _stop(groups: Mapping[int, int]) -> None:
+def _stop(groups: Mapping[int, int], grace_seconds: float) -> None:
     for group, number in reversed(list(groups.items())):
         _send(group, number, to_group=False)
-    until = time.monotonic() + GRACE_SECONDS
+    until = time.monotonic() + grace_seconds
     while time.monotonic() < until and any(_lives(group) for group in groups):
         time.sleep(0.05)
     for group in filter(_lives, groups):
@@ -54,4 +53,4 @@ def _send(group: int, number: int, *, to_group: bool) -> None:
 
 
 if __name__ == "__main__":
-    watch()
+    watch(float(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""Every process is given what it needs and nothing else."""
+
+import base64
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from common.tokens import WORKER, is_well_formed
+from config import env
+from config.supervisor.keys import Keys, verify_key
+from config.supervisor.options import read_options
+from config.supervisor.product import Product
+from config.supervisor.stops import CannotStart
+
+ADMIN = "postgresql://owner:adminpw@/policylayer?host=/run/pg"
+SEED = base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting in env.SETTINGS:
+        monkeypatch.delenv(setting.name, raising=False)
+
+
+def product(folder: Path, *flags: str) -> Product:
+    keys = Keys(folder / "secrets.json", {})
+    keys.make_missing()
+    return Product(read_options(["--data-dir", str(folder), *flags]), keys, ADMIN, {})
+
+
+def environments(made: Product) -> dict[str, dict[str, str]]:
+    return {child.name: dict(child.environment) for child in made.children()}
+
+
+def test_a_gateway_holds_no_key_of_the_database_and_no_way_into_it(tmp_path: Path) -> None:
+    gateway = environments(product(tmp_path))["gw-1"]
+    assert not {"DATABASE_URL", "SEALING_KEYS", "SIGNING_KEY", "SECRET_KEY"} & gateway.keys()
+    assert {"BUNDLE_KEYS", "VERIFY_KEYS", "WORKER_TOKEN", "CONTROL_URL", "LIMITER_URL"} <= gateway.keys()
+    assert not any("adminpw" in value for value in gateway.values())
+
+
+def test_only_the_celery_worker_can_sign(tmp_path: Path) -> None:
+    found = environments(product(tmp_path))
+    assert [name for name, own in found.items() if "SIGNING_KEY" in own] == ["worker"]
+
+
+def test_web_enters_the_database_as_the_app_and_the_rest_as_the_worker(tmp_path: Path) -> None:
+    made = product(tmp_path)
+    found = environments(made)
+    assert found["web"]["DATABASE_URL"].startswith("postgresql://policylayer_app:")
+    assert found["internal"]["DATABASE_URL"].startswith("postgresql://policylayer_worker:")
+    assert found["worker"]["DATABASE_URL"].startswith("postgresql://policylayer_worker:")
+    worker_password = made.keys["WORKER_ROLE_PASSWORD"]
+    assert not any(worker_password in value for value in found["web"].values())
+
+
+def test_what_the_operator_keeps_for_other_programs_of_postgresql_is_not_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://admin:hunter2@h/policylayer")
+    for own in environments(product(tmp_path)).values():
+        assert "hunter2" not in json.dumps(own)
+
+
+def test_gateways_have_their_own_folders_ports_and_tokens_and_one_limiter(tmp_path: Path) -> None:
+    found = environments(product(tmp_path, "--only", "worker,gateway", "--gateways", "2"))
+    first, second = found["gw-1"], found["gw-2"]
+    for name in ("DATA_DIR", "GATEWAY_PORT", "WORKER_NAME", "WORKER_TOKEN"):
+        assert first[name] != second[name]
+    assert first["LIMITER_URL"] == second["LIMITER_URL"] == f"sqlite:///{tmp_path}/limiter.sqlite3"
+    assert "web" not in found
+
+
+def test_no_listener_of_the_product_may_be_an_upstream(tmp_path: Path) -> None:
+    own = environments(product(tmp_path, "--gateways", "2"))["gw-1"]["OWN_LISTENERS"]
+    assert own == "127.0.0.1:8000,127.0.0.1:8001,127.0.0.1:8100,127.0.0.1:8101"
+
+
+def test_private_networks_are_open_only_on_a_machine_of_ones_own(tmp_path: Path) -> None:
+    made = product(tmp_path)
+    assert environments(made)["gw-1"]["EGRESS_ALLOW_PRIVATE"] == "127.0.0.0/8,::1/128"
+    public = Product(made.options, made.keys, ADMIN, {"PUBLIC_URL": "https://example.org"})
+    assert all("EGRESS_ALLOW_PRIVATE" not in own for own in environments(public).values())
+
+
+def test_keys_are_made_once_for_this_user_alone(tmp_path: Path) -> None:
+    first = product(tmp_path).keys
+    again = product(tmp_path).keys
+    assert first["SEALING_KEYS"] == again["SEALING_KEYS"]
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+    assert is_well_formed(again.worker_token("gw-1", make=True), WORKER)
+
+
+def test_what_the_operator_sets_wins_and_is_not_written_down(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "secrets.json", {"SIGNING_KEY": f"mine:{SEED}"})
+    keys.make_missing()
+    assert keys["SIGNING_KEY"] == f"mine:{SEED}"
+    assert SEED not in (tmp_path / "secrets.json").read_text()
+
+
+def test_gateways_verify_with_the_public_half_of_the_signing_key() -> None:
+    key_id, _, public = verify_key(f"mine:{SEED}").partition(":")
+    expected = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key().public_bytes_raw()
+    assert (key_id, base64.b64decode(public)) == ("mine", expected)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"SECRET_KEY": 1}'])
+def test_a_broken_key_file_is_never_replaced(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "secrets.json"
+    file.write_text(content)
+    with pytest.raises(CannotStart, match="put back a copy of it"):
+        Keys(file, {})
+    assert file.read_text() == content

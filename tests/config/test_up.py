@@ -1,0 +1,100 @@
+"""Everything that can be known beforehand is said before anything starts."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config import env
+from config.supervisor.lock import take_lock
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting in env.SETTINGS:
+        monkeypatch.delenv(setting.name, raising=False)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def manage(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port: int) -> None:
+    said = manage("up", "--data-dir", tmp_path, "--port", taken_port)
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"Port {taken_port} on 127.0.0.1 is taken: stop what listens there, or choose another with --port.\n"
+    )
+    assert {found.name for found in tmp_path.iterdir()} <= {"lock"}
+
+
+def test_a_second_start_on_the_same_folder_says_so_and_touches_nothing(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path)
+    said = manage("up", "--data-dir", tmp_path)
+    os.close(lock)
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"The product is already running on {tmp_path} (process {os.getpid()}):"
+        f" stop that one first, or choose another --data-dir.\n"
+    )
+    assert [found.name for found in tmp_path.iterdir()] == ["lock"]
+    assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
+
+
+def test_a_database_whose_keys_are_gone_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("15\n")
+    said = manage("up", "--data-dir", tmp_path, *free_ports())
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"The keys of the database in {tmp_path / 'postgres'} are gone: put ")
+
+
+def test_a_gateway_alone_says_which_key_it_lacks(tmp_path: Path) -> None:
+    said = manage("up", "--only", "gateway", "--data-dir", tmp_path, *free_ports())
+    assert said.returncode == 1
+    assert "WORKER_TOKEN is not set: give it in the environment, as the control plane has it." in said.stderr
+
+
+def test_a_wrong_flag_is_a_usage_error(tmp_path: Path) -> None:
+    said = manage("up", "--only", "web,cron", "--data-dir", tmp_path)
+    assert said.returncode == 2
+    assert "some of web,worker,gateway, got `web,cron`" in said.stderr
+
+
+def test_a_malformed_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", "eighty")
+    said = manage("up", "--data-dir", tmp_path)
+    assert said.stderr == "GATEWAY_PORT must be a whole number from 1 to 65535, got `eighty`.\n"
+
+
+def test_a_command_for_a_product_that_does_not_run_says_so(tmp_path: Path) -> None:
+    said = manage("bootstrap", "--data-dir", tmp_path)
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"Nothing runs on {tmp_path}: start it with `make up`, or name its folder with --data-dir.\n"
+    )
+
+
+def free_ports() -> list[str]:
+    flags = []
+    for flag in ("--port", "--internal-port", "--gateway-port"):
+        with socket.socket() as tried:
+            tried.bind(("127.0.0.1", 0))
+            flags += [flag, str(tried.getsockname()[1])]
+    return flags
