@@ -1,0 +1,357 @@
+"""Connects to a server once, as an MCP client of either era, and reads its whole list of tools.
+
+The official SDK speaks, we listen at the transport. Every connection passes the egress guard. Definitions are
+read from the server's own bytes: one odd tool does not hide the others, and a digest is of what was sent.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+import mcp_types as types
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from pydantic import ValidationError
+
+from common.egress import EgressPolicy, why_denied
+from servers.definitions import CURSOR_MAX, Collected, Page, PageUnreadable, ToolDefinition, read_page, shown
+from servers.guarded_http import (
+    Budget,
+    CertificateRefused,
+    GuardedTransport,
+    OutboundFailed,
+    Resolver,
+    expiry_of_certificate,
+    guarded_client,
+    system_resolver,
+)
+from servers.probe_failures import (
+    Asked,
+    ScanFailed,
+    certificate_failure,
+    connection_failure,
+    not_mcp,
+    not_mcp_after,
+    timed_out,
+    too_large,
+    unauthorized,
+)
+
+__all__ = ["ScanFailed", "ScanLimits", "ScanResult", "ServerInfo", "Step", "ToolDefinition", "scan"]
+
+GOODBYE_SECONDS: Final = 2.0
+_SECONDS_A_DAY: Final = 86_400
+
+# The SDK quotes answers it cannot read, and HTTP clients quote URLs and headers; a hostile server may echo a
+# credential in the one, and people put tokens in the other. What matters is in ScanFailed.
+for _name in ("mcp.client", "mcp.shared"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`milliseconds` is None while the step goes on; a later step of the same title takes its place."""
+
+    title: str
+    detail: str
+    milliseconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    name: str
+    title: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanLimits:
+    tools: int = 5_000
+    pages: int = 1_000
+    bytes: int = 64 * 1024 * 1024
+    seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    protocol_version: str
+    server: ServerInfo
+    tools: tuple[ToolDefinition, ...]
+    problems: tuple[str, ...]
+    dropped: int
+    duplicates: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+async def scan(
+    url: str,
+    headers: Mapping[str, str],
+    egress: EgressPolicy,
+    on_step: Callable[[Step], None] | None = None,
+    *,
+    limits: ScanLimits = ScanLimits(),
+    resolver: Resolver = system_resolver,
+    tls: ssl.SSLContext | None = None,
+) -> ScanResult:
+    """Raises ScanFailed and nothing else. `on_step` is called inside the event loop: it must not block."""
+    asked = _asked(url, headers)
+    journal = _Journal(asked.host, on_step or (lambda _: None))
+    transport = _ScanTransport(
+        egress, Budget(limits.bytes), observer=journal, resolver=resolver, tls=tls, asked=asked, limits=limits
+    )
+    try:
+        with anyio.fail_after(limits.seconds):
+            return await _visit(url, headers, transport, journal, limits)
+    except TimeoutError:
+        failed = transport.failure or timed_out(asked, limits.seconds)
+    except ScanFailed as ours:
+        failed = ours
+    except Exception:
+        # Whatever the SDK made of it, the transport saw what happened first.
+        failed = await _explained(transport, asked)
+    raise failed.without(headers)
+
+
+def _asked(url: str, headers: Mapping[str, str]) -> Asked:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = parts.hostname or ""
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
+        host, port, parts = "", 0, urlsplit("")
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None:
+        raise ScanFailed(
+            "name_not_found", "This is no URL of a server.", "Write it like https://example.com/mcp."
+        )
+    return Asked(shown(host, 253), port, parts.path, bool(headers))
+
+
+async def _explained(transport: "_ScanTransport", asked: Asked) -> ScanFailed:
+    refused = transport.refused_certificate
+    if refused is not None and refused.verify_code == 10:
+        ended = await expiry_of_certificate(refused.address, asked.port, asked.host)
+        return certificate_failure(refused, asked, ended)
+    return transport.failure or not_mcp_after(asked, transport.last_status, transport.last_type)
+
+
+async def _visit(
+    url: str, headers: Mapping[str, str], transport: "_ScanTransport", journal: "_Journal", limits: ScanLimits
+) -> ScanResult:
+    me = types.Implementation(name="policylayer", title="PolicyLayer", version="1")
+    async with guarded_client(transport, headers) as http:
+        wire = streamable_http_client(url, http_client=http, max_sse_event_size=None)
+        async with Client(wire, client_info=me, cache=None, read_timeout_seconds=limits.seconds) as client:
+            try:
+                return await _converse(client, transport, journal, limits)
+            except ScanFailed as failed:
+                # Kept here: on its way out the SDK's task group wraps it.
+                transport.failure = transport.failure or failed
+                raise
+
+
+async def _converse(
+    client: Client, transport: "_ScanTransport", journal: "_Journal", limits: ScanLimits
+) -> ScanResult:
+    version = shown(client.protocol_version, 20)
+    journal.note("Speaks MCP", f"protocol {version}, streamable HTTP")
+    collected = await _read_tools(client, transport, journal, limits)
+    return ScanResult(
+        protocol_version=version,
+        server=_server_info(client.server_info),
+        tools=tuple(collected.tools.values()),
+        problems=collected.problems(),
+        dropped=collected.unnamed + len(collected.unusable),
+        duplicates=tuple(dict.fromkeys(collected.repeated)),
+        steps=tuple(journal.steps),
+    )
+
+
+def _server_info(info: types.Implementation | None) -> ServerInfo:
+    if info is None:
+        return ServerInfo("", "", "")
+    return ServerInfo(shown(info.name, 256), shown(info.title, 256), shown(info.version, 64))
+
+
+async def _read_tools(
+    client: Client, transport: "_ScanTransport", journal: "_Journal", limits: ScanLimits
+) -> Collected:
+    collected = Collected()
+    cursor: str | None = None
+    been: set[str] = set()
+    for number in range(1, limits.pages + 1):
+        page = await _read_page(client, transport, cursor)
+        for listed in page.tools:
+            collected.add(listed)
+            if collected.seen > limits.tools:
+                raise too_large(f"It lists more than {limits.tools:,} tools.")
+        cursor = page.next_cursor
+        if not cursor:
+            journal.note("Reading tools", _how_many(number, collected))
+            return collected
+        if cursor in been or len(cursor) > CURSOR_MAX:
+            raise not_mcp(transport.asked, "its list of tools has no end", "Tell whoever runs the server.")
+        been.add(cursor)
+        journal.under_way("Reading tools", _how_many(number, collected))
+    raise too_large(f"Its list of tools has more than {limits.pages:,} pages.")
+
+
+def _how_many(pages: int, collected: Collected) -> str:
+    def counted(number: int, what: str) -> str:
+        return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+    return f"{counted(pages, 'page')}, {counted(len(collected.tools), 'tool')}"
+
+
+async def _read_page(client: Client, transport: "_ScanTransport", cursor: str | None) -> Page:
+    params = types.PaginatedRequestParams(cursor=cursor) if cursor else None
+    transport.listen()
+    try:
+        await client.session.send_request(types.ListToolsRequest(params=params), types.Result)
+    except ValidationError:
+        pass  # Some definition is not as the revision wants it. We judge each of them for ourselves.
+    except MCPError as answered:
+        if transport.failure is None and answered.code == types.METHOD_NOT_FOUND:
+            return Page([], None)
+        raise
+    return transport.heard_page()
+
+
+@dataclass(slots=True)
+class _Journal:
+    """The steps as they happen; an observer of the connection."""
+
+    host: str
+    tell: Callable[[Step], None]
+    steps: list[Step] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+    connected_once: bool = False
+
+    def note(self, title: str, detail: str, seconds: float | None = None) -> None:
+        now = time.monotonic()
+        step = Step(title, detail, round((now - self.since if seconds is None else seconds) * 1000))
+        self.since = now
+        self.steps.append(step)
+        self.tell(step)
+
+    def under_way(self, title: str, detail: str) -> None:
+        self.tell(Step(title, detail, None))
+
+    def resolved(self, address: str, seconds: float) -> None:
+        if not self.connected_once and not self.steps:
+            why = why_denied(ip_address(address))
+            self.note("Found the host", f"{self.host}, {why or 'a public address'}", seconds)
+
+    def connected(self, tls: ssl.SSLObject | None, seconds: float) -> None:
+        if self.connected_once:
+            return
+        self.connected_once = True
+        if tls is None:
+            self.note("Connected", "without TLS: what is sent can be read on the way", seconds)
+        else:
+            self.note("Secure connection", _about(tls), seconds)
+
+
+def _about(tls: ssl.SSLObject) -> str:
+    version = (tls.version() or "TLS").replace("TLSv", "TLS ")
+    ends = (tls.getpeercert() or {}).get("notAfter")
+    if not isinstance(ends, str):
+        return version
+    days = int((ssl.cert_time_to_seconds(ends) - time.time()) // _SECONDS_A_DAY)
+    return f"{version}, certificate valid for {days} {'day' if days == 1 else 'days'}"
+
+
+class _ScanTransport(GuardedTransport):
+    """Keeps what the SDK would swallow: the first failure, the last status, the bytes of a page."""
+
+    def __init__(self, *guard: Any, asked: Asked, limits: ScanLimits, **options: Any) -> None:
+        super().__init__(*guard, **options)
+        self.asked = asked
+        self.failure: ScanFailed | None = None
+        self.refused_certificate: CertificateRefused | None = None
+        self.last_status = 0
+        self.last_type = ""
+        self._limits = limits
+        self._heard: list[tuple[str, bytearray]] = []
+
+    def listen(self) -> None:
+        self._heard = []
+
+    def heard_page(self) -> Page:
+        for content_type, body in self._heard:
+            try:
+                return read_page(content_type, bytes(body))
+            except PageUnreadable:
+                continue
+        raise not_mcp(self.asked, "its list of tools cannot be read", "Tell whoever runs the server.")
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        match request.method:
+            case "DELETE":
+                return await self._goodbye(request)
+            case "GET" if "last-event-id" not in request.headers:
+                # A scan waits for no news, so a stream of them is not opened.
+                return httpx2.Response(405, request=request)
+            case _:
+                return await self._ask(request)
+
+    async def _goodbye(self, request: httpx2.Request) -> httpx2.Response:
+        with anyio.move_on_after(GOODBYE_SECONDS):
+            try:
+                return await super().handle_async_request(request)
+            except OutboundFailed:
+                pass
+        return httpx2.Response(204, request=request)
+
+    async def _ask(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            response = await super().handle_async_request(request)
+        except OutboundFailed as failed:
+            self.failed(failed)
+            raise
+        self.last_status = response.status_code
+        self.last_type = response.headers.get("content-type", "").lower()
+        if response.status_code in (401, 403):
+            await response.aclose()
+            self.failure = self.failure or unauthorized(self.asked, response.status_code)
+            raise self.failure
+        heard = bytearray()
+        self._heard.append((self.last_type, heard))
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _Overheard(response.stream, heard, self.failed)
+        return response
+
+    def failed(self, failed: OutboundFailed) -> None:
+        if isinstance(failed, CertificateRefused):
+            self.refused_certificate = failed
+        self.failure = self.failure or connection_failure(failed, self.asked, self._limits.seconds)
+
+
+class _Overheard(httpx2.AsyncByteStream):
+    def __init__(
+        self, stream: httpx2.AsyncByteStream, heard: bytearray, on_failure: Callable[[OutboundFailed], None]
+    ) -> None:
+        self._stream = stream
+        self._heard = heard
+        self._on_failure = on_failure
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for part in self._stream:
+                self._heard.extend(part)
+                yield part
+        except OutboundFailed as failed:
+            self._on_failure(failed)
+            raise
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
