@@ -90,7 +90,8 @@ def _claude_desktop(way: _Way) -> Snippet:
         client="Claude Desktop",
         place="claude_desktop_config.json",
         text=_json({"mcpServers": {way.alias: server}}),
-        after="Settings, Developer, Edit Config opens the file. It needs Node.js. Restart Claude Desktop afterwards.",
+        after="Settings, Developer, Edit Config opens the file. It needs Node.js. "
+        "Restart Claude Desktop afterwards.",
     )
 
 
@@ -201,7 +202,7 @@ def _curl(way: _Way) -> Snippet:
         client="curl",
         place="in a shell",
         text=" \\\n  ".join(parts),
-        after="The server answers with its name when address and token are right; 401 means the token is not.",
+        after="The server answers with its name; 401 means that the token is not good.",
     )
 
 
