@@ -6,7 +6,7 @@ from accounts.models import AuditEvent, Membership
 
 
 def record_event(by: Membership, verb: str, subject: str, name: str = "", **details: Any) -> None:
-    """Writes what `by` did, in the caller's transaction. `details` never hold a secret or an argument value."""
+    """Writes what `by` did, in the caller's transaction. `details` hold no secret, no argument value."""
     AuditEvent.objects.create(
         organization_id=by.organization_id,
         actor_email=by.user.email,

@@ -1,7 +1,8 @@
 """Walls between tenants.
 
-First wall: querysets that name the asker (`visible_to`). Second wall: PostgreSQL row-level security, forced, keyed
-on the setting `app.organization`, which lives for one transaction. Third: a generated test over every route.
+First wall: querysets that name the asker (`visible_to`). Second wall: PostgreSQL row-level security, forced,
+keyed on the setting `app.organization`, which lives for one transaction. Third: a generated test over every
+route.
 A connection that has not entered an organization sees no tenant row at all.
 """
 

@@ -1,4 +1,4 @@
-"""Celery carries identifiers, may run a task twice and out of order; the outbox is what nothing is lost by."""
+"""Celery carries identifiers and may run a task twice and out of order; the outbox is what loses nothing."""
 
 import os
 from typing import Any

@@ -17,7 +17,7 @@ _POLICY = (
 
 
 class ContentSecurityPolicyMiddleware:
-    """Nothing inline runs. The nonce serves the one library that writes a style sheet of its own: the editor."""
+    """Nothing inline runs. The nonce is for the editor, which writes a style sheet of its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

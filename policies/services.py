@@ -133,7 +133,7 @@ def issue_grant(
     label: str,
     expires_at: datetime | None = None,
 ) -> tuple[Grant, str]:
-    """The grant and its token, which is shown once and kept nowhere. Without a policy every call is denied."""
+    """The grant and its token, shown once and kept nowhere. Without a policy every call is denied."""
     require(by, May.ISSUE_GRANTS)
     problems = {}
     label = label.strip()

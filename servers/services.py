@@ -20,12 +20,31 @@ from common.sealing import Keyring
 from servers.models import Server, ServerCredential, ToolScan
 
 FORBIDDEN_HEADERS = frozenset(
-    {
-        "host", "connection", "content-length", "content-type", "transfer-encoding", "upgrade", "te", "trailer",
-        "keep-alive", "proxy-authorization", "proxy-authenticate", "accept", "accept-encoding", "expect", "cookie2",
-        "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "last-event-id", "origin", "forwarded",
-    }
-)  # fmt: skip
+    [
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie2",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "last-event-id",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "origin",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
 PURPOSE = "upstream-headers"
 
 
@@ -74,8 +93,8 @@ def change_server(
     upstream_url: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Server:
-    """What is None stays. An empty `headers` forgets the credential. A new URL forgets it too, unless sent again:
-    a credential is for the host it was given for."""
+    """What is None stays. Empty `headers` forget the credential; so does a URL of another origin, unless the
+    headers are given again: a credential is for the host it was given for."""
     require(by, May.MANAGE_SERVERS)
     server = Server.objects.select_for_update().get(pk=server.pk)
     if server.retired_at is not None:

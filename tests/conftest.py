@@ -11,6 +11,7 @@ from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from config import env
+from config.supervisor.roles import ensure_roles
 from tests import postgres
 from tests.roles import as_owner, become
 
@@ -25,7 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     """The server is started by the first test that wants a database."""
-    admin = env.parse_database_url(postgres.start())
+    url = postgres.start()
+    ensure_roles(url, app_password="tests-only", worker_password="tests-only")
+    admin = env.parse_database_url(url)
     suffix = getattr(request.config, "workerinput", {}).get("workerid", "")
     for settings in (connections.settings["default"], connection.settings_dict):
         settings.update(

@@ -9,7 +9,7 @@ LOOKUPS_BEFORE_THE_ORGANIZATION_IS_KNOWN = [
     """
     CREATE FUNCTION accounts_memberships_of(asked uuid)
     RETURNS TABLE (membership_id uuid, organization_id uuid, organization_name varchar, role varchar)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         SELECT m.id, m.organization_id, o.name, m.role
         FROM public.accounts_membership m JOIN public.accounts_organization o ON o.id = m.organization_id
         WHERE m.user_id = asked ORDER BY m.joined_at, m.id
@@ -17,7 +17,7 @@ LOOKUPS_BEFORE_THE_ORGANIZATION_IS_KNOWN = [
     """,
     """
     CREATE FUNCTION accounts_organization_of_key(asked varchar) RETURNS uuid
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         SELECT k.organization_id FROM public.accounts_apikey k WHERE k.key_hash = asked
     $$
     """,

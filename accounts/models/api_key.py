@@ -5,7 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.tenancy import OrganizationOwned
-from common.ids import new_uuid
+from common.ids import new_uuid, public_id
 
 
 class ApiKey(OrganizationOwned):
@@ -24,6 +24,10 @@ class ApiKey(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def public_id(self) -> str:
+        return public_id("key", self.id)
 
     def is_good(self) -> bool:
         expired = self.expires_at is not None and self.expires_at <= timezone.now()

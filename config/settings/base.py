@@ -94,7 +94,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 
-# ---- people -------------------------------------------------------------------------------------------------------
+# ---- people
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -133,7 +133,7 @@ CACHES = {
     }
 }
 
-# ---- REST ---------------------------------------------------------------------------------------------------------
+# ---- REST
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.api.authentication.ApiKeyAuthentication",
@@ -143,7 +143,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.drf.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "common.drf.problem_answer",
+    "EXCEPTION_HANDLER": "config.api_errors.answer",
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
 }
@@ -155,7 +155,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
-# ---- files, time, words --------------------------------------------------------------------------------------------
+# ---- files, time, words
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]
@@ -170,7 +170,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-# ---- the way to the gateways ----------------------------------------------------------------------------------------
+# ---- the way to the gateways
 SEALING_KEYS = env.text("SEALING_KEYS")
 BUNDLE_KEYS = env.text("BUNDLE_KEYS")
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")

@@ -58,7 +58,8 @@ def test_every_table_with_an_organization_forces_row_level_security(db: None) ->
         cursor.execute(
             """
             SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
-                   EXISTS (SELECT 1 FROM pg_policies p WHERE p.tablename = c.relname AND p.policyname = 'tenant')
+                   EXISTS (SELECT 1 FROM pg_policies p
+                           WHERE p.tablename = c.relname AND p.policyname = 'tenant')
             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
             WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped
             """
@@ -76,7 +77,8 @@ def test_neither_role_owns_a_table_or_passes_row_level_security(db: None) -> Non
         )
         roles = cursor.fetchall()
         cursor.execute(
-            "SELECT count(*) FROM pg_tables WHERE tableowner LIKE 'policylayer\\_%%' AND schemaname = 'public'"
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+            " AND tableowner IN ('policylayer_app', 'policylayer_worker')"
         )
         (owned,) = cursor.fetchone()
     assert sorted(roles) == [

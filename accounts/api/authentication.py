@@ -1,0 +1,42 @@
+"""Who asks over REST. The work is done by accounts.middleware; here it is only put into DRF's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.middleware import bearer_token
+
+if TYPE_CHECKING:
+    from accounts.models import ApiKey, Membership, User
+
+
+def member_of(request: Request) -> Membership:
+    member: Membership = request._request.member  # type: ignore[attr-defined]
+    return member
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[User, ApiKey | None] | None:
+        if bearer_token(request._request) is None:
+            return None
+        member = member_of(request)
+        if member is None:
+            raise AuthenticationFailed("This API key is not good: unknown, expired or revoked.")
+        return member.user, member.acting_key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="policylayer"'
+
+
+class MemberSessionAuthentication(SessionAuthentication):
+    """The browser's session, with CSRF."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:  # type: ignore[override]
+        if member_of(request) is None:
+            return None
+        self.enforce_csrf(request)
+        return member_of(request).user, None

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.api.authentication import member_of
+from common.errors import NotAllowed
+
+
+class IsMember(BasePermission):
+    """A member asks, and a key that only reads has the scope the view names (`read_scope`).
+
+    What an act needs is judged by the services, for both faces alike.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        member = member_of(request)
+        if member is None:
+            return False
+        scope: str | None = getattr(view, "read_scope", None)
+        key = member.acting_key
+        if (
+            request.method in SAFE_METHODS
+            and key is not None
+            and scope is not None
+            and not _covers(key.scopes, scope)
+        ):
+            raise NotAllowed(f"Reading this needs the scope {scope}, which this API key does not have.")
+        return True
+
+
+def _covers(scopes: list[str], scope: str) -> bool:
+    return scope in scopes or scope.replace(":read", ":write") in scopes

@@ -1,0 +1,105 @@
+"""Four steps, each ticked by what really happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from gateway_config.rollout import Rollout, rollout_of
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, may
+from accounts.views.members import member_required
+from audit.models import DecisionRecord
+from policies.models import Grant, Policy
+from policies.services import judge, tool_facts
+from servers.models import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    server: Server | None
+    classes: list[tuple[str, int]]
+    policy: Policy | None
+    effects: dict[str, int]
+    rollout: Rollout | None
+    grant: Grant | None
+    call: DecisionRecord | None
+
+    @property
+    def done(self) -> int:
+        return sum(step is not None for step in (self.server, self.policy, self.grant, self.call))
+
+    @property
+    def now(self) -> int:
+        """The number of the first step still to do; 5 when all are done."""
+        steps = (self.server, self.policy, self.grant, self.call)
+        return next((number for number, step in enumerate(steps, 1) if step is None), 5)
+
+    def state(self, number: int) -> str:
+        found = (self.server, self.policy, self.grant, self.call)[number - 1]
+        return "done" if found is not None else "now" if self.now == number else ""
+
+
+@require_safe
+@member_required
+def page(request: MemberRequest) -> HttpResponse:
+    return render(request, "audit/onboarding.html", _context(request))
+
+
+@require_safe
+@member_required
+def steps(request: MemberRequest) -> HttpResponse:
+    """The list alone: the page asks for it again until the first call was seen."""
+    return render(request, "audit/_steps.html", _context(request))
+
+
+def _context(request: MemberRequest) -> dict[str, object]:
+    progress = _progress(request)
+    return {
+        "progress": progress,
+        "states": [progress.state(number) for number in range(1, 5)],
+        "may_manage": may(request.member, May.MANAGE_SERVERS),
+        "section": "onboarding",
+    }
+
+
+def _progress(request: MemberRequest) -> Progress:
+    member = request.member
+    server = (
+        Server.objects.visible_to(member).filter(status=Server.Status.READY).order_by("created_at").first()
+    )
+    policy = (
+        Policy.objects.visible_to(member)
+        .exclude(published_revision=None)
+        .select_related("published_revision", "server")
+        .order_by("created_at")
+        .first()
+    )
+    revision = policy.published_revision if policy else None
+    return Progress(
+        server=server,
+        classes=_classes(server),
+        policy=policy,
+        effects=_effects(policy),
+        rollout=rollout_of(revision) if revision else None,
+        grant=Grant.objects.visible_to(member).good().select_related("server").order_by("issued_at").first(),
+        call=DecisionRecord.objects.visible_to(member).order_by("position").first(),
+    )
+
+
+def _classes(server: Server | None) -> list[tuple[str, int]]:
+    if server is None:
+        return []
+    present = server.tools.filter(removed_at=None).order_by("class_rank").values_list("tool_class", flat=True)
+    return list(Counter(present).items())
+
+
+def _effects(policy: Policy | None) -> dict[str, int]:
+    if policy is None or policy.published_revision is None:
+        return {}
+    found = judge(policy.published_revision.document, tool_facts(policy.server)).effects
+    return dict(Counter(str(effect) for effect in found.values()))

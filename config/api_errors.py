@@ -1,0 +1,31 @@
+"""DRF's EXCEPTION_HANDLER: what common.drf knows, and the one error that belongs to the language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from common.drf import problem, problem_answer
+from policies.language.problems import PolicyInvalid, Problem
+
+
+def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    if not isinstance(error, PolicyInvalid):
+        return problem_answer(error, context)
+    set_rollback()
+    count = len(error.problems)
+    detail = "The policy has 1 problem." if count == 1 else f"The policy has {count} problems."
+    return problem("invalid_policy", detail, errors=[_entry(found) for found in error.problems])
+
+
+def _entry(found: Problem) -> dict[str, Any]:
+    return {
+        "pointer": found.pointer,
+        "code": found.code,
+        "message": found.message,
+        "line": found.line,
+        "column": found.column,
+    }

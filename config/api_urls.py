@@ -1,0 +1,17 @@
+"""/api/v1/: every app's own paths, and the schema of all of them."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+urlpatterns = [
+    path("", include("accounts.api.urls")),
+    path("", include("servers.api.urls")),
+    path("", include("policies.api.urls")),
+    path("", include("audit.api.urls")),
+    path("", include("gateway_config.api.urls")),
+    path(
+        "schema/",
+        SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
+        name="api-schema",
+    ),
+]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.authentication import member_of
+from common.api_fields import uuid_or_404
+from common.drf import NewestFirst, valid
+from policies.api.serializers import GrantChange, GrantInput, GrantSerializer
+from policies.models import Grant, Policy
+from policies.services import issue_grant, move_grant, revoke_grant
+from servers.models import Server
+
+
+def find_grant(request: Request, grant_id: str) -> Grant:
+    mine = Grant.objects.visible_to(member_of(request)).select_related("server")
+    return get_object_or_404(mine, pk=uuid_or_404("grt", grant_id))
+
+
+class GrantPage(NewestFirst):
+    ordering = "-issued_at"
+
+
+class Grants(generics.ListAPIView[Grant]):
+    serializer_class = GrantSerializer
+    pagination_class = GrantPage
+    read_scope = "grants:read"
+    queryset = Grant.objects.none()
+
+    def get_queryset(self) -> QuerySet[Grant]:
+        return Grant.objects.visible_to(member_of(self.request)).select_related("server")
+
+    @extend_schema(request=GrantInput, responses={201: GrantSerializer})
+    def post(self, request: Request) -> Response:
+        """Issues a grant. `token` stands in this answer alone and cannot be read again."""
+        given = valid(GrantInput(data=request.data))
+        member = member_of(request)
+        server = get_object_or_404(Server.objects.visible_to(member), pk=given["server"])
+        policy = _policy(request, given.get("policy"))
+        grant, token = issue_grant(member, server, policy, given["label"], given.get("expires_at"))
+        answer = Response({**GrantSerializer(grant).data, "token": token}, status=201)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+class GrantDetail(APIView):
+    read_scope = "grants:read"
+
+    @extend_schema(responses=GrantSerializer)
+    def get(self, request: Request, grant_id: str) -> Response:
+        return Response(GrantSerializer(find_grant(request, grant_id)).data)
+
+    @extend_schema(request=GrantChange, responses=GrantSerializer)
+    def patch(self, request: Request, grant_id: str) -> Response:
+        grant = find_grant(request, grant_id)
+        given = valid(GrantChange(data=request.data))
+        moved = move_grant(member_of(request), grant, _policy(request, given["policy"]))
+        return Response(GrantSerializer(moved).data)
+
+
+class GrantRevoke(APIView):
+    @extend_schema(request=None, responses=GrantSerializer)
+    def post(self, request: Request, grant_id: str) -> Response:
+        """The token stops working; streams it holds are closed."""
+        return Response(GrantSerializer(revoke_grant(member_of(request), find_grant(request, grant_id))).data)
+
+
+def _policy(request: Request, policy_id: UUID | None) -> Policy | None:
+    if policy_id is None:
+        return None
+    return get_object_or_404(Policy.objects.visible_to(member_of(request)), pk=policy_id)

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from gateway_config.rollout import rollout_of
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.authentication import member_of
+from common.api_fields import uuid_or_404
+from common.drf import NewestFirst, valid
+from policies.api.serializers import (
+    CallInput,
+    PolicyChange,
+    PolicyInput,
+    PolicySerializer,
+    ProblemSerializer,
+    PublishInput,
+    RevisionSerializer,
+    TextInput,
+)
+from policies.language.decide import decide
+from policies.language.decision import MISSING, ToolCall
+from policies.language.problems import PolicyInvalid
+from policies.models import Policy, PolicyRevision
+from policies.services import (
+    STARTING_DOCUMENT,
+    create_policy,
+    judge,
+    publish_policy,
+    restore_revision,
+    save_draft,
+    tool_facts,
+)
+from servers.models import Server
+
+
+def find_policy(request: Request, policy_id: str) -> Policy:
+    mine = Policy.objects.visible_to(member_of(request)).select_related("server")
+    return get_object_or_404(mine, pk=uuid_or_404("pol", policy_id))
+
+
+def find_revision(request: Request, revision_id: str) -> PolicyRevision:
+    mine = PolicyRevision.objects.visible_to(member_of(request)).select_related("policy__server")
+    return get_object_or_404(mine, pk=uuid_or_404("rev", revision_id))
+
+
+class PolicyPage(NewestFirst):
+    ordering = "-created_at"
+
+
+class RevisionPage(NewestFirst):
+    ordering = "-number"
+
+
+class Policies(generics.ListAPIView[Policy]):
+    serializer_class = PolicySerializer
+    pagination_class = PolicyPage
+    read_scope = "policies:read"
+    queryset = Policy.objects.none()
+
+    def get_queryset(self) -> QuerySet[Policy]:
+        return Policy.objects.visible_to(member_of(self.request)).select_related("server")
+
+    @extend_schema(request=PolicyInput, responses={201: PolicySerializer})
+    def post(self, request: Request) -> Response:
+        """Saves a draft, with problems or without. Nothing is enforced until it is published."""
+        given = valid(PolicyInput(data=request.data))
+        server = get_object_or_404(Server.objects.visible_to(member_of(request)), pk=given["server"])
+        text = given.get("document", STARTING_DOCUMENT)
+        policy = create_policy(member_of(request), server, given["name"], text)
+        return Response(PolicySerializer(policy).data, status=201)
+
+
+class PolicyDetail(APIView):
+    read_scope = "policies:read"
+
+    @extend_schema(responses=PolicySerializer)
+    def get(self, request: Request, policy_id: str) -> Response:
+        return Response(PolicySerializer(find_policy(request, policy_id)).data)
+
+    @extend_schema(request=PolicyChange, responses=PolicySerializer)
+    def patch(self, request: Request, policy_id: str) -> Response:
+        policy = find_policy(request, policy_id)
+        given = valid(PolicyChange(data=request.data))
+        saved = save_draft(member_of(request), policy, given["document"], if_version=given.get("version"))
+        return Response(PolicySerializer(saved).data)
+
+
+class _Asking(APIView):
+    """Questions about a policy's draft, or about a text sent instead of it. They change nothing."""
+
+    read_scope = "policies:read"
+
+    def text_and_policy(self, request: Request, policy_id: str) -> tuple[str, Policy]:
+        policy = find_policy(request, policy_id)
+        given = valid(TextInput(data=request.data))
+        return given.get("document", policy.draft), policy
+
+
+class PolicyLint(_Asking):
+    @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, policy_id: str) -> Response:
+        text, policy = self.text_and_policy(request, policy_id)
+        problems = judge(text, tool_facts(policy.server)).problems
+        return Response({"problems": ProblemSerializer(problems, many=True).data})
+
+
+class PolicyEffects(_Asking):
+    @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, policy_id: str) -> Response:
+        text, policy = self.text_and_policy(request, policy_id)
+        judgement = judge(text, tool_facts(policy.server))
+        if judgement.problems:
+            raise PolicyInvalid(judgement.problems)
+        return Response({"effects": judgement.effects})
+
+
+class PolicyDecide(_Asking):
+    @extend_schema(request=CallInput, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, policy_id: str) -> Response:
+        """What this call would meet, before limits and approvals are asked."""
+        text, policy = self.text_and_policy(request, policy_id)
+        given = valid(CallInput(data=request.data))
+        judgement = judge(text, tool_facts(policy.server))
+        if judgement.problems:
+            raise PolicyInvalid(judgement.problems)
+        arguments = request.data.get("arguments", MISSING)
+        decision = decide(judgement.compiled, ToolCall(given["tool"], arguments))
+        return Response(
+            {
+                "outcome": decision.outcome,
+                "code": decision.code,
+                "rule": decision.rule,
+                "reason": decision.reason,
+                "obligations": [type(obligation).__name__ for obligation in decision.obligations],
+            }
+        )
+
+
+class PolicyPublish(APIView):
+    @extend_schema(request=PublishInput, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, policy_id: str) -> Response:
+        policy = find_policy(request, policy_id)
+        given = valid(PublishInput(data=request.data))
+        revision = publish_policy(member_of(request), policy, note=given.get("note", ""))
+        return Response(_published(revision))
+
+
+class PolicyRevisions(generics.ListAPIView[PolicyRevision]):
+    serializer_class = RevisionSerializer
+    pagination_class = RevisionPage
+    read_scope = "policies:read"
+    queryset = PolicyRevision.objects.none()
+
+    def get_queryset(self) -> QuerySet[PolicyRevision]:
+        policy = find_policy(self.request, self.kwargs["policy_id"])
+        return PolicyRevision.objects.visible_to(member_of(self.request)).filter(policy=policy)
+
+
+class RevisionDetail(APIView):
+    read_scope = "policies:read"
+
+    @extend_schema(responses=RevisionSerializer)
+    def get(self, request: Request, revision_id: str) -> Response:
+        """A revision, and on how many workers it is in force."""
+        revision = find_revision(request, revision_id)
+        return Response({**RevisionSerializer(revision).data, "rollout": rollout_data(revision)})
+
+
+class RevisionRestore(APIView):
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, revision_id: str) -> Response:
+        return Response(_published(restore_revision(member_of(request), find_revision(request, revision_id))))
+
+
+def rollout_data(revision: PolicyRevision) -> dict[str, Any]:
+    rollout = rollout_of(revision)
+    return {
+        "state": rollout.state,
+        "workers_total": rollout.workers_total,
+        "workers_applied": rollout.workers_applied,
+        "behind": [worker.name for worker in rollout.behind],
+    }
+
+
+def _published(revision: PolicyRevision) -> dict[str, Any]:
+    return {
+        "revision": {"id": revision.public_id, "number": revision.number},
+        "rollout": rollout_data(revision),
+    }

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jiter import LosslessFloat
+from rest_framework import serializers
+
+from common.api_fields import PublicIdField
+from policies.language.problems import Problem
+from policies.models import Grant, Policy, PolicyRevision
+from policies.services import judge, tool_facts
+from servers.services import gateway_url
+
+
+class DocumentField(serializers.Field[str, Any, str, Any]):
+    """A policy as JSON or as text; kept as text."""
+
+    def to_internal_value(self, data: object) -> str:
+        if isinstance(data, str):
+            return data
+        if isinstance(data, dict):
+            return _as_text(data)
+        raise serializers.ValidationError("Send the policy as a JSON object, or as its text.")
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+def _as_text(value: object, margin: str = "\n") -> str:
+    """Indented JSON text; numbers keep the spelling they came in."""
+    inner = margin + "  "
+    match value:
+        case dict() if value:
+            members = (f"{json.dumps(k, ensure_ascii=False)}: {_as_text(v, inner)}" for k, v in value.items())
+            return "{" + inner + f",{inner}".join(members) + margin + "}"
+        case list() if value:
+            return "[" + inner + f",{inner}".join(_as_text(v, inner) for v in value) + margin + "]"
+        case LosslessFloat():
+            return str(value)
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+class ProblemSerializer(serializers.Serializer[Problem]):
+    pointer = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+
+
+class PolicySerializer(serializers.ModelSerializer[Policy]):
+    id = PublicIdField("pol", read_only=True)
+    server = PublicIdField("srv", source="server_id", read_only=True)
+    document = serializers.CharField(source="draft", help_text="The draft, exactly as it was sent.")
+    draft_problems = serializers.SerializerMethodField()
+    published_revision = PublicIdField("rev", source="published_revision_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Policy
+        fields = ["id", "server", "name", "document", "draft_problems", "published_revision", "version"]
+
+    def get_draft_problems(self, policy: Policy) -> list[dict[str, Any]]:
+        problems = judge(policy.draft, tool_facts(policy.server)).problems
+        return list(ProblemSerializer(problems, many=True).data)
+
+
+class PolicyInput(serializers.Serializer[Any]):
+    server = PublicIdField("srv")
+    name = serializers.CharField(max_length=80)
+    document = DocumentField(required=False)
+
+
+class PolicyChange(serializers.Serializer[Any]):
+    document = DocumentField()
+    version = serializers.IntegerField(required=False, help_text="Refuse (409) if someone saved since.")
+
+
+class PublishInput(serializers.Serializer[Any]):
+    note = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class CallInput(serializers.Serializer[Any]):
+    tool = serializers.CharField(max_length=256)
+    arguments = serializers.JSONField(required=False)
+    document = DocumentField(required=False)
+
+
+class TextInput(serializers.Serializer[Any]):
+    document = DocumentField(required=False)
+
+
+class RevisionSerializer(serializers.ModelSerializer[PolicyRevision]):
+    id = PublicIdField("rev", read_only=True)
+    policy = PublicIdField("pol", source="policy_id", read_only=True)
+
+    class Meta:
+        model = PolicyRevision
+        fields = ["id", "policy", "number", "note", "published_at", "published_by_email", "document"]
+
+
+class GrantSerializer(serializers.ModelSerializer[Grant]):
+    id = PublicIdField("grt", read_only=True)
+    server = PublicIdField("srv", source="server_id", read_only=True)
+    policy = PublicIdField("pol", source="policy_id", read_only=True, allow_null=True)
+    gateway_url = serializers.SerializerMethodField()
+    state = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Grant
+        fields = [
+            "id",
+            "label",
+            "server",
+            "policy",
+            "state",
+            "hint",
+            "gateway_url",
+            "issued_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        ]
+
+    def get_gateway_url(self, grant: Grant) -> str:
+        return gateway_url(grant.server)
+
+
+class GrantInput(serializers.Serializer[Any]):
+    server = PublicIdField("srv")
+    policy = PublicIdField("pol", required=False, allow_null=True)
+    label = serializers.CharField(max_length=80)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class GrantChange(serializers.Serializer[Any]):
+    policy = PublicIdField("pol", allow_null=True)

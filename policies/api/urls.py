@@ -1,0 +1,18 @@
+from django.urls import path
+
+from policies.api import grants, policies
+
+urlpatterns = [
+    path("policies/", policies.Policies.as_view()),
+    path("policies/<str:policy_id>/", policies.PolicyDetail.as_view()),
+    path("policies/<str:policy_id>/lint/", policies.PolicyLint.as_view()),
+    path("policies/<str:policy_id>/effects/", policies.PolicyEffects.as_view()),
+    path("policies/<str:policy_id>/decide/", policies.PolicyDecide.as_view()),
+    path("policies/<str:policy_id>/publish/", policies.PolicyPublish.as_view()),
+    path("policies/<str:policy_id>/revisions/", policies.PolicyRevisions.as_view()),
+    path("revisions/<str:revision_id>/", policies.RevisionDetail.as_view()),
+    path("revisions/<str:revision_id>/restore/", policies.RevisionRestore.as_view()),
+    path("grants/", grants.Grants.as_view()),
+    path("grants/<str:grant_id>/", grants.GrantDetail.as_view()),
+    path("grants/<str:grant_id>/revoke/", grants.GrantRevoke.as_view()),
+]

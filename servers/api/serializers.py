@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from common.api_fields import PublicIdField
+from servers.models import Server, Severity, Tool, ToolScan
+from servers.services import gateway_url
+
+
+class AuthSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["none", "headers"])
+    headers = serializers.DictField(child=serializers.CharField(), required=False, write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] == "headers" and not attrs.get("headers"):
+            raise serializers.ValidationError({"headers": "Give at least one header, or choose kind none."})
+        if attrs["kind"] == "none" and attrs.get("headers"):
+            raise serializers.ValidationError({"headers": "Kind none takes no headers."})
+        return attrs
+
+
+class ServerSerializer(serializers.ModelSerializer[Server]):
+    id = PublicIdField("srv", read_only=True)
+    gateway_url = serializers.SerializerMethodField()
+    auth = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Server
+        fields = ["id", "name", "upstream_url", "gateway_url", "status", "auth", "created_at", "retired_at"]
+
+    def get_gateway_url(self, server: Server) -> str:
+        return gateway_url(server)
+
+    def get_auth(self, server: Server) -> dict[str, str]:
+        return {"kind": server.auth_kind}
+
+
+class ServerInput(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80)
+    upstream_url = serializers.CharField(max_length=2000)
+    auth = AuthSerializer(required=False)
+
+
+class ScanSerializer(serializers.ModelSerializer[ToolScan]):
+    status = serializers.CharField(source="state")
+    tools = serializers.IntegerField(source="tools_found")
+    problems = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ToolScan
+        fields = ["status", "tools", "problems", "steps", "changes", "protocol_version", "started_at"]
+
+    def get_problems(self, scan: ToolScan) -> list[dict[str, str]]:
+        if scan.state != ToolScan.State.FAILED:
+            return []
+        return [{"code": scan.code, "message": scan.message, "hint": scan.hint}]
+
+
+class ToolSerializer(serializers.ModelSerializer[Tool]):
+    server = PublicIdField("srv", source="server_id", read_only=True)
+    tool_class = serializers.CharField(help_text="Read, Write, Execute, Destructive or Financial.")
+    severity = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Tool
+        fields = [
+            "name",
+            "title",
+            "server",
+            "description",
+            "severity",
+            "tool_class",
+            "confidence",
+            "needs_review",
+            "evidence",
+            "signals",
+            "input_schema",
+        ]
+
+    def get_fields(self) -> dict[str, Any]:
+        """`class` is no name Python can give an attribute, so the field is named here."""
+        fields = super().get_fields()
+        fields["class"] = fields.pop("tool_class")
+        fields["class"].source = "tool_class"
+        return fields
+
+    def get_severity(self, tool: Tool) -> str:
+        return Severity(tool.severity).label

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from django import forms
+
+HEADER_ROWS = 3
+
+
+class ServerForm(forms.Form):
+    """A server's name, address and credential. Header values are never sent back to the browser."""
+
+    name = forms.CharField(label="Name", max_length=80, help_text="What your team calls it.")
+    upstream_url = forms.CharField(
+        label="Server URL",
+        max_length=2000,
+        help_text="The MCP endpoint, such as https://mcp.example.com/mcp.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false", "class": "font-mono"}),
+    )
+    auth_kind = forms.ChoiceField(
+        label="How do we sign in?",
+        choices=[("none", "Nothing"), ("headers", "Headers")],
+        initial="none",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+    def header_rows(self) -> list[tuple[int, str]]:
+        """`(row, header name as typed)` for the template."""
+        return [(row, self.data.get(f"header_name_{row}", "")) for row in range(HEADER_ROWS)]
+
+    def headers(self) -> dict[str, str]:
+        """The typed headers; half a row is an error, an empty row is none."""
+        if self.cleaned_data.get("auth_kind") != "headers":
+            return {}
+        found: dict[str, str] = {}
+        for row in range(HEADER_ROWS):
+            name = self.data.get(f"header_name_{row}", "").strip()
+            value = self.data.get(f"header_value_{row}", "").strip()
+            if name or value:
+                found[name] = value
+        return found
+
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean() or {}
+        if cleaned.get("auth_kind") == "headers" and not self.headers():
+            self.add_error("auth_kind", "Give at least one header, or choose Nothing.")
+        return cleaned
+
+    def add_problems(self, problems: dict[str, tuple[str, ...]]) -> None:
+        """What the service found, put beside the fields."""
+        for name, sentences in problems.items():
+            field = {"headers": "auth_kind"}.get(name, name)
+            for sentence in sentences:
+                self.add_error(field if field in self.fields else None, sentence)

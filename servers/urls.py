@@ -1,0 +1,17 @@
+from django.urls import path
+
+from servers.views import inventory, servers
+
+app_name = "servers"
+
+urlpatterns = [
+    path("", servers.index, name="list"),
+    path("register/", servers.register, name="register"),
+    path("everything/", inventory.index, name="inventory"),
+    path("<str:server_id>/", servers.detail, name="detail"),
+    path("<str:server_id>/scan/", servers.scan, name="scan"),
+    path("<str:server_id>/scan/progress/", servers.progress, name="progress"),
+    path("<str:server_id>/change/", servers.change, name="change"),
+    path("<str:server_id>/retire/", servers.retire, name="retire"),
+    path("<str:server_id>/tools/<uuid:tool_id>/", servers.tool, name="tool"),
+]

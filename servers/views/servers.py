@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, may, require
+from accounts.views.members import member_required
+from common.errors import InvalidInput
+from common.ids import parse_public_id
+from servers.forms import ServerForm
+from servers.models import Server, Tool, ToolClass, ToolScan
+from servers.services import change_server, gateway_url, register_server, retire_server, start_scan
+from servers.tasks import enqueue_scan
+
+
+def find_server(request: MemberRequest, server_id: str) -> Server:
+    try:
+        pk = parse_public_id("srv", server_id)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Server.objects.visible_to(request.member), pk=pk)
+
+
+@require_safe
+@member_required
+def index(request: MemberRequest) -> HttpResponse:
+    present = Q(tools__removed_at=None)
+    servers = (
+        Server.objects.visible_to(request.member)
+        .filter(retired_at=None)
+        .annotate(
+            tool_count=Count("tools", filter=present, distinct=True),
+            critical_count=Count("tools", filter=present & Q(tools__severity=4), distinct=True),
+            policy_count=Count("policies", distinct=True),
+            grant_count=Count("grants", filter=Q(grants__revoked_at=None), distinct=True),
+        )
+        .order_by("name")
+    )
+    return render(
+        request,
+        "servers/list.html",
+        {"servers": servers, "section": "servers", "may_manage": may(request.member, May.MANAGE_SERVERS)},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def register(request: MemberRequest) -> HttpResponse:
+    require(request.member, May.MANAGE_SERVERS)
+    form = ServerForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        cleaned = form.cleaned_data
+        try:
+            server = register_server(request.member, cleaned["name"], cleaned["upstream_url"], form.headers())
+        except InvalidInput as invalid:
+            form.add_problems(invalid.field_errors)
+        else:
+            _start(request, server)
+            return redirect("servers:detail", server.public_id)
+    crumbs = [("Servers", reverse("servers:list")), ("Register", "")]
+    status = 422 if form.errors else 200
+    return render(
+        request,
+        "servers/register.html",
+        {"form": form, "crumbs": crumbs, "section": "servers"},
+        status=status,
+    )
+
+
+@require_safe
+@member_required
+def detail(request: MemberRequest, server_id: str) -> HttpResponse:
+    server = find_server(request, server_id)
+    tools = list(Tool.objects.visible_to(request.member).filter(server=server).present().worst_first())
+    context = {
+        "server": server,
+        "gateway_url": gateway_url(server),
+        "tools": tools,
+        "counts": _counts(tools),
+        "lede": f"{len(tools)} tools, worst first."
+        if tools
+        else "Connected by name and URL; nothing to install.",
+        "scan": _latest_scan(server),
+        "policies": server.policies.select_related("published_revision").order_by("name"),
+        "grants": server.grants.filter(revoked_at=None).select_related("policy").order_by("-issued_at")[:20],
+        "may_manage": may(request.member, May.MANAGE_SERVERS),
+        "may_edit": may(request.member, May.EDIT_POLICIES),
+        "may_issue": may(request.member, May.ISSUE_GRANTS),
+        "crumbs": [("Servers", reverse("servers:list")), (server.name, "")],
+        "section": "servers",
+    }
+    return render(request, "servers/detail.html", context)
+
+
+@require_POST
+@member_required
+def scan(request: MemberRequest, server_id: str) -> HttpResponse:
+    server = find_server(request, server_id)
+    _start(request, server)
+    return redirect("servers:detail", server.public_id)
+
+
+@require_GET
+@member_required
+def progress(request: MemberRequest, server_id: str) -> HttpResponse:
+    """The running scan, asked for again by the page until it is over; then the page is loaded anew."""
+    server = find_server(request, server_id)
+    latest = _latest_scan(server)
+    answer = render(request, "servers/_scan.html", {"server": server, "scan": latest})
+    if latest is None or latest.state in {ToolScan.State.DONE, ToolScan.State.FAILED}:
+        answer["HX-Refresh"] = "true"
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def change(request: MemberRequest, server_id: str) -> HttpResponse:
+    require(request.member, May.MANAGE_SERVERS)
+    server = find_server(request, server_id)
+    start = {"name": server.name, "upstream_url": server.upstream_url, "auth_kind": "keep"}
+    form = ServerForm(request.POST or None, initial=start)
+    form.fields["auth_kind"].choices = [  # type: ignore[attr-defined]
+        ("keep", "As it is"),
+        ("none", "Nothing"),
+        ("headers", "New headers"),
+    ]
+    if request.method == "POST" and form.is_valid():
+        cleaned = form.cleaned_data
+        kept = cleaned["auth_kind"] == "keep"
+        try:
+            change_server(
+                request.member,
+                server,
+                name=cleaned["name"],
+                upstream_url=cleaned["upstream_url"],
+                headers=None if kept else form.headers(),
+            )
+        except InvalidInput as invalid:
+            form.add_problems(invalid.field_errors)
+        else:
+            return redirect("servers:detail", server.public_id)
+    crumbs = [
+        ("Servers", reverse("servers:list")),
+        (server.name, reverse("servers:detail", args=[server.public_id])),
+        ("Change", ""),
+    ]
+    context = {"form": form, "server": server, "crumbs": crumbs, "section": "servers"}
+    return render(request, "servers/change.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@member_required
+def retire(request: MemberRequest, server_id: str) -> HttpResponse:
+    retire_server(request.member, find_server(request, server_id))
+    return redirect("servers:list")
+
+
+@require_safe
+@member_required
+def tool(request: MemberRequest, server_id: str, tool_id: UUID) -> HttpResponse:
+    server = find_server(request, server_id)
+    found = get_object_or_404(Tool.objects.visible_to(request.member).filter(server=server), pk=tool_id)
+    crumbs = [
+        ("Servers", reverse("servers:list")),
+        (server.name, reverse("servers:detail", args=[server.public_id])),
+        (found.name, ""),
+    ]
+    context = {
+        "server": server,
+        "tool": found,
+        "schema": json.dumps(found.input_schema, indent=2, ensure_ascii=False),
+        "crumbs": crumbs,
+        "section": "servers",
+    }
+    return render(request, "servers/tool.html", context)
+
+
+def _start(request: MemberRequest, server: Server) -> None:
+    enqueue_scan(start_scan(request.member, server))
+
+
+def _latest_scan(server: Server) -> ToolScan | None:
+    return server.scans.order_by("-started_at").first()
+
+
+def _counts(tools: list[Tool]) -> list[tuple[str, int]]:
+    """`(class, how many)`, worst class first, only those there are; tools without a class last."""
+    found = [(label, sum(tool.tool_class == value for tool in tools)) for value, label in ToolClass.choices]
+    unclassed = sum(not tool.tool_class for tool in tools)
+    return [(label, count) for label, count in [*found, ("", unclassed)] if count]
