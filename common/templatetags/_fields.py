@@ -1,0 +1,67 @@
+"""A Django form's field as our markup has it: label, control, hint, error, and what ties them together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.forms import (
+    BaseForm,
+    BoundField,
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    PasswordInput,
+    RadioSelect,
+    Select,
+    Textarea,
+    Widget,
+)
+
+_KINDS: tuple[tuple[type[Widget], str, str], ...] = (
+    (CheckboxSelectMultiple, "choices", "cb"),
+    (RadioSelect, "choices", "cb"),
+    (CheckboxInput, "checkbox", "cb"),
+    (Select, "select", "select w-full"),
+    (Textarea, "textarea", "textarea w-full"),
+    (PasswordInput, "password", "input w-full"),
+)
+
+
+def field_context(bound: BoundField, options: dict[str, Any]) -> dict[str, Any]:
+    """Options: label, hint, placeholder, classes, autofocus, optional (says so beside the label)."""
+    kind, classes = _kind(bound.field.widget)
+    hint = options.get("hint", bound.help_text)
+    attrs: dict[str, Any] = {"class": " ".join(filter(None, [classes, options.get("classes", "")]))}
+    for name in ("placeholder", "autofocus", "autocomplete", "inputmode", "rows"):
+        if name in options:
+            attrs[name] = options[name]
+    said = [f"{bound.auto_id}_{part}" for part, there in (("hint", hint), ("error", bound.errors)) if there]
+    if said:
+        attrs["aria-describedby"] = " ".join(said)
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+        attrs["class"] += " bad-in"
+    return {
+        "field": bound,
+        "kind": kind,
+        "id": bound.id_for_label or bound.auto_id,
+        "auto_id": bound.auto_id,
+        "label": options.get("label", bound.label),
+        "hint": hint,
+        "optional": not bound.field.required and options.get("optional", True) and kind != "checkbox",
+        "control": bound.as_widget(attrs=attrs),
+    }
+
+
+def _kind(widget: Widget) -> tuple[str, str]:
+    return next(
+        ((kind, classes) for of, kind, classes in _KINDS if isinstance(widget, of)), ("input", "input w-full")
+    )
+
+
+def summary_context(form: BaseForm, title: str) -> dict[str, Any]:
+    entries = [("", message) for message in form.non_field_errors()]
+    for bound in form:
+        target = bound.id_for_label or bound.auto_id
+        entries += [(target, message) for message in bound.errors]
+    count = "One thing" if len(entries) == 1 else f"{len(entries)} things"
+    return {"entries": entries, "title": f"{title or 'Nothing was saved.'} {count} to mend:"}

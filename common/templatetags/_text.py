@@ -1,0 +1,43 @@
+"""Making visible what a stranger's text hides."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+# Letters and marks by category, yet nothing is drawn for them.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0x180B, 0x1810))
+)
+_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
+def visible(text: str) -> SafeString:
+    return format_html_join("", "{}", ((piece,) for piece in _pieces(text)))
+
+
+def _pieces(text: str) -> list[str]:
+    pieces: list[str] = []
+    for at, character in enumerate(text):
+        if character == "\ufe0f" and at and unicodedata.category(text[at - 1]) == "So":
+            pieces.append(character)  # the selector that makes a sign an emoji
+        elif is_hidden(character):
+            pieces.append(format_html_join("", '<span class="inv">{}</span>', [(f"U+{ord(character):04X}",)]))
+        else:
+            pieces.append(character)
+    return pieces
+
+
+def is_hidden(character: str) -> bool:
+    if character in " \n\t":
+        return False
+    category = unicodedata.category(character)
+    return (
+        category in _HIDING
+        or category == "Zs"
+        or character in _BLANK
+        or any(ord(character) in selectors for selectors in _SELECTORS)
+    )

@@ -1,0 +1,237 @@
+"""Template tags of our look, built in: no template loads them. How to use each: templates/components/README.md.
+
+Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome record.outcome record.code ·
+         tool_class "Write" · severity "high" · tag "new" · ago moment · {{ name|oneline }} · {{ text|shown }}
+Figures: share_bar counts · effect_counts counts live=counts_before · rollout state words="..."
+Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell" · table "Caption" ·
+         step 3 "Issue a grant" state="now"; each ends with its end tag
+Forms:   field form.name hint= label= · error_summary form "Not saved." · problem_list problems target="id_document"
+Ways:    seg items label="View" · pager page noun="servers"
+Frame:   asset "app.css" · theme_attribute
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, BoundField
+from django.template import Context, loader
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from common.templatetags import _assets, _fields, _text, _words
+
+register = template.Library()
+
+
+# ---- marks
+@register.simple_tag
+def asset(name: str) -> str:
+    """A built file's address; it changes with the file, so an old copy is never used with a new page."""
+    return _assets.address(name)
+
+
+def _icon(name: str, classes: str = "ic-s") -> SafeString:
+    return format_html(
+        '<svg class="ic {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', classes, _assets.sprite(), name
+    )
+
+
+register.simple_tag(_icon, name="icon")
+
+
+@register.simple_tag
+def glyph(key: str, classes: str = "") -> SafeString:
+    return format_html(
+        '<svg class="gl {}" aria-hidden="true" viewBox="0 0 24 24"><use href="{}#g-{}"/></svg>',
+        classes,
+        _assets.sprite(),
+        key,
+    )
+
+
+def _pill(key: str, words: str, kind: str = "") -> SafeString:
+    return format_html('<span class="out {}" data-o="{}">{}{}</span>', kind, key, glyph(key), words)
+
+
+@register.simple_tag
+def effect(value: str, text: str = "", kind: str = "") -> SafeString:
+    """What a policy does to a tool. `kind`: "ghost" for inherited or suggested, "plain" without tint."""
+    key = _words.effect_key(value)
+    return _pill(key, text or _words.EFFECT_WORDS[key], kind)
+
+
+@register.simple_tag
+def outcome(value: str, code: str | None = None, kind: str = "") -> SafeString:
+    """What became of one call."""
+    key, words = _words.outcome_words(value, code)
+    return _pill(key, words, kind)
+
+
+@register.simple_tag
+def tool_class(name: str | None) -> SafeString:
+    shown_icon, words = _words.class_words(name)
+    return format_html('<span class="cls">{}{}</span>', _icon(shown_icon, "ic-s mute"), words)
+
+
+@register.simple_tag
+def severity(value: str | int | None) -> SafeString:
+    level = _words.severity_level(value)
+    if level == 0:
+        return format_html('<span class="mute text-xs">{}</span>', "Not rated")
+    return format_html(
+        '<span class="sev" data-s="{}"><i aria-hidden="true"><b></b><b></b><b></b><b></b></i>{}</span>',
+        level,
+        _words.SEVERITY_WORDS[level],
+    )
+
+
+@register.simple_tag
+def tag(words: str, icon: str = "", mono: bool = False) -> SafeString:
+    return format_html(
+        '<span class="tag{}">{}{}</span>', " mono" if mono else "", _icon(icon) if icon else "", words
+    )
+
+
+@register.simple_tag
+def ago(moment: datetime | None, never: str = "never") -> SafeString:
+    """Relative, ticking; the exact time on hover."""
+    if moment is None:
+        return format_html('<span class="mute">{}</span>', never)
+    return format_html(
+        '<time class="nw" datetime="{}" title="{}" data-ago>{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        _words.exact_time(moment),
+        _words.relative_time(moment, timezone.now()),
+    )
+
+
+@register.filter
+def oneline(text: object) -> SafeString:
+    """A stranger's text on one line: escaped, its direction isolated, what cannot be seen shown as U+XXXX."""
+    return format_html('<bdi class="line">{}</bdi>', _text.visible(" ".join(str(text).split())))
+
+
+@register.filter
+def shown(text: object) -> SafeString:
+    """As `oneline`, but lines stay lines."""
+    return format_html('<bdi class="whitespace-pre-line">{}</bdi>', _text.visible(str(text)))
+
+
+# ---- figures
+@register.inclusion_tag("components/share_bar.html")
+def share_bar(counts: Mapping[str, int]) -> dict[str, Any]:
+    parts = [part for part in _words.ordered_effects(counts) if part[2]]
+    starts = accumulate((count for _, _, count in parts), initial=0)
+    return {
+        "parts": [(key, start, count) for (key, _, count), start in zip(parts, starts, strict=False)],
+        "total": sum(count for _, _, count in parts) or 1,
+        "words": ", ".join(f"{count} {words.lower()}" for _, words, count in parts) or "no tools",
+    }
+
+
+@register.inclusion_tag("components/effect_counts.html")
+def effect_counts(
+    counts: Mapping[str, int], live: Mapping[str, int] | None = None, all: bool = False
+) -> dict[str, Any]:
+    """Zeroes are left out unless there is something to compare with, or `all` asks for them."""
+    before = {key: count for key, _, count in _words.ordered_effects(live or {})}
+    rows = [
+        (key, words, count, _words.difference(count - before[key]) if live is not None else "")
+        for key, words, count in _words.ordered_effects(counts)
+        if count or all or live is not None
+    ]
+    return {"rows": rows, "compared": live is not None}
+
+
+@register.inclusion_tag("components/rollout.html")
+def rollout(state: Any, words: str = "") -> dict[str, Any]:
+    total = int(getattr(state, "total", 0) or 0)
+    in_step = min(int(getattr(state, "in_step", 0) or 0), total)
+    refused = min(int(getattr(state, "refused", 0) or 0), total - in_step)
+    return {
+        "total": total,
+        "in_step": in_step,
+        "ticks": ["done"] * in_step + ["nack"] * refused + ["wait"] * (total - in_step - refused),
+        "as_bar": total > 12,
+        "words": words or (f"{in_step} of {total} in step" if total else "No gateway connected"),
+    }
+
+
+# ---- blocks
+def _render(component: str, **context: object) -> SafeString:
+    return loader.render_to_string(f"components/{component}.html", context)
+
+
+@register.simple_block_tag
+def page_header(
+    content: str, title: object, lede: object = "", crumbs: Iterable[tuple[object, str]] = ()
+) -> SafeString:
+    return _render("page_header", content=content, title=title, lede=lede, crumbs=list(crumbs))
+
+
+@register.simple_block_tag
+def note(content: str, kind: str = "", icon: str = "", role: str = "") -> SafeString:
+    return _render("note", content=content, kind=kind, icon=icon or _words.NOTE_ICONS[kind], role=role)
+
+
+@register.simple_block_tag
+def empty(content: str, title: str, level: int = 2) -> SafeString:
+    return _render("empty", content=content, title=title, level=level)
+
+
+@register.simple_block_tag
+def code(content: str, name: str, copy: str = "Copy") -> SafeString:
+    return _render("code", content=content, name=name, copy=copy)
+
+
+@register.simple_block_tag
+def table(content: str, caption: str, classes: str = "") -> SafeString:
+    return _render("table", content=content, caption=caption, classes=classes)
+
+
+@register.simple_block_tag
+def step(content: str, number: int, title: str, state: str = "") -> SafeString:
+    return _render("step", content=content, number=number, title=title, state=state)
+
+
+# ---- forms
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, **options: Any) -> dict[str, Any]:
+    return _fields.field_context(bound, options)
+
+
+@register.inclusion_tag("components/error_summary.html")
+def error_summary(form: BaseForm, title: str = "") -> dict[str, Any]:
+    return _fields.summary_context(form, title)
+
+
+@register.inclusion_tag("components/problem_list.html")
+def problem_list(problems: Iterable[Any], target: str = "id_document") -> dict[str, Any]:
+    """What the compiler and the linter found, and what the editor at `target` underlines."""
+    return {"problems": list(problems), "target": target}
+
+
+# ---- ways
+@register.inclusion_tag("components/seg.html")
+def seg(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
+    return {"items": list(items), "label": label}
+
+
+@register.inclusion_tag("components/pager.html", takes_context=True)
+def pager(context: Context, page: Any, noun: str = "") -> dict[str, Any]:
+    return {"page": page, "noun": noun, "request": context.get("request")}
+
+
+@register.simple_tag(takes_context=True)
+def theme_attribute(context: Context) -> SafeString | str:
+    """The theme the reader chose, so the first byte is right. Not for public pages: they read no cookie."""
+    request = context.get("request")
+    chosen = request.COOKIES.get("theme") if request else None
+    theme = {"light": "layer", "dark": "layer-dark"}.get(chosen or "")
+    return format_html(' data-theme="{}"', theme) if theme else ""

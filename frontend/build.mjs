@@ -1,0 +1,88 @@
+// Builds everything under static/dist from this folder, the templates and common/templatetags.
+// The output is committed; tests/frontend/test_assets.py builds it again and compares. BUILD_TO=dir writes elsewhere.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { glyphs } from "./glyphs.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = resolve(here, "..");
+const modules = join(here, "node_modules");
+const out = resolve(process.env.BUILD_TO ?? join(root, "static/dist"));
+
+function filesUnder(folder, ending) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+// An icon is named by {% icon "x" %} or by icon="x" of another tag; in Python and JavaScript on a line that says icon.
+function iconNames() {
+  const names = new Set();
+  const note = (text, pattern) => [...text.matchAll(pattern)].forEach((match) => names.add(match[1]));
+  for (const file of filesUnder(join(root, "templates"), ".html")) {
+    note(readFileSync(file, "utf8"), /\bicon(?:\s+|=)"([a-z][a-z0-9-]*)"/g);
+  }
+  const code = [...filesUnder(join(root, "common/templatetags"), ".py"), ...filesUnder(join(here, "js"), ".js")];
+  for (const line of code.flatMap((file) => readFileSync(file, "utf8").split("\n"))) {
+    if (/icon/i.test(line) && !/^\s*(#|\/\/)/.test(line)) note(line, /"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)"/g);
+  }
+  return [...names].sort();
+}
+
+function lucide(name) {
+  const svg = readFileSync(join(modules, "lucide-static/icons", `${name}.svg`), "utf8");
+  const inside = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"));
+  return inside.replace(/\s+/g, " ").replaceAll(" />", "/>").trim();
+}
+
+function isIcon(name) {
+  try {
+    return Boolean(lucide(name));
+  } catch {
+    return false;
+  }
+}
+
+function sprite() {
+  const inTemplates = filesUnder(join(root, "templates"), ".html").map((file) => readFileSync(file, "utf8")).join("\n");
+  const symbols = iconNames().flatMap((name) => {
+    if (isIcon(name)) return [`<symbol id="i-${name}" viewBox="0 0 24 24">${lucide(name)}</symbol>`];
+    if (inTemplates.includes(`icon "${name}"`) || inTemplates.includes(`icon="${name}"`)) throw new Error(`lucide has no icon "${name}"`);
+    return [];
+  });
+  for (const [name, path] of Object.entries(glyphs)) symbols.push(`<symbol id="g-${name}" viewBox="0 0 24 24">${path}</symbol>`);
+  const note = "<!-- i-*: Lucide, ISC and MIT, see icons.LICENSE.txt. g-*: ours. -->";
+  return `<svg xmlns="http://www.w3.org/2000/svg">${note}\n${symbols.join("\n")}\n</svg>\n`;
+}
+
+async function scripts() {
+  await build({
+    entryPoints: ["theme", "app", "editor"].map((name) => join(here, "js", `${name}.js`)),
+    outdir: out, bundle: true, minify: true, format: "iife", target: "es2022", legalComments: "none", logLevel: "warning",
+  });
+}
+
+function styles() {
+  const tailwind = join(modules, "@tailwindcss/cli/dist/index.mjs");
+  execFileSync(process.execPath, [tailwind, "-i", join(here, "app.css"), "-o", join(out, "app.css"), "--minify"], { cwd: here, stdio: ["ignore", "ignore", "inherit"] });
+}
+
+function fonts() {
+  for (const [name, family] of [["geist", "geist"], ["mono", "jetbrains-mono"]]) {
+    const from = join(modules, "@fontsource-variable", family);
+    cpSync(join(from, "files", `${family}-latin-wght-normal.woff2`), join(out, "fonts", `${name}.woff2`));
+    cpSync(join(from, "LICENSE"), join(out, "fonts", `${name}.LICENSE.txt`));
+  }
+  cpSync(join(modules, "lucide-static/LICENSE"), join(out, "icons.LICENSE.txt"));
+}
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(join(out, "fonts"), { recursive: true });
+fonts();
+writeFileSync(join(out, "icons.svg"), sprite());
+await scripts();
+styles();

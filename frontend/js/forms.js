@@ -1,0 +1,75 @@
+// Focus on the error summary, no double submits, dots on a button that waits, and "Show" beside a secret.
+const PENDING_AFTER = 200;
+
+function focusSummary(scope) {
+  scope.querySelector("[data-error-summary]")?.focus();
+}
+
+function mark(button, busy) {
+  if (busy) button.setAttribute("aria-busy", "true");
+  else button.removeAttribute("aria-busy");
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (event.defaultPrevented || form.hasAttribute("hx-post") || form.method === "dialog") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  const button = event.submitter;
+  if (button?.matches(".btn")) setTimeout(() => form.dataset.sent && mark(button, true), PENDING_AFTER);
+}
+
+// The page came back from the browser's memory: the form may be sent again.
+function onShow() {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    form.querySelectorAll("[aria-busy]").forEach((button) => mark(button, false));
+  }
+}
+
+function onRevealClick(event) {
+  const button = event.target.closest("[data-reveal]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.reveal);
+  const shows = field.type === "password";
+  field.type = shows ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shows));
+  button.textContent = shows ? "Hide" : "Show";
+}
+
+function trackRequests() {
+  const waiting = new WeakMap();
+  const buttonOf = (event) => {
+    const element = event.detail.requestConfig?.triggeringEvent?.submitter ?? event.detail.elt;
+    return element?.matches?.(".btn") ? element : null;
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const button = buttonOf(event);
+    if (button) waiting.set(button, setTimeout(() => mark(button, true), PENDING_AFTER));
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const button = buttonOf(event);
+    if (!button) return;
+    clearTimeout(waiting.get(button));
+    mark(button, false);
+  });
+  // A form's problems come as 422 and have to be shown like any answer.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if ([409, 412, 422].includes(event.detail.xhr.status)) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+  document.addEventListener("htmx:afterSwap", (event) => focusSummary(event.target));
+}
+
+export function startForms() {
+  focusSummary(document);
+  document.addEventListener("submit", onSubmit);
+  document.addEventListener("click", onRevealClick);
+  addEventListener("pageshow", onShow);
+  trackRequests();
+}

@@ -1,0 +1,19 @@
+// <details data-menu> closes on Esc and on a click elsewhere. The phone's menu is a popover and needs nothing from here
+// but to be shut when the window grows into a desk's.
+export function startMenus() {
+  const open = () => document.querySelectorAll("details[data-menu][open]");
+  document.addEventListener("click", (event) => {
+    for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+  matchMedia("(min-width: 861px)").addEventListener("change", () => {
+    const nav = document.querySelector(".nav[popover]");
+    if (nav?.matches(":popover-open")) nav.hidePopover();
+  });
+}

@@ -1,0 +1,28 @@
+import { readCookie, writeCookie } from "./cookies.js";
+
+const THEMES = { light: "layer", dark: "layer-dark" };
+
+export function applyTheme(choice) {
+  if (Object.hasOwn(THEMES, choice)) document.documentElement.dataset.theme = THEMES[choice];
+  else delete document.documentElement.dataset.theme;
+}
+
+function showChoice() {
+  const choice = Object.hasOwn(THEMES, readCookie("theme")) ? readCookie("theme") : "system";
+  for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === choice));
+  }
+}
+
+export function startThemes() {
+  showChoice();
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-theme-choice]");
+    if (!button) return;
+    const choice = button.dataset.themeChoice;
+    writeCookie("theme", choice, choice === "system" ? 0 : 365);
+    applyTheme(choice);
+    showChoice();
+    document.dispatchEvent(new CustomEvent("layer:theme"));
+  });
+}
