@@ -1,0 +1,181 @@
+"""The charges of all counters in one SQLite file, shared by every worker of this machine. Synchronous.
+
+Exactness: every reservation is judged and made inside BEGIN IMMEDIATE, of which there is one at a time.
+A killed process loses nothing: what was committed is in the WAL file, in the kernel's hands. A machine that
+went down without its workers closing may have lost the last commits (synchronous=NORMAL). So then, and when
+the file is not the one a worker knew (its epoch), the state is in doubt: every limit is unavailable for its
+own window, counted from then, and exact again after it.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from gateway.counters.charging import Batch
+from gateway.counters.clock import Clock
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, boot TEXT NOT NULL,
+    base_ms INTEGER NOT NULL, high_ms INTEGER NOT NULL, high_wall_ms INTEGER NOT NULL, doubt_ms INTEGER);
+CREATE TABLE IF NOT EXISTS attached (worker TEXT PRIMARY KEY, boot TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS family (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, keys INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS counter (
+    id INTEGER PRIMARY KEY, family INTEGER NOT NULL, key TEXT NOT NULL, last_ms INTEGER NOT NULL,
+    serial INTEGER NOT NULL, units INTEGER NOT NULL, micros INTEGER NOT NULL,
+    kept INTEGER NOT NULL, merge_at INTEGER NOT NULL, UNIQUE (family, key));
+CREATE INDEX IF NOT EXISTS counter_live ON counter (family, last_ms) WHERE key != '';
+CREATE TABLE IF NOT EXISTS charge (
+    counter INTEGER NOT NULL, at INTEGER NOT NULL, serial INTEGER NOT NULL,
+    units INTEGER NOT NULL, micros INTEGER NOT NULL, PRIMARY KEY (counter, at, serial)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reservation (
+    id INTEGER PRIMARY KEY, decision TEXT NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL,
+    serial INTEGER NOT NULL, units INTEGER NOT NULL, micros INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS reservation_decision ON reservation (decision);
+"""
+_STEP_MS: Final = 1_000
+
+
+class LockTaken(Exception):  # noqa: N818
+    """Another process holds the file; nothing was done."""
+
+
+class Ledger:
+    """Used by one thread at a time. Raises sqlite3.Error for whatever the file does."""
+
+    def __init__(self, path: Path, *, worker: str, clock: Clock, witness: Path | None = None) -> None:
+        self._clock = clock
+        self._worker = worker
+        self._witness = witness
+        self._path = path
+        self._db = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
+        try:
+            self._open()
+            self._inode = _inode(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def is_the_file(self) -> bool:
+        """False when the file was deleted or replaced under us: then this must be closed and opened anew."""
+        return _inode(self._path) == self._inode
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Everything done inside is committed together at the end, or nothing. LockTaken: try again."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise LockTaken from None
+            raise
+        try:
+            batch = Batch(self._db, *self._now())
+            yield batch
+            if batch.charged:
+                self._db.execute(
+                    "UPDATE meta SET high_ms = ?, high_wall_ms = ?", (batch.now, self._clock.wall_ms())
+                )
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def checkpoint(self) -> None:
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def close(self) -> None:
+        """Brings everything to the disk itself: a machine switched off after this has lost nothing."""
+        try:
+            self._db.execute("PRAGMA busy_timeout=1000").fetchall()
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("DELETE FROM attached WHERE worker = ?", (self._worker,))
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self._db.close()
+
+    def abandon(self) -> None:
+        self._db.close()
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL").fetchall()
+        self._db.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+        # FULL for what is said of the file itself; charges are committed without waiting for the disk.
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        self._db.execute(
+            "INSERT OR IGNORE INTO meta VALUES (1, ?, '', 0, 0, 0, NULL)", (secrets.token_hex(16),)
+        )
+        epoch = self._begin_boot()
+        self._db.execute("INSERT OR REPLACE INTO attached VALUES (?, ?)", (self._worker, self._clock.boot()))
+        self._db.execute("COMMIT")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA busy_timeout=0").fetchall()
+        if self._witness is not None:
+            _write_through(self._witness, epoch)
+
+    def _begin_boot(self) -> str:
+        epoch, boot, high, high_wall = self._db.execute(
+            "SELECT epoch, boot, high_ms, high_wall_ms FROM meta"
+        ).fetchone()
+        lost = self._known_epoch() not in (None, epoch)
+        if boot != self._clock.boot():
+            wall = self._clock.wall_ms()
+            now = high + max(0, wall - high_wall) if boot else wall
+            self._db.execute(
+                "UPDATE meta SET boot = ?, base_ms = ?",
+                (self._clock.boot(), now - self._clock.monotonic_ms()),
+            )
+            left_open = self._db.execute("DELETE FROM attached WHERE boot != ?", (self._clock.boot(),))
+            lost = lost or left_open.rowcount > 0
+        if lost:
+            self._db.execute("UPDATE meta SET doubt_ms = ?", (self._now()[0],))
+        return str(epoch)
+
+    def _now(self) -> tuple[int, int | None]:
+        """The store's time and since when it is in doubt, if it is."""
+        boot, base, high, doubt = self._db.execute(
+            "SELECT boot, base_ms, high_ms, doubt_ms FROM meta"
+        ).fetchone()
+        mine = int(base) + self._clock.monotonic_ms()
+        if boot != self._clock.boot():
+            raise sqlite3.DatabaseError("another boot of this machine writes the limiter's file")
+        if high > mine + _STEP_MS and (doubt is None or doubt < high):
+            # Some worker's clock ran ahead: what it thought had left its window may still count.
+            doubt = high
+            self._db.execute("UPDATE meta SET doubt_ms = ?", (doubt,))
+        return max(mine, high), doubt
+
+    def _known_epoch(self) -> str | None:
+        if self._witness is None:
+            return None
+        try:
+            return self._witness.read_text("ascii").strip() or None
+        except FileNotFoundError:
+            return None
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
+
+
+def _write_through(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    with beside.open("w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

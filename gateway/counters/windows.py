@@ -1,0 +1,61 @@
+"""The arithmetic of limits in any window. Pure; times in whole milliseconds, amounts in millionths.
+
+A charge at t counts from t until just before t + window. A limit has room when what counts and the cost are
+together at most its max.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+At: TypeAlias = int
+Micros: TypeAlias = int
+
+LONGEST_WINDOW_MS: Final = 604_800_000
+KEPT_ONE_BY_ONE: Final = 10_000
+LIVE_KEYS: Final = 10_000
+# A charge may be counted longer than it should by at most this part of the window.
+_SLICES: Final = 1_000
+
+
+def has_room(counted: Micros, cost: Micros, maximum: Micros) -> bool:
+    return cost == 0 or counted + cost <= maximum
+
+
+def room_from(
+    charges: Iterable[tuple[At, Micros]], counted: Micros, cost: Micros, maximum: Micros, window: int
+) -> At | None:
+    """When there is room if nothing else is charged; None when there never is.
+
+    `charges`: those that count now, oldest first, `counted` in sum.
+    """
+    if cost > maximum:
+        return None
+    over = counted + cost - maximum
+    for at, micros in charges:
+        over -= micros
+        if over <= 0:
+            return at + window
+    raise ValueError("the charges do not add up to what counts")
+
+
+def whole_seconds(now: At, until: At) -> int:
+    """The least whole number of seconds, at least 1, after which `until` has come."""
+    return max(1, -((now - until) // 1000))
+
+
+def merged_away(charges: Sequence[At], now: At) -> list[int]:
+    """Which of the charges, oldest first, may stand at the time of a younger one: by their places.
+
+    So many are together in a slice as lie within a thousandth of the age of the youngest of them. Only
+    windows longer than that age count it, now or ever, so a slice is at most a thousandth of any of them,
+    also of one not thought of yet. It counts until its youngest has left: rounded against the caller.
+    """
+    away: list[int] = []
+    youngest: At | None = None
+    for place in range(len(charges) - 1, -1, -1):
+        at = charges[place]
+        if youngest is not None and (youngest - at) * _SLICES <= now - youngest:
+            away.append(place)
+        else:
+            youngest = at
+    return away
