@@ -26,7 +26,7 @@ def find_problems(text: str | bytes) -> tuple[Problem, ...]:
 
 
 def _read(text: str | bytes, largest: int) -> tuple[Document | None, tuple[Problem, ...]]:
-    decoded = _decode(text, largest)
+    decoded = decode(text, largest)
     if isinstance(decoded, Problem):
         return None, (decoded,)
     try:
@@ -38,7 +38,7 @@ def _read(text: str | bytes, largest: int) -> tuple[Document | None, tuple[Probl
     return document, as_problems(decoded, reader.findings)
 
 
-def _decode(text: str | bytes, largest: int) -> str | Problem:
+def decode(text: str | bytes, largest: int) -> str | Problem:
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(raw) > largest:
         message = f"A policy has at most {largest:,} bytes; this one has {len(raw):,}."

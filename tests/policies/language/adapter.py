@@ -5,6 +5,7 @@ from typing import Any
 
 import jiter
 
+from policies.language import convert as convert_module
 from policies.language import effects as effects_module
 from policies.language.canonical import canonical_text
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
@@ -76,3 +77,14 @@ def _call(call: dict[str, str]) -> Call:
     if "prompt" in call:
         return PromptGet(call["prompt"])
     return ToolCall(call["tool"], read_arguments(call["arguments"]))
+
+
+def convert(text: str, tools: list[dict[str, Any]]) -> dict[str, object]:
+    made = convert_module.convert(text, facts(tools))
+    return {
+        "dialect": made.dialect,
+        "canonical": made.policy_text,
+        "changed": [{"pointer": note.pointer, "code": note.code} for note in made.changed],
+        "not_kept": [{"pointer": note.pointer, "code": note.code} for note in made.not_kept],
+        "problems": [{"pointer": problem.pointer, "code": problem.code} for problem in made.problems],
+    }
