@@ -49,7 +49,8 @@ _OURS: Final = frozenset(
 class OutboundFailed(httpx2.TransportError):
     """Nothing usable came of a request.
 
-    `detail` never holds a header, a query, or anything the server sent but a redirect's origin and path.
+    `detail` is the seconds waited, "closed", or a redirect's origin and path; never a header, a query or
+    anything else the server sent.
     """
 
     def __init__(self, code: FailureCode, detail: str = "") -> None:
@@ -124,7 +125,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                 self._tell_resolved(addresses[0], started)
                 return await self._first_that_answers(addresses, port)
         except TimeoutError:
-            raise OutboundFailed("timed_out") from None
+            raise OutboundFailed("timed_out", f"{CONNECT_SECONDS:g}") from None
 
     async def _checked_addresses(self, host: str, port: int) -> list[str]:
         try:
@@ -158,7 +159,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             except httpcore2.ConnectError:
                 continue
             return _GuardedStream(stream, address, started, self._observer)
-        raise OutboundFailed(code)
+        raise OutboundFailed(code, f"{CONNECT_SECONDS:g}" if code == "timed_out" else "")
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
         raise OutboundFailed("address_not_allowed")
@@ -205,7 +206,7 @@ class _GuardedStream(httpcore2.AsyncNetworkStream):
         try:
             stream = await self._stream.start_tls(ssl_context, server_hostname, CONNECT_SECONDS)
         except httpcore2.ConnectTimeout:
-            raise OutboundFailed("timed_out") from None
+            raise OutboundFailed("timed_out", f"{CONNECT_SECONDS:g}") from None
         except httpcore2.ConnectError as failed:
             raise CertificateRefused(failed.__cause__, self._address) from None
         return _GuardedStream(stream, self._address, self._started, self._observer, secure=True)
@@ -305,7 +306,7 @@ def _origin_and_path(url: httpx2.URL, location: str) -> str:
 
 def _translated(failed: Exception) -> OutboundFailed:
     if isinstance(failed, httpcore2.TimeoutException):
-        return OutboundFailed("timed_out")
+        return OutboundFailed("timed_out", f"{READ_SECONDS:g}")
     if isinstance(failed, httpcore2.NetworkError):
         return OutboundFailed("refused", "closed")
     return OutboundFailed("not_http")

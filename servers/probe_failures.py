@@ -59,7 +59,7 @@ def connection_failure(failed: OutboundFailed, asked: Asked, seconds: int) -> Sc
         case "refused":
             return _refused(failed, asked)
         case "timed_out":
-            return timed_out(asked, seconds)
+            return timed_out(asked, int(failed.detail or seconds))
         case "tls":
             return certificate_failure(failed, asked, None)
         case "address_not_allowed":
