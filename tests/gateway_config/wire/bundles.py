@@ -1,0 +1,103 @@
+"""Acme's configuration, small, for tests that need a bundle."""
+
+from uuid import UUID
+
+from common.tokens import token_hash
+from gateway_config.wire.bundle import (
+    Bundle,
+    BundleGrant,
+    BundlePolicy,
+    BundleServer,
+    BundleSettings,
+    BundleTool,
+)
+from gateway_config.wire.codec import encode_bundle
+from gateway_config.wire.messages import SignedBundle
+from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, sign
+
+KEY = SigningKey.parse(new_signing_key("test"))
+KEYS = VerifyKeys.parse(KEY.verify_key())
+
+POLICY = """{
+  "version": "1",
+  "default": "deny",
+  "tools": {
+    "create_access_key": {
+      "limits": [
+        {
+          "counter": "create_access_key_rate",
+          "window": "minute",
+          "max": 30,
+          "scope": "grant"
+        }
+      ]
+    }
+  }
+}"""
+
+
+def an_id(number: int) -> str:
+    return str(UUID(int=0x01A1FD5A_2C7E_7166_B865_000000000000 + number))
+
+
+ACME = an_id(1)
+MALLORY = an_id(2)
+IAM = an_id(10)
+REVISION = an_id(20)
+TOKEN = "a token"
+
+
+def acme(
+    *,
+    organization: str = ACME,
+    token: str = TOKEN,
+    policy: str | None = REVISION,
+    document: str = POLICY,
+    lease_seconds: int = 300,
+    grants: int = 1,
+) -> Bundle:
+    return Bundle(
+        organization=organization,
+        settings=BundleSettings(lease_seconds=lease_seconds),
+        servers=(
+            BundleServer(
+                id=IAM,
+                name="IAM",
+                upstream_url="https://iam.example.com/mcp",
+                tools=(
+                    BundleTool("create_access_key", "Execute", "d1"),
+                    BundleTool("list_users", "Read", "d2"),
+                ),
+            ),
+        ),
+        policies=(BundlePolicy(id=REVISION, policy=an_id(21), number=3, document=document),),
+        grants=tuple(
+            BundleGrant(
+                id=an_id(100 + number),
+                token_sha256=token_hash(token if number == 0 else f"{token} {number}"),
+                server=IAM,
+                policy=policy,
+            )
+            for number in range(grants)
+        ),
+    )
+
+
+def signed(
+    bundle: Bundle,
+    revision: int,
+    *,
+    not_before: int = 1_000,
+    organization: str | None = None,
+    key: SigningKey = KEY,
+) -> SignedBundle:
+    body = encode_bundle(bundle)
+    envelope = sign(
+        body,
+        organization=organization or bundle.organization,
+        revision=revision,
+        not_before=not_before,
+        lease_seconds=bundle.settings.lease_seconds,
+        key=key,
+    )
+    return SignedBundle(envelope, body.decode())
