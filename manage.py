@@ -12,6 +12,10 @@ def main() -> int:
             from config.supervisor import up
 
             return up.main(arguments)
+        case ["demo", *arguments]:
+            from config.supervisor import demo
+
+            return demo.main(arguments)
         case _:
             return _django_command()
 

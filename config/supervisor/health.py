@@ -24,7 +24,7 @@ async def wait_for_health(checks: Mapping[str, str], printer: Printer) -> None:
             complain_at += SECONDS_BETWEEN_COMPLAINTS
             printer.say(OURS, f"still waiting for {', '.join(missing)}")
         if missing:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
 
 async def is_alive(url: str) -> bool:

@@ -52,7 +52,7 @@ class Product:
             WORKER_ROLE_PASSWORD: self.keys[WORKER_ROLE_PASSWORD],
             PREPARE_WORKERS: json.dumps(tokens | _enrolled_elsewhere()),
         }
-        return _python("prepare", own, "config.supervisor.prepare")
+        return module("prepare", own, "config.supervisor.prepare")
 
     def children(self) -> list[Child]:
         made = []
@@ -93,7 +93,7 @@ class Product:
             f"-A config.celery worker --beat --schedule {schedule} --concurrency 2 --prefetch-multiplier 1"
         )
         quiet = "--without-gossip --without-mingle --without-heartbeat --loglevel warning --no-color"
-        return _python("worker", own, "celery", *options.split(), *quiet.split())
+        return module("worker", own, "celery", *options.split(), *quiet.split())
 
     def _gateway(self, number: int, name: str) -> Child:
         own = {
@@ -110,7 +110,7 @@ class Product:
             "BUNDLE_KEYS": self.keys["BUNDLE_KEYS"],
             "VERIFY_KEYS": self.keys["VERIFY_KEYS"],
         }
-        return _python(name, own, "gateway")
+        return module(name, own, "gateway")
 
     def _metrics(self, number: int) -> dict[str, str]:
         first = env.optional_port("METRICS_PORT")
@@ -183,14 +183,14 @@ def _surroundings() -> dict[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
-def _python(name: str, own: Mapping[str, str], module: str, *arguments: str) -> Child:
+def module(name: str, own: Mapping[str, str], module: str, *arguments: str) -> Child:
     command = (sys.executable, "-m", module, *arguments)
     return Child(name, command, {**_surroundings(), **own}, ROOT)
 
 
 def _granian(name: str, own: Mapping[str, str], host: str, port: int) -> Child:
     options = f"--interface asgi --host {host} --port {port} --workers 1 --no-ws --log-level warning"
-    return _python(name, own, "granian", *options.split(), "config.asgi:application")
+    return module(name, own, "granian", *options.split(), "config.asgi:application")
 
 
 def _enrolled_elsewhere() -> dict[str, str]:
