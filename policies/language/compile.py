@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
+from .decision import Decision, Outcome, TakeQuota
 from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
 from .matching import NameList, Pattern, is_pattern
 from .problems import escape_token
+from .quota import ONE_CALL, Charge
 from .work import Sources, Work
 
 
@@ -33,6 +35,9 @@ class CompiledLimit:
     at: str
     source: Limit
     reason: str | None
+    fixed: (
+        TakeQuota | None
+    )  # what every call takes, when neither the tool's name nor an argument plays a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Plan:
     limits: tuple[CompiledLimit, ...]
     rules: tuple[CompiledRule, ...]
     sources: Sources
+    allow: Decision | None  # the one allow there is, when it is the same for every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,7 @@ class _Rules:
             limits=tuple(limit for each in rules for limit in each.limits),
             rules=rules,
             sources=_sources(rules),
+            allow=_fixed_allow(allowed_by, rules),
         )
 
     def _rule(self, rule: Rule, at: str) -> CompiledRule:
@@ -182,7 +189,7 @@ class _Rules:
             )
 
         limits = (
-            CompiledLimit(f"{at}/limits/{index}", limit, limit.on_deny or rule.reason)
+            _limit(limit, f"{at}/limits/{index}", limit.on_deny or rule.reason)
             for index, limit in enumerate(rule.limits)
         )
         return CompiledRule(
@@ -198,6 +205,26 @@ class _Rules:
         conditions = tuple(self._compiler.condition(condition, join) for condition in source.conditions)
         test = _all_hold(tuple(condition.test for condition in conditions))
         return CompiledPredicate(at, conditions, test, source.on_deny or reason)
+
+
+def _limit(source: Limit, at: str, reason: str | None) -> CompiledLimit:
+    fixed = None
+    if source.key is None and source.increment_from is None and "{tool}" not in source.counter:
+        fixed = take_quota(source, source.counter, ONE_CALL, at, reason)
+    return CompiledLimit(at, source, reason, fixed)
+
+
+def take_quota(source: Limit, counter: str, charge: Charge, at: str, reason: str | None) -> TakeQuota:
+    window, most = source.window_seconds, source.max
+    return TakeQuota(counter, charge.key, source.scope, window, most, charge.cost_micros, at, reason)
+
+
+def _fixed_allow(allowed_by: str, rules: tuple[CompiledRule, ...]) -> Decision | None:
+    quotas = [limit.fixed for rule in rules for limit in rule.limits]
+    asks = any(rule.source.action == "require_approval" or rule.approve_if for rule in rules)
+    if asks or None in quotas:
+        return None
+    return Decision(Outcome.ALLOW, None, allowed_by, None, tuple(quota for quota in quotas if quota))
 
 
 def _all_hold(tests: tuple[Test, ...]) -> Test:

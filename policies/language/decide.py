@@ -17,11 +17,10 @@ from .decision import (
     Outcome,
     PromptGet,
     ResourceRead,
-    TakeQuota,
     ToolCall,
 )
 from .phrases import condition_words
-from .quota import Unusable, cost_micros, counter_key
+from .quota import Unusable, charge_of
 from .sentences import Thing
 from .work import Work
 
@@ -82,11 +81,8 @@ def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
     for predicate in plan.require:
         verdict = predicate.test(work)
         if verdict is not True:
-            return (
-                _undecidable(predicate, work)
-                if verdict is None
-                else _requirement_failed(predicate, tool, work)
-            )
+            unmet = _undecidable(predicate, work) if verdict is None else None
+            return unmet or _requirement_failed(predicate, tool, work)
     for predicate in plan.deny_if:
         verdict = predicate.test(work)
         if verdict is not False:
@@ -100,19 +96,19 @@ def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
 
 def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
     """Steps 7 to 10: what is owed before the call may go on."""
+    if plan.allow is not None:
+        return plan.allow
     obligations: list[Obligation] = []
     for limit in plan.limits:
-        source = limit.source
-        key = counter_key(work.arguments, source.key)
-        cost = key if isinstance(key, Unusable) else cost_micros(work.arguments, source.increment_from)
-        if isinstance(key, Unusable) or isinstance(cost, Unusable):
-            return _unusable(limit.at, limit.reason, cost)
-        counter = source.counter.replace("{tool}", tool)
-        obligations.append(
-            TakeQuota(
-                counter, key, source.scope, source.window_seconds, source.max, cost, limit.at, limit.reason
-            )
-        )
+        if limit.fixed is not None:
+            obligations.append(limit.fixed)
+            continue
+        charge = charge_of(work.arguments, limit.source)
+        if isinstance(charge, Unusable):
+            standard = sentences.undecidable_sentence(charge.path, charge.must_be)
+            return _deny("undecidable", limit.at, limit.reason or standard)
+        counter = limit.source.counter.replace("{tool}", tool)
+        obligations.append(take_quota(limit.source, counter, charge, limit.at, limit.reason))
     asked = _asks(plan, work)
     if asked is None:
         return Decision(Outcome.ALLOW, None, plan.allowed_by, None, tuple(obligations))
@@ -155,11 +151,6 @@ def _said(code: str, predicate: CompiledPredicate, standard: str, explained: str
     """The explicit text goes to the agent as it was written, explained or not."""
     reason = predicate.reason or standard
     return _deny(code, predicate.at, reason, predicate.reason or explained)
-
-
-def _unusable(at: str, explicit: str | None, why: object) -> Decision:
-    standard = sentences.undecidable_sentence(why.path, why.must_be) if isinstance(why, Unusable) else ""
-    return _deny("undecidable", at, explicit or standard)
 
 
 # Resources and prompts

@@ -5,6 +5,7 @@ from decimal import ROUND_CEILING, Context
 from typing import Final
 
 from .decision import MISSING, CounterKey
+from .document import Limit
 from .exact import ExactNumber, exact
 from .paths import Path
 from .work import walk
@@ -20,7 +21,24 @@ class Unusable:
     must_be: str
 
 
-def counter_key(arguments: dict[str, object], path: Path | None) -> CounterKey | Unusable:
+@dataclass(frozen=True, slots=True)
+class Charge:
+    key: CounterKey
+    cost_micros: int
+
+
+ONE_CALL: Final = Charge(None, MICROS)
+
+
+def charge_of(arguments: dict[str, object], limit: Limit) -> Charge | Unusable:
+    key = _key(arguments, limit.key)
+    if isinstance(key, Unusable):
+        return key
+    cost = _cost(arguments, limit.increment_from)
+    return cost if isinstance(cost, Unusable) else Charge(key, cost)
+
+
+def _key(arguments: dict[str, object], path: Path | None) -> CounterKey | Unusable:
     if path is None:
         return None
     value = walk(arguments, path.steps)
@@ -34,7 +52,7 @@ def counter_key(arguments: dict[str, object], path: Path | None) -> CounterKey |
     )
 
 
-def cost_micros(arguments: dict[str, object], path: Path | None) -> int | Unusable:
+def _cost(arguments: dict[str, object], path: Path | None) -> int | Unusable:
     if path is None:
         return MICROS
     value = walk(arguments, path.steps)

@@ -87,6 +87,7 @@ class Work:
         self._each_allowed: bool | None = None
         self._keys: dict[int, Key] = {}
         self._each: dict[int, Each] = {}
+        # Named with their kind: a path and a URL of one spelling are two questions.
         self._found: dict[tuple[str, object], object] = {}
 
     # Equality

@@ -22,6 +22,8 @@ from ..json_reader import DEEPEST, Members, Node, Number, TextError, read_json
 
 Data: TypeAlias = "dict[str, Data] | list[Data] | str | Number | bool | None"
 
+# Reading YAML costs a hundred times what reading JSON costs.
+_LARGEST_YAML: Final = 262_144
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _BOOLEANS: Final = {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
@@ -57,6 +59,8 @@ def _plain(node: Node) -> Data:
 
 
 def _read_yaml(text: str) -> Data:
+    if len(text) > _LARGEST_YAML:
+        raise NotData
     try:
         events: Iterator[Event] = iter(YAML(typ="safe", pure=True).parse(text))
         return _document(events)
