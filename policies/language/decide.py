@@ -7,7 +7,7 @@ import re
 from typing import assert_never
 
 from . import sentences, undecided
-from .compile import Applies, CompiledAccess, CompiledPolicy, CompiledPredicate, Plan, Refusal
+from .compile import Applies, CompiledAccess, CompiledPolicy, CompiledPredicate, Plan, Refusal, take_quota
 from .decision import (
     MISSING,
     AwaitApproval,
