@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.services import found_organization
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Signing up makes an organization with it, so that no one is ever a person without a place."""
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:

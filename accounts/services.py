@@ -56,7 +56,7 @@ def organization_of_key(token: str) -> UUID | None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT accounts_organization_of_key(%s)", [token_hash(token)])
         (organization,) = cursor.fetchone()
-    return organization
+    return UUID(str(organization)) if organization else None
 
 
 def member_of_key(token: str) -> Membership | None:

@@ -90,7 +90,7 @@ class ProtectTenantTable(migrations.RunSQL):
                 f"CREATE POLICY worker ON {table} TO {WORKER_ROLE} USING (true) WITH CHECK (true)",
                 f"GRANT {worker} ON {table} TO {WORKER_ROLE}",
             ]
-        super().__init__(statements, migrations.RunSQL.noop)
+        super().__init__(tuple(statements), migrations.RunSQL.noop)
         self._kept = (table, app, worker, key)
 
     def deconstruct(self) -> tuple[str, list[object], dict[str, object]]:

@@ -139,7 +139,7 @@ def _of_framework(error: Exception) -> Response | None:
             return problem("unsupported_media_type", PROBLEMS["unsupported_media_type"][1])
         case exceptions.Throttled():
             answer = problem("throttled", str(error.detail))
-            answer["Retry-After"] = str(int(error.wait or 1) + 1)
+            answer["Retry-After"] = str(int(getattr(error, "wait", None) or 1) + 1)
             return answer
         case RequestDataTooBig():
             return problem("too_large", "The body may have at most 2 MiB.")

@@ -111,7 +111,7 @@ class Tool(OrganizationOwned):
     first_seen_at = models.DateTimeField(default=timezone.now)
     removed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ToolQuerySet.as_manager()
+    objects: ClassVar = ToolQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["server", "name"], name="one_tool_per_name")]

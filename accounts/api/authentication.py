@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from accounts.middleware import bearer_token
@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from accounts.models import ApiKey, Membership, User
 
 
+def asking_member(request: Request) -> Membership | None:
+    member: Membership | None = request._request.member  # type: ignore[attr-defined]
+    return member
+
+
 def member_of(request: Request) -> Membership:
-    member: Membership = request._request.member  # type: ignore[attr-defined]
+    """The asker, behind `IsMember`."""
+    member = asking_member(request)
+    if member is None:
+        raise NotAuthenticated
     return member
 
 
@@ -23,7 +31,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey | None] | None:
         if bearer_token(request._request) is None:
             return None
-        member = member_of(request)
+        member = asking_member(request)
         if member is None:
             raise AuthenticationFailed("This API key is not good: unknown, expired or revoked.")
         return member.user, member.acting_key
@@ -35,8 +43,9 @@ class ApiKeyAuthentication(BaseAuthentication):
 class MemberSessionAuthentication(SessionAuthentication):
     """The browser's session, with CSRF."""
 
-    def authenticate(self, request: Request) -> tuple[User, None] | None:  # type: ignore[override]
-        if member_of(request) is None:
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        member = asking_member(request)
+        if member is None:
             return None
         self.enforce_csrf(request)
-        return member_of(request).user, None
+        return member.user, None

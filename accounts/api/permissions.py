@@ -4,7 +4,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.api.authentication import member_of
+from accounts.api.authentication import asking_member
 from common.errors import NotAllowed
 
 
@@ -15,7 +15,7 @@ class IsMember(BasePermission):
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        member = member_of(request)
+        member = asking_member(request)
         if member is None:
             return False
         scope: str | None = getattr(view, "read_scope", None)

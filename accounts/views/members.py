@@ -21,7 +21,7 @@ def member_required(view: TenantView[P]) -> View[P]:
     """Anonymous: to the sign-in page and back. A person without an organization: to found one."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         if request.member is None:  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ FORMAT: Final = 1
 
 Uuid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-ToolClass: TypeAlias = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
+ClassName: TypeAlias = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
 
 
 class BundleInvalid(Exception):  # noqa: N818
@@ -29,8 +29,9 @@ class BundleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool the server lists, and the digest of its definition as the last scan saw it."""
+
     name: str
-    tool_class: ToolClass | None = msgspec.field(default=None, name="class")
     digest: str = ""
 
 
@@ -44,13 +45,25 @@ class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tools: tuple[BundleTool, ...] = ()
 
 
+class ToolClass(msgspec.Struct, frozen=True, array_like=True):
+    """A tool's class, and the digest of the definition it was made for."""
+
+    name: str
+    tool_class: ClassName
+    digest: str
+
+
 class BundlePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One published revision: `id` is the revision's, `document` the canonical text."""
+    """One published revision: `id` is the revision's, `document` the canonical text.
+
+    `classes` are those of the moment it was published; later classifications take force only by publishing.
+    """
 
     id: Uuid
     policy: Uuid
     number: Annotated[int, msgspec.Meta(ge=1)]
     document: str
+    classes: tuple[ToolClass, ...] = ()
 
 
 class BundleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -130,11 +130,16 @@ class _Compiler:
             raise BundleInvalid(f"policy revision {policy_id} of a grant is not in the bundle")
         compiled = self._compiled.get((policy_id, server_id))
         if compiled is None:
-            tools = self._servers[server_id].tools.values()
-            facts = [ToolFacts(tool.name, tool.tool_class) for tool in tools]
+            facts = _facts(policy, self._servers[server_id])
             compiled = compile_policy(self._documents[policy_id], facts)
             self._compiled[policy_id, server_id] = compiled
         return compiled, policy.number
+
+
+def _facts(policy: BundlePolicy, server: LoadedServer) -> list[ToolFacts]:
+    """A tool whose definition is no longer the one that was classed has no class."""
+    classes = {(known.name, known.digest): known.tool_class for known in policy.classes}
+    return [ToolFacts(tool.name, classes.get((tool.name, tool.digest))) for tool in server.tools.values()]
 
 
 def _parsed(policy: BundlePolicy) -> Document:

@@ -131,7 +131,7 @@ class PolicyDecide(_Asking):
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
             raise PolicyInvalid(judgement.problems)
-        arguments = request.data.get("arguments", MISSING)
+        arguments = dict(request.data).get("arguments", MISSING)
         decision = decide(judgement.compiled, ToolCall(given["tool"], arguments))
         return Response(
             {

@@ -7,7 +7,6 @@ from jiter import LosslessFloat
 from rest_framework import serializers
 
 from common.api_fields import PublicIdField
-from policies.language.problems import Problem
 from policies.models import Grant, Policy, PolicyRevision
 from policies.services import judge, tool_facts
 from servers.services import gateway_url
@@ -42,7 +41,7 @@ def _as_text(value: object, margin: str = "\n") -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
-class ProblemSerializer(serializers.Serializer[Problem]):
+class ProblemSerializer(serializers.Serializer[Any]):
     pointer = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
@@ -130,7 +129,7 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
 class GrantInput(serializers.Serializer[Any]):
     server = PublicIdField("srv")
     policy = PublicIdField("pol", required=False, allow_null=True)
-    label = serializers.CharField(max_length=80)
+    label = serializers.CharField(max_length=80)  # type: ignore[assignment]  # a field, not a caption
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 

@@ -34,7 +34,7 @@ class Grant(OrganizationOwned):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
-    objects = GrantQuerySet.as_manager()
+    objects: ClassVar = GrantQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["organization", "-issued_at"])]

@@ -10,6 +10,7 @@ from gateway_config.wire.bundle import (
     BundleServer,
     BundleSettings,
     BundleTool,
+    ToolClass,
 )
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.messages import SignedBundle
@@ -65,12 +66,23 @@ def acme(
                 name="IAM",
                 upstream_url="https://iam.example.com/mcp",
                 tools=(
-                    BundleTool("create_access_key", "Execute", "d1"),
-                    BundleTool("list_users", "Read", "d2"),
+                    BundleTool("create_access_key", "d1"),
+                    BundleTool("list_users", "d2"),
                 ),
             ),
         ),
-        policies=(BundlePolicy(id=REVISION, policy=an_id(21), number=3, document=document),),
+        policies=(
+            BundlePolicy(
+                id=REVISION,
+                policy=an_id(21),
+                number=3,
+                document=document,
+                classes=(
+                    ToolClass("create_access_key", "Execute", "d1"),
+                    ToolClass("list_users", "Read", "d2"),
+                ),
+            ),
+        ),
         grants=tuple(
             BundleGrant(
                 id=an_id(100 + number),

@@ -12,6 +12,7 @@ from gateway_config.wire.bundle import (
     BundleServer,
     BundleSettings,
     BundleTool,
+    ToolClass,
 )
 from gateway_config.wire.codec import MAX_BODY_BYTES, decode_bundle, encode_bundle
 
@@ -27,10 +28,18 @@ BUNDLE = Bundle(
             name="GitHub",
             upstream_url="https://mcp.example.com/mcp",
             credentials="v1.k.n.c",
-            tools=(BundleTool("create_issue", "Write", "d1"), BundleTool("délété ☠", None, "d2")),
+            tools=(BundleTool("create_issue", "d1"), BundleTool("délété ☠", "d2")),
         ),
     ),
-    policies=(BundlePolicy(id=REVISION, policy=ACME, number=3, document='{"version": "1"}'),),
+    policies=(
+        BundlePolicy(
+            id=REVISION,
+            policy=ACME,
+            number=3,
+            document='{"version": "1"}',
+            classes=(ToolClass("create_issue", "Write", "d1"),),
+        ),
+    ),
     grants=(BundleGrant(id=ACME, token_sha256="0" * 64, server=SERVER, policy=REVISION, expires_at=1),),
 )
 
@@ -49,9 +58,10 @@ def test_one_bundle_has_one_text() -> None:
     assert encode_bundle(msgspec.structs.replace(BUNDLE, grants=())) != encode_bundle(BUNDLE)
 
 
-def test_a_tools_class_is_called_class_on_the_wire() -> None:
-    tools = json.loads(encode_bundle(BUNDLE))["servers"][0]["tools"]
-    assert tools[0] == {"class": "Write", "digest": "d1", "name": "create_issue"}
+def test_classes_travel_with_the_policy_they_were_published_with() -> None:
+    bundle = json.loads(encode_bundle(BUNDLE))
+    assert bundle["servers"][0]["tools"][0] == {"digest": "d1", "name": "create_issue"}
+    assert bundle["policies"][0]["classes"] == [["create_issue", "Write", "d1"]]
 
 
 def test_a_later_format_is_told_as_such_even_where_its_fields_look_odd() -> None:

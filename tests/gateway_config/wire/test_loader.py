@@ -24,7 +24,7 @@ def test_a_loaded_grant_decides_calls() -> None:
     assert (grant.server, grant.policy_id, grant.policy_number) == (IAM, REVISION, 3)
     assert decide(grant.compiled, ToolCall("create_access_key", {})).outcome is Outcome.ALLOW
     assert decide(grant.compiled, ToolCall("list_users", {})).outcome is Outcome.DENY
-    assert loaded.servers[IAM].tools["list_users"].tool_class == "Read"
+    assert loaded.servers[IAM].tools["list_users"].digest == "d2"
 
 
 def test_a_grant_without_a_policy_is_kept_and_denies_everything() -> None:
@@ -47,6 +47,14 @@ def test_a_tools_class_reaches_the_policy_of_its_own_server_only() -> None:
     call = ToolCall("list_users", {})
     assert decide(grants[token_hash(TOKEN)].compiled, call).outcome is Outcome.ALLOW
     assert decide(grants["0" * 64].compiled, call).outcome is Outcome.DENY
+
+
+def test_a_tool_whose_definition_changed_since_it_was_classed_has_no_class() -> None:
+    bundle = acme(document='{"version": "1", "default": "deny", "classes": {"Read": {}}}')
+    changed = msgspec.structs.replace(bundle.servers[0], tools=(BundleTool("list_users", "another"),))
+    loaded = load_organization(encode_bundle(msgspec.structs.replace(bundle, servers=(changed,))))
+    decision = decide(loaded.grants[token_hash(TOKEN)].compiled, ToolCall("list_users", {}))
+    assert decision.code == "default_deny"
 
 
 def test_a_thousand_grants_of_one_policy_share_what_was_compiled() -> None:

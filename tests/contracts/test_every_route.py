@@ -1,0 +1,227 @@
+"""Every route there is, generated from the URL resolver, asked by everybody: no tenant sees another.
+
+A new route is probed the day it is born; one with a parameter nobody can fill in fails here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import ApiKey, Membership
+from accounts.services import create_api_key
+from accounts.tenancy import TenantQuerySet
+from audit.models import DecisionRecord
+from common.ids import public_id
+from policies.services import publish_policy
+from servers.models import Tool
+from tests.cast import Acme, Cast, inside
+from tests.roles import as_worker
+
+METHODS = ("get", "post", "put", "patch", "delete")
+# The same for everybody: no tenant's data stands there.
+PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/v1/schema/"}
+PUBLIC_PREFIXES = ("accounts/", "static/")
+SECRET_OF_ACME = "AWS IAM"
+
+
+@dataclass(frozen=True)
+class Route:
+    template: str
+    names: tuple[str, ...]
+
+    @property
+    def is_api(self) -> bool:
+        return self.template.startswith("api/")
+
+    @property
+    def is_public(self) -> bool:
+        return self.template in PUBLIC or self.template.startswith(PUBLIC_PREFIXES)
+
+    def path(self, ids: dict[str, str]) -> str:
+        return "/" + self.template.format(**{name: ids[name] for name in self.names})
+
+
+def routes() -> list[Route]:
+    return [Route(template, names) for template, names in _walk(get_resolver("config.urls"), "")]
+
+
+def _walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry, prefix + str(entry.pattern))
+        elif isinstance(entry, URLPattern):
+            yield _template(prefix + str(entry.pattern), entry)
+
+
+def _template(pattern: str, entry: URLPattern) -> tuple[str, tuple[str, ...]]:
+    names = tuple(getattr(entry.pattern, "converters", {}))
+    for name, converter in getattr(entry.pattern, "converters", {}).items():
+        kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
+        pattern = pattern.replace(f"<{kind}:{name}>", "{" + name + "}").replace(f"<{name}>", "{" + name + "}")
+    return pattern, names
+
+
+ALL = routes()
+TENANT = [route for route in ALL if not route.is_public]
+WITH_ID = [route for route in TENANT if route.names]
+
+
+@pytest.fixture
+def ids(cast: Cast, acme: Acme) -> dict[str, str]:
+    """What stands for each parameter: things of Acme."""
+    with inside(cast.alice):
+        revision = publish_policy(cast.alice, acme.policy)
+        key, _ = create_api_key(cast.alice, "ci", ["logs:read"])
+        tool = Tool.objects.filter(server=acme.server).first()
+        assert tool is not None
+    return {
+        "server_id": acme.server.public_id,
+        "policy_id": acme.policy.public_id,
+        "revision_id": revision.public_id,
+        "grant_id": acme.grant.public_id,
+        "decision_id": _decision(cast, acme).public_id,
+        "key_id": public_id("key", key.pk),
+        "tool_id": str(tool.pk),
+        "number": str(revision.number),
+    }
+
+
+def _decision(cast: Cast, acme: Acme) -> DecisionRecord:
+    with as_worker():
+        return DecisionRecord.objects.create(
+            id=uuid4(),
+            organization_id=cast.alice.organization_id,
+            worker="gw-1",
+            sequence=1,
+            at="2026-01-01T00:00:00Z",
+            server_id=acme.server.pk,
+            grant_id=acme.grant.pk,
+            method="tools/call",
+            tool="delete_user",
+            outcome="deny",
+            code="default_deny",
+            rule="(default deny)",
+            config_revision=1,
+            argument_names=[],
+            added_us=90,
+        )
+
+
+def _ask(client: Client, method: str, path: str, **headers: str) -> HttpResponseBase:
+    verb: Callable[..., HttpResponseBase] = getattr(client, method)
+    if method == "get":
+        return verb(path, headers=headers)
+    return verb(path, data=json.dumps({}), content_type="application/json", headers=headers)
+
+
+def _answers(client: Client, path: str, **headers: str) -> dict[str, HttpResponseBase]:
+    return {method: _ask(client, method, path, **headers) for method in METHODS}
+
+
+def _body(answer: HttpResponseBase) -> str:
+    return "" if answer.streaming else answer.content.decode(errors="replace")  # type: ignore[attr-defined]
+
+
+def test_every_parameter_of_every_route_can_be_probed(ids: dict[str, str]) -> None:
+    assert {name for route in TENANT for name in route.names} <= set(ids)
+
+
+def test_nothing_of_the_internal_api_is_on_the_web_port(client: Client) -> None:
+    assert not [route for route in ALL if "internal" in route.template]
+    for path in ("/internal/v1/heads", "/internal/v1/acks/", "/internal/v1/bundles/x/"):
+        assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=lambda route: route.template)
+def test_a_stranger_finds_nothing_of_acme_by_its_ids(
+    route: Route, ids: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    found = _answers(signed_in(cast.mallory), route.path(ids))
+    assert {answer.status_code for answer in found.values()} <= {404, 405}
+    assert any(answer.status_code == 404 for answer in found.values())
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=lambda route: route.template)
+def test_row_level_security_alone_holds_a_stranger_back(
+    route: Route,
+    ids: dict[str, str],
+    cast: Cast,
+    signed_in: Callable[[Membership], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(TenantQuerySet, "visible_to", lambda self, member: self.all())
+    found = _answers(signed_in(cast.mallory), route.path(ids))
+    assert {answer.status_code for answer in found.values()} <= {404, 405}
+
+
+@pytest.mark.parametrize("route", TENANT, ids=lambda route: route.template)
+def test_no_page_shows_a_stranger_anything_of_acme(
+    route: Route, ids: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    for answer in _answers(signed_in(cast.mallory), route.path(ids)).values():
+        assert SECRET_OF_ACME not in _body(answer)
+        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("route", TENANT, ids=lambda route: route.template)
+def test_anonymous_is_sent_to_sign_in_or_refused(route: Route, ids: dict[str, str], client: Client) -> None:
+    for answer in _answers(client, route.path(ids)).values():
+        if route.is_api:
+            assert answer.status_code in {401, 403, 405}
+        else:
+            assert answer.status_code == 405 or answer.headers["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("route", [route for route in TENANT if route.is_api], ids=lambda route: route.template)
+def test_a_junk_key_is_answered_401_even_beside_a_good_session(
+    route: Route, ids: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    for token in ("Bearer plk_junk", "Bearer ", "Basic YWxpY2U6eA==", "Bearer plg_" + "0" * 33):
+        answer = _ask(signed_in(cast.alice), "get", route.path(ids), Authorization=token)
+        assert answer.status_code == 401
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("route", TENANT, ids=lambda route: route.template)
+def test_a_viewer_changes_nothing(
+    route: Route, ids: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    """A viewer's POST is refused, malformed, or a question that changes nothing; it is never carried out."""
+    before = _fingerprint(cast)
+    for answer in _answers(signed_in(cast.bob), route.path(ids)).values():
+        assert answer.status_code < 500
+    assert _fingerprint(cast) == before
+
+
+def _fingerprint(cast: Cast) -> dict[str, Any]:
+    from policies.models import Grant, Policy, PolicyRevision
+    from servers.models import Server, ToolScan
+
+    with inside(cast.alice):
+        return {
+            "servers": list(Server.objects.order_by("pk").values()),
+            "policies": list(Policy.objects.order_by("pk").values()),
+            "revisions": PolicyRevision.objects.count(),
+            "grants": list(Grant.objects.order_by("pk").values()),
+            "scans": ToolScan.objects.count(),
+            "keys": list(ApiKey.objects.order_by("pk").values("pk", "revoked_at")),
+        }
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=lambda route: route.template)
+@pytest.mark.parametrize("junk", ["x", "srv_", "srv_" + "0" * 26, "%00", "..%2f", "💥", "a" * 3000])
+def test_an_id_that_is_none_is_not_found(
+    route: Route, junk: str, cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    path = route.path(dict.fromkeys(route.names, junk))
+    for answer in _answers(signed_in(cast.alice), path).values():
+        assert answer.status_code in {404, 405}
