@@ -9,12 +9,14 @@ from config.supervisor.lines import Printer
 from config.supervisor.supervise import OURS
 
 SECONDS_BETWEEN_COMPLAINTS = 30.0
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 
 
 async def wait_for_health(checks: Mapping[str, str], printer: Printer) -> None:
     """Never gives up: what crashes is started again, and the operator is told what is still missing."""
     missing = dict(checks)
     complain_at = time.monotonic() + SECONDS_BETWEEN_COMPLAINTS
+    wait = FIRST_WAIT
     while missing:
         answered = await asyncio.gather(*(is_alive(url) for url in missing.values()))
         missing = {
@@ -24,7 +26,8 @@ async def wait_for_health(checks: Mapping[str, str], printer: Printer) -> None:
             complain_at += SECONDS_BETWEEN_COMPLAINTS
             printer.say(OURS, f"still waiting for {', '.join(missing)}")
         if missing:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.1, LONGEST_WAIT)
 
 
 async def is_alive(url: str) -> bool:
