@@ -1,7 +1,7 @@
 // Builds everything under static/dist from this folder, the templates and common/templatetags.
 // The output is committed; tests/frontend/test_assets.py builds it again and compares. BUILD_TO=dir writes elsewhere.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -19,41 +19,27 @@ function filesUnder(folder, ending) {
     .sort();
 }
 
-// An icon is named by {% icon "x" %} or by icon="x" of another tag; in Python and JavaScript on a line that says icon.
+// An icon is named by {% icon "x" %}, by icon="x" of another tag, or in _icons.py.
 function iconNames() {
   const names = new Set();
   const note = (text, pattern) => [...text.matchAll(pattern)].forEach((match) => names.add(match[1]));
   for (const file of filesUnder(join(root, "templates"), ".html")) {
     note(readFileSync(file, "utf8"), /\bicon(?:\s+|=)"([a-z][a-z0-9-]*)"/g);
   }
-  const code = [...filesUnder(join(root, "common/templatetags"), ".py"), ...filesUnder(join(here, "js"), ".js")];
-  for (const line of code.flatMap((file) => readFileSync(file, "utf8").split("\n"))) {
-    if (/icon/i.test(line) && !/^\s*(#|\/\/)/.test(line)) note(line, /"([a-z][a-z0-9]*(?:-[a-z0-9]+)*)"/g);
-  }
+  note(readFileSync(join(root, "common/templatetags/_icons.py"), "utf8"), /[:=] "([a-z0-9-]+)"/g);
   return [...names].sort();
 }
 
 function lucide(name) {
-  const svg = readFileSync(join(modules, "lucide-static/icons", `${name}.svg`), "utf8");
+  const file = join(modules, "lucide-static/icons", `${name}.svg`);
+  if (!existsSync(file)) throw new Error(`lucide has no icon "${name}"`);
+  const svg = readFileSync(file, "utf8");
   const inside = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>"));
   return inside.replace(/\s+/g, " ").replaceAll(" />", "/>").trim();
 }
 
-function isIcon(name) {
-  try {
-    return Boolean(lucide(name));
-  } catch {
-    return false;
-  }
-}
-
 function sprite() {
-  const inTemplates = filesUnder(join(root, "templates"), ".html").map((file) => readFileSync(file, "utf8")).join("\n");
-  const symbols = iconNames().flatMap((name) => {
-    if (isIcon(name)) return [`<symbol id="i-${name}" viewBox="0 0 24 24">${lucide(name)}</symbol>`];
-    if (inTemplates.includes(`icon "${name}"`) || inTemplates.includes(`icon="${name}"`)) throw new Error(`lucide has no icon "${name}"`);
-    return [];
-  });
+  const symbols = iconNames().map((name) => `<symbol id="i-${name}" viewBox="0 0 24 24">${lucide(name)}</symbol>`);
   for (const [name, path] of Object.entries(glyphs)) symbols.push(`<symbol id="g-${name}" viewBox="0 0 24 24">${path}</symbol>`);
   const note = "<!-- i-*: Lucide, ISC and MIT, see icons.LICENSE.txt. g-*: ours. -->";
   return `<svg xmlns="http://www.w3.org/2000/svg">${note}\n${symbols.join("\n")}\n</svg>\n`;

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from common.templatetags import _icons
+
 # Open to closed; every bar and every list keeps this order.
 EFFECT_WORDS = {
     "allow": "Allowed",
@@ -30,22 +32,7 @@ _DENIALS = {
     "approval_declined": ("ask", "Declined"),
     "approval_expired": ("ask", "Expired"),
 }
-_CLASS_ICONS = {
-    "Read": "eye",
-    "Write": "pencil",
-    "Execute": "terminal",
-    "Destructive": "trash-2",
-    "Financial": "banknote",
-}
-_NO_CLASS_ICON = "circle-dashed"
 SEVERITY_WORDS = {1: "Low", 2: "Medium", 3: "High", 4: "Critical"}
-NOTE_ICONS = {
-    "": "info",
-    "info": "info",
-    "ok": "circle-check",
-    "warn": "triangle-alert",
-    "err": "circle-alert",
-}  # icons
 
 
 def effect_key(value: str) -> str:
@@ -78,9 +65,9 @@ def outcome_words(value: str, code: str | None) -> tuple[str, str]:
 
 def class_words(name: str | None) -> tuple[str, str]:
     known = str(name or "").capitalize()
-    if known in _CLASS_ICONS:
-        return _CLASS_ICONS[known], known
-    return _NO_CLASS_ICON, "Not classified"
+    if known in _icons.CLASS_ICONS:
+        return _icons.CLASS_ICONS[known], known
+    return _icons.NO_CLASS_ICON, "Not classified"
 
 
 def severity_level(value: str | int | None) -> int:

@@ -1,11 +1,12 @@
-"""Template tags of our look, built in: no template loads them. How to use each: templates/components/README.md.
+"""Template tags of our look, built in: no template loads them. Their use: templates/components/README.md.
 
 Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome record.outcome record.code ·
          tool_class "Write" · severity "high" · tag "new" · ago moment · {{ name|oneline }} · {{ text|shown }}
 Figures: share_bar counts · effect_counts counts live=counts_before · rollout state words="..."
-Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell" · table "Caption" ·
-         step 3 "Issue a grant" state="now"; each ends with its end tag
-Forms:   field form.name hint= label= · error_summary form "Not saved." · problem_list problems target="id_document"
+Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell"
+         · table "Caption" · step 3 "Issue a grant" state="now"; each ends with its end tag
+Forms:   field form.name hint= label= · error_summary form "Not saved." ·
+         problem_list problems target="id_document"
 Ways:    seg items label="View" · pager page noun="servers"
 Frame:   asset "app.css" · theme_attribute
 """
@@ -24,7 +25,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from common.templatetags import _assets, _fields, _text, _words
+from common.templatetags import _assets, _fields, _icons, _text, _words
 
 register = template.Library()
 
@@ -177,7 +178,7 @@ def page_header(
 
 @register.simple_block_tag
 def note(content: str, kind: str = "", icon: str = "", role: str = "") -> SafeString:
-    return _render("note", content=content, kind=kind, icon=icon or _words.NOTE_ICONS[kind], role=role)
+    return _render("note", content=content, kind=kind, icon=icon or _icons.NOTE_ICONS[kind], role=role)
 
 
 @register.simple_block_tag

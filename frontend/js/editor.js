@@ -1,1 +1,103 @@
-export {};
+// <textarea data-editor="json"> becomes a CodeMirror editor; the textarea keeps the text, so forms and htmx go on as before.
+// Problems are read from the list that names the textarea: <ul data-problems="id"> (templates/components/problem_list.html).
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { json } from "@codemirror/lang-json";
+import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { EditorState } from "@codemirror/state";
+import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { classHighlighter } from "./editor/highlight.js";
+import { problemMarks, setProblems } from "./editor/problems.js";
+import { fresh } from "./once.js";
+
+const views = new Map();
+
+function nameOf(textarea) {
+  return textarea.getAttribute("aria-label") ?? textarea.labels?.[0]?.textContent.trim() ?? "Document";
+}
+
+function extensions(textarea) {
+  return [
+    EditorView.cspNonce.of(document.querySelector('meta[name="csp-nonce"]')?.content ?? ""),
+    lineNumbers(), history(), indentOnInput(), indentUnit.of("  "), bracketMatching(), highlightActiveLine(), highlightActiveLineGutter(),
+    highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), problemMarks,
+    EditorState.readOnly.of(textarea.readOnly), EditorState.tabSize.of(2),
+    keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
+    EditorView.contentAttributes.of({ "aria-label": `${nameOf(textarea)}. Press Escape, then Tab, to leave it.`, spellcheck: "false", tabindex: "0" }),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) keep(textarea, update.state);
+      if (update.docChanged || update.selectionSet) showPlace(textarea, update.state);
+    }),
+  ];
+}
+
+function keep(textarea, state) {
+  textarea.value = state.doc.toString();
+  textarea.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function showPlace(textarea, state) {
+  const at = state.selection.main.head;
+  const line = state.doc.lineAt(at);
+  const column = [...line.text.slice(0, at - line.from)].length + 1;
+  for (const place of document.querySelectorAll(`[data-editor-place="${textarea.id}"]`)) place.textContent = `Line ${line.number}, column ${column}`;
+}
+
+function setText(view, text) {
+  if (text !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+}
+
+function mount(textarea) {
+  const before = textarea.nextElementSibling;
+  if (before?.classList.contains("editor-box")) before.remove();
+  const box = document.createElement("div");
+  box.className = "editor-box";
+  textarea.after(box);
+  const view = new EditorView({ doc: textarea.value, extensions: extensions(textarea), parent: box });
+  textarea.hidden = true;
+  textarea.required = false;
+  views.set(textarea.id, view);
+  textarea.addEventListener("layer:set-text", (event) => setText(view, event.detail));
+  textarea.form?.addEventListener("reset", () => setTimeout(() => setText(view, textarea.value)));
+  showPlace(textarea, view.state);
+}
+
+function readProblems(list) {
+  return [...list.children].filter((item) => Number(item.dataset.line) > 0).map((item) => ({
+    line: Number(item.dataset.line), column: Number(item.dataset.column) || 1, severity: item.dataset.severity,
+    message: item.querySelector("[data-message]")?.textContent ?? item.textContent, picture: item.querySelector("svg"),
+  }));
+}
+
+function showProblems(list) {
+  const view = views.get(list.dataset.problems);
+  if (!view) return;
+  view.dispatch({ effects: setProblems.of(readProblems(list)) });
+  for (const button of list.querySelectorAll("[data-goto]")) button.hidden = false;
+}
+
+function goTo(view, line) {
+  const at = view.state.doc.line(Math.min(line, view.state.doc.lines));
+  view.dispatch({ selection: { anchor: at.from + /^\s*/.exec(at.text)[0].length }, effects: EditorView.scrollIntoView(at.from, { y: "center" }) });
+  view.focus();
+}
+
+function onClick(event) {
+  const item = event.target.closest("[data-goto]")?.closest("[data-line]");
+  if (item) goTo(views.get(item.closest("[data-problems]").dataset.problems), Number(item.dataset.line));
+  const target = event.target.closest("label[for]")?.htmlFor ?? event.target.closest('a[href^="#"]')?.getAttribute("href").slice(1);
+  if (views.has(target)) {
+    event.preventDefault();
+    views.get(target).focus();
+  }
+}
+
+function start(scope) {
+  fresh(scope, "textarea[data-editor]", "editorReady").forEach(mount);
+  document.querySelectorAll("[data-problems]").forEach(showProblems);
+}
+
+start(document);
+document.addEventListener("htmx:load", (event) => start(event.target));
+document.addEventListener("htmx:oobAfterSwap", () => document.querySelectorAll("[data-problems]").forEach(showProblems));
+document.addEventListener("click", onClick);

@@ -1,4 +1,4 @@
-// Focus on the error summary, no double submits, dots on a button that waits, and "Show" beside a secret.
+// Focus on an error summary that was swapped in (a page's own has autofocus), no double submits, dots on a button that waits, and "Show" beside a secret.
 const PENDING_AFTER = 200;
 
 function focusSummary(scope) {
@@ -67,7 +67,6 @@ function trackRequests() {
 }
 
 export function startForms() {
-  focusSummary(document);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onRevealClick);
   addEventListener("pageshow", onShow);

@@ -1,0 +1,10 @@
+// Class names only: the colours are the page's tokens, so both themes and a change between them cost nothing here.
+import { tagHighlighter, tags } from "@lezer/highlight";
+
+export const classHighlighter = tagHighlighter([
+  { tag: tags.propertyName, class: "k" },
+  { tag: tags.string, class: "s" },
+  { tag: [tags.number, tags.bool, tags.null], class: "n" },
+  { tag: [tags.separator, tags.squareBracket, tags.brace], class: "p" },
+  { tag: tags.invalid, class: "squig" },
+]);
