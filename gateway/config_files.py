@@ -1,0 +1,110 @@
+"""The last good configurations on disk: of each organization the newest three, as they were signed.
+
+A file is the envelope, a line feed, the body. It appears whole or not at all, and outlives the machine.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway_config.wire.bundle import BundleInvalid
+from gateway_config.wire.messages import Envelope
+
+_KEPT: Final = 3
+_ORGANIZATION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SUFFIX: Final = ".bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The highest revision of an organization that was ever taken, and its hash where it is known."""
+
+    revision: int = 0
+    hash: str = ""
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """When the control plane was last heard, and whose configuration was not its newest then."""
+
+    at: float = 0.0
+    behind: tuple[str, ...] = ()
+
+
+class ConfigFiles:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def organizations(self) -> list[str]:
+        return [entry.name for entry in self._folder.iterdir() if _ORGANIZATION.fullmatch(entry.name)]
+
+    def paths(self, organization: str) -> list[Path]:
+        """The newest first, unverified: see read_bundle."""
+        return sorted(self._of(organization).glob(f"*{_SUFFIX}"), reverse=True)
+
+    def keep(self, envelope: Envelope, body: bytes) -> None:
+        folder = self._of(envelope.organization)
+        if not folder.exists():
+            folder.mkdir()
+            _fsync(self._folder)
+        path = folder / f"{envelope.revision:020d}{_SUFFIX}"
+        _write(path, msgspec.json.encode(envelope) + b"\n" + body, through=True)
+        # Not waited for: the bundle beside it says the same. It is needed only where bundles were lost.
+        _write(folder / "high-water", f"{envelope.revision} {envelope.hash}".encode(), through=False)
+        for old in self.paths(envelope.organization)[_KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def mark(self, organization: str) -> Mark:
+        try:
+            revision, _, digest = (self._of(organization) / "high-water").read_text("ascii").partition(" ")
+            return Mark(int(revision), digest)
+        except (OSError, ValueError):
+            return Mark()
+
+    def contact(self) -> Contact:
+        try:
+            return msgspec.json.decode((self._folder / "contact").read_bytes(), type=Contact)
+        except (OSError, msgspec.MsgspecError):
+            return Contact()
+
+    def remember_contact(self, contact: Contact) -> None:
+        _write(self._folder / "contact", msgspec.json.encode(contact), through=False)
+
+    def _of(self, organization: str) -> Path:
+        if not _ORGANIZATION.fullmatch(organization):
+            raise BundleInvalid("the organization's id is not a UUID")
+        return self._folder / organization
+
+
+def read_bundle(path: Path) -> tuple[Envelope, bytes]:
+    try:
+        head, separator, body = path.read_bytes().partition(b"\n")
+        if not separator:
+            raise BundleInvalid("the file was cut short")
+        return msgspec.json.decode(head, type=Envelope), body
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BundleInvalid(f"the file cannot be read: {error}") from None
+
+
+def _write(path: Path, content: bytes, *, through: bool) -> None:
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(content)
+        if through:
+            file.flush()
+            os.fsync(file.fileno())
+    beside.replace(path)
+    if through:
+        _fsync(path.parent)
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
