@@ -98,17 +98,24 @@ def _server(server: BundleServer) -> LoadedServer:
 def _grants(
     bundle: Bundle, servers: Mapping[str, LoadedServer], policies: Mapping[str, BundlePolicy]
 ) -> dict[str, LoadedGrant]:
-    compiler = _Compiler(policies, servers)
+    compiler = _Compiler(policies)
     _unique("grant", ((grant.id, None) for grant in bundle.grants))
     grants: dict[str, LoadedGrant] = {}
     for grant in bundle.grants:
         if grant.token_sha256 in grants:
             raise BundleInvalid(f"the token of grant {grant.id} is another grant's, too")
-        if grant.server not in servers:
+        server = servers.get(grant.server)
+        if server is None:
             raise BundleInvalid(f"grant {grant.id} is for server {grant.server}, which is not in the bundle")
-        compiled, number = compiler.of_grant(grant.policy, grant.server)
+        # The ids are the server's and the policy's own strings: of a hundred thousand grants each counts.
+        policy, compiled = compiler.of_grant(grant, server)
         grants[grant.token_sha256] = LoadedGrant(
-            grant.id, grant.server, compiled, grant.policy, number, grant.expires_at
+            id=grant.id,
+            server=server.id,
+            compiled=compiled,
+            policy_id=policy and policy.id,
+            policy_number=policy and policy.number,
+            expires_at=grant.expires_at,
         )
     return grants
 
@@ -116,30 +123,25 @@ def _grants(
 class _Compiler:
     """Parses every policy once, also one no grant has, and compiles it once for each server it guards."""
 
-    def __init__(self, policies: Mapping[str, BundlePolicy], servers: Mapping[str, LoadedServer]) -> None:
+    def __init__(self, policies: Mapping[str, BundlePolicy]) -> None:
         self._policies = policies
-        self._servers = servers
         self._documents = {policy.id: _parsed(policy) for policy in policies.values()}
         self._compiled: dict[tuple[str, str], CompiledPolicy] = {}
 
-    def of_grant(self, policy_id: str | None, server_id: str) -> tuple[CompiledPolicy | None, int | None]:
-        if policy_id is None:
+    def of_grant(
+        self, grant: BundleGrant, server: LoadedServer
+    ) -> tuple[BundlePolicy | None, CompiledPolicy | None]:
+        if grant.policy is None:
             return None, None
-        policy = self._policies.get(policy_id)
+        policy = self._policies.get(grant.policy)
         if policy is None:
-            raise BundleInvalid(f"policy revision {policy_id} of a grant is not in the bundle")
-        compiled = self._compiled.get((policy_id, server_id))
+            raise BundleInvalid(f"policy revision {grant.policy} of a grant is not in the bundle")
+        compiled = self._compiled.get((policy.id, server.id))
         if compiled is None:
-            facts = _facts(policy, self._servers[server_id])
-            compiled = compile_policy(self._documents[policy_id], facts)
-            self._compiled[policy_id, server_id] = compiled
-        return compiled, policy.number
-
-
-def _facts(policy: BundlePolicy, server: LoadedServer) -> list[ToolFacts]:
-    """A tool whose definition is no longer the one that was classed has no class."""
-    classes = {(known.name, known.digest): known.tool_class for known in policy.classes}
-    return [ToolFacts(tool.name, classes.get((tool.name, tool.digest))) for tool in server.tools.values()]
+            facts = [ToolFacts(tool.name, tool.tool_class) for tool in server.tools.values()]
+            compiled = compile_policy(self._documents[policy.id], facts)
+            self._compiled[policy.id, server.id] = compiled
+        return policy, compiled
 
 
 def _parsed(policy: BundlePolicy) -> Document:
