@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway_config.wire.bundle import (
     Bundle,
+    BundleGrant,
     BundleInvalid,
     BundlePolicy,
     BundleServer,
@@ -113,8 +114,8 @@ def _grants(
             id=grant.id,
             server=server.id,
             compiled=compiled,
-            policy_id=policy and policy.id,
-            policy_number=policy and policy.number,
+            policy_id=policy.id if policy else None,
+            policy_number=policy.number if policy else None,
             expires_at=grant.expires_at,
         )
     return grants
@@ -138,10 +139,15 @@ class _Compiler:
             raise BundleInvalid(f"policy revision {grant.policy} of a grant is not in the bundle")
         compiled = self._compiled.get((policy.id, server.id))
         if compiled is None:
-            facts = [ToolFacts(tool.name, tool.tool_class) for tool in server.tools.values()]
-            compiled = compile_policy(self._documents[policy.id], facts)
+            compiled = compile_policy(self._documents[policy.id], _facts(policy, server))
             self._compiled[policy.id, server.id] = compiled
         return policy, compiled
+
+
+def _facts(policy: BundlePolicy, server: LoadedServer) -> list[ToolFacts]:
+    """A tool whose definition is no longer the one that was classed has no class."""
+    classes = {(known.name, known.digest): known.tool_class for known in policy.classes}
+    return [ToolFacts(tool.name, classes.get((tool.name, tool.digest))) for tool in server.tools.values()]
 
 
 def _parsed(policy: BundlePolicy) -> Document:
