@@ -89,10 +89,12 @@ class Product:
         own = self._django("worker", self._database(WORKER, WORKER_ROLE_PASSWORD))
         own["SIGNING_KEY"] = self.keys["SIGNING_KEY"]
         own["CELERY_SKIP_CHECKS"] = "1"  # they load every page of the site, which takes a second
+        # Celery warns root about pickle, which is off here.
+        own["PYTHONWARNINGS"] = "ignore::UserWarning:celery.platforms"
         quiet = "--without-gossip --without-mingle --without-heartbeat --loglevel warning"
         schedule = ("--beat", "--schedule", str(self.options.data_dir / "celery-schedule"))
         sized = ("--concurrency", "2", "--prefetch-multiplier", "1")
-        celery = ("-A", "config.celery", "--no-color", "worker")
+        celery = ("-A", "config.celery", "--no-color", "--quiet", "worker")
         return module("worker", own, "celery", *celery, *schedule, *sized, *quiet.split())
 
     def _gateway(self, number: int, name: str) -> Child:
