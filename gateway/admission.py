@@ -1,0 +1,148 @@
+"""Who is let in, by the head of a request alone. What is said here tells a stranger nothing about anybody."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias
+
+from gateway.credentials import bearer_hash
+from gateway.http_messages import Reply, Request, plain
+from gateway.http_parsing import refusal
+from gateway.visits import Admitted
+from gateway_config.wire.loader import LoadedGrant, LoadedOrganization
+
+Route: TypeAlias = Callable[[], tuple[int, bytes, str]]
+
+_PATH: Final = re.compile(
+    rb"/mcp/(?P<server>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/?(?:\?.*)?"
+)
+_JSON_TYPE: Final = re.compile(rb'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*', re.IGNORECASE)
+_METHODS: Final = frozenset({b"POST", b"GET", b"DELETE"})
+_ALLOW: Final = b"Allow: POST, GET, DELETE\r\n"
+_NOT_FOUND: Final = plain(404, "There is nothing here.")
+_NOT_READY: Final = plain(503, "The gateway has no configuration yet.", headers=b"Retry-After: 1\r\n")
+_UNAUTHORIZED: Final = plain(
+    401,
+    "This needs the token of a grant: Authorization: Bearer plg_...",
+    headers=b'WWW-Authenticate: Bearer realm="policylayer", error="invalid_token"\r\n',
+)
+
+
+class ConfigSource(Protocol):
+    """The configuration in force. One lookup sees one whole configuration."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    def grant(self, token_hash: str) -> tuple[LoadedOrganization, LoadedGrant] | None: ...
+
+
+class Admission:
+    """`hosts` and `origins` as their headers write them; a host also without its port, `*` for any host."""
+
+    def __init__(
+        self,
+        config: ConfigSource,
+        *,
+        hosts: frozenset[str],
+        origins: frozenset[str],
+        routes: Mapping[str, Route],
+    ) -> None:
+        self._config = config
+        self._hosts = frozenset(host.lower().encode("latin-1") for host in hosts)
+        self._origins = frozenset(origin.lower().encode("latin-1") for origin in origins)
+        self._routes = {path.encode(): route for path, route in routes.items()}
+
+    def check(self, request: Request) -> Reply | None:
+        """Refuses, or leaves in `admitted` what the request was let in to."""
+        route = self._routes.get(request.target.partition(b"?")[0])
+        if route is not None:
+            return _routed(route, request)
+        origin = request.headers.get(b"origin")
+        refused = self._check_place(request, origin)
+        if refused is not None:
+            return refused
+        path = _PATH.fullmatch(request.target)
+        if path is None:
+            return _NOT_FOUND
+        if request.method == b"OPTIONS":
+            return _preflight(origin)
+        if not self._config.ready:
+            return _NOT_READY
+        return self._check_token(request, path["server"].decode(), _cors(origin)) or _check_shape(request)
+
+    def is_over(self, admitted: Admitted) -> bool:
+        """Whether what was once let in would not be any more."""
+        found = self._config.grant(admitted.token_hash)
+        return found is None or found[1].server != admitted.server.id or _expired(found[1])
+
+    def _check_place(self, request: Request, origin: bytes | None) -> Reply | None:
+        host = request.headers.get(b"host")
+        if host is None:
+            return plain(400, "The request has no Host.", close=True)
+        if not self._is_ours(host.lower()):
+            return plain(403, "This host is not served here.")
+        if origin is not None and origin.lower() not in self._origins:
+            return plain(403, "This origin is not allowed.")
+        return None
+
+    def _is_ours(self, host: bytes) -> bool:
+        hosts = self._hosts
+        return host in hosts or re.sub(rb":[0-9]+\Z", b"", host) in hosts or b"*" in hosts
+
+    def _check_token(self, request: Request, server: str, cors: bytes) -> Reply | None:
+        token_hash = bearer_hash(request.headers.get(b"authorization"))
+        found = None if token_hash is None else self._config.grant(token_hash)
+        if token_hash is None or found is None or _expired(found[1]):
+            return _UNAUTHORIZED
+        organization, grant = found
+        if grant.server != server:
+            # Also where that server exists: whose it is is nobody's business.
+            return _NOT_FOUND
+        request.admitted = Admitted(token_hash, organization, grant, organization.servers[server], cors)
+        return None
+
+
+def _routed(route: Route, request: Request) -> Reply:
+    if request.method not in (b"GET", b"HEAD"):
+        return plain(405, "Only GET is served here.", headers=b"Allow: GET\r\n")
+    status, body, content_type = route()
+    return Reply(status, f"Content-Type: {content_type}\r\nCache-Control: no-store\r\n".encode(), body)
+
+
+def _check_shape(request: Request) -> Reply | None:
+    headers = request.headers
+    if request.method not in _METHODS:
+        return plain(405, "This method is not served here.", headers=_ALLOW)
+    if request.method != b"POST":
+        return refusal("This request takes no body.") if request.has_body else None
+    if b"content-encoding" in headers:
+        return refusal("A body must not be encoded.")
+    if not _JSON_TYPE.fullmatch(headers.get(b"content-type", b"")):
+        return refusal("The Content-Type must be application/json.")
+    return None
+
+
+def _expired(grant: LoadedGrant) -> bool:
+    return grant.expires_at is not None and time.time() >= grant.expires_at
+
+
+def _cors(origin: bytes | None) -> bytes:
+    """Only for an origin that was allowed already."""
+    if origin is None:
+        return b""
+    return (
+        b"Access-Control-Allow-Origin: %b\r\nVary: Origin\r\n"
+        b"Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n" % origin
+    )
+
+
+def _preflight(origin: bytes | None) -> Reply:
+    if origin is None:
+        return plain(405, "This method is not served here.", headers=_ALLOW)
+    lines = (
+        b"Access-Control-Allow-Methods: POST, GET, DELETE\r\nAccess-Control-Max-Age: 600\r\n"
+        b"Access-Control-Allow-Headers: Authorization, Content-Type, Accept, Mcp-Session-Id, Last-Event-ID, "
+        b"MCP-Protocol-Version, Mcp-Method, Mcp-Name\r\n"
+    )
+    return Reply(204, _cors(origin) + lines)

@@ -1,0 +1,201 @@
+"""One request of a client, from its head to its end: let in, read once, given its verdict, answered."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from common.egress import EgressPolicy
+from common.ids import new_uuid
+from common.sealing import Keyring
+from gateway import asked, pipeline, replies, rulings
+from gateway.admission import Admission, ConfigSource, Route
+from gateway.counters.base import Limiter
+from gateway.driver import DecisionLog, Driver
+from gateway.effects import Ending, Failed, NotAnswered, Passed, Refused
+from gateway.forwarding import upstream_headers
+from gateway.handles import Handles
+from gateway.http_exchange import Exchange
+from gateway.http_messages import Reply, Request, plain
+from gateway.http_server import HttpServer
+from gateway.limits import Limits
+from gateway.observer import Observer, Unobserved
+from gateway.pipeline import Asker, Pipeline
+from gateway.protocol import jsonrpc
+from gateway.protocol.eras import era_of
+from gateway.protocol.methods import Verdict, verdict_of
+from gateway.relay import Relay
+from gateway.resolver import SystemResolver
+from gateway.upstream import Resolve, Upstreams
+from gateway.upstream_answer import UpstreamError
+from gateway.visits import Admitted, OpenRequests, Visit
+
+log = logging.getLogger("gateway.app")
+
+_UNJUDGED: Final = frozenset({Verdict.PASS, Verdict.FILTER_TOOLS})
+_TOO_MANY: Final = plain(429, "This grant has too many requests open.", headers=b"Retry-After: 1\r\n")
+
+
+class Gateway:
+    """The data plane of one worker. To be made inside the event loop it serves in.
+
+    The configuration's store calls on_swap() after every change; `routes` are answered without a token.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: ConfigSource,
+        limiter: Limiter,
+        decisions: DecisionLog,
+        egress: EgressPolicy,
+        keyring: Keyring,
+        hosts: frozenset[str],
+        origins: frozenset[str] = frozenset(),
+        routes: Mapping[str, Route] | None = None,
+        limits: Limits | None = None,
+        observer: Observer | None = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
+        self._open = OpenRequests(self._limits.requests_per_grant)
+        self._handles = Handles(keyring)
+        self._resolver = SystemResolver()
+        self._upstreams = Upstreams(keyring, egress, resolve or self._resolver, self._limits)
+        self._relay = Relay(self._upstreams, self._handles, self._limits)
+        self._driver = Driver(limiter, decisions, self._relay, observer or Unobserved())
+
+    async def serve(self, host: str, port: int, *, reuse_port: bool = False) -> HttpServer:
+        """Listens until the server is closed; `port` 0 takes a free one. After that, close() this too."""
+        server = HttpServer(self, self._limits)
+        await server.start(host, port, reuse_port=reuse_port)
+        return server
+
+    def close(self) -> None:
+        self._upstreams.close()
+        self._resolver.close()
+
+    def on_swap(self, *_: object) -> None:
+        self._open.end_where(self._admission.is_over)
+
+    # For the HTTP server
+
+    def check_head(self, request: Request) -> Reply | None:
+        return self._admission.check(request)
+
+    def tick(self, now: float) -> None:
+        self._upstreams.tick(now)
+        self._open.end_where(self._admission.is_over)
+
+    def drain(self) -> None:
+        self._open.end_standing()
+
+    async def handle(self, exchange: Exchange) -> None:
+        admitted = exchange.request.admitted
+        assert isinstance(admitted, Admitted)
+        opened = self._open.enter(admitted)
+        if opened is None:
+            exchange.reply(_TOO_MANY)
+            return
+        visit = Visit(exchange, admitted, opened)
+        try:
+            await self._answer(visit)
+        except jsonrpc.Refused as refusal:
+            exchange.reply(replies.refused(refusal, admitted.cors))
+        finally:
+            self._open.leave(opened)
+
+    # One visit
+
+    async def _answer(self, visit: Visit) -> None:
+        request = visit.exchange.request
+        if request.method == b"POST":
+            message = visit.message = jsonrpc.read(bytes(request.body))
+            visit.era = era_of(request.headers, message)
+        else:
+            visit.standing = request.method == b"GET"
+        visit.headers = upstream_headers(visit, self._handles)
+        await self._by_verdict(visit)
+
+    async def _by_verdict(self, visit: Visit) -> None:
+        message = visit.message
+        if message is None or isinstance(message, jsonrpc.Answer):
+            return await self._pass(visit)
+        verdict = verdict_of(message.method, notification=isinstance(message, jsonrpc.Notification))
+        if verdict is Verdict.REFUSE:
+            raise _unknown(visit)
+        visit.lists_tools = verdict is Verdict.FILTER_TOOLS
+        if isinstance(message, jsonrpc.Notification) or verdict in _UNJUDGED:
+            return await self._pass(visit)
+        return await self._judge(visit, message, verdict)
+
+    async def _judge(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> None:
+        visit.decision_id = str(new_uuid())
+        try:
+            ending = await self._driver.play(_question(visit, message, verdict), visit)
+        except jsonrpc.Refused:
+            raise
+        except Exception as failure:
+            log.error("a call could not be judged: %s", type(failure).__name__)
+            ending = await self._driver.play(pipeline.refuse(rulings.INTERNAL_ERROR), visit)
+        self._tell(visit, ending)
+
+    def _tell(self, visit: Visit, ending: Ending) -> None:
+        match ending:
+            case Passed():
+                return
+            case Refused(ruling):
+                visit.exchange.reply(replies.denied(visit, ruling))
+            case Failed(failure) if failure.code == rulings.INTERNAL_ERROR.code:
+                visit.exchange.reply(replies.denied(visit, rulings.INTERNAL_ERROR))
+            case Failed(failure):
+                visit.exchange.reply(replies.upstream_failed(visit, failure))
+
+    async def _pass(self, visit: Visit) -> None:
+        """Nothing to judge: only a configuration that is too old stops it."""
+        if _lease_over(visit):
+            visit.exchange.reply(replies.denied(visit, rulings.CONFIGURATION_EXPIRED))
+            return
+        try:
+            await self._relay.send(visit)
+        except UpstreamError as error:
+            failure = NotAnswered(error.code, error.reason, error.sent, error.status)
+            visit.exchange.reply(replies.upstream_failed(visit, failure))
+
+
+def _question(visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> Pipeline:
+    if verdict is Verdict.JUDGE_TOOL:
+        call = asked.tool_call(message)
+        visit.subject = call.tool
+        visit.arguments = message.params.get("arguments", {})
+        return pipeline.tools_call(_asker(visit, call.tool), call)
+    things = asked.things(message, verdict)
+    visit.subject = asked.named(things[0]) if things else None
+    visit.standing = verdict is Verdict.JUDGE_SUBSCRIPTIONS
+    return pipeline.access(_asker(visit), things)
+
+
+def _asker(visit: Visit, tool: str | None = None) -> Asker:
+    admitted = visit.admitted
+    return Asker(
+        organization=admitted.organization.organization,
+        server=admitted.server.id,
+        grant=admitted.grant.id,
+        compiled=admitted.grant.compiled,
+        listed=tool in admitted.server.tools,
+        lease_over=_lease_over(visit),
+    )
+
+
+def _lease_over(visit: Visit) -> bool:
+    return time.time() >= visit.admitted.organization.lease_until
+
+
+def _unknown(visit: Visit) -> jsonrpc.Refused:
+    message, reason = visit.message, "This method is not available here."
+    if not isinstance(message, jsonrpc.Request):
+        return jsonrpc.Refused(jsonrpc.METHOD_NOT_FOUND, reason)
+    # To a client with a session 404 would mean that the session is over.
+    status = 404 if visit.era.modern else 200
+    return jsonrpc.Refused(jsonrpc.METHOD_NOT_FOUND, reason, id=message.id, status=status)

@@ -1,0 +1,64 @@
+"""What a message asks for, as the policy is asked about it. Raises Refused where that cannot be told."""
+
+from gateway.protocol.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Refused, Request
+from gateway.protocol.methods import Verdict
+from gateway.protocol.strict_json import Json
+from policies.language.decision import MISSING, PromptGet, ResourceRead, ToolCall
+
+
+def tool_call(request: Request) -> ToolCall:
+    if "task" in request.params:
+        # Its result would be fetched by an id that answers to anybody.
+        raise Refused(METHOD_NOT_FOUND, "Tasks are not available here.", id=request.id, status=200)
+    return ToolCall(_text(request, "name"), request.params.get("arguments", MISSING))
+
+
+def things(request: Request, verdict: Verdict) -> list[ResourceRead | PromptGet]:
+    match verdict:
+        case Verdict.JUDGE_RESOURCE:
+            return [ResourceRead(_text(request, "uri"))]
+        case Verdict.JUDGE_PROMPT:
+            return [PromptGet(_text(request, "name"))]
+        case Verdict.JUDGE_REFERENCE:
+            return [_reference(request)]
+        case _:
+            return [ResourceRead(uri) for uri in _subscribed(request)]
+
+
+def named(thing: ResourceRead | PromptGet) -> str:
+    return thing.uri if isinstance(thing, ResourceRead) else thing.name
+
+
+def _reference(request: Request) -> ResourceRead | PromptGet:
+    reference = request.params.get("ref")
+    if isinstance(reference, dict):
+        match reference:
+            case {"type": "ref/resource", "uri": str(uri)}:
+                return ResourceRead(uri)
+            case {"type": "ref/prompt", "name": str(name)}:
+                return PromptGet(name)
+    raise _unusable(request, "`ref` must name a prompt or a resource.")
+
+
+def _subscribed(request: Request) -> list[str]:
+    wanted = request.params.get("notifications", {})
+    uris: Json = wanted.get("resourceSubscriptions", []) if isinstance(wanted, dict) else None
+    if uris is None and isinstance(wanted, dict):
+        return []
+    if not isinstance(uris, list):
+        raise _unusable(request, "`notifications` must be an object, its `resourceSubscriptions` a list.")
+    texts = [uri for uri in uris if isinstance(uri, str)]
+    if len(texts) != len(uris):
+        raise _unusable(request, "`resourceSubscriptions` must be a list of URIs.")
+    return texts
+
+
+def _text(request: Request, key: str) -> str:
+    value = request.params.get(key)
+    if not isinstance(value, str):
+        raise _unusable(request, f"`{key}` must be a string.")
+    return value
+
+
+def _unusable(request: Request, reason: str) -> Refused:
+    return Refused(INVALID_PARAMS, reason, id=request.id)

@@ -1,0 +1,54 @@
+"""Who asks, and with what we ask on: the token of a grant in, the sealed headers of a server out."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from common.sealing import Keyring, SealingError
+from common.tokens import GRANT, is_well_formed, token_hash
+
+_SCHEME: Final = b"bearer "
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
+# These frame or route the message: a stored value must not.
+_OURS: Final = re.compile(
+    r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|accept.*|mcp-.*"
+    r"|last-event-id|proxy-(?!authorization).*"
+)
+_PURPOSE: Final = "upstream-headers"
+
+
+class CredentialsUnusable(Exception):  # noqa: N818
+    """Says nothing of what they are."""
+
+
+def bearer_hash(authorization: bytes | None) -> str | None:
+    """The hash a grant is found by; None for what cannot be a token of ours."""
+    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+        return None
+    token = authorization[len(_SCHEME) :].strip(b" ").decode("latin-1")
+    return token_hash(token) if is_well_formed(token, GRANT) else None
+
+
+def upstream_headers(keyring: Keyring, organization: str, server: str, sealed: str | None) -> dict[str, str]:
+    if sealed is None:
+        return {}
+    try:
+        plaintext = keyring.open(sealed, organization=organization, subject=server, purpose=_PURPOSE)
+        headers = json.loads(plaintext)
+    except (SealingError, ValueError):
+        raise CredentialsUnusable from None
+    if not isinstance(headers, Mapping) or not all(_usable(*pair) for pair in headers.items()):
+        raise CredentialsUnusable
+    return dict(headers)
+
+
+def _usable(name: object, value: object) -> bool:
+    return (
+        isinstance(name, str)
+        and isinstance(value, str)
+        and _TOKEN.fullmatch(name) is not None
+        and _OURS.fullmatch(name.lower()) is None
+        and _VALUE.fullmatch(value) is not None
+    )

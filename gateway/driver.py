@@ -1,0 +1,162 @@
+"""The only place that waits for what judging a call asks: limits, the log, the server."""
+
+import asyncio
+import logging
+import time
+from typing import Final, Protocol, assert_never
+
+from gateway import rulings
+from gateway.counters.base import Limiter, Reservation, Unavailable
+from gateway.effects import (
+    Answer,
+    AskApproval,
+    Complete,
+    Effect,
+    Ending,
+    Forward,
+    Forwarded,
+    GiveBack,
+    NoApprovals,
+    NotAnswered,
+    NotRecorded,
+    Record,
+    Recorded,
+    Reserve,
+    Ruling,
+)
+from gateway.observer import Observer
+from gateway.pipeline import Pipeline
+from gateway.protocol import arguments
+from gateway.protocol.jsonrpc import Request
+from gateway.relay import Relay
+from gateway.upstream_answer import UpstreamError
+from gateway.visits import Visit
+from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+
+log = logging.getLogger("gateway.driver")
+
+_LONGEST_SUBJECT: Final = 1_024
+
+
+class DecisionLog(Protocol):
+    async def append(self, entry: DecisionEntry | CompletionEntry) -> None:
+        """Durable when it returns; raises when it is not."""
+
+
+class Driver:
+    def __init__(self, limiter: Limiter, decisions: DecisionLog, relay: Relay, observer: Observer) -> None:
+        self._limiter = limiter
+        self._decisions = decisions
+        self._relay = relay
+        self._observer = observer
+        self._now = asyncio.get_running_loop().time
+
+    async def play(self, pipeline: Pipeline, visit: Visit) -> Ending:
+        try:
+            effect = next(pipeline)
+            while True:
+                effect = pipeline.send(await self._perform(effect, visit))
+        except StopIteration as stop:
+            ending: Ending = stop.value
+            return ending
+
+    async def _perform(self, effect: Effect, visit: Visit) -> Answer:
+        match effect:
+            case Record(ruling):
+                return await self._record(ruling, visit)
+            case Forward():
+                return await self._forward(visit)
+            case Complete():
+                await self._complete(effect, visit)
+            case Reserve():
+                return await self._reserve(effect, visit)
+            case GiveBack():
+                await self._give_back(visit)
+            case AskApproval():
+                return NoApprovals()
+            case _:
+                assert_never(effect)
+        return None
+
+    async def _reserve(self, effect: Reserve, visit: Visit) -> Reservation:
+        began = self._now()
+        try:
+            return await self._limiter.reserve(_decision_id(visit), effect.charges)
+        except Exception as failure:
+            log.error("the limiter failed: %s", type(failure).__name__)
+            return Unavailable()
+        finally:
+            self._observer.limiter(self._now() - began)
+
+    async def _give_back(self, visit: Visit) -> None:
+        try:
+            await self._limiter.give_back(_decision_id(visit))
+        except Exception as failure:
+            # The safe direction: what is not given back stays spent.
+            log.error("nothing could be given back: %s", type(failure).__name__)
+
+    async def _record(self, ruling: Ruling, visit: Visit) -> Recorded | NotRecorded:
+        added = self._now() - visit.exchange.request.received_at
+        self._observer.decision(ruling, added)
+        try:
+            await self._decisions.append(_decision_entry(ruling, visit, added))
+        except Exception as failure:
+            log.error("a decision could not be recorded: %s", type(failure).__name__)
+            return NotRecorded()
+        return Recorded()
+
+    async def _complete(self, effect: Complete, visit: Visit) -> None:
+        total = self._now() - visit.exchange.request.received_at
+        entry = CompletionEntry(
+            id=_decision_id(visit),
+            organization=visit.admitted.organization.organization,
+            upstream_status=effect.upstream_status,
+            upstream_code=effect.upstream_code,
+            total_us=round(total * 1e6),
+        )
+        self._observer.completion(effect.upstream_code, total)
+        try:
+            await self._decisions.append(entry)
+        except Exception as failure:
+            log.error("a completion could not be recorded: %s", type(failure).__name__)
+
+    async def _forward(self, visit: Visit) -> Forwarded | NotAnswered:
+        try:
+            return await self._relay.send(visit)
+        except UpstreamError as error:
+            return NotAnswered(error.code, error.reason, error.sent, error.status)
+        except Exception as failure:
+            log.error("forwarding failed: %s", type(failure).__name__)
+            if visit.exchange.started:
+                visit.exchange.abort()
+            ruling = rulings.INTERNAL_ERROR
+            return NotAnswered(ruling.code or "", ruling.reason or "", sent=True)
+
+
+def _decision_id(visit: Visit) -> str:
+    assert visit.decision_id is not None
+    return visit.decision_id
+
+
+def _decision_entry(ruling: Ruling, visit: Visit, added: float) -> DecisionEntry:
+    admitted = visit.admitted
+    given = visit.arguments
+    return DecisionEntry(
+        id=_decision_id(visit),
+        at_ms=time.time_ns() // 1_000_000,
+        organization=admitted.organization.organization,
+        server=admitted.server.id,
+        grant=admitted.grant.id,
+        method=visit.message.method if isinstance(visit.message, Request) else "",
+        tool=visit.subject[:_LONGEST_SUBJECT] if visit.subject is not None else None,
+        outcome="allow" if ruling.allowed else "deny",
+        code=ruling.code,
+        rule=ruling.rule,
+        reason=ruling.reason,
+        policy=admitted.grant.policy_id,
+        revision=admitted.organization.revision,
+        argument_names=arguments.names(given),
+        argument_digest=None if given is None else arguments.digest(given),
+        added_us=round(added * 1e6),
+        retry_after_seconds=ruling.retry_after_seconds,
+    )

@@ -1,0 +1,41 @@
+"""The headers of what is sent on: made here, or taken from a short list; never a client's own credentials."""
+
+from typing import Final
+
+from gateway.handles import Handles, Kind
+from gateway.protocol.eras import PARAM_PREFIX, headers_for
+from gateway.protocol.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, Refused, Request
+from gateway.visits import Visit
+
+_ACCEPTS: Final = b"application/json, text/event-stream"
+_TRACES: Final = ((b"traceparent", b"Traceparent"), (b"tracestate", b"Tracestate"))
+
+
+def upstream_headers(visit: Visit, handles: Handles) -> list[tuple[bytes, bytes]]:
+    """Raises Refused for a session or event that is not this grant's."""
+    given = visit.exchange.request.headers
+    accepts = b"text/event-stream" if visit.standing else _ACCEPTS
+    headers = [(b"Accept", given.get(b"accept", accepts))]
+    if visit.message is not None:
+        headers += headers_for(visit.era, visit.message)
+    elif (version := given.get(b"mcp-protocol-version")) is not None:
+        headers.append((b"MCP-Protocol-Version", version))
+    if b"mcp-session-id" in given:
+        headers.append((b"Mcp-Session-Id", _unwrapped(visit, handles, "session", given[b"mcp-session-id"])))
+    if b"last-event-id" in given:
+        headers.append((b"Last-Event-ID", _unwrapped(visit, handles, "event", given[b"last-event-id"])))
+    headers += [(name, given[key]) for key, name in _TRACES if key in given]
+    if visit.era.modern:
+        headers += [header for header in given.items() if header[0].startswith(PARAM_PREFIX)]
+    return headers
+
+
+def _unwrapped(visit: Visit, handles: Handles, kind: Kind, wrapped: bytes) -> bytes:
+    handle = handles.unwrap(kind, visit.admitted, wrapped)
+    if handle is not None:
+        return handle
+    identifier = visit.message.id if isinstance(visit.message, Request) else None
+    if kind == "session":
+        # 404 is what tells a client that its session is over and a new one is to be begun.
+        raise Refused(INVALID_REQUEST, "There is no such session.", id=identifier, status=404)
+    raise Refused(INVALID_PARAMS, "There is no such event to go on from.", id=identifier)

@@ -1,0 +1,50 @@
+"""Handles of servers reach a client only wrapped: what one grant was given opens nothing for another."""
+
+import base64
+import binascii
+import hmac
+from hashlib import sha256
+from typing import Final, Literal
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from common.sealing import Keyring
+from gateway.visits import Admitted
+
+Kind = Literal["session", "event"]
+
+_MAC_BYTES: Final = 20
+
+
+class Handles:
+    """The key comes from the bundles' first key, so that every worker wraps and unwraps alike."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        derive = HKDF(SHA256(), length=32, salt=None, info=b"policylayer gateway handles 1")
+        self._key = derive.derive(keyring.keys[keyring.first])
+
+    def wrap(self, kind: Kind, owner: Admitted, handle: bytes) -> bytes:
+        return _encode(handle) + b"." + _encode(self._mac(kind, owner, handle))
+
+    def unwrap(self, kind: Kind, owner: Admitted, wrapped: bytes) -> bytes | None:
+        """None for whatever was not wrapped by us for exactly this owner."""
+        encoded, _, mac = wrapped.partition(b".")
+        try:
+            handle, given = _decode(encoded), _decode(mac)
+        except (binascii.Error, ValueError):
+            return None
+        return handle if hmac.compare_digest(given, self._mac(kind, owner, handle)) else None
+
+    def _mac(self, kind: Kind, owner: Admitted, handle: bytes) -> bytes:
+        # No part but the last can hold a NUL, so no two different bindings are one text.
+        bound = "\0".join((kind, owner.organization.organization, owner.server.id, owner.grant.id, ""))
+        return hmac.digest(self._key, bound.encode() + handle, sha256)[:_MAC_BYTES]
+
+
+def _encode(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _decode(text: bytes) -> bytes:
+    return base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

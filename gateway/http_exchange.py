@@ -1,0 +1,98 @@
+"""The answering side of one request. Writing to a client that went away does nothing."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway.http_messages import STATUS_LINES, Reply, Request
+
+if TYPE_CHECKING:
+    from gateway.http_server import Connection
+
+
+class Exchange:
+    """`on_gone` is called once, when the client goes away before its answer ended."""
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_open_ended",
+        "finished",
+        "gone",
+        "on_gone",
+        "request",
+        "started",
+    )
+
+    def __init__(self, connection: "Connection", request: Request) -> None:
+        self._connection = connection
+        self.request = request
+        self.started = False
+        self.finished = False
+        self.gone = False
+        self.on_gone: Callable[[], None] | None = None
+        self._chunked = False
+        self._open_ended = False
+
+    def reply(self, reply: Reply) -> None:
+        """The whole answer at once."""
+        if self.finished:
+            return
+        if self.started:
+            self.abort()
+            return
+        close = reply.close or not self.request.keep_alive
+        length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(reply.body)
+        head = self._head(reply.status, reply.headers + length, close=close)
+        self._connection.write(head + (b"" if self.request.method == b"HEAD" else reply.body))
+        self._finish(close=close)
+
+    def start(self, status: int, headers: bytes, length: int | None = None) -> None:
+        self.started = True
+        if length is not None:
+            headers += b"Content-Length: %d\r\n" % length
+        elif self.request.http11:
+            headers += b"Transfer-Encoding: chunked\r\n"
+            self._chunked = True
+        else:
+            self._open_ended = True
+        self._connection.write(self._head(status, headers, close=self._close_after()))
+
+    def write(self, data: bytes) -> None:
+        if data and not self.finished:
+            self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    async def drain(self) -> None:
+        """Returns when the client has taken enough of what was written, or is gone."""
+        await self._connection.drain()
+
+    def finish(self) -> None:
+        if self.finished:
+            return
+        if self._chunked:
+            self._connection.write(b"0\r\n\r\n")
+        self._finish(close=self._close_after())
+
+    def abort(self) -> None:
+        """The client must not take what it has for the whole."""
+        if not self.finished:
+            self.finished = True
+            self._connection.abort()
+
+    def lost(self) -> None:
+        if self.finished or self.gone:
+            return
+        self.gone = True
+        if self.on_gone is not None:
+            self.on_gone()
+
+    def _close_after(self) -> bool:
+        return self._open_ended or not self.request.keep_alive
+
+    def _head(self, status: int, headers: bytes, *, close: bool) -> bytes:
+        self.started = True
+        end = b"Connection: close\r\n\r\n" if close else b"\r\n"
+        return b"".join((STATUS_LINES[status], self._connection.date_line(), headers, end))
+
+    def _finish(self, *, close: bool) -> None:
+        self.finished = True
+        self._connection.exchange_done(close=close)

@@ -1,0 +1,348 @@
+"""HTTP/1.1 from clients: asyncio.Protocol with llhttp, the requests of one connection in order.
+
+Whatever two readers could frame in two ways ends the connection. A body is collected, because it is judged as
+a whole, up to its limit; a request refused by its head is answered without waiting for its body.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from email.utils import formatdate
+from enum import Enum, auto
+from time import time
+from typing import Final, Protocol, cast
+
+import httptools
+
+from gateway.http_exchange import Exchange
+from gateway.http_messages import Reply, Request, plain
+from gateway.http_parsing import body_too_large, framing_problem, take_header
+from gateway.limits import Limits
+
+log = logging.getLogger("gateway.http")
+
+
+class Handler(Protocol):
+    def check_head(self, request: Request) -> Reply | None:
+        """Refuses by the head alone. Also prepares what handle() needs."""
+
+    async def handle(self, exchange: Exchange) -> None: ...
+
+    def tick(self, now: float) -> None: ...
+
+    def drain(self) -> None:
+        """End what would not end by itself."""
+
+
+class _Phase(Enum):
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    CLOSING = auto()
+
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_MOST_WAITING: Final = 64
+_UNREADABLE: Final = plain(400, "This is not a request we can read.", close=True)
+_HEAD_TOO_LARGE: Final = plain(431, "The head of the request is too large.", close=True)
+_TOO_SLOW: Final = plain(408, "The request took too long to arrive.", close=True)
+_FULL: Final = plain(503, "Too many connections.", headers=b"Retry-After: 1\r\n", close=True)
+_FAILED: Final = plain(500, "The gateway failed on this request.", close=True)
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, server: "HttpServer") -> None:
+        self._server = server
+        self._limits = server.limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._request: Request | None = None
+        self._waiting: deque[Request] = deque()
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._phase = _Phase.IDLE
+        self._since = server.now()
+        self._head_bytes = 0
+        self._header_bytes = 0
+        self._lingers = False
+        self._served = False
+        self._reading = True
+        self._stalled_since: float | None = None
+        self._drained: asyncio.Future[None] | None = None
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes)
+        self._server.connections.add(self)
+        if self._server.draining or len(self._server.connections) > self._limits.connections:
+            self._stop(_FULL)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._phase = _Phase.CLOSING
+        self._transport = None
+        self._waiting.clear()
+        self.resume_writing()
+        if self._exchange is not None:
+            self._exchange.lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self._phase is _Phase.CLOSING:
+            return
+        if self._phase is not _Phase.BODY:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._stop(_UNREADABLE)
+        if self._phase is _Phase.HEAD and self._head_bytes > self._limits.head_bytes:
+            self._stop(_HEAD_TOO_LARGE)
+        if self._phase is _Phase.BODY and self._request is not None and self._request.problem is not None:
+            self._stop(self._request.problem)
+        if self._waiting and self._exchange is not None:
+            self._pause_reading()
+
+    def pause_writing(self) -> None:
+        self._stalled_since = self._server.now()
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
+
+    # From the parser
+
+    def on_message_begin(self) -> None:
+        self._request = Request()
+        self._enter(_Phase.HEAD)
+        self._head_bytes = self._header_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        if self._request is not None:
+            self._request.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        request = self._request
+        if request is None:
+            return
+        if self._phase is not _Phase.HEAD:
+            request.problem = plain(400, "Trailers are not accepted.", close=True)
+            return
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > self._limits.head_bytes:
+            request.problem = _HEAD_TOO_LARGE
+        else:
+            take_header(request, name, value)
+
+    def on_headers_complete(self) -> None:
+        request = self._request
+        if request is None:
+            return
+        request.method = self._parser.get_method()
+        request.keep_alive = self._parser.should_keep_alive()
+        request.problem = (
+            request.problem
+            or framing_problem(request, self._parser.get_http_version(), self._limits.body_bytes)
+            or self._server.handler.check_head(request)
+        )
+        self._enter(_Phase.BODY)
+        if b"expect" in request.headers and request.problem is None and self._exchange is None:
+            self.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        request = self._request
+        if request is None or request.problem is not None:
+            return
+        request.body += body
+        if len(request.body) > self._limits.body_bytes:
+            request.problem = body_too_large(self._limits.body_bytes)
+            request.body.clear()
+
+    def on_message_complete(self) -> None:
+        request = self._request
+        if request is None or self._phase is _Phase.CLOSING:
+            return
+        if self._parser.should_upgrade():
+            request.problem = _UNREADABLE
+        request.received_at = self._server.now()
+        self._request = None
+        self._enter(_Phase.IDLE)
+        self._waiting.append(request)
+        self._next()
+        if len(self._waiting) > _MOST_WAITING:
+            self._stop(_UNREADABLE)
+
+    # From the exchange
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        if self._stalled_since is None or self._transport is None:
+            return
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._drained)
+
+    def date_line(self) -> bytes:
+        return self._server.date_line
+
+    def exchange_done(self, *, close: bool) -> None:
+        self._exchange = None
+        self._served = True
+        if close or self._server.draining:
+            self._close()
+            return
+        self._since = self._server.now()
+        self._next()
+
+    def abort(self) -> None:
+        self._phase = _Phase.CLOSING
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Of the connection itself
+
+    def tick(self, now: float) -> None:
+        if self._stalled_since is not None and now - self._stalled_since > self._limits.stalled_seconds:
+            self.abort()
+        elif self._phase is _Phase.CLOSING:
+            if self._exchange is None and now - self._since > self._patience():
+                self.abort()
+        elif self._exchange is None and self._overdue(now - self._since):
+            self._close() if self._phase is _Phase.IDLE else self._stop(_TOO_SLOW)
+
+    def drain_now(self) -> None:
+        if self._exchange is None:
+            self._close()
+
+    def _patience(self) -> float:
+        unsent = self._transport is not None and self._transport.get_write_buffer_size() > 0
+        return self._limits.stalled_seconds if unsent else self._limits.linger_seconds
+
+    def _overdue(self, elapsed: float) -> bool:
+        limits = self._limits
+        match self._phase:
+            case _Phase.IDLE:
+                return elapsed > (limits.idle_seconds if self._served else limits.head_seconds)
+            case _Phase.HEAD:
+                return elapsed > limits.head_seconds
+            case _:
+                received = len(self._request.body) if self._request is not None else 0
+                return elapsed > limits.body_grace_seconds + received / limits.body_bytes_per_second
+
+    def _enter(self, phase: _Phase) -> None:
+        if self._phase is not _Phase.CLOSING:
+            self._phase = phase
+            self._since = self._server.now()
+
+    def _next(self) -> None:
+        while self._exchange is None and self._waiting and self._transport is not None:
+            request = self._waiting.popleft()
+            self._exchange = Exchange(self, request)
+            if request.problem is not None:
+                self._exchange.reply(request.problem)
+            else:
+                self._task = asyncio.get_running_loop().create_task(self._serve(self._exchange))
+        if not self._waiting:
+            self._resume_reading()
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._server.handler.handle(exchange)
+        except Exception as failure:
+            # The message of an exception may quote what a client sent: its kind and place are enough.
+            trace = failure.__traceback__
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
+            log.error("request failed: %s at %s", type(failure).__name__, place)
+            exchange.abort() if exchange.started else exchange.reply(_FAILED)
+
+    def _stop(self, reply: Reply) -> None:
+        """Nothing more is read: what is being answered is finished, then this is said, then all is closed."""
+        if self._phase is _Phase.CLOSING:
+            return
+        self._request = None
+        self._lingers = True
+        self._waiting.append(Request(problem=reply, keep_alive=False))
+        self._enter(_Phase.CLOSING)
+        self._next()
+
+    def _close(self) -> None:
+        self._enter(_Phase.CLOSING)
+        self._since = self._server.now()
+        self._waiting.clear()
+        transport = self._transport
+        if transport is None:
+            return
+        if self._lingers and transport.can_write_eof():
+            # Closing on bytes still coming in would reset the connection, and the answer with it.
+            self._resume_reading()
+            transport.write_eof()
+        else:
+            transport.close()
+
+    def _pause_reading(self) -> None:
+        if self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and self._transport is not None:
+            self._reading = True
+            self._transport.resume_reading()
+
+
+class HttpServer:
+    """Serves a handler until close(). One clock tick looks after every deadline of every connection."""
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.port = 0
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
+        self.date_line = _date_line()
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self, host: str, port: int, *, reuse_port: bool = False) -> None:
+        self._server = await self._loop.create_server(
+            lambda: Connection(self), host, port, backlog=2048, reuse_port=reuse_port or None
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._tick()
+
+    async def close(self) -> None:
+        """Accepts nothing more, lets calls finish, ends streams, and gives up on the rest in time."""
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        self.handler.drain()
+        for connection in tuple(self.connections):
+            connection.drain_now()
+        deadline = self.now() + self.limits.drain_seconds
+        while self.connections and self.now() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        for connection in tuple(self.connections):
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tick(self) -> None:
+        self.date_line = _date_line()
+        now = self.now()
+        for connection in tuple(self.connections):
+            connection.tick(now)
+        self.handler.tick(now)
+        self._timer = self._loop.call_later(self.limits.tick_seconds, self._tick)
+
+
+def _date_line() -> bytes:
+    return f"Date: {formatdate(time(), usegmt=True)}\r\n".encode()

@@ -1,0 +1,111 @@
+"""Which era of the protocol a message belongs to, and whether its headers say what its body says.
+
+Up to 2025-11-25 there are sessions and the body alone speaks. From 2026-07-28 every request stands alone and
+headers repeat what is in it for those who route by them; one who trusts the header must not be told another
+tool than the one that was judged.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.protocol.jsonrpc import HEADER_MISMATCH, INVALID_REQUEST, Message, Notification, Refused, Request
+from gateway.protocol.methods import R2026_07
+from gateway.protocol.strict_json import Json
+
+VERSION_HEADER: Final = b"mcp-protocol-version"
+METHOD_HEADER: Final = b"mcp-method"
+NAME_HEADER: Final = b"mcp-name"
+PARAM_PREFIX: Final = b"mcp-param-"
+_VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_VERSION: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SENTINEL: Final = re.compile(r"=\?base64\?(?P<payload>[A-Za-z0-9+/=]*)\?=")
+_PLAIN: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    version: bytes | None
+    modern: bool
+
+
+NO_ERA: Final = Era(None, modern=False)
+
+
+def era_of(headers: Mapping[bytes, bytes], message: Message) -> Era:
+    """Raises Refused where header and body differ."""
+    version = headers.get(VERSION_HEADER)
+    claimed = None if not isinstance(message, Request) else _claimed(message.params)
+    if version is None and claimed is None:
+        return NO_ERA
+    if version is not None and not _VERSION.fullmatch(version):
+        raise Refused(INVALID_REQUEST, "MCP-Protocol-Version is not a revision of the protocol.")
+    modern = (version or b"") >= R2026_07.encode() or claimed is not None
+    if modern:
+        _check(headers, version, claimed, message)
+    return Era(version, modern)
+
+
+def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:
+    """The protocol's headers of what is sent on, made from what was judged and not from what was received."""
+    headers = [] if era.version is None else [(b"MCP-Protocol-Version", era.version)]
+    if not era.modern or not isinstance(message, Request | Notification):
+        return headers
+    headers.append((b"Mcp-Method", _written(message.method)))
+    name = _name_of(message)
+    if isinstance(name, str):
+        headers.append((b"Mcp-Name", _written(name)))
+    return headers
+
+
+def _claimed(params: Mapping[str, Json]) -> Json:
+    meta = params.get("_meta")
+    return meta.get(_VERSION_KEY) if isinstance(meta, dict) else None
+
+
+def _check(headers: Mapping[bytes, bytes], version: bytes | None, claimed: Json, message: Message) -> None:
+    if not isinstance(message, Request):
+        return
+    # A body without a version is the server's to refuse: it says which keys it misses.
+    if claimed is not None and (version or b"").decode("ascii") != claimed:
+        raise _mismatch(message, "MCP-Protocol-Version")
+    if _read(headers.get(METHOD_HEADER)) != message.method:
+        raise _mismatch(message, "Mcp-Method")
+    name = _name_of(message)
+    if name is not None and _read(headers.get(NAME_HEADER)) != name:
+        raise _mismatch(message, "Mcp-Name")
+
+
+def _name_of(message: Request | Notification) -> Json:
+    key = _NAMED_BY.get(message.method)
+    return message.params.get(key) if key else None
+
+
+def _mismatch(message: Request, header: str) -> Refused:
+    return Refused(HEADER_MISMATCH, f"The header {header} does not say what the body says.", id=message.id)
+
+
+def _read(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    text = value.decode("latin-1")
+    sentinel = _SENTINEL.fullmatch(text)
+    if sentinel is None:
+        return text
+    payload = sentinel["payload"]
+    try:
+        decoded = base64.b64decode(payload, validate=True)
+        # Spare bits at the end would let two headers stand for one name.
+        return decoded.decode("utf-8") if base64.b64encode(decoded).decode() == payload else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _written(text: str) -> bytes:
+    if _PLAIN.fullmatch(text) and not _SENTINEL.fullmatch(text):
+        return text.encode("ascii")
+    return b"=?base64?" + base64.b64encode(text.encode("utf-8")) + b"?="

@@ -1,0 +1,190 @@
+"""The envelope of one message: a request, a notification or an answer, and nothing between them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import jiter
+
+from gateway.protocol.strict_json import Json, NotStrict, parse_object
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+HEADER_MISMATCH: Final = -32020
+
+Id: TypeAlias = str | int | jiter.LosslessFloat
+
+
+class Refused(Exception):  # noqa: N818
+    """This message is answered with an error and never forwarded."""
+
+    def __init__(self, code: int, reason: str, *, id: Id | None = None, status: int = 400) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.id = id
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    id: Id
+    method: str
+    params: dict[str, Json]
+    tree: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    method: str
+    params: dict[str, Json]
+    tree: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client answers to a request of the server's."""
+
+    id: Id
+    tree: dict[str, Json]
+
+
+Message: TypeAlias = Request | Notification | Answer
+
+_ENVELOPE: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+_PARAMS: Final = frozenset(
+    {
+        "_meta",
+        "argument",
+        "arguments",
+        "capabilities",
+        "clientInfo",
+        "context",
+        "cursor",
+        "data",
+        "elicitationId",
+        "inputResponses",
+        "level",
+        "limit",
+        "logger",
+        "message",
+        "name",
+        "notifications",
+        "progress",
+        "progressToken",
+        "protocolVersion",
+        "reason",
+        "ref",
+        "requestId",
+        "requestState",
+        "subscriptions",
+        "task",
+        "taskId",
+        "total",
+        "uri",
+    }
+)
+_META: Final = frozenset(
+    {
+        "progressToken",
+        "io.modelcontextprotocol/protocolVersion",
+        "io.modelcontextprotocol/clientInfo",
+        "io.modelcontextprotocol/clientCapabilities",
+        "io.modelcontextprotocol/logLevel",
+        "io.modelcontextprotocol/related-task",
+        "io.modelcontextprotocol/subscriptionId",
+    }
+)
+_REF: Final = frozenset({"type", "name", "uri", "title"})
+_NOTIFICATIONS: Final = frozenset(
+    {"promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "toolsListChanged"}
+)
+_KNOWN_INSIDE: Final = (("_meta", _META), ("ref", _REF), ("notifications", _NOTIFICATIONS))
+_WHOLE: Final = re.compile(r"-?[0-9]+")
+
+
+def read(body: bytes) -> Message:
+    """Raises Refused; the message it returns is the only reading of the body there will be."""
+    try:
+        tree = parse_object(body)
+    except NotStrict as problem:
+        code = PARSE_ERROR if problem.syntax else INVALID_REQUEST
+        raise Refused(code, problem.reason) from None
+    return message_of(tree)
+
+
+def message_of(tree: dict[str, Json]) -> Message:
+    _refuse_twins(tree, _ENVELOPE)
+    identifier = _id_of(tree)
+    if tree.get("jsonrpc") != "2.0":
+        raise Refused(INVALID_REQUEST, '`jsonrpc` must be "2.0".', id=identifier)
+    if "method" in tree:
+        return _call(tree, identifier)
+    return _answer(tree, identifier)
+
+
+def is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return True
+    if isinstance(value, int):
+        return not isinstance(value, bool)
+    return isinstance(value, jiter.LosslessFloat) and _WHOLE.fullmatch(str(value)) is not None
+
+
+def same_id(one: object, other: object) -> bool:
+    return type(one) is type(other) and str(one) == str(other)
+
+
+def _id_of(tree: Mapping[str, Json]) -> Id | None:
+    if "id" not in tree:
+        return None
+    identifier = tree["id"]
+    if not is_id(identifier):
+        raise Refused(INVALID_REQUEST, "`id` must be a string or a whole number.")
+    return identifier  # type: ignore[return-value]  # is_id() just said so
+
+
+def _call(tree: dict[str, Json], identifier: Id | None) -> Request | Notification:
+    method = tree["method"]
+    if not isinstance(method, str):
+        raise Refused(INVALID_REQUEST, "`method` must be a string.", id=identifier)
+    if "result" in tree or "error" in tree:
+        raise Refused(INVALID_REQUEST, "A message has either a `method` or an answer.", id=identifier)
+    params = tree.get("params", {})
+    if not isinstance(params, dict):
+        raise Refused(INVALID_REQUEST, "`params` must be an object.", id=identifier)
+    _refuse_twins(params, _PARAMS, identifier)
+    for name, known in _KNOWN_INSIDE:
+        inner = params.get(name)
+        if isinstance(inner, dict):
+            _refuse_twins(inner, known, identifier)
+    if identifier is None:
+        return Notification(method, params, tree)
+    return Request(identifier, method, params, tree)
+
+
+def _answer(tree: dict[str, Json], identifier: Id | None) -> Answer:
+    if ("result" in tree) == ("error" in tree):
+        raise Refused(INVALID_REQUEST, "A message needs a `method`, a `result` or an `error`.", id=identifier)
+    if identifier is None:
+        raise Refused(INVALID_REQUEST, "An answer needs the `id` of what it answers.")
+    return Answer(identifier, tree)
+
+
+def _folded(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.casefold() for name in names)
+
+
+_FOLDED: Final = {known: _folded(known) for known in (_ENVELOPE, _PARAMS, _META, _REF, _NOTIFICATIONS)}
+
+
+def _refuse_twins(members: Iterable[str], known: frozenset[str], identifier: Id | None = None) -> None:
+    # Some servers read keys without regard to case, and the last one wins: `Name` beside `name` would be
+    # judged as one tool and run as another. casefold() also knows U+017F as s and U+212A as k.
+    for key in members:
+        if key not in known and key.casefold() in _FOLDED[known]:
+            raise Refused(INVALID_REQUEST, "A key differs from a known one only by case.", id=identifier)

@@ -1,0 +1,92 @@
+"""Every method of every protocol revision, and what becomes of it here. What is not here is refused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+R2024_11 = "2024-11-05"
+R2025_03 = "2025-03-26"
+R2025_06 = "2025-06-18"
+R2025_11 = "2025-11-25"
+R2026_07 = "2026-07-28"
+REVISIONS: Final = (R2024_11, R2025_03, R2025_06, R2025_11, R2026_07)
+_SESSIONS: Final = REVISIONS[:4]
+
+
+class Verdict(StrEnum):
+    JUDGE_TOOL = "judge_tool"
+    FILTER_TOOLS = "filter_tools"
+    JUDGE_RESOURCE = "judge_resource"
+    JUDGE_PROMPT = "judge_prompt"
+    JUDGE_REFERENCE = "judge_reference"
+    JUDGE_SUBSCRIPTIONS = "judge_subscriptions"
+    PASS = "pass"  # noqa: S105
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    name: str
+    verdict: Verdict
+    revisions: tuple[str, ...]
+    notification: bool = False
+
+
+def _request(name: str, verdict: Verdict, revisions: Iterable[str] = REVISIONS) -> Method:
+    return Method(name, verdict, tuple(revisions))
+
+
+def _notification(name: str, verdict: Verdict, revisions: Iterable[str] = REVISIONS) -> Method:
+    return Method(name, verdict, tuple(revisions), notification=True)
+
+
+_FROM_CLIENT: Final = (
+    _request("initialize", Verdict.PASS, _SESSIONS),
+    _request("ping", Verdict.PASS, _SESSIONS),
+    _request("server/discover", Verdict.PASS, [R2026_07]),
+    _request("logging/setLevel", Verdict.PASS, _SESSIONS),
+    _request("tools/list", Verdict.FILTER_TOOLS),
+    _request("tools/call", Verdict.JUDGE_TOOL),
+    _request("resources/list", Verdict.PASS),
+    _request("resources/templates/list", Verdict.PASS),
+    _request("resources/read", Verdict.JUDGE_RESOURCE),
+    _request("resources/subscribe", Verdict.JUDGE_RESOURCE, _SESSIONS),
+    _request("resources/unsubscribe", Verdict.JUDGE_RESOURCE, _SESSIONS),
+    _request("prompts/list", Verdict.PASS),
+    _request("prompts/get", Verdict.JUDGE_PROMPT),
+    _request("completion/complete", Verdict.JUDGE_REFERENCE),
+    _request("subscriptions/listen", Verdict.JUDGE_SUBSCRIPTIONS, [R2026_07]),
+    _notification("notifications/initialized", Verdict.PASS, _SESSIONS),
+    _notification("notifications/cancelled", Verdict.PASS),
+    _notification("notifications/progress", Verdict.PASS, _SESSIONS),
+    _notification("notifications/roots/list_changed", Verdict.PASS, _SESSIONS),
+    # A task answers to whoever knows its id: nothing passes until ids are bound to the grant that began them.
+    _request("tasks/get", Verdict.REFUSE, [R2025_11]),
+    _request("tasks/result", Verdict.REFUSE, [R2025_11]),
+    _request("tasks/list", Verdict.REFUSE, [R2025_11]),
+    _request("tasks/cancel", Verdict.REFUSE, [R2025_11]),
+    _notification("notifications/tasks/status", Verdict.REFUSE, [R2025_11]),
+)
+# These a server sends. They pass on its streams; from a client they are refused.
+_FROM_SERVER: Final = (
+    _request("sampling/createMessage", Verdict.REFUSE),
+    _request("roots/list", Verdict.REFUSE),
+    _request("elicitation/create", Verdict.REFUSE, [R2025_06, R2025_11, R2026_07]),
+    _notification("notifications/message", Verdict.REFUSE),
+    _notification("notifications/resources/updated", Verdict.REFUSE),
+    _notification("notifications/resources/list_changed", Verdict.REFUSE),
+    _notification("notifications/tools/list_changed", Verdict.REFUSE),
+    _notification("notifications/prompts/list_changed", Verdict.REFUSE),
+    _notification("notifications/elicitation/complete", Verdict.REFUSE, [R2025_11]),
+    _notification("notifications/subscriptions/acknowledged", Verdict.REFUSE, [R2026_07]),
+)
+METHODS: Final = {method.name: method for method in (*_FROM_CLIENT, *_FROM_SERVER)}
+
+
+def verdict_of(name: str, *, notification: bool) -> Verdict:
+    """A request's name on a notification is as unknown as any other: nobody would see the answer."""
+    method = METHODS.get(name)
+    if method is None or method.notification is not notification:
+        return Verdict.REFUSE
+    return method.verdict

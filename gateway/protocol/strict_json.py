@@ -1,0 +1,126 @@
+"""One strict reading of a JSON text, and our own writing of what was read.
+
+What two parsers could read in two ways is refused here, so that what was judged is what the server reads:
+duplicate keys (also when escaped), NaN and Infinity, lone surrogates, byte order marks, other encodings,
+trailing bytes, too deep and too many. Numbers keep their text: a fraction, an exponent, `-0` and a whole
+number too long for 64 bits are `jiter.LosslessFloat`, every other number is `int`.
+"""
+
+import json
+import re
+from typing import Final, TypeAlias
+
+import jiter
+import msgspec
+
+Json: TypeAlias = (
+    "dict[str, Json] | list[Json] | str | int | bool | jiter.LosslessFloat | None"  # what parse() makes
+)
+
+MAX_DEPTH: Final = 64
+MAX_NODES: Final = 10_000
+
+# msgspec writes a whole number beyond 64 bits as a string, and jiter reads -0 as 0: such texts, which are
+# rare, are read again number by number. Eighteen digits always fit, whatever the sign.
+_ODD_NUMBER: Final = re.compile(rb"-0(?![.eE0-9])|[0-9]{19}")
+_LONGEST_PLAIN: Final = 18
+
+
+class NotStrict(Exception):  # noqa: N818
+    """`syntax` tells what is no JSON at all from JSON that we refuse. The reason never quotes the text."""
+
+    def __init__(self, reason: str, *, syntax: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.syntax = syntax
+
+
+def parse(text: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> Json:
+    try:
+        tree: Json = jiter.from_json(
+            text, catch_duplicate_keys=True, float_mode="lossless-float", allow_inf_nan=False
+        )
+    except ValueError as problem:
+        raise _in_our_words(problem) from None
+    if _ODD_NUMBER.search(text):
+        tree = json.loads(text, parse_int=_exact, parse_float=_lossless)
+    _check_size(text, tree, max_depth, max_nodes)
+    return tree
+
+
+def parse_object(text: bytes) -> dict[str, Json]:
+    tree = parse(text)
+    if type(tree) is dict:
+        return tree
+    if type(tree) is list:
+        raise NotStrict("A batch is not accepted: send one message in one request.")
+    raise NotStrict("The body must be one JSON object.")
+
+
+def _as_written(value: object) -> msgspec.Raw:
+    if isinstance(value, jiter.LosslessFloat):
+        return msgspec.Raw(bytes(value))
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_as_written)
+
+
+def encode(tree: object) -> bytes:
+    """Compact UTF-8. Takes what parse() made; a bare `int` beyond 64 bits is none of that."""
+    return _ENCODER.encode(tree)
+
+
+def _exact(text: str) -> int | jiter.LosslessFloat:
+    if text == "-0" or len(text) > _LONGEST_PLAIN:
+        return _lossless(text)
+    return int(text)
+
+
+def _lossless(text: str) -> jiter.LosslessFloat:
+    return jiter.LosslessFloat(text.encode("ascii"))
+
+
+def _check_size(text: bytes, tree: Json, max_depth: int, max_nodes: int) -> None:
+    # Counting characters bounds depth and nodes from above, so that the usual body is never walked.
+    containers = text.count(b"{") + text.count(b"[")
+    if containers <= max_depth and containers + text.count(b",") < max_nodes:
+        return
+    nodes = 0
+    level: list[Json] = [tree]
+    depth = 0
+    while level:
+        nodes += len(level)
+        if nodes > max_nodes:
+            raise NotStrict(f"The body holds more than {max_nodes} values.")
+        depth += any(isinstance(value, dict | list) for value in level)
+        if depth > max_depth:
+            raise NotStrict(f"The body is nested more than {max_depth} deep.")
+        level = [inner for value in level for inner in _inside(value)]
+
+
+def _inside(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+_REASONS: Final = (
+    ("duplicate key", "An object names one key twice.", False),
+    ("recursion limit", "The body is nested too deep.", False),
+    ("number out of range", "A number is too long.", False),
+    ("hex escape", "A string holds half of a surrogate pair.", True),
+    ("surrogate", "A string holds half of a surrogate pair.", True),
+)
+
+
+def _in_our_words(problem: ValueError) -> NotStrict:
+    # jiter's own message quotes keys of the text, which may be somebody's secret.
+    told = str(problem)
+    for sign, reason, syntax in _REASONS:
+        if sign in told:
+            return NotStrict(reason, syntax=syntax)
+    place = re.search(r"at line \d+ column \d+$", told)
+    return NotStrict(
+        f"The body is not JSON {place.group(0)}." if place else "The body is not JSON.", syntax=True
+    )

@@ -1,0 +1,56 @@
+"""Tools a client may not see are taken out of any result that holds a list of them, by its shape.
+
+An answer that names no `tools` is not parsed at all. One that does is read as strictly as a request: an
+answer two clients could read in two ways would show to one of them what the other is not shown.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from gateway.protocol.strict_json import Json, encode, parse
+
+# Any spelling of the key, escaped or in another case: some clients read keys without regard to case.
+_T: Final = rb"[tT]|\\u00[57]4"
+_O: Final = rb"[oO]|\\u00[46][fF]"
+_L: Final = rb"[lL]|\\u00[46][cC]"
+_S: Final = rb"[sS]|\xc5\xbf|\\u00[57]3|\\u017[fF]"
+_NAMES_TOOLS: Final = re.compile(b'"' + b"".join(b"(?:" + one + b")" for one in (_T, _O, _O, _L, _S)) + b'"')
+
+# The body of an answer may be large; what matters is that it has one meaning.
+_MAX_DEPTH: Final = 190
+_MAX_NODES: Final = 5_000_000
+
+
+def may_hold_tools(text: bytes) -> bool:
+    return _NAMES_TOOLS.search(text) is not None
+
+
+def filtered(text: bytes, is_shown: Callable[[str], bool], *, modern: bool) -> bytes | None:
+    """The message without the tools that are not shown; None when it holds no list of tools.
+
+    Raises NotStrict when the message names `tools` and has no single meaning.
+    """
+    if not may_hold_tools(text):
+        return None
+    tree = parse(text, max_depth=_MAX_DEPTH, max_nodes=_MAX_NODES)
+    result = tree.get("result") if isinstance(tree, dict) else None
+    if not isinstance(result, dict):
+        return None
+    lists = [key for key, value in result.items() if key.casefold() == "tools" and isinstance(value, list)]
+    if not lists:
+        return None
+    for key in lists:
+        result[key] = [tool for tool in _items(result[key]) if _shown(tool, is_shown)]
+    if modern or "cacheScope" in result:
+        result["cacheScope"] = "private"
+    return encode(tree)
+
+
+def _items(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _shown(tool: Json, is_shown: Callable[[str], bool]) -> bool:
+    name = tool.get("name") if isinstance(tool, dict) else None
+    return isinstance(name, str) and is_shown(name)

@@ -1,0 +1,222 @@
+"""Sends what was judged to the server and passes the answer on while it arrives.
+
+Nothing is held back but what must be looked at as a whole: a list of tools, and an answer so small that it
+costs nothing to see that it is one. What goes wrong before the client has a byte is told as an upstream
+error; what goes wrong later is told at the end of the stream, or by breaking it off.
+"""
+
+from typing import Final
+
+from gateway.effects import Forwarded, NotAnswered
+from gateway.handles import Handles
+from gateway.http_messages import Reply
+from gateway.limits import Limits
+from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks_like_json
+from gateway.protocol.jsonrpc import Request
+from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
+from gateway.protocol.strict_json import NotStrict, encode
+from gateway.protocol.tool_list import filtered
+from gateway.replies import JSON, NO_STORE, upstream_failed
+from gateway.upstream import Upstreams
+from gateway.upstream_answer import (
+    CLIENT_GONE,
+    INVALID,
+    REFUSED_CREDENTIALS,
+    TOO_LARGE,
+    UpstreamAnswer,
+    UpstreamError,
+)
+from gateway.visits import Visit
+from policies.language.decide import is_listed, names_exactly
+
+_SSE: Final = (
+    b"Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
+)
+_CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
+# Clients read these to fall back to another revision or to begin a new session.
+_VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
+_PASSED_TYPES: Final = (b"application/json", b"text/plain")
+_AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
+_BROKEN_STREAM: Final = {
+    EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
+    EndpointEvent: (INVALID, "The server speaks the transport of 2024-11-05, which is not supported here."),
+    NotStrict: (INVALID, _AMBIGUOUS),
+}
+
+
+class Relay:
+    def __init__(self, upstreams: Upstreams, handles: Handles, limits: Limits) -> None:
+        self._upstreams = upstreams
+        self._handles = handles
+        self._limits = limits
+
+    async def send(self, visit: Visit) -> Forwarded:
+        """Raises UpstreamError while the client has nothing yet."""
+        answer = await self._ask(visit)
+        try:
+            return await self._pass_on(visit, answer)
+        finally:
+            visit.exchange.on_gone = None
+            if not answer.complete:
+                answer.abandon()
+
+    async def _ask(self, visit: Visit) -> UpstreamAnswer:
+        admitted, exchange = visit.admitted, visit.exchange
+        pool = self._upstreams.pool(admitted.organization.organization, admitted.server)
+        body = None if visit.message is None else encode(visit.message.tree)
+        request = pool.target.request(exchange.request.method, visit.headers, body)
+        connection = await pool.take()
+        if exchange.gone and visit.cancels:
+            pool.put_back(connection)
+            raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
+        answer = connection.send(request)
+        if visit.cancels:
+            exchange.on_gone = answer.cancel
+        await answer.head()
+        return answer
+
+    async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        status = answer.status
+        if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
+        if status in _CREDENTIALS_REFUSED:
+            # Never passed on: a client would begin a login there.
+            raise answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
+        if status in _VERBATIM:
+            return await self._verbatim(visit, answer)
+        if not 200 <= status < 300:
+            raise answer.failed(INVALID, f"The server answered with HTTP {status}.")
+        if answer.is_stream:
+            return await self._stream(visit, answer)
+        if answer.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
+            return await self._json(visit, answer)
+        return await self._empty(visit, answer)
+
+    # Whole answers
+
+    async def _verbatim(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        body = await answer.whole(self._limits.collected_bytes)
+        given = answer.headers.get(b"content-type", b"")
+        kind = given if given.lower().startswith(_PASSED_TYPES) else b"text/plain"
+        lines = b"Content-Type: %b\r\nX-Content-Type-Options: nosniff\r\n%b" % (kind, NO_STORE)
+        for name in (b"Allow", b"Retry-After"):
+            if name.lower() in answer.headers:
+                lines += b"%b: %b\r\n" % (name, answer.headers[name.lower()])
+        visit.exchange.reply(Reply(answer.status, lines + self._lines(visit, answer), body))
+        return Forwarded(answer.status)
+
+    async def _empty(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        body = await answer.whole(self._limits.collected_bytes)
+        if body and visit.message is not None:
+            raise answer.failed(INVALID, "The server's answer is neither JSON nor a stream of events.")
+        visit.exchange.reply(Reply(answer.status, NO_STORE + self._lines(visit, answer)))
+        return Forwarded(answer.status)
+
+    async def _json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        if not (visit.lists_tools or answer.arrived() or self._is_small(answer)):
+            return await self._long_json(visit, answer)
+        body = await answer.whole(self._limits.answer_bytes)
+        try:
+            if isinstance(visit.message, Request):
+                check_answer(body, visit.message.id)
+            body = self._filtered(visit, body) or body
+        except Nonsense as nonsense:
+            raise answer.failed(INVALID, nonsense.reason) from None
+        except NotStrict:
+            raise answer.failed(INVALID, _AMBIGUOUS) from None
+        visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), body))
+        return Forwarded(answer.status)
+
+    def _is_small(self, answer: UpstreamAnswer) -> bool:
+        length = answer.headers.get(b"content-length")
+        return length is not None and int(length) <= self._limits.collected_bytes
+
+    # Answers that are passed on as they come
+
+    async def _long_json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        exchange = visit.exchange
+        chunk = await answer.next_chunk()
+        if chunk is None or not looks_like_json(chunk):
+            raise answer.failed(INVALID, "The server's answer is not JSON.")
+        length = answer.headers.get(b"content-length")
+        exchange.start(answer.status, JSON + self._lines(visit, answer), int(length) if length else None)
+        try:
+            while chunk is not None:
+                exchange.write(chunk)
+                await exchange.drain()
+                chunk = await answer.next_chunk()
+        except UpstreamError as error:
+            exchange.abort()
+            return Forwarded(answer.status, error.code)
+        exchange.finish()
+        return Forwarded(answer.status)
+
+    async def _stream(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        exchange = visit.exchange
+        events = EventStream(
+            wrap_id=lambda handle: self._handles.wrap("event", visit.admitted, handle),
+            rewrite_data=lambda data: self._filtered(visit, data),
+            max_event=self._limits.answer_bytes,
+        )
+        self._register(visit, answer)
+        exchange.start(answer.status, _SSE + self._lines(visit, answer))
+        try:
+            while (chunk := await answer.next_chunk()) is not None:
+                exchange.write(events.feed(chunk))
+                await exchange.drain()
+        except UpstreamError as error:
+            return self._broken_off(visit, answer, events, error)
+        except (EventTooLarge, EndpointEvent, NotStrict) as problem:
+            code, reason = _BROKEN_STREAM[type(problem)]
+            return self._broken_off(visit, answer, events, answer.failed(code, reason))
+        exchange.finish()
+        return Forwarded(answer.status)
+
+    def _register(self, visit: Visit, answer: UpstreamAnswer) -> None:
+        """A stream is ended when its grant is. The call behind it goes on, to be recorded."""
+        opened = visit.opened
+        opened.standing = visit.standing
+        opened.end = visit.exchange.finish
+
+        def end_both() -> None:
+            visit.exchange.finish()
+            answer.cancel()
+
+        if visit.standing:
+            opened.end = end_both
+
+    def _broken_off(
+        self, visit: Visit, answer: UpstreamAnswer, events: EventStream, error: UpstreamError
+    ) -> Forwarded:
+        message, exchange = visit.message, visit.exchange
+        unanswered = isinstance(message, Request) and not is_answer_to(events.last_event, message.id)
+        if visit.standing or error.code == CLIENT_GONE or not unanswered:
+            exchange.finish()
+        elif events.resumable:
+            # Told nothing, the client comes back with the last event's id and may still get its answer.
+            exchange.abort()
+        elif isinstance(message, Request):
+            failure = NotAnswered(error.code, error.reason, sent=True)
+            told = upstream_failed(visit, failure).body
+            exchange.write(b"event: message\ndata: %b\n\n" % told)
+            exchange.finish()
+        return Forwarded(answer.status, error.code)
+
+    # What is changed on the way
+
+    def _lines(self, visit: Visit, answer: UpstreamAnswer) -> bytes:
+        session = answer.headers.get(b"mcp-session-id")
+        if session is None:
+            return visit.admitted.cors
+        wrapped = self._handles.wrap("session", visit.admitted, session)
+        return b"Mcp-Session-Id: %b\r\n%b" % (wrapped, visit.admitted.cors)
+
+    def _filtered(self, visit: Visit, message: bytes) -> bytes | None:
+        admitted = visit.admitted
+        compiled = admitted.grant.compiled
+
+        def is_shown(tool: str) -> bool:
+            there = tool in admitted.server.tools or names_exactly(compiled, tool)
+            return there and is_listed(compiled, tool)
+
+        return filtered(message, is_shown, modern=visit.era.modern)

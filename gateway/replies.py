@@ -1,0 +1,76 @@
+"""What a client is told when the answer is ours and not the server's."""
+
+from typing import Final
+
+from gateway.effects import NotAnswered, Ruling
+from gateway.http_messages import Reply
+from gateway.protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, Id, Refused, Request
+from gateway.protocol.strict_json import encode
+from gateway.visits import Visit
+from policies.language.sentences import wire_code
+
+NO_STORE: Final = b"Cache-Control: no-store\r\n"
+JSON: Final = b"Content-Type: application/json\r\n" + NO_STORE
+_META_KEY: Final = "policylayer/decision"
+_TOOLS_CALL: Final = "tools/call"
+
+
+def denied(visit: Visit, ruling: Ruling) -> Reply:
+    """A tool's denial is a result that an agent reads; of anything else it can only be an error."""
+    explain = visit.admitted.organization.settings.explain_denials
+    reason = (ruling.explained if explain else None) or ruling.reason or ""
+    told = _told(ruling, visit.decision_id, explain=explain)
+    return _answer(visit, f"[POLICY DENIED] {reason}", told, INVALID_PARAMS)
+
+
+def upstream_failed(visit: Visit, failure: NotAnswered) -> Reply:
+    told: dict[str, object] = {"code": failure.code}
+    if visit.decision_id is not None:
+        told["decision_id"] = visit.decision_id
+    return _answer(visit, f"[UPSTREAM ERROR] {failure.reason}", told, INTERNAL_ERROR)
+
+
+def refused(refusal: Refused, cors: bytes = b"") -> Reply:
+    return Reply(refusal.status, JSON + cors, encode(_error(refusal.id, refusal.code, refusal.reason)))
+
+
+def _answer(visit: Visit, text: str, told: dict[str, object], code: int) -> Reply:
+    message, lines = visit.message, JSON + visit.admitted.cors
+    if not isinstance(message, Request):
+        # Nobody waits for an answer to a notification: the status has to say it.
+        return Reply(502, lines, encode(_error(None, code, text, told)))
+    if message.method == _TOOLS_CALL:
+        return Reply(200, lines, encode(_result(message.id, text, told, modern=visit.era.modern)))
+    return Reply(200, lines, encode(_error(message.id, code, text, told)))
+
+
+def _told(ruling: Ruling, decision_id: str | None, *, explain: bool) -> dict[str, object]:
+    code = wire_code(ruling.code or "denied")
+    told: dict[str, object] = {"code": code}
+    if decision_id is not None:
+        told["decision_id"] = decision_id
+    if ruling.retry_after_seconds is not None:
+        told["retry_after_seconds"] = ruling.retry_after_seconds
+    if explain and code != "not_available":
+        told["rule"] = ruling.rule
+        if ruling.limit is not None:
+            told["limit"] = ruling.limit
+    return told
+
+
+def _result(id: Id, text: str, told: dict[str, object], *, modern: bool) -> dict[str, object]:
+    result: dict[str, object] = {
+        "content": [{"type": "text", "text": text}],
+        "isError": True,
+        "_meta": {_META_KEY: told},
+    }
+    if modern:
+        result["resultType"] = "complete"
+    return {"jsonrpc": "2.0", "id": id, "result": result}
+
+
+def _error(id: Id | None, code: int, text: str, told: dict[str, object] | None = None) -> dict[str, object]:
+    error: dict[str, object] = {"code": code, "message": text}
+    if told is not None:
+        error["data"] = told
+    return {"jsonrpc": "2.0", "id": id, "error": error}

@@ -1,0 +1,52 @@
+"""Rulings made of decisions, and those that never come from the policy but have the same shape."""
+
+from typing import Final
+
+from gateway.effects import Ruling
+from policies.language import sentences
+from policies.language.decision import AwaitApproval, Decision, Outcome, TakeQuota
+
+_CONFIGURATION_EXPIRED: Final = "The gateway has lost touch with its control plane for too long; try later."
+_RECORD_UNAVAILABLE: Final = "The gateway cannot write its log now, so it sends no calls; try again later."
+_INTERNAL_ERROR: Final = "The gateway failed on this call and did not send it on."
+_APPROVAL_UNAVAILABLE: Final = "This call needs a person's approval, and nobody can be asked now."
+
+
+def of_decision(decision: Decision) -> Ruling:
+    allowed = decision.outcome is Outcome.ALLOW
+    return Ruling(allowed, decision.code, decision.rule, decision.reason, decision.explained)
+
+
+def not_listed(tool: str) -> Ruling:
+    return Ruling(False, "not_listed", "(not listed)", sentences.not_available_sentence(tool))
+
+
+def limit_exceeded(tool: str, quota: TakeQuota, retry_after: int | None) -> Ruling:
+    explicit = quota.reason_when_full
+    return Ruling(
+        False,
+        "limit_exceeded",
+        quota.rule,
+        explicit or sentences.limit_exceeded_sentence(tool, retry_after),
+        explicit or sentences.limit_explained_sentence(tool, quota.max, quota.window_seconds, retry_after),
+        retry_after,
+        quota.max,
+    )
+
+
+def limiter_unavailable(tool: str, quota: TakeQuota) -> Ruling:
+    return Ruling(False, "limiter_unavailable", quota.rule, sentences.limiter_unavailable_sentence(tool))
+
+
+def approval_unavailable(owed: AwaitApproval) -> Ruling:
+    return Ruling(False, "approval_unavailable", owed.rule, _APPROVAL_UNAVAILABLE)
+
+
+def record_unavailable(rule: str) -> Ruling:
+    return Ruling(False, "record_unavailable", rule, _RECORD_UNAVAILABLE)
+
+
+CONFIGURATION_EXPIRED: Final = Ruling(
+    False, "configuration_expired", "(configuration expired)", _CONFIGURATION_EXPIRED
+)
+INTERNAL_ERROR: Final = Ruling(False, "internal_error", "(internal error)", _INTERNAL_ERROR)

@@ -1,0 +1,256 @@
+"""Connections to servers: a pool for each, to addresses that were checked, with limits nobody else feels.
+
+A name is resolved for every new connection and the connection goes to the very address that was checked, with
+SNI and Host of the name. Redirects are not followed. A request is never sent twice.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from common.egress import AddressRefused, EgressPolicy
+from common.sealing import Keyring
+from gateway.credentials import CredentialsUnusable, upstream_headers
+from gateway.limits import Limits
+from gateway.upstream_answer import REFUSED_CREDENTIALS, TLS, UNREACHABLE, UpstreamError
+from gateway.upstream_connection import UpstreamConnection
+from gateway.upstream_target import Target, TargetUnusable
+from gateway_config.wire.loader import LoadedServer
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_MOST_ADDRESSES = 4
+_FORGOTTEN_AFTER = 300.0
+
+
+def _unreachable(reason: str) -> UpstreamError:
+    return UpstreamError(UNREACHABLE, reason, sent=False)
+
+
+class Pool:
+    """The connections to one server."""
+
+    def __init__(self, target: Target, egress: EgressPolicy, resolve: Resolve, limits: Limits) -> None:
+        self.target = target
+        self._egress = egress
+        self._resolve = resolve
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._all: set[UpstreamConnection] = set()
+        self._idle: list[UpstreamConnection] = []
+        self._opening = 0
+        self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
+        self._lookup: asyncio.Task[Sequence[str]] | None = None
+        self._retired = False
+        self.last_used = self._loop.time()
+
+    async def take(self) -> UpstreamConnection:
+        """A connection for one request. Raises UpstreamError, and then nothing was sent."""
+        self.last_used = self._loop.time()
+        return self._kept() or await self._acquire()
+
+    def put_back(self, connection: UpstreamConnection) -> None:
+        """Unused."""
+        self._free(connection)
+
+    def tick(self, now: float) -> None:
+        for connection in tuple(self._all):
+            connection.check_deadline(now)
+        for connection in tuple(self._idle):
+            if not connection.fresh(now):
+                self._drop(connection)
+
+    @property
+    def unused(self) -> bool:
+        return not self._all and not self._opening
+
+    def retire(self) -> None:
+        """What is under way ends by itself; nothing is kept for later."""
+        self._retired = True
+        for connection in tuple(self._idle):
+            self._drop(connection)
+
+    def close(self) -> None:
+        for connection in tuple(self._all):
+            connection.close()
+
+    # Taking and giving back
+
+    def _kept(self) -> UpstreamConnection | None:
+        now = self._loop.time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.fresh(now):
+                return connection
+            connection.close()
+        return None
+
+    async def _acquire(self) -> UpstreamConnection:
+        while len(self._all) + self._opening >= self._limits.connections_per_server:
+            handed = await self._wait()
+            if handed is not None and handed.fresh(self._loop.time()):
+                return handed
+        return await self._open()
+
+    async def _wait(self) -> UpstreamConnection | None:
+        if len(self._waiting) >= self._limits.waiting_per_server:
+            raise _unreachable("Too many calls to this server are waiting already.")
+        turn: asyncio.Future[UpstreamConnection | None] = self._loop.create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self._limits.waiting_seconds):
+                return await turn
+        except TimeoutError:
+            raise _unreachable("The server is busy with other calls.") from None
+        finally:
+            if not turn.done():
+                self._waiting.remove(turn)
+
+    def _free(self, connection: UpstreamConnection) -> None:
+        if self._retired:
+            connection.close()
+        elif not self._hand_on(connection):
+            self._idle.append(connection)
+
+    def _closed(self, connection: UpstreamConnection) -> None:
+        self._all.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._hand_on(None)
+
+    def _hand_on(self, connection: UpstreamConnection | None) -> bool:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return True
+        return False
+
+    def _drop(self, connection: UpstreamConnection) -> None:
+        self._idle.remove(connection)
+        connection.close()
+
+    # Opening
+
+    async def _open(self) -> UpstreamConnection:
+        self._opening += 1
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                return await self._connect(await self._checked_addresses())
+        except TimeoutError:
+            raise _unreachable("The server could not be connected to in time.") from None
+        finally:
+            self._opening -= 1
+            if self._waiting and not self._all:
+                self._hand_on(None)
+
+    async def _checked_addresses(self) -> Sequence[str]:
+        target = self.target
+        addresses = await self._addresses()
+        try:
+            # One bad address spoils the name: a name that points inside and outside is up to no good.
+            for address in addresses:
+                self._egress.check(address, target.port)
+        except AddressRefused:
+            raise _unreachable("The server's address is not one this gateway connects to.") from None
+        return addresses
+
+    async def _addresses(self) -> Sequence[str]:
+        # One lookup of a name at a time: a name server that hangs must not use up the threads of all.
+        if self._lookup is None or self._lookup.done():
+            self._lookup = self._loop.create_task(self._look_up())
+        try:
+            async with asyncio.timeout(self._limits.resolve_seconds):
+                return await asyncio.shield(self._lookup)
+        except (OSError, UnicodeError):
+            raise _unreachable("The server's name does not resolve.") from None
+
+    async def _look_up(self) -> Sequence[str]:
+        addresses = await self._resolve(self.target.host, self.target.port)
+        if not addresses:
+            raise OSError("no address")
+        return addresses
+
+    async def _connect(self, addresses: Sequence[str]) -> UpstreamConnection:
+        for address in addresses[:_MOST_ADDRESSES]:
+            try:
+                return await self._connect_to(address)
+            except ssl.SSLError:
+                raise UpstreamError(
+                    TLS, "The server's TLS certificate or handshake failed.", sent=False
+                ) from None
+            except OSError:
+                continue
+        raise _unreachable("The server could not be connected to.")
+
+    async def _connect_to(self, address: str) -> UpstreamConnection:
+        target = self.target
+        _, connection = await self._loop.create_connection(
+            lambda: UpstreamConnection(
+                self._limits, self._loop.time, on_free=self._free, on_closed=self._closed
+            ),
+            address,
+            target.port,
+            ssl=target.tls,
+            server_hostname=target.host if target.tls else None,
+        )
+        self._all.add(connection)
+        return connection
+
+
+class Upstreams:
+    """Finds the pool of a server, and makes it anew when where or how it is called has changed."""
+
+    def __init__(self, keyring: Keyring, egress: EgressPolicy, resolve: Resolve, limits: Limits) -> None:
+        self._keyring = keyring
+        self._egress = egress
+        self._resolve = resolve
+        self._limits = limits
+        self._tls = _tls_context()
+        self._pools: dict[str, tuple[LoadedServer, Pool]] = {}
+
+    def pool(self, organization: str, server: LoadedServer) -> Pool:
+        """Raises UpstreamError when the server cannot be called as it is registered."""
+        known = self._pools.get(server.id)
+        if known is not None:
+            if known[0] is server:
+                return known[1]
+            if _same(known[0], server):
+                self._pools[server.id] = (server, known[1])
+                return known[1]
+            known[1].retire()
+        pool = Pool(self._target(organization, server), self._egress, self._resolve, self._limits)
+        self._pools[server.id] = (server, pool)
+        return pool
+
+    def tick(self, now: float) -> None:
+        for server, (_, pool) in tuple(self._pools.items()):
+            pool.tick(now)
+            if pool.unused and now - pool.last_used > _FORGOTTEN_AFTER:
+                del self._pools[server]
+
+    def close(self) -> None:
+        for _, pool in self._pools.values():
+            pool.close()
+
+    def _target(self, organization: str, server: LoadedServer) -> Target:
+        try:
+            headers = upstream_headers(self._keyring, organization, server.id, server.credentials)
+            return Target.of(server.upstream_url, headers, self._tls)
+        except CredentialsUnusable:
+            reason = "The credentials kept for this server cannot be used."
+            raise UpstreamError(REFUSED_CREDENTIALS, reason, sent=False) from None
+        except TargetUnusable:
+            raise _unreachable("The server's URL cannot be used.") from None
+
+
+def _same(one: LoadedServer, other: LoadedServer) -> bool:
+    return (one.upstream_url, one.credentials) == (other.upstream_url, other.credentials)
+
+
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -1,0 +1,164 @@
+"""One answer of a server while it arrives: bounded in size, in time and in what may wait to be read."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from gateway.limits import Limits
+
+
+class UpstreamError(Exception):
+    """`sent`: the server may have seen the request. The reason is for an agent to read."""
+
+    def __init__(self, code: str, reason: str, *, sent: bool, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.sent = sent
+        self.status = status
+
+
+CLIENT_GONE: Final = "client_gone"
+UNREACHABLE: Final = "upstream_unreachable"
+TIMEOUT: Final = "upstream_timeout"
+TLS: Final = "upstream_tls"
+REFUSED_CREDENTIALS: Final = "upstream_refused_credentials"
+INVALID: Final = "upstream_invalid"
+TOO_LARGE: Final = "upstream_too_large"
+
+
+class Source(Protocol):
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+class UpstreamAnswer:
+    """Filled by a connection, read by one reader. Every reading method may raise UpstreamError."""
+
+    def __init__(self, source: Source, limits: Limits, now: Callable[[], float]) -> None:
+        self._source = source
+        self._limits = limits
+        self._now = now
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.complete = False
+        self.is_stream = False
+        self._chunks: deque[bytes] = deque()
+        self._queued = 0
+        self._received = 0
+        self._error: UpstreamError | None = None
+        self._wakeup: asyncio.Future[None] | None = None
+        self._since = now()
+
+    # Reading
+
+    async def head(self) -> None:
+        while not self.status and self._error is None:
+            await self._more()
+        if not self.status and self._error is not None:
+            raise self._error
+
+    async def next_chunk(self) -> bytes | None:
+        """None at the end of the body."""
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self.complete:
+                return None
+            await self._more()
+        chunk = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._queued = 0
+        self._source.resume()
+        return chunk
+
+    async def whole(self, most: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while (chunk := await self.next_chunk()) is not None:
+            size += len(chunk)
+            if size > most:
+                raise self.failed(TOO_LARGE, "The server's answer is too large.")
+            parts.append(chunk)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def arrived(self) -> bool:
+        """Whether the whole answer is here already."""
+        return self.complete and self._error is None
+
+    def failed(self, code: str, reason: str) -> UpstreamError:
+        return UpstreamError(code, reason, sent=True, status=self.status or None)
+
+    def abandon(self) -> None:
+        """Nobody reads on. The server learns of it by the end of its connection."""
+        self._source.abandon()
+
+    def cancel(self) -> None:
+        self.fail(self.failed(CLIENT_GONE, "The client went away."))
+        self.abandon()
+
+    # Filling
+
+    def take_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self.is_stream = headers.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+        self._since = self._now()
+        self._wake()
+
+    def take(self, chunk: bytes) -> None:
+        self._received += len(chunk)
+        if self.is_stream:
+            self._since = self._now()
+        elif self._received > self._limits.answer_bytes:
+            self.fail(self.failed(TOO_LARGE, "The server's answer is too large."))
+            self.abandon()
+            return
+        self._chunks.append(chunk)
+        self._queued += len(chunk)
+        if self._queued > self._limits.read_high_bytes:
+            self._source.pause()
+        self._wake()
+
+    def end(self) -> None:
+        self.complete = True
+        self._wake()
+
+    def fail(self, error: UpstreamError) -> None:
+        if self._error is None and not self.complete:
+            self._error = error
+            self._wake()
+
+    def check_deadline(self, now: float) -> None:
+        if self.complete or self._error is not None:
+            return
+        if self._queued:
+            # Something waits to be read: it is not the server who is slow.
+            if self.is_stream:
+                self._since = now
+            return
+        if now - self._since > self._patience():
+            self.fail(self.failed(TIMEOUT, "The server did not answer in time."))
+            self.abandon()
+
+    def _patience(self) -> float:
+        limits = self._limits
+        if not self.status:
+            return limits.answer_seconds
+        if self.is_stream:
+            return limits.stream_idle_seconds
+        return limits.answer_grace_seconds + self._received / limits.answer_bytes_per_second
+
+    async def _more(self) -> None:
+        self._wakeup = asyncio.get_running_loop().create_future()
+        await self._wakeup
+
+    def _wake(self) -> None:
+        if self._wakeup is not None:
+            if not self._wakeup.done():
+                self._wakeup.set_result(None)
+            self._wakeup = None

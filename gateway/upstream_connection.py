@@ -1,0 +1,188 @@
+"""One HTTP/1.1 connection to a server: one request at a time, kept open when it was left clean."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final, cast
+
+import httptools
+
+from gateway.limits import Limits
+from gateway.upstream_answer import INVALID, TOO_LARGE, UpstreamAnswer, UpstreamError
+
+_MOST_HEADERS: Final = 200
+_MOST_INTERIM: Final = 8
+_KEEP_ALIVE: Final = re.compile(rb"timeout\s*=\s*([0-9]{1,6})")
+_UNANSWERED: Final = "The server closed the connection before it had answered."
+_NOT_HTTP: Final = "The server's answer is not HTTP."
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """`on_free`: another request may follow. `on_closed`: none ever will. The second may come alone."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        now: Callable[[], float],
+        *,
+        on_free: "Callable[[UpstreamConnection], None]",
+        on_closed: "Callable[[UpstreamConnection], None]",
+    ) -> None:
+        self._limits = limits
+        self._now = now
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._answer: UpstreamAnswer | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._interim = 0
+        self._in_body = False
+        self._paused = False
+        self._kept_until = now() + limits.kept_seconds
+        self._on_free = on_free
+        self._on_closed = on_closed
+        self.closed = False
+
+    @property
+    def idle(self) -> bool:
+        return self._answer is None
+
+    def fresh(self, now: float) -> bool:
+        return not self.closed and now < self._kept_until
+
+    def send(self, request: bytes) -> UpstreamAnswer:
+        answer = UpstreamAnswer(self, self._limits, self._now)
+        self._answer = answer
+        self._head_bytes = 0
+        self._interim = 0
+        if self._transport is None or self.closed:
+            answer.fail(UpstreamError(INVALID, _UNANSWERED, sent=False))
+            return answer
+        self._transport.write(request)
+        return answer
+
+    def close(self) -> None:
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check_deadline(self, now: float) -> None:
+        if self._answer is not None:
+            self._answer.check_deadline(now)
+
+    # For the answer
+
+    def pause(self) -> None:
+        if not self._paused and self._transport is not None and not self.closed:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused and self._transport is not None and not self.closed:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def abandon(self) -> None:
+        if self._answer is not None:
+            self.close()
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.closed:
+            return
+        if self._answer is None:
+            # Nobody asked: whatever this is, it must not become the answer to the next request.
+            self.close()
+            return
+        if not self._in_body:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._break(INVALID, _NOT_HTTP)
+        self._check_head()
+
+    def _check_head(self) -> None:
+        in_head = self._answer is not None and not self._in_body
+        if in_head and self._head_bytes > self._limits.answer_head_bytes:
+            self._break(TOO_LARGE, "The head of the server's answer is too large.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        answer = self._answer
+        if answer is not None:
+            if exc is None and not self.closed and self._ends_with_connection():
+                answer.end()
+            else:
+                answer.fail(answer.failed(INVALID, _UNANSWERED))
+        self.closed = True
+        self._free()
+        self._on_closed(self)
+
+    # From the parser
+
+    def on_message_begin(self) -> None:
+        if self._answer is None:
+            self.close()
+        self._headers = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_body:
+            return
+        name = name.lower()
+        if name in (b"content-type", b"mcp-session-id", b"content-encoding") and name in self._headers:
+            self._break(INVALID, _NOT_HTTP)
+        self._headers[name] = value
+        if len(self._headers) > _MOST_HEADERS:
+            self._break(TOO_LARGE, "The head of the server's answer is too large.")
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._interim += 1
+            if status == 101 or self._interim > _MOST_INTERIM:
+                self._break(INVALID, _NOT_HTTP)
+            return
+        if self._answer is not None and not self.closed:
+            self._in_body = True
+            self._answer.take_head(status, self._headers)
+
+    def on_body(self, body: bytes) -> None:
+        if self._answer is not None and not self.closed:
+            self._answer.take(body)
+
+    def on_message_complete(self) -> None:
+        answer = self._answer
+        if answer is None or not self._in_body or self.closed:
+            return
+        self._in_body = False
+        keep = self._parser.should_keep_alive()
+        self._kept_until = self._now() + self._keep_seconds()
+        answer.end()
+        if not keep:
+            self.close()
+        self._free()
+
+    def _keep_seconds(self) -> float:
+        told = _KEEP_ALIVE.search(self._headers.get(b"keep-alive", b""))
+        if told is None:
+            return self._limits.kept_seconds
+        return min(self._limits.kept_seconds, int(told[1]) - 1)
+
+    def _ends_with_connection(self) -> bool:
+        headers = self._headers
+        return self._in_body and b"content-length" not in headers and b"transfer-encoding" not in headers
+
+    def _break(self, code: str, reason: str) -> None:
+        if self._answer is not None:
+            self._answer.fail(self._answer.failed(code, reason))
+        self.close()
+
+    def _free(self) -> None:
+        self._answer = None
+        self.resume()
+        if not self.closed:
+            self._on_free(self)

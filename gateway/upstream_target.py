@@ -1,0 +1,74 @@
+"""Where a server is and how it is spoken to: its URL and its credentials, once, as bytes to send."""
+
+import re
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import SplitResult, quote, urlsplit
+
+_SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
+_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"[0-9A-Za-z_.-]{1,253}|[0-9a-fA-F:.]{2,45}")
+AGENT: Final = "PolicyLayer"
+
+
+class TargetUnusable(Exception):  # noqa: N818
+    pass
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Target:
+    """`fixed` are the header lines of every request, credentials among them."""
+
+    host: str
+    port: int
+    path: bytes
+    tls: ssl.SSLContext | None
+    fixed: bytes
+
+    @classmethod
+    def of(cls, url: str, credentials: Mapping[str, str], tls: ssl.SSLContext) -> Self:
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _PORTS[parts.scheme]
+            host = (parts.hostname or "").encode("idna" if not (parts.hostname or "").isascii() else "ascii")
+        except (ValueError, KeyError):
+            raise TargetUnusable from None
+        name = host.decode("ascii")
+        if not _HOST.fullmatch(name) or parts.username is not None or parts.password is not None:
+            raise TargetUnusable
+        fixed = _fixed_lines(_authority(name, port, parts.scheme), credentials)
+        return cls(name, port, _path(parts), tls if parts.scheme == "https" else None, fixed)
+
+    def request(self, method: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes | None) -> bytes:
+        """One whole request. Header values were checked when they were read."""
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        if body is None:
+            return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, self.path, self.fixed, lines)
+        return b"%b %b HTTP/1.1\r\n%b%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+            method,
+            self.path,
+            self.fixed,
+            lines,
+            len(body),
+            body,
+        )
+
+
+def _authority(host: str, port: int, scheme: str) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port == _PORTS[scheme] else f"{name}:{port}"
+
+
+def _path(parts: SplitResult) -> bytes:
+    path = quote(parts.path or "/", safe=_SAFE)
+    query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    return (path + query).encode("ascii")
+
+
+def _fixed_lines(authority: str, credentials: Mapping[str, str]) -> bytes:
+    lines = [("Host", authority), ("Accept-Encoding", "identity"), *credentials.items()]
+    if not any(name.lower() == "user-agent" for name in credentials):
+        lines.append(("User-Agent", AGENT))
+    return "".join(f"{name}: {value}\r\n" for name, value in lines).encode("latin-1")

@@ -1,0 +1,96 @@
+"""One request on its way through: who was let in, what was said, and the open streams of every grant."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from gateway.http_exchange import Exchange
+from gateway.protocol.eras import NO_ERA, Era
+from gateway.protocol.jsonrpc import Message
+from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, LoadedServer
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What a token opened, as the configuration stood at that moment. `cors` are header lines."""
+
+    token_hash: str
+    organization: LoadedOrganization
+    grant: LoadedGrant
+    server: LoadedServer
+    cors: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
+class OpenRequest:
+    """`end` is there once an answer is a stream; `standing`: it would not end by itself."""
+
+    admitted: Admitted
+    end: Callable[[], None] | None = None
+    standing: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """One request of a grant. `message` is None where only a stream or the end of a session is asked for.
+
+    `subject` is what the log calls the tool: its name, or that of a resource or a prompt.
+    """
+
+    exchange: Exchange
+    admitted: Admitted
+    opened: OpenRequest
+    message: Message | None = None
+    era: Era = NO_ERA
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    lists_tools: bool = False
+    standing: bool = False
+    decision_id: str | None = None
+    subject: str | None = None
+    arguments: object = None
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the server is to learn of it at once when the client goes away."""
+        return self.era.modern or self.message is None
+
+
+_Lookup: TypeAlias = Callable[[Admitted], bool]
+
+
+class OpenRequests:
+    """By grant: to bound them, and to end the streams of a grant that is gone."""
+
+    def __init__(self, most_per_grant: int) -> None:
+        self._most = most_per_grant
+        self._by_grant: dict[str, set[OpenRequest]] = {}
+
+    def enter(self, admitted: Admitted) -> OpenRequest | None:
+        """None when the grant has too many open already."""
+        mine = self._by_grant.setdefault(admitted.grant.id, set())
+        if len(mine) >= self._most:
+            return None
+        request = OpenRequest(admitted)
+        mine.add(request)
+        return request
+
+    def leave(self, request: OpenRequest) -> None:
+        grant = request.admitted.grant.id
+        mine = self._by_grant.get(grant)
+        if mine is not None:
+            mine.discard(request)
+            if not mine:
+                del self._by_grant[grant]
+
+    def end_where(self, over: _Lookup) -> None:
+        for request in self._streams():
+            if over(request.admitted) and request.end is not None:
+                request.end()
+
+    def end_standing(self) -> None:
+        for request in self._streams():
+            if request.standing and request.end is not None:
+                request.end()
+
+    def _streams(self) -> Iterator[OpenRequest]:
+        return iter([one for mine in self._by_grant.values() for one in mine if one.end is not None])
