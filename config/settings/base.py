@@ -57,6 +57,10 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = env.text("DJANGO_URLCONF")
+if ROOT_URLCONF == "config.internal_urls":
+    # Gateways bring a token and nothing a browser brings. What runs in threads would hold one for every
+    # gateway that waits for news.
+    MIDDLEWARE = []
 ASGI_APPLICATION = "config.asgi.application"
 
 TEMPLATES: list[dict[str, Any]] = [
