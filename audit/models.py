@@ -30,7 +30,7 @@ class DecisionRecord(OrganizationOwned):
         editable=False,
         help_text="Of the same sequence: when the end of a call arrived after the call itself.",
     )
-    worker = models.CharField(max_length=80)
+    worker = models.CharField(max_length=300)
     sequence = models.BigIntegerField()
     at = models.DateTimeField()
     arrived_at = models.DateTimeField(default=timezone.now)

@@ -6,44 +6,82 @@ from typing import Any
 from celery import Celery
 from django.conf import settings
 
+from config.standby import Standby
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
+QUEUE = "celery"
+
 app = Celery("policylayer")
+# Tasks are sent from threads, too: they find this app and not an unconfigured one.
+app.set_default()
+app.steps["worker"].add(Standby)
 
 
-def _filesystem_transport() -> dict[str, Any]:
+def _filesystem_broker() -> dict[str, Any]:
     folder = settings.DATA_DIR / "broker"
-    for name in ("queue", "control", "processed"):
+    for name in ("queue", "claimed"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     return {
-        "data_folder_in": str(folder / "queue"),
-        "data_folder_out": str(folder / "queue"),
-        "control_folder": str(folder / "control"),
-        "processed_folder": str(folder / "processed"),
-        "polling_interval": 0.02,
+        "broker_url": "filesystem://",
+        "broker_transport": "config.broker:Transport",
+        "broker_transport_options": {
+            "data_folder_in": str(folder / "queue"),
+            "data_folder_out": str(folder / "queue"),
+            "processed_folder": str(folder / "claimed"),
+            "polling_interval": 0.02,
+            "queue": QUEUE,
+        },
     }
 
 
+# A killed worker's task runs again within 10 s. The throttle is a factor on the interval, ten unless set.
+_REDIS = {
+    "visibility_timeout": 6,
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    # A request that publishes waits no longer than this for a broker that is gone.
+    "socket_connect_timeout": 1,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+}
+
+
+def _broker() -> dict[str, Any]:
+    url = settings.CELERY_BROKER_URL
+    if not url or url.startswith("filesystem"):
+        return _filesystem_broker()
+    options = _REDIS if url.startswith(("redis", "sentinel")) else {}
+    return {"broker_url": url, "broker_transport_options": options}
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    # One that waited longer than its period is not run: the next one does the same.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 2.0)}}
+
+
 def configure() -> None:
-    url = settings.CELERY_BROKER_URL or "filesystem://"
     app.conf.update(
-        broker_url=url,
-        broker_transport_options=_filesystem_transport()
-        if url.startswith("filesystem")
-        # A killed worker's task runs again within 10 s.
-        else {"visibility_timeout": 8, "unacked_restore_interval": 2},
+        **_broker(),
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=1,
+        task_default_queue=QUEUE,
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,
         task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
         timezone="UTC",
+        beat_scheduler="celery.beat:Scheduler",
         beat_schedule={
-            "sweep-publish-requests": {"task": "gateway_config.tasks.sweep", "schedule": 2.0},
+            "sweep-publish-requests": _every(2.0, "gateway_config.tasks.sweep"),
+            "sweep-scans": _every(5.0, "servers.tasks.sweep_scans"),
+            "rescan-servers": _every(60.0, "servers.tasks.rescan_due"),
         },
     )
     app.autodiscover_tasks()

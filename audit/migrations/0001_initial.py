@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(editable=False, help_text="The decision's id, made by the gateway.", primary_key=True, serialize=False)),
                 ('position', models.BigIntegerField(db_default=models.Func(models.Value('audit_decision_position'), function='nextval'), editable=False, help_text='Rises in the order of arrival; the cursor of lists and of the live tail.', unique=True)),
                 ('completed_position', models.BigIntegerField(editable=False, help_text='Of the same sequence: when the end of a call arrived after the call itself.', null=True)),
-                ('worker', models.CharField(max_length=80)),
+                ('worker', models.CharField(max_length=300)),
                 ('sequence', models.BigIntegerField()),
                 ('at', models.DateTimeField()),
                 ('arrived_at', models.DateTimeField(default=django.utils.timezone.now)),

@@ -1,0 +1,42 @@
+"""How the internal API reads and answers: JSON of the messages both planes share."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+T = TypeVar("T")
+
+LARGEST_BODY = 32 * 1024 * 1024
+
+
+class Refused(Exception):  # noqa: N818
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+def read_message(request: HttpRequest, kind: type[T]) -> T:
+    """The body as one of our messages, or Refused."""
+    # Not `request.body`: its limit is for what people upload.
+    body = request.read(LARGEST_BODY + 1)
+    if len(body) > LARGEST_BODY:
+        raise Refused(413, f"at most {LARGEST_BODY} bytes are read")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
+        raise Refused(400, f"the message cannot be read: {problem}") from None
+
+
+def answer(message: Any, status: int = 200) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(message), content_type="application/json", status=status)
+
+
+def refusal(refused: Refused) -> HttpResponse:
+    response = answer({"error": refused.why}, refused.status)
+    if refused.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return response

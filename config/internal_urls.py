@@ -1,0 +1,26 @@
+"""The internal listener: gateways only, on INTERNAL_PORT. Nothing of it is reachable on the web port."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+
+from audit.api import internal as audit
+from config import health
+from gateway_config.api import internal as gateways
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("internal/v1/heads", gateways.heads),
+    path("internal/v1/bundles/<uuid:organization_id>/", gateways.bundle),
+    path("internal/v1/acks/", gateways.acks),
+    path("internal/v1/hello/", gateways.hello),
+    path("internal/v1/decisions/", gateways.for_workers(audit.decisions)),
+]
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return JsonResponse({"error": "there is nothing here"}, status=404)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"error": "something failed here; it is in the log"}, status=500)

@@ -1,0 +1,204 @@
+"""Rows to bundle: everything one organization's gateways need, and nothing of anybody else.
+
+The same rows give the same bytes. Sealing again would give others, so a credential that did not change keeps
+the sealed text of the bundle before: equal bytes then mean equal content, and no gateway sees a difference.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db.models import TextField
+from django.db.models.functions import Cast, Extract
+
+from accounts.models import Organization
+from common.sealing import Keyring, SealingError
+from gateway_config.models import ConfigRevision
+from gateway_config.wire.bundle import (
+    Bundle,
+    BundleGrant,
+    BundlePolicy,
+    BundleServer,
+    BundleSettings,
+    BundleTool,
+    ToolClass,
+)
+from policies.models import Grant, Policy
+from servers.models import Server, Tool
+
+logger = logging.getLogger(__name__)
+
+PURPOSE = "upstream-headers"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    bundle: Bundle
+    policy_revisions: tuple[UUID, ...]
+
+
+def build_bundle(organization_id: UUID, before: ConfigRevision | None) -> Built:
+    """`before`: the newest revision there is, for what its bundle holds sealed."""
+    policies = _policies(organization_id)
+    servers = _servers(organization_id, before)
+    grants = _grants(organization_id, {server.id for server in servers}, policies)
+    bundle = Bundle(
+        organization=str(organization_id),
+        settings=_settings(organization_id),
+        servers=servers,
+        policies=policies,
+        grants=tuple(grants),
+    )
+    return Built(bundle, tuple(UUID(policy.id) for policy in policies))
+
+
+def _settings(organization_id: UUID) -> BundleSettings:
+    organization = Organization.objects.get(pk=organization_id)
+    return BundleSettings(
+        lease_seconds=organization.lease_seconds,
+        explain_denials=organization.explain_denials,
+        approval_seconds=organization.approval_seconds,
+    )
+
+
+def _policies(organization_id: UUID) -> tuple[BundlePolicy, ...]:
+    """Every published policy, also one that no grant uses yet: so that its rollout can be seen."""
+    rows = (
+        Policy.objects.filter(
+            organization_id=organization_id, server__retired_at=None, published_revision__isnull=False
+        )
+        .order_by("published_revision_id")
+        .values_list(
+            "published_revision_id",
+            "id",
+            "published_revision__number",
+            "published_revision__document",
+            "published_revision__classes",
+        )
+    )
+    return tuple(
+        BundlePolicy(
+            id=str(revision),
+            policy=str(policy),
+            number=number,
+            document=document,
+            classes=tuple(ToolClass(*row) for row in classes),
+        )
+        for revision, policy, number, document, classes in rows
+    )
+
+
+def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[BundleServer, ...]:
+    # URL and credential in one statement: a credential must never go with another URL than its own.
+    rows = list(
+        Server.objects.filter(organization_id=organization_id, retired_at=None)
+        .order_by("id")
+        .values_list("id", "name", "upstream_url", "credential__sealed")
+    )
+    tools = _tools(organization_id)
+    sealed = _credentials(organization_id, {pk: text for pk, _, _, text in rows if text}, before)
+    return tuple(
+        BundleServer(
+            id=str(pk), name=name, upstream_url=url, credentials=sealed.get(pk), tools=tools.get(pk, ())
+        )
+        for pk, name, url, _ in rows
+    )
+
+
+def _tools(organization_id: UUID) -> dict[UUID, tuple[BundleTool, ...]]:
+    rows = Tool.objects.filter(organization_id=organization_id).present().order_by("server_id", "name")
+    named = rows.values_list("server_id", "name", "digest")
+    return {
+        server: tuple(BundleTool(name=name, digest=digest) for _, name, digest in group)
+        for server, group in groupby(named, key=itemgetter(0))
+    }
+
+
+def _grants(
+    organization_id: UUID, servers: Container[str], policies: Iterable[BundlePolicy]
+) -> Iterable[BundleGrant]:
+    """Good ones only; one that expires later says when, and the gateway keeps to it by itself.
+
+    What was committed since servers and policies were read is left out: it comes with a request of its own.
+    """
+    revisions = {policy.policy: policy.id for policy in policies}
+    rows = (
+        Grant.objects.filter(organization_id=organization_id)
+        .good()
+        .order_by("id")
+        .values_list(
+            Cast("id", TextField()),
+            "token_hash",
+            Cast("server_id", TextField()),
+            Cast("policy_id", TextField()),
+            Extract("expires_at", "epoch"),
+        )
+    )
+    return (
+        BundleGrant(
+            id=pk,
+            token_sha256=digest,
+            server=server,
+            policy=revisions.get(policy),
+            expires_at=None if expires is None else int(expires),
+        )
+        for pk, digest, server, policy, expires in rows.iterator(chunk_size=10_000)
+        if server in servers
+    )
+
+
+# ---- credentials
+class _SealedServer(msgspec.Struct):
+    id: str
+    credentials: str | None = None
+
+
+class _SealedBefore(msgspec.Struct):
+    servers: tuple[_SealedServer, ...] = ()
+
+
+def _credentials(
+    organization_id: UUID, sealed: Mapping[UUID, str], before: ConfigRevision | None
+) -> dict[UUID, str]:
+    """Opened with the database's keys, sealed with the gateways'."""
+    if not sealed:
+        return {}
+    database, gateways = Keyring.parse(settings.SEALING_KEYS), Keyring.parse(settings.BUNDLE_KEYS)
+    kept = _sealed_before(before)
+    found = {}
+    for server, text in sealed.items():
+        bound = {"organization": str(organization_id), "subject": str(server), "purpose": PURPOSE}
+        try:
+            plain = database.open(text, **bound)
+        except SealingError as problem:
+            # One lost key must not hold back what everybody else's revocations wait for; without its
+            # credential the server turns the calls away itself.
+            logger.error("the credential of server %s does not open: %s", server, problem)
+            continue
+        old = kept.get(str(server), "")
+        found[server] = old if _holds(gateways, old, plain, bound) else gateways.seal(plain, **bound)
+    return found
+
+
+def _sealed_before(before: ConfigRevision | None) -> dict[str, str]:
+    if before is None:
+        return {}
+    bundle = msgspec.json.decode(before.body, type=_SealedBefore)
+    return {server.id: text for server in bundle.servers if (text := server.credentials) is not None}
+
+
+def _holds(keys: Keyring, sealed: str, plain: bytes, bound: Mapping[str, str]) -> bool:
+    """Whether the text holds just this, sealed with the key that seals now."""
+    if sealed.split(".")[1:2] != [keys.first]:
+        return False
+    try:
+        return keys.open(sealed, **bound) == plain
+    except SealingError:
+        return False

@@ -1,0 +1,172 @@
+"""Who runs what: how far a published policy, or an organization's newest configuration, has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.tenancy import Asker
+from gateway_config.models import ConfigRevision, PublishRequest, Worker, WorkerStatus
+from gateway_config.workers import GONE_AFTER
+from policies.models import PolicyRevision
+
+State = Literal["pending", "in_force", "behind", "rejected"]
+
+# A healthy rollout takes a fraction of this; who needs longer is named.
+BEHIND_AFTER = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """One worker, as one organization sees it. `gone`: not seen for 15 s, not counted, named all the same."""
+
+    name: str
+    version: str
+    last_seen_at: datetime | None
+    gone: bool
+    revision: int | None
+    lag: int | None
+    applied: bool
+    rejected_revision: int | None
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """`workers_total` counts the living. `seconds`: how long it took, or has taken so far."""
+
+    state: State
+    workers_total: int
+    workers_applied: int
+    behind: tuple[WorkerState, ...]
+    seconds: float | None
+    refused: int = 0
+    config_revision: int | None = None
+
+    @property
+    def total(self) -> int:
+        return self.workers_total
+
+    @property
+    def in_step(self) -> int:
+        return self.workers_applied
+
+
+def rollout_of(revision: PolicyRevision) -> Rollout:
+    """How far one published revision has come; a later one of its policy carries it along."""
+    return _rollout(revision.organization_id, _first_holding(revision), revision.published_at)
+
+
+def rollout_of_organization(member: Asker) -> Rollout | None:
+    """How many workers run the organization's newest configuration. None: there is none yet."""
+    newest = _newest(member.organization_id)
+    waiting = _waiting_since(member.organization_id)
+    if newest is None and waiting is None:
+        return None
+    if waiting is not None:
+        return _rollout(member.organization_id, None, waiting)
+    assert newest is not None
+    return _rollout(member.organization_id, newest, newest.created_at)
+
+
+def worker_rows(member: Asker) -> tuple[WorkerState, ...]:
+    """Every worker that was not removed, by name."""
+    newest = _newest(member.organization_id)
+    return _states(member.organization_id, newest.number if newest else None)
+
+
+def _rollout(organization_id: UUID, held_by: ConfigRevision | None, since: datetime) -> Rollout:
+    states = _states(organization_id, held_by.number if held_by else None)
+    living = [state for state in states if not state.gone]
+    applied = sum(state.applied for state in living)
+    refused = sum(_refuses(state, held_by) for state in living)
+    late = timezone.now() - since >= BEHIND_AFTER
+    state = _state(held_by, len(living), applied, refused, late)
+    return Rollout(
+        state=state,
+        workers_total=len(living),
+        workers_applied=applied,
+        behind=tuple(row for row in states if not row.applied) if state in ("behind", "rejected") else (),
+        seconds=_seconds(state, held_by, since, living),
+        refused=refused,
+        config_revision=held_by.number if held_by else None,
+    )
+
+
+def _state(held_by: ConfigRevision | None, total: int, applied: int, refused: int, late: bool) -> State:
+    if held_by is not None and refused:
+        return "rejected"
+    if held_by is not None and total and applied == total:
+        return "in_force"
+    return "behind" if late else "pending"
+
+
+def _refuses(state: WorkerState, held_by: ConfigRevision | None) -> bool:
+    refused = state.rejected_revision
+    return held_by is not None and not state.applied and refused is not None and refused >= held_by.number
+
+
+def _seconds(
+    state: State, held_by: ConfigRevision | None, since: datetime, living: list[WorkerState]
+) -> float:
+    if state != "in_force" or held_by is None:
+        return round((timezone.now() - since).total_seconds(), 1)
+    # A worker that went away can have been the last one missing: then nobody noted the moment.
+    last = held_by.in_force_at or max((row.at for row in living if row.at), default=since)
+    return round(max((last - since).total_seconds(), 0.0), 1)
+
+
+def _states(organization_id: UUID, wanted: int | None) -> tuple[WorkerState, ...]:
+    gone = timezone.now() - GONE_AFTER
+    statuses = {row.worker_id: row for row in WorkerStatus.objects.filter(organization_id=organization_id)}
+    # The application's role may not read the tokens' hashes.
+    workers = Worker.objects.filter(removed_at=None).order_by("name").only("name", "version", "last_seen_at")
+    return tuple(_one(worker, statuses.get(worker.pk), wanted, gone) for worker in workers)
+
+
+def _one(worker: Worker, status: WorkerStatus | None, wanted: int | None, gone: datetime) -> WorkerState:
+    revision = status.revision if status and status.revision else None
+    return WorkerState(
+        name=worker.name,
+        version=worker.version,
+        last_seen_at=worker.last_seen_at,
+        gone=worker.last_seen_at is None or worker.last_seen_at <= gone,
+        revision=revision,
+        lag=None if wanted is None else max(wanted - (revision or 0), 0),
+        applied=wanted is not None and revision is not None and revision >= wanted,
+        rejected_revision=status.rejected_revision if status else None,
+        reason=status.reason if status else "",
+        at=status.at if status else None,
+    )
+
+
+def _newest(organization_id: UUID) -> ConfigRevision | None:
+    return _without_bodies(organization_id).order_by("-number").first()
+
+
+def _first_holding(revision: PolicyRevision) -> ConfigRevision | None:
+    """The first configuration with this revision, or with a later one of the same policy."""
+    carriers = PolicyRevision.objects.filter(policy_id=revision.policy_id, number__gte=revision.number)
+    ids = list(carriers.values_list("pk", flat=True))
+    held = _without_bodies(revision.organization_id).filter(policy_revisions__overlap=ids)
+    found = held.order_by("number").first()
+    if found is not None or _waiting_since(revision.organization_id) is not None:
+        return found
+    # Its server was retired before anything was published: what there is says all there is to say.
+    return _newest(revision.organization_id)
+
+
+def _without_bodies(organization_id: UUID) -> QuerySet[ConfigRevision]:
+    return ConfigRevision.objects.filter(organization_id=organization_id).defer("body", "envelope")
+
+
+def _waiting_since(organization_id: UUID) -> datetime | None:
+    """When the oldest change that is in no bundle yet was made."""
+    waiting = PublishRequest.objects.filter(organization_id=organization_id, done_at=None)
+    return waiting.order_by("id").values_list("created_at", flat=True).first()

@@ -1,0 +1,221 @@
+"""The verbs of the way to the gateways: request and publish a configuration; enrol and remove a worker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from common.errors import InvalidInput
+from common.notifications import HEADS, notify
+from common.tokens import WORKER, is_well_formed, token_hash
+from gateway_config.build import Built, build_bundle
+from gateway_config.consistent import check_loads
+from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest, Worker
+from gateway_config.wire.codec import encode_bundle
+from gateway_config.wire.signing import SigningKey, body_hash, sign
+
+logger = logging.getLogger(__name__)
+
+MOST_DELIVERIES = 3
+KEPT_REVISIONS = 20
+KEPT_REQUESTS = timedelta(days=7)
+LOCK_PATIENCE = "10s"
+# Advisory locks: the first number says what for.
+_ONE_ORGANIZATION = 70_231
+_COMMIT_ORDER = 70_232
+
+
+# ---- requesting
+def request_publish(organization_id: UUID) -> PublishRequest:
+    """The outbox row, in the caller's transaction; Celery is started when it commits."""
+    request = PublishRequest.objects.create(organization_id=organization_id)
+    transaction.on_commit(lambda: start_publishing(organization_id))
+    return request
+
+
+def start_publishing(organization_id: UUID) -> None:
+    """Never fails: what the broker does not take now, the sweep starts."""
+    from gateway_config.tasks import publish_config
+
+    try:
+        publish_config.delay(str(organization_id))
+    except Exception as problem:
+        logger.warning("the broker took no message (%s); the sweep will start it", type(problem).__name__)
+
+
+def waiting_organizations(*, never_taken_up: timedelta, not_heard_of: timedelta) -> list[UUID]:
+    """Whose request nobody took up for so long, or somebody did and was not heard of for so long."""
+    now = timezone.now()
+    lost = Q(delivered_at=None, created_at__lt=now - never_taken_up)
+    silent = Q(delivered_at__lt=now - not_heard_of)
+    waiting = PublishRequest.objects.filter(lost | silent, done_at=None, dead_at=None)
+    return list(waiting.order_by("organization_id").values_list("organization_id", flat=True).distinct())
+
+
+# ---- publishing
+def deliver(organization_id: UUID, key: SigningKey) -> ConfigRevision | None:
+    """Brings what waits to the workers, at most three times; then it is a dead letter with an alert."""
+    with _one_at_a_time(organization_id):
+        if not _count_delivery(organization_id):
+            return None
+        try:
+            return publish_newest(organization_id, key)
+        except Exception as problem:
+            logger.exception("organization %s: nothing was published", organization_id)
+            _note_failure(organization_id, problem)
+            return None
+
+
+@transaction.atomic
+def publish_newest(organization_id: UUID, key: SigningKey) -> ConfigRevision | None:
+    """The newest whole bundle, checked, signed, stored and told, in one transaction. None: nothing is new.
+
+    Each row is read in one statement, so a bundle never mixes two states of a server, a grant or a policy;
+    what is committed while it is built has a request of its own, which is read here before everything else.
+    """
+    seen = list(
+        PublishRequest.objects.filter(organization_id=organization_id, done_at=None).values_list(
+            "id", flat=True
+        )
+    )
+    newest = (
+        ConfigRevision.objects.filter(organization_id=organization_id)
+        .defer("body")
+        .order_by("-number")
+        .first()
+    )
+    built = build_bundle(organization_id, newest)
+    body = encode_bundle(built.bundle)
+    floor = _floor(organization_id)
+    revision = None
+    if newest is None or not _is_current(newest, body, floor, key):
+        check_loads(body, organization_id)
+        number = max(newest.number if newest else 0, floor) + 1
+        revision = _store(built, body, number, key)
+    _mark_done(organization_id, seen)
+    return revision
+
+
+def _is_current(newest: ConfigRevision, body: bytes, floor: int, key: SigningKey) -> bool:
+    same_key = newest.envelope["key_id"] == key.key_id
+    return newest.hash == body_hash(body) and newest.number >= floor and same_key
+
+
+def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRevision:
+    bundle = built.bundle
+    envelope = sign(
+        body,
+        organization=bundle.organization,
+        revision=number,
+        not_before=int(time.time()),
+        lease_seconds=bundle.settings.lease_seconds,
+        key=key,
+    )
+    # The cursor of the heads: whoever saw an id has seen every smaller one, so ids are given in commit order.
+    _lock_until_commit(_COMMIT_ORDER)
+    revision = ConfigRevision.objects.create(
+        organization_id=UUID(bundle.organization),
+        number=number,
+        hash=envelope.hash,
+        body=body.decode(),
+        envelope=msgspec.to_builtins(envelope),
+        policy_revisions=list(built.policy_revisions),
+    )
+    ConfigRevision.objects.filter(
+        organization_id=revision.organization_id, number__lte=number - KEPT_REVISIONS
+    ).delete()
+    notify(HEADS, bundle.organization)
+    return revision
+
+
+def _floor(organization_id: UUID) -> int:
+    floor = NumberFloor.objects.filter(organization_id=organization_id).values_list("number", flat=True)
+    return floor.first() or 0
+
+
+def _mark_done(organization_id: UUID, seen: list[int]) -> None:
+    now = timezone.now()
+    PublishRequest.objects.filter(id__in=seen).update(done_at=now)
+    PublishRequest.objects.filter(organization_id=organization_id, done_at__lt=now - KEPT_REQUESTS).delete()
+
+
+@transaction.atomic
+def _count_delivery(organization_id: UUID) -> bool:
+    """Committed before the work begins, so that work which kills its process is counted too."""
+    waiting = PublishRequest.objects.filter(organization_id=organization_id, done_at=None, dead_at=None)
+    _bury(organization_id, "The process that published it ended three times.")
+    taken = waiting.update(deliveries=F("deliveries") + 1, delivered_at=timezone.now())
+    return taken > 0
+
+
+@transaction.atomic
+def _note_failure(organization_id: UUID, problem: Exception) -> None:
+    error = f"{type(problem).__name__}: {getattr(problem, 'reason', '')}".rstrip(": ")
+    waiting = PublishRequest.objects.filter(organization_id=organization_id, done_at=None, dead_at=None)
+    waiting.update(error=error[:1000])
+    _bury(organization_id, error[:1000])
+
+
+def _bury(organization_id: UUID, error: str) -> None:
+    spent = PublishRequest.objects.filter(
+        organization_id=organization_id, done_at=None, dead_at=None, deliveries__gte=MOST_DELIVERIES
+    )
+    if spent.update(dead_at=timezone.now(), error=error):
+        logger.error(
+            "organization %s: publishing failed %d times and is given up (%s). "
+            "Its gateways keep the last good configuration; the next change tries again.",
+            organization_id,
+            MOST_DELIVERIES,
+            error,
+        )
+
+
+@contextmanager
+def _one_at_a_time(organization_id: UUID) -> Iterator[None]:
+    """Held over several transactions, so it is the session's lock and not a transaction's."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_ONE_ORGANIZATION, str(organization_id)])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_unlock(%s, hashtext(%s))", [_ONE_ORGANIZATION, str(organization_id)]
+            )
+
+
+def _lock_until_commit(what: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [what])
+
+
+# ---- workers
+def enroll_worker(name: str, token: str) -> Worker:
+    """Lets the bearer of this token work under this name. Again with the same: nothing changes."""
+    if not name or len(name) > 60 or not name.isprintable():
+        raise InvalidInput({"name": "A worker's name has 1 to 60 ordinary characters."})
+    if not is_well_formed(token, WORKER):
+        raise InvalidInput({"token": "This is no token of a worker; one begins with plw_."})
+    try:
+        with transaction.atomic():
+            worker, _ = Worker.objects.update_or_create(
+                name=name, defaults={"token_hash": token_hash(token), "removed_at": None}
+            )
+    except IntegrityError:
+        raise InvalidInput({"token": "Another worker has this token. Give each its own."}) from None
+    return worker
+
+
+def remove_worker(name: str) -> None:
+    """Its token opens nothing from now on. What it runs it keeps until its leases end."""
+    Worker.objects.filter(name=name, removed_at=None).update(removed_at=timezone.now())

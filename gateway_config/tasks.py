@@ -1,0 +1,38 @@
+"""Celery carries the organization's id; what is published is whatever is newest when the task runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from celery import shared_task
+
+from config import env
+from gateway_config.services import deliver, start_publishing, waiting_organizations
+from gateway_config.wire.signing import SigningKey
+
+
+@shared_task
+def publish_config(organization_id: str) -> None:
+    """May run twice and out of order: doing it again changes nothing."""
+    deliver(UUID(organization_id), signing_key())
+
+
+@shared_task
+def sweep() -> None:
+    """Starts what a lost message, a killed worker or a broker that was away left behind."""
+    lost = waiting_organizations(never_taken_up=timedelta(seconds=1), not_heard_of=timedelta(seconds=5))
+    for organization_id in lost:
+        start_publishing(organization_id)
+
+
+def publish_overdue() -> None:
+    """Without the broker: what two sweeps could not start is published here and now."""
+    overdue = waiting_organizations(never_taken_up=timedelta(seconds=3), not_heard_of=timedelta(seconds=8))
+    for organization_id in overdue:
+        deliver(organization_id, signing_key())
+
+
+def signing_key() -> SigningKey:
+    """Read here and nowhere else: only the Celery worker's environment holds it."""
+    return SigningKey.parse(env.text("SIGNING_KEY"))

@@ -1,0 +1,200 @@
+"""A visit to a server, and what it changes: its tools, their classes, what the gateways must learn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from common.egress import EgressPolicy
+from common.sealing import SealingError
+from servers.classing import write_class
+from servers.drift import Drift, drift_between
+from servers.models import Server, Tool, ToolScan
+from servers.probe import ScanFailed, ScanResult, Step, ToolDefinition
+from servers.probe import scan as probe
+from servers.services import announce, upstream_headers
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.05
+
+
+def run_scan(scan_id: UUID) -> ToolScan:
+    """Runs a waiting scan to its end; one that was begun already stays as it is. What went wrong is not raised,
+    it stands in the scan.
+
+    Usable in a request as well: there, inside the request's transaction, the steps are written at the end,
+    and no row of the server is held while we wait for it.
+    """
+    begun = ToolScan.objects.filter(pk=scan_id, state=ToolScan.State.WAITING).update(
+        state=ToolScan.State.RUNNING, started_at=timezone.now()
+    )
+    found = ToolScan.objects.select_related("server").get(pk=scan_id)
+    if begun:
+        _run(found)
+    return found
+
+
+def _run(scan: ToolScan) -> None:
+    if _others_can_see():
+        _set_status(scan.server, Server.Status.SCANNING)
+    try:
+        result = _visit(scan)
+    except ScanFailed as failed:
+        _end_in_failure(scan, failed.code, failed.message, failed.hint)
+    except SealingError:
+        logger.exception("the credential of server %s does not open", scan.server_id)
+        _end_in_failure(scan, "credential", "The stored headers cannot be opened.", "Enter them again.")
+    except Exception:
+        logger.exception("scan %s ended in an error of ours", scan.pk)
+        _end_in_failure(scan, "internal", "Something failed on our side.", "Try again.")
+    else:
+        _keep(scan, result)
+
+
+# ---- the visit
+def _visit(scan: ToolScan) -> ScanResult:
+    """The visit runs on a thread of its own; this one writes down the steps as they happen."""
+    headers = upstream_headers(scan.server)
+    told: SimpleQueue[Step] = SimpleQueue()
+    with ThreadPoolExecutor(1, thread_name_prefix="scan") as visitor:
+        going = visitor.submit(_in_own_loop, scan.server.upstream_url, headers, told)
+        for step in _until_done(going, told):
+            _note_step(scan, step)
+        return going.result()
+
+
+def _in_own_loop(url: str, headers: dict[str, str], told: SimpleQueue[Step]) -> ScanResult:
+    return asyncio.run(probe(url, headers, egress(), told.put))
+
+
+def _until_done(going: Future[ScanResult], told: SimpleQueue[Step]) -> Iterator[Step]:
+    while not (going.done() and told.empty()):
+        try:
+            yield told.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            continue
+
+
+def _note_step(scan: ToolScan, step: Step) -> None:
+    written = {"title": step.title, "detail": step.detail, "milliseconds": step.milliseconds}
+    # A step that goes on is told again and again, under one title, until it is over.
+    if scan.steps and scan.steps[-1]["title"] == step.title and scan.steps[-1]["milliseconds"] is None:
+        scan.steps.pop()
+    scan.steps.append(written)
+    if _others_can_see():
+        scan.save(update_fields=["steps"])
+
+
+def egress() -> EgressPolicy:
+    listeners = frozenset((str(host), port) for host, port in settings.OWN_LISTENERS)
+    return EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=listeners)
+
+
+def _others_can_see() -> bool:
+    return not connection.in_atomic_block
+
+
+# ---- what came of it
+@transaction.atomic
+def _end_in_failure(scan: ToolScan, code: str, message: str, hint: str) -> None:
+    scan.state = ToolScan.State.FAILED
+    scan.code, scan.message, scan.hint = code, message, hint
+    scan.finished_at = timezone.now()
+    scan.save()
+    _set_status(scan.server, Server.Status.FAILING)
+
+
+@transaction.atomic
+def _keep(scan: ToolScan, result: ScanResult) -> None:
+    # Two scans of one server may end at once; the second sees what the first kept.
+    server = Server.objects.select_for_update().get(pk=scan.server_id)
+    if server.retired_at is not None:
+        _end_in_failure(scan, "retired", "This server was retired meanwhile.", "Register it again to use it.")
+        return
+    drift = _keep_tools(server, result.tools)
+    scan.state = ToolScan.State.DONE
+    scan.protocol_version = result.protocol_version
+    scan.tools_found = len(result.tools)
+    scan.changes = _changes(drift)
+    scan.message = " ".join(result.problems)
+    scan.finished_at = timezone.now()
+    scan.save()
+    _set_status(server, Server.Status.READY)
+    if drift:
+        announce(server.organization_id)
+
+
+def interrupted(scan: ToolScan) -> None:
+    """For a scan whose process ended before it did."""
+    _end_in_failure(scan, "interrupted", "The scan was interrupted.", "Try again.")
+
+
+def _set_status(server: Server, status: Server.Status) -> None:
+    # Never of a retired server; and not the version: what a person edits did not change.
+    Server.objects.filter(pk=server.pk, retired_at=None).exclude(status=status).update(status=status)
+
+
+def _changes(drift: Drift) -> dict[str, Any]:
+    return {
+        "added": list(drift.added),
+        "removed": list(drift.removed),
+        "changed": [change.tool for change in drift.changed],
+        "sentences": {change.tool: list(change.sentences) for change in drift.changed},
+    }
+
+
+def _keep_tools(server: Server, definitions: tuple[ToolDefinition, ...]) -> Drift:
+    rows = {tool.name: tool for tool in Tool.objects.filter(server=server)}
+    drift = drift_between([tool for tool in rows.values() if tool.removed_at is None], definitions)
+    Tool.objects.filter(server=server, name__in=drift.removed).update(removed_at=timezone.now())
+    names = tuple(definition.name for definition in definitions)
+    new = []
+    for position, definition in enumerate(definitions):
+        tool = rows.get(definition.name)
+        if tool is None:
+            tool = Tool(organization_id=server.organization_id, server=server, name=definition.name)
+            new.append(tool)
+        _describe(tool, definition, position)
+        write_class(tool, names)
+    known = [rows[name] for name in names if name in rows]
+    Tool.objects.bulk_create(new, batch_size=500)
+    Tool.objects.bulk_update(known, _WRITTEN, batch_size=500)
+    return drift
+
+
+_WRITTEN = [
+    "title",
+    "description",
+    "input_schema",
+    "annotations",
+    "digest",
+    "position",
+    "removed_at",
+    "tool_class",
+    "class_rank",
+    "severity",
+    "confidence",
+    "needs_review",
+    "evidence",
+    "signals",
+]
+
+
+def _describe(tool: Tool, definition: ToolDefinition, position: int) -> None:
+    tool.title = definition.title
+    tool.description = definition.description
+    tool.input_schema = dict(definition.input_schema)
+    tool.annotations = dict(definition.annotations)
+    tool.digest = definition.digest
+    tool.position = position
+    tool.removed_at = None
