@@ -13,7 +13,6 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.views import set_rollback
 
 from common.errors import Conflict, DomainError, InvalidInput, LimitReached, NotAllowed, NotFound
 
@@ -81,11 +80,8 @@ def problem(kind: str, detail: str, *, errors: list[dict[str, Any]] | None = Non
 
 
 def problem_answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER. What it does not know is a defect and answers 500 after a rollback."""
-    answer = _of_domain(error) if isinstance(error, DomainError) else _of_framework(error)
-    if answer is not None:
-        set_rollback()
-    return answer
+    """What it does not know is a defect: it becomes a 500, and the request's transaction is rolled back."""
+    return _of_domain(error) if isinstance(error, DomainError) else _of_framework(error)
 
 
 def field_errors(fields: Mapping[str, Any], at: str = "") -> list[dict[str, Any]]:

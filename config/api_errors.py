@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from common.drf import problem, problem_answer
 from policies.language.problems import PolicyInvalid, Problem
@@ -15,7 +14,6 @@ from policies.language.problems import PolicyInvalid, Problem
 def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if not isinstance(error, PolicyInvalid):
         return problem_answer(error, context)
-    set_rollback()
     count = len(error.problems)
     detail = "The policy has 1 problem." if count == 1 else f"The policy has {count} problems."
     return problem("invalid_policy", detail, errors=[_entry(found) for found in error.problems])

@@ -3,13 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from gateway_config.rollout import rollout_of_organization
 
 
 def product(request: HttpRequest) -> dict[str, Any]:
     """What every page's frame shows."""
     member = getattr(request, "member", None)
-    return {
+    shown: dict[str, Any] = {
         "member": member,
         "memberships": getattr(request, "memberships", []),
         "csp_nonce": getattr(request, "csp_nonce", ""),
     }
+    if member is not None:
+        shown["rollout"] = SimpleLazyObject(lambda: rollout_of_organization(member))
+    return shown

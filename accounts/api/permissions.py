@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.api.authentication import asking_member
 from common.errors import NotAllowed
+
+if TYPE_CHECKING:
+    # At run time this would be a circle: the views of DRF read these classes from its settings.
+    from rest_framework.views import APIView
 
 
 class IsMember(BasePermission):

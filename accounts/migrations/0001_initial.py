@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
         ),
             ProtectTenantTable("accounts_organization", key="id", app="SELECT, INSERT, UPDATE", worker="SELECT"),
         ProtectTenantTable("accounts_membership", app="SELECT, INSERT, UPDATE, DELETE"),
-        ProtectTenantTable("accounts_apikey", app="SELECT, INSERT, UPDATE"),
+        ProtectTenantTable("accounts_apikey", app="SELECT, INSERT, UPDATE, DELETE"),
         # What people did can be added to and read, never changed.
         ProtectTenantTable("accounts_auditevent", app="SELECT, INSERT"),
         migrations.RunSQL(LOOKUPS_BEFORE_THE_ORGANIZATION_IS_KNOWN, migrations.RunSQL.noop),

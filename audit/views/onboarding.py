@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from gateway_config.rollout import Rollout, rollout_of
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
 from audit.models import DecisionRecord
+from gateway_config.rollout import Rollout, rollout_of
 from policies.models import Grant, Policy
 from policies.services import judge, tool_facts
 from servers.models import Server

@@ -52,8 +52,13 @@ class PolicyRevision(OrganizationOwned):
     )
     note = models.CharField(max_length=300, blank=True)
     published_at = models.DateTimeField(default=timezone.now)
+    # Without a constraint: a revision is never changed, also when its author leaves.
     published_by = models.ForeignKey(
-        "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
+        "accounts.Membership",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
     )
     published_by_email = models.CharField(max_length=254)
 

@@ -113,8 +113,10 @@ def progress(request: MemberRequest, server_id: str) -> HttpResponse:
     """The running scan, asked for again by the page until it is over; then the page is loaded anew."""
     server = find_server(request, server_id)
     latest = _latest_scan(server)
+    if latest is None:
+        raise Http404
     answer = render(request, "servers/_scan.html", {"server": server, "scan": latest})
-    if latest is None or latest.state in {ToolScan.State.DONE, ToolScan.State.FAILED}:
+    if latest.state in {ToolScan.State.DONE, ToolScan.State.FAILED}:
         answer["HX-Refresh"] = "true"
     return answer
 

@@ -1,0 +1,98 @@
+"""The whole product, started as a user starts it, on free ports and a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+START_WITHIN = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProduct:
+    web: str
+    gateway: str
+    data_dir: Path
+    pid: int
+
+    def bootstrap(self, email: str = "alice@example.com", organization: str = "Acme") -> dict[str, Any]:
+        """An owner with an API key, made as automation makes one."""
+        done = subprocess.run(
+            [
+                *(sys.executable, "manage.py", "bootstrap", "--json", "--data-dir", str(self.data_dir)),
+                *("--email", email, "--organization", organization),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        made: dict[str, Any] = json.loads(done.stdout)
+        return made
+
+
+@contextmanager
+def running_product(folder: Path, *, gateways: int = 1) -> Iterator[RunningProduct]:
+    ports = _free_ports(2 + gateways)
+    first_gateway = ports[2]
+    data_dir, log = folder / "data", folder / "product.log"
+    command = [
+        *(sys.executable, "manage.py", "up", "--data-dir", str(data_dir), "--gateways", str(gateways)),
+        *("--port", str(ports[0]), "--internal-port", str(ports[1]), "--gateway-port", str(first_gateway)),
+    ]
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=kept)
+        try:
+            web, gateway = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{first_gateway}"
+            _wait(process, log, f"{web}/readyz")
+            _wait(process, log, f"{gateway}/healthz")
+            yield RunningProduct(web, gateway, data_dir, process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=40)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
+    until = time.monotonic() + START_WITHIN
+    while time.monotonic() < until:
+        assert process.poll() is None, f"the product stopped:\n{log.read_text()[-4000:]}"
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer:\n{log.read_text()[-4000:]}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Neighbours, since gateways take one port after the other."""
+    for _ in range(200):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = probe.getsockname()[1]
+        if first + count < 65535 and all(_is_free(first + offset) for offset in range(count)):
+            return [first + offset for offset in range(count)]
+    raise AssertionError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
