@@ -1,0 +1,157 @@
+"""Every call's record: on this machine's disk before the call goes on, at the control plane soon after."""
+
+import asyncio
+import logging
+import random
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from gateway.counters.clock import SystemClock
+from gateway.spool import Batch, Spool, SpoolFull, sync
+from gateway_config.wire.messages import BatchAnswer, Record
+
+__all__ = ["DecisionLog", "SendRecords", "SpoolFull"]
+
+_log: Final = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 512 * 1024 * 1024
+_BATCH_RECORDS: Final = 500
+_BATCH_BYTES: Final = 512 * 1024
+# So long a batch is waited for, so that calls which come together travel together.
+_LINGER: Final = 0.02
+_SYNC_EVERY: Final = 1.0
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 15.0
+
+
+class SendRecords(Protocol):
+    async def __call__(self, body: bytes) -> BatchAnswer:
+        """Posts a RecordBatch in JSON. Raises whatever went wrong; it is tried again."""
+
+
+class DecisionLog:
+    """`folder` is this worker's own. Sequences only rise within a spool; a spool's name is never reused."""
+
+    def __init__(
+        self, folder: Path, *, worker: str, max_bytes: int = MAX_BYTES, boot: str | None = None
+    ) -> None:
+        self._worker = worker
+        self._max_bytes = max_bytes
+        self._spool, self._earlier = Spool.of_this_boot(folder, boot or SystemClock().boot())
+        self._encoder = msgspec.json.Encoder()
+        self._loop = asyncio.get_running_loop()
+        self._together: list[bytes] = []
+        self._written: asyncio.Future[None] = self._loop.create_future()
+        self._more = asyncio.Event()
+        self._more.set()
+
+    @property
+    def worker(self) -> str:
+        """The name that makes this spool's sequences unique among all workers and all their spools."""
+        return self._name(self._spool)
+
+    @property
+    def length(self) -> int:
+        """How many records the control plane does not have yet."""
+        return sum(spool.length for spool in (*self._earlier, self._spool))
+
+    async def append(self, entry: Record) -> None:
+        """Returns when the record outlives this process. Raises SpoolFull when it could not be written."""
+        sequence = self._spool.next_sequence + len(self._together)
+        record = self._encoder.encode(msgspec.structs.replace(entry, sequence=sequence))
+        if not self._together:
+            # What is appended in one turn of the event loop is written with one call.
+            self._loop.call_soon(self._write)
+        self._together.append(record)
+        await asyncio.shield(self._written)
+
+    async def ship(self, send: SendRecords) -> None:
+        """Hands records to the control plane in order, for ever. One is forgotten when it is there."""
+        pause = _FIRST_PAUSE
+        keeping = asyncio.create_task(self._keep_synced())
+        try:
+            while True:
+                try:
+                    progressed = await self._ship_once(send)
+                except Exception as error:
+                    _log.warning("records wait here, %d of them: %s", self.length, error)
+                    progressed = False
+                pause = _FIRST_PAUSE if progressed else min(2 * pause, _LONGEST_PAUSE)
+                if not progressed:
+                    await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads workers, no secret
+        finally:
+            keeping.cancel()
+
+    async def drain(self, send: SendRecords, seconds: float) -> None:
+        """Tries to leave nothing behind; what stays is shipped after the next start."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.length:
+                    await self._ship_once(send)
+        except Exception as error:
+            _log.warning("%d records stay on disk until the next start: %s", self.length, error)
+
+    def close(self) -> None:
+        if self._together:
+            self._write()
+        for spool in (*self._earlier, self._spool):
+            spool.close()
+
+    def _write(self) -> None:
+        together, self._together = self._together, []
+        written, self._written = self._written, self._loop.create_future()
+        if not together:
+            return
+        try:
+            self._check_room(sum(map(len, together)))
+            self._spool.append(together)
+        except (OSError, SpoolFull) as error:
+            _log.error("calls cannot be recorded and are denied: %s", error)
+            written.set_exception(SpoolFull(str(error)))
+            written.exception()  # everybody may have gone
+        else:
+            written.set_result(None)
+            self._more.set()
+
+    def _check_room(self, wanted: int) -> None:
+        held = sum(spool.size for spool in (*self._earlier, self._spool))
+        if held + wanted > self._max_bytes:
+            raise SpoolFull(f"the spool holds {held} bytes of at most {self._max_bytes}")
+
+    async def _ship_once(self, send: SendRecords) -> bool:
+        spool = self._earlier[0] if self._earlier else self._spool
+        batch = await asyncio.to_thread(spool.read, _BATCH_RECORDS, _BATCH_BYTES)
+        if batch is None:
+            return await self._nothing_left(spool)
+        answer = await send(self._body(spool, batch))
+        spool.forget(min(answer.through, batch.last))
+        return answer.through >= batch.first
+
+    async def _nothing_left(self, spool: Spool) -> bool:
+        if spool is not self._spool:
+            self._earlier.remove(spool)
+            spool.remove()
+            return True
+        self._more.clear()
+        if not spool.length:
+            await self._more.wait()
+            await asyncio.sleep(_LINGER)
+        return True
+
+    async def _keep_synced(self) -> None:
+        while True:
+            await asyncio.sleep(_SYNC_EVERY)
+            try:
+                await asyncio.to_thread(sync, self._spool.unsynced())
+            except OSError as error:
+                _log.error("records cannot be brought to the disk: %s", error)
+
+    def _body(self, spool: Spool, batch: Batch) -> bytes:
+        # The records are JSON already: they are put together, not read and written again.
+        worker = self._encoder.encode(self._name(spool))
+        return b'{"worker":' + worker + b',"records":[' + b",".join(batch.records) + b"]}"
+
+    def _name(self, spool: Spool) -> str:
+        return f"{self._worker}.{spool.id}"

@@ -1,0 +1,247 @@
+"""Records on this machine's disk until the control plane has them.
+
+A spool is a folder of segments: files of frames, each a length, a checksum and a record, named by the
+sequence of their first. What `append` returned from is in the kernel's hands and outlives any kill of the
+process. A machine that goes down may lose the last moments, so each of its starts begins a spool of its own:
+no sequence of a spool ever stands for two records.
+"""
+
+import logging
+import os
+import secrets
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_log: Final = logging.getLogger(__name__)
+
+_FRAME: Final = struct.Struct(">II")
+_SEGMENT: Final = ".records"
+_SEGMENT_BYTES: Final = 4 * 1024 * 1024
+_SHIPPED_SEGMENT_BYTES: Final = 256 * 1024
+# A lost folder is followed by one that begins later, also where only the worker's name is looked at.
+_SEQUENCES_A_SECOND: Final = 1_000_000
+
+
+class SpoolFull(Exception):  # noqa: N818
+    """Nothing more can be written down, so nothing more may be allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records in order, as they were encoded; sequences run from `first` to `last`."""
+
+    first: int
+    records: tuple[bytes, ...]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.records) - 1
+
+
+@dataclass(slots=True)
+class _Segment:
+    path: Path
+    first: int
+    size: int
+
+
+class Spool:
+    """One folder, written by one process. Only reading may happen in another thread."""
+
+    def __init__(self, folder: Path, *, boot: str) -> None:
+        self.id = folder.name
+        self._folder = folder
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            _write_text(folder / "boot", boot)
+        self._segments = [
+            _Segment(path, int(path.stem), path.stat().st_size)
+            for path in sorted(folder.glob(f"*{_SEGMENT}"))
+        ]
+        if not self._segments:
+            self._begin_segment(int(time.time()) * _SEQUENCES_A_SECOND)
+        self._shipped = max(self._read_shipped(), self._segments[0].first - 1)
+        self.next_sequence = self._mend_last()
+        if self.next_sequence <= self._shipped:
+            self.next_sequence = self._shipped + 1
+            self._begin_segment(self.next_sequence)
+        self._written = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+        self._position = (self._segments[0].first, 0)
+        self._retired: list[int] = []
+        self._synced = True
+
+    @classmethod
+    def of_this_boot(cls, folder: Path, boot: str) -> tuple["Spool", list["Spool"]]:
+        """The spool to write to, and those of earlier boots that still hold something."""
+        earlier: list[Spool] = []
+        current: Spool | None = None
+        for path in sorted(folder.iterdir()) if folder.exists() else ():
+            if not path.is_dir():
+                continue
+            its_boot = _read_text(path / "boot")
+            found = cls(path, boot=its_boot)
+            if its_boot == boot and current is None:
+                current = found
+            elif found.length:
+                earlier.append(found)
+            else:
+                found.remove()
+        return current or cls(folder / secrets.token_hex(8), boot=boot), earlier
+
+    @property
+    def size(self) -> int:
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def length(self) -> int:
+        """How many records wait."""
+        return self.next_sequence - 1 - self._shipped
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """All of them or none. The first has `next_sequence`; raises OSError."""
+        active = self._segments[-1]
+        if active.size >= _SEGMENT_BYTES:
+            active = self._rotate()
+        frames = b"".join(_FRAME.pack(len(record), zlib.crc32(record)) + record for record in records)
+        try:
+            if os.write(self._written, frames) != len(frames):
+                raise OSError(28, "only a part was written")
+        except OSError:
+            # What stands behind a torn frame would never be read.
+            os.ftruncate(self._written, active.size)
+            raise
+        active.size += len(frames)
+        self.next_sequence += len(records)
+        self._synced = False
+
+    def read(self, most: int, most_bytes: int) -> Batch | None:
+        """The oldest records that wait, without taking them away."""
+        wanted = self._shipped + 1
+        segment = self._segment_of(wanted)
+        if segment is None:
+            return None
+        sequence, offset = self._position
+        if not segment.first <= sequence <= wanted:
+            sequence, offset = segment.first, 0
+        records: list[bytes] = []
+        taken = 0
+        with segment.path.open("rb") as file:
+            file.seek(offset)
+            for record in _frames(file.read(segment.size - offset)):
+                if sequence < wanted:
+                    offset += _FRAME.size + len(record)
+                elif len(records) == most or (records and taken + len(record) > most_bytes):
+                    break
+                else:
+                    records.append(record)
+                    taken += len(record)
+                sequence += 1
+        self._position = (min(wanted, sequence), offset)
+        if not records:
+            self._pass_over(segment, sequence)
+            return self.read(most, most_bytes)
+        return Batch(wanted, tuple(records))
+
+    def forget(self, through: int) -> None:
+        """Everything up to and including `through` is safe elsewhere."""
+        self._shipped = max(self._shipped, min(through, self.next_sequence - 1))
+        _write_text(self._folder / "shipped", str(self._shipped))
+        if self.length == 0 and self._segments[-1].size >= _SHIPPED_SEGMENT_BYTES:
+            self._rotate()
+        while len(self._segments) > 1 and self._segments[1].first <= self._shipped + 1:
+            self._segments.pop(0).path.unlink(missing_ok=True)
+
+    def unsynced(self) -> list[int]:
+        """Descriptors of what is not on the disk itself yet; whoever takes them closes them."""
+        descriptors, self._retired = self._retired, []
+        if not self._synced:
+            self._synced = True
+            descriptors.append(os.dup(self._written))
+        return descriptors
+
+    def close(self) -> None:
+        sync(self.unsynced())
+        os.close(self._written)
+
+    def remove(self) -> None:
+        self.close()
+        for path in self._folder.iterdir():
+            path.unlink()
+        self._folder.rmdir()
+
+    def _segment_of(self, sequence: int) -> _Segment | None:
+        if sequence >= self.next_sequence:
+            return None
+        return next(segment for segment in reversed(self._segments) if segment.first <= sequence)
+
+    def _pass_over(self, segment: _Segment, sequence: int) -> None:
+        """A damaged segment: what follows the damage cannot be read, what follows the segment can."""
+        later = self._segments[self._segments.index(segment) + 1 :]
+        goes_on = later[0].first if later else self.next_sequence
+        _log.error("%s: %d records after %d cannot be read", segment.path, goes_on - sequence, sequence - 1)
+        self._shipped = goes_on - 1
+
+    def _begin_segment(self, first: int) -> None:
+        path = self._folder / f"{first:020d}{_SEGMENT}"
+        path.touch()
+        self._segments.append(_Segment(path, first, 0))
+
+    def _rotate(self) -> _Segment:
+        self._begin_segment(self.next_sequence)
+        self._retired.append(self._written)
+        self._written = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+        return self._segments[-1]
+
+    def _mend_last(self) -> int:
+        """Cuts off a frame that was being written when the process died: nobody was told it was kept."""
+        last = self._segments[-1]
+        content = last.path.read_bytes()
+        records = list(_frames(content))
+        whole = sum(_FRAME.size + len(record) for record in records)
+        if whole != len(content):
+            _log.warning("%s: %d bytes of a record that was never finished", last.path, len(content) - whole)
+            os.truncate(last.path, whole)
+        last.size = whole
+        return last.first + len(records)
+
+    def _read_shipped(self) -> int:
+        text = _read_text(self._folder / "shipped")
+        return int(text) if text.isdigit() else 0
+
+
+def sync(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _frames(content: bytes) -> Iterator[bytes]:
+    """The records up to the end or the first that is torn or damaged."""
+    offset = 0
+    while offset + _FRAME.size <= len(content):
+        length, checksum = _FRAME.unpack_from(content, offset)
+        record = content[offset + _FRAME.size : offset + _FRAME.size + length]
+        if len(record) != length or zlib.crc32(record) != checksum:
+            return
+        yield record
+        offset += _FRAME.size + length
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _write_text(path: Path, text: str) -> None:
+    beside = path.with_suffix(".new")
+    beside.write_text(text, "ascii")
+    beside.replace(path)

@@ -1,0 +1,293 @@
+import asyncio
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.decision_log import DecisionLog
+from gateway.spool import Spool, SpoolFull
+from gateway_config.wire.messages import BatchAnswer, CompletionEntry, DecisionEntry, RecordBatch
+
+ROOT = Path(__file__).parents[2]
+BOOT = "this boot"
+
+
+def decision(number: int) -> DecisionEntry:
+    return DecisionEntry(
+        id=f"d{number}",
+        at_ms=number,
+        organization="acme",
+        server="s",
+        grant="g",
+        method="tools/call",
+        tool="create_access_key",
+        outcome="allow",
+        rule="/tools/create_access_key",
+    )
+
+
+class ControlPlane:
+    """Stores what it is sent, unless it is told to be away; doubled records are an error of the test."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, int], Any] = {}
+        self.order: list[str] = []
+        self.away = False
+        self.takes_at_most = 10_000
+        self.answers_get_lost = 0
+
+    async def __call__(self, body: bytes) -> BatchAnswer:
+        if self.away:
+            raise ConnectionError("connection refused")
+        batch = msgspec.json.decode(body, type=RecordBatch)
+        taken = batch.records[: self.takes_at_most]
+        for record in taken:
+            if self.stored.setdefault((batch.worker, record.sequence), record) != record:
+                raise AssertionError("one sequence of one worker stands for two records")
+            if record.id not in self.order:
+                self.order.append(record.id)
+        if self.answers_get_lost:
+            self.answers_get_lost -= 1
+            raise TimeoutError
+        return BatchAnswer(taken[-1].sequence)
+
+
+def open_log(folder: Path, boot: str = BOOT, **options: int) -> DecisionLog:
+    return DecisionLog(folder / "spool", worker="gw-1", boot=boot, **options)
+
+
+async def emptied(log: DecisionLog) -> None:
+    async with asyncio.timeout(5):
+        while log.length:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_records_reach_the_control_plane_in_order_and_are_then_forgotten(tmp_path: Path) -> None:
+    log, control = open_log(tmp_path), ControlPlane()
+    await asyncio.gather(*(log.append(decision(number)) for number in range(1200)))
+    await log.append(CompletionEntry(id="d3", organization="acme", upstream_status=200, total_us=5))
+    assert log.length == 1201
+    await log.drain(control, 5)
+    assert log.length == 0
+    sequences = [sequence for _, sequence in control.stored]
+    assert sequences == list(range(sequences[0], sequences[0] + 1201))
+    assert {worker for worker, _ in control.stored} == {log.worker}
+    assert control.order == [f"d{number}" for number in range(1200)]
+    log.close()
+
+
+async def test_shipping_goes_on_after_the_control_plane_was_away(tmp_path: Path) -> None:
+    log, control = open_log(tmp_path), ControlPlane()
+    control.away = True
+    shipping = asyncio.create_task(log.ship(control))
+    await log.append(decision(1))
+    await asyncio.sleep(0.1)
+    control.away = False
+    control.answers_get_lost = 1
+    await log.append(decision(2))
+    await emptied(log)
+    assert control.order == ["d1", "d2"]
+    await log.append(decision(3))
+    await emptied(log)
+    assert control.order == ["d1", "d2", "d3"]
+    shipping.cancel()
+    log.close()
+
+
+async def test_what_the_control_plane_stored_only_in_part_is_sent_on_from_there(tmp_path: Path) -> None:
+    log, control = open_log(tmp_path), ControlPlane()
+    control.takes_at_most = 7
+    for number in range(30):
+        await log.append(decision(number))
+    await log.drain(control, 5)
+    assert control.order == [f"d{number}" for number in range(30)]
+    log.close()
+
+
+async def test_a_restart_on_the_same_boot_goes_on_with_the_same_spool(tmp_path: Path) -> None:
+    control = ControlPlane()
+    first = open_log(tmp_path)
+    for number in range(3):
+        await first.append(decision(number))
+    second = open_log(tmp_path)
+    assert second.worker == first.worker
+    assert second.length == 3
+    await second.append(decision(3))
+    await second.drain(control, 5)
+    third = open_log(tmp_path)
+    await third.append(decision(4))
+    await third.drain(control, 5)
+    sequences = [sequence for _, sequence in control.stored]
+    assert sequences == list(range(sequences[0], sequences[0] + 5))
+    assert control.order == [f"d{number}" for number in range(5)]
+
+
+async def test_after_a_boot_the_old_spool_is_emptied_first_and_a_new_one_begun(tmp_path: Path) -> None:
+    control = ControlPlane()
+    before = open_log(tmp_path)
+    await before.append(decision(1))
+    after = open_log(tmp_path, boot="next boot")
+    assert after.worker != before.worker
+    await after.append(decision(2))
+    await after.drain(control, 5)
+    assert control.order == ["d1", "d2"]
+    assert [worker for worker, _ in control.stored] == [before.worker, after.worker]
+    assert [path.name for path in (tmp_path / "spool").iterdir()] == [after.worker.removeprefix("gw-1.")]
+
+
+async def test_a_lost_disk_never_reuses_a_sequence(tmp_path: Path) -> None:
+    control = ControlPlane()
+    for folder in ("one disk", "another disk"):
+        log = open_log(tmp_path / folder)
+        await log.append(decision(len(control.stored)))
+        await log.drain(control, 5)
+    assert len(control.stored) == 2
+
+
+async def test_a_full_spool_says_so_and_takes_records_again_once_it_is_emptied(tmp_path: Path) -> None:
+    log, control = open_log(tmp_path, max_bytes=600_000), ControlPlane()
+    kept = 0
+    with pytest.raises(SpoolFull, match="of at most 600000"):
+        for number in range(10_000):
+            await log.append(decision(number))
+            kept += 1
+    assert log.length == kept
+    await log.drain(control, 5)
+    await log.append(decision(99_999))
+    await log.drain(control, 5)
+    assert len(control.stored) == kept + 1
+    log.close()
+
+
+async def test_a_disk_that_takes_only_a_part_denies_and_leaves_nothing_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, control = open_log(tmp_path), ControlPlane()
+    await log.append(decision(1))
+    write = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        return write(descriptor, data[: len(data) // 2])
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for broken in (half, full):
+        with monkeypatch.context() as patch:
+            patch.setattr("gateway.spool.os.write", broken)
+            with pytest.raises(SpoolFull):
+                await log.append(decision(2))
+    await log.append(decision(3))
+    await log.drain(control, 5)
+    assert control.order == ["d1", "d3"]
+    log.close()
+
+
+async def test_a_record_torn_by_a_kill_is_cut_off_and_the_rest_is_there(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    for number in range(5):
+        await log.append(decision(number))
+    segment = next((tmp_path / "spool").glob("*/*.records"))
+    whole = segment.read_bytes()
+    for cut in (1, 3, 9, 100):
+        segment.write_bytes(whole[:-cut])
+        control = ControlPlane()
+        again = open_log(tmp_path)
+        assert again.length == 4
+        await again.append(decision(7))
+        await again.drain(control, 5)
+        assert control.order == ["d0", "d1", "d2", "d3", "d7"]
+        (segment.parent / "shipped").unlink()
+
+
+def test_a_damaged_segment_loses_no_more_than_what_stands_behind_the_damage(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", boot=BOOT)
+    first = spool.next_sequence
+    for number in range(9_000):
+        spool.append([b"%05d" % number + b"x" * 1000])
+    segments = sorted((tmp_path / "s").glob("*.records"))
+    assert len(segments) == 3
+    content = bytearray(segments[0].read_bytes())
+    content[10 * 1013 + 500] ^= 1
+    segments[0].write_bytes(content)
+    read: list[bytes] = []
+    while (batch := spool.read(500, 10**9)) is not None:
+        read += batch.records
+        spool.forget(batch.last)
+    assert [record[:5] for record in read[:10]] == [b"%05d" % number for number in range(10)]
+    goes_on = int(segments[1].stem) - first
+    assert [record[:5] for record in read[10:]] == [b"%05d" % number for number in range(goes_on, 9_000)]
+    assert not segments[0].exists()
+
+
+def test_what_was_shipped_leaves_the_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", boot=BOOT)
+    for _ in range(9_000):
+        spool.append([b"x" * 1000])
+    assert spool.size > 9_000_000
+    spool.forget(spool.next_sequence - 1)
+    assert spool.size == 0
+    assert spool.read(1, 1) is None
+    again = Spool(tmp_path / "s", boot=BOOT)
+    assert again.next_sequence == spool.next_sequence
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from gateway.decision_log import DecisionLog
+from tests.gateway.test_decision_log import decision
+
+async def main(folder, start):
+    log = DecisionLog(Path(folder), worker="gw-1")
+    async def one(number):
+        await log.append(decision(number))
+        print(number, flush=True)
+    for number in range(start, start + 100_000, 10):
+        await asyncio.gather(*(one(number + more) for more in range(10)))
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+def _killed_writer(folder: Path, round_: int) -> list[str]:
+    """What a writer said it had written down before it was killed."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), str(round_ * 1_000_000)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    told = [writer.stdout.readline() for _ in range(50 + 37 * round_)]
+    writer.send_signal(signal.SIGKILL)
+    told += [line for line in writer.stdout if line.endswith("\n")]
+    writer.wait(timeout=10)
+    return [f"d{line.strip()}" for line in told]
+
+
+async def test_killed_again_and_again_it_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    control = ControlPlane()
+    told: list[str] = []
+    for round_ in range(4):
+        told += await asyncio.to_thread(_killed_writer, tmp_path / "spool", round_)
+        if round_ == 1:
+            between = DecisionLog(tmp_path / "spool", worker="gw-1")
+            control.answers_get_lost = 1
+            await between.drain(control, 5)
+            between.close()
+    log = DecisionLog(tmp_path / "spool", worker="gw-1")
+    await log.drain(control, 10)
+    await log.drain(control, 10)
+    log.close()
+    ids = [record.id for record in control.stored.values()]
+    assert len(ids) == len(set(ids)) >= 400
+    assert set(told) <= set(ids)
+    assert len({worker for worker, _ in control.stored}) == 1
