@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from django.utils.html import format_html_join
@@ -13,6 +14,11 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozens
 )
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
+def one_line(text: str) -> str:
+    # Not str.split(): it would swallow spaces that only look like one, and those are to be shown.
+    return re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
 
 
 def visible(text: str) -> SafeString:

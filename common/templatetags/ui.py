@@ -115,7 +115,7 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
 @register.filter
 def oneline(text: object) -> SafeString:
     """A stranger's text on one line: escaped, its direction isolated, what cannot be seen shown as U+XXXX."""
-    return format_html('<bdi class="line">{}</bdi>', _text.visible(" ".join(str(text).split())))
+    return format_html('<bdi class="line">{}</bdi>', _text.visible(_text.one_line(str(text))))
 
 
 @register.filter

@@ -37,9 +37,11 @@ class Live {
   }
 
   sayHowItStands() {
-    if (this.paused) this.say(this.missed.length ? `Paused, ${this.missed.length} new` : "Paused", "paused");
+    if (this.paused) this.say(this.pausedWords(), "paused");
     else this.say("Live", "live");
   }
+
+  pausedWords() { return this.missed.length ? `Paused, ${this.missed.length} new` : "Paused"; }
 
   async run() {
     while (!this.stopped && this.box.isConnected) {
@@ -84,7 +86,8 @@ class Live {
     this.failures += 1;
     const wait = Math.min(LONGEST_WAIT, 2 ** this.failures);
     for (let left = wait; left > 0 && this.box.isConnected; left -= 1) {
-      this.say(`Not live since ${clock(this.lostAt)} UTC. Trying again in ${left} s`, "lost");
+      const paused = this.paused ? `${this.pausedWords()}. ` : "";
+      this.say(`${paused}Not live since ${clock(this.lostAt)} UTC. Trying again in ${left} s`, "lost");
       await new Promise((done) => setTimeout(done, 1000));
     }
   }
@@ -123,7 +126,7 @@ class Live {
   pause(on) {
     this.paused = on;
     if (!on) this.missed.splice(0).forEach((event) => this.draw(event));
-    this.sayHowItStands();
+    if (!this.lostAt) this.sayHowItStands();
   }
 
   stop() {

@@ -1,0 +1,195 @@
+"""The scripts in a real browser, under the real content security policy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.frontend.pages import Site, serving
+
+pytestmark = pytest.mark.browser
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def _page(title: str, content: str, head: str = "") -> str:
+    return (
+        '{% extends "base.html" %}'
+        f"{{% block title %}}{title}{{% endblock %}}{{% block head %}}{head}{{% endblock %}}"
+        f'{{% block body %}}<main id="main"><h1>{title}</h1>{content}</main>{{% endblock %}}'
+    )
+
+
+EDITOR = """<label for="id_document">Policy document</label>
+<textarea class="editor" data-editor="json" id="id_document" name="document">{
+  "default": "deny",
+  "windw": "minute"
+}</textarea><span data-editor-place="id_document"></span>
+<ul data-problems="id_document"><li data-line="3" data-column="3" data-severity="error">
+<p data-message>Did you mean window?</p>
+<button type="button" data-goto hidden>Go to line 3</button></li></ul>"""
+LIVE = """<section data-live="/stream/" data-live-into="#rows">
+<p data-live-status><span data-words>Not live</span></p>
+<button type="button" data-live-pause hidden><span data-words>Pause</span></button>
+<ul id="rows"></ul></section>"""
+THEME = """<button type="button" data-theme-choice="dark">Dark</button>
+<button type="button" data-theme-choice="system">System</button>
+<button type="button" data-dialog-open="sure">Open</button>
+<dialog class="dlg" id="sure" aria-label="Sure?"><button data-dialog-close>Close</button></dialog>"""
+PAGES = {
+    "/": '{% extends "pages/home.html" %}',
+    "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
+    "/live/": _page("Live", LIVE),
+    "/theme/": _page("Theme", THEME),
+}
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium was found")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with serving(PAGES) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    opened = context.new_page()
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    context.close()
+    assert said == []  # the content policy stopped nothing and no script failed
+
+
+def test_the_editor_writes_what_is_typed_into_the_form(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/editor/")
+    page.evaluate("document.querySelector('textarea').addEventListener('input', () => (window.heard = true))")
+    page.click("[data-goto]")
+    page.keyboard.press("End")
+    page.keyboard.type(", 1")
+    assert (
+        page.eval_on_selector("#id_document", "field => field.value.split('\\n')[2]")
+        == '  "windw": "minute", 1'
+    )
+    assert page.evaluate("window.heard")
+    assert page.inner_text("[data-editor-place]") == "Line 3, column 23"
+
+
+def test_a_problem_stands_below_its_line_and_underlines_the_word(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/editor/")
+    assert page.inner_text(".cm-problem") == "Did you mean window?"
+    assert page.inner_text(".cm-line .squig") == '"windw"'
+    assert page.eval_on_selector(".cm-editor", "editor => getComputedStyle(editor).display") == "flex"
+
+
+def test_escape_then_tab_leaves_the_editor(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/editor/")
+    page.click("label")
+    assert "cm-content" in page.evaluate("document.activeElement.className")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Go to line 3"
+
+
+def test_without_scripts_the_editor_is_a_textarea(browser: Browser, site: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(f"{site.address}/editor/")
+    assert opened.locator("textarea").is_visible()
+    context.close()
+
+
+def test_a_broken_stream_goes_on_after_the_last_row_it_saw(page: Page, site: Site) -> None:
+    site.resumed_after.clear()
+    page.goto(f"{site.address}/live/")
+    page.wait_for_selector("[data-live-status][data-state=lost]")
+    assert "Not live since" in page.inner_text("[data-live-status]")
+    page.wait_for_selector("#row-6")
+    rows = page.eval_on_selector_all("#rows > li", "rows => rows.map((row) => row.textContent)")
+    assert rows == [f"call {number}" for number in (6, 5, 4, 3, 2, 1)]
+    assert site.resumed_after[:2] == [None, "3"]
+
+
+def test_a_paused_stream_keeps_what_is_missed(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/live/")
+    page.wait_for_selector("#row-1")
+    page.click("[data-live-pause]")
+    page.locator("[data-live-status]", has_text="3 new").wait_for()
+    seen = page.locator("#rows > li").count()
+    page.click("[data-live-pause]")
+    assert page.locator("#rows > li").count() > seen
+
+
+def test_the_chosen_theme_is_there_before_the_first_paint_of_the_next_page(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/theme/")
+    page.click("[data-theme-choice=dark]")
+    page.goto(f"{site.address}/")
+    assert page.evaluate("document.documentElement.dataset.theme") == "layer-dark"
+    page.goto(f"{site.address}/theme/")
+    page.click("[data-theme-choice=system]")
+    assert page.evaluate("document.documentElement.dataset.theme ?? 'none'") == "none"
+
+
+def test_the_systems_dark_theme_has_every_dark_token_without_a_choice(browser: Browser, site: Site) -> None:
+    seen = []
+    for scheme, chosen in (("dark", None), ("light", "layer-dark")):
+        context = browser.new_context(color_scheme=scheme, java_script_enabled=chosen is not None)  # type: ignore[arg-type]
+        opened = context.new_page()
+        opened.goto(f"{site.address}/theme/")
+        if chosen:
+            opened.evaluate("theme => (document.documentElement.dataset.theme = theme)", chosen)
+        names = ("--ink-2", "--edge", "--sunk", "--deny", "--deny-bg", "--color-base-100", "--c-key")
+        seen.append(
+            [
+                opened.evaluate("name => getComputedStyle(document.body).getPropertyValue(name)", n)
+                for n in names
+            ]
+        )
+        context.close()
+    assert seen[0] == seen[1]
+
+
+def test_a_dialog_gives_the_focus_back(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/theme/")
+    page.click("[data-dialog-open]")
+    assert page.locator("dialog").is_visible()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "Open"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390, 320])
+@pytest.mark.parametrize("path", ["/", "/editor/"])
+def test_pages_are_accessible_and_never_wider_than_the_window(
+    browser: Browser, site: Site, path: str, width: int, scheme: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    opened = context.new_page()
+    opened.goto(f"{site.address}{path}")
+    found = Axe().run(opened, options=AXE).response["violations"]
+    assert [(problem["id"], problem["nodes"][0]["html"]) for problem in found] == []
+    assert opened.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
