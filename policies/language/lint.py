@@ -1,0 +1,39 @@
+"""The linter: what a policy says that its writer probably did not mean, given the tools it is for.
+
+Errors block publishing. A check that cannot be sure stays silent: a wrong warning teaches people to skip
+them all.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from .compile import ToolFacts
+from .document import Document, Scope
+from .lint_arguments import argument_findings
+from .lint_limits import limit_findings
+from .lint_reach import reach_findings
+from .lint_survey import LintFinding, Severity, Survey
+
+__all__ = ["LintFinding", "Severity", "lint"]
+
+_APPROVAL_SECONDS: Final = 900
+
+
+def lint(
+    document: Document,
+    tools: Iterable[ToolFacts],
+    *,
+    approval_seconds: int = _APPROVAL_SECONDS,
+    other_counters: Collection[tuple[Scope, str]] = (),
+) -> tuple[LintFinding, ...]:
+    """Errors first, then by pointer.
+
+    `other_counters`: the counters of scope `organization` or `server` that other policies name.
+    """
+    survey = Survey.of(document, tools)
+    found = {
+        *reach_findings(survey),
+        *argument_findings(survey),
+        *limit_findings(survey, approval_seconds, other_counters),
+    }
+    return tuple(sorted(found, key=lambda finding: (finding.severity, finding.pointer, finding.code)))

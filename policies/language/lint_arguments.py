@@ -1,0 +1,195 @@
+"""Conditions and limits against the arguments that the tools have."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from .compile import ToolFacts
+from .document import Condition, Operator, Predicate
+from .lint_schema import follow, is_closed, is_optional, may_equal, properties, types
+from .lint_survey import ALL_TOOLS, RISKY, Entry, LintFinding, Severity, Survey, error, warning
+from .paths import EACH, Path
+from .problems import near_miss
+
+_MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
+_TEXT: Final = frozenset({"string"})
+_NUMBER: Final = frozenset({"number", "integer"})
+_SIZED: Final = frozenset({"string", "array", "object"})
+_JUDGES: Final[dict[Operator, frozenset[str]]] = {
+    **dict.fromkeys(("lt", "lte", "gt", "gte"), _NUMBER),
+    **dict.fromkeys(("starts_with", "ends_with", "regex", "matches", "under_path", "host_in"), _TEXT),
+    **dict.fromkeys(("length_lte", "length_gte"), _SIZED),
+}
+
+
+def argument_findings(survey: Survey) -> Iterator[LintFinding]:
+    for entry in survey.every():
+        guarded = _guarded(entry, survey)
+        for section, at, condition in entry.conditions():
+            if section == "deny_if" and condition.op == "under_path":
+                message = (
+                    "Links and other spellings of a path are not seen here. Require the paths that are right."
+                )
+                yield warning(at, "path_in_deny", message)
+            yield from _impossible(entry, at, condition)
+            if section != "require":
+                yield from _unguarded(entry, at, condition, guarded)
+        for at, path in _paths_read(entry):
+            yield from _unknown(entry, at, path)
+        for _, at, predicate in entry.predicates():
+            yield from _paired(at, predicate)
+            yield from _constant(entry, at, predicate)
+    if survey.all_tools is not None:
+        yield from _needed_by_all(survey.all_tools)
+
+
+def _first(path: Path) -> str | None:
+    """The argument that a path begins with."""
+    step = path.steps[0] if path.steps else None
+    return step if isinstance(step, str) else None
+
+
+def _paths_read(entry: Entry) -> Iterator[tuple[str, Path]]:
+    for _, at, condition in entry.conditions():
+        yield f"{at}/path", condition.path
+    for index, limit in enumerate(entry.rule.limits):
+        for key, path in (("key", limit.key), ("increment_from", limit.increment_from)):
+            if path is not None:
+                yield f"{entry.at}/limits/{index}/{key}", path
+
+
+def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
+    """Arguments whose presence some rule on the same calls asks for."""
+    rules = {entry.at: entry, **({ALL_TOOLS: survey.all_tools} if survey.all_tools else {})}
+    return frozenset(
+        _first(condition.path)
+        for rule in rules.values()
+        for _, _, condition in rule.conditions()
+        if condition.op == "exists"
+    )
+
+
+def _unguarded(
+    entry: Entry, at: str, condition: Condition, guarded: frozenset[str | None]
+) -> Iterator[LintFinding]:
+    name = _first(condition.path)
+    if name is None or name in guarded or condition.op == "exists" or condition.op in _MISSING_HOLDS:
+        return
+    optional = [tool for tool in entry.tools if is_optional(tool.input_schema, name)]
+    if not optional:
+        return
+    worst = next((tool for tool in optional if tool.tool_class in RISKY), optional[0])
+    severity = Severity.ERROR if worst.tool_class in RISKY else Severity.WARNING
+    message = (
+        f"{name} is optional in {worst.name}, and a call without it is not met by this. "
+        f"Add a predicate with exists on args.{name}."
+    )
+    yield LintFinding(at, "unguarded_optional", severity, message)
+
+
+def _impossible(entry: Entry, at: str, condition: Condition) -> Iterator[LintFinding]:
+    for tool in entry.tools:
+        reached = follow(tool.input_schema, condition.path.steps)
+        if reached is None:
+            continue
+        schema, right_kind = reached
+        allowed, judges = types(schema), _judged_types(condition)
+        if right_kind and (allowed is None or judges is None or allowed & judges):
+            continue
+        said = (
+            f"of the type {' or '.join(sorted(allowed))}"
+            if allowed
+            else "of another kind than the path needs"
+        )
+        message = f"In {tool.name}, {condition.path.text} is {said}, which {condition.op} cannot judge."
+        yield error(at, "impossible_operator", message)
+        return
+
+
+def _judged_types(condition: Condition) -> frozenset[str] | None:
+    if condition.op in ("contains", "not_contains"):
+        return frozenset({"string", "array"}) if isinstance(condition.value, str) else frozenset({"array"})
+    return _JUDGES.get(condition.op)
+
+
+def _unknown(entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
+    name = _first(path)
+    listings = [properties(tool.input_schema) for tool in entry.tools]
+    if name is None or not listings or any(listed is None or name in listed for listed in listings):
+        return
+    known = tuple(key for listed in listings for key in listed or ())
+    near = near_miss(name, known[:200])
+    hint = f" Did you mean {near}?" if near else ""
+    who = entry.tools[0].name if len(entry.tools) == 1 else "None of the tools this applies to"
+    message = (
+        f"{who} has no argument {name}.{hint}"
+        if len(entry.tools) == 1
+        else f"{who} has an argument {name}.{hint}"
+    )
+    closed = all(is_closed(tool.input_schema) for tool in entry.tools)
+    yield LintFinding(at, "unknown_argument", Severity.ERROR if closed else Severity.WARNING, message)
+
+
+def _paired(at: str, predicate: Predicate) -> Iterator[LintFinding]:
+    seen = set()
+    for condition in predicate.conditions:
+        if condition.path.quantified:
+            steps = condition.path.steps
+            prefix = steps[: steps.index(EACH) + 1]
+            if prefix in seen:
+                message = (
+                    "Each condition looks at all elements by itself; two need not mean the same element."
+                )
+                yield warning(at, "paired_elements", message)
+                return
+            seen.add(prefix)
+
+
+def _constant(entry: Entry, at: str, predicate: Predicate) -> Iterator[LintFinding]:
+    results = {_predicate_by_schema(tool, predicate) for tool in entry.tools if predicate.conditions}
+    if len(results) != 1 or None in results:
+        return
+    message = f"By the schema this {'always' if True in results else 'never'} holds."
+    yield warning(
+        at, "constant_predicate", f"{message} Compare the type of the argument with that of the value."
+    )
+
+
+def _predicate_by_schema(tool: ToolFacts, predicate: Predicate) -> bool | None:
+    results = {_by_schema(tool, condition) for condition in predicate.conditions}
+    if False in results:
+        return False
+    return None if None in results else True
+
+
+def _by_schema(tool: ToolFacts, condition: Condition) -> bool | None:
+    """What the condition is for every value that the schema allows; None when it depends."""
+    reached = follow(tool.input_schema, condition.path.steps)
+    if reached is None or not reached[1] or condition.path.quantified:
+        return None
+    if condition.op not in ("eq", "neq", "in", "not_in"):
+        return None
+    values = condition.value if condition.op in ("in", "not_in") else [condition.value]
+    if not isinstance(values, list) or any(may_equal(reached[0], value) for value in values):
+        return None
+    return condition.op in ("neq", "not_in")
+
+
+def _needed_by_all(entry: Entry) -> Iterator[LintFinding]:
+    for section, at, condition in entry.conditions():
+        holds = condition.op in _MISSING_HOLDS or (condition.op == "exists" and condition.value is False)
+        if section == "require" and not holds:
+            yield from _lacking(entry, at, condition.path)
+    for index, limit in enumerate(entry.rule.limits):
+        for path in (limit.key, limit.increment_from):
+            if path is not None:
+                yield from _lacking(entry, f"{ALL_TOOLS}/limits/{index}", path)
+
+
+def _lacking(entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
+    name = _first(path)
+    for tool in entry.tools:
+        listed = properties(tool.input_schema) if tool.input_schema is not None else None
+        if name is not None and listed is not None and name not in listed:
+            message = f"{tool.name} has no argument {name}, so every call of it is denied by this."
+            yield warning(at, "all_tools_argument", message)
+            return

@@ -1,0 +1,167 @@
+"""Which rules reach which tools, and which tools are reached by none that guards them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from .document import Condition, Limit, Predicate, Rule
+from .effects import Effect, effects
+from .identity import identity_text
+from .lint_survey import ALL_TOOLS, RISKY, Entry, LintFinding, Severity, Survey, error, warning
+from .matching import Pattern, is_pattern
+from .problems import near_miss
+
+MOST_CONDITIONS: Final = 1000
+
+
+def reach_findings(survey: Survey) -> Iterator[LintFinding]:
+    yield from _too_many_conditions(survey)
+    yield from _names(survey)
+    yield from _shadowed(survey)
+    yield from _weaker_patterns(survey)
+    yield from _unguarded_tools(survey)
+    document = survey.document
+    if document.default == "allow" and any(tool.tool_class is None for tool in survey.tools):
+        count = sum(tool.tool_class is None for tool in survey.tools)
+        message = (
+            f"{count} tools have no class, and whatever the server adds is allowed too. Deny by default."
+        )
+        yield warning("/default", "open_default", message)
+    if document.all_tools is not None and document.all_tools.action == "allow":
+        message = "An allow for all tools means nothing: it never makes an outcome weaker. Take it out."
+        yield warning(f"{ALL_TOOLS}/action", "all_tools_allow", message)
+
+
+def _too_many_conditions(survey: Survey) -> Iterator[LintFinding]:
+    everywhere = _count(survey.document.all_tools) if survey.document.all_tools else 0
+    if everywhere > MOST_CONDITIONS:
+        yield _too_many(ALL_TOOLS, everywhere)
+    for entry in survey.own():
+        total = _count(entry.rule) + everywhere
+        if total > MOST_CONDITIONS >= everywhere:
+            yield _too_many(entry.at, total)
+
+
+def _count(rule: Rule) -> int:
+    return sum(len(predicate.conditions) for predicate in rule.predicates())
+
+
+def _too_many(at: str, total: int) -> LintFinding:
+    message = f"{total:,} conditions would be judged for one call; there may be {MOST_CONDITIONS:,}."
+    return error(at, "too_many_conditions", message)
+
+
+# Names
+
+
+def _names(survey: Survey) -> Iterator[LintFinding]:
+    known = {tool.name for tool in survey.tools}
+    named = [(f"/hide/{index}", name) for index, name in enumerate(survey.document.hide)]
+    named += [(entry.at, entry.name) for entry in survey.entries]
+    suggestions = tuple(known)[:2000]
+    for at, name in named:
+        # A server without known tools has not been looked at yet.
+        if is_pattern(name) or name in known or not known:
+            continue
+        near = near_miss(name, suggestions)
+        hint = f" Did you mean {near}?" if near else ""
+        opened = survey.document.default == "allow"
+        severity = Severity.ERROR if opened else Severity.WARNING
+        yield LintFinding(at, "unknown_tool", severity, f"The server has no tool {name}.{hint}")
+
+
+def _shadowed(survey: Survey) -> Iterator[LintFinding]:
+    for entry in survey.entries:
+        if not is_pattern(entry.name):
+            if survey.compiled.hide.first_match(entry.name) is not None:
+                message = (
+                    f"{entry.name} is hidden, which nothing overrides. Take out the rule or the name in hide."
+                )
+                yield warning(entry.at, "hide_and_rule", message)
+            continue
+        pattern = Pattern.of(entry.name)
+        if not entry.tools and any(pattern.matches(tool.name) for tool in survey.tools):
+            yield _shadow(entry)
+    for entry in survey.classes:
+        if not entry.tools and any(tool.tool_class == entry.name for tool in survey.tools):
+            yield _shadow(entry)
+
+
+def _shadow(entry: Entry) -> LintFinding:
+    message = (
+        "This applies to no tool of the server: other rules or hide come first for every one it matches."
+    )
+    return warning(entry.at, "shadowed_rule", message)
+
+
+# Patterns
+
+
+def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
+    patterns = [(Pattern.of(entry.name), entry) for entry in survey.entries if is_pattern(entry.name)]
+    for _, entry in patterns:
+        if entry.rule.action == "deny":
+            continue
+        for tool in entry.tools:
+            other = next(
+                (
+                    rival
+                    for pattern, rival in patterns
+                    if rival is not entry
+                    and pattern.matches(tool.name)
+                    and not _restates(entry.rule, rival.rule)
+                ),
+                None,
+            )
+            if other is not None:
+                message = (
+                    f"{tool.name} also matches {other.name}, but what that rule asks does not apply to it. "
+                    f"Repeat it here, or give {tool.name} a rule of its own."
+                )
+                yield error(entry.at, "weaker_pattern", message)
+                break
+
+
+def _restates(rule: Rule, other: Rule) -> bool:
+    if any(not predicate.conditions for predicate in rule.deny_if):
+        return True
+    asks = rule.action == "require_approval" or any(not predicate.conditions for predicate in rule.approve_if)
+    other_asks = other.action == "require_approval" or any(not each.conditions for each in other.approve_if)
+    return (
+        (asks or not other_asks)
+        and _covers(rule.require, tuple(each for each in other.require if each.conditions))
+        and _covers(rule.deny_if, other.deny_if)
+        # Who always asks a person need not say when.
+        and (asks or _covers(rule.approve_if, other.approve_if))
+        and all(any(_as_tight(mine, limit) for mine in rule.limits) for limit in other.limits)
+    )
+
+
+def _covers(mine: tuple[Predicate, ...], others: tuple[Predicate, ...]) -> bool:
+    said = {_identity(predicate) for predicate in mine}
+    return all(_identity(predicate) in said for predicate in others)
+
+
+def _identity(predicate: Predicate) -> frozenset[tuple[str, str, str]]:
+    def condition_identity(condition: Condition) -> tuple[str, str, str]:
+        return condition.path.text, condition.op, identity_text(condition.value)
+
+    return frozenset(map(condition_identity, predicate.conditions))
+
+
+def _as_tight(mine: Limit, other: Limit) -> bool:
+    """Under a counter of its own too: for the tools that it applies to it admits no more."""
+    same = (mine.scope, mine.key, mine.increment_from) == (other.scope, other.key, other.increment_from)
+    return same and mine.max <= other.max and mine.window_seconds >= other.window_seconds
+
+
+# Risk
+
+
+def _unguarded_tools(survey: Survey) -> Iterator[LintFinding]:
+    risky = [tool for tool in survey.reachable if tool.tool_class in RISKY]
+    found = effects(survey.compiled, [tool.name for tool in risky])
+    places = {tool.name: entry.at for entry in survey.own() for tool in entry.tools}
+    for tool in risky:
+        if found[tool.name] is Effect.ALLOWED:
+            message = f"{tool.name} ({tool.tool_class}) may be called without limit, approval or condition."
+            yield warning(places.get(tool.name, "/default"), "unguarded_tool", message)

@@ -1,0 +1,105 @@
+"""What a tool's schema says of its arguments. Schemas come from servers: nothing in them is taken on trust.
+
+Every answer may be None: not known. Schemas that are put together from parts are not looked into.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from .document import JsonValue
+from .identity import identity_text
+from .paths import Step
+
+Schema: TypeAlias = Mapping[str, object]
+
+_COMPOSED: Final = (
+    "$ref",
+    "$dynamicRef",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "if",
+    "patternProperties",
+    "dependentSchemas",
+)
+_TYPES: Final = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
+
+
+def properties(schema: object) -> Mapping[str, object] | None:
+    """The arguments that the schema lists, if it lists them plainly."""
+    if not isinstance(schema, Mapping) or any(key in schema for key in _COMPOSED):
+        return None
+    listed = schema.get("properties", {})
+    return listed if isinstance(listed, Mapping) else None
+
+
+def is_closed(schema: object) -> bool:
+    return isinstance(schema, Mapping) and schema.get("additionalProperties") is False
+
+
+def is_optional(schema: object, name: str) -> bool | None:
+    listed = properties(schema)
+    if listed is None or name not in listed or not isinstance(schema, Mapping):
+        return None
+    required = schema.get("required", [])
+    return name not in required if isinstance(required, list) else None
+
+
+def types(schema: object) -> frozenset[str] | None:
+    """The JSON types that the schema's own `type` allows."""
+    if not isinstance(schema, Mapping) or "$ref" in schema or "$dynamicRef" in schema:
+        return None
+    said = schema.get("type")
+    words = [said] if isinstance(said, str) else said
+    if not isinstance(words, list) or not all(isinstance(word, str) and word in _TYPES for word in words):
+        return None
+    return frozenset(words)
+
+
+def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
+    """The schema where the steps lead. False beside it: every value before it is of the wrong kind."""
+    for step in steps:
+        allowed = types(schema)
+        needed = "object" if isinstance(step, str) else "array"
+        if allowed is not None and not allowed & {needed, "null"}:
+            return None, False
+        if isinstance(step, str):
+            listed = properties(schema)
+            schema = None if listed is None else listed.get(step)
+        else:
+            items = (
+                schema.get("items") if isinstance(schema, Mapping) and "prefixItems" not in schema else None
+            )
+            schema = items if isinstance(items, Mapping) else None
+        if schema is None:
+            return None
+    return schema, True
+
+
+def may_equal(schema: object, value: JsonValue) -> bool:
+    """False only where the schema leaves the value out."""
+    allowed = types(schema)
+    if allowed is not None and not allowed & _types_of(value):
+        return False
+    choices = schema.get("enum") if isinstance(schema, Mapping) and "$ref" not in schema else None
+    if not isinstance(choices, list):
+        return True
+    try:
+        return identity_text(value) in {identity_text(choice) for choice in choices}
+    except (TypeError, ValueError):
+        return True
+
+
+def _types_of(value: JsonValue) -> frozenset[str]:
+    if value is None:
+        return frozenset({"null"})
+    if isinstance(value, bool):
+        return frozenset({"boolean"})
+    if isinstance(value, int):
+        return frozenset({"integer", "number"})
+    if isinstance(value, Decimal):
+        return frozenset({"number"})
+    return frozenset(
+        {"string"} if isinstance(value, str) else {"array"} if isinstance(value, list) else {"object"}
+    )

@@ -1,0 +1,103 @@
+"""What the linter knows: which rule applies to which tool."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from .compile import CompiledPolicy, Plan, ToolFacts, compile_policy
+from .document import Condition, Document, Predicate, Rule
+from .problems import escape_token
+
+RISKY: Final = ("Destructive", "Financial", "Execute")
+ALL_TOOLS: Final = "/all_tools"
+SECTIONS: Final = ("require", "deny_if", "approve_if")
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    pointer: str
+    code: str
+    severity: Severity
+    message: str
+
+
+def error(pointer: str, code: str, message: str) -> LintFinding:
+    return LintFinding(pointer, code, Severity.ERROR, message)
+
+
+def warning(pointer: str, code: str, message: str) -> LintFinding:
+    return LintFinding(pointer, code, Severity.WARNING, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A rule with its place and the known tools that it applies to."""
+
+    at: str
+    name: str
+    rule: Rule
+    tools: tuple[ToolFacts, ...]
+
+    def predicates(self) -> Iterator[tuple[str, str, Predicate]]:
+        """Section, pointer and predicate."""
+        for section in SECTIONS:
+            predicates: tuple[Predicate, ...] = getattr(self.rule, section)
+            for index, predicate in enumerate(predicates):
+                yield section, f"{self.at}/{section}/{index}", predicate
+
+    def conditions(self) -> Iterator[tuple[str, str, Condition]]:
+        for section, at, predicate in self.predicates():
+            for index, condition in enumerate(predicate.conditions):
+                yield section, f"{at}/conditions/{index}", condition
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    document: Document
+    compiled: CompiledPolicy
+    tools: tuple[ToolFacts, ...]
+    reachable: tuple[ToolFacts, ...]
+    by_default: tuple[ToolFacts, ...]  # tools that no entry and no class rule applies to
+    entries: tuple[Entry, ...]
+    classes: tuple[Entry, ...]
+    all_tools: Entry | None
+
+    @classmethod
+    def of(cls, document: Document, given: Iterable[ToolFacts]) -> "Survey":
+        tools = tuple(given)
+        compiled = compile_policy(document, tools)
+        reached: dict[str, list[ToolFacts]] = {}
+        reachable = []
+        for tool in tools:
+            plan = compiled.applies_to(tool.name)
+            if isinstance(plan, Plan):
+                reachable.append(tool)
+                reached.setdefault(plan.allowed_by, []).append(tool)
+
+        def entries(section: str, rules: Iterable[tuple[str, Rule]]) -> tuple[Entry, ...]:
+            placed = ((f"/{section}/{escape_token(name)}", name, rule) for name, rule in rules)
+            return tuple(Entry(at, name, rule, tuple(reached.get(at, ()))) for at, name, rule in placed)
+
+        everywhere = document.all_tools
+        return cls(
+            document=document,
+            compiled=compiled,
+            tools=tools,
+            reachable=tuple(reachable),
+            by_default=tuple(reached.get("(default allow)", ())),
+            entries=entries("tools", document.tools.items()),
+            classes=entries("classes", document.classes.items()),
+            all_tools=Entry(ALL_TOOLS, "", everywhere, tuple(reachable)) if everywhere else None,
+        )
+
+    def every(self) -> tuple[Entry, ...]:
+        return (*self.entries, *self.classes, *((self.all_tools,) if self.all_tools else ()))
+
+    def own(self) -> tuple[Entry, ...]:
+        return (*self.entries, *self.classes)

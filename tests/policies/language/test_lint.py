@@ -1,0 +1,281 @@
+"""The linter, one finding at a time, and what it must stay silent about."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from policies.language.compile import ToolFacts
+from policies.language.lint import LintFinding, Severity, lint
+from policies.language.parse import parse_policy
+
+from .cases import CASES
+from .strategies import policies
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "amount": {"type": "number"},
+        "count": {"type": ["integer", "null"]},
+        "force": {"type": "boolean"},
+        "to": {"type": "array", "items": {"type": "object", "properties": {"mail": {"type": "string"}}}},
+        "kind": {"type": "string", "enum": ["soft", "hard"]},
+    },
+    "required": ["id", "amount"],
+}
+OPEN = {"type": "object"}
+TOOLS = [
+    ToolFacts("list_users", "Read", {"type": "object", "properties": {}, "additionalProperties": False}),
+    ToolFacts("pay", "Financial", SCHEMA),
+    ToolFacts("update_user", "Write", SCHEMA),
+    ToolFacts("delete_user", "Destructive", SCHEMA),
+]
+
+
+def findings(policy: dict[str, Any], **options: Any) -> list[LintFinding]:
+    document = parse_policy(json.dumps({"version": "1", "default": "deny", **policy}))
+    return list(lint(document, TOOLS, **options))
+
+
+def codes(policy: dict[str, Any], **options: Any) -> set[tuple[str, str, str]]:
+    return {(finding.pointer, finding.code, str(finding.severity)) for finding in findings(policy, **options)}
+
+
+def pay(**rule: Any) -> dict[str, Any]:
+    return {"tools": {"pay": rule}}
+
+
+def when(path: str, op: str, value: Any) -> dict[str, Any]:
+    return {"conditions": [{"path": path, "op": op, "value": value}]}
+
+
+def limit(counter: str = "c", window: Any = "day", most: int = 5, **more: Any) -> dict[str, Any]:
+    return {"counter": counter, "window": window, "max": most, "scope": "grant", **more}
+
+
+CONDITION = "/tools/pay/{}/0/conditions/0"
+
+FOUND = [
+    (
+        {"tools": {"pay": {"require": [{"conditions": when("args.id", "eq", "a")["conditions"] * 1001}]}}},
+        ("/tools/pay", "too_many_conditions", "error"),
+    ),
+    (
+        {"tools": {"*_user": {"limits": [limit()]}, "delete_*": {"require": [when("args.id", "eq", "a")]}}},
+        ("/tools/delete_*", "weaker_pattern", "error"),
+    ),
+    (
+        {"tools": {"*_user": {"deny_if": [{"conditions": []}]}, "delete_*": {"limits": [limit()]}}},
+        ("/tools/delete_*", "weaker_pattern", "error"),
+    ),
+    (
+        pay(deny_if=[when("args.force", "eq", True)]),
+        (CONDITION.format("deny_if"), "unguarded_optional", "error"),
+    ),
+    (
+        {"tools": {"update_user": {"approve_if": [when("args.force", "eq", True)]}}},
+        ("/tools/update_user/approve_if/0/conditions/0", "unguarded_optional", "warning"),
+    ),
+    (
+        pay(require=[when("args.amount", "starts_with", "5")]),
+        (CONDITION.format("require"), "impossible_operator", "error"),
+    ),
+    (
+        pay(require=[when("args.id.part", "eq", "5")]),
+        (CONDITION.format("require"), "impossible_operator", "error"),
+    ),
+    (
+        pay(require=[when("args.to[*].mail", "gt", 5)]),
+        (CONDITION.format("require"), "impossible_operator", "error"),
+    ),
+    ({"tools": {"pey": {}}}, ("/tools/pey", "unknown_tool", "warning")),
+    ({"hide": ["pey"], "default": "allow"}, ("/hide/0", "unknown_tool", "error")),
+    (
+        pay(require=[when("args.amuont", "lte", 5)]),
+        (CONDITION.format("require") + "/path", "unknown_argument", "warning"),
+    ),
+    (
+        {"tools": {"list_users": {"limits": [limit(key="args.x"), limit("d")]}}},
+        ("/tools/list_users/limits/0/key", "unknown_argument", "error"),
+    ),
+    (
+        pay(deny_if=[when("args.amount", "eq", "5")]),
+        ("/tools/pay/deny_if/0", "constant_predicate", "warning"),
+    ),
+    (
+        pay(require=[when("args.kind", "neq", "softt")]),
+        ("/tools/pay/require/0", "constant_predicate", "warning"),
+    ),
+    ({"tools": {"pa*": {}, "pay": {"limits": [limit()]}}}, ("/tools/pa*", "shadowed_rule", "warning")),
+    (
+        {"tools": {"pay": {"limits": [limit()]}}, "classes": {"Financial": {}}},
+        ("/classes/Financial", "shadowed_rule", "warning"),
+    ),
+    ({"hide": ["pa*"], **pay()}, ("/tools/pay", "hide_and_rule", "warning")),
+    (
+        pay(limits=[limit("a", "day", 10), limit("b", "hour", 20)]),
+        ("/tools/pay/limits/1", "unreachable_limit", "warning"),
+    ),
+    (
+        pay(limits=[limit("a", "minute", 1), limit("b", "hour", 60)]),
+        ("/tools/pay/limits/1", "unreachable_limit", "warning"),
+    ),
+    (
+        pay(action="require_approval", limits=[limit(window="minute")]),
+        ("/tools/pay/limits/0", "approval_holds_limit", "warning"),
+    ),
+    (pay(), ("/tools/pay", "unguarded_tool", "warning")),
+    ({"default": "allow"}, ("/default", "unguarded_tool", "warning")),
+    (
+        pay(deny_if=[when("args.id", "under_path", "/etc")]),
+        (CONDITION.format("deny_if"), "path_in_deny", "warning"),
+    ),
+    (
+        pay(limits=[limit(increment_from="args.amount")]),
+        ("/tools/pay/limits/0", "value_limit_alone", "warning"),
+    ),
+    (pay(limits=[limit(key="args.id")]), ("/tools/pay/limits/0", "keyed_limit_alone", "warning")),
+    (
+        {
+            "tools": {
+                "pay": {"rate_limit": {"max": 1, "window": 60}},
+                "update_user": {"limits": [limit("pay_rate")]},
+            }
+        },
+        ("/tools/pay/limits/0", "shared_counter", "warning"),
+    ),
+    (
+        pay(
+            require=[
+                {
+                    "conditions": [
+                        {"path": "args.to[*].mail", "op": "eq", "value": "a"},
+                        {"path": "args.to[*].name", "op": "eq", "value": "b"},
+                    ]
+                }
+            ]
+        ),
+        ("/tools/pay/require/0", "paired_elements", "warning"),
+    ),
+    ({"all_tools": {"action": "allow"}}, ("/all_tools/action", "all_tools_allow", "warning")),
+    (
+        {"default": "allow", "all_tools": {"require": [when("args.id", "exists", True)]}},
+        ("/all_tools/require/0/conditions/0", "all_tools_argument", "warning"),
+    ),
+    (
+        {"default": "allow", "all_tools": {"limits": [limit(increment_from="args.amount")]}},
+        ("/all_tools/limits/0", "all_tools_argument", "warning"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "finding"), FOUND, ids=[f"{finding[1]} {finding[0]}" for _, finding in FOUND]
+)
+def test_the_linter_finds(policy: dict[str, Any], finding: tuple[str, str, str]) -> None:
+    assert finding in codes(policy)
+
+
+QUIET = [
+    (pay(deny_if=[when("args.amount", "gt", 500)], require=[when("args.id", "starts_with", "u_")]), None),
+    (pay(require=[when("args.amount", "lte", 500)]), None),
+    (pay(deny_if=[when("args.force", "exists", True)]), "unguarded_optional"),
+    (pay(deny_if=[when("args.force", "neq", False)]), "unguarded_optional"),
+    (
+        pay(deny_if=[when("args.force", "eq", True)], require=[when("args.force", "exists", True)]),
+        "unguarded_optional",
+    ),
+    (pay(require=[when("args.count", "gt", 5)]), "impossible_operator"),
+    (pay(limits=[limit("a", "minute", 1), limit("b", "hour", 59)]), "unreachable_limit"),
+    (pay(limits=[limit("a"), limit("b", increment_from="args.amount")]), None),
+    (pay(limits=[limit("a"), limit("b", key="args.id")]), None),
+    (pay(action="require_approval", limits=[limit(window="hour")]), None),
+    ({"tools": {"*_user": {"action": "deny"}, "delete_*": {"limits": [limit()]}}}, "weaker_pattern"),
+    (
+        {
+            "tools": {
+                "*_user": {"limits": [limit("a")]},
+                "delete_*": {"rate_limit": {"max": 5, "window": "week"}},
+            }
+        },
+        "weaker_pattern",
+    ),
+    ({"classes": {"Financial": {"limits": [limit("{tool}_rate")]}}}, None),
+]
+
+
+@pytest.mark.parametrize(("policy", "code"), QUIET)
+def test_the_linter_is_silent(policy: dict[str, Any], code: str | None) -> None:
+    found = codes(policy)
+    assert not found if code is None else code not in {each[1] for each in found}
+
+
+def test_a_misspelt_tool_is_answered_with_the_right_one() -> None:
+    (finding,) = findings({"tools": {"delete_usr": {"action": "deny"}}})
+    assert finding.message == "The server has no tool delete_usr. Did you mean delete_user?"
+
+
+def test_a_server_that_was_never_scanned_has_no_unknown_tools() -> None:
+    document = parse_policy('{"version":"1","default":"allow","hide":["x"]}')
+    assert lint(document, []) == ()
+
+
+def test_a_counter_of_another_policy_is_told_when_it_is_shared() -> None:
+    policy = {"tools": {"pay": {"limits": [{**limit("spend"), "scope": "organization"}]}}}
+    assert codes(policy) == set()
+    assert codes(policy, other_counters={("organization", "spend")}) == {
+        ("/tools/pay/limits/0", "shared_counter", "warning")
+    }
+
+
+def test_a_tool_without_a_class_makes_an_open_default_worth_a_word() -> None:
+    document = parse_policy('{"version":"1","default":"allow"}')
+    assert [finding.code for finding in lint(document, [ToolFacts("new", None)])] == ["open_default"]
+
+
+@pytest.mark.parametrize("seed", sorted((CASES / "seeds").glob("*.json")), ids=lambda seed: seed.stem)
+def test_the_recommended_policies_have_no_finding(seed: Any) -> None:
+    tool = seed.stem.split(".")[1]
+    assert (
+        lint(
+            parse_policy(seed.read_text()), [ToolFacts(tool, "Execute", OPEN), ToolFacts("b", "Write", OPEN)]
+        )
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"type": 5},
+        {"type": "object", "properties": []},
+        {"properties": {"id": 5, "amount": {"type": ["x"]}, "to": {"items": True}}},
+        {"properties": {"id": {"$ref": "#"}}, "required": "id"},
+        {"anyOf": [{}]},
+    ],
+)
+def test_a_schema_that_is_none_yields_no_errors(schema: Any) -> None:
+    document = parse_policy(
+        json.dumps(
+            {
+                "version": "1",
+                "default": "deny",
+                **pay(
+                    deny_if=[when("args.id", "lt", 5)],
+                    require=[when("args.to[*].mail", "eq", "a"), when("args.amount", "eq", 1)],
+                ),
+            }
+        )
+    )
+    found = lint(document, [ToolFacts("pay", "Write", schema)])
+    assert Severity.ERROR not in {finding.severity for finding in found}
+
+
+@given(policies)
+@settings(max_examples=150, deadline=None)
+def test_every_policy_can_be_linted(policy: Any) -> None:
+    document = parse_policy(json.dumps(policy))
+    assert all(finding.message for finding in lint(document, TOOLS))
