@@ -29,8 +29,8 @@ _LOOK_SECONDS = 0.05
 
 
 def run_scan(scan_id: UUID) -> ToolScan:
-    """Runs a waiting scan to its end; one that was begun already stays as it is. What went wrong is not raised,
-    it stands in the scan.
+    """Runs a waiting scan to its end; one that was begun already stays as it is. What went wrong stands in
+    the scan and is not raised.
 
     Usable in a request as well: there, inside the request's transaction, the steps are written at the end,
     and no row of the server is held while we wait for it.
