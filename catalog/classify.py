@@ -1,0 +1,235 @@
+"""What a tool can do, how bad that can get, and why we say so.
+
+Pure and deterministic: the same definition always gets the same answer, and every part of an answer names the
+words it rests on. A hint of the server may raise a class; it lowers one only where the name says nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from catalog.modifiers import modifiers
+from catalog.money import is_about_money
+from catalog.vocabulary import (
+    AREA_VERBS,
+    AREAS,
+    BASE_SEVERITY,
+    COMMAND_WORDS,
+    FLOWS,
+    GLUED,
+    INFLECTED,
+    JOB_WORDS,
+    JOINS,
+    LOOSE,
+    NOT_GLUED,
+    NOT_MONEY,
+    OPEN_ENDED,
+    PLAIN,
+    REMOVAL,
+    REMOVES_A_RELATION,
+    REPORTS_ON_CODE,
+    SETTLED,
+    SQL_THAT_DESTROYS,
+    TALK,
+    WORST_LAST,
+    Severity,
+    ToolClass,
+)
+
+Field: TypeAlias = Literal["name", "description", "params", "annotations", "siblings"]
+Param: TypeAlias = tuple[str, str, bool]
+
+REVIEW_BELOW: Final = 0.5
+DESCRIPTION_READ: Final = 240
+NO_HINTS: Final[Mapping[str, object]] = MappingProxyType({})
+_RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_LETTERS = re.compile(r"[A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInput:
+    name: str
+    description: str = ""
+    params: tuple[Param, ...] = ()
+    annotations: Mapping[str, object] = field(default_factory=lambda: NO_HINTS)
+    siblings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`words` are the tool's own, as they stand in `field`."""
+
+    rule: str
+    field: Field
+    words: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    tool_class: ToolClass
+    severity: Severity
+    confidence: float
+    evidence: tuple[Evidence, ...]
+    signals: tuple[str, ...]
+    needs_review: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    tool_class: ToolClass
+    confidence: float
+    evidence: tuple[Evidence, ...]
+    open_ended: bool = False
+
+
+def classify(tool: ToolInput) -> Classification:
+    words = words_of(tool.name)
+    said = tuple(_LETTERS.findall(tool.description[:DESCRIPTION_READ].lower()))
+    verdict = _from_name(words, said, tool) or _from_description(said) or _from_nothing()
+    verdict = _with_hints(verdict, tool.annotations)
+    found = modifiers(verdict.tool_class, words, said, tool.params)
+    severity = min(BASE_SEVERITY[verdict.tool_class] + sum(modifier.steps for modifier in found), 4)
+    raised = tuple(Evidence(f"severity.{m.signal}", m.field, m.words, m.sentence) for m in found)
+    return Classification(
+        tool_class=verdict.tool_class,
+        severity=Severity(severity),
+        confidence=verdict.confidence,
+        evidence=verdict.evidence + raised,
+        signals=tuple(dict.fromkeys(modifier.signal for modifier in found)),
+        needs_review=verdict.confidence < REVIEW_BELOW,
+    )
+
+
+@lru_cache(maxsize=8192)
+def words_of(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
+    found = _verb(words)
+    if found is None:
+        return None
+    verb, plain = found
+    tool_class = _in_context(verb, PLAIN[verb] if plain else LOOSE[verb], words)
+    confidence = 0.9 if plain else 0.7
+    if not plain and said and (described := INFLECTED.get(said[0])) in PLAIN:
+        # The name's word is as often a noun; what the description begins with is a verb.
+        if PLAIN[described] is tool_class:
+            confidence = 0.85
+        elif verb not in REPORTS_ON_CODE:
+            return _described(described, said[0], 0.65)
+    if money := is_about_money(verb, tool_class, words, said, tool.siblings):
+        sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
+        told = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
+        return _Verdict(ToolClass.FINANCIAL, confidence, (told,))
+    rule = "name.verb" if plain else "name.word"
+    evidence = Evidence(rule, "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
+    return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
+
+
+_MEANS: Final = {
+    ToolClass.READ: "it reads and changes nothing",
+    ToolClass.WRITE: "it creates or changes something",
+    ToolClass.EXECUTE: "it sets something going",
+    ToolClass.DESTRUCTIVE: "what it removes may not come back",
+    ToolClass.FINANCIAL: "it moves money",
+}
+
+
+def _verb(words: tuple[str, ...]) -> tuple[str, bool] | None:
+    """The word that says what the tool does, and whether it is a plain verb."""
+    plain = [word for word in words if word in PLAIN]
+    if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
+        return words[-1], words[-1] in PLAIN
+    if plain and plain[0] == "read" and "mark" in words:
+        return "mark", False
+    if plain:
+        if len(plain) > 1 and not JOINS.isdisjoint(words):
+            return max(plain, key=lambda word: _RANK[PLAIN[word]]), True
+        return plain[0], True
+    loose = [word for word in words if word in LOOSE]
+    if not loose:
+        return _glued(words)
+    return (loose[-1] if words[-1] == loose[-1] and words[0] != loose[0] else loose[0]), False
+
+
+def _glued(words: tuple[str, ...]) -> tuple[str, bool] | None:
+    for word in words:
+        for verb in GLUED:
+            if word.startswith(verb) and word[len(verb) :] not in NOT_GLUED:
+                return verb, True
+    return None
+
+
+def _in_context(verb: str, tool_class: ToolClass, words: tuple[str, ...]) -> ToolClass:
+    if verb in REMOVAL and not REMOVES_A_RELATION.isdisjoint(words):
+        return ToolClass.WRITE
+    if verb in ("cancel", "create") and not JOB_WORDS.isdisjoint(words):
+        return ToolClass.EXECUTE
+    if verb == "start" and not TALK.isdisjoint(words):
+        return ToolClass.WRITE
+    if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
+        return ToolClass.WRITE
+    if verb == "resolve" and not SETTLED.isdisjoint(words):
+        return ToolClass.WRITE
+    if verb == "test" and not FLOWS.isdisjoint(words):
+        return ToolClass.EXECUTE
+    if verb == "send" and "keys" in words:
+        return ToolClass.EXECUTE
+    if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words):
+        return ToolClass.EXECUTE
+    if tool_class is ToolClass.EXECUTE and not SQL_THAT_DESTROYS.isdisjoint(words):
+        return ToolClass.DESTRUCTIVE
+    return tool_class
+
+
+def _from_description(said: tuple[str, ...]) -> _Verdict | None:
+    for lexicon, confidence in ((PLAIN, 0.65), (LOOSE, 0.5)):
+        for word in said[:14]:
+            verb = INFLECTED.get(word)
+            if verb in lexicon:
+                return _described(verb, word, confidence)
+    return None
+
+
+def _described(verb: str, word: str, confidence: float) -> _Verdict:
+    tool_class = PLAIN.get(verb) or LOOSE[verb]
+    sentence = f"The description says “{word}”: {_MEANS[tool_class]}."
+    return _Verdict(tool_class, confidence, (Evidence("description.verb", "description", (word,), sentence),))
+
+
+def _from_nothing() -> _Verdict:
+    sentence = "Neither the name nor the description says what it does."
+    return _Verdict(ToolClass.READ, 0.3, (Evidence("nothing.known", "name", (), sentence),), True)
+
+
+def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
+    destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
+    named = verdict.evidence[0].field == "name" and verdict.confidence >= REVIEW_BELOW
+    if reads is True:
+        if named or verdict.tool_class is ToolClass.DESTRUCTIVE:
+            return verdict
+        return _hinted(verdict, ToolClass.READ, 0.6, "readOnlyHint", "The server marks it read-only.")
+    if destructive and _RANK[verdict.tool_class] < _RANK[ToolClass.DESTRUCTIVE]:
+        sentence = "The server marks it destructive."
+        if verdict.open_ended or not named:
+            return _hinted(verdict, ToolClass.DESTRUCTIVE, 0.6, "destructiveHint", sentence)
+        if verdict.tool_class is ToolClass.READ:
+            # Its name and its hint say opposite things: a person has to look.
+            return _hinted(verdict, ToolClass.WRITE, 0.45, "destructiveHint", sentence)
+    if reads is False and verdict.tool_class is ToolClass.READ and verdict.confidence < 0.85:
+        sentence = "The server does not mark it read-only."
+        return _hinted(verdict, ToolClass.WRITE, 0.6, "readOnlyHint", sentence)
+    return verdict
+
+
+def _hinted(
+    verdict: _Verdict, tool_class: ToolClass, confidence: float, hint: str, sentence: str
+) -> _Verdict:
+    evidence = Evidence("annotations.hint", "annotations", (hint,), sentence)
+    return _Verdict(tool_class, confidence, (*verdict.evidence, evidence))

@@ -1,0 +1,123 @@
+"""What makes a tool worse than its class, each by name, with the words it rests on and a sentence. Pure."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+from catalog.vocabulary import (
+    BULK,
+    CODE_PARAMS,
+    CODE_WORDS,
+    COMMAND_WORDS,
+    CREDENTIALS,
+    MONEY,
+    OUTBOUND_NOUNS,
+    OUTBOUND_VERBS,
+    PRODUCTION,
+    SECRET_PAIRS,
+    SECRET_PARAMS,
+    SECRETS,
+    SQL_WORDS,
+    ToolClass,
+)
+
+Words: TypeAlias = tuple[str, ...]
+Params: TypeAlias = tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """`steps` is how far it raises the severity; 0 where the class says as much already."""
+
+    signal: str
+    field: Literal["name", "params"]
+    words: Words
+    steps: int
+    sentence: str
+
+
+def modifiers(tool_class: ToolClass, words: Words, said: Words, params: Params) -> tuple[Modifier, ...]:
+    match tool_class:
+        case ToolClass.READ:
+            found = [_secret_result(words), _money_seen(words)]
+        case ToolClass.WRITE:
+            found = [_credentials(words), _outbound(words), _bulk(words), _production(words)]
+        case ToolClass.EXECUTE:
+            found = [_free_form(words, params), _bulk(words), _production(words)]
+        case ToolClass.DESTRUCTIVE | ToolClass.FINANCIAL:
+            found = [_credentials(words), _bulk(words), _production(words)]
+    if tool_class in (ToolClass.READ, ToolClass.WRITE):
+        found.append(_free_form_parameter(params))
+    found.append(_secret_parameter(params))
+    return tuple(modifier for modifier in found if modifier is not None)
+
+
+def _named(signal: str, words: Words, known: frozenset[str], steps: int, sentence: str) -> Modifier | None:
+    hit = tuple(word for word in words if word in known)
+    return (
+        Modifier(signal, "name", hit, steps, sentence.format("“" + "” and “".join(hit) + "”"))
+        if hit
+        else None
+    )
+
+
+def _credentials(words: Words) -> Modifier | None:
+    return _named("credentials", words, CREDENTIALS, 1, "Raised: {} in the name; it changes who may do what.")
+
+
+def _outbound(words: Words) -> Modifier | None:
+    if OUTBOUND_VERBS.isdisjoint(words):
+        return None
+    return _named(
+        "outbound_message",
+        words,
+        OUTBOUND_NOUNS,
+        1,
+        "Raised: {} in the name; people receive it.",
+    )
+
+
+def _bulk(words: Words) -> Modifier | None:
+    return _named("bulk", words, BULK, 1, "Raised: {} in the name; one call reaches many things.")
+
+
+def _production(words: Words) -> Modifier | None:
+    return _named("production", words, PRODUCTION, 1, "Raised: {} in the name, where your users are.")
+
+
+def _money_seen(words: Words) -> Modifier | None:
+    return _named("money", words, MONEY, 1, "Raised: {} in the name; it shows who paid what.")
+
+
+def _secret_result(words: Words) -> Modifier | None:
+    pairs = next((pair for pair in pairwise(words) if pair in SECRET_PAIRS), ())
+    hit = pairs or tuple(word for word in words if word in SECRETS)
+    if not hit:
+        return None
+    return Modifier("secret_result", "name", hit, 2, f"Raised: its answer may hold “{' '.join(hit)}”.")
+
+
+def _free_form(words: Words, params: Params) -> Modifier | None:
+    for kind, known in (("command", COMMAND_WORDS), ("sql", SQL_WORDS), ("code", CODE_WORDS)):
+        if found := _named(
+            f"free_form_{kind}", words, known, 1, "Raised: {} in the name; it runs what the agent writes."
+        ):
+            return found
+    return _free_form_parameter(params)
+
+
+def _free_form_parameter(params: Params) -> Modifier | None:
+    for name, kind, _ in params:
+        if kind in ("string", "any") and (what := CODE_PARAMS.get(name.lower())):
+            sentence = f"Raised: whatever the agent writes in “{name}” is run."
+            return Modifier(f"free_form_{what}", "params", (name,), 1, sentence)
+    return None
+
+
+def _secret_parameter(params: Params) -> Modifier | None:
+    for name, _, _ in params:
+        if any(word in name.lower() for word in SECRET_PARAMS):
+            return Modifier(
+                "secret_parameter", "params", (name,), 0, f"“{name}” carries a secret in the call."
+            )
+    return None

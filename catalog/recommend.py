@@ -1,0 +1,63 @@
+"""The rule we recommend for a tool, and the policy for a whole server. Pure.
+
+What we are not sure of waits for a person; nothing of the kind is ever allowed without limit.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias, assert_never
+
+from catalog.classify import Classification
+from catalog.vocabulary import ToolClass
+from policies.language.words import shorthand_counter
+
+Rule: TypeAlias = dict[str, Any]
+
+CALLS_A_MINUTE: Final = {ToolClass.WRITE: 30, ToolClass.EXECUTE: 10}
+_PER_TOOL: Final = "{tool}_rate"
+
+
+def recommended_rule(tool: str, classification: Classification) -> Rule:
+    """The entry for this one tool."""
+    if waits_for_a_person(classification):
+        return _approval()
+    return rule_of_class(classification.tool_class, shorthand_counter(tool))
+
+
+def recommended_policy(tools: Iterable[tuple[str, Classification]]) -> dict[str, Any]:
+    """A rule for each class, and an entry for every tool that its class would treat too lightly.
+
+    A name with a `*` in it becomes a pattern here; as it asks for approval, it only ever tightens.
+    """
+    entries = {
+        name: _approval()
+        for name, classification in tools
+        if waits_for_a_person(classification) and not _class_asks(classification.tool_class)
+    }
+    classes = {str(tool_class): rule_of_class(tool_class, _PER_TOOL) for tool_class in ToolClass}
+    return {"version": "1", "default": "deny", **({"tools": entries} if entries else {}), "classes": classes}
+
+
+def rule_of_class(tool_class: ToolClass, counter: str) -> Rule:
+    match tool_class:
+        case ToolClass.READ:
+            return {}
+        case ToolClass.WRITE | ToolClass.EXECUTE:
+            most = CALLS_A_MINUTE[tool_class]
+            return {"limits": [{"counter": counter, "window": "minute", "max": most, "scope": "grant"}]}
+        case ToolClass.DESTRUCTIVE | ToolClass.FINANCIAL:
+            return _approval()
+        case _:
+            assert_never(tool_class)
+
+
+def waits_for_a_person(classification: Classification) -> bool:
+    bears_secrets = "secret_result" in classification.signals
+    return classification.needs_review or bears_secrets or _class_asks(classification.tool_class)
+
+
+def _class_asks(tool_class: ToolClass) -> bool:
+    return tool_class in (ToolClass.DESTRUCTIVE, ToolClass.FINANCIAL)
+
+
+def _approval() -> Rule:
+    return {"action": "require_approval"}

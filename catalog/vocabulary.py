@@ -1,0 +1,213 @@
+"""The words the classifier knows. One place, so that a label that surprises can be traced to one line.
+
+A *plain* verb says what a tool does wherever it stands in a name. A *loose* one is as often a noun (`run`,
+`order`, `post`) and counts only where no plain verb is.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+
+class ToolClass(StrEnum):
+    """Worst last."""
+
+    READ = "Read"
+    WRITE = "Write"
+    EXECUTE = "Execute"
+    DESTRUCTIVE = "Destructive"
+    FINANCIAL = "Financial"
+
+
+class Severity(IntEnum):
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def label(self) -> str:
+        return self.name.capitalize()
+
+
+T = ToolClass
+WORST_LAST: Final = tuple(ToolClass)
+BASE_SEVERITY: Final = dict(zip(WORST_LAST, (1, 2, 3, 4, 4), strict=True))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _each(tool_class: ToolClass, text: str) -> dict[str, ToolClass]:
+    return dict.fromkeys(text.split(), tool_class)
+
+
+PLAIN: Final[dict[str, ToolClass]] = {
+    **_each(
+        T.READ,
+        """
+        get list search find read fetch show describe lookup retrieve count browse inspect preview explain
+        analyze analyse compare calculate compute parse validate verify estimate summarize summarise extract
+        detect identify recommend suggest examine discover explore observe download export dump poll peek
+        grep glob ls cat whoami decode encrypt decrypt scrape crawl geocode enrich assess multiply
+        autocomplete enumerate diagnose forecast predict screenshot lint view gets lists
+    """,
+    ),
+    **_each(
+        T.WRITE,
+        """
+        create add update set edit modify insert upsert write save upload import move rename copy clone
+        assign unassign attach detach unlink append replace apply enable disable configure register
+        subscribe unsubscribe publish unpublish send reply invite archive unarchive restore approve reject
+        accept decline reopen put patch overwrite increment decrement adjust change annotate bookmark follow
+        unfollow react upvote downvote submit customize initialize provision duplicate rewrite refactor fix
+        autofix resize rotate switch push notify email broadcast forward resend toggle reactivate expose
+        enforce unblock block undo logout authenticate finalize activate deactivate unstar dismiss unresolve
+        pin unpin mute unmute lock unlock join leave grant authorize
+    """,
+    ),
+    **_each(
+        T.EXECUTE,
+        """
+        execute exec start stop restart reboot upgrade scale initiate drain cordon uncordon invoke launch
+        deploy redeploy evaluate eval resume pause suspend shutdown terminate abort spawn navigate goto
+        rollback dispatch
+    """,
+    ),
+    **_each(
+        T.DESTRUCTIVE,
+        """
+        delete deletes destroy drop purge wipe erase truncate prune uninstall revoke flush nuke deprovision
+        unregister deregister expunge rm del remove clear
+    """,
+    ),
+    **_each(T.FINANCIAL, "pay refund withdraw purchase buy sell payout unstake"),
+}
+
+LOOSE: Final[dict[str, ToolClass]] = {
+    **_each(
+        T.READ,
+        """
+        query check status info information details detail health help version snapshot capture monitor
+        watch tail diff scan audit filter sort stats statistics statistic history summary overview test ask
+        resolve review report trace profile track convert translate transcribe match rank score classify
+        stat tree about docs documentation balance logs log metrics usage quote price prices pricing schema
+        timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
+        hello echo think locate measure determine research brainstorm debug render visualize chart plot
+        decode encode hash format weather news current available
+    """,
+    ),
+    **_each(
+        T.WRITE,
+        """
+        post comment tag label mark merge commit share schedule store sync message note draw fill click type
+        press drag hover tap swipe scroll open close complete record manage handle link fork branch remember
+        memorize connect generate make build new login bulk reset reorder star vote select cancel request
+        book reserve ingest index load map emulate setup confirm transition promote compose design paint
+        crop overlay place refresh init backup disconnect optimize refine transform process speak split
+    """,
+    ),
+    **_each(
+        T.EXECUTE,
+        """
+        run call trigger command shell bash terminal script kill play control install reload reconnect
+        compile
+    """,
+    ),
+    **_each(T.DESTRUCTIVE, "trash discard cleanup empty"),
+    **_each(T.FINANCIAL, "transfer swap trade charge stake bridge donate checkout tip"),
+}
+
+# Verbs that leave open what becomes of things: the server's own hint decides.
+OPEN_ENDED: Final = _words("bulk control do handle manage operate perform process request use write")
+# Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
+AREAS: Final = _words("""
+    compute encrypt deploy email evaluate export forecast import launch notify register view
+""")
+AREA_VERBS: Final = _words("add create delete describe get list remove search send set show status update")
+# What these run, they run to look: “executes a query” does not make a query an Execute.
+REPORTS_ON_CODE: Final = _words("audit check lint query report scan test")
+REMOVAL: Final = _words("clear del remove rm")
+# Removing one of these takes it off something; it does not end it.
+REMOVES_A_RELATION: Final = _words("""
+    assignee bookmark bookmarks favorite favourite filter filters from highlight label labels like member
+    members participant participants reaction reactions reviewer reviewers star tag tags watcher
+""")
+# To resolve one of these is to change it; to resolve a name is to read.
+SETTLED: Final = _words("alert case comment conflict dispute finding incident issue thread ticket todo")
+JOB_WORDS: Final = _words("build execution job pipeline run")
+FLOWS: Final = _words("flow job pipeline workflow")
+TALK: Final = _words("chat conversation discussion thread")
+SQL_THAT_DESTROYS: Final = _words("ddl dml")
+JOINS: Final = _words("and or")
+# `getwallethistory` is written as one word; `getting` is not such a one.
+GLUED: Final = ("get", "list", "create", "update", "delete", "search", "fetch", "retrieve", "find")
+NOT_GLUED: Final = _words("ting ter ters able d ed er ers ing ings or ors s")
+
+# Changing one of these changes who owns or owes.
+MONEY: Final = _words("""
+    billing charges checkout deposit deposits donation invoice invoices paylink payment payments payout
+    payouts purchase purchases refund refunds withdrawal withdrawals
+""")
+MOVES_VALUE: Final = _words("bridge burn deposit mint move send stake swap trade transfer withdraw")
+# Money only when moved: a token is as often a credential.
+MONEY_SENT: Final = _words("""
+    asset assets bitcoin bnb btc coin coins crypto erc20 erc721 eth ether funds lamports lightning matic
+    money nft sats sol spl token tokens usdc usdt
+""")
+# Money only among its own kind: topics have subscriptions, too.
+MONEY_AMONG_MONEY: Final = _words("credit credits subscription subscriptions")
+MONEY_COMPANY: Final = _words("billing invoice payment payout refund")
+NOT_MONEY: Final = _words("""
+    call channel chat data domain event events feed file files graph issue label newsletter notification
+    ownership repo repository topic webhook
+""")
+ORDERS: Final = _words("order orders position positions")
+TRADES: Final = _words("crypto futures limit market option options shares spot stock trade trading")
+
+CREDENTIALS: Final = _words("""
+    access account accounts acl apikey certificate certificates credential credentials iam identity key keys
+    login member members mfa oauth password passwords permission permissions policies policy role roles
+    secret secrets session sessions sso token tokens user users
+""")
+SECRETS: Final = _words("""
+    apikey apikeys credential credentials keystore mnemonic passphrase password passwords privatekey secret
+    secrets vault
+""")
+SECRET_PAIRS: Final = frozenset(
+    {("access", "key"), ("api", "key"), ("private", "key"), ("access", "token"), ("seed", "phrase")}
+)
+SECRET_PARAMS: Final = ("password", "secret", "api_key", "apikey", "private_key")
+PRODUCTION: Final = _words("live prod production")
+BULK: Final = _words("all batch bulk everything many mass multiple")
+OUTBOUND_VERBS: Final = _words(
+    "broadcast email forward invite message notify post publish reply send sms tweet"
+)
+OUTBOUND_NOUNS: Final = _words("""
+    announcement comment dm email emails invitation mail message messages mms notification notifications
+    post reply slack sms telegram tweet whatsapp
+""")
+SQL_WORDS: Final = _words("cypher dcl ddl dml sql")
+COMMAND_WORDS: Final = _words("bash cmd command powershell shell ssh terminal")
+CODE_WORDS: Final = _words("code javascript notebook python script")
+CODE_PARAMS: Final = {
+    **dict.fromkeys(_words("sql sql_query raw_sql statement statements cypher dml ddl"), "sql"),
+    **dict.fromkeys(_words("command cmd shell commands bash command_line args_string"), "command"),
+    **dict.fromkeys(_words("code script javascript python expression function_body js source_code"), "code"),
+}
+
+
+def _forms(verb: str) -> tuple[str, ...]:
+    stem = verb[:-1]
+    if verb.endswith("e"):
+        return (verb, verb + "s", stem + "ing", verb + "d")
+    if verb.endswith("y") and verb[-2:-1] not in "aeiou":
+        return (verb, stem + "ies", verb + "ing", stem + "ied")
+    doubled = verb + verb[-1]
+    return (verb, verb + "s", verb + "es", verb + "ing", verb + "ed", doubled + "ing", doubled + "ed")
+
+
+# How a description spells a verb of the lexicons, to the verb. Plain ones win.
+INFLECTED: Final[dict[str, str]] = {
+    form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in _forms(verb)
+}

@@ -1,0 +1,125 @@
+"""The classifier: which class, how bad, and the words it says so for."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.classify import Classification, ToolInput, classify, words_of
+from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
+
+CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
+
+
+def tool_of(case: dict[str, Any]) -> ToolInput:
+    return ToolInput(
+        name=case["tool"],
+        description=case.get("description", ""),
+        params=tuple((name, kind, required) for name, kind, required in case.get("params", [])),
+        annotations=case.get("annotations", {}),
+        siblings=tuple(case.get("siblings", [])),
+    )
+
+
+def examples() -> Iterator[Any]:
+    for number, case in enumerate(json.loads(CASES.read_text())):
+        yield pytest.param(case, id=f"{number}-{case['tool'] or 'nameless'}")
+
+
+@pytest.mark.parametrize("case", list(examples()))
+def test_an_example_is_classed_as_written(case: dict[str, Any]) -> None:
+    found = classify(tool_of(case))
+    told = {
+        "class": str(found.tool_class),
+        "severity": found.severity.label,
+        "signals": list(found.signals),
+        "needs_review": found.needs_review,
+    }
+    assert {key: told[key] for key in told if key in case} == {key: case[key] for key in told if key in case}
+
+
+tools = st.builds(
+    ToolInput,
+    name=st.text(max_size=40) | st.lists(st.sampled_from([*PLAIN, *LOOSE]), max_size=4).map("_".join),
+    description=st.text(max_size=60),
+    params=st.lists(st.tuples(st.text(max_size=10), st.just("string"), st.booleans()), max_size=3).map(tuple),
+    annotations=st.dictionaries(
+        st.sampled_from(["readOnlyHint", "destructiveHint", "openWorldHint"]),
+        st.booleans() | st.none() | st.text(max_size=3),
+    ),
+    siblings=st.lists(st.text(max_size=10), max_size=3).map(tuple),
+)
+
+
+@given(tools)
+def test_the_same_tool_always_gets_the_same_answer_with_its_reasons(tool: ToolInput) -> None:
+    found = classify(tool)
+    assert found == classify(tool)
+    assert found.evidence
+    assert all(evidence.sentence for evidence in found.evidence)
+    assert BASE_SEVERITY[found.tool_class] <= found.severity <= 4
+    assert 0 < found.confidence < 1
+
+
+@given(tools)
+def test_evidence_quotes_words_that_stand_in_the_definition(tool: ToolInput) -> None:
+    sources = {
+        "name": tool.name.lower(),
+        "description": tool.description.lower(),
+        "params": " ".join(name for name, _, _ in tool.params),
+        "annotations": " ".join(tool.annotations),
+    }
+    for evidence in classify(tool).evidence:
+        assert all(word in sources[evidence.field] for word in evidence.words), evidence
+
+
+@given(tools)
+def test_a_severity_above_its_class_says_what_raised_it(tool: ToolInput) -> None:
+    found = classify(tool)
+    if found.severity > BASE_SEVERITY[found.tool_class]:
+        assert any(evidence.sentence.startswith("Raised: ") for evidence in found.evidence)
+
+
+@given(tools)
+def test_a_hint_never_lowers_what_the_name_says(tool: ToolInput) -> None:
+    silent = ToolInput(tool.name, tool.description, tool.params, {}, tool.siblings)
+    before, after = classify(silent), classify(tool)
+    if before.evidence[0].field == "name" and not before.needs_review:
+        worst_last = list(ToolClass)
+        assert worst_last.index(after.tool_class) >= worst_last.index(before.tool_class)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("getHTTPResponse", ("get", "http", "response")),
+        ("k8s__apply-manifest.v2", ("k", "8", "s", "apply", "manifest", "v", "2")),
+        ("SLACK_START_CALL", ("slack", "start", "call")),
+        ("获取_status", ("获取", "status")),
+    ],
+)
+def test_a_name_is_read_in_any_of_its_spellings(name: str, words: tuple[str, ...]) -> None:
+    assert words_of(name) == words
+
+
+def test_the_evidence_of_a_raised_badge_reads_like_a_sentence() -> None:
+    found = classify(ToolInput("create_access_key"))
+    assert [evidence.sentence for evidence in found.evidence] == [
+        "“create” in the name: it creates or changes something.",
+        "Raised: “access” and “key” in the name; it changes who may do what.",
+    ]
+
+
+def test_twenty_thousand_tools_take_a_second_at_most() -> None:
+    names = ["_".join(pair) for pair in itertools.product(list(PLAIN)[:100], list(LOOSE)[:100])]
+    text, params = "Creates a thing and returns it.", (("id", "string", True),)
+    described = [ToolInput(name, text, params) for name in names]
+    started = time.process_time()
+    answers: list[Classification] = [classify(tool) for tool in described]
+    assert len(answers) / (time.process_time() - started) > 20_000
