@@ -9,18 +9,31 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.middleware import SESSION_KEY, MemberRequest
 from accounts.models import ApiKey, AuditEvent
-from accounts.permissions import SCOPES, May, may
+from accounts.permissions import May, may
 from accounts.services import create_api_key, revoke_api_key
 from accounts.views.members import member_required
 from common.errors import InvalidInput
 from common.ids import parse_public_id
 
 
+# What there is to do with a key today; each word of the API has one line here.
+OFFERED = {
+    "servers:write": "Register, scan and change servers",
+    "servers:read": "Read servers and tools",
+    "policies:write": "Write and publish policies",
+    "policies:read": "Read policies",
+    "grants:write": "Issue, move and revoke grants",
+    "grants:read": "Read grants",
+    "logs:read": "Read decisions and audit events",
+    "organization:read": "Read the organization",
+}
+
+
 class ApiKeyForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80, help_text="What will use it, such as “ci”.")
     scopes = forms.MultipleChoiceField(
         label="It may",
-        choices=[(scope, scope) for scope in SCOPES],
+        choices=[(scope, words) for scope, words in OFFERED.items()],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one scope."},
     )

@@ -60,8 +60,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = env.text("DJANGO_URLCONF")
 if ROOT_URLCONF == "config.internal_urls":
     # Gateways bring a token and nothing a browser brings. What runs in threads would hold one for every
-    # gateway that waits for news.
-    MIDDLEWARE = []
+    # gateway that waits for news. The one that is left serves both kinds; allauth does not start without it.
+    MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
 ASGI_APPLICATION = "config.asgi.application"
 
 TEMPLATES: list[dict[str, Any]] = [

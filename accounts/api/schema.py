@@ -1,0 +1,40 @@
+"""What drf-spectacular cannot find out by itself: how one signs in, and what our ids look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.api.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "plk_…"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.api.authentication.MemberSessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "policylayer_session"}
+
+
+class PublicIdScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "common.api_fields.PublicIdField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, str]:
+        return {"type": "string", "pattern": f"^{self.target.prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"}
+
+
+class DocumentScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "policies.api.serializers.DocumentField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return {
+            "oneOf": [{"type": "object"}, {"type": "string"}],
+            "description": "A policy, as JSON or as text.",
+        }
