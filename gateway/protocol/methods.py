@@ -59,7 +59,7 @@ _FROM_CLIENT: Final = (
     _request("subscriptions/listen", Verdict.JUDGE_SUBSCRIPTIONS, [R2026_07]),
     _notification("notifications/initialized", Verdict.PASS, _SESSIONS),
     _notification("notifications/cancelled", Verdict.PASS),
-    _notification("notifications/progress", Verdict.PASS, _SESSIONS),
+    _notification("notifications/progress", Verdict.PASS),
     _notification("notifications/roots/list_changed", Verdict.PASS, _SESSIONS),
     # A task answers to whoever knows its id: nothing passes until ids are bound to the grant that began them.
     _request("tasks/get", Verdict.REFUSE, [R2025_11]),

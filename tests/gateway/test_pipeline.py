@@ -1,0 +1,286 @@
+"""The whole security story as scripts: nothing is asked for after a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.counters.base import Charge, Full, Reserved, Unavailable
+from gateway.effects import (
+    AskApproval,
+    Complete,
+    Failed,
+    Forward,
+    Forwarded,
+    GiveBack,
+    NoApprovals,
+    NotAnswered,
+    NotRecorded,
+    Passed,
+    Record,
+    Recorded,
+    Refused,
+    Reserve,
+    Ruling,
+)
+from gateway.pipeline import Asker, access, tools_call
+from policies.language.compile import CompiledPolicy, compile_policy
+from policies.language.decision import PromptGet, ResourceRead, ToolCall
+from policies.language.parse import parse_policy
+from tests.gateway.play import play
+
+DOCUMENT = """{
+  "version": "1", "default": "deny", "hide": ["secret"],
+  "tools": {
+    "read": {},
+    "delete": { "action": "deny", "reason": "Nothing is deleted here." },
+    "keys": { "limits": [
+      { "counter": "keys", "window": "minute", "max": 30, "scope": "grant" },
+      { "counter": "all", "window": "hour", "max": 100, "scope": "organization", "on_deny": "Enough." } ] },
+    "pay": { "action": "require_approval", "reason": "Carol looks at payments.",
+      "limits": [ { "counter": "pay", "window": "day", "max": 5, "scope": "server" } ] },
+    "wild*": {}
+  },
+  "resources": { "default": "deny", "allow": ["file:///public/*"] },
+  "prompts": { "default": "allow", "deny": ["secret"] }
+}"""
+
+
+def compiled(document: str = DOCUMENT) -> CompiledPolicy:
+    return compile_policy(parse_policy(document), ())
+
+
+ALICE = Asker("acme", "files", "grant-1", compiled())
+KEYS = (
+    Charge("acme", "grant", "grant-1", "keys", None, 60_000, 30, 1_000_000),
+    Charge("acme", "organization", "acme", "all", None, 3_600_000, 100, 1_000_000),
+)
+PAY = (Charge("acme", "server", "files", "pay", None, 86_400_000, 5, 1_000_000),)
+
+
+def allowed(rule: str) -> Record:
+    return Record(Ruling(True, None, rule))
+
+
+def refusal(code: str, rule: str, reason: str, **more: object) -> Ruling:
+    return replace(Ruling(False, code, rule, reason), **more)  # type: ignore[arg-type]
+
+
+def test_an_allowed_call_is_recorded_before_it_is_sent_and_completed_after() -> None:
+    play(
+        tools_call(ALICE, ToolCall("read", {})),
+        (allowed("/tools/read"), Recorded()),
+        (Forward(), Forwarded(200)),
+        (Complete(200, None), None),
+        ends=Passed(),
+    )
+
+
+def test_a_denied_call_is_recorded_and_nothing_else_is_asked() -> None:
+    ruling = refusal("denied", "/tools/delete/action", "Nothing is deleted here.")
+    ruling = replace(ruling, explained="Nothing is deleted here.")
+    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), Recorded()), ends=Refused(ruling))
+
+
+def test_a_denial_stands_even_when_it_cannot_be_recorded() -> None:
+    ruling = refusal("denied", "/tools/delete/action", "Nothing is deleted here.")
+    ruling = replace(ruling, explained="Nothing is deleted here.")
+    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), NotRecorded()), ends=Refused(ruling))
+
+
+def test_an_allowed_call_that_cannot_be_recorded_is_not_sent() -> None:
+    ruling = refusal(
+        "record_unavailable",
+        "/tools/read",
+        "The gateway cannot write its log now, so it sends no calls; try again later.",
+    )
+    play(
+        tools_call(ALICE, ToolCall("read", {})),
+        (allowed("/tools/read"), NotRecorded()),
+        (Record(ruling), NotRecorded()),
+        ends=Refused(ruling),
+    )
+
+
+def test_what_a_call_spent_is_given_back_when_it_cannot_be_recorded() -> None:
+    ruling = refusal(
+        "record_unavailable",
+        "/tools/keys",
+        "The gateway cannot write its log now, so it sends no calls; try again later.",
+    )
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Reserved()),
+        (allowed("/tools/keys"), NotRecorded()),
+        (GiveBack(), None),
+        (Record(ruling), NotRecorded()),
+        ends=Refused(ruling),
+    )
+
+
+def test_all_limits_are_reserved_at_once_before_anything_is_sent() -> None:
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Reserved()),
+        (allowed("/tools/keys"), Recorded()),
+        (Forward(), Forwarded(200)),
+        (Complete(200, None), None),
+        ends=Passed(),
+    )
+
+
+def test_a_call_over_its_limit_never_reaches_the_server() -> None:
+    ruling = refusal(
+        "limit_exceeded",
+        "/tools/keys/limits/0",
+        "keys has reached a limit; try again in 12 s.",
+        explained="keys is limited to 30 calls per minute; try again in 12 s.",
+        retry_after_seconds=12,
+        limit=30,
+    )
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Full(0, 12)),
+        (Record(ruling), Recorded()),
+        ends=Refused(ruling),
+    )
+
+
+def test_the_limit_that_is_full_is_the_one_that_is_named() -> None:
+    ruling = refusal(
+        "limit_exceeded", "/tools/keys/limits/1", "Enough.", explained="Enough.", limit=100
+    )  # fmt: skip
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Full(1, None)),
+        (Record(ruling), Recorded()),
+        ends=Refused(ruling),
+    )
+
+
+def test_a_limiter_that_does_not_answer_denies() -> None:
+    ruling = refusal(
+        "limiter_unavailable",
+        "/tools/keys/limits/0",
+        "The limits of keys cannot be checked now; try again.",
+    )
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Unavailable()),
+        (Record(ruling), Recorded()),
+        ends=Refused(ruling),
+    )
+
+
+def test_a_call_that_nobody_can_approve_is_denied_and_gives_back_what_it_held() -> None:
+    ruling = refusal(
+        "approval_unavailable",
+        "/tools/pay/action",
+        "This call needs a person's approval, and nobody can be asked now.",
+    )
+    play(
+        tools_call(ALICE, ToolCall("pay", {})),
+        (Reserve(PAY), Reserved()),
+        (AskApproval("/tools/pay/action", "Carol looks at payments."), NoApprovals()),
+        (GiveBack(), None),
+        (Record(ruling), Recorded()),
+        ends=Refused(ruling),
+    )
+
+
+def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
+    failure = NotAnswered("upstream_unreachable", "The server could not be connected to.", sent=False)
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Reserved()),
+        (allowed("/tools/keys"), Recorded()),
+        (Forward(), failure),
+        (GiveBack(), None),
+        (Complete(None, "upstream_unreachable"), None),
+        ends=Failed(failure),
+    )
+
+
+@pytest.mark.parametrize("code", ["upstream_timeout", "upstream_invalid", "upstream_refused_credentials"])
+def test_a_call_that_was_sent_stays_spent_whatever_became_of_it(code: str) -> None:
+    failure = NotAnswered(code, "It went wrong.", sent=True, status=500)
+    play(
+        tools_call(ALICE, ToolCall("keys", {})),
+        (Reserve(KEYS), Reserved()),
+        (allowed("/tools/keys"), Recorded()),
+        (Forward(), failure),
+        (Complete(500, code), None),
+        ends=Failed(failure),
+    )
+
+
+@pytest.mark.parametrize(
+    ("asker", "tool", "code", "rule"),
+    [
+        (replace(ALICE, compiled=None), "read", "no_policy", "(no policy)"),
+        (ALICE, "secret", "hidden", "(hidden)"),
+        (ALICE, "unknown", "default_deny", "(default deny)"),
+        (replace(ALICE, listed=False), "secret", "hidden", "(hidden)"),
+        (replace(ALICE, listed=False), "wild_one", "not_listed", "(not listed)"),
+    ],
+)
+def test_a_tool_that_is_not_there_is_told_apart_in_the_log(
+    asker: Asker, tool: str, code: str, rule: str
+) -> None:
+    pipeline = tools_call(asker, ToolCall(tool, {}))
+    recorded = next(pipeline)
+    assert isinstance(recorded, Record)
+    assert (recorded.ruling.code, recorded.ruling.rule) == (code, rule)
+
+
+def test_an_exact_entry_makes_up_for_a_tool_the_scan_has_not_seen() -> None:
+    asker = replace(ALICE, listed=False)
+    assert next(tools_call(asker, ToolCall("read", {}))) == allowed("/tools/read")
+
+
+def test_an_unlisted_tool_is_not_listed_even_where_its_arguments_would_deny_it() -> None:
+    asker = replace(ALICE, listed=False)
+    asked = next(tools_call(asker, ToolCall("wild_one", [])))
+    assert isinstance(asked, Record)
+    assert asked.ruling.code == "not_listed"
+
+
+def test_arguments_that_are_no_object_are_malformed() -> None:
+    asked = next(tools_call(ALICE, ToolCall("read", None)))
+    assert isinstance(asked, Record)
+    assert (asked.ruling.code, asked.ruling.rule) == ("malformed", "(malformed)")
+
+
+def test_a_configuration_that_is_too_old_denies_what_the_policy_allows() -> None:
+    stale = replace(ALICE, lease_over=True)
+    for pipeline in (
+        tools_call(stale, ToolCall("read", {})),
+        access(stale, [ResourceRead("file:///public/a")]),
+    ):
+        asked = next(pipeline)
+        assert isinstance(asked, Record)
+        assert asked.ruling.code == "configuration_expired"
+
+
+def test_an_allowed_resource_is_recorded_and_read() -> None:
+    play(
+        access(ALICE, [ResourceRead("file:///public/a")]),
+        (allowed("/resources/allow/0"), Recorded()),
+        (Forward(), Forwarded(200)),
+        (Complete(200, None), None),
+        ends=Passed(),
+    )
+
+
+def test_one_denied_resource_among_many_denies_them_all() -> None:
+    pipeline = access(ALICE, [ResourceRead("file:///public/a"), ResourceRead("file:///etc/passwd")])
+    asked = next(pipeline)
+    assert isinstance(asked, Record)
+    assert (asked.ruling.code, asked.ruling.rule) == ("default_deny", "/resources/default")
+
+
+def test_a_denied_prompt_is_not_fetched() -> None:
+    asked = next(access(ALICE, [PromptGet("secret")]))
+    assert isinstance(asked, Record)
+    assert (asked.ruling.code, asked.ruling.rule) == ("denied", "/prompts/deny/0")
