@@ -108,7 +108,7 @@ def _free_form(words: Words, params: Params) -> Modifier | None:
 
 def _free_form_parameter(params: Params) -> Modifier | None:
     for name, kind, _ in params:
-        if kind in ("string", "any") and (what := CODE_PARAMS.get(name.lower())):
+        if kind in ("string", "any", "") and (what := CODE_PARAMS.get(name.lower())):
             sentence = f"Raised: whatever the agent writes in “{name}” is run."
             return Modifier(f"free_form_{what}", "params", (name,), 1, sentence)
     return None
