@@ -1,0 +1,215 @@
+"""A gateway on loopback between a raw client and a recording server, for Alice's Acme and Mallory's Umbra."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from common.egress import EgressPolicy, parse_networks
+from common.sealing import Keyring
+from common.tokens import GRANT, new_token, token_hash
+from gateway.app import Gateway
+from gateway.counters.base import Limiter
+from gateway.counters.sqlite import SqliteLimiter
+from gateway.http_server import HttpServer
+from gateway.limits import Limits
+from gateway_config.wire.bundle import (
+    Bundle,
+    BundleGrant,
+    BundlePolicy,
+    BundleServer,
+    BundleSettings,
+    BundleTool,
+)
+from gateway_config.wire.codec import encode_bundle
+from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, load_organization
+from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from tests.gateway.raw_http import Client, Upstream
+
+ACME = "00000000-0000-7000-8000-00000000ac3e"
+UMBRA = "00000000-0000-7000-8000-0000000003b4"
+SERVER = "00000000-0000-7000-8000-0000000005e1"
+MALLORYS_SERVER = "00000000-0000-7000-8000-0000000005e2"
+POLICY = "00000000-0000-7000-8000-000000000901"
+KEYS = Keyring.parse("k1:" + "A" * 43 + "=")
+TOOLS = ("read_file", "delete_file", "hidden_tool", "create_access_key", "search")
+DOCUMENT = """{
+  "version": "1", "default": "deny", "hide": ["hidden_*"],
+  "tools": {
+    "read_file": { "deny_if": [ { "conditions": [
+        { "path": "args.path", "op": "starts_with", "value": "/etc" } ], "on_deny": "Not from /etc." } ] },
+    "search": {},
+    "delete_file": { "action": "deny", "reason": "Nothing is deleted here." },
+    "create_access_key": { "limits": [
+        { "counter": "keys", "window": "minute", "max": 2, "scope": "grant" } ] },
+    "approved_only": { "action": "require_approval",
+        "limits": [ { "counter": "held", "window": "minute", "max": 1, "scope": "grant" } ] }
+  },
+  "resources": { "default": "deny", "allow": ["file:///public/*"] },
+  "prompts": { "default": "allow", "deny": ["secret_prompt"] }
+}"""
+
+
+@dataclass
+class Log:
+    """The decision log, in memory."""
+
+    entries: list[DecisionEntry | CompletionEntry] = field(default_factory=list)
+    full: bool = False
+
+    async def append(self, entry: DecisionEntry | CompletionEntry) -> None:
+        if self.full:
+            raise OSError("no space left")
+        self.entries.append(entry)
+
+    @property
+    def decisions(self) -> list[DecisionEntry]:
+        return [entry for entry in self.entries if isinstance(entry, DecisionEntry)]
+
+    @property
+    def completions(self) -> list[CompletionEntry]:
+        return [entry for entry in self.entries if isinstance(entry, CompletionEntry)]
+
+
+@dataclass
+class Config:
+    organizations: list[LoadedOrganization] = field(default_factory=list)
+    ready: bool = True
+
+    def grant(self, token_hash: str) -> tuple[LoadedOrganization, LoadedGrant] | None:
+        for organization in self.organizations:
+            if token_hash in organization.grants:
+                return organization, organization.grants[token_hash]
+        return None
+
+
+def organization(
+    name: str,
+    server: BundleServer,
+    grants: Mapping[str, Mapping[str, Any]],
+    *,
+    document: str | None = DOCUMENT,
+    explain: bool = False,
+    lease: float = 3600,
+) -> LoadedOrganization:
+    """`grants`: token -> fields that differ."""
+    policies = () if document is None else (BundlePolicy(POLICY, POLICY, 1, document),)
+    bundle = Bundle(
+        organization=name,
+        settings=BundleSettings(explain_denials=explain),
+        servers=(server,),
+        policies=policies,
+        grants=tuple(
+            BundleGrant(**{"id": _grant_id(token), "token_sha256": token_hash(token), "server": server.id}
+                        | {"policy": None if document is None else POLICY} | dict(fields))
+            for token, fields in grants.items()
+        ),
+    )  # fmt: skip
+    loaded = load_organization(encode_bundle(bundle), revision=7)
+    loaded.lease.until = time.time() + lease
+    return loaded
+
+
+def _grant_id(token: str) -> str:
+    return f"00000000-0000-7000-8000-{token_hash(token)[:12]}"
+
+
+def server(url: str, *, id: str = SERVER, tools: Sequence[str] = TOOLS, **fields: Any) -> BundleServer:
+    listed = tuple(BundleTool(name=name) for name in tools)
+    return BundleServer(id=id, name="Files", upstream_url=url, tools=listed, **fields)
+
+
+@dataclass
+class World:
+    gateway: Gateway
+    http: HttpServer
+    upstream: Upstream
+    config: Config
+    log: Log
+    token: str
+    mallorys_token: str
+
+    def client(self, *, token: str | None = None, server: str = SERVER, **headers: str) -> Client:
+        path = f"/mcp/{server}/"
+        return Client(self.http.port, self.token if token is None else token, path, headers)
+
+    def reconfigure(self, **settings: Any) -> None:
+        """Acme's configuration becomes another one."""
+        fields = {"grants": {self.token: {}}} | settings
+        grants = fields.pop("grants")
+        url = fields.pop("url", self.upstream.url)
+        tools = fields.pop("tools", TOOLS)
+        credentials = fields.pop("credentials", None)
+        acme = organization(ACME, server(url, tools=tools, credentials=credentials), grants, **fields)
+        self.config.organizations[0] = acme
+        self.gateway.on_swap()
+
+
+@asynccontextmanager
+async def world(
+    tmp_path: Path,
+    *,
+    upstream: Upstream | None = None,
+    limits: Limits | None = None,
+    limiter: Limiter | None = None,
+    egress: EgressPolicy | None = None,
+    resolve: Callable[[str, int], Awaitable[Sequence[str]]] | None = None,
+    hosts: frozenset[str] = frozenset({"127.0.0.1"}),
+    origins: frozenset[str] = frozenset({"https://app.example"}),
+) -> AsyncIterator[World]:
+    async with upstream or Upstream() as server_:
+        token, mallorys = new_token(GRANT), new_token(GRANT)
+        config, log = Config(), Log()
+        config.organizations = [
+            organization(ACME, server(server_.url), {token: {}}),
+            organization(UMBRA, server(server_.url, id=MALLORYS_SERVER), {mallorys: {}}),
+        ]
+        counters = limiter or SqliteLimiter(tmp_path / "limits.sqlite", worker="gw-1")
+        gateway = Gateway(
+            config=config,
+            limiter=counters,
+            decisions=log,
+            egress=egress or EgressPolicy(parse_networks("127.0.0.0/8")),
+            keyring=KEYS,
+            hosts=hosts,
+            origins=origins,
+            routes={"/healthz": lambda: (200, b"ok\n", "text/plain")},
+            limits=limits or quick(),
+            resolve=resolve,
+        )
+        http = await gateway.serve("127.0.0.1", 0)
+        try:
+            yield World(gateway, http, server_, config, log, token, mallorys)
+        finally:
+            await http.close()
+            gateway.close()
+            if isinstance(counters, SqliteLimiter):
+                await counters.close()
+
+
+def quick(**changed: Any) -> Limits:
+    """Bounds short enough for a test to run into."""
+    short = Limits(
+        head_seconds=0.4,
+        body_grace_seconds=0.4,
+        linger_seconds=0.2,
+        connect_seconds=1.0,
+        resolve_seconds=0.5,
+        answer_seconds=2.0,
+        answer_grace_seconds=1.0,
+        drain_seconds=1.0,
+        tick_seconds=0.05,
+    )
+    return replace(short, **changed)
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 3.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        await asyncio.sleep(0.01)
