@@ -1,5 +1,6 @@
 import { startCopying } from "./copy.js";
 import { startDialogs } from "./dialogs.js";
+import { startFolds } from "./folds.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
@@ -9,7 +10,7 @@ import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startTimes];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startTabs, startToasts, startLive];
 
@@ -18,5 +19,7 @@ perFragment.forEach((start) => start(document));
 document.addEventListener("htmx:load", (event) => perFragment.forEach((start) => start(event.target)));
 document.addEventListener("layer:added", (event) => perFragment.forEach((start) => start(event.target)));
 
-const signedIn = document.body.dataset.signedIn;
-if (signedIn) writeCookie("signed_in", signedIn === "yes" ? "1" : "", signedIn === "yes" ? 14 : 0);
+// Only for what public pages offer; the session itself is a cookie no script can read.
+const rememberSignedIn = (yes) => writeCookie("signed_in", yes ? "1" : "", yes ? 14 : 0);
+if (document.body.dataset.signedIn) rememberSignedIn(document.body.dataset.signedIn === "yes");
+document.addEventListener("submit", (event) => event.target.matches("[data-signs-out]") && rememberSignedIn(false));

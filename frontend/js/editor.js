@@ -16,6 +16,14 @@ function nameOf(textarea) {
   return textarea.getAttribute("aria-label") ?? textarea.labels?.[0]?.textContent.trim() ?? "Document";
 }
 
+function attributes(textarea) {
+  const described = textarea.getAttribute("aria-describedby");
+  const said = described ? { "aria-describedby": described } : {};
+  const leave = described ? "" : ". Press Escape, then Tab, to leave it.";
+  const invalid = textarea.getAttribute("aria-invalid");
+  return { ...said, ...(invalid && { "aria-invalid": invalid }), "aria-label": nameOf(textarea) + leave, spellcheck: "false", tabindex: "0" };
+}
+
 function extensions(textarea) {
   return [
     EditorView.cspNonce.of(document.querySelector('meta[name="csp-nonce"]')?.content ?? ""),
@@ -23,7 +31,7 @@ function extensions(textarea) {
     highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), problemMarks,
     EditorState.readOnly.of(textarea.readOnly), EditorState.tabSize.of(2),
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
-    EditorView.contentAttributes.of({ "aria-label": `${nameOf(textarea)}. Press Escape, then Tab, to leave it.`, spellcheck: "false", tabindex: "0" }),
+    EditorView.contentAttributes.of(attributes(textarea)),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) keep(textarea, update.state);
       if (update.docChanged || update.selectionSet) showPlace(textarea, update.state);

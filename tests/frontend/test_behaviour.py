@@ -39,7 +39,8 @@ LIVE = """<section data-live="/stream/" data-live-into="#rows">
 THEME = """<button type="button" data-theme-choice="dark">Dark</button>
 <button type="button" data-theme-choice="system">System</button>
 <button type="button" data-dialog-open="sure">Open</button>
-<dialog class="dlg" id="sure" aria-label="Sure?"><button data-dialog-close>Close</button></dialog>"""
+<dialog class="dlg" id="sure" aria-label="Sure?"><button data-dialog-close>Close</button></dialog>
+<form action="/" data-signs-out><button>Sign out</button></form>"""
 PAGES = {
     "/": '{% extends "pages/home.html" %}',
     "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
@@ -170,6 +171,18 @@ def test_the_systems_dark_theme_has_every_dark_token_without_a_choice(browser: B
         )
         context.close()
     assert seen[0] == seen[1]
+
+
+def test_public_pages_offer_what_fits_who_is_signed_in(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/theme/")
+    page.evaluate("document.cookie = 'signed_in=1; Path=/'")
+    page.goto(f"{site.address}/")
+    assert page.locator(".sitehead .if-in").is_visible()
+    assert not page.locator(".sitehead .if-out").first.is_visible()
+    page.goto(f"{site.address}/theme/")
+    page.get_by_text("Sign out").click()
+    page.wait_for_url(f"{site.address}/?")
+    assert page.locator(".sitehead .if-out").first.is_visible()
 
 
 def test_a_dialog_gives_the_focus_back(page: Page, site: Site) -> None:
