@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from common.tokens import WORKER, new_token
@@ -58,3 +61,19 @@ def acknowledge() -> Callable[..., None]:
             note_acks(worker, [Ack(str(revision.organization_id), revision.number, state, reason)])  # type: ignore[arg-type]
 
     return say
+
+
+@pytest.fixture
+def worker_threads() -> Iterator[None]:
+    """Connections opened by other threads are the internal listener's, as its DATABASE_URL makes them."""
+
+    tests = threading.get_ident()
+
+    def worker_role(connection: Any, **_: object) -> None:
+        if threading.get_ident() != tests:
+            with connection.cursor() as cursor:
+                cursor.execute("SET ROLE policylayer_worker")
+
+    connection_created.connect(worker_role, weak=False)
+    yield
+    connection_created.disconnect(worker_role)

@@ -1,0 +1,242 @@
+"""The gateways' door: a worker's token opens it, nothing else does, and it is not on the web port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from django.db import ProgrammingError, transaction
+from django.test import Client
+from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
+
+from common.errors import InvalidInput
+from common.tokens import API_KEY, GRANT, WORKER, new_token
+from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest, Worker, WorkerStatus
+from gateway_config.services import enroll_worker, remove_worker
+from gateway_config.wire.messages import Ack, HeadsAnswer, HelloAnswer, SignedBundle
+from tests.cast import Cast, inside
+from tests.roles import as_worker
+
+INTERNAL = pytest.mark.urls("config.internal_urls")
+COMMITTED = pytest.mark.usefixtures("transactional_db", "worker_threads")
+PATHS = [
+    ("get", "/internal/v1/heads"),
+    ("get", f"/internal/v1/bundles/{uuid4()}/"),
+    ("post", "/internal/v1/acks/"),
+    ("post", "/internal/v1/hello/"),
+    ("post", "/internal/v1/decisions/"),
+]
+Enrolled = Callable[[str], tuple[Worker, str]]
+
+
+class Gateway:
+    """A worker's side of the internal API."""
+
+    def __init__(self, token: str | None) -> None:
+        self.client = Client(headers={"authorization": f"Bearer {token}"} if token else {})
+
+    def get(self, path: str) -> Any:
+        with as_worker():
+            return self.client.get(path)
+
+    def post(self, path: str, message: Any) -> Any:
+        body = message if isinstance(message, bytes) else msgspec.json.encode(message)
+        with as_worker():
+            return self.client.post(path, body, content_type="application/json")
+
+    def ask(self, method: str, path: str) -> Any:
+        return self.get(path) if method == "get" else self.post(path, b"{}")
+
+
+@INTERNAL
+@COMMITTED
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize(
+    "token",
+    [None, "", "junk", new_token(WORKER), new_token(API_KEY), new_token(GRANT), "plw_" + "A" * 33, "Ω"],
+)
+def test_what_is_no_workers_token_opens_nothing(method: str, path: str, token: str | None) -> None:
+    answer = Gateway(token).ask(method, path)
+    assert answer.status_code == 401 and answer["WWW-Authenticate"] == "Bearer"
+
+
+@INTERNAL
+@COMMITTED
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_a_removed_workers_token_opens_nothing(method: str, path: str, enrolled: Enrolled) -> None:
+    _, token = enrolled("gw-1")
+    with as_worker():
+        remove_worker("gw-1")
+    assert Gateway(token).ask(method, path).status_code == 401
+
+
+@INTERNAL
+def test_an_api_key_and_a_session_open_nothing(
+    cast: Cast, api_key: Callable[..., str], signed_in: Callable[..., Client]
+) -> None:
+    assert Gateway(api_key(cast.alice)).post("/internal/v1/acks/", []).status_code == 401
+    browser = signed_in(cast.alice)
+    assert browser.post("/internal/v1/acks/", b"[]", content_type="application/json").status_code == 401
+
+
+def test_nothing_of_it_is_reachable_on_the_web_port() -> None:
+    for _, path in PATHS:
+        with pytest.raises(Resolver404):
+            resolve(path, "config.urls")
+    assert not [route for route in _routes(get_resolver("config.urls")) if "internal" in route]
+
+
+def _routes(resolver: URLResolver, before: str = "") -> list[str]:
+    found = []
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern)
+        found += [route] if isinstance(pattern, URLPattern) else _routes(pattern, route)
+    return found
+
+
+@INTERNAL
+def test_a_worker_fetches_the_newest_bundle(
+    cast: Cast, enrolled: Enrolled, published: ConfigRevision
+) -> None:
+    gateway = Gateway(enrolled("gw-1")[1])
+    answer = gateway.get(f"/internal/v1/bundles/{cast.alice.organization_id}/")
+    signed = msgspec.json.decode(answer.content, type=SignedBundle)
+    assert signed.envelope.revision == published.number and signed.body == published.body
+    assert gateway.get(f"/internal/v1/bundles/{cast.mallory.organization_id}/").status_code == 404
+
+
+@INTERNAL
+def test_hello_is_a_sign_of_life(db: None, enrolled: Enrolled) -> None:
+    worker, token = enrolled("gw-1")
+    with as_worker():
+        Worker.objects.update(last_seen_at=None)
+    answer = Gateway(token).post("/internal/v1/hello/", {"version": "0.1.0\x00" + "x" * 99, "high_water": {}})
+    assert msgspec.json.decode(answer.content, type=HelloAnswer).worker == "gw-1"
+    with as_worker():
+        worker.refresh_from_db()
+    assert worker.last_seen_at is not None and worker.version.startswith("0.1.0")
+
+
+@INTERNAL
+def test_a_worker_ahead_of_a_restored_database_lifts_the_numbers(
+    cast: Cast,
+    enrolled: Enrolled,
+    published: ConfigRevision,
+    publish: Callable[[], ConfigRevision | None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gateway = Gateway(enrolled("gw-1")[1])
+    marks = {
+        str(cast.alice.organization_id): 40,
+        str(uuid4()): 7,
+        "junk": 1,
+        str(cast.mallory.organization_id): 0,
+    }
+    for _ in range(3):
+        gateway.post("/internal/v1/hello/", {"version": "1", "high_water": marks})
+    with as_worker():
+        assert NumberFloor.objects.get().number == 40
+        assert PublishRequest.objects.filter(done_at=None).count() == 1
+    revision = publish()
+    assert revision is not None and revision.number == 41
+    assert "was the database restored" in caplog.text
+
+
+@INTERNAL
+def test_a_mark_beyond_reason_lifts_nothing(
+    cast: Cast, enrolled: Enrolled, published: ConfigRevision
+) -> None:
+    gateway = Gateway(enrolled("gw-1")[1])
+    marks = {str(cast.alice.organization_id): 2**62}
+    assert gateway.post("/internal/v1/hello/", {"version": "1", "high_water": marks}).status_code == 200
+    with as_worker():
+        assert NumberFloor.objects.count() == 0
+
+
+@INTERNAL
+def test_acks_are_kept_and_organizations_that_are_gone_are_passed_over(
+    cast: Cast, enrolled: Enrolled, published: ConfigRevision
+) -> None:
+    gateway = Gateway(enrolled("gw-1")[1])
+    here = str(cast.alice.organization_id)
+    acks = [
+        Ack(str(uuid4()), 3, "applied"),
+        Ack("junk", 1, "applied"),
+        Ack(here, 1, "rejected", "no"),
+        Ack(here, 1, "applied"),
+    ]
+    assert gateway.post("/internal/v1/acks/", acks).status_code == 204
+    assert gateway.post("/internal/v1/acks/", acks).status_code == 204
+    with as_worker():
+        status = WorkerStatus.objects.get()
+    assert (status.organization_id, status.revision, status.state) == (
+        cast.alice.organization_id,
+        1,
+        "applied",
+    )
+
+
+@INTERNAL
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"null", b'[{"organization": 1}]', b"\xff", b"[" * 5_000, b'[{"organization": "\\ud800"}]'],
+)
+@pytest.mark.parametrize("path", ["acks", "hello", "decisions"])
+def test_a_message_that_cannot_be_read_is_refused(body: bytes, path: str, enrolled: Enrolled) -> None:
+    answer = Gateway(enrolled("gw-1")[1]).post(f"/internal/v1/{path}/", body)
+    assert answer.status_code == 400 and "cannot be read" in answer.json()["error"]
+
+
+@INTERNAL
+@COMMITTED
+@pytest.mark.parametrize("query", ["cursor=-1", "cursor=x", "cursor=١", "wait=1.5", "cursor=" + "9" * 20])
+def test_a_cursor_that_is_none_is_refused(query: str, enrolled: Enrolled) -> None:
+    assert Gateway(enrolled("gw-1")[1]).get(f"/internal/v1/heads?{query}").status_code == 400
+
+
+@INTERNAL
+@COMMITTED
+def test_heads_tell_the_newest_of_each_organization(
+    cast: Cast, enrolled: Enrolled, published: ConfigRevision
+) -> None:
+    gateway = Gateway(enrolled("gw-1")[1])
+
+    def heads(cursor: int) -> HeadsAnswer:
+        return msgspec.json.decode(
+            gateway.get(f"/internal/v1/heads?cursor={cursor}").content, type=HeadsAnswer
+        )
+
+    everything = heads(0)
+    assert [(head.organization, head.revision, head.hash) for head in everything.heads] == [
+        (str(cast.alice.organization_id), published.number, published.hash)
+    ]
+    assert heads(everything.cursor) == HeadsAnswer(everything.cursor)
+    assert heads(2**63 - 1) == everything, "a cursor from before a restore: everything is told again"
+
+
+def test_enrolling_twice_changes_nothing_and_brings_a_removed_worker_back(db: None) -> None:
+    token = new_token(WORKER)
+    with as_worker():
+        first = enroll_worker("gw-1", token)
+        remove_worker("gw-1")
+        again = enroll_worker("gw-1", token)
+        assert first.pk == again.pk and Worker.objects.get().removed_at is None
+
+
+def test_a_token_is_one_workers(db: None) -> None:
+    token = new_token(WORKER)
+    with as_worker():
+        enroll_worker("gw-1", token)
+        with pytest.raises(InvalidInput):
+            enroll_worker("gw-2", token)
+        with pytest.raises(InvalidInput):
+            enroll_worker("gw-3", "junk")
+
+
+def test_people_cannot_read_a_workers_token_hash(cast: Cast, enrolled: Enrolled) -> None:
+    enrolled("gw-1")
+    with inside(cast.alice), pytest.raises(ProgrammingError), transaction.atomic():
+        list(Worker.objects.values_list("token_hash"))
