@@ -1,0 +1,171 @@
+"""One gateway worker: `python -m gateway`, with everything it needs in the environment."""
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from gateway.app import Gateway
+from gateway.config_feed import ConfigFeed
+from gateway.config_store import ConfigStore
+from gateway.control_plane import ControlPlane
+from gateway.counters.sqlite import SqliteLimiter
+from gateway.decision_log import DecisionLog
+from gateway.health import routes
+from gateway.logs import log_to_stdout
+from gateway.metrics import Metrics, serve_metrics
+from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
+
+_log: Final = logging.getLogger("gateway")
+
+# The limiter's thread must not wait long for its turn while the event loop is busy.
+_SWITCH_SECONDS: Final = 0.0005
+_LAST_RECORDS_SECONDS: Final = 3.0
+
+
+class CannotStart(Exception):  # noqa: N818
+    """One sentence for the operator."""
+
+
+def main() -> int:
+    try:
+        settings = read_settings(os.environ)
+        log_to_stdout(settings.log_level)
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        with _alone(settings.folder):
+            uvloop.run(_run(settings))
+    except (SettingsInvalid, CannotStart) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    return 0
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two processes writing one spool would give two records one sequence."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise CannotStart(f"DATA_DIR cannot be written to: {folder}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(
+                f"another gateway with this WORKER_NAME already runs on {folder}; give each one its own"
+            ) from None
+        yield
+
+
+async def _run(settings: Settings) -> None:
+    ending = _Ending()
+    async with AsyncExitStack() as stack:
+        control = await stack.enter_async_context(ControlPlane(settings.control_url, settings.worker_token))
+        store = ConfigStore(settings.folder / "config", settings.verify_keys)
+        limiter = SqliteLimiter(
+            settings.limiter_path, worker=settings.worker_name, witness=settings.folder / "limiter-epoch"
+        )
+        stack.push_async_callback(limiter.close)
+        decisions = DecisionLog(settings.folder / "spool", worker=settings.worker_name)
+        stack.callback(decisions.close)
+        stack.push_async_callback(decisions.drain, control.records, _LAST_RECORDS_SECONDS)
+        feed = ConfigFeed(control, store, version=VERSION)
+        background = (feed.run(), decisions.ship(control.records), store.warm_all())
+        await stack.enter_async_context(_beside(background, ending))
+        await stack.enter_async_context(_serving(settings, store, limiter, decisions))
+        _say_what_serves(settings, store)
+        await ending.event.wait()
+        _log.info("stopping: nothing new is accepted, calls that run are finished")
+    if ending.failed:
+        raise CannotStart("a part of the gateway ended that must not; its log says which")
+
+
+class _Ending:
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.failed = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.event.set)
+
+    def with_task(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a part of the gateway ended", exc_info=task.exception())
+            self.failed = True
+            self.event.set()
+
+
+@asynccontextmanager
+async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(part) for part in parts]
+    for task in tasks:
+        task.add_done_callback(ending.with_task)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _serving(
+    settings: Settings, store: ConfigStore, limiter: SqliteLimiter, decisions: DecisionLog
+) -> AsyncIterator[None]:
+    metrics = Metrics()
+    gateway = Gateway(
+        config=store,
+        limiter=limiter,
+        decisions=decisions,
+        egress=settings.egress,
+        keyring=settings.bundle_keys,
+        hosts=settings.hosts,
+        origins=settings.allowed_origins,
+        routes=routes(store),
+        observer=metrics,
+    )
+    store.on_swap(gateway.on_swap)
+    async with AsyncExitStack() as stack:
+        stack.callback(gateway.close)
+        if settings.metrics_port is not None:
+            with _listening("METRICS_PORT", "127.0.0.1", settings.metrics_port):
+                numbers = await serve_metrics(metrics, store, decisions, settings.metrics_port)
+            stack.callback(numbers.close)
+        with _listening("GATEWAY_PORT", settings.host, settings.port):
+            server = await gateway.serve(settings.host, settings.port)
+        stack.push_async_callback(server.close)
+        yield
+
+
+@contextmanager
+def _listening(name: str, host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "something else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise CannotStart(f"{name} {port} cannot be listened on at {host}: {why}") from None
+
+
+def _say_what_serves(settings: Settings, store: ConfigStore) -> None:
+    _log.info(
+        "serving on %s:%d with %d organizations from disk",
+        settings.host,
+        settings.port,
+        len(store.enforced()),
+    )
+    if settings.egress.allow:
+        opened = ", ".join(map(str, settings.egress.allow))
+        _log.warning("EGRESS_ALLOW_PRIVATE lets servers be called inside: %s", opened)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

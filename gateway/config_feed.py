@@ -1,0 +1,193 @@
+"""Follows the control plane: hears what is new, fetches what changed, takes it, and says what became of it.
+
+Two ways of hearing run side by side, a long poll for speed and a plain one that trusts nothing: what one
+missed is seen by the other. All of it goes on for ever; a control plane that is away only makes it wait.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from gateway.config_store import ConfigStore
+from gateway.control_plane import ControlPlaneError, TokenRefused
+from gateway_config.wire.messages import Ack, Head, HeadsAnswer, Hello, HelloAnswer, SignedBundle
+
+_log: Final = logging.getLogger(__name__)
+
+_FETCHED_AT_ONCE: Final = 8
+# Revisions are numbered before they are committed, so one may appear behind a cursor that has passed it.
+_LOOKED_BACK: Final = 200
+
+
+class Control(Protocol):
+    async def hello(self, hello: Hello) -> HelloAnswer: ...
+
+    async def heads(self, cursor: int, wait: int) -> HeadsAnswer: ...
+
+    async def bundle(self, organization: str) -> SignedBundle: ...
+
+    async def acks(self, acks: list[Ack]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """In seconds."""
+
+    heartbeat: float = 5.0
+    long_poll: int = 25
+    plain_poll: float = 3.0
+    every_head: float = 60.0
+    rejected_again: float = 60.0
+    first_pause: float = 0.2
+    longest_pause: float = 5.0
+
+
+class ConfigFeed:
+    def __init__(
+        self, control: Control, store: ConfigStore, *, version: str, pace: Pace | None = None
+    ) -> None:
+        self._control = control
+        self._store = store
+        self._version = version
+        self._pace = pace or Pace()
+        self._cursor = 0
+        self._every_head_at = 0.0
+        self._heads: dict[str, Head] = {}
+        self._rejected: dict[str, tuple[Ack, float]] = {}
+        self._told: dict[str, Ack] = {}
+        self._work = asyncio.Event()
+        self._trouble = ""
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._for_ever(self._say_hello, self._pace.heartbeat))
+            tasks.create_task(self._for_ever(self._poll_long, 0))
+            tasks.create_task(self._for_ever(self._poll_plainly, self._pace.plain_poll))
+            tasks.create_task(self._for_ever(self._catch_up, 0))
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]], rest: float) -> None:
+        pause = self._pace.first_pause
+        while True:
+            try:
+                await step()
+            except Exception as error:
+                self._note_trouble(error)
+                await _rest(pause)
+                pause = min(2 * pause, self._pace.longest_pause)
+            else:
+                pause = self._pace.first_pause
+                await _rest(rest)
+
+    async def _say_hello(self) -> None:
+        await self._control.hello(Hello(self._version, self._store.high_water()))
+
+    async def _poll_long(self) -> None:
+        began = time.monotonic()
+        answer = await self._control.heads(self._cursor, self._pace.long_poll)
+        moved = bool(answer.heads) or answer.cursor != self._cursor
+        self._cursor = answer.cursor
+        await self._hear(answer)
+        if not moved and time.monotonic() - began < 1:
+            # It did not wait with its answer. We do, then.
+            await asyncio.sleep(1)
+
+    async def _poll_plainly(self) -> None:
+        full = time.monotonic() >= self._every_head_at
+        answer = await self._control.heads(0 if full else max(0, self._cursor - _LOOKED_BACK), 0)
+        if full:
+            self._every_head_at = time.monotonic() + self._pace.every_head
+            self._heads.clear()
+        await self._hear(answer)
+
+    async def _hear(self, answer: HeadsAnswer) -> None:
+        if self._trouble:
+            _log.info("the control plane is reached again")
+            self._trouble = ""
+        for head in answer.heads:
+            known = self._heads.get(head.organization)
+            # The answers of two polls may overtake each other.
+            if known is None or known.revision <= head.revision:
+                self._heads[head.organization] = head
+        if self._wanted() or self._untold():
+            self._work.set()
+        await self._store.contacted({head.organization for head in self._unmatched()})
+
+    async def _catch_up(self) -> None:
+        """Fetches and takes what is wanted. One that cannot be fetched does not keep the others waiting."""
+        await self._work.wait()
+        self._work.clear()
+        wanted = self._wanted()
+        failures: list[Exception] = []
+        for start in range(0, len(wanted), _FETCHED_AT_ONCE):
+            some = wanted[start : start + _FETCHED_AT_ONCE]
+            results = await asyncio.gather(*map(self._fetch, some), return_exceptions=True)
+            failures += [result for result in results if isinstance(result, Exception)]
+            await self._tell()
+        await self._tell()
+        if failures:
+            self._work.set()
+            raise failures[0]
+
+    async def _fetch(self, head: Head) -> None:
+        ack = await self._store.apply(await self._control.bundle(head.organization))
+        if ack.state == "rejected":
+            self._rejected[head.organization] = (ack, time.monotonic())
+        else:
+            self._rejected.pop(head.organization, None)
+
+    async def _tell(self) -> None:
+        acks = self._untold()
+        if acks:
+            await self._control.acks(acks)
+            self._told.update((ack.organization, ack) for ack in acks)
+
+    def _unmatched(self) -> list[Head]:
+        enforced = self._store.enforced()
+        return [
+            head
+            for organization, head in self._heads.items()
+            if organization not in enforced
+            or (enforced[organization].revision, enforced[organization].hash) != (head.revision, head.hash)
+        ]
+
+    def _wanted(self) -> list[Head]:
+        return [head for head in self._unmatched() if not self._was_just_rejected(head)]
+
+    def _was_just_rejected(self, head: Head) -> bool:
+        rejected = self._rejected.get(head.organization)
+        if rejected is None or rejected[0].revision != head.revision:
+            return False
+        # It is tried again from time to time: a full disk may have been the reason.
+        return time.monotonic() < rejected[1] + self._pace.rejected_again
+
+    def _untold(self) -> list[Ack]:
+        """What the control plane was not told of its own newest revisions since this worker started."""
+        unmatched = {head.organization for head in self._unmatched()}
+        acks = []
+        for organization, head in self._heads.items():
+            if organization not in unmatched:
+                acks.append(Ack(organization, head.revision, "applied"))
+            elif organization in self._rejected and self._rejected[organization][0].revision == head.revision:
+                acks.append(self._rejected[organization][0])
+        return [ack for ack in acks if self._told.get(ack.organization) != ack]
+
+    def _note_trouble(self, error: Exception) -> None:
+        if str(error) == self._trouble:
+            return
+        self._trouble = str(error)
+        match error:
+            case TokenRefused():
+                _log.error("%s; calls are judged by the last good configuration until its lease ends", error)
+            case ControlPlaneError():
+                _log.warning("%s; calls are judged by the last good configuration", error)
+            case _:
+                _log.error("following the control plane failed: %r", error)
+
+
+async def _rest(seconds: float) -> None:
+    """Spread, so that workers which lost the control plane together do not come back together."""
+    await asyncio.sleep(seconds * random.uniform(0.75, 1.25))  # noqa: S311

@@ -1,0 +1,96 @@
+"""The control plane's internal API, as a gateway asks it. Not on any call's path."""
+
+from typing import Final, Self, TypeVar
+
+import httpx
+import msgspec
+
+from gateway_config.wire.messages import (
+    Ack,
+    BatchAnswer,
+    HeadsAnswer,
+    Hello,
+    HelloAnswer,
+    SignedBundle,
+)
+
+_CONNECT_SECONDS: Final = 3.0
+_ANSWER_SECONDS: Final = 15.0
+_JSON: Final = {"Content-Type": "application/json"}
+_Answer = TypeVar("_Answer")
+
+
+class ControlPlaneError(Exception):
+    """It was not reached, refused, or answered nonsense. One sentence; never a token."""
+
+
+class TokenRefused(ControlPlaneError):  # noqa: N818
+    def __init__(self) -> None:
+        super().__init__("the control plane refuses this worker's token; it was revoked or is another's")
+
+
+class ControlPlane:
+    def __init__(self, url: str, token: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=f"{url}/internal/v1/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            # Neither a proxy of the environment nor a redirect may see the token.
+            trust_env=False,
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def hello(self, hello: Hello) -> HelloAnswer:
+        return await self._post("hello/", msgspec.json.encode(hello), HelloAnswer)
+
+    async def heads(self, cursor: int, wait: int) -> HeadsAnswer:
+        request = self._client.build_request(
+            "GET",
+            "heads",
+            params={"cursor": cursor, "wait": wait},
+            timeout=httpx.Timeout(wait + _ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+        )
+        return _read(await self._send(request), HeadsAnswer)
+
+    async def bundle(self, organization: str) -> SignedBundle:
+        request = self._client.build_request("GET", f"bundles/{organization}/")
+        return _read(await self._send(request), SignedBundle)
+
+    async def acks(self, acks: list[Ack]) -> None:
+        await self._send(
+            self._client.build_request("POST", "acks/", content=msgspec.json.encode(acks), headers=_JSON)
+        )
+
+    async def records(self, body: bytes) -> BatchAnswer:
+        return await self._post("decisions/", body, BatchAnswer)
+
+    async def _post(self, path: str, body: bytes, answer: type[_Answer]) -> _Answer:
+        request = self._client.build_request("POST", path, content=body, headers=_JSON)
+        return _read(await self._send(request), answer)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            response = await self._client.send(request)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise ControlPlaneError(f"the control plane is not reached: {type(error).__name__}") from None
+        if response.status_code in (401, 403):
+            raise TokenRefused
+        if not response.is_success:
+            raise ControlPlaneError(
+                f"the control plane answered {response.status_code} to {request.url.path}"
+            )
+        return response
+
+
+def _read(response: httpx.Response, answer: type[_Answer]) -> _Answer:
+    try:
+        return msgspec.json.decode(response.content, type=answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ControlPlaneError(f"the control plane's answer cannot be read: {error}") from None

@@ -1,0 +1,117 @@
+"""Numbers for Prometheus, on a loopback port of their own. No label names a tenant, a tool or a person."""
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config_store import ConfigStore
+from gateway.decision_log import DecisionLog
+from gateway.effects import Ruling
+
+_BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+_READ_SECONDS: Final = 5.0
+
+
+class Metrics:
+    """The gateway's observer, and what it saw as text."""
+
+    def __init__(self) -> None:
+        self._decisions: Counter[tuple[str, str]] = Counter()
+        self._completions: Counter[str] = Counter()
+        self._added = _Histogram("policylayer_added_seconds", "From a call's arrival to its decision.")
+        self._calls = _Histogram("policylayer_call_seconds", "From a call's arrival to its end.")
+        self._limiter = _Histogram("policylayer_limiter_seconds", "What asking the limiter took.")
+
+    def decision(self, ruling: Ruling, added: float) -> None:
+        self._decisions["allow" if ruling.allowed else "deny", ruling.code or ""] += 1
+        self._added.observe(added)
+
+    def completion(self, upstream_code: str | None, total: float) -> None:
+        self._completions[upstream_code or ""] += 1
+        self._calls.observe(total)
+
+    def limiter(self, seconds: float) -> None:
+        self._limiter.observe(seconds)
+
+    def text(self, store: ConfigStore, decisions: DecisionLog) -> str:
+        return "\n".join((*self._lines(store, decisions), ""))
+
+    def _lines(self, store: ConfigStore, decisions: DecisionLog) -> Iterator[str]:
+        yield from _head("policylayer_decisions_total", "counter", "Calls decided, by outcome and code.")
+        for (outcome, code), count in sorted(self._decisions.items()):
+            yield f'policylayer_decisions_total{{outcome="{outcome}",code="{code}"}} {count}'
+        yield from _head("policylayer_completions_total", "counter", "Calls forwarded, by how they ended.")
+        for code, count in sorted(self._completions.items()):
+            yield f'policylayer_completions_total{{code="{code}"}} {count}'
+        for histogram in (self._added, self._calls, self._limiter):
+            yield from histogram.lines()
+        age = time.time() - store.last_contact if store.last_contact else -1
+        yield from _gauge(
+            "policylayer_config_age_seconds", "Since the control plane was heard; -1: never.", age
+        )
+        yield from _gauge("policylayer_ready", "Whether there is a verified configuration.", int(store.ready))
+        yield from _gauge(
+            "policylayer_spool_records", "Records not yet at the control plane.", decisions.length
+        )
+
+
+class _Histogram:
+    def __init__(self, name: str, about: str) -> None:
+        self._name = name
+        self._about = about
+        self._counts = [0] * (len(_BOUNDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(_BOUNDS, value)] += 1
+        self._sum += value
+
+    def lines(self) -> Iterator[str]:
+        yield from _head(self._name, "histogram", self._about)
+        below = 0
+        for bound, count in zip((*_BOUNDS, "+Inf"), self._counts, strict=True):
+            below += count
+            yield f'{self._name}_bucket{{le="{bound}"}} {below}'
+        yield f"{self._name}_sum {self._sum:.6f}"
+        yield f"{self._name}_count {below}"
+
+
+def _head(name: str, kind: str, about: str) -> Iterator[str]:
+    yield f"# HELP {name} {about}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _gauge(name: str, about: str, value: float) -> Iterator[str]:
+    yield from _head(name, "gauge", about)
+    yield f"{name} {round(value, 3)}"
+
+
+async def serve_metrics(
+    metrics: Metrics, store: ConfigStore, decisions: DecisionLog, port: int
+) -> asyncio.Server:
+    """On loopback only. Any GET of /metrics gets the text; one request a connection."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+                found = head.startswith((b"GET /metrics ", b"GET /metrics?"))
+                body = metrics.text(store, decisions).encode() if found else b""
+                writer.write(_response(b"200 OK" if found else b"404 Not Found", body))
+                await writer.drain()
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
+
+    return await asyncio.start_server(answer, "127.0.0.1", port, limit=16_384)
+
+
+def _response(status: bytes, body: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 %b\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (status, len(body), body)
+    )

@@ -1,0 +1,207 @@
+"""The environment, read once. What is missing or malformed is told in one sentence, and nothing starts."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from common.egress import EgressPolicy, Listener, Network, parse_listeners, parse_networks
+from common.sealing import Keyring, SealingError
+from common.tokens import WORKER, is_well_formed
+from gateway_config.wire.signing import KeyInvalid, VerifyKeys
+
+VERSION: Final = "0.1.0"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_Value = TypeVar("_Value")
+
+
+class SettingsInvalid(Exception):  # noqa: N818
+    """One sentence for the operator: the variable, and what would be right. Never a secret's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    host: str
+    port: int
+    hosts: frozenset[str]
+    """What the Host of a request may say."""
+    allowed_origins: frozenset[str]
+    control_url: str
+    worker_name: str
+    worker_token: str = field(repr=False)
+    bundle_keys: Keyring
+    verify_keys: VerifyKeys
+    folder: Path
+    """This worker's own: its configuration, its spool, what it knows of the limiter."""
+    limiter_path: Path
+    """Shared by all workers of the machine."""
+    metrics_port: int | None
+    egress: EgressPolicy
+    log_level: str
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    read = _Reader(environment)
+    host, port = read.host(), read.port("GATEWAY_PORT", "8100")
+    name = read.worker_name()
+    metrics = read.port("METRICS_PORT", "") or None
+    data = Path(read.text("DATA_DIR", ".data")).absolute()
+    return Settings(
+        host=host,
+        port=port,
+        hosts=_hosts(read.url("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}"), host),
+        allowed_origins=read.origins(),
+        control_url=read.url("CONTROL_URL", "http://127.0.0.1:8001").geturl().rstrip("/"),
+        worker_name=name,
+        worker_token=read.worker_token(),
+        bundle_keys=read.keys("BUNDLE_KEYS", Keyring.parse),
+        verify_keys=read.keys("VERIFY_KEYS", VerifyKeys.parse),
+        folder=data / name,
+        limiter_path=read.limiter_path(data),
+        metrics_port=metrics,
+        egress=EgressPolicy(read.opened_networks(host), read.own_listeners(host, port, metrics)),
+        log_level=read.log_level(),
+    )
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str | None) -> str:
+        value = self._environment.get(name, "").strip()
+        if value:
+            return value
+        if default is None:
+            raise SettingsInvalid(f"{name} is not set; the supervisor or the operator must give it")
+        return default
+
+    def port(self, name: str, default: str) -> int:
+        """0 where it is empty."""
+        value = self.text(name, default)
+        if not value:
+            return 0
+        if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
+            raise SettingsInvalid(f"{name} must be a port from 1 to 65535, got `{value}`")
+        return int(value)
+
+    def url(self, name: str, default: str) -> SplitResult:
+        value = self.text(name, default)
+        try:
+            url = urlsplit(value)
+            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            usable = False
+        if not usable or url.username or url.query or url.fragment:
+            raise SettingsInvalid(f"{name} must be a URL like http://127.0.0.1:8001 without a user or query")
+        return url
+
+    def host(self) -> str:
+        value = self.text("GATEWAY_HOST", "127.0.0.1").removeprefix("[").removesuffix("]")
+        if value != "localhost" and _address(value) is None:
+            raise SettingsInvalid(
+                f"GATEWAY_HOST must be an address to listen on, like 127.0.0.1, got `{value}`"
+            )
+        return value
+
+    def worker_name(self) -> str:
+        value = self.text("WORKER_NAME", "gw-1")
+        if not _NAME.fullmatch(value):
+            raise SettingsInvalid("WORKER_NAME must be 1 to 64 letters, digits, dots, - and _, like gw-1")
+        return value
+
+    def worker_token(self) -> str:
+        value = self.text("WORKER_TOKEN", None)
+        if not is_well_formed(value, WORKER):
+            raise SettingsInvalid("WORKER_TOKEN must be a worker's token as it was issued, plw_...")
+        return value
+
+    def keys(self, name: str, parse: Callable[[str], _Value]) -> _Value:
+        value = self.text(name, None)
+        try:
+            return parse(value)
+        except (SealingError, KeyInvalid) as problem:
+            raise SettingsInvalid(f"{name} must be id:base64,...: {problem}") from None
+
+    def origins(self) -> frozenset[str]:
+        origins = [part.strip().rstrip("/") for part in self.text("ALLOWED_ORIGINS", "").split(",")]
+        for origin in filter(None, origins):
+            url = urlsplit(origin)
+            if (
+                url.scheme not in ("http", "https")
+                or not url.netloc
+                or url.geturl() != f"{url.scheme}://{url.netloc}"
+            ):
+                raise SettingsInvalid(
+                    f"ALLOWED_ORIGINS must be origins like https://app.example.com, got `{origin}`"
+                )
+        return frozenset(filter(None, origins))
+
+    def limiter_path(self, data: Path) -> Path:
+        value = self.text("LIMITER_URL", "")
+        if not value:
+            return data / "limiter.sqlite3"
+        path = value.removeprefix("sqlite:///")
+        if path == value or not path:
+            raise SettingsInvalid(
+                "LIMITER_URL must be sqlite:/// and a path, or empty for one under DATA_DIR"
+            )
+        return Path(path).absolute()
+
+    def opened_networks(self, host: str) -> tuple[Network, ...]:
+        networks = self._parsed("EGRESS_ALLOW_PRIVATE", parse_networks)
+        if not _is_loopback(host) and any(_holds_loopback(network) for network in networks):
+            raise SettingsInvalid(
+                "EGRESS_ALLOW_PRIVATE may hold loopback only while GATEWAY_HOST is loopback:"
+                " otherwise strangers could reach what listens on this machine"
+            )
+        return networks
+
+    def own_listeners(self, host: str, port: int, metrics: int | None) -> frozenset[Listener]:
+        own = {("127.0.0.1" if host == "localhost" else host, port)}
+        if metrics is not None:
+            own.add(("127.0.0.1", metrics))
+        return self._parsed("OWN_LISTENERS", parse_listeners) | own
+
+    def log_level(self) -> str:
+        value = self.text("LOG_LEVEL", "info").lower()
+        if value not in _LEVELS:
+            raise SettingsInvalid(f"LOG_LEVEL must be one of {', '.join(_LEVELS)}, got `{value}`")
+        return value
+
+    def _parsed(self, name: str, parse: Callable[[str], _Value]) -> _Value:
+        try:
+            return parse(self.text(name, ""))
+        except ValueError as problem:
+            raise SettingsInvalid(f"{name}: {problem}") from None
+
+
+def _hosts(public: SplitResult, host: str) -> frozenset[str]:
+    found = {public.netloc, public.hostname or public.netloc}
+    if _is_loopback(host):
+        found |= {"127.0.0.1", "localhost", "[::1]"}
+    else:
+        found.add(f"[{host}]" if ":" in host else host)
+    return frozenset(found)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _holds_loopback(network: Network) -> bool:
+    return any(network.version == loopback.version and network.overlaps(loopback) for loopback in _LOOPBACK)

@@ -1,0 +1,266 @@
+"""A worker as it is started: `python -m gateway`, beside a control plane that speaks the internal API."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from common.tokens import GRANT, WORKER, new_token
+from gateway_config.wire.messages import (
+    BatchAnswer,
+    Head,
+    HeadsAnswer,
+    HelloAnswer,
+    RecordBatch,
+    SignedBundle,
+)
+from tests.gateway_config.wire.bundles import IAM, KEY, acme, signed
+
+ROOT = Path(__file__).parents[2]
+CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "list_users", "arguments": {}},
+}
+
+
+class _Internal(BaseHTTPRequestHandler):
+    plane: "Plane"
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.headers["Authorization"] != f"Bearer {self.plane.token}":
+            return self._answer(401, b"")
+        if self.path.startswith("/internal/v1/heads"):
+            time.sleep(0.2 if "wait=25" in self.path else 0)
+            one = self.plane.bundle.envelope
+            heads = HeadsAnswer(1, (Head(one.organization, one.revision, one.hash),))
+            return self._answer(200, msgspec.json.encode(heads))
+        return self._answer(200, msgspec.json.encode(self.plane.bundle))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/hello/"):
+            return self._answer(200, msgspec.json.encode(HelloAnswer("gw-1")))
+        if self.path.endswith("/decisions/"):
+            batch = msgspec.json.decode(body, type=RecordBatch)
+            self.plane.records += batch.records
+            return self._answer(200, msgspec.json.encode(BatchAnswer(batch.records[-1].sequence)))
+        return self._answer(204, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A worker that was killed leaves broken pipes."""
+
+
+class Plane:
+    def __init__(self, bundle: SignedBundle) -> None:
+        self.bundle = bundle
+        self.token = new_token(WORKER)
+        self.records: list[Any] = []
+        handler = type("Internal", (_Internal,), {"plane": self})
+        self.server = _Server(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def go_away(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Worker:
+    def __init__(self, folder: Path, plane: Plane, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        self.metrics_port = _free_port()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(folder),
+            "GATEWAY_PORT": str(self.port),
+            "METRICS_PORT": str(self.metrics_port),
+            "CONTROL_URL": plane.url,
+            "WORKER_TOKEN": plane.token,
+            "BUNDLE_KEYS": "b:" + base64.b64encode(bytes(32)).decode(),
+            "VERIFY_KEYS": KEY.verify_key(),
+        }
+
+    def start(self, **changes: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway"],
+            cwd=ROOT,
+            env={**self.environment, **changes},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def get(self, path: str, port: int | None = None) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", trust_env=False)
+
+    def call(self, token: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+        url = f"http://127.0.0.1:{self.port}/mcp/{IAM}/"
+        return httpx.post(url, json=CALL, headers=headers, trust_env=False)
+
+    def wait_until_ready(self, seconds: float = 15) -> float:
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
+            try:
+                if self.get("/readyz").status_code == 200:
+                    return time.monotonic() - began
+            except httpx.TransportError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError("the worker did not become ready")
+
+    def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str, str]:
+        self.process.send_signal(with_signal)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def token() -> str:
+    return new_token(GRANT)
+
+
+@pytest.fixture
+def plane(token: str) -> Iterator[Plane]:
+    made = Plane(signed(acme(token=token), 1, not_before=int(time.time())))
+    yield made
+    made.go_away()
+
+
+@pytest.fixture
+def worker(tmp_path: Path, plane: Plane) -> Iterator[Worker]:
+    made = Worker(tmp_path, plane)
+    made.start()
+    yield made
+    if made.process.poll() is None:
+        made.process.kill()
+    made.process.communicate()
+
+
+def test_a_worker_follows_decides_records_and_stops_clean(worker: Worker, plane: Plane, token: str) -> None:
+    worker.wait_until_ready()
+    assert worker.get("/healthz").text == "ok\n"
+    assert worker.call(new_token(GRANT)).status_code == 401
+    answer = worker.call(token).json()
+    assert answer["result"]["isError"] is True
+    assert answer["result"]["_meta"]["policylayer/decision"]["code"] == "not_available"
+    metrics = worker.get("/metrics", worker.metrics_port).text
+    assert 'policylayer_decisions_total{outcome="deny",code="default_deny"} 1' in metrics
+    assert "policylayer_ready 1" in metrics
+    assert worker.get("/other", worker.metrics_port).status_code == 404
+    status, out, err = worker.stop()
+    assert (status, err) == (0, "")
+    assert [record.code for record in plane.records] == ["default_deny"]
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[0]["message"].startswith("serving on 127.0.0.1:")
+    assert token not in out
+    assert plane.token not in out
+
+
+def test_killed_and_without_a_control_plane_it_serves_from_disk_and_ships_later(
+    worker: Worker, plane: Plane, token: str
+) -> None:
+    worker.wait_until_ready()
+    worker.stop(signal.SIGKILL)
+    plane.go_away()
+    worker.start()
+    worker.wait_until_ready()
+    assert worker.call(token).json()["result"]["isError"] is True
+    status, _, _ = worker.stop()
+    assert status == 0
+    assert plane.records == []
+    back = Plane(plane.bundle)
+    worker.start(CONTROL_URL=back.url, WORKER_TOKEN=back.token)
+    worker.wait_until_ready()
+    for _ in range(200):
+        if back.records:
+            break
+        time.sleep(0.05)
+    back.go_away()
+    assert [record.tool for record in back.records] == ["list_users"]
+
+
+def _refused(worker: Worker, **changes: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-m", "gateway"],
+        cwd=ROOT,
+        env={**worker.environment, **changes},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.count("\n") == 1
+    assert "Traceback" not in finished.stderr + finished.stdout
+    return finished.stderr
+
+
+def test_what_keeps_it_from_starting_is_one_sentence(worker: Worker, tmp_path: Path) -> None:
+    worker.wait_until_ready()
+    assert "GATEWAY_PORT must be a port" in _refused(worker, GATEWAY_PORT="eighty")
+    assert "already runs on" in _refused(worker)
+    elsewhere = str(tmp_path / "elsewhere")
+    assert f"GATEWAY_PORT {worker.port} cannot be listened on" in _refused(
+        worker, DATA_DIR=elsewhere, METRICS_PORT=""
+    )
+    assert "METRICS_PORT" in _refused(worker, DATA_DIR=elsewhere, GATEWAY_PORT=str(_free_port()))
+    (tmp_path / "file").write_text("in the way")
+    assert "DATA_DIR cannot be written to" in _refused(worker, DATA_DIR=str(tmp_path / "file"))
+
+
+def test_the_data_plane_runs_without_the_control_planes_packages() -> None:
+    forbidden = ("django", "rest_framework", "celery", "psycopg", "kombu")
+    blocker = f"""
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {forbidden!r}:
+            raise ImportError('the data plane imports ' + name)
+sys.meta_path.insert(0, Blocker())
+import gateway.__main__
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", blocker], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
