@@ -1,16 +1,21 @@
 // What the reader opened and how far they scrolled stays when htmx brings a newer copy: <details id>, [data-keep-scroll][id].
+const opened = new Set();
+const scrolled = new Map();
+
+function remember(event) {
+  for (const fold of event.target.querySelectorAll("details[id]")) {
+    if (fold.open) opened.add(fold.id);
+    else opened.delete(fold.id);
+  }
+  for (const box of event.target.querySelectorAll("[data-keep-scroll][id]")) scrolled.set(box.id, box.scrollTop);
+}
+
+function restore(event) {
+  for (const fold of event.target.querySelectorAll("details[id]")) fold.open ||= opened.has(fold.id);
+  for (const box of event.target.querySelectorAll("[data-keep-scroll][id]")) box.scrollTop = scrolled.get(box.id) ?? 0;
+}
+
 export function startFolds() {
-  let opened = [];
-  let scrolled = [];
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    opened = [...event.target.querySelectorAll("details[id][open]")].map((fold) => fold.id);
-    scrolled = [...event.target.querySelectorAll("[data-keep-scroll][id]")].map((box) => [box.id, box.scrollTop]);
-  });
-  document.addEventListener("htmx:load", () => {
-    opened.splice(0).forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    for (const [id, top] of scrolled.splice(0)) {
-      const box = document.getElementById(id);
-      if (box) box.scrollTop = top;
-    }
-  });
+  document.addEventListener("htmx:beforeSwap", remember);
+  document.addEventListener("htmx:load", restore);
 }

@@ -31,7 +31,8 @@ def prepare() -> None:
         pytest.skip("node and npm were not found: the committed assets were not built again")
     if (FRONTEND / "node_modules" / ".package-lock.json").exists():
         return
-    fetched = subprocess.run([npm, "ci", "--silent"], cwd=FRONTEND, capture_output=True, text=True)
+    fetched = subprocess.run([npm, "ci"], cwd=FRONTEND, capture_output=True, text=True)
+    assert "EUSAGE" not in fetched.stderr, "package-lock.json does not fit package.json"
     if fetched.returncode:
         pytest.skip(
             "the packages of frontend/ could not be fetched: the committed assets were not built again"
