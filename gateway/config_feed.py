@@ -58,7 +58,7 @@ class ConfigFeed:
         self._every_head_at = 0.0
         self._heads: dict[str, Head] = {}
         self._rejected: dict[str, tuple[Ack, float]] = {}
-        self._told: dict[str, Ack] = {}
+        self._told: dict[str, dict[str, int]] = {"applied": {}, "rejected": {}}
         self._work = asyncio.Event()
         self._trouble = ""
 
@@ -112,7 +112,7 @@ class ConfigFeed:
             # The answers of two polls may overtake each other.
             if known is None or known.revision <= head.revision:
                 self._heads[head.organization] = head
-        if self._wanted() or self._untold():
+        if self._wanted() or self._untold_applied() or self._untold_rejected():
             self._work.set()
         await self._store.contacted({head.organization for head in self._unmatched()})
 
@@ -140,10 +140,11 @@ class ConfigFeed:
             self._rejected.pop(head.organization, None)
 
     async def _tell(self) -> None:
-        acks = self._untold()
-        if acks:
-            await self._control.acks(acks)
-            self._told.update((ack.organization, ack) for ack in acks)
+        # Apart, because of two acks in one message the later would be the only one.
+        for acks in (self._untold_applied(), self._untold_rejected()):
+            if acks:
+                await self._control.acks(acks)
+                self._told[acks[0].state].update((ack.organization, ack.revision) for ack in acks)
 
     def _unmatched(self) -> list[Head]:
         enforced = self._store.enforced()
@@ -164,16 +165,22 @@ class ConfigFeed:
         # It is tried again from time to time: a full disk may have been the reason.
         return time.monotonic() < rejected[1] + self._pace.rejected_again
 
-    def _untold(self) -> list[Ack]:
-        """What the control plane was not told of its own newest revisions since this worker started."""
-        unmatched = {head.organization for head in self._unmatched()}
-        acks = []
-        for organization, head in self._heads.items():
-            if organization not in unmatched:
-                acks.append(Ack(organization, head.revision, "applied"))
-            elif organization in self._rejected and self._rejected[organization][0].revision == head.revision:
-                acks.append(self._rejected[organization][0])
-        return [ack for ack in acks if self._told.get(ack.organization) != ack]
+    def _untold_applied(self) -> list[Ack]:
+        """What is enforced here, as far as the control plane was not told since this worker started."""
+        told = self._told["applied"]
+        return [
+            Ack(organization, envelope.revision, "applied")
+            for organization, envelope in self._store.enforced().items()
+            if organization in self._heads and told.get(organization) != envelope.revision
+        ]
+
+    def _untold_rejected(self) -> list[Ack]:
+        told = self._told["rejected"]
+        return [
+            ack
+            for organization, (ack, _) in self._rejected.items()
+            if organization in self._heads and told.get(organization) != ack.revision
+        ]
 
     def _note_trouble(self, error: Exception) -> None:
         if str(error) == self._trouble:

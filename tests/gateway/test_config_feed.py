@@ -96,7 +96,7 @@ async def test_what_is_published_is_enforced_and_acknowledged(tmp_path: Path) ->
     async with following(control, tmp_path) as store:
         for revision in (1, 2):
             control.publish(signed(acme(token=f"token {revision}"), revision))
-            await until(lambda: len(control.acks_seen) == revision)  # noqa: B023
+            await until(lambda: len(control.acks_seen) >= revision)  # noqa: B023
         assert store.grant(token_hash("token 2")) is not None
         assert control.acks_seen == [Ack(ACME, 1, "applied"), Ack(ACME, 2, "applied")]
         await until(lambda: control.hellos[-1].high_water == {ACME: 2})
@@ -110,10 +110,9 @@ async def test_what_is_rejected_is_told_once_with_the_reason_and_the_next_one_is
         control.publish(signed(acme(), 1))
         await until(lambda: enforced(store) == 1)
         control.publish(signed(acme(document="{}"), 2))
-        await until(lambda: len(control.acks_seen) == 2)
+        await until(lambda: len(control.acks_seen) >= 2)
         await asyncio.sleep(0.5)
-        assert len(control.acks_seen) == 2
-        assert control.acks_seen[1].state == "rejected"
+        assert [(ack.revision, ack.state) for ack in control.acks_seen] == [(1, "applied"), (2, "rejected")]
         assert "cannot be loaded" in control.acks_seen[1].reason
         assert enforced(store) == 1
         control.publish(signed(acme(), 3))
@@ -172,7 +171,7 @@ async def test_one_bundle_that_cannot_be_fetched_holds_up_no_other(tmp_path: Pat
     async with following(control, tmp_path) as store:
         await until(lambda: all(enforced(store, other) == 1 for other in others))
         assert enforced(store) is None
-        await until(lambda: len(control.acks_seen) == 20)
+        await until(lambda: len(control.acks_seen) >= 20)
 
 
 async def test_a_database_brought_back_from_before_is_heard_from_its_beginning(tmp_path: Path) -> None:
