@@ -1,5 +1,6 @@
 """`manage.py demo`: `up`, a toy MCP server beside it, and a tour that uses the product as anybody would."""
 
+import asyncio
 import json
 import os
 import socket
@@ -23,9 +24,21 @@ async def _tour(product: Product, supervisor: Supervisor, printer: Printer) -> N
     port = _toy_port(memory)
     own = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1"}
     await supervisor.start(module("toy", own, "config.supervisor.toy_server", "--port", str(port)))
+    await _until_it_listens(port)
     data_dir = str(product.options.data_dir)
     if await supervisor.run_once(module("demo", own, "config.supervisor.demo_tour", data_dir)) != 0:
         raise CannotStart("The demo did not come to its end; the reason is above.")
+
+
+async def _until_it_listens(port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
 
 
 def _toy_port(memory: Path) -> int:

@@ -33,11 +33,11 @@ POLICY = {
     },
 }
 USER = {"user_name": "ada"}
-CALLS: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("allowed", "list_access_keys", USER),
-    ("denied", "delete_access_key", USER | {"access_key_id": "AK1"}),
-    ("within the limit", "create_access_key", USER),
-    ("over the limit", "create_access_key", USER),
+CALLS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("list_access_keys", USER),
+    ("delete_access_key", USER | {"access_key_id": "AK1"}),
+    ("create_access_key", USER),
+    ("create_access_key", USER),
 )
 ROLLOUT_SECONDS = 60.0
 
@@ -132,8 +132,8 @@ async def call_as_an_agent(memory: Memory) -> None:
     async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
         transport = streamable_http_client(memory["gateway_url"], http_client=http)
         async with Client(transport) as agent:
-            for expected, tool, arguments in CALLS:
-                say(f"{expected}: {tool} -> {await _call(agent, tool, arguments)}")
+            for tool, arguments in CALLS:
+                say(f"the agent calls {tool}: {await _call(agent, tool, arguments)}")
 
 
 async def _call(agent: Client, tool: str, arguments: dict[str, str]) -> str:

@@ -9,20 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.tokens import WORKER, is_well_formed
-from config import env
 from config.supervisor.keys import Keys, verify_key
 from config.supervisor.options import read_options
 from config.supervisor.product import Product
 from config.supervisor.stops import CannotStart
 
+pytestmark = pytest.mark.usefixtures("plain_environment")
+
 ADMIN = "postgresql://owner:adminpw@/policylayer?host=/run/pg"
 SEED = base64.b64encode(bytes(range(32))).decode()
-
-
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for setting in env.SETTINGS:
-        monkeypatch.delenv(setting.name, raising=False)
 
 
 def product(folder: Path, *flags: str) -> Product:

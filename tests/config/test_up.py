@@ -10,16 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from config import env
 from config.supervisor.lock import take_lock
 
+pytestmark = pytest.mark.usefixtures("plain_environment")
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for setting in env.SETTINGS:
-        monkeypatch.delenv(setting.name, raising=False)
 
 
 @pytest.fixture
