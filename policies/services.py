@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -132,8 +133,13 @@ def issue_grant(
     policy: Policy | None,
     label: str,
     expires_at: datetime | None = None,
+    *,
+    pk: UUID | None = None,
 ) -> tuple[Grant, str]:
-    """The grant and its token, shown once and kept nowhere. Without a policy every call is denied."""
+    """The grant and its token, shown once and kept nowhere. Without a policy every call is denied.
+
+    A caller that may be asked twice for the same grant chooses its `pk`; the second time raises Conflict.
+    """
     require(by, May.ISSUE_GRANTS)
     problems = {}
     label = label.strip()
@@ -148,18 +154,22 @@ def issue_grant(
     if problems:
         raise InvalidInput(problems)
     token = new_token("plg_")
-    grant = Grant.objects.create(
-        id=new_uuid(),
-        organization_id=by.organization_id,
-        server=server,
-        policy=policy,
-        label=label,
-        token_hash=token_hash(token),
-        hint=token[:8],
-        holder=by,
-        issued_by=by,
-        expires_at=expires_at,
-    )
+    try:
+        with transaction.atomic():
+            grant = Grant.objects.create(
+                id=pk or new_uuid(),
+                organization_id=by.organization_id,
+                server=server,
+                policy=policy,
+                label=label,
+                token_hash=token_hash(token),
+                hint=token[:8],
+                holder=by,
+                issued_by=by,
+                expires_at=expires_at,
+            )
+    except IntegrityError:
+        raise Conflict("This grant was issued already.") from None
     record_event(by, "grant.issued", grant.public_id, label)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import Membership
+from common.errors import InvalidInput
+from policies.models import Policy
+from servers.models import Server
+
+if TYPE_CHECKING:
+    _Choice = forms.ModelChoiceField[Policy]
+else:
+    _Choice = forms.ModelChoiceField
+
+EXPIRIES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year", "never": "Never"}
+
+
+class StartForm(forms.Form):
+    server = forms.CharField(widget=forms.HiddenInput)
+    name = forms.CharField(
+        max_length=80,
+        help_text="For whom or what, for instance “coding agents”.",
+        error_messages={"required": "Give the policy a name of 1 to 80 ordinary characters."},
+    )
+    start = forms.CharField(required=False, widget=forms.HiddenInput)
+    document = forms.CharField(required=False, strip=False, widget=forms.Textarea, label="Your policy.json")
+
+    def add_errors_of(self, error: InvalidInput) -> None:
+        _add_errors(self, error)
+
+
+class PublishForm(forms.Form):
+    """`opened`: names of Critical tools that become callable; only these are asked about."""
+
+    note = forms.CharField(
+        max_length=300,
+        required=False,
+        label="What changed, for the history",
+    )
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, opened: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if opened:
+            verb = "become" if len(opened) > 1 else "becomes"
+            self.fields["opens_critical"] = forms.BooleanField(
+                label=f"{_listed(opened)} {verb} callable",
+                error_messages={"required": f"Tick that {_listed(opened)} {verb} callable, or keep editing."},
+            )
+
+
+class CompareForm(forms.Form):
+    old = forms.IntegerField(min_value=1)
+    new = forms.IntegerField(min_value=1)
+
+
+class PolicyChoice(_Choice):
+    def label_from_instance(self, obj: Policy) -> str:
+        revision = obj.published_revision
+        return f"{obj.name} ({f'revision {revision.number}' if revision else 'nothing published yet'})"
+
+
+class MoveForm(forms.Form):
+    policy = PolicyChoice(
+        Policy.objects.none(),
+        required=False,
+        to_field_name="pk",
+        empty_label="None: every call is denied",
+        error_messages={"invalid_choice": "Choose one of this server’s policies."},
+    )
+
+    def __init__(self, *args: Any, policies: QuerySet[Policy], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["policy"].queryset = policies  # type: ignore[attr-defined]
+
+
+class IssueForm(MoveForm):
+    label = forms.CharField(
+        max_length=80,
+        help_text="Which agent on which machine it is for, for instance “laptop-cursor”.",
+        error_messages={"required": "Say which agent it is for, in 1 to 80 ordinary characters."},
+    )
+    expiry = forms.ChoiceField(
+        choices=list(EXPIRIES.items()),
+        initial="90",
+        label="Expires after",
+        error_messages={"required": "Choose when it expires.", "invalid_choice": "Choose one of the times."},
+    )
+    once = forms.CharField(widget=forms.HiddenInput)
+    field_order = ("label", "policy", "expiry", "once")
+
+    def expires_at(self) -> datetime | None:
+        chosen = self.cleaned_data["expiry"]
+        return None if chosen == "never" else timezone.now() + timedelta(days=int(chosen))
+
+    def add_errors_of(self, error: InvalidInput) -> None:
+        _add_errors(self, error)
+
+
+def policies_of(member: Membership, server: Server) -> QuerySet[Policy]:
+    mine = Policy.objects.visible_to(member).filter(server=server)
+    return mine.select_related("published_revision").defer("draft").order_by("name")
+
+
+def _add_errors(form: forms.Form, error: InvalidInput) -> None:
+    for field, sentences in error.field_errors.items():
+        for sentence in sentences:
+            form.add_error(field if field in form.fields else None, sentence)
+
+
+def _listed(names: list[str]) -> str:
+    shown = [name if len(name) <= 60 else f"{name[:59]}…" for name in names[:5]]
+    if len(names) > 5:
+        shown.append(f"{len(names) - 5} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,0 +1,214 @@
+"""What a text would do to a server's tools, beside what is in force: the numbers and words of the screens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from policies.language.compile import CompiledPolicy, ToolFacts
+from policies.language.document import Access, Document
+from policies.language.effects import Effect, effects
+from policies.language.explain import explain
+from policies.language.problems import Problem
+from policies.models import PolicyRevision
+from policies.services import judge
+from servers.models import Server, Severity, Tool
+
+# From what lets most through to what lets nothing be seen.
+OPENNESS = (
+    Effect.ALLOWED,
+    Effect.LIMITED,
+    Effect.CONDITIONAL,
+    Effect.NEEDS_APPROVAL,
+    Effect.DENIED,
+    Effect.HIDDEN,
+)
+_NOT_CALLABLE = frozenset([Effect.DENIED, Effect.HIDDEN])
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutlook:
+    """One tool under the text (`after`, `words`) and under the revision in force (`before`, `was`)."""
+
+    tool: Tool
+    before: Effect
+    was: tuple[str, ...]
+    after: Effect
+    words: tuple[str, ...]
+
+    @property
+    def moved(self) -> int:
+        """Below 0: looser. Above 0: tighter."""
+        return OPENNESS.index(self.after) - OPENNESS.index(self.before)
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after or self.was != self.words
+
+    @property
+    def becomes_callable(self) -> bool:
+        return self.before in _NOT_CALLABLE and self.after not in _NOT_CALLABLE
+
+    @property
+    def before_word(self) -> str:
+        return self.before.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a policy says about what is not one of the server's tools."""
+
+    title: str
+    before: str
+    after: str
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`problems` or `tools`, never both. Tools come worst first."""
+
+    problems: tuple[Problem, ...]
+    tools: tuple[ToolOutlook, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    known_tools: int
+    has_live: bool
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        return Counter(str(row.after) for row in self.tools)
+
+    @cached_property
+    def counts_live(self) -> Counter[str] | None:
+        return Counter(str(row.before) for row in self.tools) if self.has_live else None
+
+    @cached_property
+    def looser(self) -> list[ToolOutlook]:
+        return [row for row in self.tools if row.moved < 0]
+
+    @cached_property
+    def altered(self) -> list[ToolOutlook]:
+        """The same effect by other rules: a limit of another size, another condition."""
+        return [row for row in self.tools if row.moved == 0 and row.changed]
+
+    @cached_property
+    def tighter(self) -> list[ToolOutlook]:
+        return [row for row in self.tools if row.moved > 0]
+
+    @cached_property
+    def changed_elsewhere(self) -> list[Elsewhere]:
+        return [row for row in self.elsewhere if row.changed]
+
+    @property
+    def unchanged(self) -> int:
+        return len(self.tools) - len(self.looser) - len(self.altered) - len(self.tighter)
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.unchanged == len(self.tools) and not self.changed_elsewhere
+
+    @cached_property
+    def critical_opened(self) -> list[ToolOutlook]:
+        """Critical tools that nobody could call and agents now can: the one thing publishing asks about."""
+        return [row for row in self.looser if row.tool.severity == Severity.CRITICAL and row.becomes_callable]
+
+
+def outlook(server: Server, text: str, live: PolicyRevision | None, tools: Sequence[Tool] = ()) -> Outlook:
+    """Never raises for any text. `tools` spares the query where the caller has them."""
+    rows = tools or tools_of(server)
+    judgement = judge(text, [facts_of(tool) for tool in rows])
+    if judgement.compiled is None:
+        return Outlook(judgement.problems, (), (), len(rows), live is not None)
+    before = in_force(live, rows)
+    return _outlook(rows, before, judgement.compiled, live is not None)
+
+
+def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook:
+    """Two revisions, each as gateways ran it."""
+    rows = tools_of(server)
+    after = in_force(new, rows)
+    if after is None:
+        return Outlook((), (), (), len(rows), True)
+    return _outlook(rows, in_force(old, rows), after, True)
+
+
+def tools_of(server: Server) -> list[Tool]:
+    wanted = ("name", "tool_class", "class_rank", "severity", "needs_review", "digest", "input_schema")
+    return list(Tool.objects.filter(server=server).present().worst_first().only(*wanted))
+
+
+def facts_of(tool: Tool) -> ToolFacts:
+    return ToolFacts(tool.name, tool.tool_class or None, tool.input_schema)
+
+
+def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPolicy | None:
+    """The revision as gateways run it: a class counts only for the very definition it was given for."""
+    if live is None:
+        return None
+    frozen = {name: (tool_class, digest) for name, tool_class, digest in live.classes}
+    facts = []
+    for tool in tools:
+        tool_class, digest = frozen.get(tool.name, (None, None))
+        facts.append(ToolFacts(tool.name, tool_class if digest == tool.digest else None, tool.input_schema))
+    return judge(live.document, facts).compiled
+
+
+def _outlook(
+    tools: Sequence[Tool], before: CompiledPolicy | None, after: CompiledPolicy, has_live: bool
+) -> Outlook:
+    return Outlook(
+        problems=(),
+        tools=tuple(_compare(tools, before, after)),
+        elsewhere=tuple(_elsewhere(before, after)),
+        known_tools=len(tools),
+        has_live=has_live,
+    )
+
+
+def _compare(
+    tools: Sequence[Tool], before: CompiledPolicy | None, after: CompiledPolicy
+) -> Iterable[ToolOutlook]:
+    names = [tool.name for tool in tools]
+    then, now = effects(before, names), effects(after, names)
+    for tool in tools:
+        yield ToolOutlook(
+            tool=tool,
+            before=then[tool.name],
+            was=tuple(explain(before, tool.name)),
+            after=now[tool.name],
+            words=tuple(explain(after, tool.name)),
+        )
+
+
+def _elsewhere(before: CompiledPolicy | None, after: CompiledPolicy) -> Iterable[Elsewhere]:
+    then = _places(before.document if before else Document(default="deny"))
+    now = _places(after.document)
+    return [Elsewhere(title, then[title], words) for title, words in now.items()]
+
+
+def _places(document: Document) -> dict[str, str]:
+    return {
+        "Any other tool": _DEFAULT_WORDS[document.default],
+        "Resources": _access_words(document, document.resources),
+        "Prompts": _access_words(document, document.prompts),
+    }
+
+
+_DEFAULT_WORDS = {"allow": "Allowed", "deny": "Denied"}
+
+
+def _access_words(document: Document, access: Access | None) -> str:
+    if access is None:
+        return f"{_DEFAULT_WORDS[document.default]}, as any other tool"
+    said = [_DEFAULT_WORDS[access.default]]
+    said += [f"{word} {', '.join(names)}" for word, names in _exceptions(access) if names]
+    return "; ".join(said)
+
+
+def _exceptions(access: Access) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return (("allowed:", access.allow), ("denied:", access.deny))

@@ -1,0 +1,22 @@
+from django.urls import path
+
+from policies.views import create, editor, history, policies, publish
+
+app_name = "policies"
+
+urlpatterns = [
+    path("", policies.index, name="list"),
+    path("new/", create.create, name="create"),
+    path("<str:policy_id>/", editor.editor, name="editor"),
+    path("<str:policy_id>/check/", editor.check, name="check"),
+    path("<str:policy_id>/save/", editor.save, name="save"),
+    path("<str:policy_id>/discard/", editor.discard, name="discard"),
+    path("<str:policy_id>/review/", publish.review, name="review"),
+    path("<str:policy_id>/publish/", publish.publish, name="publish"),
+    path("<str:policy_id>/revisions/", history.index, name="history"),
+    path("<str:policy_id>/revisions/compare/", history.compare, name="compare"),
+    path("<str:policy_id>/revisions/<int:number>/", history.revision, name="revision"),
+    path("<str:policy_id>/revisions/<int:number>/restore/", history.restore, name="restore"),
+    path("<str:policy_id>/revisions/<int:number>/live/", publish.live, name="live"),
+    path("<str:policy_id>/revisions/<int:number>/rollout/", publish.rollout, name="rollout"),
+]

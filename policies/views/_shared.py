@@ -1,0 +1,64 @@
+"""What these views share: finding things for the asker, and the words of a refusal."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, require
+from common.errors import NotAllowed
+from common.ids import parse_public_id
+from policies.models import Grant, Policy, PolicyRevision
+from servers.models import Server
+
+PER_PAGE = 50
+
+
+def find_server(request: MemberRequest, server_id: str) -> Server:
+    return get_object_or_404(Server.objects.visible_to(request.member), pk=_uuid("srv", server_id))
+
+
+def find_policy(request: MemberRequest, policy_id: str) -> Policy:
+    mine = Policy.objects.visible_to(request.member).select_related("server", "published_revision")
+    return get_object_or_404(mine, pk=_uuid("pol", policy_id))
+
+
+def find_revision(request: MemberRequest, policy: Policy, number: int) -> PolicyRevision:
+    return get_object_or_404(PolicyRevision.objects.visible_to(request.member), policy=policy, number=number)
+
+
+def find_grant(request: MemberRequest, grant_id: str) -> Grant:
+    mine = Grant.objects.visible_to(request.member).select_related(
+        "server", "policy__published_revision", "holder__user", "issued_by__user"
+    )
+    return get_object_or_404(mine, pk=_uuid("grt", grant_id))
+
+
+def refusal(request: MemberRequest, act: May) -> str:
+    """The sentence to show in place of what this member may not do; empty when they may."""
+    try:
+        require(request.member, act)
+    except NotAllowed as refused:
+        return refused.message
+    return ""
+
+
+def typed_text(request: MemberRequest) -> str:
+    """Browsers send the lines of a text area with CR LF; what was typed is LF."""
+    return request.POST.get("document", "").replace("\r\n", "\n")
+
+
+def typed_version(request: MemberRequest) -> int:
+    """0, which no policy has, for anything that is no version: the text then counts as a stale edit."""
+    typed = request.POST.get("on_top") or request.POST.get("version", "")
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
+
+
+def _uuid(prefix: str, text: str) -> UUID:
+    try:
+        return parse_public_id(prefix, text)
+    except ValueError:
+        raise Http404 from None

@@ -1,0 +1,106 @@
+"""A new policy: the nearest start for one server, or a text that is there already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, require
+from accounts.views.members import member_required
+from common.errors import InvalidInput
+from policies.forms import StartForm
+from policies.models import Policy
+from policies.outlook import outlook, tools_of
+from policies.services import create_policy
+from policies.starts import Start, starts
+from policies.views._shared import find_server
+from servers.models import Server, Tool
+
+PASTE = "paste"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def create(request: MemberRequest) -> HttpResponse:
+    require(request.member, May.EDIT_POLICIES)
+    if request.method == "POST":
+        return _begin(request, find_server(request, request.POST.get("server", "")))
+    if named := request.GET.get("server"):
+        return _page(request, find_server(request, named))
+    servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
+    if len(servers) == 1:
+        return _page(request, servers[0])
+    context = {"servers": servers, "section": "policies", "crumbs": _crumbs()}
+    return render(request, "policies/choose_server.html", context)
+
+
+def _begin(request: MemberRequest, server: Server) -> HttpResponse:
+    tools = tools_of(server)
+    form = StartForm(request.POST)
+    chosen = {start.key: start.document for start in starts(tools)}
+    chosen[PASTE] = request.POST.get("document", "").replace("\r\n", "\n")
+    if form.is_valid():
+        key = form.cleaned_data["start"]
+        if key not in chosen:
+            form.add_error(None, "Choose where the policy starts.")
+        elif not chosen[key].strip():
+            form.add_error("document", "Paste the policy first, or choose a start above.")
+        else:
+            try:
+                policy = create_policy(request.member, server, form.cleaned_data["name"], chosen[key])
+            except InvalidInput as invalid:
+                form.add_errors_of(invalid)
+            else:
+                return redirect("policies:editor", policy.public_id)
+    return _page(request, server, form, tools)
+
+
+def _page(
+    request: MemberRequest, server: Server, form: StartForm | None = None, tools: list[Tool] | None = None
+) -> HttpResponse:
+    known = tools_of(server) if tools is None else tools
+    context = {
+        "title": f"A policy for {server.name}",
+        "lede": _lede(len(known)),
+        "server": server,
+        "form": form or StartForm(initial={"server": server.public_id, "name": _free_name(server)}),
+        "starts": [_judged(start, server, known) for start in starts(known)],
+        "tool_count": len(known),
+        "crumbs": _crumbs(server),
+        "section": "policies",
+    }
+    return render(request, "policies/start.html", context, status=422 if form is not None else 200)
+
+
+def _lede(tools: int) -> str:
+    what = f"this server’s {tools} tools" if tools != 1 else "this server’s one tool"
+    return (
+        f"Pick the nearest start. Each bar is what it would do to {what}. "
+        "It becomes a draft; agents feel nothing until you publish."
+    )
+
+
+def _judged(start: Start, server: Server, tools: list[Tool]) -> dict[str, Any]:
+    return {"start": start, "counts": outlook(server, start.document, None, tools).counts}
+
+
+def _free_name(server: Server) -> str:
+    taken = set(Policy.objects.filter(server=server).values_list("name", flat=True))
+    names = ["agents", *(f"agents-{number}" for number in range(2, len(taken) + 2))]
+    return next(name for name in names if name not in taken)
+
+
+def _crumbs(server: Server | None = None) -> list[tuple[str, str]]:
+    if server is None:
+        return [("Policies", reverse("policies:list")), ("New", "")]
+    return [
+        ("Servers", reverse("servers:list")),
+        (server.name, reverse("servers:detail", args=[server.public_id])),
+        ("Policies", reverse("policies:list")),
+        ("New", ""),
+    ]

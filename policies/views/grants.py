@@ -1,0 +1,147 @@
+"""Who can call: every grant, one grant, and its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May
+from accounts.views.members import member_required
+from policies.forms import MoveForm, policies_of
+from policies.language.effects import effects
+from policies.models import Grant
+from policies.outlook import in_force, tools_of
+from policies.services import move_grant, revoke_grant
+from policies.views._shared import PER_PAGE, find_grant, refusal
+from servers.models import Server
+from servers.services import gateway_url
+
+
+@require_safe
+@member_required
+def index(request: MemberRequest) -> HttpResponse:
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    grants = _grants(request)
+    total = grants.count()
+    if wanted:
+        named = Q(label__icontains=wanted) | Q(policy__name__icontains=wanted)
+        grants = grants.filter(named | Q(server__name__icontains=wanted))
+    active = Grant.objects.visible_to(request.member).good().count()
+    context = {
+        "title": _title(total, active),
+        "page": Paginator(grants, PER_PAGE).get_page(request.GET.get("page")),
+        "total": total,
+        "wanted": wanted,
+        "servers": Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name"),
+        "refusal": refusal(request, May.ISSUE_GRANTS),
+        "section": "grants",
+    }
+    return render(request, "grants/list.html", context)
+
+
+@require_safe
+@member_required
+def detail(request: MemberRequest, grant_id: str) -> HttpResponse:
+    return _page(request, find_grant(request, grant_id))
+
+
+@require_POST
+@member_required
+def move(request: MemberRequest, grant_id: str) -> HttpResponse:
+    grant = find_grant(request, grant_id)
+    form = MoveForm(request.POST, policies=policies_of(request.member, grant.server))
+    if not form.is_valid():
+        return _page(request, grant, form)
+    moved = move_grant(request.member, grant, form.cleaned_data["policy"])
+    policy = moved.policy.name if moved.policy else "no policy"
+    messages.success(request, f"{moved.label} is under {policy} now.")
+    return redirect("grants:detail", moved.public_id)
+
+
+@require_POST
+@member_required
+def revoke(request: MemberRequest, grant_id: str) -> HttpResponse:
+    grant = revoke_grant(request.member, find_grant(request, grant_id))
+    messages.success(request, f"{grant.label} is revoked. Its token opens nothing any more.")
+    return redirect("grants:detail", grant.public_id)
+
+
+@require_safe
+@member_required
+def first_call(request: MemberRequest, grant_id: str) -> HttpResponse:
+    """The part of the page that asks for itself until the grant was used."""
+    return render(request, "grants/_first_call.html", {"grant": find_grant(request, grant_id)})
+
+
+def _title(total: int, active: int) -> str:
+    if not total:
+        return "No agent can reach a server yet"
+    return f"{active or 'No'} active grant{'' if active == 1 else 's'} of {total}"
+
+
+def what_it_may(grant: Grant) -> dict[str, Any]:
+    """The share of tools by effect as gateways decide it now, for the grant's pages."""
+    revision = grant.policy.published_revision if grant.policy else None
+    tools = tools_of(grant.server)
+    judged = effects(in_force(revision, tools), [tool.name for tool in tools])
+    return {
+        "revision": revision,
+        "counts": Counter(str(effect) for effect in judged.values()),
+        "tools": [(tool, str(judged[tool.name])) for tool in tools],
+        "callable": sum(str(effect) not in ("denied", "hidden") for effect in judged.values()),
+    }
+
+
+def _state_sentence(grant: Grant, reach: int) -> str:
+    match grant.state:
+        case "revoked":
+            return f"{grant.label} is revoked"
+        case "expired":
+            return f"{grant.label} has expired"
+        case _:
+            tools = f"{reach} tool{'' if reach == 1 else 's'}" if reach else "nothing"
+            return f"{grant.label} can call {tools} of {grant.server.name}"
+
+
+def _page(request: MemberRequest, grant: Grant, form: MoveForm | None = None) -> HttpResponse:
+    choices = policies_of(request.member, grant.server)
+    may = what_it_may(grant)
+    context = {
+        "title": _state_sentence(grant, may["callable"]),
+        "grant": grant,
+        "gateway_url": gateway_url(grant.server),
+        "form": form or MoveForm(policies=choices, initial={"policy": grant.policy_id}),
+        **may,
+        "refusal": refusal(request, May.ISSUE_GRANTS),
+        "refusal_to_move": refusal(request, May.PUBLISH),
+        "crumbs": [("Grants", reverse("grants:list")), (grant.label, "")],
+        "section": "grants",
+    }
+    return render(request, "grants/detail.html", context, status=422 if form is not None else 200)
+
+
+def _grants(request: MemberRequest) -> QuerySet[Grant]:
+    ended = Q(server__retired_at__isnull=False) | Q(expires_at__lte=timezone.now())
+    order = Case(
+        When(Q(revoked_at__isnull=False) | ended, then=Value(1)),
+        default=Value(0),
+        output_field=IntegerField(),
+    )
+    return (
+        Grant.objects.visible_to(request.member)
+        .select_related("server", "policy", "policy__published_revision")
+        .defer("policy__draft", "policy__published_revision__text")
+        .defer("policy__published_revision__document", "policy__published_revision__classes")
+        .annotate(ended=order)
+        .order_by("ended", "-issued_at")
+    )

@@ -1,0 +1,112 @@
+"""Numbered revisions that never change: look at one, compare two, bring one back as a new one."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May
+from accounts.views.members import member_required
+from policies.forms import CompareForm
+from policies.language.problems import PolicyInvalid
+from policies.models import Policy, PolicyRevision
+from policies.outlook import between, outlook
+from policies.services import restore_revision
+from policies.textdiff import text_diff
+from policies.views._shared import PER_PAGE, find_policy, find_revision, refusal
+from policies.views.editor import crumbs
+
+
+@require_safe
+@member_required
+def index(request: MemberRequest, policy_id: str) -> HttpResponse:
+    return _history(request, find_policy(request, policy_id), CompareForm())
+
+
+@require_safe
+@member_required
+def revision(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
+    """One revision as it was published, and what restoring it would change now."""
+    policy = find_policy(request, policy_id)
+    return _revision(request, policy, find_revision(request, policy, number))
+
+
+@require_safe
+@member_required
+def compare(request: MemberRequest, policy_id: str) -> HttpResponse:
+    policy = find_policy(request, policy_id)
+    form = CompareForm(request.GET)
+    if not form.is_valid():
+        return _history(request, policy, form, status=422)
+    old, new = (find_revision(request, policy, form.cleaned_data[which]) for which in ("old", "new"))
+    context = {
+        "title": f"From revision {old.number} to revision {new.number}",
+        "lede": f"What changed for agents under {policy.name}, looser first.",
+        "policy": policy,
+        "old": old,
+        "new": new,
+        "outlook": between(policy.server, old, new),
+        "differences": text_diff(old.text, new.text),
+        "crumbs": crumbs(policy, f"Revision {old.number} and {new.number}"),
+        "section": "policies",
+    }
+    return render(request, "policies/compare.html", context)
+
+
+@require_POST
+@member_required
+def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
+    policy = find_policy(request, policy_id)
+    shown = find_revision(request, policy, number)
+    try:
+        restored = restore_revision(request.member, shown)
+    except PolicyInvalid:
+        # It was written when the language knew less; its problems are on the page.
+        return _revision(request, policy, shown, status=422)
+    return redirect("policies:live", policy.public_id, restored.number)
+
+
+def _revision(
+    request: MemberRequest, policy: Policy, shown: PolicyRevision, status: int = 200
+) -> HttpResponse:
+    live = policy.published_revision
+    in_force = live is not None and live.pk == shown.pk
+    context = {
+        "title": f"Revision {shown.number} of {policy.name}",
+        "lede": "In force now."
+        if in_force
+        else f"Not in force{f'; revision {live.number} is' if live else ''}.",
+        "policy": policy,
+        "revision": shown,
+        "live": live,
+        "draft_differs": live is not None and live.text != policy.draft,
+        "outlook": outlook(policy.server, shown.text, live),
+        "refusal": refusal(request, May.PUBLISH),
+        "crumbs": crumbs(policy, f"Revision {shown.number}"),
+        "section": "policies",
+    }
+    return render(request, "policies/revision.html", context, status=status)
+
+
+def _history(request: MemberRequest, policy: Policy, form: CompareForm, status: int = 200) -> HttpResponse:
+    revisions = (
+        PolicyRevision.objects.visible_to(request.member)
+        .filter(policy=policy)
+        .defer("text", "document", "classes")
+        .order_by("-number")
+    )
+    page = Paginator(revisions, PER_PAGE).get_page(request.GET.get("page"))
+    count = page.paginator.count
+    context = {
+        "title": f"{count} revision{'' if count == 1 else 's'} of {policy.name}",
+        "policy": policy,
+        "live": policy.published_revision,
+        "page": page,
+        "form": form,
+        "crumbs": crumbs(policy, "History"),
+        "section": "policies",
+    }
+    return render(request, "policies/history.html", context, status=status)

@@ -1,0 +1,136 @@
+"""Issuing a grant.
+
+The token stands in the answer to the POST and nowhere else: in no URL, no session, no cache. The form carries
+the signed id of the grant to be, so that sending it again issues nothing and shows nothing.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.core import signing
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, require
+from accounts.views.members import member_required
+from common.errors import Conflict, InvalidInput
+from common.ids import new_uuid
+from policies.forms import IssueForm, policies_of
+from policies.models import Grant
+from policies.services import issue_grant
+from policies.snippets import snippets
+from policies.views._shared import find_server
+from policies.views.grants import what_it_may
+from servers.models import Server
+from servers.services import gateway_url
+
+_SALT = "policies.issue"
+_GOOD_FOR = 86_400
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def issue(request: MemberRequest) -> HttpResponse:
+    require(request.member, May.ISSUE_GRANTS)
+    if request.method == "POST":
+        answer = _issue(request, find_server(request, request.POST.get("server", "")))
+        answer["Cache-Control"] = "no-store"
+        return answer
+    if named := request.GET.get("server"):
+        return _page(request, find_server(request, named))
+    servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
+    if len(servers) == 1:
+        return _page(request, servers[0])
+    crumbs = [("Grants", reverse("grants:list")), ("Issue", "")]
+    return render(
+        request, "grants/choose_server.html", {"servers": servers, "section": "grants", "crumbs": crumbs}
+    )
+
+
+def _issue(request: MemberRequest, server: Server) -> HttpResponse:
+    form = IssueForm(request.POST, policies=policies_of(request.member, server))
+    if not form.is_valid():
+        return _page(request, server, form)
+    pk = _grant_to_be(request, form.cleaned_data["once"])
+    if pk is None:
+        form.add_error(None, "This form stood open too long. It is fresh again: send it once more.")
+        return _page(request, server, form)
+    label, policy = form.cleaned_data["label"], form.cleaned_data["policy"]
+    try:
+        grant, token = issue_grant(request.member, server, policy, label, form.expires_at(), pk=pk)
+    except InvalidInput as invalid:
+        form.add_errors_of(invalid)
+        return _page(request, server, form)
+    except Conflict:
+        return _issued_already(request, server, pk)
+    may = what_it_may(grant)
+    context = {
+        "title": f"{grant.label} can call {server.name} now"
+        if may["callable"]
+        else f"{grant.label} is issued",
+        "lede": _lede(grant),
+        "grant": grant,
+        "token": token,
+        "gateway_url": gateway_url(server),
+        "snippets": snippets(server.name, gateway_url(server), token),
+        **may,
+        "crumbs": [("Grants", reverse("grants:list")), (grant.label, "")],
+        "section": "grants",
+    }
+    return render(request, "grants/issued.html", context)
+
+
+def _lede(grant: Grant) -> str:
+    revision = grant.policy.published_revision if grant.policy else None
+    until = f"until {grant.expires_at:%-d %b %Y}" if grant.expires_at else "until it is revoked"
+    if grant.policy is None or revision is None:
+        return f"Every call is denied until a policy is in force. It is good {until}."
+    return f"Under the policy {grant.policy.name}, revision {revision.number}, {until}."
+
+
+def _issued_already(request: MemberRequest, server: Server, pk: UUID) -> HttpResponse:
+    context = {
+        "grant": Grant.objects.visible_to(request.member).filter(pk=pk).first(),
+        "server": server,
+        "crumbs": [("Grants", reverse("grants:list")), ("Issued already", "")],
+        "section": "grants",
+    }
+    return render(request, "grants/issued_already.html", context, status=409)
+
+
+def _page(request: MemberRequest, server: Server, form: IssueForm | None = None) -> HttpResponse:
+    choices = policies_of(request.member, server)
+    if form is None:
+        # The likeliest: the one policy that is in force.
+        published = [policy for policy in choices if policy.published_revision_id]
+        chosen = published[0].pk if len(published) == 1 else request.GET.get("policy", "")
+        form = IssueForm(policies=choices, initial={"policy": chosen, "expiry": "90"})
+        status = 200
+    else:
+        status = 422
+    context = {
+        "title": f"Let an agent call {server.name}",
+        "server": server,
+        "form": form,
+        "once": _sign(request),
+        "policies": choices,
+        "crumbs": [("Grants", reverse("grants:list")), ("Issue", "")],
+        "section": "grants",
+    }
+    return render(request, "grants/issue.html", context, status=status)
+
+
+def _sign(request: MemberRequest) -> str:
+    return signing.dumps([str(request.member.pk), str(new_uuid())], salt=_SALT)
+
+
+def _grant_to_be(request: MemberRequest, once: str) -> UUID | None:
+    try:
+        member, pk = signing.loads(once, salt=_SALT, max_age=_GOOD_FOR)
+    except signing.BadSignature:
+        return None
+    return UUID(pk) if member == str(request.member.pk) else None

@@ -1,0 +1,128 @@
+"""From a draft to what is in force: what changes, the note, and the workers as they take it up."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, require
+from accounts.views.members import member_required
+from common.errors import Conflict
+from policies.forms import PublishForm
+from policies.language.problems import PolicyInvalid
+from policies.models import Policy, PolicyRevision
+from policies.outlook import Outlook, outlook
+from policies.services import publish_policy
+from policies.textdiff import text_diff
+from policies.views._shared import find_policy, find_revision, refusal
+from policies.views.editor import crumbs
+
+
+@require_safe
+@member_required
+def review(request: MemberRequest, policy_id: str) -> HttpResponse:
+    policy = find_policy(request, policy_id)
+    seen = outlook(policy.server, policy.draft, policy.published_revision)
+    form = PublishForm(initial={"version": policy.version}, opened=_opened(seen))
+    return _page(request, policy, seen, form)
+
+
+@require_POST
+@member_required
+def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
+    policy = find_policy(request, policy_id)
+    require(request.member, May.PUBLISH)
+    seen = outlook(policy.server, policy.draft, policy.published_revision)
+    form = PublishForm(request.POST, opened=_opened(seen))
+    if seen.problems or not form.is_valid():
+        return _page(request, policy, seen, form, status=422)
+    note, version = form.cleaned_data["note"], form.cleaned_data["version"]
+    try:
+        revision = publish_policy(request.member, policy, note=note, if_version=version)
+    except PolicyInvalid:
+        return _page(request, policy, seen, form, status=422)
+    except Conflict as conflict:
+        return _changed_meanwhile(request, policy, note, conflict)
+    return redirect("policies:live", policy.public_id, revision.number)
+
+
+@require_safe
+@member_required
+def live(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
+    policy = find_policy(request, policy_id)
+    context = {
+        "title": f"Revision {number} of {policy.name} is published",
+        "lede": "Every gateway worker takes it up by itself; agents meet it from their next call.",
+        "policy": policy,
+        "revision": find_revision(request, policy, number),
+        "refusal": refusal(request, May.ISSUE_GRANTS),
+        "grants": policy.grants.good().order_by("label")[:6],
+        "crumbs": crumbs(policy, f"Revision {number}"),
+        "section": "policies",
+    }
+    return render(request, "policies/live.html", context)
+
+
+@require_safe
+@member_required
+def rollout(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
+    """The part of the live page that asks for itself until the revision is in force."""
+    policy = find_policy(request, policy_id)
+    context = {"policy": policy, "revision": find_revision(request, policy, number)}
+    return render(request, "policies/_rollout_answer.html", context)
+
+
+def _opened(seen: Outlook) -> list[str]:
+    return [row.tool.name for row in seen.critical_opened]
+
+
+def _changed_meanwhile(request: MemberRequest, policy: Policy, note: str, conflict: Conflict) -> HttpResponse:
+    """What was reviewed is not what would be published: show the newest, keep the note."""
+    policy.refresh_from_db()
+    seen = outlook(policy.server, policy.draft, policy.published_revision)
+    form = PublishForm(initial={"version": policy.version, "note": note}, opened=_opened(seen))
+    return _page(request, policy, seen, form, status=412, conflict=conflict.message)
+
+
+def _page(
+    request: MemberRequest,
+    policy: Policy,
+    seen: Outlook,
+    form: PublishForm,
+    status: int = 200,
+    conflict: str = "",
+) -> HttpResponse:
+    current = policy.published_revision
+    grants = list(policy.grants.good().order_by("label"))
+    number = _next_number(policy)
+    context = {
+        "title": f"Publish revision {number} of {policy.name}",
+        "lede": _replaces(current, len(grants)),
+        "note_hint": f"Everyone in {request.member.organization.name} can read it.",
+        "policy": policy,
+        "live": current,
+        "next": number,
+        "outlook": seen,
+        "form": form,
+        "grants": grants,
+        "differences": text_diff(current.text if current else "", policy.draft),
+        "conflict": conflict,
+        "refusal": refusal(request, May.PUBLISH),
+        "crumbs": crumbs(policy, "Review"),
+        "section": "policies",
+    }
+    return render(request, "policies/review.html", context, status=status)
+
+
+def _replaces(current: PolicyRevision | None, grants: int) -> str:
+    if current is None:
+        return "The first revision. Until it is published, every call under this policy is denied."
+    whom = {0: "No grant is under it yet", 1: "1 grant meets it"}.get(grants, f"{grants} grants meet it")
+    return f"It replaces revision {current.number}. {whom}."
+
+
+def _next_number(policy: Policy) -> int:
+    newest = policy.revisions.order_by("-number").values_list("number", flat=True).first()
+    return (newest or 0) + 1
