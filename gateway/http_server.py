@@ -91,8 +91,11 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._phase is _Phase.CLOSING:
             return
-        if self._phase is not _Phase.BODY:
+        if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
+        else:
+            # What follows a body in one piece with it is not counted: it is no larger than one reading.
+            self._head_bytes = len(data) if self._phase is _Phase.IDLE else 0
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -119,7 +122,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._request = Request()
         self._enter(_Phase.HEAD)
-        self._head_bytes = self._header_bytes = 0
+        self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         if self._request is not None:

@@ -90,8 +90,8 @@ class EventStream:
         data = _data_of(event)
         if data is None:
             return event
-        self.last_event = data
         rewritten = self.rewrite_data(data)
+        self.last_event = data
         return event if rewritten is None else _with_data(event, rewritten)
 
     def _with_wrapped_id(self, line: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -66,7 +67,9 @@ class Client:
         }
         if length is not None:
             lines |= {"Content-Type": "application/json", "Content-Length": str(length)}
-        lines |= self.headers | headers
+        for name, value in (self.headers | headers).items():
+            same = [known for known in lines if known.lower() == name.lower()]
+            lines[same[0] if same else name] = value
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value is not None)
         return f"{method} {self.path} HTTP/1.1\r\n{text}\r\n".encode("latin-1")
 
@@ -178,10 +181,11 @@ class Upstream:
     connections: int = 0
     gone: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
     _server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -202,9 +206,21 @@ class Upstream:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 request = Received(method, path, headers, body)
                 self.received.append(request)
-                await self.behaviour(Conversation(request, writer))
+                if not await self._behave(Conversation(request, writer), reader):
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self.gone += 1
             writer.close()
+
+    async def _behave(self, conversation: Conversation, reader: asyncio.StreamReader) -> bool:
+        """False when the gateway left in the middle of it."""
+        behaving = asyncio.ensure_future(self.behaviour(conversation))
+        while not behaving.done():
+            await asyncio.wait([behaving], timeout=0.02)
+            if reader.at_eof() or reader.exception() is not None:
+                behaving.cancel()
+                return False
+        await behaving
+        return True

@@ -1,0 +1,457 @@
+"""What goes wrong between the gateway and a server, told apart; and what never leaves the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+
+from common.egress import EgressPolicy, parse_listeners, parse_networks
+from gateway.counters.base import Charge, Reserved
+from tests.gateway.raw_http import Answer, Conversation, Upstream
+from tests.gateway.world import ACME, KEYS, MALLORYS_SERVER, SERVER, eventually, quick, world
+
+META = "policylayer/decision"
+
+
+def failure(answer: Answer) -> tuple[str, str]:
+    result = answer.json["result"]
+    assert result["isError"] is True
+    return result["_meta"][META]["code"], result["content"][0]["text"]
+
+
+class Counting:
+    """A limiter that lets everything pass and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.reserved: list[str] = []
+        self.given_back: list[str] = []
+
+    async def reserve(self, decision_id: str, charges: Sequence[Charge]) -> Reserved:
+        self.reserved.append(decision_id)
+        return Reserved()
+
+    async def give_back(self, decision_id: str) -> None:
+        self.given_back.append(decision_id)
+
+    async def close(self) -> None:
+        pass
+
+
+def answering(data: bytes, *, then_close: bool = False) -> Upstream:
+    async def behave(conversation: Conversation) -> None:
+        conversation.write(data)
+        if then_close:
+            conversation.writer.close()
+
+    return Upstream(behave)
+
+
+def http(body: bytes, *, status: str = "200 OK", kind: str = "application/json", more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    return head.encode() + body
+
+
+GOOD = b'{"jsonrpc":"2.0","id":1,"result":{}}'
+
+NONSENSE = {
+    "not HTTP": b"220 mail ready\r\n",
+    "HTML": http(b"<html>", kind="text/html"),
+    "JSON that breaks off": http(b'{"jsonrpc":'),
+    "another id": http(b'{"jsonrpc":"2.0","id":2,"result":{}}'),
+    "a text for an id": http(b'{"jsonrpc":"2.0","id":"1","result":{}}'),
+    "no answer": http(b'{"jsonrpc":"2.0","id":1}'),
+    "a list": http(b"[" + GOOD + b"]"),
+    "nothing": http(b""),
+    "500": http(b"{}", status="500 Oh"),
+    "503": http(b"{}", status="503 Busy"),
+    "a redirect": http(b"", status="302 Found", more="Location: http://169.254.169.254/\r\n"),
+    "compressed": http(b"\x1f\x8b", more="Content-Encoding: gzip\r\n"),
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "switching protocols": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", NONSENSE.values(), ids=NONSENSE)
+async def test_nonsense_is_told_as_such(tmp_path: Path, data: bytes) -> None:
+    async with world(tmp_path, upstream=answering(data)) as it, it.client() as alice:
+        code, text = failure(await alice.call("read_file", {}))
+        assert code == "upstream_invalid"
+        assert text.startswith("[UPSTREAM ERROR] ")
+        [decision] = it.log.decisions
+        assert decision.outcome == "allow"
+        assert it.log.completions[0].upstream_code == "upstream_invalid"
+        assert len(it.upstream.received) == 1
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "407 Proxy"])
+async def test_refused_credentials_never_start_a_login_at_the_client(tmp_path: Path, status: str) -> None:
+    data = http(b"{}", status=status, more='WWW-Authenticate: Bearer resource_metadata="http://evil"\r\n')
+    async with world(tmp_path, upstream=answering(data)) as it, it.client() as alice:
+        answer = await alice.call("read_file", {})
+        assert failure(answer)[0] == "upstream_refused_credentials"
+        assert "www-authenticate" not in answer.headers
+        listed = await alice.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        assert (listed.status, listed.json["error"]["code"]) == (200, -32603)
+        assert listed.json["error"]["data"] == {"code": "upstream_refused_credentials"}
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 429])
+async def test_protocol_errors_pass_as_they_are(tmp_path: Path, status: int) -> None:
+    body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad  Request"}}'
+    data = http(body, status=f"{status} X", more="Allow: POST\r\nSet-Cookie: a=b\r\n")
+    async with world(tmp_path, upstream=answering(data)) as it, it.client() as alice:
+        answer = await alice.call("read_file", {})
+        assert (answer.status, answer.body, answer.headers["allow"]) == (status, body, "POST")
+        assert "set-cookie" not in answer.headers
+
+
+async def test_a_server_that_does_not_answer_is_told_as_late(tmp_path: Path) -> None:
+    async def hang(_: Conversation) -> None:
+        await asyncio.sleep(60)
+
+    counting = Counting()
+    limits = quick(answer_seconds=0.3)
+    behaviour = Upstream(hang)
+    async with (
+        world(tmp_path, upstream=behaviour, limits=limits, limiter=counting) as it,
+        it.client() as alice,
+    ):
+        assert failure(await alice.call("create_access_key", {}))[0] == "upstream_timeout"
+        assert len(counting.reserved) == 1
+        assert not counting.given_back
+
+
+async def test_a_server_that_dribbles_is_told_as_late(tmp_path: Path) -> None:
+    async def dribble(conversation: Conversation) -> None:
+        conversation.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+        )
+        while not conversation.writer.is_closing():
+            await asyncio.sleep(0.05)
+            conversation.write(b" ")
+
+    limits = quick(answer_grace_seconds=0.3)
+    async with world(tmp_path, upstream=Upstream(dribble), limits=limits) as it, it.client() as alice:
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_timeout"
+
+
+async def test_a_server_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
+    counting = Counting()
+    async with world(tmp_path, limiter=counting) as it, it.client() as alice:
+        it.reconfigure(url="http://127.0.0.1:9/mcp")
+        code, text = failure(await alice.call("create_access_key", {}))
+        assert (code, text) == (
+            "upstream_unreachable",
+            "[UPSTREAM ERROR] The server could not be connected to.",
+        )
+        assert counting.given_back == counting.reserved
+
+
+async def test_a_name_that_does_not_resolve_costs_nothing(tmp_path: Path) -> None:
+    async def nowhere(host: str, port: int) -> Sequence[str]:
+        raise OSError("no such name")
+
+    counting = Counting()
+    async with world(tmp_path, limiter=counting, resolve=nowhere) as it, it.client() as alice:
+        it.reconfigure(url="http://files.example/mcp")
+        code, text = failure(await alice.call("create_access_key", {}))
+        assert (code, text) == (
+            "upstream_unreachable",
+            "[UPSTREAM ERROR] The server's name does not resolve.",
+        )
+        assert counting.given_back == counting.reserved
+
+
+async def test_a_resolver_that_hangs_holds_up_no_other_server(tmp_path: Path) -> None:
+    asked = 0
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(30)
+        return ()
+
+    async with world(tmp_path, resolve=resolve, limits=quick(resolve_seconds=0.3)) as it:
+        it.reconfigure(url="http://files.example/mcp")
+        async with it.client() as one, it.client() as other:
+            answers = await asyncio.gather(one.call("read_file", {}), other.call("read_file", {}))
+            assert {failure(answer)[0] for answer in answers} == {"upstream_unreachable"}
+            assert asked == 1
+
+
+async def test_a_server_without_tls_where_tls_was_meant_is_told_apart(tmp_path: Path) -> None:
+    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with server, world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp")
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_tls"
+
+
+async def test_a_certificate_nobody_vouches_for_is_not_taken(tmp_path: Path) -> None:
+    read: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        read.append(await reader.read(1))
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    counting = Counting()
+    async with server, world(tmp_path, limiter=counting) as it, it.client() as alice:
+        it.reconfigure(url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp")
+        assert failure(await alice.call("create_access_key", {}))[0] == "upstream_tls"
+        assert not any(read)
+        assert counting.given_back == counting.reserved
+
+
+async def test_a_server_is_spoken_to_over_tls_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    names: list[str | None] = []
+    context = self_signed(tmp_path)
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    secure = Upstream(tls=context)
+    async with secure, world(tmp_path, resolve=resolve) as it, it.client() as alice:
+        it.reconfigure(url=f"https://files.example:{secure.port}/mcp")
+        for _ in range(2):
+            assert "isError" not in (await alice.call("read_file", {})).json["result"]
+        assert names == ["files.example"]
+        assert secure.received[0].headers["host"] == f"files.example:{secure.port}"
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "files.example")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("files.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["10.0.0.5"],
+        ["169.254.169.254"],
+        ["::ffff:169.254.169.254"],
+        ["64:ff9b::a9fe:a9fe"],
+        ["127.0.0.1", "10.0.0.5"],
+        ["0.0.0.0"],
+        ["::1"],
+    ],
+)
+async def test_an_address_that_is_not_allowed_is_never_connected_to(
+    tmp_path: Path, addresses: Sequence[str]
+) -> None:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return addresses
+
+    async with world(tmp_path, resolve=resolve) as it, it.client() as alice:
+        it.reconfigure(url=f"http://files.example:{it.upstream.port}/mcp")
+        code, text = failure(await alice.call("read_file", {}))
+        assert code == "upstream_unreachable"
+        assert text == "[UPSTREAM ERROR] The server's address is not one this gateway connects to."
+        assert it.upstream.connections == 0
+
+
+async def test_our_own_listeners_are_not_servers(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with upstream:
+        pass
+    own = EgressPolicy(parse_networks("127.0.0.0/8"), parse_listeners(f"127.0.0.1:{upstream.port}"))
+    async with world(tmp_path, egress=own) as it, it.client() as alice:
+        it.reconfigure(url=upstream.url)
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_unreachable"
+
+
+async def test_the_name_is_resolved_for_every_new_connection_and_the_host_is_the_name(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    async with world(tmp_path, resolve=resolve) as it, it.client() as alice:
+        it.reconfigure(url=f"http://files.example:{it.upstream.port}/a/b?c=d&e=%2f")
+        for _ in range(3):
+            assert (await alice.call("read_file", {})).status == 200
+        assert asked == ["files.example"]
+        assert it.upstream.connections == 1
+        [first, *_] = it.upstream.received
+        assert first.headers["host"] == f"files.example:{it.upstream.port}"
+        assert first.path == "/a/b?c=d&e=%2f"
+
+
+async def test_the_servers_credentials_are_added_and_a_client_cannot_choose_them(tmp_path: Path) -> None:
+    sealed = KEYS.seal(
+        json.dumps({"Authorization": "Bearer upstream-secret", "X-Team": "a"}).encode(),
+        organization=ACME,
+        subject=SERVER,
+        purpose="upstream-headers",
+    )
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(credentials=sealed)
+        await alice.call("read_file", {})
+        [sent] = it.upstream.received
+        assert (sent.headers["authorization"], sent.headers["x-team"]) == ("Bearer upstream-secret", "a")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "a"}, {"content-length": "1"}, {"X": "a\r\nb: c"}, {"X Y": "a"}, {"X": 1}, ["a"], "a"],
+)
+async def test_credentials_that_would_frame_the_message_are_not_used(tmp_path: Path, headers: Any) -> None:
+    sealed = KEYS.seal(
+        json.dumps(headers).encode(), organization=ACME, subject=SERVER, purpose="upstream-headers"
+    )
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(credentials=sealed)
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_refused_credentials"
+        assert not it.upstream.received
+
+
+async def test_credentials_sealed_for_another_tenant_do_not_open(tmp_path: Path) -> None:
+    sealed = KEYS.seal(b'{"A":"b"}', organization="umbra", subject=SERVER, purpose="upstream-headers")
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(credentials=sealed)
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_refused_credentials"
+
+
+async def test_an_answer_too_large_is_not_taken(tmp_path: Path) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[],"x":"' + b"x" * 300_000 + b'"}}'
+    limits = quick(answer_bytes=100_000)
+    async with world(tmp_path, upstream=answering(http(body)), limits=limits) as it, it.client() as alice:
+        answer = await alice.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        assert answer.json["error"]["data"]["code"] == "upstream_too_large"
+
+
+async def test_a_head_without_end_is_not_taken(tmp_path: Path) -> None:
+    async def endless(conversation: Conversation) -> None:
+        conversation.write(b"HTTP/1.1 200 OK\r\n")
+        while not conversation.writer.is_closing():
+            conversation.write(b"X-A: " + b"a" * 10_000 + b"\r\n")
+            await asyncio.sleep(0)
+
+    async with world(tmp_path, upstream=Upstream(endless)) as it, it.client() as alice:
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_too_large"
+
+
+async def test_bytes_nobody_asked_for_do_not_answer_the_next_call(tmp_path: Path) -> None:
+    async def smuggle(conversation: Conversation) -> None:
+        evil = http(b'{"jsonrpc":"2.0","id":1,"result":{"evil":1}}')
+        conversation.write(http(GOOD) + (evil if len(it.upstream.received) == 1 else b""))
+
+    async with world(tmp_path, upstream=Upstream(smuggle)) as it, it.client() as alice:
+        for _ in range(3):
+            assert (await alice.call("read_file", {})).json["result"] == {}
+
+
+async def test_a_call_is_sent_once_even_when_a_kept_connection_dies_under_it(tmp_path: Path) -> None:
+    async def die_second(conversation: Conversation) -> None:
+        if len(it.upstream.received) == 2:
+            conversation.vanish()
+        else:
+            conversation.write(http(GOOD))
+
+    async with world(tmp_path, upstream=Upstream(die_second)) as it, it.client() as alice:
+        assert (await alice.call("read_file", {})).json["result"] == {}
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_invalid"
+        assert len(it.upstream.received) == 2
+        assert (await alice.call("read_file", {})).json["result"] == {}
+
+
+async def test_a_closed_connection_is_not_used_again(tmp_path: Path) -> None:
+    upstream = answering(http(GOOD, more="Connection: close\r\n"), then_close=True)
+    async with world(tmp_path, upstream=upstream) as it, it.client() as alice:
+        for _ in range(3):
+            assert (await alice.call("read_file", {})).json["result"] == {}
+        assert it.upstream.connections == 3
+
+
+async def test_an_answer_that_ends_with_its_connection_is_whole(tmp_path: Path) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + GOOD
+    async with world(tmp_path, upstream=answering(data, then_close=True)) as it, it.client() as alice:
+        assert (await alice.call("read_file", {})).json["result"] == {}
+
+
+async def test_an_informational_answer_is_passed_over(tmp_path: Path) -> None:
+    data = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + http(GOOD)
+    async with world(tmp_path, upstream=answering(data)) as it, it.client() as alice:
+        assert (await alice.call("read_file", {})).json["result"] == {}
+
+
+async def test_one_servers_full_pool_holds_up_nobody_else(tmp_path: Path) -> None:
+    async def hang_for_acme(conversation: Conversation) -> None:
+        if conversation.request.json["params"]["arguments"].get("slow"):
+            await asyncio.sleep(1)
+        conversation.write(http(GOOD))
+
+    limits = quick(connections_per_server=1, waiting_seconds=0.2)
+    async with (
+        world(tmp_path, upstream=Upstream(hang_for_acme), limits=limits) as it,
+        it.client() as one,
+        it.client() as two,
+        it.client(token=it.mallorys_token, server=MALLORYS_SERVER) as mallory,
+    ):
+        slow = asyncio.create_task(one.call("read_file", {"slow": True}))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        assert (await mallory.call("read_file", {})).json["result"] == {}
+        assert failure(await two.call("read_file", {}))[0] == "upstream_unreachable"
+        assert (await slow).json["result"] == {}
+        assert (await two.call("read_file", {})).json["result"] == {}
+
+
+async def test_a_waiting_call_gets_the_connection_that_becomes_free(tmp_path: Path) -> None:
+    async def slowly(conversation: Conversation) -> None:
+        await asyncio.sleep(0.1)
+        conversation.write(http(GOOD))
+
+    async with world(tmp_path, upstream=Upstream(slowly), limits=quick(connections_per_server=2)) as it:
+        clients = [it.client() for _ in range(6)]
+        for client in clients:
+            await client.connect()
+        answers = await asyncio.gather(*(client.call("read_file", {}) for client in clients))
+        assert [answer.json["result"] for answer in answers] == [{}] * 6
+        assert it.upstream.connections == 2
+
+
+async def test_results_pass_with_what_only_their_reader_understands(tmp_path: Path) -> None:
+    result = b'{"x":"\\ud83d","n":1.10,"big":123456789012345678901,"\\u0061":NaN}'
+    body = b'{"id":1,"jsonrpc":"2.0", "result":' + result + b"}"
+    async with world(tmp_path, upstream=answering(http(body))) as it, it.client() as alice:
+        assert (await alice.call("read_file", {})).body == body
