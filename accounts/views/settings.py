@@ -15,7 +15,6 @@ from accounts.views.members import member_required
 from common.errors import InvalidInput
 from common.ids import parse_public_id
 
-
 # What there is to do with a key today; each word of the API has one line here.
 OFFERED = {
     "servers:write": "Register, scan and change servers",
@@ -33,7 +32,7 @@ class ApiKeyForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80, help_text="What will use it, such as “ci”.")
     scopes = forms.MultipleChoiceField(
         label="It may",
-        choices=[(scope, words) for scope, words in OFFERED.items()],
+        choices=list(OFFERED.items()),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one scope."},
     )

@@ -13,7 +13,6 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
 from audit.models import DecisionRecord
-from gateway_config.rollout import Rollout, rollout_of
 from policies.models import Grant, Policy
 from policies.services import judge, tool_facts
 from servers.models import Server
@@ -25,7 +24,6 @@ class Progress:
     classes: list[tuple[str, int]]
     policy: Policy | None
     effects: dict[str, int]
-    rollout: Rollout | None
     grant: Grant | None
     call: DecisionRecord | None
 
@@ -79,13 +77,11 @@ def _progress(request: MemberRequest) -> Progress:
         .order_by("created_at")
         .first()
     )
-    revision = policy.published_revision if policy else None
     return Progress(
         server=server,
         classes=_classes(server),
         policy=policy,
         effects=_effects(policy),
-        rollout=rollout_of(revision) if revision else None,
         grant=Grant.objects.visible_to(member).good().select_related("server").order_by("issued_at").first(),
         call=DecisionRecord.objects.visible_to(member).order_by("position").first(),
     )

@@ -152,7 +152,7 @@ def _facts(policy: BundlePolicy, server: LoadedServer) -> list[ToolFacts]:
 
 def _parsed(policy: BundlePolicy) -> Document:
     try:
-        return parse_policy(policy.document)
+        return parse_policy(policy.document, stored=True)
     except PolicyInvalid as invalid:
         first = invalid.problems[0]
         raise BundleInvalid(

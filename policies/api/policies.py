@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from gateway_config.rollout import rollout_of
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +18,6 @@ from policies.api.serializers import (
     PolicyInput,
     PolicySerializer,
     ProblemSerializer,
-    PublishInput,
     RevisionSerializer,
     TextInput,
 )
@@ -33,8 +29,6 @@ from policies.services import (
     STARTING_DOCUMENT,
     create_policy,
     judge,
-    publish_policy,
-    restore_revision,
     save_draft,
     tool_facts,
 )
@@ -144,15 +138,6 @@ class PolicyDecide(_Asking):
         )
 
 
-class PolicyPublish(APIView):
-    @extend_schema(request=PublishInput, responses=OpenApiTypes.OBJECT)
-    def post(self, request: Request, policy_id: str) -> Response:
-        policy = find_policy(request, policy_id)
-        given = valid(PublishInput(data=request.data))
-        revision = publish_policy(member_of(request), policy, note=given.get("note", ""))
-        return Response(_published(revision))
-
-
 class PolicyRevisions(generics.ListAPIView[PolicyRevision]):
     serializer_class = RevisionSerializer
     pagination_class = RevisionPage
@@ -162,36 +147,3 @@ class PolicyRevisions(generics.ListAPIView[PolicyRevision]):
     def get_queryset(self) -> QuerySet[PolicyRevision]:
         policy = find_policy(self.request, self.kwargs["policy_id"])
         return PolicyRevision.objects.visible_to(member_of(self.request)).filter(policy=policy)
-
-
-class RevisionDetail(APIView):
-    read_scope = "policies:read"
-
-    @extend_schema(responses=RevisionSerializer)
-    def get(self, request: Request, revision_id: str) -> Response:
-        """A revision, and on how many workers it is in force."""
-        revision = find_revision(request, revision_id)
-        return Response({**RevisionSerializer(revision).data, "rollout": rollout_data(revision)})
-
-
-class RevisionRestore(APIView):
-    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
-    def post(self, request: Request, revision_id: str) -> Response:
-        return Response(_published(restore_revision(member_of(request), find_revision(request, revision_id))))
-
-
-def rollout_data(revision: PolicyRevision) -> dict[str, Any]:
-    rollout = rollout_of(revision)
-    return {
-        "state": rollout.state,
-        "workers_total": rollout.workers_total,
-        "workers_applied": rollout.workers_applied,
-        "behind": [worker.name for worker in rollout.behind],
-    }
-
-
-def _published(revision: PolicyRevision) -> dict[str, Any]:
-    return {
-        "revision": {"id": revision.public_id, "number": revision.number},
-        "rollout": rollout_data(revision),
-    }

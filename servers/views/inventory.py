@@ -84,7 +84,7 @@ def _effects_of_grants(server: Server, tools: list[Tool]) -> list[tuple[str, dic
         if revision.pk not in cache:
             classes = {(name, digest): tool_class for name, tool_class, digest in revision.classes}
             facts = [ToolFacts(t.name, classes.get((t.name, t.digest)), t.input_schema) for t in tools]
-            compiled = compile_policy(parse_policy(revision.document), facts)
+            compiled = compile_policy(parse_policy(revision.document, stored=True), facts)
             cache[revision.pk] = effects(compiled, [tool.name for tool in tools])
         found.append((grant.label, cache[revision.pk]))
     return found

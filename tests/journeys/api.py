@@ -1,0 +1,98 @@
+"""Steps 3 to 5 and 7 over the REST API, as a script does them."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    web: str
+    key: str
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON of the answer; an error answer fails the test with what it said."""
+        request = urllib.request.Request(
+            f"{self.web}/api/v1{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=90) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+
+    def register(self, name: str, url: str) -> dict[str, Any]:
+        server: dict[str, Any] = self.ask("POST", "/servers/", {"name": name, "upstream_url": url})
+        scan = self.ask("POST", f"/servers/{server['id']}/scan/", {})
+        assert (scan["status"], scan["problems"]) == ("done", [])
+        return server
+
+    def publish(self, server: dict[str, Any], document: Any, name: str = "agents") -> str:
+        """The policy's id, once its revision is in force on every worker."""
+        body = {"server": server["id"], "name": name, "document": document}
+        policy: str = self.ask("POST", "/policies/", body)["id"]
+        self.publish_draft(policy)
+        return policy
+
+    def publish_draft(self, policy: str) -> float:
+        """Seconds from the request until it was seen in force on every worker."""
+        started = time.monotonic()
+        revision = self.ask("POST", f"/policies/{policy}/publish/", {"note": "by script"})["revision"]["id"]
+        while time.monotonic() < started + 20:
+            rollout = self.ask("GET", f"/revisions/{revision}/")["rollout"]
+            if rollout["state"] == "in_force":
+                return time.monotonic() - started
+            time.sleep(0.02)
+        raise AssertionError(f"not in force after 20 s: {rollout}")
+
+    def grant(self, server: dict[str, Any], policy: str, label: str) -> dict[str, Any]:
+        """The grant, once the gateway knows it."""
+        body = {"server": server["id"], "policy": policy, "label": label}
+        grant: dict[str, Any] = self.ask("POST", "/grants/", body)
+        wait_until(lambda: gateway_status(grant) != 401, "the gateway never learned of the grant")
+        return grant
+
+    def decisions(self, at_least: int, query: str = "") -> list[dict[str, Any]]:
+        """Newest first, once so many have arrived."""
+        found: list[dict[str, Any]] = []
+
+        def arrived() -> bool:
+            found[:] = self.ask("GET", f"/decisions/?limit=200{query}")["results"]
+            return len(found) >= at_least
+
+        wait_until(arrived, "the decisions did not arrive")
+        return found
+
+
+def gateway_status(grant: dict[str, Any]) -> int:
+    """What a plain POST with this token is answered; 401 while the gateway does not know it."""
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    request = urllib.request.Request(
+        grant["gateway_url"],
+        data=json.dumps(ping).encode(),
+        headers={
+            "Authorization": f"Bearer {grant['token']}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def wait_until(holds: Any, why_not: str, seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, why_not
+        time.sleep(0.05)

@@ -1,0 +1,64 @@
+"""A real Chromium, with what makes it quiet on a machine without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
+    " --disable-sync --no-first-run"
+)
+# A refusal (4xx) is an answer the page shows; the browser calls it an error all the same.
+HARMLESS = ("favicon", "the server responded with a status of 4")
+
+
+def chromium() -> str:
+    """The program, or the test is left out and says why."""
+    found = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if found is None:
+        pytest.skip("Chromium was not found")
+    return found
+
+
+@contextmanager
+def browser_page(shots: Path | None = None) -> Iterator[Page]:
+    """A page that fails the test when the browser complained: a script error, a blocked style, a 500."""
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(f"{said.type}: {said.text} {said.location}")
+                if said.type == "error"
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+        page.on(
+            "response",
+            lambda answer: (
+                complaints.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+            ),
+        )
+        try:
+            yield page
+        except BaseException:
+            if shots is not None:
+                page.screenshot(path=str(shots / "where-it-stopped.png"), full_page=True)
+            raise
+        finally:
+            browser.close()
+    left = [said for said in complaints if not any(word in said for word in HARMLESS)]
+    assert not left, "\n".join(left)
