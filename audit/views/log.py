@@ -98,10 +98,11 @@ def _agent_read(row: DecisionRow) -> str:
 
 def _lines(request: MemberRequest, row: DecisionRow) -> list[Line]:
     """The part of the revision that decided, with a few lines around it; empty where no rule did."""
-    revision = (
-        PolicyRevision.objects.visible_to(request.member).filter(pk=row.record.policy_revision_id).first()
-    )
-    if revision is None or not row.record.rule.startswith("/"):
+    decided_by = row.record.policy_revision_id
+    if decided_by is None or not row.record.rule.startswith("/"):
+        return []
+    revision = PolicyRevision.objects.visible_to(request.member).filter(pk=decided_by).first()
+    if revision is None:
         return []
     place = lines_of(revision.document, row.record.rule)
     if place is None:

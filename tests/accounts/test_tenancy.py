@@ -7,7 +7,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from accounts.models import Membership, Organization
 from accounts.services import memberships_of
-from policies.models import Grant, PolicyRevision
+from policies.models import Grant
 from policies.services import publish_policy
 from servers.models import Server
 from tests.cast import Acme, Cast, inside
@@ -39,13 +39,17 @@ def test_leaving_an_organization_takes_its_rows_out_of_sight(cast: Cast, acme: A
 
 def test_a_published_revision_can_be_neither_changed_nor_deleted(cast: Cast, acme: Acme) -> None:
     with inside(cast.alice):
-        revision = publish_policy(cast.alice, acme.policy)
-        for attempt in (
-            lambda: PolicyRevision.objects.filter(pk=revision.pk).update(note="x"),
-            lambda: PolicyRevision.objects.filter(pk=revision.pk)._raw_delete("default"),
+        publish_policy(cast.alice, acme.policy)
+        for statement in (
+            "UPDATE policies_policyrevision SET note = 'x'",
+            "DELETE FROM policies_policyrevision",
         ):
-            with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-                attempt()
+            with (
+                pytest.raises(ProgrammingError, match="permission denied"),
+                transaction.atomic(),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(statement)
 
 
 def test_memberships_are_found_before_the_organization_is_known(cast: Cast) -> None:

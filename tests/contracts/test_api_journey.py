@@ -40,7 +40,9 @@ def test_a_server_is_registered_read_changed_and_retired(call: Call) -> None:
     assert server["gateway_url"].startswith("http://127.0.0.1:8100/mcp/")
     assert call("get", f"/servers/{server['id']}/")[1]["auth"] == {"kind": "none"}
     status, changed = call(
-        "patch", f"/servers/{server['id']}/", {"auth": {"kind": "headers", "headers": {"Authorization": "Bearer s3cret"}}}
+        "patch",
+        f"/servers/{server['id']}/",
+        {"auth": {"kind": "headers", "headers": {"Authorization": "Bearer s3cret"}}},
     )
     assert (status, changed["auth"]) == (200, {"kind": "headers"})
     assert "s3cret" not in json.dumps(changed)
@@ -60,7 +62,9 @@ def test_what_is_wrong_with_a_server_is_said_field_by_field(call: Call) -> None:
 
 def test_a_policy_is_drafted_judged_published_and_restored(call: Call, acme: Acme) -> None:
     server = acme.server.public_id
-    status, policy = call("post", "/policies/", {"server": server, "name": "ci", "document": json.loads(POLICY)})
+    status, policy = call(
+        "post", "/policies/", {"server": server, "name": "ci", "document": json.loads(POLICY)}
+    )
     assert (status, policy["draft_problems"], policy["published_revision"]) == (201, [], None)
     path = f"/policies/{policy['id']}"
     assert call("post", f"{path}/effects/")[1]["effects"] == {
@@ -69,7 +73,11 @@ def test_a_policy_is_drafted_judged_published_and_restored(call: Call, acme: Acm
         "list_users": "denied",
     }
     status, decision = call("post", f"{path}/decide/", {"tool": "delete_user", "arguments": {}})
-    assert (decision["outcome"], decision["code"], decision["rule"]) == ("deny", "default_deny", "(default deny)")
+    assert (decision["outcome"], decision["code"], decision["rule"]) == (
+        "deny",
+        "default_deny",
+        "(default deny)",
+    )
     status, published = call("post", f"{path}/publish/", {"note": "first"})
     assert (status, published["revision"]["number"]) == (200, 1)
     revision = published["revision"]["id"]
@@ -77,7 +85,9 @@ def test_a_policy_is_drafted_judged_published_and_restored(call: Call, acme: Acm
     assert call("post", f"/revisions/{revision}/restore/")[1]["revision"]["number"] == 2
 
 
-def test_a_policy_with_problems_is_kept_as_typed_and_not_published(call: Call, acme: Acme, cast: Cast) -> None:
+def test_a_policy_with_problems_is_kept_as_typed_and_not_published(
+    call: Call, acme: Acme, cast: Cast
+) -> None:
     text = '{"version": "1", "default": "denyy", "tols": {}}'
     _, policy = call("post", "/policies/", {"server": acme.server.public_id, "name": "bad", "document": text})
     assert policy["document"] == text
@@ -120,7 +130,9 @@ def test_a_grant_shows_its_token_once_and_is_revoked(call: Call, acme: Acme, cas
 
 def test_a_key_without_the_scope_may_not(call: Call, cast: Cast, api_key: Callable[..., str]) -> None:
     reader = api_key(cast.alice, "servers:read")
-    status, problem = call("post", "/servers/", {"name": "x", "upstream_url": "https://x.example/"}, key=reader)
+    status, problem = call(
+        "post", "/servers/", {"name": "x", "upstream_url": "https://x.example/"}, key=reader
+    )
     assert (status, problem["type"]) == (403, "urn:policylayer:problem:not_allowed")
     assert "servers:write" in problem["detail"]
     assert call("get", "/decisions/", key=reader)[0] == 403
@@ -138,7 +150,18 @@ def test_a_key_does_no_more_than_its_makers_role(call: Call, cast: Cast, api_key
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"name": 1, "name": 2}', b"[1]", b'{"name": NaN}', b"\xff\xfe", b'"x"', b"null", b"[" * 5000]
+    "body",
+    [
+        b"",
+        b"{",
+        b'{"name": 1, "name": 2}',
+        b"[1]",
+        b'{"name": NaN}',
+        b"\xff\xfe",
+        b'"x"',
+        b"null",
+        b"[" * 5000,
+    ],
 )
 def test_a_malformed_body_is_a_problem_never_a_500(
     body: bytes, client: Client, cast: Cast, api_key: Callable[..., str]
@@ -156,7 +179,9 @@ def test_a_malformed_body_is_a_problem_never_a_500(
 def test_the_schema_lists_every_path(client: Client) -> None:
     schema = client.get("/api/v1/schema/").json()
     assert schema["openapi"].startswith("3.1")
-    assert {"/api/v1/servers/", "/api/v1/policies/{policy_id}/publish/", "/api/v1/decisions/"} <= set(schema["paths"])
+    assert {"/api/v1/servers/", "/api/v1/policies/{policy_id}/publish/", "/api/v1/decisions/"} <= set(
+        schema["paths"]
+    )
 
 
 def test_the_reference_page_names_every_operation_and_problem(client: Client) -> None:

@@ -181,7 +181,9 @@ def test_anonymous_is_sent_to_sign_in_or_refused(route: Route, ids: dict[str, st
             assert answer.status_code == 405 or answer.headers["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize("route", [route for route in TENANT if route.is_api], ids=lambda route: route.template)
+@pytest.mark.parametrize(
+    "route", [route for route in TENANT if route.is_api], ids=lambda route: route.template
+)
 def test_a_junk_key_is_answered_401_even_beside_a_good_session(
     route: Route, ids: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:

@@ -103,7 +103,7 @@ def _issues_a_grant(page: Page) -> tuple[str, str]:
 
 
 def _the_agent_calls(url: str, token: str, toy: RunningToy) -> None:
-    create = ["call_tool", "create_access_key", {"user_name": "eve"}]
+    create: list[Any] = ["call_tool", "create_access_key", {"user_name": "eve"}]
     steps = [["initialize"], ["list_tools"], *[create] * 31, ["call_tool", "list_users", {}]]
     answers = drive("mcp-2x", url, token, steps)
     listed = [tool["name"] for tool in answers[1]["result"]]

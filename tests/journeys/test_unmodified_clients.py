@@ -63,7 +63,7 @@ def test_the_rule_holds_on_every_call_of_an_unmodified_client(
     server, policy = guarded
     grant = api.grant(server, policy, client)
     before = len(toy.calls())
-    create = ["call_tool", "create_access_key", {"user_name": client}]
+    create: list[Any] = ["call_tool", "create_access_key", {"user_name": client}]
     steps = [
         ["initialize"],
         ["list_tools"],
@@ -123,7 +123,7 @@ def test_a_server_nobody_here_wrote_is_guarded_as_well(
         assert tools["create_access_key"]["class"] == "Write"
         policy = api.publish(server, POLICY)
         grant = api.grant(server, policy, client)
-        call = ["call_tool", "create_access_key", {"user_name": "eve"}]
+        call: list[Any] = ["call_tool", "create_access_key", {"user_name": "eve"}]
         steps = [["initialize"], ["list_tools"], call, ["call_tool", "list_users", {}]]
         _, listed, reached, denied = drive(client, grant["gateway_url"], grant["token"], steps)
         assert [tool["name"] for tool in listed["result"]] == ["create_access_key"]
