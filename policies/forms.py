@@ -60,6 +60,13 @@ class CompareForm(forms.Form):
 
 
 class PolicyChoice(_Choice):
+    def to_python(self, value: Any) -> Policy | None:
+        try:
+            return super().to_python(value)
+        except forms.ValidationError:
+            # Also for what is no UUID: the field's own words about those are not for people.
+            raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice") from None
+
     def label_from_instance(self, obj: Policy) -> str:
         revision = obj.published_revision
         return f"{obj.name} ({f'revision {revision.number}' if revision else 'nothing published yet'})"
@@ -91,7 +98,7 @@ class IssueForm(MoveForm):
         label="Expires after",
         error_messages={"required": "Choose when it expires.", "invalid_choice": "Choose one of the times."},
     )
-    once = forms.CharField(widget=forms.HiddenInput)
+    once = forms.CharField(required=False, widget=forms.HiddenInput)
     field_order = ("label", "policy", "expiry", "once")
 
     def expires_at(self) -> datetime | None:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from policies.language.compile import CompiledPolicy, ToolFacts
+from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import explain
+from policies.language.parse import parse_policy
 from policies.language.problems import Problem
 from policies.models import PolicyRevision
 from policies.services import judge
@@ -155,7 +156,7 @@ def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPoli
     for tool in tools:
         tool_class, digest = frozen.get(tool.name, (None, None))
         facts.append(ToolFacts(tool.name, tool_class if digest == tool.digest else None, tool.input_schema))
-    return judge(live.document, facts).compiled
+    return compile_policy(parse_policy(live.document, stored=True), facts)
 
 
 def _outlook(

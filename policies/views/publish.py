@@ -16,7 +16,7 @@ from policies.models import Policy, PolicyRevision
 from policies.outlook import Outlook, outlook
 from policies.services import publish_policy
 from policies.textdiff import text_diff
-from policies.views._shared import find_policy, find_revision, refusal
+from policies.views._shared import find_policy, find_revision, refusal, typed_version
 from policies.views.editor import crumbs
 
 
@@ -34,17 +34,19 @@ def review(request: MemberRequest, policy_id: str) -> HttpResponse:
 def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     require(request.member, May.PUBLISH)
+    if typed_version(request) != policy.version:
+        return _changed_meanwhile(request, policy)
     seen = outlook(policy.server, policy.draft, policy.published_revision)
     form = PublishForm(request.POST, opened=_opened(seen))
     if seen.problems or not form.is_valid():
         return _page(request, policy, seen, form, status=422)
-    note, version = form.cleaned_data["note"], form.cleaned_data["version"]
+    note = form.cleaned_data["note"]
     try:
-        revision = publish_policy(request.member, policy, note=note, if_version=version)
+        revision = publish_policy(request.member, policy, note=note, if_version=policy.version)
     except PolicyInvalid:
         return _page(request, policy, seen, form, status=422)
-    except Conflict as conflict:
-        return _changed_meanwhile(request, policy, note, conflict)
+    except Conflict:
+        return _changed_meanwhile(request, policy)
     return redirect("policies:live", policy.public_id, revision.number)
 
 
@@ -78,12 +80,14 @@ def _opened(seen: Outlook) -> list[str]:
     return [row.tool.name for row in seen.critical_opened]
 
 
-def _changed_meanwhile(request: MemberRequest, policy: Policy, note: str, conflict: Conflict) -> HttpResponse:
+def _changed_meanwhile(request: MemberRequest, policy: Policy) -> HttpResponse:
     """What was reviewed is not what would be published: show the newest, keep the note."""
     policy.refresh_from_db()
+    if policy.server.retired_at is not None:
+        raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
     seen = outlook(policy.server, policy.draft, policy.published_revision)
-    form = PublishForm(initial={"version": policy.version, "note": note}, opened=_opened(seen))
-    return _page(request, policy, seen, form, status=412, conflict=conflict.message)
+    kept = {"version": policy.version, "note": request.POST.get("note", "")}
+    return _page(request, policy, seen, PublishForm(initial=kept, opened=_opened(seen)), 412, stale=True)
 
 
 def _page(
@@ -92,7 +96,7 @@ def _page(
     seen: Outlook,
     form: PublishForm,
     status: int = 200,
-    conflict: str = "",
+    stale: bool = False,
 ) -> HttpResponse:
     current = policy.published_revision
     grants = list(policy.grants.good().order_by("label"))
@@ -108,7 +112,7 @@ def _page(
         "form": form,
         "grants": grants,
         "differences": text_diff(current.text if current else "", policy.draft),
-        "conflict": conflict,
+        "stale": stale,
         "refusal": refusal(request, May.PUBLISH),
         "crumbs": crumbs(policy, "Review"),
         "section": "policies",

@@ -1,0 +1,94 @@
+"""What the screens say a text would do is what the language says."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.models import PolicyRevision
+from policies.outlook import outlook, tools_of
+from policies.services import publish_policy
+from policies.starts import starts
+from policies.textdiff import text_diff
+from servers.models import Tool
+from tests.cast import Acme, Cast, inside
+
+BY_CLASS = '{"version": "1", "default": "deny", "classes": {"Write": {}}}'
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("recommended", {"limited": 1, "needs_approval": 1, "allowed": 1}),
+        ("ask", {"needs_approval": 2, "allowed": 1}),
+        ("read-only", {"denied": 2, "allowed": 1}),
+        ("empty", {"denied": 3}),
+    ],
+)
+def test_a_start_does_what_its_bar_shows(
+    start: str, expected: dict[str, int], cast: Cast, acme: Acme
+) -> None:
+    with inside(cast.alice):
+        documents = {each.key: each.document for each in starts(tools_of(acme.server))}
+        seen = outlook(acme.server, documents[start], None)
+    assert seen.problems == ()
+    assert dict(seen.counts) == expected
+
+
+def test_a_tool_we_are_not_sure_of_waits_for_a_person(cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        Tool.objects.filter(name="list_users").update(needs_review=True)
+        document = starts(tools_of(acme.server))[0].document
+        seen = outlook(acme.server, document, None)
+    assert seen.counts["needs_approval"] == 2
+
+
+def test_tools_come_worst_first(cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        seen = outlook(acme.server, BY_CLASS, None)
+    assert [row.tool.name for row in seen.tools] == ["delete_user", "create_access_key", "list_users"]
+
+
+def test_a_class_counts_in_force_only_for_the_definition_it_was_given_for(cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        live = publish_policy(cast.alice, acme.policy, BY_CLASS)
+        assert _before(acme, live) == "allowed"
+        Tool.objects.filter(name="create_access_key").update(digest="f" * 64)
+        assert _before(acme, live) == "denied"
+
+
+def test_a_limit_of_another_size_is_a_change(cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        live = publish_policy(cast.alice, acme.policy)
+        seen = outlook(acme.server, acme.policy.draft.replace('"max": 30', '"max": 300'), live)
+    assert [row.tool.name for row in seen.altered] == ["create_access_key"]
+    assert (seen.looser, seen.tighter) == ([], [])
+    assert not seen.changes_nothing
+
+
+def test_another_spelling_of_the_same_rules_changes_nothing(cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        live = publish_policy(cast.alice, acme.policy)
+        seen = outlook(acme.server, live.document, live)
+    assert seen.changes_nothing
+
+
+def test_a_text_diff_numbers_and_marks_its_lines() -> None:
+    found = text_diff("a\nb\nc", "a\nB\nc\nd")
+    assert [(line.kind, line.text, line.number) for line in found.lines] == [
+        ("same", "a", 1),
+        ("removed", "b", 2),
+        ("added", "B", 2),
+        ("same", "c", 3),
+        ("added", "d", 4),
+    ]
+    assert (found.added, found.removed, found.whole) == (2, 1, True)
+
+
+def test_texts_too_long_to_compare_are_said_to_be() -> None:
+    assert text_diff("\n" * 6000, "x").whole is False
+    assert text_diff("", "") == text_diff("same", "same")
+
+
+def _before(acme: Acme, live: PolicyRevision) -> str:
+    seen = outlook(acme.server, BY_CLASS, live)
+    return next(str(row.before) for row in seen.tools if row.tool.name == "create_access_key")
