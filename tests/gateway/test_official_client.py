@@ -1,0 +1,166 @@
+"""The official SDK on both sides, in every era it speaks: it must not notice that we are there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.mcpserver import Context, MCPServer
+
+from tests.gateway.raw_http import Upstream
+from tests.gateway.world import SERVER, World, world
+
+MODES = ["legacy", "auto"]
+
+
+def files() -> MCPServer:
+    server = MCPServer("files")
+
+    @server.tool()
+    async def read_file(path: str, ctx: Context) -> str:
+        """Reads a file."""
+        await ctx.report_progress(0.5, 1.0, "half")
+        return f"contents of {path}"
+
+    @server.tool()
+    def create_access_key(user: str) -> dict[str, str]:
+        """Creates a key."""
+        return {"key": f"key of {user}"}
+
+    @server.tool()
+    def hidden_tool() -> str:
+        """Nobody sees it."""
+        return "seen"
+
+    @server.tool()
+    def search(words: str) -> str:
+        """Fails."""
+        raise ValueError("nothing found")
+
+    @server.resource("file:///public/a")
+    def public() -> str:
+        return "public text"
+
+    @server.resource("file:///private/b")
+    def private() -> str:
+        return "private text"
+
+    @server.prompt()
+    def greet(name: str) -> str:
+        return f"Greet {name}."
+
+    return server
+
+
+@asynccontextmanager
+async def running(server: MCPServer, *, json_response: bool) -> AsyncIterator[str]:
+    app = server.streamable_http_app(json_response=json_response)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on")
+    uvicorn_server = uvicorn.Server(config)
+    uvicorn_server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(uvicorn_server.serve())
+    while not uvicorn_server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        uvicorn_server.should_exit = True
+        uvicorn_server.force_exit = True
+        await task
+
+
+@asynccontextmanager
+async def through(it: World, mode: str, *, token: str | None = None) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {token or it.token}"}
+    url = f"http://127.0.0.1:{it.http.port}/mcp/{SERVER}/"
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=5) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=[False, True], ids=["events", "json"])
+async def it(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with (
+        running(files(), json_response=request.param) as url,
+        world(tmp_path, upstream=Upstream()) as acme,
+    ):
+        acme.reconfigure(url=url)
+        yield acme
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_allowed_calls_are_answered_and_denied_ones_say_why(it: World, mode: str) -> None:
+    async with through(it, mode) as alice:
+        answer = await alice.call_tool("read_file", {"path": "/home/a"})
+        assert answer.content[0].text == "contents of /home/a"  # type: ignore[union-attr]
+        denied = await alice.call_tool("read_file", {"path": "/etc/passwd"})
+        assert denied.is_error
+        assert denied.content[0].text == "[POLICY DENIED] Not from /etc."  # type: ignore[union-attr]
+        hidden = await alice.call_tool("hidden_tool", {})
+        assert hidden.is_error
+        failing = await alice.call_tool("search", {"words": "x"})
+        assert failing.is_error
+        assert "[" not in failing.content[0].text[:1]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_limit_reaches_the_agent_with_its_retry_after(it: World, mode: str) -> None:
+    async with through(it, mode) as alice:
+        for _ in range(2):
+            answer = await alice.call_tool("create_access_key", {"user": "bob"})
+            assert answer.structured_content == {"key": "key of bob"}
+        limited = await alice.call_tool("create_access_key", {"user": "bob"})
+        assert limited.is_error
+        assert limited.meta is not None
+        assert limited.meta["policylayer/decision"]["code"] == "limit_exceeded"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_list_holds_what_may_be_called(it: World, mode: str) -> None:
+    async with through(it, mode) as alice:
+        assert (alice.protocol_version == "2026-07-28") is (mode == "auto")
+        tools = (await alice.list_tools()).tools
+        assert [tool.name for tool in tools] == ["read_file", "create_access_key", "search"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_resources_and_prompts_pass_and_are_judged(it: World, mode: str) -> None:
+    async with through(it, mode) as alice:
+        read = await alice.read_resource("file:///public/a")
+        assert read.contents[0].text == "public text"  # type: ignore[union-attr]
+        with pytest.raises(Exception, match="POLICY DENIED"):
+            await alice.read_resource("file:///private/b")
+        greeting = await alice.get_prompt("greet", {"name": "Bob"})
+        assert greeting.messages[0].content.text == "Greet Bob."  # type: ignore[union-attr]
+        assert len((await alice.list_resources()).resources) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_progress_arrives_while_the_call_runs(it: World, mode: str) -> None:
+    seen: list[float] = []
+
+    async def seen_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(progress)
+
+    async with through(it, mode) as alice:
+        await alice.call_tool("read_file", {"path": "/a"}, progress_callback=seen_progress)
+    assert seen in ([0.5], [])  # a server that answers in one piece has nowhere to put progress
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_revoked_grant_is_told_at_the_next_call(it: World, mode: str) -> None:
+    async with through(it, mode) as alice:
+        await alice.call_tool("read_file", {"path": "/a"})
+        it.reconfigure(grants={})
+        with pytest.raises(Exception):  # noqa: B017
+            await alice.call_tool("read_file", {"path": "/a"})
