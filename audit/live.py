@@ -63,9 +63,8 @@ def live(request: MemberRequest) -> HttpResponseBase:
     start = _start(request)
     position = newest_position(member) if start is None else start
     viewer = Viewer(member.pk, member.organization_id, member.user_id, request.session.session_key)
-    answer = StreamingHttpResponse(
-        _counted(viewer, filters_of(request.GET), position), content_type="text/event-stream"
-    )
+    stream = _Stream(viewer, filters_of(request.GET), position)
+    answer = StreamingHttpResponse(stream, content_type="text/event-stream")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
     return answer
@@ -86,15 +85,23 @@ def filters_of(wanted: QueryDict) -> Filters:
     )
 
 
-async def _counted(viewer: Viewer, filters: Filters, position: int) -> AsyncIterator[str]:
-    _open_streams[viewer.member_id] += 1
-    try:
-        async for event in events(viewer, filters, position):
-            yield event
-    finally:
-        _open_streams[viewer.member_id] -= 1
-        if not _open_streams[viewer.member_id]:
-            del _open_streams[viewer.member_id]
+class _Stream:
+    """Counted from the answer's making to its closing, which Django sees to however the stream ends."""
+
+    def __init__(self, viewer: Viewer, filters: Filters, position: int) -> None:
+        self._events = events(viewer, filters, position)
+        self._member_id: UUID | None = viewer.member_id
+        _open_streams[viewer.member_id] += 1
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._events
+
+    def close(self) -> None:
+        if self._member_id is not None:
+            _open_streams.subtract([self._member_id])
+            if not _open_streams[self._member_id]:
+                del _open_streams[self._member_id]
+            self._member_id = None
 
 
 async def events(viewer: Viewer, filters: Filters, position: int) -> AsyncIterator[str]:

@@ -1,0 +1,232 @@
+"""The live tail: one's own organization, from where one left off, for as long as one may look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
+from django.test import AsyncClient, Client
+
+from accounts.models import Membership, User
+from audit import live
+from audit.live import Viewer, events
+from audit.queries import Filters
+from tests.audit.records import arrive, called, denied, ended, umbra
+from tests.cast import Acme, Cast, inside
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EVERYTHING = Filters()
+
+
+@dataclass
+class Event:
+    id: int
+    data: str
+    name: str = "message"
+
+
+class Tail:
+    """A browser's EventSource."""
+
+    def __init__(self, viewer: Viewer, filters: Filters = EVERYTHING, position: int = 0) -> None:
+        self.chunks = events(viewer, filters, position)
+        self.last = position
+        self.heartbeats = 0
+
+    async def next(self, seconds: float = 5) -> Event:
+        async with asyncio.timeout(seconds):
+            return await self._next()
+
+    async def _next(self) -> Event:
+        while True:
+            chunk = await anext(self.chunks)
+            fields: dict[str, list[str]] = {}
+            for line in chunk.split("\n"):
+                name, _, value = line.partition(": ")
+                fields.setdefault(name, []).append(value)
+            self.last = int(fields["id"][0])
+            if "data" in fields:
+                return Event(self.last, "\n".join(fields["data"]), *fields.get("event", []))
+            self.heartbeats += 1
+
+    async def nothing(self, seconds: float = 0.6) -> None:
+        with pytest.raises(TimeoutError):
+            await self.next(seconds)
+
+    async def over(self) -> bool:
+        with pytest.raises(StopAsyncIteration):
+            while True:
+                await self.next()
+        return True
+
+
+def looking(member: Membership) -> Viewer:
+    client = Client()
+    client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return Viewer(member.pk, member.organization_id, member.user_id, client.session.session_key)
+
+
+@pytest.fixture(autouse=True)
+async def no_connection_stays() -> AsyncIterator[None]:
+    yield
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.fixture
+def bob(cast: Cast) -> Viewer:
+    return looking(cast.bob)
+
+
+async def tell(*records: Any) -> None:
+    await asyncio.to_thread(arrive, *records)
+
+
+async def test_a_decision_shows_up_by_itself(acme: Acme, bob: Viewer) -> None:
+    tail = Tail(bob)
+    await tail.nothing()
+    tail = Tail(bob)
+    seen = asyncio.create_task(tail.next())
+    await asyncio.sleep(0.3)
+    await tell(denied(acme, "delete_user"))
+    event = await seen
+    assert "delete_user" in event.data and "laptop" in event.data and event.name == "message"
+
+
+async def test_who_comes_back_gets_exactly_what_was_missed(acme: Acme, bob: Viewer) -> None:
+    await tell(called(acme, "list_users"))
+    before = await Tail(bob).next()
+    await tell(called(acme, "get_user"), called(acme, "put_user"))
+    again = Tail(bob, position=before.id)
+    assert ["get_user" in (await again.next()).data, "put_user" in (await again.next()).data] == [True, True]
+    await again.nothing()
+
+
+async def test_the_end_of_a_call_is_told_as_such(acme: Acme, bob: Viewer) -> None:
+    entry = called(acme)
+    await tell(entry)
+    tail = Tail(bob)
+    first = await tail.next()
+    await tell(ended(entry))
+    second = await tail.next()
+    assert (first.name, second.name) == ("message", "end")
+    assert "212" in second.data and "212" not in first.data
+
+
+async def test_nobody_sees_anothers_calls(acme: Acme, cast: Cast, bob: Viewer) -> None:
+    tail = Tail(await asyncio.to_thread(looking, cast.mallory))
+    await tell(called(acme, "of_acme"), umbra(called(acme, "of_umbra"), cast.mallory.organization_id))
+    assert "of_umbra" in (await tail.next()).data
+    await tail.nothing()
+    own = Tail(bob)
+    assert "of_acme" in (await own.next()).data
+    await own.nothing()
+
+
+async def test_a_filter_holds_back_and_the_tail_still_goes_on(
+    acme: Acme, bob: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.2)
+    await tell(called(acme), called(acme))
+    tail = Tail(bob, Filters(outcome="deny"))
+    with pytest.raises(TimeoutError):
+        await tail.next(1)
+    assert tail.heartbeats > 1 and tail.last > 0, "what was filtered out is not looked through again"
+
+
+async def test_a_tool_named_like_the_stream_itself_breaks_nothing(acme: Acme, bob: Viewer) -> None:
+    await tell(called(acme, "x\n\nevent: end\rdata: <script>alert(1)</script>\nid: 0"))
+    tail = Tail(bob)
+    event = await tail.next()
+    assert event.name == "message" and event.id > 0 and "<script>" not in event.data
+
+
+async def test_it_ends_with_the_membership(
+    acme: Acme, cast: Cast, bob: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.2)
+
+    def leave() -> None:
+        with inside(cast.alice):
+            Membership.objects.filter(pk=cast.bob.pk).delete()
+
+    tail = Tail(bob)
+    await tail.nothing(0.5)
+    tail = Tail(bob)
+    await asyncio.to_thread(leave)
+    await tell(called(acme))
+    assert await tail.over()
+
+
+async def test_it_ends_with_the_session_and_with_the_password(
+    acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.2)
+    signed_out, changed = [await asyncio.to_thread(looking, m) for m in (cast.bob, cast.carol)]
+    tails = [Tail(signed_out), Tail(changed)]
+
+    def end() -> None:
+        SessionStore(signed_out.session_key).delete()
+        carol = User.objects.get(pk=cast.carol.user_id)
+        carol.set_password("something entirely different")
+        carol.save()
+
+    await asyncio.to_thread(end)
+    await tell(called(acme))
+    assert [await tail.over() for tail in tails] == [True, True]
+
+
+async def test_a_browser_follows_its_own_organizations_log(acme: Acme, cast: Cast) -> None:
+    await tell(called(acme, "list_users"))
+    browser = AsyncClient()
+    await browser.aforce_login(cast.bob.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    answer = await browser.get("/log/live/", headers={"last-event-id": "0"})
+    assert answer["Content-Type"] == "text/event-stream" and answer["Cache-Control"] == "no-store"
+    stream: Any = aiter(answer)  # type: ignore[arg-type]
+    shown = [await asyncio.wait_for(anext(stream), 5) for _ in range(2)]
+    await stream.aclose()
+    answer.close()
+    assert shown[0].startswith(b"retry:") and b"list_users" in shown[1]
+
+
+async def test_without_a_place_to_go_on_from_it_begins_now(acme: Acme, cast: Cast) -> None:
+    await tell(called(acme, "long_gone"))
+    browser = AsyncClient()
+    await browser.aforce_login(cast.bob.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    answer = await browser.get("/log/live/")
+    stream: Any = aiter(answer)  # type: ignore[arg-type]
+    await anext(stream)
+    seen = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0.3)
+    await tell(called(acme, "just_now"))
+    chunk = await asyncio.wait_for(seen, 5)
+    await stream.aclose()
+    answer.close()
+    assert b"just_now" in chunk and b"long_gone" not in chunk
+
+
+async def test_strangers_are_sent_to_sign_in(acme: Acme) -> None:
+    answer = await AsyncClient().get("/log/live/")
+    assert answer.status_code == 302
+
+
+async def test_too_many_streams_of_one_person_are_refused(
+    acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STREAMS_PER_MEMBER", 1)
+    browser = AsyncClient()
+    await browser.aforce_login(cast.bob.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    first = await browser.get("/log/live/")
+    assert (await browser.get("/log/live/")).status_code == 429
+    first.close()
+    again = await browser.get("/log/live/")
+    assert again.status_code == 200
+    again.close()
+    again.close()
+    assert not live._open_streams

@@ -1,0 +1,189 @@
+"""What screens and the API read of the decision log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from audit.ingest import ingest
+from audit.queries import (
+    Counted,
+    Filters,
+    added_latency,
+    calls_by_grant,
+    decision,
+    decisions,
+    first_call,
+    newest_position,
+    news_after,
+    outcomes_over_time,
+    top_denials,
+    top_tools,
+)
+from gateway_config.wire.messages import Record
+from policies.services import publish_policy
+from tests.audit.records import called, denied, ended
+from tests.cast import Acme, Cast, inside
+from tests.roles import as_worker
+
+
+def store(*records: Record) -> None:
+    with as_worker():
+        ingest("gw-1", records)
+
+
+def test_rows_carry_the_names_people_know(acme: Acme, cast: Cast) -> None:
+    with inside(cast.alice):
+        revision = publish_policy(cast.alice, acme.policy)
+    store(denied(acme, policy=str(revision.pk)))
+    with inside(cast.bob):
+        (row,) = decisions(cast.bob)
+    assert (row.server_name, row.grant_label, row.policy_name, row.policy_revision_number) == (
+        "AWS IAM",
+        "laptop",
+        "agents",
+        1,
+    )
+    assert row.id.startswith("dec_") and row.took_ms == row.added_ms == 0.31
+
+
+def test_a_page_costs_four_queries_however_long(
+    acme: Acme, cast: Cast, django_assert_max_num_queries: Callable[[int], object]
+) -> None:
+    store(*(called(acme, policy=str(uuid4())) for _ in range(60)))
+    with inside(cast.bob), django_assert_max_num_queries(4):  # type: ignore[attr-defined]
+        assert len(decisions(cast.bob, limit=60)) == 60
+
+
+def test_what_a_record_names_may_be_gone(acme: Acme, cast: Cast) -> None:
+    store(called(acme, server=str(uuid4()), grant=str(uuid4()), policy=str(uuid4())))
+    with inside(cast.bob):
+        (row,) = decisions(cast.bob)
+    assert (row.server_name, row.grant_label, row.policy_revision_number) == ("", "", None)
+
+
+def test_pages_go_both_ways_newest_first(acme: Acme, cast: Cast) -> None:
+    entries = [called(acme) for _ in range(7)]
+    store(*entries)
+    with inside(cast.bob):
+        everything = decisions(cast.bob)
+        older = decisions(cast.bob, before=everything[2].position, limit=2)
+        newer = decisions(cast.bob, after=everything[5].position, limit=2)
+    assert [UUID(entry.id) for entry in reversed(entries)] == [row.record.id for row in everything]
+    assert [row.position for row in older] == [row.position for row in everything[3:5]]
+    assert [row.position for row in newer] == [row.position for row in everything[3:5]], "the nearest first"
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (Filters(), 5),
+        (Filters(outcome="allow"), 1),
+        (Filters(outcome="deny"), 1),
+        (Filters(outcome="limit"), 1),
+        (Filters(outcome="hidden"), 1),
+        (Filters(outcome="approval"), 1),
+        (Filters(outcome="unknown"), 0),
+        (Filters(tool="DELETE"), 1),
+        (Filters(tool="100%_"), 0),
+        (Filters(code="limit_exceeded"), 1),
+        (Filters(rule="/tools/list_users"), 1),
+        (Filters(server=uuid4()), 0),
+        (Filters(grant=uuid4()), 0),
+        (Filters(tool="\x00delete\x00"), 1),
+    ],
+)
+def test_filters(acme: Acme, cast: Cast, filters: Filters, found: int) -> None:
+    store(
+        called(acme),
+        denied(acme),
+        denied(acme, "list_users", "limit_exceeded"),
+        denied(acme, "get_user", "hidden"),
+        called(acme, "put_user", outcome="approval", code="approval_required"),
+    )
+    with inside(cast.bob):
+        assert len(decisions(cast.bob, filters)) == found
+
+
+def test_times_filter_too(acme: Acme, cast: Cast) -> None:
+    now = timezone.now()
+    store(called(acme, at_ms=int((now - timedelta(hours=2)).timestamp() * 1000)), called(acme))
+    with inside(cast.bob):
+        assert len(decisions(cast.bob, Filters(since=now - timedelta(hours=1)))) == 1
+        assert len(decisions(cast.bob, Filters(until=now - timedelta(hours=1)))) == 1
+
+
+def test_outcomes_over_time_shows_the_quiet_times_too(acme: Acme, cast: Cast) -> None:
+    until = timezone.now() + timedelta(seconds=1)
+    since = until - timedelta(hours=1)
+    early = int((since + timedelta(minutes=5)).timestamp() * 1000)
+    store(called(acme, at_ms=early), called(acme), denied(acme), denied(acme, code="limit_exceeded"))
+    with inside(cast.bob):
+        buckets = outcomes_over_time(cast.bob, since, until, buckets=6)
+    assert [bucket.total for bucket in buckets] == [1, 0, 0, 0, 0, 3]
+    assert buckets[-1].counts == {"allow": 1, "limit": 1, "approval": 0, "deny": 1, "hidden": 0}
+
+
+def test_an_odd_stretch_divides_without_losing_a_call(acme: Acme, cast: Cast) -> None:
+    until = timezone.now() + timedelta(seconds=1)
+    store(*(called(acme) for _ in range(5)))
+    with inside(cast.bob):
+        for buckets in (1, 7, 48, 53):
+            since = until - timedelta(seconds=100_003, microseconds=17)
+            assert sum(b.total for b in outcomes_over_time(cast.bob, since, until, buckets)) == 5
+
+
+def test_what_is_called_and_denied_most(acme: Acme, cast: Cast) -> None:
+    store(called(acme), called(acme), called(acme, "list_users"), denied(acme), called(acme, ""))
+    since = timezone.now() - timedelta(hours=1)
+    with inside(cast.bob):
+        assert top_tools(cast.bob, since, 2) == [Counted("create_access_key", 2), Counted("delete_user", 1)]
+        assert top_denials(cast.bob, since) == [Counted("delete_user", 1)]
+        assert calls_by_grant(cast.bob, [acme.grant.pk, uuid4()]) == {acme.grant.pk: 5}
+
+
+def test_added_latency_is_told_in_milliseconds(acme: Acme, cast: Cast) -> None:
+    store(*(called(acme, added_us=number * 1000) for number in range(1, 101)))
+    since = timezone.now() - timedelta(hours=1)
+    with inside(cast.bob):
+        found = added_latency(cast.bob, since)
+    assert found is not None and (found.p50, round(found.p99, 2), found.calls) == (50.5, 99.01, 100)
+    with inside(cast.mallory):
+        assert added_latency(cast.mallory, since) is None
+
+
+def test_the_first_call_is_known_at_once(acme: Acme, cast: Cast) -> None:
+    with inside(cast.bob):
+        assert first_call(cast.bob) is None
+    entry = called(acme)
+    store(entry, called(acme))
+    with inside(cast.bob):
+        found = first_call(cast.bob)
+    assert found is not None and str(found.record.id) == entry.id
+
+
+def test_news_are_what_arrived_and_what_ended(acme: Acme, cast: Cast) -> None:
+    first, second = called(acme), called(acme)
+    store(first)
+    with inside(cast.bob):
+        position = newest_position(cast.bob)
+    store(second)
+    store(ended(first))
+    with inside(cast.bob):
+        news = news_after(cast.bob, Filters(), position)
+    assert [str(row.record.id) for row in news] == [second.id, first.id]
+    assert [row.position > position for row in news] == [True, False]
+
+
+def test_nobody_reads_anothers_log(acme: Acme, cast: Cast) -> None:
+    entry = called(acme)
+    store(entry)
+    with inside(cast.mallory):
+        assert decisions(cast.mallory) == []
+        assert decision(cast.mallory, UUID(entry.id)) is None
+        assert first_call(cast.mallory) is None
+        assert newest_position(cast.mallory) == 0
