@@ -1,0 +1,31 @@
+"""Pages made from the code. Run it to write them: python -m tests.contracts.pages"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config.env import SETTINGS, Setting
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def settings_page() -> str:
+    rows = "\n".join(_row(setting) for setting in SETTINGS)
+    return f"""# Settings
+Every process is configured by environment variables and by nothing else. One that is missing or malformed stops the
+process with a sentence that names it. `manage.py up` sets all of them; set one yourself to override it. This page is
+made from `config/env.py`; a test keeps them equal.
+
+| variable | is | default | read by | what for |
+|---|---|---|---|---|
+{rows}
+"""
+
+
+def _row(setting: Setting) -> str:
+    default = "required" if setting.default is None else f"`{setting.default}`" if setting.default else ""
+    return f"| `{setting.name}` | {setting.kind} | {default} | {setting.read_by} | {setting.description} |"
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "settings.md").write_text(settings_page())
