@@ -1,0 +1,202 @@
+"""A scan, and what it changes; against real servers in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from gateway_config.models import PublishRequest
+from servers import tasks
+from servers.models import Server, Tool, ToolScan
+from servers.scanning import run_scan
+from servers.services import change_server, register_server, retire_server, start_scan
+from tests.cast import Cast, inside
+from tests.fixtures.servers.start import RunningToy, running_toy
+from tests.roles import as_worker
+
+
+@pytest.fixture(scope="module")
+def toy() -> Iterator[RunningToy]:
+    with running_toy() as running:
+        yield running
+
+
+def registered(cast: Cast, url: str, **options: Any) -> Server:
+    with inside(cast.alice):
+        return register_server(cast.alice, "Toy", url, **options)
+
+
+def scanned(cast: Cast, server: Server) -> ToolScan:
+    """As the API does it: in a person's transaction, in the application's role."""
+    with inside(cast.alice):
+        run_scan(start_scan(cast.alice, server).pk)
+        return ToolScan.objects.select_related("server").filter(server=server).latest("started_at")
+
+
+def requests(cast: Cast) -> int:
+    with inside(cast.alice):
+        return PublishRequest.objects.count()
+
+
+def test_a_scan_finds_and_classes_the_tools_and_tells_the_gateways(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    before = requests(cast)
+    scan = scanned(cast, server)
+    assert (scan.state, scan.server.status) == ("done", "ready"), scan.message
+    assert [step["title"] for step in scan.steps][-1] == "Reading tools"
+    with inside(cast.bob):
+        tools = list(Tool.objects.visible_to(cast.bob).order_by("position"))
+    assert len(tools) == scan.tools_found > 0
+    assert all(tool.tool_class and len(tool.digest) == 64 and tool.evidence for tool in tools)
+    assert sorted(scan.changes["added"]) == sorted(tool.name for tool in tools)
+    assert requests(cast) == before + 1
+
+
+def test_a_scan_that_finds_nothing_new_tells_nobody(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    scanned(cast, server)
+    before = requests(cast)
+    again = scanned(cast, server)
+    assert again.changes == {"added": [], "removed": [], "changed": [], "sentences": {}}
+    assert requests(cast) == before
+
+
+def test_what_changed_since_the_last_scan_is_said(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    scanned(cast, server)
+    with inside(cast.alice):
+        first, second = Tool.objects.order_by("position")[:2]
+        Tool.objects.filter(pk=first.pk).update(digest="0" * 64, description="something else", tool_class="")
+        Tool.objects.filter(pk=second.pk).update(removed_at=timezone.now())
+        Tool.objects.create(
+            organization_id=server.organization_id, server=server, name="long_gone", digest="1" * 64
+        )
+    before = requests(cast)
+    scan = scanned(cast, server)
+    assert (scan.changes["changed"], scan.changes["added"], scan.changes["removed"]) == (
+        [first.name],
+        [second.name],
+        ["long_gone"],
+    )
+    assert scan.changes["sentences"][first.name]
+    with inside(cast.alice):
+        present = set(Tool.objects.present().values_list("name", flat=True))
+        assert "long_gone" not in present and second.name in present
+        assert Tool.objects.get(pk=first.pk).tool_class != "", "classed again by what it is now"
+    assert requests(cast) == before + 1
+
+
+def test_a_scan_runs_as_the_worker_too(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    with inside(cast.alice):
+        scan = start_scan(cast.alice, server)
+    with as_worker():
+        tasks.run_scan(str(scan.pk))
+        scan.refresh_from_db()
+        assert (scan.state, Tool.objects.filter(server=server).count()) == ("done", scan.tools_found)
+
+
+def test_the_stored_headers_are_sent(cast: Cast, tmp_path: Path) -> None:
+    with running_toy("--token", "open sesame") as locked:
+        server = registered(cast, locked.url)
+        refused = scanned(cast, server)
+        with inside(cast.alice):
+            change_server(cast.alice, server, headers={"Authorization": "Bearer open sesame"})
+        let_in = scanned(cast, server)
+    assert (refused.state, refused.code, refused.server.status) == ("failed", "unauthorized", "failing")
+    assert (let_in.state, let_in.server.status) == ("done", "ready")
+    assert "sesame" not in str(let_in.steps) + refused.message + refused.hint
+
+
+def test_a_server_that_is_not_there_is_said_to_be_so(cast: Cast) -> None:
+    scan = scanned(cast, registered(cast, "http://127.0.0.1:1/mcp"))
+    assert (scan.state, scan.code) == ("failed", "refused")
+    assert scan.message and scan.hint and scan.finished_at is not None
+
+
+def test_an_address_inside_is_not_connected_to(cast: Cast) -> None:
+    scan = scanned(cast, registered(cast, "http://10.0.0.1/mcp"))
+    assert (scan.state, scan.code) == ("failed", "address_not_allowed")
+
+
+def test_our_own_listeners_are_not_connected_to(cast: Cast, toy: RunningToy, settings: Any) -> None:
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    settings.OWN_LISTENERS = frozenset({(ip_address("127.0.0.1"), urlsplit(toy.url).port)})
+    assert scanned(cast, registered(cast, toy.url)).code == "address_not_allowed"
+
+
+def test_a_failed_scan_keeps_what_the_last_good_one_found(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    scanned(cast, server)
+    with inside(cast.alice):
+        Server.objects.filter(pk=server.pk).update(upstream_url="http://127.0.0.1:1/mcp")
+    before = requests(cast)
+    assert scanned(cast, server).state == "failed"
+    with inside(cast.alice):
+        assert Tool.objects.present().count() > 0
+    assert requests(cast) == before
+
+
+def test_a_scan_told_twice_visits_once(cast: Cast, toy: RunningToy) -> None:
+    scan = scanned(cast, registered(cast, toy.url))
+    with inside(cast.alice):
+        assert run_scan(scan.pk).finished_at == scan.finished_at
+
+
+def test_a_server_retired_meanwhile_stays_retired(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    with inside(cast.alice):
+        scan = start_scan(cast.alice, server)
+        retire_server(cast.alice, server)
+        found = run_scan(scan.pk)
+        server.refresh_from_db()
+    assert (found.state, found.code, server.status) == ("failed", "retired", "retired")
+
+
+def test_headers_that_do_not_open_are_asked_for_again(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url, headers={"Authorization": "Bearer secret"})
+    with inside(cast.alice):
+        server.credential.sealed = "v1.gone.AAAA.AAAA"
+        server.credential.save()
+    scan = scanned(cast, server)
+    assert (scan.code, scan.hint) == ("credential", "Enter them again.")
+
+
+def test_lost_and_interrupted_scans_are_seen_to(
+    cast: Cast, toy: RunningToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(tasks.run_scan, "delay", started.append)
+    server = registered(cast, toy.url)
+    with inside(cast.alice):
+        _, lost, hung = (start_scan(cast.alice, server) for _ in range(3))
+        long_ago = timezone.now() - timedelta(minutes=5)
+        ToolScan.objects.filter(pk__in=[lost.pk, hung.pk]).update(started_at=long_ago)
+        ToolScan.objects.filter(pk=hung.pk).update(state=ToolScan.State.RUNNING)
+    with as_worker():
+        tasks.sweep_scans()
+        hung.refresh_from_db()
+    assert started == [str(lost.pk)]
+    assert (hung.state, hung.code) == ("failed", "interrupted")
+
+
+def test_every_server_is_looked_at_again_after_a_while(
+    cast: Cast, toy: RunningToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = registered(cast, toy.url)
+    scanned(cast, server)
+    with as_worker():
+        tasks.rescan_due()
+        assert ToolScan.objects.count() == 1
+        ToolScan.objects.update(started_at=timezone.now() - timedelta(minutes=16))
+        tasks.rescan_due()
+        assert ToolScan.objects.filter(state="waiting").count() == 1
+        tasks.rescan_due()
+        assert ToolScan.objects.count() == 2
