@@ -21,16 +21,19 @@ from tests.journeys.product import running_product
 
 def measure(edits: int, gateways: int) -> dict[str, float]:
     """Milliseconds; `read` is the baseline."""
-    with tempfile.TemporaryDirectory() as folder, running_toy() as toy:
-        with running_product(Path(folder), gateways=gateways) as product:
-            api = Api(product.web, product.bootstrap()["api_key"])
-            server = api.register("Toy", toy.url)
-            policy = api.publish(server, _document(0))
-            published, reads = [], []
-            for number in range(1, edits + 1):
-                api.ask("PATCH", f"/policies/{policy}/", {"document": _document(number)})
-                published.append(api.publish_draft(policy) * 1000)
-                reads.append(_read(api) * 1000)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_toy() as toy,
+        running_product(Path(folder), gateways=gateways) as product,
+    ):
+        api = Api(product.web, product.bootstrap()["api_key"])
+        server = api.register("Toy", toy.url)
+        policy = api.publish(server, _document(0))
+        published, reads = [], []
+        for number in range(1, edits + 1):
+            api.ask("PATCH", f"/policies/{policy}/", {"document": _document(number)})
+            published.append(api.publish_draft(policy) * 1000)
+            reads.append(_read(api) * 1000)
     return {
         "publish_p50": statistics.median(published),
         "publish_p99": statistics.quantiles(published, n=100, method="inclusive")[98],
