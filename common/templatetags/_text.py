@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from django.utils.html import format_html_join
+from django.utils.html import escape, format_html_join
 from django.utils.safestring import SafeString
 
 # Letters and marks by category, yet nothing is drawn for them.
@@ -13,6 +13,7 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozens
     map(chr, range(0x180B, 0x1810))
 )
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_LAYOUT = {ord("\n"): None, ord("\t"): None}
 _HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -22,6 +23,8 @@ def one_line(text: str) -> str:
 
 
 def visible(text: str) -> SafeString:
+    if text.isascii() and text.translate(_LAYOUT).isprintable():
+        return escape(text)  # most texts, and pages show thousands
     return format_html_join("", "{}", ((piece,) for piece in _pieces(text)))
 
 

@@ -43,8 +43,10 @@ def check(request: MemberRequest, policy_id: str) -> HttpResponse:
 def save(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     text = typed_text(request)
+    # What is stored already overwrites nobody: a click that crosses the page's own save is no stale edit.
+    version = policy.version if text == policy.draft else typed_version(request)
     try:
-        policy = save_draft(request.member, policy, text, if_version=typed_version(request))
+        policy = save_draft(request.member, policy, text, if_version=version)
     except InvalidInput as invalid:
         refused = "; ".join(sentence for said in invalid.field_errors.values() for sentence in said)
         return _kept(request, policy, text, 422, {"refused": refused})

@@ -100,6 +100,14 @@ def test_a_save_without_a_good_version_overwrites_nothing(
     assert draft(cast) == POLICY
 
 
+def test_saving_what_is_stored_already_is_no_stale_edit(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, LOOSER)
+    path = reverse("policies:save", args=[acme.policy.public_id])
+    answer = signed_in(cast.carol).post(path, {"document": LOOSER, "version": "1", "then": "review"})
+    assert answer["Location"] == reverse("policies:review", args=[acme.policy.public_id])
+
+
 def test_a_text_that_cannot_be_stored_is_handed_back(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     path = reverse("policies:save", args=[acme.policy.public_id])
     answer = signed_in(cast.carol).post(path, {"document": "{\x00}", "version": "1"}, headers=HTMX)
