@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
 from gateway.credentials import bearer_hash
-from gateway.http_messages import Reply, Request, plain
+from gateway.http_messages import HeadMemo, Reply, Request, plain
 from gateway.http_parsing import refusal
 from gateway.visits import Admitted
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization
@@ -55,6 +55,28 @@ class Admission:
 
     def check(self, request: Request) -> Reply | None:
         """Refuses, or leaves in `admitted` what the request was let in to."""
+        headers = request.headers
+        said = (
+            request.method,
+            request.target,
+            request.has_body,
+            headers.get(b"authorization"),
+            headers.get(b"host"),
+            headers.get(b"origin"),
+            headers.get(b"content-type"),
+            headers.get(b"content-encoding"),
+        )
+        memo = request.memo
+        if said != memo.said:
+            memo.said = ()
+            refused = self._understand(request, memo)
+            if refused is not None:
+                return refused
+            memo.said = said
+        return self._admit(request, memo)
+
+    def _understand(self, request: Request, memo: HeadMemo) -> Reply | None:
+        """All that depends on the head alone, and stays true while the same head comes again."""
         route = self._routes.get(request.target.partition(b"?")[0])
         if route is not None:
             return _routed(route, request)
@@ -69,7 +91,24 @@ class Admission:
             return _preflight(origin)
         if not self._config.ready:
             return _NOT_READY
-        return self._check_token(request, path["server"].decode(), _cors(origin)) or _check_shape(request)
+        token_hash = bearer_hash(request.headers.get(b"authorization"))
+        if token_hash is None:
+            return _UNAUTHORIZED
+        memo.token_hash, memo.server, memo.cors = token_hash, path["server"].decode(), _cors(origin)
+        # What the token opens comes before what is wrong with the rest: a stranger is told only 401.
+        return self._admit(request, memo) or _check_shape(request)
+
+    def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
+        found = self._config.grant(memo.token_hash)
+        if found is None or _expired(found[1]):
+            return _UNAUTHORIZED if self._config.ready else _NOT_READY
+        organization, grant = found
+        if grant.server != memo.server:
+            # Also where that server exists: whose it is is nobody's business.
+            return _NOT_FOUND
+        server = organization.servers[memo.server]
+        request.admitted = Admitted(memo.token_hash, organization, grant, server, memo.cors)
+        return None
 
     def is_over(self, admitted: Admitted) -> bool:
         """Whether what was once let in would not be any more."""
@@ -89,18 +128,6 @@ class Admission:
     def _is_ours(self, host: bytes) -> bool:
         hosts = self._hosts
         return host in hosts or re.sub(rb":[0-9]+\Z", b"", host) in hosts or b"*" in hosts
-
-    def _check_token(self, request: Request, server: str, cors: bytes) -> Reply | None:
-        token_hash = bearer_hash(request.headers.get(b"authorization"))
-        found = None if token_hash is None else self._config.grant(token_hash)
-        if token_hash is None or found is None or _expired(found[1]):
-            return _UNAUTHORIZED
-        organization, grant = found
-        if grant.server != server:
-            # Also where that server exists: whose it is is nobody's business.
-            return _NOT_FOUND
-        request.admitted = Admitted(token_hash, organization, grant, organization.servers[server], cors)
-        return None
 
 
 def _routed(route: Route, request: Request) -> Reply:

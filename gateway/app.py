@@ -5,8 +5,9 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from uuid_utils import uuid7
+
 from common.egress import EgressPolicy
-from common.ids import new_uuid
 from common.sealing import Keyring
 from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
@@ -131,7 +132,7 @@ class Gateway:
         return await self._judge(visit, message, verdict)
 
     async def _judge(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> None:
-        visit.decision_id = str(new_uuid())
+        visit.decision_id = str(uuid7())
         try:
             ending = await self._driver.play(_question(visit, message, verdict), visit)
         except jsonrpc.Refused:

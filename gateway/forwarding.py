@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.handles import Handles, Kind
-from gateway.protocol.eras import PARAM_PREFIX, headers_for
+from gateway.protocol.eras import PARAM_PREFIX, VERSION_HEADER, check_version, headers_for
 from gateway.protocol.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, Refused, Request
 from gateway.visits import Visit
 
@@ -18,7 +18,8 @@ def upstream_headers(visit: Visit, handles: Handles) -> list[tuple[bytes, bytes]
     headers = [(b"Accept", given.get(b"accept", accepts))]
     if visit.message is not None:
         headers += headers_for(visit.era, visit.message)
-    elif (version := given.get(b"mcp-protocol-version")) is not None:
+    elif (version := given.get(VERSION_HEADER)) is not None:
+        check_version(version)
         headers.append((b"MCP-Protocol-Version", version))
     if b"mcp-session-id" in given:
         headers.append((b"Mcp-Session-Id", _unwrapped(visit, handles, "session", given[b"mcp-session-id"])))

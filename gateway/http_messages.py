@@ -27,6 +27,19 @@ class Reply:
 
 
 @dataclass(slots=True)
+class HeadMemo:
+    """What the last head of a connection said and what it was found to mean, so that it is found once.
+
+    It is of that connection alone, and says nothing of whether the token still opens anything.
+    """
+
+    said: tuple[object, ...] = ()
+    token_hash: str = ""
+    server: str = ""
+    cors: bytes = b""
+
+
+@dataclass(slots=True)
 class Request:
     """`problem` is the answer to what was wrong with it: then nothing else of it is looked at."""
 
@@ -40,6 +53,7 @@ class Request:
     has_body: bool = False
     received_at: float = 0.0
     admitted: object = None
+    memo: HeadMemo = field(default_factory=HeadMemo)
 
 
 def plain(status: int, text: str, *, headers: bytes = b"", close: bool = False) -> Reply:

@@ -23,38 +23,32 @@ _SINGLE: Final = frozenset(
         b"transfer-encoding",
     }
 )
-_MOST_HEADERS: Final = 128
 
 
-def take_header(request: Request, name: bytes, value: bytes) -> None:
-    headers = request.headers
-    name = name.lower()
-    known = headers.get(name)
-    if known is None:
-        headers[name] = value
-        if len(headers) > _MOST_HEADERS:
-            request.problem = plain(431, "The request has too many headers.", close=True)
-    elif name in _SINGLE or name.startswith(b"mcp-param-"):
+def join_repeated(request: Request, name: bytes, value: bytes) -> None:
+    if name in _SINGLE or name.startswith(b"mcp-param-"):
         request.problem = refusal(f"The header {name.decode('ascii', 'replace')} is there twice.")
     else:
-        headers[name] = known + b", " + value
+        request.headers[name] += b", " + value
 
 
 def framing_problem(request: Request, version: str, most: int) -> Reply | None:
     headers = request.headers
-    coding = headers.get(b"transfer-encoding")
-    length = headers.get(b"content-length", b"0").strip()
     request.http11 = version == "1.1"
-    request.has_body = coding is not None or length != b"0"
     if version not in ("1.0", "1.1"):
         return plain(400, "Only HTTP/1.1 is spoken here.", close=True)
+    length = headers.get(b"content-length")
+    coding = headers.get(b"transfer-encoding")
+    request.has_body = coding is not None or (length is not None and length.strip() != b"0")
     if coding is not None and (coding.lower() != b"chunked" or version == "1.0"):
         return refusal("This Transfer-Encoding is not accepted.", close=True)
-    if not length.isdigit():
-        return refusal("This Content-Length is not a number.", close=True)
-    if len(length) > 15 or int(length) > most:
-        return body_too_large(most)
-    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+    if length is not None:
+        length = length.strip()
+        if not length.isdigit():
+            return refusal("This Content-Length is not a number.", close=True)
+        if len(length) > 15 or int(length) > most:
+            return body_too_large(most)
+    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
         return plain(417, "This expectation cannot be met.", close=True)
     return None
 

@@ -15,8 +15,8 @@ from typing import Final, Protocol, cast
 import httptools
 
 from gateway.http_exchange import Exchange
-from gateway.http_messages import Reply, Request, plain
-from gateway.http_parsing import body_too_large, framing_problem, take_header
+from gateway.http_messages import HeadMemo, Reply, Request, plain
+from gateway.http_parsing import body_too_large, framing_problem, join_repeated
 from gateway.limits import Limits
 
 log = logging.getLogger("gateway.http")
@@ -43,6 +43,7 @@ class _Phase(Enum):
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_WAITING: Final = 64
+_MOST_HEADERS: Final = 128
 _UNREADABLE: Final = plain(400, "This is not a request we can read.", close=True)
 _HEAD_TOO_LARGE: Final = plain(431, "The head of the request is too large.", close=True)
 _TOO_SLOW: Final = plain(408, "The request took too long to arrive.", close=True)
@@ -61,7 +62,8 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._phase = _Phase.IDLE
-        self._since = server.now()
+        self._since = self._at = server.now()
+        self._memo = HeadMemo()
         self._head_bytes = 0
         self._header_bytes = 0
         self._lingers = False
@@ -91,6 +93,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._phase is _Phase.CLOSING:
             return
+        self._at = self._server.now()
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
         else:
@@ -120,9 +123,11 @@ class Connection(asyncio.Protocol):
     # From the parser
 
     def on_message_begin(self) -> None:
-        self._request = Request()
-        self._enter(_Phase.HEAD)
-        self._header_bytes = 0
+        if self._phase is not _Phase.CLOSING:
+            self._request = Request()
+            self._phase = _Phase.HEAD
+            self._since = self._at
+            self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         if self._request is not None:
@@ -136,10 +141,11 @@ class Connection(asyncio.Protocol):
             request.problem = plain(400, "Trailers are not accepted.", close=True)
             return
         self._header_bytes += len(name) + len(value)
-        if self._header_bytes > self._limits.head_bytes:
-            request.problem = _HEAD_TOO_LARGE
-        else:
-            take_header(request, name, value)
+        name = name.lower()
+        if name in request.headers:
+            join_repeated(request, name, value)
+        elif self._header_bytes <= self._limits.head_bytes:
+            request.headers[name] = value
 
     def on_headers_complete(self) -> None:
         request = self._request
@@ -147,12 +153,15 @@ class Connection(asyncio.Protocol):
             return
         request.method = self._parser.get_method()
         request.keep_alive = self._parser.should_keep_alive()
+        request.memo = self._memo
+        self._phase = _Phase.BODY
+        if self._header_bytes > self._limits.head_bytes or len(request.headers) > _MOST_HEADERS:
+            request.problem = _HEAD_TOO_LARGE
         request.problem = (
             request.problem
             or framing_problem(request, self._parser.get_http_version(), self._limits.body_bytes)
             or self._server.handler.check_head(request)
         )
-        self._enter(_Phase.BODY)
         if b"expect" in request.headers and request.problem is None and self._exchange is None:
             self.write(_CONTINUE)
 
@@ -171,9 +180,9 @@ class Connection(asyncio.Protocol):
             return
         if self._parser.should_upgrade():
             request.problem = _UNREADABLE
-        request.received_at = self._server.now()
+        request.received_at = self._since = self._at
         self._request = None
-        self._enter(_Phase.IDLE)
+        self._phase = _Phase.IDLE
         self._waiting.append(request)
         self._next()
         if len(self._waiting) > _MOST_WAITING:
@@ -251,7 +260,7 @@ class Connection(asyncio.Protocol):
             if request.problem is not None:
                 self._exchange.reply(request.problem)
             else:
-                self._task = asyncio.get_running_loop().create_task(self._serve(self._exchange))
+                self._task = self._server.loop.create_task(self._serve(self._exchange))
         if not self._waiting:
             self._resume_reading()
 
@@ -309,14 +318,14 @@ class HttpServer:
         self.connections: set[Connection] = set()
         self.draining = False
         self.port = 0
-        self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time
         self.date_line = _date_line()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> None:
-        self._server = await self._loop.create_server(
+        self._server = await self.loop.create_server(
             lambda: Connection(self), host, port, backlog=2048, reuse_port=reuse_port or None
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -344,7 +353,7 @@ class HttpServer:
         for connection in tuple(self.connections):
             connection.tick(now)
         self.handler.tick(now)
-        self._timer = self._loop.call_later(self.limits.tick_seconds, self._tick)
+        self._timer = self.loop.call_later(self.limits.tick_seconds, self._tick)
 
 
 def _date_line() -> bytes:

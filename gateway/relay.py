@@ -5,6 +5,7 @@ costs nothing to see that it is one. What goes wrong before the client has a byt
 error; what goes wrong later is told at the end of the stream, or by breaking it off.
 """
 
+import asyncio
 from typing import Final
 
 from gateway.effects import Forwarded, NotAnswered
@@ -54,9 +55,12 @@ class Relay:
         """Raises UpstreamError while the client has nothing yet."""
         answer = await self._ask(visit)
         try:
+            await answer.head()
             return await self._pass_on(visit, answer)
         finally:
             visit.exchange.on_gone = None
+            if visit.orphaned is not None:
+                visit.orphaned.cancel()
             if not answer.complete:
                 answer.abandon()
 
@@ -70,10 +74,14 @@ class Relay:
             pool.put_back(connection)
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
         answer = connection.send(request)
-        if visit.cancels:
-            exchange.on_gone = answer.cancel
-        await answer.head()
+        exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
         return answer
+
+    def _orphan(self, visit: Visit, answer: UpstreamAnswer) -> None:
+        """The call goes on without its client, as the older revisions want it; but not for ever."""
+        if visit.orphaned is None:
+            loop = asyncio.get_running_loop()
+            visit.orphaned = loop.call_later(self._limits.orphan_seconds, answer.cancel)
 
     async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         status = answer.status
@@ -174,16 +182,17 @@ class Relay:
 
     def _register(self, visit: Visit, answer: UpstreamAnswer) -> None:
         """A stream is ended when its grant is. The call behind it goes on, to be recorded."""
-        opened = visit.opened
-        opened.standing = visit.standing
-        opened.end = visit.exchange.finish
+        exchange = visit.exchange
 
-        def end_both() -> None:
-            visit.exchange.finish()
-            answer.cancel()
+        def end() -> None:
+            exchange.finish()
+            if visit.standing:
+                answer.cancel()
+            else:
+                self._orphan(visit, answer)
 
-        if visit.standing:
-            opened.end = end_both
+        visit.opened.standing = visit.standing
+        visit.opened.end = end
 
     def _broken_off(
         self, visit: Visit, answer: UpstreamAnswer, events: EventStream, error: UpstreamError

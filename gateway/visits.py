@@ -1,5 +1,6 @@
 """One request on its way through: who was let in, what was said, and the open streams of every grant."""
 
+from asyncio import TimerHandle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -48,6 +49,7 @@ class Visit:
     decision_id: str | None = None
     subject: str | None = None
     arguments: object = None
+    orphaned: TimerHandle | None = None
 
     @property
     def cancels(self) -> bool:

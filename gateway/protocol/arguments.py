@@ -1,7 +1,6 @@
 """What the log keeps of a call's arguments: their names, and a digest that equal arguments share."""
 
 import hashlib
-from decimal import Decimal
 from typing import Final
 
 import jiter
@@ -10,35 +9,39 @@ import msgspec
 _MOST_NAMES: Final = 64
 _LONGEST_NAME: Final = 128
 _PLAIN_DIGITS: Final = 18
+_LONGEST_POWER: Final = 12
 
 
 def names(arguments: object) -> tuple[str, ...]:
     if not isinstance(arguments, dict):
         return ()
-    return tuple(name[:_LONGEST_NAME] for name in list(arguments)[:_MOST_NAMES])
+    return tuple([name[:_LONGEST_NAME] for name in arguments][:_MOST_NAMES])
 
 
 def digest(arguments: object) -> str:
     """Hex SHA-256. Equal JSON values have equal digests: keys in any order, numbers by their value."""
-    return hashlib.sha256(_ENCODER.encode(arguments)).hexdigest()
+    return hashlib.sha256(_SORTED.encode(arguments)).hexdigest()
 
 
 def _by_value(value: object) -> msgspec.Raw:
     if not isinstance(value, jiter.LosslessFloat):
         raise TypeError(f"{type(value).__name__} is no JSON value")
-    sign, digits, exponent = Decimal(str(value)).as_tuple()
-    assert isinstance(exponent, int)
-    written = "".join(map(str, digits)).lstrip("0")
+    text = str(value).lower()
+    mantissa, _, power = text.removeprefix("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    written = (whole + fraction).lstrip("0")
     significant = written.rstrip("0")
     if not significant:
         return msgspec.Raw(b"0")
-    exponent += len(written) - len(significant)
+    if len(power) > _LONGEST_POWER:
+        return msgspec.Raw(text.encode())  # far beyond what any reader holds: equal when spelt alike
+    exponent = int(power or "0") - len(fraction) + len(written) - len(significant)
     # A whole number that the parser would give as `int` must be written as one.
     if exponent >= 0 and len(significant) + exponent <= _PLAIN_DIGITS:
-        text = significant + "0" * exponent
+        shortest = significant + "0" * exponent
     else:
-        text = f"{significant}e{exponent}"
-    return msgspec.Raw(f"{'-' if sign else ''}{text}".encode())
+        shortest = f"{significant}e{exponent}"
+    return msgspec.Raw(f"{'-' if text[0] == '-' else ''}{shortest}".encode())
 
 
-_ENCODER: Final = msgspec.json.Encoder(enc_hook=_by_value, order="sorted")
+_SORTED: Final = msgspec.json.Encoder(enc_hook=_by_value, order="sorted")

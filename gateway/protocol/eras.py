@@ -42,12 +42,17 @@ def era_of(headers: Mapping[bytes, bytes], message: Message) -> Era:
     claimed = None if not isinstance(message, Request) else _claimed(message.params)
     if version is None and claimed is None:
         return NO_ERA
-    if version is not None and not _VERSION.fullmatch(version):
-        raise Refused(INVALID_REQUEST, "MCP-Protocol-Version is not a revision of the protocol.")
+    if version is not None:
+        check_version(version)
     modern = (version or b"") >= R2026_07.encode() or claimed is not None
     if modern:
         _check(headers, version, claimed, message)
     return Era(version, modern)
+
+
+def check_version(version: bytes) -> None:
+    if not _VERSION.fullmatch(version):
+        raise Refused(INVALID_REQUEST, "MCP-Protocol-Version is not a revision of the protocol.")
 
 
 def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:

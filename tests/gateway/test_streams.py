@@ -263,6 +263,27 @@ async def test_an_older_client_that_goes_away_does_not_cancel_its_call(tmp_path:
         assert it.log.completions[0].upstream_code is None
 
 
+@pytest.mark.parametrize("how", ["the client left", "the grant was revoked"])
+async def test_a_call_without_its_client_does_not_go_on_for_ever(tmp_path: Path, how: str) -> None:
+    async def endless(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        while not conversation.writer.is_closing():
+            conversation.message(PROGRESS)
+            await asyncio.sleep(0.01)
+
+    limits = quick(orphan_seconds=0.3)
+    async with world(tmp_path, upstream=Upstream(endless), limits=limits) as it, it.client() as alice:
+        send(alice, CALL)
+        await begun(alice)
+        if how == "the client left":
+            alice.writer.close()
+        else:
+            it.reconfigure(grants={})
+        await eventually(lambda: it.upstream.gone == 1, seconds=2)
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_code == "client_gone"
+
+
 async def standing(conversation: Conversation) -> None:
     if conversation.request.method != "GET":
         conversation.result({})

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.protocol.arguments import digest, names
+from gateway.protocol.strict_json import parse
+
+
+def of(text: str) -> str:
+    return digest(parse(text.encode()))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"a":1,"b":2}', '{"b":2,"a":1}'),
+        ("[1]", "[1.0]"),
+        ("[1]", "[1e0]"),
+        ("[10]", "[1E1]"),
+        ("[100]", "[1.00e2]"),
+        ("[0]", "[-0]"),
+        ("[0]", "[-0.0e7]"),
+        ("[0.5]", "[5e-1]"),
+        ("[-0.50]", "[-0.5]"),
+        ("[1.5e300]", "[15e299]"),
+        ("[123456789012345678901234567890]", "[123456789012345678901234567890.0]"),
+        ("[1000000000000000000000]", "[1e21]"),
+        ('["\\u0061"]', '["a"]'),
+    ],
+)
+def test_equal_arguments_have_one_digest(one: str, other: str) -> None:
+    assert of(one) == of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("[1]", '["1"]'),
+        ("[1]", "[true]"),
+        ("[1]", "[-1]"),
+        ("[0.1]", "[0.10000000000000001]"),
+        ("[[1],2]", "[1,[2]]"),
+        ("[null]", "[]"),
+        ("[9007199254740992]", "[9007199254740993]"),
+        ("[1e999999999999999999]", "[1e999999999999999998]"),
+    ],
+)
+def test_different_arguments_have_different_digests(one: str, other: str) -> None:
+    assert of(one) != of(other)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.integers(min_value=0, max_value=12))
+def test_a_number_has_one_digest_however_it_is_spelt(number: Decimal, zeros: int) -> None:
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits))
+    longer = f"{'-' if sign else ''}{int(text + '0' * zeros)}e{exponent - zeros}"
+    assert of(f"[{longer}]") == of(f"[{'-' if sign else ''}{int(text)}e{exponent}]")
+
+
+def test_names_are_those_at_the_top_and_bounded() -> None:
+    assert names({"b": {"inner": 1}, "a": 2}) == ("b", "a")
+    assert names([1]) == ()
+    many = names(json.loads(json.dumps({f"{'n' * 300}{n}": 1 for n in range(100)})))
+    assert len(many) == 64
+    assert max(map(len, many)) == 128
