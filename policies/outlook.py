@@ -14,7 +14,7 @@ from policies.language.explain import explain
 from policies.language.parse import parse_policy
 from policies.language.problems import Problem
 from policies.models import PolicyRevision
-from policies.services import judge
+from policies.services import Finding, judge
 from servers.models import Server, Severity, Tool
 
 # From what lets most through to what lets nothing be seen.
@@ -72,13 +72,23 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Outlook:
-    """`problems` or `tools`, never both. Tools come worst first."""
+    """`problems` or `tools`, never both. Tools come worst first; `findings` are the linter's."""
 
     problems: tuple[Problem, ...]
     tools: tuple[ToolOutlook, ...]
     elsewhere: tuple[Elsewhere, ...]
     known_tools: int
     has_live: bool
+    findings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def errors(self) -> list[Problem | Finding]:
+        """What must be mended before it can be published."""
+        return [*self.problems, *(found for found in self.findings if found.severity == "error")]
+
+    @cached_property
+    def warnings(self) -> list[Finding]:
+        return [found for found in self.findings if found.severity != "error"]
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -126,7 +136,7 @@ def outlook(server: Server, text: str, live: PolicyRevision | None, tools: Seque
     if judgement.compiled is None:
         return Outlook(judgement.problems, (), (), len(rows), live is not None)
     before = in_force(live, rows)
-    return _outlook(rows, before, judgement.compiled, live is not None)
+    return _outlook(rows, before, judgement.compiled, live is not None, judgement.findings)
 
 
 def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook:
@@ -160,7 +170,11 @@ def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPoli
 
 
 def _outlook(
-    tools: Sequence[Tool], before: CompiledPolicy | None, after: CompiledPolicy, has_live: bool
+    tools: Sequence[Tool],
+    before: CompiledPolicy | None,
+    after: CompiledPolicy,
+    has_live: bool,
+    findings: tuple[Finding, ...] = (),
 ) -> Outlook:
     return Outlook(
         problems=(),
@@ -168,6 +182,7 @@ def _outlook(
         elsewhere=tuple(_elsewhere(before, after)),
         known_tools=len(tools),
         has_live=has_live,
+        findings=findings,
     )
 
 

@@ -21,7 +21,9 @@ from common.tokens import new_token, token_hash
 from policies.language.canonical import canonical_text
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.effects import Effect, effects
+from policies.language.lint import LintFinding, lint
 from policies.language.parse import parse_policy
+from policies.language.place import nearest_place
 from policies.language.problems import PolicyInvalid, Problem
 from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server, Tool
@@ -36,12 +38,33 @@ STARTING_DOCUMENT = """{
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What the linter says of a policy that parses, with its place. Errors block publishing."""
+
+    pointer: str
+    code: str
+    severity: str
+    message: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a text would do to a server's tools, or what is wrong with it. Exactly one of the two is there."""
+    """What is wrong with a text (`problems`), or what it would do and what is odd about it."""
 
     problems: tuple[Problem, ...]
     effects: dict[str, Effect]
     compiled: CompiledPolicy | None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def blocking(self) -> tuple[Problem, ...]:
+        """Why it cannot be published; empty when it can."""
+        errors = (finding for finding in self.findings if finding.severity == "error")
+        return self.problems or tuple(
+            Problem(found.pointer, found.code, found.message, found.line, found.column) for found in errors
+        )
 
 
 def tool_facts(server: Server) -> list[ToolFacts]:
@@ -52,10 +75,12 @@ def tool_facts(server: Server) -> list[ToolFacts]:
 def judge(text: str, tools: Sequence[ToolFacts]) -> Judgement:
     """Never raises for any text."""
     try:
-        compiled = compile_policy(parse_policy(text), tools)
+        document = parse_policy(text)
     except PolicyInvalid as invalid:
         return Judgement(invalid.problems, {}, None)
-    return Judgement((), effects(compiled, [tool.name for tool in tools]), compiled)
+    compiled = compile_policy(document, tools)
+    findings = tuple(_placed(text, finding) for finding in lint(document, tools))
+    return Judgement((), effects(compiled, [tool.name for tool in tools]), compiled, findings)
 
 
 @transaction.atomic
@@ -112,6 +137,8 @@ def publish_policy(
         raise Conflict("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if policy.server.retired_at is not None:
         raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
+    if blocking := judge(policy.draft, tool_facts(policy.server)).blocking:
+        raise PolicyInvalid(blocking)
     document = canonical_text(parse_policy(policy.draft))
     revision = _add_revision(by, policy, policy.draft, document, note)
     record_event(by, "policy.published", policy.public_id, policy.name, revision=revision.number)
@@ -201,6 +228,11 @@ def revoke_grant(by: Membership, grant: Grant) -> Grant:
         record_event(by, "grant.revoked", grant.public_id, grant.label)
         config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant
+
+
+def _placed(text: str, found: LintFinding) -> Finding:
+    line, column = nearest_place(text, found.pointer)
+    return Finding(found.pointer, found.code, str(found.severity), found.message, line, column)
 
 
 def _add_revision(by: Membership, policy: Policy, text: str, document: str, note: str) -> PolicyRevision:

@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from catalog.classify import Classification
+from catalog.recommend import recommended_policy
+from catalog.vocabulary import Severity, ToolClass
 from policies.services import STARTING_DOCUMENT
 from servers.models import Tool
 
+_RECOMMENDED = "A rule for each class; what may do harm, and what we are not sure of, waits for a person."
 _CHANGING = ("Write", "Execute", "Destructive", "Financial")
 _APPROVAL = {"action": "require_approval"}
 
@@ -55,33 +59,27 @@ def starts(tools: Iterable[Tool]) -> tuple[Start, ...]:
 
 
 def _recommended(tools: Iterable[Tool]) -> str:
-    classes: dict[str, object] = {
-        "Read": {},
-        "Write": {"limits": [_a_minute(30)]},
-        "Execute": {"limits": [_a_minute(10)]},
-        "Destructive": _APPROVAL,
-        "Financial": _APPROVAL,
-    }
-    unsure = {tool.name: _APPROVAL for tool in tools if tool.needs_review}
-    return _document("A rule per class.", classes, unsure)
+    policy = recommended_policy((tool.name, _classification(tool)) for tool in tools)
+    version = {"version": policy.pop("version"), "description": _RECOMMENDED}
+    return json.dumps(version | policy, indent=2, ensure_ascii=False)
+
+
+def _classification(tool: Tool) -> Classification:
+    """What the last scan made of it; a tool without a class is one we are not sure of."""
+    return Classification(
+        tool_class=ToolClass(tool.tool_class or "Read"),
+        severity=Severity(tool.severity),
+        confidence=tool.confidence,
+        evidence=(),
+        signals=tuple(tool.signals),
+        needs_review=tool.needs_review or not tool.tool_class,
+    )
 
 
 def _by_class(rule: dict[str, str]) -> dict[str, object]:
     return {"Read": {}, **dict.fromkeys(_CHANGING, rule)}
 
 
-def _a_minute(most: int) -> dict[str, object]:
-    return {"counter": "{tool}_rate", "window": "minute", "max": most, "scope": "grant"}
-
-
-def _document(
-    description: str, classes: dict[str, object], tools: dict[str, dict[str, str]] | None = None
-) -> str:
-    document = {
-        "version": "1",
-        "description": description,
-        "default": "deny",
-        **({"tools": tools} if tools else {}),
-        "classes": classes,
-    }
+def _document(description: str, classes: dict[str, object]) -> str:
+    document = {"version": "1", "description": description, "default": "deny", "classes": classes}
     return json.dumps(document, indent=2, ensure_ascii=False)

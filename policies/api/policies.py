@@ -102,7 +102,8 @@ class PolicyLint(_Asking):
     @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, policy_id: str) -> Response:
         text, policy = self.text_and_policy(request, policy_id)
-        problems = judge(text, tool_facts(policy.server)).problems
+        judgement = judge(text, tool_facts(policy.server))
+        problems = judgement.problems or judgement.findings
         return Response({"problems": ProblemSerializer(problems, many=True).data})
 
 

@@ -47,6 +47,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     line = serializers.IntegerField()
     column = serializers.IntegerField()
+    severity = serializers.CharField(
+        default="error", help_text="error: blocks publishing; warning: does not."
+    )
 
 
 class PolicySerializer(serializers.ModelSerializer[Policy]):
@@ -61,7 +64,7 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         fields = ["id", "server", "name", "document", "draft_problems", "published_revision", "version"]
 
     def get_draft_problems(self, policy: Policy) -> list[dict[str, Any]]:
-        problems = judge(policy.draft, tool_facts(policy.server)).problems
+        problems = judge(policy.draft, tool_facts(policy.server)).blocking
         return list(ProblemSerializer(problems, many=True).data)
 
 
