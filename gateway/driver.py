@@ -1,6 +1,5 @@
 """The only place that waits for what judging a call asks: limits, the log, the server."""
 
-import asyncio
 import logging
 import time
 from typing import Final, Protocol, assert_never
@@ -49,7 +48,6 @@ class Driver:
         self._decisions = decisions
         self._relay = relay
         self._observer = observer
-        self._now = asyncio.get_running_loop().time
 
     async def play(self, pipeline: Pipeline, visit: Visit) -> Ending:
         try:
@@ -79,14 +77,14 @@ class Driver:
         return None
 
     async def _reserve(self, effect: Reserve, visit: Visit) -> Reservation:
-        began = self._now()
+        began = time.monotonic()
         try:
             return await self._limiter.reserve(_decision_id(visit), effect.charges)
         except Exception as failure:
             log.error("the limiter failed: %s", type(failure).__name__)
             return Unavailable()
         finally:
-            self._observer.limiter(self._now() - began)
+            self._observer.limiter(time.monotonic() - began)
 
     async def _give_back(self, visit: Visit) -> None:
         try:
@@ -96,7 +94,7 @@ class Driver:
             log.error("nothing could be given back: %s", type(failure).__name__)
 
     async def _record(self, ruling: Ruling, visit: Visit) -> Recorded | NotRecorded:
-        added = self._now() - visit.exchange.request.received_at
+        added = time.monotonic() - visit.exchange.request.received_at
         self._observer.decision(ruling, added)
         try:
             await self._decisions.append(_decision_entry(ruling, visit, added))
@@ -106,7 +104,7 @@ class Driver:
         return Recorded()
 
     async def _complete(self, effect: Complete, visit: Visit) -> None:
-        total = self._now() - visit.exchange.request.received_at
+        total = time.monotonic() - visit.exchange.request.received_at
         entry = CompletionEntry(
             id=_decision_id(visit),
             organization=visit.admitted.organization.organization,

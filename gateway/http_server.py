@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from email.utils import formatdate
 from enum import Enum, auto
-from time import time
+from time import monotonic, time
 from typing import Final, Protocol, cast
 
 import httptools
@@ -180,7 +180,9 @@ class Connection(asyncio.Protocol):
             return
         if self._parser.should_upgrade():
             request.problem = _UNREADABLE
-        request.received_at = self._since = self._at
+        # Not the loop's clock, which stands still while the loop works and counts whole milliseconds.
+        request.received_at = monotonic()
+        self._since = self._at
         self._request = None
         self._phase = _Phase.IDLE
         self._waiting.append(request)
