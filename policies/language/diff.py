@@ -1,0 +1,282 @@
+"""What changes for calls when one policy follows another. Not a comparison of texts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from .changes import (
+    OPEN,
+    AccessChange,
+    ApprovalChange,
+    Change,
+    Changes,
+    Direction,
+    LimitChange,
+    PredicateChange,
+    ReachChange,
+    Section,
+    Subject,
+    ToolChange,
+    WordsChange,
+)
+from .compile import HIDDEN, CompiledPolicy, CompiledRule, Plan
+from .diff_access import access_changes
+from .diff_limits import limit_changes
+from .diff_predicates import predicate_changes
+from .document import CLASSES, Document, Predicate, Rule
+from .effects import Effect, effects
+from .explain import explain
+from .matching import is_pattern
+
+__all__ = ["Change", "Changes", "Direction", "changes_value", "diff"]
+
+_SECTIONS: Final[tuple[Section, ...]] = ("require", "deny_if", "approve_if")
+# No tool is named like this: what applies to it applies to every tool that no name or pattern matches.
+_ANY_OTHER: Final = "\x01"
+_CALLABLE: Final = {
+    Effect.ALLOWED: "Becomes callable: every call is allowed.",
+    Effect.LIMITED: "Becomes callable, within limits.",
+    Effect.CONDITIONAL: "Becomes callable, under conditions.",
+    Effect.NEEDS_APPROVAL: "Becomes callable: every call waits for a person.",
+}
+_SEEN_AND_DENIED: Final = "Agents see it now; every call is still denied."
+_UNSEEN: Final = "Agents no longer see that it exists."
+
+
+def diff(old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable[str]) -> Changes:
+    """`tools`: the server's, by name. None is a grant without a policy."""
+    names = tuple(dict.fromkeys(tools))
+    before, after = _with_probes(old), _with_probes(new)
+    grouped: dict[object, ToolChange] = {}
+    for subject, probe in _subjects(before, after, names):
+        for change in _tool_changes(_Side.of(before, probe), _Side.of(after, probe), subject):
+            key = _group(change)
+            known = grouped.get(key)
+            grouped[key] = replace(known, subjects=(*known.subjects, subject)) if known else change
+    found: list[Change] = [*grouped.values(), *access_changes(_document(old), _document(new))]
+    return _sorted(found, names)
+
+
+def _document(compiled: CompiledPolicy | None) -> Document:
+    return compiled.document if compiled else Document(default="deny")
+
+
+def _sorted(found: Sequence[Change], names: tuple[str, ...]) -> Changes:
+    def along(*directions: Direction) -> tuple[Change, ...]:
+        return tuple(change for change in found if change.direction in directions)
+
+    touched = {tool for change in found if change.direction is not Direction.WORDS for tool in change.tools}
+    return Changes(
+        looser=along(Direction.LOOSER, Direction.BOTH),
+        tighter=along(Direction.TIGHTER),
+        reworded=along(Direction.WORDS),
+        unchanged=tuple(name for name in names if name not in touched),
+    )
+
+
+# Whom a change may be about
+
+
+def _with_probes(compiled: CompiledPolicy | None) -> CompiledPolicy | None:
+    """The same policy, which also knows one unnamed tool of each class."""
+    if compiled is None:
+        return None
+    probes = {_ANY_OTHER + name: name for name in CLASSES}
+    return replace(compiled, class_of={**compiled.class_of, **probes}, _known={})
+
+
+def _subjects(
+    old: CompiledPolicy | None, new: CompiledPolicy | None, names: tuple[str, ...]
+) -> Iterator[tuple[Subject, str]]:
+    """Each with a name to ask for. A pattern is asked for by itself: all that is wider matches it too."""
+    documents = [compiled.document for compiled in (old, new) if compiled is not None]
+    known = set(names)
+    yield from ((Subject("tool", name), name) for name in names)
+    written = dict.fromkeys(name for each in documents for name in (*each.tools, *each.hide))
+    for name in written:
+        if name not in known:
+            yield Subject("pattern" if is_pattern(name) else "unknown", name), name
+    for name in CLASSES:
+        if any(name in document.classes for document in documents):
+            yield Subject("class", name), _ANY_OTHER + name
+    yield Subject("other"), _ANY_OTHER
+
+
+def _group(change: ToolChange) -> object:
+    """Changes that differ in whom they are about only are one change."""
+    details = change.details if isinstance(change, ReachChange) else ()
+    parts: tuple[object, ...] = ()
+    if isinstance(change, ReachChange | LimitChange | PredicateChange):
+        parts = repr(change.before), repr(change.after)
+    return type(change), change.direction, change.sentence, change.everywhere, details, parts
+
+
+# What changes for one of them
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One subject under one policy."""
+
+    effect: Effect
+    plan: Plan | None
+    seen: bool
+    details: tuple[str, ...]
+    why: str
+
+    @classmethod
+    def of(cls, compiled: CompiledPolicy | None, probe: str) -> "_Side":
+        effect = effects(compiled, [probe])[probe]
+        details = tuple(explain(compiled, probe)[1:])
+        if compiled is None:
+            return cls(effect, None, False, details, "none")
+        applies = compiled.applies_to(probe)
+        if isinstance(applies, Plan):
+            return cls(effect, applies, True, details, "")
+        return cls(effect, None, False, details, "hidden" if applies is HIDDEN else "default")
+
+
+def _tool_changes(old: _Side, new: _Side, subject: Subject) -> Iterator[ToolChange]:
+    if old.plan is not None and new.plan is not None and old.effect in OPEN and new.effect in OPEN:
+        yield from _rule_changes(old.plan, new.plan, (subject,))
+        return
+    reach = _reach(old, new)
+    if reach is None:
+        return
+    direction, sentence = reach
+    if direction is Direction.WORDS:
+        yield WordsChange((subject,), direction, sentence, everywhere=False)
+    else:
+        details = new.details if new.effect in OPEN else ()
+        yield ReachChange((subject,), direction, sentence, False, old.effect, new.effect, details)
+
+
+def _reach(old: _Side, new: _Side) -> tuple[Direction, str] | None:
+    if new.effect in OPEN:
+        return Direction.LOOSER, _CALLABLE[new.effect]
+    if old.effect in OPEN:
+        how = "every call is denied" if new.seen else "agents do not even see it"
+        return Direction.TIGHTER, f"No longer callable: {how}."
+    if old.seen != new.seen:
+        return (Direction.LOOSER, _SEEN_AND_DENIED) if new.seen else (Direction.TIGHTER, _UNSEEN)
+    if old.details != new.details:
+        return Direction.WORDS, "Still denied, in other words."
+    if old.why != new.why:
+        return Direction.WORDS, "Still out of reach and unseen, by another part of the policy."
+    return None
+
+
+def _rule_changes(old: Plan, new: Plan, subjects: tuple[Subject, ...]) -> Iterator[ToolChange]:
+    changes = [*_approval_changes(old, new, subjects), *_part_changes(old, new, subjects)]
+    yield from changes
+    if not changes and _texts(old) != _texts(new):
+        sentence = "The same calls get through; agents read other words when one does not."
+        yield WordsChange(subjects, Direction.WORDS, sentence, everywhere=False)
+
+
+def _approval_changes(old: Plan, new: Plan, subjects: tuple[Subject, ...]) -> Iterator[ApprovalChange]:
+    asked, asks = _asks(old), _asks(new)
+    if bool(asked) == bool(asks):
+        return
+    sentence = "Every call waits for a person." if asks else "Calls no longer wait for a person each time."
+    everywhere = {rule.at for rule in (*asked, *asks)} == {"/all_tools"}
+    direction = Direction.TIGHTER if asks else Direction.LOOSER
+    yield ApprovalChange(subjects, direction, sentence, everywhere, bool(asked), bool(asks))
+
+
+def _asks(plan: Plan) -> list[CompiledRule]:
+    return [
+        rule
+        for rule in plan.rules
+        if rule.source.action == "require_approval"
+        or any(not predicate.conditions for predicate in rule.source.approve_if)
+    ]
+
+
+def _part_changes(
+    old: Plan, new: Plan, subjects: tuple[Subject, ...]
+) -> Iterator[PredicateChange | LimitChange]:
+    """The rule of the tool by itself and the one for all tools by itself, where a part did not move."""
+    for section in _SECTIONS:
+        before, after = _parts(old, section), _parts(new, section)
+        for everywhere in (False, True):
+            yield from predicate_changes(
+                section,
+                [predicate for predicate in before[everywhere] if predicate not in after[not everywhere]],
+                [predicate for predicate in after[everywhere] if predicate not in before[not everywhere]],
+                subjects,
+                everywhere,
+            )
+    for everywhere in (False, True):
+        yield from limit_changes(
+            [limit for rule in _rules(old, everywhere) for limit in rule.limits],
+            [limit for rule in _rules(new, everywhere) for limit in rule.limits],
+            subjects,
+            everywhere,
+        )
+
+
+def _parts(plan: Plan, section: Section) -> dict[bool, list[Predicate]]:
+    return {
+        everywhere: [
+            predicate
+            for rule in _rules(plan, everywhere)
+            for predicate in getattr(rule, section)
+            if predicate.conditions
+        ]
+        for everywhere in (False, True)
+    }
+
+
+def _rules(plan: Plan, everywhere: bool) -> list[Rule]:
+    return [rule.source for rule in plan.rules if (rule.at == "/all_tools") is everywhere]
+
+
+def _texts(plan: Plan) -> list[str | None]:
+    """Everything an agent may read of these rules in place of a standard sentence."""
+    texts: list[str | None] = []
+    for rule in plan.rules:
+        predicates = (*rule.require, *rule.deny_if, *rule.approve_if)
+        texts += [predicate.reason for predicate in predicates if predicate.conditions]
+        texts += [limit.reason for limit in rule.limits]
+        texts += [rule.source.reason] if _asks(plan) else []
+    return texts
+
+
+# As JSON
+
+
+def changes_value(changes: Changes) -> dict[str, object]:
+    """For the command line and the API."""
+    return {
+        "headline": list(changes.headline),
+        "looser": [_change_value(change) for change in changes.looser],
+        "tighter": [_change_value(change) for change in changes.tighter],
+        "reworded": [_change_value(change) for change in changes.reworded],
+        "becomes_callable": list(changes.becomes_callable),
+        "no_longer_callable": list(changes.no_longer_callable),
+        "unchanged": list(changes.unchanged),
+    }
+
+
+_KINDS: Final = {
+    ReachChange: "reach",
+    ApprovalChange: "approval",
+    PredicateChange: "predicate",
+    LimitChange: "limit",
+    WordsChange: "words",
+    AccessChange: "access",
+}
+
+
+def _change_value(change: Change) -> dict[str, object]:
+    value: dict[str, object] = {
+        "kind": _KINDS[type(change)],
+        "direction": str(change.direction),
+        "title": change.title,
+        "tools": list(change.tools),
+        "sentence": change.sentence,
+    }
+    if isinstance(change, ReachChange):
+        value |= {"before": str(change.before), "after": str(change.after), "details": list(change.details)}
+    return value
