@@ -57,6 +57,7 @@ class Gateway:
 @pytest.mark.parametrize(
     "token",
     [None, "", "junk", new_token(WORKER), new_token(API_KEY), new_token(GRANT), "plw_" + "A" * 33, "Ω"],
+    ids=["none", "empty", "junk", "unknown", "an API key", "a grant's", "no checksum", "not ASCII"],
 )
 def test_what_is_no_workers_token_opens_nothing(method: str, path: str, token: str | None) -> None:
     answer = Gateway(token).ask(method, path)
