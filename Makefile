@@ -3,7 +3,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 UP_FLAGS = $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAYS),--gateways $(GATEWAYS))
-PYTEST_FLAGS ?=
+# Two processes; a file stays in one of them, so that what it started serves all its tests.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo format check test test-full
@@ -41,9 +42,9 @@ check: .venv/.ready
 	DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check
 
 test: check
-	$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -q -m "not slow" $(PYTEST_FLAGS)
 	@$(BIN)/python -m tests.left_out
 
 test-full: check
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -q $(PYTEST_FLAGS)
 	@$(BIN)/python -m tests.left_out
