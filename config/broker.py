@@ -29,14 +29,22 @@ class Channel(filesystem.Channel):
         """Nothing to remember: see `_lookup`."""
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
-        folder = Path(self.data_folder_out)
+        folder = _there(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid4()}.{queue}.msg"
         aside = folder / f".{name}"
         aside.write_text(json.dumps(payload), "utf-8")
         aside.rename(folder / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        folder, claimed = Path(self.data_folder_in), Path(self.processed_folder)
+        try:
+            return self._claim(queue)
+        except OSError as problem:
+            logger.error("the broker's folder cannot be read (%s)", type(problem).__name__)
+            time.sleep(1)
+            raise Empty from None
+
+    def _claim(self, queue: str) -> Any:
+        folder, claimed = _there(self.data_folder_in), _there(self.processed_folder)
         for name in sorted(os.listdir(folder)):  # noqa: PTH208 - fifty times a second; the names are enough
             if name.partition(".")[2] != f"{queue}.msg":
                 continue
@@ -51,6 +59,13 @@ class Channel(filesystem.Channel):
             except ValueError:
                 logger.error("a message that is none was thrown away: %s", name)
         raise Empty
+
+
+def _there(folder: str) -> Path:
+    """Made when it is needed: somebody may empty the broker's folder, and nobody misses its messages."""
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 class Transport(filesystem.Transport):

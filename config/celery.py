@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 from django.conf import settings
 
-from config.standby import Standby
+from config.worker_steps import Clock, Standby
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
@@ -15,15 +15,13 @@ QUEUE = "celery"
 app = Celery("policylayer")
 # Tasks are sent from threads, too: they find this app and not an unconfigured one.
 app.set_default()
-app.steps["worker"].add(Standby)
+app.steps["worker"].update({Clock, Standby})
 
 
 def _filesystem_broker() -> dict[str, Any]:
     folder = settings.DATA_DIR / "broker"
-    for name in ("queue", "claimed"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": "filesystem://localhost",
         "broker_transport": "config.broker:Transport",
         "broker_transport_options": {
             "data_folder_in": str(folder / "queue"),
@@ -74,6 +72,9 @@ def configure() -> None:
         task_reject_on_worker_lost=True,
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
+        # Forked processes share a pipe, and one that is killed while it reads holds its lock for ever; they
+        # share the parent's database connections, too. Threads end together, and are started again together.
+        worker_pool="threads",
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         timezone="UTC",

@@ -1,7 +1,4 @@
-"""Publishing without a broker: a thread of the Celery worker that looks for what nobody takes up.
-
-The broker is an accelerator. With it gone no task runs, so what waits too long is published here.
-"""
+"""Two threads every Celery worker has beside its tasks: the clock, and publishing without a broker."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import threading
 from typing import Any
 
 from celery import bootsteps
+from celery.beat import EmbeddedService
 from django.db import connections
 
 LOOK_EVERY_SECONDS = 1.0
@@ -17,7 +15,29 @@ LOOK_EVERY_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
+class Clock(bootsteps.StartStopStep):
+    """The static schedule. A thread and not celery's own process, which nobody starts again once it ended.
+
+    With several workers there are several clocks: what they start may run twice.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **_: Any) -> None:
+        self._service: Any = None
+
+    def start(self, worker: Any) -> None:
+        self._service = EmbeddedService(worker.app, thread=True, scheduler_cls=worker.app.conf.beat_scheduler)
+        self._service.start()
+
+    def stop(self, worker: Any) -> None:
+        if self._service is not None:
+            self._service.service.stop()
+
+
 class Standby(bootsteps.StartStopStep):
+    """The broker is an accelerator. With it gone no task runs, so what waits too long is published here."""
+
     # After the pool: its processes are forked from this one, which must not have begun anything by then.
     requires = ("celery.worker.components:Pool",)
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from common.errors import InvalidInput
 from common.notifications import HEADS, notify
+from common.starting import start
 from common.tokens import WORKER, is_well_formed, token_hash
 from gateway_config.build import Built, build_bundle
 from gateway_config.consistent import check_loads
@@ -46,10 +47,7 @@ def start_publishing(organization_id: UUID) -> None:
     """Never fails: what the broker does not take now, the sweep starts."""
     from gateway_config.tasks import publish_config
 
-    try:
-        publish_config.delay(str(organization_id))
-    except Exception as problem:
-        logger.warning("the broker took no message (%s); the sweep will start it", type(problem).__name__)
+    start(publish_config, str(organization_id))
 
 
 def waiting_organizations(*, never_taken_up: timedelta, not_heard_of: timedelta) -> list[UUID]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,10 +10,9 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from common.starting import start
 from servers import scanning
 from servers.models import Server, ToolScan
-
-logger = logging.getLogger(__name__)
 
 RESCAN_EVERY = timedelta(minutes=15)
 RESCAN_FAILING_EVERY = timedelta(hours=1)
@@ -31,7 +29,7 @@ def run_scan(scan_id: str) -> None:
 
 def enqueue_scan(scan: ToolScan) -> None:
     """In the transaction that made the scan. Never fails: a scan nobody started is started by the sweep."""
-    transaction.on_commit(lambda: _start(scan.pk))
+    transaction.on_commit(lambda: start(run_scan, str(scan.pk)))
 
 
 @shared_task
@@ -40,7 +38,7 @@ def sweep_scans() -> None:
     now = timezone.now()
     waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING, started_at__lt=now - LOST_AFTER)
     for scan_id in waiting.order_by("started_at").values_list("pk", flat=True)[:AT_ONCE]:
-        _start(scan_id)
+        start(run_scan, str(scan_id))
     hung = ToolScan.objects.filter(state=ToolScan.State.RUNNING, started_at__lt=now - INTERRUPTED_AFTER)
     for scan in hung.select_related("server")[:AT_ONCE]:
         scanning.interrupted(scan)
@@ -56,10 +54,3 @@ def rescan_due() -> None:
     for server in seen.order_by("scanned")[:AT_ONCE]:
         scan = ToolScan.objects.create(organization_id=server.organization_id, server=server)
         enqueue_scan(scan)
-
-
-def _start(scan_id: UUID) -> None:
-    try:
-        run_scan.delay(str(scan_id))
-    except Exception as problem:
-        logger.warning("the broker took no message (%s); the sweep will start it", type(problem).__name__)

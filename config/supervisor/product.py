@@ -92,10 +92,9 @@ class Product:
         # Celery warns root about pickle, which is off here.
         own["PYTHONWARNINGS"] = "ignore::UserWarning:celery.platforms"
         quiet = "--without-gossip --without-mingle --without-heartbeat --loglevel warning"
-        schedule = ("--beat", "--schedule", str(self.options.data_dir / "celery-schedule"))
         sized = ("--concurrency", "2", "--prefetch-multiplier", "1")
         celery = ("-A", "config.celery", "--no-color", "--quiet", "worker")
-        return module("worker", own, "celery", *celery, *schedule, *sized, *quiet.split())
+        return module("worker", own, "celery", *celery, *sized, *quiet.split())
 
     def _gateway(self, number: int, name: str) -> Child:
         own = {
