@@ -85,7 +85,7 @@ def answers_as_expected(case: Case, got: dict[str, Any]) -> bool:
         lists = {key: bare(got[key]) for key in ("changed", "not_kept", "problems")}
         return {**got, **lists} == {key: case[key] for key in got}
     if "problems" in case:
-        return bare(got["problems"]) == case["problems"]
+        return bool(bare(got["problems"]) == case["problems"])
     if "canonical" in case or "effects" in case:
         return got == {key: case[key] for key in got}
     expected = [step["expect"] for step in case["calls"] if "expect" in step]

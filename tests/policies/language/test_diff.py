@@ -1,0 +1,327 @@
+"""What changes for calls when one policy follows another."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.language.changes import (
+    AccessChange,
+    ApprovalChange,
+    Change,
+    Changes,
+    Direction,
+    LimitChange,
+    PredicateChange,
+    ReachChange,
+    WordsChange,
+)
+from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
+from policies.language.decide import decide
+from policies.language.decision import Call, Decision, Outcome, PromptGet, ResourceRead, TakeQuota, ToolCall
+from policies.language.diff import changes_value, diff
+from policies.language.effects import Effect
+from policies.language.parse import parse_policy
+
+from .strategies import arguments, policies
+
+TOOLS = [
+    ToolFacts("a", "Read"),
+    ToolFacts("b", "Write"),
+    ToolFacts("c", "Financial"),
+    ToolFacts("get_x", None),
+]
+NAMES = [tool.name for tool in TOOLS]
+STRICTNESS = {Outcome.ALLOW: 0, Outcome.APPROVAL: 1, Outcome.DENY: 2}
+MINUTE = {"counter": "n", "window": "minute", "max": 30, "scope": "grant"}
+AMOUNT = {"path": "args.x", "op": "lte", "value": 100}
+
+
+def compiled(policy: Any) -> CompiledPolicy:
+    return compile_policy(parse_policy(json.dumps({"version": "1", "default": "deny", **policy})), TOOLS)
+
+
+def changes(old: Any, new: Any) -> Changes:
+    return diff(compiled(old), compiled(new), NAMES)
+
+
+def of_a(old: Any, new: Any) -> list[Change]:
+    """What changes when the rule of one tool does."""
+    made = changes({"tools": {"a": old}}, {"tools": {"a": new}})
+    assert {"b", "c", "get_x"} <= set(made.unchanged)
+    return [*made.looser, *made.tighter, *made.reworded]
+
+
+def said(found: list[Change]) -> list[tuple[str, str]]:
+    return [(str(change.direction), change.sentence) for change in found]
+
+
+def test_tools_that_become_callable_are_named_together() -> None:
+    made = changes({}, {"tools": {"a": {}, "b": {}, "c": {"action": "require_approval"}}})
+    first, second = made.looser
+    assert isinstance(first, ReachChange)
+    assert (first.title, first.sentence) == ("a and b", "Becomes callable: every call is allowed.")
+    assert isinstance(second, ReachChange)
+    assert (second.tools, second.after) == (("c",), Effect.NEEDS_APPROVAL)
+    assert made.becomes_callable == ("a", "b", "c")
+    assert made.headline == ("3 tools become callable",)
+    assert made.unchanged == ("get_x",)
+
+
+def test_a_tool_that_becomes_callable_says_under_what() -> None:
+    (change,) = changes({}, {"tools": {"a": {"limits": [MINUTE]}}}).looser
+    assert isinstance(change, ReachChange)
+    assert change.sentence == "Becomes callable, within limits."
+    assert change.details == ("At most 30 calls per minute.",)
+
+
+def test_a_tool_that_can_no_longer_be_called_is_tighter_seen_or_not() -> None:
+    made = changes({"tools": {"a": {}, "b": {}}}, {"hide": ["a"], "tools": {"b": {"action": "deny"}}})
+    assert said(list(made.tighter)) == [
+        ("tighter", "No longer callable: agents do not even see it."),
+        ("tighter", "No longer callable: every call is denied."),
+    ]
+    assert made.no_longer_callable == ("a", "b")
+
+
+def test_hiding_what_was_denied_is_tighter_and_showing_it_looser() -> None:
+    denied, hidden = {"tools": {"a": {"action": "deny"}}}, {"hide": ["a"], "tools": {"a": {"action": "deny"}}}
+    assert [c.sentence for c in changes(denied, hidden).tighter] == ["Agents no longer see that it exists."]
+    assert [c.sentence for c in changes(hidden, denied).looser] == [
+        "Agents see it now; every call is still denied."
+    ]
+
+
+def test_a_first_policy_is_compared_with_no_policy_at_all() -> None:
+    made = diff(None, compiled({"tools": {"a": {}}}), NAMES)
+    assert made.becomes_callable == ("a",)
+    assert not made.tighter
+
+
+def test_the_default_is_said_of_the_tools_it_opens_and_of_those_to_come() -> None:
+    (change,) = changes(
+        {}, {"default": "allow", "resources": {"default": "deny"}, "prompts": {"default": "deny"}}
+    ).looser
+    assert (change.tools, change.title) == (tuple(NAMES), "a, b, c, get_x and any other tool")
+
+
+def test_a_class_rule_is_said_of_its_tools_and_of_those_to_come() -> None:
+    (change,) = changes({"classes": {"Write": {}}}, {"classes": {"Write": {"limits": [MINUTE]}}}).tighter
+    assert isinstance(change, LimitChange)
+    assert (change.title, change.sentence) == (
+        "b and other Write tools",
+        "A new limit: at most 30 calls per minute.",
+    )
+
+
+def test_a_rule_for_all_tools_is_said_once() -> None:
+    before: Any = {"tools": {"a": {}, "b": {}}}
+    made = changes(
+        before, {**before, "all_tools": {"limits": [MINUTE], "deny_if": [{"conditions": [AMOUNT]}]}}
+    )
+    assert [(change.title, change.tools) for change in made.tighter] == [("Every call", ("a", "b"))] * 2
+
+
+def test_a_pattern_without_a_known_tool_is_compared_too() -> None:
+    (change,) = changes({"tools": {"zip_*": {}}}, {"tools": {"zip_*": {"action": "deny"}}}).tighter
+    assert (change.title, change.tools) == ("whatever zip_* matches", ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "direction", "sentence"),
+    [
+        ({"max": 10}, {}, "looser", "At most 30 calls per minute; before: at most 10 calls per minute."),
+        ({}, {"max": 10}, "tighter", "At most 10 calls per minute; before: at most 30 calls per minute."),
+        (
+            {},
+            {"window": "hour"},
+            "tighter",
+            "At most 30 calls per hour; before: at most 30 calls per minute.",
+        ),
+        ({}, {"max": 1800, "window": "hour"}, "looser", None),
+        (
+            {},
+            {"max": 60, "window": "hour"},
+            "both",
+            "Up to 60 within a minute now, where it was 30; up to 60 within an hour, where it was 1,800.",
+        ),
+        ({}, {"scope": "organization"}, "tighter", "The whole organization shares the count now."),
+        ({"scope": "server"}, {}, "looser", "Each grant has a count of its own now."),
+        ({}, {"counter": "{tool}_n"}, "looser", "Each tool has a count of its own now."),
+        ({"counter": "{tool}_n"}, {}, "tighter", "All tools of the rule share one count now."),
+        (
+            {},
+            {"counter": "m"},
+            "both",
+            "Counted as m now, before as n; what was used before does not carry over.",
+        ),
+    ],
+)
+def test_a_limit_that_changes_says_which_way(
+    old: Any, new: Any, direction: str, sentence: str | None
+) -> None:
+    (change,) = of_a({"limits": [{**MINUTE, **old}]}, {"limits": [{**MINUTE, **new}]})
+    assert isinstance(change, LimitChange)
+    assert change.direction == direction
+    assert sentence in (None, change.sentence)
+
+
+def test_limits_find_their_counterparts_and_what_counts_otherwise_is_another() -> None:
+    day, spent = {**MINUTE, "window": "day", "max": 99}, {**MINUTE, "increment_from": "args.x"}
+    assert said(of_a({"limits": [MINUTE, day]}, {"limits": [{**day, "max": 100}, MINUTE]})) == [
+        ("looser", "At most 100 calls per day; before: at most 99 calls per day.")
+    ]
+    assert said(of_a({"limits": [MINUTE]}, {"limits": [spent]})) == [
+        ("looser", "No longer limited: at most 30 calls per minute."),
+        ("tighter", "A new limit: args.x adds up to at most 30 per minute."),
+    ]
+
+
+def condition(op: str, value: Any, path: str = "args.x") -> dict[str, Any]:
+    return {"conditions": [{"path": path, "op": op, "value": value}]}
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        (condition("in", ["a", "b"]), condition("in", ["b"])),
+        (condition("in", ["a", "b"]), condition("eq", "a")),
+        (condition("not_in", ["a"]), condition("not_in", ["a", "b"])),
+        (condition("neq", "a"), condition("not_in", ["b", "a"])),
+        (condition("lte", 10), condition("lt", 10)),
+        (condition("lt", 10), condition("lte", 9.5)),
+        (condition("gte", 1), condition("gt", 1)),
+        (condition("length_lte", 9), condition("length_lte", 8)),
+        (condition("length_gte", 1), condition("length_gte", 2)),
+        (condition("starts_with", "a"), condition("starts_with", "ab")),
+        (condition("ends_with", "b"), condition("ends_with", "ab")),
+        (condition("host_in", ["a.example", "b.example"]), condition("host_in", ["A.example"])),
+        (condition("under_path", "/srv"), condition("under_path", "/srv/./data")),
+        (condition("lte", 10), {"conditions": [AMOUNT | {"value": 10}, AMOUNT | {"path": "args.y"}]}),
+    ],
+)
+def test_a_predicate_that_asks_for_more_is_tighter_or_looser_by_its_place(wide: Any, narrow: Any) -> None:
+    def directions(section: str, old: Any, new: Any) -> list[str]:
+        return [str(change.direction) for change in of_a({section: [old]}, {section: [new]})]
+
+    assert directions("require", wide, narrow) == ["tighter"]
+    assert directions("require", narrow, wide) == ["looser"]
+    assert directions("deny_if", wide, narrow) == ["looser"]
+    assert directions("deny_if", narrow, wide) == ["tighter"]
+
+
+def test_predicates_that_come_and_go_are_said_in_words() -> None:
+    assert said(
+        of_a({"require": [condition("eq", 1)]}, {"deny_if": [condition("contains", "x", "args.y[*]")]})
+    ) == [
+        ("looser", "No longer required: args.x is 1."),
+        ("tighter", 'Denied if any args.y[*] is something that contains "x".'),
+    ]
+    (change,) = of_a({"require": [condition("eq", 1)]}, {"require": [condition("eq", 2)]})
+    assert isinstance(change, PredicateChange)
+    assert (change.direction, change.sentence) == (
+        Direction.BOTH,
+        "Only calls where args.x is 2; before: args.x is 1.",
+    )
+
+
+def test_asking_a_person_each_time_is_tighter_however_it_is_written() -> None:
+    (change,) = of_a({}, {"approve_if": [{"conditions": []}]})
+    assert isinstance(change, ApprovalChange)
+    assert change.sentence == "Every call waits for a person."
+    assert of_a({"approve_if": [{"conditions": []}]}, {"action": "require_approval"}) == []
+    assert said(of_a({"action": "require_approval"}, {})) == [
+        ("looser", "Calls no longer wait for a person each time.")
+    ]
+
+
+def test_other_words_for_agents_are_told_apart_from_what_calls_meet() -> None:
+    made = changes(
+        {"tools": {"a": {"action": "deny"}}}, {"tools": {"a": {"action": "deny", "reason": "No."}}}
+    )
+    assert [type(change) for change in made.reworded] == [WordsChange]
+    assert not made.looser + made.tighter
+    assert made.unchanged == tuple(NAMES)
+    assert said(of_a({"limits": [MINUTE]}, {"limits": [{**MINUTE, "on_deny": "Wait."}]})) == [
+        ("words", "The same calls get through; agents read other words when one does not.")
+    ]
+
+
+def test_a_part_that_moves_to_the_rule_for_all_tools_changes_nothing_for_its_tool() -> None:
+    predicate = condition("eq", 1)
+    assert changes(
+        {"tools": {"a": {"require": [predicate]}}},
+        {"tools": {"a": {}}, "all_tools": {"require": [predicate]}},
+    ).nothing
+
+
+def test_resources_and_prompts_are_compared_by_what_opens() -> None:
+    old = {"resources": {"default": "deny", "allow": ["x", "y"]}}
+    new = {
+        "resources": {"default": "deny", "allow": ["y", "z"], "deny": ["z1"]},
+        "prompts": {"default": "allow"},
+    }
+    made = changes(old, new)
+    assert [(change.title, change.sentence) for change in (*made.looser, *made.tighter)] == [
+        ("Resources", "Allowed now: z."),
+        ("Prompts", "What no name in the policy matches is allowed now."),
+        ("Resources", "No longer allowed: x."),
+        ("Resources", "Denied now: z1."),
+    ]
+    (guarded,) = changes({}, {"resources": {"default": "deny"}}).tighter
+    assert isinstance(guarded, AccessChange)
+    assert "segment are now denied" in guarded.sentence
+
+
+calls = st.one_of(
+    st.builds(ToolCall, st.sampled_from(["a", "b", "c", "get_x", "b_x", "zzz"]), arguments),
+    st.builds(ResourceRead, st.sampled_from(["a", "get_a", "file:///srv/../x"])),
+    st.builds(PromptGet, st.sampled_from(["a", "get_a"])),
+)
+
+
+@given(policies, policies, calls)
+@settings(max_examples=250, deadline=None)
+def test_a_call_that_gets_further_or_less_far_is_never_left_unsaid(old: Any, new: Any, call: Call) -> None:
+    before, after = compiled(old), compiled(new)
+    made = diff(before, after, NAMES)
+    was, now = decide(before, call), decide(after, call)
+    if STRICTNESS[now.outcome] < STRICTNESS[was.outcome]:
+        assert _about(made.looser, call)
+    if STRICTNESS[now.outcome] > STRICTNESS[was.outcome]:
+        assert _about([*made.tighter, *made.looser], call)
+    if isinstance(call, ToolCall) and call.tool in made.unchanged:
+        assert _limits(was) == _limits(now)
+
+
+def _about(found: Any, call: Call) -> bool:
+    if not isinstance(call, ToolCall):
+        thing = "resource" if isinstance(call, ResourceRead) else "prompt"
+        return any(isinstance(change, AccessChange) and change.thing == thing for change in found)
+    if call.tool in NAMES:
+        return any(call.tool in change.tools for change in found)
+    return any(not isinstance(change, AccessChange) for change in found)
+
+
+def _limits(decision: Decision) -> set[tuple[Any, ...]]:
+    taken = (o for o in decision.obligations if isinstance(o, TakeQuota))
+    return {(t.counter, str(t.key), t.scope, t.window_seconds, t.max, t.cost_micros) for t in taken}
+
+
+@given(policies, policies)
+@settings(max_examples=80, deadline=None)
+def test_what_is_looser_one_way_is_tighter_the_other(old: Any, new: Any) -> None:
+    there, back = changes(old, new), changes(new, old)
+    assert there.nothing is back.nothing
+    assert there.unchanged == back.unchanged
+    assert set(there.becomes_callable) == set(back.no_longer_callable)
+    assert bool(there.tighter) is any(change.direction is Direction.LOOSER for change in back.looser)
+    json.dumps(changes_value(there))
+
+
+@given(policies)
+@settings(max_examples=50, deadline=None)
+def test_a_policy_does_not_differ_from_itself(policy: Any) -> None:
+    assert changes(policy, policy).nothing
