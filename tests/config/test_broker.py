@@ -72,6 +72,13 @@ def test_what_is_no_message_is_thrown_away(channel: Callable[[], Any], tmp_path:
     assert sender._get("celery") == {"number": 1}
 
 
+def test_a_queue_can_be_declared_before_there_is_a_folder(channel: Callable[[], Any]) -> None:
+    made = channel()
+    assert made.queue_declare("celery").message_count == 0
+    made._put("celery", {})
+    assert made.queue_declare("celery").message_count == 1
+
+
 def test_a_folder_that_vanished_is_made_again(channel: Callable[[], Any], tmp_path: Path) -> None:
     sender = channel()
     with pytest.raises(Empty):
