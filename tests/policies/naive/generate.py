@@ -1,0 +1,510 @@
+"""Random policies and the calls to ask them, made so that rules apply and values come close to each other.
+
+Everything is JSON text: numbers are spelt in many ways, and neither evaluator sees anything else.
+"""
+
+import json
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from .values import Num
+
+TOOLS = ["a", "ab", "get_a", "get_ab", "del/ete", "t~x", "x*y", "é", "a_rate", "pay", "Pay"]
+PATTERNS = ["*", "get_*", "*a", "a*", "*_*", "g*t*a", "**", "get_a*", "*b*", "d*/*", "x*y", "*é"]
+CLASSES = ["Read", "Write", "Execute", "Destructive", "Financial"]
+MEMBERS = ["x", "y", "n", "list", "deep", "a.b", "$", "0", "ключ", "url", "file"]
+NUMBERS = [
+    "0",
+    "-0",
+    "0.0",
+    "0e5",
+    "0e999999999999",
+    "1",
+    "1.0",
+    "1e0",
+    "10e-1",
+    "-1",
+    "2",
+    "3",
+    "5",
+    "5.0",
+    "0.5",
+    "5e-1",
+    "1.25",
+    "30",
+    "3e1",
+    "100",
+    "0.1",
+    "0.10",
+    "0.30000000000000004",
+    "0.10000000000000001",
+    "9007199254740991",
+    "9007199254740992",
+    "-9007199254740991",
+    "9007199254740993",
+    "1e300",
+    "5e-324",
+    "2.2250738585072014e-308",
+    "2.2250738585072013e-308",
+    "1e999999999",
+    "123456789012345.67",
+    "9999.99999999999999999999",
+    "1e15",
+    "1e16",
+    "9007199254740991.0",
+    "0.0000001",
+    "0.00000001",
+    "0.000001",
+    "0.0000015",
+    "2.0000001",
+    "1e-7",
+]
+EXACT = [
+    "0",
+    "-0",
+    "1",
+    "1.0",
+    "1e0",
+    "-1",
+    "2",
+    "3",
+    "5",
+    "0.5",
+    "1.25",
+    "30",
+    "3e1",
+    "100",
+    "0.1",
+    "0.30000000000000004",
+    "9007199254740991",
+    "-9007199254740991",
+    "123456789012345.67",
+    "1e15",
+    "0.0000001",
+    "1e-7",
+    "2.2250738585072014e-308",
+]
+TEXTS = [
+    "",
+    "a",
+    "b",
+    "ab",
+    "aba",
+    "A",
+    "5",
+    "true",
+    "é",
+    "e\u0301",
+    "a\nb",
+    "😀",
+    "\u0000",
+    "null",
+    "aaaa",
+    " a",
+    "x" * 256,
+    "x" * 257,
+]
+REGEXES = [
+    "a",
+    "^a",
+    "b$",
+    "^a*$",
+    "",
+    "a|b",
+    "(?i)A",
+    "^.$",
+    "[^a]",
+    r"\pL",
+    "a.b",
+    "(?s)a.b",
+    r"\bx",
+    "(a+)+$",
+    r"\z",
+    "^$",
+    "é",
+    r"\d{1,3}",
+]
+FILES = [
+    "/",
+    "/srv",
+    "/srv/a",
+    "/srv/a/b",
+    "/srv/../etc",
+    "/srv/./a//",
+    "//srv/a",
+    "/srv/ab",
+    "/../srv/a",
+    "/srv/a/..",
+    "/SRV",
+    "/srv/%2e%2e/x",
+    "srv",
+    "",
+    "/srv\\a",
+    "/a\u0000b",
+    "/srv/a/...",
+    "/..",
+    "/srv/.a",
+]
+URLS = [
+    "https://a.example",
+    "https://A.EXAMPLE/x?y#z",
+    "http://b.a.example:8080/",
+    "https://c.b.a.example.",
+    "https://a.example:",
+    "https://a.example:65536",
+    "https://a.example:99999/",
+    "https://u@a.example/",
+    "https://a.example/@",
+    "https://10.0.0.1/",
+    "https://010.0.0.1",
+    "https://0x7f.1",
+    "https://a.0x",
+    "https://[::1]/",
+    "https://[::ffff:10.0.0.1]:1",
+    "https://[::ffff:a00:1]",
+    "https://[fe80::1%25a]",
+    "//a.example",
+    "a.example",
+    "https:///x",
+    "https://a..example",
+    "https://a.example..",
+    "https://é.example",
+    "1a://a.example",
+    "git+ssh://a.example",
+    "https://a.example\\",
+    "https://a.example /",
+    "https://a_b.example?",
+    "https://a.1",
+    "https://[::1",
+    "https://[::1]x",
+    "https://10.0.0.1.",
+    "https://a.example:00080",
+    "https://a.example:000080",
+    "https://x://a.example",
+    "https://" + "a" * 63 + ".example",
+    "https://" + "a" * 64 + ".example",
+    "https://a.example#\u007f",
+    "https://10.0.0.256",
+    "https://[0::1]",
+]
+HOSTS = [
+    "a.example",
+    "A.example",
+    "*.a.example",
+    "*.example",
+    "10.0.0.1",
+    "[::1]",
+    "[0:0::1]",
+    "[::ffff:10.0.0.1]",
+    "b.a.example",
+    "a_b.example",
+    "*.b.a.example",
+    "example",
+    "a" * 63 + ".example",
+]
+URIS = [
+    "a",
+    "file:///srv/a",
+    "file:///srv/../a",
+    "file:///srv/%2E%2e/a",
+    "x/.",
+    "./x",
+    "..",
+    "a?..",
+    "a/..?b",
+    "x/..a",
+    "x%2f..%5Cy",
+    "x\\y",
+    "get_a",
+    "#..",
+    "?/../x",
+    "x/...",
+    "x/.%2e",
+    "%2e",
+    "x/.#",
+    "a/%2",
+    "https://a.example/x",
+]
+OPERATORS = [
+    "eq",
+    "neq",
+    "in",
+    "not_in",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+    "contains",
+    "not_contains",
+    "starts_with",
+    "ends_with",
+    "regex",
+    "matches",
+    "exists",
+    "length_lte",
+    "length_gte",
+    "under_path",
+    "host_in",
+]
+SINGLE = [
+    "args",
+    "args.x",
+    "args.y",
+    "args.n",
+    "args.list[0]",
+    "args.list[1].x",
+    "args.deep.x",
+    'args["a.b"]',
+    "args.$",
+    "args.0",
+    'args["0"]',
+    'args["\\u043a\\u043b\\u044e\\u0447"]',
+    "args.deep.list[2]",
+    "args[0]",
+    "args.url",
+    "args.file",
+    "args.x.y",
+    "args.list[999999999]",
+]
+STARRED = [
+    "args.list[*]",
+    "args.list[*].x",
+    "args.list[*][*]",
+    "args.deep.list[*].n",
+    "args[*]",
+    "args.x[*]",
+    "args.list[*].list[*]",
+    "args.list[*][0]",
+    "args.deep[*]",
+]
+
+BOUNDED = ["args.list[*]", "args.list[*]", "args.list[*][*]", "args.x", "args.url", "args.list[0]"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call (tool and arguments), a read (section and name), or a person's answer to an earlier call."""
+
+    kind: str
+    at: str
+    who: tuple[str, str, str]
+    name: str = ""
+    arguments: str = "{}"
+    said: str = ""
+
+
+def dump(value: Any) -> str:
+    if isinstance(value, Num):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{dump(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(dump, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Generator:
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.pool: list[Any] = []
+        # Some few are about the bounds on what may be looked at for one call.
+        self.bounds = self.chance(0.01)
+
+    def one(self, choices: Any) -> Any:
+        return choices[int(self.random.random() * len(choices))]
+
+    def chance(self, of: float) -> bool:
+        return self.random.random() < of
+
+    def some(self, make: Any, most: int, least: int = 0) -> list[Any]:
+        return [make() for _ in range(self.random.randint(least, most))]
+
+    # Values
+
+    def value(self, depth: int = 2, numbers: list[str] = NUMBERS) -> Any:
+        """Often one that stood somewhere before, so that equal values meet."""
+        if self.pool and self.chance(0.3) and numbers is NUMBERS:
+            return self.one(self.pool)
+        kind = self.random.randrange(10 if depth else 7)
+        if kind < 3:
+            made: Any = Num(self.one(numbers))
+        elif kind < 6:
+            made = self.one(self.one([TEXTS, TEXTS, FILES, URLS]))
+        elif kind == 6:
+            made = self.one([True, False, None])
+        elif kind < 9:
+            made = self.some(lambda: self.value(depth - 1, numbers), 3)
+        else:
+            made = {
+                self.one(MEMBERS): self.value(depth - 1, numbers) for _ in range(self.random.randint(0, 3))
+            }
+        self.pool.append(made)
+        return made
+
+    def arguments(self) -> Any:
+        if self.chance(0.02):
+            return self.value(1)
+        made = {self.one(MEMBERS): self.value() for _ in range(self.random.randint(0, 4))}
+        if self.chance(0.5):
+            made["list"] = self.some(lambda: self.element(), 4)
+        if self.chance(0.3):
+            made["deep"] = {"x": self.value(), "list": self.some(self.element, 3)}
+        if self.chance(0.3):
+            made["x"] = Num(self.one(EXACT))
+        if self.chance(0.3):
+            made["url"], made["file"] = self.one(URLS), self.one(FILES)
+        if self.bounds and self.chance(0.7):
+            made["list"] = self.large()
+        return made
+
+    def element(self) -> Any:
+        return {"x": self.value(1), "n": self.value(0)} if self.chance(0.4) else self.value(1)
+
+    def large(self) -> Any:
+        """About as much as may be looked at for one call, and a little more."""
+        return self.one(
+            [
+                ["a"] * 20000,
+                ["a"] * 20001,
+                [Num("1")] * 10001,
+                ["é" * 16384] * 2,
+                ["é" * 16384] * 2 + ["a"],
+                [[]] * 6667,
+                ["a" * 21846] * 3,
+                [*["a"] * 20000, None, Num("5")],
+            ]
+        )
+
+    # Policies
+
+    def policy(self) -> Any:
+        made: dict[str, Any] = {"version": "1", "default": self.one(["allow", "deny"])}
+        if self.chance(0.25):
+            made["hide"] = self.some(self.name, 2)
+        if self.chance(0.35):
+            made["all_tools"] = self.rule()
+        if self.chance(0.9):
+            made["tools"] = {self.name(): self.rule() for _ in range(self.random.randint(0, 4))}
+        if self.chance(0.3):
+            made["classes"] = {self.one(CLASSES): self.rule() for _ in range(2)}
+        for section in ("resources", "prompts"):
+            if self.chance(0.15):
+                made[section] = self.access()
+        return made
+
+    def name(self) -> str:
+        return str(self.one(PATTERNS if self.chance(0.4) else TOOLS))
+
+    def access(self) -> Any:
+        made: dict[str, Any] = {"default": self.one(["allow", "deny"])}
+        for section in ("allow", "deny"):
+            if self.chance(0.7):
+                made[section] = self.some(
+                    lambda: self.one(["*", "a", "get_*", "file:///srv/*", "*x*", "https://*/x", "?*", "*a"]),
+                    2,
+                )
+        return made
+
+    def rule(self) -> Any:
+        made: dict[str, Any] = {}
+        if self.chance(0.3):
+            made["action"] = self.one(["allow", "deny", "require_approval", "require_approval"])
+        if self.chance(0.3):
+            made["reason"] = self.one(["No.", "Ask Alice.\nOr Bob.", "é"])
+        for section, chance in (("require", 0.35), ("deny_if", 0.35), ("approve_if", 0.25)):
+            if self.chance(chance):
+                made[section] = self.some(self.predicate, 2)
+        if self.chance(0.4):
+            made["limits"] = self.some(self.limit, 3)
+        if self.chance(0.15):
+            made["rate_limit"] = {"max": Num(self.one(["1", "2", "3.0", "1e1"])), "window": self.window()}
+        return made
+
+    def window(self) -> Any:
+        return self.one(
+            ["second", "minute", "hour", Num("1"), Num("7"), Num("60"), Num("1.2e2"), Num("604800")]
+        )
+
+    def limit(self) -> Any:
+        made = {
+            "counter": self.one(["c", "d", "{tool}_rate", "a_rate", "x{tool}", "all_tools_rate"]),
+            "window": self.window(),
+            "max": Num(self.one(["1", "2", "2.0", "3", "5", "1e9"])),
+            "scope": self.one(["grant", "grant", "server", "organization"]),
+        }
+        if self.chance(0.2):
+            made["key"] = self.one(SINGLE)
+        if self.chance(0.25):
+            made["increment_from"] = self.one([*SINGLE, "args.x", "args.x"])
+        if self.chance(0.2):
+            made["on_deny"] = "Full."
+        return made
+
+    def predicate(self) -> Any:
+        conditions = [] if self.chance(0.04) else self.some(self.condition, 3, 1)
+        return {"conditions": conditions, **({"on_deny": "Stop."} if self.chance(0.2) else {})}
+
+    def condition(self) -> Any:
+        op = self.one(OPERATORS)
+        if self.bounds:
+            op = self.one(["regex", "regex", "matches", "eq", "exists"])
+            return {"path": self.one(BOUNDED), "op": op, "value": self.operand(op)}
+        return {
+            "path": self.one(STARRED if self.chance(0.35) else SINGLE),
+            "op": op,
+            "value": self.operand(op),
+        }
+
+    def operand(self, op: str) -> Any:
+        if op in ("eq", "neq", "contains", "not_contains"):
+            return self.value(2, EXACT)
+        if op in ("in", "not_in"):
+            return self.some(lambda: self.value(1, EXACT), 4)
+        if op in ("lt", "lte", "gt", "gte"):
+            return Num(self.one(EXACT))
+        if op in ("starts_with", "ends_with"):
+            return self.one(TEXTS + FILES[:3])
+        if op in ("regex", "matches"):
+            return self.one(REGEXES)
+        if op == "exists":
+            return self.chance(0.5)
+        if op in ("length_lte", "length_gte"):
+            return Num(self.one(["0", "1", "2", "2.0", "4", "256", "9007199254740991"]))
+        if op == "under_path":
+            return self.one(
+                [file for file in FILES if file[:1] == "/" and "\\" not in file and "\0" not in file]
+            )
+        return self.some(lambda: self.one(HOSTS), 3)
+
+    # What is asked
+
+    def steps(self, most: int = 6) -> list[Step]:
+        steps: list[Step] = []
+        at = 0
+        for _ in range(self.random.randint(2, most)):
+            at += self.one([0, 0, 1, 500, 999, 1000, 1001, 6000, 60000, 450000, 899999, 900000, 3600000])
+            steps.append(self.step(f"{at // 1000}.{at % 1000:03}", steps))
+        return steps
+
+    def step(self, at: str, before: list[Step]) -> Step:
+        calls = [step for step in before if step.kind == "call"]
+        if calls and self.chance(0.5):
+            again = self.one(calls)
+            if self.chance(0.35):
+                return Step(
+                    "answer",
+                    at,
+                    again.who,
+                    again.name,
+                    again.arguments,
+                    self.one(["approved", "approved", "declined"]),
+                )
+            return Step("call", at, again.who, again.name, again.arguments)
+        who = self.one([("o", "s", "g"), ("o", "s", "g"), ("o", "s", "h"), ("o", "r", "g2"), ("p", "q", "i")])
+        if self.chance(0.12):
+            return Step(self.one(["resources", "prompts"]), at, who, self.one(URIS))
+        return Step("call", at, who, self.one(TOOLS), dump(self.arguments()))
+
+    def classes(self) -> dict[str, str | None]:
+        return {tool: self.one([*CLASSES, None, "Other"]) for tool in TOOLS if self.chance(0.6)}
