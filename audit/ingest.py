@@ -33,7 +33,7 @@ _LATE_COMPLETIONS = """
         completed_position = nextval('audit_decision_position')
     FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::bigint[])
         AS e(id, organization, status, code, total)
-    WHERE d.id = e.id AND d.organization_id = e.organization AND d.worker = %s AND d.total_us IS NULL
+    WHERE d.id = e.id AND d.organization_id = e.organization AND d.spool = %s AND d.total_us IS NULL
 """
 _LAST_USED = """
     UPDATE policies_grant AS g SET last_used_at = u.at
@@ -56,10 +56,11 @@ class _End:
     total_us: int
 
 
-def ingest(worker: str, records: Iterable[Record]) -> int:
-    """The sequence up to which everything is stored, or never will be. `worker` names the spool."""
+def ingest(worker: str, records: Iterable[Record], *, spool: str | None = None) -> int:
+    """The sequence up to which everything is stored, or never will be. (spool, sequence) names a record."""
     read = list(records)
-    rows, ends = _read(worker, read)
+    spool = spool or worker
+    rows, ends = _read(worker, spool, read)
     known = set(
         Organization.objects.filter(
             pk__in={row.organization_id for row in rows} | {end.organization for end in ends}
@@ -67,13 +68,13 @@ def ingest(worker: str, records: Iterable[Record]) -> int:
     )
     rows = [row for row in rows if row.organization_id in known]
     ends = [end for end in ends if end.organization in known]
-    _store(worker, rows, ends)
+    _store(spool, rows, ends)
     _note_use(rows)
     return max((record.sequence for record in read), default=0)
 
 
 @transaction.atomic
-def _store(worker: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
+def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
     by_id = {row.id: row for row in rows}
     late = []
     for end in ends:
@@ -87,7 +88,7 @@ def _store(worker: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
         DecisionRecord.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
         # Also those that came with their call: a row stored earlier without its end gets it here.
         if ends:
-            cursor.execute(_LATE_COMPLETIONS, [*_columns(ends), worker])
+            cursor.execute(_LATE_COMPLETIONS, [*_columns(ends), spool])
     for organization in {row.organization_id for row in rows} | {end.organization for end in ends}:
         notify(DECISIONS, str(organization))
 
@@ -120,27 +121,28 @@ def _note_use(rows: list[DecisionRecord]) -> None:
 
 
 # ---- reading
-def _read(worker: str, records: Iterable[Record]) -> tuple[list[DecisionRecord], list[_End]]:
+def _read(worker: str, spool: str, records: Iterable[Record]) -> tuple[list[DecisionRecord], list[_End]]:
     rows: list[DecisionRecord] = []
     ends: list[_End] = []
     for record in records:
         try:
             if isinstance(record, DecisionEntry):
-                rows.append(_row(worker, record))
+                rows.append(_row(worker, spool, record))
             else:
                 ends.append(_end(record))
         except (ValueError, OverflowError) as problem:
-            logger.error("record %d of %s cannot be stored: %s", record.sequence, worker, problem)
+            logger.error("record %d of %s cannot be stored: %s", record.sequence, spool, problem)
     return rows, ends
 
 
-def _row(worker: str, entry: DecisionEntry) -> DecisionRecord:
+def _row(worker: str, spool: str, entry: DecisionEntry) -> DecisionRecord:
     if entry.outcome not in _OUTCOMES:
         raise NotStorable("its outcome is none")
     return DecisionRecord(
         id=UUID(entry.id),
         organization_id=UUID(entry.organization),
         worker=worker,
+        spool=spool,
         sequence=_within(entry.sequence, 2**63),
         at=datetime.fromtimestamp(entry.at_ms / 1000, UTC),
         server_id=UUID(entry.server),

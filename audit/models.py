@@ -30,7 +30,8 @@ class DecisionRecord(OrganizationOwned):
         editable=False,
         help_text="Of the same sequence: when the end of a call arrived after the call itself.",
     )
-    worker = models.CharField(max_length=300)
+    worker = models.CharField(max_length=60)
+    spool = models.CharField(max_length=300, help_text="Where the worker kept the record until it was here.")
     sequence = models.BigIntegerField()
     at = models.DateTimeField()
     arrived_at = models.DateTimeField(default=timezone.now)
@@ -56,7 +57,7 @@ class DecisionRecord(OrganizationOwned):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["worker", "sequence"], name="one_record_per_sequence")
+            models.UniqueConstraint(fields=["spool", "sequence"], name="one_record_per_sequence")
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-position"]),

@@ -200,8 +200,8 @@ def _lock_until_commit(what: int) -> None:
 # ---- workers
 def enroll_worker(name: str, token: str) -> Worker:
     """Lets the bearer of this token work under this name. Again with the same: nothing changes."""
-    if not name or len(name) > 60 or not name.isprintable():
-        raise InvalidInput({"name": "A worker's name has 1 to 60 ordinary characters."})
+    if not name or len(name) > 60 or not name.isprintable() or "/" in name:
+        raise InvalidInput({"name": "A worker's name has 1 to 60 ordinary characters, none of them a slash."})
     if not is_well_formed(token, WORKER):
         raise InvalidInput({"token": "This is no token of a worker; one begins with plw_."})
     try:

@@ -20,9 +20,9 @@ class Named(Protocol):
 @require_POST
 def decisions(request: HttpRequest, worker: Named) -> HttpResponse:
     batch = read_message(request, RecordBatch)
-    return answer(BatchAnswer(ingest(_spool(worker.name, batch.worker), batch.records)))
+    return answer(BatchAnswer(ingest(worker.name, batch.records, spool=_spool(worker.name, batch.worker))))
 
 
 def _spool(worker: str, said: str) -> str:
     """The spool's own name, under the worker's: nobody takes up the sequences of somebody else."""
-    return worker if said == worker else f"{worker}/{storable(said, 200)}"
+    return worker if said == worker else f"{worker}/{storable(said.removeprefix(f'{worker}.'), 200)}"

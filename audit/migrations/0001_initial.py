@@ -23,7 +23,8 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(editable=False, help_text="The decision's id, made by the gateway.", primary_key=True, serialize=False)),
                 ('position', models.BigIntegerField(db_default=models.Func(models.Value('audit_decision_position'), function='nextval'), editable=False, help_text='Rises in the order of arrival; the cursor of lists and of the live tail.', unique=True)),
                 ('completed_position', models.BigIntegerField(editable=False, help_text='Of the same sequence: when the end of a call arrived after the call itself.', null=True)),
-                ('worker', models.CharField(max_length=300)),
+                ('worker', models.CharField(max_length=60)),
+                ('spool', models.CharField(help_text='Where the worker kept the record until it was here.', max_length=300)),
                 ('sequence', models.BigIntegerField()),
                 ('at', models.DateTimeField()),
                 ('arrived_at', models.DateTimeField(default=django.utils.timezone.now)),
@@ -48,7 +49,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['organization', '-position'], name='audit_decis_organiz_9d479d_idx'), models.Index(condition=models.Q(('completed_position__isnull', False)), fields=['organization', 'completed_position'], name='late_completions'), models.Index(fields=['organization', '-at'], name='audit_decis_organiz_ba3de4_idx'), models.Index(fields=['organization', 'grant_id', '-position'], name='audit_decis_organiz_dfd8d8_idx'), models.Index(fields=['organization', 'server_id', '-position'], name='audit_decis_organiz_7f4e1d_idx')],
-                'constraints': [models.UniqueConstraint(fields=('worker', 'sequence'), name='one_record_per_sequence')],
+                'constraints': [models.UniqueConstraint(fields=('spool', 'sequence'), name='one_record_per_sequence')],
             },
         ),
         ProtectTenantTable(

@@ -184,7 +184,10 @@ def test_a_gateway_hands_in_its_spool(acme: Acme) -> None:
     assert hand_in("gw-1") == 0
     # A worker that says it is another still writes under its own name.
     hand_in("gw-2", called_as(first, id=str(uuid4())))
-    assert {row.worker for row in stored(acme)} == {"gw-1", "gw-1/gw-2"}
+    hand_in("gw-1.bc3c86ab", called_as(first, id=str(uuid4())))
+    rows = stored(acme)
+    assert {row.spool for row in rows} == {"gw-1", "gw-1/gw-2", "gw-1/bc3c86ab"}
+    assert {row.worker for row in rows} == {"gw-1"}
 
 
 @pytest.mark.django_db(transaction=True)

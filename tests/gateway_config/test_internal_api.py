@@ -235,6 +235,8 @@ def test_a_token_is_one_workers(db: None) -> None:
             enroll_worker("gw-2", token)
         with pytest.raises(InvalidInput):
             enroll_worker("gw-3", "junk")
+        with pytest.raises(InvalidInput):
+            enroll_worker("gw-1/gw-4", new_token(WORKER))
 
 
 def test_people_cannot_read_a_workers_token_hash(cast: Cast, enrolled: Enrolled) -> None:
