@@ -23,12 +23,14 @@ from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.effects import Effect, effects
 from policies.language.lint import LintFinding, lint
 from policies.language.parse import parse_policy
-from policies.language.place import nearest_place
+from policies.language.place import Places
 from policies.language.problems import PolicyInvalid, Problem
 from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server, Tool
 
 MAX_DRAFT_BYTES = 1_048_576
+# Nobody reads more, and a text of a megabyte can have tens of thousands. Errors come first.
+MOST_FINDINGS = 500
 
 STARTING_DOCUMENT = """{
   "version": "1",
@@ -77,9 +79,11 @@ def judge(text: str, tools: Sequence[ToolFacts]) -> Judgement:
     try:
         document = parse_policy(text)
     except PolicyInvalid as invalid:
-        return Judgement(invalid.problems, {}, None)
+        return Judgement(invalid.problems[:MOST_FINDINGS], {}, None)
     compiled = compile_policy(document, tools)
-    findings = tuple(_placed(text, finding) for finding in lint(document, tools))
+    found = lint(document, tools)[:MOST_FINDINGS]
+    places = Places(text)
+    findings = tuple(_placed(places, finding) for finding in found)
     return Judgement((), effects(compiled, [tool.name for tool in tools]), compiled, findings)
 
 
@@ -230,8 +234,8 @@ def revoke_grant(by: Membership, grant: Grant) -> Grant:
     return grant
 
 
-def _placed(text: str, found: LintFinding) -> Finding:
-    line, column = nearest_place(text, found.pointer)
+def _placed(places: Places, found: LintFinding) -> Finding:
+    line, column = places.nearest(found.pointer)
     return Finding(found.pointer, found.code, str(found.severity), found.message, line, column)
 
 

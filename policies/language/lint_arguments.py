@@ -8,7 +8,6 @@ from .document import Condition, Operator, Predicate
 from .lint_schema import follow, is_closed, is_optional, may_equal, properties, types
 from .lint_survey import ALL_TOOLS, RISKY, Entry, LintFinding, Severity, Survey, error, warning
 from .paths import EACH, Path
-from .problems import near_miss
 
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
@@ -34,7 +33,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
             if section != "require":
                 yield from _unguarded(entry, at, condition, guarded)
         for at, path in _paths_read(entry):
-            yield from _unknown(entry, at, path)
+            yield from _unknown(survey, entry, at, path)
         for _, at, predicate in entry.predicates():
             yield from _paired(at, predicate)
             yield from _constant(entry, at, predicate)
@@ -111,13 +110,13 @@ def _judged_types(condition: Condition) -> frozenset[str] | None:
     return _JUDGES.get(condition.op)
 
 
-def _unknown(entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
+def _unknown(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
     name = _first(path)
     listings = [properties(tool.input_schema) for tool in entry.tools]
     if name is None or not listings or any(listed is None or name in listed for listed in listings):
         return
     known = tuple(key for listed in listings for key in listed or ())
-    near = near_miss(name, known[:200])
+    near = survey.suggestions.near(name, known[:200])
     hint = f" Did you mean {near}?" if near else ""
     who = entry.tools[0].name if len(entry.tools) == 1 else "None of the tools this applies to"
     message = (

@@ -8,7 +8,6 @@ from .effects import Effect, effects
 from .identity import identity_text
 from .lint_survey import ALL_TOOLS, RISKY, Entry, LintFinding, Severity, Survey, error, warning
 from .matching import Pattern, is_pattern
-from .problems import near_miss
 
 MOST_CONDITIONS: Final = 1000
 
@@ -57,12 +56,12 @@ def _names(survey: Survey) -> Iterator[LintFinding]:
     known = {tool.name for tool in survey.tools}
     named = [(f"/hide/{index}", name) for index, name in enumerate(survey.document.hide)]
     named += [(entry.at, entry.name) for entry in survey.entries]
-    suggestions = tuple(known)[:2000]
+    candidates = tuple(known)[:2000]
     for at, name in named:
         # A server without known tools has not been looked at yet.
         if is_pattern(name) or name in known or not known:
             continue
-        near = near_miss(name, suggestions)
+        near = survey.suggestions.near(name, candidates)
         hint = f" Did you mean {near}?" if near else ""
         opened = survey.document.default == "allow"
         severity = Severity.ERROR if opened else Severity.WARNING

@@ -1,13 +1,13 @@
 """What the linter knows: which rule applies to which tool."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from .compile import CompiledPolicy, Plan, ToolFacts, compile_policy
 from .document import Condition, Document, Predicate, Rule
-from .problems import escape_token
+from .problems import Suggestions, escape_token
 
 RISKY: Final = ("Destructive", "Financial", "Execute")
 ALL_TOOLS: Final = "/all_tools"
@@ -67,6 +67,7 @@ class Survey:
     entries: tuple[Entry, ...]
     classes: tuple[Entry, ...]
     all_tools: Entry | None
+    suggestions: Suggestions = field(default_factory=Suggestions)
 
     @classmethod
     def of(cls, document: Document, given: Iterable[ToolFacts]) -> "Survey":

@@ -1,5 +1,7 @@
 """Where in a document a rule stands: for showing the very lines that decided."""
 
+import re
+from bisect import bisect_right
 from json import JSONDecoder
 
 from policies.language.json_reader import Members, Node, TextError, read_json
@@ -25,16 +27,41 @@ def nearest_place(text: str, pointer: str) -> tuple[int, int]:
 
     A pointer into the canonical form may name what the text spells as a shorthand.
     """
-    try:
-        node, at = read_json(text), 0
-    except TextError:
-        return 1, 1
-    for step in pointer.split("/")[1:]:
-        found = _child(node, step.replace("~1", "/").replace("~0", "~"))
-        if found is None:
-            break
-        node, at = found
-    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return Places(text).nearest(pointer)
+
+
+class Places:
+    """The places of one text, for whoever asks for many: it is read once, and so is each object in it."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._members: dict[int, dict[str, tuple[Node, int]]] = {}
+        try:
+            self._root: Node | None = read_json(text)
+        except TextError:
+            self._root = None
+
+    def nearest(self, pointer: str) -> tuple[int, int]:
+        """As `nearest_place`."""
+        if self._root is None:
+            return 1, 1
+        node, at = self._root, 0
+        for step in pointer.split("/")[1:]:
+            found = self._child(node, step.replace("~1", "/").replace("~0", "~"))
+            if found is None:
+                break
+            node, at = found
+        line = bisect_right(self._lines, at)
+        return line, at - self._lines[line - 1] + 1
+
+    def _child(self, node: Node, step: str) -> tuple[Node, int] | None:
+        value = node.value
+        if not isinstance(value, Members):
+            return _child(node, step)
+        if node.at not in self._members:
+            # Of repeated keys the first counts, as in `_child`.
+            self._members[node.at] = {member.key: (member.node, member.at) for member in reversed(value.all)}
+        return self._members[node.at].get(step)
 
 
 def _child(node: Node, step: str) -> tuple[Node, int] | None:

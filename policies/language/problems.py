@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 _SHOWN_CHARACTERS = 60
 _LONGEST_COMPARED = 32
+_LARGEST_SLIP = 3
+# Pairs of characters; about a second.
+_MOST_COMPARED = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,25 @@ def near_miss(word: str, candidates: Sequence[str]) -> str | None:
     if not 1 < len(word) <= _LONGEST_COMPARED:
         return None
     folded = word.casefold()
-    best, best_distance = None, 1 + max(1, min(3, len(word) // 3))
+    best, best_distance = None, 1 + max(1, min(_LARGEST_SLIP, len(word) // 3))
     for candidate in candidates:
         if abs(len(candidate) - len(folded)) < best_distance:
             distance = _distance(folded, candidate.casefold())
             if distance < best_distance:
                 best, best_distance = candidate, distance
     return best
+
+
+class Suggestions:
+    """Near misses for the words of one text, until that was work enough: it may hold thousands of slips."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_COMPARED
+
+    def near(self, word: str, candidates: Sequence[str]) -> str | None:
+        alike = [one for one in candidates if abs(len(one) - len(word)) <= _LARGEST_SLIP]
+        self._left -= len(word) * sum(map(len, alike))
+        return near_miss(word, alike) if self._left > 0 else None
 
 
 def _distance(left: str, right: str) -> int:
