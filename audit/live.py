@@ -1,6 +1,6 @@
 """The live tail: decisions as they happen, as server-sent events, each a row of the log's own table.
 
-An event without a name is a new row; an event named `end` is a row already sent whose call has ended since.
+`row` is a new row; `swap` is one already sent whose call has ended since: it takes the place of its id.
 Its id is where the tail goes on: a client that comes back with Last-Event-ID gets exactly what it missed.
 """
 
@@ -158,8 +158,8 @@ def _event(row: DecisionRow, *, new: bool) -> str:
     html = render_to_string("audit/_row.html", {"row": row})
     # A line break inside a value would begin a field of the stream's own.
     data = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
-    name = "" if new else "event: end\n"
-    return f"{name}id: {row.news}\n{data}\n"
+    name = "row" if new else "swap"
+    return f"event: {name}\nid: {row.news}\n{data}\n"
 
 
 def _start(request: HttpRequest) -> int | None:

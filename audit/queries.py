@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, DateTimeField, F, Func, Max, Q, QuerySet, Value
+from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func, Max, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
@@ -240,11 +240,11 @@ def shown_outcome(outcome: str, code: str | None) -> str:
     return "hidden" if code == "hidden" else "deny"
 
 
-class _Percentile(Func):
+class _Percentile(Aggregate):
     template = "percentile_cont(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
     def __init__(self, fraction: float) -> None:
-        super().__init__(F("added_us"), fraction=fraction)
+        super().__init__(F("added_us"), fraction=fraction, output_field=FloatField())
 
 
 def _top(found: QuerySet[DecisionRecord], limit: int) -> list[Counted]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,7 +14,35 @@ from drf_spectacular.generators import SchemaGenerator
 
 from common.drf import PROBLEMS
 
-PREFIX = "/api/v1/"
+PREFIX: Final = "/api/v1/"
+# In the order in which one meets them; what is not named here follows.
+GROUPS: Final = (
+    *("servers", "tools", "policies", "revisions", "grants", "decisions"),
+    *("audit-events", "workers", "me", "organization"),
+)
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_ONE: Final = {"policies": "policy"}
+_SAMPLES: Final[dict[str, Any]] = {
+    "name": "Tools",
+    "upstream_url": "https://mcp.example.com/mcp",
+    "server": "srv_…",
+    "policy": "pol_…",
+    "label": "laptop",
+    "document": {"version": "1", "default": "deny", "tools": {"list_*": {}}},
+    "tool": "list_users",
+    "arguments": {},
+    "note": "First rules",
+}
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    kind: str
+    words: str = ""
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,55 +50,135 @@ class Operation:
     method: str
     path: str
     summary: str
-    sends: tuple[tuple[str, str, bool], ...]  # (field, type, required)
-    answers: tuple[tuple[str, str], ...]  # (field, type)
+    asks: tuple[Field, ...]  # in the query
+    sends: tuple[Field, ...]
+    answers: tuple[Field, ...]
+    status: str
+    sample: str  # of the body; empty where none is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    key: str
+    title: str
+    operations: tuple[Operation, ...]
 
 
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    operations = [
-        _operation(method, path, described, schema)
-        for path, methods in sorted(schema["paths"].items())
-        for method, described in methods.items()
-    ]
-    groups: dict[str, list[Operation]] = {}
-    for operation in operations:
-        groups.setdefault(operation.path.removeprefix(PREFIX).split("/")[0], []).append(operation)
-    context = {"groups": groups, "problems": sorted(PROBLEMS.items()), "prefix": PREFIX, "section": "api"}
+    context = {
+        "groups": _groups(schema),
+        "problems": sorted(PROBLEMS.items()),
+        "prefix": PREFIX,
+        "section": "api",
+    }
     return render(request, "pages/api_docs.html", context)
 
 
-def _operation(method: str, path: str, described: dict[str, Any], schema: dict[str, Any]) -> Operation:
+def _groups(schema: Schema) -> list[Group]:
+    by_key: dict[str, list[Operation]] = {key: [] for key in GROUPS}
+    for path, methods in sorted(schema["paths"].items()):
+        for method in (method for method in _METHODS if method in methods):
+            by_key.setdefault(_key(path), []).append(_operation(method, path, methods[method], schema))
+    return [
+        Group(key, key.replace("-", " ").capitalize(), tuple(operations))
+        for key, operations in by_key.items()
+        if operations
+    ]
+
+
+def _key(path: str) -> str:
+    return path.removeprefix(PREFIX).split("/")[0]
+
+
+def _operation(method: str, path: str, described: Schema, schema: Schema) -> Operation:
     body = _json_schema(described.get("requestBody", {}), schema)
-    answer = next(
-        (
-            found
-            for code, one in described["responses"].items()
-            if code[0] == "2" and (found := _json_schema(one, schema))
-        ),
-        {},
-    )
-    required = set(body.get("required", []))
+    status, answer = _answer(described, schema)
     return Operation(
         method=method.upper(),
         path=path,
-        summary=described.get("description", ""),
-        sends=tuple((name, _type(one), name in required) for name, one in body.get("properties", {}).items()),
-        answers=tuple((name, _type(one)) for name, one in answer.get("properties", {}).items()),
+        summary=described.get("description") or _summary(method, path, answer),
+        asks=tuple(_asked(one) for one in described.get("parameters", ()) if one["in"] == "query"),
+        sends=tuple(_fields(body, schema)),
+        answers=tuple(_fields(answer, schema)),
+        status=status,
+        sample=_sample(body, schema),
     )
 
 
-def _json_schema(holder: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = holder.get("content", {}).get("application/json", {}).get("schema", {})
-    reference = found.get("$ref")
-    if reference:
-        found = schema["components"]["schemas"][reference.rsplit("/", 1)[1]]
+def _summary(method: str, path: str, answer: Schema) -> str:
+    group = _key(path)
+    one = _ONE.get(group, group.removesuffix("s"))
+    match method:
+        case "get" if "results" in answer.get("properties", {}):
+            return f"The {path.rstrip('/').rsplit('/', 1)[1].replace('-', ' ')}, newest first."
+        case "get":
+            return f"One {one}." if "{" in path else f"The {one}."
+        case "post":
+            return f"Makes a {one}."
+        case "delete":
+            return f"Removes the {one}."
+        case _:
+            return "Changes what is given; the rest stays."
+
+
+def _answer(described: Schema, schema: Schema) -> tuple[str, Schema]:
+    good = [(code, one) for code, one in described["responses"].items() if code[0] == "2"]
+    for code, one in good:
+        if found := _json_schema(one, schema):
+            return code, found
+    return (good[0][0], {}) if good else ("", {})
+
+
+def _asked(parameter: Schema) -> Field:
+    one = parameter.get("schema", {})
+    words = parameter.get("description", "")
+    if choices := one.get("enum"):
+        words = " ".join(filter(None, [words, f"One of {', '.join(map(str, choices))}."]))
+    return Field(parameter["name"], _kind(one), words, parameter.get("required", False))
+
+
+def _fields(body: Schema, schema: Schema) -> Iterator[Field]:
+    required = set(body.get("required", ()))
+    for name, one in body.get("properties", {}).items():
+        yield Field(name, _kind(one), _resolved(one, schema).get("description", ""), name in required)
+
+
+def _sample(body: Schema, schema: Schema) -> str:
+    properties = body.get("properties", {})
+    if not properties:
+        return ""
+    names = body.get("required") or list(properties)[:1]
+    filled = {name: _value(name, _resolved(properties[name], schema)) for name in names}
+    return json.dumps(filled, ensure_ascii=False)
+
+
+def _value(name: str, one: Schema) -> Any:
+    if name in _SAMPLES:
+        return _SAMPLES[name]
+    if one.get("enum"):
+        return one["enum"][0]
+    kind = one.get("type")
+    return {"integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}.get(str(kind), "…")
+
+
+def _json_schema(holder: Schema, schema: Schema) -> Schema:
+    return _resolved(holder.get("content", {}).get("application/json", {}).get("schema", {}), schema)
+
+
+def _resolved(one: Schema, schema: Schema) -> Schema:
+    reference = one.get("$ref")
+    found: Schema = schema["components"]["schemas"][reference.rsplit("/", 1)[1]] if reference else one
     return found
 
 
-def _type(one: dict[str, Any]) -> str:
+def _kind(one: Schema) -> str:
     if "$ref" in one:
         return str(one["$ref"]).rsplit("/", 1)[1]
+    if one.get("type") == "array":
+        return f"list of {_kind(one.get('items', {}))}"
+    if choices := one.get("oneOf") or one.get("anyOf"):
+        return " or ".join(_kind(choice) for choice in choices)
     kind = one.get("type", "any")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)

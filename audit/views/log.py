@@ -1,10 +1,12 @@
-"""The live log: newest decisions as they happen, and one of them in full."""
+"""The live log: newest decisions as they happen, and one of them in full, beside the list or by itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -12,22 +14,25 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.views.members import member_required
 from audit.live import filters_of
+from audit.models import DecisionRecord
 from audit.queries import DecisionRow, decision, decisions, newest_position
-from common.ids import parse_public_id
+from audit.trace import Step, trace
+from common.ids import parse_public_id, public_id
 from policies.language.place import lines_of
 from policies.language.sentences import wire_code
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
 PAGE = 100
+MOST_GRANTS = 200
 CONTEXT_LINES = 3
-OUTCOMES = [
+OUTCOMES = (
     ("", "All"),
     ("allow", "Allowed"),
     ("limit", "Held back"),
     ("deny", "Denied"),
     ("hidden", "Hidden"),
-]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,21 @@ class Line:
     number: int
     text: str
     decided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One decision with everything its templates show."""
+
+    row: DecisionRow
+    record: DecisionRecord
+    agent_read: str
+    lines: list[Line]
+    trace: list[Step]
+    policy_id: str | None
+    mark: str
+    mark_line: str
+    closed: str
 
 
 @require_safe
@@ -45,19 +65,19 @@ def page(request: MemberRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     older_than = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     rows = decisions(member, filters_of(request.GET), before=older_than, limit=PAGE)
-    query = request.GET.copy()
-    query.pop("before", None)
+    query = _without(request.GET, "before", "open")
     context = {
         "rows": rows,
         "position": position,
         "live": older_than is None,
         "query": query.urlencode(),
         "older": rows[-1].position if len(rows) == PAGE else None,
+        "opened": _opened_in(request),
         "wanted": request.GET,
         "filtered": any(query.values()),
-        "outcomes": OUTCOMES,
+        "outcomes": _outcomes(query),
         "servers": Server.objects.visible_to(member).order_by("name"),
-        "grants": Grant.objects.visible_to(member).order_by("label")[:200],
+        "grants": Grant.objects.visible_to(member).order_by("label")[:MOST_GRANTS],
         "section": "log",
     }
     return render(request, "audit/log.html", context)
@@ -66,23 +86,74 @@ def page(request: MemberRequest) -> HttpResponse:
 @require_safe
 @member_required
 def detail(request: MemberRequest, decision_id: str) -> HttpResponse:
-    try:
-        row = decision(request.member, parse_public_id("dec", decision_id))
-    except ValueError:
-        raise Http404 from None
+    """A page of its own; asked for by the list, what stands beside it, under the list's address."""
+    row = _find(request, decision_id)
     if row is None:
         raise Http404
+    if request.headers.get("HX-Target") == "opened":
+        shown_query = QueryDict(urlsplit(request.headers.get("HX-Current-URL", "")).query, mutable=True)
+        opened = _opened(request, row, shown_query)
+        answer = render(request, "audit/_opened.html", {"opened": opened})
+        shown_query["open"] = row.id
+        answer["HX-Push-Url"] = f"{reverse('audit:log')}?{shown_query.urlencode()}"
+        return answer
+    subject = row.record.tool or row.record.method
     words = {"allow": "was allowed", "approval": "waits for a person"}.get(row.record.outcome, "was denied")
     context = {
-        "row": row,
-        "title": f"{row.record.tool or row.record.method} {words}",
-        "record": row.record,
-        "agent_read": _agent_read(row),
-        "lines": _lines(request, row),
-        "crumbs": [("Live log", reverse("audit:log")), (row.record.tool or row.record.method, "")],
+        "opened": _opened(request, row, QueryDict()),
+        "title": f"{subject} {words}",
+        "crumbs": [("Live log", reverse("audit:log")), (subject, "")],
         "section": "log",
     }
     return render(request, "audit/decision.html", context)
+
+
+def _find(request: MemberRequest, decision_id: str) -> DecisionRow | None:
+    try:
+        return decision(request.member, parse_public_id("dec", decision_id))
+    except ValueError:
+        return None
+
+
+def _opened_in(request: MemberRequest) -> Opened | None:
+    wanted = request.GET.get("open")
+    row = _find(request, wanted) if wanted else None
+    return _opened(request, row, request.GET) if row else None
+
+
+def _opened(request: MemberRequest, row: DecisionRow, query: QueryDict) -> Opened:
+    rest = _without(query, "open").urlencode()
+    allowed = row.record.outcome == "allow"
+    return Opened(
+        row=row,
+        record=row.record,
+        agent_read=_agent_read(row),
+        lines=_lines(request, row),
+        trace=trace(row.record),
+        policy_id=public_id("pol", row.policy_id) if isinstance(row.policy_id, UUID) else None,
+        mark="chg" if allowed else "err",
+        mark_line="chg" if allowed else "hit",
+        closed=reverse("audit:log") + (f"?{rest}" if rest else ""),
+    )
+
+
+def _outcomes(query: QueryDict) -> list[dict[str, object]]:
+    """Links to the same list under another outcome."""
+    links: list[dict[str, object]] = []
+    for value, label in OUTCOMES:
+        other = _without(query, "outcome")
+        if value:
+            other["outcome"] = value
+        href = reverse("audit:log") + (f"?{other.urlencode()}" if other else "")
+        links.append({"label": label, "href": href, "current": query.get("outcome", "") == value})
+    return links
+
+
+def _without(query: QueryDict, *names: str) -> QueryDict:
+    rest = query.copy()
+    for name in names:
+        rest.pop(name, None)
+    return rest
 
 
 def _agent_read(row: DecisionRow) -> str:

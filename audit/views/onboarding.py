@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -16,6 +18,10 @@ from audit.models import DecisionRecord
 from policies.models import Grant, Policy
 from policies.services import judge, tool_facts
 from servers.models import Server
+
+_URL = f"{settings.PUBLIC_URL}/api/v1/"
+_KEY = '-H "Authorization: Bearer plk_…"'
+_JSON = '-H "Content-Type: application/json"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,9 @@ def _context(request: MemberRequest) -> dict[str, object]:
         "progress": progress,
         "states": [progress.state(number) for number in range(1, 5)],
         "may_manage": may(request.member, May.MANAGE_SERVERS),
+        "may_edit": may(request.member, May.EDIT_POLICIES),
+        "may_issue": may(request.member, May.ISSUE_GRANTS),
+        "curl": _curl(progress),
         "section": "onboarding",
     }
 
@@ -99,3 +108,24 @@ def _effects(policy: Policy | None) -> dict[str, int]:
         return {}
     found = judge(policy.published_revision.document, tool_facts(policy.server)).effects
     return dict(Counter(str(effect) for effect in found.values()))
+
+
+def _curl(progress: Progress) -> str:
+    """The step that is next, over the API."""
+    server = progress.server.public_id if progress.server else "srv_…"
+    policy = progress.policy.public_id if progress.policy else "pol_…"
+    begin = {"version": "1", "default": "deny", "tools": {"list_*": {}}}
+    match progress.now:
+        case 1:
+            return _post("servers", {"name": "Tools", "upstream_url": "https://mcp.example.com/mcp"})
+        case 2:
+            return _post("policies", {"server": server, "name": "agents", "document": begin})
+        case 3:
+            return _post("grants", {"server": server, "policy": policy, "label": "laptop"})
+        case _:
+            return f"curl {_URL}decisions/ \\\n  {_KEY}"
+
+
+def _post(path: str, body: dict[str, object]) -> str:
+    sent = json.dumps(body, ensure_ascii=False)
+    return f"curl -X POST {_URL}{path}/ \\\n  {_KEY} \\\n  {_JSON} \\\n  -d '{sent}'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -11,9 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
+from accounts.tenancy import Asker
 from accounts.views.members import member_required
+from audit.chart import STACK, draw
 from audit.queries import (
-    Bucket,
     Counted,
     added_latency,
     calls_by_grant,
@@ -21,28 +23,19 @@ from audit.queries import (
     top_denials,
     top_tools,
 )
-from policies.models import Grant
+from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
+# Label, length, bars, how the axis says its moments.
 SPANS = {
-    "1h": ("1 h", timedelta(hours=1)),
-    "24h": ("24 h", timedelta(days=1)),
-    "7d": ("7 d", timedelta(days=7)),
+    "1h": ("1 h", timedelta(hours=1), 30, "H:i"),
+    "24h": ("24 h", timedelta(days=1), 48, "H:i"),
+    "7d": ("7 d", timedelta(days=7), 42, "j M"),
+    "30d": ("30 d", timedelta(days=30), 30, "j M"),
 }
-BUCKETS = 48
-HEIGHT = 100
-# Bottom to top; the same order as the words in the panel's head.
-STACK = (("allow", "allow"), ("limit", "limit"), ("approval", "ask"), ("deny", "deny"), ("hidden", "hide"))
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One rectangle of the chart, in units of a 0-100 high, one wide bucket."""
-
-    key: str
-    x: int
-    y: float
-    height: float
+ROWS = 6
+MOST_PUBLISHED = 20
+MOST_GRANTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,48 +53,63 @@ def page(request: MemberRequest) -> HttpResponse:
         return redirect("onboarding")
     chosen = request.GET.get("span", "24h")
     chosen = chosen if chosen in SPANS else "24h"
+    _, length, count, axis = SPANS[chosen]
     now = timezone.now()
-    since = now - SPANS[chosen][1]
-    buckets = outcomes_over_time(member, since, now, BUCKETS)
-    grants = list(Grant.objects.visible_to(member).good().select_related("server")[:50])
-    calls = calls_by_grant(member, [grant.pk for grant in grants], since)
+    since = now - length
+    buckets = outcomes_over_time(member, since, now, count)
     context = {
         "spans": [
-            {"label": label, "href": f"?span={key}", "current": key == chosen}
-            for key, (label, _) in SPANS.items()
+            {"label": span[0], "href": f"?span={key}", "current": key == chosen}
+            for key, span in SPANS.items()
         ],
-        "bars": _bars(buckets),
-        "most": max((bucket.total for bucket in buckets), default=0),
-        "ticks": _ticks(since, now),
-        "totals": {key: sum(bucket.counts[name] for bucket in buckets) for name, key in STACK},
+        "chart": draw(buckets, since, now, _published(member, since)),
+        "axis": axis,
+        "totals": {key: sum(bucket.counts[name] for bucket in buckets) for name, key, _ in STACK},
         "table": [bucket for bucket in buckets if bucket.total],
         "latency": added_latency(member, since),
-        "denied": _shared(top_denials(member, since, 6)),
-        "called": _shared(top_tools(member, since, 6)),
-        "grants": sorted(((grant, calls.get(grant.pk, 0)) for grant in grants), key=lambda pair: -pair[1])[
-            :8
-        ],
-        "buckets": BUCKETS,
+        "held": _shared(top_denials(member, since, ROWS)),
+        "called": _shared(top_tools(member, since, ROWS)),
+        "grants": _grants(member, since),
+        "waiting": _waiting(member),
         "section": "overview",
     }
     return render(request, "audit/overview.html", context)
 
 
-def _bars(buckets: tuple[Bucket, ...]) -> list[Bar]:
-    most = max((bucket.total for bucket in buckets), default=0)
-    bars = []
-    for x, bucket in enumerate(buckets):
-        top = float(HEIGHT)
-        for name, key in STACK:
-            if count := bucket.counts[name]:
-                height = HEIGHT * count / most
-                top -= height
-                bars.append(Bar(key, x, round(top, 2), round(height, 2)))
-    return bars
+def _published(member: Asker, since: datetime) -> list[PolicyRevision]:
+    newest = (
+        PolicyRevision.objects.visible_to(member)
+        .filter(published_at__gte=since)
+        .select_related("policy")
+        .only("number", "published_at", "policy__name")
+        .order_by("-published_at")[:MOST_PUBLISHED]
+    )
+    return list(newest)[::-1]
 
 
-def _ticks(since: datetime, until: datetime) -> list[datetime]:
-    return [since + (until - since) * part / 4 for part in range(5)]
+def _grants(member: Asker, since: datetime) -> list[tuple[Grant, int]]:
+    """The busiest first."""
+    grants = list(Grant.objects.visible_to(member).good().select_related("server")[:MOST_GRANTS])
+    calls = calls_by_grant(member, [grant.pk for grant in grants], since)
+    return sorted(((grant, calls.get(grant.pk, 0)) for grant in grants), key=lambda pair: -pair[1])[:ROWS]
+
+
+def _waiting(member: Asker) -> list[dict[str, Any]]:
+    """What somebody should look at, each with the place to do it."""
+    failing = Server.objects.visible_to(member).filter(status=Server.Status.FAILING, retired_at=None)
+    soon = timezone.now() + timedelta(days=7)
+    good = Grant.objects.visible_to(member).good()
+    return [
+        *({"kind": "server", "server": server} for server in failing.order_by("name")[:3]),
+        *(
+            {"kind": "bare", "grant": grant}
+            for grant in good.filter(policy__published_revision=None).order_by("label")[:3]
+        ),
+        *(
+            {"kind": "expires", "grant": grant}
+            for grant in good.filter(expires_at__lt=soon).order_by("expires_at")[:3]
+        ),
+    ]
 
 
 def _shared(counted: list[Counted]) -> list[Shared]:

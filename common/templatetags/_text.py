@@ -28,6 +28,11 @@ def visible(text: str) -> SafeString:
     return format_html_join("", "{}", ((piece,) for piece in _pieces(text)))
 
 
+def visible_plain(text: str) -> str:
+    """The same where no markup can stand: titles, options, labels."""
+    return "".join(f"U+{ord(each):04X}" if is_hidden(each) else each for each in one_line(text))
+
+
 def _pieces(text: str) -> list[str]:
     pieces: list[str] = []
     for at, character in enumerate(text):

@@ -1,7 +1,8 @@
 """Template tags of our look, built in: no template loads them. Their use: templates/components/README.md.
 
 Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome record.outcome record.code ·
-         tool_class "Write" · severity "high" · tag "new" · ago moment · {{ name|oneline }} · {{ text|shown }}
+         tool_class "Write" · severity "high" · tag "new" · ago moment
+         {{ name|oneline }} · {{ text|shown }} · {{ name|plain }}
 Figures: share_bar counts · effect_counts counts live=counts_before · rollout state words="..."
 Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell"
          · table "Caption" · step 3 "Issue a grant" state="now"; each ends with its end tag
@@ -116,6 +117,12 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
 def oneline(text: object) -> SafeString:
     """A stranger's text on one line: escaped, its direction isolated, what cannot be seen shown as U+XXXX."""
     return format_html('<bdi class="line">{}</bdi>', _text.visible(_text.one_line(str(text))))
+
+
+@register.filter
+def plain(text: object) -> str:
+    """As `oneline`, for titles, options and labels: text and nothing else."""
+    return _text.visible_plain(str(text))
 
 
 @register.filter

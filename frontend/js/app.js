@@ -4,13 +4,14 @@ import { startFolds } from "./folds.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
+import { startOpened } from "./opened.js";
 import { startTabs } from "./tabs.js";
 import { startThemes } from "./themes.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startTabs, startToasts, startLive];
 

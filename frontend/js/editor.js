@@ -31,12 +31,21 @@ function extensions(textarea) {
     highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), problemMarks,
     EditorState.readOnly.of(textarea.readOnly), EditorState.tabSize.of(2),
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
-    EditorView.contentAttributes.of(attributes(textarea)),
+    EditorView.contentAttributes.of(attributes(textarea)), EditorView.domEventHandlers({ beforeinput: typeOver }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) keep(textarea, update.state);
       if (update.docChanged || update.selectionSet) showPlace(textarea, update.state);
     }),
   ];
+}
+
+// Chromium, replacing a selection by itself, carries the colour of what was there into style attributes; the content policy forbids those.
+function typeOver(event, view) {
+  const plain = event.inputType === "insertText" && !event.isComposing && event.data !== null && !view.state.readOnly;
+  if (!plain || (view.state.selection.main.empty && !event.data.includes("\n"))) return false;
+  event.preventDefault();
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
 }
 
 function keep(textarea, state) {

@@ -14,5 +14,7 @@ from gateway_config.rollout import worker_rows
 @require_safe
 @member_required
 def workers(request: MemberRequest) -> HttpResponse:
-    template = "workers/_workers.html" if request.headers.get("HX-Request") else "workers/list.html"
+    """The page, or only the table where the page asks for it again."""
+    only_table = request.headers.get("HX-Target") == "workers"
+    template = "workers/_workers.html" if only_table else "workers/list.html"
     return render(request, template, {"workers": worker_rows(request.member), "section": "workers"})

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -25,6 +26,7 @@ BEST_FIRST = (
     Effect.DENIED,
     Effect.HIDDEN,
 )
+PER_PAGE = 50
 OUT_OF_REACH = frozenset({Effect.DENIED, Effect.HIDDEN})
 
 
@@ -42,7 +44,7 @@ def index(request: MemberRequest) -> HttpResponse:
     shown = _filtered(rows, request)
     reach = [row for row in rows if row.grants]
     context = {
-        "rows": shown,
+        "rows": Paginator(shown, PER_PAGE).get_page(request.GET.get("page")),
         "total": len(rows),
         "within_reach": len(reach),
         "critical": sum(row.tool.severity == Severity.CRITICAL for row in rows),
@@ -52,6 +54,7 @@ def index(request: MemberRequest) -> HttpResponse:
         ),
         "servers": sorted({row.tool.server.name for row in rows}),
         "classes": ToolClass.choices,
+        "severities": Severity.choices[::-1],
         "wanted": request.GET,
         "section": "inventory",
     }
@@ -98,12 +101,13 @@ def _row(tool: Tool, reached: list[tuple[Effect, str]]) -> Row:
 
 def _filtered(rows: list[Row], request: MemberRequest) -> list[Row]:
     words = request.GET.get("q", "").casefold().strip()
-    tool_class, server = request.GET.get("class", ""), request.GET.get("server", "")
+    tool_class, server, severity = (request.GET.get(name, "") for name in ("class", "server", "severity"))
     return [
         row
         for row in rows
         if (not words or words in row.tool.name.casefold() or words in row.tool.server.name.casefold())
         and (not tool_class or row.tool.tool_class == tool_class)
         and (not server or row.tool.server.name == server)
+        and (not severity or str(row.tool.severity) == severity)
         and (request.GET.get("reach") != "yes" or row.grants)
     ]

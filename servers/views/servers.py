@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -15,7 +16,7 @@ from accounts.views.members import member_required
 from common.errors import InvalidInput
 from common.ids import parse_public_id
 from servers.forms import ServerForm
-from servers.models import Server, Tool, ToolClass, ToolScan
+from servers.models import Server, Severity, Tool, ToolClass, ToolScan
 from servers.services import change_server, gateway_url, register_server, retire_server, start_scan
 from servers.tasks import enqueue_scan
 
@@ -32,7 +33,7 @@ def find_server(request: MemberRequest, server_id: str) -> Server:
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
     present = Q(tools__removed_at=None)
-    servers = (
+    servers = list(
         Server.objects.visible_to(request.member)
         .filter(retired_at=None)
         .annotate(
@@ -46,8 +47,21 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(
         request,
         "servers/list.html",
-        {"servers": servers, "section": "servers", "may_manage": may(request.member, May.MANAGE_SERVERS)},
+        {
+            "servers": servers,
+            "title": _title(servers),
+            "section": "servers",
+            "may_manage": may(request.member, May.MANAGE_SERVERS),
+        },
     )
+
+
+def _title(servers: Sequence[Server]) -> str:
+    if not servers:
+        return "Servers"
+    failing = sum(server.status == Server.Status.FAILING for server in servers)
+    count = "1 server" if len(servers) == 1 else f"{len(servers)} servers"
+    return f"{count}, {failing} not reachable" if failing else count
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -84,9 +98,7 @@ def detail(request: MemberRequest, server_id: str) -> HttpResponse:
         "gateway_url": gateway_url(server),
         "tools": tools,
         "counts": _counts(tools),
-        "lede": f"{len(tools)} tools, worst first."
-        if tools
-        else "Connected by name and URL; nothing to install.",
+        "lede": _lede(tools),
         "scan": _latest_scan(server),
         "policies": server.policies.select_related("published_revision").order_by("name"),
         "grants": server.grants.filter(revoked_at=None).select_related("policy").order_by("-issued_at")[:20],
@@ -190,6 +202,14 @@ def _start(request: MemberRequest, server: Server) -> None:
 
 def _latest_scan(server: Server) -> ToolScan | None:
     return server.scans.order_by("-started_at").first()
+
+
+def _lede(tools: list[Tool]) -> str:
+    if not tools:
+        return "None of its tools is known yet; no agent can be given any."
+    critical = sum(tool.severity == Severity.CRITICAL for tool in tools)
+    count = "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
+    return f"{count}, worst first; {critical} critical." if critical else f"{count}, worst first."
 
 
 def _counts(tools: list[Tool]) -> list[tuple[str, int]]:

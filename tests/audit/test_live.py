@@ -96,7 +96,7 @@ async def test_a_decision_shows_up_by_itself(acme: Acme, bob: Viewer) -> None:
     await asyncio.sleep(0.3)
     await tell(denied(acme, "delete_user"))
     event = await seen
-    assert "delete_user" in event.data and "laptop" in event.data and event.name == "message"
+    assert "delete_user" in event.data and "laptop" in event.data and event.name == "row"
 
 
 async def test_who_comes_back_gets_exactly_what_was_missed(acme: Acme, bob: Viewer) -> None:
@@ -115,7 +115,7 @@ async def test_the_end_of_a_call_is_told_as_such(acme: Acme, bob: Viewer) -> Non
     first = await tail.next()
     await tell(ended(entry))
     second = await tail.next()
-    assert (first.name, second.name) == ("message", "end")
+    assert (first.name, second.name) == ("row", "swap")
     assert "212" in second.data and "212" not in first.data
 
 
@@ -144,7 +144,7 @@ async def test_a_tool_named_like_the_stream_itself_breaks_nothing(acme: Acme, bo
     await tell(called(acme, "x\n\nevent: end\rdata: <script>alert(1)</script>\nid: 0"))
     tail = Tail(bob)
     event = await tail.next()
-    assert event.name == "message" and event.id > 0 and "<script>" not in event.data
+    assert event.name == "row" and event.id > 0 and "<script>" not in event.data
 
 
 async def test_it_ends_with_the_membership(
@@ -229,4 +229,4 @@ async def test_too_many_streams_of_one_person_are_refused(
     assert again.status_code == 200
     again.close()
     again.close()
-    assert not live._open_streams
+    assert cast.bob.pk not in live._open_streams

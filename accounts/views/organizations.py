@@ -1,0 +1,57 @@
+"""Founding an organization, and going from one to another."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.middleware import SESSION_KEY, MemberRequest
+from accounts.models import Role
+from accounts.services import found_organization, memberships_of
+from accounts.views.members import member_required
+from common.errors import LimitReached
+
+MOST_OWNED = 10
+
+
+class FoundForm(forms.Form):
+    name = forms.CharField(
+        label="Name",
+        max_length=80,
+        help_text="Your team or company.",
+        error_messages={"required": "Give it a name your team will recognise."},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def found(request: HttpRequest) -> HttpResponse:
+    """Also for a person who belongs to none: every other page leads here then."""
+    form = FoundForm(request.POST or None)
+    mine = memberships_of(request.user)  # type: ignore[arg-type]
+    if request.method == "POST" and form.is_valid():
+        if sum(membership.role == Role.OWNER for membership in mine) >= MOST_OWNED:
+            raise LimitReached(f"You own {MOST_OWNED} organizations, as many as one person may.")
+        founded = found_organization(request.user, form.cleaned_data["name"])  # type: ignore[arg-type]
+        request.session[SESSION_KEY] = str(founded.organization_id)
+        return redirect("onboarding")
+    context = {"form": form, "belongs": bool(mine)}
+    return render(request, "settings/found.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@member_required
+def switch(request: MemberRequest) -> HttpResponse:
+    try:
+        chosen = UUID(request.POST.get("organization", ""))
+    except ValueError:
+        raise Http404 from None
+    if chosen not in {membership.organization_id for membership in request.memberships}:
+        raise Http404
+    request.session[SESSION_KEY] = str(chosen)
+    return redirect("overview")

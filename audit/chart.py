@@ -1,0 +1,120 @@
+"""The chart of calls by outcome, in units of its picture: a stretch of time is 1 wide, the whole 100 high."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from audit.queries import Bucket
+from policies.models import PolicyRevision
+
+HEIGHT: Final = 100.0
+# Bottom to top; the same order as the words in the panel's head.
+STACK: Final = (
+    ("allow", "allow", "allowed"),
+    ("limit", "limit", "held back"),
+    ("approval", "ask", "asked a person"),
+    ("deny", "deny", "denied"),
+    ("hidden", "hide", "hidden"),
+)
+_STEPS: Final = (1, 2, 5)
+_MOST_LINES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    key: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stretch of time: its bars and what they say."""
+
+    x: int
+    bars: tuple[Bar, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    x: float
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    width: int
+    columns: tuple[Column, ...]
+    levels: tuple[int, ...]
+    lines: tuple[float, ...]
+    ticks: tuple[datetime, ...]
+    published: tuple[Published, ...]
+    words: str
+    each: str
+
+    @property
+    def hatch(self) -> str:
+        """Undoes, at a desk's width, what stretching the picture does to the stripes."""
+        return f"scale({self.width / 700:.4f} {HEIGHT / 224:.4f}) rotate(45)"
+
+
+def draw(
+    buckets: Sequence[Bucket], since: datetime, until: datetime, revisions: Iterable[PolicyRevision]
+) -> Chart:
+    levels = levels_for(max((bucket.total for bucket in buckets), default=0))
+    step = (until - since) / max(len(buckets), 1)
+    top = levels[-1]
+    return Chart(
+        width=len(buckets),
+        columns=tuple(_column(x, bucket, step, top) for x, bucket in enumerate(buckets) if bucket.total),
+        levels=levels,
+        lines=tuple(round(HEIGHT - HEIGHT * level / top, 2) for level in levels),
+        ticks=tuple(since + (until - since) * part / 4 for part in range(5)),
+        published=tuple(_published(revision, since, step) for revision in revisions),
+        words=", ".join(f"{sum(b.counts[name] for b in buckets)} {words}" for name, _, words in STACK),
+        each=_length(step),
+    )
+
+
+def levels_for(most: int) -> tuple[int, ...]:
+    """From 0 up in equal round steps, the last at least `most`."""
+    step = next(step for step in _round_steps() if step * (_MOST_LINES - 1) >= most)
+    count = max(-(-most // step), 1)
+    return tuple(step * number for number in range(count + 1))
+
+
+def _round_steps() -> Iterable[int]:
+    power = 1
+    while True:
+        yield from (power * step for step in _STEPS)
+        power *= 10
+
+
+def _column(x: int, bucket: Bucket, step: timedelta, top: int) -> Column:
+    bars = []
+    y = HEIGHT
+    for name, key, _ in STACK:
+        if count := bucket.counts[name]:
+            height = HEIGHT * count / top
+            y -= height
+            bars.append(Bar(key, round(y, 2), round(height, 2)))
+    said = ", ".join(f"{bucket.counts[name]} {words}" for name, _, words in STACK if bucket.counts[name])
+    return Column(x, tuple(bars), f"{bucket.at:%-d %b %H:%M} to {bucket.at + step:%H:%M} UTC: {said}")
+
+
+def _published(revision: PolicyRevision, since: datetime, step: timedelta) -> Published:
+    x = round((revision.published_at - since) / step, 2)
+    return Published(x, f"{revision.policy.name}, revision {revision.number}", revision.published_at)
+
+
+def _length(step: timedelta) -> str:
+    seconds = round(step.total_seconds())
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.3g} h"

@@ -1,0 +1,108 @@
+"""A decision in words: which rule it was, and the steps it went through up to the one that decided.
+
+Derived from the record alone, by the order in which the language decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from audit.models import DecisionRecord
+
+# The steps of a call of a tool, in order: what is said of each once it is behind, and while it is ahead.
+_STEPS: Final = (
+    ("policy", "The grant has a policy", "policy"),
+    ("hidden", "The policy does not hide it", "hiding"),
+    ("rule", "", "rule"),
+    ("action", "The rule does not deny every call", "action"),
+    ("require", "Its arguments meet every requirement", "requirements"),
+    ("deny_if", "No reason to deny it holds", "reasons to deny"),
+    ("limits", "It is within every limit", "limits"),
+    ("approval", "No person has to be asked", "approval"),
+)
+_STOPPED_BY_CODE: Final = {
+    "no_policy": ("policy", "The grant has no published policy"),
+    "hidden": ("hidden", "The policy hides it"),
+    "default_deny": ("rule", "No rule names it"),
+    "not_listed": ("rule", "The server does not list it, and no rule names it exactly"),
+    "malformed": ("action", "Its arguments are no JSON object"),
+    "requirement_failed": ("require", "A requirement is not met"),
+    "limit_exceeded": ("limits", "A limit is used up"),
+    "limiter_unavailable": ("limits", "The limits could not be checked"),
+    "approval_required": ("approval", "A person has to be asked"),
+    "approval_declined": ("approval", "A person declined it"),
+    "approval_expired": ("approval", "Nobody answered in time"),
+}
+_STOPPED_BY_PART: Final = {
+    "action": ("action", "The rule denies every call"),
+    "deny_if": ("deny_if", "A reason to deny it holds"),
+    "require": ("require", "A requirement is not met"),
+    "limits": ("limits", "The limit cannot be judged"),
+    "approve_if": ("approval", "Whether to ask a person cannot be judged"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`state`: "passed", "stop" or "ahead"."""
+
+    state: str
+    words: str
+
+
+def trace(record: DecisionRecord) -> list[Step]:
+    """Empty where the steps are not those of a tool, or the code is none of the language."""
+    if record.method != "tools/call":
+        return []
+    if record.outcome == "allow":
+        return [Step("passed", _passed(name, words, record)) for name, words, _ in _STEPS]
+    stopped = _stopped_at(record)
+    if stopped is None:
+        return []
+    at, words = stopped
+    names = [name for name, _, _ in _STEPS]
+    before, after = _STEPS[: names.index(at)], _STEPS[names.index(at) + 1 :]
+    steps = [Step("passed", _passed(name, said, record)) for name, said, _ in before]
+    steps.append(Step("stop", words))
+    if after:
+        steps.append(Step("ahead", "Not reached: " + ", ".join(short for _, _, short in after)))
+    return steps
+
+
+def rule_words(rule: str, subject: str) -> str:
+    """`/classes/Read/limits/0` is the "Read rule", an entry of this very tool its "own rule"."""
+    if not rule.startswith("/"):
+        return {"(default allow)": "no rule; the default allows", "(default deny)": "no rule"}.get(
+            rule, rule.strip("()")
+        )
+    section, _, rest = rule[1:].partition("/")
+    name = rest.split("/")[0].replace("~1", "/").replace("~0", "~")
+    match section:
+        case "tools":
+            return "own rule" if name == subject else f"rule for {name}"
+        case "classes":
+            return f"{name} rule"
+        case "all_tools":
+            return "rule for all tools"
+        case _:
+            return f"{section}: {rest.replace('/', ' ')}"
+
+
+def _stopped_at(record: DecisionRecord) -> tuple[str, str] | None:
+    if (found := _STOPPED_BY_CODE.get(record.code or "")) is not None:
+        return found
+    parts = [part for part in record.rule.split("/") if part in _STOPPED_BY_PART]
+    return _STOPPED_BY_PART[parts[-1]] if parts else None
+
+
+def _passed(name: str, words: str, record: DecisionRecord) -> str:
+    if name != "rule":
+        return words
+    match rule_words(record.rule, record.tool):
+        case "own rule":
+            return "It has a rule of its own"
+        case other if other.startswith("no rule"):
+            return "No rule names it, and the default allows it"
+        case other:
+            return f"The {other} covers it"

@@ -1,0 +1,241 @@
+"""A product with something on every page: servers good and bad, policies, grants, calls of every outcome.
+
+Names are partly a stranger's: HTML, writing that runs backwards, words without an end.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.fixtures.servers.start import running_toy
+from tests.foreign import drive
+from tests.journeys.api import Api
+from tests.journeys.product import RunningProduct
+
+MARKUP = '<img src=x onerror="document.title=\'broken\'"><b>bold</b>'
+BACKWARDS = "safe\u202egnp.exe\u200b\u0627\u0644\u0639\u0631\u0628\u064a\u0629"
+LONG = "a_name_that_does_not_end_" * 9
+HOSTILE = (MARKUP, BACKWARDS, LONG)
+
+AGENTS = {
+    "version": "1",
+    "description": "Agents look after keys; people look after users.",
+    "default": "deny",
+    "hide": ["delete_user"],
+    "tools": {
+        "list_*": {},
+        "create_access_key": {"rate_limit": {"max": 5, "window": "minute"}},
+        "put_user_policy": {
+            "deny_if": [
+                {
+                    "conditions": [
+                        {"path": "args.document", "op": "contains", "value": "AdministratorAccess"}
+                    ],
+                    "on_deny": "Administrator access is given by people. Ask for a narrower policy.",
+                }
+            ]
+        },
+        "create_refund": {
+            "require": [{"conditions": [{"path": "args.amount", "op": "lte", "value": 100}]}],
+            "reason": "Refunds above 100 are made by people.",
+        },
+        "delete_access_key": {"action": "require_approval"},
+        "start_security_scan": {"action": "deny", "reason": "Scans run at night. Wait for the report."},
+        "failing_tool": {},
+        "broken_tool": {},
+    },
+}
+BY_CLASS = {
+    "version": "1",
+    "default": "deny",
+    "classes": {
+        "Read": {},
+        "Write": {"rate_limit": {"max": 3, "window": "minute"}},
+        "Destructive": {"action": "deny", "reason": "Agents archive. Deleting is done by people."},
+    },
+}
+OPEN = {"version": "1", "default": "allow", "hide": ["x*"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Paths of one of each; `pages` is every page there is to look at, by name."""
+
+    product: RunningProduct
+    api: Api
+    email: str
+    password: str
+    pages: dict[str, str]
+
+
+@contextmanager
+def filled(product: RunningProduct, organization: str = "Acme", *, hostile: bool = True) -> Iterator[Filled]:
+    """While the upstream servers run."""
+    name = f"{organization} {MARKUP[:24]} {BACKWARDS}" if hostile else organization
+    made = product.bootstrap("alice@example.com", name)
+    api = Api(product.web, made["api_key"])
+    with ExitStack() as running:
+        small = api.register("AWS IAM", running.enter_context(running_toy()).url)
+        large = api.register("Internal platform", running.enter_context(running_toy("--many")).url)
+        away = _register_failing(api)
+        strange = api.register(MARKUP[:60], running.enter_context(_hostile_server())) if hostile else small
+        agents = api.publish(small, AGENTS)
+        classed = api.publish(large, BY_CLASS, "platform by class")
+        open_policy = api.publish(strange, OPEN, f"open {MARKUP}"[:80]) if hostile else agents
+        _call(api, small, large, agents, classed)
+        revoked = api.grant(small, agents, "contractor (left)")
+        api.ask("POST", f"/grants/{revoked['id']}/revoke/", {})
+        grant = api.grant(strange, open_policy, (MARKUP + LONG)[:80] if hostile else "release-bot")
+        if hostile:
+            _agent(grant, [[each, {each: 1}] for each in HOSTILE])
+        pages = _pages(api, small, large, away, strange, agents, grant)
+        yield Filled(product, api, made["email"], made["password"], pages)
+
+
+def _call(api: Api, small: dict[str, Any], large: dict[str, Any], agents: str, classed: str) -> None:
+    laptop, runner = api.grant(small, agents, "laptop-cursor"), api.grant(large, classed, "ci-runner")
+    bare = api.ask("POST", "/grants/", {"server": small["id"], "policy": None, "label": "no policy yet"})
+    _agent(laptop, CALLS * 2)
+    _agent(runner, PLATFORM_CALLS * 3)
+    _agent(bare, [["list_users", {}]])
+    api.decisions(at_least=len(CALLS) * 2 + len(PLATFORM_CALLS) * 3)
+
+
+CALLS: list[list[Any]] = [
+    *[["list_users", {"path_prefix": "/", "max_items": 10}]] * 6,
+    *[["list_access_keys", {"user_name": "alice"}]] * 5,
+    *[["create_access_key", {"user_name": "alice"}]] * 4,
+    ["put_user_policy", {"user_name": "alice", "document": "AdministratorAccess"}],
+    ["put_user_policy", {"user_name": "alice", "document": "ReadOnlyAccess"}],
+    ["create_refund", {"charge": "ch_1", "amount": 40}],
+    ["create_refund", {"charge": "ch_2", "amount": 900}],
+    ["create_refund", {"charge": "ch_3", "amount": "many"}],
+    ["delete_access_key", {"access_key_id": "TOYKEY0001"}],
+    ["delete_user", {"user_name": "bob"}],
+    ["start_security_scan", {"target": "prod"}],
+    ["echo", {"text": "nobody allowed this"}],
+    ["failing_tool", {}],
+    ["broken_tool", {}],
+    ["no_such_tool", {}],
+]
+PLATFORM_CALLS: list[list[Any]] = [
+    *[[f"list_{noun}", {"limit": 20}] for noun in ("branch", "bucket", "customer", "invoice", "issue")],
+    ["get_customer", {"id": "c_1"}],
+    *[[f"create_{noun}", {"id": "x"}] for noun in ("issue", "message")],
+    ["delete_cluster", {"id": "prod"}],
+]
+
+
+def _agent(grant: dict[str, Any], calls: list[list[Any]]) -> None:
+    steps = [["initialize"], ["list_tools"], *(["call_tool", tool, given] for tool, given in calls)]
+    drive("mcp-2x", grant["gateway_url"], grant["token"], steps)
+
+
+def _register_failing(api: Api) -> dict[str, Any]:
+    server: dict[str, Any] = api.ask(
+        "POST", "/servers/", {"name": "Old reporting", "upstream_url": "http://127.0.0.1:1/mcp"}
+    )
+    api.ask("POST", f"/servers/{server['id']}/scan/", {})
+    return server
+
+
+def _pages(api: Api, small: Any, large: Any, away: Any, strange: Any, agents: str, grant: Any) -> dict[str, str]:
+    denied = api.decisions(1, "&tool=put_user_policy&outcome=deny")[0]["id"]
+    allowed = api.decisions(1, "&tool=list_users&outcome=allow")[0]["id"]
+    return {
+        "overview": "/overview/",
+        "overview-1h": "/overview/?span=1h",
+        "servers": "/servers/",
+        "server": f"/servers/{small['id']}/",
+        "server-large": f"/servers/{large['id']}/",
+        "server-failing": f"/servers/{away['id']}/",
+        "server-strange": f"/servers/{strange['id']}/",
+        "server-change": f"/servers/{small['id']}/change/",
+        "register": "/servers/register/",
+        "inventory": "/servers/everything/",
+        "inventory-none": "/servers/everything/?q=nothing-is-called-so",
+        "log": "/log/",
+        "log-filtered": "/log/?outcome=deny",
+        "log-none": "/log/?tool=nothing-is-called-so",
+        "log-opened": f"/log/?open={denied}",
+        "decision": f"/log/{denied}/",
+        "decision-allowed": f"/log/{allowed}/",
+        "workers": "/workers/",
+        "settings": "/settings/",
+        "found": "/organizations/new/",
+        "onboarding": "/get-started/",
+        "api": "/api/docs/",
+        "home": "/",
+        "missing": "/servers/srv_00000000000000000000000000/",
+        "policies": "/policies/",
+        "policy": f"/policies/{agents}/",
+        "grants": "/grants/",
+        "grant": f"/grants/{grant['id']}/",
+    }
+
+
+@contextmanager
+def _hostile_server() -> Iterator[str]:
+    """Lists tools named by an attacker; every call of one succeeds."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/mcp"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Hostile(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "id" not in asked:
+            self._send(202, b"")
+            return
+        answer = {"jsonrpc": "2.0", "id": asked["id"], "result": _result(asked["method"])}
+        self._send(200, json.dumps(answer).encode())
+
+    def do_GET(self) -> None:
+        self._send(405, b"")
+
+    def do_DELETE(self) -> None:
+        self._send(200, b"")
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _result(method: str) -> dict[str, Any]:
+    match method:
+        case "initialize":
+            implementation = {"name": MARKUP, "version": BACKWARDS}
+            return {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {"tools": {}},
+                "serverInfo": implementation,
+            }
+        case "tools/list":
+            return {"tools": [_tool(name) for name in HOSTILE]}
+        case _:
+            return {"content": [{"type": "text", "text": MARKUP}]}
+
+
+def _tool(name: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {each: {"type": "string"} for each in HOSTILE}}
+    return {"name": name, "title": name, "description": f"{name}\n{MARKUP}", "inputSchema": schema}
