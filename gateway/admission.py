@@ -110,6 +110,21 @@ class Admission:
         request.admitted = Admitted(memo.token_hash, organization, grant, server, memo.cors)
         return None
 
+    def renew(self, request: Request) -> Reply | None:
+        """Looks again at what was let in by its head: refuses it, or brings `admitted` up to date."""
+        known = request.admitted
+        assert isinstance(known, Admitted)
+        found = self._config.grant(known.token_hash)
+        if found is None or _expired(found[1]):
+            return _UNAUTHORIZED
+        organization, grant = found
+        if grant.server != known.server.id:
+            return _NOT_FOUND
+        if organization is not known.organization:
+            server = organization.servers[grant.server]
+            request.admitted = Admitted(known.token_hash, organization, grant, server, known.cors)
+        return None
+
     def is_over(self, admitted: Admitted) -> bool:
         """Whether what was once let in would not be any more."""
         found = self._config.grant(admitted.token_hash)

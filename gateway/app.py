@@ -29,11 +29,13 @@ from gateway.relay import Relay
 from gateway.resolver import SystemResolver
 from gateway.upstream import Resolve, Upstreams
 from gateway.upstream_answer import UpstreamError
-from gateway.visits import Admitted, OpenRequests, Visit
+from gateway.visits import Admitted, OpenRequests, Rooms, Visit
 
 log = logging.getLogger("gateway.app")
 
 _UNJUDGED: Final = frozenset({Verdict.PASS, Verdict.FILTER_TOOLS})
+# What a body becomes beside itself: its values, and our writing of them.
+_HELD_FOR_A_BYTE: Final = 3
 _TOO_MANY: Final = plain(429, "This grant has too many requests open.", headers=b"Retry-After: 1\r\n")
 
 
@@ -60,7 +62,8 @@ class Gateway:
     ) -> None:
         self._limits = limits or Limits()
         self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
-        self._open = OpenRequests(self._limits.requests_per_grant)
+        self._rooms = Rooms(self._limits.held_bytes)
+        self._open = OpenRequests(self._limits.requests_per_grant, self._rooms)
         self._handles = Handles(keyring)
         self._resolver = SystemResolver()
         self._upstreams = Upstreams(keyring, egress, resolve or self._resolver, self._limits)
@@ -92,19 +95,34 @@ class Gateway:
     def drain(self) -> None:
         self._open.end_standing()
 
+    def hold(self, request: Request, size: int) -> bool:
+        """Whether a request that was let in may hold this much of the worker's memory."""
+        admitted = request.admitted
+        assert isinstance(admitted, Admitted)
+        taken = self._rooms.take(admitted.organization.organization, _HELD_FOR_A_BYTE * (size - request.held))
+        if taken:
+            request.held = size
+        return taken
+
     async def handle(self, exchange: Exchange) -> None:
+        # Its body or its turn may have taken minutes to come: it is judged by what holds now.
+        refused = self._admission.renew(exchange.request)
         admitted = exchange.request.admitted
         assert isinstance(admitted, Admitted)
+        if refused is not None:
+            exchange.reply(refused)
+            return
         opened = self._open.enter(admitted)
         if opened is None:
             exchange.reply(_TOO_MANY)
             return
-        visit = Visit(exchange, admitted, opened)
         try:
-            await self._answer(visit)
+            await self._answer(Visit(exchange, admitted, opened))
         except jsonrpc.Refused as refusal:
             exchange.reply(replies.refused(refusal, admitted.cors))
         finally:
+            # An answer nobody reads is memory, too: its place is taken until it is gone.
+            await exchange.drain()
             self._open.leave(opened)
 
     # One visit

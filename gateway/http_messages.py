@@ -52,6 +52,7 @@ class Request:
     keep_alive: bool = True
     has_body: bool = False
     received_at: float = 0.0
+    held: int = 0
     admitted: object = None
     memo: HeadMemo = field(default_factory=HeadMemo)
 

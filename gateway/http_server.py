@@ -26,6 +26,9 @@ class Handler(Protocol):
     def check_head(self, request: Request) -> Reply | None:
         """Refuses by the head alone. Also prepares what handle() needs."""
 
+    def hold(self, request: Request, size: int) -> bool:
+        """That the request holds so many bytes now. False: there is no room for more."""
+
     async def handle(self, exchange: Exchange) -> None: ...
 
     def tick(self, now: float) -> None: ...
@@ -48,6 +51,7 @@ _UNREADABLE: Final = plain(400, "This is not a request we can read.", close=True
 _HEAD_TOO_LARGE: Final = plain(431, "The head of the request is too large.", close=True)
 _TOO_SLOW: Final = plain(408, "The request took too long to arrive.", close=True)
 _FULL: Final = plain(503, "Too many connections.", headers=b"Retry-After: 1\r\n", close=True)
+_NO_ROOM: Final = plain(429, "Too many large requests are open.", headers=b"Retry-After: 1\r\n", close=True)
 _FAILED: Final = plain(500, "The gateway failed on this request.", close=True)
 
 
@@ -85,7 +89,7 @@ class Connection(asyncio.Protocol):
         self._server.connections.discard(self)
         self._phase = _Phase.CLOSING
         self._transport = None
-        self._waiting.clear()
+        self._forget_waiting()
         self.resume_writing()
         if self._exchange is not None:
             self._exchange.lost()
@@ -105,10 +109,16 @@ class Connection(asyncio.Protocol):
             self._stop(_UNREADABLE)
         if self._phase is _Phase.HEAD and self._head_bytes > self._limits.head_bytes:
             self._stop(_HEAD_TOO_LARGE)
-        if self._phase is _Phase.BODY and self._request is not None and self._request.problem is not None:
-            self._stop(self._request.problem)
+        if self._phase is _Phase.BODY and self._request is not None:
+            self._look_at_unfinished(self._request)
         if self._waiting and self._exchange is not None:
             self._pause_reading()
+
+    def _look_at_unfinished(self, request: Request) -> None:
+        if request.problem is not None:
+            self._stop(request.problem)
+        elif request.body and not self._server.handler.hold(request, len(request.body)):
+            self._stop(_NO_ROOM)
 
     def pause_writing(self) -> None:
         self._stalled_since = self._server.now()
@@ -260,11 +270,25 @@ class Connection(asyncio.Protocol):
             request = self._waiting.popleft()
             self._exchange = Exchange(self, request)
             if request.problem is not None:
+                self._let_go(request)
                 self._exchange.reply(request.problem)
             else:
+                self._server.running += 1
                 self._task = self._server.loop.create_task(self._serve(self._exchange))
         if not self._waiting:
             self._resume_reading()
+
+    def _let_go(self, request: Request) -> None:
+        if request.held:
+            self._server.handler.hold(request, 0)
+
+    def _forget_waiting(self) -> None:
+        for request in self._waiting:
+            self._let_go(request)
+        self._waiting.clear()
+        if self._request is not None:
+            self._let_go(self._request)
+            self._request = None
 
     async def _serve(self, exchange: Exchange) -> None:
         try:
@@ -275,12 +299,17 @@ class Connection(asyncio.Protocol):
             place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
             log.error("request failed: %s at %s", type(failure).__name__, place)
             exchange.abort() if exchange.started else exchange.reply(_FAILED)
+        finally:
+            self._let_go(exchange.request)
+            self._server.running -= 1
 
     def _stop(self, reply: Reply) -> None:
         """Nothing more is read: what is being answered is finished, then this is said, then all is closed."""
         if self._phase is _Phase.CLOSING:
             return
-        self._request = None
+        if self._request is not None:
+            self._let_go(self._request)
+            self._request = None
         self._lingers = True
         self._waiting.append(Request(problem=reply, keep_alive=False))
         self._enter(_Phase.CLOSING)
@@ -289,7 +318,7 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._enter(_Phase.CLOSING)
         self._since = self._server.now()
-        self._waiting.clear()
+        self._forget_waiting()
         transport = self._transport
         if transport is None:
             return
@@ -319,6 +348,8 @@ class HttpServer:
         self.limits = limits
         self.connections: set[Connection] = set()
         self.draining = False
+        self.running = 0
+        """Requests being answered, those of clients that are gone among them."""
         self.port = 0
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
@@ -342,7 +373,7 @@ class HttpServer:
         for connection in tuple(self.connections):
             connection.drain_now()
         deadline = self.now() + self.limits.drain_seconds
-        while self.connections and self.now() < deadline:  # noqa: ASYNC110
+        while (self.connections or self.running) and self.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for connection in tuple(self.connections):
             connection.abort()

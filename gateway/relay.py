@@ -16,7 +16,7 @@ from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks
 from gateway.protocol.jsonrpc import Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import NotStrict, encode
-from gateway.protocol.tool_list import filtered
+from gateway.protocol.tool_list import ListTooLong, filtered
 from gateway.replies import JSON, NO_STORE, upstream_failed
 from gateway.upstream import Upstreams
 from gateway.upstream_answer import (
@@ -37,11 +37,14 @@ _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 # Clients read these to fall back to another revision or to begin a new session.
 _VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 _PASSED_TYPES: Final = (b"application/json", b"text/plain")
+# So long others wait at most while the events of one server are looked through.
+_FED_AT_ONCE: Final = 16_384
 _AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
 _BROKEN_STREAM: Final = {
     EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
     EndpointEvent: (INVALID, "The server speaks the transport of 2024-11-05, which is not supported here."),
     NotStrict: (INVALID, _AMBIGUOUS),
+    ListTooLong: (TOO_LARGE, "The server's list of tools is too long to be looked through."),
 }
 
 
@@ -75,6 +78,8 @@ class Relay:
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
         answer = connection.send(request)
         exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
+        if exchange.gone:
+            exchange.on_gone()
         return answer
 
     def _orphan(self, visit: Visit, answer: UpstreamAnswer) -> None:
@@ -106,6 +111,10 @@ class Relay:
         body = await answer.whole(self._limits.collected_bytes)
         given = answer.headers.get(b"content-type", b"")
         kind = given if given.lower().startswith(_PASSED_TYPES) else b"text/plain"
+        try:
+            body = self._filtered(visit, body) or body
+        except (NotStrict, ListTooLong):
+            body = b""  # the status says enough
         lines = b"Content-Type: %b\r\nX-Content-Type-Options: nosniff\r\n%b" % (kind, NO_STORE)
         for name in (b"Allow", b"Retry-After"):
             if name.lower() in answer.headers:
@@ -130,8 +139,8 @@ class Relay:
             body = self._filtered(visit, body) or body
         except Nonsense as nonsense:
             raise answer.failed(INVALID, nonsense.reason) from None
-        except NotStrict:
-            raise answer.failed(INVALID, _AMBIGUOUS) from None
+        except (NotStrict, ListTooLong) as problem:
+            raise answer.failed(*_BROKEN_STREAM[type(problem)]) from None
         visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), body))
         return Forwarded(answer.status)
 
@@ -170,15 +179,23 @@ class Relay:
         exchange.start(answer.status, _SSE + self._lines(visit, answer))
         try:
             while (chunk := await answer.next_chunk()) is not None:
-                exchange.write(events.feed(chunk))
-                await exchange.drain()
+                await self._feed(visit, events, chunk)
         except UpstreamError as error:
             return self._broken_off(visit, answer, events, error)
-        except (EventTooLarge, EndpointEvent, NotStrict) as problem:
+        except (EventTooLarge, EndpointEvent, NotStrict, ListTooLong) as problem:
             code, reason = _BROKEN_STREAM[type(problem)]
             return self._broken_off(visit, answer, events, answer.failed(code, reason))
         exchange.finish()
         return Forwarded(answer.status)
+
+    async def _feed(self, visit: Visit, events: EventStream, chunk: bytes) -> None:
+        for start in range(0, len(chunk), _FED_AT_ONCE):
+            visit.exchange.write(events.feed(chunk[start : start + _FED_AT_ONCE]))
+            if not visit.opened.hold(events.held):
+                raise EventTooLarge
+            await visit.exchange.drain()
+            if start + _FED_AT_ONCE < len(chunk):
+                await asyncio.sleep(0)
 
     def _register(self, visit: Visit, answer: UpstreamAnswer) -> None:
         """A stream is ended when its grant is. The call behind it goes on, to be recorded."""
@@ -228,4 +245,4 @@ class Relay:
             there = tool in admitted.server.tools or names_exactly(compiled, tool)
             return there and is_listed(compiled, tool)
 
-        return filtered(message, is_shown, modern=visit.era.modern)
+        return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes)

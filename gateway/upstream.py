@@ -64,7 +64,7 @@ class Pool:
 
     @property
     def unused(self) -> bool:
-        return not self._all and not self._opening
+        return not (self._all or self._opening or self._waiting)
 
     def retire(self) -> None:
         """What is under way ends by itself; nothing is kept for later."""
@@ -90,8 +90,11 @@ class Pool:
     async def _acquire(self) -> UpstreamConnection:
         while len(self._all) + self._opening >= self._limits.connections_per_server:
             handed = await self._wait()
-            if handed is not None and handed.fresh(self._loop.time()):
+            if handed is None:
+                continue
+            if handed.fresh(self._loop.time()):
                 return handed
+            handed.close()
         return await self._open()
 
     async def _wait(self) -> UpstreamConnection | None:
@@ -103,10 +106,19 @@ class Pool:
             async with asyncio.timeout(self._limits.waiting_seconds):
                 return await turn
         except TimeoutError:
+            if turn.done() and not turn.cancelled():
+                # It came in the very moment the wait ended: the next one gets it.
+                self._pass_turn(turn.result())
             raise _unreachable("The server is busy with other calls.") from None
         finally:
-            if not turn.done():
+            if turn.cancelled():
                 self._waiting.remove(turn)
+
+    def _pass_turn(self, connection: UpstreamConnection | None) -> None:
+        if connection is not None and not connection.closed:
+            self._free(connection)
+        else:
+            self._hand_on(None)
 
     def _free(self, connection: UpstreamConnection) -> None:
         if self._retired:
@@ -196,6 +208,9 @@ class Pool:
             ssl=target.tls,
             server_hostname=target.host if target.tls else None,
         )
+        if connection.closed:
+            # It was lost before we heard that it was made: nobody would ever take it out again.
+            raise ConnectionResetError
         self._all.add(connection)
         return connection
 
@@ -209,30 +224,41 @@ class Upstreams:
         self._resolve = resolve
         self._limits = limits
         self._tls = _tls_context()
-        self._pools: dict[str, tuple[LoadedServer, Pool]] = {}
+        self._pools: dict[tuple[str, str], tuple[LoadedServer, Pool]] = {}
+        self._retired: set[Pool] = set()
 
     def pool(self, organization: str, server: LoadedServer) -> Pool:
         """Raises UpstreamError when the server cannot be called as it is registered."""
-        known = self._pools.get(server.id)
+        place = (organization, server.id)
+        known = self._pools.get(place)
         if known is not None:
             if known[0] is server:
                 return known[1]
             if _same(known[0], server):
-                self._pools[server.id] = (server, known[1])
+                self._pools[place] = (server, known[1])
                 return known[1]
-            known[1].retire()
+            self._retire(known[1])
+            del self._pools[place]
         pool = Pool(self._target(organization, server), self._egress, self._resolve, self._limits)
-        self._pools[server.id] = (server, pool)
+        self._pools[place] = (server, pool)
         return pool
 
+    def _retire(self, pool: Pool) -> None:
+        pool.retire()
+        self._retired.add(pool)  # what is under way there keeps its deadlines
+
     def tick(self, now: float) -> None:
-        for server, (_, pool) in tuple(self._pools.items()):
+        for place, (_, pool) in tuple(self._pools.items()):
             pool.tick(now)
             if pool.unused and now - pool.last_used > _FORGOTTEN_AFTER:
-                del self._pools[server]
+                del self._pools[place]
+        for pool in tuple(self._retired):
+            pool.tick(now)
+            if pool.unused:
+                self._retired.discard(pool)
 
     def close(self) -> None:
-        for _, pool in self._pools.values():
+        for pool in (*self._retired, *(pool for _, pool in self._pools.values())):
             pool.close()
 
     def _target(self, organization: str, server: LoadedServer) -> Target:

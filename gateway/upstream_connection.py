@@ -48,7 +48,8 @@ class UpstreamConnection(asyncio.Protocol):
         return self._answer is None
 
     def fresh(self, now: float) -> bool:
-        return not self.closed and now < self._kept_until
+        alive = not self.closed and self._transport is not None and not self._transport.is_closing()
+        return alive and now < self._kept_until
 
     def send(self, request: bytes) -> UpstreamAnswer:
         answer = UpstreamAnswer(self, self._limits, self._now)

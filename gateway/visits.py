@@ -27,8 +27,40 @@ class OpenRequest:
     """`end` is there once an answer is a stream; `standing`: it would not end by itself."""
 
     admitted: Admitted
+    rooms: "Rooms"
+    held: int = 0
     end: Callable[[], None] | None = None
     standing: bool = False
+
+    def hold(self, size: int) -> bool:
+        """That it now holds this much, all in all. False when its organization holds too much."""
+        if size == self.held:
+            return True
+        taken = self.rooms.take(self.admitted.organization.organization, size - self.held)
+        if taken:
+            self.held = size
+        return taken
+
+
+class Rooms:
+    """Bounds what each organization's requests hold, so that none of them takes the memory of all."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[str, int] = {}
+
+    def take(self, organization: str, size: int) -> bool:
+        held = self._held.get(organization, 0) + size
+        if size > 0 and held > self._most:
+            return False
+        if held:
+            self._held[organization] = held
+        else:
+            self._held.pop(organization, None)
+        return True
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,8 +95,9 @@ _Lookup: TypeAlias = Callable[[Admitted], bool]
 class OpenRequests:
     """By grant: to bound them, and to end the streams of a grant that is gone."""
 
-    def __init__(self, most_per_grant: int) -> None:
+    def __init__(self, most_per_grant: int, rooms: Rooms) -> None:
         self._most = most_per_grant
+        self._rooms = rooms
         self._by_grant: dict[str, set[OpenRequest]] = {}
 
     def enter(self, admitted: Admitted) -> OpenRequest | None:
@@ -72,11 +105,12 @@ class OpenRequests:
         mine = self._by_grant.setdefault(admitted.grant.id, set())
         if len(mine) >= self._most:
             return None
-        request = OpenRequest(admitted)
+        request = OpenRequest(admitted, self._rooms)
         mine.add(request)
         return request
 
     def leave(self, request: OpenRequest) -> None:
+        request.hold(0)
         grant = request.admitted.grant.id
         mine = self._by_grant.get(grant)
         if mine is not None:

@@ -5,14 +5,19 @@ tools (which is filtered). Comments, which keep connections open, do not wait fo
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.protocol.tool_list import may_hold_tools
+
 # Atomic: a CR LF must not be tried again as a CR and an LF, which would end an event at every line.
 _EVENT_END: Final = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
-_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
-_HAS_ID: Final = re.compile(rb"(?:\A|[\r\n])id(?:[:\r\n]|\Z)")
+_PAIRS: Final = (b"\n\n", b"\r\r", b"\n\r")
+_LINE_END: Final = re.compile(rb"[\r\n]")
+_LEADING: Final = re.compile(rb"(?:[\r\n]|:[^\r\n]*[\r\n])*+")
+_HAS_DATA: Final = re.compile(rb"(?:\A|[\r\n])data")
+_ID_LINE: Final = re.compile(rb"(?<![^\r\n])id(?:: ?([^\r\n]*))?(?![^\r\n])")
 _IS_ENDPOINT: Final = re.compile(rb"(?:\A|[\r\n])event: ?endpoint(?:[\r\n]|\Z)")
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -29,23 +34,37 @@ class EndpointEvent(Exception):  # noqa: N818
 class EventStream:
     wrap_id: Callable[[bytes], bytes]
     rewrite_data: Callable[[bytes], bytes | None]
-    """Gets an event's data; None means it may leave as it came."""
+    """Gets the data of events that name tools; None means they may leave as they came."""
     max_event: int
     resumable: bool = False
-    last_event: bytes = b""
     _buffer: bytearray = field(default_factory=bytearray)
     _begun: bool = False
     _searched: int = 0
+    _last: bytes = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be passed on now."""
         self._buffer += chunk
         if not self._begun and not self._past_the_mark():
             return b""
-        out = self._whole_events()
+        out = self._pass(self._end_of_last()) + self._pass(self._end_of_leading())
+        self._searched = max(0, len(self._buffer) - 1)
         if len(self._buffer) > self.max_event:
             raise EventTooLarge
         return out
+
+    @property
+    def held(self) -> int:
+        return len(self._buffer) + len(self._last)
+
+    @property
+    def last_event(self) -> bytes:
+        """The data of the last event that had any."""
+        found = b""
+        for event in _events_of(self._last):
+            data = _data_of(event)
+            found = found if data is None else data
+        return found
 
     def _past_the_mark(self) -> bool:
         """Whether the stream's first bytes are known; a byte order mark among them is dropped."""
@@ -56,51 +75,61 @@ class EventStream:
         self._begun = True
         return True
 
-    def _whole_events(self) -> bytes:
-        out: list[bytes] = []
-        start = 0
-        while True:
-            end = self._end_of_next(start)
-            if end is None:
-                break
-            out.append(self._event(bytes(self._buffer[start:end])))
-            start = end
-        del self._buffer[:start]
-        # The last two bytes may be the first half of an event's end.
-        self._searched = max(0, len(self._buffer) - 2)
-        return b"".join(out)
+    def _end_of_last(self) -> int:
+        """Where the last whole event ends: two line ends in a row, of which CR LF is one."""
+        end = max(self._buffer.rfind(pair, self._searched) for pair in _PAIRS) + 2
+        if end >= 2 and self._buffer[end - 1 : end + 1] == b"\r\n":
+            end += 1
+        return end if end >= 2 else 0
 
-    def _end_of_next(self, start: int) -> int | None:
-        first = bytes(self._buffer[start : start + 1])
-        if first in (b"\r", b"\n"):
-            return start + 1
-        whole = _LINE_END if first == b":" else _EVENT_END
-        # What was searched before ends where the buffer did, and only the first event began before that.
-        found = whole.search(self._buffer, max(start, self._searched if start == 0 else 0))
-        return found.end() if found else None
+    def _end_of_leading(self) -> int:
+        """Where the comments and empty lines end that stand before an event that has only begun."""
+        begins = self._buffer[:1]
+        if not begins or begins not in b":\r\n" or not _LINE_END.search(self._buffer, self._searched):
+            return 0
+        found = _LEADING.match(self._buffer)
+        return found.end() if found else 0
 
-    def _event(self, event: bytes) -> bytes:
-        if event[:1] in b":\r\n":
-            return event
-        if _IS_ENDPOINT.search(event):
+    def _pass(self, end: int) -> bytes:
+        if not end:
+            return b""
+        whole = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        self._searched = 0
+        passed = self._looked_through(whole)
+        if _HAS_DATA.search(whole):
+            self._last = whole
+        return passed
+
+    def _looked_through(self, whole: bytes) -> bytes:
+        """Most of what comes has nothing in it that must be changed, and is not looked at event by event."""
+        if b"endpoint" in whole and _IS_ENDPOINT.search(whole):
             raise EndpointEvent
-        if _HAS_ID.search(event):
-            self.resumable = True
-            event = b"".join(self._with_wrapped_id(line) for line in event.splitlines(keepends=True))
+        if b"id" in whole:
+            whole = _ID_LINE.sub(self._with_wrapped_id, whole)
+        return b"".join(map(self._filtered, _events_of(whole))) if may_hold_tools(whole) else whole
+
+    def _with_wrapped_id(self, line: re.Match[bytes]) -> bytes:
+        self.resumable = True
+        # An empty id tells the client to forget the last one, and nothing else.
+        return b"id: " + (self.wrap_id(line[1]) if line[1] else b"")
+
+    def _filtered(self, event: bytes) -> bytes:
         data = _data_of(event)
-        if data is None:
-            return event
-        rewritten = self.rewrite_data(data)
-        self.last_event = data
+        rewritten = self.rewrite_data(data) if data is not None and may_hold_tools(data) else None
         return event if rewritten is None else _with_data(event, rewritten)
 
-    def _with_wrapped_id(self, line: bytes) -> bytes:
-        bare = line.rstrip(b"\r\n")
-        if bare != b"id" and not bare.startswith(b"id:"):
-            return line
-        value = bare[3:].removeprefix(b" ")
-        # An empty id tells the client to forget the last one, and nothing else.
-        return b"id: " + (self.wrap_id(value) if value else b"") + b"\n"
+
+def _events_of(whole: bytes) -> Iterator[bytes]:
+    """Event by event; comments and empty lines between two of them come as a piece of their own."""
+    start = 0
+    while start < len(whole):
+        found = _LEADING.match(whole, start)
+        if found is None or found.end() == start:
+            found = _EVENT_END.search(whole, start)
+        end = found.end() if found else len(whole)
+        yield whole[start:end]
+        start = end
 
 
 def _data_of(event: bytes) -> bytes | None:

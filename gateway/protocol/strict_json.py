@@ -37,7 +37,8 @@ class NotStrict(Exception):  # noqa: N818
         self.syntax = syntax
 
 
-def parse(text: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> Json:
+def parse(text: bytes, *, max_depth: int | None = MAX_DEPTH, max_nodes: int = MAX_NODES) -> Json:
+    """`max_depth` None: neither depth, but for the parser's own bound of 200, nor values are counted."""
     try:
         tree: Json = jiter.from_json(
             text, catch_duplicate_keys=True, float_mode="lossless-float", allow_inf_nan=False
@@ -46,7 +47,8 @@ def parse(text: bytes, *, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
         raise _in_our_words(problem) from None
     if _may_hold_odd_number(text):
         tree = json.loads(text, parse_int=_exact, parse_float=_lossless)
-    _check_size(text, tree, max_depth, max_nodes)
+    if max_depth is not None:
+        _check_size(text, tree, max_depth, max_nodes)
     return tree
 
 

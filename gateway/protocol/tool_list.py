@@ -15,25 +15,32 @@ _T: Final = rb"[tT]|\\u00[57]4"
 _O: Final = rb"[oO]|\\u00[46][fF]"
 _L: Final = rb"[lL]|\\u00[46][cC]"
 _S: Final = rb"[sS]|\xc5\xbf|\\u00[57]3|\\u017[fF]"
+_MOST_BYTES: Final = 2_097_152
 _NAMES_TOOLS: Final = re.compile(b'"' + b"".join(b"(?:" + one + b")" for one in (_T, _O, _O, _L, _S)) + b'"')
 
-# The body of an answer may be large; what matters is that it has one meaning.
-_MAX_DEPTH: Final = 190
-_MAX_NODES: Final = 5_000_000
+
+class ListTooLong(Exception):  # noqa: N818
+    pass
 
 
 def may_hold_tools(text: bytes) -> bool:
     return _NAMES_TOOLS.search(text) is not None
 
 
-def filtered(text: bytes, is_shown: Callable[[str], bool], *, modern: bool) -> bytes | None:
+def filtered(
+    text: bytes, is_shown: Callable[[str], bool], *, modern: bool, most: int = _MOST_BYTES
+) -> bytes | None:
     """The message without the tools that are not shown; None when it holds no list of tools.
 
-    Raises NotStrict when the message names `tools` and has no single meaning.
+    Raises NotStrict when the message names `tools` and has no single meaning, ListTooLong when it names them
+    and is longer than `most`.
     """
     if not may_hold_tools(text):
         return None
-    tree = parse(text, max_depth=_MAX_DEPTH, max_nodes=_MAX_NODES)
+    if len(text) > most:
+        raise ListTooLong
+    # Its length bounds its values, and the parser its depth; what matters is that it has one meaning.
+    tree = parse(text, max_depth=None)
     result = tree.get("result") if isinstance(tree, dict) else None
     if not isinstance(result, dict):
         return None

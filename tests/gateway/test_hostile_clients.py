@@ -1,0 +1,208 @@
+"""An agent with a good token that does its worst."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.tokens import GRANT, new_token
+from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
+from tests.gateway.world import DOCUMENT, MALLORYS_SERVER, World, eventually, quick, world
+
+META = "policylayer/decision"
+STRICTER = DOCUMENT.replace('"search": {},', '"search": {"action": "deny"},')
+
+
+def call(tool: str, id: int = 1) -> bytes:
+    message = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+    return json.dumps(message).encode()
+
+
+def framed(client: Client, body: bytes) -> bytes:
+    return client.head("POST", len(body), {}) + body
+
+
+def change(it: World, how: str) -> None:
+    if how == "denied":
+        it.reconfigure(document=STRICTER)
+    elif how == "revoked":
+        it.reconfigure(grants={})
+    else:
+        it.reconfigure(grants={it.token: {"expires_at": 1}})
+
+
+@pytest.mark.parametrize("how", ["denied", "revoked", "expired"])
+async def test_a_head_sent_early_is_judged_by_what_holds_when_its_body_is_there(
+    tmp_path: Path, how: str
+) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        request = framed(alice, call("search"))
+        alice.send(request[:-5])
+        await asyncio.sleep(0.1)
+        change(it, how)
+        alice.send(request[-5:])
+        answer = await alice.answer()
+        if how == "denied":
+            assert answer.json["result"]["_meta"][META]["code"] == "denied"
+        else:
+            assert answer.status == 401
+        assert not it.upstream.received
+
+
+@pytest.mark.parametrize("how", ["denied", "revoked", "expired"])
+async def test_a_request_queued_behind_another_is_judged_by_what_holds_at_its_turn(
+    tmp_path: Path, how: str
+) -> None:
+    go = asyncio.Event()
+
+    async def slowly(conversation: Conversation) -> None:
+        await go.wait()
+        await answer_ok(conversation)
+
+    async with world(tmp_path, upstream=Upstream(slowly)) as it, it.client() as alice:
+        alice.send(framed(alice, call("read_file", 1)) + framed(alice, call("search", 2)))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        change(it, how)
+        go.set()
+        assert (await alice.answer()).json["id"] == 1
+        second = await alice.answer()
+        assert second.status == 401 or second.json["result"]["isError"]
+        assert len(it.upstream.received) == 1
+
+
+async def test_bodies_that_never_end_do_not_fill_the_memory(tmp_path: Path) -> None:
+    limits = quick(held_bytes=3_000_000, body_grace_seconds=5.0)
+    async with world(tmp_path, limits=limits) as it:
+        clients = [it.client() for _ in range(12)]
+        for client in clients:
+            await client.connect()
+            client.send(client.head("POST", 400_000, {}) + b" " * 300_000)
+        answers = [asyncio.create_task(client.answer()) for client in clients]
+        await eventually(lambda: sum(answer.done() for answer in answers) >= 5)
+        assert {answer.result().status for answer in answers if answer.done()} == {429}
+        async with it.client(token=it.mallorys_token, server=MALLORYS_SERVER) as mallory:
+            assert (await mallory.call("read_file", {"path": "x" * 300_000})).status == 200
+        for client, answer in zip(clients, answers, strict=True):
+            answer.cancel()
+            client.writer.close()
+        await eventually(lambda: not it.gateway._rooms)
+        async with it.client() as alice:
+            assert (await alice.call("read_file", {"path": "x" * 300_000})).status == 200
+
+
+async def test_an_answer_left_unread_keeps_its_place_among_the_open_requests(tmp_path: Path) -> None:
+    async def large(conversation: Conversation) -> None:
+        tools = [{"name": "read_file", "description": "x" * 12_000_000}]
+        conversation.result({"tools": tools})
+
+    listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    limits = quick(requests_per_grant=1, stalled_seconds=0.5, write_high_bytes=65_536, list_bytes=16_000_000)
+    async with world(tmp_path, upstream=Upstream(large), limits=limits) as it, it.client() as lazy:
+        lazy.writer.get_extra_info("socket").setsockopt(1, 8, 4096)
+        lazy.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        lazy.send(framed(lazy, listing))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        await asyncio.sleep(0.1)
+        async with it.client() as other:
+            assert (await other.call("read_file", {})).status == 429
+            await asyncio.sleep(1)
+            it.upstream.behaviour = answer_ok
+            assert (await other.call("read_file", {})).status == 200
+
+
+async def test_draining_waits_for_a_forwarded_call_whose_client_is_gone(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def slowly(conversation: Conversation) -> None:
+        await go.wait()
+        await answer_ok(conversation)
+
+    limits = quick(drain_seconds=3.0)
+    async with world(tmp_path, upstream=Upstream(slowly), limits=limits) as it:
+        async with it.client() as alice:
+            alice.send(framed(alice, call("read_file")))
+            await eventually(lambda: len(it.upstream.received) == 1)
+        closing = asyncio.create_task(it.http.close())
+        await asyncio.sleep(0.1)
+        assert not it.log.completions
+        go.set()
+        await closing
+        assert it.log.completions[0].upstream_code is None
+
+
+class Slow:
+    """Passes on what it is asked, after a pause."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def reserve(self, *given: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return await self._inner.reserve(*given)
+
+    async def give_back(self, *given: Any) -> None:
+        await asyncio.sleep(0.1)
+        await self._inner.give_back(*given)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.15, 0.25, 0.35])
+async def test_leaving_at_any_moment_buys_no_call(tmp_path: Path, after: float, modern: bool) -> None:
+    """What the server got is at most what was charged, and each of it has its record and its end."""
+    from gateway.counters.sqlite import SqliteLimiter
+
+    async def slowly(conversation: Conversation) -> None:
+        await asyncio.sleep(0.1)
+        await answer_ok(conversation)
+
+    limiter = Slow(SqliteLimiter(tmp_path / "slow.sqlite", worker="gw-1"))
+    async with world(tmp_path, upstream=Upstream(slowly), limiter=limiter) as it:
+        plain_append = it.log.append
+
+        async def slow_append(entry: Any) -> None:
+            await asyncio.sleep(0.1)
+            await plain_append(entry)
+
+        it.log.append = slow_append  # type: ignore[method-assign]
+        message = json.loads(call("create_access_key"))
+        headers: dict[str, str] = {}
+        if modern:
+            message["params"]["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+            headers = {
+                "MCP-Protocol-Version": "2026-07-28",
+                "Mcp-Method": "tools/call",
+                "Mcp-Name": "create_access_key",
+            }
+        for _ in range(6):
+            async with it.client(**headers) as alice:
+                alice.send(framed(alice, json.dumps(message).encode()))
+                await asyncio.sleep(after)
+        await eventually(lambda: it.http.running == 0, seconds=6)
+        assert len(it.upstream.received) <= 2
+        allowed = {entry.id for entry in it.log.decisions if entry.outcome == "allow"}
+        assert len(it.upstream.received) <= len(allowed)
+        assert {entry.id for entry in it.log.completions} == allowed
+    await limiter.close()
+
+
+async def test_another_grants_open_requests_leave_room_for_mine(tmp_path: Path) -> None:
+    bobs = new_token(GRANT)
+    limits = quick(requests_per_grant=1)
+
+    async def slowly(conversation: Conversation) -> None:
+        await asyncio.sleep(0.3)
+        await answer_ok(conversation)
+
+    async with world(tmp_path, upstream=Upstream(slowly), limits=limits) as it:
+        it.reconfigure(grants={it.token: {}, bobs: {}})
+        async with it.client() as alice, it.client(token=bobs) as bob:
+            alice.send(framed(alice, call("read_file")))
+            await eventually(lambda: len(it.upstream.received) == 1)
+            assert (await bob.call("read_file", {})).status == 200

@@ -1,0 +1,229 @@
+"""A server that does its worst harms its own callers at most, and not for longer than they asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.protocol.sse import EventStream
+from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
+from tests.gateway.world import MALLORYS_SERVER, SERVER, eventually, quick, world
+
+META = "policylayer/decision"
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read_file", "arguments": {}}}
+
+
+def send(client: Client, message: dict[str, Any] = CALL) -> None:
+    body = json.dumps(message).encode()
+    client.send(client.head("POST", len(body), {}) + body)
+
+
+def code_of(answer: Any) -> str:
+    return str(answer.json["result"]["_meta"][META]["code"])
+
+
+async def hang(_: Conversation) -> None:
+    await asyncio.sleep(30)
+
+
+async def test_a_server_that_resets_every_connection_does_not_use_up_its_pool(tmp_path: Path) -> None:
+    def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(reset, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    limits = quick(connections_per_server=4, waiting_seconds=0.2)
+    async with world(tmp_path, limits=limits) as it, it.client() as alice:
+        it.reconfigure(url=f"http://127.0.0.1:{port}/mcp")
+        for _ in range(30):
+            await alice.call("read_file", {})
+        pool = it.gateway._upstreams._pools[ACME_SERVER][1]
+        await eventually(lambda: pool.unused, seconds=1)
+    listener.close()
+
+
+ACME_SERVER = ("00000000-0000-7000-8000-00000000ac3e", SERVER)
+
+
+async def test_a_server_that_keeps_nothing_open_still_serves_those_who_wait(tmp_path: Path) -> None:
+    async def once(conversation: Conversation) -> None:
+        await asyncio.sleep(0.02)
+        conversation.result({"content": []}, headers="Keep-Alive: timeout=1\r\n")
+
+    limits = quick(connections_per_server=2, waiting_seconds=1.0)
+    async with world(tmp_path, upstream=Upstream(once), limits=limits) as it:
+        clients = [it.client() for _ in range(8)]
+        for client in clients:
+            await client.connect()
+        answers = await asyncio.gather(*(client.call("read_file", {}) for client in clients))
+        assert [answer.status for answer in answers] == [200] * 8
+        assert not any("isError" in answer.json["result"] for answer in answers)
+        for client in clients:
+            client.writer.close()
+
+
+async def test_a_turn_that_comes_as_the_wait_ends_is_not_lost(tmp_path: Path) -> None:
+    async def slowly(conversation: Conversation) -> None:
+        await asyncio.sleep(0.1)
+        conversation.result({"content": []})
+
+    limits = quick(connections_per_server=1, waiting_seconds=0.1)
+    async with world(tmp_path, upstream=Upstream(slowly), limits=limits) as it:
+        for _ in range(10):
+            async with it.client() as one, it.client() as other:
+                await asyncio.gather(one.call("read_file", {}), other.call("read_file", {}))
+        async with it.client() as alice:
+            assert "isError" not in (await alice.call("read_file", {})).json["result"]
+
+
+async def test_a_call_under_way_is_timed_also_after_its_server_was_changed(tmp_path: Path) -> None:
+    limits = quick(answer_seconds=0.5)
+    async with world(tmp_path, upstream=Upstream(hang), limits=limits) as it, it.client() as alice:
+        calling = asyncio.create_task(alice.call("read_file", {}))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        it.reconfigure(url=it.upstream.url + "/moved")
+        async with it.client() as other:
+            send(other)
+            await eventually(lambda: len(it.upstream.received) == 2)
+        assert code_of(await asyncio.wait_for(calling, 3)) == "upstream_timeout"
+
+
+async def test_a_call_whose_client_left_before_it_was_sent_does_not_go_on_for_ever(tmp_path: Path) -> None:
+    async def endless(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        while not conversation.writer.is_closing():
+            conversation.event(": still here\n\n")
+            await asyncio.sleep(0.01)
+
+    async def slow_name(host: str, port: int) -> list[str]:
+        await asyncio.sleep(0.2)
+        return ["127.0.0.1"]
+
+    limits = quick(orphan_seconds=0.3)
+    async with world(tmp_path, upstream=Upstream(endless), limits=limits, resolve=slow_name) as it:
+        async with it.client() as alice:
+            send(alice)
+            await eventually(lambda: bool(it.log.decisions))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        await eventually(lambda: it.upstream.gone == 1, seconds=2)
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_code == "client_gone"
+
+
+async def test_a_hidden_tool_is_taken_out_of_an_error_that_is_passed_on(tmp_path: Path) -> None:
+    async def smuggle(conversation: Conversation) -> None:
+        tools = [{"name": "read_file"}, {"name": "hidden_tool"}]
+        conversation.json({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}, status=400)
+
+    async with world(tmp_path, upstream=Upstream(smuggle)) as it, it.client() as alice:
+        answer = await alice.post(CALL | {"method": "tools/list", "params": {}})
+        assert answer.status == 400
+        assert b"hidden_tool" not in answer.body
+
+
+async def test_an_ambiguous_error_is_passed_on_without_its_body(tmp_path: Path) -> None:
+    async def smuggle(conversation: Conversation) -> None:
+        conversation.json(
+            b'{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[{"name":"hidden_tool"}]}}', status=404
+        )
+
+    async with world(tmp_path, upstream=Upstream(smuggle)) as it, it.client() as alice:
+        answer = await alice.post(CALL | {"method": "tools/list", "params": {}})
+        assert (answer.status, answer.body) == (404, b"")
+
+
+async def test_a_list_too_long_to_look_through_is_not_shown(tmp_path: Path) -> None:
+    async def flood(conversation: Conversation) -> None:
+        tool = '{"name":"read_file","description":"' + "x" * 1000 + '"}'
+        tools = ",".join([tool] * 300)
+        conversation.json(f'{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tools}]}}}}'.encode())
+
+    limits = quick(list_bytes=200_000)
+    async with world(tmp_path, upstream=Upstream(flood), limits=limits) as it, it.client() as alice:
+        answer = await alice.post(CALL | {"method": "tools/list", "params": {}})
+        assert answer.json["error"]["data"]["code"] == "upstream_too_large"
+
+
+@pytest.mark.parametrize(
+    "flood", [b"\n", b"\r", b":\n", b"a\n\n", b"id\n\n", b"id:1\n\n", b"data\n\n", b"\r\n\r\n"]
+)
+async def test_a_flood_of_tiny_events_holds_up_nobody(tmp_path: Path, flood: bytes) -> None:
+    async def pour(conversation: Conversation) -> None:
+        if "mallory" not in conversation.request.path:
+            return await answer_ok(conversation)
+        conversation.begin_stream()
+        while not conversation.writer.is_closing():
+            conversation.event(flood * (200_000 // len(flood)))
+            await conversation.writer.drain()
+        return None
+
+    async with world(tmp_path, upstream=Upstream(pour)) as it:
+        mallorys = it.config.organizations[1]
+        server = mallorys.servers[MALLORYS_SERVER]
+        object.__setattr__(server, "upstream_url", it.upstream.url + "/mallory")
+        async with (
+            it.client(token=it.mallorys_token, server=MALLORYS_SERVER) as mallory,
+            it.client() as alice,
+        ):
+            send(mallory)
+            reading = asyncio.create_task(_read_on(mallory))
+            await asyncio.sleep(0.1)
+            slowest = 0.0
+            for _ in range(5):
+                began = time.monotonic()
+                await alice.call("read_file", {})
+                slowest = max(slowest, time.monotonic() - began)
+            reading.cancel()
+            # The client, both servers and the gateway share one loop here.
+            assert slowest < 0.4
+
+
+async def _read_on(client: Client) -> None:
+    while await client.reader.read(65536):
+        pass
+
+
+def test_a_stream_passes_in_time_that_grows_with_its_length_only() -> None:
+    events = EventStream(lambda handle: handle, lambda data: None, 1 << 30)
+    began = time.process_time()
+    for _ in range(64):
+        events.feed(b"\n" * 65_536)
+    assert time.process_time() - began < 1.0
+
+
+async def test_events_held_back_for_one_organization_are_bounded_together(tmp_path: Path) -> None:
+    held: list[int] = []
+
+    async def endless(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        while not conversation.writer.is_closing():
+            conversation.event("data: " + "x" * 50_000)
+            held.append(50_000)
+            await conversation.writer.drain()
+            await asyncio.sleep(0)
+
+    limits = quick(held_bytes=2_000_000, stream_idle_seconds=1.0)
+    async with world(tmp_path, upstream=Upstream(endless), limits=limits) as it:
+        clients = [it.client() for _ in range(5)]
+        for client in clients:
+            await client.connect()
+            send(client)
+        answers = await asyncio.gather(*(client.answer() for client in clients))
+        for answer in answers:
+            told = json.loads(answer.events[-1])
+            assert told["result"]["_meta"][META]["code"] == "upstream_too_large"
+        async with it.client(token=it.mallorys_token, server=MALLORYS_SERVER) as mallory:
+            it.upstream.behaviour = answer_ok
+            assert (await mallory.call("read_file", {})).status == 200
+        assert not it.gateway._rooms
+        for client in clients:
+            client.writer.close()
