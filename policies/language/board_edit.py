@@ -1,0 +1,311 @@
+"""What a person does on the board, done to the stored text. Each act touches its own place and nothing else.
+
+Every function takes the text and gives the text that is to be kept. Raises PolicyInvalid where the text is no
+JSON object, and CannotEdit where the act cannot be said there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, Literal, TypeVar
+
+from .block_types import AccessBlock, LimitBlock, PredicateBlock, PredicateSection, RuleBlock
+from .blocks import POLICY_KEYS, access_value, open_policy, read_blocks, rule_value
+from .board import Address, Verb, is_unconditional, verb_of
+from .document import Default
+from .json_reader import Number
+from .matching import NameList
+from .problems import shown
+from .text_edit import CannotEdit, Source, drop, put
+from .words import shorthand_counter
+
+__all__ = [
+    "CannotEdit",
+    "add_limit",
+    "add_predicate",
+    "change_limit",
+    "change_predicate",
+    "follow",
+    "put_rule",
+    "remove_limit",
+    "remove_predicate",
+    "set_access",
+    "set_default",
+    "set_description",
+    "set_hidden",
+    "set_reason",
+    "set_verb",
+    "verbs_of",
+]
+
+B = TypeVar("B")
+
+_RECOMMENDED_MAX: Final = Number("30")
+_CLEARED: Final[dict[Verb, frozenset[str]]] = {
+    Verb.ALLOW: frozenset({"action", "reason", "require", "deny_if", "approve_if", "limits", "rate_limit"}),
+    Verb.LIMIT: frozenset({"action", "require", "deny_if", "approve_if", "limits", "rate_limit"}),
+    Verb.RULES: frozenset({"action", "require", "deny_if", "approve_if"}),
+    Verb.APPROVAL: frozenset({"action", "deny_if"}),
+    Verb.DENY: frozenset({"action"}),
+    Verb.HIDE: frozenset(),
+}
+
+
+# Verbs
+
+
+def verbs_of(address: Address) -> tuple[Verb, ...]:
+    """The verbs that a row can be set to."""
+    return (Verb.ALLOW, Verb.DENY) if address.section == "default" else tuple(Verb)
+
+
+def set_verb(
+    text: str,
+    address: Address,
+    verb: Verb,
+    *,
+    recommended: RuleBlock | None = None,
+    reason: str | None = None,
+    tools_of_class: Iterable[str] = (),
+) -> str:
+    """`recommended`: what Limit and Rules begin with where the rule has none. `reason`: what agents read.
+
+    Limit, Rules and Approval keep what fits them, Deny and Hide keep everything, Allow keeps nothing.
+    `tools_of_class`: what hiding a class hides, for the language hides names.
+    """
+    if address.section == "default":
+        return set_default(text, _default_of(verb))
+    if verb is Verb.HIDE:
+        return _hide(text, address, tuple(tools_of_class))
+    text = _unhide(text, address)
+    return put_rule(text, address, _adjusted(_rule_at(text, address), address, verb, recommended, reason))
+
+
+def _default_of(verb: Verb) -> Default:
+    if verb is Verb.ALLOW:
+        return "allow"
+    if verb in (Verb.DENY, Verb.HIDE):
+        return "deny"
+    raise CannotEdit(
+        "What no rule names can only be allowed or denied. Set the class, or add a pattern like get_*."
+    )
+
+
+def _adjusted(
+    rule: RuleBlock, address: Address, verb: Verb, recommended: RuleBlock | None, reason: str | None
+) -> RuleBlock:
+    start = recommended or RuleBlock()
+    extra = tuple(each for each in rule.extra if each[0] not in _CLEARED[verb])
+    # The reason of a deny says why calls are denied; it would be wrong of anything else.
+    kept = replace(rule, extra=extra, reason=reason or (None if rule.action == "deny" else rule.reason))
+    match verb:
+        case Verb.ALLOW:
+            return RuleBlock(extra=extra)
+        case Verb.LIMIT:
+            limited = replace(kept, action=None, require=(), deny_if=(), approve_if=())
+            has_limits = limited.limits or limited.rate_limit
+            return limited if has_limits else replace(limited, limits=start.limits or (_limit_for(address),))
+        case Verb.RULES:
+            return _with_conditions(replace(kept, action=None), start)
+        case Verb.APPROVAL:
+            return replace(kept, action="require_approval", deny_if=_conditional(kept.deny_if))
+        case Verb.DENY:
+            return replace(rule, extra=extra, action="deny", reason=reason or rule.reason)
+        case Verb.HIDE:
+            return rule
+
+
+def _with_conditions(rule: RuleBlock, start: RuleBlock) -> RuleBlock:
+    deny_if, approve_if = _conditional(rule.deny_if), _conditional(rule.approve_if)
+    ruled = replace(rule, deny_if=deny_if, approve_if=approve_if)
+    if verb_of(ruled) is Verb.RULES:
+        return ruled
+    ruled = replace(
+        ruled,
+        require=(*ruled.require, *start.require),
+        deny_if=(*deny_if, *start.deny_if),
+        approve_if=(*approve_if, *start.approve_if),
+    )
+    if verb_of(ruled) is not Verb.RULES:
+        raise CannotEdit("A rule needs a condition: say which argument decides.")
+    return ruled
+
+
+def _conditional(predicates: tuple[PredicateBlock | Source, ...]) -> tuple[PredicateBlock | Source, ...]:
+    return tuple(predicate for predicate in predicates if not is_unconditional(predicate))
+
+
+def _limit_for(address: Address) -> LimitBlock:
+    match address.section:
+        case "classes":
+            counter = f"class:{address.name}_rate"
+        case "tools":
+            counter = shorthand_counter(address.name)
+        case _:
+            counter = "all_tools_rate"
+    return LimitBlock(counter, "minute", _RECOMMENDED_MAX, "grant")
+
+
+# Hiding
+
+
+def set_hidden(text: str, name: str, hidden: bool) -> str:
+    """Puts a name or pattern into `hide`, or takes exactly that one out."""
+    open_policy(text)
+    names = read_blocks(text).hide
+    if hidden:
+        return text if name in names else put(text, ("hide",), [*names, name], POLICY_KEYS)
+    kept = [known for known in names if known != name]
+    if len(kept) == len(names):
+        return text
+    return put(text, ("hide",), kept) if kept else drop(text, ("hide",))
+
+
+def _hide(text: str, address: Address, tools_of_class: tuple[str, ...]) -> str:
+    match address.section:
+        case "tools":
+            names: tuple[str, ...] = (address.name,)
+        case "all_tools":
+            names = ("*",)
+        case _:
+            names = tools_of_class
+    if not names:
+        raise CannotEdit("No known tool is of this class, so there is no name to hide.")
+    for name in names:
+        if NameList.of(read_blocks(text).hide).first_match(name) is None:
+            text = set_hidden(text, name, True)
+    return text
+
+
+def _unhide(text: str, address: Address) -> str:
+    if address.section == "classes":
+        return text
+    text = set_hidden(text, address.name or "*", False)
+    hide = read_blocks(text).hide
+    place = NameList.of(hide).first_match(address.name)
+    if place is not None:
+        raise CannotEdit(f"The pattern {shown(hide[place])} in hide covers this row too. Take it out first.")
+    return text
+
+
+# Rules
+
+
+def put_rule(text: str, address: Address, rule: RuleBlock) -> str:
+    """Makes the row's own rule say this; parts that say it already stay as they are written."""
+    if address.section == "default":
+        raise CannotEdit("The default has no rule.")
+    old = open_policy(text).find(*address.steps)
+    return put(text, address.steps, rule_value(rule, old), POLICY_KEYS)
+
+
+def follow(text: str, address: Address) -> str:
+    """Takes the row's own rule out, and its name out of `hide`: what is wider applies again."""
+    open_policy(text)
+    if address.section == "default":
+        raise CannotEdit("The default follows nothing.")
+    text = set_hidden(text, address.name, False) if address.section == "tools" else text
+    return drop(text, address.steps)
+
+
+def set_reason(text: str, address: Address, reason: str | None) -> str:
+    return put_rule(text, address, replace(_rule_at(text, address), reason=reason))
+
+
+def add_predicate(text: str, address: Address, section: PredicateSection, predicate: PredicateBlock) -> str:
+    rule = _rule_at(text, address)
+    return _put_predicates(text, address, rule, section, (*rule.predicates(section), predicate))
+
+
+def change_predicate(
+    text: str, address: Address, section: PredicateSection, index: int, predicate: PredicateBlock
+) -> str:
+    rule = _rule_at(text, address)
+    before = _existing(rule.predicates(section), index)
+    changed = (*before[:index], predicate, *before[index + 1 :])
+    return _put_predicates(text, address, rule, section, changed)
+
+
+def remove_predicate(text: str, address: Address, section: PredicateSection, index: int) -> str:
+    rule = _rule_at(text, address)
+    before = _existing(rule.predicates(section), index)
+    return _put_predicates(text, address, rule, section, (*before[:index], *before[index + 1 :]))
+
+
+def _put_predicates(
+    text: str,
+    address: Address,
+    rule: RuleBlock,
+    section: PredicateSection,
+    predicates: tuple[PredicateBlock | Source, ...],
+) -> str:
+    match section:
+        case "require":
+            return put_rule(text, address, replace(rule, require=predicates))
+        case "deny_if":
+            return put_rule(text, address, replace(rule, deny_if=predicates))
+        case "approve_if":
+            return put_rule(text, address, replace(rule, approve_if=predicates))
+
+
+def add_limit(text: str, address: Address, limit: LimitBlock) -> str:
+    rule = _rule_at(text, address)
+    return put_rule(text, address, replace(rule, limits=(*rule.limits, limit)))
+
+
+def change_limit(text: str, address: Address, index: int, limit: LimitBlock) -> str:
+    rule = _rule_at(text, address)
+    before = _existing(rule.limits, index)
+    return put_rule(text, address, replace(rule, limits=(*before[:index], limit, *before[index + 1 :])))
+
+
+def remove_limit(text: str, address: Address, index: int) -> str:
+    """The index after the last of `limits` is that of the shorthand `rate_limit`."""
+    rule = _rule_at(text, address)
+    if index == len(rule.limits) and rule.rate_limit is not None:
+        return put_rule(text, address, replace(rule, rate_limit=None))
+    before = _existing(rule.limits, index)
+    return put_rule(text, address, replace(rule, limits=(*before[:index], *before[index + 1 :])))
+
+
+def _existing(blocks: tuple[B, ...], index: int) -> tuple[B, ...]:
+    if not 0 <= index < len(blocks):
+        raise CannotEdit("That row is not there any more. Look at the rule again.")
+    return blocks
+
+
+def _rule_at(text: str, address: Address) -> RuleBlock:
+    """The row's own rule; an empty one where there is none, or where what stands there is no rule."""
+    blocks = read_blocks(text)
+    match address.section:
+        case "all_tools":
+            rule = blocks.all_tools
+        case "tools":
+            rule = (blocks.tools or {}).get(address.name)
+        case "classes":
+            rule = (blocks.classes or {}).get(address.name)
+        case "default":
+            raise CannotEdit("The default has no rule.")
+    return rule if isinstance(rule, RuleBlock) else RuleBlock()
+
+
+# The rest of the document
+
+
+def set_default(text: str, default: Default) -> str:
+    open_policy(text)
+    return put(text, ("default",), default, POLICY_KEYS)
+
+
+def set_access(text: str, section: Literal["resources", "prompts"], access: AccessBlock | None) -> str:
+    """None: as any other tool, by the policy's default."""
+    old = open_policy(text).find(section)
+    if access is None:
+        return drop(text, (section,))
+    return put(text, (section,), access_value(access, old), POLICY_KEYS)
+
+
+def set_description(text: str, description: str | None) -> str:
+    open_policy(text)
+    if description is None:
+        return drop(text, ("description",))
+    return put(text, ("description",), description, POLICY_KEYS)
