@@ -49,7 +49,9 @@ class MemberMiddleware:
             return self.get_response(request)
         with organization_context(organization):
             request.member = member_of_key(token)  # type: ignore[attr-defined]
-            return self._answer(request)
+            if request.member is not None:  # type: ignore[attr-defined]
+                return self._answer(request)
+        return self.get_response(request)
 
     def _with_session(self, request: HttpRequest) -> HttpResponseBase:
         mine = memberships_of(request.user)  # type: ignore[arg-type]
@@ -58,10 +60,13 @@ class MemberMiddleware:
             return self.get_response(request)
         with organization_context(chosen.organization_id):
             request.memberships = mine  # type: ignore[attr-defined]
-            request.member = Membership.objects.select_related(  # type: ignore[attr-defined]
-                "organization", "user"
-            ).get(pk=chosen.id)
-            return self._answer(request)
+            # Empty where the membership ended since: then it is as if there had been none.
+            request.member = (  # type: ignore[attr-defined]
+                Membership.objects.select_related("organization", "user").filter(pk=chosen.id).first()
+            )
+            if request.member is not None:  # type: ignore[attr-defined]
+                return self._answer(request)
+        return self.get_response(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         answer = self.get_response(request)

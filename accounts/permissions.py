@@ -16,6 +16,7 @@ class May(StrEnum):
     PUBLISH = "Publishing policies"
     MANAGE_SERVERS = "Registering and changing servers"
     ISSUE_GRANTS = "Issuing and revoking grants"
+    MOVE_GRANTS = "Putting grants under another policy"
     MANAGE_KEYS = "Managing API keys"
     CHANGE_SECURITY = "Changing security settings"
 
@@ -26,6 +27,7 @@ _LEAST: dict[May, Role] = {
     May.PUBLISH: Role.POLICY_MANAGER,
     May.MANAGE_SERVERS: Role.ADMIN,
     May.ISSUE_GRANTS: Role.ADMIN,
+    May.MOVE_GRANTS: Role.POLICY_MANAGER,
     May.MANAGE_KEYS: Role.ADMIN,
     May.CHANGE_SECURITY: Role.OWNER,
 }
@@ -38,6 +40,7 @@ _SCOPE: dict[May, str | None] = {
     May.PUBLISH: "policies:write",
     May.MANAGE_SERVERS: "servers:write",
     May.ISSUE_GRANTS: "grants:write",
+    May.MOVE_GRANTS: "grants:write",
     May.MANAGE_KEYS: "no key may",
     May.CHANGE_SECURITY: "organization:write",
 }

@@ -52,11 +52,10 @@ def organization_context(organization_id: UUID) -> Iterator[None]:
     with transaction.atomic():
         before = _current()
         _enter(str(organization_id))
-        try:
-            yield
-        finally:
-            if not connection.needs_rollback:
-                _enter(before)
+        # Where this raises, the rollback puts the setting back as well: it belongs to the transaction.
+        yield
+        if not connection.needs_rollback:
+            _enter(before)
 
 
 def _enter(organization: str) -> None:

@@ -70,7 +70,7 @@ def ingest(worker: str, records: Iterable[Record], *, spool: str | None = None) 
     ends = [end for end in ends if end.organization in known]
     _store(spool, rows, ends)
     _note_use(rows)
-    return max((record.sequence for record in read), default=0)
+    return max((record.sequence for record in read if 0 <= record.sequence < 2**63), default=0)
 
 
 @transaction.atomic

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import jiter
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.db import DataError, transaction
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from common.errors import Conflict, DomainError, InvalidInput, LimitReached, NotAllowed, NotFound
 
+if TYPE_CHECKING:
+    # At run time this would be a circle: the views of DRF read the parser from its settings.
+    from rest_framework.views import APIView
+
+LARGEST_BODY = 2 * 1024 * 1024
 PROBLEM_JSON = "application/problem+json"
 # What `type` may be, with its title. The API reference lists the same.
 PROBLEMS: dict[str, tuple[int, str]] = {
@@ -49,9 +56,12 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        body = stream.read(LARGEST_BODY + 1)
+        if len(body) > LARGEST_BODY:
+            raise RequestDataTooBig
         try:
             return jiter.from_json(
-                stream.read(), allow_inf_nan=False, catch_duplicate_keys=True, float_mode="lossless-float"
+                body, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="lossless-float"
             )
         except ValueError as wrong:
             raise exceptions.ParseError(f"The body is not well-formed JSON: {wrong}.") from None
@@ -63,6 +73,18 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200
+    # Rows that are equal in the first field of the order are counted off; there may be many.
+    offset_cutoff = 1_000_000
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        try:
+            with transaction.atomic():
+                return super().paginate_queryset(queryset, request, view)
+        except (DataError, ValidationError, ValueError, OverflowError):
+            # A cursor is a client's text; what stands in a forged one need not fit the column.
+            raise exceptions.NotFound from None
 
 
 def problem(kind: str, detail: str, *, errors: list[dict[str, Any]] | None = None, **more: Any) -> Response:

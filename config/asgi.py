@@ -1,7 +1,10 @@
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from config.bodies import with_bodies_up_to
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
-application = get_asgi_application()
+application = with_bodies_up_to(settings.LARGEST_BODY, get_asgi_application())

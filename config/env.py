@@ -60,7 +60,7 @@ SETTINGS: list[Setting] = [
         Kind.KEYS,
         None,
         "Seal upstream credentials inside bundles: 32 bytes each; the first seals, all open.",
-        "web, internal, worker, gateway",
+        "worker, gateway",
     ),
     Setting(
         "SIGNING_KEY", Kind.KEYS, None, "The Ed25519 seed (32 bytes) that signs bundles. One key.", "worker"

@@ -20,6 +20,7 @@ from django.db.models.functions import Cast, Extract
 
 from accounts.models import Organization
 from common.sealing import Keyring, SealingError
+from config import env
 from gateway_config.models import ConfigRevision
 from gateway_config.wire.bundle import (
     Bundle,
@@ -170,7 +171,7 @@ def _credentials(
     """Opened with the database's keys, sealed with the gateways'."""
     if not sealed:
         return {}
-    database, gateways = Keyring.parse(settings.SEALING_KEYS), Keyring.parse(settings.BUNDLE_KEYS)
+    database, gateways = Keyring.parse(settings.SEALING_KEYS), bundle_keys()
     kept = _sealed_before(before)
     found = {}
     for server, text in sealed.items():
@@ -185,6 +186,11 @@ def _credentials(
         old = kept.get(str(server), "")
         found[server] = old if _holds(gateways, old, plain, bound) else gateways.seal(plain, **bound)
     return found
+
+
+def bundle_keys() -> Keyring:
+    """Read here and nowhere else: of the control plane only the Celery worker's environment holds them."""
+    return Keyring.parse(env.text("BUNDLE_KEYS"))
 
 
 def _sealed_before(before: ConfigRevision | None) -> dict[str, str]:

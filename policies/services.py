@@ -209,7 +209,7 @@ def issue_grant(
 @transaction.atomic
 def move_grant(by: Membership, grant: Grant, policy: Policy | None) -> Grant:
     """Puts a grant under another policy of its server."""
-    require(by, May.PUBLISH if grant.revoked_at is None else May.ISSUE_GRANTS)
+    require(by, May.MOVE_GRANTS)
     grant = Grant.objects.select_for_update().get(pk=grant.pk)
     if grant.revoked_at is not None:
         raise Conflict("This grant is revoked; issue a new one.")

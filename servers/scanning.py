@@ -32,8 +32,7 @@ def run_scan(scan_id: UUID) -> ToolScan:
     """Runs a waiting scan to its end; one that was begun already stays as it is. What went wrong stands in
     the scan and is not raised.
 
-    Usable in a request as well: there, inside the request's transaction, the steps are written at the end,
-    and no row of the server is held while we wait for it.
+    Only in the Celery worker: no other process of the control plane connects to a server.
     """
     begun = ToolScan.objects.filter(pk=scan_id, state=ToolScan.State.WAITING).update(
         state=ToolScan.State.RUNNING, started_at=timezone.now()
@@ -48,7 +47,7 @@ def _run(scan: ToolScan) -> None:
     if _others_can_see():
         _set_status(scan.server, Server.Status.SCANNING)
     try:
-        result = _visit(scan)
+        _keep(scan, _visit(scan))
     except ScanFailed as failed:
         _end_in_failure(scan, failed.code, failed.message, failed.hint)
     except SealingError:
@@ -57,8 +56,6 @@ def _run(scan: ToolScan) -> None:
     except Exception:
         logger.exception("scan %s ended in an error of ours", scan.pk)
         _end_in_failure(scan, "internal", "Something failed on our side.", "Try again.")
-    else:
-        _keep(scan, result)
 
 
 # ---- the visit

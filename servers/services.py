@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
-from common.errors import Conflict, InvalidInput
+from common.errors import Conflict, InvalidInput, LimitReached
 from common.events import config_changed
 from common.sealing import Keyring
 from servers.models import Server, ServerCredential, ToolScan
@@ -46,6 +47,8 @@ FORBIDDEN_HEADERS = frozenset(
     ]
 )
 PURPOSE = "upstream-headers"
+MOST_SCANS_AT_ONCE = 8
+MOST_SCANS_AN_HOUR = 240
 
 
 def gateway_url(server: Server) -> str:
@@ -152,13 +155,24 @@ def announce(organization_id: UUID) -> None:
 
 @transaction.atomic
 def start_scan(by: Membership, server: Server) -> ToolScan:
-    """A waiting scan; the caller runs it (`servers.scanning.run_scan`) or leaves it to Celery."""
+    """A waiting scan, for `servers.tasks.enqueue_scan`."""
     require(by, May.MANAGE_SERVERS)
     if server.retired_at is not None:
         raise Conflict("This server is retired. Register it again to use it.")
+    _leave_room_for_others(by)
     scan = ToolScan.objects.create(organization_id=server.organization_id, server=server)
     record_event(by, "server.scanned", server.public_id, server.name)
     return scan
+
+
+def _leave_room_for_others(by: Membership) -> None:
+    """The workers that scan are everybody's."""
+    recent = ToolScan.objects.visible_to(by).filter(started_at__gt=timezone.now() - timedelta(hours=1))
+    going = recent.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING]).count()
+    if going >= MOST_SCANS_AT_ONCE:
+        raise LimitReached(f"{going} scans are going on. Wait until one of them has ended.")
+    if recent.count() >= MOST_SCANS_AN_HOUR:
+        raise LimitReached(f"There were {MOST_SCANS_AN_HOUR} scans within an hour, as many as there may be.")
 
 
 def _seal(server: Server, headers: Mapping[str, str]) -> None:

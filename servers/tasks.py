@@ -11,7 +11,6 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from common.starting import start
-from servers import scanning
 from servers.models import Server, ToolScan
 
 RESCAN_EVERY = timedelta(minutes=15)
@@ -24,6 +23,9 @@ AT_ONCE = 50
 @shared_task
 def run_scan(scan_id: str) -> None:
     """Run twice it visits the server once: only a waiting scan begins."""
+    # Here, and not above: it brings the MCP SDK, which every other process of ours does without.
+    from servers import scanning
+
     scanning.run_scan(UUID(scan_id))
 
 
@@ -35,6 +37,8 @@ def enqueue_scan(scan: ToolScan) -> None:
 @shared_task
 def sweep_scans() -> None:
     """Lost messages, killed workers."""
+    from servers import scanning
+
     now = timezone.now()
     waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING, started_at__lt=now - LOST_AFTER)
     for scan_id in waiting.order_by("started_at").values_list("pk", flat=True)[:AT_ONCE]:

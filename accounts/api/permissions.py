@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class IsMember(BasePermission):
     """A member asks, and a key that only reads has the scope the view names (`read_scope`).
 
-    What an act needs is judged by the services, for both faces alike.
+    A view whose POST is a question says so (`only_asks`). What an act needs is judged by the services, for
+    both faces alike.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -25,12 +26,8 @@ class IsMember(BasePermission):
             return False
         scope: str | None = getattr(view, "read_scope", None)
         key = member.acting_key
-        if (
-            request.method in SAFE_METHODS
-            and key is not None
-            and scope is not None
-            and not _covers(key.scopes, scope)
-        ):
+        asks = request.method in SAFE_METHODS or getattr(view, "only_asks", False)
+        if asks and key is not None and scope is not None and not _covers(key.scopes, scope):
             raise NotAllowed(f"Reading this needs the scope {scope}, which this API key does not have.")
         return True
 

@@ -169,14 +169,16 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# A policy of the largest size, in the spelling of a form: three bytes for nearly each of it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+# Refused before it is taken in: see config.bodies.
+LARGEST_BODY = 32 * 1024 * 1024 if ROOT_URLCONF == "config.internal_urls" else DATA_UPLOAD_MAX_MEMORY_SIZE
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # ---- the way to the gateways
 SEALING_KEYS = env.text("SEALING_KEYS")
-BUNDLE_KEYS = env.text("BUNDLE_KEYS")
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")
 EGRESS_ALLOW_PRIVATE = env.networks("EGRESS_ALLOW_PRIVATE")
 OWN_LISTENERS = env.listeners("OWN_LISTENERS")

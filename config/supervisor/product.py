@@ -87,12 +87,13 @@ class Product:
 
     def _celery(self) -> Child:
         own = self._django("worker", self._database(WORKER, WORKER_ROLE_PASSWORD))
-        own["SIGNING_KEY"] = self.keys["SIGNING_KEY"]
+        own |= {name: self.keys[name] for name in ("SIGNING_KEY", "BUNDLE_KEYS")}
         own["CELERY_SKIP_CHECKS"] = "1"  # they load every page of the site, which takes a second
         # Celery warns root about pickle, which is off here.
         own["PYTHONWARNINGS"] = "ignore::UserWarning:celery.platforms"
         quiet = "--without-gossip --without-mingle --without-heartbeat --loglevel warning"
-        sized = ("--concurrency", "2", "--prefetch-multiplier", "1")
+        # A scan waits up to a minute for a stranger's server; a few of them must not hold up publishing.
+        sized = ("--concurrency", "8", "--prefetch-multiplier", "1")
         celery = ("-A", "config.celery", "--no-color", "--quiet", "worker")
         return module("worker", own, "celery", *celery, *sized, *quiet.split())
 
@@ -136,7 +137,7 @@ class Product:
             "DATA_DIR": str(self.options.data_dir),
             "PORT": str(self.options.port),
             "INTERNAL_PORT": str(self.options.internal_port),
-            **{name: self.keys[name] for name in ("SECRET_KEY", "SEALING_KEYS", "BUNDLE_KEYS")},
+            **{name: self.keys[name] for name in ("SECRET_KEY", "SEALING_KEYS")},
         }
 
     def _shared_by_all(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from policies.api.serializers import (
     PolicyChange,
     PolicyInput,
     PolicySerializer,
+    PolicySummary,
     ProblemSerializer,
     RevisionSerializer,
     TextInput,
@@ -54,13 +55,13 @@ class RevisionPage(NewestFirst):
 
 
 class Policies(generics.ListAPIView[Policy]):
-    serializer_class = PolicySerializer
+    serializer_class = PolicySummary
     pagination_class = PolicyPage
     read_scope = "policies:read"
     queryset = Policy.objects.none()
 
     def get_queryset(self) -> QuerySet[Policy]:
-        return Policy.objects.visible_to(member_of(self.request)).select_related("server")
+        return Policy.objects.visible_to(member_of(self.request)).defer("draft")
 
     @extend_schema(request=PolicyInput, responses={201: PolicySerializer})
     def post(self, request: Request) -> Response:
@@ -91,6 +92,7 @@ class _Asking(APIView):
     """Questions about a policy's draft, or about a text sent instead of it. They change nothing."""
 
     read_scope = "policies:read"
+    only_asks = True
 
     def text_and_policy(self, request: Request, policy_id: str) -> tuple[str, Policy]:
         policy = find_policy(request, policy_id)

@@ -26,6 +26,13 @@ class DocumentField(serializers.Field[str, Any, str, Any]):
         return value
 
 
+class AnyJson(serializers.JSONField):
+    """As the parser read it: it was JSON, and numbers keep their spelling."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
 def _as_text(value: object, margin: str = "\n") -> str:
     """Indented JSON text; numbers keep the spelling they came in."""
     inner = margin + "  "
@@ -68,6 +75,18 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         return list(ProblemSerializer(problems, many=True).data)
 
 
+class PolicySummary(serializers.ModelSerializer[Policy]):
+    """A policy in a list: its text, and what is wrong with it, stand in the policy itself."""
+
+    id = PublicIdField("pol", read_only=True)
+    server = PublicIdField("srv", source="server_id", read_only=True)
+    published_revision = PublicIdField("rev", source="published_revision_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Policy
+        fields = ["id", "server", "name", "published_revision", "version"]
+
+
 class PolicyInput(serializers.Serializer[Any]):
     server = PublicIdField("srv")
     name = serializers.CharField(max_length=80)
@@ -85,7 +104,7 @@ class PublishInput(serializers.Serializer[Any]):
 
 class CallInput(serializers.Serializer[Any]):
     tool = serializers.CharField(max_length=256)
-    arguments = serializers.JSONField(required=False)
+    arguments = AnyJson(required=False)
     document = DocumentField(required=False)
 
 

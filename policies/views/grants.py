@@ -123,7 +123,7 @@ def _page(request: MemberRequest, grant: Grant, form: MoveForm | None = None) ->
         "form": form or MoveForm(policies=choices, initial={"policy": grant.policy_id}),
         **may,
         "refusal": refusal(request, May.ISSUE_GRANTS),
-        "refusal_to_move": refusal(request, May.PUBLISH),
+        "refusal_to_move": refusal(request, May.MOVE_GRANTS),
         "crumbs": [("Grants", reverse("grants:list")), (grant.label, "")],
         "section": "grants",
     }

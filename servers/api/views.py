@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,9 +14,10 @@ from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
 from common.drf import NewestFirst, valid
 from servers.api.serializers import ScanSerializer, ServerInput, ServerSerializer, ToolSerializer
-from servers.models import Server, Tool
-from servers.scanning import run_scan
+from servers.models import Server, Tool, ToolScan
 from servers.services import change_server, register_server, retire_server, start_scan
+from servers.tasks import enqueue_scan
+from servers.waiting import when_over
 
 
 def find_server(request: Request, server_id: str) -> Server:
@@ -78,12 +81,15 @@ class ServerDetail(APIView):
 
 class ServerScan(APIView):
     @extend_schema(request=None, responses=ScanSerializer)
-    def post(self, request: Request, server_id: str) -> Response:
+    def post(self, request: Request, server_id: str) -> HttpResponseBase:
         """Connects, lists the tools, waits for the end and says what was found."""
         scan = start_scan(member_of(request), find_server(request, server_id))
-        run_scan(scan.pk)
-        scan.refresh_from_db()
-        return Response(ScanSerializer(scan).data)
+        enqueue_scan(scan)
+        return StreamingHttpResponse(when_over(scan, _written), content_type="application/json")
+
+
+def _written(scan: ToolScan) -> bytes:
+    return JSONRenderer().render(ScanSerializer(scan).data)
 
 
 class ServerTools(generics.ListAPIView[Tool]):
@@ -109,7 +115,7 @@ class Tools(generics.ListAPIView[Tool]):
         tools = Tool.objects.visible_to(member_of(self.request)).present()
         wanted = self.request.query_params
         if tool_class := wanted.get("class"):
-            tools = tools.filter(tool_class=tool_class)
+            tools = tools.filter(tool_class=tool_class.replace("\x00", ""))
         if server := wanted.get("server"):
             tools = tools.filter(server_id=uuid_or_404("srv", server))
         return tools

@@ -42,6 +42,13 @@ def test_only_the_celery_worker_can_sign(tmp_path: Path) -> None:
     assert [name for name, own in found.items() if "SIGNING_KEY" in own] == ["worker"]
 
 
+def test_the_keys_of_bundles_stand_where_bundles_are_sealed_and_opened_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    found = environments(product(tmp_path))
+    assert [name for name, own in found.items() if "BUNDLE_KEYS" in own] == ["worker", "gw-1"]
+
+
 def test_web_enters_the_database_as_the_app_and_the_rest_as_the_worker(tmp_path: Path) -> None:
     made = product(tmp_path)
     found = environments(made)

@@ -1,0 +1,61 @@
+"""No request brings more than anybody here reads.
+
+Django takes a whole body to a file before it looks at the request, so a stranger could fill the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Receive, Send], Awaitable[None]]
+
+_SAID: Final = b"The body is too large.\n"
+_HEADERS: Final = [(b"content-type", b"text/plain"), (b"content-length", str(len(_SAID)).encode())]
+
+
+class _TooLarge(Exception):  # noqa: N818
+    pass
+
+
+def with_bodies_up_to(most: int, application: Application) -> Application:
+    async def limited(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+        elif _announced(scope) > most:
+            await _refuse(send)
+        else:
+            try:
+                await application(scope, _counted(receive, most), send)
+            except _TooLarge:
+                await _refuse(send)
+
+    return limited
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    left = most
+
+    async def counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise _TooLarge
+        return message
+
+    return counted
+
+
+def _announced(scope: Any) -> int:
+    """What the headers say; what is said wrongly is counted as it comes."""
+    lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
+    return max((int(value) for value in lengths if value.isdigit() and len(value) < 19), default=0)
+
+
+async def _refuse(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 413, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": _SAID})
