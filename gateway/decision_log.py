@@ -22,6 +22,9 @@ _BATCH_BYTES: Final = 512 * 1024
 # So long a batch is waited for, so that calls which come together travel together.
 _LINGER: Final = 0.02
 _SYNC_EVERY: Final = 1.0
+_WRITE_AGAIN: Final = 0.25
+_MOST_LATER: Final = 10_000
+_SHARE_OF_FREE: Final = 3
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 15.0
 
@@ -42,10 +45,13 @@ class DecisionLog:
         self._spool, self._earlier = Spool.of_this_boot(folder, boot or SystemClock().boot())
         self._encoder = msgspec.json.Encoder()
         self._loop = asyncio.get_running_loop()
-        self._together: list[bytes] = []
-        self._written: asyncio.Future[None] = self._loop.create_future()
+        self._later: list[bytes] = []
+        self._later_owners: list[str] = []
+        self._again: asyncio.Handle | None = None
         self._more = asyncio.Event()
         self._more.set()
+        self._closed = False
+        self._complained_at = float("-inf")
 
     @property
     def worker(self) -> str:
@@ -57,15 +63,23 @@ class DecisionLog:
         """How many records the control plane does not have yet."""
         return sum(spool.length for spool in (*self._earlier, self._spool))
 
-    async def append(self, entry: Record) -> None:
-        """Returns when the record outlives this process. Raises SpoolFull when it could not be written."""
-        sequence = self._spool.next_sequence + len(self._together)
-        record = self._encoder.encode(msgspec.structs.replace(entry, sequence=sequence))
-        if not self._together:
-            # What is appended in one turn of the event loop is written with one call.
-            self._loop.call_soon(self._write)
-        self._together.append(record)
-        await asyncio.shield(self._written)
+    def append(self, entry: Record) -> None:
+        """When it returns the record outlives this process. Raises SpoolFull when it could not be written."""
+        record = self._encoded(entry)
+        try:
+            self._check_room(entry.organization, len(record))
+            self._spool.append((*self._later, record), (*self._later_owners, entry.organization))
+        except (OSError, SpoolFull) as error:
+            self._complain(error)
+            raise SpoolFull(str(error)) from None
+        self._written()
+
+    def append_later(self, entry: Record) -> None:
+        """Written with the next record, or after this turn of the event loop, whichever is first."""
+        self._later.append(self._encoded(entry))
+        self._later_owners.append(entry.organization)
+        if self._again is None:
+            self._again = self._loop.call_soon(self._write_later)
 
     async def ship(self, send: SendRecords) -> None:
         """Hands records to the control plane in order, for ever. One is forgotten when it is there."""
@@ -94,31 +108,52 @@ class DecisionLog:
             _log.warning("%d records stay on disk until the next start: %s", self.length, error)
 
     def close(self) -> None:
-        if self._together:
-            self._write()
+        self._write_later()
+        if self._later:
+            _log.error("%d records of how calls ended are lost", len(self._later))
+        if self._again is not None:
+            self._again.cancel()
+        self._closed = True
         for spool in (*self._earlier, self._spool):
             spool.close()
 
-    def _write(self) -> None:
-        together, self._together = self._together, []
-        written, self._written = self._written, self._loop.create_future()
-        if not together:
+    def _complain(self, error: Exception) -> None:
+        if self._loop.time() - self._complained_at >= 1:
+            self._complained_at = self._loop.time()
+            _log.error("calls cannot be recorded and are denied: %s", error)
+
+    def _encoded(self, entry: Record) -> bytes:
+        sequence = self._spool.next_sequence + len(self._later)
+        return self._encoder.encode(msgspec.structs.replace(entry, sequence=sequence))
+
+    def _write_later(self) -> None:
+        self._again = None
+        if not self._later or self._closed:
             return
         try:
-            self._check_room(sum(map(len, together)))
-            self._spool.append(together)
-        except (OSError, SpoolFull) as error:
-            _log.error("calls cannot be recorded and are denied: %s", error)
-            written.set_exception(SpoolFull(str(error)))
-            written.exception()  # everybody may have gone
+            self._spool.append(self._later, self._later_owners)
+        except OSError as error:
+            # They wait, and while too many wait no call is let through that would add another.
+            _log.error("%d records of how calls ended wait to be written: %s", len(self._later), error)
+            self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
         else:
-            written.set_result(None)
-            self._more.set()
+            self._written()
 
-    def _check_room(self, wanted: int) -> None:
-        held = sum(spool.size for spool in (*self._earlier, self._spool))
-        if held + wanted > self._max_bytes:
+    def _written(self) -> None:
+        if self._later:
+            self._later, self._later_owners = [], []
+        self._more.set()
+
+    def _check_room(self, organization: str, wanted: int) -> None:
+        if self._closed or len(self._later) > _MOST_LATER:
+            raise SpoolFull("too many records wait to be written")
+        held = sum([spool.size for spool in self._earlier], self._spool.size)
+        free = self._max_bytes - held
+        if wanted > free:
             raise SpoolFull(f"the spool holds {held} bytes of at most {self._max_bytes}")
+        # However much one organization records, the others find room.
+        if self._spool.held_by(organization) > _SHARE_OF_FREE * free:
+            raise SpoolFull(f"organization {organization} has too many records waiting")
 
     async def _ship_once(self, send: SendRecords) -> bool:
         spool = self._earlier[0] if self._earlier else self._spool

@@ -38,8 +38,13 @@ _LONGEST_SUBJECT: Final = 1_024
 
 
 class DecisionLog(Protocol):
-    async def append(self, entry: DecisionEntry | CompletionEntry) -> None:
+    """Neither waits for a disk: what the kernel has outlives this process."""
+
+    def append(self, entry: DecisionEntry | CompletionEntry) -> None:
         """Durable when it returns; raises when it is not."""
+
+    def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
+        """Durable soon; where that fails it is tried again, and no new call is recorded meanwhile."""
 
 
 class Driver:
@@ -61,11 +66,11 @@ class Driver:
     async def _perform(self, effect: Effect, visit: Visit) -> Answer:
         match effect:
             case Record(ruling):
-                return await self._record(ruling, visit)
+                return self._record(ruling, visit)
             case Forward():
                 return await self._forward(visit)
             case Complete():
-                await self._complete(effect, visit)
+                self._complete(effect, visit)
             case Reserve():
                 return await self._reserve(effect, visit)
             case GiveBack():
@@ -93,17 +98,17 @@ class Driver:
             # The safe direction: what is not given back stays spent.
             log.error("nothing could be given back: %s", type(failure).__name__)
 
-    async def _record(self, ruling: Ruling, visit: Visit) -> Recorded | NotRecorded:
+    def _record(self, ruling: Ruling, visit: Visit) -> Recorded | NotRecorded:
         added = time.monotonic() - visit.exchange.request.received_at
         self._observer.decision(ruling, added)
         try:
-            await self._decisions.append(_decision_entry(ruling, visit, added))
+            self._decisions.append(_decision_entry(ruling, visit, added))
         except Exception as failure:
             log.error("a decision could not be recorded: %s", type(failure).__name__)
             return NotRecorded()
         return Recorded()
 
-    async def _complete(self, effect: Complete, visit: Visit) -> None:
+    def _complete(self, effect: Complete, visit: Visit) -> None:
         total = time.monotonic() - visit.exchange.request.received_at
         entry = CompletionEntry(
             id=_decision_id(visit),
@@ -114,7 +119,7 @@ class Driver:
         )
         self._observer.completion(effect.upstream_code, total)
         try:
-            await self._decisions.append(entry)
+            self._decisions.append_later(entry)
         except Exception as failure:
             log.error("a completion could not be recorded: %s", type(failure).__name__)
 

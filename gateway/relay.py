@@ -38,7 +38,7 @@ _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 _VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 _PASSED_TYPES: Final = (b"application/json", b"text/plain")
 # So long others wait at most while the events of one server are looked through.
-_FED_AT_ONCE: Final = 16_384
+_FED_AT_ONCE: Final = 4_096
 _AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
 _BROKEN_STREAM: Final = {
     EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),

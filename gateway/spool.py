@@ -12,8 +12,9 @@ import secrets
 import struct
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,8 @@ class _Segment:
     path: Path
     first: int
     size: int
+    owners: Counter[str] = field(default_factory=Counter)
+    """Bytes by organization, of what this process wrote."""
 
 
 class Spool:
@@ -74,6 +77,8 @@ class Spool:
         self._position = (self._segments[0].first, 0)
         self._retired: list[int] = []
         self._synced = True
+        self._size = sum(segment.size for segment in self._segments)
+        self._owners: Counter[str] = Counter()
 
     @classmethod
     def of_this_boot(cls, folder: Path, boot: str) -> tuple["Spool", list["Spool"]]:
@@ -95,14 +100,18 @@ class Spool:
 
     @property
     def size(self) -> int:
-        return sum(segment.size for segment in self._segments)
+        return self._size
+
+    def held_by(self, organization: str) -> int:
+        """How many bytes here are an organization's, as far as this process wrote them."""
+        return self._owners[organization]
 
     @property
     def length(self) -> int:
         """How many records wait."""
         return self.next_sequence - 1 - self._shipped
 
-    def append(self, records: Sequence[bytes]) -> None:
+    def append(self, records: Sequence[bytes], owners: Sequence[str] = ()) -> None:
         """All of them or none. The first has `next_sequence`; raises OSError."""
         active = self._segments[-1]
         if active.size >= _SEGMENT_BYTES:
@@ -116,6 +125,10 @@ class Spool:
             os.ftruncate(self._written, active.size)
             raise
         active.size += len(frames)
+        self._size += len(frames)
+        for owner, record in zip(owners, records, strict=False):
+            active.owners[owner] += len(record)
+            self._owners[owner] += len(record)
         self.next_sequence += len(records)
         self._synced = False
 
@@ -154,7 +167,12 @@ class Spool:
         if self.length == 0 and self._segments[-1].size >= _SHIPPED_SEGMENT_BYTES:
             self._rotate()
         while len(self._segments) > 1 and self._segments[1].first <= self._shipped + 1:
-            self._segments.pop(0).path.unlink(missing_ok=True)
+            self._drop(self._segments.pop(0))
+
+    def _drop(self, segment: _Segment) -> None:
+        segment.path.unlink(missing_ok=True)
+        self._size -= segment.size
+        self._owners -= segment.owners  # which also forgets whose nothing is left
 
     def unsynced(self) -> list[int]:
         """Descriptors of what is not on the disk itself yet; whoever takes them closes them."""

@@ -6,7 +6,8 @@ The total is kept as whole units and millionths, each of which fits 64 bits for 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -17,16 +18,19 @@ from gateway.counters.windows import (
     LONGEST_WINDOW_MS,
     has_room,
     merged_away,
-    room_from,
     whole_seconds,
 )
 
 _MERGE_EVERY: Final = 1_000
 # How long a repeated decision id is known again, and a charge can be given back.
 _RESERVATION_KEPT_MS: Final = 3_600_000
+# For so long one full family of keys is not counted again, call by call.
+_FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
 
 Identity: TypeAlias = tuple[str, str, str, str, str]
+FullFamilies: TypeAlias = dict[int, tuple[int, int]]
+"""By family, the time its ten thousandth newest key was charged, and until when that is believed."""
 
 
 @dataclass(slots=True)
@@ -45,8 +49,11 @@ class _Counter:
 class Batch:
     """One transaction. Its time stands still."""
 
-    def __init__(self, db: sqlite3.Connection, now: int, doubt: int | None) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, now: int, doubt: int | None, full_families: FullFamilies
+    ) -> None:
         self._db = db
+        self._full_families = full_families
         self._doubt = doubt
         self.now = now
         self.charged = False
@@ -67,6 +74,7 @@ class Batch:
         return Reserved()
 
     def give_back(self, decision: str) -> None:
+        self._full_families.clear()
         rows = self._db.execute(
             "SELECT counter, at, serial, units, micros FROM reservation WHERE decision = ?", (decision,)
         ).fetchall()
@@ -176,12 +184,25 @@ class Batch:
         window = charge.window_ms
         if not counter.identity[4] or counter.keys < LIVE_KEYS or counter.last_ms + window > at:
             return at
+        assert counter.family is not None
+        oldest = self._oldest_live_key(counter.family, at - window)
+        return at if oldest is None else oldest + window
+
+    def _oldest_live_key(self, family: int, after: int) -> int | None:
+        """When the ten thousandth newest key was charged, if that was later than `after`."""
+        known, until = self._full_families.get(family, (0, 0))
+        # New charges only move it on, so what was found may go on denying. It never admits.
+        if known > after and self.now < until:
+            return known
         row = self._db.execute(
-            "SELECT last_ms FROM counter WHERE family = ? AND key != '' AND key != ? AND last_ms > ?"
+            "SELECT last_ms FROM counter WHERE family = ? AND key != '' AND last_ms > ?"
             " ORDER BY last_ms DESC LIMIT 1 OFFSET ?",
-            (counter.family, counter.identity[4], at - window, LIVE_KEYS - 1),
+            (family, after, LIVE_KEYS - 1),
         ).fetchone()
-        return at if row is None else int(row[0]) + window
+        if row is None:
+            return None
+        self._full_families[family] = (int(row[0]), self.now + _FULL_FAMILY_KNOWN_MS)
+        return int(row[0])
 
     def _retry_after(self, tested: Sequence[tuple[Charge, _Counter]]) -> int | None:
         until = self.now
@@ -200,30 +221,18 @@ class Batch:
         return whole_seconds(self.now, max(then, later))
 
     def _room_from(self, charge: Charge, counter: _Counter) -> int | None:
-        counted = self._counted(counter, charge.window_ms)
         maximum = charge.max * MICROS
-        if has_room(counted, counter.cost, maximum):
+        if counter.cost > maximum:
+            return None
+        over = self._counted(counter, charge.window_ms) + counter.cost - maximum
+        if not counter.cost or over <= 0 or counter.id is None:
             return self.now
-        return room_from(
-            self._charges_since(counter, self.now - charge.window_ms),
-            counted,
-            counter.cost,
-            maximum,
-            charge.window_ms,
-        )
-
-    def _charges_since(self, counter: _Counter, start: int) -> Iterator[tuple[int, int]]:
-        if counter.id is None:
-            return
-        before = self._total_before(counter.id, start)
-        rows = self._db.execute(
-            "SELECT at, units, micros FROM charge WHERE counter = ? AND at > ? ORDER BY at, serial",
-            (counter.id, start),
-        )
-        for at, units, micros in rows:
-            total = units * MICROS + micros
-            yield at, total - before
-            before = total
+        # Totals only rise: whose leaving makes room is found without looking at all there are.
+        counter_id, since = counter.id, self.now - charge.window_ms
+        needed = self._total_before(counter_id, since) + over
+        times = range(since, self.now)
+        place = bisect_left(times, needed, key=lambda at: self._total_before(counter_id, at))
+        return since + place + charge.window_ms
 
     def _charge(self, decision: str, counter: _Counter) -> None:
         self.charged = True

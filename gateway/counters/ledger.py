@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from gateway.counters.charging import Batch
+from gateway.counters.charging import Batch, FullFamilies
 from gateway.counters.clock import Clock
 
 _SCHEMA: Final = """
@@ -53,6 +53,7 @@ class Ledger:
         self._worker = worker
         self._witness = witness
         self._path = path
+        self._full_families: FullFamilies = {}
         self._db = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
         try:
             self._open()
@@ -75,7 +76,7 @@ class Ledger:
                 raise LockTaken from None
             raise
         try:
-            batch = Batch(self._db, *self._now())
+            batch = Batch(self._db, *self._now(), self._full_families)
             yield batch
             if batch.charged:
                 self._db.execute(
@@ -83,6 +84,7 @@ class Ledger:
                 )
             self._db.execute("COMMIT")
         except BaseException:
+            self._full_families.clear()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise

@@ -4,7 +4,7 @@ A charge at t counts from t until just before t + window. A limit has room when 
 together at most its max.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 At: TypeAlias = int
@@ -19,23 +19,6 @@ _SLICES: Final = 1_000
 
 def has_room(counted: Micros, cost: Micros, maximum: Micros) -> bool:
     return cost == 0 or counted + cost <= maximum
-
-
-def room_from(
-    charges: Iterable[tuple[At, Micros]], counted: Micros, cost: Micros, maximum: Micros, window: int
-) -> At | None:
-    """When there is room if nothing else is charged; None when there never is.
-
-    `charges`: those that count now, oldest first, `counted` in sum.
-    """
-    if cost > maximum:
-        return None
-    over = counted + cost - maximum
-    for at, micros in charges:
-        over -= micros
-        if over <= 0:
-            return at + window
-    raise ValueError("the charges do not add up to what counts")
 
 
 def whole_seconds(now: At, until: At) -> int:

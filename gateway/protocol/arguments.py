@@ -8,6 +8,7 @@ import msgspec
 
 _MOST_NAMES: Final = 64
 _LONGEST_NAME: Final = 128
+_LONGEST_TOGETHER: Final = 2_048
 _PLAIN_DIGITS: Final = 18
 _LONGEST_POWER: Final = 12
 
@@ -15,7 +16,14 @@ _LONGEST_POWER: Final = 12
 def names(arguments: object) -> tuple[str, ...]:
     if not isinstance(arguments, dict):
         return ()
-    return tuple([name[:_LONGEST_NAME] for name in arguments][:_MOST_NAMES])
+    kept: list[str] = []
+    length = 0
+    for name in arguments:
+        length += len(name[:_LONGEST_NAME])
+        if len(kept) == _MOST_NAMES or length > _LONGEST_TOGETHER:
+            break
+        kept.append(name[:_LONGEST_NAME])
+    return tuple(kept)
 
 
 def digest(arguments: object) -> str:

@@ -62,10 +62,13 @@ class Log:
     entries: list[DecisionEntry | CompletionEntry] = field(default_factory=list)
     full: bool = False
 
-    async def append(self, entry: DecisionEntry | CompletionEntry) -> None:
+    def append(self, entry: DecisionEntry | CompletionEntry) -> None:
         if self.full:
             raise OSError("no space left")
         self.entries.append(entry)
+
+    def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
+        self.append(entry)
 
     @property
     def decisions(self) -> list[DecisionEntry]:
