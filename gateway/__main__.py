@@ -5,10 +5,12 @@ import errno
 import fcntl
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ from gateway.control_plane import ControlPlane
 from gateway.counters.sqlite import SqliteLimiter
 from gateway.decision_log import DecisionLog
 from gateway.health import routes
+from gateway.limits import Limits
 from gateway.logs import log_to_stdout
 from gateway.metrics import Metrics, serve_metrics
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
@@ -30,6 +33,9 @@ _log: Final = logging.getLogger("gateway")
 # The limiter's thread must not wait long for its turn while the event loop is busy.
 _SWITCH_SECONDS: Final = 0.0005
 _LAST_RECORDS_SECONDS: Final = 3.0
+_MOST_FILES: Final = 65_536
+_FILES_KEPT: Final = 256
+_FEWEST_CONNECTIONS: Final = 64
 
 
 class CannotStart(Exception):  # noqa: N818
@@ -41,12 +47,28 @@ def main() -> int:
         settings = read_settings(os.environ)
         log_to_stdout(settings.log_level)
         sys.setswitchinterval(_SWITCH_SECONDS)
+        _raise_file_limit()
         with _alone(settings.folder):
             uvloop.run(_run(settings))
     except (SettingsInvalid, CannotStart) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     return 0
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _limits() -> Limits:
+    """No more connections than there are files for them, their servers, and what must always be written."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    plain = Limits()
+    most = max(_FEWEST_CONNECTIONS, (files - _FILES_KEPT) // 2)
+    return replace(plain, connections=min(plain.connections, most))
 
 
 @contextmanager
@@ -131,6 +153,7 @@ async def _serving(
         hosts=settings.hosts,
         origins=settings.allowed_origins,
         routes=routes(store),
+        limits=_limits(),
         observer=metrics,
     )
     store.on_swap(gateway.on_swap)

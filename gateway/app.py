@@ -79,6 +79,7 @@ class Gateway:
     def close(self) -> None:
         self._upstreams.close()
         self._resolver.close()
+        self._driver.close()
 
     def on_swap(self, *_: object) -> None:
         self._open.end_where(self._admission.is_over)

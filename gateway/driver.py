@@ -1,7 +1,9 @@
 """The only place that waits for what judging a call asks: limits, the log, the server."""
 
+import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, assert_never
 
 from gateway import rulings
@@ -35,6 +37,8 @@ from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 log = logging.getLogger("gateway.driver")
 
 _LONGEST_SUBJECT: Final = 1_024
+_JUDGED_ASIDE: Final = 8_192
+_ASIDE_THREADS: Final = 2
 
 
 class DecisionLog(Protocol):
@@ -53,10 +57,19 @@ class Driver:
         self._decisions = decisions
         self._relay = relay
         self._observer = observer
+        self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="judge")
+
+    def close(self) -> None:
+        self._aside.shutdown(wait=False, cancel_futures=True)
 
     async def play(self, pipeline: Pipeline, visit: Visit) -> Ending:
         try:
-            effect = next(pipeline)
+            if len(visit.exchange.request.body) > _JUDGED_ASIDE:
+                # A rule may read much of a long body: nobody else waits for that. The first step always asks.
+                loop = asyncio.get_running_loop()
+                effect = await loop.run_in_executor(self._aside, next, pipeline)
+            else:
+                effect = next(pipeline)
             while True:
                 effect = pipeline.send(await self._perform(effect, visit))
         except StopIteration as stop:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.counters.base import Charge, Full, Reserved, Unavailable
+from gateway.counters.base import MICROS, Charge, Full, Reserved, Unavailable
 from gateway.counters.sqlite import ANSWER_WITHIN, SqliteLimiter
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +147,27 @@ def test_a_killed_worker_leaves_every_charge_it_answered_for(tmp_path: Path, kil
     after = _hammer(path, "gw-1-again", 60, 50).communicate(timeout=60)[0].count("reserved")
     # Under-admitting is allowed: what was committed but not answered stays charged.
     assert 50 - answered - 20 <= after <= 50 - answered
+
+
+async def test_a_call_that_finds_no_room_is_refused_without_reading_all_that_was_charged(
+    tmp_path: Path,
+) -> None:
+    """Or else the calls of one grant would take the limiter's time from everybody else."""
+    limiter = SqliteLimiter(tmp_path / "l.sqlite", worker="gw-1")
+
+    def sum_of(cost: int) -> Charge:
+        return Charge("o", "grant", "g", "sum", None, 604_800_000, 10_000, cost * MICROS)
+
+    def of_key(number: int) -> Charge:
+        return Charge("o", "grant", "g", "keyed", f"k{number}", 604_800_000, 5, MICROS)
+
+    for start in range(0, 10_000, 50):
+        some = range(start, start + 50)
+        await asyncio.gather(*(limiter.reserve(f"s{number}", [sum_of(1)]) for number in some))
+        await asyncio.gather(*(limiter.reserve(f"k{number}", [of_key(number)]) for number in some))
+    for charge in (sum_of(9_999), of_key(-1)):
+        began = time.process_time()
+        for number in range(100):
+            assert isinstance(await limiter.reserve(f"{charge.counter}-{number}", [charge]), Full)
+        assert time.process_time() - began < 0.15
+    await limiter.close()

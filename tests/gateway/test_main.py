@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -112,10 +113,15 @@ class Worker:
             "VERIFY_KEYS": KEY.verify_key(),
         }
 
-    def start(self, **changes: str) -> None:
+    def start(self, files: int | None = None, **changes: str) -> None:
+        def bounded() -> None:
+            if files is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gateway"],
             cwd=ROOT,
+            preexec_fn=bounded,
             env={**self.environment, **changes},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -234,6 +240,25 @@ def _refused(worker: Worker, **changes: str) -> str:
     assert finished.stderr.count("\n") == 1
     assert "Traceback" not in finished.stderr + finished.stdout
     return finished.stderr
+
+
+def test_a_worker_with_few_files_turns_connections_away_before_it_runs_out(
+    plane: Plane, tmp_path: Path, token: str
+) -> None:
+    bounded = Worker(tmp_path / "few", plane)
+    bounded.start(files=340)
+    try:
+        bounded.wait_until_ready()
+        idle = [socket.create_connection(("127.0.0.1", bounded.port)) for _ in range(300)]
+        assert bounded.get("/readyz").status_code == 503
+        for one in idle:
+            one.close()
+        time.sleep(0.5)
+        assert bounded.call(token).status_code == 200
+    finally:
+        code, out, err = bounded.stop()
+    assert (code, err) == (0, "")
+    assert "Too many open files" not in out
 
 
 def test_what_keeps_it_from_starting_is_one_sentence(worker: Worker, tmp_path: Path) -> None:
