@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from common.drf import problem, problem_answer
 from policies.language.problems import PolicyInvalid, Problem
@@ -27,3 +31,12 @@ def _entry(found: Problem) -> dict[str, Any]:
         "line": found.line,
         "column": found.column,
     }
+
+
+@extend_schema(exclude=True)
+class Nothing(APIView):
+    """Paths that are none: who asks with a key gets JSON here, too."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404

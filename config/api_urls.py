@@ -1,7 +1,9 @@
 """/api/v1/: every app's own paths, and the schema of all of them."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
+
+from config.api_errors import Nothing
 
 urlpatterns = [
     path("", include("accounts.api.urls")),
@@ -14,4 +16,5 @@ urlpatterns = [
         SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
         name="api-schema",
     ),
+    re_path(r".*/$", Nothing.as_view()),
 ]

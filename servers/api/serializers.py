@@ -14,6 +14,9 @@ class AuthSerializer(serializers.Serializer[Any]):
     headers = serializers.DictField(child=serializers.CharField(), required=False, write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # Also in a PATCH, where the framework leaves out what is missing: a credential is changed as a whole.
+        if "kind" not in attrs:
+            raise serializers.ValidationError({"kind": "Say none or headers."})
         if attrs["kind"] == "headers" and not attrs.get("headers"):
             raise serializers.ValidationError({"headers": "Give at least one header, or choose kind none."})
         if attrs["kind"] == "none" and attrs.get("headers"):
