@@ -60,8 +60,8 @@ def files() -> MCPServer:
 
 
 @asynccontextmanager
-async def running(server: MCPServer, *, json_response: bool) -> AsyncIterator[str]:
-    app = server.streamable_http_app(json_response=json_response)
+async def running(server: MCPServer, *, json_response: bool, stateless: bool = False) -> AsyncIterator[str]:
+    app = server.streamable_http_app(json_response=json_response, stateless_http=stateless)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on")
     uvicorn_server = uvicorn.Server(config)
     uvicorn_server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
