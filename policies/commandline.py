@@ -17,6 +17,7 @@ from policies.language.lint import LintFinding, Severity, lint
 from policies.language.loose_json import RequestInvalid, read_loose
 from policies.language.parse import parse_policy
 from policies.language.problems import PolicyInvalid, Problem
+from policies.language.schema import schema_text
 from policies.language.steps import World, as_json, read_tools
 from policies.language.text_tree import TextTree
 
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="the changes as JSON")
     command = verb("batch", _batch, "answer each line of questions with one line", tools=False)
     command.add_argument("file", metavar="FILE.jsonl")
+    verb("schema", _schema, "print the JSON Schema of policies, for editors", tools=False)
     return parser
 
 
@@ -247,6 +249,11 @@ def _batch(given: argparse.Namespace, out: Output) -> int:
         understood = understood and was_understood
         _print(out, answer)
     return FINE if understood else USAGE
+
+
+def _schema(given: argparse.Namespace, out: Output) -> int:
+    out.write(schema_text())
+    return FINE
 
 
 # Files

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.language.blocks import (
@@ -112,6 +112,18 @@ def _shuffled(value: Any, chance: random.Random) -> Any:
 @given(texts, called, arguments)
 @settings(max_examples=250, deadline=None)
 def test_what_is_read_and_written_back_is_the_same_text(text: str, tool: str, given_arguments: Any) -> None:
+    _round_trip(text, tool, given_arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@given(texts, called, arguments)
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_ten_thousand_policies_come_back_as_they_were(text: str, tool: str, given_arguments: Any) -> None:
+    _round_trip(text, tool, given_arguments)
+
+
+def _round_trip(text: str, tool: str, given_arguments: Any) -> None:
     blocks = read_blocks(text)
     assert write_blocks(text, blocks) == text
     anew = write_blocks("{}", blocks)
