@@ -15,6 +15,9 @@ from django.forms import (
     Textarea,
     Widget,
 )
+from django.utils.safestring import SafeData
+
+from common.templatetags._text import visible_plain
 
 _KINDS: tuple[tuple[type[Widget], str, str], ...] = (
     (CheckboxSelectMultiple, "choices", "cb"),
@@ -29,7 +32,7 @@ _KINDS: tuple[tuple[type[Widget], str, str], ...] = (
 def field_context(bound: BoundField, options: dict[str, Any]) -> dict[str, Any]:
     """Options: label, hint, placeholder, classes, autofocus, optional (says so beside the label)."""
     kind, classes = _kind(bound.field.widget)
-    hint = options.get("hint", bound.help_text)
+    hint = _hint(options.get("hint", bound.help_text))
     attrs: dict[str, Any] = {"class": " ".join(filter(None, [classes, options.get("classes", "")]))}
     for name in ("placeholder", "autofocus", "autocomplete", "inputmode", "rows"):
         if name in options:
@@ -50,6 +53,12 @@ def field_context(bound: BoundField, options: dict[str, Any]) -> dict[str, Any]:
         "optional": not bound.field.required and options.get("optional", True) and kind != "checkbox",
         "control": bound.as_widget(attrs=attrs),
     }
+
+
+def _hint(said: object) -> str:
+    """A hint may name what a stranger named."""
+    words = str(said or "")
+    return words if isinstance(words, SafeData) else visible_plain(words)
 
 
 def _kind(widget: Widget) -> tuple[str, str]:

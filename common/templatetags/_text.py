@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
-from django.utils.html import escape, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 # Letters and marks by category, yet nothing is drawn for them.
@@ -23,26 +24,41 @@ def one_line(text: str) -> str:
 
 
 def visible(text: str) -> SafeString:
-    if text.isascii() and text.translate(_LAYOUT).isprintable():
-        return escape(text)  # most texts, and pages show thousands
-    return format_html_join("", "{}", ((piece,) for piece in _pieces(text)))
+    if _hides_nothing(text):
+        return escape(text)
+    told_apart = ((_mark(each) if hidden else each,) for each, hidden in _told_apart(text))
+    return format_html_join("", "{}", told_apart)
 
 
 def visible_plain(text: str) -> str:
     """The same where no markup can stand: titles, options, labels."""
-    return "".join(f"U+{ord(each):04X}" if is_hidden(each) else each for each in one_line(text))
+    line = one_line(text)
+    if _hides_nothing(line):
+        return line
+    return "".join(_name(each) if hidden else each for each, hidden in _told_apart(line))
 
 
-def _pieces(text: str) -> list[str]:
-    pieces: list[str] = []
-    for at, character in enumerate(text):
-        if character == "\ufe0f" and at and unicodedata.category(text[at - 1]) == "So":
-            pieces.append(character)  # the selector that makes a sign an emoji
-        elif is_hidden(character):
-            pieces.append(format_html_join("", '<span class="inv">{}</span>', [(f"U+{ord(character):04X}",)]))
-        else:
-            pieces.append(character)
-    return pieces
+def _hides_nothing(text: str) -> bool:
+    """So are most texts, and pages show thousands."""
+    return text.isascii() and text.translate(_LAYOUT).isprintable()
+
+
+def _mark(character: str) -> SafeString:
+    return format_html('<span class="inv">{}</span>', _name(character))
+
+
+def _name(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def _told_apart(text: str) -> Iterator[tuple[str, bool]]:
+    """Each character, and whether it is one that nobody sees."""
+    before = ""
+    for character in text:
+        # The selector that makes a sign an emoji does what it is there for.
+        emoji = character == "\ufe0f" and before != "" and unicodedata.category(before) == "So"
+        yield character, is_hidden(character) and not emoji
+        before = character
 
 
 def is_hidden(character: str) -> bool:

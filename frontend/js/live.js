@@ -41,7 +41,10 @@ class Live {
     else this.say("Live", "live");
   }
 
-  pausedWords() { return this.missed.length ? `Paused, ${this.missed.length} new` : "Paused"; }
+  pausedWords() {
+    const rows = this.missed.filter((event) => event.type === "row").length;
+    return rows ? `Paused, ${rows} new` : "Paused";
+  }
 
   async run() {
     while (!this.stopped && this.box.isConnected) {
@@ -95,7 +98,7 @@ class Live {
   take(event) {
     if (event.id) this.lastId = event.id;
     if (event.type !== "row" && event.type !== "swap") return;
-    if (event.type === "row" && this.paused) {
+    if (this.paused) {
       this.missed = [...this.missed, event].slice(-this.keep);
       this.sayHowItStands();
       return;

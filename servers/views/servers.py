@@ -15,6 +15,7 @@ from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from common.errors import InvalidInput
 from common.ids import parse_public_id
+from common.templatetags._text import is_hidden
 from servers.forms import ServerForm
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
 from servers.services import change_server, gateway_url, register_server, retire_server, start_scan
@@ -189,11 +190,17 @@ def tool(request: MemberRequest, server_id: str, tool_id: UUID) -> HttpResponse:
     context = {
         "server": server,
         "tool": found,
-        "schema": json.dumps(found.input_schema, indent=2, ensure_ascii=False),
+        "schema": _as_json(found.input_schema),
         "crumbs": crumbs,
         "section": "servers",
     }
     return render(request, "servers/tool.html", context)
+
+
+def _as_json(schema: object) -> str:
+    """What cannot be seen is written as JSON escapes it."""
+    text = json.dumps(schema, indent=2, ensure_ascii=False)
+    return "".join(json.dumps(each)[1:-1] if is_hidden(each) else each for each in text)
 
 
 def _start(request: MemberRequest, server: Server) -> None:

@@ -50,6 +50,26 @@ def test_a_strangers_text_is_one_line_and_hides_nothing(hostile: str, seen: str)
     assert "\n" not in html
 
 
+def test_a_title_shows_a_strangers_text_without_markup() -> None:
+    shown = render("{{ text|plain }}", text="<b>\u202etxt\n\u2705\ufe0f")
+    assert shown == "&lt;b&gt;U+202Etxt \u2705\ufe0f"
+
+
+def test_a_heading_and_its_crumbs_hide_nothing() -> None:
+    html = render(
+        "{% page_header title crumbs=crumbs %}{% endpage_header %}",
+        title="a\u202eb",
+        crumbs=[("c\u202ed", "")],
+    )
+    assert "\u202e" not in html
+    assert html.count("U+202E") == 2
+
+
+def test_a_hint_may_name_what_a_stranger_named() -> None:
+    html = render("{% field form.name hint=hint %}", form=Registration(), hint="Everyone in \u202e<b>")
+    assert "Everyone in U+202E&lt;b&gt;" in html
+
+
 def test_lines_stay_lines_where_they_are_wanted() -> None:
     assert "one\ntwo" in render("{{ text|shown }}", text="one\ntwo")
 

@@ -18,11 +18,54 @@ from tests.foreign import drive
 from tests.journeys.api import Api
 from tests.journeys.product import RunningProduct
 
-MARKUP = '<img src=x onerror="document.title=\'broken\'"><b>bold</b>'
+MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>bold</b>"
 BACKWARDS = "safe\u202egnp.exe\u200b\u0627\u0644\u0639\u0631\u0628\u064a\u0629"
 LONG = "a_name_that_does_not_end_" * 9
 HOSTILE = (MARKUP, BACKWARDS, LONG)
 
+# Every page there is to look at; a tool's are found on its server's.
+PAGES = [
+    "overview",
+    "overview-1h",
+    "servers",
+    "server",
+    "server-large",
+    "server-failing",
+    "server-strange",
+    "server-change",
+    "register",
+    "inventory",
+    "inventory-end",
+    "inventory-none",
+    "log",
+    "log-filtered",
+    "log-none",
+    "log-opened",
+    "decision",
+    "decision-allowed",
+    "workers",
+    "settings",
+    "found",
+    "onboarding",
+    "api",
+    "home",
+    "missing",
+    "policies",
+    "policy-start",
+    "policy",
+    "policy-review",
+    "policy-history",
+    "policy-compare",
+    "policy-revision",
+    "policy-live",
+    "grants",
+    "grant",
+    "grant-issue",
+    "password",
+    "email",
+    "tool",
+    "tool-strange",
+]
 AGENTS = {
     "version": "1",
     "description": "Agents look after keys; people look after users.",
@@ -86,6 +129,11 @@ def filled(product: RunningProduct, organization: str = "Acme", *, hostile: bool
         away = _register_failing(api)
         strange = api.register(MARKUP[:60], running.enter_context(_hostile_server())) if hostile else small
         agents = api.publish(small, AGENTS)
+        changed = {**AGENTS, "hide": ["delete_user", "delete_access_key"]}
+        api.ask("PATCH", f"/policies/{agents}/", {"document": changed})
+        api.publish_draft(agents)
+        api.ask("PATCH", f"/policies/{agents}/", {"document": AGENTS})
+        api.publish_draft(agents)
         classed = api.publish(large, BY_CLASS, "platform by class")
         open_policy = api.publish(strange, OPEN, f"open {MARKUP}"[:80]) if hostile else agents
         _call(api, small, large, agents, classed)
@@ -145,7 +193,9 @@ def _register_failing(api: Api) -> dict[str, Any]:
     return server
 
 
-def _pages(api: Api, small: Any, large: Any, away: Any, strange: Any, agents: str, grant: Any) -> dict[str, str]:
+def _pages(
+    api: Api, small: Any, large: Any, away: Any, strange: Any, agents: str, grant: Any
+) -> dict[str, str]:
     denied = api.decisions(1, "&tool=put_user_policy&outcome=deny")[0]["id"]
     allowed = api.decisions(1, "&tool=list_users&outcome=allow")[0]["id"]
     return {
@@ -159,6 +209,7 @@ def _pages(api: Api, small: Any, large: Any, away: Any, strange: Any, agents: st
         "server-change": f"/servers/{small['id']}/change/",
         "register": "/servers/register/",
         "inventory": "/servers/everything/",
+        "inventory-end": "/servers/everything/?page=2",
         "inventory-none": "/servers/everything/?q=nothing-is-called-so",
         "log": "/log/",
         "log-filtered": "/log/?outcome=deny",
@@ -174,9 +225,18 @@ def _pages(api: Api, small: Any, large: Any, away: Any, strange: Any, agents: st
         "home": "/",
         "missing": "/servers/srv_00000000000000000000000000/",
         "policies": "/policies/",
+        "policy-start": f"/policies/new/?server={strange['id']}",
         "policy": f"/policies/{agents}/",
+        "policy-review": f"/policies/{agents}/review/",
+        "policy-history": f"/policies/{agents}/revisions/",
+        "policy-compare": f"/policies/{agents}/revisions/compare/?old=1&new=2",
+        "policy-revision": f"/policies/{agents}/revisions/1/",
+        "policy-live": f"/policies/{agents}/revisions/1/live/",
         "grants": "/grants/",
         "grant": f"/grants/{grant['id']}/",
+        "grant-issue": f"/grants/issue/?server={strange['id']}",
+        "password": "/accounts/password/change/",
+        "email": "/accounts/email/",
     }
 
 

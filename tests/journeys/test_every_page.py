@@ -1,0 +1,193 @@
+"""Every page with data on it, in both themes, on a desk and on a phone, among a stranger's names.
+
+What no machine sees (the order of the focus, what a reader hears) is looked at by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.journeys.browser import FLAGS, HARMLESS, chromium
+from tests.journeys.filled import PAGES, filled
+from tests.journeys.product import RunningProduct, running_product
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+INVISIBLE = """() => [...document.querySelectorAll('title, option, [aria-label], [title], body *')]
+    .filter((one) => /[\\u202e\\u200b]/.test([one.label, one.ariaLabel, one.title,
+        ...[...one.childNodes].filter((part) => part.nodeType === 3).map((part) => part.data)].join()))
+    .map((one) => one.outerHTML.slice(0, 300))"""
+LOOKED_AT = (1440, 390)
+WIDTHS = (1440, 768, 390, 320)
+OUTSIDE = (
+    "/",
+    "/api/docs/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/nothing/",
+)
+WITHOUT_DATA = (
+    *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
+    *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
+)
+# What answers no page: verbs, fragments, streams, files, and pages shown only after a form was sent.
+NO_PAGES = {
+    *("healthz", "readyz", "get-started/steps/", "log/live/", "log/export.csv", "log/export.ndjson"),
+    *("settings/api-keys/", "settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
+    *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
+    *(f"policies/<str:policy_id>/{verb}/" for verb in ("check", "save", "discard", "publish")),
+    *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
+    *(f"grants/<str:grant_id>/{verb}/" for verb in ("move", "revoke", "first-call")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Three browsers, and what they complained of since the last look."""
+
+    pages: dict[str, str]
+    alice: Page
+    newcomer: Page
+    nobody: Page
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    chromium()
+    folder = tmp_path_factory.mktemp("product")
+    with running_product(folder) as product, filled(product) as world, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
+        empty = product.bootstrap("mallory@example.com", "Umbra")
+        site = Site(
+            pages=dict(world.pages),
+            alice=_signed_in(browser, product, world.email, world.password),
+            newcomer=_signed_in(browser, product, empty["email"], empty["password"]),
+            nobody=_new_page(browser, product),
+        )
+        for name in ("server", "server-strange"):
+            site.alice.goto(site.pages[name])
+            link = site.alice.locator("td.t a").last.get_attribute("href")
+            site.pages[name.replace("server", "tool")] = str(link)
+        for page in (site.alice, site.newcomer, site.nobody):
+            _listen(page, site.complaints)
+        yield site
+        browser.close()
+
+
+def _new_page(browser: Browser, product: RunningProduct) -> Page:
+    context = browser.new_context(base_url=product.web, reduced_motion="reduce")
+    context.add_init_script(path=AXE)
+    context.set_default_timeout(15_000)
+    return context.new_page()
+
+
+def _signed_in(browser: Browser, product: RunningProduct, email: str, password: str) -> Page:
+    page = _new_page(browser, product)
+    page.goto("/accounts/login/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/accounts/" not in url)
+    return page
+
+
+def _listen(page: Page, complaints: list[str]) -> None:
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    page.on(
+        "console",
+        lambda said: (
+            complaints.append(f"{said.type}: {said.text} {said.location}")
+            if said.type in ("error", "warning")
+            else None
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: complaints.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None,
+    )
+
+
+def _all_routes() -> set[str]:
+    found = set()
+
+    def walk(resolver: URLResolver, prefix: str) -> None:
+        for entry in resolver.url_patterns:
+            if isinstance(entry, URLResolver):
+                walk(entry, prefix + str(entry.pattern))
+            elif isinstance(entry, URLPattern):
+                found.add(prefix + str(entry.pattern))
+
+    walk(get_resolver("config.urls"), "")
+    return found
+
+
+def test_no_page_is_forgotten(site: Site) -> None:
+    asked = [*site.pages.values(), *OUTSIDE, *WITHOUT_DATA]
+    seen = {resolve(urlsplit(path).path).route for path in asked if path != "/nothing/"}
+    pages = {route for route in _all_routes() if not route.startswith(("api/v1/", "accounts/"))}
+    assert pages - seen == NO_PAGES
+    assert set(site.pages) == set(PAGES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_good_in_both_themes_at_every_width(site: Site, name: str) -> None:
+    _look_over(site, site.alice, site.pages[name])
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_a_page_before_signing_in_is_good(site: Site, path: str) -> None:
+    _look_over(site, site.nobody, path)
+
+
+@pytest.mark.parametrize("path", WITHOUT_DATA)
+def test_a_page_without_anything_to_show_is_good(site: Site, path: str) -> None:
+    _look_over(site, site.newcomer, path)
+
+
+def _look_over(site: Site, page: Page, path: str) -> None:
+    site.complaints.clear()
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    page.goto(path)
+    assert "Something broke" not in page.title()
+    page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((one) => (one.open = true))")
+    wrong = _strange_text(page)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if (reached := page.evaluate("document.documentElement.scrollWidth")) > width:
+            wrong.append(f"at {width} it scrolls sideways to {reached}")
+        if width in LOOKED_AT:
+            # A theme changes colours and nothing else.
+            wrong += _violations(page, "layer", RULES, width)
+            wrong += _violations(page, "layer-dark", COLOURS, width)
+    wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]
+    assert wrong == []
+
+
+def _violations(page: Page, theme: str, rules: dict[str, list[str]], width: int) -> list[str]:
+    page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
+    found = page.evaluate("(rules) => axe.run(document, {...rules, resultTypes: ['violations']})", rules)
+    return [
+        f"{theme} at {width}: {violation['id']}: {node['html'][:200]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def _strange_text(page: Page) -> list[str]:
+    """Markup that came to life, or a character that turns writing round."""
+    alive = page.locator("img[src=x], main b:text-is('bold')").count()
+    found = ["markup of a stranger came to life"] if alive or page.title() == "broken" else []
+    return [*found, *(f"an invisible character: {place}" for place in page.evaluate(INVISIBLE))]
