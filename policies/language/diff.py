@@ -33,6 +33,8 @@ __all__ = ["Change", "Changes", "Direction", "changes_value", "diff"]
 _SECTIONS: Final[tuple[Section, ...]] = ("require", "deny_if", "approve_if")
 # No tool is named like this: what applies to it applies to every tool that no name or pattern matches.
 _ANY_OTHER: Final = "\x01"
+# Names that the server does not have cost as much as tools and interest less.
+_MOST_WRITTEN: Final = 500
 _CALLABLE: Final = {
     Effect.ALLOWED: "Becomes callable: every call is allowed.",
     Effect.LIMITED: "Becomes callable, within limits.",
@@ -46,14 +48,16 @@ _UNSEEN: Final = "Agents no longer see that it exists."
 def diff(old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable[str]) -> Changes:
     """`tools`: the server's, by name. None is a grant without a policy."""
     names = tuple(dict.fromkeys(tools))
-    before, after = _with_probes(old), _with_probes(new)
+    documents = [_document(old), _document(new)]
+    written = _written(documents, names)
+    before, after = _with_probes(old, written), _with_probes(new, written)
     grouped: dict[object, ToolChange] = {}
-    for subject, probe in _subjects(before, after, names):
+    for subject, probe in _subjects(documents, names, written):
         for change in _tool_changes(_Side.of(before, probe), _Side.of(after, probe), subject):
             key = _group(change)
             known = grouped.get(key)
             grouped[key] = replace(known, subjects=(*known.subjects, subject)) if known else change
-    found: list[Change] = [*grouped.values(), *access_changes(_document(old), _document(new))]
+    found: list[Change] = [*grouped.values(), *access_changes(documents[0], documents[1])]
     return _sorted(found, names)
 
 
@@ -77,25 +81,40 @@ def _sorted(found: Sequence[Change], names: tuple[str, ...]) -> Changes:
 # Whom a change may be about
 
 
-def _with_probes(compiled: CompiledPolicy | None) -> CompiledPolicy | None:
-    """The same policy, which also knows one unnamed tool of each class."""
+def _with_probes(compiled: CompiledPolicy | None, written: Iterable[str]) -> CompiledPolicy | None:
+    """The same policy, which also knows one unnamed tool of each class, and the names that are asked for."""
     if compiled is None:
         return None
     probes = {_ANY_OTHER + name: name for name in CLASSES}
-    return replace(compiled, class_of={**compiled.class_of, **probes}, _known={})
+    return replace(
+        compiled,
+        class_of={**dict.fromkeys(written), **compiled.class_of, **probes, _ANY_OTHER: None},
+        _known={},
+    )
+
+
+def _written(documents: Sequence[Document], known: tuple[str, ...]) -> list[str]:
+    """Names and patterns that the documents write and the server does not have; those that changed first."""
+    first, last = documents[0], documents[-1]
+    hidden = set(first.hide) ^ set(last.hide)
+
+    def unchanged(name: str) -> bool:
+        return name not in hidden and first.tools.get(name) == last.tools.get(name)
+
+    tools = set(known)
+    names = dict.fromkeys(
+        name for each in documents for name in (*each.tools, *each.hide) if name not in tools
+    )
+    return sorted(names, key=unchanged)[:_MOST_WRITTEN]
 
 
 def _subjects(
-    old: CompiledPolicy | None, new: CompiledPolicy | None, names: tuple[str, ...]
+    documents: Sequence[Document], names: tuple[str, ...], written: Sequence[str]
 ) -> Iterator[tuple[Subject, str]]:
     """Each with a name to ask for. A pattern is asked for by itself: all that is wider matches it too."""
-    documents = [compiled.document for compiled in (old, new) if compiled is not None]
-    known = set(names)
     yield from ((Subject("tool", name), name) for name in names)
-    written = dict.fromkeys(name for each in documents for name in (*each.tools, *each.hide))
     for name in written:
-        if name not in known:
-            yield Subject("pattern" if is_pattern(name) else "unknown", name), name
+        yield Subject("pattern" if is_pattern(name) else "unknown", name), name
     for name in CLASSES:
         if any(name in document.classes for document in documents):
             yield Subject("class", name), _ANY_OTHER + name
@@ -202,8 +221,8 @@ def _part_changes(
         for everywhere in (False, True):
             yield from predicate_changes(
                 section,
-                [predicate for predicate in before[everywhere] if predicate not in after[not everywhere]],
-                [predicate for predicate in after[everywhere] if predicate not in before[not everywhere]],
+                _without(before[everywhere], after[not everywhere]),
+                _without(after[everywhere], before[not everywhere]),
                 subjects,
                 everywhere,
             )
@@ -214,6 +233,13 @@ def _part_changes(
             subjects,
             everywhere,
         )
+
+
+def _without(predicates: list[Predicate], moved: list[Predicate]) -> list[Predicate]:
+    elsewhere = set(map(repr, moved))
+    return (
+        [predicate for predicate in predicates if repr(predicate) not in elsewhere] if moved else predicates
+    )
 
 
 def _parts(plan: Plan, section: Section) -> dict[bool, list[Predicate]]:

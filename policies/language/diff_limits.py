@@ -21,12 +21,8 @@ def limit_changes(
 ) -> Iterator[LimitChange]:
     removed, added = list(old), list(new)
     for alike in _LIKENESSES:
-        for before in list(removed):
-            after = next((limit for limit in added if alike(before) == alike(limit)), None)
-            if after is None:
-                continue
-            removed.remove(before)
-            added.remove(after)
+        pairs, removed, added = _paired(removed, added, alike)
+        for before, after in pairs:
             comparison = _compare(before, after)
             if comparison is not None:
                 direction, sentence = comparison
@@ -37,6 +33,24 @@ def limit_changes(
     for after in added:
         sentence = f"A new limit: {limit_words(after)}."
         yield LimitChange(subjects, Direction.TIGHTER, sentence, everywhere, None, after)
+
+
+def _paired(
+    removed: list[Limit], added: list[Limit], alike: Callable[[Limit], object]
+) -> tuple[list[tuple[Limit, Limit]], list[Limit], list[Limit]]:
+    """Those that are alike, in order, and what is left of both."""
+    free: dict[object, list[int]] = {}
+    for index in reversed(range(len(added))):
+        free.setdefault(alike(added[index]), []).append(index)
+    pairs, left, taken = [], [], set[int]()
+    for before in removed:
+        matches = free.get(alike(before))
+        if matches:
+            taken.add(matches[-1])
+            pairs.append((before, added[matches.pop()]))
+        else:
+            left.append(before)
+    return pairs, left, [limit for index, limit in enumerate(added) if index not in taken]
 
 
 def _argument(limit: Limit) -> object:

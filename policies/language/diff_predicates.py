@@ -25,6 +25,8 @@ _CHANGED: Final[dict[Section, str]] = {
     "deny_if": "Denied if {}; before: if {}.",
     "approve_if": "Waits for a person if {}; before: if {}.",
 }
+# Beyond that, what changed is told as gone and come.
+_MOST_COMPARED: Final = 10_000
 _UPPER: Final = {"lt": False, "lte": True}
 _LOWER: Final = {"gt": False, "gte": True}
 
@@ -71,6 +73,8 @@ def _shape(predicate: Predicate) -> list[tuple[str, str]]:
 def _pairs(removed: Sequence[Predicate], added: Sequence[Predicate]) -> list[tuple[Predicate, Predicate]]:
     """The same predicate before and after, as far as one can tell: it says more or less, or the like."""
     pairs, free = [], list(added)
+    if len(removed) * len(added) > _MOST_COMPARED:
+        return []
     for before in removed:
         after = next((each for each in free if _implies(before, each) or _implies(each, before)), None)
         after = after or next((each for each in free if _shape(before) == _shape(each)), None)

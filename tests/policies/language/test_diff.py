@@ -1,6 +1,7 @@
 """What changes for calls when one policy follows another."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -325,3 +326,23 @@ def test_what_is_looser_one_way_is_tighter_the_other(old: Any, new: Any) -> None
 @settings(max_examples=50, deadline=None)
 def test_a_policy_does_not_differ_from_itself(policy: Any) -> None:
     assert changes(policy, policy).nothing
+
+
+@pytest.mark.parametrize("kind", ["patterns", "predicates", "limits", "names"])
+def test_two_policies_of_any_size_are_compared_in_little_time(kind: str) -> None:
+    def policy(salt: int) -> Any:
+        several = range(salt, salt + 4000)
+        match kind:
+            case "patterns":
+                return {"tools": {f"t{index}_*": {} for index in several}}
+            case "predicates":
+                return {"tools": {"a": {"require": [condition("eq", index) for index in several]}}}
+            case "limits":
+                return {"tools": {"a": {"limits": [{**MINUTE, "counter": f"n{index}"} for index in several]}}}
+            case _:
+                return {"tools": {f"t{index}": {"deny_if": [condition("eq", index)]} for index in several}}
+
+    old, new = compiled(policy(0)), compiled(policy(4000))
+    started = time.process_time()
+    assert not diff(old, new, NAMES).nothing
+    assert time.process_time() - started < 8
