@@ -161,19 +161,14 @@ def set_hidden(text: str, name: str, hidden: bool) -> str:
 
 
 def _hide(text: str, address: Address, tools_of_class: tuple[str, ...]) -> str:
-    match address.section:
-        case "tools":
-            names: tuple[str, ...] = (address.name,)
-        case "all_tools":
-            names = ("*",)
-        case _:
-            names = tools_of_class
-    if not names:
+    if address.section != "classes":
+        return set_hidden(text, address.name or "*", True)
+    if not tools_of_class:
         raise CannotEdit("No known tool is of this class, so there is no name to hide.")
-    for name in names:
-        if NameList.of(read_blocks(text).hide).first_match(name) is None:
-            text = set_hidden(text, name, True)
-    return text
+    names = read_blocks(text).hide
+    hidden = NameList.of(names)
+    more = [name for name in tools_of_class if hidden.first_match(name) is None]
+    return put(text, ("hide",), [*names, *more], POLICY_KEYS) if more else text
 
 
 def _unhide(text: str, address: Address) -> str:

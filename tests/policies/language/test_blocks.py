@@ -361,6 +361,12 @@ def test_a_rule_without_a_condition_asks_for_one() -> None:
     assert row(set_verb(TYPED, B, Verb.RULES, recommended=RuleBlock(require=(ONE,))), "b").verb is Verb.RULES
 
 
+def test_what_a_pattern_hides_can_be_hidden_by_its_own_name_too() -> None:
+    hidden = set_verb('{"hide": ["*"]}', Address("tools", "get_*"), Verb.HIDE)
+    assert hidden == '{"hide": ["*", "get_*"]}'
+    assert row(hidden, "get_*").verb is Verb.HIDE
+
+
 def test_what_a_pattern_hides_is_not_shown_by_taking_out_a_name() -> None:
     with pytest.raises(CannotEdit, match="get_"):
         set_verb('{"hide": ["get_*"]}', Address("tools", "get_x"), Verb.ALLOW)
