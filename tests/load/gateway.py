@@ -1,0 +1,335 @@
+"""What one tools/call costs: nginx answering itself, nginx as a plain proxy, and the gateway, in turn.
+
+    python -m tests.load.gateway [--seconds 5] [--rounds 3] [--connections 16]
+
+The call has some 300 bytes, passes three conditions and one limit, is recorded and forwarded; the server is
+nginx answering from memory. CPU per call is what the kernel charged the process for, threads included, so
+that other work on the machine matters little. Needs nginx and wrk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+import uvloop
+
+from common.tokens import GRANT, new_token, token_hash
+from gateway_config.wire.bundle import Bundle, BundleGrant, BundlePolicy, BundleServer, BundleTool
+from gateway_config.wire.codec import encode_bundle
+from gateway_config.wire.messages import BatchAnswer, SignedBundle
+from gateway_config.wire.signing import sign
+from tests.gateway.test_main import Plane, Worker, _free_port, _Internal, _Server
+from tests.gateway_config.wire.bundles import KEY
+
+ORGANIZATION: Final = "00000000-0000-7000-8000-00000000ac3e"
+SERVER: Final = "00000000-0000-7000-8000-0000000005e1"
+POLICY: Final = "00000000-0000-7000-8000-000000000901"
+DOCUMENT: Final = json.dumps(
+    {
+        "version": "1",
+        "default": "deny",
+        "tools": {
+            "create_access_key": {
+                "require": [
+                    {
+                        "conditions": [
+                            {"path": "args.user", "op": "regex", "value": "^[a-z.]+@acme\\.example$"},
+                            {"path": "args.days", "op": "lte", "value": 90},
+                            {"path": "args.scope", "op": "in", "value": ["read", "write"]},
+                        ]
+                    }
+                ],
+                "limits": [{"counter": "keys", "window": "minute", "max": 10_000_000, "scope": "grant"}],
+            }
+        },
+    }
+)
+BODY: Final = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "create_access_key",
+            "arguments": {
+                "user": "alice.adams@acme.example",
+                "days": 30,
+                "scope": "read",
+                "comment": "for the nightly report of the finance department, as agreed with Carol in March",
+            },
+            "_meta": {"progressToken": 1},
+        },
+    }
+)
+ANSWER: Final = (
+    '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"AKIAIOSFODNN7EXAMPLE"}]}}'
+)
+NGINX: Final = """
+daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log crit;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/{name}.b;
+  proxy_temp_path {folder}/{name}.p; fastcgi_temp_path {folder}/{name}.f; uwsgi_temp_path {folder}/{name}.u;
+  scgi_temp_path {folder}/{name}.s;
+  upstream server {{ server 127.0.0.1:{behind}; keepalive 64; keepalive_requests 100000000; }}
+  server {{ listen 127.0.0.1:{port}; location / {{ {does} }} }}
+}}
+"""
+ANSWERS: Final = f"default_type application/json; return 200 '{ANSWER}';"
+PROXIES: Final = "proxy_pass http://server; proxy_http_version 1.1; proxy_set_header Connection '';"
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Target:
+    name: str
+    port: int
+    pid: int
+    headers: dict[str, str] = field(default_factory=dict)
+    path: str = "/mcp"
+    calls_a_second: list[float] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def request(self) -> bytes:
+        lines = {"Host": f"127.0.0.1:{self.port}", **HEADERS, **self.headers, "Content-Length": len(BODY)}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"POST {self.path} HTTP/1.1\r\n{head}\r\n{BODY}".encode()
+
+
+HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+
+
+# The three targets
+
+
+@contextmanager
+def nginx(folder: Path, name: str, port: int, does: str, behind: int) -> Iterator[Target]:
+    settings = folder / f"{name}.conf"
+    settings.write_text(NGINX.format(folder=folder, name=name, port=port, does=does, behind=behind))
+    process = subprocess.Popen(["nginx", "-c", str(settings), "-e", str(folder / f"{name}.log")])
+    try:
+        _wait_for(port)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield Target(f"nginx, {name}", port, int(children[0]))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class _Takes(_Internal):
+    """Takes records as fast as can be: the cost of a control plane is measured elsewhere."""
+
+    def do_POST(self) -> None:
+        if not self.path.endswith("/decisions/"):
+            return super().do_POST()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        last = body.rfind(b'"sequence":')
+        through = int(body[last + 11 : body.index(b",", last)])
+        return self._answer(200, msgspec.json.encode(BatchAnswer(through)))
+
+
+class _Plane(Plane):
+    def __init__(self, bundle: SignedBundle) -> None:
+        super().__init__(bundle)
+        handler = type("Takes", (_Takes,), {"plane": self})
+        self.server.RequestHandlerClass = handler
+        assert isinstance(self.server, _Server)
+
+
+@contextmanager
+def gateway(folder: Path, behind: int) -> Iterator[Target]:
+    token = new_token(GRANT)
+    worker = Worker(folder / "data", _Plane(_bundle(token, behind)))
+    worker.start(EGRESS_ALLOW_PRIVATE="127.0.0.0/8", LOG_LEVEL="warning")
+    try:
+        worker.wait_until_ready()
+        headers = {"Authorization": f"Bearer {token}"}
+        yield Target("gateway", worker.port, worker.process.pid, headers, f"/mcp/{SERVER}/")
+        counted = worker.get("/metrics", worker.metrics_port).text
+        print("\n".join(re.findall(r"policylayer_(?:decisions|completions)_total\{.*", counted)))
+    finally:
+        _, _, told = worker.stop()
+        print(told, end="")
+
+
+def _bundle(token: str, behind: int) -> SignedBundle:
+    url = f"http://127.0.0.1:{behind}/mcp"
+    server = BundleServer(
+        id=SERVER, name="IAM", upstream_url=url, tools=(BundleTool(name="create_access_key"),)
+    )
+    grant = BundleGrant(
+        id="00000000-0000-7000-8000-000000000941",
+        token_sha256=token_hash(token),
+        server=SERVER,
+        policy=POLICY,
+    )
+    body = encode_bundle(
+        Bundle(
+            organization=ORGANIZATION,
+            servers=(server,),
+            policies=(BundlePolicy(POLICY, POLICY, 1, DOCUMENT),),
+            grants=(grant,),
+        )
+    )
+    begins = int(time.time()) - 1
+    envelope = sign(
+        body, organization=ORGANIZATION, revision=1, not_before=begins, lease_seconds=3600, key=KEY
+    )
+    return SignedBundle(envelope, body.decode())
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError("nginx did not start")
+
+
+# As many calls as go
+
+
+def load(target: Target, folder: Path, seconds: int, connections: int) -> None:
+    script = folder / "call.lua"
+    headers = "".join(f'wrk.headers["{k}"]={json.dumps(v)}\n' for k, v in (HEADERS | target.headers).items())
+    script.write_text(f'wrk.method="POST"\nwrk.path="{target.path}"\nwrk.body=[==[{BODY}]==]\n{headers}')
+    before = target.cpu_seconds()
+    done = subprocess.run(
+        [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "-s",
+            str(script),
+            f"http://127.0.0.1:{target.port}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    used = target.cpu_seconds() - before
+    calls = int(re.findall(r"(\d+) requests in", done.stdout)[0])
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise RuntimeError(done.stdout)
+    target.calls_a_second.append(calls / seconds)
+    target.cpu_us.append(1e6 * used / calls)
+
+
+# 500 a second, whatever comes back
+
+
+class _Caller(asyncio.Protocol):
+    def __init__(self, target: Target) -> None:
+        self._request = target.request()
+        self._latencies = target.latencies
+        self._due = 0.0
+        self.busy = False
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def call(self, due: float) -> None:
+        self._due, self.busy = due, True
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        # The answers are small: each comes in one piece.
+        self._latencies.append(time.perf_counter() - self._due)
+        self.busy = False
+
+
+async def open_loop(target: Target, rate: int, seconds: int) -> None:
+    loop = asyncio.get_running_loop()
+    callers = [
+        (await loop.create_connection(lambda: _Caller(target), "127.0.0.1", target.port))[1]
+        for _ in range(32)
+    ]
+    began = time.perf_counter() + 0.05
+    for number in range(rate * seconds):
+        due = began + number / rate
+        while (wait := due - time.perf_counter()) > 0:  # noqa: ASYNC110 - it spins to be on time
+            await asyncio.sleep(wait if wait > 0.002 else 0)
+        free = next((caller for caller in callers if not caller.busy), None)
+        if free is not None:
+            free.call(due)
+        else:
+            target.latencies.append(1.0)  # far too late is what it was
+    await asyncio.sleep(0.2)
+
+
+# What came out
+
+
+def _table(targets: list[Target]) -> str:
+    _, proxy, ours = targets
+    lines = ["| | calls a second | CPU a call, us | p50, ms | p99, ms |", "|---|---|---|---|---|"]
+    for target in targets:
+        p50, p99 = _percentile(target, 50), _percentile(target, 99)
+        lines.append(
+            f"| {target.name} | {statistics.median(target.calls_a_second):,.0f}"
+            f" | {statistics.median(target.cpu_us):.1f} | {p50:.2f} | {p99:.2f} |"
+        )
+    shares = [theirs / mine for theirs, mine in zip(proxy.cpu_us, ours.cpu_us, strict=True)]
+    added = [_percentile(ours, part) - _percentile(proxy, part) for part in (50, 99)]
+    lines.append(
+        f"\nshare of nginx: {statistics.median(shares):.2f} (rounds {min(shares):.2f} to {max(shares):.2f});"
+        f" added at 500 a second: p50 {added[0]:.2f} ms, p99 {added[1]:.2f} ms"
+    )
+    return "\n".join(lines)
+
+
+def _percentile(target: Target, part: int) -> float:
+    return 1000 * statistics.quantiles(target.latencies, n=100, method="inclusive")[part - 1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--rate", type=int, default=500)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        folder.chmod(0o755)
+        port, proxy_port = _free_port(), _free_port()
+        targets = [
+            stack.enter_context(nginx(folder, "direct", port, ANSWERS, port)),
+            stack.enter_context(nginx(folder, "proxy", proxy_port, PROXIES, port)),
+            stack.enter_context(gateway(folder, port)),
+        ]
+        for _ in range(given.rounds):
+            for target in targets:
+                load(target, folder, given.seconds, given.connections)
+                uvloop.run(open_loop(target, given.rate, max(1, given.seconds // 2)))
+        print(_table(targets))
+
+
+if __name__ == "__main__":
+    main()
