@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
+from django.db import DatabaseError
 
 from config import env
 from gateway_config.services import deliver, start_publishing, waiting_organizations
 from gateway_config.wire.signing import SigningKey
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -30,7 +34,11 @@ def publish_overdue() -> None:
     """Without the broker: what two sweeps could not start is published here and now."""
     overdue = waiting_organizations(never_taken_up=timedelta(seconds=3), not_heard_of=timedelta(seconds=8))
     for organization_id in overdue:
-        deliver(organization_id, signing_key())
+        try:
+            deliver(organization_id, signing_key())
+        except DatabaseError as problem:
+            # Somebody else is at it for long. That holds back this organization and no other.
+            logger.warning("organization %s: not published now (%s)", organization_id, type(problem).__name__)
 
 
 def signing_key() -> SigningKey:

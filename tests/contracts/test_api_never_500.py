@@ -50,7 +50,23 @@ NASTY_TEXTS = (
     *("cD0=", "cD0lMDA=", "cD1hYmM=", "bz05OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "cj0xJnA9", "=", "\ud7ff"),
     *('{"version": "1"}', "{", '{"version": "1", "default": "deny", "tools": {"*": {}}}'),
 )
-NASTY_VALUES = (None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**400, [], {}, [[]], [None], {"": None})
+NASTY_VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    2**64,
+    10**400,
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
+)
 NASTY_BODIES = (
     *(b"", b"null", b"[]", b"{}", b'"x"', b"1", b"{", b"\xff", b"\x00", b'{"a": 1, "a": 2}', b"[" * 100_000),
     *(

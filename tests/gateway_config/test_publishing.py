@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 
+from gateway_config import tasks
 from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest
-from gateway_config.services import deliver, waiting_organizations
+from gateway_config.services import deliver, request_publish, waiting_organizations
 from gateway_config.tasks import publish_config, publish_overdue, signing_key, sweep
 from gateway_config.wire.loader import load_organization
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, verify
@@ -269,3 +272,22 @@ def test_a_credential_that_does_not_open_holds_back_nobody_elses_revocation(
     assert revision is not None
     assert load_organization(revision.body.encode()).servers[str(acme.server.pk)].credentials is None
     assert "does not open" in caplog.text and "hidden" not in caplog.text
+
+
+def test_an_organization_that_somebody_else_is_long_at_holds_back_no_other(
+    cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with inside(cast.mallory):
+        request_publish(cast.mallory.organization_id)
+    done = []
+
+    def taken(organization_id: UUID, key: object) -> None:
+        done.append(organization_id)
+        if len(done) == 1:
+            raise OperationalError("canceling statement due to lock timeout")
+
+    monkeypatch.setattr(tasks, "deliver", taken)
+    with as_worker():
+        PublishRequest.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+        tasks.publish_overdue()
+    assert set(done) == {cast.alice.organization_id, cast.mallory.organization_id}
