@@ -7,10 +7,11 @@ from typing import Final, TypeAlias
 from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
 from .decision import Decision, Outcome, TakeQuota
 from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
-from .matching import NameList, Pattern, is_pattern
+from .matching import NameList, Pattern, is_pattern, is_too_long
+from .pause import collector_paused
 from .problems import escape_token
 from .quota import ONE_CALL, Charge
-from .work import Sources, Work
+from .work import NO_SOURCES, Sources, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Plan:
     rules: tuple[CompiledRule, ...]
     sources: Sources
     allow: Decision | None  # the one allow there is, when it is the same for every call
+    always: Decision | None  # the same, when nothing about a call could change it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class CompiledAccess:
     allow: NameList
     deny: NameList
 
+    @property
+    def pattern_count(self) -> int:
+        return len(self.allow.patterns) + len(self.deny.patterns)
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
@@ -101,15 +107,22 @@ class CompiledPolicy:
     _known: dict[str, Applies] = field(default_factory=dict, repr=False, compare=False)
 
     def applies_to(self, tool: str) -> Applies:
-        found = self._known.get(tool)
-        if found is None:
-            found = self._resolve(tool)
-            # Only names that somebody registered or wrote down: a caller must not be able to fill this.
-            if tool in self.class_of or tool in self.exact:
-                self._known[tool] = found
+        return self._known.get(tool) or self._look_up(tool)
+
+    def knows(self, tool: str) -> bool:
+        """Whether the tool was asked for before, and what applies to it need not be looked for."""
+        return tool in self._known
+
+    def _look_up(self, tool: str) -> Applies:
+        found = self._resolve(tool)
+        # Only names that somebody registered or wrote down: a caller must not be able to fill this.
+        if tool in self.class_of or tool in self.exact:
+            self._known[tool] = found
         return found
 
     def _resolve(self, tool: str) -> Applies:
+        if is_too_long(tool, len(self.hide.patterns) + len(self.patterns)):
+            return HIDDEN
         if self.hide.first_match(tool) is not None:
             return HIDDEN
         exact = self.exact.get(tool)
@@ -122,6 +135,11 @@ class CompiledPolicy:
 
 
 def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
+    with collector_paused():
+        return _compiled(document, tools)
+
+
+def _compiled(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
     rules = _Rules(document)
     plans = {name: rules.plan(rule, "tools", name) for name, rule in document.tools.items()}
     return CompiledPolicy(
@@ -166,17 +184,21 @@ class _Rules:
 
     def _plan(self, allowed_by: str, rule: CompiledRule | None) -> Plan:
         rules = tuple(each for each in (rule, self._all_tools) if each is not None)
+        denied = next((each for each in rules if each.source.action == "deny"), None)
+        allow, sources = _fixed_allow(allowed_by, rules), _sources(rules)
+        judged = denied is not None or any(each.require or each.deny_if for each in rules)
         return Plan(
             allowed_by=allowed_by,
-            denied=next((each for each in rules if each.source.action == "deny"), None),
+            denied=denied,
             asked=next((each for each in rules if each.source.action == "require_approval"), None),
             require=tuple(predicate for each in rules for predicate in each.require),
             deny_if=tuple(predicate for each in rules for predicate in each.deny_if),
             approve_if=tuple(each.approve_if for each in rules),
             limits=tuple(limit for each in rules for limit in each.limits),
             rules=rules,
-            sources=_sources(rules),
-            allow=_fixed_allow(allowed_by, rules),
+            sources=sources,
+            allow=allow,
+            always=None if judged else allow,
         )
 
     def _rule(self, rule: Rule, at: str) -> CompiledRule:
@@ -246,14 +268,9 @@ def _all_hold(tests: tuple[Test, ...]) -> Test:
 
 def _sources(rules: tuple[CompiledRule, ...]) -> Sources:
     conditions = [
-        condition
+        (condition.source, condition.program)
         for rule in rules
         for predicate in (*rule.require, *rule.deny_if, *rule.approve_if)
         for condition in predicate.conditions
     ]
-    each = [condition for condition in conditions if condition.each_steps]
-    return Sources(
-        regex_paths=tuple(c.source.path.steps for c in conditions if c.is_regex and not c.each_steps),
-        regex_each=tuple(c.each_steps for c in each if c.is_regex),
-        each=tuple(c.each_steps for c in each),
-    )
+    return Sources(conditions) if conditions else NO_SOURCES

@@ -5,16 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-import re2
-
 from .decision import MISSING
 from .document import Condition, JsonValue, Operator
-from .exact import LARGEST, ExactNumber, exact
+from .exact import ExactNumber, exact
 from .hosts import HostSet, parse_host_pattern
 from .identity import INEXACT
 from .paths import EACH, Step
+from .patterns import Finds, Patterns
 from .textual_paths import resolve_path
-from .work import WRONG_KIND, EachStep, Work, walk
+from .work import WRONG_KIND, Work, walk
 
 Verdict: TypeAlias = bool | None
 Test: TypeAlias = Callable[[Work], Verdict]
@@ -28,47 +27,30 @@ _COMPARISONS: Final[dict[str, Callable[[ExactNumber, ExactNumber], bool]]] = {
     "gt": operator.gt,
     "gte": operator.ge,
 }
-_QUIET = re2.Options()
-_QUIET.log_errors = False
-_QUIET.never_capture = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CompiledCondition:
+    """`program`: the size of the regex's program, 0 for another operator."""
+
     source: Condition
     test: Test
-    judge: Judge
-    each_steps: tuple[EachStep, ...]  # empty for a path without [*]
-
-    @property
-    def is_regex(self) -> bool:
-        return self.source.op in ("regex", "matches")
+    program: int
 
 
 class Compiler:
     """Compiles the conditions of one policy; what they share is made once."""
 
     def __init__(self) -> None:
-        self._each_steps: dict[tuple[int, Step], EachStep] = {}
-        self._patterns: dict[str, re2._Regexp] = {}
+        self._patterns = Patterns()
         self._probe = Work({})
 
     def condition(self, source: Condition, join: Join) -> CompiledCondition:
-        judge = self._judge(source.op, source.value)
-        missing = _when_missing(source)
-        if EACH in source.path.steps:
-            each_steps = self._intern(source.path.steps)
-            return CompiledCondition(source, _test_each(each_steps, judge, missing, join), judge, each_steps)
-        return CompiledCondition(source, _test_one(source.path.steps, judge, missing), judge, ())
-
-    def _intern(self, steps: tuple[Step, ...]) -> tuple[EachStep, ...]:
-        interned: list[EachStep] = []
-        parent = -1
-        for step in steps:
-            known = self._each_steps.setdefault((parent, step), EachStep(len(self._each_steps), step))
-            interned.append(known)
-            parent = known.number
-        return tuple(interned)
+        steps, judge = source.path.steps, self._judge(source.op, source.value)
+        test = _test_each if EACH in steps else _test_one
+        is_regex = source.op in ("regex", "matches")
+        program = self._patterns.size(_text(source.value)) if is_regex else 0
+        return CompiledCondition(source, test(steps, judge, _when_missing(source), join), program)
 
     def _judge(self, op: Operator, value: JsonValue) -> Judge:
         match op:
@@ -83,8 +65,7 @@ class Compiler:
             case "starts_with" | "ends_with":
                 return _starts(_text(value)) if op == "starts_with" else _ends(_text(value))
             case "regex" | "matches":
-                pattern = self._pattern(_text(value))
-                return _finds(pattern.search if op == "regex" else pattern.fullmatch)
+                return _finds(self._patterns.finder(_text(value), op == "matches"))
             case "exists":
                 return _exists(value is True)
             case "length_lte" | "length_gte":
@@ -94,11 +75,6 @@ class Compiler:
             case "host_in":
                 patterns = [parse_host_pattern(_text(host)) for host in _list(value)]
                 return _has_host(HostSet(pattern for pattern in patterns if pattern))
-
-    def _pattern(self, text: str) -> "re2._Regexp":
-        if text not in self._patterns:
-            self._patterns[text] = re2.compile(text, _QUIET)
-        return self._patterns[text]
 
 
 def _when_missing(source: Condition) -> bool:
@@ -121,7 +97,7 @@ def _number(value: JsonValue) -> ExactNumber:
 # Where a condition looks
 
 
-def _test_one(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Test:
+def _test_one(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -> Test:
     if len(steps) == 1 and isinstance(steps[0], str):
         member = steps[0]
 
@@ -130,6 +106,9 @@ def _test_one(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Test:
             return missing if value is MISSING else judge(value, work)
 
         return test_member
+
+    if all(isinstance(step, str) for step in steps):
+        return _test_members(steps, judge, missing)
 
     def test_path(work: Work) -> Verdict:
         value = walk(work.arguments, steps)
@@ -140,7 +119,20 @@ def _test_one(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Test:
     return test_path
 
 
-def _test_each(steps: tuple[EachStep, ...], judge: Judge, missing: bool, join: Join) -> Test:
+def _test_members(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Test:
+    def test_members(work: Work) -> Verdict:
+        value: object = work.arguments
+        for step in steps:
+            if isinstance(value, dict):
+                value = value.get(step, MISSING)
+            else:
+                return missing if value is None or value is MISSING else None
+        return missing if value is MISSING else judge(value, work)
+
+    return test_members
+
+
+def _test_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -> Test:
     # *and* ends with the first false, *or* with the first true; undecidable ones wait for that.
     decisive = join == "or"
 
@@ -182,9 +174,7 @@ def _is_in(expected: frozenset[object], positive: bool) -> Judge:
 
 def _compares(compare: Callable[[ExactNumber, ExactNumber], bool], expected: ExactNumber) -> Judge:
     def compares(value: object, work: Work) -> Verdict:
-        if type(value) is int and -LARGEST <= value <= LARGEST:
-            return compare(value, expected)
-        number = exact(value)
+        number = work.number(value)
         return None if number is None else compare(number, expected)
 
     return compares
@@ -210,16 +200,16 @@ def _ends(expected: str) -> Judge:
     return lambda value, work: value.endswith(expected) if isinstance(value, str) else None
 
 
-def _finds(find: Callable[[bytes], object]) -> Judge:
-    def finds(value: object, work: Work) -> Verdict:
+def _finds(finds: Finds) -> Judge:
+    def found(value: object, work: Work) -> Verdict:
         if not isinstance(value, str) or not work.regex_allowed:
             return None
         try:
-            return find(value.encode()) is not None
+            return finds(value.encode())
         except UnicodeEncodeError:
             return None
 
-    return finds
+    return found
 
 
 def _exists(wanted: bool) -> Judge:

@@ -19,6 +19,7 @@ from .decision import (
     ResourceRead,
     ToolCall,
 )
+from .matching import is_too_long
 from .phrases import condition_words
 from .quota import Unusable, charge_of
 from .sentences import Thing
@@ -69,6 +70,8 @@ def _decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
     arguments = {} if call.arguments is MISSING else call.arguments
     if not isinstance(arguments, dict):
         return _deny("malformed", "(malformed)", sentences.malformed_sentence())
+    if applies.always is not None:
+        return applies.always
     work = Work(arguments, applies.sources)
     return _refused(applies, call.tool, work) or _admitted(applies, call.tool, work)
 
@@ -162,6 +165,10 @@ def _decide_access(compiled: CompiledPolicy | None, thing: Thing, name: str) -> 
     access = compiled.resources if thing == "resource" else compiled.prompts
     if access is None:
         return _by_default(compiled.document.default, "(default deny)", "(default allow)", thing, name)
+    if is_too_long(name, access.pattern_count):
+        asked = "The URI" if thing == "resource" else "The name"
+        standard = sentences.undecidable_sentence(asked, "it is too long for so many patterns")
+        return _deny("undecidable", access.at, standard)
     if thing == "resource" and ("\\" in name or _DOT_SEGMENT.search(name)):
         must_be = "it must hold no backslash and no . or .. segment"
         return _deny("undecidable", access.at, sentences.undecidable_sentence("The URI", must_be))

@@ -87,6 +87,8 @@ def parts_of(text: str) -> NumberParts:
 
 def whole_text(text: str) -> int | None:
     """The value of a text that is a whole number, cut off just beyond `LARGEST`; None for a fraction."""
+    if _PLAIN.match(text):
+        return int(text)
     negative, digits, exponent, rest = parts_of(text)
     if digits == "":
         return 0

@@ -27,6 +27,7 @@ from .findings import Finding, Pointer
 from .json_reader import Members, Node, Number, Value
 from .operand import OPERATORS, read_operand
 from .paths import Path, parse_path
+from .patterns import PatternJudge
 from .problems import near_miss, one_of, shown
 from .words import is_counter, is_name, is_text, shorthand_counter
 
@@ -52,6 +53,7 @@ _LIMIT_KEYS = ("counter", "window", "max", "scope", "key", "increment_from", "on
 _ACTIONS: tuple[Action, ...] = ("allow", "deny", "require_approval")
 _DEFAULTS: tuple[Default, ...] = ("allow", "deny")
 _SCOPES: tuple[Scope, ...] = ("grant", "server", "organization")
+_OPERATORS: Final[dict[str, Operator]] = {operator: operator for operator in OPERATORS}
 _HINTS: Final = {
     "not_exists": ' Write "op": "exists" with "value": false.',
     "equals": ' Write "eq".',
@@ -83,6 +85,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.patterns = PatternJudge()
         self._suggestions = 0
 
     def found(self, at: int, code: str, pointer: Pointer, message: str) -> None:
@@ -153,10 +156,11 @@ class Reader:
         read_all = [read(element, (below, index)) for index, element in enumerate(node.value)]
         return tuple(element for element in read_all if element is not None)
 
-    def string(self, node: Node, at: Pointer, should: str) -> str | None:
+    def string(self, node: Node, at: Pointer, should: str | Callable[[], str]) -> str | None:
+        """A sentence that must be put together is put together only where something else stands."""
         if isinstance(node.value, str):
             return node.value
-        self.wrong_type(node, at, should)
+        self.wrong_type(node, at, should if isinstance(should, str) else should())
         return None
 
     # Leaves
@@ -165,12 +169,12 @@ class Reader:
         node = fields.get(key)
         if node is None:
             return None
-        text = self.string(node, (at, key), f"{shown(key)} is {one_of(words)}")
+        for word in words:
+            if word == node.value:
+                return word
+        text = self.string(node, (at, key), lambda: f"{shown(key)} is {one_of(words)}")
         if text is None:
             return None
-        for word in words:
-            if word == text:
-                return word
         near = self.suggestion(text, words)
         hint = near or " Write grant: one agent session holds one grant." * (text == "session")
         message = f"{shown(key)} is {one_of(words)}, not {shown(text)}.{hint}"
@@ -179,7 +183,7 @@ class Reader:
 
     def text(self, fields: dict[str, Node], key: str, at: Pointer) -> str | None:
         node = fields.get(key)
-        text = self.string(node, (at, key), f"{shown(key)} is a text") if node else None
+        text = self.string(node, (at, key), lambda: f"{shown(key)} is a text") if node else None
         if node is None or text is None or is_text(text):
             return text
         length = "is empty" if not text else f"has {len(text):,} characters" if len(text) > 1000 else ""
@@ -208,10 +212,10 @@ class Reader:
 
     def path(self, fields: dict[str, Node], key: str, at: Pointer, quantified: bool) -> Path | None:
         node = fields.get(key)
-        text = (
-            self.string(node, (at, key), f"{shown(key)} is a path, a text like args.amount") if node else None
-        )
-        if node is None or text is None:
+        if node is None:
+            return None
+        text = self.string(node, (at, key), lambda: f"{shown(key)} is a path, a text like args.amount")
+        if text is None:
             return None
         path = parse_path(text)
         if path is not None and (quantified or not path.quantified):
@@ -223,15 +227,15 @@ class Reader:
         node = fields.get(key)
         if node is None:
             return None
-        should = f"{shown(key)} is a whole number from 1 to {most:,}"
         value = whole_text(node.value.text) if isinstance(node.value, Number) else None
+        if value is not None and 1 <= value <= most:
+            return value
+        should = f"{shown(key)} is a whole number from 1 to {most:,}"
         if value is None:
             self.wrong_type(node, (at, key), should)
-            return None
-        if not 1 <= value <= most:
+        else:
             self.found(node.at, "out_of_range", (at, key), f"{should}.")
-            return None
-        return value
+        return None
 
     def window(self, fields: dict[str, Node], at: Pointer) -> int | None:
         node = fields.get("window")
@@ -342,9 +346,9 @@ class Reader:
         text = self.string(node, (at, "op"), '"op" is the name of an operator, like eq') if node else None
         if node is None or text is None:
             return None
-        for operator in OPERATORS:
-            if operator == text:
-                return operator
+        known = _OPERATORS.get(text)
+        if known is not None:
+            return known
         near = _HINTS.get(text) or self.suggestion(text, OPERATORS) or f" There are: {', '.join(OPERATORS)}."
         self.found(node.at, "unknown_operator", (at, "op"), f"{shown(text)} isn't an operator.{near}")
         return None

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Host: TypeAlias = str | Address
+_Labels: TypeAlias = "dict[str, _Labels]"
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
@@ -16,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\Z")
 _NUMERIC_LAST = re.compile(r"(?:[0-9]+|0[xX][0-9A-Fa-f]*)\Z")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}\Z")
 _LONGEST_NAME = 253
+_ENDS = ""  # no label is empty
 _LARGEST_PORT = 65535
 
 
@@ -31,15 +33,32 @@ class HostSet:
     def __init__(self, patterns: Iterable[HostPattern]) -> None:
         given = tuple(patterns)
         self._hosts = frozenset(pattern.host for pattern in given if not pattern.below)
-        self._above = frozenset(pattern.host for pattern in given if pattern.below)
+        # Names above, as a tree of their labels from the last one on: a name has at most 127.
+        self._above: _Labels = {}
+        for pattern in given:
+            if pattern.below and isinstance(pattern.host, str):
+                self._add(pattern.host)
+
+    def _add(self, name: str) -> None:
+        here = self._above
+        for label in reversed(name.split(".")):
+            here = here.setdefault(label, {})
+        here[_ENDS] = {}
 
     def __contains__(self, host: Host) -> bool:
         if host in self._hosts:
             return True
         if not self._above or not isinstance(host, str):
             return False
-        labels = host.split(".")
-        return any(".".join(labels[index:]) in self._above for index in range(1, len(labels)))
+        here = self._above
+        for label in reversed(host.split(".")):
+            if _ENDS in here:
+                return True
+            following = here.get(label)
+            if following is None:
+                return False
+            here = following
+        return False
 
 
 def parse_host_pattern(text: str) -> HostPattern | None:

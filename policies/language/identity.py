@@ -1,9 +1,12 @@
 """When two JSON values are one: a text that equal values share, whatever their order and spelling."""
 
+import hashlib
 import json
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
-from .exact import exact, identity_of, is_number
+from .exact import identity_of, is_number
 
 
 class Unjudged:
@@ -15,24 +18,33 @@ INEXACT: Final = Unjudged()
 
 def identity_text(value: object) -> str:
     """Also for values with inexact numbers: this is how a repeated call is recognised."""
-    return _text(value)[0]
-
-
-def judged_text(value: object) -> str | Unjudged:
-    text, exactly = _text(value)
-    return text if exactly else INEXACT
-
-
-def _text(value: object) -> tuple[str, bool]:
     if value is None or isinstance(value, bool | str):
-        return json.dumps(value), True
+        return json.dumps(value)
     if isinstance(value, dict):
-        members = [(json.dumps(key), *_text(value[key])) for key in sorted(value)]
-        inner = ",".join(f"{key}:{text}" for key, text, _ in members)
-        return f"{{{inner}}}", all(exactly for _, _, exactly in members)
+        return f"{{{','.join(f'{json.dumps(key)}:{identity_text(value[key])}' for key in sorted(value))}}}"
     if isinstance(value, list):
-        elements = [_text(element) for element in value]
-        return f"[{','.join(text for text, _ in elements)}]", all(exactly for _, exactly in elements)
+        return f"[{','.join(map(identity_text, value))}]"
     if is_number(value):
-        return identity_of(value), exact(value) is not None
+        return identity_of(value)
     raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def digest_of(container: dict[str, object] | list[object], keys: Sequence[object]) -> tuple[str, str]:
+    """The key of a container, made of the keys of what it holds.
+
+    Of fixed size, so that a container inside many others is not written out again for each of them.
+    """
+    texts = [_text_of_key(key) for key in keys]
+    if isinstance(container, dict):
+        texts = sorted(f"{json.dumps(name)}:{text}" for name, text in zip(container, texts, strict=True))
+    opening = "{" if isinstance(container, dict) else "["
+    digest = hashlib.blake2b(f"{opening}{','.join(texts)}".encode(), digest_size=32)
+    return opening, digest.hexdigest()
+
+
+def _text_of_key(key: object) -> str:
+    if isinstance(key, str):
+        return json.dumps(key)
+    if isinstance(key, tuple):
+        return "#".join(key)
+    return identity_of(key) if isinstance(key, Decimal) else str(key)

@@ -11,6 +11,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 DEEPEST: Final = 32
 _SPACE = re.compile(r"[ \t\n\r]*")
+# The usual cases in one step each; whatever they do not take is read, or refused, piece by piece.
+_PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
+_PLAIN_KEY = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
+_COMMA_BEFORE_KEY = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
+_COMMA_BEFORE_ELEMENT = re.compile(r"[ \t\n\r]*,[ \t\n\r]*(?=[^\]\s])")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[A-Za-z_+.]{1,12}")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -79,6 +84,9 @@ class _Reader:
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         first = self.text[at : at + 1]
         if first == '"':
+            plain = _PLAIN_STRING.match(self.text, at)
+            if plain:
+                return Node(at, plain[1]), plain.end()
             text, end = self.string(at)
             return Node(at, text), end
         if first in ("{", "["):
@@ -113,18 +121,28 @@ class _Reader:
         if text[at : at + 1] == "}":
             return Node(start, Members(found)), at + 1
         while True:
-            if text[at : at + 1] != '"':
-                raise self.no_key(at)
-            key, end = self.string(at)
-            colon = _skip(text, end)
-            if text[colon : colon + 1] != ":":
-                raise self.expected(colon, 'A colon is missing after this key: `"key": value`.')
-            node, end = self.value(_skip(text, colon + 1), depth)
+            plain = _PLAIN_KEY.match(text, at)
+            key, value_at = (plain[1], plain.end()) if plain else self.key(at)
+            node, end = self.value(value_at, depth)
             found.append(Member(key, at, node))
+            comma = _COMMA_BEFORE_KEY.match(text, end)
+            if comma:
+                at = comma.end()
+                continue
             end = _skip(text, end)
             if text[end : end + 1] == "}":
                 return Node(start, Members(found)), end + 1
             at = self.after_comma(end, "}")
+
+    def key(self, at: int) -> tuple[str, int]:
+        """A key, and where its value begins."""
+        if self.text[at : at + 1] != '"':
+            raise self.no_key(at)
+        key, end = self.string(at)
+        colon = _skip(self.text, end)
+        if self.text[colon : colon + 1] != ":":
+            raise self.expected(colon, 'A colon is missing after this key: `"key": value`.')
+        return key, _skip(self.text, colon + 1)
 
     def elements(self, at: int, depth: int) -> tuple[Node, int]:
         text, found, start = self.text, list[Node](), at
@@ -134,6 +152,10 @@ class _Reader:
         while True:
             node, end = self.value(at, depth)
             found.append(node)
+            comma = _COMMA_BEFORE_ELEMENT.match(text, end)
+            if comma:
+                at = comma.end()
+                continue
             end = _skip(text, end)
             if text[end : end + 1] == "]":
                 return Node(start, found), end + 1

@@ -13,6 +13,7 @@ from .lint_arguments import argument_findings
 from .lint_limits import limit_findings
 from .lint_reach import reach_findings
 from .lint_survey import LintFinding, Severity, Survey
+from .pause import collector_paused
 
 __all__ = ["LintFinding", "Severity", "lint"]
 
@@ -30,10 +31,11 @@ def lint(
 
     `other_counters`: the counters of scope `organization` or `server` that other policies name.
     """
-    survey = Survey.of(document, tools)
-    found = {
-        *reach_findings(survey),
-        *argument_findings(survey),
-        *limit_findings(survey, approval_seconds, other_counters),
-    }
+    with collector_paused():
+        survey = Survey.of(document, tools)
+        found = {
+            *reach_findings(survey),
+            *argument_findings(survey),
+            *limit_findings(survey, approval_seconds, other_counters),
+        }
     return tuple(sorted(found, key=lambda finding: (finding.severity, finding.pointer, finding.code)))

@@ -2,6 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
+
+from .words import LONGEST_NAME
+
+# Beyond this product of characters and patterns a name is not compared any more, and whoever asks with it is
+# refused. A name as long as a policy may hold is always compared, with as many patterns as it may hold.
+MOST_COMPARED: Final = 50_000_000
+
+
+def is_too_long(name: str, patterns: int) -> bool:
+    return len(name) > LONGEST_NAME and len(name) * patterns > MOST_COMPARED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Final, get_args
 
-import re2
-
 from .document import JsonValue, Operator
 from .exact import LARGEST, exact_text, whole_text
 from .findings import Pointer
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
     from .grammar import Reader
 
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
-LONGEST_PATTERN: Final = 1000
-
-_QUIET = re2.Options()
-_QUIET.log_errors = False
 
 
 def read_operand(reader: "Reader", node: Node, at: Pointer, op: Operator | None) -> JsonValue:
@@ -87,22 +81,9 @@ def _check_regex(reader: "Reader", node: Node, at: Pointer, op: Operator) -> Non
     if not isinstance(pattern, str):
         reader.wrong_type(node, at, f'"{op}" takes a pattern, a text')
         return
-    if len(pattern) > LONGEST_PATTERN:
-        message = f"A pattern has at most {LONGEST_PATTERN:,} characters; this one has {len(pattern):,}."
+    message = reader.patterns.problem(pattern)
+    if message is not None:
         reader.found(node.at, "bad_regex", at, message)
-        return
-    try:
-        re2.compile(pattern, _QUIET)
-    except re2.error as error:
-        reader.found(node.at, "bad_regex", at, _regex_message(error))
-
-
-def _regex_message(error: Exception) -> str:
-    reason = error.args[0] if error.args else ""
-    text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-    if "too large" in text:
-        return "This pattern needs too much memory. Ask for fewer repetitions."
-    return f"This is no RE2 pattern (RE2 has no look-around and no back-references): {shown(text)[1:-1]}."
 
 
 def _check_length(reader: "Reader", node: Node, at: Pointer, op: Operator) -> None:

@@ -6,6 +6,7 @@ from .document import Document
 from .findings import Finding, as_problems
 from .grammar import Reader
 from .json_reader import TextError, read_json
+from .pause import collector_paused
 from .problems import PolicyInvalid, Problem
 
 LARGEST_TEXT: Final = 1_048_576
@@ -29,13 +30,14 @@ def _read(text: str | bytes, largest: int) -> tuple[Document | None, tuple[Probl
     decoded = decode(text, largest)
     if isinstance(decoded, Problem):
         return None, (decoded,)
-    try:
-        tree = read_json(decoded)
-    except TextError as stop:
-        return None, as_problems(decoded, [Finding(stop.at, stop.code, None, stop.message)])
-    reader = Reader()
-    document = reader.policy(tree)
-    return document, as_problems(decoded, reader.findings)
+    with collector_paused():
+        try:
+            tree = read_json(decoded)
+        except TextError as stop:
+            return None, as_problems(decoded, [Finding(stop.at, stop.code, None, stop.message)])
+        reader = Reader()
+        document = reader.policy(tree)
+        return document, as_problems(decoded, reader.findings)
 
 
 def decode(text: str | bytes, largest: int) -> str | Problem:

@@ -1,7 +1,7 @@
 """Conditions and limits in words, the same ones wherever they are read."""
 
 import json
-from decimal import Decimal
+from collections.abc import Iterator
 
 from .document import Condition, JsonValue, Limit, Operator
 from .exact import plain_text
@@ -11,18 +11,32 @@ _LONGEST_VALUE = 80
 
 
 def value_words(value: JsonValue) -> str:
-    text = _compact(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    """As much of the value as is shown: one of a policy may be a megabyte long."""
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > _LONGEST_VALUE:
+            return text[: _LONGEST_VALUE - 1] + "…"
+    return text
 
 
-def _compact(value: JsonValue) -> str:
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int | Decimal):
-        return plain_text(value)
+def _pieces(value: JsonValue) -> Iterator[str]:
     if isinstance(value, list):
-        return f"[{', '.join(_compact(element) for element in value)}]"
-    return f"{{{', '.join(f'{json.dumps(key)}: {_compact(inner)}' for key, inner in value.items())}}}"
+        yield "["
+        for index, element in enumerate(value):
+            yield ", " if index else ""
+            yield from _pieces(element)
+        yield "]"
+    elif isinstance(value, dict):
+        yield "{"
+        for index, (key, inner) in enumerate(value.items()):
+            yield f"{', ' if index else ''}{json.dumps(key)}: "
+            yield from _pieces(inner)
+        yield "}"
+    elif isinstance(value, str):
+        yield json.dumps(value[: _LONGEST_VALUE + 1], ensure_ascii=False)
+    else:
+        yield json.dumps(value) if isinstance(value, bool) or value is None else plain_text(value)
 
 
 def is_words(condition: Condition) -> str:

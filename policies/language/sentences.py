@@ -42,7 +42,7 @@ def requirement_failed_sentence(tool: str, paths: Sequence[str]) -> str:
 
 
 def undecidable_sentence(path: str, must_be: str) -> str:
-    return f"{path} cannot be judged: {must_be}."
+    return f"{_clipped(path)} cannot be judged: {must_be}."
 
 
 def limit_exceeded_sentence(tool: str, retry_after_seconds: int | None) -> str:
@@ -73,12 +73,14 @@ def approval_expired_sentence() -> str:
 
 def listed(items: Iterable[str], last: str = "and") -> str:
     """The items in a row, none of them twice, the long tail left out."""
-    unique = list(
-        dict.fromkeys(item if len(item) <= _LONGEST_PATH else item[:_LONGEST_PATH] + "…" for item in items)
-    )
+    unique = list(dict.fromkeys(map(_clipped, items)))
     if len(unique) > _MOST_PATHS:
         return ", ".join(unique[:_MOST_PATHS]) + f" {last} {len(unique) - _MOST_PATHS} more"
     return f" {last} ".join(filter(None, (", ".join(unique[:-1]), unique[-1]))) if unique else "none"
+
+
+def _clipped(path: str) -> str:
+    return path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
 
 
 def rate_words(most: int, window_seconds: int, unit: str = "call") -> str:

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 
+from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES
 from .conditions import CompiledCondition
 from .decision import MISSING
 from .paths import EACH, Path, Step, member_path
 from .phrases import MUST_BE
 from .sentences import undecidable_sentence
-from .work import MOST_EACH_VALUES, MOST_REGEX_BYTES, WRONG_KIND, Work, take
+from .work import WRONG_KIND, Work, take
 
 
 def sentence(conditions: Sequence[CompiledCondition], work: Work) -> str:
     condition = next(condition for condition in conditions if condition.test(work) is None)
     path = condition.source.path
-    if condition.each_steps and not work.each_allowed:
+    if path.quantified and not work.each_allowed:
         return undecidable_sentence(path.text, f"it must name at most {MOST_EACH_VALUES:,} values")
     where = _wrong_step(work.arguments, path)
     if where is not None:
         return undecidable_sentence(*where)
-    if condition.is_regex and not work.regex_allowed:
+    if condition.program and not work.regex_allowed:
         must_be = f"the texts that patterns read must be at most {MOST_REGEX_BYTES:,} bytes together"
         return undecidable_sentence(path.text, must_be)
     return undecidable_sentence(path.text, MUST_BE[condition.source.op])

@@ -4,19 +4,20 @@ Everything found is kept for the length of the call, so that a thousand conditio
 look at it. The bounds on regexes and on `[*]` are counted before the first such condition is judged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
+from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES, NOTHING, Reading, amount_read, reading_of, text_size
 from .decision import MISSING
-from .exact import LARGEST, exact
+from .document import Condition
+from .exact import LARGEST, ExactNumber, exact
 from .hosts import Host, host_of_url
-from .identity import INEXACT, Unjudged, judged_text
+from .identity import INEXACT, Unjudged, digest_of
 from .paths import EACH, Step
 from .textual_paths import resolve_path
 
-MOST_REGEX_BYTES: Final = 65_536
-MOST_EACH_VALUES: Final = 20_000
+_FEW_VALUES: Final = 8
 
 
 class _WrongKind:
@@ -41,19 +42,24 @@ class Each(NamedTuple):
         return len(self.values) + self.missing + self.wrong
 
 
-class EachStep(NamedTuple):
-    """One step of a path with `[*]`; paths that begin alike share their first steps."""
+class Sources:
+    """What the conditions of the rules that apply to one tool read, and how much of it they may read."""
 
-    number: int
-    step: Step
+    __slots__ = ("_conditions", "_reading", "quantified", "regex_paths")
 
+    def __init__(self, conditions: Iterable[tuple[Condition, int]] = ()) -> None:
+        """Each condition with the size of its regex's program, 0 for another."""
+        self._conditions = tuple(conditions)
+        self._reading: Reading | Literal["unknown"] | None = "unknown"
+        self.quantified = any(EACH in condition.path.steps for condition, _ in self._conditions)
+        self.regex_paths = tuple(condition.path.steps for condition, size in self._conditions if size)
 
-class Sources(NamedTuple):
-    """Where the bounded conditions of the rules that apply look."""
-
-    regex_paths: tuple[tuple[Step, ...], ...] = ()
-    regex_each: tuple[tuple[EachStep, ...], ...] = ()
-    each: tuple[tuple[EachStep, ...], ...] = ()
+    @property
+    def reading(self) -> Reading | None:
+        # Made for the first call that asks: of the many tools of a policy few are called.
+        if self._reading == "unknown":
+            self._reading = reading_of(self._conditions)
+        return self._reading
 
 
 NO_SOURCES: Final = Sources()
@@ -78,16 +84,16 @@ def take(value: object, step: Step) -> object:
 
 
 class Work:
-    __slots__ = ("_each", "_each_allowed", "_found", "_keys", "_regex_allowed", "_sources", "arguments")
+    __slots__ = ("_each", "_each_allowed", "_found", "_regex_allowed", "_sources", "arguments")
 
     def __init__(self, arguments: dict[str, object], sources: Sources = NO_SOURCES) -> None:
         self.arguments = arguments
         self._sources = sources
         self._regex_allowed: bool | None = None
         self._each_allowed: bool | None = None
-        self._keys: dict[int, Key] = {}
-        self._each: dict[int, Each] = {}
-        # Named with their kind: a path and a URL of one spelling are two questions.
+        self._each: dict[tuple[int, Step], Each] = {}
+        # Named with their kind: a path and a URL of one spelling are two questions. Containers and numbers go
+        # by identity: the arguments keep them alive for as long as this lives.
         self._found: dict[tuple[str, object], object] = {}
 
     # Equality
@@ -104,15 +110,27 @@ class Work:
             return _TRUE if value else _FALSE
         if isinstance(value, dict | list):
             return self._container(value)
-        number = exact(value)
+        number = self.number(value)
         return INEXACT if number is None else number
 
-    def _container(self, value: object) -> Key:
-        found = self._keys.get(id(value))
+    def number(self, value: object) -> ExactNumber | None:
+        """The exact number that a value is. A number may be a megabyte long: it is read once."""
+        if type(value) is int:
+            return value if -LARGEST <= value <= LARGEST else None
+        at = ("number", id(value))
+        if at not in self._found:
+            self._found[at] = exact(value)
+        return self._found[at]  # type: ignore[return-value]
+
+    def _container(self, value: dict[str, object] | list[object]) -> Key:
+        at = ("key", id(value))
+        found = self._found.get(at)
         if found is None:
-            text = judged_text(value)
-            found = self._keys[id(value)] = text if isinstance(text, Unjudged) else ("", text)
-        return found
+            inner = value.values() if isinstance(value, dict) else value
+            keys = [self.key(element) for element in inner]
+            found = INEXACT if INEXACT in keys else digest_of(value, keys)
+            self._found[at] = found
+        return found  # type: ignore[return-value]
 
     def element_keys(self, value: list[object]) -> frozenset[Key] | None:
         """The keys of a list's elements; None when an inexact number stands among them."""
@@ -143,43 +161,48 @@ class Work:
     @property
     def regex_allowed(self) -> bool:
         if self._regex_allowed is None:
-            self._regex_allowed = self._regex_bytes() <= MOST_REGEX_BYTES
-        return self._regex_allowed
-
-    def _regex_bytes(self) -> int:
-        total = 0
-        for steps in self._sources.regex_paths:
-            total += _size(walk(self.arguments, steps))
-            if total > MOST_REGEX_BYTES:
-                return total
-        if self._sources.regex_each and not self.each_allowed:
-            # Adding up what stands beyond the bound on [*] would cost what that bound is there to save.
-            return MOST_REGEX_BYTES + 1
-        for each_steps in self._sources.regex_each:
-            total += sum(_size(value) for value in self.each(each_steps).values)
-        return total
+            if self._sources.quantified:
+                self._count()
+            else:
+                total = 0
+                for steps in self._sources.regex_paths:
+                    text = walk(self.arguments, steps)
+                    if isinstance(text, str):
+                        total += text_size(text)
+                self._regex_allowed = total <= MOST_REGEX_BYTES
+        return self._regex_allowed is True
 
     @property
     def each_allowed(self) -> bool:
         if self._each_allowed is None:
-            total = 0
-            for steps in self._sources.each:
-                total += self.each(steps).total
-                if total > MOST_EACH_VALUES:
-                    break
-            self._each_allowed = total <= MOST_EACH_VALUES
-        return self._each_allowed
+            self._count()
+        return self._each_allowed is True
 
-    def each(self, steps: tuple[EachStep, ...]) -> Each:
-        known = len(steps)
-        while known and steps[known - 1].number not in self._each:
-            known -= 1
-        found = self._each[steps[known - 1].number] if known else Each([self.arguments], 0, 0)
-        for number, step in steps[known:]:
+    def _count(self) -> None:
+        reading = self._sources.reading
+        read = amount_read(reading, self.arguments) if reading else NOTHING
+        self._regex_allowed = read.regex_bytes <= MOST_REGEX_BYTES
+        self._each_allowed = read.each_values <= MOST_EACH_VALUES
+
+    def each(self, steps: Sequence[Step]) -> Each:
+        found = self._same(Each([self.arguments], 0, 0))
+        for step in steps:
             if not found.values:
-                return found
-            found = self._each[number] = _one_step(found, step)
+                break
+            at = (id(found), step)
+            following = self._each.get(at)
+            if following is None:
+                following = self._each[at] = self._same(_one_step(found, step))
+            found = following
         return found
+
+    def _same(self, found: Each) -> Each:
+        """Of two that hold the same few values the first: what lies beyond them is then looked at once."""
+        if len(found.values) > _FEW_VALUES:
+            # Kept alive, so that nothing else ever has its identity.
+            return self._found.setdefault(("many", id(found)), found)  # type: ignore[return-value]
+        at = ("few", (found.missing, found.wrong, *map(id, found.values)))
+        return self._found.setdefault(at, found)  # type: ignore[return-value]
 
 
 def _one_step(found: Each, step: Step) -> Each:
@@ -202,9 +225,3 @@ def _one_step(found: Each, step: Step) -> Each:
             else:
                 values.append(taken)
     return Each(values, missing, wrong)
-
-
-def _size(value: object) -> int:
-    if not isinstance(value, str):
-        return 0
-    return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,124 @@
+"""RE2 patterns: which ones a policy may hold, and matching at little cost.
+
+RE2 judges a thousand characters in microseconds, or, written for it, in seconds: `(.{0,1000}){50}` becomes
+half a million instructions. The time that a document's patterns may take is therefore rationed, by the size
+of what RE2 makes of them; no document that a person would write comes near the ration.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import re2
+
+from .problems import shown
+
+LONGEST_PATTERN: Final = 1000
+# Above this, one text of the greatest size that is judged can take more than a second.
+LARGEST_PROGRAM: Final = 10_000
+_MEMORY_STEPS: Final = (256 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20)
+_BYTES_OF_INSTRUCTION: Final = 16
+_RATION_MICROSECONDS: Final = 2_500_000
+_ROOMY_PATTERNS: Final = 256
+# A repetition with a range becomes nested options, whose compiling takes time in the square of its size.
+_RANGE: Final = re.compile(r"\{[0-9]*,[0-9]")
+
+Finds: TypeAlias = Callable[[bytes], bool]
+_TOO_LARGE: Final = "This pattern needs too much memory. Ask for fewer repetitions."
+_TOO_MUCH: Final = "The patterns of this policy together take too long to prepare. Ask for fewer repetitions."
+
+# The wrapper around this one spends three times as long on a short text as RE2 does.
+_Program: Any = type(re2.compile("")._regexp)
+_ANYWHERE: Any = _Program.Anchor.UNANCHORED
+_WHOLE: Any = _Program.Anchor.ANCHOR_BOTH
+_NOWHERE: Final = (-1, -1)
+
+
+class PatternJudge:
+    """Judges the patterns of one document, each distinct one once."""
+
+    def __init__(self) -> None:
+        self._left = _RATION_MICROSECONDS
+        self._known: dict[str, str | None] = {}
+
+    def problem(self, pattern: str) -> str | None:
+        """What is wrong with a pattern, in a sentence."""
+        if pattern not in self._known:
+            self._known[pattern] = self._judge(pattern)
+        return self._known[pattern]
+
+    def _judge(self, pattern: str) -> str | None:
+        if len(pattern) > LONGEST_PATTERN:
+            return f"A pattern has at most {LONGEST_PATTERN:,} characters; this one has {len(pattern):,}."
+        ranged = _RANGE.search(pattern) is not None
+        for memory in _MEMORY_STEPS:
+            if _microseconds(memory // _BYTES_OF_INSTRUCTION, ranged) > self._left:
+                return _TOO_MUCH
+            program = _program(pattern, memory, captures=True)
+            if program.ok():
+                self._left -= _microseconds(program.ProgramSize(), ranged)
+                return None
+            if not _is_too_large(program):
+                self._left -= _microseconds(0, ranged)
+                return _syntax_message(program)
+        self._left -= _microseconds(_MEMORY_STEPS[-1] // _BYTES_OF_INSTRUCTION, ranged=False)
+        return _TOO_LARGE
+
+
+def _microseconds(instructions: int, ranged: bool) -> int:
+    return 10 + instructions // 2 + (instructions * instructions // 25_000 if ranged else 0)
+
+
+def _program(pattern: str, memory: int, *, captures: bool = False) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = not captures
+    options.max_mem = memory
+    return _Program(pattern.encode(), options)
+
+
+def _is_too_large(program: Any) -> bool:
+    return b"too large" in program.error()
+
+
+def _syntax_message(program: Any) -> str:
+    reason = shown(program.error().decode(errors="replace"))[1:-1]
+    return f"This is no RE2 pattern (RE2 has no look-around and no back-references): {reason}."
+
+
+class Patterns:
+    """The patterns of one compiled policy, each distinct one made once.
+
+    RE2 keeps what it learns of the texts it sees, up to the memory it was given; with many patterns each
+    gets less, so that no policy and no caller can fill the worker's memory.
+    """
+
+    def __init__(self) -> None:
+        self._programs: dict[str, Any] = {}
+
+    def size(self, pattern: str) -> int:
+        """How many instructions RE2 runs for it."""
+        return int(self._program(pattern).ProgramSize())
+
+    def finder(self, pattern: str, whole: bool) -> Finds:
+        match, anchor = self._program(pattern).Match, _WHOLE if whole else _ANYWHERE
+
+        def finds(text: bytes) -> bool:
+            return match(anchor, text, 0, len(text))[0] != _NOWHERE  # type: ignore[no-any-return]
+
+        return finds
+
+    def _program(self, pattern: str) -> Any:
+        program = self._programs.get(pattern)
+        if program is None:
+            program = self._programs[pattern] = self._smallest(pattern)
+        return program
+
+    def _smallest(self, pattern: str) -> Any:
+        steps = _MEMORY_STEPS if len(self._programs) >= _ROOMY_PATTERNS else _MEMORY_STEPS[1:]
+        for memory in steps:
+            program = _program(pattern, memory)
+            if program.ok():
+                return program
+        # The parser has judged every pattern. One that cannot run must not pass for one that never matches.
+        raise ValueError("a pattern that RE2 refuses")
