@@ -37,9 +37,12 @@ _STOPPED_BY_CODE: Final = {
 _STOPPED_BY_PART: Final = {
     "action": ("action", "The rule denies every call"),
     "deny_if": ("deny_if", "A reason to deny it holds"),
-    "require": ("require", "A requirement is not met"),
-    "limits": ("limits", "The limit cannot be judged"),
-    "approve_if": ("approval", "Whether to ask a person cannot be judged"),
+}
+_UNDECIDABLE: Final = {
+    "require": ("require", "A requirement cannot be judged"),
+    "deny_if": ("deny_if", "A reason to deny it cannot be judged"),
+    "approve_if": ("approval", "Whether a person has to be asked cannot be judged"),
+    "limits": ("limits", "A limit cannot be judged"),
 }
 
 
@@ -92,8 +95,10 @@ def rule_words(rule: str, subject: str) -> str:
 def _stopped_at(record: DecisionRecord) -> tuple[str, str] | None:
     if (found := _STOPPED_BY_CODE.get(record.code or "")) is not None:
         return found
-    parts = [part for part in record.rule.split("/") if part in _STOPPED_BY_PART]
-    return _STOPPED_BY_PART[parts[-1]] if parts else None
+    known = _UNDECIDABLE if record.code == "undecidable" else _STOPPED_BY_PART
+    # The rule's own name comes first and may be any word; what is inside of it comes last.
+    parts = [part for part in record.rule.split("/")[2:] if part in known]
+    return known[parts[-1]] if parts else None
 
 
 def _passed(name: str, words: str, record: DecisionRecord) -> str:

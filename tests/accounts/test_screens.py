@@ -1,0 +1,173 @@
+"""Settings, keys and organizations: who may do what, what is shown once, where one without a place is led."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.test import Client
+
+from accounts.models import ApiKey, Membership, Organization, User
+from accounts.services import create_api_key, found_organization, memberships_of
+from accounts.views.organizations import MOST_OWNED
+from tests.cast import PASSWORD, Acme, Cast, inside
+from tests.ladder import Door, SignedIn, climb, queries_of
+
+KEY = {"name": "ci", "scopes": ["servers:read", "logs:read"]}
+FOUND = "/organizations/new/"
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+@pytest.fixture
+def key(cast: Cast) -> ApiKey:
+    with inside(cast.alice):
+        return create_api_key(cast.alice, "ci", ["logs:read"])[0]
+
+
+@pytest.fixture
+def lonely(db: None) -> Client:
+    """A person who belongs nowhere."""
+    client = Client()
+    user = User.objects.create_user("lonely@example.com", PASSWORD)
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+# ---- settings and keys
+def test_everybody_may_read_the_settings(cast: Cast, key: ApiKey, signed_in: SignedIn) -> None:
+    climb(Door("/settings/", stranger=200), cast, signed_in)
+    assert key.hint not in page(signed_in(cast.mallory), "/settings/")
+    shown = page(signed_in(cast.bob), "/settings/")
+    assert "needs the admin role" in shown and "Make the key" not in shown
+
+
+def test_a_key_is_revoked_by_who_may(cast: Cast, key: ApiKey, signed_in: SignedIn) -> None:
+    climb(
+        Door(f"/settings/api-keys/{key.public_id}/revoke/", "post", good=302, barred=("bob", "carol")),
+        cast,
+        signed_in,
+    )
+    with inside(cast.alice):
+        assert ApiKey.objects.get(pk=key.pk).revoked_at is not None
+    shown = page(signed_in(cast.bob), "/settings/")
+    assert "revoked" in shown and "revoked the API key ci" in " ".join(re.sub("<[^>]+>", "", shown).split())
+
+
+def test_a_key_is_shown_once_and_kept_nowhere(cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+    answer = alice.post("/settings/api-keys/", KEY)
+    token = re.search(r"plk_\w{33}", answer.content.decode())
+    assert answer.status_code == 200 and token is not None
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert token.group() not in page(alice, "/settings/")
+    me = Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {token.group()}"})
+    assert me.json()["scopes"] == ["logs:read", "servers:read"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"scopes": ["logs:read"]}, "Say what will use it"),
+        ({"name": "ci"}, "Choose at least one thing that it may do."),
+        ({"name": "ci", "scopes": ["everything"]}, "Select a valid choice"),
+        ({"name": "x" * 81, "scopes": ["logs:read"]}, "80"),
+    ],
+)
+def test_a_bad_key_is_not_made(sent: dict[str, object], said: str, cast: Cast, signed_in: SignedIn) -> None:
+    answer = signed_in(cast.alice).post("/settings/api-keys/", sent)
+    assert answer.status_code == 422
+    assert said in unescape(answer.content.decode())
+    with inside(cast.alice):
+        assert not ApiKey.objects.exists()
+
+
+def test_who_may_not_make_keys_is_told_so_whatever_was_sent(cast: Cast, signed_in: SignedIn) -> None:
+    for member in (cast.bob, cast.carol):
+        for sent in (KEY, {}):
+            assert signed_in(member).post("/settings/api-keys/", sent).status_code == 403
+    assert signed_in(cast.alice).get("/settings/api-keys/").status_code == 405
+
+
+def test_changes_are_told_in_words_and_lead_to_what_was_changed(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    shown = page(signed_in(cast.bob), "/settings/")
+    for did in ("registered the server", "wrote the policy", "issued the grant", "created the organization"):
+        assert did in shown
+    for path in (f"/servers/{acme.server.public_id}/", f"/policies/{acme.policy.public_id}/"):
+        assert f'href="{path}"' in shown
+
+
+def test_more_keys_and_changes_are_not_more_questions(cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    few = queries_of(bob, "/settings/")
+    with inside(cast.alice):
+        for number in range(12):
+            create_api_key(cast.alice, f"key {number}", ["logs:read"])
+    assert queries_of(bob, "/settings/") == few
+
+
+# ---- organizations
+@pytest.mark.parametrize("path", ["/overview/", "/servers/", "/policies/", "/log/", "/settings/"])
+def test_a_person_without_an_organization_is_led_to_one(path: str, lonely: Client) -> None:
+    assert lonely.get(path).headers["Location"] == FOUND
+    assert "You belong to none yet." in page(lonely, FOUND)
+
+
+def test_one_who_founds_owns_and_is_inside_at_once(lonely: Client) -> None:
+    answer = lonely.post(FOUND, {"name": "  Harbour \u202e <b>  Demo "})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/get-started/")
+    (membership,) = memberships_of(User.objects.get(email="lonely@example.com"))
+    assert membership.role == "owner"
+    raw = lonely.get("/settings/").content.decode()
+    assert "\u202e" not in raw and "<b> Demo" not in raw and "Harbour" in raw
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b"])
+def test_a_name_that_is_none_is_refused_in_place(name: str, lonely: Client) -> None:
+    answer = lonely.post(FOUND, {"name": name})
+    assert answer.status_code == 422
+    assert "It is not created yet." in answer.content.decode()
+
+
+def test_nobody_founds_without_signing_in(db: None, client: Client) -> None:
+    for answer in (client.get(FOUND), client.post(FOUND, {"name": "x"})):
+        assert answer.headers["Location"].startswith("/accounts/login/")
+    assert not Organization.objects.exists()
+
+
+def test_a_person_owns_so_many_organizations_and_no_more(cast: Cast, signed_in: SignedIn) -> None:
+    for number in range(MOST_OWNED - 1):
+        found_organization(cast.alice.user, f"Acme {number}")
+    answer = signed_in(cast.alice).post(FOUND, {"name": "One more"})
+    assert answer.status_code == 429
+    assert "as many as one person may" in answer.content.decode()
+    assert len(memberships_of(cast.alice.user)) == MOST_OWNED
+
+
+def test_one_goes_from_one_organization_to_another_and_only_among_the_own(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    alice = signed_in(cast.alice)
+    assert "Go to another organization" not in page(alice, "/servers/")
+    second = found_organization(cast.alice.user, "Second")
+    assert "Go to another organization" in page(alice, "/servers/")
+    _goes(alice, second)
+    assert "AWS IAM" not in page(alice, "/servers/")
+    assert alice.get(f"/servers/{acme.server.public_id}/").status_code == 404
+    _goes(alice, cast.alice)
+    assert "AWS IAM" in page(alice, "/servers/")
+    for wrong in (str(cast.mallory.organization_id), "junk", ""):
+        assert alice.post("/organizations/switch/", {"organization": wrong}).status_code == 404
+    assert alice.get("/organizations/switch/").status_code == 405
+
+
+def _goes(client: Client, to: Membership) -> None:
+    sent = {"organization": str(to.organization_id)}
+    assert client.post("/organizations/switch/", sent).headers["Location"] == "/overview/"

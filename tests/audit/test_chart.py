@@ -1,0 +1,108 @@
+"""The chart and the trace are worked out from the records alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.chart import HEIGHT, draw, levels_for
+from audit.models import DecisionRecord
+from audit.queries import OUTCOMES, Bucket
+from audit.trace import rule_words, trace
+
+NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@given(st.integers(0, 10**12))
+def test_the_axis_has_few_round_steps_and_holds_the_highest_bar(most: int) -> None:
+    levels = levels_for(most)
+    assert levels[0] == 0 and levels[-1] >= most
+    assert 2 <= len(levels) <= 5
+    assert str(levels[1]).rstrip("0") in {"1", "2", "5"}
+
+
+@given(st.lists(st.lists(st.integers(0, 5_000), min_size=5, max_size=5), min_size=1, max_size=60))
+def test_bars_stand_on_each_other_and_stay_inside(counts: list[list[int]]) -> None:
+    step = DAY / len(counts)
+    buckets = [Bucket(NOW + step * x, dict(zip(OUTCOMES, row, strict=True))) for x, row in enumerate(counts)]
+    chart = draw(buckets, NOW, NOW + DAY, [])
+    assert [column.x for column in chart.columns] == [x for x, row in enumerate(counts) if sum(row)]
+    for column in chart.columns:
+        floor = HEIGHT
+        for bar in column.bars:
+            assert bar.y + bar.height == pytest.approx(floor, abs=0.03)
+            assert bar.y >= 0
+            floor = bar.y
+        assert HEIGHT - floor == pytest.approx(
+            HEIGHT * sum(counts[column.x]) / chart.levels[-1], abs=0.03 * len(column.bars)
+        )
+
+
+def test_a_column_says_its_time_and_only_the_outcomes_it_has() -> None:
+    bucket = Bucket(NOW, {**dict.fromkeys(OUTCOMES, 0), "allow": 3, "deny": 1})
+    chart = draw([bucket], NOW, NOW + timedelta(minutes=30), [])
+    assert chart.columns[0].words == "21 Nov 14:30 to 15:00 UTC: 3 allowed, 1 denied"
+    assert chart.each == "30 min"
+
+
+# ---- the trace
+def record(**fields: object) -> DecisionRecord:
+    given_fields = {"method": "tools/call", "tool": "delete_user", "outcome": "deny", "code": "denied"}
+    return DecisionRecord(**{**given_fields, "rule": "/tools/delete_user/action", **fields})
+
+
+@pytest.mark.parametrize(
+    ("code", "rule", "passed", "stop"),
+    [
+        ("no_policy", "(no policy)", 0, "The grant has no published policy"),
+        ("hidden", "(hidden)", 1, "The policy hides it"),
+        ("default_deny", "(default deny)", 2, "No rule names it"),
+        ("denied", "/tools/delete_user/action", 3, "The rule denies every call"),
+        ("requirement_failed", "/classes/Write/require/0", 4, "A requirement is not met"),
+        ("denied", "/tools/delete_*/deny_if/1", 5, "A reason to deny it holds"),
+        ("undecidable", "/tools/deny_if/require/1", 4, "A requirement cannot be judged"),
+        ("undecidable", "/tools/delete_user/deny_if/1", 5, "A reason to deny it cannot be judged"),
+        ("undecidable", "/tools/delete_user/limits/1", 6, "A limit cannot be judged"),
+        ("limit_exceeded", "/all_tools/limits/0", 6, "A limit is used up"),
+        ("approval_required", "/tools/delete_user/action", 7, "A person has to be asked"),
+    ],
+)
+def test_a_denied_call_went_as_far_as_the_step_that_stopped_it(
+    code: str, rule: str, passed: int, stop: str
+) -> None:
+    steps = trace(record(code=code, rule=rule))
+    assert [step.state for step in steps[: passed + 1]] == ["passed"] * passed + ["stop"]
+    assert steps[passed].words == stop
+    assert [step.state for step in steps[passed + 1 :]] == (["ahead"] if passed < 7 else [])
+
+
+def test_an_allowed_call_went_all_the_way() -> None:
+    steps = trace(record(outcome="allow", code=None, rule="/tools/delete_*"))
+    assert {step.state for step in steps} == {"passed"}
+    assert "The rule for delete_* covers it" in [step.words for step in steps]
+
+
+def test_what_is_no_tool_or_no_word_of_the_language_has_no_trace() -> None:
+    assert trace(record(method="resources/read")) == []
+    assert trace(record(code="from_tomorrow", rule="(from tomorrow)")) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("/tools/delete_user/limits/0", "own rule"),
+        ("/tools/delete_*", "rule for delete_*"),
+        ("/tools/a~1b~0c", "rule for a/b~c"),
+        ("/classes/Read", "Read rule"),
+        ("/all_tools/require/0", "rule for all tools"),
+        ("(default allow)", "no rule; the default allows"),
+        ("(hidden)", "hidden"),
+        ("/resources/allow/0", "resources: allow 0"),
+    ],
+)
+def test_a_rule_in_words(rule: str, words: str) -> None:
+    assert rule_words(rule, "delete_user") == words

@@ -1,0 +1,279 @@
+"""The screens that read the log: who may open which, what stands beside the list, what goes into a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import DecisionRecord
+from policies.services import issue_grant, publish_policy
+from servers.models import Server
+from tests.cast import Acme, Cast, inside
+from tests.ladder import Door, SignedIn, climb, queries_of
+from tests.roles import as_worker
+
+MARKUP = "<script>alert(1)</script>\u202e"
+_sequences = count(1)
+
+
+def happened(acme: Acme, **fields: Any) -> DecisionRecord:
+    """One record, as the worker would have written it."""
+    given: dict[str, Any] = {
+        "id": uuid4(),
+        "organization_id": acme.server.organization_id,
+        "worker": "gw-1",
+        "sequence": next(_sequences),
+        "at": timezone.now() - timedelta(seconds=5),
+        "server_id": acme.server.pk,
+        "grant_id": acme.grant.pk,
+        "method": "tools/call",
+        "tool": "delete_user",
+        "outcome": "deny",
+        "code": "default_deny",
+        "rule": "(default deny)",
+        "reason": "No tool named delete_user is available here.",
+        "config_revision": 1,
+        "argument_names": ["user_name"],
+        "added_us": 240,
+    }
+    with as_worker():
+        return DecisionRecord.objects.create(**{**given, **fields})
+
+
+def allowed(acme: Acme, **fields: Any) -> DecisionRecord:
+    given = {"tool": "create_access_key", "outcome": "allow", "code": None, "reason": ""}
+    return happened(acme, **{**given, "rule": "/tools/create_access_key", "total_us": 3_000, **fields})
+
+
+def page(client: Client, path: str, **headers: str) -> str:
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+# ---- who may
+@pytest.mark.parametrize(
+    "path", ["/overview/?stay=1", "/log/", "/get-started/", "/get-started/steps/", "/log/export.csv"]
+)
+def test_everybody_of_the_organization_may_look(
+    path: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    happened(acme)
+    climb(Door(path, stranger=200), cast, signed_in)
+    assert page(signed_in(cast.bob), path)
+    strange = page(signed_in(cast.mallory), path)
+    assert "delete_user" not in strange and "AWS IAM" not in strange
+
+
+def test_one_decision_is_shown_to_its_organization_only(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    record = happened(acme)
+    climb(Door(f"/log/{record.public_id}/"), cast, signed_in)
+    for junk in ("x", "dec_", "dec_" + "0" * 26, "srv_" + "0" * 26):
+        assert signed_in(cast.alice).get(f"/log/{junk}/").status_code == 404
+
+
+# ---- the log
+def test_the_log_says_what_came_of_each_call_and_why(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    happened(acme)
+    allowed(acme)
+    allowed(acme, tool="list_users", rule="/classes/Read")
+    shown = page(signed_in(cast.bob), "/log/")
+    for said in ("No tool named delete_user is available here.", "own rule", "Read rule", "laptop", "3 ms"):
+        assert said in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [
+        ("outcome=allow", {"create_access_key"}),
+        ("outcome=deny", {"delete_user"}),
+        ("outcome=nonsense", set()),
+        ("tool=delete", {"delete_user"}),
+        ("server=srv_junk", set()),
+        ("grant=%00", set()),
+        ("before=junk", {"create_access_key", "delete_user"}),
+        ("before=99999999999999999999999", {"create_access_key", "delete_user"}),
+        ("before=1", set()),
+        ("open=dec_junk", {"create_access_key", "delete_user"}),
+    ],
+)
+def test_filters_stand_in_the_address(
+    query: str, seen: set[str], acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    happened(acme)
+    allowed(acme)
+    shown = page(signed_in(cast.bob), f"/log/?{query}")
+    rows = shown[shown.index('id="rows"') :]
+    assert {tool for tool in ("create_access_key", "delete_user") if f">{tool}</bdi>" in rows} == seen
+
+
+def test_an_opened_call_stands_beside_the_list_also_after_a_reload(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    record = happened(acme)
+    shown = page(signed_in(cast.bob), f"/log/?outcome=deny&open={record.public_id}")
+    assert f'data-opened="{record.public_id}"' in shown
+    assert 'href="/log/?outcome=deny" data-close-opened' in shown
+
+
+def test_the_list_asks_for_the_opened_call_alone_and_learns_its_address(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    record = happened(acme)
+    asked = {
+        "HX-Request": "true",
+        "HX-Target": "opened",
+        "HX-Current-URL": "http://x/log/?outcome=deny&open=y",
+    }
+    answer = signed_in(cast.bob).get(f"/log/{record.public_id}/", headers=asked)
+    shown = answer.content.decode()
+    assert answer.headers["HX-Push-Url"] == f"/log/?outcome=deny&open={record.public_id}"
+    assert "<html" not in shown and f'data-opened="{record.public_id}"' in shown
+
+
+def test_the_rule_that_decided_is_shown_in_the_revision_that_was_live(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        revision = publish_policy(cast.alice, acme.policy)
+    record = happened(
+        acme,
+        tool="create_access_key",
+        code="limit_exceeded",
+        rule="/tools/create_access_key/limits/0",
+        reason="create_access_key has reached a limit; try again in 12 s.",
+        retry_after_seconds=12,
+        policy_revision_id=revision.pk,
+    )
+    shown = page(signed_in(cast.bob), f"/log/{record.public_id}/")
+    for said in ("Rule, in revision 1", "create_access_key_rate", "A limit is used up", "12 s", "Held back"):
+        assert said in shown
+    assert "[POLICY DENIED] create_access_key has reached a limit; try again in 12 s." in shown
+
+
+def test_what_a_record_names_may_be_long_gone(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    gone = {"server_id": uuid4(), "grant_id": uuid4(), "policy_revision_id": uuid4()}
+    record = happened(acme, rule="/tools/x/action", **gone)
+    assert "srv_" in page(signed_in(cast.bob), f"/log/{record.public_id}/")
+    assert page(signed_in(cast.bob), "/log/")
+
+
+def test_a_strangers_words_stay_words(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    record = happened(
+        acme, tool=MARKUP, method=MARKUP, reason=MARKUP, argument_names=[MARKUP], rule=f"/tools/{MARKUP}"
+    )
+    for path in ("/log/", f"/log/{record.public_id}/", f"/log/?open={record.public_id}", "/overview/"):
+        raw = signed_in(cast.bob).get(path).content.decode()
+        assert "<script>alert" not in raw and "\u202e" not in raw
+        assert "alert(1)" in raw
+
+
+# ---- files
+def test_the_log_leaves_as_ndjson_under_the_same_filters(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    happened(acme)
+    allowed(acme)
+    answer = signed_in(cast.bob).get("/log/export.ndjson?outcome=allow")
+    (line,) = [json.loads(line) for line in answer.content.decode().splitlines()]
+    assert (line["tool"], line["grant"], line["took_ms"]) == ("create_access_key", "laptop", 3.0)
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="calls-')
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_no_cell_of_the_csv_is_taken_for_a_formula(
+    formula: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    happened(acme, tool=formula, argument_names=[formula, "b"])
+    text = signed_in(cast.bob).get("/log/export.csv").content.decode()
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["tool"] == f"'{formula}" and row["argument_names"] == f"'{formula} b"
+
+
+# ---- overview and first steps
+def test_a_newcomer_is_led_to_the_first_steps(cast: Cast, signed_in: SignedIn) -> None:
+    assert signed_in(cast.mallory).get("/overview/").headers["Location"] == "/get-started/"
+
+
+@pytest.mark.parametrize("span", ["1h", "24h", "7d", "30d", "nonsense"])
+def test_the_overview_counts_by_outcome(span: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    for _ in range(3):
+        allowed(acme)
+    happened(acme)
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    shown = page(signed_in(cast.bob), f"/overview/?span={span}")
+    assert "Calls by outcome: 3 allowed, 0 held back, 0 asked a person, 1 denied, 0 hidden" in shown
+    assert "1 publication" in shown and "agents, revision 1, published" in shown
+    assert "0.24" in shown
+
+
+def test_the_overview_names_what_somebody_should_look_at(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        Server.objects.filter(pk=acme.server.pk).update(status=Server.Status.FAILING)
+        issue_grant(
+            cast.alice, acme.server, acme.policy, "short", expires_at=timezone.now() + timedelta(days=2)
+        )
+    shown = page(signed_in(cast.bob), "/overview/")
+    for said in ("is not reachable", "can call nothing", "expires"):
+        assert said in shown
+
+
+def test_each_step_is_ticked_by_what_really_happened(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+
+    def steps() -> tuple[str, str]:
+        shown = page(alice, "/get-started/steps/")
+        return shown[shown.index("Steps, ") :][:18], "hx-trigger" if "hx-trigger" in shown else ""
+
+    assert steps() == ("Steps, 1 of 4 done", "hx-trigger")
+    with inside(cast.alice):
+        Server.objects.filter(pk=acme.server.pk).update(status=Server.Status.READY)
+        publish_policy(cast.alice, acme.policy)
+    happened(acme)
+    assert steps() == ("Steps, 4 of 4 done", "")
+
+
+def test_a_viewer_is_offered_no_step_that_is_not_theirs(cast: Cast, signed_in: SignedIn) -> None:
+    shown = page(signed_in(cast.bob), "/get-started/")
+    assert "Registering servers needs the admin role." in shown
+    assert 'href="/servers/register/"' not in shown
+
+
+def test_the_next_step_is_also_a_call_of_the_api(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    assert "/api/v1/servers/" in page(signed_in(cast.mallory), "/get-started/")
+    with inside(cast.alice):
+        Server.objects.filter(pk=acme.server.pk).update(status=Server.Status.READY)
+    assert f'"server": "{acme.server.public_id}"' in page(signed_in(cast.bob), "/get-started/")
+
+
+# ---- how often the database is asked
+def test_more_calls_are_not_more_questions(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        revision = publish_policy(cast.alice, acme.policy)
+    allowed(acme, policy_revision_id=revision.pk)
+    happened(acme)
+    bob = signed_in(cast.bob)
+    paths = ("/log/", "/log/?outcome=deny", "/overview/", "/log/export.ndjson", "/get-started/steps/")
+    few = [queries_of(bob, path) for path in paths]
+    with inside(cast.alice):
+        grants = [issue_grant(cast.alice, acme.server, acme.policy, f"g {n}")[0] for n in range(5)]
+        revisions = [publish_policy(cast.alice, acme.policy) for _ in range(4)]
+    for number in range(60):
+        allowed(
+            acme,
+            tool=f"tool_{number}",
+            grant_id=grants[number % 5].pk,
+            policy_revision_id=revisions[number % 4].pk,
+            at=datetime.now(UTC) - timedelta(minutes=number),
+        )
+    assert [queries_of(bob, path) for path in paths] == few

@@ -1,0 +1,277 @@
+"""The screens of servers: who may open which, what a bad form says, and how little the database is asked."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+from django.test import Client
+
+from common.ids import new_uuid
+from policies.services import create_policy, issue_grant, publish_policy
+from servers.models import Server, ServerCredential, Tool, ToolScan
+from servers.services import register_server, retire_server
+from tests.cast import POLICY, Acme, Cast, inside
+from tests.ladder import Door, SignedIn, climb, queries_of
+
+REGISTER = {"name": "GitHub", "upstream_url": "https://mcp.example.com/mcp", "auth_kind": "none"}
+NOT_ADMINS = ("bob", "carol")
+MARKUP = "<script>alert(1)</script>\u202e"
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.fixture
+def at(acme: Acme) -> str:
+    return f"/servers/{acme.server.public_id}/"
+
+
+# ---- who may
+@pytest.mark.parametrize(
+    "door",
+    [
+        Door(""),
+        Door("scan/", "post", good=302, barred=NOT_ADMINS),
+        Door("scan/progress/"),
+        Door("retire/", "post", good=302, barred=NOT_ADMINS),
+    ],
+    ids=lambda door: door.path or "detail",
+)
+def test_a_servers_addresses_let_in_who_may(
+    door: Door, at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        ToolScan.objects.create(organization_id=cast.alice.organization_id, server=acme.server)
+    climb(Door(at + door.path, door.method, door.data, door.good, door.barred), cast, signed_in)
+
+
+def test_a_tool_is_shown_to_its_organization_only(
+    at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    climb(Door(f"{at}tools/{_tool(acme, cast).pk}/"), cast, signed_in)
+    assert signed_in(cast.alice).get(f"{at}tools/{new_uuid()}/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/servers/register/", "change/"])
+def test_only_who_manages_servers_registers_and_changes(
+    path: str, at: str, cast: Cast, signed_in: SignedIn, client: Client
+) -> None:
+    path = path if path.startswith("/") else at + path
+    for barred in (cast.bob, cast.carol):
+        for answer in (signed_in(barred).get(path), signed_in(barred).post(path, REGISTER)):
+            assert answer.status_code == 403
+            assert "needs the admin role" in answer.content.decode()
+    assert client.get(path).status_code == 302
+    assert signed_in(cast.alice).put(path).status_code == 405
+    if path != "/servers/register/":
+        assert signed_in(cast.mallory).post(path, REGISTER).status_code == 404
+
+
+def test_a_stranger_sees_the_own_empty_lists(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    for path in ("/servers/", "/servers/everything/"):
+        assert "AWS IAM" not in page(signed_in(cast.mallory), path)
+        assert signed_in(cast.mallory).post(path).status_code == 405
+
+
+# ---- what a form says
+def test_registering_starts_a_scan_and_leads_to_the_server(cast: Cast, signed_in: SignedIn) -> None:
+    answer = signed_in(cast.alice).post("/servers/register/", REGISTER)
+    assert answer.status_code == 302
+    with inside(cast.alice):
+        server = Server.objects.get(name="GitHub")
+        assert server.scans.count() == 1
+    assert answer.headers["Location"] == f"/servers/{server.public_id}/"
+    assert "waiting for its turn" in page(signed_in(cast.bob), answer.headers["Location"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"upstream_url": "mcp.example.com"}, "starting with https://"),
+        ({"upstream_url": ""}, "required"),
+        ({"name": "   "}, "required"),
+        ({"name": "AWS IAM"}, "There is a server named AWS IAM already"),
+        ({"auth_kind": "headers"}, "Give at least one header"),
+        ({"auth_kind": "headers", "header_name_0": "Authorization"}, "The value of Authorization must be"),
+        ({"auth_kind": "headers", "header_name_0": "Host", "header_value_0": "x"}, "set by the gateway"),
+        ({"auth_kind": "mtls"}, "Select a valid choice"),
+    ],
+)
+def test_a_bad_form_says_what_would_be_right_and_keeps_what_was_typed(
+    changed: dict[str, str], said: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    typed = {**REGISTER, **changed}
+    answer = signed_in(cast.alice).post("/servers/register/", typed)
+    shown = unescape(answer.content.decode())
+    assert answer.status_code == 422
+    assert said in shown and "<title>Error:" in shown
+    assert f'value="{typed["upstream_url"]}"' in shown or not typed["upstream_url"]
+
+
+def test_a_credential_is_never_sent_back(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+    secret = {"auth_kind": "headers", "header_name_0": "X-Key", "header_value_0": "very-secret-value"}
+    wrong = alice.post("/servers/register/", {**REGISTER, **secret, "upstream_url": "no"})
+    assert wrong.status_code == 422
+    assert "X-Key" in wrong.content.decode() and "very-secret-value" not in wrong.content.decode()
+    kept = {"name": "AWS IAM", "upstream_url": acme.server.upstream_url, **secret}
+    assert alice.post(f"{at}change/", kept).status_code == 302
+    for path in (at, f"{at}change/"):
+        assert "very-secret-value" not in page(alice, path)
+    assert "X-Key" in page(alice, at)
+
+
+def test_changing_keeps_the_credential_unless_told_otherwise(
+    at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    alice = signed_in(cast.alice)
+    given = {"auth_kind": "headers", "header_name_0": "X-Key", "header_value_0": "v"}
+    url = {"name": "Renamed", "upstream_url": acme.server.upstream_url}
+    alice.post(f"{at}change/", {**url, **given})
+    alice.post(f"{at}change/", {**url, "auth_kind": "keep"})
+    with inside(cast.alice):
+        assert ServerCredential.objects.get(server=acme.server).header_names == ["X-Key"]
+    alice.post(f"{at}change/", {**url, "auth_kind": "none"})
+    with inside(cast.alice):
+        assert not ServerCredential.objects.filter(server=acme.server).exists()
+
+
+# ---- what is shown
+def test_the_list_says_how_many_and_which_cannot_be_reached(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        away = register_server(cast.alice, "Reporting", "https://away.example.com/mcp")
+        Server.objects.filter(pk=away.pk).update(status=Server.Status.FAILING)
+    shown = page(signed_in(cast.bob), "/servers/")
+    assert "2 servers, 1 not reachable" in shown
+    assert "Register a server" not in shown, "Bob may not, so he is not offered it"
+
+
+def test_a_retired_server_offers_nothing_to_do(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        retire_server(cast.alice, acme.server)
+    shown = page(signed_in(cast.alice), at)
+    assert "Retired." in shown
+    assert "Scan again" not in shown and "Retire AWS IAM" not in shown
+    assert signed_in(cast.alice).post(f"{at}scan/").status_code == 409
+
+
+def test_the_scan_is_asked_for_until_it_is_over(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        scan = ToolScan.objects.create(organization_id=cast.alice.organization_id, server=acme.server)
+    bob = signed_in(cast.bob)
+    running = bob.get(f"{at}scan/progress/")
+    assert "hx-get" in running.content.decode() and "HX-Refresh" not in running.headers
+    with inside(cast.alice):
+        ToolScan.objects.filter(pk=scan.pk).update(
+            state="failed", message="It answered 401.", hint="Add one."
+        )
+    over = bob.get(f"{at}scan/progress/")
+    assert over.headers["HX-Refresh"] == "true" and "It answered 401." in over.content.decode()
+
+
+def test_a_strangers_words_stay_words(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        tool = Tool.objects.create(
+            organization_id=cast.alice.organization_id,
+            server=acme.server,
+            name=MARKUP,
+            title=MARKUP,
+            description=MARKUP,
+            input_schema={"properties": {MARKUP: {"description": MARKUP}}},
+            evidence=[{"sentence": MARKUP}],
+            digest="0" * 64,
+        )
+    for path in (at, f"{at}tools/{tool.pk}/", "/servers/everything/"):
+        shown = page(signed_in(cast.bob), path)
+        assert "<script>alert" not in shown
+        assert "\u202e" not in shown
+        assert "&lt;script&gt;alert(1)" in shown
+
+
+# ---- everything callable
+def _reach(acme: Acme, cast: Cast) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+
+
+def test_the_inventory_says_which_grant_reaches_what(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    assert "nobody" in page(bob, "/servers/everything/")
+    _reach(acme, cast)
+    shown = page(bob, "/servers/everything/?reach=yes")
+    assert "create_access_key" in shown and "delete_user" not in shown
+    assert "laptop" in shown and "1 of 3" in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "tools"),
+    [
+        ("q=DELETE", {"delete_user"}),
+        ("q=aws", {"create_access_key", "delete_user", "list_users"}),
+        ("class=Read", {"list_users"}),
+        ("severity=4", {"delete_user"}),
+        ("server=AWS+IAM&class=Write", {"create_access_key"}),
+        ("class=%00&severity=x", set()),
+        ("page=99", {"create_access_key", "delete_user", "list_users"}),
+        ("page=%F0%9F%92%A5", {"create_access_key", "delete_user", "list_users"}),
+    ],
+)
+def test_filters_stand_in_the_address(
+    query: str, tools: set[str], acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    shown = page(signed_in(cast.bob), f"/servers/everything/?{query}")
+    every = {"create_access_key", "delete_user", "list_users"}
+    assert {name for name in every if f">{name}<" in shown} == tools
+    assert ("No tool matches" in shown) == (not tools)
+
+
+def test_more_than_fifty_tools_come_page_by_page(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    _many_tools(acme, cast, 60)
+    first, second = (page(signed_in(cast.bob), f"/servers/everything/?page={number}") for number in (1, 2))
+    assert "1 to 50 of 63 tools" in first and "51 to 63 of 63 tools" in second
+
+
+# ---- how often the database is asked
+def test_more_rows_are_not_more_questions(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    _reach(acme, cast)
+    bob = signed_in(cast.bob)
+    paths = ("/servers/", "/servers/everything/", f"/servers/{acme.server.public_id}/")
+    few = [queries_of(bob, path) for path in paths]
+    _many_tools(acme, cast, 40)
+    with inside(cast.alice):
+        for number in range(6):
+            server = register_server(cast.alice, f"server {number}", "https://mcp.example.com/mcp")
+            policy = create_policy(cast.alice, server, "p", POLICY)
+            publish_policy(cast.alice, policy)
+            issue_grant(cast.alice, server, policy, f"grant {number}")
+            issue_grant(cast.alice, acme.server, acme.policy, f"more {number}")
+            Tool.objects.create(
+                organization_id=cast.alice.organization_id, server=server, name="one", digest="1" * 64
+            )
+    assert [queries_of(bob, path) for path in paths] == few
+
+
+def _many_tools(acme: Acme, cast: Cast, count: int) -> None:
+    with inside(cast.alice):
+        Tool.objects.bulk_create(
+            Tool(
+                organization_id=cast.alice.organization_id,
+                server=acme.server,
+                name=f"tool_{number}",
+                tool_class="Read",
+                digest=f"{number:064x}",
+            )
+            for number in range(count)
+        )
+
+
+def _tool(acme: Acme, cast: Cast) -> Tool:
+    with inside(cast.alice):
+        found: Tool = Tool.objects.get(server=acme.server, name="delete_user")
+    return found
