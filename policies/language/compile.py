@@ -1,6 +1,6 @@
 """A document bound to the tools of one server, ready to decide calls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -49,6 +49,9 @@ class CompiledRule:
     deny_if: tuple[CompiledPredicate, ...]
     approve_if: tuple[CompiledPredicate, ...]
     limits: tuple[CompiledLimit, ...]
+
+    def predicates(self) -> tuple[CompiledPredicate, ...]:
+        return (*self.require, *self.deny_if, *self.approve_if)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,14 @@ class CompiledPolicy:
 
     def applies_to(self, tool: str) -> Applies:
         return self._known.get(tool) or self._look_up(tool)
+
+    def every_rule(self) -> Iterator[CompiledRule]:
+        """Each once."""
+        plans = [*self.exact.values(), *(plan for _, plan in self.patterns), *self.classes.values()]
+        if isinstance(self.otherwise, Plan):
+            plans.append(self.otherwise)
+        seen: dict[str, CompiledRule] = {rule.at: rule for plan in plans for rule in plan.rules}
+        yield from seen.values()
 
     def knows(self, tool: str) -> bool:
         """Whether the tool was asked for before, and what applies to it need not be looked for."""
@@ -270,7 +281,7 @@ def _sources(rules: tuple[CompiledRule, ...]) -> Sources:
     conditions = [
         (condition.source, condition.program)
         for rule in rules
-        for predicate in (*rule.require, *rule.deny_if, *rule.approve_if)
+        for predicate in rule.predicates()
         for condition in predicate.conditions
     ]
     return Sources(conditions) if conditions else NO_SOURCES

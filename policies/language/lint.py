@@ -38,4 +38,11 @@ def lint(
             *argument_findings(survey),
             *limit_findings(survey, approval_seconds, other_counters),
         }
+        if survey.patience.is_over:
+            found.add(_not_all_checked())
     return tuple(sorted(found, key=lambda finding: (finding.severity, finding.pointer, finding.code)))
+
+
+def _not_all_checked() -> LintFinding:
+    message = "This policy and its tools are too much to check all of one against all of the other."
+    return LintFinding("", "not_all_checked", Severity.WARNING, message)

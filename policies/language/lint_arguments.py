@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 from typing import Final
 
-from .compile import ToolFacts
 from .document import Condition, Operator, Predicate
-from .lint_schema import follow, is_closed, is_optional, may_equal, properties, types
-from .lint_survey import ALL_TOOLS, RISKY, Entry, LintFinding, Severity, Survey, error, warning
+from .lint_constant import predicate_by_schema
+from .lint_schema import follow, is_closed, is_optional, properties, types
+from .lint_survey import (
+    ALL_TOOLS,
+    MOST_CONDITIONS,
+    RISKY,
+    Entry,
+    LintFinding,
+    Patience,
+    Severity,
+    Survey,
+    error,
+    warning,
+)
 from .paths import EACH, Path
 
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
@@ -22,6 +33,9 @@ _JUDGES: Final[dict[Operator, frozenset[str]]] = {
 
 def argument_findings(survey: Survey) -> Iterator[LintFinding]:
     for entry in survey.every():
+        if entry.condition_count() > MOST_CONDITIONS:
+            # Refused for that already, and too many to look at one by one.
+            continue
         guarded = _guarded(entry, survey)
         for section, at, condition in entry.conditions():
             if section == "deny_if" and condition.op == "under_path":
@@ -29,16 +43,16 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
                     "Links and other spellings of a path are not seen here. Require the paths that are right."
                 )
                 yield warning(at, "path_in_deny", message)
-            yield from _impossible(entry, at, condition)
+            yield from _impossible(survey, entry, at, condition)
             if section != "require":
-                yield from _unguarded(entry, at, condition, guarded)
+                yield from _unguarded(survey, entry, at, condition, guarded)
         for at, path in _paths_read(entry):
             yield from _unknown(survey, entry, at, path)
-        for _, at, predicate in entry.predicates():
+        for section, at, predicate in entry.predicates():
             yield from _paired(at, predicate)
-            yield from _constant(entry, at, predicate)
+            yield from _constant(survey, entry, section, at, predicate)
     if survey.all_tools is not None:
-        yield from _needed_by_all(survey.all_tools)
+        yield from _needed_by_all(survey, survey.all_tools)
 
 
 def _first(path: Path) -> str | None:
@@ -68,12 +82,12 @@ def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
 
 
 def _unguarded(
-    entry: Entry, at: str, condition: Condition, guarded: frozenset[str | None]
+    survey: Survey, entry: Entry, at: str, condition: Condition, guarded: frozenset[str | None]
 ) -> Iterator[LintFinding]:
     name = _first(condition.path)
     if name is None or name in guarded or condition.op == "exists" or condition.op in _MISSING_HOLDS:
         return
-    optional = [tool for tool in entry.tools if is_optional(tool.input_schema, name)]
+    optional = [tool for tool in survey.look_at(entry.tools) if is_optional(tool.input_schema, name)]
     if not optional:
         return
     worst = next((tool for tool in optional if tool.tool_class in RISKY), optional[0])
@@ -85,8 +99,8 @@ def _unguarded(
     yield LintFinding(at, "unguarded_optional", severity, message)
 
 
-def _impossible(entry: Entry, at: str, condition: Condition) -> Iterator[LintFinding]:
-    for tool in entry.tools:
+def _impossible(survey: Survey, entry: Entry, at: str, condition: Condition) -> Iterator[LintFinding]:
+    for tool in survey.look_at(entry.tools):
         reached = follow(tool.input_schema, condition.path.steps)
         if reached is None:
             continue
@@ -112,8 +126,15 @@ def _judged_types(condition: Condition) -> frozenset[str] | None:
 
 def _unknown(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
     name = _first(path)
-    listings = [properties(tool.input_schema) for tool in entry.tools]
-    if name is None or not listings or any(listed is None or name in listed for listed in listings):
+    if name is None or not entry.tools:
+        return
+    listings = []
+    for tool in survey.look_at(entry.tools):
+        listed = properties(tool.input_schema)
+        if listed is None or name in listed:
+            return
+        listings.append(listed)
+    if survey.patience.is_over:
         return
     known = tuple(key for listed in listings for key in listed or ())
     near = survey.suggestions.near(name, known[:200])
@@ -143,50 +164,35 @@ def _paired(at: str, predicate: Predicate) -> Iterator[LintFinding]:
             seen.add(prefix)
 
 
-def _constant(entry: Entry, at: str, predicate: Predicate) -> Iterator[LintFinding]:
-    results = {_predicate_by_schema(tool, predicate) for tool in entry.tools if predicate.conditions}
-    if len(results) != 1 or None in results:
-        return
-    message = f"By the schema this {'always' if True in results else 'never'} holds."
-    yield warning(
-        at, "constant_predicate", f"{message} Compare the type of the argument with that of the value."
-    )
+def _constant(
+    survey: Survey, entry: Entry, section: str, at: str, predicate: Predicate
+) -> Iterator[LintFinding]:
+    results: set[bool | None] = set()
+    for tool in survey.look_at(entry.tools if predicate.conditions else ()):
+        survey.patience.spend(Patience.LOOK * len(predicate.conditions))
+        results.add(predicate_by_schema(tool, section, predicate))
+        if results != {True} and results != {False}:
+            return
+    if results:
+        message = f"By the schema this {'always' if True in results else 'never'} holds."
+        mend = "Compare what the schema allows for the argument with the value."
+        yield warning(at, "constant_predicate", f"{message} {mend}")
 
 
-def _predicate_by_schema(tool: ToolFacts, predicate: Predicate) -> bool | None:
-    results = {_by_schema(tool, condition) for condition in predicate.conditions}
-    if False in results:
-        return False
-    return None if None in results else True
-
-
-def _by_schema(tool: ToolFacts, condition: Condition) -> bool | None:
-    """What the condition is for every value that the schema allows; None when it depends."""
-    reached = follow(tool.input_schema, condition.path.steps)
-    if reached is None or not reached[1] or condition.path.quantified:
-        return None
-    if condition.op not in ("eq", "neq", "in", "not_in"):
-        return None
-    values = condition.value if condition.op in ("in", "not_in") else [condition.value]
-    if not isinstance(values, list) or any(may_equal(reached[0], value) for value in values):
-        return None
-    return condition.op in ("neq", "not_in")
-
-
-def _needed_by_all(entry: Entry) -> Iterator[LintFinding]:
+def _needed_by_all(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
     for section, at, condition in entry.conditions():
         holds = condition.op in _MISSING_HOLDS or (condition.op == "exists" and condition.value is False)
         if section == "require" and not holds:
-            yield from _lacking(entry, at, condition.path)
+            yield from _lacking(survey, entry, at, condition.path)
     for index, limit in enumerate(entry.rule.limits):
         for path in (limit.key, limit.increment_from):
             if path is not None:
-                yield from _lacking(entry, f"{ALL_TOOLS}/limits/{index}", path)
+                yield from _lacking(survey, entry, f"{ALL_TOOLS}/limits/{index}", path)
 
 
-def _lacking(entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
+def _lacking(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
     name = _first(path)
-    for tool in entry.tools:
+    for tool in survey.look_at(entry.tools):
         listed = properties(tool.input_schema) if tool.input_schema is not None else None
         if name is not None and listed is not None and name not in listed:
             message = f"{tool.name} has no argument {name}, so every call of it is denied by this."

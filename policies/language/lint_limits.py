@@ -1,10 +1,17 @@
 """Limits that do not limit what their writer thinks."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
 
 from .document import Limit, Rule, Scope
-from .lint_survey import Entry, LintFinding, Survey, warning
+from .lint_survey import Entry, LintFinding, Patience, Survey, warning
 from .matching import is_pattern
+from .paths import Path
+
+# Counters, as calls of known tools name them, with the rules that do, in their order.
+_Named: TypeAlias = dict[tuple[Scope, str], dict[str, None]]
 
 
 def limit_findings(
@@ -12,14 +19,17 @@ def limit_findings(
 ) -> Iterator[LintFinding]:
     named = _named_counters(survey)
     for entry in survey.every():
+        if not entry.rule.limits:
+            continue
+        may_wait, beside = _may_wait(entry, survey), _limits_beside(entry, survey)
         for index, limit in enumerate(entry.rule.limits):
             at = f"{entry.at}/limits/{index}"
-            if limit.window_seconds < approval_seconds and _may_wait(entry, survey):
+            if limit.window_seconds < approval_seconds and may_wait:
                 message = f"A call that waits for a person holds its unit for up to {approval_seconds:,} s."
                 yield warning(at, "approval_holds_limit", message)
-            yield from _alone(entry, survey, limit, at)
-            yield from _shared(entry, limit, at, named, other_counters)
-        yield from _unreachable(entry, named)
+            yield from _alone(beside, limit, at)
+            yield from _shared(survey, entry, limit, at, named, other_counters)
+        yield from _unreachable(survey, entry, named)
 
 
 def _may_wait(entry: Entry, survey: Survey) -> bool:
@@ -33,35 +43,53 @@ def _may_wait(entry: Entry, survey: Survey) -> bool:
     )
 
 
-def _alone(entry: Entry, survey: Survey, limit: Limit, at: str) -> Iterator[LintFinding]:
-    sets = _limits_beside(entry, survey)
-    if limit.increment_from is not None and not all(
-        any(one.increment_from is None for one in some) for some in sets
-    ):
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What stands beside the limits of an entry, on every call that they apply to."""
+
+    counts_calls: bool
+    has_no_key: bool
+
+
+def _alone(beside: _Beside, limit: Limit, at: str) -> Iterator[LintFinding]:
+    if limit.increment_from is not None and not beside.counts_calls:
         message = "This counts a value, which the agent chooses. Add a limit on the number of calls."
         yield warning(at, "value_limit_alone", message)
-    if limit.key is not None and not all(any(one.key is None for one in some) for some in sets):
+    if limit.key is not None and not beside.has_no_key:
         message = "An agent that chooses the key chooses a fresh limit. Add a limit without a key."
         yield warning(at, "keyed_limit_alone", message)
 
 
-def _limits_beside(entry: Entry, survey: Survey) -> list[tuple[Limit, ...]]:
-    """For each kind of call that the entry's limits apply to: all limits that apply to it."""
+def _limits_beside(entry: Entry, survey: Survey) -> _Beside:
+    everywhere = survey.all_tools.rule.limits if survey.all_tools else ()
     if entry is not survey.all_tools:
-        return [entry.rule.limits + (survey.all_tools.rule.limits if survey.all_tools else ())]
-    rules = [other.rule for other in survey.own() if other.rule.action != "deny"]
-    if survey.document.default == "allow":
-        rules.append(Rule())
-    return [rule.limits + entry.rule.limits for rule in rules]
+        kinds = [(*entry.rule.limits, *everywhere)]
+    else:
+        rules = [other.rule for other in survey.own() if other.rule.action != "deny"]
+        if survey.document.default == "allow":
+            rules.append(Rule())
+        kinds = [rule.limits for rule in rules]
+    # What holds for `all_tools` itself holds for each kind of call.
+    shared = everywhere if entry is survey.all_tools else ()
+    return _Beside(
+        counts_calls=_on_each(kinds, shared, lambda limit: limit.increment_from is None),
+        has_no_key=_on_each(kinds, shared, lambda limit: limit.key is None),
+    )
 
 
-def _named_counters(survey: Survey) -> dict[tuple[Scope, str], set[str]]:
+def _on_each(
+    kinds: list[tuple[Limit, ...]], shared: tuple[Limit, ...], wanted: Callable[[Limit], bool]
+) -> bool:
+    return any(map(wanted, shared)) or all(any(map(wanted, limits)) for limits in kinds)
+
+
+def _named_counters(survey: Survey) -> _Named:
     """Counters, as calls of known tools name them, with the rules that do."""
-    named: dict[tuple[Scope, str], set[str]] = {}
+    named: _Named = {}
     for entry in survey.every():
         for limit in entry.rule.limits:
             for counter in _counters(entry, limit):
-                named.setdefault((limit.scope, counter), set()).add(entry.at)
+                named.setdefault((limit.scope, counter), {})[entry.at] = None
     return named
 
 
@@ -75,14 +103,17 @@ def _counters(entry: Entry, limit: Limit) -> set[str]:
 
 
 def _shared(
+    survey: Survey,
     entry: Entry,
     limit: Limit,
     at: str,
-    named: dict[tuple[Scope, str], set[str]],
+    named: _Named,
     other_counters: Collection[tuple[Scope, str]],
 ) -> Iterator[LintFinding]:
     for counter in sorted(_counters(entry, limit)):
-        others = sorted(named[limit.scope, counter] - {entry.at})
+        if not survey.patience.spend(Patience.PAIR):
+            return
+        others = [at_other for at_other in islice(named[limit.scope, counter], 2) if at_other != entry.at]
         elsewhere = limit.scope != "grant" and (limit.scope, counter) in other_counters
         if others or elsewhere:
             where = others[0] if others else "another policy"
@@ -90,25 +121,36 @@ def _shared(
             return
 
 
-def _unreachable(entry: Entry, named: dict[tuple[Scope, str], set[str]]) -> Iterator[LintFinding]:
+def _unreachable(survey: Survey, entry: Entry, named: _Named) -> Iterator[LintFinding]:
     """Only among limits that charge alike and that no other rule charges: they count the same calls."""
+    kinds: dict[str, set[tuple[Path | None, Path | None]]] = {}
+    for limit in entry.rule.limits:
+        kinds.setdefault(limit.counter, set()).add((limit.key, limit.increment_from))
     limits = [
         (index, limit)
         for index, limit in enumerate(entry.rule.limits)
         if limit.scope == "grant"
-        and all(named["grant", counter] == {entry.at} for counter in _counters(entry, limit))
-        and all(_charges_alike(other, limit) for other in entry.rule.limits if other.counter == limit.counter)
+        and len(kinds[limit.counter]) == 1
+        and all(named["grant", counter].keys() == {entry.at} for counter in _counters(entry, limit))
     ]
     for index, limit in limits:
-        for other_index, other in limits:
-            if (
-                other_index != index
-                and _always_first(other, limit)
-                and not (_always_first(limit, other) and index < other_index)
-            ):
-                message = f"The limit {other_index + 1} of this rule is always reached first."
-                yield warning(f"{entry.at}/limits/{index}", "unreachable_limit", message)
-                break
+        first = _reached_before(survey, limits, index, limit)
+        if first is not None:
+            message = f"The limit {first + 1} of this rule is always reached first."
+            yield warning(f"{entry.at}/limits/{index}", "unreachable_limit", message)
+
+
+def _reached_before(survey: Survey, limits: list[tuple[int, Limit]], index: int, limit: Limit) -> int | None:
+    for other_index, other in limits:
+        if not survey.patience.spend(Patience.PAIR):
+            return None
+        if (
+            other_index != index
+            and _always_first(other, limit)
+            and not (_always_first(limit, other) and index < other_index)
+        ):
+            return other_index
+    return None
 
 
 def _charges_alike(one: Limit, other: Limit) -> bool:

@@ -1,19 +1,30 @@
 """Which rules reach which tools, and which tools are reached by none that guards them."""
 
 from collections.abc import Iterator
-from typing import Final
 
+from .compile import ToolFacts
 from .document import Condition, Limit, Predicate, Rule
 from .effects import Effect, effects
 from .identity import identity_text
-from .lint_survey import ALL_TOOLS, RISKY, Entry, LintFinding, Severity, Survey, error, warning
+from .lint_survey import (
+    ALL_TOOLS,
+    MOST_CONDITIONS,
+    RISKY,
+    Entry,
+    LintFinding,
+    Patience,
+    Severity,
+    Survey,
+    error,
+    warning,
+)
 from .matching import Pattern, is_pattern
-
-MOST_CONDITIONS: Final = 1000
+from .patterns import LARGEST_PROGRAM
 
 
 def reach_findings(survey: Survey) -> Iterator[LintFinding]:
     yield from _too_many_conditions(survey)
+    yield from _costly_patterns(survey)
     yield from _names(survey)
     yield from _shadowed(survey)
     yield from _weaker_patterns(survey)
@@ -31,22 +42,31 @@ def reach_findings(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _too_many_conditions(survey: Survey) -> Iterator[LintFinding]:
-    everywhere = _count(survey.document.all_tools) if survey.document.all_tools else 0
+    everywhere = survey.all_tools.condition_count() if survey.all_tools else 0
     if everywhere > MOST_CONDITIONS:
         yield _too_many(ALL_TOOLS, everywhere)
     for entry in survey.own():
-        total = _count(entry.rule) + everywhere
+        total = entry.condition_count() + everywhere
         if total > MOST_CONDITIONS >= everywhere:
             yield _too_many(entry.at, total)
-
-
-def _count(rule: Rule) -> int:
-    return sum(len(predicate.conditions) for predicate in rule.predicates())
 
 
 def _too_many(at: str, total: int) -> LintFinding:
     message = f"{total:,} conditions would be judged for one call; there may be {MOST_CONDITIONS:,}."
     return error(at, "too_many_conditions", message)
+
+
+def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
+    """RE2 takes time in proportion to the text and to the pattern's program: of both large, seconds."""
+    for rule in survey.compiled.every_rule():
+        for predicate in rule.predicates():
+            for index, condition in enumerate(predicate.conditions):
+                if condition.program > LARGEST_PROGRAM:
+                    message = (
+                        f"This pattern becomes a program of {condition.program:,} steps, which may judge one "
+                        f"text for seconds; there may be {LARGEST_PROGRAM:,}. Ask for fewer repetitions."
+                    )
+                    yield error(f"{predicate.at}/conditions/{index}/value", "costly_pattern", message)
 
 
 # Names
@@ -78,11 +98,18 @@ def _shadowed(survey: Survey) -> Iterator[LintFinding]:
                 yield warning(entry.at, "hide_and_rule", message)
             continue
         pattern = Pattern.of(entry.name)
-        if not entry.tools and any(pattern.matches(tool.name) for tool in survey.tools):
+        if not entry.tools and any(_matching(survey, pattern)):
             yield _shadow(entry)
     for entry in survey.classes:
         if not entry.tools and any(tool.tool_class == entry.name for tool in survey.tools):
             yield _shadow(entry)
+
+
+def _matching(survey: Survey, pattern: Pattern) -> Iterator[bool]:
+    for tool in survey.tools:
+        if not survey.patience.spend(Patience.MATCH):
+            return
+        yield pattern.matches(tool.name)
 
 
 def _shadow(entry: Entry) -> LintFinding:
@@ -101,16 +128,7 @@ def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
         if entry.rule.action == "deny":
             continue
         for tool in entry.tools:
-            other = next(
-                (
-                    rival
-                    for pattern, rival in patterns
-                    if rival is not entry
-                    and pattern.matches(tool.name)
-                    and not _restates(entry.rule, rival.rule)
-                ),
-                None,
-            )
+            other = _unrestated(survey, patterns, entry, tool)
             if other is not None:
                 message = (
                     f"{tool.name} also matches {other.name}, but what that rule asks does not apply to it. "
@@ -118,6 +136,21 @@ def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
                 )
                 yield error(entry.at, "weaker_pattern", message)
                 break
+
+
+def _unrestated(
+    survey: Survey, patterns: list[tuple[Pattern, Entry]], entry: Entry, tool: ToolFacts
+) -> Entry | None:
+    """Another pattern of the tool that asks for something that the entry does not."""
+    for pattern, rival in patterns:
+        if not survey.patience.spend(Patience.MATCH):
+            return None
+        if rival is entry or not pattern.matches(tool.name):
+            continue
+        survey.patience.spend(Patience.LOOK * (1 + rival.condition_count() + len(rival.rule.limits)))
+        if not _restates(entry.rule, rival.rule):
+            return rival
+    return None
 
 
 def _restates(rule: Rule, other: Rule) -> bool:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from .document import JsonValue
 from .identity import identity_text
-from .paths import Step
+from .paths import EACH, Step
 
 Schema: TypeAlias = Mapping[str, object]
 
@@ -23,6 +23,9 @@ _COMPOSED: Final = (
     "patternProperties",
     "dependentSchemas",
 )
+_ONLY_ARRAY: Final = frozenset({"array"})
+_ONLY_OBJECT: Final = frozenset({"object"})
+_ONLY_BOOLEAN: Final = frozenset({"boolean"})
 _TYPES: Final = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 
 
@@ -75,6 +78,42 @@ def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
         if schema is None:
             return None
     return schema, True
+
+
+def always_there(schema: object, steps: Iterable[Step]) -> bool:
+    """Whether every value that the schema allows has something where the steps lead, be it null."""
+    for step in steps:
+        if not isinstance(step, str):
+            # A list may be shorter, an empty one has no element that could lack what follows.
+            if step is not EACH or types(schema) != _ONLY_ARRAY:
+                return False
+            schema = schema.get("items") if isinstance(schema, Mapping) else None
+            continue
+        if is_optional(schema, step) is not False or types(schema) != _ONLY_OBJECT:
+            return False
+        listed = properties(schema)
+        schema = listed.get(step) if listed is not None else None
+    return True
+
+
+def choices(schema: object) -> list[object] | None:
+    """All values that the schema allows, where it lists them."""
+    if not isinstance(schema, Mapping) or any(key in schema for key in _COMPOSED):
+        return None
+    allowed = types(schema)
+    if "const" in schema:
+        return [schema["const"]]
+    listed = schema.get("enum")
+    if isinstance(listed, list) and listed:
+        return [value for value in listed if allowed is None or _has_type(value, allowed)]
+    return [True, False] if allowed == _ONLY_BOOLEAN else None
+
+
+def _has_type(value: object, allowed: frozenset[str]) -> bool:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return bool(allowed & {"number", "integer"})
+    kinds = {type(None): "null", bool: "boolean", str: "string", list: "array", dict: "object"}
+    return kinds.get(type(value)) in allowed
 
 
 def may_equal(schema: object, value: JsonValue) -> bool:

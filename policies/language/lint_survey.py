@@ -11,6 +11,7 @@ from .problems import Suggestions, escape_token
 
 RISKY: Final = ("Destructive", "Financial", "Execute")
 ALL_TOOLS: Final = "/all_tools"
+MOST_CONDITIONS: Final = 1000
 SECTIONS: Final = ("require", "deny_if", "approve_if")
 
 
@@ -51,10 +52,36 @@ class Entry:
             for index, predicate in enumerate(predicates):
                 yield section, f"{self.at}/{section}/{index}", predicate
 
+    def condition_count(self) -> int:
+        return sum(len(predicate.conditions) for predicate in self.rule.predicates())
+
     def conditions(self) -> Iterator[tuple[str, str, Condition]]:
         for section, at, predicate in self.predicates():
             for index, condition in enumerate(predicate.conditions):
                 yield section, f"{at}/conditions/{index}", condition
+
+
+class Patience:
+    """Hostile policies and schemas could keep the linter busy for minutes; it is given about a second.
+
+    Counted in steps of about a tenth of a microsecond.
+    """
+
+    MATCH: Final = 4
+    PAIR: Final = 10
+    LOOK: Final = 40
+
+    def __init__(self) -> None:
+        self._left = 20_000_000
+
+    def spend(self, steps: int) -> bool:
+        """Whether there is still time for it."""
+        self._left -= steps
+        return self._left > 0
+
+    @property
+    def is_over(self) -> bool:
+        return self._left <= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +95,14 @@ class Survey:
     classes: tuple[Entry, ...]
     all_tools: Entry | None
     suggestions: Suggestions = field(default_factory=Suggestions)
+    patience: Patience = field(default_factory=Patience)
+
+    def look_at(self, tools: Iterable[ToolFacts]) -> Iterator[ToolFacts]:
+        """The tools, as long as there is time to look at their schemas."""
+        for tool in tools:
+            if not self.patience.spend(Patience.LOOK):
+                return
+            yield tool
 
     @classmethod
     def of(cls, document: Document, given: Iterable[ToolFacts]) -> "Survey":

@@ -1,0 +1,236 @@
+"""Every row of the linter's table at each of its severities, and what a schema decides beforehand."""
+
+import json
+from typing import Any
+
+import pytest
+
+from policies.language.compile import ToolFacts
+from policies.language.lint import lint
+from policies.language.parse import parse_policy
+
+from .test_lint import FOUND, codes, limit, pay, when
+
+TABLE = {
+    ("too_many_conditions", "error"),
+    ("weaker_pattern", "error"),
+    ("unguarded_optional", "error"),
+    ("unguarded_optional", "warning"),
+    ("impossible_operator", "error"),
+    ("unknown_tool", "error"),
+    ("unknown_tool", "warning"),
+    ("unknown_argument", "error"),
+    ("unknown_argument", "warning"),
+    ("constant_predicate", "warning"),
+    ("shadowed_rule", "warning"),
+    ("hide_and_rule", "warning"),
+    ("unreachable_limit", "warning"),
+    ("approval_holds_limit", "warning"),
+    ("unguarded_tool", "warning"),
+    ("open_default", "warning"),
+    ("path_in_deny", "warning"),
+    ("value_limit_alone", "warning"),
+    ("keyed_limit_alone", "warning"),
+    ("shared_counter", "warning"),
+    ("paired_elements", "warning"),
+    ("all_tools_allow", "warning"),
+    ("all_tools_argument", "warning"),
+}
+
+
+def test_every_row_of_the_table_is_tested_at_each_of_its_severities() -> None:
+    # An open default needs a tool that was never classified, and has a test of its own.
+    assert {(code, severity) for _, (_, code, severity) in FOUND} == TABLE - {("open_default", "warning")}
+
+
+ROWS = [
+    # A class and the conditions for all tools add up, too.
+    (
+        {
+            "classes": {"Financial": {"require": [_ := when("args.id", "eq", "a")]}},
+            "all_tools": {"require": [{"conditions": _["conditions"] * 1000}]},
+        },
+        ("/classes/Financial", "too_many_conditions", "error"),
+    ),
+    (
+        {"tools": {"delete_user": {"approve_if": [when("args.force", "eq", True)]}}},
+        ("/tools/delete_user/approve_if/0/conditions/0", "unguarded_optional", "error"),
+    ),
+    (
+        pay(require=[when("args.amount", "length_lte", 5)]),
+        ("/tools/pay/require/0/conditions/0", "impossible_operator", "error"),
+    ),
+    (
+        pay(require=[when("args.amount", "contains", "5")]),
+        ("/tools/pay/require/0/conditions/0", "impossible_operator", "error"),
+    ),
+    (
+        {"tools": {"d*user": {}, "delete_*": {"require": [when("args.id", "eq", "a")]}}},
+        ("/tools/d*user", "shadowed_rule", "warning"),
+    ),
+    ({"hide": ["pay"], "tools": {"p*": {}}}, ("/tools/p*", "shadowed_rule", "warning")),
+    (
+        {"classes": {"Financial": {"action": "require_approval", "rate_limit": {"max": 1, "window": 60}}}},
+        ("/classes/Financial/limits/0", "approval_holds_limit", "warning"),
+    ),
+    (
+        {"default": "allow", "all_tools": {"limits": [limit(key="args.id"), limit("d")]}},
+        ("/all_tools/limits/0", "all_tools_argument", "warning"),
+    ),
+    (
+        {"tools": {"pay": {"limits": [limit()]}, "update_user": {"limits": [limit()]}}},
+        ("/tools/update_user/limits/0", "shared_counter", "warning"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "finding"), ROWS, ids=[finding[1] for _, finding in ROWS])
+def test_a_row_holds_in_its_other_forms_too(policy: dict[str, Any], finding: tuple[str, str, str]) -> None:
+    assert finding in codes(policy)
+
+
+def test_a_class_does_not_shadow_what_a_pattern_was_meant_for() -> None:
+    policy = {"tools": {"p*": {"limits": [limit()]}}, "classes": {"Destructive": {"limits": [limit("d")]}}}
+    assert "shadowed_rule" not in {code for _, code, _ in codes(policy)}
+
+
+# What a schema decides
+
+PROPERTIES = {
+    "kind": {"enum": ["soft", "hard"]},
+    "fixed": {"const": 5},
+    "flag": {"type": "boolean"},
+    "share": {"type": "number", "minimum": 0, "maximum": 1},
+    "inside": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    "code": {"type": "string", "minLength": 2, "maxLength": 4},
+    "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 5},
+    "to": {
+        "type": "object",
+        "properties": {"mail": {"type": "string"}},
+        "required": ["mail"],
+    },
+    "maybe": {"type": ["string", "null"]},
+    "text": {"type": "string"},
+}
+LOOSE = {"type": "object", "properties": PROPERTIES}
+STRICT = {**LOOSE, "required": list(PROPERTIES)}
+
+
+def decided(section: str, path: str, op: str, value: Any, schema: Any = STRICT) -> str | None:
+    """`always`, `never`, or None where the schema leaves it open."""
+    rule = {section: [when(path, op, value)]}
+    document = parse_policy(json.dumps({"version": "1", "default": "deny", "tools": {"t": rule}}))
+    said = [
+        one for one in lint(document, [ToolFacts("t", "Read", schema)]) if one.code == "constant_predicate"
+    ]
+    return None if not said else "always" if "always" in said[0].message else "never"
+
+
+@pytest.mark.parametrize(
+    ("path", "op", "value", "expected"),
+    [
+        ("args.kind", "eq", "mild", "never"),
+        ("args.kind", "in", ["soft", "hard", "mild"], "always"),
+        ("args.kind", "not_in", ["mild"], "always"),
+        ("args.kind", "starts_with", "s", None),
+        ("args.kind", "matches", "[a-z]+", "always"),
+        ("args.kind", "contains", "z", "never"),
+        ("args.fixed", "gt", 4, "always"),
+        ("args.fixed", "eq", "5", "never"),
+        ("args.flag", "in", [True, False], "always"),
+        ("args.flag", "eq", True, None),
+        ("args.flag", "eq", "true", "never"),
+        ("args.share", "lte", 1, "always"),
+        ("args.share", "lt", 1, None),
+        ("args.share", "gt", 1, "never"),
+        ("args.share", "gte", 1, None),
+        ("args.share", "gte", 0, "always"),
+        ("args.share", "gt", 0, None),
+        ("args.share", "lt", 0, "never"),
+        ("args.inside", "lt", 1, "always"),
+        ("args.inside", "gt", 0, "always"),
+        ("args.inside", "gte", 1, "never"),
+        ("args.inside", "lte", 0, "never"),
+        ("args.inside", "lte", 0.5, None),
+        ("args.code", "length_lte", 4, "always"),
+        ("args.code", "length_lte", 3, None),
+        ("args.code", "length_lte", 1, "never"),
+        ("args.code", "length_gte", 2, "always"),
+        ("args.code", "length_gte", 5, "never"),
+        ("args.text", "length_gte", 0, "always"),
+        ("args.tags", "length_lte", 5, "always"),
+        ("args.to.mail", "exists", True, "always"),
+        ("args.to.mail", "exists", False, "never"),
+        ("args.maybe", "exists", True, None),
+        ("args.text", "regex", "a", None),
+        ("args.unlisted", "eq", "a", None),
+    ],
+)
+def test_a_predicate_that_the_schema_decides_is_told(
+    path: str, op: str, value: Any, expected: str | None
+) -> None:
+    assert decided("require", path, op, value) == expected
+    assert decided("deny_if", path, op, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "op", "value", "expected"),
+    [
+        # An argument that may be missing is false to all of these but the negated ones.
+        ("args.share", "lte", 1, None),
+        ("args.share", "gt", 1, "never"),
+        ("args.kind", "neq", "mild", "always"),
+        ("args.to.mail", "exists", True, None),
+    ],
+)
+def test_an_argument_that_may_be_missing_leaves_more_open(
+    path: str, op: str, value: Any, expected: str | None
+) -> None:
+    assert decided("require", path, op, value, LOOSE) == expected
+
+
+def test_an_empty_list_meets_every_requirement_and_no_denial() -> None:
+    assert decided("require", "args.tags[*]", "length_lte", 3) == "always"
+    assert decided("deny_if", "args.tags[*]", "length_lte", 3) is None
+    assert decided("require", "args.tags[*]", "length_gte", 4) is None
+    assert decided("deny_if", "args.tags[*]", "length_gte", 4) == "never"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {
+            "type": "object",
+            "properties": {"share": {"type": "number", "maximum": "1"}},
+            "required": ["share"],
+        },
+        {
+            "type": "object",
+            "properties": {"share": {"type": "number", "maximum": True}},
+            "required": ["share"],
+        },
+        {"type": "object", "properties": {"share": {"enum": []}}, "required": ["share"]},
+        {"type": "object", "properties": {"share": {"$ref": "#/x", "maximum": 1}}, "required": ["share"]},
+        {"type": "object", "properties": {"share": {"maximum": 1}}, "required": ["share"]},
+    ],
+)
+def test_a_schema_that_bounds_nothing_decides_nothing(schema: Any) -> None:
+    assert decided("require", "args.share", "lte", 1, schema) is None
+
+
+# Work
+
+
+def test_a_pattern_that_could_judge_one_text_for_seconds_is_not_published() -> None:
+    costly = pay(require=[when("args.id", "matches", "(?s).{0,1000}" * 4)])
+    assert ("/tools/pay/require/0/conditions/0/value", "costly_pattern", "error") in codes(costly)
+    usual = pay(require=[when("args.id", "matches", r"[\w.+-]{1,64}@[a-z0-9.-]{1,255}")])
+    assert "costly_pattern" not in {code for _, code, _ in codes(usual)}
+
+
+def test_a_policy_too_large_to_be_checked_whole_says_so_and_takes_seconds_not_minutes() -> None:
+    schema = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
+    tools = [ToolFacts(f"tool_{number}", "Write", schema) for number in range(1000)]
+    conditions = [{"path": "args.amount", "op": "lt", "value": number} for number in range(1000)]
+    policy = {"version": "1", "default": "allow", "all_tools": {"require": [{"conditions": conditions}]}}
+    assert "not_all_checked" in {finding.code for finding in lint(parse_policy(json.dumps(policy)), tools)}

@@ -1,0 +1,219 @@
+"""No policy keeps its judge long: what is counted, what is refused, and what is told beforehand."""
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.language.amount import amount_read, reading_of
+from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
+from policies.language.decide import decide
+from policies.language.decision import Call, Decision, PromptGet, ResourceRead, ToolCall
+from policies.language.document import Condition
+from policies.language.hosts import HostSet, host_of_url, parse_host_pattern
+from policies.language.matching import is_too_long
+from policies.language.offloading import needs_offloading
+from policies.language.parse import find_problems, parse_policy
+from policies.language.paths import parse_path
+from policies.language.patterns import PatternJudge
+from tests.policies.naive.paths import ends
+
+from .adapter import read_arguments
+
+LARGE = "(?s).{0,1000}"
+
+
+def policy(rule: dict[str, Any], **more: Any) -> CompiledPolicy:
+    text = json.dumps({"version": "1", "default": "deny", "tools": {"t": rule}, **more})
+    return compile_policy(parse_policy(text), [ToolFacts("t", None)])
+
+
+def asking(*conditions: tuple[str, str, Any], section: str = "require") -> CompiledPolicy:
+    listed = [{"path": path, "op": op, "value": value} for path, op, value in conditions]
+    return policy({section: [{"conditions": [condition]} for condition in listed]})
+
+
+def asked(compiled: CompiledPolicy, arguments: Any) -> Decision:
+    return decide(compiled, ToolCall("t", read_arguments(json.dumps(arguments))))
+
+
+# The bounds
+
+
+def test_texts_are_counted_for_the_bound_on_regexes_even_where_too_many_values_stand() -> None:
+    compiled = asking(("args.name", "regex", "^a"), ("args.list[*]", "regex", "a"), section="deny_if")
+    few = {"name": "b", "list": ["b"] * 20_000}
+    assert asked(compiled, few).code is None
+    # Of 20,001 values nothing is said, but their texts are short, so that the name is still judged.
+    assert asked(compiled, {"name": "a", "list": ["b"] * 20_001}).rule == "/tools/t/deny_if/0"
+    assert asked(compiled, {"name": "a", "list": ["b"] * 20_001}).code == "denied"
+    assert asked(compiled, {"name": "b", "list": ["b"] * 20_001}).rule == "/tools/t/deny_if/1"
+    assert asked(compiled, {"name": "a", "list": ["bbbb"] * 20_001}).code == "undecidable"
+
+
+paths = st.lists(st.sampled_from([".a", ".b", "[0]", "[1]", "[*]"]), min_size=1, max_size=5).map(
+    lambda steps: "args" + "".join(steps)
+)
+trees = st.recursive(
+    st.sampled_from(["", "x", "é", 5, None, True]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.tuples(paths, st.sampled_from(["regex", "eq", "contains"])), max_size=6), trees)
+@settings(max_examples=400, deadline=None)
+def test_one_walk_counts_what_each_condition_would_read(asks: list[tuple[str, str]], arguments: Any) -> None:
+    conditions = [(condition(path, op), 10 if op == "regex" else 0) for path, op in asks]
+    reading = reading_of(conditions)
+    texts = [
+        end for path, op in asks if op == "regex" for end in ends(arguments, path) if isinstance(end, str)
+    ]
+    values = sum(len(ends(arguments, path)) for path, _ in asks if "[*]" in path)
+    read = amount_read(reading, arguments) if reading else None
+    assert (read.regex_bytes if read else 0) == sum(len(text.encode()) for text in texts)
+    assert (read.each_values if read else 0) == values
+
+
+def condition(path: str, op: Any) -> Condition:
+    parsed = parse_path(path)
+    assert parsed is not None
+    return Condition(parsed, op, "x")
+
+
+# Patterns
+
+
+def test_one_large_pattern_is_a_pattern_and_hundreds_are_refused() -> None:
+    judge = PatternJudge()
+    problems = [judge.problem(f"{LARGE * 4}{number}") for number in range(200)]
+    assert problems[0] is None
+    assert problems[-1] == (
+        "The patterns of this policy together take too long to prepare. Ask for fewer repetitions."
+    )
+
+
+def test_a_document_of_many_usual_patterns_is_accepted() -> None:
+    usual = [f"^[a-z0-9._-]{{1,64}}@team{number}[.]example$" for number in range(2000)]
+    listed = [{"path": "args.x", "op": "matches", "value": pattern} for pattern in usual]
+    text = json.dumps(
+        {"version": "1", "default": "deny", "tools": {"t": {"require": [{"conditions": listed}]}}}
+    )
+    assert find_problems(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("a" * 1000, None),
+        ("a" * 1001, "at most 1,000"),
+        ("(", "no RE2 pattern"),
+        ("(?=a)", "no RE2 pattern"),
+        (r"(a)\1", "no RE2 pattern"),
+        (r"\pL{1000}", "too much memory"),
+        (r"\pL{200}", None),
+        ("(?:.{1000}){50}", "no RE2 pattern"),
+    ],
+)
+def test_a_pattern_is_one_that_re2_runs(pattern: str, problem: str | None) -> None:
+    said = PatternJudge().problem(pattern)
+    assert said is None if problem is None else said is not None and problem in said
+
+
+# Hosts
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://a.example", False),
+        ("https://b.a.example", True),
+        ("https://c.b.a.example", True),
+        ("https://ba.example", False),
+        ("https://x.example.org", False),
+        ("https://x.y.example.org", True),
+        ("https://10.0.0.1", False),
+    ],
+)
+def test_a_name_below_is_found_among_many(url: str, found: bool) -> None:
+    patterns = ["*.a.example", "*.y.example.org", "*.c.b.a.example"]
+    hosts = HostSet(pattern for pattern in map(parse_host_pattern, patterns) if pattern)
+    host = host_of_url(url)
+    assert host is not None
+    assert (host in hosts) is found
+
+
+# Long names
+
+
+def test_a_name_as_long_as_a_policy_may_hold_is_compared_with_every_pattern() -> None:
+    assert not is_too_long("a" * 256, 200_000)
+    assert not is_too_long("a" * 1_000_000, 50)
+    assert is_too_long("a" * 1_000_000, 51)
+
+
+def test_who_asks_with_an_endless_name_of_many_patterns_is_refused() -> None:
+    many = [f"*{number:x}z*" for number in range(1000)]
+    compiled = policy(
+        {}, hide=many, resources={"default": "allow", "deny": many}, prompts={"default": "allow"}
+    )
+    long = "a" * 60_000
+    assert decide(compiled, ToolCall(long, {})).code == "hidden"
+    uri = decide(compiled, ResourceRead(long))
+    assert (uri.code, uri.rule) == ("undecidable", "/resources")
+    assert uri.reason == "The URI cannot be judged: it is too long for so many patterns."
+    assert decide(compiled, PromptGet(long)).code is None
+    assert decide(compiled, ResourceRead("a" * 10_000)).code is None
+
+
+# What is judged off the event loop
+
+MAIL = r"[\w.+-]{1,64}@[a-z0-9.-]{1,255}"
+
+
+@pytest.mark.parametrize(
+    ("compiled", "arguments", "expected"),
+    [
+        (asking(("args.x", "regex", "^acct_[a-z0-9]{8}$")), {"x": "acct_ab12cd34"}, False),
+        (asking(("args.x", "regex", "a")), {"x": "a" * 8192}, False),
+        (asking(("args.x", "regex", "a")), {"x": "a" * 8193}, True),
+        (asking(("args.x", "regex", "a"), ("args.x", "matches", "a+")), {"x": "a" * 4097}, True),
+        (asking(("args.x", "regex", MAIL)), {"x": "alice@example.com"}, False),
+        (asking(("args.x", "regex", LARGE * 4)), {"x": "a" * 100}, True),
+        (asking(("args.l[*]", "eq", 1)), {"l": [1] * 2000}, False),
+        (asking(("args.l[*]", "eq", 1)), {"l": [1] * 2001}, True),
+        (asking(("args.l[*].a", "eq", 1)), {"l": [{}] * 2001}, True),
+        (asking(("args.x", "not_contains", "b")), {"x": "a" * 100_000}, False),
+        (asking(*[("args.x", "not_contains", f"b{n}") for n in range(1000)]), {"x": "a" * 10_000}, True),
+        (asking(("args.x", "neq", {})), {"x": [[1] * 10]}, False),
+        (asking(("args.x", "neq", {})), {"x": [[1] * 5000]}, True),
+        (asking(("args.x", "length_lte", 5)), {"x": "a" * 1_000_000}, False),
+        (asking(("args.x", "under_path", "/a")), {"x": "/a" * 100_000}, True),
+        (policy({}), {"x": ["a" * 100_000] * 10}, False),
+    ],
+)
+def test_heavy_calls_are_told_before_they_are_judged(
+    compiled: CompiledPolicy, arguments: Any, expected: bool
+) -> None:
+    assert needs_offloading(compiled, ToolCall("t", arguments)) is expected
+
+
+@pytest.mark.parametrize("call", [ToolCall("t"), ToolCall("t", [1]), ToolCall("other", {}), PromptGet("p")])
+def test_what_is_refused_at_once_is_light(call: Call) -> None:
+    assert not needs_offloading(None, call)
+    assert not needs_offloading(asking(("args.x", "regex", "a")), call)
+
+
+def test_paths_that_lead_to_nothing_on_a_thousand_ways_are_heavy_all_the_same() -> None:
+    mixes = ["".join(steps) for steps in product(["[0]", "[*]"], repeat=8)][1:]
+    inner: Any = [[]] * 9000
+    for _ in range(8):
+        inner = [inner]
+    compiled = asking(*[(f"args.l{steps}[*][*]", "eq", 1) for steps in mixes])
+    assert needs_offloading(compiled, ToolCall("t", {"l": inner}))
+    assert decide(compiled, ToolCall("t", {"l": inner})).code is None
