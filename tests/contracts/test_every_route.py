@@ -15,6 +15,7 @@ import pytest
 from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern
 
 from accounts.models import ApiKey, Membership
 from accounts.services import create_api_key
@@ -58,7 +59,8 @@ def _walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, tuple[str, 
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry, prefix + str(entry.pattern))
-        elif isinstance(entry, URLPattern):
+        # What answers everything else knows no tenant; tests/contracts/test_api_never_500.py asks it.
+        elif isinstance(entry, URLPattern) and not isinstance(entry.pattern, RegexPattern):
             yield _template(prefix + str(entry.pattern), entry)
 
 

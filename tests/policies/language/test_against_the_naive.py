@@ -19,7 +19,8 @@ from tests.policies.naive.world import Told, World
 from .adapter import read_arguments
 from .cases import Case, arguments_text, every_case, policy_text
 
-SEED = int(os.environ.get("LANGUAGE_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+# The slice asks the same every time, so that a failure is the change's; 0 draws a seed of its own.
+SEED = int(os.environ.get("LANGUAGE_SEED", "1")) or random.SystemRandom().randrange(1, 2**32)
 SLICE_SECONDS = 60
 SLICE_POLICIES = 12_000
 ALL_POLICIES = 100_000
