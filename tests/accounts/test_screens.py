@@ -113,6 +113,15 @@ def test_more_keys_and_changes_are_not_more_questions(cast: Cast, signed_in: Sig
     assert queries_of(bob, "/settings/") == few
 
 
+def test_when_the_session_is_over_a_fragment_sends_the_whole_page_to_sign_in(
+    db: None, client: Client
+) -> None:
+    asked = {"HX-Request": "true", "HX-Current-URL": "http://evil.example/log/?outcome=deny"}
+    answer = client.get("/workers/", headers=asked)
+    assert answer.headers["HX-Redirect"] == "/accounts/login/?next=/log/%3Foutcome%3Ddeny"
+    assert answer.content == b""
+
+
 # ---- organizations
 @pytest.mark.parametrize("path", ["/overview/", "/servers/", "/policies/", "/log/", "/settings/"])
 def test_a_person_without_an_organization_is_led_to_one(path: str, lonely: Client) -> None:
