@@ -123,7 +123,8 @@ class Gateway:
             exchange.reply(replies.refused(refusal, admitted.cors))
         finally:
             # An answer nobody reads is memory, too: its place is taken until it is gone.
-            await exchange.drain()
+            if exchange.stalled:
+                await exchange.drain()
             self._open.leave(opened)
 
     # One visit

@@ -21,6 +21,8 @@ _BATCH_RECORDS: Final = 500
 _BATCH_BYTES: Final = 512 * 1024
 # So long a batch is waited for, so that calls which come together travel together.
 _LINGER: Final = 0.02
+_LONGEST_LINGER: Final = 0.2
+_MANY: Final = 20
 _SYNC_EVERY: Final = 1.0
 _WRITE_AGAIN: Final = 0.25
 _MOST_LATER: Final = 10_000
@@ -68,7 +70,10 @@ class DecisionLog:
         record = self._encoded(entry)
         try:
             self._check_room(entry.organization, len(record))
-            self._spool.append((*self._later, record), (*self._later_owners, entry.organization))
+            if self._later:
+                self._spool.append((*self._later, record), (*self._later_owners, entry.organization))
+            else:
+                self._spool.append((record,), (entry.organization,))
         except (OSError, SpoolFull) as error:
             self._complain(error)
             raise SpoolFull(str(error)) from None
@@ -123,8 +128,9 @@ class DecisionLog:
             _log.error("calls cannot be recorded and are denied: %s", error)
 
     def _encoded(self, entry: Record) -> bytes:
-        sequence = self._spool.next_sequence + len(self._later)
-        return self._encoder.encode(msgspec.structs.replace(entry, sequence=sequence))
+        # Frozen for everybody else: it becomes a record here, and a record has its sequence.
+        msgspec.structs.force_setattr(entry, "sequence", self._spool.next_sequence + len(self._later))
+        return self._encoder.encode(entry)
 
     def _write_later(self) -> None:
         self._again = None
@@ -142,12 +148,15 @@ class DecisionLog:
     def _written(self) -> None:
         if self._later:
             self._later, self._later_owners = [], []
-        self._more.set()
+        if not self._more.is_set():
+            self._more.set()
 
     def _check_room(self, organization: str, wanted: int) -> None:
         if self._closed or len(self._later) > _MOST_LATER:
             raise SpoolFull("too many records wait to be written")
-        held = sum([spool.size for spool in self._earlier], self._spool.size)
+        held = self._spool.size
+        for earlier in self._earlier:
+            held += earlier.size
         free = self._max_bytes - held
         if wanted > free:
             raise SpoolFull(f"the spool holds {held} bytes of at most {self._max_bytes}")
@@ -173,7 +182,15 @@ class DecisionLog:
         if not spool.length:
             await self._more.wait()
             await asyncio.sleep(_LINGER)
+            if spool.length > _MANY:
+                await self._while_a_batch_fills(spool)
         return True
+
+    async def _while_a_batch_fills(self, spool: Spool) -> None:
+        # A batch costs as much as many calls: where they come fast, fewer and fuller ones are sent.
+        until = self._loop.time() + _LONGEST_LINGER
+        while spool.length < _BATCH_RECORDS and self._loop.time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_LINGER)
 
     async def _keep_synced(self) -> None:
         while True:

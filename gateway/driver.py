@@ -9,10 +9,10 @@ from typing import Final, Protocol, assert_never
 from gateway import rulings
 from gateway.counters.base import Limiter, Reservation, Unavailable
 from gateway.effects import (
+    RECORDED,
     Answer,
     AskApproval,
     Complete,
-    Effect,
     Ending,
     Forward,
     Forwarded,
@@ -21,7 +21,6 @@ from gateway.effects import (
     NotAnswered,
     NotRecorded,
     Record,
-    Recorded,
     Reserve,
     Ruling,
 )
@@ -71,19 +70,23 @@ class Driver:
             else:
                 effect = next(pipeline)
             while True:
-                effect = pipeline.send(await self._perform(effect, visit))
+                answer: Answer = None
+                match effect:
+                    case Record(ruling):
+                        answer = self._record(ruling, visit)
+                    case Complete():
+                        self._complete(effect, visit)
+                    case _:
+                        answer = await self._wait_for(effect, visit)
+                effect = pipeline.send(answer)
         except StopIteration as stop:
             ending: Ending = stop.value
             return ending
 
-    async def _perform(self, effect: Effect, visit: Visit) -> Answer:
+    async def _wait_for(self, effect: Reserve | Forward | GiveBack | AskApproval, visit: Visit) -> Answer:
         match effect:
-            case Record(ruling):
-                return self._record(ruling, visit)
             case Forward():
                 return await self._forward(visit)
-            case Complete():
-                self._complete(effect, visit)
             case Reserve():
                 return await self._reserve(effect, visit)
             case GiveBack():
@@ -111,7 +114,7 @@ class Driver:
             # The safe direction: what is not given back stays spent.
             log.error("nothing could be given back: %s", type(failure).__name__)
 
-    def _record(self, ruling: Ruling, visit: Visit) -> Recorded | NotRecorded:
+    def _record(self, ruling: Ruling, visit: Visit) -> Answer:
         added = time.monotonic() - visit.exchange.request.received_at
         self._observer.decision(ruling, added)
         try:
@@ -119,7 +122,7 @@ class Driver:
         except Exception as failure:
             log.error("a decision could not be recorded: %s", type(failure).__name__)
             return NotRecorded()
-        return Recorded()
+        return RECORDED
 
     def _complete(self, effect: Complete, visit: Visit) -> None:
         total = time.monotonic() - visit.exchange.request.received_at

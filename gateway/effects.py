@@ -1,7 +1,7 @@
 """What judging a call asks of the world, and what the world may answer. Values only: the driver acts."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.counters.base import Charge, Full, Reserved, Unavailable
 
@@ -51,6 +51,9 @@ class Forward:
     """Send what was judged and pass the answer on. Answered by Forwarded or NotAnswered."""
 
 
+FORWARD: Final = Forward()
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
     """Record how the forwarded call ended. Answered by None."""
@@ -73,6 +76,9 @@ Approval: TypeAlias = NoApprovals
 @dataclass(frozen=True, slots=True)
 class Recorded:
     pass
+
+
+RECORDED: Final = Recorded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,9 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Passed:
     """The client was answered while forwarding."""
+
+
+PASSED: Final = Passed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,10 @@ class Exchange:
         if data and not self.finished:
             self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
+    @property
+    def stalled(self) -> bool:
+        return self._connection.stalled
+
     async def drain(self) -> None:
         """Returns when the client has taken enough of what was written, or is gone."""
         await self._connection.drain()

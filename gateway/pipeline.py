@@ -11,17 +11,17 @@ from typing import Final, TypeAlias
 from gateway import rulings
 from gateway.counters.base import Charge, Full, Reserved
 from gateway.effects import (
+    FORWARD,
+    PASSED,
     Answer,
     AskApproval,
     Complete,
     Effect,
     Ending,
     Failed,
-    Forward,
     Forwarded,
     GiveBack,
     NotAnswered,
-    Passed,
     Record,
     Recorded,
     Refused,
@@ -69,7 +69,7 @@ def tools_call(asker: Asker, call: ToolCall) -> Pipeline:
     # Spend before asking a person: a waiting call must not be a way around the limit.
     quotas = [owed for owed in decision.obligations if isinstance(owed, TakeQuota)]
     if quotas:
-        reservation = yield Reserve(tuple(_charge(asker, quota) for quota in quotas))
+        reservation = yield Reserve(tuple([_charge(asker, quota) for quota in quotas]))
         match reservation:
             case Reserved():
                 pass
@@ -85,7 +85,7 @@ def tools_call(asker: Asker, call: ToolCall) -> Pipeline:
             yield AskApproval(owed.rule, owed.reason)
             return (yield from _undo_and_refuse(quotas, rulings.approval_unavailable(owed)))
 
-    return (yield from _send(quotas, Ruling(True, None, decision.rule)))
+    return (yield from _send(quotas, rulings.allowed(decision.rule)))
 
 
 def access(asker: Asker, things: Sequence[ResourceRead | PromptGet]) -> Pipeline:
@@ -104,11 +104,11 @@ def _send(quotas: Sequence[TakeQuota], ruling: Ruling) -> Pipeline:
     if not isinstance((yield Record(ruling)), Recorded):
         # No call without a record: what cannot be written down is not done.
         return (yield from _undo_and_refuse(quotas, rulings.record_unavailable(ruling.rule)))
-    outcome = yield Forward()
+    outcome = yield FORWARD
     match outcome:
         case Forwarded(status, code):
             yield Complete(status, code)
-            return Passed()
+            return PASSED
         case NotAnswered():
             if quotas and not outcome.sent:
                 yield GiveBack()

@@ -130,9 +130,11 @@ class Relay:
         return Forwarded(answer.status)
 
     async def _json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        if not (visit.lists_tools or answer.arrived() or self._is_small(answer)):
-            return await self._long_json(visit, answer)
-        body = await answer.whole(self._limits.answer_bytes)
+        body = answer.arrived()
+        if body is None:
+            if not (visit.lists_tools or self._is_small(answer)):
+                return await self._long_json(visit, answer)
+            body = await answer.whole(self._limits.answer_bytes)
         try:
             if isinstance(visit.message, Request):
                 check_answer(body, visit.message.id)

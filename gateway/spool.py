@@ -116,7 +116,7 @@ class Spool:
         active = self._segments[-1]
         if active.size >= _SEGMENT_BYTES:
             active = self._rotate()
-        frames = b"".join(_FRAME.pack(len(record), zlib.crc32(record)) + record for record in records)
+        frames = b"".join([_FRAME.pack(len(record), zlib.crc32(record)) + record for record in records])
         try:
             if os.write(self._written, frames) != len(frames):
                 raise OSError(28, "only a part was written")

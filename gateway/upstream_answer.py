@@ -86,9 +86,14 @@ class UpstreamAnswer:
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def arrived(self) -> bool:
-        """Whether the whole answer is here already."""
-        return self.complete and self._error is None
+    def arrived(self) -> bytes | None:
+        """The whole body, where all of it is here already and nothing of it was read."""
+        if not self.complete or self._error is not None:
+            return None
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._queued = 0
+        return body
 
     def failed(self, code: str, reason: str) -> UpstreamError:
         return UpstreamError(code, reason, sent=True, status=self.status or None)

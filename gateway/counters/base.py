@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol, TypeAlias
 
+import msgspec
+
 MICROS: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """One limit of one call. `max` in units, `cost_micros` in millionths of a unit.
 
     `key` is what the policy read from the arguments: None, text, a boolean or a number (compared by value).

@@ -57,6 +57,8 @@ class Batch:
         self._doubt = doubt
         self.now = now
         self.charged = False
+        self.crowded: set[int] = set()
+        """Counters with so many charges that merge() is due."""
 
     def reserve(self, decision: str, charges: Sequence[Charge]) -> Reservation:
         if self._db.execute("SELECT 1 FROM reservation WHERE decision = ?", (decision,)).fetchone():
@@ -253,7 +255,7 @@ class Batch:
             (decision, found, self.now, serial, *cost),
         )
         if kept >= merge_at:
-            self._merge(found)
+            self.crowded.add(found)
 
     def _new_counter(self, counter: _Counter) -> int:
         family = counter.family
@@ -272,7 +274,7 @@ class Batch:
         assert made.lastrowid is not None
         return made.lastrowid
 
-    def _merge(self, counter: int) -> None:
+    def merge(self, counter: int) -> None:
         """Keeps the newest charges one by one, what is older in slices, back to the longest window."""
         rows = self._db.execute(
             "SELECT at, serial FROM charge WHERE counter = ? ORDER BY at, serial", (counter,)

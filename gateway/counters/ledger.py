@@ -106,6 +106,8 @@ class Ledger:
         self._db.close()
 
     def _open(self) -> None:
+        # A charge changes a few rows here and there: small pages make for little to write.
+        self._db.execute("PRAGMA page_size=1024")
         self._db.execute("PRAGMA journal_mode=WAL").fetchall()
         self._db.execute("PRAGMA wal_autocheckpoint=0").fetchall()
         # FULL for what is said of the file itself; charges are committed without waiting for the disk.

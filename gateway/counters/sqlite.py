@@ -1,7 +1,8 @@
 """The limiter of one machine: a SQLite file that all its workers share.
 
-One thread owns the file, so the event loop never waits for the disk or for another process. What arrives
-while a transaction runs goes into the next one together.
+What arrives in one turn of the event loop is one transaction. It is carried out at once, in microseconds, as
+long as nobody else holds the file. A thread does all that may wait: for another process, for the disk, for
+a long look through what was charged. So the event loop never waits.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class _Reserve:
     charges: Sequence[Charge]
     asked: float
     answer: asyncio.Future[Reservation]
+    timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +47,10 @@ class _GiveBack:
 
 
 class _Stop:
+    pass
+
+
+class _Tidy:
     pass
 
 
@@ -59,7 +65,8 @@ class SqliteLimiter:
         self, path: Path, *, worker: str, witness: Path | None = None, clock: Clock | None = None
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[_Job | _Stop] = SimpleQueue()
+        self._turn: list[_Job] = []
+        self._jobs: SimpleQueue[_Job | _Tidy | _Stop] = SimpleQueue()
         self._owner = _Owner(self._jobs, self._loop, path, worker, witness, clock or SystemClock())
         self._thread = threading.Thread(target=self._owner.run, name="limiter", daemon=True)
         self._thread.start()
@@ -68,22 +75,40 @@ class SqliteLimiter:
         if not charges:
             return Reserved()
         answer: asyncio.Future[Reservation] = self._loop.create_future()
-        timer = self._loop.call_later(ANSWER_WITHIN, _give_up, answer)
-        self._jobs.put(_Reserve(decision_id, charges, time.monotonic(), answer))
-        try:
-            return await answer
-        finally:
-            timer.cancel()
+        self._ask(_Reserve(decision_id, charges, time.monotonic(), answer))
+        return await answer
 
     async def give_back(self, decision_id: str) -> None:
         """Tried for as long as a reservation is; if the store does not answer, the charge stays."""
         answer: asyncio.Future[None] = self._loop.create_future()
-        self._jobs.put(_GiveBack(decision_id, time.monotonic(), answer))
+        self._ask(_GiveBack(decision_id, time.monotonic(), answer))
         await asyncio.shield(answer)
 
     async def close(self) -> None:
+        self._end_turn()
         self._jobs.put(_Stop())
         await asyncio.to_thread(self._thread.join)
+
+    def _ask(self, job: _Job) -> None:
+        if not self._turn:
+            self._loop.call_soon(self._end_turn)
+        self._turn.append(job)
+
+    def _end_turn(self) -> None:
+        jobs, self._turn = self._turn, []
+        for start in range(0, len(jobs), _AT_ONCE):
+            some = jobs[start : start + _AT_ONCE]
+            results = self._owner.at_once(some)
+            if results is None:
+                self._hand_over(some)
+            else:
+                _deliver(some, results)
+
+    def _hand_over(self, jobs: Sequence[_Job]) -> None:
+        for job in jobs:
+            if isinstance(job, _Reserve):
+                job.timer = self._loop.call_later(ANSWER_WITHIN, _give_up, job.answer)
+            self._jobs.put(job)
 
 
 def _give_up(answer: asyncio.Future[Reservation]) -> None:
@@ -92,11 +117,14 @@ def _give_up(answer: asyncio.Future[Reservation]) -> None:
 
 
 class _Owner:
-    """The thread's side. Whatever goes wrong here denies: it answers Unavailable and goes on."""
+    """Owns the file. Whatever goes wrong here denies: it answers Unavailable and goes on.
+
+    `_mine` is held by whoever uses the file, the thread or the event loop; the loop never waits for it.
+    """
 
     def __init__(
         self,
-        jobs: SimpleQueue[_Job | _Stop],
+        jobs: SimpleQueue[_Job | _Tidy | _Stop],
         loop: asyncio.AbstractEventLoop,
         path: Path,
         worker: str,
@@ -109,26 +137,56 @@ class _Owner:
         self._worker = worker
         self._witness = witness
         self._clock = clock
+        self._mine = threading.Lock()
         self._ledger: Ledger | None = None
         self._batches = 0
         self._sweep_at = time.monotonic() + _SWEEP_EVERY
         self._swept = 0
+        self._crowded: set[int] = set()
+        self._tidying = False
         self._failing = False
+
+    # On the event loop
+
+    def at_once(self, jobs: Sequence[_Job]) -> list[_Result] | None:
+        """None where it would have to wait: then nothing was done."""
+        if not self._jobs.empty() or not self._mine.acquire(blocking=False):
+            return None
+        try:
+            if self._ledger is None or not self._ledger.is_the_file():
+                return None
+            results = self._carried_out(self._ledger, jobs)
+        except LockTaken:
+            return None
+        except Exception as error:
+            self._failed(error)
+            return [_unavailable(job) for job in jobs]
+        finally:
+            self._mine.release()
+        if self._is_untidy() and not self._tidying:
+            self._tidying = True
+            self._jobs.put(_Tidy())
+        return results
+
+    # On the thread
 
     def run(self) -> None:
         stopping = False
         while not stopping:
             jobs, stopping = self._next_jobs()
-            self._answer(jobs, self._results(jobs))
-            self._keep_tidy()
-        self._close()
+            with self._mine:
+                self._answer(jobs, self._results(jobs))
+                self._keep_tidy()
+        with self._mine:
+            self._close()
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
         job = self._jobs.get()
         try:
             while not isinstance(job, _Stop):
-                jobs.append(job)
+                if not isinstance(job, _Tidy):
+                    jobs.append(job)
                 if len(jobs) == _AT_ONCE:
                     return jobs, False
                 job = self._jobs.get_nowait()
@@ -142,27 +200,29 @@ class _Owner:
         if not waiting:
             return [None] * len(jobs)
         try:
-            results = self._commit(waiting)
+            results = dict(zip(map(id, waiting), self._commit(waiting), strict=True))
         except Exception as error:
             self._failed(error)
             results = {id(job): _unavailable(job) for job in waiting}
-        else:
-            self._failing = False
         return [results.get(id(job)) for job in jobs]
 
-    def _commit(self, jobs: Sequence[_Job]) -> dict[int, _Result]:
+    def _commit(self, jobs: Sequence[_Job]) -> list[_Result]:
         until = jobs[0].asked + ANSWER_WITHIN
         while True:
             try:
-                with self._opened().batch() as batch:
-                    results = {id(job): _carry_out(batch, job) for job in jobs}
-                    self._sweep(batch)
-                self._batches += 1
-                return results
+                return self._carried_out(self._opened(), jobs)
             except LockTaken:
                 if time.monotonic() > until:
                     raise
                 time.sleep(_ASK_FOR_LOCK_EVERY)
+
+    def _carried_out(self, ledger: Ledger, jobs: Sequence[_Job]) -> list[_Result]:
+        with ledger.batch() as batch:
+            results = [_carry_out(batch, job) for job in jobs]
+        self._batches += 1
+        self._crowded |= batch.crowded
+        self._failing = False
+        return results
 
     def _opened(self) -> Ledger:
         if self._ledger is not None and not self._ledger.is_the_file():
@@ -173,11 +233,6 @@ class _Owner:
             self._ledger = Ledger(self._path, worker=self._worker, clock=self._clock, witness=self._witness)
         return self._ledger
 
-    def _sweep(self, batch: Batch) -> None:
-        if time.monotonic() >= self._sweep_at:
-            self._swept = batch.sweep(self._swept)
-            self._sweep_at = time.monotonic() + _SWEEP_EVERY
-
     def _answer(self, jobs: Sequence[_Job], results: Sequence[_Result]) -> None:
         if not jobs:
             return
@@ -186,13 +241,27 @@ class _Owner:
         except RuntimeError:
             _log.warning("the event loop was closed before the limiter")
 
+    def _is_untidy(self) -> bool:
+        return bool(self._crowded or self._batches >= _CHECKPOINT_EVERY or time.monotonic() >= self._sweep_at)
+
     def _keep_tidy(self) -> None:
-        """After the answers, because it waits for the disk."""
-        if self._batches < _CHECKPOINT_EVERY or self._ledger is None:
+        """After the answers, because it takes long and waits for the disk."""
+        self._tidying = False
+        if self._ledger is None or not self._is_untidy():
             return
-        self._batches = 0
         try:
-            self._ledger.checkpoint()
+            with self._ledger.batch() as batch:
+                for counter in self._crowded:
+                    batch.merge(counter)
+                if time.monotonic() >= self._sweep_at:
+                    self._swept = batch.sweep(self._swept)
+            self._crowded.clear()
+            self._sweep_at = time.monotonic() + _SWEEP_EVERY
+            if self._batches >= _CHECKPOINT_EVERY:
+                self._batches = 0
+                self._ledger.checkpoint()
+        except LockTaken:
+            return  # somebody else may be just as untidy; the next turn tries again
         except sqlite3.Error as error:
             self._failed(error)
 
@@ -230,6 +299,8 @@ def _unavailable(job: _Job) -> _Result:
 
 def _deliver(jobs: Sequence[_Job], results: Sequence[_Result]) -> None:
     for job, result in zip(jobs, results, strict=True):
+        if isinstance(job, _Reserve) and job.timer is not None:
+            job.timer.cancel()
         if job.answer.done():
             continue
         if isinstance(job, _GiveBack):

@@ -16,6 +16,8 @@ _LONGEST_POWER: Final = 12
 def names(arguments: object) -> tuple[str, ...]:
     if not isinstance(arguments, dict):
         return ()
+    if len(arguments) <= _MOST_NAMES and sum(map(len, arguments)) <= _LONGEST_NAME:
+        return tuple(arguments)
     kept: list[str] = []
     length = 0
     for name in arguments:

@@ -185,6 +185,8 @@ _FOLDED: Final = {known: _folded(known) for known in (_ENVELOPE, _PARAMS, _META,
 def _refuse_twins(members: Iterable[str], known: frozenset[str], identifier: Id | None = None) -> None:
     # Some servers read keys without regard to case, and the last one wins: `Name` beside `name` would be
     # judged as one tool and run as another. casefold() also knows U+017F as s and U+212A as k.
+    if known.issuperset(members):
+        return
     for key in members:
         if key not in known and key.casefold() in _FOLDED[known]:
             raise Refused(INVALID_REQUEST, "A key differs from a known one only by case.", id=identifier)

@@ -32,6 +32,7 @@ AT_ONCE: Final = 12
 RAW_SHARE: Final = 0.1
 MODERN_SHARE: Final = 0.3
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+ENVELOPE: Final = ("jsonrpc", "id", "method", "params", "result", "error")
 POLICY: Final = """{
   "version": "1", "default": "deny", "hide": ["hidden_*"],
   "tools": {
@@ -119,8 +120,8 @@ def _what_is_wrong(line: str, headers: dict[str, str], body: bytes) -> str | Non
         return "it is not JSON"
     if first != last or not isinstance(last, dict):
         return "it has two meanings"
-    known = {key.casefold() for key in last}
-    if len(known) != len(last):
+    known = [key.casefold() for key in last if key.casefold() in ENVELOPE]
+    if len(set(known)) != len(known):
         return "two of its keys are alike"
     if str(last.get("method", "")).strip("\0 ").casefold() == "tools/call":
         params = last.get("params", {})

@@ -65,7 +65,10 @@ class Store:
     def reserve(self, *charges: Charge, decision: str | None = None) -> Reservation:
         self.decisions += 1
         with self.ledger.batch() as batch:
-            return batch.reserve(decision or f"{self.worker}-{self.decisions}", charges)
+            answer = batch.reserve(decision or f"{self.worker}-{self.decisions}", charges)
+            for counter in batch.crowded:
+                batch.merge(counter)
+            return answer
 
     def give_back(self, decision: str) -> None:
         with self.ledger.batch() as batch:
@@ -211,6 +214,8 @@ def test_a_busy_counter_is_merged_against_the_caller_by_a_thousandth_at_most(tmp
             for number in range(maximum):
                 batch.now += 100
                 assert batch.reserve(f"d{number}", [charge(maximum=maximum, window=window)]) == Reserved()
+            for crowded in batch.crowded:
+                batch.merge(crowded)
             store.clock.monotonic = began + 100 * maximum
             assert isinstance(batch.reserve("more", [charge(maximum=maximum, window=window)]), Full)
         rows = sqlite3.connect(store.path).execute("SELECT COUNT(*) FROM charge").fetchone()[0]
