@@ -56,6 +56,7 @@ FINDINGS: Final = {
     "paired_elements": "Warning. Two conditions on one list need not mean the same element.",
     "all_tools_allow": "Warning. `allow` in `all_tools` means nothing.",
     "all_tools_argument": "Warning. `all_tools` reads an argument that some tool does not have.",
+    "costly_pattern": "Error. The pattern is so large that judging one text could take seconds.",
 }
 
 DECISIONS: Final = {
