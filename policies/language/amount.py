@@ -26,6 +26,8 @@ _SPLIT_NANOSECONDS: Final = 60
 _NODE_NANOSECONDS: Final = 1500
 _REGEX_NANOSECONDS: Final = 7
 _VISIT_NANOSECONDS: Final = 150
+_STEP_NANOSECONDS: Final = 100
+_EACH_STEP_NANOSECONDS: Final = 1000
 
 
 class Amount(NamedTuple):
@@ -50,7 +52,18 @@ NOTHING: Final = Amount(0, 0, 0)
 class Reading:
     """A place that paths lead to: what is read there, and where they lead from there."""
 
-    __slots__ = ("below", "each", "every", "indexes", "keyed", "members", "regex", "regex_cost", "text_cost")
+    __slots__ = (
+        "below",
+        "each",
+        "every",
+        "indexes",
+        "keyed",
+        "members",
+        "regex",
+        "regex_cost",
+        "text_cost",
+        "walking",
+    )
 
     def __init__(self) -> None:
         self.regex = 0  # regex conditions that end here
@@ -59,6 +72,7 @@ class Reading:
         self.keyed = False  # a container here is compared
         self.each = 0  # conditions with [*] that end here
         self.below = 0  # conditions with [*] that end here or further on
+        self.walking = 0  # of the first: nanoseconds for following every path once
         self.members: dict[str, Reading] = {}
         self.indexes: dict[int, Reading] = {}
         self.every: Reading | None = None
@@ -83,6 +97,9 @@ def reading_of(conditions: Iterable[tuple[Condition, int]]) -> Reading | None:
         if not (program or quantified or text_cost or keyed):
             continue
         found, here = True, root
+        root.walking += len(condition.path.steps) * (
+            _EACH_STEP_NANOSECONDS if quantified else _STEP_NANOSECONDS
+        )
         here.below += quantified
         for step in condition.path.steps:
             here = here.follow(step)
@@ -104,6 +121,7 @@ def _text_cost(condition: Condition) -> int:
 def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool = False) -> Amount:
     """Stops when both bounds are passed, or, asked only whether it is light, when it is not."""
     count = _Count(only_whether_light)
+    count.nanoseconds = reading.walking
     stack = [(arguments, _Place((reading,)))]
     while stack and not count.is_enough():
         value, place = stack.pop()

@@ -1,13 +1,13 @@
 """A document bound to the tools of one server, ready to decide calls."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
 from .decision import Decision, Outcome, TakeQuota
 from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
-from .matching import NameList, Pattern, is_pattern, is_too_long
+from .matching import NameList, Pattern, applying, by_strength, is_pattern, is_too_long
 from .pause import collector_paused
 from .problems import escape_token
 from .quota import ONE_CALL, Charge
@@ -21,6 +21,10 @@ class ToolFacts:
     name: str
     tool_class: str | None
     input_schema: Mapping[str, object] | None = None
+
+
+def known_class(tool: ToolFacts) -> str | None:
+    return tool.tool_class if tool.tool_class in CLASSES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +116,6 @@ class CompiledPolicy:
     def applies_to(self, tool: str) -> Applies:
         return self._known.get(tool) or self._look_up(tool)
 
-    def every_rule(self) -> Iterator[CompiledRule]:
-        """Each once."""
-        plans = [*self.exact.values(), *(plan for _, plan in self.patterns), *self.classes.values()]
-        if isinstance(self.otherwise, Plan):
-            plans.append(self.otherwise)
-        seen: dict[str, CompiledRule] = {rule.at: rule for plan in plans for rule in plan.rules}
-        yield from seen.values()
-
     def knows(self, tool: str) -> bool:
         """Whether the tool was asked for before, and what applies to it need not be looked for."""
         return tool in self._known
@@ -136,13 +132,8 @@ class CompiledPolicy:
             return HIDDEN
         if self.hide.first_match(tool) is not None:
             return HIDDEN
-        exact = self.exact.get(tool)
-        if exact is not None:
-            return exact
-        for pattern, plan in self.patterns:
-            if pattern.matches(tool):
-                return plan
-        return self.classes.get(self.class_of.get(tool) or "", self.otherwise)
+        of_class = self.classes.get(self.class_of.get(tool) or "")
+        return applying(tool, self.exact, self.patterns, of_class) or self.otherwise
 
 
 def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
@@ -157,20 +148,13 @@ def _compiled(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
         document=document,
         hide=NameList.of(document.hide),
         exact={name: plan for name, plan in plans.items() if not is_pattern(name)},
-        patterns=_by_strength(document, plans),
+        patterns=by_strength(document.tools, plans),
         classes={name: rules.plan(rule, "classes", name) for name, rule in document.classes.items()},
-        class_of={tool.name: tool.tool_class if tool.tool_class in CLASSES else None for tool in tools},
+        class_of={tool.name: known_class(tool) for tool in tools},
         otherwise=rules.default_plan() if document.default == "allow" else DEFAULT_DENY,
         resources=_access(document.resources, "/resources"),
         prompts=_access(document.prompts, "/prompts"),
     )
-
-
-def _by_strength(document: Document, plans: Mapping[str, Plan]) -> tuple[tuple[Pattern, Plan], ...]:
-    """A pattern that denies stands before every other; a deny never loses by length."""
-    patterns = [(Pattern.of(name), plan) for name, plan in plans.items() if is_pattern(name)]
-    patterns.sort(key=lambda entry: (document.tools[entry[0].text].action != "deny", entry[0].specificity))
-    return tuple(patterns)
 
 
 def _access(access: Access | None, at: str) -> CompiledAccess | None:

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from .decision import MISSING
 from .document import Condition, JsonValue, Operator
 from .exact import ExactNumber, exact
-from .hosts import HostSet, parse_host_pattern
+from .hosts import HostIndex, parse_host_pattern
 from .identity import INEXACT
 from .paths import EACH, Step
 from .patterns import Finds, Patterns
@@ -43,13 +43,13 @@ class Compiler:
 
     def __init__(self) -> None:
         self._patterns = Patterns()
+        self._hosts = HostIndex()
         self._probe = Work({})
 
     def condition(self, source: Condition, join: Join) -> CompiledCondition:
         steps, judge = source.path.steps, self._judge(source.op, source.value)
         test = _test_each if EACH in steps else _test_one
-        is_regex = source.op in ("regex", "matches")
-        program = self._patterns.size(_text(source.value)) if is_regex else 0
+        program = self._patterns.size_of(source)
         return CompiledCondition(source, test(steps, judge, _when_missing(source), join), program)
 
     def _judge(self, op: Operator, value: JsonValue) -> Judge:
@@ -74,7 +74,7 @@ class Compiler:
                 return _is_under(resolve_path(_text(value)) or ())
             case "host_in":
                 patterns = [parse_host_pattern(_text(host)) for host in _list(value)]
-                return _has_host(HostSet(pattern for pattern in patterns if pattern))
+                return _has_host(self._hosts, self._hosts.add(pattern for pattern in patterns if pattern))
 
 
 def _when_missing(source: Condition) -> bool:
@@ -228,9 +228,9 @@ def _is_under(above: tuple[str, ...]) -> Judge:
     return is_under
 
 
-def _has_host(hosts: HostSet) -> Judge:
+def _has_host(index: HostIndex, bit: int) -> Judge:
     def has_host(value: object, work: Work) -> Verdict:
-        host = work.host(value) if isinstance(value, str) else None
-        return None if host is None else host in hosts
+        lists = work.host_lists(value, index) if isinstance(value, str) else None
+        return None if lists is None else lists & bit != 0
 
     return has_host

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Host: TypeAlias = str | Address
-_Labels: TypeAlias = "dict[str, _Labels]"
+_Labels: TypeAlias = "dict[str, _Labels | int]"
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
@@ -27,38 +27,50 @@ class HostPattern:
     below: bool  # `*.name`: names with further labels, not the name itself
 
 
-class HostSet:
-    """Hosts and patterns together, asked in time that does not grow with their number."""
+class HostIndex:
+    """The host lists of one policy together: a URL is looked up once, however many lists are asked for it.
 
-    def __init__(self, patterns: Iterable[HostPattern]) -> None:
-        given = tuple(patterns)
-        self._hosts = frozenset(pattern.host for pattern in given if not pattern.below)
-        # Names above, as a tree of their labels from the last one on: a name has at most 127.
+    Each list has a bit, and what is known of a host is the bits of the lists that have it.
+    """
+
+    def __init__(self) -> None:
+        self._lists = 0
+        self._hosts: dict[Host, int] = {}
+        # The names above, as a tree of their labels from the last one on: a name has at most 127.
         self._above: _Labels = {}
-        for pattern in given:
+
+    def add(self, patterns: Iterable[HostPattern]) -> int:
+        """The bit of a new list."""
+        bit = 1 << self._lists
+        self._lists += 1
+        for pattern in patterns:
             if pattern.below and isinstance(pattern.host, str):
-                self._add(pattern.host)
+                here = self._above
+                for label in reversed(pattern.host.split(".")):
+                    here = here.setdefault(label, {})  # type: ignore[assignment]
+                here[_ENDS] = here.get(_ENDS, 0) | bit  # type: ignore[operator]
+            else:
+                self._hosts[pattern.host] = self._hosts.get(pattern.host, 0) | bit
+        return bit
 
-    def _add(self, name: str) -> None:
-        here = self._above
-        for label in reversed(name.split(".")):
-            here = here.setdefault(label, {})
-        here[_ENDS] = {}
+    def lists_with(self, url: str) -> int | None:
+        """The bits of the lists that have its host; None for what is no URL of the strict kind."""
+        host = host_of_url(url)
+        if host is None:
+            return None
+        found = self._hosts.get(host, 0)
+        return found if isinstance(host, IPv4Address | IPv6Address) else found | self._above_it(host)
 
-    def __contains__(self, host: Host) -> bool:
-        if host in self._hosts:
-            return True
-        if not self._above or not isinstance(host, str):
-            return False
-        here = self._above
+    def _above_it(self, host: str) -> int:
+        found, here = 0, self._above
         for label in reversed(host.split(".")):
-            if _ENDS in here:
-                return True
+            # Before the next label, not after the last: `*.name` is what lies below the name.
+            found |= here.get(_ENDS, 0)  # type: ignore[operator]
             following = here.get(label)
             if following is None:
-                return False
-            here = following
-        return False
+                return found
+            here = following  # type: ignore[assignment]
+        return found
 
 
 def parse_host_pattern(text: str) -> HostPattern | None:

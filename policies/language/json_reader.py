@@ -83,17 +83,15 @@ class _Reader:
 
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         first = self.text[at : at + 1]
-        if first == '"':
-            plain = _PLAIN_STRING.match(self.text, at)
-            if plain:
-                return Node(at, plain[1]), plain.end()
-            text, end = self.string(at)
-            return Node(at, text), end
         if first in ("{", "["):
             if depth == self.deepest:
                 message = f"More than {self.deepest} objects and lists stand inside each other here."
                 raise TextError("too_deep", at, message)
             return self.members(at, depth + 1) if first == "{" else self.elements(at, depth + 1)
+        if first == '"':
+            plain = _PLAIN_STRING.match(self.text, at)
+            text, end = (plain[1], plain.end()) if plain else self.string(at)
+            return Node(at, text), end
         return self.scalar(at)
 
     def scalar(self, at: int) -> tuple[Node, int]:
@@ -117,19 +115,21 @@ class _Reader:
 
     def members(self, at: int, depth: int) -> tuple[Node, int]:
         text, found, start = self.text, list[Member](), at
-        at = _skip(text, at + 1)
+        at = at + 1 if text[at + 1 : at + 2] == '"' else _skip(text, at + 1)
         if text[at : at + 1] == "}":
             return Node(start, Members(found)), at + 1
         while True:
             plain = _PLAIN_KEY.match(text, at)
             key, value_at = (plain[1], plain.end()) if plain else self.key(at)
-            node, end = self.value(value_at, depth)
+            simple = _PLAIN_STRING.match(text, value_at)
+            node, end = (Node(value_at, simple[1]), simple.end()) if simple else self.value(value_at, depth)
             found.append(Member(key, at, node))
-            comma = _COMMA_BEFORE_KEY.match(text, end)
-            if comma:
-                at = comma.end()
-                continue
-            end = _skip(text, end)
+            if text[end : end + 1] != "}":
+                comma = _COMMA_BEFORE_KEY.match(text, end)
+                if comma:
+                    at = comma.end()
+                    continue
+                end = _skip(text, end)
             if text[end : end + 1] == "}":
                 return Node(start, Members(found)), end + 1
             at = self.after_comma(end, "}")
@@ -146,17 +146,18 @@ class _Reader:
 
     def elements(self, at: int, depth: int) -> tuple[Node, int]:
         text, found, start = self.text, list[Node](), at
-        at = _skip(text, at + 1)
+        at = at + 1 if text[at + 1 : at + 2] == "{" else _skip(text, at + 1)
         if text[at : at + 1] == "]":
             return Node(start, found), at + 1
         while True:
             node, end = self.value(at, depth)
             found.append(node)
-            comma = _COMMA_BEFORE_ELEMENT.match(text, end)
-            if comma:
-                at = comma.end()
-                continue
-            end = _skip(text, end)
+            if text[end : end + 1] != "]":
+                comma = _COMMA_BEFORE_ELEMENT.match(text, end)
+                if comma:
+                    at = comma.end()
+                    continue
+                end = _skip(text, end)
             if text[end : end + 1] == "]":
                 return Node(start, found), end + 1
             at = self.after_comma(end, "]")

@@ -32,14 +32,23 @@ def lint(
     `other_counters`: the counters of scope `organization` or `server` that other policies name.
     """
     with collector_paused():
-        survey = Survey.of(document, tools)
-        found = {
-            *reach_findings(survey),
-            *argument_findings(survey),
-            *limit_findings(survey, approval_seconds, other_counters),
-        }
-        if survey.patience.is_over:
-            found.add(_not_all_checked())
+        return _linted(document, tools, approval_seconds, other_counters)
+
+
+def _linted(
+    document: Document,
+    tools: Iterable[ToolFacts],
+    approval_seconds: int,
+    other_counters: Collection[tuple[Scope, str]],
+) -> tuple[LintFinding, ...]:
+    survey = Survey.of(document, tools)
+    found = {
+        *reach_findings(survey),
+        *argument_findings(survey),
+        *limit_findings(survey, approval_seconds, other_counters),
+    }
+    if survey.patience.is_over:
+        found.add(_not_all_checked())
     return tuple(sorted(found, key=lambda finding: (finding.severity, finding.pointer, finding.code)))
 
 

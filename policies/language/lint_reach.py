@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from .compile import ToolFacts
 from .document import Condition, Limit, Predicate, Rule
-from .effects import Effect, effects
 from .identity import identity_text
 from .lint_survey import (
     ALL_TOOLS,
@@ -19,7 +18,7 @@ from .lint_survey import (
     warning,
 )
 from .matching import Pattern, is_pattern
-from .patterns import LARGEST_PROGRAM
+from .patterns import LARGEST_PROGRAM, Patterns
 
 
 def reach_findings(survey: Survey) -> Iterator[LintFinding]:
@@ -58,15 +57,16 @@ def _too_many(at: str, total: int) -> LintFinding:
 
 def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
     """RE2 takes time in proportion to the text and to the pattern's program: of both large, seconds."""
-    for rule in survey.compiled.every_rule():
-        for predicate in rule.predicates():
-            for index, condition in enumerate(predicate.conditions):
-                if condition.program > LARGEST_PROGRAM:
-                    message = (
-                        f"This pattern becomes a program of {condition.program:,} steps, which may judge one "
-                        f"text for seconds; there may be {LARGEST_PROGRAM:,}. Ask for fewer repetitions."
-                    )
-                    yield error(f"{predicate.at}/conditions/{index}/value", "costly_pattern", message)
+    patterns = Patterns()
+    for entry in survey.every():
+        for _, at, condition in entry.conditions():
+            size = patterns.size_of(condition)
+            if size > LARGEST_PROGRAM:
+                message = (
+                    f"This pattern becomes a program of {size:,} steps, which may take seconds for one text; "
+                    f"there may be {LARGEST_PROGRAM:,}. Ask for fewer repetitions."
+                )
+                yield error(f"{at}/value", "costly_pattern", message)
 
 
 # Names
@@ -91,7 +91,7 @@ def _names(survey: Survey) -> Iterator[LintFinding]:
 def _shadowed(survey: Survey) -> Iterator[LintFinding]:
     for entry in survey.entries:
         if not is_pattern(entry.name):
-            if survey.compiled.hide.first_match(entry.name) is not None:
+            if survey.hide.first_match(entry.name) is not None:
                 message = (
                     f"{entry.name} is hidden, which nothing overrides. Take out the rule or the name in hide."
                 )
@@ -190,10 +190,21 @@ def _as_tight(mine: Limit, other: Limit) -> bool:
 
 
 def _unguarded_tools(survey: Survey) -> Iterator[LintFinding]:
-    risky = [tool for tool in survey.reachable if tool.tool_class in RISKY]
-    found = effects(survey.compiled, [tool.name for tool in risky])
+    everywhere = survey.all_tools is not None and _guards(survey.all_tools.rule)
+    guarded = {tool.name for entry in survey.own() if _guards(entry.rule) for tool in entry.tools}
     places = {tool.name: entry.at for entry in survey.own() for tool in entry.tools}
-    for tool in risky:
-        if found[tool.name] is Effect.ALLOWED:
+    for tool in survey.reachable:
+        if tool.tool_class in RISKY and not everywhere and tool.name not in guarded:
             message = f"{tool.name} ({tool.tool_class}) may be called without limit, approval or condition."
             yield warning(places.get(tool.name, "/default"), "unguarded_tool", message)
+
+
+def _guards(rule: Rule) -> bool:
+    """Whether anything stands between a call and the server; a requirement of nothing always holds."""
+    return bool(
+        rule.limits
+        or rule.deny_if
+        or rule.approve_if
+        or rule.action in ("deny", "require_approval")
+        or any(predicate.conditions for predicate in rule.require)
+    )

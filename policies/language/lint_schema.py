@@ -5,7 +5,7 @@ Every answer may be None: not known. Schemas that are put together from parts ar
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 from .document import JsonValue
 from .identity import identity_text
@@ -23,27 +23,34 @@ _COMPOSED: Final = (
     "patternProperties",
     "dependentSchemas",
 )
-_ONLY_ARRAY: Final = frozenset({"array"})
-_ONLY_OBJECT: Final = frozenset({"object"})
-_ONLY_BOOLEAN: Final = frozenset({"boolean"})
 _TYPES: Final = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
+_ONLY: Final = {word: frozenset({word}) for word in _TYPES}
+
+
+def _is_map(schema: object) -> TypeGuard[Mapping[str, object]]:
+    # The usual type first: asking the abstract one takes longer than all the rest.
+    return type(schema) is dict or isinstance(schema, Mapping)
+
+
+def _is_composed(schema: Mapping[str, object]) -> bool:
+    return not schema.keys().isdisjoint(_COMPOSED)
 
 
 def properties(schema: object) -> Mapping[str, object] | None:
     """The arguments that the schema lists, if it lists them plainly."""
-    if not isinstance(schema, Mapping) or any(key in schema for key in _COMPOSED):
+    if not _is_map(schema) or _is_composed(schema):
         return None
     listed = schema.get("properties", {})
-    return listed if isinstance(listed, Mapping) else None
+    return listed if _is_map(listed) else None
 
 
 def is_closed(schema: object) -> bool:
-    return isinstance(schema, Mapping) and schema.get("additionalProperties") is False
+    return _is_map(schema) and schema.get("additionalProperties") is False
 
 
 def is_optional(schema: object, name: str) -> bool | None:
     listed = properties(schema)
-    if listed is None or name not in listed or not isinstance(schema, Mapping):
+    if listed is None or name not in listed or not _is_map(schema):
         return None
     required = schema.get("required", [])
     return name not in required if isinstance(required, list) else None
@@ -51,10 +58,12 @@ def is_optional(schema: object, name: str) -> bool | None:
 
 def types(schema: object) -> frozenset[str] | None:
     """The JSON types that the schema's own `type` allows."""
-    if not isinstance(schema, Mapping) or "$ref" in schema or "$dynamicRef" in schema:
+    if not _is_map(schema) or "$ref" in schema or "$dynamicRef" in schema:
         return None
     said = schema.get("type")
-    words = [said] if isinstance(said, str) else said
+    if isinstance(said, str):
+        return _ONLY.get(said)
+    words = said
     if not isinstance(words, list) or not all(isinstance(word, str) and word in _TYPES for word in words):
         return None
     return frozenset(words)
@@ -71,10 +80,8 @@ def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
             listed = properties(schema)
             schema = None if listed is None else listed.get(step)
         else:
-            items = (
-                schema.get("items") if isinstance(schema, Mapping) and "prefixItems" not in schema else None
-            )
-            schema = items if isinstance(items, Mapping) else None
+            items = schema.get("items") if _is_map(schema) and "prefixItems" not in schema else None
+            schema = items if _is_map(items) else None
         if schema is None:
             return None
     return schema, True
@@ -85,11 +92,11 @@ def always_there(schema: object, steps: Iterable[Step]) -> bool:
     for step in steps:
         if not isinstance(step, str):
             # A list may be shorter, an empty one has no element that could lack what follows.
-            if step is not EACH or types(schema) != _ONLY_ARRAY:
+            if step is not EACH or types(schema) != _ONLY["array"]:
                 return False
-            schema = schema.get("items") if isinstance(schema, Mapping) else None
+            schema = schema.get("items") if _is_map(schema) else None
             continue
-        if is_optional(schema, step) is not False or types(schema) != _ONLY_OBJECT:
+        if is_optional(schema, step) is not False or types(schema) != _ONLY["object"]:
             return False
         listed = properties(schema)
         schema = listed.get(step) if listed is not None else None
@@ -98,7 +105,7 @@ def always_there(schema: object, steps: Iterable[Step]) -> bool:
 
 def choices(schema: object) -> list[object] | None:
     """All values that the schema allows, where it lists them."""
-    if not isinstance(schema, Mapping) or any(key in schema for key in _COMPOSED):
+    if not _is_map(schema) or _is_composed(schema):
         return None
     allowed = types(schema)
     if "const" in schema:
@@ -106,7 +113,7 @@ def choices(schema: object) -> list[object] | None:
     listed = schema.get("enum")
     if isinstance(listed, list) and listed:
         return [value for value in listed if allowed is None or _has_type(value, allowed)]
-    return [True, False] if allowed == _ONLY_BOOLEAN else None
+    return [True, False] if allowed == _ONLY["boolean"] else None
 
 
 def _has_type(value: object, allowed: frozenset[str]) -> bool:
@@ -121,7 +128,7 @@ def may_equal(schema: object, value: JsonValue) -> bool:
     allowed = types(schema)
     if allowed is not None and not allowed & _types_of(value):
         return False
-    choices = schema.get("enum") if isinstance(schema, Mapping) and "$ref" not in schema else None
+    choices = schema.get("enum") if _is_map(schema) and "$ref" not in schema else None
     if not isinstance(choices, list):
         return True
     try:

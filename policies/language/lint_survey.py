@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from .compile import CompiledPolicy, Plan, ToolFacts, compile_policy
+from .compile import ToolFacts, known_class
 from .document import Condition, Document, Predicate, Rule
+from .matching import NameList, applying, by_strength, is_pattern
 from .problems import Suggestions, escape_token
 
 RISKY: Final = ("Destructive", "Financial", "Execute")
 ALL_TOOLS: Final = "/all_tools"
+BY_DEFAULT: Final = "(default allow)"
 MOST_CONDITIONS: Final = 1000
 SECTIONS: Final = ("require", "deny_if", "approve_if")
 
@@ -87,7 +89,7 @@ class Patience:
 @dataclass(frozen=True, slots=True)
 class Survey:
     document: Document
-    compiled: CompiledPolicy
+    hide: NameList
     tools: tuple[ToolFacts, ...]
     reachable: tuple[ToolFacts, ...]
     by_default: tuple[ToolFacts, ...]  # tools that no entry and no class rule applies to
@@ -106,15 +108,21 @@ class Survey:
 
     @classmethod
     def of(cls, document: Document, given: Iterable[ToolFacts]) -> "Survey":
-        tools = tuple(given)
-        compiled = compile_policy(document, tools)
+        tools, hide = tuple(given), NameList.of(document.hide)
         reached: dict[str, list[ToolFacts]] = {}
-        reachable = []
+        places = {name: f"/tools/{escape_token(name)}" for name in document.tools}
+        exact = {name: at for name, at in places.items() if not is_pattern(name)}
+        patterns = by_strength(document.tools, places)
         for tool in tools:
-            plan = compiled.applies_to(tool.name)
-            if isinstance(plan, Plan):
-                reachable.append(tool)
-                reached.setdefault(plan.allowed_by, []).append(tool)
+            if hide.first_match(tool.name) is None:
+                name = known_class(tool)
+                of_class = f"/classes/{name}" if name in document.classes else None
+                at = applying(tool.name, exact, patterns, of_class) or BY_DEFAULT
+                reached.setdefault(at, []).append(tool)
+        if document.default == "deny":
+            reached.pop(BY_DEFAULT, None)
+        found = {id(tool) for some in reached.values() for tool in some}
+        reachable = tuple(tool for tool in tools if id(tool) in found)
 
         def entries(section: str, rules: Iterable[tuple[str, Rule]]) -> tuple[Entry, ...]:
             placed = ((f"/{section}/{escape_token(name)}", name, rule) for name, rule in rules)
@@ -123,13 +131,13 @@ class Survey:
         everywhere = document.all_tools
         return cls(
             document=document,
-            compiled=compiled,
+            hide=hide,
             tools=tools,
-            reachable=tuple(reachable),
-            by_default=tuple(reached.get("(default allow)", ())),
+            reachable=reachable,
+            by_default=tuple(reached.get(BY_DEFAULT, ())),
             entries=entries("tools", document.tools.items()),
             classes=entries("classes", document.classes.items()),
-            all_tools=Entry(ALL_TOOLS, "", everywhere, tuple(reachable)) if everywhere else None,
+            all_tools=Entry(ALL_TOOLS, "", everywhere, reachable) if everywhere else None,
         )
 
     def every(self) -> tuple[Entry, ...]:

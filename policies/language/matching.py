@@ -1,10 +1,13 @@
 """Names and patterns, compared code point by code point."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from .document import Rule
 from .words import LONGEST_NAME
+
+T = TypeVar("T")
 
 # Beyond this product of characters and patterns a name is not compared any more, and whoever asks with it is
 # refused. A name as long as a policy may hold is always compared, with as many patterns as it may hold.
@@ -49,6 +52,26 @@ class Pattern:
 
 def is_pattern(name: str) -> bool:
     return "*" in name
+
+
+def by_strength(tools: Mapping[str, Rule], values: Mapping[str, T]) -> tuple[tuple[Pattern, T], ...]:
+    """The patterns in the order in which the first that matches applies; a deny never loses by length."""
+    patterns = [Pattern.of(name) for name in tools if is_pattern(name)]
+    patterns.sort(key=lambda pattern: (tools[pattern.text].action != "deny", pattern.specificity))
+    return tuple((pattern, values[pattern.text]) for pattern in patterns)
+
+
+def applying(
+    tool: str, exact: Mapping[str, T], patterns: Iterable[tuple[Pattern, T]], of_class: T | None
+) -> T | None:
+    """What stands for the rule that applies to a tool that is not hidden; None where the default does."""
+    found = exact.get(tool)
+    if found is not None:
+        return found
+    for pattern, value in patterns:
+        if pattern.matches(tool):
+            return value
+    return of_class
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,17 @@ def _read(text: str | bytes, largest: int) -> tuple[Document | None, tuple[Probl
     if isinstance(decoded, Problem):
         return None, (decoded,)
     with collector_paused():
-        try:
-            tree = read_json(decoded)
-        except TextError as stop:
-            return None, as_problems(decoded, [Finding(stop.at, stop.code, None, stop.message)])
-        reader = Reader()
-        document = reader.policy(tree)
-        return document, as_problems(decoded, reader.findings)
+        return _judged(decoded)
+
+
+def _judged(text: str) -> tuple[Document | None, tuple[Problem, ...]]:
+    try:
+        tree = read_json(text)
+    except TextError as stop:
+        return None, as_problems(text, [Finding(stop.at, stop.code, None, stop.message)])
+    reader = Reader()
+    document = reader.policy(tree)
+    return document, as_problems(text, reader.findings)
 
 
 def decode(text: str | bytes, largest: int) -> str | Problem:

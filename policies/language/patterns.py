@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import re2
 
+from .document import Condition
 from .problems import shown
 
 LONGEST_PATTERN: Final = 1000
@@ -96,9 +97,11 @@ class Patterns:
     def __init__(self) -> None:
         self._programs: dict[str, Any] = {}
 
-    def size(self, pattern: str) -> int:
-        """How many instructions RE2 runs for it."""
-        return int(self._program(pattern).ProgramSize())
+    def size_of(self, condition: Condition) -> int:
+        """How many instructions RE2 runs for its pattern; 0 for another operator."""
+        if condition.op not in ("regex", "matches") or not isinstance(condition.value, str):
+            return 0
+        return int(self._program(condition.value).ProgramSize())
 
     def finder(self, pattern: str, whole: bool) -> Finds:
         match, anchor = self._program(pattern).Match, _WHOLE if whole else _ANYWHERE

@@ -11,7 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Of several that overlap in threads the first that ends wakes it: it is never left asleep."""
+    """Of several that overlap in threads the first that ends wakes it: it is never left asleep.
+
+    What is only needed inside should be out of reach at the end, or it is gone over after all.
+    """
     was_awake = gc.isenabled()
     gc.disable()
     try:

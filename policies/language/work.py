@@ -12,7 +12,7 @@ from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES, NOTHING, Reading, amount
 from .decision import MISSING
 from .document import Condition
 from .exact import LARGEST, ExactNumber, exact
-from .hosts import Host, host_of_url
+from .hosts import HostIndex
 from .identity import INEXACT, Unjudged, digest_of
 from .paths import EACH, Step
 from .textual_paths import resolve_path
@@ -150,10 +150,10 @@ class Work:
         found = self._found[at]
         return found if isinstance(found, tuple) else None
 
-    def host(self, value: str) -> Host | None:
+    def host_lists(self, value: str, index: HostIndex) -> int | None:
         at = ("host", value)
         if at not in self._found:
-            self._found[at] = host_of_url(value)
+            self._found[at] = index.lists_with(value)
         return self._found[at]  # type: ignore[return-value]
 
     # Bounds

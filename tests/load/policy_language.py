@@ -150,7 +150,13 @@ def making(rounds: int) -> list[Line]:
 def table(lines: list[Line]) -> str:
     rows = ["| | µs | promised | beside | its µs | ratio |", "|---|---|---|---|---|---|"]
     for line in lines:
-        promised = "" if line.promised is None else f"{line.promised:,.4g}"
+        promised = (
+            ""
+            if line.promised is None
+            else f"{line.promised:,.2f}"
+            if line.promised < 100
+            else f"{line.promised:,.0f}"
+        )
         ratio = f"{line.microseconds / line.baseline:.2f}"
         microseconds, baseline = _shown(line.microseconds), _shown(line.baseline)
         rows.append(f"| {line.what} | {microseconds} | {promised} | {line.beside} | {baseline} | {ratio} |")

@@ -13,7 +13,7 @@ from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.decide import decide
 from policies.language.decision import Call, Decision, PromptGet, ResourceRead, ToolCall
 from policies.language.document import Condition
-from policies.language.hosts import HostSet, host_of_url, parse_host_pattern
+from policies.language.hosts import HostIndex, parse_host_pattern
 from policies.language.matching import is_too_long
 from policies.language.offloading import needs_offloading
 from policies.language.parse import find_problems, parse_policy
@@ -131,21 +131,27 @@ def test_a_pattern_is_one_that_re2_runs(pattern: str, problem: str | None) -> No
 @pytest.mark.parametrize(
     ("url", "found"),
     [
-        ("https://a.example", False),
-        ("https://b.a.example", True),
-        ("https://c.b.a.example", True),
-        ("https://ba.example", False),
-        ("https://x.example.org", False),
-        ("https://x.y.example.org", True),
-        ("https://10.0.0.1", False),
+        ("https://a.example", []),
+        ("https://b.a.example", [0]),
+        ("https://c.b.a.example", [0, 2]),
+        ("https://d.c.b.a.example", [0, 1, 2]),
+        ("https://ba.example", []),
+        ("https://x.example.org", []),
+        ("https://10.0.0.1", [2]),
+        ("https://[::ffff:10.0.0.1]", [2]),
     ],
 )
-def test_a_name_below_is_found_among_many(url: str, found: bool) -> None:
-    patterns = ["*.a.example", "*.y.example.org", "*.c.b.a.example"]
-    hosts = HostSet(pattern for pattern in map(parse_host_pattern, patterns) if pattern)
-    host = host_of_url(url)
-    assert host is not None
-    assert (host in hosts) is found
+def test_a_host_is_found_in_every_list_that_has_it(url: str, found: list[int]) -> None:
+    index = HostIndex()
+    lists = [["*.a.example"], ["*.c.b.a.example", "org"], ["10.0.0.1", "*.b.a.example", "c.b.a.example"]]
+    bits = [index.add(filter(None, map(parse_host_pattern, hosts))) for hosts in lists]
+    matched = index.lists_with(url)
+    assert matched is not None
+    assert [number for number, bit in enumerate(bits) if matched & bit] == found
+
+
+def test_what_is_no_url_is_in_no_list_and_not_outside_of_one_either() -> None:
+    assert HostIndex().lists_with("a.example") is None
 
 
 # Long names
