@@ -54,7 +54,10 @@ class HelloAnswer(msgspec.Struct, frozen=True):
 
 
 class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):
-    """Written before the call is forwarded. `sequence` is given by the log; 0 until then."""
+    """Written before the call is forwarded. `sequence` is given by the log; 0 until then.
+
+    `approval` is the id of the approval the call waits for, was sent by, or was refused by.
+    """
 
     sequence: int = 0
     id: str
@@ -74,6 +77,7 @@ class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     argument_digest: str | None = None
     added_us: int = 0
     retry_after_seconds: int | None = None
+    approval: str | None = None
 
 
 class CompletionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="completion"):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from .decision import MISSING
 from .exact import identity_of, is_number
 
 
@@ -27,6 +28,16 @@ def identity_text(value: object) -> str:
     if is_number(value):
         return identity_of(value)
     raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def call_digest(*, organization: str, grant: str, server: str, tool: str, arguments: object) -> str:
+    """Hex SHA-256 that only identical calls share: what an approval is bound to.
+
+    A call without arguments is judged as one with an empty object, and is the same call.
+    """
+    named = json.dumps([organization, grant, server, tool])
+    said = identity_text({} if arguments is MISSING else arguments)
+    return hashlib.sha256(f"{named}{said}".encode()).hexdigest()
 
 
 def digest_of(container: dict[str, object] | list[object], keys: Sequence[object]) -> tuple[str, str]:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.language.decision import MISSING
 from policies.language.exact import LARGEST, exact, identity_of, plain_text, whole_text
-from policies.language.identity import identity_text
+from policies.language.identity import call_digest, identity_text
 
 
 def read(text: str) -> object:
@@ -95,3 +96,43 @@ def test_arguments_are_the_same_call_whatever_their_order_and_spelling() -> None
     assert identity_text(read('{"a":1,"b":[2.0]}')) == identity_text(read('{"b":[2],"a":1e0}'))
     assert identity_text(read('{"a":"1"}')) != identity_text(read('{"a":1}'))
     assert identity_text(read('{"a":true}')) != identity_text(read('{"a":1}'))
+
+
+CALL = {"organization": "o", "grant": "g", "server": "s", "tool": "t"}
+
+
+@pytest.mark.parametrize(
+    "again", ['{"b":[2.50],"a":1}', '{"a":1.0,"b":[25e-1]}', '{"\\u0061":1e0,"b":[2.5]}']
+)
+def test_identical_calls_share_a_digest(again: str) -> None:
+    asked = call_digest(**CALL, arguments=read('{"a":1,"b":[2.5]}'))
+    assert call_digest(**CALL, arguments=read(again)) == asked
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        '{"a":"1"}',
+        '{"a":true}',
+        '{"a":[1]}',
+        '{"a":1,"b":null}',
+        '{"a":1.0000000000000000001}',
+        '{"A":1}',
+        "{}",
+        "null",
+    ],
+)
+def test_a_changed_argument_is_another_call(changed: str) -> None:
+    assert call_digest(**CALL, arguments=read(changed)) != call_digest(**CALL, arguments=read('{"a":1}'))
+
+
+@pytest.mark.parametrize("member", CALL)
+def test_whose_call_of_what_it_is_belongs_to_the_call(member: str) -> None:
+    assert call_digest(**{**CALL, member: "x"}, arguments={}) != call_digest(**CALL, arguments={})
+    # No text can slip from one member into the next.
+    shifted = {**CALL, "organization": 'o", "g', "grant": "g"}
+    assert call_digest(**shifted, arguments={}) != call_digest(**CALL, arguments={})
+
+
+def test_a_call_without_arguments_is_one_with_none_in_it() -> None:
+    assert call_digest(**CALL, arguments=MISSING) == call_digest(**CALL, arguments={})
