@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from gateway.credentials import bearer_hash
@@ -17,6 +18,10 @@ _PATH: Final = re.compile(
     rb"/mcp/(?P<server>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/?(?:\?.*)?"
 )
 _JSON_TYPE: Final = re.compile(rb'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*', re.IGNORECASE)
+# What a client of any revision sends; `*` would leave out Authorization.
+_BROWSER_MAY_SEND: Final = re.compile(
+    rb"accept|authorization|content-type|last-event-id|mcp-[a-z0-9-]{1,64}|traceparent|tracestate"
+)
 _METHODS: Final = frozenset({b"POST", b"GET", b"DELETE"})
 _ALLOW: Final = b"Allow: POST, GET, DELETE\r\n"
 _NOT_FOUND: Final = plain(404, "There is nothing here.")
@@ -71,9 +76,10 @@ class Admission:
             memo.said = ()
             refused = self._understand(request, memo)
             if refused is not None:
-                return refused
+                return self._readable(refused, request)
             memo.said = said
-        return self._admit(request, memo)
+        refused = self._admit(request, memo)
+        return refused and self._readable(refused, request)
 
     def _understand(self, request: Request, memo: HeadMemo) -> Reply | None:
         """All that depends on the head alone, and stays true while the same head comes again."""
@@ -88,7 +94,7 @@ class Admission:
         if path is None:
             return _NOT_FOUND
         if request.method == b"OPTIONS":
-            return _preflight(origin)
+            return _preflight(request)
         if not self._config.ready:
             return _NOT_READY
         token_hash = bearer_hash(request.headers.get(b"authorization"))
@@ -116,10 +122,10 @@ class Admission:
         assert isinstance(known, Admitted)
         found = self._config.grant(known.token_hash)
         if found is None or _expired(found[1]):
-            return _UNAUTHORIZED
+            return self._readable(_UNAUTHORIZED, request)
         organization, grant = found
         if grant.server != known.server.id:
-            return _NOT_FOUND
+            return self._readable(_NOT_FOUND, request)
         if organization is not known.organization:
             server = organization.servers[grant.server]
             request.admitted = Admitted(known.token_hash, organization, grant, server, known.cors)
@@ -139,6 +145,13 @@ class Admission:
         if origin is not None and origin.lower() not in self._origins:
             return plain(403, "This origin is not allowed.")
         return None
+
+    def _readable(self, reply: Reply, request: Request) -> Reply:
+        """A page of an allowed origin is told why it was refused; else its browser hides the answer."""
+        origin = request.headers.get(b"origin")
+        if origin is None or origin.lower() not in self._origins:
+            return reply
+        return replace(reply, headers=reply.headers + _cors(origin))
 
     def _is_ours(self, host: bytes) -> bool:
         hosts = self._hosts
@@ -175,16 +188,16 @@ def _cors(origin: bytes | None) -> bytes:
         return b""
     return (
         b"Access-Control-Allow-Origin: %b\r\nVary: Origin\r\n"
-        b"Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n" % origin
+        b"Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate, Retry-After\r\n" % origin
     )
 
 
-def _preflight(origin: bytes | None) -> Reply:
-    if origin is None:
+def _preflight(request: Request) -> Reply:
+    if b"origin" not in request.headers:
         return plain(405, "This method is not served here.", headers=_ALLOW)
-    lines = (
-        b"Access-Control-Allow-Methods: POST, GET, DELETE\r\nAccess-Control-Max-Age: 600\r\n"
-        b"Access-Control-Allow-Headers: Authorization, Content-Type, Accept, Mcp-Session-Id, Last-Event-ID, "
-        b"MCP-Protocol-Version, Mcp-Method, Mcp-Name\r\n"
-    )
-    return Reply(204, _cors(origin) + lines)
+    wanted = request.headers.get(b"access-control-request-headers", b"").lower().split(b",")
+    sent = b", ".join(name for name in map(bytes.strip, wanted) if _BROWSER_MAY_SEND.fullmatch(name))
+    lines = b"Access-Control-Allow-Methods: POST, GET, DELETE\r\nAccess-Control-Max-Age: 600\r\n"
+    if sent:
+        lines += b"Access-Control-Allow-Headers: %b\r\n" % sent
+    return Reply(204, lines)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from uuid_utils import uuid7
@@ -115,7 +116,7 @@ class Gateway:
             return
         opened = self._open.enter(admitted)
         if opened is None:
-            exchange.reply(_TOO_MANY)
+            exchange.reply(replace(_TOO_MANY, headers=_TOO_MANY.headers + admitted.cors))
             return
         try:
             await self._answer(Visit(exchange, admitted, opened))

@@ -130,9 +130,52 @@ async def test_an_allowed_origin_may_read_the_answer(tmp_path: Path) -> None:
         assert answer.headers["access-control-allow-origin"] == "https://app.example"
         denied = await alice.call("delete_file", {})
         assert denied.headers["access-control-allow-origin"] == "https://app.example"
-        preflight = await alice.ask("OPTIONS", authorization=None, Access_Control_Request_Method="POST")
-        assert preflight.status == 204
-        assert "Authorization" in preflight.headers["access-control-allow-headers"]
+
+
+async def test_a_page_of_an_allowed_origin_may_read_every_refusal(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client(Origin="https://app.example") as alice:
+        refusals = [
+            await alice.ask("GET", **changed)
+            for changed in ({"authorization": None}, {"authorization": "Bearer plg_junk"})
+        ]
+        refusals.append(await alice.ask("PUT"))
+        refusals.append(await alice.post(b"{}", content_type="text/plain"))
+        refusals.append(await alice.post(b"{"))
+        it.config.ready = False
+        refusals.append(await alice.ask("GET", authorization="Bearer " + new_token(GRANT)))
+        it.config.ready = True
+        alice.path = f"/mcp/{MALLORYS_SERVER}/"
+        refusals.append(await alice.ask("GET"))
+        assert [answer.status for answer in refusals] == [401, 401, 405, 400, 400, 503, 404]
+        for answer in refusals:
+            assert answer.headers["access-control-allow-origin"] == "https://app.example"
+            assert "WWW-Authenticate" in answer.headers["access-control-expose-headers"]
+
+
+async def test_a_stranger_origin_may_read_no_refusal(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client(Origin="https://evil.example") as alice:
+        for answer in (await alice.ask("GET", authorization=None), await alice.ask("OPTIONS")):
+            assert answer.status == 403
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_a_preflight_allows_what_clients_of_any_revision_send_and_nothing_else(tmp_path: Path) -> None:
+    wanted = "authorization,content-type, mcp-protocol-version,mcp-param-region,last-event-id,cookie,x-evil"
+    async with world(tmp_path) as it, it.client(Origin="https://app.example") as alice:
+        preflight = await alice.ask(
+            "OPTIONS",
+            authorization=None,
+            Access_Control_Request_Method="POST",
+            Access_Control_Request_Headers=wanted,
+        )
+        assert (preflight.status, preflight.body) == (204, b"")
+        assert preflight.headers["access-control-allow-origin"] == "https://app.example"
+        assert preflight.headers["vary"] == "Origin"
+        assert preflight.headers["access-control-allow-methods"] == "POST, GET, DELETE"
+        assert preflight.headers["access-control-allow-headers"] == (
+            "authorization, content-type, mcp-protocol-version, mcp-param-region, last-event-id"
+        )
+        assert it.upstream.received == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD", "OPTIONS", "TRACE"])
