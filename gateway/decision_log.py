@@ -17,12 +17,12 @@ __all__ = ["DecisionLog", "SendRecords", "SpoolFull"]
 _log: Final = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 512 * 1024 * 1024
-_BATCH_RECORDS: Final = 500
-_BATCH_BYTES: Final = 512 * 1024
+_BATCH_RECORDS: Final = 2_000
+_BATCH_BYTES: Final = 2 * 1024 * 1024
 # So long a batch is waited for, so that calls which come together travel together.
-_LINGER: Final = 0.02
-_LONGEST_LINGER: Final = 0.2
-_MANY: Final = 20
+_LINGER: Final = 0.1
+_LONGEST_LINGER: Final = 0.5
+_MANY: Final = 50
 _SYNC_EVERY: Final = 1.0
 _WRITE_AGAIN: Final = 0.25
 _MOST_LATER: Final = 10_000
@@ -197,6 +197,7 @@ class DecisionLog:
             await asyncio.sleep(_SYNC_EVERY)
             try:
                 await asyncio.to_thread(sync, self._spool.unsynced())
+                await asyncio.to_thread(self._spool.remember_shipped)
             except OSError as error:
                 _log.error("records cannot be brought to the disk: %s", error)
 

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import struct
+import threading
 import time
 import zlib
 from collections import Counter
@@ -69,6 +70,8 @@ class Spool:
         if not self._segments:
             self._begin_segment(int(time.time()) * _SEQUENCES_A_SECOND)
         self._shipped = max(self._read_shipped(), self._segments[0].first - 1)
+        self._remembered = self._shipped
+        self._remembering = threading.Lock()
         self.next_sequence = self._mend_last()
         if self.next_sequence <= self._shipped:
             self.next_sequence = self._shipped + 1
@@ -163,11 +166,18 @@ class Spool:
     def forget(self, through: int) -> None:
         """Everything up to and including `through` is safe elsewhere."""
         self._shipped = max(self._shipped, min(through, self.next_sequence - 1))
-        _write_text(self._folder / "shipped", str(self._shipped))
         if self.length == 0 and self._segments[-1].size >= _SHIPPED_SEGMENT_BYTES:
             self._rotate()
         while len(self._segments) > 1 and self._segments[1].first <= self._shipped + 1:
             self._drop(self._segments.pop(0))
+
+    def remember_shipped(self) -> None:
+        """A little later than forgotten, in any thread: what is shipped twice is stored once."""
+        with self._remembering:
+            shipped = self._shipped
+            if shipped != self._remembered:
+                _write_text(self._folder / "shipped", str(shipped))
+                self._remembered = shipped
 
     def _drop(self, segment: _Segment) -> None:
         segment.path.unlink(missing_ok=True)
@@ -183,6 +193,7 @@ class Spool:
         return descriptors
 
     def close(self) -> None:
+        self.remember_shipped()
         sync(self.unsynced())
         os.close(self._written)
 

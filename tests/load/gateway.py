@@ -139,6 +139,11 @@ def nginx(folder: Path, name: str, port: int, does: str, behind: int) -> Iterato
 class _Takes(_Internal):
     """Takes records as fast as can be: the cost of a control plane is measured elsewhere."""
 
+    def do_GET(self) -> None:
+        if "wait=25" in self.path:
+            time.sleep(20)  # as a control plane does that has no news
+        super().do_GET()
+
     def do_POST(self) -> None:
         if not self.path.endswith("/decisions/"):
             return super().do_POST()
