@@ -1,4 +1,8 @@
-"""What a limiter promises: all of a call's limits as one reservation, or nothing."""
+"""What a limiter promises: all of a call's limits as one reservation, or nothing.
+
+A reservation is charged at once, or held for a call that waits for a person: what is held counts in every
+window however long that takes, until it is settled (charged at that moment), given back, or over.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +12,9 @@ from typing import Final, Protocol, TypeAlias
 import msgspec
 
 MICROS: Final = 1_000_000
+# What is held counts for so long after its time limit: the news of an answer given just before may be late.
+# But then it ends by itself, so that nothing is held for ever by a gateway that died.
+HOLD_GRACE_SECONDS: Final = 10
 
 
 class Charge(msgspec.Struct, frozen=True):
@@ -47,10 +54,37 @@ class Unavailable:
 Reservation: TypeAlias = Reserved | Full | Unavailable
 
 
-class Limiter(Protocol):
-    async def reserve(self, decision_id: str, charges: Sequence[Charge]) -> Reservation: ...
+@dataclass(frozen=True, slots=True)
+class NotHeld:
+    """Nothing was held under this decision id, or no longer; nothing was charged."""
 
-    async def give_back(self, decision_id: str) -> None: ...
+
+Settlement: TypeAlias = Reserved | NotHeld | Unavailable
+
+
+class Limiter(Protocol):
+    async def reserve(
+        self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        """Charged at once, or held where `hold_seconds` is given: its time limit from now."""
+
+    async def extend(self, decision_id: str, seconds: int) -> None:
+        """What is held has its time limit so many seconds from now. Nothing where nothing is held."""
+
+    async def settle(self, decision_id: str) -> Settlement:
+        """What was held is charged at this moment. A second time there is nothing held any more."""
+
+    async def release(self, decision_id: str) -> None:
+        """Gives back what is held; what was charged stays."""
+
+    async def give_back(self, decision_id: str) -> None:
+        """Gives back what is held or charged."""
+
+    async def spend(self, ticket: str, seconds: int) -> bool:
+        """Whether this ticket was never spent before. It is known again for so many seconds at least.
+
+        False also where that cannot be known now.
+        """
 
     async def close(self) -> None: ...
 

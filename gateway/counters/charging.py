@@ -1,17 +1,30 @@
-"""One transaction of the ledger: judging reservations, making them, giving them back.
+"""One transaction of the ledger: judging reservations, making them, settling them, giving them back.
 
 A charge's row holds the running total of its counter up to and including it, so what counts in a window is
 one subtraction however many charges there are, and charges are merged by deleting the rows of the older ones.
-The total is kept as whole units and millionths, each of which fits 64 bits for ever.
+The total is kept as whole units and millionths, each of which fits 64 bits for ever. What is held for a call
+that waits for a person stands apart, and is added to what counts in any window.
 """
 
 import sqlite3
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, TypeAlias
 
-from gateway.counters.base import MICROS, Charge, Full, Reservation, Reserved, Unavailable, key_text
+from gateway.counters.base import (
+    HOLD_GRACE_SECONDS,
+    MICROS,
+    Charge,
+    Full,
+    NotHeld,
+    Reservation,
+    Reserved,
+    Settlement,
+    Unavailable,
+    key_text,
+)
 from gateway.counters.windows import (
     KEPT_ONE_BY_ONE,
     LIVE_KEYS,
@@ -27,10 +40,31 @@ _RESERVATION_KEPT_MS: Final = 3_600_000
 # For so long one full family of keys is not counted again, call by call.
 _FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
+_GRACE_MS: Final = 1000 * HOLD_GRACE_SECONDS
 
 Identity: TypeAlias = tuple[str, str, str, str, str]
 FullFamilies: TypeAlias = dict[int, tuple[int, int]]
 """By family, the time its ten thousandth newest key was charged, and until when that is believed."""
+
+
+_IS_KNOWN: Final = (
+    "SELECT 1 FROM reservation WHERE decision = ? UNION ALL SELECT 1 FROM held WHERE decision = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is held at one counter: ends of time limits, and how much has ended with the first so many."""
+
+    ends: list[int]
+    sums: list[int]
+
+    @property
+    def micros(self) -> int:
+        return self.sums[-1]
+
+    def over(self, at: int) -> int:
+        return self.sums[bisect_right(self.ends, at)]
 
 
 @dataclass(slots=True)
@@ -43,6 +77,7 @@ class _Counter:
     id: int | None
     last_ms: int
     total: int
+    held: int
     cost: int
 
 
@@ -60,8 +95,10 @@ class Batch:
         self.crowded: set[int] = set()
         """Counters with so many charges that merge() is due."""
 
-    def reserve(self, decision: str, charges: Sequence[Charge]) -> Reservation:
-        if self._db.execute("SELECT 1 FROM reservation WHERE decision = ?", (decision,)).fetchone():
+    def reserve(
+        self, decision: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        if self._db.execute(_IS_KNOWN, (decision, decision)).fetchone():
             return Reserved()
         counters = self._counters(charges)
         tested = [(charge, counters[_identity(charge)]) for charge in charges]
@@ -71,11 +108,49 @@ class Batch:
             if not self._fits(charge, counter):
                 return Full(index, self._retry_after(tested))
         for counter in counters.values():
-            if counter.cost:
+            if counter.cost and hold_seconds is None:
                 self._charge(decision, counter)
+            elif counter.cost and hold_seconds is not None:
+                self._hold(decision, counter, self.now + 1000 * hold_seconds)
         return Reserved()
 
+    def extend(self, decision: str, seconds: int) -> None:
+        until = self.now + 1000 * seconds
+        extended = self._db.execute(
+            "UPDATE held SET until = ? WHERE decision = ? AND until > ? RETURNING counter",
+            (until, decision, self.now - _GRACE_MS),
+        ).fetchall()
+        for (counter,) in extended:
+            self._live_on(counter)
+
+    def settle(self, decision: str) -> Settlement:
+        """Charged now, whatever else was charged since: what is held always had its place."""
+        rows = self._db.execute(
+            "SELECT counter, micros FROM held WHERE decision = ? AND until > ? ORDER BY id",
+            (decision, self.now - _GRACE_MS),
+        ).fetchall()
+        self.release(decision)
+        for counter, micros in rows:
+            self._add(decision, counter, micros)
+        return Reserved() if rows else NotHeld()
+
+    def release(self, decision: str) -> None:
+        released = self._db.execute("DELETE FROM held WHERE decision = ? RETURNING counter", (decision,))
+        for (counter,) in released.fetchall():
+            self._full_families.clear()
+            self._live_on(counter)
+
+    def spend(self, ticket: str, seconds: int) -> bool:
+        if self._in_doubt(1000 * seconds):
+            return False  # it may have been spent where nothing is known of any more
+        made = self._db.execute(
+            "INSERT OR IGNORE INTO spent VALUES (?, ?)", (ticket, self.now + 1000 * seconds)
+        )
+        self.charged = True
+        return made.rowcount > 0
+
     def give_back(self, decision: str) -> None:
+        self.release(decision)
         self._full_families.clear()
         rows = self._db.execute(
             "SELECT counter, at, serial, units, micros FROM reservation WHERE decision = ?", (decision,)
@@ -101,9 +176,17 @@ class Batch:
             (counter, at, serial, *(before or (0, 0))),
         )
         self._db.execute(
-            "UPDATE counter SET units = units - ?, micros = micros - ?, kept = kept - ?,"
-            " last_ms = COALESCE((SELECT MAX(at) FROM charge WHERE counter = ?), 0) WHERE id = ?",
-            (units, micros, gone.rowcount, counter, counter),
+            "UPDATE counter SET units = units - ?, micros = micros - ?, kept = kept - ? WHERE id = ?",
+            (units, micros, gone.rowcount, counter),
+        )
+        self._live_on(counter)
+
+    def _live_on(self, counter: int) -> None:
+        """Says anew how long its key is live: for a window after the end of what is held, to be safe."""
+        self._db.execute(
+            "UPDATE counter SET last_ms = MAX(COALESCE((SELECT MAX(at) FROM charge WHERE counter = ?1), 0),"
+            " COALESCE((SELECT MAX(until) + ?2 FROM held WHERE counter = ?1), 0)) WHERE id = ?1",
+            (counter, _GRACE_MS),
         )
 
     def sweep(self, after: int) -> int:
@@ -114,6 +197,12 @@ class Batch:
         ).fetchone()[0]
         if oldest is not None:
             self._db.execute("DELETE FROM reservation WHERE id <= ?", (oldest,))
+        self._db.execute("DELETE FROM spent WHERE until <= ?", (self.now,))
+        over = self._db.execute(
+            "SELECT DISTINCT decision FROM held WHERE until <= ?", (self.now - _GRACE_MS,)
+        ).fetchall()
+        for (decision,) in over:
+            self.release(decision)
         counters = self._db.execute(
             "SELECT id, family, last_ms, key FROM counter WHERE id > ? ORDER BY id LIMIT ?",
             (after, _SWEPT_AT_ONCE // 10),
@@ -149,20 +238,21 @@ class Batch:
 
     def _find(self, identity: Identity, cost: int) -> _Counter:
         row = self._db.execute(
-            "SELECT f.id, f.keys, c.id, c.last_ms, c.units, c.micros"
+            "SELECT f.id, f.keys, c.id, c.last_ms, c.units, c.micros,"
+            " (SELECT SUM(h.micros) FROM held h WHERE h.counter = c.id AND h.until > ?)"
             " FROM family f LEFT JOIN counter c ON c.family = f.id AND c.key = ? WHERE f.name = ?",
-            (identity[4], _family_name(identity)),
+            (self.now - _GRACE_MS, identity[4], _family_name(identity)),
         ).fetchone()
         if row is None:
-            return _Counter(identity, None, 0, None, 0, 0, cost)
-        family, keys, found, last_ms, units, micros = row
+            return _Counter(identity, None, 0, None, 0, 0, 0, cost)
+        family, keys, found, last_ms, units, micros, held = row
         total = 0 if found is None else units * MICROS + micros
-        return _Counter(identity, family, keys, found, last_ms or 0, total, cost)
+        return _Counter(identity, family, keys, found, last_ms or 0, total, held or 0, cost)
 
     def _fits(self, charge: Charge, counter: _Counter) -> bool:
         if not counter.cost:
             return True
-        counted = self._counted(counter, charge.window_ms)
+        counted = self._counted(counter, charge.window_ms) + counter.held
         if not has_room(counted, counter.cost, charge.max * MICROS):
             return False
         return self._key_free_from(charge, counter, self.now) <= self.now
@@ -226,22 +316,47 @@ class Batch:
         maximum = charge.max * MICROS
         if counter.cost > maximum:
             return None
-        over = self._counted(counter, charge.window_ms) + counter.cost - maximum
+        held = self._held_until(counter)
+        over = self._counted(counter, charge.window_ms) + held.micros + counter.cost - maximum
         if not counter.cost or over <= 0 or counter.id is None:
             return self.now
-        # Totals only rise: whose leaving makes room is found without looking at all there are.
-        counter_id, since = counter.id, self.now - charge.window_ms
-        needed = self._total_before(counter_id, since) + over
-        times = range(since, self.now)
-        place = bisect_left(times, needed, key=lambda at: self._total_before(counter_id, at))
-        return since + place + charge.window_ms
+        # Both only fall: whose leaving makes room is found without looking at all there are.
+        counter_id, window = counter.id, charge.window_ms
+        gone = self._total_before(counter_id, self.now - window)
+
+        def left(at: int) -> int:
+            return self._total_before(counter_id, min(at, self.now + window) - window) - gone + held.over(at)
+
+        times = range(self.now, max([self.now + window, *held.ends]))
+        return self.now + bisect_left(times, over, key=left)
+
+    def _held_until(self, counter: _Counter) -> "_Held":
+        if not counter.held:
+            return _Held([], [0])
+        rows = self._db.execute(
+            "SELECT until, micros FROM held WHERE counter = ? AND until > ? ORDER BY until",
+            (counter.id, self.now),
+        ).fetchall()
+        return _Held([row[0] for row in rows], [0, *accumulate(row[1] for row in rows)])
 
     def _charge(self, decision: str, counter: _Counter) -> None:
-        self.charged = True
-        cost = divmod(counter.cost, MICROS)
         found = counter.id if counter.id is not None else self._new_counter(counter)
+        self._add(decision, found, counter.cost)
+
+    def _hold(self, decision: str, counter: _Counter, until: int) -> None:
+        self.charged = True
+        found = counter.id if counter.id is not None else self._new_counter(counter)
+        self._db.execute(
+            "INSERT INTO held (decision, counter, until, micros) VALUES (?, ?, ?, ?)",
+            (decision, found, until, counter.cost),
+        )
+        self._live_on(found)
+
+    def _add(self, decision: str, found: int, micros_charged: int) -> None:
+        self.charged = True
+        cost = divmod(micros_charged, MICROS)
         serial, units, micros, kept, merge_at = self._db.execute(
-            "UPDATE counter SET last_ms = ?, units = units + ?, micros = micros + ?,"
+            "UPDATE counter SET last_ms = MAX(last_ms, ?), units = units + ?, micros = micros + ?,"
             " serial = serial + 1, kept = kept + 1 WHERE id = ?"
             " RETURNING serial, units, micros, kept, merge_at",
             (self.now, *cost, found),

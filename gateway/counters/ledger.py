@@ -37,6 +37,14 @@ CREATE TABLE IF NOT EXISTS reservation (
     id INTEGER PRIMARY KEY, decision TEXT NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL,
     serial INTEGER NOT NULL, units INTEGER NOT NULL, micros INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS reservation_decision ON reservation (decision);
+CREATE TABLE IF NOT EXISTS held (
+    id INTEGER PRIMARY KEY, decision TEXT NOT NULL, counter INTEGER NOT NULL, until INTEGER NOT NULL,
+    micros INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS held_decision ON held (decision);
+CREATE INDEX IF NOT EXISTS held_counter ON held (counter, until, micros);
+CREATE INDEX IF NOT EXISTS held_until ON held (until);
+CREATE TABLE IF NOT EXISTS spent (ticket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spent_until ON spent (until);
 """
 _STEP_MS: Final = 1_000
 

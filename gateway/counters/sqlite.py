@@ -10,13 +10,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
-from gateway.counters.base import Charge, Reservation, Reserved, Unavailable
+from gateway.counters.base import Charge, NotHeld, Reservation, Reserved, Settlement, Unavailable
 from gateway.counters.charging import Batch
 from gateway.counters.clock import Clock, SystemClock
 from gateway.counters.ledger import Ledger, LockTaken
@@ -34,14 +34,28 @@ _SWEEP_EVERY: Final = 1.0
 class _Reserve:
     decision: str
     charges: Sequence[Charge]
+    hold_seconds: int | None
     asked: float
     answer: asyncio.Future[Reservation]
     timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(slots=True, eq=False)
-class _GiveBack:
-    decision: str
+class _Ask:
+    """A call waits for the answer, and goes another way where it does not come in time."""
+
+    carry_out: Callable[[Batch], Settlement | bool]
+    asked: float
+    answer: asyncio.Future[Settlement | bool]
+    otherwise: Settlement | bool
+    timer: asyncio.TimerHandle | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Change:
+    """Tried for as long as a reservation is. Where the store does not answer, things stay as they are."""
+
+    carry_out: Callable[[Batch], None]
     asked: float
     answer: asyncio.Future[None]
 
@@ -54,8 +68,8 @@ class _Tidy:
     pass
 
 
-_Job: TypeAlias = _Reserve | _GiveBack
-_Result: TypeAlias = Reservation | None
+_Job: TypeAlias = _Reserve | _Ask | _Change
+_Result: TypeAlias = Reservation | NotHeld | bool | None
 
 
 class SqliteLimiter:
@@ -71,17 +85,42 @@ class SqliteLimiter:
         self._thread = threading.Thread(target=self._owner.run, name="limiter", daemon=True)
         self._thread.start()
 
-    async def reserve(self, decision_id: str, charges: Sequence[Charge]) -> Reservation:
+    async def reserve(
+        self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
         if not charges:
             return Reserved()
         answer: asyncio.Future[Reservation] = self._loop.create_future()
-        self._ask(_Reserve(decision_id, charges, time.monotonic(), answer))
+        self._ask(_Reserve(decision_id, charges, hold_seconds, time.monotonic(), answer))
         return await answer
 
+    async def settle(self, decision_id: str) -> Settlement:
+        settled = await self._answered(lambda batch: batch.settle(decision_id), Unavailable())
+        assert not isinstance(settled, bool)
+        return settled
+
+    async def spend(self, ticket: str, seconds: int) -> bool:
+        return await self._answered(lambda batch: batch.spend(ticket, seconds), otherwise=False) is True
+
+    async def extend(self, decision_id: str, seconds: int) -> None:
+        await self._change(lambda batch: batch.extend(decision_id, seconds))
+
+    async def release(self, decision_id: str) -> None:
+        await self._change(lambda batch: batch.release(decision_id))
+
     async def give_back(self, decision_id: str) -> None:
-        """Tried for as long as a reservation is; if the store does not answer, the charge stays."""
+        await self._change(lambda batch: batch.give_back(decision_id))
+
+    async def _answered(
+        self, carry_out: Callable[[Batch], Settlement | bool], otherwise: Settlement | bool
+    ) -> Settlement | bool:
+        answer: asyncio.Future[Settlement | bool] = self._loop.create_future()
+        self._ask(_Ask(carry_out, time.monotonic(), answer, otherwise))
+        return await answer
+
+    async def _change(self, carry_out: Callable[[Batch], None]) -> None:
         answer: asyncio.Future[None] = self._loop.create_future()
-        self._ask(_GiveBack(decision_id, time.monotonic(), answer))
+        self._ask(_Change(carry_out, time.monotonic(), answer))
         await asyncio.shield(answer)
 
     async def close(self) -> None:
@@ -106,14 +145,18 @@ class SqliteLimiter:
 
     def _hand_over(self, jobs: Sequence[_Job]) -> None:
         for job in jobs:
-            if isinstance(job, _Reserve):
-                job.timer = self._loop.call_later(ANSWER_WITHIN, _give_up, job.answer)
+            if not isinstance(job, _Change):
+                job.timer = self._loop.call_later(ANSWER_WITHIN, _give_up, job)
             self._jobs.put(job)
 
 
-def _give_up(answer: asyncio.Future[Reservation]) -> None:
-    if not answer.done():
-        answer.set_result(Unavailable())
+def _give_up(job: _Reserve | _Ask) -> None:
+    if job.answer.done():
+        return
+    if isinstance(job, _Reserve):
+        job.answer.set_result(Unavailable())
+    else:
+        job.answer.set_result(job.otherwise)
 
 
 class _Owner:
@@ -196,7 +239,7 @@ class _Owner:
 
     def _results(self, jobs: Sequence[_Job]) -> list[_Result]:
         # Nobody waits any more for what was given up before its turn, so it is not charged.
-        waiting = [job for job in jobs if isinstance(job, _GiveBack) or not job.answer.done()]
+        waiting = [job for job in jobs if isinstance(job, _Change) or not job.answer.done()]
         if not waiting:
             return [None] * len(jobs)
         try:
@@ -288,23 +331,20 @@ class _Owner:
 
 def _carry_out(batch: Batch, job: _Job) -> _Result:
     if isinstance(job, _Reserve):
-        return batch.reserve(job.decision, job.charges)
-    batch.give_back(job.decision)
-    return None
+        return batch.reserve(job.decision, job.charges, job.hold_seconds)
+    return job.carry_out(batch)
 
 
 def _unavailable(job: _Job) -> _Result:
-    return Unavailable() if isinstance(job, _Reserve) else None
+    if isinstance(job, _Reserve):
+        return Unavailable()
+    return job.otherwise if isinstance(job, _Ask) else None
 
 
 def _deliver(jobs: Sequence[_Job], results: Sequence[_Result]) -> None:
     for job, result in zip(jobs, results, strict=True):
-        if isinstance(job, _Reserve) and job.timer is not None:
+        if not isinstance(job, _Change) and job.timer is not None:
             job.timer.cancel()
-        if job.answer.done():
-            continue
-        if isinstance(job, _GiveBack):
-            job.answer.set_result(None)
-        else:
-            assert result is not None
-            job.answer.set_result(result)
+        if not job.answer.done():
+            # What carry_out() answers is what its job waits for.
+            job.answer.set_result(result)  # type: ignore[arg-type]

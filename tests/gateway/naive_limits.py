@@ -4,32 +4,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gateway.counters.base import MICROS, Charge, Full, Reservation, Reserved
+from gateway.counters.base import (
+    HOLD_GRACE_SECONDS,
+    MICROS,
+    Charge,
+    Full,
+    NotHeld,
+    Reservation,
+    Reserved,
+    Settlement,
+)
 
 LIVE_KEYS = 10_000
+GRACE_MS = 1000 * HOLD_GRACE_SECONDS
+
+
+@dataclass
+class Hold:
+    counter: tuple[object, ...]
+    until: int
+    micros: int
+    decision: str
 
 
 @dataclass
 class NaiveLimits:
     charged: list[tuple[tuple[object, ...], int, int, str]] = field(default_factory=list)
-    decisions: set[str] = field(default_factory=set)
+    held: list[Hold] = field(default_factory=list)
 
-    def reserve(self, now: int, decision: str, charges: Sequence[Charge]) -> Reservation:
-        if decision in self.decisions:
+    def reserve(
+        self, now: int, decision: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        if any(entry[3] == decision for entry in self.charged) or self._holds_of(now, decision):
             return Reserved()
         costs = self._costs(charges)
         for index, charge in enumerate(charges):
-            if not self._passes(now, charge, costs):
+            if not self._passes(now, charge, costs, GRACE_MS):
                 return Full(index, self._retry_after(now, charges, costs))
         for counter, cost in costs.items():
-            if cost:
+            if cost and hold_seconds is None:
                 self.charged.append((counter, now, cost, decision))
-                self.decisions.add(decision)
+            elif cost and hold_seconds is not None:
+                self.held.append(Hold(counter, now + 1000 * hold_seconds, cost, decision))
         return Reserved()
 
+    def extend(self, now: int, decision: str, seconds: int) -> None:
+        for hold in self._holds_of(now, decision):
+            hold.until = now + 1000 * seconds
+
+    def settle(self, now: int, decision: str) -> Settlement:
+        mine = self._holds_of(now, decision)
+        self.release(decision)
+        self.charged += [(hold.counter, now, hold.micros, decision) for hold in mine]
+        return Reserved() if mine else NotHeld()
+
+    def release(self, decision: str) -> None:
+        self.held = [hold for hold in self.held if hold.decision != decision]
+
     def give_back(self, decision: str) -> None:
+        self.release(decision)
         self.charged = [entry for entry in self.charged if entry[3] != decision]
-        self.decisions.discard(decision)
+
+    def _holds_of(self, now: int, decision: str) -> list[Hold]:
+        return [hold for hold in self.held if hold.decision == decision and now < hold.until + GRACE_MS]
 
     def _costs(self, charges: Sequence[Charge]) -> dict[tuple[object, ...], int]:
         costs: dict[tuple[object, ...], int] = {}
@@ -37,25 +74,29 @@ class NaiveLimits:
             costs[_counter(charge)] = max(costs.get(_counter(charge), 0), charge.cost_micros)
         return costs
 
-    def _passes(self, now: int, charge: Charge, costs: dict[tuple[object, ...], int]) -> bool:
+    def _passes(self, now: int, charge: Charge, costs: dict[tuple[object, ...], int], grace_ms: int) -> bool:
         cost = costs[_counter(charge)]
         if cost == 0:
             return True
         live = [entry for entry in self.charged if entry[1] <= now < entry[1] + charge.window_ms]
         counted = sum(micros for counter, _, micros, _ in live if counter == _counter(charge))
+        held = [hold for hold in self.held if now < hold.until + grace_ms]
+        counted += sum(hold.micros for hold in held if hold.counter == _counter(charge))
         if counted + cost > charge.max * MICROS:
             return False
         family = _counter(charge)[:4]
-        others = {counter for counter, *_ in live if counter[:4] == family and counter[4] != "none"}
+        counters = {entry[0] for entry in live} | {hold.counter for hold in held}
+        others = {counter for counter in counters if counter[:4] == family and counter[4] != "none"}
         keyed = charge.key is not None
         return not keyed or _counter(charge) in others or len(others) < LIVE_KEYS
 
     def _retry_after(
         self, now: int, charges: Sequence[Charge], costs: dict[tuple[object, ...], int]
     ) -> int | None:
-        longest = max(charge.window_ms for charge in charges)
+        longest = max([charge.window_ms for charge in charges] + [hold.until - now for hold in self.held])
         for seconds in range(1, longest // 1000 + 2):
-            if all(self._passes(now + 1000 * seconds, charge, costs) for charge in charges):
+            # A held unit is free at its time limit, though the store keeps it a little longer.
+            if all(self._passes(now + 1000 * seconds, charge, costs, 0) for charge in charges):
                 return seconds
         return None
 

@@ -1,20 +1,23 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.counters.base import Charge, Full, Reservation, Reserved, Unavailable, key_text
+from gateway.counters.charging import Batch
 from gateway.counters.ledger import Ledger
 from gateway.counters.windows import LONGEST_WINDOW_MS
 from tests.gateway.naive_limits import NaiveLimits
 
 MINUTE = 60_000
+_Result = TypeVar("_Result")
 
 
 @dataclass
@@ -62,17 +65,22 @@ class Store:
         witness = self.path.with_name(f"{self.worker}.witness")
         return Ledger(self.path, worker=self.worker, clock=self.clock, witness=witness)
 
-    def reserve(self, *charges: Charge, decision: str | None = None) -> Reservation:
+    def reserve(
+        self, *charges: Charge, decision: str | None = None, hold_seconds: int | None = None
+    ) -> Reservation:
         self.decisions += 1
         with self.ledger.batch() as batch:
-            answer = batch.reserve(decision or f"{self.worker}-{self.decisions}", charges)
+            answer = batch.reserve(decision or f"{self.worker}-{self.decisions}", charges, hold_seconds)
             for counter in batch.crowded:
                 batch.merge(counter)
             return answer
 
-    def give_back(self, decision: str) -> None:
+    def do(self, act: Callable[[Batch], _Result]) -> _Result:
         with self.ledger.batch() as batch:
-            batch.give_back(decision)
+            return act(batch)
+
+    def give_back(self, decision: str) -> None:
+        self.do(lambda batch: batch.give_back(decision))
 
     def killed_and_started_again(self) -> None:
         self.ledger.abandon()
@@ -337,32 +345,62 @@ LIMITS = st.builds(
     max=st.integers(1, 4),
     cost_micros=st.sampled_from([0, 1, 500_000, 1_000_000, 1_000_000, 2_500_000, 5_000_000]),
 )
-STEPS: st.SearchStrategy[tuple[str, list[Charge], int]] = st.one_of(
-    st.tuples(st.just("reserve"), st.lists(LIMITS, min_size=1, max_size=4), st.integers(0, 30)),
-    st.tuples(st.just("give back"), st.just([]), st.integers(0, 30)),
-    st.tuples(st.just("wait"), st.just([]), st.integers(0, 4_000)),
-    st.tuples(st.just("restart"), st.just([]), st.booleans().map(int)),
+STEPS: st.SearchStrategy[tuple[str, list[Charge], int, int]] = st.one_of(
+    st.tuples(
+        st.sampled_from(["reserve", "reserve", "hold"]),
+        st.lists(LIMITS, min_size=1, max_size=4),
+        st.integers(0, 30),
+        st.integers(0, 20),
+    ),
+    st.tuples(
+        st.sampled_from(["give back", "release", "settle", "extend"]),
+        st.just([]),
+        st.integers(0, 30),
+        st.integers(0, 20),
+    ),
+    st.tuples(st.just("wait"), st.just([]), st.integers(0, 12_000), st.just(0)),
+    st.tuples(st.just("sweep"), st.just([]), st.just(0), st.just(0)),
+    st.tuples(st.just("restart"), st.just([]), st.booleans().map(int), st.just(0)),
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=40))
 def test_the_store_answers_as_the_sentences_of_the_language_do(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, list[Charge], int]]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, list[Charge], int, int]]
 ) -> None:
     naive = NaiveLimits()
     with _closing(Store(tmp_path_factory.mktemp("limits") / "limits.sqlite3")) as store:
-        for step, charges, number in steps:
+        for step, charges, number, seconds in steps:
+            now, decision = store.clock.monotonic, f"d{number}"
             match step:
-                case "reserve":
-                    expected = naive.reserve(store.clock.monotonic, f"d{number}", charges)
-                    assert store.reserve(*charges, decision=f"d{number}") == expected
-                case "give back":
-                    naive.give_back(f"d{number}")
-                    store.give_back(f"d{number}")
+                case "reserve" | "hold":
+                    held = seconds if step == "hold" else None
+                    expected = naive.reserve(now, decision, charges, held)
+                    assert store.reserve(*charges, decision=decision, hold_seconds=held) == expected
                 case "wait":
                     store.clock.pass_ms(number)
-                case _ if number:
+                case "sweep":
+                    store.do(lambda batch: batch.sweep(0))
+                case "restart" if number:
                     store.killed_and_started_again()
-                case _:
+                case "restart":
                     store.stopped_and_started_again()
+                case _:
+                    _assert_same_change(store, naive, step, decision, seconds)
+
+
+def _assert_same_change(store: Store, naive: NaiveLimits, step: str, decision: str, seconds: int) -> None:
+    now = store.clock.monotonic
+    match step:
+        case "give back":
+            naive.give_back(decision)
+            store.give_back(decision)
+        case "release":
+            naive.release(decision)
+            store.do(lambda batch: batch.release(decision))
+        case "settle":
+            assert store.do(lambda batch: batch.settle(decision)) == naive.settle(now, decision)
+        case _:
+            naive.extend(now, decision, seconds)
+            store.do(lambda batch: batch.extend(decision, seconds))
