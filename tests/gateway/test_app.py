@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.gateway.limiters import Broken
 from tests.gateway.raw_http import Conversation, Upstream
 from tests.gateway.world import MALLORYS_SERVER, eventually, quick, world
 
@@ -326,16 +327,6 @@ async def test_a_failure_of_ours_denies_the_call(tmp_path: Path, monkeypatch: py
 
 
 async def test_a_limiter_that_fails_denies_only_limited_calls(tmp_path: Path) -> None:
-    class Broken:
-        async def reserve(self, *_: object) -> Any:
-            raise OSError("disk gone")
-
-        async def give_back(self, *_: object) -> None:
-            raise OSError("disk gone")
-
-        async def close(self) -> None:
-            pass
-
     async with world(tmp_path, limiter=Broken()) as it, it.client() as alice:
         answer = await alice.call("create_access_key", {})
         assert answer.json["result"]["_meta"][META]["code"] == "limiter_unavailable"

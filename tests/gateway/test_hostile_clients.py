@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from common.tokens import GRANT, new_token
+from gateway.counters.sqlite import SqliteLimiter
 from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
 from tests.gateway.world import DOCUMENT, MALLORYS_SERVER, World, eventually, quick, world
 
@@ -134,35 +135,28 @@ async def test_draining_waits_for_a_forwarded_call_whose_client_is_gone(tmp_path
         assert it.log.completions[0].upstream_code is None
 
 
-class Slow:
-    """Passes on what it is asked, after a pause."""
+class Slow(SqliteLimiter):
+    """Answers after a pause."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    async def reserve(self, *given: Any) -> Any:
+    async def reserve(self, *given: Any, **named: Any) -> Any:
         await asyncio.sleep(0.1)
-        return await self._inner.reserve(*given)
+        return await super().reserve(*given, **named)
 
     async def give_back(self, *given: Any) -> None:
         await asyncio.sleep(0.1)
-        await self._inner.give_back(*given)
-
-    async def close(self) -> None:
-        await self._inner.close()
+        await super().give_back(*given)
 
 
 @pytest.mark.parametrize("modern", [False, True])
 @pytest.mark.parametrize("after", [0.0, 0.05, 0.15, 0.25, 0.35])
 async def test_leaving_at_any_moment_buys_no_call(tmp_path: Path, after: float, modern: bool) -> None:
     """What the server got is at most what was charged, and each of it has its record and its end."""
-    from gateway.counters.sqlite import SqliteLimiter
 
     async def slowly(conversation: Conversation) -> None:
         await asyncio.sleep(0.1)
         await answer_ok(conversation)
 
-    limiter = Slow(SqliteLimiter(tmp_path / "slow.sqlite", worker="gw-1"))
+    limiter = Slow(tmp_path / "slow.sqlite", worker="gw-1")
     async with world(tmp_path, upstream=Upstream(slowly), limiter=limiter) as it:
         message = json.loads(call("create_access_key"))
         headers: dict[str, str] = {}
@@ -182,7 +176,6 @@ async def test_leaving_at_any_moment_buys_no_call(tmp_path: Path, after: float, 
         allowed = {entry.id for entry in it.log.decisions if entry.outcome == "allow"}
         assert len(it.upstream.received) <= len(allowed)
         assert {entry.id for entry in it.log.completions} == allowed
-    await limiter.close()
 
 
 async def test_another_grants_open_requests_leave_room_for_mine(tmp_path: Path) -> None:

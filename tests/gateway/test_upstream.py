@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from common.egress import EgressPolicy, parse_listeners, parse_networks
-from gateway.counters.base import Charge, Reserved
+from tests.gateway.limiters import Counting
 from tests.gateway.raw_http import Answer, Conversation, Upstream
 from tests.gateway.world import ACME, KEYS, MALLORYS_SERVER, SERVER, eventually, quick, world
 
@@ -29,24 +29,6 @@ def failure(answer: Answer) -> tuple[str, str]:
     result = answer.json["result"]
     assert result["isError"] is True
     return result["_meta"][META]["code"], result["content"][0]["text"]
-
-
-class Counting:
-    """A limiter that lets everything pass and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.reserved: list[str] = []
-        self.given_back: list[str] = []
-
-    async def reserve(self, decision_id: str, charges: Sequence[Charge]) -> Reserved:
-        self.reserved.append(decision_id)
-        return Reserved()
-
-    async def give_back(self, decision_id: str) -> None:
-        self.given_back.append(decision_id)
-
-    async def close(self) -> None:
-        pass
 
 
 def answering(data: bytes, *, then_close: bool = False) -> Upstream:

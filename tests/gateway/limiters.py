@@ -1,0 +1,53 @@
+"""Limiters for tests of what is around them."""
+
+from collections.abc import Sequence
+
+from gateway.counters.base import Charge, Reservation, Reserved, Settlement
+
+
+class Counting:
+    """Lets everything pass and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.reserved: list[str] = []
+        self.given_back: list[str] = []
+
+    async def reserve(
+        self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        self.reserved.append(decision_id)
+        return Reserved()
+
+    async def extend(self, decision_id: str, seconds: int) -> None:
+        pass
+
+    async def settle(self, decision_id: str) -> Settlement:
+        return Reserved()
+
+    async def release(self, decision_id: str) -> None:
+        self.given_back.append(decision_id)
+
+    async def give_back(self, decision_id: str) -> None:
+        self.given_back.append(decision_id)
+
+    async def spend(self, ticket: str, seconds: int) -> bool:
+        return True
+
+    async def close(self) -> None:
+        pass
+
+
+class Broken(Counting):
+    async def reserve(
+        self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        raise OSError("disk gone")
+
+    async def settle(self, decision_id: str) -> Settlement:
+        raise OSError("disk gone")
+
+    async def give_back(self, decision_id: str) -> None:
+        raise OSError("disk gone")
+
+    async def spend(self, ticket: str, seconds: int) -> bool:
+        raise OSError("disk gone")
