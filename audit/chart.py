@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from audit.queries import Bucket
+from audit.figures import Bucket
 from policies.models import PolicyRevision
 
 HEIGHT: Final = 100.0

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.models import Organization
+from audit.counts import count
 from audit.models import DecisionRecord
 from common.notifications import DECISIONS, notify
 from common.storable import storable
@@ -33,7 +34,8 @@ _LATE_COMPLETIONS = """
         completed_position = nextval('audit_decision_position')
     FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::text[], %s::bigint[])
         AS e(id, organization, status, code, total)
-    WHERE d.id = e.id AND d.organization_id = e.organization AND d.spool = %s AND d.total_us IS NULL
+    WHERE d.id = ANY(%s::uuid[]) AND d.id = e.id AND d.organization_id = e.organization
+    AND d.spool = %s AND d.total_us IS NULL
 """
 _LAST_USED = """
     UPDATE policies_grant AS g SET last_used_at = u.at
@@ -85,12 +87,37 @@ def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
             row.upstream_status, row.upstream_code, row.total_us = end.status, end.code, end.total_us
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMIT_ORDER])
-        DecisionRecord.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+        fresh = _not_there_yet(spool, rows)
+        DecisionRecord.objects.bulk_create(fresh, batch_size=500)
+        count(fresh)
         # Also those that came with their call: a row stored earlier without its end gets it here.
         if ends:
-            cursor.execute(_LATE_COMPLETIONS, [*_columns(ends), spool])
+            columns = _columns(ends)
+            cursor.execute(_LATE_COMPLETIONS, [*columns, columns[0], spool])
     for organization in {row.organization_id for row in rows} | {end.organization for end in ends}:
         notify(DECISIONS, str(organization))
+
+
+def _not_there_yet(spool: str, rows: list[DecisionRecord]) -> list[DecisionRecord]:
+    """By its sequence and by its id. Nobody else stores meanwhile."""
+    if not rows:
+        return []
+    sequences = [row.sequence for row in rows]
+    stored = DecisionRecord.objects.filter(
+        spool=spool, sequence__range=(min(sequences), max(sequences))
+    ).values_list("sequence", flat=True)
+    seen, ids = set(stored), _stored_ids(rows)
+    fresh = []
+    for row in rows:
+        if row.sequence not in seen and row.id not in ids:
+            fresh.append(row)
+        seen.add(row.sequence)
+        ids.add(row.id)
+    return fresh
+
+
+def _stored_ids(rows: list[DecisionRecord]) -> set[UUID]:
+    return set(DecisionRecord.objects.filter(pk__in=[row.id for row in rows]).values_list("pk", flat=True))
 
 
 def _columns(ends: list[_End]) -> tuple[list[object], ...]:

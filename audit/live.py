@@ -28,7 +28,8 @@ from accounts.middleware import MemberRequest
 from accounts.models import Membership
 from accounts.tenancy import organization_context
 from accounts.views.members import member_required
-from audit.queries import OUTCOMES, DecisionRow, Filters, newest_position, news_after
+from audit.outcomes import OUTCOMES
+from audit.queries import DecisionRow, Filters, newest_position, news_after
 from common.async_database import in_thread
 from common.ids import parse_public_id
 from common.notifications import DECISIONS, waiting_for

@@ -13,6 +13,7 @@ from common.ids import public_id
 class DecisionRecord(OrganizationOwned):
     """What the gateway decided about one call, and how the call ended.
 
+    In the database one table for each day, by the time in the id; see `audit.partitions`.
     Servers, grants and revisions are named by their UUID alone: the record outlives them.
     """
 
@@ -20,7 +21,6 @@ class DecisionRecord(OrganizationOwned):
         primary_key=True, editable=False, help_text="The decision's id, made by the gateway."
     )
     position = models.BigIntegerField(
-        unique=True,
         editable=False,
         db_default=models.Func(models.Value("audit_decision_position"), function="nextval"),
         help_text="Rises in the order of arrival; the cursor of lists and of the live tail.",
@@ -57,7 +57,8 @@ class DecisionRecord(OrganizationOwned):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["spool", "sequence"], name="one_record_per_sequence")
+            # The table is partitioned by the time in the id, and every unique index has to name it.
+            models.UniqueConstraint(fields=["spool", "sequence", "id"], name="one_record_per_sequence")
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-position"]),
@@ -77,3 +78,40 @@ class DecisionRecord(OrganizationOwned):
     @property
     def public_id(self) -> str:
         return public_id("dec", self.id)
+
+    @property
+    def counted_tool(self) -> str:
+        """Its name in the counts: hostile names are long, and an index holds no more."""
+        return self.tool[:256]
+
+
+class CallCount(OrganizationOwned):
+    """Calls that arrived in one unit of time, with one outcome, delayed by us about equally long."""
+
+    pk = models.CompositePrimaryKey("organization", "unit", "start", "outcome", "added")
+    unit = models.CharField(max_length=1)
+    start = models.DateTimeField()
+    outcome = models.CharField(max_length=8, help_text="As shown: one of `audit.outcomes`.")
+    added = models.PositiveSmallIntegerField(help_text="Bucket of the time we added; see `audit.counts`.")
+    calls = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.calls} {self.outcome}"
+
+
+class UseCount(OrganizationOwned):
+    """Calls of one tool with one grant in one unit of time, by outcome."""
+
+    pk = models.CompositePrimaryKey(
+        "organization", "unit", "start", "server_id", "grant_id", "tool", "outcome"
+    )
+    unit = models.CharField(max_length=1)
+    start = models.DateTimeField()
+    server_id = models.UUIDField()
+    grant_id = models.UUIDField()
+    tool = models.CharField(max_length=256)
+    outcome = models.CharField(max_length=8)
+    calls = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.calls} {self.outcome} of {self.tool}"

@@ -1,4 +1,4 @@
-"""The reading side of the decision log: pages, figures, what became of the first call.
+"""The reading side of the decision log: pages, what became of the first call.
 
 Records name servers, grants and revisions by id alone; their names are looked up with one query each.
 """
@@ -6,26 +6,22 @@ Records name servers, grants and revisions by id alone; their names are looked u
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func, Max, Q, QuerySet, Value
+from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
-from django.utils import timezone
 
 from accounts.tenancy import Asker
 from audit.models import DecisionRecord
+from audit.outcomes import of_outcome
 from common.ids import public_id
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
 MOST = 500
-# What the log calls the outcomes: those of the gateway, and two kinds of denial worth telling apart.
-OUTCOMES = ("allow", "limit", "approval", "deny", "hidden")
-_OF_LIMITS = ("limit_exceeded", "limiter_unavailable")
-_OF_APPROVALS = ("approval_required", "approval_declined", "approval_expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +81,6 @@ class DecisionRow:
         return None if self.record.outcome == "allow" else self.added_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Calls by outcome in one stretch of time; `counts` holds every one of OUTCOMES."""
-
-    at: datetime
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    name: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Milliseconds we added, and how many calls that is of."""
-
-    p50: float
-    p99: float
-    calls: int
-
-
 def decisions(
     member: Asker,
     filters: Filters = Filters(),
@@ -168,88 +137,7 @@ def matching(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
         if value
     }
     found = DecisionRecord.objects.visible_to(member).filter(**wanted)
-    return found.filter(_of_outcome(filters.outcome)) if filters.outcome else found
-
-
-def _of_outcome(outcome: str) -> Q:
-    match outcome:
-        case "allow":
-            return Q(outcome="allow")
-        case "limit":
-            return Q(outcome="deny", code__in=_OF_LIMITS)
-        case "approval":
-            return Q(outcome="approval") | Q(outcome="deny", code__in=_OF_APPROVALS)
-        case "hidden":
-            return Q(outcome="deny", code="hidden")
-        case "deny":
-            told_apart = Q(code__in=(*_OF_LIMITS, *_OF_APPROVALS, "hidden"))
-            return Q(outcome="deny") & (Q(code=None) | ~told_apart)
-        case _:
-            return Q(pk=None)
-
-
-# ---- figures
-def outcomes_over_time(
-    member: Asker, since: datetime, until: datetime, buckets: int = 60, filters: Filters = Filters()
-) -> tuple[Bucket, ...]:
-    """Equal stretches from `since` to `until`, also those in which nothing happened."""
-    step = max((until - since) / buckets, timedelta(seconds=1))
-    starts = [since + step * number for number in range(buckets) if since + step * number < until]
-    binned = Func(Value(step), F("at"), Value(since), function="date_bin", output_field=DateTimeField())
-    inside = matching(member, filters).filter(at__gte=since, at__lt=until)
-    rows = inside.annotate(bucket=binned).values_list("bucket", "outcome", "code").annotate(count=Count("pk"))
-    counts = {start: dict.fromkeys(OUTCOMES, 0) for start in starts}
-    for start, outcome, code, count in rows.order_by():
-        if start in counts:
-            counts[start][shown_outcome(outcome, code)] += count
-    return tuple(Bucket(start, counts[start]) for start in starts)
-
-
-def top_tools(member: Asker, since: datetime, limit: int = 10) -> list[Counted]:
-    return _top(DecisionRecord.objects.visible_to(member).filter(at__gte=since).exclude(tool=""), limit)
-
-
-def top_denials(member: Asker, since: datetime, limit: int = 10) -> list[Counted]:
-    """Tools whose calls did not pass, whatever held them."""
-    held = DecisionRecord.objects.visible_to(member).filter(at__gte=since).exclude(outcome="allow")
-    return _top(held.exclude(tool=""), limit)
-
-
-def added_latency(member: Asker, since: datetime) -> Latency | None:
-    """None when no call was seen."""
-    seen = DecisionRecord.objects.visible_to(member).filter(at__gte=since)
-    found = seen.aggregate(p50=_Percentile(0.5), p99=_Percentile(0.99), calls=Count("pk"))
-    return Latency(found["p50"] / 1000, found["p99"] / 1000, found["calls"]) if found["calls"] else None
-
-
-def calls_by_grant(member: Asker, grants: Iterable[UUID], since: datetime | None = None) -> dict[UUID, int]:
-    """Calls since then (default: midnight UTC), for the grants that had any."""
-    start = since or timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    seen = DecisionRecord.objects.visible_to(member).filter(grant_id__in=list(grants), at__gte=start)
-    return dict(seen.order_by().values_list("grant_id").annotate(count=Count("pk")))
-
-
-def shown_outcome(outcome: str, code: str | None) -> str:
-    """One of OUTCOMES."""
-    if outcome != "deny":
-        return outcome
-    if code in _OF_LIMITS:
-        return "limit"
-    if code in _OF_APPROVALS:
-        return "approval"
-    return "hidden" if code == "hidden" else "deny"
-
-
-class _Percentile(Aggregate):
-    template = "percentile_cont(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-
-    def __init__(self, fraction: float) -> None:
-        super().__init__(F("added_us"), fraction=fraction, output_field=FloatField())
-
-
-def _top(found: QuerySet[DecisionRecord], limit: int) -> list[Counted]:
-    rows = found.order_by().values_list("tool").annotate(count=Count("pk")).order_by("-count", "tool")
-    return [Counted(tool, count) for tool, count in rows[:limit]]
+    return found.filter(of_outcome(filters.outcome)) if filters.outcome else found
 
 
 # ---- names

@@ -83,6 +83,7 @@ def configure() -> None:
             "sweep-publish-requests": _every(2.0, "gateway_config.tasks.sweep"),
             "sweep-scans": _every(5.0, "servers.tasks.sweep_scans"),
             "rescan-servers": _every(60.0, "servers.tasks.rescan_due"),
+            "keep-the-log": _every(600.0, "audit.tasks.keep_house"),
         },
     )
     app.autodiscover_tasks()

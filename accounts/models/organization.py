@@ -35,6 +35,9 @@ class Organization(models.Model):
         default=900, help_text="How long a call waits for a person, in seconds."
     )
     self_approval = models.BooleanField(default=True)
+    log_retention_days = models.PositiveSmallIntegerField(
+        default=30, help_text="How long decisions are kept, in days; counts are kept longer."
+    )
     onboarding_hidden_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from accounts.middleware import MemberRequest
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
 from audit.chart import STACK, draw
-from audit.queries import (
+from audit.figures import (
     Counted,
     added_latency,
     calls_by_grant,
@@ -23,15 +23,28 @@ from audit.queries import (
     top_denials,
     top_tools,
 )
+from audit.periods import Period, Unit
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
-# Label, length, bars, how the axis says its moments.
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A choice of the page. Bars are whole `bar_unit`s; the page begins and ends with a whole `unit`."""
+
+    label: str
+    length: timedelta
+    bars: int
+    axis: str
+    unit: Unit
+    bar_unit: Unit
+
+
 SPANS = {
-    "1h": ("1 h", timedelta(hours=1), 30, "H:i"),
-    "24h": ("24 h", timedelta(days=1), 48, "H:i"),
-    "7d": ("7 d", timedelta(days=7), 42, "j M"),
-    "30d": ("30 d", timedelta(days=30), 30, "j M"),
+    "1h": Span("1 h", timedelta(hours=1), 30, "H:i", Unit.MINUTE, Unit.MINUTE),
+    "24h": Span("24 h", timedelta(hours=24), 48, "H:i", Unit.HOUR, Unit.MINUTE),
+    "7d": Span("7 d", timedelta(days=7), 42, "j M", Unit.HOUR, Unit.HOUR),
+    "30d": Span("30 d", timedelta(days=30), 30, "j M", Unit.DAY, Unit.DAY),
 }
 ROWS = 6
 MOST_PUBLISHED = 20
@@ -52,24 +65,21 @@ def page(request: MemberRequest) -> HttpResponse:
     if not Server.objects.visible_to(member).exists() and request.GET.get("stay") is None:
         return redirect("onboarding")
     chosen = request.GET.get("span", "24h")
-    chosen = chosen if chosen in SPANS else "24h"
-    _, length, count, axis = SPANS[chosen]
-    now = timezone.now()
-    since = now - length
-    buckets = outcomes_over_time(member, since, now, count)
+    span = SPANS.get(chosen, SPANS["24h"])
+    period = Period.until_now(span.length, span.unit)
+    buckets = outcomes_over_time(member, replace(period, unit=span.bar_unit), span.bars)
     context = {
         "spans": [
-            {"label": span[0], "href": f"?span={key}", "current": key == chosen}
-            for key, span in SPANS.items()
+            {"label": one.label, "href": f"?span={key}", "current": one is span} for key, one in SPANS.items()
         ],
-        "chart": draw(buckets, since, now, _published(member, since)),
-        "axis": axis,
+        "chart": draw(buckets, period.since, period.until, _published(member, period.since)),
+        "axis": span.axis,
         "totals": {key: sum(bucket.counts[name] for bucket in buckets) for name, key, _ in STACK},
         "table": [bucket for bucket in buckets if bucket.total],
-        "latency": added_latency(member, since),
-        "held": _shared(top_denials(member, since, ROWS)),
-        "called": _shared(top_tools(member, since, ROWS)),
-        "grants": _grants(member, since),
+        "latency": added_latency(member, period),
+        "held": _shared(top_denials(member, period, ROWS)),
+        "called": _shared(top_tools(member, period, ROWS)),
+        "grants": _grants(member, period),
         "waiting": _waiting(member),
         "section": "overview",
     }
@@ -87,10 +97,10 @@ def _published(member: Asker, since: datetime) -> list[PolicyRevision]:
     return list(newest)[::-1]
 
 
-def _grants(member: Asker, since: datetime) -> list[tuple[Grant, int]]:
+def _grants(member: Asker, period: Period) -> list[tuple[Grant, int]]:
     """The busiest first."""
     grants = list(Grant.objects.visible_to(member).good().select_related("server")[:MOST_GRANTS])
-    calls = calls_by_grant(member, [grant.pk for grant in grants], since)
+    calls = calls_by_grant(member, [grant.pk for grant in grants], period)
     return sorted(((grant, calls.get(grant.pk, 0)) for grant in grants), key=lambda pair: -pair[1])[:ROWS]
 
 

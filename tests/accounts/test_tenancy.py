@@ -66,11 +66,27 @@ def test_every_table_with_an_organization_forces_row_level_security(db: None) ->
                            WHERE p.tablename = c.relname AND p.policyname = 'tenant')
             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
             WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped
+            AND NOT c.relispartition
             """
         )
         tables = {name: (forced, has_policy) for name, forced, has_policy in cursor.fetchall()}
     assert len(tables) >= 13
     assert {name for name, guarded in tables.items() if guarded != (True, True)} == set()
+
+
+def test_a_part_of_a_table_is_reached_through_its_whole_alone(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.relname, c.relrowsecurity, has_any_column_privilege(r.rolname, c.oid, 'SELECT')
+                OR has_table_privilege(r.rolname, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+            FROM pg_class c, pg_roles r WHERE c.relispartition AND c.relkind = 'r'
+            AND r.rolname IN ('policylayer_app', 'policylayer_worker')
+            """
+        )
+        parts = cursor.fetchall()
+    assert len(parts) >= 2 * 30
+    assert {name for name, guarded, granted in parts if granted or not guarded} == set()
 
 
 def test_neither_role_owns_a_table_or_passes_row_level_security(db: None) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.chart import HEIGHT, draw, levels_for
+from audit.figures import Bucket
 from audit.models import DecisionRecord
-from audit.queries import OUTCOMES, Bucket
+from audit.outcomes import OUTCOMES
 from audit.trace import rule_words, trace
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)

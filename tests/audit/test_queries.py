@@ -11,18 +11,12 @@ from django.utils import timezone
 
 from audit.ingest import ingest
 from audit.queries import (
-    Counted,
     Filters,
-    added_latency,
-    calls_by_grant,
     decision,
     decisions,
     first_call,
     newest_position,
     news_after,
-    outcomes_over_time,
-    top_denials,
-    top_tools,
 )
 from gateway_config.wire.messages import Record
 from policies.services import publish_policy
@@ -115,45 +109,6 @@ def test_times_filter_too(acme: Acme, cast: Cast) -> None:
     with inside(cast.bob):
         assert len(decisions(cast.bob, Filters(since=now - timedelta(hours=1)))) == 1
         assert len(decisions(cast.bob, Filters(until=now - timedelta(hours=1)))) == 1
-
-
-def test_outcomes_over_time_shows_the_quiet_times_too(acme: Acme, cast: Cast) -> None:
-    until = timezone.now() + timedelta(seconds=1)
-    since = until - timedelta(hours=1)
-    early = int((since + timedelta(minutes=5)).timestamp() * 1000)
-    store(called(acme, at_ms=early), called(acme), denied(acme), denied(acme, code="limit_exceeded"))
-    with inside(cast.bob):
-        buckets = outcomes_over_time(cast.bob, since, until, buckets=6)
-    assert [bucket.total for bucket in buckets] == [1, 0, 0, 0, 0, 3]
-    assert buckets[-1].counts == {"allow": 1, "limit": 1, "approval": 0, "deny": 1, "hidden": 0}
-
-
-def test_an_odd_stretch_divides_without_losing_a_call(acme: Acme, cast: Cast) -> None:
-    until = timezone.now() + timedelta(seconds=1)
-    store(*(called(acme) for _ in range(5)))
-    with inside(cast.bob):
-        for buckets in (1, 7, 48, 53):
-            since = until - timedelta(seconds=100_003, microseconds=17)
-            assert sum(b.total for b in outcomes_over_time(cast.bob, since, until, buckets)) == 5
-
-
-def test_what_is_called_and_denied_most(acme: Acme, cast: Cast) -> None:
-    store(called(acme), called(acme), called(acme, "list_users"), denied(acme), called(acme, ""))
-    since = timezone.now() - timedelta(hours=1)
-    with inside(cast.bob):
-        assert top_tools(cast.bob, since, 2) == [Counted("create_access_key", 2), Counted("delete_user", 1)]
-        assert top_denials(cast.bob, since) == [Counted("delete_user", 1)]
-        assert calls_by_grant(cast.bob, [acme.grant.pk, uuid4()]) == {acme.grant.pk: 5}
-
-
-def test_added_latency_is_told_in_milliseconds(acme: Acme, cast: Cast) -> None:
-    store(*(called(acme, added_us=number * 1000) for number in range(1, 101)))
-    since = timezone.now() - timedelta(hours=1)
-    with inside(cast.bob):
-        found = added_latency(cast.bob, since)
-    assert found is not None and (found.p50, round(found.p99, 2), found.calls) == (50.5, 99.01, 100)
-    with inside(cast.mallory):
-        assert added_latency(cast.mallory, since) is None
 
 
 def test_the_first_call_is_known_at_once(acme: Acme, cast: Cast) -> None:

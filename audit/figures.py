@@ -1,0 +1,109 @@
+"""What charts show, from the counts kept beside the log: no record is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
+
+from accounts.tenancy import Asker
+from audit.counts import bounds_of
+from audit.models import CallCount, UseCount
+from audit.outcomes import OUTCOMES
+from audit.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Calls by outcome in one stretch of time; `counts` holds every one of OUTCOMES."""
+
+    at: datetime
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds we added, to within a tenth of each figure, and how many calls that is of."""
+
+    p50: float
+    p99: float
+    calls: int
+
+
+def outcomes_over_time(member: Asker, period: Period, buckets: int) -> tuple[Bucket, ...]:
+    """Equal stretches, also those in which nothing happened. Each is to be a whole number of units."""
+    step = (period.until - period.since) / buckets
+    binned = Func(
+        Value(step), F("start"), Value(period.since), function="date_bin", output_field=DateTimeField()
+    )
+    rows = _calls(member, period).annotate(bin=binned).values_list("bin", "outcome").order_by()
+    counts = {period.since + step * number: dict.fromkeys(OUTCOMES, 0) for number in range(buckets)}
+    for start, outcome, calls in rows.annotate(Sum("calls")):
+        counts[start][outcome] += calls
+    return tuple(Bucket(start, found) for start, found in counts.items())
+
+
+def top_tools(member: Asker, period: Period, limit: int = 10) -> list[Counted]:
+    return _top(_uses(member, period), limit)
+
+
+def top_denials(member: Asker, period: Period, limit: int = 10) -> list[Counted]:
+    """Tools whose calls did not pass, whatever held them."""
+    return _top(_uses(member, period).exclude(outcome="allow"), limit)
+
+
+def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dict[UUID, int]:
+    """For the grants that had any."""
+    seen = _uses(member, period).filter(grant_id__in=list(grants))
+    return dict(seen.order_by().values_list("grant_id").annotate(Sum("calls")))
+
+
+def added_latency(member: Asker, period: Period) -> Latency | None:
+    """None when no call was seen."""
+    rows = _calls(member, period).order_by("added").values_list("added").annotate(Sum("calls"))
+    held = list(rows)
+    calls = sum(count for _, count in held)
+    if not calls:
+        return None
+    return Latency(_percentile(held, 0.5 * calls) / 1000, _percentile(held, 0.99 * calls) / 1000, calls)
+
+
+def _percentile(held: list[tuple[int, int]], rank: float) -> float:
+    """As if the calls of a bucket were spread evenly over it."""
+    for bucket, count in held:
+        if rank <= count:
+            lower, upper = bounds_of(bucket)
+            return lower + (upper - lower) * rank / count
+        rank -= count
+    return bounds_of(held[-1][0])[1]
+
+
+def _calls(member: Asker, period: Period) -> QuerySet[CallCount]:
+    return CallCount.objects.visible_to(member).filter(
+        unit=period.unit, start__gte=period.since, start__lt=period.until
+    )
+
+
+def _uses(member: Asker, period: Period) -> QuerySet[UseCount]:
+    return UseCount.objects.visible_to(member).filter(
+        unit=period.unit, start__gte=period.since, start__lt=period.until
+    )
+
+
+def _top(found: QuerySet[UseCount], limit: int) -> list[Counted]:
+    named = found.exclude(tool="").order_by().values_list("tool")
+    rows = named.annotate(total=Sum("calls")).order_by("-total", "tool")
+    return [Counted(tool, count) for tool, count in rows[:limit]]

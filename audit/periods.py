@@ -1,0 +1,54 @@
+"""Stretches of time that counts are kept for: whole minutes, hours and days, in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from django.utils import timezone
+
+
+class Unit(StrEnum):
+    MINUTE = "m"
+    HOUR = "h"
+    DAY = "d"
+
+    @property
+    def length(self) -> timedelta:
+        match self:
+            case Unit.MINUTE:
+                return timedelta(minutes=1)
+            case Unit.HOUR:
+                return timedelta(hours=1)
+            case Unit.DAY:
+                return timedelta(days=1)
+
+    def start_of(self, moment: datetime) -> datetime:
+        moment = moment.astimezone(UTC).replace(second=0, microsecond=0)
+        match self:
+            case Unit.MINUTE:
+                return moment
+            case Unit.HOUR:
+                return moment.replace(minute=0)
+            case Unit.DAY:
+                return moment.replace(minute=0, hour=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` until just before `until`, whole units both."""
+
+    since: datetime
+    until: datetime
+    unit: Unit
+
+    @classmethod
+    def until_now(cls, length: timedelta, unit: Unit) -> Period:
+        """With the unit that is under way as its last."""
+        until = unit.start_of(timezone.now()) + unit.length
+        return cls(until - length, until, unit)
+
+    @classmethod
+    def today(cls) -> Period:
+        return cls.until_now(timedelta(days=1), Unit.DAY)

@@ -1,0 +1,51 @@
+"""How long the log is kept: as each organization says, and counts for as long as a chart shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from accounts.models import Organization
+from audit import partitions
+from audit.counts import KEPT
+from audit.models import DecisionRecord
+
+# Deleted a little at a time: nobody waits long for a row, and no log of the database grows large.
+AT_ONCE: Final = 5_000
+
+
+def keep_tables(now: datetime) -> None:
+    """Tables for the days to come; none for days that nobody keeps."""
+    longest = Organization.objects.aggregate(days=Max("log_retention_days"))["days"]
+    partitions.make_partitions(now.date(), (now + partitions.AHEAD).date())
+    if longest is not None:
+        # A record of a clock that is behind may lie a day further back than its time says.
+        partitions.drop_partitions((now - timedelta(days=longest + 1)).date())
+
+
+def forget_old(now: datetime) -> int:
+    """How many records were deleted, of organizations that keep fewer days than another."""
+    return sum(_forget(organization, now) for organization in Organization.objects.all())
+
+
+def forget_counts(now: datetime) -> None:
+    with connection.cursor() as cursor:
+        for table, kept in KEPT.items():
+            for unit, age in kept.items():
+                cursor.execute(
+                    f"DELETE FROM {table} WHERE unit = %s AND start < %s",  # noqa: S608
+                    [unit.value, now - age],
+                )
+
+
+def _forget(organization: Organization, now: datetime) -> int:
+    until = now - timedelta(days=organization.log_retention_days)
+    old = DecisionRecord.objects.filter(organization_id=organization.pk, at__lt=until).order_by("at")
+    forgotten = 0
+    while ids := list(old.values_list("pk", flat=True)[:AT_ONCE]):
+        with transaction.atomic():
+            forgotten += DecisionRecord.objects.filter(pk__in=ids)._raw_delete("default")
+    return forgotten

@@ -1,0 +1,111 @@
+"""What charts show, counted as records arrive."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.counts import bounds_of, bucket_of
+from audit.figures import (
+    Counted,
+    added_latency,
+    calls_by_grant,
+    outcomes_over_time,
+    top_denials,
+    top_tools,
+)
+from audit.periods import Period, Unit
+from audit.queries import decisions
+from tests.audit.records import called, denied, ended
+from tests.audit.test_ingest import store
+from tests.cast import Acme, Cast, inside
+
+DAY = Period(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC), Unit.MINUTE)
+
+
+def at(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def test_outcomes_over_time_shows_the_quiet_times_too(acme: Acme, cast: Cast) -> None:
+    early, late = at(DAY.since), at(DAY.until) - 1
+    store(
+        called(acme, at_ms=early - 1),
+        called(acme, at_ms=early),
+        called(acme, at_ms=late),
+        denied(acme, at_ms=late),
+        denied(acme, code="limit_exceeded", at_ms=late),
+        called(acme, at_ms=late + 1),
+    )
+    with inside(cast.bob):
+        buckets = outcomes_over_time(cast.bob, DAY, buckets=6)
+    assert [bucket.total for bucket in buckets] == [1, 0, 0, 0, 0, 3]
+    assert buckets[-1].counts == {"allow": 1, "limit": 1, "approval": 0, "deny": 1, "hidden": 0}
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+def test_each_unit_counts_every_call_and_what_is_sent_twice_once(acme: Acme, cast: Cast, unit: Unit) -> None:
+    entries = [called(acme), denied(acme), called(acme, "list_users")]
+    store(*entries)
+    store(*entries, ended(entries[0]))
+    store(entries[0], called(acme))
+    period = Period.until_now(3 * unit.length, unit)
+    with inside(cast.bob):
+        counted = sum(bucket.total for bucket in outcomes_over_time(cast.bob, period, 3))
+        assert counted == len(decisions(cast.bob)) == 4
+        assert sum(calls_by_grant(cast.bob, [acme.grant.pk], period).values()) == 4
+
+
+def test_two_that_arrive_at_once_are_counted_once_each(acme: Acme, cast: Cast) -> None:
+    entries = [called(acme) for _ in range(20)]
+    store(*entries[:10])
+    store(*entries[5:])
+    with inside(cast.bob):
+        assert top_tools(cast.bob, Period.today()) == [Counted("create_access_key", 20)]
+
+
+def test_what_is_called_and_denied_most(acme: Acme, cast: Cast) -> None:
+    store(called(acme), called(acme), called(acme, "list_users"), denied(acme), called(acme, ""))
+    today = Period.today()
+    with inside(cast.bob):
+        assert top_tools(cast.bob, today, 2) == [Counted("create_access_key", 2), Counted("delete_user", 1)]
+        assert top_denials(cast.bob, today) == [Counted("delete_user", 1)]
+        assert calls_by_grant(cast.bob, [acme.grant.pk, uuid4()], today) == {acme.grant.pk: 5}
+
+
+def test_names_too_long_for_a_count_are_counted_all_the_same(acme: Acme, cast: Cast) -> None:
+    store(called(acme, "\U0001f5dd" * 2_000), called(acme, "\U0001f5dd" * 300))
+    with inside(cast.bob):
+        assert top_tools(cast.bob, Period.today()) == [Counted("\U0001f5dd" * 256, 2)]
+
+
+def test_added_latency_is_told_in_milliseconds(acme: Acme, cast: Cast) -> None:
+    store(*(called(acme, added_us=number * 1000) for number in range(1, 101)))
+    with inside(cast.bob):
+        found = added_latency(cast.bob, Period.today())
+    assert found is not None and found.calls == 100
+    assert found.p50 == pytest.approx(50.5, rel=0.1) and found.p99 == pytest.approx(99, rel=0.1)
+    with inside(cast.mallory):
+        assert added_latency(cast.mallory, Period.today()) is None
+        assert top_tools(cast.mallory, Period.today()) == []
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_a_bucket_is_narrow_and_holds_what_fell_into_it(microseconds: int) -> None:
+    lower, upper = bounds_of(bucket_of(microseconds))
+    assert lower <= microseconds + 1e-6 * upper and microseconds < upper * (1 + 1e-9)
+    assert upper + 1 <= (lower + 1) * 1.2
+
+
+@given(
+    st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)), st.sampled_from(Unit)
+)
+def test_a_unit_begins_at_or_before_its_moments_and_is_whole(moment: datetime, unit: Unit) -> None:
+    start = unit.start_of(moment)
+    assert start <= moment < start + unit.length
+    assert unit.start_of(start) == start
+    assert (start - datetime(1990, 1, 1, tzinfo=UTC)) % unit.length == timedelta(0)

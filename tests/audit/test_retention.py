@@ -1,0 +1,162 @@
+"""One table a day, kept for as long as somebody wants it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from accounts.models import Organization
+from accounts.tenancy import organization_context
+from audit import partitions, retention
+from audit.counts import KEPT
+from audit.figures import Counted, top_tools
+from audit.models import DecisionRecord
+from audit.periods import Period, Unit
+from audit.tasks import keep_house
+from gateway_config.wire.messages import DecisionEntry
+from tests.audit.records import called, ended
+from tests.audit.test_ingest import store, stored
+from tests.cast import Acme, Cast, inside
+from tests.roles import as_owner, as_worker
+
+NOW = timezone.now()
+_made = count(1)
+
+
+def id_of(moment: datetime) -> str:
+    """As a gateway would make it at that moment."""
+    return str(UUID(int=int(moment.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | next(_made)))
+
+
+def of(acme: Acme, moment: datetime) -> DecisionEntry:
+    return called(acme, id=id_of(moment), at_ms=int(moment.timestamp() * 1000))
+
+
+def tables() -> set[str]:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits"
+            " WHERE inhparent = 'audit_decisionrecord'::regclass"
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def table_of(entry: DecisionEntry) -> str:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text FROM audit_decisionrecord WHERE id = %s", [entry.id])
+        (name,) = cursor.fetchone()
+        return str(name)
+
+
+def named(moment: datetime) -> str:
+    return f"audit_decisions_{moment:%Y%m%d}"
+
+
+def keep_days(acme: Acme, days: int) -> None:
+    with organization_context(acme.server.organization_id):
+        Organization.objects.update(log_retention_days=days)
+
+
+def test_there_are_tables_for_today_and_the_days_to_come(acme: Acme) -> None:
+    assert {named(NOW + timedelta(days=days)) for days in range(-30, 4)} <= tables()
+
+
+def test_a_record_lies_in_the_table_of_its_day(acme: Acme) -> None:
+    today, before = of(acme, NOW), of(acme, NOW - timedelta(days=5))
+    store(today, before)
+    assert (table_of(today), table_of(before)) == (named(NOW), named(NOW - timedelta(days=5)))
+
+
+def test_what_has_no_table_yet_is_kept_and_moves_there_once_there_is_one(acme: Acme) -> None:
+    far = NOW + timedelta(days=40)
+    entry = of(acme, far)
+    store(entry)
+    assert table_of(entry) == "audit_decisions_other"
+    with as_worker():
+        assert partitions.make_partitions(far.date(), far.date()) == 1
+        assert partitions.make_partitions(far.date(), far.date()) == 0
+    assert table_of(entry) == named(far)
+    store(entry, ended(entry))
+    (row,) = stored(acme)
+    assert row.total_us == 212_000, "found where it lies now"
+
+
+def test_a_day_is_dropped_whole_and_its_counts_stay(acme: Acme, cast: Cast) -> None:
+    old = NOW - timedelta(days=29)
+    store(of(acme, old), of(acme, NOW))
+    keep_days(acme, 20)
+    with as_worker(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if what stored them were committed
+        # Other organizations of this database may keep longer: only the tables are looked at.
+        assert partitions.drop_partitions((NOW - timedelta(days=20)).date()) >= 1
+    assert named(old) not in tables() and named(NOW) in tables()
+    assert len(stored(acme)) == 1
+    day = Unit.DAY.start_of(old)
+    with inside(cast.bob):
+        assert top_tools(cast.bob, Period(day, day + Unit.DAY.length, Unit.DAY)) == [
+            Counted("create_access_key", 1)
+        ]
+
+
+def test_each_organization_keeps_its_log_as_long_as_it_says(acme: Acme, cast: Cast) -> None:
+    mallorys = cast.mallory.organization_id
+    old = NOW - timedelta(days=8)
+    entry = of(acme, old)
+    store(entry, of(acme, NOW))
+    store(called(acme, organization=str(mallorys), at_ms=entry.at_ms))
+    keep_days(acme, 7)
+    with as_worker():
+        assert retention.forget_old(NOW) == 1
+        assert retention.forget_old(NOW) == 0
+    assert [row.at.date() for row in stored(acme)] == [NOW.date()]
+    with organization_context(mallorys):
+        assert DecisionRecord.objects.count() == 1
+
+
+def test_more_than_one_turn_of_old_records_is_forgotten(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 3)
+    old = int((NOW - timedelta(days=31)).timestamp() * 1000)
+    store(*(called(acme, at_ms=old + number) for number in range(7)), called(acme))
+    with as_worker():
+        assert retention.forget_old(NOW) == 7
+    assert len(stored(acme)) == 1
+
+
+def test_counts_are_kept_as_long_as_they_are_shown(acme: Acme, cast: Cast) -> None:
+    store(called(acme, at_ms=int((NOW - timedelta(days=10)).timestamp() * 1000)), called(acme))
+    with as_worker():
+        retention.forget_counts(NOW)
+    with inside(cast.bob):
+        for unit, expected in ((Unit.MINUTE, 1), (Unit.HOUR, 1), (Unit.DAY, 2)):
+            period = Period.until_now(timedelta(days=20), unit)
+            assert sum(one.count for one in top_tools(cast.bob, period)) == expected
+    assert set(KEPT) == {"audit_callcount", "audit_usecount"}
+
+
+def test_housekeeping_may_run_twice(acme: Acme) -> None:
+    store(called(acme))
+    with as_worker():
+        keep_house()
+        keep_house()
+    assert len(stored(acme)) == 1
+    assert named(datetime.now(UTC) + timedelta(days=3)) in tables()
+
+
+def test_the_application_reaches_no_days_table_and_calls_no_housekeeping(acme: Acme) -> None:
+    store(called(acme))
+    with organization_context(acme.server.organization_id):
+        for statement in (
+            f"TABLE {named(NOW)}",
+            "TABLE audit_decisions_other",
+            "SELECT audit_make_partitions(current_date, current_date)",
+            "SELECT audit_drop_partitions(current_date)",
+        ):
+            with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(statement)
+    with as_worker(), pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"TABLE {named(NOW)}")
