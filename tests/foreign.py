@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
 
@@ -25,7 +24,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "tests" / "clients"
 CACHE = ROOT / ".cache" / "clients"
 MAKING_SECONDS = 600
-DRIVING_SECONDS = 60
 
 
 class ForeignUnavailable(Exception):  # noqa: N818
@@ -39,7 +37,7 @@ def foreign_environment(name: str) -> Path:
     environment = CACHE / name / f"{hashlib.sha256(locked).hexdigest()[:16]}-{version}"
     complete = environment / ".complete"
     if not complete.exists():
-        with _alone(name):
+        with alone(name):
             if not complete.exists():
                 _make(name, environment)
                 complete.touch()
@@ -54,30 +52,6 @@ def foreign_program(name: str, program: str = "python") -> Path:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"{name}: {unavailable}")
-
-
-def drive(
-    name: str, url: str, token: str | None, steps: Sequence[Sequence[Any]], mode: str = "auto"
-) -> list[dict[str, Any]]:
-    """Runs the steps in one session of an unmodified SDK; one answer for each, `{"ok": ..., ...}`.
-
-    Steps: `["initialize"]`, `["list_tools"]`, `["call_tool", name, arguments]`, `["list_resources"]`,
-    `["read_resource", uri]`, `["list_prompts"]`, `["get_prompt", name, arguments]`, `["sleep", seconds]`.
-    `mode` is for SDKs of both eras: "auto", "legacy" or a revision of today.
-    """
-    asked = json.dumps({"url": url, "token": token, "steps": steps, "mode": mode})
-    python = foreign_program(name)
-    ran = subprocess.run(
-        [str(python), str(CLIENTS / name / "drive.py")],
-        input=asked,
-        capture_output=True,
-        text=True,
-        timeout=DRIVING_SECONDS,
-        env={"PATH": os.environ.get("PATH", "")},
-    )
-    assert ran.returncode == 0, ran.stderr[-4000:]
-    answers: list[dict[str, Any]] = json.loads(ran.stdout)
-    return answers
 
 
 @contextmanager
@@ -150,7 +124,7 @@ def _make(name: str, environment: Path) -> None:
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
+def alone(name: str) -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

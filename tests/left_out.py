@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.supervisor.postgres_programs import find_programs
+from tests.foreign_npm import is_made, npm_names
 from tests.postgres import VARIABLE
 
 
@@ -31,6 +32,11 @@ NEEDED = (
         "postgres",
         lambda: bool(os.environ.get(VARIABLE) or find_programs()),
         "everything that needs a database",
+    ),
+    Needed(
+        "npm, or what it was to fetch,",
+        lambda: all(is_made(name) for name in npm_names()),
+        "the clients and servers that run on Node",
     ),
 )
 

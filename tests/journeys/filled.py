@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.driving import drive
 from tests.fixtures.servers.start import running_toy
-from tests.foreign import drive
 from tests.journeys.api import Api
 from tests.journeys.product import RunningProduct
 

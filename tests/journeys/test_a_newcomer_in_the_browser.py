@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cast import POLICY
+from tests.driving import drive
 from tests.fixtures.servers.start import RunningToy, running_toy
-from tests.foreign import drive
 from tests.journeys.browser import browser_page, chromium
 from tests.journeys.product import RunningProduct, running_product
 

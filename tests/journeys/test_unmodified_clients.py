@@ -1,4 +1,4 @@
-"""Unmodified SDKs of both generations, in front of our own server and of one nobody here wrote.
+"""Unmodified clients of every kind and generation, in front of our own server and of one nobody here wrote.
 
 Everything is set up over the REST API, with the key that `bootstrap` prints.
 """
@@ -10,22 +10,48 @@ from typing import Any
 
 import pytest
 
+from tests.driving import drive, drive_mcp_remote, inspect
 from tests.fixtures.servers.start import RunningToy, running_toy
-from tests.foreign import drive, running_awslabs_iam
+from tests.foreign import running_awslabs_iam
 from tests.journeys.api import Api, gateway_status, wait_until
 from tests.journeys.product import RunningProduct, running_product
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
 
 CLIENTS = ("mcp-1x", "mcp-2x")
+# What each calls the way it chose its revision by, and the revision it is to end up with where it says so.
+SPEAKERS = (
+    ("mcp-1x", "auto", "2025-11-25"),
+    ("mcp-2x", "auto", "2026-07-28"),
+    ("mcp-2x", "legacy", "2025-11-25"),
+    ("fastmcp-4", "auto", None),
+    ("typescript-1x", "auto", None),
+    ("typescript-2x", "auto", "2026-07-28"),
+    ("typescript-2x", "legacy", "2025-11-25"),
+)
 LOOK = [["initialize"], ["list_tools"]]
 LIMIT = {"counter": "create_access_key_rate", "window": "minute", "max": 30, "scope": "grant"}
 POLICY: dict[str, Any] = {
     "version": "1",
     "default": "deny",
     "hide": ["delete_user"],
-    "tools": {"create_access_key": {"limits": [LIMIT]}},
+    "tools": {
+        "create_access_key": {"limits": [LIMIT]},
+        "slow_tool": {},
+        "put_user_policy": {"action": "deny", "reason": "Policies are attached by people."},
+    },
 }
+
+CREATE: list[Any] = ["call_tool", "create_access_key", {"user_name": "agent"}]
+STEPS: list[list[Any]] = [
+    *LOOK,
+    ["call_tool", "slow_tool", {"steps": 3, "seconds": 0.05}],
+    *[CREATE] * 31,
+    ["call_tool", "list_users", {}],
+    ["call_tool", "put_user_policy", {"user_name": "agent"}],
+    ["call_tool", "delete_user", {"user_name": "agent"}],
+]
+PROGRESS = [[step, 3, f"step {step} of 3"] for step in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -56,40 +82,81 @@ def _decision(answer: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(("client", "mode", "revision"), SPEAKERS)
 def test_the_rule_holds_on_every_call_of_an_unmodified_client(
-    client: str, api: Api, toy: RunningToy, guarded: tuple[dict[str, Any], str]
+    client: str,
+    mode: str,
+    revision: str | None,
+    api: Api,
+    toy: RunningToy,
+    guarded: tuple[dict[str, Any], str],
 ) -> None:
     server, policy = guarded
-    grant = api.grant(server, policy, client)
+    grant = api.grant(server, policy, f"{client} {mode}")
     before = len(toy.calls())
-    create: list[Any] = ["call_tool", "create_access_key", {"user_name": client}]
-    steps = [
-        ["initialize"],
-        ["list_tools"],
-        *[create] * 31,
-        ["call_tool", "list_users", {}],
-        ["call_tool", "delete_user", {}],
-    ]
-    _, listed, *calls = drive(client, grant["gateway_url"], grant["token"], steps)
+    met, listed, *calls = drive(client, grant["gateway_url"], grant["token"], STEPS, mode)
+    if revision is not None:
+        assert met["result"]["protocolVersion"] == revision
+    _check_list(listed)
+    _check_calls(calls)
+    assert len(toy.calls()) - before == 31
+    logged = api.decisions(len(calls), f"&grant={grant['id']}")
+    assert [record["code"] for record in logged[:4]] == ["hidden", "denied", "default_deny", "limit_exceeded"]
+    assert logged[3]["rule"] == "/tools/create_access_key/limits/0"
+    assert [record["outcome"] for record in logged[4:35]] == ["allow"] * 31
+
+
+def test_the_rule_holds_through_the_bridge_for_clients_without_http(
+    api: Api, toy: RunningToy, guarded: tuple[dict[str, Any], str]
+) -> None:
+    server, policy = guarded
+    grant = api.grant(server, policy, "mcp-remote")
+    before = len(toy.calls())
+    _, listed, *calls = drive_mcp_remote(grant["gateway_url"], grant["token"], STEPS)
+    _check_list(listed)
+    # The bridge passes on a result without waiting for the notification before it.
+    _check_calls(calls, progress_seen=2)
+    assert len(toy.calls()) - before == 31
+
+
+def test_the_rule_holds_for_the_inspector(
+    api: Api, toy: RunningToy, guarded: tuple[dict[str, Any], str]
+) -> None:
+    server, _ = guarded
+    once: dict[str, Any] = {"counter": "once", "window": "hour", "max": 1, "scope": "grant"}
+    tools = POLICY["tools"] | {"create_access_key": {"limits": [once]}}
+    policy = api.publish(server, POLICY | {"tools": tools}, name="inspected")
+    grant = api.grant(server, policy, "inspector")
+    asked, before = (grant["gateway_url"], grant["token"]), len(toy.calls())
+    create = ("tools/call", "--tool-name", "create_access_key", "--tool-arg", "user_name=inspector")
+    listed, done, limited = inspect(*asked, "tools/list"), inspect(*asked, *create), inspect(*asked, *create)
+    assert {tool["name"] for tool in listed.json["tools"]} == set(tools)
+    assert done.json["structuredContent"]["user_name"] == "inspector"
+    assert limited.json["_meta"]["policylayer/decision"]["code"] == "limit_exceeded"
+    denied = inspect(*asked, "tools/call", "--tool-name", "put_user_policy")
+    assert denied.json["content"][0]["text"] == "[POLICY DENIED] Policies are attached by people."
+    assert [record["tool"] for record in toy.calls()[before:]] == ["create_access_key"]
+
+
+def _check_list(listed: dict[str, Any]) -> None:
     names = {tool["name"] for tool in listed["result"]}
-    assert "create_access_key" in names
-    assert not names & {"delete_user", "list_users"}
-    assert [call["result"].get("isError", False) for call in calls] == [False] * 30 + [True] * 3
-    assert [_decision(call)["code"] for call in calls[30:]] == [
-        "limit_exceeded",
-        "not_available",
-        "not_available",
+    assert names == set(POLICY["tools"])
+
+
+def _check_calls(calls: list[dict[str, Any]], progress_seen: int = 3) -> None:
+    counted, *created = calls[:31]
+    assert counted["result"]["progress"][:progress_seen] == PROGRESS[:progress_seen]
+    assert [call["result"].get("isError", False) for call in [counted, *created]] == [False] * 31
+    refused = [call["result"] for call in calls[31:]]
+    assert [answer["isError"] for answer in refused] == [True] * 4
+    assert [answer["_meta"]["policylayer/decision"]["code"] for answer in refused] == [
+        *("limit_exceeded", "not_available", "denied", "not_available")
     ]
-    assert 1 <= _decision(calls[30])["retry_after_seconds"] <= 60
-    assert len(toy.calls()) - before == 30
-    logged = api.decisions(33, f"&grant={grant['id']}")
-    assert [record["code"] for record in logged[:3]] == ["hidden", "default_deny", "limit_exceeded"]
-    assert logged[2]["rule"] == "/tools/create_access_key/limits/0"
-    assert [record["outcome"] for record in logged[3:33]] == ["allow"] * 30
+    assert 1 <= refused[0]["_meta"]["policylayer/decision"]["retry_after_seconds"] <= 60
+    assert refused[2]["content"][0]["text"] == "[POLICY DENIED] Policies are attached by people."
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", ("mcp-1x", "typescript-2x"))
 def test_a_revoked_grant_stops_the_client(client: str, api: Api, guarded: tuple[dict[str, Any], str]) -> None:
     server, policy = guarded
     grant = api.grant(server, policy, f"{client} for a moment")
@@ -126,7 +193,7 @@ def test_a_server_nobody_here_wrote_is_guarded_as_well(
         call: list[Any] = ["call_tool", "create_access_key", {"user_name": "eve"}]
         steps = [["initialize"], ["list_tools"], call, ["call_tool", "list_users", {}]]
         _, listed, reached, denied = drive(client, grant["gateway_url"], grant["token"], steps)
-        assert [tool["name"] for tool in listed["result"]] == ["create_access_key"]
+        assert {tool["name"] for tool in listed["result"]} == {"create_access_key", "put_user_policy"}
         # The server itself answers: without an account it fails, in its own words and not in ours.
         assert "policylayer/decision" not in reached["result"].get("_meta", {})
         assert _decision(denied)["code"] == "not_available"

@@ -7,8 +7,9 @@ import pytest
 
 from common.egress import EgressPolicy, parse_networks
 from servers.probe import scan
+from tests.driving import drive
 from tests.fixtures.servers.start import running_toy
-from tests.foreign import CLIENTS, drive, running_awslabs_iam
+from tests.foreign import CLIENTS, running_awslabs_iam
 
 LOOPBACK = EgressPolicy(allow=parse_networks("127.0.0.0/8"))
 
