@@ -120,21 +120,24 @@ class Admission:
         """Looks again at what was let in by its head: refuses it, or brings `admitted` up to date."""
         known = request.admitted
         assert isinstance(known, Admitted)
-        found = self._config.grant(known.token_hash)
-        if found is None or _expired(found[1]):
-            return self._readable(_UNAUTHORIZED, request)
-        organization, grant = found
-        if grant.server != known.server.id:
-            return self._readable(_NOT_FOUND, request)
-        if organization is not known.organization:
-            server = organization.servers[grant.server]
-            request.admitted = Admitted(known.token_hash, organization, grant, server, known.cors)
+        renewed = self.renewed(known)
+        if renewed is None:
+            found = self._config.grant(known.token_hash)
+            refused = _UNAUTHORIZED if found is None or _expired(found[1]) else _NOT_FOUND
+            return self._readable(refused, request)
+        request.admitted = renewed
         return None
 
-    def is_over(self, admitted: Admitted) -> bool:
-        """Whether what was once let in would not be any more."""
-        found = self._config.grant(admitted.token_hash)
-        return found is None or found[1].server != admitted.server.id or _expired(found[1])
+    def renewed(self, known: Admitted) -> Admitted | None:
+        """The same as it would be let in now; None where it would not be any more."""
+        found = self._config.grant(known.token_hash)
+        if found is None or found[1].server != known.server.id or _expired(found[1]):
+            return None
+        organization, grant = found
+        if organization is known.organization:
+            return known
+        server = organization.servers[grant.server]
+        return Admitted(known.token_hash, organization, grant, server, known.cors)
 
     def _check_place(self, request: Request, origin: bytes | None) -> Reply | None:
         host = request.headers.get(b"host")

@@ -1,6 +1,7 @@
 """One request of a client, from its head to its end: let in, read once, given its verdict, answered."""
 
 import logging
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from gateway.driver import DecisionLog, Driver
 from gateway.effects import Ending, Failed, NotAnswered, Passed, Refused
 from gateway.forwarding import upstream_headers
 from gateway.handles import Handles
+from gateway.handover import NO_STREAM, Door, Handover
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply, Request, plain
 from gateway.http_server import HttpServer
@@ -28,6 +30,7 @@ from gateway.protocol.eras import era_of
 from gateway.protocol.methods import Verdict, verdict_of
 from gateway.relay import Relay
 from gateway.resolver import SystemResolver
+from gateway.sse_transport import StreamGone, Streams
 from gateway.upstream import Resolve, Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Admitted, OpenRequests, Rooms, Visit
@@ -44,6 +47,7 @@ class Gateway:
     """The data plane of one worker. To be made inside the event loop it serves in.
 
     The configuration's store calls on_swap() after every change; `routes` are answered without a token.
+    `prefix` is what a proxy in front takes off the path before it comes to us.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class Gateway:
         limits: Limits | None = None,
         observer: Observer | None = None,
         resolve: Resolve | None = None,
+        door: Door | None = None,
+        prefix: str = "",
     ) -> None:
         self._limits = limits or Limits()
         self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
@@ -68,7 +74,10 @@ class Gateway:
         self._handles = Handles(keyring)
         self._resolver = SystemResolver()
         self._upstreams = Upstreams(keyring, egress, resolve or self._resolver, self._limits)
-        self._relay = Relay(self._upstreams, self._handles, self._limits)
+        door = door or Door("gw-1")
+        self._streams = Streams(keyring, door.worker, door.address, prefix)
+        self._handover = Handover(door, self._limits)
+        self._relay = Relay(self._upstreams, self._handles, self._streams, self._limits)
         self._driver = Driver(limiter, decisions, self._relay, observer or Unobserved())
 
     async def serve(self, host: str, port: int, *, reuse_port: bool = False) -> HttpServer:
@@ -77,13 +86,20 @@ class Gateway:
         await server.start(host, port, reuse_port=reuse_port)
         return server
 
+    async def serve_workers(self, listener: socket.socket) -> HttpServer:
+        """Takes what other workers hand over."""
+        server = HttpServer(_Handed(self), self._limits)
+        await server.start_on(listener)
+        return server
+
     def close(self) -> None:
         self._upstreams.close()
         self._resolver.close()
         self._driver.close()
 
     def on_swap(self, *_: object) -> None:
-        self._open.end_where(self._admission.is_over)
+        self._open.renew(self._admission.renewed)
+        self._streams.end_moved()
 
     # For the HTTP server
 
@@ -92,10 +108,10 @@ class Gateway:
 
     def tick(self, now: float) -> None:
         self._upstreams.tick(now)
-        self._open.end_where(self._admission.is_over)
+        self._open.renew(self._admission.renewed)
 
     def drain(self) -> None:
-        self._open.end_standing()
+        self._open.leave_streams()
 
     def hold(self, request: Request, size: int) -> bool:
         """Whether a request that was let in may hold this much of the worker's memory."""
@@ -106,7 +122,7 @@ class Gateway:
             request.held = size
         return taken
 
-    async def handle(self, exchange: Exchange) -> None:
+    async def handle(self, exchange: Exchange, *, handed: bool = False) -> None:
         # Its body or its turn may have taken minutes to come: it is judged by what holds now.
         refused = self._admission.renew(exchange.request)
         admitted = exchange.request.admitted
@@ -116,19 +132,40 @@ class Gateway:
             return
         opened = self._open.enter(admitted)
         if opened is None:
-            exchange.reply(replace(_TOO_MANY, headers=_TOO_MANY.headers + admitted.cors))
+            exchange.reply(_with_cors(_TOO_MANY, admitted))
             return
+        visit = Visit(exchange, admitted, opened)
         try:
-            await self._answer(Visit(exchange, admitted, opened))
+            if b"?" not in exchange.request.target or await self._is_ours(visit, handed=handed):
+                await self._answer(visit)
+        except StreamGone:
+            visit.answer(_with_cors(NO_STREAM, admitted))
         except jsonrpc.Refused as refusal:
-            exchange.reply(replies.refused(refusal, admitted.cors))
+            visit.answer(replies.refused(refusal, admitted.cors))
         finally:
             # An answer nobody reads is memory, too: its place is taken until it is gone.
             if exchange.stalled:
                 await exchange.drain()
+            if visit.stream is not None:
+                await visit.stream.visit.exchange.drain()
             self._open.leave(opened)
 
     # One visit
+
+    async def _is_ours(self, visit: Visit, *, handed: bool) -> bool:
+        """A message for a stream that another worker holds goes there and is answered there."""
+        request = visit.exchange.request
+        place = self._streams.named_by(request, visit.admitted)
+        if place is None or request.method != b"POST":
+            return True
+        if self._streams.is_here(place):
+            visit.stream = self._streams.find(place, visit.admitted)
+            return True
+        if handed:
+            raise StreamGone
+        reply = await self._handover.send(request, place)
+        visit.exchange.reply(_with_cors(reply, visit.admitted))
+        return False
 
     async def _answer(self, visit: Visit) -> None:
         request = visit.exchange.request
@@ -168,22 +205,40 @@ class Gateway:
             case Passed():
                 return
             case Refused(ruling):
-                visit.exchange.reply(replies.denied(visit, ruling))
+                visit.answer(replies.denied(visit, ruling))
             case Failed(failure) if failure.code == rulings.INTERNAL_ERROR.code:
-                visit.exchange.reply(replies.denied(visit, rulings.INTERNAL_ERROR))
+                visit.answer(replies.denied(visit, rulings.INTERNAL_ERROR))
             case Failed(failure):
-                visit.exchange.reply(replies.upstream_failed(visit, failure))
+                visit.answer(replies.upstream_failed(visit, failure))
 
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""
         if _lease_over(visit):
-            visit.exchange.reply(replies.denied(visit, rulings.CONFIGURATION_EXPIRED))
+            visit.answer(replies.denied(visit, rulings.CONFIGURATION_EXPIRED))
             return
         try:
             await self._relay.send(visit)
         except UpstreamError as error:
             failure = NotAnswered(error.code, error.reason, error.sent, error.status)
-            visit.exchange.reply(replies.upstream_failed(visit, failure))
+            visit.answer(replies.upstream_failed(visit, failure))
+
+
+class _Handed:
+    """The same gateway for what other workers hand over. Its clock is the public server's."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.check_head = gateway.check_head
+        self.hold = gateway.hold
+        self._gateway = gateway
+
+    async def handle(self, exchange: Exchange) -> None:
+        await self._gateway.handle(exchange, handed=True)
+
+    def tick(self, now: float) -> None:
+        pass
+
+    def drain(self) -> None:
+        pass
 
 
 def _question(visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> Pipeline:
@@ -208,6 +263,10 @@ def _asker(visit: Visit, tool: str | None = None) -> Asker:
         listed=tool in admitted.server.tools,
         lease_over=_lease_over(visit),
     )
+
+
+def _with_cors(reply: Reply, admitted: Admitted) -> Reply:
+    return replace(reply, headers=reply.headers + admitted.cors) if admitted.cors else reply
 
 
 def _lease_over(visit: Visit) -> bool:

@@ -6,6 +6,7 @@ a whole, up to its limit; a request refused by its head is answered without wait
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from email.utils import formatdate
 from enum import Enum, auto
@@ -390,6 +391,13 @@ class HttpServer:
             lambda: Connection(self), host, port, backlog=2048, reuse_port=reuse_port or None
         )
         self.port = self._server.sockets[0].getsockname()[1]
+        self._tick()
+
+    async def start_on(self, listener: socket.socket) -> None:
+        if listener.family == socket.AF_UNIX:
+            self._server = await self.loop.create_unix_server(lambda: Connection(self), sock=listener)
+        else:
+            self._server = await self.loop.create_server(lambda: Connection(self), sock=listener)
         self._tick()
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ error; what goes wrong later is told at the end of the stream, or by breaking it
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from gateway.effects import Forwarded, NotAnswered
@@ -13,26 +14,31 @@ from gateway.handles import Handles
 from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks_like_json
-from gateway.protocol.jsonrpc import Request
+from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import NotStrict, encode
 from gateway.protocol.tool_list import ListTooLong, filtered
 from gateway.replies import JSON, NO_STORE, upstream_failed
-from gateway.upstream import Upstreams
+from gateway.sse_transport import HeldStream, Streams
+from gateway.upstream import Pool, Upstreams
 from gateway.upstream_answer import (
     CLIENT_GONE,
     INVALID,
     REFUSED_CREDENTIALS,
+    TIMEOUT,
     TOO_LARGE,
     UpstreamAnswer,
     UpstreamError,
 )
+from gateway.upstream_target import TargetUnusable
 from gateway.visits import Visit
 from policies.language.decide import is_listed, names_exactly
 
 _SSE: Final = (
     b"Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
 )
+# Another worker, or this one started again, answers after about a second.
+_COME_BACK: Final = b"retry: 1000\n\n"
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 # Clients read these to fall back to another revision or to begin a new session.
 _VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
@@ -42,20 +48,27 @@ _FED_AT_ONCE: Final = 4_096
 _AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
 _BROKEN_STREAM: Final = {
     EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
-    EndpointEvent: (INVALID, "The server speaks the transport of 2024-11-05, which is not supported here."),
+    EndpointEvent: (INVALID, "The server names an address for messages where none may be named."),
+    TargetUnusable: (INVALID, "The server wants its messages at an address that is not its own."),
     NotStrict: (INVALID, _AMBIGUOUS),
     ListTooLong: (TOO_LARGE, "The server's list of tools is too long to be looked through."),
 }
 
 
 class Relay:
-    def __init__(self, upstreams: Upstreams, handles: Handles, limits: Limits) -> None:
+    def __init__(self, upstreams: Upstreams, handles: Handles, streams: Streams, limits: Limits) -> None:
         self._upstreams = upstreams
+        self._streams = streams
         self._handles = handles
         self._limits = limits
 
     async def send(self, visit: Visit) -> Forwarded:
         """Raises UpstreamError while the client has nothing yet."""
+        if visit.stream is None:
+            return await self._exchange(visit)
+        return await self._post(visit, visit.stream)
+
+    async def _exchange(self, visit: Visit) -> Forwarded:
         answer = await self._ask(visit)
         try:
             await answer.head()
@@ -68,10 +81,10 @@ class Relay:
                 answer.abandon()
 
     async def _ask(self, visit: Visit) -> UpstreamAnswer:
-        admitted, exchange = visit.admitted, visit.exchange
-        pool = self._upstreams.pool(admitted.organization.organization, admitted.server)
+        exchange, pool = visit.exchange, self._pool(visit)
+        target = pool.target if visit.stream is None else visit.stream.target
         body = None if visit.message is None else encode(visit.message.tree)
-        request = pool.target.request(exchange.request.method, visit.headers, body)
+        request = target.request(exchange.request.method, visit.headers, body)
         connection = await pool.take()
         if exchange.gone and visit.cancels:
             pool.put_back(connection)
@@ -81,6 +94,11 @@ class Relay:
         if exchange.gone:
             exchange.on_gone()
         return answer
+
+    def _pool(self, visit: Visit) -> Pool:
+        if visit.stream is not None:
+            return visit.stream.pool
+        return self._upstreams.pool(visit.admitted.organization.organization, visit.admitted.server)
 
     def _orphan(self, visit: Visit, answer: UpstreamAnswer) -> None:
         """The call goes on without its client, as the older revisions want it; but not for ever."""
@@ -99,11 +117,41 @@ class Relay:
             return await self._verbatim(visit, answer)
         if not 200 <= status < 300:
             raise answer.failed(INVALID, f"The server answered with HTTP {status}.")
+        if visit.stream is not None:
+            return await self._accepted(visit, answer)
         if answer.is_stream:
             return await self._stream(visit, answer)
         if answer.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             return await self._json(visit, answer)
         return await self._empty(visit, answer)
+
+    # Messages for a stream of 2024-11-05
+
+    async def _post(self, visit: Visit, stream: HeldStream) -> Forwarded:
+        """Ends when the server has answered on the stream; the client's request has ended before that."""
+        waiting = stream.expect(visit)
+        try:
+            forwarded = await self._exchange(visit)
+            if isinstance(visit.message, Notification) and visit.message.method == "notifications/cancelled":
+                stream.cancelled(visit.message, self._limits.orphan_seconds)
+            if waiting is None or not 200 <= forwarded.status < 300:
+                return forwarded
+            async with asyncio.timeout(self._limits.stream_idle_seconds):
+                return replace(forwarded, code=await waiting.done)
+        except TimeoutError:
+            failure = NotAnswered(TIMEOUT, "The server did not answer in time.", sent=True)
+            stream.tell(upstream_failed(visit, failure).body)
+            return Forwarded(202, TIMEOUT)
+        finally:
+            if waiting is not None:
+                stream.forget(waiting)
+
+    async def _accepted(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        if answer.is_stream:
+            raise answer.failed(INVALID, "The server answered a message beside the stream it belongs to.")
+        await answer.whole(self._limits.collected_bytes)  # says nothing: what answers comes on the stream
+        visit.exchange.reply(Reply(202, NO_STORE + visit.admitted.cors))
+        return Forwarded(answer.status)
 
     # Whole answers
 
@@ -177,18 +225,31 @@ class Relay:
             rewrite_data=lambda data: self._filtered(visit, data),
             max_event=self._limits.answer_bytes,
         )
-        self._register(visit, answer)
+        self._register(visit, answer, events)
+        if visit.message is None and b"mcp-session-id" not in exchange.request.headers:
+            events.rewrite_endpoint = lambda endpoint: self._hold(visit, events, endpoint)
         exchange.start(answer.status, _SSE + self._lines(visit, answer))
         try:
             while (chunk := await answer.next_chunk()) is not None:
                 await self._feed(visit, events, chunk)
         except UpstreamError as error:
             return self._broken_off(visit, answer, events, error)
-        except (EventTooLarge, EndpointEvent, NotStrict, ListTooLong) as problem:
+        except (EventTooLarge, EndpointEvent, TargetUnusable, NotStrict, ListTooLong) as problem:
             code, reason = _BROKEN_STREAM[type(problem)]
             return self._broken_off(visit, answer, events, answer.failed(code, reason))
+        self._let_go(visit, INVALID)
         exchange.finish()
         return Forwarded(answer.status)
+
+    def _hold(self, visit: Visit, events: EventStream, endpoint: bytes) -> bytes:
+        """The server speaks the transport of 2024-11-05: what the client posts must come to us."""
+        visit.held = self._streams.hold(visit, self._pool(visit), endpoint)
+        events.on_data = visit.held.hear
+        return self._streams.address_of(visit.held)
+
+    def _let_go(self, visit: Visit, code: str) -> None:
+        if visit.held is not None:
+            self._streams.let_go(visit.held, code)
 
     async def _feed(self, visit: Visit, events: EventStream, chunk: bytes) -> None:
         for start in range(0, len(chunk), _FED_AT_ONCE):
@@ -199,7 +260,7 @@ class Relay:
             if start + _FED_AT_ONCE < len(chunk):
                 await asyncio.sleep(0)
 
-    def _register(self, visit: Visit, answer: UpstreamAnswer) -> None:
+    def _register(self, visit: Visit, answer: UpstreamAnswer, events: EventStream) -> None:
         """A stream is ended when its grant is. The call behind it goes on, to be recorded."""
         exchange = visit.exchange
 
@@ -210,12 +271,17 @@ class Relay:
             else:
                 self._orphan(visit, answer)
 
-        visit.opened.standing = visit.standing
-        visit.opened.end = end
+        def leave() -> None:
+            if visit.standing or events.resumable:
+                exchange.write(_COME_BACK)
+                end()
+
+        visit.opened.end, visit.opened.leave = end, leave
 
     def _broken_off(
         self, visit: Visit, answer: UpstreamAnswer, events: EventStream, error: UpstreamError
     ) -> Forwarded:
+        self._let_go(visit, error.code)
         message, exchange = visit.message, visit.exchange
         unanswered = isinstance(message, Request) and not is_answer_to(events.last_event, message.id)
         if visit.standing or error.code == CLIENT_GONE or not unanswered:
@@ -240,7 +306,7 @@ class Relay:
         return b"Mcp-Session-Id: %b\r\n%b" % (wrapped, visit.admitted.cors)
 
     def _filtered(self, visit: Visit, message: bytes) -> bytes | None:
-        admitted = visit.admitted
+        admitted = visit.opened.admitted  # a stream may be older than the policy
         compiled = admitted.grant.compiled
 
         def is_shown(tool: str) -> bool:

@@ -234,7 +234,7 @@ class Upstreams:
         if known is not None:
             if known[0] is server:
                 return known[1]
-            if _same(known[0], server):
+            if same_place(known[0], server):
                 self._pools[place] = (server, known[1])
                 return known[1]
             self._retire(known[1])
@@ -272,7 +272,7 @@ class Upstreams:
             raise _unreachable("The server's URL cannot be used.") from None
 
 
-def _same(one: LoadedServer, other: LoadedServer) -> bool:
+def same_place(one: LoadedServer, other: LoadedServer) -> bool:
     return (one.upstream_url, one.credentials) == (other.upstream_url, other.credentials)
 
 

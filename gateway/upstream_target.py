@@ -3,12 +3,13 @@
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 _SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 _PORTS: Final = {"http": 80, "https": 443}
+_REFERENCE: Final = re.compile(rb"[\x21-\x7e]{1,2048}")
 _HOST: Final = re.compile(r"[0-9A-Za-z_.-]{1,253}|[0-9a-fA-F:.]{2,45}")
 AGENT: Final = "PolicyLayer"
 
@@ -40,6 +41,21 @@ class Target:
             raise TargetUnusable
         fixed = _fixed_lines(_authority(name, port, parts.scheme), credentials)
         return cls(name, port, _path(parts), tls if parts.scheme == "https" else None, fixed)
+
+    def at(self, reference: bytes) -> Self:
+        """The same server, at an address it named itself. That must be of its own origin."""
+        if not _REFERENCE.fullmatch(reference):
+            raise TargetUnusable
+        scheme = "https" if self.tls else "http"
+        base = f"{scheme}://{_authority(self.host, self.port, scheme)}{self.path.decode()}"
+        try:
+            parts = urlsplit(urljoin(base, reference.decode("ascii")))
+            place = (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
+        except ValueError:
+            raise TargetUnusable from None
+        if place != (scheme, self.host.lower(), self.port) or "@" in parts.netloc:
+            raise TargetUnusable
+        return replace(self, path=_path(parts))
 
     def request(self, method: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes | None) -> bytes:
         """One whole request. Header values were checked when they were read."""

@@ -2,13 +2,19 @@
 
 from asyncio import TimerHandle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gateway.http_exchange import Exchange
+from gateway.http_messages import Reply
 from gateway.protocol.eras import NO_ERA, Era
-from gateway.protocol.jsonrpc import Message
+from gateway.protocol.jsonrpc import Message, Request
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, LoadedServer
+
+if TYPE_CHECKING:
+    from gateway.sse_transport import HeldStream
+
+ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +30,16 @@ class Admitted:
 
 @dataclass(slots=True, eq=False)
 class OpenRequest:
-    """`end` is there once an answer is a stream; `standing`: it would not end by itself."""
+    """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended.
+
+    `admitted` is what holds now, not what held when the stream began.
+    """
 
     admitted: Admitted
     rooms: "Rooms"
     held: int = 0
     end: Callable[[], None] | None = None
-    standing: bool = False
+    leave: Callable[[], None] | None = None
 
     def hold(self, size: int) -> bool:
         """That it now holds this much, all in all. False when its organization holds too much."""
@@ -82,6 +91,18 @@ class Visit:
     subject: str | None = None
     arguments: object = None
     orphaned: TimerHandle | None = None
+    stream: "HeldStream | None" = None
+    """Where its answer is awaited, when it was posted for a stream of the 2024-11-05 transport."""
+    held: "HeldStream | None" = None
+    """The stream of that transport that it is itself."""
+
+    def answer(self, reply: Reply) -> None:
+        """Says it where the client listens for it."""
+        if self.stream is None or not isinstance(self.message, Request):
+            self.exchange.reply(reply)
+            return
+        self.stream.tell(reply.body)
+        self.exchange.reply(replace(ACCEPTED, headers=ACCEPTED.headers + self.admitted.cors))
 
     @property
     def cancels(self) -> bool:
@@ -89,7 +110,7 @@ class Visit:
         return self.era.modern or self.message is None
 
 
-_Lookup: TypeAlias = Callable[[Admitted], bool]
+_Renewed: TypeAlias = Callable[[Admitted], Admitted | None]
 
 
 class OpenRequests:
@@ -118,15 +139,20 @@ class OpenRequests:
             if not mine:
                 del self._by_grant[grant]
 
-    def end_where(self, over: _Lookup) -> None:
+    def renew(self, renewed: _Renewed) -> None:
+        """Every open stream goes on by what holds now, or ends."""
         for request in self._streams():
-            if over(request.admitted) and request.end is not None:
+            admitted = renewed(request.admitted)
+            if admitted is not None:
+                request.admitted = admitted
+            elif request.end is not None:
                 request.end()
 
-    def end_standing(self) -> None:
+    def leave_streams(self) -> None:
+        """This worker goes: what a client can take up again elsewhere ends now."""
         for request in self._streams():
-            if request.standing and request.end is not None:
-                request.end()
+            if request.leave is not None:
+                request.leave()
 
     def _streams(self) -> Iterator[OpenRequest]:
         return iter([one for mine in self._by_grant.values() for one in mine if one.end is not None])

@@ -25,7 +25,8 @@ def drive(
 
     Steps: `["initialize"]`, `["list_tools"]`, `["call_tool", name, arguments]`; those of the Python SDKs also
     `["list_resources"]`, `["read_resource", uri]`, `["list_prompts"]`, `["get_prompt", name, arguments]` and
-    `["sleep", seconds]`. `mode` is for SDKs of both eras: "auto", "legacy" or a revision of today.
+    `["sleep", seconds]`. `mode` is for SDKs of both eras: "auto", "legacy" or a revision of today; "sse" is
+    the transport of 2024-11-05, which the 1.x SDK of Python speaks.
     """
     return _driven(_driver(name), {"url": url, "token": token, "steps": steps, "mode": mode})
 

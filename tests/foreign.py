@@ -55,6 +55,27 @@ def foreign_program(name: str, program: str = "python") -> Path:
 
 
 @contextmanager
+def running_old_server() -> Iterator[str]:
+    """The URL of a server of the 1.x SDK that speaks HTTP+SSE and nothing else."""
+    python = foreign_program("mcp-1x")
+    process = subprocess.Popen(
+        [str(python), str(CLIENTS / "mcp-1x" / "old_server.py")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ.get("PATH", "")},
+    )
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        assert url, "the server did not start"
+        yield url
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+@contextmanager
 def running_awslabs_iam(aws_endpoint: str = "http://127.0.0.1:1") -> Iterator[str]:
     """The URL of the vendor's IAM server, as published, behind a bridge to streamable HTTP.
 

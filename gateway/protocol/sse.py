@@ -27,7 +27,7 @@ class EventTooLarge(Exception):  # noqa: N818
 
 
 class EndpointEvent(Exception):  # noqa: N818
-    """The stream of the 2024-11-05 transport, whose messages would be posted around us."""
+    """It names an address for messages where none is expected: they would be posted around us."""
 
 
 @dataclass(slots=True)
@@ -36,11 +36,16 @@ class EventStream:
     rewrite_data: Callable[[bytes], bytes | None]
     """Gets the data of events that name tools; None means they may leave as they came."""
     max_event: int
+    rewrite_endpoint: Callable[[bytes], bytes] | None = None
+    """Gets the address that a stream of 2024-11-05 names first; gives the one the client is told."""
+    on_data: Callable[[bytes], None] | None = None
+    """Hears the data of every event, as it came."""
     resumable: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
     _begun: bool = False
     _searched: int = 0
     _last: bytes = b""
+    _named: bool = False
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be passed on now."""
@@ -104,10 +109,29 @@ class EventStream:
     def _looked_through(self, whole: bytes) -> bytes:
         """Most of what comes has nothing in it that must be changed, and is not looked at event by event."""
         if b"endpoint" in whole and _IS_ENDPOINT.search(whole):
-            raise EndpointEvent
+            whole = b"".join(map(self._with_our_endpoint, _events_of(whole)))
         if b"id" in whole:
             whole = _ID_LINE.sub(self._with_wrapped_id, whole)
+        if self.on_data is not None:
+            self._tell(self.on_data, whole)
         return b"".join(map(self._filtered, _events_of(whole))) if may_hold_tools(whole) else whole
+
+    def _with_our_endpoint(self, event: bytes) -> bytes:
+        """Only the first event of a stream names an address: a later one would lead its client astray."""
+        data = _data_of(event)
+        is_endpoint = _IS_ENDPOINT.search(event) is not None
+        if is_endpoint:
+            if data is None or self.rewrite_endpoint is None or self._named or self._last:
+                raise EndpointEvent
+            event = b"event: endpoint\ndata: " + self.rewrite_endpoint(data) + b"\n\n"
+        self._named = self._named or data is not None
+        return event
+
+    def _tell(self, on_data: Callable[[bytes], None], whole: bytes) -> None:
+        for event in _events_of(whole):
+            data = _data_of(event)
+            if data is not None:
+                on_data(data)
 
     def _with_wrapped_id(self, line: re.Match[bytes]) -> bytes:
         self.resumable = True

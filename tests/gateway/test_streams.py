@@ -342,6 +342,7 @@ async def test_draining_ends_standing_streams_so_that_clients_come_back(tmp_path
         alice.send(alice.head("GET", None, {}))
         await begun(alice)
         closing = asyncio.create_task(it.http.close())
+        assert await read_chunk(alice.reader) == b"retry: 1000\n\n"
         assert await ended(alice)
         await closing
 
@@ -355,15 +356,16 @@ async def test_a_server_without_a_standing_stream_says_so(tmp_path: Path, status
         assert (await alice.ask("GET")).status == status
 
 
-async def test_the_transport_of_2024_is_not_passed_on(tmp_path: Path) -> None:
+async def test_an_address_named_in_the_answer_to_a_call_is_not_passed_on(tmp_path: Path) -> None:
     async def oldest(conversation: Conversation) -> None:
         conversation.begin_stream()
         conversation.event("event: endpoint\ndata: /messages?session=1\n\n")
         await asyncio.sleep(5)
 
     async with world(tmp_path, upstream=Upstream(oldest)) as it, it.client() as alice:
-        answer = await asyncio.wait_for(alice.ask("GET"), 2)
-        assert answer.body == b""
+        answer = await asyncio.wait_for(alice.post(CALL), 2)
+        assert b"/messages" not in answer.body
+        assert json.loads(answer.events[-1])["result"]["_meta"][META]["code"] == "upstream_invalid"
 
 
 async def test_a_standing_stream_to_nowhere_is_a_bad_gateway(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from common.tokens import GRANT, new_token, token_hash
 from gateway.app import Gateway
 from gateway.counters.base import Limiter
 from gateway.counters.sqlite import SqliteLimiter
+from gateway.handover import Door
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
 from gateway_config.wire.bundle import (
@@ -136,6 +138,8 @@ class World:
     log: Log
     token: str
     mallorys_token: str
+    another: Callable[[Door], Gateway]
+    """One more worker, by the same configuration and counters."""
 
     def client(self, *, token: str | None = None, server: str = SERVER, **headers: str) -> Client:
         path = f"/mcp/{server}/"
@@ -164,6 +168,8 @@ async def world(
     resolve: Callable[[str, int], Awaitable[Sequence[str]]] | None = None,
     hosts: frozenset[str] = frozenset({"127.0.0.1"}),
     origins: frozenset[str] = frozenset({"https://app.example"}),
+    door: Door | None = None,
+    prefix: str = "",
 ) -> AsyncIterator[World]:
     async with upstream or Upstream() as server_:
         token, mallorys = new_token(GRANT), new_token(GRANT)
@@ -173,7 +179,8 @@ async def world(
             organization(UMBRA, server(server_.url, id=MALLORYS_SERVER), {mallorys: {}}),
         ]
         counters = limiter or SqliteLimiter(tmp_path / "limits.sqlite", worker="gw-1")
-        gateway = Gateway(
+        make = partial(
+            Gateway,
             config=config,
             limiter=counters,
             decisions=log,
@@ -184,10 +191,12 @@ async def world(
             routes={"/healthz": lambda: (200, b"ok\n", "text/plain")},
             limits=limits or quick(),
             resolve=resolve,
+            prefix=prefix,
         )
+        gateway = make(door=door)
         http = await gateway.serve("127.0.0.1", 0)
         try:
-            yield World(gateway, http, server_, config, log, token, mallorys)
+            yield World(gateway, http, server_, config, log, token, mallorys, lambda door: make(door=door))
         finally:
             await http.close()
             gateway.close()

@@ -5,7 +5,9 @@ import json
 import sys
 
 from mcp import ClientSession, McpError
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamablehttp_client
+from mcp.types import CreateMessageResult, TextContent
 
 
 def plain(result):
@@ -66,11 +68,18 @@ async def call(session, name, arguments):
     return {**plain(result), "progress": progress}
 
 
+async def say_yes(context, params):
+    return CreateMessageResult(
+        role="assistant", content=TextContent(type="text", text="yes"), model="none", stopReason="endTurn"
+    )
+
+
 async def converse(asked, answers):
     headers = {"Authorization": f"Bearer {asked['token']}"} if asked["token"] else {}
+    connect = sse_client if asked["mode"] == "sse" else streamablehttp_client
     async with (
-        streamablehttp_client(asked["url"], headers=headers) as (read, write, _),
-        ClientSession(read, write) as session,
+        connect(asked["url"], headers=headers) as (read, write, *_),
+        ClientSession(read, write, sampling_callback=say_yes) as session,
     ):
         for step in asked["steps"]:
             try:

@@ -76,9 +76,62 @@ def test_a_list_of_tools_is_filtered_however_it_comes(data: str) -> None:
     assert b"shown" in out
 
 
-def test_the_endpoint_of_the_oldest_transport_is_not_passed_on() -> None:
+def test_an_address_nobody_expects_is_not_passed_on() -> None:
     with pytest.raises(EndpointEvent):
         stream().feed(b"event: endpoint\ndata: /messages?session=1\n\n")
+
+
+def held_stream(told: list[bytes]) -> EventStream:
+    def rewrite(endpoint: bytes) -> bytes:
+        told.append(endpoint)
+        return b"/ours"
+
+    events = stream()
+    events.rewrite_endpoint = rewrite
+    return events
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"event: endpoint\ndata: /m?s=1\n\n",
+        b"event:endpoint\r\ndata:/m?s=1\r\n\r\n",
+        b"data: /m?s=1\revent: endpoint\r\r",
+        b"\xef\xbb\xbfevent: endpoint\ndata: /m?s=1\n\n",
+        b": hello\n\nretry: 5\n\nevent: message\nevent: endpoint\ndata: /m?s=1\n\n",
+    ],
+)
+def test_the_address_a_stream_names_first_becomes_ours(event: bytes) -> None:
+    told: list[bytes] = []
+    out = held_stream(told).feed(event)
+    assert told == [b"/m?s=1"]
+    assert out.endswith(b"event: endpoint\ndata: /ours\n\n")
+    assert b"/m?s=1" not in out
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [b"event: endpoint\ndata: /a\n\n", b"event: endpoint\ndata: /b\n\n"],
+        [b"event: endpoint\ndata: /a\n\nevent: endpoint\ndata: /b\n\n"],
+        [b"data: {}\n\n", b"event: endpoint\ndata: /b\n\n"],
+        [b"data: {}\n\nevent: endpoint\ndata: /b\n\n"],
+        [b"event: endpoint\n\n"],
+    ],
+)
+def test_an_address_that_is_not_the_first_thing_said_is_not_passed_on(events: list[bytes]) -> None:
+    one = held_stream([])
+    with pytest.raises(EndpointEvent):
+        for event in events:
+            one.feed(event)
+
+
+def test_what_is_said_on_a_stream_is_heard_event_by_event() -> None:
+    heard: list[bytes] = []
+    events = stream()
+    events.on_data = heard.append
+    events.feed(b": ping\n\ndata: 1\n\nevent: message\ndata: 2\ndata: 3\n\nid: 4\n\n")
+    assert heard == [b"1", b"2\n3"]
 
 
 def test_an_event_without_end_is_given_up() -> None:

@@ -1,0 +1,111 @@
+"""Between workers: a message for a stream that another one holds is handed to it, whole and unjudged.
+
+Each worker has a door the others knock at: a socket in a private folder of this machine, and where workers
+run on several machines an internal address. Behind it is the same gateway: what is handed in shows its
+client's token and is let in, judged and recorded as if it had come from the client. It is never handed on.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from common.unix_sockets import connected
+from gateway.http_messages import Reply, Request, plain
+from gateway.limits import Limits
+from gateway.sse_transport import Place
+from gateway.upstream_answer import UpstreamAnswer, UpstreamError
+from gateway.upstream_connection import UpstreamConnection
+
+_log: Final = logging.getLogger(__name__)
+
+_CONNECT_SECONDS: Final = 2.0
+_HANDED: Final = frozenset(
+    {b"host", b"authorization", b"origin", b"content-type", b"accept", b"traceparent", b"tracestate"}
+)
+_PASSED: Final = (b"Content-Type", b"Retry-After", b"Allow")
+NO_STREAM: Final = plain(404, "There is no such stream.")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A worker's own: its name among all, the folder of this machine's doors, and its internal address.
+
+    `address` is an ip:port other machines reach, or "".
+    """
+
+    worker: str
+    folder: Path | None = None
+    address: str = ""
+
+    @property
+    def socket(self) -> Path | None:
+        return self.folder and socket_of(self.folder, self.worker)
+
+
+def socket_of(folder: Path, worker: str) -> Path:
+    return folder / f"{worker}.sock"
+
+
+class Handover:
+    def __init__(self, door: Door, limits: Limits) -> None:
+        self._door = door
+        self._limits = limits
+
+    async def send(self, request: Request, place: Place) -> Reply:
+        """What the worker that holds the stream answers; 404 where it is gone."""
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                connection = await self._connect(place)
+        except (OSError, TimeoutError):
+            return NO_STREAM
+        try:
+            async with asyncio.timeout(self._patience()):
+                return await self._answer(connection.send(_written(request)))
+        except (TimeoutError, UpstreamError) as problem:
+            # It may have been forwarded, or not; its answer, if any, would have come on the stream.
+            _log.warning("a message handed to %s was not answered: %s", place.worker, type(problem).__name__)
+            return NO_STREAM
+        finally:
+            connection.close()
+
+    async def _connect(self, place: Place) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+
+        def made() -> UpstreamConnection:
+            return UpstreamConnection(
+                self._limits, loop.time, on_free=lambda _: None, on_closed=lambda _: None
+            )
+
+        path = self._door.folder and socket_of(self._door.folder, place.worker)
+        if path is not None and path.exists():
+            return (await loop.create_unix_connection(made, sock=connected(path)))[1]
+        host, _, port = place.address.rpartition(":")
+        if not host:
+            raise ConnectionRefusedError
+        return (await loop.create_connection(made, host.strip("[]"), int(port)))[1]
+
+    def _patience(self) -> float:
+        limits = self._limits
+        return limits.answer_seconds + limits.waiting_seconds + limits.connect_seconds
+
+    async def _answer(self, answer: UpstreamAnswer) -> Reply:
+        await answer.head()
+        body = await answer.whole(self._limits.collected_bytes)
+        lines = b"Cache-Control: no-store\r\n"
+        for name in _PASSED:
+            if name.lower() in answer.headers:
+                lines += b"%b: %b\r\n" % (name, answer.headers[name.lower()])
+        return Reply(answer.status, lines, body)
+
+
+def _written(request: Request) -> bytes:
+    """The request as its client sent it, less what described the client's connection."""
+    lines = b"".join(
+        b"%b: %b\r\n" % (name, value)
+        for name, value in request.headers.items()
+        if name in _HANDED or name.startswith(b"mcp-")
+    )
+    head = b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n"
+    return head % (request.target, lines, len(request.body)) + bytes(request.body)

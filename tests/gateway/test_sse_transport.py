@@ -1,0 +1,426 @@
+"""The 2024-11-05 transport: what a client posts is judged here and answered on its stream, by any worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.unix_sockets import listening
+from gateway.app import Gateway
+from gateway.handover import Door, socket_of
+from gateway.http_server import HttpServer
+from tests.gateway.raw_http import Answer, Client, Conversation, Upstream, read_chunk
+from tests.gateway.world import ACME, SERVER, World, eventually, organization, server, world
+
+ALL_TOOLS = [{"name": name} for name in ("read_file", "hidden_tool", "delete_file", "search")]
+
+
+@dataclass
+class OldServer:
+    """Speaks HTTP+SSE as of 2024-11-05; answers a call by the tool's name."""
+
+    endpoint: str = "/messages/?session_id=s1"
+    conversation: Conversation | None = None
+    silent: set[str] = field(default_factory=set)
+    status: int = 202
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, conversation: Conversation) -> None:
+        if conversation.request.method == "GET":
+            self.conversation = conversation
+            conversation.begin_stream()
+            conversation.event(f"event: endpoint\r\ndata: {self.endpoint}\r\n\r\n")
+            await self.over.wait()
+            conversation.end_stream()
+            return
+        conversation.write(b"HTTP/1.1 %d X\r\nContent-Length: 8\r\n\r\nAccepted" % self.status)
+        message = conversation.request.json
+        if self.status == 202 and "id" in message and message["method"] not in self.silent:
+            self.say({"jsonrpc": "2.0", "id": message["id"], "result": self.result(message)})
+
+    def result(self, message: dict[str, Any]) -> dict[str, Any]:
+        if message["method"] == "tools/list":
+            return {"tools": ALL_TOOLS}
+        return {"content": [{"type": "text", "text": message.get("params", {}).get("name", "")}]}
+
+    def say(self, message: dict[str, Any]) -> None:
+        assert self.conversation is not None
+        self.conversation.message(message)
+
+
+@dataclass
+class Stream:
+    """One client's stream, and the address it was told."""
+
+    client: Client
+    address: str
+    buffer: bytes = b""
+
+    async def message(self) -> Any:
+        event = await self.event()
+        assert event[0] == b"event: message", event
+        return json.loads(event[1].removeprefix(b"data: "))
+
+    async def event(self) -> list[bytes]:
+        while b"\n\n" not in self.buffer.replace(b"\r\n", b"\n"):
+            chunk = await asyncio.wait_for(read_chunk(self.client.reader), 5)
+            assert chunk, "the stream ended"
+            self.buffer += chunk
+        event, _, self.buffer = self.buffer.replace(b"\r\n", b"\n").partition(b"\n\n")
+        return event.split(b"\n")
+
+    async def rest(self) -> bytes:
+        """All that comes until the stream ends."""
+        while chunk := await asyncio.wait_for(read_chunk(self.client.reader), 5):
+            self.buffer += chunk
+        return self.buffer
+
+
+@asynccontextmanager
+async def stream_of(client: Client) -> AsyncIterator[Stream]:
+    async with client:
+        client.send(client.head("GET", None, {"Accept": "text/event-stream"}))
+        assert (await client.answer_head()).status == 200
+        stream = Stream(client, "")
+        kind, data = await stream.event()
+        assert kind == b"event: endpoint"
+        stream.address = data.removeprefix(b"data: ").decode()
+        yield stream
+
+
+async def post(it: World, stream: Stream, message: Any, *, port: int = 0, **given: Any) -> Answer:
+    client = it.client(**given)
+    client.path = stream.address
+    client.port = port or client.port
+    async with client:
+        return await client.post(message)
+
+
+def call(tool: str, id: int | str = 1, **arguments: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": arguments}
+    return {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
+
+
+def posts(it: World) -> list[Any]:
+    return [request.json["params"]["name"] for request in it.upstream.received if request.method == "POST"]
+
+
+async def test_the_address_a_client_is_told_is_ours_and_names_neither_worker_nor_server(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        assert stream.address.startswith(f"/mcp/{SERVER}/?stream=v1.")
+        assert "session_id" not in stream.address
+        assert "gw-1" not in stream.address
+
+
+async def test_a_call_is_posted_to_the_servers_own_address_and_answered_on_the_stream(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        answer = await post(it, stream, call("read_file", path="/a"))
+        assert (answer.status, answer.body) == (202, b"")
+        assert (await stream.message())["result"]["content"][0]["text"] == "read_file"
+        sent = it.upstream.received[-1]
+        assert (sent.method, sent.path) == ("POST", "/messages/?session_id=s1")
+        assert sent.json["params"] == {"name": "read_file", "arguments": {"path": "/a"}}
+        assert "authorization" not in sent.headers
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.decisions[0].outcome == "allow"
+        assert (it.log.completions[0].upstream_status, it.log.completions[0].upstream_code) == (202, None)
+
+
+async def test_a_denied_call_is_told_on_the_stream_and_never_reaches_the_server(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        assert (await post(it, stream, call("delete_file", id="seven"))).status == 202
+        denied = await stream.message()
+        assert denied["id"] == "seven"
+        assert denied["result"]["isError"] is True
+        assert denied["result"]["content"][0]["text"] == "[POLICY DENIED] Nothing is deleted here."
+        assert posts(it) == []
+        assert [entry.outcome for entry in it.log.decisions] == ["deny"]
+
+
+async def test_a_limit_holds_over_the_stream(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        for number in range(3):
+            assert (await post(it, stream, call("create_access_key", id=number))).status == 202
+        told = [await stream.message() for _ in range(3)]
+        assert [bool(one["result"].get("isError")) for one in told] == [False, False, True]
+        assert posts(it) == ["create_access_key"] * 2
+
+
+async def test_an_unknown_method_is_refused_on_the_stream(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        sent = {"jsonrpc": "2.0", "id": 4, "method": "tools/execute", "params": {}}
+        assert (await post(it, stream, sent)).status == 202
+        told = await stream.message()
+        assert (told["id"], told["error"]["code"]) == (4, -32601)
+        assert [request.method for request in it.upstream.received] == ["GET"]
+
+
+async def test_what_cannot_be_read_in_one_way_is_refused_where_it_was_posted(tmp_path: Path) -> None:
+    twice = (
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_file","name":"delete_file"}}'
+    )
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        for body in (twice, b"[]", b"{", b"\xef\xbb\xbf{}"):
+            assert (await post(it, stream, body)).status == 400
+        assert [request.method for request in it.upstream.received] == ["GET"]
+
+
+async def test_the_list_of_tools_on_the_stream_is_filtered_by_the_policy_of_the_moment(
+    tmp_path: Path,
+) -> None:
+    old = OldServer()
+    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
+        await post(it, stream, listing)
+        names = [tool["name"] for tool in (await stream.message())["result"]["tools"]]
+        assert names == ["read_file", "delete_file", "search"]
+        it.reconfigure(document='{"version": "1", "default": "deny", "tools": {"search": {}}}')
+        await post(it, stream, listing)
+        assert [tool["name"] for tool in (await stream.message())["result"]["tools"]] == ["search"]
+        # Unasked, and under an id nobody used.
+        old.say({"jsonrpc": "2.0", "id": 99, "result": {"tools": ALL_TOOLS}})
+        assert [tool["name"] for tool in (await stream.message())["result"]["tools"]] == ["search"]
+
+
+async def test_what_the_server_asks_passes_and_the_clients_answer_reaches_it(tmp_path: Path) -> None:
+    old = OldServer()
+    async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
+        old.say({"jsonrpc": "2.0", "id": 1, "method": "roots/list"})
+        assert (await stream.message())["method"] == "roots/list"
+        answer = {"jsonrpc": "2.0", "id": 1, "result": {"roots": []}}
+        assert (await post(it, stream, answer)).status == 202
+        assert it.upstream.received[-1].json == answer
+
+
+async def test_a_stream_is_of_its_grant_alone(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        sealed = stream.address.partition("?")[2]
+        mallory = it.client(token=it.mallorys_token, server="00000000-0000-7000-8000-0000000005e2")
+        mallory.path += "?" + sealed
+        async with mallory:
+            assert (await mallory.post(call("read_file"))).status == 404
+        assert (await post(it, stream, call("read_file"), token=it.mallorys_token)).status == 404
+        assert posts(it) == []
+
+
+@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text[:-4] + "AAAA", lambda _: "x"])
+async def test_an_address_that_was_changed_is_404(tmp_path: Path, change: Any) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        before, _, sealed = stream.address.partition("?stream=")
+        stream.address = f"{before}?stream={change(sealed)}"
+        assert (await post(it, stream, call("read_file"))).status == 404
+        assert posts(it) == []
+
+
+async def test_a_stream_that_is_over_is_404(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it:
+        async with stream_of(it.client()) as stream:
+            pass
+        await eventually(lambda: it.upstream.gone == 1)
+        assert (await post(it, stream, call("read_file"))).status == 404
+        assert posts(it) == []
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://127.0.0.2/messages",
+        "//evil.example/messages",
+        "https://127.0.0.1/messages",
+        "http://user@127.0.0.1:{port}/messages",
+        "http://127.0.0.1:1/messages",
+        "file:///etc/passwd",
+        "http://127.0.0.1:{port}@evil.example/",
+        "/a b",
+        "",
+        "/" + "a" * 3000,
+    ],
+)
+async def test_an_address_that_is_not_the_servers_own_ends_the_stream(tmp_path: Path, endpoint: str) -> None:
+    old = OldServer()
+    async with world(tmp_path, upstream=Upstream(old)) as it, it.client() as alice:
+        old.endpoint = endpoint.replace("{port}", str(it.upstream.port))
+        alice.send(alice.head("GET", None, {}))
+        answer = await alice.answer()
+        assert answer.status == 200
+        assert b"endpoint" not in answer.body
+        assert b"evil" not in answer.body
+
+
+async def test_an_absolute_address_of_the_servers_own_is_used(tmp_path: Path) -> None:
+    old = OldServer()
+    async with world(tmp_path, upstream=Upstream(old)) as it:
+        old.endpoint = f"http://127.0.0.1:{it.upstream.port}/elsewhere?s=2#part"
+        async with stream_of(it.client()) as stream:
+            assert (await post(it, stream, call("read_file"))).status == 202
+            assert it.upstream.received[-1].path == "/elsewhere?s=2"
+
+
+async def test_a_second_address_on_the_stream_breaks_it_off(tmp_path: Path) -> None:
+    old = OldServer()
+    async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
+        assert old.conversation is not None
+        old.conversation.event("event: endpoint\ndata: https://evil.example/\n\n")
+        assert await stream.rest() == b""
+
+
+async def test_revoking_a_grant_ends_its_stream(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        it.reconfigure(grants={})
+        assert await stream.rest() == b""
+        assert (await post(it, stream, call("read_file"))).status == 401
+        await eventually(lambda: it.upstream.gone == 1)
+
+
+async def test_a_server_that_moved_ends_the_streams_begun_before(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(OldServer())) as it, stream_of(it.client()) as stream:
+        it.reconfigure(url=it.upstream.url + "/elsewhere")
+        assert await stream.rest() == b""
+        assert (await post(it, stream, call("read_file"))).status == 404
+
+
+async def test_a_call_the_server_never_answers_is_told_and_recorded_when_the_stream_breaks(
+    tmp_path: Path,
+) -> None:
+    old = OldServer(silent={"tools/call"})
+    async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
+        assert (await post(it, stream, call("read_file", id=5))).status == 202
+        assert it.log.completions == []
+        old.over.set()
+        told = await stream.message()
+        assert told["id"] == 5
+        assert told["result"]["content"][0]["text"].startswith("[UPSTREAM ERROR] ")
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_code == "upstream_invalid"
+
+
+async def test_a_call_whose_client_left_is_recorded_so(tmp_path: Path) -> None:
+    old = OldServer(silent={"tools/call"})
+    async with world(tmp_path, upstream=Upstream(old)) as it:
+        async with stream_of(it.client()) as stream:
+            await post(it, stream, call("read_file"))
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_code == "client_gone"
+
+
+async def test_what_the_server_says_to_the_post_passes_when_it_is_no_answer(tmp_path: Path) -> None:
+    async with (
+        world(tmp_path, upstream=Upstream(OldServer(status=404))) as it,
+        stream_of(it.client()) as stream,
+    ):
+        assert (await post(it, stream, call("read_file"))).status == 404
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_status == 404
+
+
+async def test_credentials_the_server_refuses_are_told_on_the_stream(tmp_path: Path) -> None:
+    async with (
+        world(tmp_path, upstream=Upstream(OldServer(status=401))) as it,
+        stream_of(it.client()) as stream,
+    ):
+        assert (await post(it, stream, call("read_file"))).status == 202
+        told = (await stream.message())["result"]
+        assert told["_meta"]["policylayer/decision"]["code"] == "upstream_refused_credentials"
+
+
+async def test_the_path_a_proxy_takes_off_is_put_before_the_address(tmp_path: Path) -> None:
+    proxied = world(tmp_path, upstream=Upstream(OldServer()), prefix="/gateway")
+    async with proxied as it, stream_of(it.client()) as stream:
+        assert stream.address.startswith(f"/gateway/mcp/{SERVER}/?stream=")
+
+
+# More than one worker
+
+
+@dataclass
+class Second:
+    """Another worker of the same machine, with the same configuration."""
+
+    gateway: Gateway
+    http: HttpServer
+    doors: HttpServer
+
+
+@asynccontextmanager
+async def two_workers(tmp_path: Path, old: OldServer) -> AsyncIterator[tuple[World, Second]]:
+    folder = tmp_path / "doors"
+    async with AsyncExitStack() as stack:
+        it = await stack.enter_async_context(
+            world(tmp_path, upstream=Upstream(old), door=Door("gw-1", folder))
+        )
+        gateway = it.another(Door("gw-2", folder))
+        stack.callback(gateway.close)
+        http = await gateway.serve("127.0.0.1", 0)
+        stack.push_async_callback(http.close)
+        doors = [
+            await one.serve_workers(listening(socket_of(folder, name)))
+            for one, name in ((it.gateway, "gw-1"), (gateway, "gw-2"))
+        ]
+        for door in doors:
+            stack.push_async_callback(door.close)
+        yield it, Second(gateway, http, doors[0])
+
+
+async def test_a_message_that_reaches_another_worker_is_answered_on_the_stream(tmp_path: Path) -> None:
+    async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
+        elsewhere = second.http.port
+        assert (await post(it, stream, call("read_file", id=1), port=elsewhere)).status == 202
+        assert (await stream.message())["result"]["content"][0]["text"] == "read_file"
+        assert (await post(it, stream, call("delete_file", id=2), port=elsewhere)).status == 202
+        assert (await stream.message())["result"]["isError"] is True
+        assert (await post(it, stream, b"{", port=elsewhere)).status == 400
+        assert posts(it) == ["read_file"]
+        assert [entry.outcome for entry in it.log.decisions] == ["allow", "deny"]
+
+
+async def test_a_page_may_read_what_the_other_worker_says(tmp_path: Path) -> None:
+    page = {"Origin": "https://app.example"}
+    async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
+        answer = await post(it, stream, call("read_file"), port=second.http.port, **page)
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (202, page["Origin"])
+
+
+async def test_the_door_lets_in_whom_the_gateway_lets_in_and_nobody_else(tmp_path: Path) -> None:
+    async with two_workers(tmp_path, OldServer()) as (it, _), stream_of(it.client()) as stream:
+        folder = tmp_path / "doors"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert socket_of(folder, "gw-1").stat().st_mode & 0o777 == 0o600
+        for token in (it.mallorys_token, "plg_junk"):
+            reader, writer = await asyncio.open_unix_connection(str(socket_of(folder, "gw-1")))
+            client = it.client(token=token)
+            client.path = stream.address
+            client.reader, client.writer = reader, writer
+            assert (await client.post(call("read_file"))).status in (401, 404)
+            writer.close()
+        assert posts(it) == []
+
+
+async def test_a_worker_that_is_gone_is_404(tmp_path: Path) -> None:
+    async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
+        await second.doors.close()
+        assert (await post(it, stream, call("read_file"), port=second.http.port)).status == 404
+        socket_of(tmp_path / "doors", "gw-1").unlink(missing_ok=True)
+        assert (await post(it, stream, call("read_file"), port=second.http.port)).status == 404
+        assert posts(it) == []
+
+
+async def test_a_policy_that_another_worker_does_not_know_yet_is_the_holders(tmp_path: Path) -> None:
+    """Who holds the stream judges; what the worker that was reached believes decides nothing."""
+    async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
+        closed = '{"version": "1", "default": "deny"}'
+        it.config.organizations[0] = organization(
+            ACME, server(it.upstream.url), {it.token: {}}, document=closed
+        )
+        it.gateway.on_swap()
+        assert (await post(it, stream, call("read_file"), port=second.http.port)).status == 202
+        assert (await stream.message())["result"]["isError"] is True
+        assert posts(it) == []
