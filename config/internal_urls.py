@@ -6,6 +6,7 @@ from django.urls import path
 from audit.api import internal as audit
 from config import health
 from gateway_config.api import internal as gateways
+from servers.api import internal as servers
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -14,6 +15,7 @@ urlpatterns = [
     path("internal/v1/bundles/<uuid:organization_id>/", gateways.bundle),
     path("internal/v1/acks/", gateways.acks),
     path("internal/v1/hello/", gateways.hello),
+    path("internal/v1/drift/", gateways.for_workers(servers.drift)),
     path("internal/v1/decisions/", gateways.for_workers(audit.decisions)),
 ]
 

@@ -23,6 +23,7 @@ from gateway.config_store import ConfigStore
 from gateway.control_plane import ControlPlane
 from gateway.counters.sqlite import SqliteLimiter
 from gateway.decision_log import DecisionLog
+from gateway.drift import DriftWatch
 from gateway.health import routes
 from gateway.limits import Limits
 from gateway.logs import log_to_stdout
@@ -111,9 +112,15 @@ async def _run(settings: Settings) -> None:
         stack.callback(decisions.close)
         stack.push_async_callback(decisions.drain, control.records, _LAST_RECORDS_SECONDS)
         feed = ConfigFeed(control, store, version=VERSION)
-        background = (feed.run(), decisions.ship(control.records), store.warm_all())
+        drift = DriftWatch()
+        background = (
+            feed.run(),
+            decisions.ship(control.records),
+            drift.ship(control.drift),
+            store.warm_all(),
+        )
         await stack.enter_async_context(_beside(background, ending))
-        await stack.enter_async_context(_serving(settings, store, limiter, decisions))
+        await stack.enter_async_context(_serving(settings, store, limiter, decisions, drift))
         _collect_less()
         _say_what_serves(settings, store)
         await ending.event.wait()
@@ -151,7 +158,11 @@ async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending)
 
 @asynccontextmanager
 async def _serving(
-    settings: Settings, store: ConfigStore, limiter: SqliteLimiter, decisions: DecisionLog
+    settings: Settings,
+    store: ConfigStore,
+    limiter: SqliteLimiter,
+    decisions: DecisionLog,
+    drift: DriftWatch,
 ) -> AsyncIterator[None]:
     metrics = Metrics()
     gateway = Gateway(
@@ -165,6 +176,7 @@ async def _serving(
         routes=routes(store),
         limits=_limits(),
         observer=metrics,
+        drift=drift,
     )
     store.on_swap(gateway.on_swap)
     async with AsyncExitStack() as stack:

@@ -14,6 +14,7 @@ from common.sealing import Keyring
 from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
 from gateway.counters.base import Limiter
+from gateway.drift import DriftWatch
 from gateway.driver import DecisionLog, Driver
 from gateway.effects import Ending, Failed, NotAnswered, Passed, Refused
 from gateway.forwarding import upstream_headers
@@ -66,6 +67,7 @@ class Gateway:
         resolve: Resolve | None = None,
         door: Door | None = None,
         prefix: str = "",
+        drift: DriftWatch | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
@@ -77,7 +79,8 @@ class Gateway:
         door = door or Door("gw-1")
         self._streams = Streams(keyring, door.worker, door.address, prefix)
         self._handover = Handover(door, self._limits)
-        self._relay = Relay(self._upstreams, self._handles, self._streams, self._limits)
+        self._drift = drift or DriftWatch()
+        self._relay = Relay(self._upstreams, self._handles, self._streams, self._limits, self._drift)
         self._driver = Driver(limiter, decisions, self._relay, observer or Unobserved())
 
     async def serve(self, host: str, port: int, *, reuse_port: bool = False) -> HttpServer:
@@ -96,6 +99,7 @@ class Gateway:
         self._upstreams.close()
         self._resolver.close()
         self._driver.close()
+        self._drift.close()
 
     def on_swap(self, *_: object) -> None:
         self._open.renew(self._admission.renewed)
@@ -109,6 +113,7 @@ class Gateway:
     def tick(self, now: float) -> None:
         self._upstreams.tick(now)
         self._open.renew(self._admission.renewed)
+        self._drift.tick()
 
     def drain(self) -> None:
         self._open.leave_streams()
@@ -192,7 +197,7 @@ class Gateway:
     async def _judge(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> None:
         visit.decision_id = str(uuid7())
         try:
-            ending = await self._driver.play(_question(visit, message, verdict), visit)
+            ending = await self._driver.play(_question(visit, message, verdict, self._drift), visit)
         except jsonrpc.Refused:
             raise
         except Exception as failure:
@@ -241,25 +246,25 @@ class _Handed:
         pass
 
 
-def _question(visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> Pipeline:
+def _question(visit: Visit, message: jsonrpc.Request, verdict: Verdict, drift: DriftWatch) -> Pipeline:
     if verdict is Verdict.JUDGE_TOOL:
         call = asked.tool_call(message)
         visit.subject = call.tool
         visit.arguments = message.params.get("arguments", {})
-        return pipeline.tools_call(_asker(visit, call.tool), call)
+        return pipeline.tools_call(_asker(visit, drift, call.tool), call)
     things = asked.things(message, verdict)
     visit.subject = asked.named(things[0]) if things else None
     visit.standing = verdict is Verdict.JUDGE_SUBSCRIPTIONS
-    return pipeline.access(_asker(visit), things)
+    return pipeline.access(_asker(visit, drift), things)
 
 
-def _asker(visit: Visit, tool: str | None = None) -> Asker:
+def _asker(visit: Visit, drift: DriftWatch, tool: str | None = None) -> Asker:
     admitted = visit.admitted
     return Asker(
         organization=admitted.organization.organization,
         server=admitted.server.id,
         grant=admitted.grant.id,
-        compiled=admitted.grant.compiled,
+        compiled=drift.policy(admitted, tool),
         listed=tool in admitted.server.tools,
         lease_over=_lease_over(visit),
     )

@@ -8,6 +8,7 @@ import msgspec
 from gateway_config.wire.messages import (
     Ack,
     BatchAnswer,
+    DriftReport,
     HeadsAnswer,
     Hello,
     HelloAnswer,
@@ -66,6 +67,11 @@ class ControlPlane:
     async def acks(self, acks: list[Ack]) -> None:
         await self._send(
             self._client.build_request("POST", "acks/", content=msgspec.json.encode(acks), headers=_JSON)
+        )
+
+    async def drift(self, reports: list[DriftReport]) -> None:
+        await self._send(
+            self._client.build_request("POST", "drift/", content=msgspec.json.encode(reports), headers=_JSON)
         )
 
     async def records(self, body: bytes) -> BatchAnswer:

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
+from gateway.drift import DriftWatch
 from gateway.effects import Forwarded, NotAnswered
 from gateway.handles import Handles
 from gateway.http_messages import Reply
@@ -16,7 +17,7 @@ from gateway.limits import Limits
 from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks_like_json
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
-from gateway.protocol.strict_json import NotStrict, encode
+from gateway.protocol.strict_json import Json, NotStrict, encode
 from gateway.protocol.tool_list import ListTooLong, filtered
 from gateway.replies import JSON, NO_STORE, upstream_failed
 from gateway.sse_transport import HeldStream, Streams
@@ -56,11 +57,14 @@ _BROKEN_STREAM: Final = {
 
 
 class Relay:
-    def __init__(self, upstreams: Upstreams, handles: Handles, streams: Streams, limits: Limits) -> None:
+    def __init__(
+        self, upstreams: Upstreams, handles: Handles, streams: Streams, limits: Limits, drift: DriftWatch
+    ) -> None:
         self._upstreams = upstreams
         self._streams = streams
         self._handles = handles
         self._limits = limits
+        self._drift = drift
 
     async def send(self, visit: Visit) -> Forwarded:
         """Raises UpstreamError while the client has nothing yet."""
@@ -307,10 +311,19 @@ class Relay:
 
     def _filtered(self, visit: Visit, message: bytes) -> bytes | None:
         admitted = visit.opened.admitted  # a stream may be older than the policy
+        drift = self._drift
         compiled = admitted.grant.compiled
 
         def is_shown(tool: str) -> bool:
             there = tool in admitted.server.tools or names_exactly(compiled, tool)
-            return there and is_listed(compiled, tool)
+            return there and is_listed(drift.policy(admitted, tool), tool)
 
-        return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes)
+        def look(tools: list[Json], last: bool) -> None:
+            asked = visit.message
+            if visit.lists_tools and isinstance(asked, Request):
+                drift.look(admitted, tools, whole=last and not asked.params.get("cursor"))
+            elif visit.standing:
+                # Of an answer to something asked elsewhere: nobody knows which page it is.
+                drift.look(admitted, tools, whole=False)
+
+        return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)

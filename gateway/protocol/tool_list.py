@@ -28,9 +28,16 @@ def may_hold_tools(text: bytes) -> bool:
 
 
 def filtered(
-    text: bytes, is_shown: Callable[[str], bool], *, modern: bool, most: int = _MOST_BYTES
+    text: bytes,
+    is_shown: Callable[[str], bool],
+    *,
+    modern: bool,
+    most: int = _MOST_BYTES,
+    look: Callable[[list[Json], bool], None] | None = None,
 ) -> bytes | None:
     """The message without the tools that are not shown; None when it holds no list of tools.
+
+    `look` is shown every list before, and told whether it is the last of its pages.
 
     Raises NotStrict when the message names `tools` and has no single meaning, ListTooLong when it names them
     and is longer than `most`.
@@ -47,6 +54,9 @@ def filtered(
     lists = [key for key, value in result.items() if key.casefold() == "tools" and isinstance(value, list)]
     if not lists:
         return None
+    if look is not None:
+        for key in lists:
+            look(_items(result[key]), result.get("nextCursor") is None)
     for key in lists:
         result[key] = [tool for tool in _items(result[key]) if _shown(tool, is_shown)]
     if modern or "cacheScope" in result:

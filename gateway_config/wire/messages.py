@@ -105,3 +105,10 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     """Every record of the batch up to and including `through` is stored and may be forgotten."""
 
     through: int
+
+
+class DriftReport(msgspec.Struct, frozen=True):
+    """A server listed other tools than its organization's bundle says. What they are is for a scan to see."""
+
+    organization: str
+    server: str

@@ -1,7 +1,7 @@
 """A document bound to the tools of one server, ready to decide calls."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
@@ -134,6 +134,11 @@ class CompiledPolicy:
             return HIDDEN
         of_class = self.classes.get(self.class_of.get(tool) or "")
         return applying(tool, self.exact, self.patterns, of_class) or self.otherwise
+
+
+def without_class(compiled: CompiledPolicy, tools: Iterable[str]) -> CompiledPolicy:
+    """The same policy for a server some of whose tools are no longer what their class was made for."""
+    return replace(compiled, class_of={**compiled.class_of, **dict.fromkeys(tools)}, _known={})
 
 
 def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:

@@ -17,6 +17,7 @@ from common.tokens import GRANT, new_token, token_hash
 from gateway.app import Gateway
 from gateway.counters.base import Limiter
 from gateway.counters.sqlite import SqliteLimiter
+from gateway.drift import DriftWatch
 from gateway.handover import Door
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
@@ -27,6 +28,7 @@ from gateway_config.wire.bundle import (
     BundleServer,
     BundleSettings,
     BundleTool,
+    ToolClass,
 )
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, load_organization
@@ -101,9 +103,11 @@ def organization(
     document: str | None = DOCUMENT,
     explain: bool = False,
     lease: float = 3600,
+    classes: Sequence[ToolClass] = (),
+    revision: int = 7,
 ) -> LoadedOrganization:
     """`grants`: token -> fields that differ."""
-    policies = () if document is None else (BundlePolicy(POLICY, POLICY, 1, document),)
+    policies = () if document is None else (BundlePolicy(POLICY, POLICY, 1, document, tuple(classes)),)
     bundle = Bundle(
         organization=name,
         settings=BundleSettings(explain_denials=explain),
@@ -115,7 +119,7 @@ def organization(
             for token, fields in grants.items()
         ),
     )  # fmt: skip
-    loaded = load_organization(encode_bundle(bundle), revision=7)
+    loaded = load_organization(encode_bundle(bundle), revision=revision)
     loaded.lease.until = time.time() + lease
     return loaded
 
@@ -124,8 +128,12 @@ def _grant_id(token: str) -> str:
     return f"00000000-0000-7000-8000-{token_hash(token)[:12]}"
 
 
-def server(url: str, *, id: str = SERVER, tools: Sequence[str] = TOOLS, **fields: Any) -> BundleServer:
-    listed = tuple(BundleTool(name=name) for name in tools)
+def server(
+    url: str, *, id: str = SERVER, tools: Sequence[str] | Mapping[str, str] = TOOLS, **fields: Any
+) -> BundleServer:
+    """`tools`: their names, or name -> digest."""
+    digests = tools if isinstance(tools, Mapping) else dict.fromkeys(tools, "")
+    listed = tuple(BundleTool(name=name, digest=digest) for name, digest in digests.items())
     return BundleServer(id=id, name="Files", upstream_url=url, tools=listed, **fields)
 
 
@@ -152,6 +160,7 @@ class World:
         url = fields.pop("url", self.upstream.url)
         tools = fields.pop("tools", TOOLS)
         credentials = fields.pop("credentials", None)
+        fields.setdefault("revision", self.config.organizations[0].revision + 1)
         acme = organization(ACME, server(url, tools=tools, credentials=credentials), grants, **fields)
         self.config.organizations[0] = acme
         self.gateway.on_swap()
@@ -170,6 +179,7 @@ async def world(
     origins: frozenset[str] = frozenset({"https://app.example"}),
     door: Door | None = None,
     prefix: str = "",
+    drift: DriftWatch | None = None,
 ) -> AsyncIterator[World]:
     async with upstream or Upstream() as server_:
         token, mallorys = new_token(GRANT), new_token(GRANT)
@@ -192,6 +202,7 @@ async def world(
             limits=limits or quick(),
             resolve=resolve,
             prefix=prefix,
+            drift=drift,
         )
         gateway = make(door=door)
         http = await gateway.serve("127.0.0.1", 0)

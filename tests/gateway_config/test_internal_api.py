@@ -28,6 +28,7 @@ PATHS = [
     ("post", "/internal/v1/acks/"),
     ("post", "/internal/v1/hello/"),
     ("post", "/internal/v1/decisions/"),
+    ("post", "/internal/v1/drift/"),
 ]
 Enrolled = Callable[[str], tuple[Worker, str]]
 

@@ -1,0 +1,265 @@
+"""A server that shows other tools than its last scan found is reported; what changed counts for nothing yet.
+
+Every list of tools that passes is held against the digests of the bundle. What differs loses its class here
+until the next bundle, and the control plane is asked to look for itself: it learns of no tool from us. What
+looking costs is bounded for each organization, whatever its servers send.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
+from gateway.protocol.strict_json import Json, encode
+from gateway.visits import Admitted
+from gateway_config.wire.digest import LEFT_OUT, DefinitionUnusable, definition_digest
+from gateway_config.wire.messages import DriftReport
+from policies.language.compile import CompiledPolicy, without_class
+
+_log: Final = logging.getLogger(__name__)
+
+REPORTED_EVERY: Final = 60.0
+"""At most so often for one server, in seconds."""
+SAME_REPORTED_EVERY: Final = 900.0
+_SHIPPED_AT_ONCE: Final = 100
+_LONGEST_PAUSE: Final = 30.0
+
+# What is digested while others wait: so much at once, and nothing longer than this.
+_INLINE_SECONDS: Final = 0.002
+_INLINE_BYTES: Final = 8_192
+# What one organization's servers may cost in all: this much saved up, and this share of the time.
+_MOST_SAVED_SECONDS: Final = 2.0
+_SHARE: Final = 0.05
+_REMEMBERED: Final = 20_000
+
+Place: TypeAlias = tuple[str, str]
+Send: TypeAlias = Callable[[list[DriftReport]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Moved:
+    """The tools of one server that are not what the bundle says, for as long as that bundle is in force."""
+
+    revision: int
+    tools: set[str] = field(default_factory=set)
+    without: dict[str, CompiledPolicy] = field(default_factory=dict)
+    """By the id of the policy's revision."""
+
+
+@dataclass(slots=True)
+class _Savings:
+    left: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    what: frozenset[str]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A definition as it was listed, and its text by which it is known again."""
+
+    name: str
+    definition: dict[str, Json]
+    size: int
+    text: bytes
+
+
+class DriftWatch:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._digests: dict[bytes, str] = {}
+        self._moved: dict[Place, _Moved] = {}
+        self._savings: dict[str, _Savings] = {}
+        self._told: dict[Place, _Told] = {}
+        self._waiting: dict[Place, DriftReport] = {}
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="digest")
+        self._busy: set[str] = set()
+        self._news = asyncio.Event()
+
+    def close(self) -> None:
+        self._aside.shutdown(wait=False, cancel_futures=True)
+
+    def moved(self, admitted: Admitted, tool: str) -> bool:
+        """Whether the tool was seen with another definition than the bundle's: no approval holds for it."""
+        known = self._moved.get(_place(admitted))
+        return known is not None and known.revision == admitted.organization.revision and tool in known.tools
+
+    def policy(self, admitted: Admitted, tool: str | None) -> CompiledPolicy | None:
+        """The grant's policy as it applies to this tool: one that has moved has no class."""
+        compiled, policy = admitted.grant.compiled, admitted.grant.policy_id
+        if not self._moved or compiled is None or policy is None or tool is None:
+            return compiled
+        if not self.moved(admitted, tool):
+            return compiled
+        known = self._moved[_place(admitted)]
+        found = known.without.get(policy)
+        if found is None:
+            found = known.without[policy] = without_class(compiled, known.tools)
+        return found
+
+    def look(self, admitted: Admitted, tools: Iterable[Json], *, whole: bool) -> None:
+        """At a list on its way to a client. `whole`: there are no other pages of it."""
+        shown = [found for found in map(_shown, tools) if found is not None]
+        suspect = {f"+{one.name}" for one in shown if one.name not in admitted.server.tools}
+        if whole:
+            names = {one.name for one in shown}
+            suspect |= {f"-{name}" for name in admitted.server.tools if name not in names}
+        rest = self._look_at(admitted, shown, suspect, until=time.perf_counter() + _INLINE_SECONDS)
+        if rest and not self._look_aside(admitted, rest):
+            suspect.add("?")  # too much of it is new to us: whoever scans has the time
+        self._note(admitted, suspect)
+
+    async def ship(self, send: Send) -> None:
+        """Tells the control plane, for ever. What is not heard is told again; a scan comes by itself, too."""
+        pause = 1.0
+        while True:
+            await self._news.wait()
+            some = dict(list(self._waiting.items())[:_SHIPPED_AT_ONCE])
+            try:
+                await send(list(some.values()))
+            except Exception as error:
+                _log.warning("drift could not be reported: %s", type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            pause = 1.0
+            for place in some:
+                self._waiting.pop(place, None)
+            if not self._waiting:
+                self._news.clear()
+
+    # Looking
+
+    def _look_at(
+        self, admitted: Admitted, shown: Sequence[_Shown], suspect: set[str], *, until: float
+    ) -> list[_Shown]:
+        """What is left: definitions that were never seen, and take longer than others should wait."""
+        rest = []
+        for one in shown:
+            known = admitted.server.tools.get(one.name)
+            if known is None or not known.digest:
+                continue
+            digest = self._digests.get(one.text)
+            if digest is None:
+                began = time.perf_counter()
+                if one.size > _INLINE_BYTES or began > until or not self._may_spend(admitted):
+                    rest.append(one)
+                    continue
+                digest = self._remember(one, _digest(one.definition))
+                self._spend(admitted, time.perf_counter() - began)
+            if digest != known.digest:
+                suspect.add(f"~{one.name} {digest}")
+                self._note_moved(admitted, one.name)
+        return rest
+
+    def _look_aside(self, admitted: Admitted, rest: Sequence[_Shown]) -> bool:
+        """One list of an organization at a time, on a thread. False: it has used up what it may."""
+        organization = admitted.organization.organization
+        if organization in self._busy or not self._may_spend(admitted):
+            return False
+        self._busy.add(organization)
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._aside, _digests, rest).add_done_callback(
+            lambda done: self._looked(admitted, rest, done)
+        )
+        return True
+
+    def _looked(
+        self, admitted: Admitted, rest: Sequence[_Shown], done: asyncio.Future[tuple[list[str], float]]
+    ) -> None:
+        self._busy.discard(admitted.organization.organization)
+        if done.cancelled() or done.exception() is not None:
+            return
+        digests, took = done.result()
+        self._spend(admitted, took)
+        for one, digest in zip(rest, digests, strict=True):
+            self._remember(one, digest)
+        suspect: set[str] = set()
+        self._look_at(admitted, rest, suspect, until=0)
+        self._note(admitted, suspect)
+
+    def _remember(self, one: _Shown, digest: str) -> str:
+        if len(self._digests) >= _REMEMBERED:
+            del self._digests[next(iter(self._digests))]
+        self._digests[one.text] = digest
+        return digest
+
+    def _may_spend(self, admitted: Admitted) -> bool:
+        return self._saved(admitted).left > 0
+
+    def _spend(self, admitted: Admitted, seconds: float) -> None:
+        self._saved(admitted).left -= seconds
+
+    def _saved(self, admitted: Admitted) -> _Savings:
+        now = self._clock()
+        organization = admitted.organization.organization
+        saved = self._savings.setdefault(organization, _Savings(_MOST_SAVED_SECONDS, now))
+        saved.left = min(_MOST_SAVED_SECONDS, saved.left + _SHARE * (now - saved.at))
+        saved.at = now
+        return saved
+
+    # What came of it
+
+    def _note_moved(self, admitted: Admitted, tool: str) -> None:
+        known = self._moved.get(_place(admitted))
+        if known is None or known.revision != admitted.organization.revision:
+            known = self._moved[_place(admitted)] = _Moved(admitted.organization.revision)
+        if tool not in known.tools:
+            known.tools.add(tool)
+            known.without.clear()
+
+    def _note(self, admitted: Admitted, suspect: set[str]) -> None:
+        if not suspect:
+            return
+        place, now, what = _place(admitted), self._clock(), frozenset(suspect)
+        told = self._told.get(place)
+        if told is not None:
+            rest = SAME_REPORTED_EVERY if told.what == what else REPORTED_EVERY
+            if now - told.at < rest:
+                return
+        self._told[place] = _Told(what, now)
+        self._waiting[place] = DriftReport(*place)
+        self._news.set()
+
+    def tick(self) -> None:
+        """Lets go of what no longer holds anybody back."""
+        now = self._clock()
+        for place in [place for place, told in self._told.items() if now - told.at >= SAME_REPORTED_EVERY]:
+            del self._told[place]
+        rested = [
+            one for one, saved in self._savings.items() if now - saved.at >= _MOST_SAVED_SECONDS / _SHARE
+        ]
+        for organization in rested:
+            del self._savings[organization]
+
+
+def _place(admitted: Admitted) -> Place:
+    return admitted.organization.organization, admitted.server.id
+
+
+def _shown(tool: Json) -> _Shown | None:
+    name = tool.get("name") if isinstance(tool, dict) else None
+    if not isinstance(tool, dict) or not isinstance(name, str):
+        return None
+    text = encode({key: value for key, value in tool.items() if key not in LEFT_OUT})
+    return _Shown(name, tool, len(text), blake2b(text, digest_size=16).digest())
+
+
+def _digest(definition: dict[str, Json]) -> str:
+    try:
+        return definition_digest(definition)
+    except DefinitionUnusable:
+        return "unusable"
+
+
+def _digests(shown: Sequence[_Shown]) -> tuple[list[str], float]:
+    began = time.thread_time()
+    return [_digest(one.definition) for one in shown], time.thread_time() - began

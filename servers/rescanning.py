@@ -1,0 +1,78 @@
+"""A gateway saw a server list something new: the server is looked at again, soon but not often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from servers.models import Server, ToolScan
+from servers.services import MOST_SCANS_AN_HOUR, MOST_SCANS_AT_ONCE
+from servers.tasks import enqueue_scan
+
+AGAIN_AFTER: Final = timedelta(minutes=1)
+# What servers cause must leave room for what people ask for.
+MOST_AN_HOUR: Final = MOST_SCANS_AN_HOUR // 2
+REPORTS_READ: Final = 1_000
+
+
+@transaction.atomic
+def look_again(reports: Iterable[tuple[str, str]]) -> list[ToolScan]:
+    """Scans of the reported servers that were not looked at within a minute: `(organization, server)`.
+
+    What is left out is not remembered: the gateways tell it again, and the clock scans every server anyway.
+    """
+    owners = dict(filter(None, map(_ids, islice(reports, REPORTS_READ))))
+    # Two workers may tell the same at once; the second passes over what the first holds.
+    servers = (
+        Server.objects.select_for_update(skip_locked=True)
+        .filter(pk__in=owners, retired_at=None)
+        .order_by("pk")
+    )
+    theirs = [server for server in servers if owners[server.pk] == server.organization_id]
+    looked_at = _looked_at(theirs)
+    room = _room({server.organization_id for server in theirs})
+    started = []
+    for server in theirs:
+        if server.pk not in looked_at and room[server.organization_id] > 0:
+            room[server.organization_id] -= 1
+            started.append(_start(server))
+    return started
+
+
+def _ids(report: tuple[str, str]) -> tuple[UUID, UUID] | None:
+    """`(server, organization)`, or None for what names neither."""
+    try:
+        return UUID(report[1]), UUID(report[0])
+    except ValueError:
+        return None
+
+
+def _looked_at(servers: list[Server]) -> set[UUID]:
+    recent = Q(started_at__gt=timezone.now() - AGAIN_AFTER) | _going()
+    return set(ToolScan.objects.filter(recent, server__in=servers).values_list("server_id", flat=True))
+
+
+def _room(organizations: set[UUID]) -> dict[UUID, int]:
+    scans = ToolScan.objects.filter(organization__in=organizations)
+    lately = scans.filter(started_at__gt=timezone.now() - timedelta(hours=1))
+    an_hour = Counter(lately.values_list("organization_id", flat=True))
+    at_once = Counter(scans.filter(_going()).values_list("organization_id", flat=True))
+    return {one: min(MOST_AN_HOUR - an_hour[one], MOST_SCANS_AT_ONCE - at_once[one]) for one in organizations}
+
+
+def _going() -> Q:
+    return Q(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING])
+
+
+def _start(server: Server) -> ToolScan:
+    scan = ToolScan.objects.create(organization_id=server.organization_id, server=server)
+    enqueue_scan(scan)
+    return scan
