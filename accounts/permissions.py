@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from accounts.models import Membership, Role
@@ -19,6 +20,9 @@ class May(StrEnum):
     MOVE_GRANTS = "Putting grants under another policy"
     MANAGE_KEYS = "Managing API keys"
     CHANGE_SECURITY = "Changing security settings"
+    APPROVE = "Approving and declining calls"
+    READ_ARGUMENTS = "Reading the arguments of waiting calls"
+    MANAGE_WEBHOOKS = "Managing webhooks"
 
 
 _LEAST: dict[May, Role] = {
@@ -30,6 +34,9 @@ _LEAST: dict[May, Role] = {
     May.MOVE_GRANTS: Role.POLICY_MANAGER,
     May.MANAGE_KEYS: Role.ADMIN,
     May.CHANGE_SECURITY: Role.OWNER,
+    May.APPROVE: Role.POLICY_MANAGER,
+    May.READ_ARGUMENTS: Role.POLICY_MANAGER,
+    May.MANAGE_WEBHOOKS: Role.ADMIN,
 }
 _RANK = {Role.VIEWER: 0, Role.POLICY_MANAGER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 
@@ -43,6 +50,9 @@ _SCOPE: dict[May, str | None] = {
     May.MOVE_GRANTS: "grants:write",
     May.MANAGE_KEYS: "no key may",
     May.CHANGE_SECURITY: "organization:write",
+    May.APPROVE: "approvals:write",
+    May.READ_ARGUMENTS: "approvals:read",
+    May.MANAGE_WEBHOOKS: "webhooks:write",
 }
 
 SCOPES = (
@@ -70,7 +80,17 @@ def may(member: Membership, act: May) -> bool:
     if _RANK[Role(member.role)] < _RANK[_LEAST[act]]:
         return False
     scope = _SCOPE[act]
-    return member.acting_key is None or scope is None or scope in member.acting_key.scopes
+    return member.acting_key is None or scope is None or covers(member.acting_key.scopes, scope)
+
+
+def covers(scopes: Collection[str], scope: str) -> bool:
+    """Writing includes reading."""
+    return scope in scopes or scope.replace(":read", ":write") in scopes
+
+
+def able(act: May) -> list[Role]:
+    """The roles whose members may do it."""
+    return _at_least(_LEAST[act])
 
 
 def require(member: Membership, act: May) -> None:

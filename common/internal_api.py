@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import msgspec
+from asgiref.sync import SyncToAsync
 from django.http import HttpRequest, HttpResponse
 
 T = TypeVar("T")
 
+LONGEST_WAIT = 25
+# The largest number a cursor can name; PostgreSQL refuses to compare with a larger one.
+HIGHEST_CURSOR = 2**63 - 1
 LARGEST_BODY = 32 * 1024 * 1024
 
 
@@ -29,6 +33,25 @@ def read_message(request: HttpRequest, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise Refused(400, f"the message cannot be read: {problem}") from None
+
+
+def number_in(request: HttpRequest, name: str, most: int) -> int:
+    """A whole number of the query, 0 where there is none."""
+    text = request.GET.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise Refused(400, f"{name} must be a whole number")
+    return min(int(text), most)
+
+
+def let_go_of_the_thread() -> None:
+    """Django gives every request a thread of its own until its end; one that waits does without.
+
+    Whoever needs a thread later in this request gets another.
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor is not None:
+        executor.shutdown(wait=False)
 
 
 def answer(message: Any, status: int = 200) -> HttpResponse:

@@ -82,6 +82,9 @@ def configure() -> None:
         beat_schedule={
             "sweep-publish-requests": _every(2.0, "gateway_config.tasks.sweep"),
             "sweep-scans": _every(5.0, "servers.tasks.sweep_scans"),
+            "note-expired-approvals": _every(2.0, "approvals.tasks.note_expired"),
+            "sweep-approval-notices": _every(5.0, "approvals.tasks.sweep_notices"),
+            "erase-arguments-of-approvals": _every(3600.0, "approvals.tasks.erase_arguments"),
             "rescan-servers": _every(60.0, "servers.tasks.rescan_due"),
             "keep-the-log": _every(600.0, "audit.tasks.keep_house"),
         },

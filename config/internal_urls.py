@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
+from approvals.api import internal as approvals
 from audit.api import internal as audit
 from config import health
 from gateway_config.api import internal as gateways
@@ -16,6 +17,10 @@ urlpatterns = [
     path("internal/v1/acks/", gateways.acks),
     path("internal/v1/hello/", gateways.hello),
     path("internal/v1/drift/", gateways.for_workers(servers.drift)),
+    path("internal/v1/approvals/", gateways.for_workers(approvals.ask)),
+    path("internal/v1/approvals/claim/", gateways.for_workers(approvals.claim)),
+    path("internal/v1/approvals/unused/", gateways.for_workers(approvals.unused)),
+    path("internal/v1/approvals/news", gateways.for_waiting_workers(approvals.news)),
     path("internal/v1/decisions/", gateways.for_workers(audit.decisions)),
 ]
 

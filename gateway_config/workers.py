@@ -26,8 +26,6 @@ GONE_AFTER = timedelta(seconds=15)
 # A worker may invent a mark; numbers must not run out because of it.
 HIGHEST_MARK = 2**53
 MOST_REASON = 1_000
-# The largest id a cursor can name; PostgreSQL refuses to compare with a larger one.
-HIGHEST_CURSOR = 2**63 - 1
 
 _IN_FORCE = """
     UPDATE gateway_config_configrevision AS r SET in_force_at = %(now)s

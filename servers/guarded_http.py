@@ -5,6 +5,7 @@ connection goes to one of those very addresses, with Host and SNI of the name. R
 proxies and netrc of the environment are not used, answers are bounded and may not be compressed.
 """
 
+import logging
 import socket
 import ssl
 import time
@@ -32,6 +33,10 @@ FailureCode: TypeAlias = Literal[
     "not_http",
 ]
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
+
+# HTTP clients quote URLs and headers in their log, and people put tokens in both.
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0

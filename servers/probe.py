@@ -49,12 +49,10 @@ __all__ = ["ScanFailed", "ScanLimits", "ScanResult", "ServerInfo", "Step", "Tool
 GOODBYE_SECONDS: Final = 2.0
 _SECONDS_A_DAY: Final = 86_400
 
-# The SDK quotes answers it cannot read, and HTTP clients quote URLs and headers; a hostile server may echo a
-# credential in the one, and people put tokens in the other. What matters is in ScanFailed.
+# The SDK quotes answers it cannot read; a hostile server may echo a credential in one. What matters is in
+# ScanFailed.
 for _name in ("mcp.client", "mcp.shared"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
-for _name in ("httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)

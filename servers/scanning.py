@@ -10,14 +10,13 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from common.egress import EgressPolicy
 from common.sealing import SealingError
 from servers.classing import write_class
 from servers.drift import Drift, drift_between
+from servers.egress import egress
 from servers.models import Server, Tool, ToolScan
 from servers.probe import ScanFailed, ScanResult, Step, ToolDefinition
 from servers.probe import scan as probe
@@ -90,11 +89,6 @@ def _note_step(scan: ToolScan, step: Step) -> None:
     scan.steps.append(written)
     if _others_can_see():
         scan.save(update_fields=["steps"])
-
-
-def egress() -> EgressPolicy:
-    listeners = frozenset((str(host), port) for host, port in settings.OWN_LISTENERS)
-    return EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=listeners)
 
 
 def _others_can_see() -> bool:

@@ -204,7 +204,7 @@ def _problems_of(name: str, upstream_url: str, headers: Mapping[str, str]) -> di
         problems["name"] = "Give the server a name your team will recognise."
     elif len(name) > 80 or not name.isprintable():
         problems["name"] = "Use at most 80 ordinary characters."
-    if wrong := _problem_of_url(upstream_url):
+    if wrong := problem_of_url(upstream_url):
         problems["upstream_url"] = wrong
     if wrong := next(filter(None, (_problem_of_header(*pair) for pair in headers.items())), None):
         problems["headers"] = wrong
@@ -213,7 +213,7 @@ def _problems_of(name: str, upstream_url: str, headers: Mapping[str, str]) -> di
     return problems
 
 
-def _problem_of_url(url: str) -> str | None:
+def problem_of_url(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -6,6 +6,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.api.authentication import asking_member
+from accounts.permissions import covers
 from common.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ class IsMember(BasePermission):
         scope: str | None = getattr(view, "read_scope", None)
         key = member.acting_key
         asks = request.method in SAFE_METHODS or getattr(view, "only_asks", False)
-        if asks and key is not None and scope is not None and not _covers(key.scopes, scope):
+        if asks and key is not None and scope is not None and not covers(key.scopes, scope):
             raise NotAllowed(f"Reading this needs the scope {scope}, which this API key does not have.")
         return True
-
-
-def _covers(scopes: list[str], scope: str) -> bool:
-    return scope in scopes or scope.replace(":read", ":write") in scopes

@@ -34,7 +34,11 @@ class Organization(models.Model):
     approval_seconds = models.PositiveIntegerField(
         default=900, help_text="How long a call waits for a person, in seconds."
     )
-    self_approval = models.BooleanField(default=True)
+    self_approval = models.BooleanField(
+        null=True,
+        default=None,
+        help_text="May people approve calls of grants they hold? Unset: only while nobody else could.",
+    )
     log_retention_days = models.PositiveSmallIntegerField(
         default=30, help_text="How long decisions are kept, in days; counts are kept longer."
     )

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "policies",
     "gateway_config",
     "audit",
+    "approvals",
     "config",
 ]
 

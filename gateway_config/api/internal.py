@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
-from asgiref.sync import SyncToAsync
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from common.async_database import in_thread
-from common.internal_api import Refused, answer, read_message, refusal
+from common.internal_api import (
+    HIGHEST_CURSOR,
+    LONGEST_WAIT,
+    Refused,
+    answer,
+    let_go_of_the_thread,
+    number_in,
+    read_message,
+    refusal,
+)
 from common.notifications import HEADS, waiting_for
 from gateway_config.models import Worker
 from gateway_config.wire.messages import Ack, HeadsAnswer, Hello, HelloAnswer
 from gateway_config.workers import (
-    HIGHEST_CURSOR,
     heads_after,
     newest_bundle,
     note_acks,
@@ -30,8 +37,8 @@ from gateway_config.workers import (
 P = ParamSpec("P")
 WorkerView = Callable[Concatenate[HttpRequest, Worker, P], HttpResponse]
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+WaitingView = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]]
 
-LONGEST_WAIT = 25
 _UNKNOWN = Refused(401, "this token is no worker's")
 
 
@@ -53,18 +60,29 @@ def for_workers(view: WorkerView[P]) -> View[P]:
     return guarded  # type: ignore[return-value]
 
 
+def for_waiting_workers(view: WaitingView) -> WaitingView:
+    """As `for_workers`, for what waits long: while it does it holds neither a thread nor a connection."""
+
+    @csrf_exempt
+    @wraps(view)
+    async def guarded(request: HttpRequest) -> HttpResponse:
+        if await in_thread(worker_of_token, _token(request)) is None:
+            return refusal(_UNKNOWN)
+        let_go_of_the_thread()
+        try:
+            return await view(request)
+        except Refused as refused:
+            return refusal(refused)
+
+    return guarded
+
+
 @require_GET
+@for_waiting_workers
 async def heads(request: HttpRequest) -> HttpResponse:
     """`cursor`: the last answer's; 0 for all. Answers at once when something moved, else after `wait` s."""
-    if await in_thread(worker_of_token, _token(request)) is None:
-        return refusal(_UNKNOWN)
-    try:
-        cursor = _number(request, "cursor", HIGHEST_CURSOR)
-        seconds = _number(request, "wait", LONGEST_WAIT)
-    except Refused as refused:
-        return refusal(refused)
-    _let_go_of_the_thread()
-    return answer(await _next_heads(cursor, seconds))
+    cursor = number_in(request, "cursor", HIGHEST_CURSOR)
+    return answer(await _next_heads(cursor, number_in(request, "wait", LONGEST_WAIT)))
 
 
 async def _next_heads(cursor: int, seconds: float) -> HeadsAnswer:
@@ -105,21 +123,3 @@ def hello(request: HttpRequest, worker: Worker) -> HttpResponse:
 def _token(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _number(request: HttpRequest, name: str, most: int) -> int:
-    text = request.GET.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise Refused(400, f"{name} must be a whole number")
-    return min(int(text), most)
-
-
-def _let_go_of_the_thread() -> None:
-    """Django gives every request a thread of its own until its end; one that waits does without.
-
-    Whoever needs a thread later in this request gets another.
-    """
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
-    if executor is not None:
-        executor.shutdown(wait=False)

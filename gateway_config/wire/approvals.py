@@ -17,6 +17,9 @@ Digest: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 DigestOrNone: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{64})?\Z")]
 Moment: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 
+Told: TypeAlias = Literal["pending", "approved", "declined", "expired"]
+NewsState: TypeAlias = Literal["pending", "approved", "declined", "expired", "superseded", "used"]
+
 
 class ApprovalClaim(msgspec.Struct, frozen=True, kw_only=True):
     """May this call be sent now? `tool_digest` is empty where the server lists no such tool."""
@@ -52,7 +55,7 @@ class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
     `none` has no `id`. `reserved_by` names the reservation that stands for the call.
     """
 
-    state: Literal["none", "pending", "approved", "declined", "expired"]
+    state: Literal["none"] | Told
     id: str = ""
     url: str = ""
     seconds_left: int = 0
@@ -72,7 +75,7 @@ class ApprovalNews(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organization: str
     reserved_by: str
-    state: Literal["pending", "approved", "declined", "expired", "superseded", "used"]
+    state: NewsState
     seconds_left: int = 0
 
 

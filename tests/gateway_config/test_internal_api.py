@@ -29,6 +29,10 @@ PATHS = [
     ("post", "/internal/v1/hello/"),
     ("post", "/internal/v1/decisions/"),
     ("post", "/internal/v1/drift/"),
+    ("post", "/internal/v1/approvals/"),
+    ("post", "/internal/v1/approvals/claim/"),
+    ("post", "/internal/v1/approvals/unused/"),
+    ("get", "/internal/v1/approvals/news"),
 ]
 Enrolled = Callable[[str], tuple[Worker, str]]
 
@@ -186,7 +190,9 @@ def test_acks_are_kept_and_organizations_that_are_gone_are_passed_over(
     "body",
     [b"", b"{", b"null", b'[{"organization": 1}]', b"\xff", b"[" * 5_000, b'[{"organization": "\\ud800"}]'],
 )
-@pytest.mark.parametrize("path", ["acks", "hello", "decisions"])
+@pytest.mark.parametrize(
+    "path", ["acks", "hello", "decisions", "approvals", "approvals/claim", "approvals/unused"]
+)
 def test_a_message_that_cannot_be_read_is_refused(body: bytes, path: str, enrolled: Enrolled) -> None:
     answer = Gateway(enrolled("gw-1")[1]).post(f"/internal/v1/{path}/", body)
     assert answer.status_code == 400 and "cannot be read" in answer.json()["error"]
@@ -197,6 +203,8 @@ def test_a_message_that_cannot_be_read_is_refused(body: bytes, path: str, enroll
 @pytest.mark.parametrize("query", ["cursor=-1", "cursor=x", "cursor=١", "wait=1.5", "cursor=" + "9" * 20])
 def test_a_cursor_that_is_none_is_refused(query: str, enrolled: Enrolled) -> None:
     assert Gateway(enrolled("gw-1")[1]).get(f"/internal/v1/heads?{query}").status_code == 400
+    news = query.replace("cursor", "after")
+    assert Gateway(enrolled("gw-2")[1]).get(f"/internal/v1/approvals/news?{news}").status_code == 400
 
 
 @INTERNAL

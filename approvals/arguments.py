@@ -1,0 +1,96 @@
+"""What stands in a waiting call: sealed at rest, opened for those who may answer, erased when it is over."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+from django.conf import settings
+from django.utils import timezone
+
+from approvals.models import Approval
+from common.sealing import Keyring, SealingError
+
+PURPOSE: Final = "approval-arguments"
+KEPT_AFTER_THE_END = timedelta(days=7)
+AT_ONCE: Final = 1_000
+_LONGEST_LINE: Final = 200
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A member as a person reads it. `kind`: `text`, or `json` for everything whose spelling matters."""
+
+    name: str
+    value: str
+    kind: str
+    why: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.value) > _LONGEST_LINE or "\n" in self.value
+
+
+def seal(approval: Approval, arguments_json: str) -> str:
+    return _keys().seal(arguments_json.encode(), **_bound(approval))
+
+
+def read(approval: Approval) -> str | None:
+    """The JSON text just as it was judged; None once erased, or where its key is gone."""
+    if not approval.sealed:
+        return None
+    try:
+        return _keys().open(approval.sealed, **_bound(approval)).decode()
+    except SealingError as problem:
+        logger.error("the arguments of approval %s do not open: %s", approval.pk, problem)
+        return None
+
+
+def members_of(arguments_json: str, why: dict[str, str]) -> list[Argument]:
+    """Members in their order, numbers as they were spelt; `why` says of a name what asked for a person."""
+    try:
+        members = msgspec.json.decode(arguments_json, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        return [Argument("", arguments_json, "json")]
+    return [_argument(name, bytes(raw), why.get(name, "")) for name, raw in members.items()]
+
+
+def erase_old() -> int:
+    """The digest stays: it says that two calls were the same, and nothing of what stood in them."""
+    before = timezone.now() - KEPT_AFTER_THE_END
+    old = Approval.objects.filter(ended_at__lt=before).exclude(sealed="").order_by("ended_at")
+    chosen = list(old.values_list("pk", flat=True)[:AT_ONCE])
+    return Approval.objects.filter(pk__in=chosen).update(sealed="") if chosen else 0
+
+
+def _argument(name: str, raw: bytes, why: str) -> Argument:
+    if raw[:1] == b'"':
+        text = msgspec.json.decode(raw, type=str)
+        return Argument(name, raw.decode() if _misleads(text) else text, "text", why)
+    if raw[:1] in (b"{", b"["):
+        return Argument(name, msgspec.json.format(raw, indent=2).decode(), "json", why)
+    return Argument(name, raw.decode(), "json", why)
+
+
+def _misleads(text: str) -> bool:
+    """Without its quotes it would read like a number, a yes or no, or nothing at all."""
+    if text != text.strip() or not text:
+        return True
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _keys() -> Keyring:
+    return Keyring.parse(settings.SEALING_KEYS)
+
+
+def _bound(approval: Approval) -> dict[str, str]:
+    return {"organization": str(approval.organization_id), "subject": str(approval.pk), "purpose": PURPOSE}

@@ -1,0 +1,303 @@
+"""What gateways ask: may this call be sent, will somebody be asked, what became of the others.
+
+One transaction each, the row locked: of any number of identical calls exactly one is sent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Final, assert_never
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Max, Min, Q
+from django.utils import timezone
+
+from accounts.models import Organization
+from approvals import notices
+from approvals.addresses import address
+from approvals.arguments import seal
+from approvals.changes import keep, make_void, note_end
+from approvals.models import Approval
+from common.ids import new_uuid
+from common.internal_api import Refused
+from common.storable import storable
+from gateway_config.wire.approvals import (
+    ApprovalAsk,
+    ApprovalClaim,
+    ApprovalNews,
+    ApprovalUnused,
+    ClaimAnswer,
+    NewsAnswer,
+    NewsState,
+    Told,
+)
+from policies.models import Grant
+
+NOBODY_ASKED: Final = ClaimAnswer(state="none")
+# An agent that asks for everything must not bury what others wait for.
+MOST_WAITING_OF_A_GRANT = 100
+MOST_WAITING = 1_000
+LONGEST_TOOL = 2_048
+TOLD_AGAIN = timedelta(hours=1)
+MOST_NEWS = 1_000
+State = Approval.State
+
+
+# ---- claiming
+@transaction.atomic
+def claim(asked: ApprovalClaim) -> ClaimAnswer:
+    """`approved` at most once for each approval, and again for the decision that has it."""
+    standing = _standing(asked)
+    now = timezone.now()
+    if (mine := _used_by(asked)) is not None:
+        return _answer(mine, "approved", now)
+    if standing is None:
+        return NOBODY_ASKED
+    if (because := _changed(standing, asked)) is not None:
+        make_void([standing], because, now)
+        return NOBODY_ASKED
+    return _told(standing, asked, now)
+
+
+def _told(standing: Approval, asked: ApprovalClaim, now: datetime) -> ClaimAnswer:
+    match standing.state_at(now):
+        case State.PENDING:
+            return _answer(standing, "pending", now)
+        case State.APPROVED:
+            standing.state, standing.standing, standing.ended_at = State.USED, False, now
+            standing.used_by = UUID(asked.decision_id)
+            keep([standing], "state", "standing", "ended_at", "used_by")
+            return _answer(standing, "approved", now)
+        case State.DECLINED:
+            if now < standing.expires_at:
+                return _answer(standing, "declined", now)
+            standing.standing = False
+            keep([standing], "standing")
+            return NOBODY_ASKED
+        case State.EXPIRED:
+            # Told once: with this answer it is forgotten.
+            note_end(standing, now)
+            standing.standing = False
+            keep([standing], "state", "ended_at", "standing")
+            return _answer(standing, "expired", now)
+        case State.USED | State.SUPERSEDED:
+            raise AssertionError("what was used or void does not stand")
+        case other:
+            assert_never(other)
+
+
+def _standing(asked: ApprovalClaim) -> Approval | None:
+    return (
+        Approval.objects.select_for_update(of=("self",))
+        .filter(organization_id=asked.organization, call_digest=asked.call_digest, standing=True)
+        .first()
+    )
+
+
+def _used_by(asked: ApprovalClaim) -> Approval | None:
+    """After the lock: another request under the same decision may have been quicker."""
+    mine = Approval.objects.filter(
+        organization_id=asked.organization,
+        call_digest=asked.call_digest,
+        state=State.USED,
+        used_by=asked.decision_id,
+    )
+    return mine.first()
+
+
+def _changed(standing: Approval, asked: ApprovalClaim) -> Approval.Because | None:
+    if standing.rules_digest != asked.rules_digest:
+        return Approval.Because.RULES
+    if standing.tool_digest != asked.tool_digest:
+        return Approval.Because.TOOL
+    return None
+
+
+# ---- asking
+@transaction.atomic
+def ask(asked: ApprovalAsk) -> ClaimAnswer:
+    """Of several who ask for the identical call, one does; the others are told whose reservation stands."""
+    grant = _grant_of(asked)
+    for _ in range(3):
+        standing = _standing(asked)
+        now = timezone.now()
+        if standing is not None and (answer := _asked_already(standing, asked, now)) is not None:
+            return answer
+        if (made := _make(asked, grant, now)) is not None:
+            return _answer(made, "pending", now)
+    raise Refused(409, "the identical call is asked for by too many at once")
+
+
+def _asked_already(standing: Approval, asked: ApprovalAsk, now: datetime) -> ClaimAnswer | None:
+    """None: what stood there does no longer."""
+    if (because := _changed(standing, asked)) is not None:
+        make_void([standing], because, now)
+        return None
+    match standing.state_at(now):
+        case State.PENDING | State.APPROVED:
+            # Approved since the claim: the next claim finds it so.
+            return _answer(standing, "pending", now)
+        case State.DECLINED if now < standing.expires_at:
+            return _answer(standing, "declined", now)
+        case _:
+            note_end(standing, now)
+            standing.standing = False
+            keep([standing], "state", "ended_at", "standing")
+            return None
+
+
+def _make(asked: ApprovalAsk, grant: Grant, now: datetime) -> Approval | None:
+    """None where somebody else's came first."""
+    _leave_room(grant)
+    approval = Approval(
+        id=new_uuid(),
+        organization_id=grant.organization_id,
+        server_id=grant.server_id,
+        grant=grant,
+        grant_token=grant.token_hash,
+        tool=asked.tool,
+        call_digest=asked.call_digest,
+        rules_digest=asked.rules_digest,
+        tool_digest=asked.tool_digest,
+        policy_revision_id=asked.policy,
+        rule=storable(asked.rule, 700),
+        reason=storable(asked.reason, 4_000),
+        elicited=asked.elicitation,
+        called_at=datetime.fromtimestamp(asked.at_ms / 1000, UTC),
+        asked_at=now,
+        expires_at=now + time_limit(grant.organization_id),
+        asked_by=asked.decision_id,
+        reserved_by=asked.reserved_by,
+    )
+    approval.sealed = seal(approval, asked.arguments_json)
+    Approval.objects.bulk_create([approval], ignore_conflicts=True)
+    if not Approval.objects.filter(pk=approval.pk).exists():
+        return None
+    notices.announce(approval)
+    keep([approval])
+    return approval
+
+
+def _grant_of(asked: ApprovalAsk) -> Grant:
+    """A worker may name anything; only what belongs together and still works is asked for."""
+    if storable(asked.tool, LONGEST_TOOL) != asked.tool:
+        raise Refused(400, "no tool is called so")
+    grant = (
+        Grant.objects.good()
+        .filter(pk=asked.grant, organization_id=asked.organization, server_id=asked.server)
+        .first()
+    )
+    if grant is None:
+        raise Refused(404, "there is no such grant, or it calls no more")
+    return grant
+
+
+def _leave_room(grant: Grant) -> None:
+    waiting = Approval.objects.filter(organization_id=grant.organization_id).waiting()
+    counted = waiting.aggregate(all=Count("pk"), mine=Count("pk", filter=Q(grant=grant)))
+    if counted["mine"] >= MOST_WAITING_OF_A_GRANT or counted["all"] >= MOST_WAITING:
+        raise Refused(429, "as many calls wait as may")
+
+
+def time_limit(organization_id: UUID) -> timedelta:
+    seconds = Organization.objects.values_list("approval_seconds", flat=True).get(pk=organization_id)
+    return timedelta(seconds=seconds)
+
+
+# ---- unused
+@transaction.atomic
+def note_unused(said: ApprovalUnused) -> None:
+    """No byte of the call was sent: the approval is as good as before, for what is left of its time."""
+    found = Approval.objects.select_for_update(of=("self",))
+    approval = found.filter(pk=said.id, state=State.USED, used_by=said.decision_id).first()
+    if approval is None:
+        return
+    same = Approval.objects.filter(
+        organization_id=approval.organization_id, call_digest=approval.call_digest, standing=True
+    )
+    if same.exists() or not _still_callable(approval):
+        return
+    now = timezone.now()
+    approval.state, approval.standing = State.APPROVED, True
+    approval.used_by = approval.ended_at = None
+    note_end(approval, now)
+    try:
+        with transaction.atomic():
+            keep([approval], "state", "standing", "used_by", "ended_at")
+    except IntegrityError:
+        # Somebody asked anew at this very moment; one of the two stands, and it is theirs.
+        return
+
+
+def _still_callable(approval: Approval) -> bool:
+    return Grant.objects.good().filter(pk=approval.grant_id, token_hash=approval.grant_token).exists()
+
+
+# ---- news
+def expire_due() -> int:
+    """Notes what ended by itself. Whatever somebody else has in hand just now is passed over."""
+    with transaction.atomic():
+        found = Approval.objects.over().select_for_update(of=("self",), skip_locked=True)
+        rows = list(found.order_by("pk")[:MOST_NEWS])
+        now = timezone.now()
+        for row in rows:
+            note_end(row, now)
+        keep(rows, "state", "ended_at")
+    return len(rows)
+
+
+def news_after(cursor: int) -> NewsAnswer:
+    """0, or a cursor from before a restore: all that is open, and what ended of late."""
+    now = timezone.now()
+    newest = Approval.objects.aggregate(newest=Max("position"))["newest"] or 0
+    rows = Approval.objects.filter(position__gt=cursor)
+    if cursor == 0 or cursor > newest:
+        rows = Approval.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now - TOLD_AGAIN))
+    read = list(rows.order_by("position")[:MOST_NEWS])
+    everything = len(read) < MOST_NEWS
+    reached = max([newest if everything else 0, *(row.position or 0 for row in read)], default=0)
+    return NewsAnswer(cursor=reached, news=tuple(_news(row, now) for row in read))
+
+
+def seconds_to_next_end() -> float | None:
+    alive = Approval.objects.filter(state__in=(State.PENDING, State.APPROVED))
+    soonest = alive.aggregate(soonest=Min("expires_at"))["soonest"]
+    return None if soonest is None else max((soonest - timezone.now()).total_seconds(), 0.0)
+
+
+_NEWS: Final[dict[Approval.State, NewsState]] = {
+    State.PENDING: "pending",
+    State.APPROVED: "approved",
+    State.DECLINED: "declined",
+    State.EXPIRED: "expired",
+    State.SUPERSEDED: "superseded",
+    State.USED: "used",
+}
+
+
+def _news(row: Approval, now: datetime) -> ApprovalNews:
+    state = row.state_at(now)
+    return ApprovalNews(
+        id=str(row.pk),
+        organization=str(row.organization_id),
+        reserved_by=str(row.reserved_by),
+        state=_NEWS[state],
+        seconds_left=_seconds_left(row, now) if state in (State.PENDING, State.APPROVED) else 0,
+    )
+
+
+# ---- answering
+def _answer(approval: Approval, state: Told, now: datetime) -> ClaimAnswer:
+    return ClaimAnswer(
+        state=state,
+        id=str(approval.pk),
+        url=address(approval),
+        seconds_left=_seconds_left(approval, now),
+        reserved_by=str(approval.reserved_by),
+    )
+
+
+def _seconds_left(approval: Approval, now: datetime) -> int:
+    return max(ceil((approval.expires_at - now).total_seconds()), 0)

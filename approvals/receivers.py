@@ -1,0 +1,15 @@
+"""What changed below may leave nothing to approve: it is closed in the transaction that changed it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.dispatch import receiver
+
+from approvals.services import close_void
+from common.events import config_changed
+
+
+@receiver(config_changed, dispatch_uid="approvals")
+def close_what_waits(organization_id: UUID, **_: object) -> None:
+    close_void(organization_id)

@@ -1,0 +1,185 @@
+"""The verbs of people: approve, decline, set the rules of it. Both faces, screens and REST, call these."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.audit import record_event
+from accounts.models import Membership, Organization
+from accounts.permissions import May, able, require
+from approvals.changes import keep, lock, make_void
+from approvals.claims import time_limit
+from approvals.models import Approval
+from common.errors import Conflict, InvalidInput, NotAllowed
+from common.events import config_changed
+from common.ids import public_id
+from policies.models import Grant
+from servers.models import Tool
+
+LONGEST_NOTE: Final = 300
+SHORTEST_LIMIT: Final = 60
+LONGEST_LIMIT: Final = 86_400
+
+
+def approve(by: Membership, approval: Approval, note: str = "") -> Approval:
+    """The identical call may be sent, once, until the time limit ends."""
+    return _answer(by, approval, Approval.State.APPROVED, note)
+
+
+def decline(by: Membership, approval: Approval, note: str = "") -> Approval:
+    return _answer(by, approval, Approval.State.DECLINED, note)
+
+
+@transaction.atomic
+def _answer(by: Membership, approval: Approval, answer: Approval.State, note: str) -> Approval:
+    require(by, May.APPROVE)
+    note = _fit_note(note)
+    (locked,) = lock([approval.pk])
+    now = timezone.now()
+    if locked.state_at(now) is not Approval.State.PENDING:
+        if _said_so_already(by, locked, answer):
+            return locked
+        raise Conflict(why_not_waiting(locked))
+    _require_other_hands(by, locked)
+    locked.state = answer
+    locked.answered_at, locked.note = now, note
+    locked.answered_by, locked.answered_by_email = by, by.user.email
+    locked.answered_by_key = by.acting_key.pk if by.acting_key else None
+    locked.expires_at = now + time_limit(locked.organization_id)
+    locked.ended_at = now if answer is Approval.State.DECLINED else None
+    record_event(by, f"approval.{answer.value}", locked.public_id, locked.tool, grant=_grant_id(locked))
+    keep(
+        [locked],
+        *("state", "answered_at", "note", "answered_by", "answered_by_email", "answered_by_key"),
+        *("expires_at", "ended_at"),
+    )
+    return locked
+
+
+def _said_so_already(by: Membership, approval: Approval, answer: Approval.State) -> bool:
+    """A second click changes nothing, and is no mistake either."""
+    given = Approval.State.APPROVED if approval.state == Approval.State.USED else approval.state
+    return given == answer and approval.answered_by_id == by.pk
+
+
+def why_not_waiting(approval: Approval) -> str:
+    who = approval.answered_by_email or "Somebody"
+    match approval.now:
+        case Approval.State.APPROVED | Approval.State.USED:
+            return f"{who} approved this call already."
+        case Approval.State.DECLINED:
+            return f"{who} declined this call already."
+        case Approval.State.SUPERSEDED:
+            return f"This call is void: {approval.get_because_display()}. The agent has to ask again."
+        case _:
+            return "The time to answer is over. The agent has to ask again."
+
+
+# ---- whose call it is
+def possible_approvers(organization_id: UUID) -> QuerySet[Membership]:
+    return Membership.objects.filter(
+        organization_id=organization_id, role__in=able(May.APPROVE), user__is_active=True
+    )
+
+
+def may_answer_own(organization: Organization) -> bool:
+    """Unless the organization said otherwise: only while there is nobody else to ask."""
+    if organization.self_approval is not None:
+        return organization.self_approval
+    return possible_approvers(organization.pk).count() <= 1
+
+
+def _require_other_hands(by: Membership, approval: Approval) -> None:
+    holder = Grant.objects.values_list("holder_id", flat=True).get(pk=approval.grant_id)
+    if holder != by.pk or may_answer_own(Organization.objects.get(pk=by.organization_id)):
+        return
+    others = possible_approvers(by.organization_id).exclude(pk=by.pk).count()
+    raise NotAllowed(f"You hold this grant, so someone else answers. {others_can(others)}")
+
+
+def others_can(others: int) -> str:
+    match others:
+        case 0:
+            return "Nobody else can yet; an owner can allow answering one’s own calls."
+        case 1:
+            return "1 other can."
+        case _:
+            return f"{others} others can."
+
+
+# ---- rules
+@transaction.atomic
+def set_approval_rules(by: Membership, *, seconds: int, self_approval: bool | None) -> Organization:
+    """The time limit holds from the next question or answer on; what waits keeps its own."""
+    require(by, May.CHANGE_SECURITY)
+    if not SHORTEST_LIMIT <= seconds <= LONGEST_LIMIT:
+        raise InvalidInput({"minutes": "Choose a time from 1 minute to 24 hours."})
+    organization = Organization.objects.select_for_update().get(pk=by.organization_id)
+    before = (organization.approval_seconds, organization.self_approval)
+    if before != (seconds, self_approval):
+        organization.approval_seconds, organization.self_approval = seconds, self_approval
+        organization.save(update_fields=["approval_seconds", "self_approval"])
+        record_event(
+            by,
+            "approval_rules.changed",
+            public_id("org", organization.pk),
+            organization.name,
+            approval_seconds=seconds,
+            self_approval=self_approval,
+        )
+        config_changed.send(sender=Organization, organization_id=organization.pk)
+    return organization
+
+
+# ---- the end of what a call stands on
+@transaction.atomic
+def close_void(organization_id: UUID) -> None:
+    """What waits, or was agreed to, for a grant or server that is no more."""
+    standing = Approval.objects.filter(organization_id=organization_id, standing=True)
+    rows = list(standing.select_related("grant", "server").defer("sealed", "reason"))
+    if not rows:
+        return
+    digests = _digests_of(rows)
+    found = {row.pk: because for row in rows if (because := _void_because(row, digests)) is not None}
+    if not found:
+        return
+    now = timezone.now()
+    locked = [row for row in lock(found) if row.standing]
+    for because in Approval.Because:
+        make_void([row for row in locked if found[row.pk] is because], because, now)
+
+
+def _digests_of(rows: list[Approval]) -> dict[tuple[UUID, str], str]:
+    tools = Tool.objects.present().filter(
+        server_id__in={row.server_id for row in rows}, name__in={row.tool for row in rows}
+    )
+    known = tools.values_list("server_id", "name", "digest")
+    return {(server, name): digest for server, name, digest in known}
+
+
+def _void_because(row: Approval, digests: dict[tuple[UUID, str], str]) -> Approval.Because | None:
+    if row.server.retired_at is not None:
+        return Approval.Because.SERVER
+    if row.grant.revoked_at is not None:
+        return Approval.Because.GRANT
+    if row.grant.token_hash != row.grant_token:
+        return Approval.Because.TOKEN
+    # A gateway that runs an older configuration tells of an older tool; what it waits for is void here, too.
+    known = digests.get((row.server_id, row.tool), "")
+    return Approval.Because.TOOL if row.tool_digest not in ("", known) else None
+
+
+def _fit_note(note: str) -> str:
+    note = " ".join(note.replace("\x00", "").split())
+    if len(note) > LONGEST_NOTE:
+        raise InvalidInput({"note": f"A note has at most {LONGEST_NOTE} characters."})
+    return note
+
+
+def _grant_id(approval: Approval) -> str:
+    return public_id("grt", approval.grant_id)

@@ -1,0 +1,163 @@
+"""Webhooks as https://www.standardwebhooks.com has them: signed, stamped, with an id that repeats keep.
+
+A webhook's URL is a person's text: it is connected to through the egress guard, like any server's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.audit import record_event
+from accounts.models import Membership
+from accounts.permissions import May, require
+from approvals.addresses import address
+from approvals.models import Approval, Notice, Webhook
+from common.errors import InvalidInput, LimitReached, NotAllowed
+from common.ids import new_uuid, public_id
+from common.sealing import Keyring, SealingError
+from servers.egress import egress
+from servers.services import problem_of_url
+
+PURPOSE: Final = "webhook-secret"
+PREFIX: Final = "whsec_"
+MOST: Final = 10
+PATIENCE_SECONDS: Final = 15.0
+MOST_READ: Final = 64 * 1024
+_SECRET_BYTES: Final = 32
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`status`: what was answered; None and a word where nothing was."""
+
+    status: int | None
+    error: str = ""
+
+
+# ---- the verbs
+@transaction.atomic
+def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, str]:
+    """The webhook and its secret, which is shown once. `verified`: `by` confirmed their e-mail address."""
+    require(by, May.MANAGE_WEBHOOKS)
+    if not verified:
+        raise NotAllowed("Confirm your e-mail address first; until then no webhooks are sent.")
+    url = url.strip()
+    if problem_of_url(url) is not None:
+        raise InvalidInput({"url": "Write the whole URL, with https:// and without a password in it."})
+    if Webhook.objects.visible_to(by).count() >= MOST:
+        raise LimitReached(f"There are {MOST} webhooks, as many as there may be.")
+    secret = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    webhook = Webhook(
+        id=new_uuid(), organization_id=by.organization_id, url=url, created_by_email=by.user.email
+    )
+    webhook.sealed_secret = _keys().seal(secret.encode(), **_bound(webhook))
+    webhook.save(force_insert=True)
+    record_event(by, "webhook.added", webhook.public_id, _host(url))
+    return webhook, secret
+
+
+@transaction.atomic
+def remove_webhook(by: Membership, webhook: Webhook) -> None:
+    require(by, May.MANAGE_WEBHOOKS)
+    record_event(by, "webhook.removed", webhook.public_id, _host(webhook.url))
+    webhook.delete()
+
+
+# ---- what is sent
+def body_of(notice: Notice) -> bytes:
+    return json.dumps(
+        {
+            "type": str(notice.kind),
+            "timestamp": notice.created_at.isoformat(timespec="milliseconds"),
+            "data": _data(notice.approval) if notice.approval else {"test": True},
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def _data(approval: Approval) -> dict[str, object]:
+    """What a person needs to know that they are asked, and nothing that stands in the call."""
+    return {
+        "approval": approval.public_id,
+        "url": address(approval),
+        "server": {"id": public_id("srv", approval.server_id), "name": approval.server.name},
+        "grant": {"id": public_id("grt", approval.grant_id), "label": approval.grant.label},
+        "tool": approval.tool,
+        "rule": approval.rule,
+        "reason": approval.reason,
+        "asked_at": approval.asked_at.isoformat(timespec="milliseconds"),
+        "expires_at": approval.expires_at.isoformat(timespec="milliseconds"),
+    }
+
+
+def signed_headers(message_id: str, seconds: int, body: bytes, secret: str) -> dict[str, str]:
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    signed = f"{message_id}.{seconds}.".encode() + body
+    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": f"v1,{signature}",
+    }
+
+
+def deliver(notice: Notice, webhook: Webhook) -> Result:
+    """One attempt. Never raises for what the other side does."""
+    try:
+        secret = _keys().open(webhook.sealed_secret, **_bound(webhook)).decode()
+    except SealingError:
+        return Result(None, "secret_unreadable")
+    body = body_of(notice)
+    headers = signed_headers(f"msg_{notice.pk.hex}", int(timezone.now().timestamp()), body, secret)
+    return asyncio.run(_post(webhook.url, body, headers))
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str]) -> Result:
+    # Here, and not above: only the Celery worker connects to anybody.
+    from servers.guarded_http import Budget, GuardedTransport, OutboundFailed, guarded_client
+
+    sent = {**headers, "content-type": "application/json"}
+    transport = GuardedTransport(egress(), Budget(MOST_READ))
+    try:
+        # The answer's head is all that counts: what else is sent is never read.
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            guarded_client(transport, {}) as client,
+            client.stream("POST", url, content=body, headers=sent) as answer,
+        ):
+            return Result(answer.status_code)
+    except TimeoutError:
+        return Result(None, "timed_out")
+    except OutboundFailed as failed:
+        return Result(None, failed.code)
+    except Exception as problem:
+        logger.warning("a webhook was not sent (%s)", type(problem).__name__)
+        return Result(None, "not_http")
+
+
+def _host(url: str) -> str:
+    # A path or query may be a password.
+    return urlsplit(url).hostname or ""
+
+
+def _keys() -> Keyring:
+    return Keyring.parse(settings.SEALING_KEYS)
+
+
+def _bound(webhook: Webhook) -> dict[str, str]:
+    return {"organization": str(webhook.organization_id), "subject": str(webhook.pk), "purpose": PURPOSE}
