@@ -1,0 +1,54 @@
+"""make conformance: what passes directly passes through us, check by check.
+
+Needs npm, or a cache folder that was filled before. Exits with 1 on any difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+
+from tests.conformance import server_scenarios
+from tests.conformance.suite import Checks, Suite, SuiteUnavailable, fetch
+
+
+async def main() -> int:
+    try:
+        suite = fetch()
+    except SuiteUnavailable as unavailable:
+        print(f"The conformance suite did not run: {unavailable}.", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    differences = await _servers(suite)
+    print(f"{differences} differences in {time.monotonic() - began:.0f} s.")
+    return 1 if differences else 0
+
+
+async def _servers(suite: Suite) -> int:
+    direct = await server_scenarios.checks_of(suite, 0)
+    told = Counter(verdict for verdicts in direct.values() for verdict in verdicts)
+    print(f"Server scenarios, directly: {_counted(told)}.")
+    differences = 0
+    for workers in (1, 2):
+        through = await server_scenarios.checks_of(suite, workers)
+        differences += compare(f"through {workers} gateway{'s' * (workers > 1)}", direct, through)
+    return differences
+
+
+def _counted(told: Counter[str]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in sorted(told.items()))
+
+
+def compare(how: str, direct: Checks, through: Checks) -> int:
+    """How many checks came out otherwise; each is printed."""
+    differing = sorted(key for key in direct.keys() | through.keys() if direct.get(key) != through.get(key))
+    print(f"{how}: {len(through)} checks, {len(differing)} differ.")
+    for key in differing:
+        print(f"  {' / '.join(key)}: directly {direct.get(key)}, {how} {through.get(key)}")
+    return len(differing)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

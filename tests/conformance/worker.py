@@ -1,0 +1,86 @@
+"""One gateway, as a process of its own, whose only grant may do everything with one server.
+
+    python -m tests.conformance.worker --upstream URL --token T --origin O --data FOLDER TOOL...
+
+Prints `READY <port>` once it serves. Workers with one folder share their limits, as on one machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import IO
+
+from common.egress import EgressPolicy, parse_networks
+from gateway.app import Gateway
+from gateway.counters.sqlite import SqliteLimiter
+from tests.gateway.world import ACME, KEYS, SERVER, Config, Log, organization, server
+
+ALLOW_ALL = '{"version": "1", "default": "allow"}'
+PATH = f"/mcp/{SERVER}/"
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    upstream = server(arguments.upstream, tools=arguments.tools)
+    acme = organization(ACME, upstream, {arguments.token: {}}, document=ALLOW_ALL, lease=86_400)
+    gateway = Gateway(
+        config=Config([acme]),
+        limiter=SqliteLimiter(arguments.data / "limits.sqlite", worker="gw"),
+        decisions=Log(),
+        egress=EgressPolicy(parse_networks("127.0.0.0/8,::1/128")),
+        keyring=KEYS,
+        hosts=frozenset({"127.0.0.1", "localhost"}),
+        origins=frozenset(arguments.origin),
+    )
+    http = await gateway.serve("127.0.0.1", 0)
+    print(f"READY {http.port}", flush=True)
+    await asyncio.Event().wait()
+
+
+@contextmanager
+def running(*command: str) -> Iterator[str]:
+    """A module of ours as a process; what it said after READY."""
+    process = Popen([sys.executable, "-W", "ignore", "-m", *command], stdout=PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield _ready(process.stdout, command[0])
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _ready(lines: IO[str], what: str) -> str:
+    said = lines.readline().split()
+    assert said[:1] == ["READY"], f"{what} did not start"
+    return said[1]
+
+
+@contextmanager
+def running_worker(
+    upstream: str, token: str, data: Path, tools: Sequence[str], origins: Sequence[str] = ()
+) -> Iterator[int]:
+    allowed = [option for origin in origins for option in ("--origin", origin)]
+    given = ("--upstream", upstream, "--token", token, "--data", str(data), *allowed, "--", *tools)
+    with running("tests.conformance.worker", *given) as port:
+        yield int(port)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--upstream", required=True)
+    parser.add_argument("--token", required=True)
+    parser.add_argument("--origin", action="append", default=[])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("tools", nargs="*")
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
