@@ -176,7 +176,7 @@ class Gateway:
         request = visit.exchange.request
         if request.method == b"POST":
             message = visit.message = jsonrpc.read(bytes(request.body))
-            visit.era = era_of(request.headers, message)
+            visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
         else:
             visit.standing = request.method == b"GET"
         visit.headers = upstream_headers(visit, self._handles)
@@ -186,7 +186,8 @@ class Gateway:
         message = visit.message
         if message is None or isinstance(message, jsonrpc.Answer):
             return await self._pass(visit)
-        verdict = verdict_of(message.method, notification=isinstance(message, jsonrpc.Notification))
+        is_notification = isinstance(message, jsonrpc.Notification)
+        verdict = verdict_of(message.method, notification=is_notification, modern=visit.era.modern)
         if verdict is Verdict.REFUSE:
             raise _unknown(visit)
         visit.lists_tools = verdict is Verdict.FILTER_TOOLS

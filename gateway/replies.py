@@ -31,7 +31,8 @@ def upstream_failed(visit: Visit, failure: NotAnswered) -> Reply:
 
 
 def refused(refusal: Refused, cors: bytes = b"") -> Reply:
-    return Reply(refusal.status, JSON + cors, encode(_error(refusal.id, refusal.code, refusal.reason)))
+    error = _error(refusal.id, refusal.code, refusal.reason, refusal.data)
+    return Reply(refusal.status, JSON + cors, encode(error))
 
 
 def _answer(visit: Visit, text: str, told: dict[str, object], code: int) -> Reply:

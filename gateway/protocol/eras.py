@@ -8,12 +8,20 @@ tool than the one that was judged.
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.protocol.jsonrpc import HEADER_MISMATCH, INVALID_REQUEST, Message, Notification, Refused, Request
-from gateway.protocol.methods import R2026_07
+from gateway.protocol.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_REQUEST,
+    UNSUPPORTED_REVISION,
+    Message,
+    Notification,
+    Refused,
+    Request,
+)
+from gateway.protocol.methods import MODERN
 from gateway.protocol.strict_json import Json
 
 VERSION_HEADER: Final = b"mcp-protocol-version"
@@ -23,6 +31,8 @@ PARAM_PREFIX: Final = b"mcp-param-"
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _VERSION: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MODERN: Final = frozenset(revision.encode() for revision in MODERN)
+_LONGEST_SHOWN: Final = 32
 _SENTINEL: Final = re.compile(r"=\?base64\?(?P<payload>[A-Za-z0-9+/=]*)\?=")
 _PLAIN: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -36,23 +46,33 @@ class Era:
 NO_ERA: Final = Era(None, modern=False)
 
 
-def era_of(headers: Mapping[bytes, bytes], message: Message) -> Era:
-    """Raises Refused where header and body differ."""
+def era_of(headers: Mapping[bytes, bytes], message: Message, spoken: Sequence[str] = ()) -> Era:
+    """Raises Refused where header and body differ, and where nobody on our other side would understand.
+
+    `spoken` are the revisions that the server is known to speak; none: that is not known.
+    """
     version = headers.get(VERSION_HEADER)
     claimed = None if not isinstance(message, Request) else _claimed(message.params)
     if version is None and claimed is None:
-        return NO_ERA
-    if version is not None:
-        check_version(version)
-    modern = (version or b"") >= R2026_07.encode() or claimed is not None
-    if modern:
+        era = NO_ERA
+    elif claimed is None and version is not None and is_of_sessions(version):
+        era = Era(version, modern=False)
+    else:
         _check(headers, version, claimed, message)
-    return Era(version, modern)
+        era = Era(version, modern=True)
+    if spoken or (era.modern and version not in _MODERN):
+        _check_shared(era, message, spoken)
+    return era
+
+
+def is_of_sessions(version: bytes) -> bool:
+    """Any date before the era without them: which of those a server takes, it negotiates itself."""
+    return _VERSION.fullmatch(version) is not None and version < min(_MODERN)
 
 
 def check_version(version: bytes) -> None:
-    if not _VERSION.fullmatch(version):
-        raise Refused(INVALID_REQUEST, "MCP-Protocol-Version is not a revision of the protocol.")
+    if version not in _MODERN and not is_of_sessions(version):
+        raise Refused(INVALID_REQUEST, "MCP-Protocol-Version is not a revision known here.")
 
 
 def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:
@@ -65,6 +85,31 @@ def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:
     if isinstance(name, str):
         headers.append((b"Mcp-Name", _written(name)))
     return headers
+
+
+def _check_shared(era: Era, message: Message, spoken: Sequence[str]) -> None:
+    """A revision we do not know is refused, whoever knows it: what it means by a call, we could not judge."""
+    if era.modern and era.version in _MODERN and any(revision in MODERN for revision in spoken or MODERN):
+        return
+    if not era.modern and any(revision not in MODERN for revision in spoken):
+        return
+    identifier = message.id if isinstance(message, Request) else None
+    would_do = [one for one in spoken if era.modern and one in MODERN] or list(spoken or MODERN)
+    asked = era.version.decode("latin-1") if era.version is not None else _offered(message)
+    reason = f"The server behind this address speaks {' and '.join(would_do)} of the protocol, not this revision."
+    # An older client takes a status for a sign that it should try an older transport.
+    raise Refused(
+        UNSUPPORTED_REVISION,
+        reason,
+        id=identifier,
+        status=400 if era.modern else 200,
+        data={"supported": would_do, "requested": asked[:_LONGEST_SHOWN]},
+    )
+
+
+def _offered(message: Message) -> str:
+    offered = None if not isinstance(message, Request) else message.params.get("protocolVersion")
+    return offered if isinstance(offered, str) else ""
 
 
 def _claimed(params: Mapping[str, Json]) -> Json:
@@ -97,7 +142,7 @@ def _mismatch(message: Request, header: str) -> Refused:
 def _read(value: bytes | None) -> str | None:
     if value is None:
         return None
-    text = value.decode("latin-1")
+    text = value.decode("latin-1").strip(" \t")
     sentinel = _SENTINEL.fullmatch(text)
     if sentinel is None:
         return text

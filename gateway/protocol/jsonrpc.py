@@ -15,6 +15,7 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 HEADER_MISMATCH: Final = -32020
+UNSUPPORTED_REVISION: Final = -32022
 
 Id: TypeAlias = str | int | jiter.LosslessFloat
 
@@ -22,12 +23,21 @@ Id: TypeAlias = str | int | jiter.LosslessFloat
 class Refused(Exception):  # noqa: N818
     """This message is answered with an error and never forwarded."""
 
-    def __init__(self, code: int, reason: str, *, id: Id | None = None, status: int = 400) -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        *,
+        id: Id | None = None,
+        status: int = 400,
+        data: dict[str, object] | None = None,
+    ) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
         self.id = id
         self.status = status
+        self.data = data
 
 
 @dataclass(frozen=True, slots=True)

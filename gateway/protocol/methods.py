@@ -11,7 +11,8 @@ R2025_06 = "2025-06-18"
 R2025_11 = "2025-11-25"
 R2026_07 = "2026-07-28"
 REVISIONS: Final = (R2024_11, R2025_03, R2025_06, R2025_11, R2026_07)
-_SESSIONS: Final = REVISIONS[:4]
+SESSIONS: Final = REVISIONS[:4]
+MODERN: Final = REVISIONS[4:]
 
 
 class Verdict(StrEnum):
@@ -41,26 +42,30 @@ def _notification(name: str, verdict: Verdict, revisions: Iterable[str] = REVISI
     return Method(name, verdict, tuple(revisions), notification=True)
 
 
+def _is_of_era(method: Method, *, modern: bool) -> bool:
+    return any(revision in (MODERN if modern else SESSIONS) for revision in method.revisions)
+
+
 _FROM_CLIENT: Final = (
-    _request("initialize", Verdict.PASS, _SESSIONS),
-    _request("ping", Verdict.PASS, _SESSIONS),
+    _request("initialize", Verdict.PASS, SESSIONS),
+    _request("ping", Verdict.PASS, SESSIONS),
     _request("server/discover", Verdict.PASS, [R2026_07]),
-    _request("logging/setLevel", Verdict.PASS, _SESSIONS),
+    _request("logging/setLevel", Verdict.PASS, SESSIONS),
     _request("tools/list", Verdict.FILTER_TOOLS),
     _request("tools/call", Verdict.JUDGE_TOOL),
     _request("resources/list", Verdict.PASS),
     _request("resources/templates/list", Verdict.PASS),
     _request("resources/read", Verdict.JUDGE_RESOURCE),
-    _request("resources/subscribe", Verdict.JUDGE_RESOURCE, _SESSIONS),
-    _request("resources/unsubscribe", Verdict.JUDGE_RESOURCE, _SESSIONS),
+    _request("resources/subscribe", Verdict.JUDGE_RESOURCE, SESSIONS),
+    _request("resources/unsubscribe", Verdict.JUDGE_RESOURCE, SESSIONS),
     _request("prompts/list", Verdict.PASS),
     _request("prompts/get", Verdict.JUDGE_PROMPT),
     _request("completion/complete", Verdict.JUDGE_REFERENCE),
     _request("subscriptions/listen", Verdict.JUDGE_SUBSCRIPTIONS, [R2026_07]),
-    _notification("notifications/initialized", Verdict.PASS, _SESSIONS),
+    _notification("notifications/initialized", Verdict.PASS, SESSIONS),
     _notification("notifications/cancelled", Verdict.PASS),
-    _notification("notifications/progress", Verdict.PASS),
-    _notification("notifications/roots/list_changed", Verdict.PASS, _SESSIONS),
+    _notification("notifications/progress", Verdict.PASS, SESSIONS),
+    _notification("notifications/roots/list_changed", Verdict.PASS, SESSIONS),
     # A task answers to whoever knows its id: nothing passes until ids are bound to the grant that began them.
     _request("tasks/get", Verdict.REFUSE, [R2025_11]),
     _request("tasks/result", Verdict.REFUSE, [R2025_11]),
@@ -72,7 +77,7 @@ _FROM_CLIENT: Final = (
 _FROM_SERVER: Final = (
     _request("sampling/createMessage", Verdict.REFUSE),
     _request("roots/list", Verdict.REFUSE),
-    _request("elicitation/create", Verdict.REFUSE, [R2025_06, R2025_11, R2026_07]),
+    _request("elicitation/create", Verdict.REFUSE, REVISIONS[2:]),
     _notification("notifications/message", Verdict.REFUSE),
     _notification("notifications/resources/updated", Verdict.REFUSE),
     _notification("notifications/resources/list_changed", Verdict.REFUSE),
@@ -84,9 +89,15 @@ _FROM_SERVER: Final = (
 METHODS: Final = {method.name: method for method in (*_FROM_CLIENT, *_FROM_SERVER)}
 
 
-def verdict_of(name: str, *, notification: bool) -> Verdict:
+_OF_ERA: Final = {
+    modern: {name: method for name, method in METHODS.items() if _is_of_era(method, modern=modern)}
+    for modern in (False, True)
+}
+
+
+def verdict_of(name: str, *, notification: bool, modern: bool) -> Verdict:
     """A request's name on a notification is as unknown as any other: nobody would see the answer."""
-    method = METHODS.get(name)
+    method = _OF_ERA[modern].get(name)
     if method is None or method.notification is not notification:
         return Verdict.REFUSE
     return method.verdict

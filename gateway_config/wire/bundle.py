@@ -36,13 +36,17 @@ class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`credentials`: JSON {header: value}, sealed for (organization, this id, "upstream-headers")."""
+    """`credentials`: JSON {header: value}, sealed for (organization, this id, "upstream-headers").
+
+    `revisions` of the protocol that the last scan found it to speak; none: not known.
+    """
 
     id: Uuid
     name: str
     upstream_url: str
     credentials: str | None = None
     tools: tuple[BundleTool, ...] = ()
+    revisions: tuple[str, ...] = ()
 
 
 class ToolClass(msgspec.Struct, frozen=True, array_like=True):

@@ -40,6 +40,7 @@ class LoadedServer:
     upstream_url: str
     credentials: str | None = field(repr=False)
     tools: Mapping[str, BundleTool]
+    revisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
