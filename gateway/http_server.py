@@ -170,6 +170,8 @@ class Connection(asyncio.Protocol):
             return
         self._header_bytes += len(name) + len(value)
         name = name.lower()
+        if name.startswith(b"mcp-"):
+            value = value.strip(b" \t")  # white space around a value is none of it
         if name in request.headers:
             join_repeated(request, name, value)
         elif self._header_bytes <= self._limits.head_bytes:

@@ -28,6 +28,7 @@ NEEDED = (
         _any_on_path("chromium", "chromium-browser", "google-chrome"),
         "every journey in a browser",
     ),
+    Needed("npm", _any_on_path("npm"), "the official conformance suite (`make conformance`)"),
     Needed(
         "postgres",
         lambda: bool(os.environ.get(VARIABLE) or find_programs()),

@@ -96,7 +96,9 @@ def _check_shared(era: Era, message: Message, spoken: Sequence[str]) -> None:
     identifier = message.id if isinstance(message, Request) else None
     would_do = [one for one in spoken if era.modern and one in MODERN] or list(spoken or MODERN)
     asked = era.version.decode("latin-1") if era.version is not None else _offered(message)
-    reason = f"The server behind this address speaks {' and '.join(would_do)} of the protocol, not this revision."
+    reason = (
+        f"The server behind this address speaks {' and '.join(would_do)} of the protocol, not this revision."
+    )
     # An older client takes a status for a sign that it should try an older transport.
     raise Refused(
         UNSUPPORTED_REVISION,
@@ -142,7 +144,7 @@ def _mismatch(message: Request, header: str) -> Refused:
 def _read(value: bytes | None) -> str | None:
     if value is None:
         return None
-    text = value.decode("latin-1").strip(" \t")
+    text = value.decode("latin-1")
     sentinel = _SENTINEL.fullmatch(text)
     if sentinel is None:
         return text

@@ -66,7 +66,7 @@ class Answer:
 Message: TypeAlias = Request | Notification | Answer
 
 _ENVELOPE: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
-_PARAMS: Final = frozenset(
+KNOWN_PARAMS: Final = frozenset(
     {
         "_meta",
         "argument",
@@ -74,9 +74,11 @@ _PARAMS: Final = frozenset(
         "capabilities",
         "clientInfo",
         "context",
+        "createdAt",
         "cursor",
         "data",
         "elicitationId",
+        "lastUpdatedAt",
         "inputResponses",
         "level",
         "limit",
@@ -84,6 +86,7 @@ _PARAMS: Final = frozenset(
         "message",
         "name",
         "notifications",
+        "pollInterval",
         "progress",
         "progressToken",
         "protocolVersion",
@@ -91,10 +94,13 @@ _PARAMS: Final = frozenset(
         "ref",
         "requestId",
         "requestState",
+        "status",
+        "statusMessage",
         "subscriptions",
         "task",
         "taskId",
         "total",
+        "ttl",
         "uri",
     }
 )
@@ -167,7 +173,7 @@ def _call(tree: dict[str, Json], identifier: Id | None) -> Request | Notificatio
     params = tree.get("params", {})
     if not isinstance(params, dict):
         raise Refused(INVALID_REQUEST, "`params` must be an object.", id=identifier)
-    _refuse_twins(params, _PARAMS, identifier)
+    _refuse_twins(params, KNOWN_PARAMS, identifier)
     for name, known in _KNOWN_INSIDE:
         inner = params.get(name)
         if isinstance(inner, dict):
@@ -189,7 +195,7 @@ def _folded(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.casefold() for name in names)
 
 
-_FOLDED: Final = {known: _folded(known) for known in (_ENVELOPE, _PARAMS, _META, _REF, _NOTIFICATIONS)}
+_FOLDED: Final = {known: _folded(known) for known in (_ENVELOPE, KNOWN_PARAMS, _META, _REF, _NOTIFICATIONS)}
 
 
 def _refuse_twins(members: Iterable[str], known: frozenset[str], identifier: Id | None = None) -> None:

@@ -78,6 +78,7 @@ _FROM_SERVER: Final = (
     _request("sampling/createMessage", Verdict.REFUSE),
     _request("roots/list", Verdict.REFUSE),
     _request("elicitation/create", Verdict.REFUSE, REVISIONS[2:]),
+    _notification("notifications/progress", Verdict.REFUSE, MODERN),
     _notification("notifications/message", Verdict.REFUSE),
     _notification("notifications/resources/updated", Verdict.REFUSE),
     _notification("notifications/resources/list_changed", Verdict.REFUSE),
@@ -86,11 +87,11 @@ _FROM_SERVER: Final = (
     _notification("notifications/elicitation/complete", Verdict.REFUSE, [R2025_11]),
     _notification("notifications/subscriptions/acknowledged", Verdict.REFUSE, [R2026_07]),
 )
-METHODS: Final = {method.name: method for method in (*_FROM_CLIENT, *_FROM_SERVER)}
+METHODS: Final = (*_FROM_SERVER, *_FROM_CLIENT)
 
 
 _OF_ERA: Final = {
-    modern: {name: method for name, method in METHODS.items() if _is_of_era(method, modern=modern)}
+    modern: {method.name: method for method in METHODS if _is_of_era(method, modern=modern)}
     for modern in (False, True)
 }
 

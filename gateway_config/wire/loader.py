@@ -94,7 +94,9 @@ def _server(server: BundleServer) -> LoadedServer:
     if not usable:
         raise BundleInvalid(f"the URL of server {server.id} is not one that can be called")
     tools = _unique(f"tool of server {server.id}", ((tool.name, tool) for tool in server.tools))
-    return LoadedServer(server.id, server.name, server.upstream_url, server.credentials, tools)
+    return LoadedServer(
+        server.id, server.name, server.upstream_url, server.credentials, tools, server.revisions
+    )
 
 
 def _grants(

@@ -97,6 +97,10 @@ async def _elicit(ctx: Context, message: str, schema: Json, said: str) -> Json:
     return content.content(content.text(told))
 
 
+async def greeting(_: Context, given: Json) -> Json:
+    return content.content(content.text(f"Hello, {given.get('name', 'you')}!"))
+
+
 async def with_reconnection(ctx: Context, _: Json) -> Json:
     if ctx.close_sse_stream is not None:
         await ctx.close_sse_stream()
@@ -107,7 +111,7 @@ async def with_reconnection(ctx: Context, _: Json) -> Json:
 async def with_missing_capability(ctx: Context, _: Json) -> Json:
     wanted = types.ClientCapabilities(sampling=types.SamplingCapability())
     if not ctx.session.check_client_capability(wanted):
-        needed = {"requiredCapabilities": {"sampling": {}}}
+        needed: Json = {"requiredCapabilities": {"sampling": {}}}
         code = types.MISSING_REQUIRED_CLIENT_CAPABILITY
         raise MCPError(code, "This tool needs a client that can sample.", needed)
     return content.content(content.text("The client can sample."))
@@ -132,6 +136,7 @@ ACTIVE: dict[str, Tool] = {
     "test_elicitation": with_elicitation,
     "test_elicitation_sep1034_defaults": with_defaults,
     "test_elicitation_sep1330_enums": with_enums,
+    "greet": greeting,
     "test_reconnection": with_reconnection,
     "test_missing_capability": with_missing_capability,
     "test_trigger_tool_change": changing_tools,

@@ -196,12 +196,6 @@ async def test_the_tool_list_holds_what_may_be_called_on_every_page(tmp_path: Pa
         ("completion/complete", {"ref": {"type": "ref/prompt", "name": "greet"}, "argument": {}}, True),
         ("completion/complete", {"ref": {"type": "ref/prompt", "name": "secret_prompt"}}, False),
         ("completion/complete", {"ref": {"type": "ref/resource", "uri": "file:///x"}}, False),
-        ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["file:///public/a"]}}, True),
-        (
-            "subscriptions/listen",
-            {"notifications": {"resourceSubscriptions": ["file:///public/a", "file:///x"]}},
-            False,
-        ),
         ("resources/list", {}, True),
         ("prompts/list", {}, True),
     ],
@@ -218,6 +212,20 @@ async def test_resources_and_prompts_are_judged(
             assert error["code"] == -32602
             assert error["message"].startswith("[POLICY DENIED] ")
             assert error["data"]["decision_id"] == it.log.decisions[0].id
+
+
+@pytest.mark.parametrize(("uris", "sent"), [(["public/a"], True), (["public/a", "x"], False)])
+async def test_a_subscription_needs_every_resource_allowed(
+    tmp_path: Path, uris: list[str], sent: bool
+) -> None:
+    wanted = {"resourceSubscriptions": [f"file:///{uri}" for uri in uris]}
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    asked = request("subscriptions/listen", notifications=wanted, _meta=meta)
+    said = {"mcp_protocol_version": "2026-07-28", "mcp_method": "subscriptions/listen"}
+    async with world(tmp_path) as it, it.client() as alice:
+        answer = await alice.post(asked, **said)
+        assert len(it.upstream.received) == sent
+        assert ("error" in answer.json) is not sent
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,40 @@ def test_a_version_that_is_none_is_refused(version: str) -> None:
         era_of(headers(mcp_protocol_version=version), message(version=None))
 
 
+@pytest.mark.parametrize(
+    ("version", "spoken", "would_do"),
+    [
+        ("2027-01-01", (), ["2026-07-28"]),
+        ("v999.0.0", ("2025-11-25", "2026-07-28"), ["2026-07-28"]),
+        ("v999.0.0", ("2025-11-25",), ["2025-11-25"]),
+        ("2026-07-28", ("2025-11-25",), ["2025-11-25"]),
+    ],
+)
+def test_a_call_nobody_would_understand_is_told_what_would_do(
+    version: str, spoken: tuple[str, ...], would_do: list[str]
+) -> None:
+    asked = message(version=version)
+    with pytest.raises(Refused) as refused:
+        era_of(headers(mcp_protocol_version=version), asked, spoken)
+    error = refused.value
+    assert (error.code, error.status, error.id) == (-32022, 400, 1)
+    assert error.data == {"supported": would_do, "requested": version}
+    assert would_do[0] in error.reason
+
+
+def test_a_handshake_with_a_server_that_has_none_is_told_so_without_a_status() -> None:
+    asked = message("initialize", version=None, protocolVersion="2025-06-18")
+    with pytest.raises(Refused) as refused:
+        era_of({}, asked, ("2026-07-28",))
+    assert (refused.value.code, refused.value.status) == (-32022, 200)
+    assert refused.value.data == {"supported": ["2026-07-28"], "requested": "2025-06-18"}
+
+
+@pytest.mark.parametrize("spoken", [(), ("2025-06-18",), ("2024-11-05", "2026-07-28")])
+def test_any_revision_with_sessions_is_the_servers_to_negotiate(spoken: tuple[str, ...]) -> None:
+    assert not era_of(headers(mcp_protocol_version="2025-03-26"), message(version=None), spoken).modern
+
+
 @pytest.mark.parametrize("name", ["read_file", "lösche", " a", "a ", "a\nb", "=?base64?YQ==?=", "", "日本"])
 def test_what_is_sent_on_is_made_from_the_body(name: str) -> None:
     asked = message(name=name)

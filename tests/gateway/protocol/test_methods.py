@@ -6,32 +6,75 @@ import pytest
 from mcp.types import methods as sdk
 from mcp.types.version import KNOWN_PROTOCOL_VERSIONS
 
-from gateway.protocol.methods import METHODS, REVISIONS, Verdict, verdict_of
+from gateway.protocol.jsonrpc import KNOWN_PARAMS
+from gateway.protocol.methods import METHODS, MODERN, REVISIONS, Verdict, verdict_of
+from tests.contracts.methods import load
 
-CLIENT_REQUESTS = sorted(sdk.CLIENT_REQUESTS)
-CLIENT_NOTIFICATIONS = sorted(sdk.CLIENT_NOTIFICATIONS)
-FROM_SERVER = sorted([*sdk.SERVER_REQUESTS, *sdk.SERVER_NOTIFICATIONS])
+FACTS = load()
+
+
+def of_group(*groups: str) -> list[tuple[str, str]]:
+    return [
+        (name, revision)
+        for revision, found in FACTS.items()
+        for group in groups
+        for name in found.get(group, ())
+    ]
+
+
+def is_modern(revision: str) -> bool:
+    return revision in MODERN
 
 
 def test_the_revisions_are_those_of_the_protocol() -> None:
-    assert set(KNOWN_PROTOCOL_VERSIONS) == set(REVISIONS)
+    assert list(FACTS) == list(REVISIONS) == sorted(KNOWN_PROTOCOL_VERSIONS)
 
 
-@pytest.mark.parametrize(("name", "revision"), CLIENT_REQUESTS)
+def test_the_facts_hold_what_the_official_sdk_knows() -> None:
+    assert set(sdk.CLIENT_REQUESTS) <= set(of_group("client_requests"))
+    assert set(sdk.CLIENT_NOTIFICATIONS) <= set(of_group("client_notifications"))
+    assert set(sdk.SERVER_REQUESTS) <= set(of_group("server_requests"))
+    assert set(sdk.SERVER_NOTIFICATIONS) <= set(of_group("server_notifications"))
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_method_of_a_revision_has_a_verdict_and_no_other_has(revision: str) -> None:
+    of_schema = {name for group in FACTS[revision].values() for name in group}
+    of_table = {method.name for method in METHODS if revision in method.revisions}
+    assert of_schema == of_table
+
+
+@pytest.mark.parametrize(("name", "revision"), of_group("client_requests"))
 def test_every_request_of_a_client_has_a_verdict(name: str, revision: str) -> None:
-    assert revision in METHODS[name].revisions
-    assert verdict_of(name, notification=False) is not Verdict.REFUSE
+    refused = verdict_of(name, notification=False, modern=is_modern(revision)) is Verdict.REFUSE
+    assert refused is name.startswith("tasks/")
 
 
-@pytest.mark.parametrize(("name", "revision"), CLIENT_NOTIFICATIONS)
+@pytest.mark.parametrize(("name", "revision"), of_group("client_notifications"))
 def test_every_notification_of_a_client_passes(name: str, revision: str) -> None:
-    assert revision in METHODS[name].revisions
-    assert verdict_of(name, notification=True) is Verdict.PASS
+    refused = verdict_of(name, notification=True, modern=is_modern(revision)) is Verdict.REFUSE
+    assert refused is name.startswith("notifications/tasks/")
 
 
-@pytest.mark.parametrize(("name", "revision"), FROM_SERVER)
-def test_every_method_of_a_server_is_known(name: str, revision: str) -> None:
-    assert revision in METHODS[name].revisions
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_method_of_the_other_era_is_unknown(revision: str) -> None:
+    modern = is_modern(revision)
+    of_this = {method.name for method in METHODS if any(is_modern(one) is modern for one in method.revisions)}
+    for method in METHODS:
+        if method.name not in of_this:
+            verdict = verdict_of(method.name, notification=method.notification, modern=modern)
+            assert verdict is Verdict.REFUSE
+
+
+def test_every_name_that_may_stand_in_params_is_guarded_against_twins() -> None:
+    names = {
+        name.removesuffix("!")
+        for found in FACTS.values()
+        for group in ("client_requests", "client_notifications")
+        for params in found[group].values()
+        for name in params
+    }
+    assert names <= KNOWN_PARAMS
 
 
 @pytest.mark.parametrize(
@@ -50,17 +93,19 @@ def test_every_method_of_a_server_is_known(name: str, revision: str) -> None:
     ],
 )
 def test_what_reads_or_does_something_is_judged(name: str, verdict: Verdict) -> None:
-    assert verdict_of(name, notification=False) is verdict
+    modern = name == "subscriptions/listen"
+    assert verdict_of(name, notification=False, modern=modern) is verdict
 
 
 @pytest.mark.parametrize(
     "name", ["tools/Call", "tools/call ", "TOOLS/CALL", "tools//call", "", "rpc.discover"]
 )
-def test_an_unknown_method_is_refused(name: str) -> None:
-    assert verdict_of(name, notification=False) is Verdict.REFUSE
-    assert verdict_of(name, notification=True) is Verdict.REFUSE
+@pytest.mark.parametrize("modern", [False, True])
+def test_an_unknown_method_is_refused(name: str, modern: bool) -> None:
+    assert verdict_of(name, notification=False, modern=modern) is Verdict.REFUSE
+    assert verdict_of(name, notification=True, modern=modern) is Verdict.REFUSE
 
 
 def test_a_request_sent_as_a_notification_is_refused() -> None:
-    assert verdict_of("tools/call", notification=True) is Verdict.REFUSE
-    assert verdict_of("notifications/initialized", notification=False) is Verdict.REFUSE
+    assert verdict_of("tools/call", notification=True, modern=False) is Verdict.REFUSE
+    assert verdict_of("notifications/initialized", notification=False, modern=False) is Verdict.REFUSE
