@@ -1,7 +1,7 @@
 """make conformance: what passes directly passes through us, check by check.
 
-Needs npm, or a cache folder that was filled before; where there is neither it is left out, but not where CI is
-set. Exits with 1 on any difference.
+Needs npm, or a cache folder that was filled before; where there is neither it is left out, unless CI is set.
+Exits with 1 on any difference.
 """
 
 from __future__ import annotations
