@@ -142,7 +142,7 @@ class Admission:
     def _check_place(self, request: Request, origin: bytes | None) -> Reply | None:
         host = request.headers.get(b"host")
         if host is None:
-            return plain(400, "The request has no Host.", close=True)
+            return refusal("The request has no Host.", close=True)
         if not self._is_ours(host.lower()):
             return plain(403, "This host is not served here.")
         if origin is not None and origin.lower() not in self._origins:

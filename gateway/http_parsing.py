@@ -23,11 +23,14 @@ _SINGLE: Final = frozenset(
         b"transfer-encoding",
     }
 )
+# And after these, what follows on the connection as well.
+_FRAMING: Final = frozenset({b"content-length", b"host", b"transfer-encoding"})
 
 
 def join_repeated(request: Request, name: bytes, value: bytes) -> None:
     if name in _SINGLE or name.startswith(b"mcp-param-"):
-        request.problem = refusal(f"The header {name.decode('ascii', 'replace')} is there twice.")
+        told = f"The header {name.decode('ascii', 'replace')} is there twice."
+        request.problem = refusal(told, close=name in _FRAMING)
     else:
         request.headers[name] += b", " + value
 
@@ -36,7 +39,7 @@ def framing_problem(request: Request, version: str, most: int) -> Reply | None:
     headers = request.headers
     request.http11 = version == "1.1"
     if version not in ("1.0", "1.1"):
-        return plain(400, "Only HTTP/1.1 is spoken here.", close=True)
+        return refusal("Only HTTP/1.1 is spoken here.", close=True)
     length = headers.get(b"content-length")
     coding = headers.get(b"transfer-encoding")
     request.has_body = coding is not None or (length is not None and length.strip() != b"0")

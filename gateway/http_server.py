@@ -17,7 +17,7 @@ import httptools
 
 from gateway.http_exchange import Exchange
 from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, plain
-from gateway.http_parsing import body_too_large, framing_problem, join_repeated
+from gateway.http_parsing import body_too_large, framing_problem, join_repeated, refusal
 from gateway.limits import Limits
 
 log = logging.getLogger("gateway.http")
@@ -48,7 +48,7 @@ class _Phase(Enum):
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_WAITING: Final = 64
 _MOST_HEADERS: Final = 128
-_UNREADABLE: Final = plain(400, "This is not a request we can read.", close=True)
+_UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
 _HEAD_TOO_LARGE: Final = plain(431, "The head of the request is too large.", close=True)
 _TOO_SLOW: Final = plain(408, "The request took too long to arrive.", close=True)
 _FULL: Final = plain(503, "Too many connections.", headers=b"Retry-After: 1\r\n", close=True)
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
         if request is None:
             return
         if self._phase is not _Phase.HEAD:
-            request.problem = plain(400, "Trailers are not accepted.", close=True)
+            request.problem = refusal("Trailers are not accepted.", close=True)
             return
         self._header_bytes += len(name) + len(value)
         name = name.lower()
@@ -192,7 +192,8 @@ class Connection(asyncio.Protocol):
             or framing_problem(request, self._parser.get_http_version(), self._limits.body_bytes)
             or self._server.handler.check_head(request)
         )
-        if b"expect" in request.headers and request.problem is None and self._exchange is None:
+        asks_first = b"expect" in request.headers and request.http11
+        if asks_first and request.problem is None and self._exchange is None:
             self.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
