@@ -3,7 +3,7 @@
 import logging
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -15,8 +15,8 @@ from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
 from gateway.counters.base import Limiter
 from gateway.drift import DriftWatch
-from gateway.driver import DecisionLog, Driver
-from gateway.effects import Ending, Failed, NotAnswered, Passed, Refused
+from gateway.driver import DecisionLog, Driver, judged_at_once
+from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused
 from gateway.forwarding import upstream_headers
 from gateway.handles import Handles
 from gateway.handover import NO_STREAM, Door, Handover
@@ -32,6 +32,7 @@ from gateway.protocol.methods import Verdict, verdict_of
 from gateway.relay import Relay
 from gateway.resolver import SystemResolver
 from gateway.sse_transport import StreamGone, Streams
+from gateway.turns import Play, Turns
 from gateway.upstream import Resolve, Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Admitted, OpenRequests, Rooms, Visit
@@ -82,6 +83,9 @@ class Gateway:
         self._drift = drift or DriftWatch()
         self._relay = Relay(self._upstreams, self._handles, self._streams, self._limits, self._drift)
         self._driver = Driver(limiter, decisions, self._relay, observer or Unobserved())
+        self._turns = Turns(
+            self._driver, self._relay, over=self._over, alone=self._alone, broken=self._broken
+        )
 
     async def serve(self, host: str, port: int, *, reuse_port: bool = False) -> HttpServer:
         """Listens until the server is closed; `port` 0 takes a free one. After that, close() this too."""
@@ -127,35 +131,45 @@ class Gateway:
             request.held = size
         return taken
 
-    async def handle(self, exchange: Exchange, *, handed: bool = False) -> None:
+    def begin(self, exchange: Exchange, *, handed: bool = False) -> Coroutine[None, None, None] | None:
         # Its body or its turn may have taken minutes to come: it is judged by what holds now.
         refused = self._admission.renew(exchange.request)
         admitted = exchange.request.admitted
         assert isinstance(admitted, Admitted)
-        if refused is not None:
-            exchange.reply(refused)
-            return
-        opened = self._open.enter(admitted)
+        opened = self._open.enter(admitted) if refused is None else None
         if opened is None:
-            exchange.reply(_with_cors(_TOO_MANY, admitted))
-            return
+            exchange.reply(refused or _with_cors(_TOO_MANY, admitted))
+            exchange.release()
+            return None
         visit = Visit(exchange, admitted, opened)
+        if b"?" in exchange.request.target:
+            return self._to_its_end(visit, self._of_stream(visit, handed=handed))
         try:
-            if b"?" not in exchange.request.target or await self._is_ours(visit, handed=handed):
-                await self._answer(visit)
-        except StreamGone:
-            visit.answer(_with_cors(NO_STREAM, admitted))
+            return self._begin(visit)
         except jsonrpc.Refused as refusal:
             visit.answer(replies.refused(refusal, admitted.cors))
-        finally:
-            # An answer nobody reads is memory, too: its place is taken until it is gone.
-            if exchange.stalled:
-                await exchange.drain()
-            if visit.stream is not None:
-                await visit.stream.visit.exchange.drain()
+            return self._leave(visit)
+        except BaseException:
             self._open.leave(opened)
+            raise
 
     # One visit
+
+    def _begin(self, visit: Visit) -> Coroutine[None, None, None] | None:
+        asks = self._read(visit)
+        if asks is None or not judged_at_once(visit):
+            return self._to_its_end(visit, self._answer(visit, asks))
+        self._turns.join(asks, visit)
+        return None
+
+    async def _of_stream(self, visit: Visit, *, handed: bool) -> None:
+        try:
+            if await self._is_ours(visit, handed=handed):
+                await self._answer(visit, self._read(visit))
+        except StreamGone:
+            visit.answer(_with_cors(NO_STREAM, visit.admitted))
+        except jsonrpc.Refused as refusal:
+            visit.answer(replies.refused(refusal, visit.admitted.cors))
 
     async def _is_ours(self, visit: Visit, *, handed: bool) -> bool:
         """A message for a stream that another worker holds goes there and is answered there."""
@@ -172,7 +186,8 @@ class Gateway:
         visit.exchange.reply(_with_cors(reply, visit.admitted))
         return False
 
-    async def _answer(self, visit: Visit) -> None:
+    def _read(self, visit: Visit) -> Pipeline | None:
+        """How it is to be judged; None: it is not. Raises Refused."""
         request = visit.exchange.request
         if request.method == b"POST":
             message = visit.message = jsonrpc.read(bytes(request.body))
@@ -180,31 +195,78 @@ class Gateway:
         else:
             visit.standing = request.method == b"GET"
         visit.headers = upstream_headers(visit, self._handles)
-        await self._by_verdict(visit)
+        return self._by_verdict(visit)
 
-    async def _by_verdict(self, visit: Visit) -> None:
+    def _by_verdict(self, visit: Visit) -> Pipeline | None:
         message = visit.message
         if message is None or isinstance(message, jsonrpc.Answer):
-            return await self._pass(visit)
+            return None
         is_notification = isinstance(message, jsonrpc.Notification)
         verdict = verdict_of(message.method, notification=is_notification, modern=visit.era.modern)
         if verdict is Verdict.REFUSE:
             raise _unknown(visit)
         visit.lists_tools = verdict is Verdict.FILTER_TOOLS
         if isinstance(message, jsonrpc.Notification) or verdict in _UNJUDGED:
-            return await self._pass(visit)
-        return await self._judge(visit, message, verdict)
-
-    async def _judge(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> None:
+            return None
         visit.decision_id = str(uuid7())
+        return _question(visit, message, verdict, self._drift)
+
+    async def _to_its_end(self, visit: Visit, rest: Coroutine[None, None, None]) -> None:
+        exchange = visit.exchange
         try:
-            ending = await self._driver.play(_question(visit, message, verdict, self._drift), visit)
-        except jsonrpc.Refused:
-            raise
+            await rest
+        finally:
+            # An answer nobody reads is memory, too: its place is taken until it is gone.
+            if exchange.stalled:
+                await exchange.drain()
+            if visit.stream is not None:
+                await visit.stream.visit.exchange.drain()
+            self._open.leave(visit.opened)
+
+    def _leave(self, visit: Visit) -> Coroutine[None, None, None] | None:
+        if visit.exchange.stalled:
+            return self._to_its_end(visit, _nothing())
+        self._open.leave(visit.opened)
+        visit.exchange.release()
+        return None
+
+    async def _answer(self, visit: Visit, asks: Pipeline | None) -> None:
+        if asks is None:
+            await self._pass(visit)
+        else:
+            await self._judge(visit, asks)
+
+    async def _judge(self, visit: Visit, asks: Pipeline, effect: Effect | None = None) -> None:
+        try:
+            ending = await self._driver.play(asks, visit, effect)
         except Exception as failure:
-            log.error("a call could not be judged: %s", type(failure).__name__)
-            ending = await self._driver.play(pipeline.refuse(rulings.INTERNAL_ERROR), visit)
-        self._tell(visit, ending)
+            await self._not_judged(visit, failure)
+        else:
+            self._tell(visit, ending)
+
+    async def _not_judged(self, visit: Visit, failure: Exception) -> None:
+        log.error("a call could not be judged: %s", type(failure).__name__)
+        self._tell(visit, await self._driver.play(pipeline.refuse(rulings.INTERNAL_ERROR), visit))
+
+    # For the turns
+
+    def _over(self, visit: Visit, ending: Ending) -> None:
+        try:
+            self._tell(visit, ending)
+        except Exception as failure:
+            log.error("a call could not be answered: %s", type(failure).__name__)
+            visit.exchange.abort()
+        rest = self._leave(visit)
+        if rest is not None:
+            visit.exchange.serve(rest)
+
+    def _alone(self, play: Play) -> None:
+        rest = self._judge(play.visit, play.pipeline, play.effect)
+        visit = play.visit
+        visit.exchange.serve(self._to_its_end(visit, rest))
+
+    def _broken(self, visit: Visit, failure: Exception) -> None:
+        visit.exchange.serve(self._to_its_end(visit, self._not_judged(visit, failure)))
 
     def _tell(self, visit: Visit, ending: Ending) -> None:
         match ending:
@@ -237,14 +299,18 @@ class _Handed:
         self.hold = gateway.hold
         self._gateway = gateway
 
-    async def handle(self, exchange: Exchange) -> None:
-        await self._gateway.handle(exchange, handed=True)
+    def begin(self, exchange: Exchange) -> Coroutine[None, None, None] | None:
+        return self._gateway.begin(exchange, handed=True)
 
     def tick(self, now: float) -> None:
         pass
 
     def drain(self) -> None:
         pass
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _question(visit: Visit, message: jsonrpc.Request, verdict: Verdict, drift: DriftWatch) -> Pipeline:

@@ -3,16 +3,15 @@
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
 from gateway.counters.clock import SystemClock
-from gateway.spool import Batch, Spool, SpoolFull, sync
+from gateway.spool import Batch, Spool, sync
 from gateway_config.wire.messages import BatchAnswer, Record
-
-__all__ = ["DecisionLog", "SendRecords", "SpoolFull"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -65,23 +64,26 @@ class DecisionLog:
         """How many records the control plane does not have yet."""
         return sum(spool.length for spool in (*self._earlier, self._spool))
 
-    def append(self, entry: Record) -> None:
-        """When it returns the record outlives this process. Raises SpoolFull when it could not be written."""
-        record = self._encoded(entry)
-        try:
-            self._check_room(entry.organization, len(record))
-            if self._later:
-                self._spool.append((*self._later, record), (*self._later_owners, entry.organization))
-            else:
-                self._spool.append((record,), (entry.organization,))
-        except (OSError, SpoolFull) as error:
-            self._complain(error)
-            raise SpoolFull(str(error)) from None
-        self._written()
+    def append_all(self, entries: Sequence[Record]) -> Sequence[bool]:
+        """Which of them outlive this process when it returns: one write for all that find room."""
+        records, owners = self._later.copy(), self._later_owners.copy()
+        kept: list[bool] = []
+        wanted = 0
+        for entry in entries:
+            record = self._encoded(entry, len(records))
+            room = self._has_room(entry.organization, wanted + len(record))
+            kept.append(room)
+            if room:
+                wanted += len(record)
+                records.append(record)
+                owners.append(entry.organization)
+        if wanted and not self._write(records, owners):
+            return [False] * len(kept)
+        return kept
 
     def append_later(self, entry: Record) -> None:
         """Written with the next record, or after this turn of the event loop, whichever is first."""
-        self._later.append(self._encoded(entry))
+        self._later.append(self._encoded(entry, len(self._later)))
         self._later_owners.append(entry.organization)
         if self._again is None:
             self._again = self._loop.call_soon(self._write_later)
@@ -122,47 +124,57 @@ class DecisionLog:
         for spool in (*self._earlier, self._spool):
             spool.close()
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, problem: str) -> None:
         if self._loop.time() - self._complained_at >= 1:
             self._complained_at = self._loop.time()
-            _log.error("calls cannot be recorded and are denied: %s", error)
+            _log.error("calls cannot be recorded and are denied: %s", problem)
 
-    def _encoded(self, entry: Record) -> bytes:
+    def _encoded(self, entry: Record, behind: int) -> bytes:
         # Frozen for everybody else: it becomes a record here, and a record has its sequence.
-        msgspec.structs.force_setattr(entry, "sequence", self._spool.next_sequence + len(self._later))
+        msgspec.structs.force_setattr(entry, "sequence", self._spool.next_sequence + behind)
         return self._encoder.encode(entry)
 
     def _write_later(self) -> None:
         self._again = None
         if not self._later or self._closed:
             return
-        try:
-            self._spool.append(self._later, self._later_owners)
-        except OSError as error:
+        if not self._write(self._later, self._later_owners):
             # They wait, and while too many wait no call is let through that would add another.
-            _log.error("%d records of how calls ended wait to be written: %s", len(self._later), error)
+            _log.error("%d records of how calls ended wait to be written", len(self._later))
             self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
-        else:
-            self._written()
 
-    def _written(self) -> None:
+    def _write(self, records: Sequence[bytes], owners: Sequence[str]) -> bool:
+        """Of these the first are what waited to be written."""
+        try:
+            self._spool.append(records, owners)
+        except OSError as error:
+            self._complain(str(error))
+            return False
         if self._later:
             self._later, self._later_owners = [], []
         if not self._more.is_set():
             self._more.set()
+        return True
 
-    def _check_room(self, organization: str, wanted: int) -> None:
+    def _has_room(self, organization: str, wanted: int) -> bool:
+        problem = self._problem(organization, wanted)
+        if problem is not None:
+            self._complain(problem)
+        return problem is None
+
+    def _problem(self, organization: str, wanted: int) -> str | None:
         if self._closed or len(self._later) > _MOST_LATER:
-            raise SpoolFull("too many records wait to be written")
+            return "too many records wait to be written"
         held = self._spool.size
         for earlier in self._earlier:
             held += earlier.size
         free = self._max_bytes - held
         if wanted > free:
-            raise SpoolFull(f"the spool holds {held} bytes of at most {self._max_bytes}")
+            return f"the spool holds {held} bytes of at most {self._max_bytes}"
         # However much one organization records, the others find room.
         if self._spool.held_by(organization) > _SHARE_OF_FREE * free:
-            raise SpoolFull(f"organization {organization} has too many records waiting")
+            return f"organization {organization} has too many records waiting"
+        return None
 
     async def _ship_once(self, send: SendRecords) -> bool:
         spool = self._earlier[0] if self._earlier else self._spool

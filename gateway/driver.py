@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, assert_never
 
@@ -13,6 +14,7 @@ from gateway.effects import (
     Answer,
     AskApproval,
     Complete,
+    Effect,
     Ending,
     Forward,
     Forwarded,
@@ -21,6 +23,7 @@ from gateway.effects import (
     NotAnswered,
     NotRecorded,
     Record,
+    Recorded,
     Reserve,
     Ruling,
 )
@@ -43,8 +46,8 @@ _ASIDE_THREADS: Final = 2
 class DecisionLog(Protocol):
     """Neither waits for a disk: what the kernel has outlives this process."""
 
-    def append(self, entry: DecisionEntry | CompletionEntry) -> None:
-        """Durable when it returns; raises when it is not."""
+    def append_all(self, entries: Sequence[DecisionEntry | CompletionEntry]) -> Sequence[bool]:
+        """Which of them are durable when it returns."""
 
     def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
         """Durable soon; where that fails it is tried again, and no new call is recorded meanwhile."""
@@ -61,27 +64,58 @@ class Driver:
     def close(self) -> None:
         self._aside.shutdown(wait=False, cancel_futures=True)
 
-    async def play(self, pipeline: Pipeline, visit: Visit) -> Ending:
+    async def play(self, pipeline: Pipeline, visit: Visit, effect: Effect | None = None) -> Ending:
+        """From its beginning, or on from what it asked for last."""
         try:
-            if len(visit.exchange.request.body) > _JUDGED_ASIDE:
-                # A rule may read much of a long body: nobody else waits for that. The first step always asks.
-                loop = asyncio.get_running_loop()
-                effect = await loop.run_in_executor(self._aside, next, pipeline)
-            else:
-                effect = next(pipeline)
+            if effect is None:
+                effect = await self._first(pipeline, visit)
             while True:
                 answer: Answer = None
                 match effect:
                     case Record(ruling):
-                        answer = self._record(ruling, visit)
+                        (answer,) = self.record_all([(ruling, visit)])
                     case Complete():
-                        self._complete(effect, visit)
+                        self.complete(effect, visit)
                     case _:
                         answer = await self._wait_for(effect, visit)
                 effect = pipeline.send(answer)
         except StopIteration as stop:
             ending: Ending = stop.value
             return ending
+
+    async def _first(self, pipeline: Pipeline, visit: Visit) -> Effect:
+        if judged_at_once(visit):
+            return next(pipeline)
+        # A rule may read much of a long body: nobody else waits for that. The first step always asks.
+        return await asyncio.get_running_loop().run_in_executor(self._aside, next, pipeline)
+
+    # What is done for many calls together as for one
+
+    def reserve_all(self, asked: Sequence[tuple[Reserve, Visit]]) -> Sequence[Reservation] | None:
+        """None where it would have to wait: then nothing was done."""
+        began = time.monotonic()
+        try:
+            return self._limiter.at_once([(_decision_id(visit), effect.charges) for effect, visit in asked])
+        except Exception as failure:
+            log.error("the limiter failed: %s", type(failure).__name__)
+            return [Unavailable()] * len(asked)
+        finally:
+            self._observer.limiter(time.monotonic() - began)
+
+    def record_all(self, rulings: Sequence[tuple[Ruling, Visit]]) -> Sequence[Recorded | NotRecorded]:
+        try:
+            entries = [self._decided(ruling, visit) for ruling, visit in rulings]
+            return [RECORDED if kept else NotRecorded() for kept in self._decisions.append_all(entries)]
+        except Exception as failure:
+            log.error("decisions could not be recorded: %s", type(failure).__name__)
+            return [NotRecorded()] * len(rulings)
+
+    def _decided(self, ruling: Ruling, visit: Visit) -> DecisionEntry:
+        added = time.monotonic() - visit.exchange.request.received_at
+        self._observer.decision(ruling, added)
+        return _decision_entry(ruling, visit, added)
+
+    # One at a time
 
     async def _wait_for(self, effect: Reserve | Forward | GiveBack | AskApproval, visit: Visit) -> Answer:
         match effect:
@@ -114,17 +148,7 @@ class Driver:
             # The safe direction: what is not given back stays spent.
             log.error("nothing could be given back: %s", type(failure).__name__)
 
-    def _record(self, ruling: Ruling, visit: Visit) -> Answer:
-        added = time.monotonic() - visit.exchange.request.received_at
-        self._observer.decision(ruling, added)
-        try:
-            self._decisions.append(_decision_entry(ruling, visit, added))
-        except Exception as failure:
-            log.error("a decision could not be recorded: %s", type(failure).__name__)
-            return NotRecorded()
-        return RECORDED
-
-    def _complete(self, effect: Complete, visit: Visit) -> None:
+    def complete(self, effect: Complete, visit: Visit) -> None:
         total = time.monotonic() - visit.exchange.request.received_at
         entry = CompletionEntry(
             id=_decision_id(visit),
@@ -142,14 +166,23 @@ class Driver:
     async def _forward(self, visit: Visit) -> Forwarded | NotAnswered:
         try:
             return await self._relay.send(visit)
-        except UpstreamError as error:
-            return NotAnswered(error.code, error.reason, error.sent, error.status)
         except Exception as failure:
-            log.error("forwarding failed: %s", type(failure).__name__)
-            if visit.exchange.started:
-                visit.exchange.abort()
-            ruling = rulings.INTERNAL_ERROR
-            return NotAnswered(ruling.code or "", ruling.reason or "", sent=True)
+            return not_answered(visit, failure)
+
+
+def not_answered(visit: Visit, failure: Exception) -> NotAnswered:
+    """What became of forwarding that raised this."""
+    if isinstance(failure, UpstreamError):
+        return NotAnswered(failure.code, failure.reason, failure.sent, failure.status)
+    log.error("forwarding failed: %s", type(failure).__name__)
+    if visit.exchange.started:
+        visit.exchange.abort()
+    ruling = rulings.INTERNAL_ERROR
+    return NotAnswered(ruling.code or "", ruling.reason or "", sent=True)
+
+
+def judged_at_once(visit: Visit) -> bool:
+    return len(visit.exchange.request.body) <= _JUDGED_ASIDE
 
 
 def _decision_id(visit: Visit) -> str:

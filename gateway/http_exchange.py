@@ -1,6 +1,6 @@
 """The answering side of one request. Writing to a client that went away does nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from gateway.http_messages import STATUS_LINES, Reply, Request
@@ -32,6 +32,14 @@ class Exchange:
         self.on_gone: Callable[[], None] | None = None
         self._chunked = False
         self._open_ended = False
+
+    def serve(self, rest: Coroutine[None, None, None]) -> None:
+        """Goes on in a task of its own, which releases at its end."""
+        self._connection.serve(self, rest)
+
+    def release(self) -> None:
+        """Nothing more is done for this request. To be called once, by whoever did not leave it to a task."""
+        self._connection.release(self)
 
     def reply(self, reply: Reply) -> None:
         """The whole answer at once."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 from collections import deque
+from collections.abc import Coroutine
 from email.utils import formatdate
 from enum import Enum, auto
 from time import monotonic, time
@@ -25,12 +26,13 @@ log = logging.getLogger("gateway.http")
 
 class Handler(Protocol):
     def check_head(self, request: Request) -> Reply | None:
-        """Refuses by the head alone. Also prepares what handle() needs."""
+        """Refuses by the head alone. Also prepares what begin() needs."""
 
     def hold(self, request: Request, size: int) -> bool:
         """That the request holds so many bytes now. False: there is no room for more."""
 
-    async def handle(self, exchange: Exchange) -> None: ...
+    def begin(self, exchange: Exchange) -> Coroutine[None, None, None] | None:
+        """What is left to be awaited. None: release() is called when it is over, or was already."""
 
     def tick(self, now: float) -> None: ...
 
@@ -65,7 +67,6 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._waiting: deque[Request] = deque()
         self._exchange: Exchange | None = None
-        self._task: asyncio.Task[None] | None = None
         self._phase = _Phase.IDLE
         self._since = self._at = server.now()
         self._memo = HeadMemo()
@@ -230,6 +231,16 @@ class Connection(asyncio.Protocol):
 
     # From the exchange
 
+    def serve(self, exchange: Exchange, rest: Coroutine[None, None, None]) -> None:
+        tasks = self._server.tasks
+        task = self._server.loop.create_task(self._serve(exchange, rest))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def release(self, exchange: Exchange) -> None:
+        self._let_go(exchange.request)
+        self._server.running -= 1
+
     def write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
@@ -306,7 +317,7 @@ class Connection(asyncio.Protocol):
                 self._exchange.reply(request.problem)
             else:
                 self._server.running += 1
-                self._task = self._server.loop.create_task(self._serve(self._exchange))
+                self._begin(self._exchange)
         if not self._waiting:
             self._resume_reading()
 
@@ -322,18 +333,23 @@ class Connection(asyncio.Protocol):
             self._let_go(self._request)
             self._request = None
 
-    async def _serve(self, exchange: Exchange) -> None:
+    def _begin(self, exchange: Exchange) -> None:
         try:
-            await self._server.handler.handle(exchange)
+            rest = self._server.handler.begin(exchange)
         except Exception as failure:
-            # The message of an exception may quote what a client sent: its kind and place are enough.
-            trace = failure.__traceback__
-            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
-            log.error("request failed: %s at %s", type(failure).__name__, place)
-            exchange.abort() if exchange.started else exchange.reply(_FAILED)
+            _fail(exchange, failure)
+            self.release(exchange)
+        else:
+            if rest is not None:
+                self.serve(exchange, rest)
+
+    async def _serve(self, exchange: Exchange, rest: Coroutine[None, None, None]) -> None:
+        try:
+            await rest
+        except Exception as failure:
+            _fail(exchange, failure)
         finally:
-            self._let_go(exchange.request)
-            self._server.running -= 1
+            self.release(exchange)
 
     def _stop(self, reply: Reply) -> None:
         """Nothing more is read: what is being answered is finished, then this is said, then all is closed."""
@@ -372,6 +388,14 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
 
+def _fail(exchange: Exchange, failure: Exception) -> None:
+    # The message of an exception may quote what a client sent: its kind and place are enough.
+    trace = failure.__traceback__
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
+    log.error("request failed: %s at %s", type(failure).__name__, place)
+    exchange.abort() if exchange.started else exchange.reply(_FAILED)
+
+
 class HttpServer:
     """Serves a handler until close(). One clock tick looks after every deadline of every connection."""
 
@@ -380,6 +404,7 @@ class HttpServer:
         self.limits = limits
         self.connections: set[Connection] = set()
         self.draining = False
+        self.tasks: set[asyncio.Task[None]] = set()
         self.running = 0
         """Requests being answered, those of clients that are gone among them."""
         self.port = 0

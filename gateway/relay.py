@@ -6,6 +6,7 @@ error; what goes wrong later is told at the end of the stream, or by breaking it
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -31,6 +32,7 @@ from gateway.upstream_answer import (
     UpstreamAnswer,
     UpstreamError,
 )
+from gateway.upstream_connection import UpstreamConnection
 from gateway.upstream_target import TargetUnusable
 from gateway.visits import Visit
 from policies.language.decide import is_listed, names_exactly
@@ -67,33 +69,53 @@ class Relay:
         self._drift = drift
 
     async def send(self, visit: Visit) -> Forwarded:
-        """Raises UpstreamError while the client has nothing yet."""
+        """Raises UpstreamError while the client has nothing yet. Goes on from send_at_once()."""
         if visit.stream is None:
             return await self._exchange(visit)
         return await self._post(visit, visit.stream)
 
     async def _exchange(self, visit: Visit) -> Forwarded:
-        answer = await self._ask(visit)
+        answer = visit.asked
+        if answer is None:
+            pool = self._pool(visit)
+            answer = self._ask(visit, pool, await pool.take())
         try:
             await answer.head()
             return await self._pass_on(visit, answer)
         finally:
-            visit.exchange.on_gone = None
-            if visit.orphaned is not None:
-                visit.orphaned.cancel()
-            if not answer.complete:
-                answer.abandon()
+            _done(visit, answer)
 
-    async def _ask(self, visit: Visit) -> UpstreamAnswer:
-        exchange, pool = visit.exchange, self._pool(visit)
-        target = pool.target if visit.stream is None else visit.stream.target
-        body = None if visit.message is None else encode(visit.message.tree)
-        request = target.request(exchange.request.method, visit.headers, body)
-        connection = await pool.take()
+    def send_at_once(self, visit: Visit, on_arrival: Callable[[], None]) -> bool:
+        """False, and nothing was sent, where that would have to wait. Raises UpstreamError."""
+        pool = self._pool(visit)
+        connection = pool.take_kept()
+        if connection is None:
+            return False
+        visit.asked = self._ask(visit, pool, connection)
+        visit.asked.when_it_arrives(on_arrival)
+        return True
+
+    def pass_on_at_once(self, visit: Visit) -> Forwarded | None:
+        """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError."""
+        answer = visit.asked
+        if answer is None or answer.status != 200 or not _is_plain_json(answer):
+            return None
+        body = answer.arrived()
+        if body is None:
+            return None
+        try:
+            return self._whole_json(visit, answer, body)
+        finally:
+            _done(visit, answer)
+
+    def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
+        exchange = visit.exchange
         if exchange.gone and visit.cancels:
             pool.put_back(connection)
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
-        answer = connection.send(request)
+        target = pool.target if visit.stream is None else visit.stream.target
+        body = None if visit.message is None else encode(visit.message.tree)
+        answer = connection.send(target.request(exchange.request.method, visit.headers, body))
         exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
         if exchange.gone:
             exchange.on_gone()
@@ -187,6 +209,9 @@ class Relay:
             if not (visit.lists_tools or self._is_small(answer)):
                 return await self._long_json(visit, answer)
             body = await answer.whole(self._limits.answer_bytes)
+        return self._whole_json(visit, answer, body)
+
+    def _whole_json(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded:
         try:
             if isinstance(visit.message, Request):
                 check_answer(body, visit.message.id)
@@ -327,3 +352,16 @@ class Relay:
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
+
+
+def _done(visit: Visit, answer: UpstreamAnswer) -> None:
+    visit.exchange.on_gone = None
+    if visit.orphaned is not None:
+        visit.orphaned.cancel()
+    if not answer.complete:
+        answer.abandon()
+
+
+def _is_plain_json(answer: UpstreamAnswer) -> bool:
+    headers = answer.headers
+    return headers.get(b"content-type") == b"application/json" and b"content-encoding" not in headers

@@ -29,10 +29,6 @@ _SHIPPED_SEGMENT_BYTES: Final = 256 * 1024
 _SEQUENCES_A_SECOND: Final = 1_000_000
 
 
-class SpoolFull(Exception):  # noqa: N818
-    """Nothing more can be written down, so nothing more may be allowed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Records in order, as they were encoded; sequences run from `first` to `last`."""

@@ -48,8 +48,17 @@ class Pool:
 
     async def take(self) -> UpstreamConnection:
         """A connection for one request. Raises UpstreamError, and then nothing was sent."""
-        self.last_used = self._loop.time()
-        return self._kept() or await self._acquire()
+        return self.take_kept() or await self._acquire()
+
+    def take_kept(self) -> UpstreamConnection | None:
+        """One that is open and free already, if there is any."""
+        now = self.last_used = self._loop.time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.fresh(now):
+                return connection
+            connection.close()
+        return None
 
     def put_back(self, connection: UpstreamConnection) -> None:
         """Unused."""
@@ -77,15 +86,6 @@ class Pool:
             connection.close()
 
     # Taking and giving back
-
-    def _kept(self) -> UpstreamConnection | None:
-        now = self._loop.time()
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.fresh(now):
-                return connection
-            connection.close()
-        return None
 
     async def _acquire(self) -> UpstreamConnection:
         while len(self._all) + self._opening >= self._limits.connections_per_server:

@@ -53,6 +53,7 @@ class UpstreamAnswer:
         self._error: UpstreamError | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._since = now()
+        self._on_arrival: Callable[[], None] | None = None
 
     # Reading
 
@@ -137,6 +138,19 @@ class UpstreamAnswer:
         if self._error is None and not self.complete:
             self._error = error
             self._wake()
+            if self._on_arrival is not None:
+                asyncio.get_running_loop().call_soon(self.tell)
+
+    def when_it_arrives(self, told: Callable[[], None]) -> None:
+        """Called once, when the first of it was taken in or it failed; never before this returns."""
+        self._on_arrival = told
+        if self.status or self._error is not None:
+            asyncio.get_running_loop().call_soon(self.tell)
+
+    def tell(self) -> None:
+        if self._on_arrival is not None and (self.status or self._error is not None):
+            told, self._on_arrival = self._on_arrival, None
+            told()
 
     def check_deadline(self, now: float) -> None:
         if self.complete or self._error is not None:

@@ -95,7 +95,8 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.closed:
             return
-        if self._answer is None:
+        answer = self._answer
+        if answer is None:
             # Nobody asked: whatever this is, it must not become the answer to the next request.
             self.close()
             return
@@ -106,6 +107,7 @@ class UpstreamConnection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break(INVALID, _NOT_HTTP)
         self._check_head()
+        answer.tell()
 
     def _check_head(self) -> None:
         in_head = self._answer is not None and not self._in_body

@@ -9,6 +9,7 @@ from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply
 from gateway.protocol.eras import NO_ERA, Era
 from gateway.protocol.jsonrpc import Message, Request
+from gateway.upstream_answer import UpstreamAnswer
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, LoadedServer
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class Rooms:
 class Visit:
     """One request of a grant. `message` is None where only a stream or the end of a session is asked for.
 
-    `subject` is what the log calls the tool: its name, or that of a resource or a prompt.
+    `subject` is what the log calls the tool: its name, or that of a resource or a prompt. `asked`: what the
+    server answers, once it was asked.
     """
 
     exchange: Exchange
@@ -91,6 +93,7 @@ class Visit:
     subject: str | None = None
     arguments: object = None
     orphaned: TimerHandle | None = None
+    asked: UpstreamAnswer | None = None
     stream: "HeldStream | None" = None
     """Where its answer is awaited, when it was posted for a stream of the 2024-11-05 transport."""
     held: "HeldStream | None" = None

@@ -68,6 +68,9 @@ class Limiter(Protocol):
     ) -> Reservation:
         """Charged at once, or held where `hold_seconds` is given: its time limit from now."""
 
+    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+        """reserve() for many, without waiting. None where it would have to wait: then nothing was done."""
+
     async def extend(self, decision_id: str, seconds: int) -> None:
         """What is held has its time limit so many seconds from now. Nothing where nothing is held."""
 

@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from gateway.counters.base import Charge, NotHeld, Reservation, Reserved, Settlement, Unavailable
 from gateway.counters.charging import Batch
@@ -70,6 +71,7 @@ class _Tidy:
 
 _Job: TypeAlias = _Reserve | _Ask | _Change
 _Result: TypeAlias = Reservation | NotHeld | bool | None
+_Some = TypeVar("_Some")
 
 
 class SqliteLimiter:
@@ -93,6 +95,12 @@ class SqliteLimiter:
         answer: asyncio.Future[Reservation] = self._loop.create_future()
         self._ask(_Reserve(decision_id, charges, hold_seconds, time.monotonic(), answer))
         return await answer
+
+    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+        def reserve_all(batch: Batch) -> list[Reservation]:
+            return [batch.reserve(decision_id, charges) for decision_id, charges in asked]
+
+        return self._owner.at_once(reserve_all, [Unavailable()] * len(asked))
 
     async def settle(self, decision_id: str) -> Settlement:
         settled = await self._answered(lambda batch: batch.settle(decision_id), Unavailable())
@@ -137,7 +145,7 @@ class SqliteLimiter:
         jobs, self._turn = self._turn, []
         for start in range(0, len(jobs), _AT_ONCE):
             some = jobs[start : start + _AT_ONCE]
-            results = self._owner.at_once(some)
+            results = self._owner.at_once(partial(_carry_out, some), [*map(_unavailable, some)])
             if results is None:
                 self._hand_over(some)
             else:
@@ -191,19 +199,21 @@ class _Owner:
 
     # On the event loop
 
-    def at_once(self, jobs: Sequence[_Job]) -> list[_Result] | None:
-        """None where it would have to wait: then nothing was done."""
+    def at_once(
+        self, carry_out: Callable[[Batch], list[_Some]], otherwise: list[_Some]
+    ) -> list[_Some] | None:
+        """None where it would have to wait: then nothing was done. `otherwise`, where it fails."""
         if not self._jobs.empty() or not self._mine.acquire(blocking=False):
             return None
         try:
             if self._ledger is None or not self._ledger.is_the_file():
                 return None
-            results = self._carried_out(self._ledger, jobs)
+            results = self._carried_out(self._ledger, carry_out)
         except LockTaken:
             return None
         except Exception as error:
             self._failed(error)
-            return [_unavailable(job) for job in jobs]
+            return otherwise
         finally:
             self._mine.release()
         if self._is_untidy() and not self._tidying:
@@ -253,15 +263,15 @@ class _Owner:
         until = jobs[0].asked + ANSWER_WITHIN
         while True:
             try:
-                return self._carried_out(self._opened(), jobs)
+                return self._carried_out(self._opened(), partial(_carry_out, jobs))
             except LockTaken:
                 if time.monotonic() > until:
                     raise
                 time.sleep(_ASK_FOR_LOCK_EVERY)
 
-    def _carried_out(self, ledger: Ledger, jobs: Sequence[_Job]) -> list[_Result]:
+    def _carried_out(self, ledger: Ledger, carry_out: Callable[[Batch], list[_Some]]) -> list[_Some]:
         with ledger.batch() as batch:
-            results = [_carry_out(batch, job) for job in jobs]
+            results = carry_out(batch)
         self._batches += 1
         self._crowded |= batch.crowded
         self._failing = False
@@ -329,10 +339,13 @@ class _Owner:
             _log.warning("the limiter's file was not closed cleanly: %s", error)
 
 
-def _carry_out(batch: Batch, job: _Job) -> _Result:
-    if isinstance(job, _Reserve):
-        return batch.reserve(job.decision, job.charges, job.hold_seconds)
-    return job.carry_out(batch)
+def _carry_out(jobs: Sequence[_Job], batch: Batch) -> list[_Result]:
+    return [
+        batch.reserve(job.decision, job.charges, job.hold_seconds)
+        if isinstance(job, _Reserve)
+        else job.carry_out(batch)
+        for job in jobs
+    ]
 
 
 def _unavailable(job: _Job) -> _Result:

@@ -18,6 +18,10 @@ class Counting:
         self.reserved.append(decision_id)
         return Reserved()
 
+    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+        self.reserved += [decision_id for decision_id, _ in asked]
+        return [Reserved()] * len(asked)
+
     async def extend(self, decision_id: str, seconds: int) -> None:
         pass
 
@@ -38,6 +42,9 @@ class Counting:
 
 
 class Broken(Counting):
+    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+        raise OSError("disk gone")
+
     async def reserve(
         self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
     ) -> Reservation:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gateway.decision_log import DecisionLog
-from gateway.spool import Spool, SpoolFull
+from gateway.spool import Spool
 from gateway_config.wire.messages import BatchAnswer, CompletionEntry, DecisionEntry, RecordBatch
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,15 @@ def open_log(folder: Path, boot: str = BOOT, **options: int) -> DecisionLog:
     return DecisionLog(folder / "spool", worker="gw-1", boot=boot, **options)
 
 
+class NotKept(Exception):  # noqa: N818
+    pass
+
+
+def append(log: DecisionLog, entry: DecisionEntry | CompletionEntry) -> None:
+    if not log.append_all([entry])[0]:
+        raise NotKept
+
+
 async def emptied(log: DecisionLog) -> None:
     async with asyncio.timeout(5):
         while log.length:  # noqa: ASYNC110
@@ -71,8 +80,8 @@ async def emptied(log: DecisionLog) -> None:
 async def test_records_reach_the_control_plane_in_order_and_are_then_forgotten(tmp_path: Path) -> None:
     log, control = open_log(tmp_path), ControlPlane()
     for number in range(1200):
-        log.append(decision(number))
-    log.append(CompletionEntry(id="d3", organization="acme", upstream_status=200, total_us=5))
+        append(log, decision(number))
+    append(log, CompletionEntry(id="d3", organization="acme", upstream_status=200, total_us=5))
     assert log.length == 1201
     await log.drain(control, 5)
     assert log.length == 0
@@ -87,14 +96,14 @@ async def test_shipping_goes_on_after_the_control_plane_was_away(tmp_path: Path)
     log, control = open_log(tmp_path), ControlPlane()
     control.away = True
     shipping = asyncio.create_task(log.ship(control))
-    log.append(decision(1))
+    append(log, decision(1))
     await asyncio.sleep(0.1)
     control.away = False
     control.answers_get_lost = 1
-    log.append(decision(2))
+    append(log, decision(2))
     await emptied(log)
     assert control.order == ["d1", "d2"]
-    log.append(decision(3))
+    append(log, decision(3))
     await emptied(log)
     assert control.order == ["d1", "d2", "d3"]
     shipping.cancel()
@@ -105,7 +114,7 @@ async def test_what_the_control_plane_stored_only_in_part_is_sent_on_from_there(
     log, control = open_log(tmp_path), ControlPlane()
     control.takes_at_most = 7
     for number in range(30):
-        log.append(decision(number))
+        append(log, decision(number))
     await log.drain(control, 5)
     assert control.order == [f"d{number}" for number in range(30)]
     log.close()
@@ -115,14 +124,14 @@ async def test_a_restart_on_the_same_boot_goes_on_with_the_same_spool(tmp_path: 
     control = ControlPlane()
     first = open_log(tmp_path)
     for number in range(3):
-        first.append(decision(number))
+        append(first, decision(number))
     second = open_log(tmp_path)
     assert second.worker == first.worker
     assert second.length == 3
-    second.append(decision(3))
+    append(second, decision(3))
     await second.drain(control, 5)
     third = open_log(tmp_path)
-    third.append(decision(4))
+    append(third, decision(4))
     await third.drain(control, 5)
     sequences = [sequence for _, sequence in control.stored]
     assert sequences == list(range(sequences[0], sequences[0] + 5))
@@ -132,10 +141,10 @@ async def test_a_restart_on_the_same_boot_goes_on_with_the_same_spool(tmp_path: 
 async def test_after_a_boot_the_old_spool_is_emptied_first_and_a_new_one_begun(tmp_path: Path) -> None:
     control = ControlPlane()
     before = open_log(tmp_path)
-    before.append(decision(1))
+    append(before, decision(1))
     after = open_log(tmp_path, boot="next boot")
     assert after.worker != before.worker
-    after.append(decision(2))
+    append(after, decision(2))
     await after.drain(control, 5)
     assert control.order == ["d1", "d2"]
     assert [worker for worker, _ in control.stored] == [before.worker, after.worker]
@@ -146,7 +155,7 @@ async def test_a_lost_disk_never_reuses_a_sequence(tmp_path: Path) -> None:
     control = ControlPlane()
     for folder in ("one disk", "another disk"):
         log = open_log(tmp_path / folder)
-        log.append(decision(len(control.stored)))
+        append(log, decision(len(control.stored)))
         await log.drain(control, 5)
     assert len(control.stored) == 2
 
@@ -154,13 +163,13 @@ async def test_a_lost_disk_never_reuses_a_sequence(tmp_path: Path) -> None:
 async def test_a_full_spool_says_so_and_takes_records_again_once_it_is_emptied(tmp_path: Path) -> None:
     log, control = open_log(tmp_path, max_bytes=600_000), ControlPlane()
     kept = 0
-    with pytest.raises(SpoolFull, match="too many records waiting"):
+    with pytest.raises(NotKept):
         for number in range(10_000):
-            log.append(decision(number))
+            append(log, decision(number))
             kept += 1
     assert log.length == kept
     await log.drain(control, 5)
-    log.append(decision(99_999))
+    append(log, decision(99_999))
     await log.drain(control, 5)
     assert len(control.stored) == kept + 1
     log.close()
@@ -168,24 +177,37 @@ async def test_a_full_spool_says_so_and_takes_records_again_once_it_is_emptied(t
 
 async def test_one_organizations_flood_leaves_room_for_the_records_of_others(tmp_path: Path) -> None:
     log = open_log(tmp_path, max_bytes=600_000)
-    with pytest.raises(SpoolFull):
+    with pytest.raises(NotKept):
         for number in range(10_000):
-            log.append(decision(number))
+            append(log, decision(number))
     assert log.length > 1_000
     others = msgspec.structs.replace(decision(0), organization="umbra")
     for _ in range(100):
-        log.append(others)
-    with pytest.raises(SpoolFull):
-        log.append(decision(1))
+        append(log, others)
+    with pytest.raises(NotKept):
+        append(log, decision(1))
     await log.drain(ControlPlane(), 5)
-    log.append(decision(1))
+    append(log, decision(1))
+    log.close()
+
+
+async def test_records_that_come_together_are_kept_each_for_itself(tmp_path: Path) -> None:
+    log, control = open_log(tmp_path, max_bytes=20_000), ControlPlane()
+    large = msgspec.structs.replace(decision(2), reason="x" * 30_000)
+    log.append_later(CompletionEntry(id="d0", organization="acme"))
+    assert log.append_all([decision(1), large, decision(3)]) == [True, False, True]
+    assert log.length == 3
+    await log.drain(control, 5)
+    assert control.order == ["d0", "d1", "d3"]
+    first, *_, last = (sequence for _, sequence in control.stored)
+    assert last == first + 2
     log.close()
 
 
 async def test_how_a_call_ended_is_written_soon_and_in_order(tmp_path: Path) -> None:
     log, control = open_log(tmp_path), ControlPlane()
     for number in range(3):
-        log.append(decision(number))
+        append(log, decision(number))
         log.append_later(CompletionEntry(id=f"c{number}", organization="acme"))
     assert log.length == 5
     await asyncio.sleep(0)
@@ -208,10 +230,10 @@ async def test_ends_of_calls_wait_for_a_full_disk_and_stop_new_calls_when_too_ma
         for number in range(4):
             log.append_later(CompletionEntry(id=f"c{number}", organization="acme"))
         await asyncio.sleep(0.01)
-    with pytest.raises(SpoolFull, match="too many records wait"):
-        log.append(decision(1))
+    with pytest.raises(NotKept):
+        append(log, decision(1))
     await asyncio.sleep(0.4)
-    log.append(decision(1))
+    append(log, decision(1))
     await log.drain(control, 5)
     assert control.order == ["c0", "c1", "c2", "c3", "d1"]
     log.close()
@@ -219,11 +241,11 @@ async def test_ends_of_calls_wait_for_a_full_disk_and_stop_new_calls_when_too_ma
 
 async def test_nothing_is_written_after_the_log_was_closed(tmp_path: Path) -> None:
     log = open_log(tmp_path)
-    log.append(decision(1))
+    append(log, decision(1))
     log.append_later(CompletionEntry(id="d1", organization="acme"))
     log.close()
-    with pytest.raises(SpoolFull):
-        log.append(decision(2))
+    with pytest.raises(NotKept):
+        append(log, decision(2))
     log.append_later(CompletionEntry(id="d2", organization="acme"))
     await asyncio.sleep(0.01)
     assert open_log(tmp_path).length == 2
@@ -233,7 +255,7 @@ async def test_a_disk_that_takes_only_a_part_denies_and_leaves_nothing_torn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, control = open_log(tmp_path), ControlPlane()
-    log.append(decision(1))
+    append(log, decision(1))
     write = os.write
 
     def half(descriptor: int, data: bytes) -> int:
@@ -245,9 +267,9 @@ async def test_a_disk_that_takes_only_a_part_denies_and_leaves_nothing_torn(
     for broken in (half, full):
         with monkeypatch.context() as patch:
             patch.setattr("gateway.spool.os.write", broken)
-            with pytest.raises(SpoolFull):
-                log.append(decision(2))
-    log.append(decision(3))
+            with pytest.raises(NotKept):
+                append(log, decision(2))
+    append(log, decision(3))
     await log.drain(control, 5)
     assert control.order == ["d1", "d3"]
     log.close()
@@ -256,7 +278,7 @@ async def test_a_disk_that_takes_only_a_part_denies_and_leaves_nothing_torn(
 async def test_a_record_torn_by_a_kill_is_cut_off_and_the_rest_is_there(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     for number in range(5):
-        log.append(decision(number))
+        append(log, decision(number))
     segment = next((tmp_path / "spool").glob("*/*.records"))
     whole = segment.read_bytes()
     for cut in (1, 3, 9, 100):
@@ -264,7 +286,7 @@ async def test_a_record_torn_by_a_kill_is_cut_off_and_the_rest_is_there(tmp_path
         control = ControlPlane()
         again = open_log(tmp_path)
         assert again.length == 4
-        again.append(decision(7))
+        append(again, decision(7))
         await again.drain(control, 5)
         assert control.order == ["d0", "d1", "d2", "d3", "d7"]
         (segment.parent / "shipped").unlink(missing_ok=True)
@@ -310,11 +332,12 @@ from tests.gateway.test_decision_log import decision
 
 async def main(folder, start):
     log = DecisionLog(Path(folder), worker="gw-1")
-    async def one(number):
-        log.append(decision(number))
-        print(number, flush=True)
     for number in range(start, start + 100_000, 10):
-        await asyncio.gather(*(one(number + more) for more in range(10)))
+        numbers = range(number, number + 10)
+        assert all(log.append_all([decision(one) for one in numbers]))
+        for one in numbers:
+            print(one, flush=True)
+        await asyncio.sleep(0)
 
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """

@@ -138,6 +138,9 @@ async def test_draining_waits_for_a_forwarded_call_whose_client_is_gone(tmp_path
 class Slow(SqliteLimiter):
     """Answers after a pause."""
 
+    def at_once(self, *_: object) -> None:
+        return None
+
     async def reserve(self, *given: Any, **named: Any) -> Any:
         await asyncio.sleep(0.1)
         return await super().reserve(*given, **named)
@@ -148,16 +151,25 @@ class Slow(SqliteLimiter):
 
 
 @pytest.mark.parametrize("modern", [False, True])
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.15, 0.25, 0.35])
-async def test_leaving_at_any_moment_buys_no_call(tmp_path: Path, after: float, modern: bool) -> None:
+@pytest.mark.parametrize(
+    ("limiter", "after"),
+    [
+        *((Slow, after) for after in (0.0, 0.05, 0.15, 0.25, 0.35)),
+        (SqliteLimiter, 0.0),
+        (SqliteLimiter, 0.05),
+    ],
+)
+async def test_leaving_at_any_moment_buys_no_call(
+    tmp_path: Path, limiter: type[SqliteLimiter], after: float, modern: bool
+) -> None:
     """What the server got is at most what was charged, and each of it has its record and its end."""
 
     async def slowly(conversation: Conversation) -> None:
         await asyncio.sleep(0.1)
         await answer_ok(conversation)
 
-    limiter = Slow(tmp_path / "slow.sqlite", worker="gw-1")
-    async with world(tmp_path, upstream=Upstream(slowly), limiter=limiter) as it:
+    counters = limiter(tmp_path / "slow.sqlite", worker="gw-1")
+    async with world(tmp_path, upstream=Upstream(slowly), limiter=counters) as it:
         message = json.loads(call("create_access_key"))
         headers: dict[str, str] = {}
         if modern:

@@ -66,13 +66,15 @@ class Log:
     entries: list[DecisionEntry | CompletionEntry] = field(default_factory=list)
     full: bool = False
 
-    def append(self, entry: DecisionEntry | CompletionEntry) -> None:
+    def append_all(self, entries: Sequence[DecisionEntry | CompletionEntry]) -> list[bool]:
+        if not self.full:
+            self.entries += entries
+        return [not self.full] * len(entries)
+
+    def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
         if self.full:
             raise OSError("no space left")
         self.entries.append(entry)
-
-    def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
-        self.append(entry)
 
     @property
     def decisions(self) -> list[DecisionEntry]:

@@ -1,0 +1,118 @@
+"""Calls that arrive together: each gets its own answer, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from gateway.limits import Limits
+from gateway.upstream_answer import CLIENT_GONE, UpstreamAnswer, UpstreamError
+from tests.gateway.limiters import Broken
+from tests.gateway.raw_http import Answer, Conversation, Upstream, answer_ok
+from tests.gateway.world import World, eventually, world
+
+META = "policylayer/decision"
+TOGETHER = 24
+
+
+async def call_together(it: World, *tools: str) -> list[Answer]:
+    """One connection each, so that nothing but the gateway puts them in order."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(it.client()) for _ in tools]
+        for client in clients:
+            await client.call("search", {})
+        calls = [client.call(tool, {}, id=tool) for client, tool in zip(clients, tools, strict=True)]
+        return await asyncio.gather(*calls)
+
+
+def code_of(answer: Answer) -> str:
+    result: dict[str, Any] = answer.json["result"]
+    return str(result["_meta"][META]["code"]) if result.get("isError") else "allowed"
+
+
+def sent(it: World, tool: str) -> int:
+    calls = [json.loads(request.body) for request in it.upstream.received]
+    return sum(call["params"]["name"] == tool for call in calls)
+
+
+async def test_calls_that_come_together_share_a_limit_exactly(tmp_path: Path) -> None:
+    async with world(tmp_path) as it:
+        answers = await call_together(it, *["create_access_key"] * TOGETHER)
+        codes = [code_of(answer) for answer in answers]
+        assert sorted(codes) == ["allowed"] * 2 + ["limit_exceeded"] * (TOGETHER - 2)
+        assert sent(it, "create_access_key") == 2
+        ours = [entry for entry in it.log.decisions if entry.tool == "create_access_key"]
+        assert len(ours) == len({entry.id for entry in ours}) == TOGETHER
+
+
+async def test_each_of_many_gets_the_answer_to_its_own_call(tmp_path: Path) -> None:
+    tools = ["search", "delete_file", "read_file", "hidden_tool", "create_access_key"] * 4
+    expected = {
+        "search": {"allowed"},
+        "read_file": {"allowed"},
+        "delete_file": {"denied"},
+        "hidden_tool": {"not_available"},
+        "create_access_key": {"allowed", "limit_exceeded"},
+    }
+    async with world(tmp_path) as it:
+        answers = await call_together(it, *tools)
+        for tool, answer in zip(tools, answers, strict=True):
+            assert answer.json["id"] == tool
+            assert code_of(answer) in expected[tool]
+        await eventually(lambda: it.http.running == 0)
+
+
+async def test_a_limiter_that_fails_for_all_denies_only_those_it_was_asked_for(tmp_path: Path) -> None:
+    async with world(tmp_path, limiter=Broken()) as it:
+        answers = await call_together(it, "create_access_key", "search", "create_access_key")
+        codes = [code_of(answer) for answer in answers]
+        assert codes == ["limiter_unavailable", "allowed", "limiter_unavailable"]
+        assert sent(it, "create_access_key") == 0
+
+
+async def test_what_cannot_be_recorded_is_not_sent_whoever_else_comes_with_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as it:
+        async with it.client() as alice:
+            await alice.call("search", {})
+        before = len(it.upstream.received)
+        it.log.full = True
+        async with it.client() as alice, it.client() as alice_again:
+            answers = await asyncio.gather(alice.call("search", {}), alice_again.call("read_file", {}))
+        assert {code_of(answer) for answer in answers} == {"record_unavailable"}
+        assert len(it.upstream.received) == before
+
+
+async def test_a_server_that_leaves_in_the_middle_fails_the_calls_it_had(tmp_path: Path) -> None:
+    async def leaves(conversation: Conversation) -> None:
+        if conversation.request.json["params"]["name"] == "search":
+            await answer_ok(conversation)
+        else:
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+            conversation.write(head + b"{")
+            conversation.writer.close()
+
+    async with world(tmp_path, upstream=Upstream(leaves)) as it:
+        answers = await call_together(it, *["read_file"] * 5)
+        assert {code_of(answer) for answer in answers} == {"upstream_invalid"}
+        await eventually(lambda: it.http.running == 0)
+        assert len(it.log.completions) == len(it.log.decisions) == 10
+
+
+class Nothing:
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+async def test_an_answer_that_failed_before_anybody_waited_is_told_all_the_same() -> None:
+    told = asyncio.Event()
+    answer = UpstreamAnswer(Nothing(), Limits(), asyncio.get_running_loop().time)
+    answer.fail(UpstreamError(CLIENT_GONE, "gone", sent=False))
+    answer.when_it_arrives(told.set)
+    assert not told.is_set()
+    await asyncio.wait_for(told.wait(), 5)
