@@ -44,10 +44,11 @@ class Reader:
         request.held = size
         return True
 
-    async def handle(self, exchange: Exchange) -> None:
+    def begin(self, exchange: Exchange) -> None:
         request = exchange.request
         self.read.append((request.method, request.target, bytes(request.body)))
         exchange.reply(Reply(200))
+        exchange.release()
 
     def tick(self, now: float) -> None: ...
 
