@@ -79,7 +79,34 @@ SETTINGS: list[Setting] = [
     Setting("GATEWAY_PORT", Kind.INTEGER, "8100", "The port agents connect to.", "gateway"),
     Setting("GATEWAY_HOST", Kind.TEXT, "127.0.0.1", "The address the gateway listens on.", "gateway"),
     Setting(
-        "METRICS_PORT", Kind.INTEGER, "", "Where the gateway shows its metrics; empty: nowhere.", "gateway"
+        "GATEWAY_SHARED_PORT",
+        Kind.BOOLEAN,
+        "no",
+        "Several gateways of this machine listen on GATEWAY_PORT together.",
+        "gateway",
+    ),
+    Setting(
+        "METRICS_PORT",
+        Kind.INTEGER,
+        "",
+        "Where the gateway shows its metrics, on loopback; empty: nowhere. Of several under `up` the second"
+        " has the next port, and so on.",
+        "gateway",
+    ),
+    Setting(
+        "HANDOVER_DIR",
+        Kind.TEXT,
+        "",
+        "Where gateways of one machine hand messages to each other; empty: a folder under DATA_DIR.",
+        "gateway",
+    ),
+    Setting(
+        "HANDOVER_ADDRESS",
+        Kind.LISTENERS,
+        "",
+        "This gateway's ip:port on a private network, where those of other machines hand it messages; empty:"
+        " none. Of several under `up` the second has the next port, and so on.",
+        "gateway",
     ),
     Setting(
         "CONTROL_URL",

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -17,6 +18,7 @@ from typing import Final
 
 import uvloop
 
+from common.unix_sockets import listening
 from gateway.app import Gateway
 from gateway.config_feed import ConfigFeed
 from gateway.config_store import ConfigStore
@@ -24,10 +26,11 @@ from gateway.control_plane import ControlPlane
 from gateway.counters.sqlite import SqliteLimiter
 from gateway.decision_log import DecisionLog
 from gateway.drift import DriftWatch
-from gateway.health import routes
+from gateway.handover import Door
+from gateway.health import numbers, routes, serve_on_loopback
 from gateway.limits import Limits
 from gateway.logs import log_to_stdout
-from gateway.metrics import Metrics, serve_metrics
+from gateway.metrics import Metrics
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
 
 _log: Final = logging.getLogger("gateway")
@@ -164,7 +167,7 @@ async def _serving(
     decisions: DecisionLog,
     drift: DriftWatch,
 ) -> AsyncIterator[None]:
-    metrics = Metrics()
+    metrics, health = Metrics(), routes(store)
     gateway = Gateway(
         config=store,
         limiter=limiter,
@@ -173,22 +176,43 @@ async def _serving(
         keyring=settings.bundle_keys,
         hosts=settings.hosts,
         origins=settings.allowed_origins,
-        routes=routes(store),
+        routes=health,
         limits=_limits(),
         observer=metrics,
         drift=drift,
+        door=settings.door,
+        prefix=settings.path_prefix,
     )
     store.on_swap(gateway.on_swap)
     async with AsyncExitStack() as stack:
         stack.callback(gateway.close)
         if settings.metrics_port is not None:
             with _listening("METRICS_PORT", "127.0.0.1", settings.metrics_port):
-                numbers = await serve_metrics(metrics, store, decisions, settings.metrics_port)
-            stack.callback(numbers.close)
+                served = health | numbers(metrics, store, decisions)
+                beside = await serve_on_loopback(served, settings.metrics_port)
+            stack.callback(beside.close)
+        await _open_doors(gateway, settings.door, stack)
         with _listening("GATEWAY_PORT", settings.host, settings.port):
-            server = await gateway.serve(settings.host, settings.port)
+            server = await gateway.serve(settings.host, settings.port, reuse_port=settings.shared_port)
         stack.push_async_callback(server.close)
         yield
+
+
+async def _open_doors(gateway: Gateway, door: Door, stack: AsyncExitStack) -> None:
+    if door.socket is not None:
+        try:
+            knocked = await gateway.serve_workers(listening(door.socket))
+        except OSError as error:
+            raise CannotStart(f"HANDOVER_DIR cannot be used: {door.folder}: {error.strerror}") from None
+        stack.push_async_callback(knocked.close)
+        stack.callback(door.socket.unlink, missing_ok=True)
+    if door.address:
+        host, _, port = door.address.rpartition(":")
+        with _listening("HANDOVER_ADDRESS", host, int(port)):
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            internal = socket.create_server((host.strip("[]"), int(port)), family=family)
+            handed = await gateway.serve_workers(internal)
+        stack.push_async_callback(handed.close)
 
 
 @contextmanager

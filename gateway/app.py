@@ -81,8 +81,11 @@ class Gateway:
         self._streams = Streams(keyring, door.worker, door.address, prefix)
         self._handover = Handover(door, self._limits)
         self._drift = drift or DriftWatch()
-        self._relay = Relay(self._upstreams, self._handles, self._streams, self._limits, self._drift)
-        self._driver = Driver(limiter, decisions, self._relay, observer or Unobserved())
+        self._observer = observer or Unobserved()
+        self._relay = Relay(
+            self._upstreams, self._handles, self._streams, self._limits, self._drift, self._observer
+        )
+        self._driver = Driver(limiter, decisions, self._relay, self._observer)
         self._turns = Turns(
             self._driver, self._relay, over=self._over, alone=self._alone, broken=self._broken
         )
@@ -112,7 +115,10 @@ class Gateway:
     # For the HTTP server
 
     def check_head(self, request: Request) -> Reply | None:
-        return self._admission.check(request)
+        refused = self._admission.check(request)
+        if refused is not None and refused.status >= 400:
+            self._observer.refused(refused.status)
+        return refused
 
     def tick(self, now: float) -> None:
         self._upstreams.tick(now)
@@ -147,6 +153,7 @@ class Gateway:
         try:
             return self._begin(visit)
         except jsonrpc.Refused as refusal:
+            self._observer.refused(refusal.status)
             visit.answer(replies.refused(refusal, admitted.cors))
             return self._leave(visit)
         except BaseException:
@@ -167,8 +174,10 @@ class Gateway:
             if await self._is_ours(visit, handed=handed):
                 await self._answer(visit, self._read(visit))
         except StreamGone:
+            self._observer.refused(NO_STREAM.status)
             visit.answer(_with_cors(NO_STREAM, visit.admitted))
         except jsonrpc.Refused as refusal:
+            self._observer.refused(refusal.status)
             visit.answer(replies.refused(refusal, visit.admitted.cors))
 
     async def _is_ours(self, visit: Visit, *, handed: bool) -> bool:

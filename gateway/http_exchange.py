@@ -48,7 +48,7 @@ class Exchange:
         if self.started:
             self.abort()
             return
-        close = reply.close or not self.request.keep_alive
+        close = reply.close or self._close_after()
         length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(reply.body)
         head = self._head(reply.status, reply.headers + length, close=close)
         self._connection.write(head + (b"" if self.request.method == b"HEAD" else reply.body))
@@ -98,7 +98,7 @@ class Exchange:
             self.on_gone()
 
     def _close_after(self) -> bool:
-        return self._open_ended or not self.request.keep_alive
+        return self._open_ended or not self.request.keep_alive or self._connection.leaving
 
     def _head(self, status: int, headers: bytes, *, close: bool) -> bytes:
         self.started = True

@@ -259,6 +259,11 @@ class Connection(asyncio.Protocol):
     def date_line(self) -> bytes:
         return self._server.date_line
 
+    @property
+    def leaving(self) -> bool:
+        """This worker goes: a client that is told so brings its next request to another."""
+        return self._server.draining
+
     def exchange_done(self, *, close: bool) -> None:
         self._exchange = None
         self._served = True

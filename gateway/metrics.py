@@ -1,6 +1,5 @@
 """Numbers for Prometheus, on a loopback port of their own. No label names a tenant, a tool or a person."""
 
-import asyncio
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -12,7 +11,6 @@ from gateway.decision_log import DecisionLog
 from gateway.effects import Ruling
 
 _BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
-_READ_SECONDS: Final = 5.0
 
 
 class Metrics:
@@ -21,8 +19,12 @@ class Metrics:
     def __init__(self) -> None:
         self._decisions: Counter[tuple[str, str]] = Counter()
         self._completions: Counter[str] = Counter()
+        self._refused: Counter[int] = Counter()
         self._added = _Histogram("policylayer_added_seconds", "From a call's arrival to its decision.")
         self._calls = _Histogram("policylayer_call_seconds", "From a call's arrival to its end.")
+        self._upstream = _Histogram(
+            "policylayer_upstream_seconds", "From a call's sending to the first byte of the server's answer."
+        )
         self._limiter = _Histogram("policylayer_limiter_seconds", "What asking the limiter took.")
 
     def decision(self, ruling: Ruling, added: float) -> None:
@@ -36,6 +38,12 @@ class Metrics:
     def limiter(self, seconds: float) -> None:
         self._limiter.observe(seconds)
 
+    def upstream(self, seconds: float) -> None:
+        self._upstream.observe(seconds)
+
+    def refused(self, status: int) -> None:
+        self._refused[status] += 1
+
     def text(self, store: ConfigStore, decisions: DecisionLog) -> str:
         return "\n".join((*self._lines(store, decisions), ""))
 
@@ -46,11 +54,20 @@ class Metrics:
         yield from _head("policylayer_completions_total", "counter", "Calls forwarded, by how they ended.")
         for code, count in sorted(self._completions.items()):
             yield f'policylayer_completions_total{{code="{code}"}} {count}'
-        for histogram in (self._added, self._calls, self._limiter):
+        yield from _head("policylayer_refused_total", "counter", "Requests refused unjudged, by HTTP status.")
+        for status, count in sorted(self._refused.items()):
+            yield f'policylayer_refused_total{{status="{status}"}} {count}'
+        for histogram in (self._added, self._calls, self._upstream, self._limiter):
             yield from histogram.lines()
-        age = time.time() - store.last_contact if store.last_contact else -1
         yield from _gauge(
-            "policylayer_config_age_seconds", "Since the control plane was heard; -1: never.", age
+            "policylayer_config_age_seconds",
+            "Since the control plane was heard; -1: never.",
+            _age(store.last_contact),
+        )
+        yield from _gauge(
+            "policylayer_config_revision_age_seconds",
+            "Since the newest configuration in force here was made; -1: none is.",
+            _age(max((envelope.not_before for envelope in store.enforced().values()), default=0)),
         )
         yield from _gauge("policylayer_ready", "Whether there is a verified configuration.", int(store.ready))
         yield from _gauge(
@@ -89,29 +106,5 @@ def _gauge(name: str, about: str, value: float) -> Iterator[str]:
     yield f"{name} {round(value, 3)}"
 
 
-async def serve_metrics(
-    metrics: Metrics, store: ConfigStore, decisions: DecisionLog, port: int
-) -> asyncio.Server:
-    """On loopback only. Any GET of /metrics gets the text; one request a connection."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(_READ_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-                found = head.startswith((b"GET /metrics ", b"GET /metrics?"))
-                body = metrics.text(store, decisions).encode() if found else b""
-                writer.write(_response(b"200 OK" if found else b"404 Not Found", body))
-                await writer.drain()
-        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass
-        finally:
-            writer.close()
-
-    return await asyncio.start_server(answer, "127.0.0.1", port, limit=16_384)
-
-
-def _response(status: bytes, body: bytes) -> bytes:
-    return (
-        b"HTTP/1.1 %b\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-        b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (status, len(body), body)
-    )
+def _age(moment: float) -> float:
+    return time.time() - moment if moment else -1

@@ -14,6 +14,12 @@ class Observer(Protocol):
 
     def limiter(self, seconds: float) -> None: ...
 
+    def upstream(self, seconds: float) -> None:
+        """Until the server began to answer."""
+
+    def refused(self, status: int) -> None:
+        """Before anything was judged."""
+
 
 class Unobserved:
     def decision(self, ruling: Ruling, added: float) -> None:
@@ -23,4 +29,10 @@ class Unobserved:
         pass
 
     def limiter(self, seconds: float) -> None:
+        pass
+
+    def upstream(self, seconds: float) -> None:
+        pass
+
+    def refused(self, status: int) -> None:
         pass

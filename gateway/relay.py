@@ -15,6 +15,7 @@ from gateway.effects import Forwarded, NotAnswered
 from gateway.handles import Handles
 from gateway.http_messages import Reply
 from gateway.limits import Limits
+from gateway.observer import Observer
 from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks_like_json
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
@@ -60,8 +61,15 @@ _BROKEN_STREAM: Final = {
 
 class Relay:
     def __init__(
-        self, upstreams: Upstreams, handles: Handles, streams: Streams, limits: Limits, drift: DriftWatch
+        self,
+        upstreams: Upstreams,
+        handles: Handles,
+        streams: Streams,
+        limits: Limits,
+        drift: DriftWatch,
+        observer: Observer,
     ) -> None:
+        self._observer = observer
         self._upstreams = upstreams
         self._streams = streams
         self._handles = handles
@@ -83,7 +91,7 @@ class Relay:
             await answer.head()
             return await self._pass_on(visit, answer)
         finally:
-            _done(visit, answer)
+            self._done(visit, answer)
 
     def send_at_once(self, visit: Visit, on_arrival: Callable[[], None]) -> bool:
         """False, and nothing was sent, where that would have to wait. Raises UpstreamError."""
@@ -106,7 +114,7 @@ class Relay:
         try:
             return self._whole_json(visit, answer, body)
         finally:
-            _done(visit, answer)
+            self._done(visit, answer)
 
     def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
         exchange = visit.exchange
@@ -120,6 +128,15 @@ class Relay:
         if exchange.gone:
             exchange.on_gone()
         return answer
+
+    def _done(self, visit: Visit, answer: UpstreamAnswer) -> None:
+        visit.exchange.on_gone = None
+        if answer.status:
+            self._observer.upstream(answer.waited)
+        if visit.orphaned is not None:
+            visit.orphaned.cancel()
+        if not answer.complete:
+            answer.abandon()
 
     def _pool(self, visit: Visit) -> Pool:
         if visit.stream is not None:
@@ -352,14 +369,6 @@ class Relay:
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
-
-
-def _done(visit: Visit, answer: UpstreamAnswer) -> None:
-    visit.exchange.on_gone = None
-    if visit.orphaned is not None:
-        visit.orphaned.cancel()
-    if not answer.complete:
-        answer.abandon()
 
 
 def _is_plain_json(answer: UpstreamAnswer) -> bool:

@@ -11,11 +11,14 @@ from urllib.parse import SplitResult, urlsplit
 from common.egress import EgressPolicy, Listener, Network, parse_listeners, parse_networks
 from common.sealing import Keyring, SealingError
 from common.tokens import WORKER, is_well_formed
+from gateway.handover import Door
 from gateway_config.wire.signing import KeyInvalid, VerifyKeys
 
 VERSION: Final = "0.1.0"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_YES: Final = frozenset({"yes", "true", "on", "1"})
+_NO: Final = frozenset({"no", "false", "off", "0"})
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _Value = TypeVar("_Value")
@@ -42,6 +45,11 @@ class Settings:
     limiter_path: Path
     """Shared by all workers of the machine."""
     metrics_port: int | None
+    shared_port: bool
+    """Other workers of this machine listen on the same port."""
+    path_prefix: str
+    """What stands before /mcp/ in the URLs of clients, and not in what reaches us."""
+    door: Door
     egress: EgressPolicy
     log_level: str
 
@@ -52,10 +60,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     name = read.worker_name()
     metrics = read.port("METRICS_PORT", "") or None
     data = Path(read.text("DATA_DIR", ".data")).absolute()
+    public = read.url("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
+    door = Door(name, Path(read.text("HANDOVER_DIR", str(data / "doors"))).absolute(), read.internal())
     return Settings(
         host=host,
         port=port,
-        hosts=_hosts(read.url("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}"), host),
+        hosts=_hosts(public, host),
         allowed_origins=read.origins(),
         control_url=read.url("CONTROL_URL", "http://127.0.0.1:8001").geturl().rstrip("/"),
         worker_name=name,
@@ -65,7 +75,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         folder=data / name,
         limiter_path=read.limiter_path(data),
         metrics_port=metrics,
-        egress=EgressPolicy(read.opened_networks(host), read.own_listeners(host, port, metrics)),
+        shared_port=read.yes("GATEWAY_SHARED_PORT"),
+        path_prefix=public.path.rstrip("/"),
+        door=door,
+        egress=EgressPolicy(
+            read.opened_networks(host), read.own_listeners(host, port, metrics, door.address)
+        ),
         log_level=read.log_level(),
     )
 
@@ -108,6 +123,18 @@ class _Reader:
             raise SettingsInvalid(
                 f"GATEWAY_HOST must be an address to listen on, like 127.0.0.1, got `{value}`"
             )
+        return value
+
+    def yes(self, name: str) -> bool:
+        value = self.text(name, "no").lower()
+        if value not in _YES | _NO:
+            raise SettingsInvalid(f"{name} must be yes or no, got `{value}`")
+        return value in _YES
+
+    def internal(self) -> str:
+        value = self.text("HANDOVER_ADDRESS", "")
+        if len(self._parsed("HANDOVER_ADDRESS", parse_listeners)) > 1:
+            raise SettingsInvalid(f"HANDOVER_ADDRESS must be one ip:port, got `{value}`")
         return value
 
     def worker_name(self) -> str:
@@ -163,11 +190,11 @@ class _Reader:
             )
         return networks
 
-    def own_listeners(self, host: str, port: int, metrics: int | None) -> frozenset[Listener]:
+    def own_listeners(self, host: str, port: int, metrics: int | None, internal: str) -> frozenset[Listener]:
         own = {("127.0.0.1" if host == "localhost" else host, port)}
         if metrics is not None:
             own.add(("127.0.0.1", metrics))
-        return self._parsed("OWN_LISTENERS", parse_listeners) | own
+        return self._parsed("OWN_LISTENERS", parse_listeners) | own | parse_listeners(internal)
 
     def log_level(self) -> str:
         value = self.text("LOG_LEVEL", "info").lower()

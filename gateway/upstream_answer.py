@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Final, Protocol
 
 from gateway.limits import Limits
@@ -54,6 +55,9 @@ class UpstreamAnswer:
         self._wakeup: asyncio.Future[None] | None = None
         self._since = now()
         self._on_arrival: Callable[[], None] | None = None
+        # Not the loop's clock, which counts whole milliseconds.
+        self._asked_at = monotonic()
+        self.waited = 0.0
 
     # Reading
 
@@ -112,6 +116,7 @@ class UpstreamAnswer:
     def take_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         self.status = status
         self.headers = headers
+        self.waited = monotonic() - self._asked_at
         self.is_stream = headers.get(b"content-type", b"").lower().startswith(b"text/event-stream")
         self._since = self._now()
         self._wake()

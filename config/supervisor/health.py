@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from common.unix_sockets import connected
 from config.supervisor.lines import Printer
 from config.supervisor.supervise import OURS
 
@@ -39,12 +41,16 @@ async def is_alive(url: str) -> bool:
 
 
 async def _status(url: str) -> int:
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    """`unix:` and the path of a socket stands for /healthz there."""
+    if url.startswith("unix:"):
+        host, path = "localhost", "/healthz"
+        reader, writer = await asyncio.open_unix_connection(sock=connected(Path(url.removeprefix("unix:"))))
+    else:
+        parts = urlsplit(url)
+        host, path = parts.netloc, parts.path
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        writer.write(
-            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
-        )
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         status_line = await reader.readline()
         return int(status_line.split()[1]) if status_line else 0
     finally:

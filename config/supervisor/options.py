@@ -20,6 +20,7 @@ class Options:
     gateway_host: str
     gateway_port: int
     internal_port: int
+    metrics_port: int | None
     data_dir: Path
 
     @property
@@ -42,8 +43,15 @@ class Options:
             wanted.append(("--port", self.host, self.port))
         if "worker" in self.parts:
             wanted.append(("--internal-port", "127.0.0.1", self.internal_port))
-        ports = range(self.gateway_port, self.gateway_port + len(self.workers))
-        return wanted + [("--gateway-port", self.gateway_host, port) for port in ports]
+        if self.workers:
+            wanted.append(("--gateway-port", self.gateway_host, self.gateway_port))
+        return wanted + [("METRICS_PORT", "127.0.0.1", port) for port in self.metrics_ports]
+
+    @property
+    def metrics_ports(self) -> list[int]:
+        """One for each gateway: on the port they share, nobody knows which of them answers."""
+        first = self.metrics_port
+        return [] if first is None else [first + number for number in range(len(self.workers))]
 
 
 def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Options:
@@ -54,7 +62,9 @@ def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Opt
     parser.add_argument(
         "--only", type=_parts, default=frozenset(PARTS), help="some of web,worker,gateway (all)"
     )
-    parser.add_argument("--gateways", type=_number(1, 64), default=1, help="how many gateways (1)")
+    parser.add_argument(
+        "--gateways", type=_number(1, 64), default=1, help="how many gateways share the port (1)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="where the web part listens (127.0.0.1)")
     for flag, variable in (
         ("--port", "PORT"),
@@ -73,6 +83,7 @@ def _options(given: Mapping[str, object]) -> Options:
     data_dir = values["data_dir"]
     assert isinstance(data_dir, Path)
     values["data_dir"] = data_dir.absolute()
+    values["metrics_port"] = env.optional_port("METRICS_PORT")
     return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be
 
 

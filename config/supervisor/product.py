@@ -24,6 +24,8 @@ from config.supervisor.supervise import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.0/8,::1/128"
+# Longer than a gateway that stops gives its calls to finish.
+GATEWAY_GRACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,8 +43,9 @@ class Product:
     def internal_url(self) -> str:
         return _local("127.0.0.1", self.options.internal_port)
 
-    def gateway_url(self, number: int = 0) -> str:
-        return _local(self.options.gateway_host, self.options.gateway_port + number)
+    @property
+    def gateway_url(self) -> str:
+        return _local(self.options.gateway_host, self.options.gateway_port)
 
     def preparation(self) -> Child:
         tokens = {name: self._worker_token(name) for name in self.options.workers}
@@ -68,9 +71,8 @@ class Product:
             checks["web"] = f"{self.web_url}/healthz"
         if "worker" in self.options.parts:
             checks["internal"] = f"{self.internal_url}/healthz"
-        for number, name in enumerate(self.options.workers):
-            checks[name] = f"{self.gateway_url(number)}/healthz"
-        return checks
+        # Not at the port they share: each is asked at its own door.
+        return checks | {name: f"unix:{self._doors / name}.sock" for name in self.options.workers}
 
     def management_environment(self) -> dict[str, str]:
         """For commands run beside the product, by the operator who owns this folder."""
@@ -102,21 +104,32 @@ class Product:
             "DATA_DIR": str(self.options.data_dir / "gateway" / name),
             "LIMITER_URL": f"sqlite:///{self.options.data_dir / 'limiter.sqlite3'}",
             "GATEWAY_HOST": self.options.gateway_host,
-            "GATEWAY_PORT": str(self.options.gateway_port + number),
+            "GATEWAY_PORT": str(self.options.gateway_port),
+            "GATEWAY_SHARED_PORT": "yes" if len(self.options.workers) > 1 else "no",
             "CONTROL_URL": self.internal_url,
             **self._shared_by_all(),
-            **_given("gateway", self.operator, without=("GATEWAY_HOST", "GATEWAY_PORT", "DATA_DIR")),
-            **self._metrics(number),
+            **_given("gateway", self.operator, without=_DECIDED_HERE),
+            "HANDOVER_DIR": str(self._doors),
+            **self._ports_of(number),
             "WORKER_NAME": name,
             "WORKER_TOKEN": self._worker_token(name),
             "BUNDLE_KEYS": self.keys["BUNDLE_KEYS"],
             "VERIFY_KEYS": self.keys["VERIFY_KEYS"],
         }
-        return module(name, own, "gateway")
+        return replace(module(name, own, "gateway"), grace_seconds=GATEWAY_GRACE_SECONDS)
 
-    def _metrics(self, number: int) -> dict[str, str]:
-        first = env.optional_port("METRICS_PORT")
-        return {"METRICS_PORT": str(first + number)} if first else {}
+    @property
+    def _doors(self) -> Path:
+        return self.options.data_dir / "gateway" / "doors"
+
+    def _ports_of(self, number: int) -> dict[str, str]:
+        found = {}
+        if self.options.metrics_ports:
+            found["METRICS_PORT"] = str(self.options.metrics_ports[number])
+        if self.operator.get("HANDOVER_ADDRESS"):
+            host, _, first = self.operator["HANDOVER_ADDRESS"].rpartition(":")
+            found["HANDOVER_ADDRESS"] = f"{host}:{int(first) + number}"
+        return found
 
     def _worker_token(self, name: str) -> str:
         given = self.operator.get("WORKER_TOKEN")
@@ -145,7 +158,7 @@ class Product:
         listeners = ",".join(sorted(self._own_listeners()))
         shared = {
             "PUBLIC_URL": public,
-            "GATEWAY_PUBLIC_URL": self.gateway_url(),
+            "GATEWAY_PUBLIC_URL": self.gateway_url,
             "OWN_LISTENERS": listeners,
         }
         # On a machine of one's own the servers one tries out are on that machine too.
@@ -173,6 +186,8 @@ def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] =
     }
 
 
+_DECIDED_HERE = ("GATEWAY_HOST", "GATEWAY_PORT", "GATEWAY_SHARED_PORT", "DATA_DIR", "METRICS_PORT",
+                 "HANDOVER_DIR", "HANDOVER_ADDRESS")  # fmt: skip
 _SECRETS = frozenset({"DATABASE_URL", "SECRET_KEY", "SEALING_KEYS", "BUNDLE_KEYS", "SIGNING_KEY"})
 
 

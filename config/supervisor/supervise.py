@@ -21,7 +21,10 @@ OURS = "product"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Child:
-    """`rank`: what has the higher rank stops first; equals stop together."""
+    """`rank`: what has the higher rank stops first; equals stop together.
+
+    `grace_seconds`: how long it may take to stop, where that is not as long as all others.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -30,6 +33,7 @@ class Child:
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     rank: int = 1
+    grace_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,8 @@ class Supervisor:
             kept.process.send_signal(kept.child.stop_signal)
         if kept.task is None:
             return
-        done, _ = await asyncio.wait([kept.task], timeout=self._patience.grace_seconds)
+        grace = kept.child.grace_seconds or self._patience.grace_seconds
+        done, _ = await asyncio.wait([kept.task], timeout=grace)
         if not done and kept.process:
             self._printer.say(OURS, f"{kept.child.name} did not stop in time and is ended")
             _kill_group(kept.process.pid)

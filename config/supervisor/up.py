@@ -153,7 +153,7 @@ class _Run:
         found = running.Running(
             pid=os.getpid(),
             web_url=product.web_url,
-            gateway_url=product.gateway_url(),
+            gateway_url=product.gateway_url,
             internal_url=product.internal_url,
             environment=product.management_environment(),
         )
@@ -164,6 +164,7 @@ class _Run:
         product = self._product
         if "web" in product.options.parts:
             self._printer.say(OURS, f"the site:    {product.web_url}/")
-        for number, _ in enumerate(product.options.workers):
-            self._printer.say(OURS, f"the gateway: {product.gateway_url(number)}/mcp/<server>/")
+        if count := len(product.options.workers):
+            workers = f" ({count} workers)" if count > 1 else ""
+            self._printer.say(OURS, f"the gateway: {product.gateway_url}/mcp/<server>/{workers}")
         self._printer.say(OURS, f"everything is kept in {product.options.data_dir}; Ctrl-C stops it")

@@ -3,6 +3,7 @@
 import base64
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from config.supervisor.keys import Keys, verify_key
 from config.supervisor.options import read_options
 from config.supervisor.product import Product
 from config.supervisor.stops import CannotStart
+from gateway.limits import Limits
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 
@@ -68,18 +70,46 @@ def test_what_the_operator_keeps_for_other_programs_of_postgresql_is_not_passed_
         assert "hunter2" not in json.dumps(own)
 
 
-def test_gateways_have_their_own_folders_ports_and_tokens_and_one_limiter(tmp_path: Path) -> None:
-    found = environments(product(tmp_path, "--only", "worker,gateway", "--gateways", "2"))
+def test_gateways_have_their_own_folders_and_tokens_one_port_and_one_limiter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METRICS_PORT", "9100")
+    made = product(tmp_path, "--only", "worker,gateway", "--gateways", "2")
+    made = replace(made, operator={"HANDOVER_ADDRESS": "10.0.0.5:8200"})
+    found = environments(made)
     first, second = found["gw-1"], found["gw-2"]
-    for name in ("DATA_DIR", "GATEWAY_PORT", "WORKER_NAME", "WORKER_TOKEN"):
+    for name in ("DATA_DIR", "WORKER_NAME", "WORKER_TOKEN"):
         assert first[name] != second[name]
-    assert first["LIMITER_URL"] == second["LIMITER_URL"] == f"sqlite:///{tmp_path}/limiter.sqlite3"
+    for name in ("GATEWAY_PORT", "HANDOVER_DIR", "LIMITER_URL"):
+        assert first[name] == second[name]
+    assert first["LIMITER_URL"] == f"sqlite:///{tmp_path}/limiter.sqlite3"
+    assert first["GATEWAY_SHARED_PORT"] == "yes"
+    assert (first["METRICS_PORT"], second["METRICS_PORT"]) == ("9100", "9101")
+    assert (first["HANDOVER_ADDRESS"], second["HANDOVER_ADDRESS"]) == ("10.0.0.5:8200", "10.0.0.5:8201")
     assert "web" not in found
 
 
-def test_no_listener_of_the_product_may_be_an_upstream(tmp_path: Path) -> None:
+def test_a_gateway_alone_shares_its_port_with_nobody(tmp_path: Path) -> None:
+    assert environments(product(tmp_path))["gw-1"]["GATEWAY_SHARED_PORT"] == "no"
+
+
+def test_each_gateway_is_asked_at_its_own_door_whether_it_lives(tmp_path: Path) -> None:
+    checks = product(tmp_path, "--gateways", "2").health_checks()
+    assert checks["gw-2"] == f"unix:{tmp_path}/gateway/doors/gw-2.sock"
+
+
+def test_a_gateway_has_the_time_to_finish_its_calls(tmp_path: Path) -> None:
+    gateway = next(child for child in product(tmp_path).children() if child.name == "gw-1")
+    assert (gateway.grace_seconds or 0) > Limits().drain_seconds
+
+
+def test_no_listener_of_the_product_may_be_an_upstream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METRICS_PORT", "9100")
     own = environments(product(tmp_path, "--gateways", "2"))["gw-1"]["OWN_LISTENERS"]
-    assert own == "127.0.0.1:8000,127.0.0.1:8001,127.0.0.1:8100,127.0.0.1:8101"
+    ports = (8000, 8001, 8100, 9100, 9101)
+    assert own == ",".join(f"127.0.0.1:{port}" for port in ports)
 
 
 def test_private_networks_are_open_only_on_a_machine_of_ones_own(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Plane:
 
 
 class Worker:
-    def __init__(self, folder: Path, plane: Plane, port: int | None = None) -> None:
+    def __init__(self, folder: Path, plane: Plane, port: int | None = None, **changes: str) -> None:
         self.port = port or _free_port()
         self.metrics_port = _free_port()
         self.environment = {
@@ -111,6 +111,7 @@ class Worker:
             "WORKER_TOKEN": plane.token,
             "BUNDLE_KEYS": "b:" + base64.b64encode(bytes(32)).decode(),
             "VERIFY_KEYS": KEY.verify_key(),
+            **changes,
         }
 
     def start(self, files: int | None = None, **changes: str) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,18 +46,17 @@ class RunningProduct:
 
 @contextmanager
 def running_product(folder: Path, *, gateways: int = 1) -> Iterator[RunningProduct]:
-    ports = _free_ports(2 + gateways)
-    first_gateway = ports[2]
+    ports = _free_ports(3)
     data_dir, log = folder / "data", folder / "product.log"
     command = [
         *(sys.executable, "manage.py", "up", "--data-dir", str(data_dir), "--gateways", str(gateways)),
-        *("--port", str(ports[0]), "--internal-port", str(ports[1]), "--gateway-port", str(first_gateway)),
+        *("--port", str(ports[0]), "--internal-port", str(ports[1]), "--gateway-port", str(ports[2])),
     ]
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=kept)
         try:
-            web, gateway = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{first_gateway}"
+            web, gateway = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[2]}"
             _wait(process, log, f"{web}/readyz")
             _wait(process, log, f"{gateway}/healthz")
             yield RunningProduct(web, gateway, data_dir, process.pid)
@@ -79,20 +78,8 @@ def _wait(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Neighbours, since gateways take one port after the other."""
-    for _ in range(200):
-        with socket.socket() as probe:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
             probe.bind(("127.0.0.1", 0))
-            first = probe.getsockname()[1]
-        if first + count < 65535 and all(_is_free(first + offset) for offset in range(count)):
-            return [first + offset for offset in range(count)]
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+        return [probe.getsockname()[1] for probe in probes]
