@@ -129,8 +129,8 @@ class Worker:
             text=True,
         )
 
-    def get(self, path: str, port: int | None = None) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", trust_env=False)
+    def get(self, path: str, port: int | None = None, **headers: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", headers=headers, trust_env=False)
 
     def call(self, token: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
@@ -194,7 +194,18 @@ def test_a_worker_follows_decides_records_and_stops_clean(worker: Worker, plane:
     metrics = worker.get("/metrics", worker.metrics_port).text
     assert 'policylayer_decisions_total{outcome="deny",code="default_deny"} 1' in metrics
     assert "policylayer_ready 1" in metrics
+    assert 'policylayer_refused_total{status="401"} 1' in metrics
+    for counted in ("added", "upstream", "limiter", "call"):
+        assert f'policylayer_{counted}_seconds_bucket{{le="+Inf"}}' in metrics
+    numbers = dict(line.split(" ") for line in metrics.splitlines() if line[0] != "#")
+    assert 0 <= float(numbers["policylayer_config_revision_age_seconds"]) < 60
+    assert 0 <= float(numbers["policylayer_config_age_seconds"]) < 60
+    assert "policylayer_spool_records" in numbers
+    assert worker.get("/healthz", worker.metrics_port).text == "ok\n"
+    assert worker.get("/readyz", worker.metrics_port).text == "ready\n"
     assert worker.get("/other", worker.metrics_port).status_code == 404
+    led_here = worker.get("/metrics", worker.metrics_port, Host=f"evil.example:{worker.metrics_port}")
+    assert (led_here.status_code, "policylayer" in led_here.text) == (403, False)
     status, out, err = worker.stop()
     assert (status, err) == (0, "")
     assert [record.code for record in plane.records] == ["default_deny"]

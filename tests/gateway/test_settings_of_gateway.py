@@ -39,6 +39,37 @@ def test_all_workers_of_one_data_folder_share_one_limiter() -> None:
     assert settings(LIMITER_URL="sqlite:////shared/l.db").limiter_path == Path("/shared/l.db")
 
 
+def test_the_door_of_a_worker_is_its_own_in_a_folder_they_share() -> None:
+    one = settings(DATA_DIR="/d", WORKER_NAME="gw-1")
+    two = settings(DATA_DIR="/d", WORKER_NAME="gw-2", HANDOVER_ADDRESS="10.0.0.5:8200")
+    assert one.door.folder == two.door.folder == Path("/d/doors")
+    assert (one.door.socket, one.door.address) == (Path("/d/doors/gw-1.sock"), "")
+    assert (two.door.socket, two.door.address) == (Path("/d/doors/gw-2.sock"), "10.0.0.5:8200")
+    assert settings(HANDOVER_DIR="/run/gateways").door.folder == Path("/run/gateways")
+    opened = settings(HANDOVER_ADDRESS="10.0.0.5:8200", EGRESS_ALLOW_PRIVATE="10.0.0.0/8").egress
+    with pytest.raises(AddressRefused, match="our own listeners"):
+        opened.check("10.0.0.5", 8200)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"HANDOVER_ADDRESS": "10.0.0.5"},
+        {"HANDOVER_ADDRESS": "10.0.0.5:8200,10.0.0.6:8200"},
+        {"HANDOVER_ADDRESS": "gateway:8200"},
+        {"GATEWAY_SHARED_PORT": "maybe"},
+    ],
+)
+def test_a_malformed_door_is_named(changes: dict[str, str]) -> None:
+    with pytest.raises(SettingsInvalid, match=next(iter(changes))):
+        settings(**changes)
+
+
+def test_a_prefix_of_the_public_url_is_known() -> None:
+    assert settings().path_prefix == ""
+    assert settings(GATEWAY_PUBLIC_URL="https://example.com/gateway/").path_prefix == "/gateway"
+
+
 def test_our_own_listeners_are_refused_without_being_told() -> None:
     egress = settings(
         EGRESS_ALLOW_PRIVATE="127.0.0.0/8, ::1/128", OWN_LISTENERS="127.0.0.1:5432", METRICS_PORT="9100"
