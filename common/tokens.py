@@ -35,7 +35,11 @@ def is_well_formed(token: str, prefix: str) -> bool:
 
 def token_hash(token: str) -> str:
     """What is stored in place of the token. Any text has one, so that odd input cannot raise here."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return token_digest(token).hex()
+
+
+def token_digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _known(prefix: str) -> str:

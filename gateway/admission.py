@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
-from gateway.credentials import bearer_hash
+from gateway.credentials import bearer_digest
 from gateway.http_messages import HeadMemo, Reply, Request, plain
 from gateway.http_parsing import refusal
 from gateway.visits import Admitted
@@ -39,7 +39,7 @@ class ConfigSource(Protocol):
     @property
     def ready(self) -> bool: ...
 
-    def grant(self, token_hash: str) -> tuple[LoadedOrganization, LoadedGrant] | None: ...
+    def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None: ...
 
 
 class Admission:
@@ -97,15 +97,15 @@ class Admission:
             return _preflight(request)
         if not self._config.ready:
             return _NOT_READY
-        token_hash = bearer_hash(request.headers.get(b"authorization"))
-        if token_hash is None:
+        token = bearer_digest(request.headers.get(b"authorization"))
+        if token is None:
             return _UNAUTHORIZED
-        memo.token_hash, memo.server, memo.cors = token_hash, path["server"].decode(), _cors(origin)
+        memo.token, memo.server, memo.cors = token, path["server"].decode(), _cors(origin)
         # What the token opens comes before what is wrong with the rest: a stranger is told only 401.
         return self._admit(request, memo) or _check_shape(request)
 
     def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
-        found = self._config.grant(memo.token_hash)
+        found = self._config.grant(memo.token)
         if found is None or _expired(found[1]):
             return _UNAUTHORIZED if self._config.ready else _NOT_READY
         organization, grant = found
@@ -113,7 +113,7 @@ class Admission:
             # Also where that server exists: whose it is is nobody's business.
             return _NOT_FOUND
         server = organization.servers[memo.server]
-        request.admitted = Admitted(memo.token_hash, organization, grant, server, memo.cors)
+        request.admitted = Admitted(memo.token, organization, grant, server, memo.cors)
         return None
 
     def renew(self, request: Request) -> Reply | None:
@@ -122,7 +122,7 @@ class Admission:
         assert isinstance(known, Admitted)
         renewed = self.renewed(known)
         if renewed is None:
-            found = self._config.grant(known.token_hash)
+            found = self._config.grant(known.token)
             refused = _UNAUTHORIZED if found is None or _expired(found[1]) else _NOT_FOUND
             return self._readable(refused, request)
         request.admitted = renewed
@@ -130,14 +130,14 @@ class Admission:
 
     def renewed(self, known: Admitted) -> Admitted | None:
         """The same as it would be let in now; None where it would not be any more."""
-        found = self._config.grant(known.token_hash)
+        found = self._config.grant(known.token)
         if found is None or found[1].server != known.server.id or _expired(found[1]):
             return None
         organization, grant = found
         if organization is known.organization:
             return known
         server = organization.servers[grant.server]
-        return Admitted(known.token_hash, organization, grant, server, known.cors)
+        return Admitted(known.token, organization, grant, server, known.cors)
 
     def _check_place(self, request: Request, origin: bytes | None) -> Reply | None:
         host = request.headers.get(b"host")

@@ -15,7 +15,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from gateway.config_files import ConfigFiles, Contact, Mark, read_bundle
-from gateway_config.wire.bundle import BundleInvalid
+from gateway.memory import give_back_memory
+from gateway_config.wire.bundle import BundleInvalid, Sha256
 from gateway_config.wire.loader import Lease, LoadedGrant, LoadedOrganization, load_organization
 from gateway_config.wire.messages import Ack, Envelope, SignedBundle
 from gateway_config.wire.signing import VerifyKeys, verify
@@ -23,15 +24,16 @@ from gateway_config.wire.signing import VerifyKeys, verify
 _log: Final = logging.getLogger(__name__)
 
 _CONTACT_KEPT_EVERY: Final = 10.0
-# Who owns a token is kept in parts by its first digits, so that one organization's news copies a few of them.
-_PART: Final = 2
+_LARGE: Final = 4_194_304
+# Who owns a token is kept in parts by its first byte, so that one organization's news copies a few of them.
+_PART: Final = 1
 
 Swapped: TypeAlias = Callable[[LoadedOrganization], None]
-Owners: TypeAlias = Mapping[str, Mapping[str, str]]
+Owners: TypeAlias = Mapping[bytes, Mapping[bytes, str]]
 
 
 class _Token(msgspec.Struct):
-    token_sha256: str
+    token_sha256: Sha256
 
 
 class _Tokens(msgspec.Struct):
@@ -50,9 +52,9 @@ class _Held:
     lease: Lease
     loaded: LoadedOrganization | None = None
     body: bytes = field(default=b"", repr=False)
-    waiting_tokens: tuple[str, ...] = field(default=(), repr=False)
+    waiting_tokens: tuple[bytes, ...] = field(default=(), repr=False)
 
-    def tokens(self) -> Collection[str]:
+    def tokens(self) -> Collection[bytes]:
         return self.waiting_tokens if self.loaded is None else self.loaded.grants.keys()
 
 
@@ -83,13 +85,13 @@ class ConfigStore:
         """When the control plane was last heard, in unix seconds; 0 when it never was."""
         return self._contact.at
 
-    def grant(self, token_hash: str) -> tuple[LoadedOrganization, LoadedGrant] | None:
+    def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
         state = self._state
-        owner = state.owners.get(token_hash[:_PART], {}).get(token_hash)
+        owner = state.owners.get(token[:_PART], {}).get(token)
         if owner is None:
             return None
         loaded = state.held[owner].loaded or self._warm(owner, state.held[owner])
-        found = loaded and loaded.grants.get(token_hash)
+        found = loaded and loaded.grants.get(token)
         return (loaded, found) if loaded and found else None
 
     def on_swap(self, callback: Swapped) -> None:
@@ -115,6 +117,8 @@ class ConfigStore:
             except Exception as error:
                 _log.exception("a bundle could not be loaded")
                 return self._rejected(organization, revision, f"it cannot be loaded: {type(error).__name__}")
+        if len(signed.body) > _LARGE:
+            await asyncio.to_thread(give_back_memory)
         return Ack(organization, revision, "applied")
 
     async def contacted(self, behind: Collection[str] = ()) -> None:
@@ -145,17 +149,17 @@ class ConfigStore:
         if known is not None and known.envelope == envelope:
             return
         lease = known.lease if known else Lease()
-        fresh = await asyncio.to_thread(self._checked, envelope, signed.body, lease)
+        body = signed.body.encode()
+        fresh = await asyncio.to_thread(self._checked, envelope, body, lease)
         state = await asyncio.to_thread(_with, self._state, fresh)
-        await asyncio.to_thread(self._files.keep, envelope, signed.body.encode())
+        await asyncio.to_thread(self._files.keep, envelope, body)
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
         lease.until = time.time() + envelope.lease_seconds
         self._state = state  # one assignment: a reader sees the old configuration or the new, never a mix
         assert fresh.loaded is not None
         self._tell(fresh.loaded)
 
-    def _checked(self, envelope: Envelope, text: str, lease: Lease) -> _Held:
-        body = text.encode()
+    def _checked(self, envelope: Envelope, body: bytes, lease: Lease) -> _Held:
         verify(envelope, body, self._keys)
         mark = self._marks.get(envelope.organization, Mark())
         # The very bundle of the mark may be taken again: its file may have been lost.
@@ -180,7 +184,7 @@ class ConfigStore:
 
     def _from_disk(self) -> _State:
         held: dict[str, _Held] = {}
-        owners: dict[str, dict[str, str]] = {}
+        owners: dict[bytes, dict[bytes, str]] = {}
         for organization in self._files.organizations():
             mark = self._files.mark(organization)
             for found in self._good(organization):
@@ -206,7 +210,7 @@ class ConfigStore:
             except (BundleInvalid, msgspec.MsgspecError) as error:
                 _log.error("%s is passed over: %s", path, error)
                 continue
-            tokens = tuple(grant.token_sha256 for grant in found.grants)
+            tokens = tuple(bytes.fromhex(grant.token_sha256) for grant in found.grants)
             yield _Held(envelope, self._lease_from_disk(envelope), body=body, waiting_tokens=tokens)
 
     def _lease_from_disk(self, envelope: Envelope) -> Lease:
@@ -247,7 +251,9 @@ def _load(envelope: Envelope, body: bytes, lease: Lease) -> LoadedOrganization:
 
 
 def _settle(held: _Held, loaded: LoadedOrganization) -> None:
-    held.loaded = loaded
+    # The owners hold the very tokens that wait here: each is kept once.
+    grants = dict(zip(held.waiting_tokens, loaded.grants.values(), strict=True))
+    held.loaded = replace(loaded, grants=grants)
     held.body = b""
     held.waiting_tokens = ()
 
@@ -258,7 +264,7 @@ def _with(state: _State, fresh: _Held) -> _State:
     before = known.tokens() if known else ()
     now = fresh.tokens()
     owners = dict(state.owners)
-    copied: dict[str, dict[str, str]] = {}
+    copied: dict[bytes, dict[bytes, str]] = {}
     for part in {token[:_PART] for token in (*before, *now)}:
         owners[part] = copied[part] = dict(state.owners.get(part, {}))
     for token in before:
@@ -276,7 +282,7 @@ def _without(state: _State, organization: str) -> _State:
     return _State({name: held for name, held in state.held.items() if name != organization}, owners)
 
 
-def _give(owners: dict[str, dict[str, str]], tokens: Collection[str], organization: str) -> bool:
+def _give(owners: dict[bytes, dict[bytes, str]], tokens: Collection[bytes], organization: str) -> bool:
     """False, and nothing is given, where one of the tokens is somebody else's."""
     if any(token in owners.get(token[:_PART], {}) for token in tokens):
         return False

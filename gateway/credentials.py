@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from common.sealing import Keyring, SealingError
-from common.tokens import GRANT, is_well_formed, token_hash
+from common.tokens import GRANT, is_well_formed, token_digest
 
 _SCHEME: Final = b"bearer "
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
@@ -23,12 +23,12 @@ class CredentialsUnusable(Exception):  # noqa: N818
     """Says nothing of what they are."""
 
 
-def bearer_hash(authorization: bytes | None) -> str | None:
+def bearer_digest(authorization: bytes | None) -> bytes | None:
     """The hash a grant is found by; None for what cannot be a token of ours."""
     if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
         return None
     token = authorization[len(_SCHEME) :].strip(b" ").decode("latin-1")
-    return token_hash(token) if is_well_formed(token, GRANT) else None
+    return token_digest(token) if is_well_formed(token, GRANT) else None
 
 
 def upstream_headers(keyring: Keyring, organization: str, server: str, sealed: str | None) -> dict[str, str]:

@@ -37,7 +37,7 @@ class HeadMemo:
     """
 
     said: tuple[object, ...] = ()
-    token_hash: str = ""
+    token: bytes = b""
     server: str = ""
     cors: bytes = b""
 

@@ -20,9 +20,9 @@ ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What a token opened, as the configuration stood at that moment. `cors` are header lines."""
+    """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines."""
 
-    token_hash: str
+    token: bytes
     organization: LoadedOrganization
     grant: LoadedGrant
     server: LoadedServer

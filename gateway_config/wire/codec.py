@@ -13,6 +13,7 @@ class _Format(msgspec.Struct):
     format: int
 
 
+_HEX: Final = b"0123456789abcdef"
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 _format_decoder: Final = msgspec.json.Decoder(_Format)
 _decoder: Final = msgspec.json.Decoder(Bundle)
@@ -31,6 +32,17 @@ def decode_bundle(body: bytes) -> Bundle:
         found = _format_decoder.decode(body).format
         if found != FORMAT:
             raise BundleInvalid(f"the bundle has format {found}, this gateway reads format {FORMAT}")
-        return _decoder.decode(body)
+        bundle = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleInvalid(f"the bundle cannot be read: {error}") from None
+    _check_grants(bundle)
+    return bundle
+
+
+def _check_grants(bundle: Bundle) -> None:
+    """What each refers to by its server's and policy's ids is looked up when it is loaded."""
+    ids = "".join([grant.id for grant in bundle.grants])
+    tokens = "".join([grant.token_sha256 for grant in bundle.grants])
+    besides = (ids + tokens).encode("utf-8", "surrogatepass").translate(None, _HEX)
+    if besides != b"-" * (4 * len(bundle.grants)) or "-" in tokens:
+        raise BundleInvalid("the bundle cannot be read: a grant's id or token is not one")

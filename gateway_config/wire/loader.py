@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
+
+import msgspec
 
 from gateway_config.wire.bundle import (
     Bundle,
@@ -21,6 +23,7 @@ from policies.language.parse import parse_policy
 from policies.language.problems import PolicyInvalid
 
 _Value = TypeVar("_Value")
+_Shared: TypeAlias = tuple[str, CompiledPolicy | None, str | None, int | None]
 
 
 @dataclass(slots=True)
@@ -43,9 +46,11 @@ class LoadedServer:
     revisions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedGrant:
-    """`compiled` None: the grant has no policy, so every call is denied. `policy_id` is the revision's."""
+class LoadedGrant(msgspec.Struct, frozen=True, gc=False):
+    """`compiled` None: the grant has no policy, so every call is denied. `policy_id` is the revision's.
+
+    There may be a million of them: the least that holds them.
+    """
 
     id: str
     server: str
@@ -57,12 +62,12 @@ class LoadedGrant:
 
 @dataclass(frozen=True, slots=True)
 class LoadedOrganization:
-    """`grants` by the hex SHA-256 of their tokens; `revision` is the configuration's, 0 before it has one."""
+    """`grants` by the SHA-256 of their tokens; `revision` is the configuration's, 0 before it has one."""
 
     organization: str
     settings: BundleSettings
     servers: Mapping[str, LoadedServer]
-    grants: Mapping[str, LoadedGrant]
+    grants: Mapping[bytes, LoadedGrant]
     revision: int = 0
     lease: Lease = field(default_factory=Lease, compare=False)
 
@@ -101,26 +106,24 @@ def _server(server: BundleServer) -> LoadedServer:
 
 def _grants(
     bundle: Bundle, servers: Mapping[str, LoadedServer], policies: Mapping[str, BundlePolicy]
-) -> dict[str, LoadedGrant]:
+) -> dict[bytes, LoadedGrant]:
     compiler = _Compiler(policies)
-    _unique("grant", ((grant.id, None) for grant in bundle.grants))
-    grants: dict[str, LoadedGrant] = {}
+    if len({grant.id for grant in bundle.grants}) < len(bundle.grants):
+        _unique("grant", ((grant.id, None) for grant in bundle.grants))
+    grants: dict[bytes, LoadedGrant] = {}
+    shared: dict[tuple[str, str | None], _Shared] = {}
     for grant in bundle.grants:
-        if grant.token_sha256 in grants:
+        token = bytes.fromhex(grant.token_sha256)
+        if token in grants:
             raise BundleInvalid(f"the token of grant {grant.id} is another grant's, too")
-        server = servers.get(grant.server)
-        if server is None:
-            raise BundleInvalid(f"grant {grant.id} is for server {grant.server}, which is not in the bundle")
-        # The ids are the server's and the policy's own strings: of a hundred thousand grants each counts.
-        policy, compiled = compiler.of_grant(grant, server)
-        grants[grant.token_sha256] = LoadedGrant(
-            id=grant.id,
-            server=server.id,
-            compiled=compiled,
-            policy_id=policy.id if policy else None,
-            policy_number=policy.number if policy else None,
-            expires_at=grant.expires_at,
-        )
+        kind = (grant.server, grant.policy)
+        same = shared.get(kind)
+        if same is None:
+            same = shared[kind] = compiler.of_grant(grant, servers)
+        ends = grant.expires_at
+        # Copies of its own, the rest shared: what was read is then let go of without leaving holes.
+        own = grant.id.encode().decode()
+        grants[token] = LoadedGrant(own, *same, None if ends is None else ends + 0)
     return grants
 
 
@@ -130,21 +133,19 @@ class _Compiler:
     def __init__(self, policies: Mapping[str, BundlePolicy]) -> None:
         self._policies = policies
         self._documents = {policy.id: _parsed(policy) for policy in policies.values()}
-        self._compiled: dict[tuple[str, str], CompiledPolicy] = {}
 
-    def of_grant(
-        self, grant: BundleGrant, server: LoadedServer
-    ) -> tuple[BundlePolicy | None, CompiledPolicy | None]:
+    def of_grant(self, grant: BundleGrant, servers: Mapping[str, LoadedServer]) -> _Shared:
+        """What it has in common with every other grant of its server and policy."""
+        server = servers.get(grant.server)
+        if server is None:
+            raise BundleInvalid(f"grant {grant.id} is for server {grant.server}, which is not in the bundle")
         if grant.policy is None:
-            return None, None
+            return server.id, None, None, None
         policy = self._policies.get(grant.policy)
         if policy is None:
             raise BundleInvalid(f"policy revision {grant.policy} of a grant is not in the bundle")
-        compiled = self._compiled.get((policy.id, server.id))
-        if compiled is None:
-            compiled = compile_policy(self._documents[policy.id], _facts(policy, server))
-            self._compiled[policy.id, server.id] = compiled
-        return policy, compiled
+        compiled = compile_policy(self._documents[policy.id], _facts(policy, server))
+        return server.id, compiled, policy.id, policy.number
 
 
 def _facts(policy: BundlePolicy, server: LoadedServer) -> list[ToolFacts]:

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from common.tokens import token_hash
+from common.tokens import token_digest
 from gateway.config_feed import ConfigFeed, Pace
 from gateway.config_store import ConfigStore
 from gateway.control_plane import ControlPlane, ControlPlaneError, TokenRefused
@@ -97,7 +97,7 @@ async def test_what_is_published_is_enforced_and_acknowledged(tmp_path: Path) ->
         for revision in (1, 2):
             control.publish(signed(acme(token=f"token {revision}"), revision))
             await until(lambda: len(control.acks_seen) >= revision)  # noqa: B023
-        assert store.grant(token_hash("token 2")) is not None
+        assert store.grant(token_digest("token 2")) is not None
         assert control.acks_seen == [Ack(ACME, 1, "applied"), Ack(ACME, 2, "applied")]
         await until(lambda: control.hellos[-1].high_water == {ACME: 2})
 
@@ -192,8 +192,8 @@ async def test_contact_renews_the_lease_unless_the_newest_is_not_enforced(tmp_pa
     control = Control()
     async with following(control, tmp_path) as store:
         control.publish(signed(acme(), 1))
-        await until(lambda: store.grant(token_hash(TOKEN)))
-        found = store.grant(token_hash(TOKEN))
+        await until(lambda: store.grant(token_digest(TOKEN)))
+        found = store.grant(token_digest(TOKEN))
         assert found is not None
         found[0].lease.until = 0
         await until(lambda: found[0].lease_until > 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from common.tokens import token_hash
+from common.tokens import token_digest
 from gateway.config_store import ConfigStore
 from gateway_config.wire.loader import LoadedOrganization, load_organization
 from gateway_config.wire.messages import SignedBundle
@@ -14,14 +14,14 @@ from policies.language.decide import decide
 from policies.language.decision import Outcome, ToolCall
 from tests.gateway_config.wire.bundles import ACME, KEYS, MALLORY, POLICY, TOKEN, acme, an_id, signed
 
-OLD, NEW = token_hash("old token"), token_hash("new token")
+OLD, NEW = token_digest("old token"), token_digest("new token")
 
 
 def open_store(folder: Path) -> ConfigStore:
     return ConfigStore(folder / "config", KEYS)
 
 
-def revision_of(store: ConfigStore, token: str) -> int | None:
+def revision_of(store: ConfigStore, token: bytes) -> int | None:
     found = store.grant(token)
     return found[0].revision if found else None
 
@@ -33,7 +33,7 @@ def bundle_files(folder: Path, organization: str = ACME) -> list[Path]:
 async def test_a_worker_without_a_verified_bundle_is_not_ready_and_knows_no_grant(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     assert not store.ready
-    assert store.grant(token_hash(TOKEN)) is None
+    assert store.grant(token_digest(TOKEN)) is None
 
 
 async def test_a_bundle_takes_force_with_one_swap_and_the_one_before_is_gone(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ async def test_after_a_restart_everything_is_there_without_the_control_plane(tmp
     await open_store(tmp_path).apply(signed(acme(), 1))
     store = open_store(tmp_path)
     assert store.ready
-    found = store.grant(token_hash(TOKEN))
+    found = store.grant(token_digest(TOKEN))
     assert found is not None
     assert decide(found[1].compiled, ToolCall("create_access_key", {})).outcome is Outcome.ALLOW
     assert store.high_water() == {ACME: 1}
@@ -127,11 +127,11 @@ async def test_a_corrupt_file_at_start_falls_back_to_the_one_before_but_never_be
         await store.apply(signed(acme(token=f"token {revision}"), revision))
     bundle_files(tmp_path)[-1].write_bytes(corrupt)
     store = open_store(tmp_path)
-    assert revision_of(store, token_hash("token 1")) == 1
+    assert revision_of(store, token_digest("token 1")) == 1
     assert store.high_water() == {ACME: 2}
     assert (await store.apply(signed(acme(token="rolled back"), 2))).state == "rejected"
     assert (await store.apply(signed(acme(token="token 2"), 2))).state == "applied"
-    assert revision_of(store, token_hash("token 2")) == 2
+    assert revision_of(store, token_digest("token 2")) == 2
 
 
 async def test_a_file_changed_on_disk_by_one_byte_is_passed_over(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_a_file_changed_on_disk_by_one_byte_is_passed_over(tmp_path: Path)
         await store.apply(signed(acme(token=f"token {revision}"), revision))
     newest = bundle_files(tmp_path)[-1]
     newest.write_bytes(newest.read_bytes().replace(b'"number":3', b'"number":4'))
-    assert revision_of(open_store(tmp_path), token_hash("token 1")) == 1
+    assert revision_of(open_store(tmp_path), token_digest("token 1")) == 1
 
 
 async def test_where_every_file_is_lost_the_mark_still_refuses_rollback(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ async def test_what_does_not_load_any_more_falls_back_at_first_use(
     load = load_organization
     monkeypatch.setattr("gateway.config_store.load_organization", later_code)
     store = open_store(tmp_path)
-    assert revision_of(store, token_hash(TOKEN)) == 1
+    assert revision_of(store, token_digest(TOKEN)) == 1
     assert store.enforced()[ACME].revision == 1
 
 
@@ -186,7 +186,7 @@ async def test_what_loads_nowhere_any_more_denies(tmp_path: Path, monkeypatch: p
         store = open_store(tmp_path)
         if warmed:
             await store.warm_all()
-        assert store.grant(token_hash(TOKEN)) is None
+        assert store.grant(token_digest(TOKEN)) is None
         assert not store.ready
 
 
@@ -209,7 +209,7 @@ async def test_a_lease_runs_from_the_last_contact_and_not_where_this_worker_is_b
     store = open_store(tmp_path)
     await store.apply(signed(acme(lease_seconds=300), 1))
     await store.apply(signed(acme(organization=MALLORY, token="mallory's", lease_seconds=600), 1))
-    acmes, mallorys = store.grant(token_hash(TOKEN)), store.grant(token_hash("mallory's"))
+    acmes, mallorys = store.grant(token_digest(TOKEN)), store.grant(token_digest("mallory's"))
     assert acmes and mallorys
     now = time.time()
     assert acmes[0].lease_until == pytest.approx(now + 300, abs=5)
@@ -224,18 +224,18 @@ async def test_a_restart_neither_ends_nor_renews_a_lease(tmp_path: Path) -> None
     store = open_store(tmp_path)
     await store.apply(signed(acme(lease_seconds=300), 1, not_before=1_000))
     await store.contacted()
-    found = open_store(tmp_path).grant(token_hash(TOKEN))
+    found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
     assert found[0].lease_until == pytest.approx(time.time() + 300, abs=5)
     (tmp_path / "config" / "contact").unlink()
-    found = open_store(tmp_path).grant(token_hash(TOKEN))
+    found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
     assert found[0].lease_until == 1_300
 
 
 async def test_an_envelope_from_the_future_does_not_lengthen_its_lease(tmp_path: Path) -> None:
     await open_store(tmp_path).apply(signed(acme(lease_seconds=300), 1, not_before=2**40))
-    found = open_store(tmp_path).grant(token_hash(TOKEN))
+    found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
     assert found[0].lease_until <= time.time() + 300
 
@@ -253,5 +253,5 @@ async def test_a_thousand_organizations_are_ready_from_disk_within_two_seconds(
         store = open_store(tmp_path)
     assert store.ready
     assert time.process_time() - began < 2
-    assert revision_of(store, token_hash("token of 999 19")) == 1
+    assert revision_of(store, token_digest("token of 999 19")) == 1
     assert not caplog.records

@@ -90,10 +90,10 @@ class Config:
     organizations: list[LoadedOrganization] = field(default_factory=list)
     ready: bool = True
 
-    def grant(self, token_hash: str) -> tuple[LoadedOrganization, LoadedGrant] | None:
+    def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
         for organization in self.organizations:
-            if token_hash in organization.grants:
-                return organization, organization.grants[token_hash]
+            if token in organization.grants:
+                return organization, organization.grants[token]
         return None
 
 

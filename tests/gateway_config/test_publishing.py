@@ -56,7 +56,7 @@ def test_the_bundle_is_signed_for_its_organization_and_loads(
     assert signed is not None
     verify(signed.envelope, signed.body.encode(), VerifyKeys.parse(signing_key().verify_key()))
     loaded = load_organization(signed.body.encode())
-    grant = loaded.grants[acme.grant.token_hash]
+    grant = loaded.grants[bytes.fromhex(acme.grant.token_hash)]
     assert signed.envelope.organization == loaded.organization == str(cast.alice.organization_id)
     assert grant.id == str(acme.grant.pk) and grant.compiled is not None
 
@@ -123,7 +123,7 @@ def test_an_expiring_grant_carries_its_end(cast: Cast, acme: Acme, publish: Publ
     revision = publish()
     assert revision is not None
     loaded = load_organization(revision.body.encode())
-    assert loaded.grants[acme.grant.token_hash].expires_at == int(soon.timestamp())
+    assert loaded.grants[bytes.fromhex(acme.grant.token_hash)].expires_at == int(soon.timestamp())
 
 
 def test_a_bundle_holds_nothing_of_anybody_else(cast: Cast, published: ConfigRevision) -> None:

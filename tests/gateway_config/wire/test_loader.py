@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from common.tokens import token_hash
+from common.tokens import token_digest
 from gateway_config.wire.bundle import (
     Bundle,
     BundleGrant,
@@ -19,7 +19,7 @@ from tests.gateway_config.wire.bundles import ACME, IAM, POLICY, REVISION, TOKEN
 
 def test_a_loaded_grant_decides_calls() -> None:
     loaded = load_organization(encode_bundle(acme()), revision=7)
-    grant = loaded.grants[token_hash(TOKEN)]
+    grant = loaded.grants[token_digest(TOKEN)]
     assert (loaded.organization, loaded.revision, loaded.settings.lease_seconds) == (ACME, 7, 300)
     assert (grant.server, grant.policy_id, grant.policy_number) == (IAM, REVISION, 3)
     assert decide(grant.compiled, ToolCall("create_access_key", {})).outcome is Outcome.ALLOW
@@ -28,7 +28,7 @@ def test_a_loaded_grant_decides_calls() -> None:
 
 
 def test_a_grant_without_a_policy_is_kept_and_denies_everything() -> None:
-    grant = load_organization(encode_bundle(acme(policy=None))).grants[token_hash(TOKEN)]
+    grant = load_organization(encode_bundle(acme(policy=None))).grants[token_digest(TOKEN)]
     assert grant.compiled is None
     assert decide(grant.compiled, ToolCall("list_users", {})).code == "no_policy"
 
@@ -45,15 +45,15 @@ def test_a_tools_class_reaches_the_policy_of_its_own_server_only() -> None:
     )
     grants = load_organization(encode_bundle(bundle)).grants
     call = ToolCall("list_users", {})
-    assert decide(grants[token_hash(TOKEN)].compiled, call).outcome is Outcome.ALLOW
-    assert decide(grants["0" * 64].compiled, call).outcome is Outcome.DENY
+    assert decide(grants[token_digest(TOKEN)].compiled, call).outcome is Outcome.ALLOW
+    assert decide(grants[bytes(32)].compiled, call).outcome is Outcome.DENY
 
 
 def test_a_tool_whose_definition_changed_since_it_was_classed_has_no_class() -> None:
     bundle = acme(document='{"version": "1", "default": "deny", "classes": {"Read": {}}}')
     changed = msgspec.structs.replace(bundle.servers[0], tools=(BundleTool("list_users", "another"),))
     loaded = load_organization(encode_bundle(msgspec.structs.replace(bundle, servers=(changed,))))
-    decision = decide(loaded.grants[token_hash(TOKEN)].compiled, ToolCall("list_users", {}))
+    decision = decide(loaded.grants[token_digest(TOKEN)].compiled, ToolCall("list_users", {}))
     assert decision.code == "default_deny"
 
 
