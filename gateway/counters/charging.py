@@ -6,9 +6,10 @@ The total is kept as whole units and millionths, each of which fits 64 bits for 
 that waits for a person stands apart, and is added to what counts in any window.
 """
 
+import json
 import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeAlias
@@ -23,8 +24,8 @@ from gateway.counters.base import (
     Reserved,
     Settlement,
     Unavailable,
-    key_text,
 )
+from gateway.counters.tally import MERGE_EVERY, Counter, Tally, charge, total_at
 from gateway.counters.windows import (
     KEPT_ONE_BY_ONE,
     LIVE_KEYS,
@@ -34,7 +35,6 @@ from gateway.counters.windows import (
     whole_seconds,
 )
 
-_MERGE_EVERY: Final = 1_000
 # How long a repeated decision id is known again, and a charge can be given back.
 _RESERVATION_KEPT_MS: Final = 3_600_000
 # For so long one full family of keys is not counted again, call by call.
@@ -42,13 +42,15 @@ _FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
 _GRACE_MS: Final = 1000 * HOLD_GRACE_SECONDS
 
-Identity: TypeAlias = tuple[str, str, str, str, str]
 FullFamilies: TypeAlias = dict[int, tuple[int, int]]
 """By family, the time its ten thousandth newest key was charged, and until when that is believed."""
 
+Owed: TypeAlias = tuple[Charge, Counter, int]
+"""A limit of one call, its counter, and the largest of the costs the call's limits have for that counter."""
 
-_IS_KNOWN: Final = (
-    "SELECT 1 FROM reservation WHERE decision = ? UNION ALL SELECT 1 FROM held WHERE decision = ?"
+_KNOWN: Final = (
+    "SELECT decision FROM reservation WHERE decision IN (SELECT value FROM json_each(?1))"
+    " UNION ALL SELECT decision FROM held WHERE decision IN (SELECT value FROM json_each(?1))"
 )
 
 
@@ -67,20 +69,6 @@ class _Held:
         return self.sums[bisect_right(self.ends, at)]
 
 
-@dataclass(slots=True)
-class _Counter:
-    """A counter as one reservation finds it; id None: it was never charged."""
-
-    identity: Identity
-    family: int | None
-    keys: int
-    id: int | None
-    last_ms: int
-    total: int
-    held: int
-    cost: int
-
-
 class Batch:
     """One transaction. Its time stands still."""
 
@@ -92,29 +80,54 @@ class Batch:
         self._doubt = doubt
         self.now = now
         self.charged = False
-        self.crowded: set[int] = set()
+        self._tally = Tally(db, now, now - _GRACE_MS)
+        self._made: set[str] = set()
+
+    @property
+    def crowded(self) -> set[int]:
         """Counters with so many charges that merge() is due."""
+        return self._tally.crowded
+
+    def write_down(self) -> None:
+        """To be called before it is committed."""
+        self._tally.write_down()
+
+    def reserve_all(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> list[Reservation]:
+        known = self._known([decision for decision, _ in asked])
+        return [
+            Reserved() if decision in known or decision in self._made else self._reserve(decision, charges)
+            for decision, charges in asked
+        ]
 
     def reserve(
         self, decision: str, charges: Sequence[Charge], hold_seconds: int | None = None
     ) -> Reservation:
-        if self._db.execute(_IS_KNOWN, (decision, decision)).fetchone():
+        if decision in self._made or self._known([decision]):
             return Reserved()
-        counters = self._counters(charges)
-        tested = [(charge, counters[_identity(charge)]) for charge in charges]
-        if any(counter.cost and self._in_doubt(charge.window_ms) for charge, counter in tested):
+        return self._reserve(decision, charges, hold_seconds)
+
+    def _known(self, decisions: Sequence[str]) -> set[str]:
+        rows = self._db.execute(_KNOWN, (json.dumps(decisions),)).fetchall()
+        return {decision for (decision,) in rows}
+
+    def _reserve(
+        self, decision: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        owed, costs = self._owed(charges)
+        if self._doubt is not None and any(cost and self._in_doubt(one.window_ms) for one, _, cost in owed):
             return Unavailable()
-        for index, (charge, counter) in enumerate(tested):
-            if not self._fits(charge, counter):
-                return Full(index, self._retry_after(tested))
-        for counter in counters.values():
-            if counter.cost and hold_seconds is None:
-                self._charge(decision, counter)
-            elif counter.cost and hold_seconds is not None:
-                self._hold(decision, counter, self.now + 1000 * hold_seconds)
+        for index, one in enumerate(owed):
+            if not self._fits(*one):
+                return Full(index, self._retry_after(owed))
+        for counter, cost in costs.items():
+            if cost and hold_seconds is None:
+                self._charge(decision, counter, cost)
+            elif cost and hold_seconds is not None:
+                self._hold(decision, counter, cost, self.now + 1000 * hold_seconds)
         return Reserved()
 
     def extend(self, decision: str, seconds: int) -> None:
+        self._tally.forget()
         until = self.now + 1000 * seconds
         extended = self._db.execute(
             "UPDATE held SET until = ? WHERE decision = ? AND until > ? RETURNING counter",
@@ -131,10 +144,12 @@ class Batch:
         ).fetchall()
         self.release(decision)
         for counter, micros in rows:
-            self._add(decision, counter, micros)
+            self.charged = True
+            charge(self._db, counter, self.now, [(decision, micros)], self.crowded)
         return Reserved() if rows else NotHeld()
 
     def release(self, decision: str) -> None:
+        self._tally.forget()
         released = self._db.execute("DELETE FROM held WHERE decision = ? RETURNING counter", (decision,))
         for (counter,) in released.fetchall():
             self._full_families.clear()
@@ -151,6 +166,7 @@ class Batch:
 
     def give_back(self, decision: str) -> None:
         self.release(decision)
+        self._made.discard(decision)
         self._full_families.clear()
         rows = self._db.execute(
             "SELECT counter, at, serial, units, micros FROM reservation WHERE decision = ?", (decision,)
@@ -224,60 +240,31 @@ class Batch:
     def _in_doubt(self, window: int) -> bool:
         return self._doubt is not None and self.now < self._doubt + window
 
-    def _counters(self, charges: Iterable[Charge]) -> dict[Identity, _Counter]:
-        """Every counter once, with the largest of the costs its limits have for this call."""
-        counters: dict[Identity, _Counter] = {}
-        for charge in charges:
-            identity = _identity(charge)
-            known = counters.get(identity)
-            if known is None:
-                counters[identity] = self._find(identity, charge.cost_micros)
-            else:
-                known.cost = max(known.cost, charge.cost_micros)
-        return counters
+    def _owed(self, charges: Sequence[Charge]) -> tuple[list[Owed], dict[Counter, int]]:
+        found = [(one, self._tally.counter(one)) for one in charges]
+        costs: dict[Counter, int] = {}
+        for one, counter in found:
+            costs[counter] = max(costs.get(counter, 0), one.cost_micros)
+        return [(one, counter, costs[counter]) for one, counter in found], costs
 
-    def _find(self, identity: Identity, cost: int) -> _Counter:
-        row = self._db.execute(
-            "SELECT f.id, f.keys, c.id, c.last_ms, c.units, c.micros,"
-            " (SELECT SUM(h.micros) FROM held h WHERE h.counter = c.id AND h.until > ?)"
-            " FROM family f LEFT JOIN counter c ON c.family = f.id AND c.key = ? WHERE f.name = ?",
-            (self.now - _GRACE_MS, identity[4], _family_name(identity)),
-        ).fetchone()
-        if row is None:
-            return _Counter(identity, None, 0, None, 0, 0, 0, cost)
-        family, keys, found, last_ms, units, micros, held = row
-        total = 0 if found is None else units * MICROS + micros
-        return _Counter(identity, family, keys, found, last_ms or 0, total, held or 0, cost)
-
-    def _fits(self, charge: Charge, counter: _Counter) -> bool:
-        if not counter.cost:
+    def _fits(self, limit: Charge, counter: Counter, cost: int) -> bool:
+        if not cost:
             return True
-        counted = self._counted(counter, charge.window_ms) + counter.held
-        if not has_room(counted, counter.cost, charge.max * MICROS):
+        counted = self._counted(counter, limit.window_ms) + counter.held
+        if not has_room(counted, cost, limit.max * MICROS):
             return False
-        return self._key_free_from(charge, counter, self.now) <= self.now
+        return self._key_free_from(limit, counter, self.now) <= self.now
 
-    def _counted(self, counter: _Counter, window: int) -> int:
-        if counter.id is None:
-            return 0
-        return counter.total - self._total_before(counter.id, self.now - window)
+    def _counted(self, counter: Counter, window: int) -> int:
+        return counter.total - self._tally.total_before(counter, window)
 
-    def _total_before(self, counter: int, at: int) -> int:
-        """The running total up to and including `at`."""
-        row = self._db.execute(
-            "SELECT units, micros FROM charge WHERE counter = ? AND at <= ?"
-            " ORDER BY at DESC, serial DESC LIMIT 1",
-            (counter, at),
-        ).fetchone()
-        return 0 if row is None else int(row[0]) * MICROS + int(row[1])
-
-    def _key_free_from(self, charge: Charge, counter: _Counter, at: int) -> int:
+    def _key_free_from(self, limit: Charge, counter: Counter, at: int) -> int:
         """From when on, at `at` or later, the counter's key is live or may become one of its live keys."""
-        window = charge.window_ms
-        if not counter.identity[4] or counter.keys < LIVE_KEYS or counter.last_ms + window > at:
+        window, family = limit.window_ms, counter.family
+        if not counter.identity[4] or family.keys < LIVE_KEYS or counter.last_ms + window > at:
             return at
-        assert counter.family is not None
-        oldest = self._oldest_live_key(counter.family, at - window)
+        assert family.id is not None
+        oldest = self._oldest_live_key(family.id, at - window)
         return at if oldest is None else oldest + window
 
     def _oldest_live_key(self, family: int, after: int) -> int | None:
@@ -286,6 +273,7 @@ class Batch:
         # New charges only move it on, so what was found may go on denying. It never admits.
         if known > after and self.now < until:
             return known
+        self._tally.write_down()
         row = self._db.execute(
             "SELECT last_ms FROM counter WHERE family = ? AND key != '' AND last_ms > ?"
             " ORDER BY last_ms DESC LIMIT 1 OFFSET ?",
@@ -296,10 +284,11 @@ class Batch:
         self._full_families[family] = (int(row[0]), self.now + _FULL_FAMILY_KNOWN_MS)
         return int(row[0])
 
-    def _retry_after(self, tested: Sequence[tuple[Charge, _Counter]]) -> int | None:
+    def _retry_after(self, owed: Sequence[Owed]) -> int | None:
+        self._tally.write_down()
         until = self.now
-        for charge, counter in tested:
-            free = self._room_from(charge, counter)
+        for one in owed:
+            free = self._room_from(*one)
             if free is None:
                 return None
             until = max(until, free)
@@ -307,30 +296,31 @@ class Batch:
         # By then a key of this call may have died and need a place among the live ones again.
         then = self.now + 1000 * seconds
         later = max(
-            (self._key_free_from(charge, counter, then) for charge, counter in tested if counter.cost),
+            (self._key_free_from(limit, counter, then) for limit, counter, cost in owed if cost),
             default=then,
         )
         return whole_seconds(self.now, max(then, later))
 
-    def _room_from(self, charge: Charge, counter: _Counter) -> int | None:
-        maximum = charge.max * MICROS
-        if counter.cost > maximum:
+    def _room_from(self, limit: Charge, counter: Counter, cost: int) -> int | None:
+        maximum = limit.max * MICROS
+        if cost > maximum:
             return None
         held = self._held_until(counter)
-        over = self._counted(counter, charge.window_ms) + held.micros + counter.cost - maximum
-        if not counter.cost or over <= 0 or counter.id is None:
+        over = self._counted(counter, limit.window_ms) + held.micros + cost - maximum
+        if not cost or over <= 0 or counter.id is None:
             return self.now
         # Both only fall: whose leaving makes room is found without looking at all there are.
-        counter_id, window = counter.id, charge.window_ms
-        gone = self._total_before(counter_id, self.now - window)
+        counter_id, window = counter.id, limit.window_ms
+        gone = self._tally.total_before(counter, window)
 
         def left(at: int) -> int:
-            return self._total_before(counter_id, min(at, self.now + window) - window) - gone + held.over(at)
+            then = min(at, self.now + window) - window
+            return total_at(self._db, counter_id, then) - gone + held.over(at)
 
         times = range(self.now, max([self.now + window, *held.ends]))
         return self.now + bisect_left(times, over, key=left)
 
-    def _held_until(self, counter: _Counter) -> "_Held":
+    def _held_until(self, counter: Counter) -> "_Held":
         if not counter.held:
             return _Held([], [0])
         rows = self._db.execute(
@@ -339,55 +329,20 @@ class Batch:
         ).fetchall()
         return _Held([row[0] for row in rows], [0, *accumulate(row[1] for row in rows)])
 
-    def _charge(self, decision: str, counter: _Counter) -> None:
-        found = counter.id if counter.id is not None else self._new_counter(counter)
-        self._add(decision, found, counter.cost)
-
-    def _hold(self, decision: str, counter: _Counter, until: int) -> None:
+    def _charge(self, decision: str, counter: Counter, cost: int) -> None:
         self.charged = True
-        found = counter.id if counter.id is not None else self._new_counter(counter)
+        self._made.add(decision)
+        self._tally.add(decision, counter, cost)
+
+    def _hold(self, decision: str, counter: Counter, cost: int, until: int) -> None:
+        self.charged = True
+        found = counter.id if counter.id is not None else self._tally.begin(counter)
         self._db.execute(
             "INSERT INTO held (decision, counter, until, micros) VALUES (?, ?, ?, ?)",
-            (decision, found, until, counter.cost),
+            (decision, found, until, cost),
         )
+        self._tally.forget()
         self._live_on(found)
-
-    def _add(self, decision: str, found: int, micros_charged: int) -> None:
-        self.charged = True
-        cost = divmod(micros_charged, MICROS)
-        serial, units, micros, kept, merge_at = self._db.execute(
-            "UPDATE counter SET last_ms = MAX(last_ms, ?), units = units + ?, micros = micros + ?,"
-            " serial = serial + 1, kept = kept + 1 WHERE id = ?"
-            " RETURNING serial, units, micros, kept, merge_at",
-            (self.now, *cost, found),
-        ).fetchone()
-        self._db.execute(
-            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (found, self.now, serial, units, micros)
-        )
-        self._db.execute(
-            "INSERT INTO reservation (decision, counter, at, serial, units, micros)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (decision, found, self.now, serial, *cost),
-        )
-        if kept >= merge_at:
-            self.crowded.add(found)
-
-    def _new_counter(self, counter: _Counter) -> int:
-        family = counter.family
-        if family is None:
-            # Another counter of this very call may have made it a moment ago.
-            name = _family_name(counter.identity)
-            self._db.execute("INSERT OR IGNORE INTO family (name) VALUES (?)", (name,))
-            family = int(self._db.execute("SELECT id FROM family WHERE name = ?", (name,)).fetchone()[0])
-        if counter.identity[4]:
-            self._db.execute("UPDATE family SET keys = keys + 1 WHERE id = ?", (family,))
-        made = self._db.execute(
-            "INSERT INTO counter (family, key, last_ms, serial, units, micros, kept, merge_at)"
-            " VALUES (?, ?, ?, 0, 0, 0, 0, ?)",
-            (family, counter.identity[4], self.now, KEPT_ONE_BY_ONE + _MERGE_EVERY),
-        )
-        assert made.lastrowid is not None
-        return made.lastrowid
 
     def merge(self, counter: int) -> None:
         """Keeps the newest charges one by one, what is older in slices, back to the longest window."""
@@ -405,14 +360,5 @@ class Batch:
         )
         kept = len(rows) - len(away)
         self._db.execute(
-            "UPDATE counter SET kept = ?, merge_at = ? WHERE id = ?", (kept, kept + _MERGE_EVERY, counter)
+            "UPDATE counter SET kept = ?, merge_at = ? WHERE id = ?", (kept, kept + MERGE_EVERY, counter)
         )
-
-
-def _identity(charge: Charge) -> Identity:
-    return (charge.organization, charge.scope_kind, charge.scope_id, charge.counter, key_text(charge.key))
-
-
-def _family_name(identity: Identity) -> str:
-    # None of the parts can hold a line feed: ids, one of three words, and a counter's few letters.
-    return "\n".join(identity[:4])

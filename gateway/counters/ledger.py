@@ -86,6 +86,7 @@ class Ledger:
         try:
             batch = Batch(self._db, *self._now(), self._full_families)
             yield batch
+            batch.write_down()
             if batch.charged:
                 self._db.execute(
                     "UPDATE meta SET high_ms = ?, high_wall_ms = ?", (batch.now, self._clock.wall_ms())

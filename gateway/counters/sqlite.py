@@ -97,10 +97,7 @@ class SqliteLimiter:
         return await answer
 
     def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
-        def reserve_all(batch: Batch) -> list[Reservation]:
-            return [batch.reserve(decision_id, charges) for decision_id, charges in asked]
-
-        return self._owner.at_once(reserve_all, [Unavailable()] * len(asked))
+        return self._owner.at_once(lambda batch: batch.reserve_all(asked), [Unavailable()] * len(asked))
 
     async def settle(self, decision_id: str) -> Settlement:
         settled = await self._answered(lambda batch: batch.settle(decision_id), Unavailable())

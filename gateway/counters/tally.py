@@ -1,0 +1,164 @@
+"""The counters one transaction looks at: each is read once, added to in memory, and written down once.
+
+So what many calls charge to one counter at one moment is one row: they count from the same time, and each
+can be given back by itself.
+"""
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from gateway.counters.base import MICROS, Charge, key_text
+from gateway.counters.windows import KEPT_ONE_BY_ONE
+
+MERGE_EVERY: Final = 1_000
+
+Identity: TypeAlias = tuple[str, str, str, str, str]
+
+
+@dataclass(slots=True)
+class Family:
+    """The counters of one name, a key each. id None: there is none yet."""
+
+    id: int | None
+    keys: int
+
+
+@dataclass(slots=True, eq=False)
+class Counter:
+    """As this transaction leaves it. id None: it was never charged. `before`: totals by window."""
+
+    identity: Identity
+    family: Family
+    id: int | None = None
+    last_ms: int = 0
+    total: int = 0
+    held: int = 0
+    before: dict[int, int] = field(default_factory=dict)
+    added: list[tuple[str, int]] = field(default_factory=list)
+    """What is not written down yet: decisions and what they cost."""
+
+
+class Tally:
+    def __init__(self, db: sqlite3.Connection, now: int, held_since: int) -> None:
+        self._db = db
+        self._now = now
+        self._held_since = held_since
+        self._families: dict[str, Family] = {}
+        self._counters: dict[Identity, Counter] = {}
+        self._changed: list[Counter] = []
+        self.crowded: set[int] = set()
+        """Counters with so many charges that they are to be merged."""
+
+    def counter(self, charge: Charge) -> Counter:
+        identity = (
+            charge.organization,
+            charge.scope_kind,
+            charge.scope_id,
+            charge.counter,
+            key_text(charge.key),
+        )
+        known = self._counters.get(identity)
+        if known is None:
+            known = self._counters[identity] = self._read(identity)
+        return known
+
+    def total_before(self, counter: Counter, window: int) -> int:
+        """What the counter had come to when the window began."""
+        if counter.id is None:
+            return 0
+        known = counter.before.get(window)
+        if known is None:
+            known = counter.before[window] = total_at(self._db, counter.id, self._now - window)
+        return known
+
+    def add(self, decision: str, counter: Counter, cost: int) -> None:
+        if not counter.added:
+            self._changed.append(counter)
+        counter.added.append((decision, cost))
+        counter.total += cost
+        counter.last_ms = max(counter.last_ms, self._now)
+        if counter.id is None:
+            counter.id = self.begin(counter)
+
+    def begin(self, counter: Counter) -> int:
+        """Makes the counter there, with nothing charged yet."""
+        family, key = counter.family, counter.identity[4]
+        if family.id is None:
+            made = self._db.execute("INSERT INTO family (name) VALUES (?)", (_family_name(counter.identity),))
+            family.id = made.lastrowid
+        if key:
+            family.keys += 1
+            self._db.execute("UPDATE family SET keys = keys + 1 WHERE id = ?", (family.id,))
+        made = self._db.execute(
+            "INSERT INTO counter (family, key, last_ms, serial, units, micros, kept, merge_at)"
+            " VALUES (?, ?, ?, 0, 0, 0, 0, ?)",
+            (family.id, key, self._now, KEPT_ONE_BY_ONE + MERGE_EVERY),
+        )
+        assert made.lastrowid is not None
+        counter.id = made.lastrowid
+        return counter.id
+
+    def write_down(self) -> None:
+        changed, self._changed = self._changed, []
+        for counter in changed:
+            added, counter.added = counter.added, []
+            assert counter.id is not None
+            charge(self._db, counter.id, self._now, added, self.crowded)
+
+    def forget(self) -> None:
+        """Somebody else changes the tables: what was added is there, and all is read anew."""
+        self.write_down()
+        self._families.clear()
+        self._counters.clear()
+
+    def _read(self, identity: Identity) -> Counter:
+        name = _family_name(identity)
+        row = self._db.execute(
+            "SELECT f.id, f.keys, c.id, c.last_ms, c.units, c.micros,"
+            " (SELECT SUM(h.micros) FROM held h WHERE h.counter = c.id AND h.until > ?)"
+            " FROM family f LEFT JOIN counter c ON c.family = f.id AND c.key = ? WHERE f.name = ?",
+            (self._held_since, identity[4], name),
+        ).fetchone()
+        if row is None:
+            return Counter(identity, self._families.setdefault(name, Family(None, 0)))
+        family = self._families.setdefault(name, Family(row[0], row[1]))
+        if row[2] is None:
+            return Counter(identity, family)
+        _, _, found, last_ms, units, micros, held = row
+        return Counter(identity, family, found, last_ms, units * MICROS + micros, held or 0)
+
+
+def total_at(db: sqlite3.Connection, counter: int, at: int) -> int:
+    """The running total up to and including `at`."""
+    row = db.execute(
+        "SELECT units, micros FROM charge WHERE counter = ? AND at <= ?"
+        " ORDER BY at DESC, serial DESC LIMIT 1",
+        (counter, at),
+    ).fetchone()
+    return 0 if row is None else int(row[0]) * MICROS + int(row[1])
+
+
+def charge(
+    db: sqlite3.Connection, counter: int, now: int, added: list[tuple[str, int]], crowded: set[int]
+) -> None:
+    """One row for all of it, and one for each decision to give it back by."""
+    costs = [(decision, *divmod(cost, MICROS)) for decision, cost in added]
+    serial, units, micros, kept, merge_at = db.execute(
+        "UPDATE counter SET last_ms = MAX(last_ms, ?), units = units + ?, micros = micros + ?,"
+        " serial = serial + 1, kept = kept + 1 WHERE id = ?"
+        " RETURNING serial, units, micros, kept, merge_at",
+        (now, sum(cost[1] for cost in costs), sum(cost[2] for cost in costs), counter),
+    ).fetchone()
+    db.execute("INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (counter, now, serial, units, micros))
+    db.executemany(
+        "INSERT INTO reservation (decision, counter, at, serial, units, micros) VALUES (?, ?, ?, ?, ?, ?)",
+        [(decision, counter, now, serial, *cost) for decision, *cost in costs],
+    )
+    if kept >= merge_at:
+        crowded.add(counter)
+
+
+def _family_name(identity: Identity) -> str:
+    # None of the parts can hold a line feed: ids, one of three words, and a counter's few letters.
+    return "\n".join(identity[:4])
