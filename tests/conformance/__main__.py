@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 
-from tests.conformance import server_scenarios
+from tests.conformance import client_scenarios, server_scenarios
 from tests.conformance.suite import Checks, Suite, SuiteUnavailable, fetch
 
 
@@ -23,15 +23,14 @@ async def main() -> int:
         print(f"Left out, because {unavailable}: the official conformance suite.", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
     began = time.monotonic()
-    differences = await _servers(suite)
+    differences = await _servers(suite) + await _clients(suite)
     print(f"{differences} differences in {time.monotonic() - began:.0f} s.")
     return 1 if differences else 0
 
 
 async def _servers(suite: Suite) -> int:
     direct = await server_scenarios.checks_of(suite, 0)
-    told = Counter(verdict for verdicts in direct.values() for verdict in verdicts)
-    print(f"Server scenarios, directly: {_counted(told)}.")
+    _summary("Server scenarios, directly", direct)
     differences = 0
     for workers in (1, 2):
         through = await server_scenarios.checks_of(suite, workers)
@@ -39,12 +38,19 @@ async def _servers(suite: Suite) -> int:
     return differences
 
 
+async def _clients(suite: Suite) -> int:
+    direct = await client_scenarios.checks_of(suite, through=False)
+    _summary("Client scenarios, directly", direct)
+    return compare("through a gateway", direct, await client_scenarios.checks_of(suite, through=True))
+
+
+def _summary(what: str, checks: Checks) -> None:
+    told = Counter(verdict for verdicts in checks.values() for verdict in verdicts)
+    print(f"{what}: {', '.join(f'{number} {verdict}' for verdict, number in sorted(told.items()))}.")
+
+
 def _is_task(key: tuple[str, str, str]) -> bool:
     return " tasks-" in key[0]
-
-
-def _counted(told: Counter[str]) -> str:
-    return ", ".join(f"{number} {verdict}" for verdict, number in sorted(told.items()))
 
 
 def compare(how: str, direct: Checks, through: Checks) -> int:

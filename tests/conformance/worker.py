@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO
@@ -25,21 +25,37 @@ ALLOW_ALL = '{"version": "1", "default": "allow"}'
 PATH = f"/mcp/{SERVER}/"
 
 
-async def serve(arguments: argparse.Namespace) -> None:
-    upstream = server(arguments.upstream, tools=arguments.tools)
-    acme = organization(ACME, upstream, {arguments.token: {}}, document=ALLOW_ALL, lease=86_400)
+@asynccontextmanager
+async def serving(
+    upstream: str, token: str, data: Path, tools: Sequence[str], origins: Sequence[str] = ()
+) -> AsyncIterator[int]:
+    """The port of a gateway in this process."""
+    registered = server(upstream, tools=tools)
+    acme = organization(ACME, registered, {token: {}}, document=ALLOW_ALL, lease=86_400)
+    limiter = SqliteLimiter(data / "limits.sqlite", worker="gw")
     gateway = Gateway(
         config=Config([acme]),
-        limiter=SqliteLimiter(arguments.data / "limits.sqlite", worker="gw"),
+        limiter=limiter,
         decisions=Log(),
         egress=EgressPolicy(parse_networks("127.0.0.0/8,::1/128")),
         keyring=KEYS,
         hosts=frozenset({"127.0.0.1", "localhost"}),
-        origins=frozenset(arguments.origin),
+        origins=frozenset(origins),
     )
     http = await gateway.serve("127.0.0.1", 0)
-    print(f"READY {http.port}", flush=True)
-    await asyncio.Event().wait()
+    try:
+        yield http.port
+    finally:
+        await http.close()
+        gateway.close()
+        await limiter.close()
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    given = (arguments.upstream, arguments.token, arguments.data, arguments.tools, arguments.origin)
+    async with serving(*given) as port:
+        print(f"READY {port}", flush=True)
+        await asyncio.Event().wait()
 
 
 @contextmanager
