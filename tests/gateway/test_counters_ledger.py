@@ -372,25 +372,29 @@ STEPS: st.SearchStrategy[tuple[str, list[Charge], int, int]] = st.one_of(
 def test_the_store_answers_as_the_sentences_of_the_language_do(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, list[Charge], int, int]]
 ) -> None:
-    naive = NaiveLimits()
     with _closing(Store(tmp_path_factory.mktemp("limits") / "limits.sqlite3")) as store:
-        for step, charges, number, seconds in steps:
-            now, decision = store.clock.monotonic, f"d{number}"
-            match step:
-                case "reserve" | "hold":
-                    held = seconds if step == "hold" else None
-                    expected = naive.reserve(now, decision, charges, held)
-                    assert store.reserve(*charges, decision=decision, hold_seconds=held) == expected
-                case "wait":
-                    store.clock.pass_ms(number)
-                case "sweep":
-                    store.do(lambda batch: batch.sweep(0))
-                case "restart" if number:
-                    store.killed_and_started_again()
-                case "restart":
-                    store.stopped_and_started_again()
-                case _:
-                    _assert_same_change(store, naive, step, decision, seconds)
+        assert_answers_as_the_sentences_do(store, steps)
+
+
+def assert_answers_as_the_sentences_do(store: Store, steps: list[tuple[str, list[Charge], int, int]]) -> None:
+    naive = NaiveLimits()
+    for step, charges, number, seconds in steps:
+        now, decision = store.clock.monotonic, f"d{number}"
+        match step:
+            case "reserve" | "hold":
+                held = seconds if step == "hold" else None
+                expected = naive.reserve(now, decision, charges, held)
+                assert store.reserve(*charges, decision=decision, hold_seconds=held) == expected
+            case "wait":
+                store.clock.pass_ms(number)
+            case "sweep":
+                store.do(lambda batch: batch.sweep(0))
+            case "restart" if number:
+                store.killed_and_started_again()
+            case "restart":
+                store.stopped_and_started_again()
+            case _:
+                _assert_same_change(store, naive, step, decision, seconds)
 
 
 def _assert_same_change(store: Store, naive: NaiveLimits, step: str, decision: str, seconds: int) -> None:

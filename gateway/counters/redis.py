@@ -1,0 +1,379 @@
+"""The limiter of many machines: a Redis that all their workers share.
+
+Every request is one run of `limits.lua`, whole or not at all, on the store's own clock. What it knew is
+lost where its epoch is gone, where it counts fewer changes than it did, or where the server before this one
+might have forgotten something; then, and when its clock leaps forward, every limit is unavailable for its own
+window. A Redis that may forget (no append-only file, written at leisure, or evicting) is not used.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b, sha1
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.counters.base import (
+    MICROS,
+    Charge,
+    Full,
+    NotHeld,
+    Reservation,
+    Reserved,
+    Settlement,
+    Unavailable,
+    key_text,
+)
+from gateway.counters.redis_wire import Address, Part, Wire, WireError, connect, packed
+from gateway.counters.remembered import Remembered
+
+_log: Final = logging.getLogger(__name__)
+
+SCRIPT: Final = files("gateway.counters").joinpath("limits.lua").read_text("utf-8")
+ANSWER_WITHIN: Final = 0.25
+_LOOK_EVERY: Final = 0.02
+_GIVEN_UP_AFTER: Final = ANSWER_WITHIN - 2 * _LOOK_EVERY
+_DEAD_AFTER: Final = 2.0
+_CONNECT_WITHIN: Final = 2.0
+_AGAIN_AFTER: Final = (0.02, 0.1, 0.5, 1.0)
+_CHECK_SETTINGS_EVERY: Final = 5.0
+_LEAP_MS: Final = 1_000
+_KNOWN_CLOCK_SECONDS: Final = 10.0
+_MUST_HOLD: Final = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+
+
+class NotDurable(Exception):  # noqa: N818
+    """This Redis may forget what it answered for."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One request and who waits for it. `read` turns the script's answer into ours."""
+
+    answer: asyncio.Future[Any]
+    read: Callable[[Sequence[Any]], Any]
+    otherwise: Any
+    asked: float
+
+
+class RedisLimiter:
+    """`witness`: a file of this worker's own that remembers which store it knew, and how far that was."""
+
+    def __init__(self, address: Address, *, witness: Path | None = None, script: str = SCRIPT) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._address = address
+        self._script = script
+        self._sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
+        self._wire: Wire | None = None
+        self._store = Remembered(witness)
+        self._clock = _ClockWatch()
+        self._asked: dict[_Asked, None] = {}
+        self._failing = ""
+        self._tasks = [self._loop.create_task(part) for part in (self._stay_connected(), self._look_after())]
+
+    # The limiter
+
+    async def reserve(
+        self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
+    ) -> Reservation:
+        if not charges:
+            return Reserved()
+        held = "" if hold_seconds is None else 1000 * hold_seconds
+        parameters = (decision_id, held, *_parameters(charges))
+        return await self._ask(_reservation, Unavailable(), "reserve", *parameters)  # type: ignore[no-any-return]
+
+    async def settle(self, decision_id: str) -> Settlement:
+        return await self._ask(_settlement, Unavailable(), "settle", decision_id)  # type: ignore[no-any-return]
+
+    async def spend(self, ticket: str, seconds: int) -> bool:
+        answer = await self._ask(lambda found: found[0] == b"new", False, "spend", ticket, 1000 * seconds)
+        return answer is True
+
+    async def extend(self, decision_id: str, seconds: int) -> None:
+        await self._ask(_nothing, None, "extend", decision_id, 1000 * seconds)
+
+    async def release(self, decision_id: str) -> None:
+        await self._ask(_nothing, None, "release", decision_id)
+
+    async def give_back(self, decision_id: str) -> None:
+        await self._ask(_nothing, None, "give_back", decision_id)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._wire is not None:
+            self._wire.close()
+        self._store.write_down()
+
+    # Requests
+
+    def _ask(
+        self, read: Callable[[Sequence[Any]], Any], otherwise: Any, request: str, *parameters: Part
+    ) -> "asyncio.Future[Any]":
+        asked = _Asked(self._loop.create_future(), read, otherwise, time.monotonic())
+        wire = self._wire
+        if wire is None:
+            asked.answer.set_result(otherwise)
+        else:
+            self._asked[asked] = None
+            wire.send(
+                self._packed(request, *parameters), lambda value, sent: self._answered(asked, value, sent)
+            )
+        return asked.answer
+
+    def _packed(self, request: str, *parameters: Part) -> bytes:
+        return packed("EVALSHA", self._sha, 0, self._store.epoch, request, *parameters)
+
+    def _answered(self, asked: _Asked, value: object, sent: float) -> None:
+        self._asked.pop(asked, None)
+        found = self._understood(value, sent)
+        if not asked.answer.done():
+            asked.answer.set_result(asked.otherwise if found is None else asked.read(found))
+
+    def _understood(self, value: object, sent: float) -> Sequence[Any] | None:
+        """What the script answered; None where its store is not the one we knew."""
+        if isinstance(value, WireError):
+            self._failed(str(value))
+            if str(value) == "NOSCRIPT":
+                self._start_again("it was restarted, or its scripts flushed")
+            return None
+        told = _Told.read(value)
+        if told.answer[0] == b"another_epoch":
+            self._start_again("its state is gone")
+            return None
+        if told.answer[0] == b"unavailable" or self._is_lost(told, sent):
+            return None
+        for counter in told.crowded:
+            self._tell("merge", counter)
+        return told.answer
+
+    def _is_lost(self, told: "_Told", sent: float) -> bool:
+        """Also puts the store in doubt. What was charged meanwhile stays charged."""
+        if not self._store.goes_on(told.turn_before, told.turn):
+            _log.error("Redis at %s has forgotten changes it answered for", self._address)
+        elif self._clock.leapt(told.now, sent):
+            _log.error("the clock of Redis at %s leapt forward", self._address)
+        else:
+            return False
+        self._store.begin_at(told.turn)
+        self._tell("doubt")
+        return True
+
+    def _tell(self, request: str, *parameters: Part) -> None:
+        if self._wire is not None:
+            self._wire.send(self._packed(request, *parameters), lambda value, _: None)
+
+    def _start_again(self, why: str) -> None:
+        _log.error("Redis at %s: %s; limited calls are denied until it is known again", self._address, why)
+        if self._wire is not None:
+            self._wire.close()
+
+    # The connection
+
+    async def _stay_connected(self) -> None:
+        tries = 0
+        while True:
+            try:
+                async with asyncio.timeout(_CONNECT_WITHIN):
+                    wire = await self._opened()
+            except (OSError, TimeoutError, WireError, NotDurable) as problem:
+                self._failed(str(problem) or type(problem).__name__)
+                await asyncio.sleep(_AGAIN_AFTER[min(tries, len(_AGAIN_AFTER) - 1)])
+                tries += 1
+                continue
+            tries, self._failing = 0, ""
+            await wire.lost
+            self._wire = None
+
+    async def _opened(self) -> Wire:
+        wire = await connect(self._address)
+        try:
+            await _check_settings(wire)
+            run = await _run_id(wire)
+            await wire.ask("SCRIPT", "LOAD", self._script)
+            epoch = self._store.epoch or secrets.token_hex(16)
+            begun = _Told.read(await wire.ask("EVALSHA", self._sha, 0, epoch, "begin", epoch, run))
+            known, doubt = (part.decode() for part in begun.answer)
+            self._clock = _ClockWatch()
+            if not self._store.is_still(known, begun.turn):
+                await wire.ask("EVALSHA", self._sha, 0, known, "doubt")
+                doubt = "now"
+            self._store.know(known, begun.turn)
+        except BaseException:
+            wire.close()
+            raise
+        self._wire = wire
+        if doubt:
+            _log.warning("the limits in Redis at %s are in doubt for their own windows", self._address)
+        return wire
+
+    async def _look_after(self) -> None:
+        """Nobody waits longer than promised; a server that says nothing more is left."""
+        check_at = time.monotonic() + _CHECK_SETTINGS_EVERY
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            now = time.monotonic()
+            self._give_up(now - _GIVEN_UP_AFTER)
+            wire = self._wire
+            since = None if wire is None else wire.waits_since
+            if wire is not None and since is not None and now - since > _DEAD_AFTER:
+                self._failed("it does not answer")
+                wire.close()
+            elif wire is not None and now >= check_at:
+                check_at = now + _CHECK_SETTINGS_EVERY
+                await self._check(wire)
+                await asyncio.to_thread(self._store.write_down)
+
+    def _give_up(self, before: float) -> None:
+        while self._asked:
+            oldest = next(iter(self._asked))
+            if oldest.asked > before:
+                return
+            del self._asked[oldest]
+            if not oldest.answer.done():
+                oldest.answer.set_result(oldest.otherwise)
+
+    async def _check(self, wire: Wire) -> None:
+        try:
+            async with asyncio.timeout(1):
+                await _check_settings(wire)
+        except TimeoutError:
+            return
+        except (WireError, NotDurable) as problem:
+            self._failed(str(problem))
+            self._tell("careless")
+            await asyncio.sleep(_LOOK_EVERY)
+            wire.close()
+
+    def _failed(self, why: str) -> None:
+        if self._failing != why:
+            _log.error("limits cannot be checked in Redis at %s: %s", self._address, why)
+        self._failing = why
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the script answers to whatever: also how far the store has come, and what is to be merged."""
+
+    answer: Sequence[Any]
+    now: int
+    turn_before: int
+    turn: int
+    crowded: Sequence[bytes]
+
+    @classmethod
+    def read(cls, value: Any) -> "_Told":
+        answer, now, before, turn, crowded = value
+        return cls(answer, int(now), int(before), int(turn), crowded.split())
+
+
+class _ClockWatch:
+    """Whether the store's clock leapt forward, against our monotonic one.
+
+    The store's time was read between sending and receiving, so each answer gives a least and a most for how
+    far the store is ahead of us. It leapt when the new least is a second above an older most.
+    """
+
+    def __init__(self) -> None:
+        self._most: float | None = None
+        self._since = 0.0
+
+    def leapt(self, store_ms: int, sent: float) -> bool:
+        got = time.monotonic()
+        least, most = store_ms - 1000 * got, store_ms + 1 - 1000 * sent
+        known = self._most
+        if known is not None and least > known + _LEAP_MS:
+            self._most, self._since = most, got
+            return True
+        # Two clocks never run quite alike: what was known long ago says nothing.
+        if known is None or most < known or got - self._since > _KNOWN_CLOCK_SECONDS:
+            self._most, self._since = most, got
+        return False
+
+
+async def _check_settings(wire: Wire) -> None:
+    said: dict[str, str] = {}
+    for name in _MUST_HOLD:
+        answer = await wire.ask("CONFIG", "GET", name)
+        said |= {_text(key): _text(value) for key, value in _pairs(answer)}
+    wrong = {name: said.get(name, "unknown") for name, must in _MUST_HOLD.items() if said.get(name) != must}
+    if wrong:
+        raise NotDurable(
+            "it may forget what it answered for: "
+            + ", ".join(f"{name} is {value}, not {_MUST_HOLD[name]}" for name, value in wrong.items())
+        )
+    if (await _info(wire, "replication")).get("role") != "master":
+        raise NotDurable("it is a replica")
+
+
+async def _run_id(wire: Wire) -> str:
+    return (await _info(wire, "server")).get("run_id", "")
+
+
+async def _info(wire: Wire, section: str) -> Mapping[str, str]:
+    answer = await wire.ask("INFO", section)
+    lines = [line.partition(":") for line in _text(answer).splitlines()]
+    return {name: value for name, colon, value in lines if colon}
+
+
+def _pairs(answer: object) -> list[tuple[object, object]]:
+    listed = answer if isinstance(answer, list) else []
+    return list(zip(listed[::2], listed[1::2], strict=False))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _parameters(charges: Sequence[Charge]) -> list[Part]:
+    """Every counter once, with the largest of the costs its limits have for this call; then the limits."""
+    counters: dict[tuple[str, str], int] = {}
+    for charge in charges:
+        names = _names(charge)
+        counters[names] = max(counters.get(names, 0), charge.cost_micros)
+    place = {names: number for number, names in enumerate(counters, 1)}
+    parameters: list[Part] = [len(counters)]
+    for (counter, family), cost in counters.items():
+        parameters += [counter, family, *divmod(cost, MICROS)]
+    for charge in charges:
+        parameters += [place[_names(charge)], charge.window_ms, charge.max]
+    return parameters
+
+
+def _names(charge: Charge) -> tuple[str, str]:
+    """Of its counter, and of the family its key belongs to. Values of arguments do not stand in the store."""
+    return _hashed(
+        charge.organization, charge.scope_kind, charge.scope_id, charge.counter, key_text(charge.key)
+    )
+
+
+@lru_cache(8_192)
+def _hashed(organization: str, scope_kind: str, scope_id: str, counter: str, key: str) -> tuple[str, str]:
+    # None of the parts but the key can hold a line feed.
+    family = "\n".join((organization, scope_kind, scope_id, counter))
+    return _digest(f"{family}\n{key}"), _digest(family) if key else ""
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _reservation(answer: Sequence[Any]) -> Reservation:
+    if answer[0] == b"reserved":
+        return Reserved()
+    _, index, seconds = answer
+    return Full(index, None if seconds < 0 else seconds)
+
+
+def _settlement(answer: Sequence[Any]) -> Settlement:
+    return Reserved() if answer[0] == b"reserved" else NotHeld()
+
+
+def _nothing(_: Sequence[Any]) -> None:
+    return None

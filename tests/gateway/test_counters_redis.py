@@ -1,0 +1,305 @@
+"""The Redis limiter as the gateway uses it: a server that is killed, wiped, stopped, put back and slow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.counters.base import Charge, Full, NotHeld, Reservation, Reserved, Unavailable
+from gateway.counters.redis import ANSWER_WITHIN, SCRIPT, RedisLimiter
+from gateway.counters.redis_wire import Address
+from tests.redis_server import RedisServer, needs_redis, running
+
+pytestmark = needs_redis
+ROOT = Path(__file__).parents[2]
+# As if somebody set the machine's clock: what stands under this key is added to it.
+LEAPING = SCRIPT.replace(
+    "tonumber(time[1]) * 1000", "tonumber(time[1]) * 1000 + tonumber(redis.call('GET', 'leap') or 0)"
+)
+
+
+def charge(counter: str = "c", maximum: int = 3, window: int = 60_000) -> Charge:
+    return Charge("acme", "grant", "g1", counter, None, window, maximum, 1_000_000)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with running(tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def at(
+    server: RedisServer, witness: Path | None = None, script: str = SCRIPT
+) -> AsyncIterator[RedisLimiter]:
+    made = RedisLimiter(Address.parse(server.url), witness=witness, script=script)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture
+async def limiter(server: RedisServer, tmp_path: Path) -> AsyncIterator[RedisLimiter]:
+    async with at(server, tmp_path / "witness") as made:
+        await trusted(server, made)
+        yield made
+
+
+async def trusted(server: RedisServer, limiter: RedisLimiter) -> None:
+    """A new store is in doubt until somebody who knows says that there never was another."""
+    await eventually(lambda: server.client().hexists("pl:meta", "epoch"))
+    server.client().hdel("pl:meta", "doubt")
+    await until(lambda: limiter.reserve(f"hello-{time.monotonic_ns()}", [charge("hello", 1_000)]), Reserved())
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def until(ask: Callable[[], Awaitable[Reservation]], answer: Reservation) -> None:
+    deadline = time.monotonic() + 10
+    while await ask() != answer:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_calls_at_once_get_the_units_there_are_and_no_more(limiter: RedisLimiter) -> None:
+    answers = await asyncio.gather(*(limiter.reserve(f"d{n}", [charge(maximum=7)]) for n in range(50)))
+    assert answers.count(Reserved()) == 7
+    assert answers.count(Full(0, 60)) == 43
+
+
+async def test_what_is_held_is_settled_given_back_or_released(limiter: RedisLimiter) -> None:
+    for name in ("one", "two", "three"):
+        assert await limiter.reserve(name, [charge()], hold_seconds=30) == Reserved()
+    assert isinstance(await limiter.reserve("four", [charge()]), Full)
+    assert await limiter.settle("one") == Reserved()
+    assert await limiter.settle("one") == NotHeld()
+    await limiter.extend("two", 900)
+    await limiter.release("two")
+    await limiter.give_back("three")
+    assert [await limiter.reserve(f"more-{n}", [charge()]) for n in range(2)] == [Reserved()] * 2
+    assert await limiter.reserve("last", [charge()]) == Full(0, 60)
+    assert [await limiter.spend("t", 60), await limiter.spend("t", 60)] == [True, False]
+
+
+async def test_a_call_without_limits_asks_nobody(server: RedisServer) -> None:
+    async with at(server) as limiter:
+        server.kill()
+        assert await limiter.reserve("d", []) == Reserved()
+
+
+async def test_a_new_store_is_in_doubt_for_each_limits_own_window(server: RedisServer) -> None:
+    async with at(server) as limiter:
+        await until(lambda: limiter.reserve("d", [charge(window=300)]), Reserved())
+        assert await limiter.reserve("e", [charge(window=60_000)]) == Unavailable()
+
+
+async def test_a_killed_server_loses_no_charge(server: RedisServer, limiter: RedisLimiter) -> None:
+    for name in ("one", "two"):
+        assert await limiter.reserve(name, [charge()]) == Reserved()
+    server.kill()
+    assert await limiter.reserve("down", [charge()]) == Unavailable()
+    server.start()
+    await until(lambda: limiter.reserve("three", [charge()]), Reserved())
+    assert isinstance(await limiter.reserve("four", [charge()]), Full)
+
+
+async def test_a_wiped_server_admits_nothing_until_the_window_is_over(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    assert await limiter.reserve("one", [charge(maximum=1)]) == Reserved()
+    server.client().flushall()
+    for number in range(200):
+        assert await limiter.reserve(f"again-{number}", [charge(maximum=1)]) == Unavailable()
+        await asyncio.sleep(0.001)
+    await until(lambda: limiter.reserve("short", [charge("short", window=200)]), Reserved())
+
+
+async def test_a_server_put_back_to_an_older_state_is_found_out(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    before = {key: server.client().dump(key) for key in server.client().keys("pl:*")}
+    assert await limiter.reserve("one", [charge(maximum=1)]) == Reserved()
+    client = server.client()
+    client.delete(*client.keys("pl:*"))
+    for key, value in before.items():
+        client.restore(key, 0, value)  # type: ignore[arg-type]
+    assert await limiter.reserve("two", [charge(maximum=1)]) == Unavailable()
+    assert await limiter.reserve("three", [charge(maximum=1)]) == Unavailable()
+
+
+async def test_a_worker_that_was_away_knows_what_there_was(server: RedisServer, tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    async with at(server, witness) as first:
+        await trusted(server, first)
+        assert await first.reserve("one", [charge(maximum=1)]) == Reserved()
+    server.client().delete("pl:meta")
+    server.client().hset("pl:meta", mapping={"epoch": "somebody else's", "turn": "900"})
+    async with at(server, witness) as again:
+        await eventually(lambda: server.client().hexists("pl:meta", "doubt"))
+        assert await again.reserve("two", [charge("other")]) == Unavailable()
+
+
+@pytest.mark.parametrize(
+    "careless",
+    [{"appendonly": "no"}, {"appendfsync": "everysec"}, {"maxmemory-policy": "allkeys-lru"}],
+    ids=str,
+)
+async def test_a_server_that_may_forget_is_not_used(
+    tmp_path: Path, careless: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(tmp_path, **careless) as server:
+        async with at(server) as limiter:
+            await eventually(lambda: "may forget" in caplog.text)
+            assert await limiter.reserve("d", [charge(window=1)]) == Unavailable()
+            assert next(iter(careless)) in caplog.text
+
+
+async def test_a_server_that_began_to_forget_and_was_killed_is_in_doubt(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    server.client().hset("pl:meta", "careless", "1")  # as the worker says when it finds it out
+    server.kill()
+    server.start()
+    await eventually(lambda: server.client().hexists("pl:meta", "doubt"))
+    assert await limiter.reserve("d", [charge()]) == Unavailable()
+
+
+async def test_a_server_that_says_nothing_is_unavailable_within_a_quarter_second(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        answers = await asyncio.gather(*(limiter.reserve(f"d{n}", [charge()]) for n in range(20)))
+        assert answers == [Unavailable()] * 20
+        assert time.monotonic() - began < ANSWER_WITHIN + 0.2
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    # What was asked meanwhile may have come to be charged: never more than asked, and nothing twice.
+    assert isinstance(await asyncio.wait_for(_answered(limiter, charge()), 10), Full)
+
+
+async def _answered(limiter: RedisLimiter, limit: Charge) -> Reservation:
+    while True:
+        answer = await limiter.reserve(f"after-{time.monotonic_ns()}", [limit])
+        if not isinstance(answer, Unavailable):
+            return answer
+        await asyncio.sleep(0.01)
+
+
+async def test_a_clock_that_leaps_forward_puts_the_store_in_doubt(server: RedisServer) -> None:
+    async with at(server, script=LEAPING) as limiter:
+        await trusted(server, limiter)
+        assert await limiter.reserve("one", [charge(maximum=1)]) == Reserved()
+        server.client().set("leap", 120_000)
+        assert await limiter.reserve("two", [charge(maximum=1)]) == Unavailable()
+        assert await limiter.reserve("three", [charge(maximum=1)]) == Unavailable()
+
+
+async def test_a_clock_put_back_admits_nothing_more(server: RedisServer) -> None:
+    async with at(server, script=LEAPING) as limiter:
+        await trusted(server, limiter)
+        assert await limiter.reserve("one", [charge(maximum=1)]) == Reserved()
+        server.client().set("leap", -3_600_000)
+        assert await limiter.reserve("two", [charge(maximum=1)]) == Full(0, 60)
+
+
+async def test_a_script_the_server_forgot_is_brought_again(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    server.client().script_flush()
+    await until(lambda: limiter.reserve("one", [charge()]), Reserved())
+
+
+async def test_nothing_is_told_of_the_password(caplog: pytest.LogCaptureFixture) -> None:
+    address = Address.parse("redis://gateway:s3cret%40word@127.0.0.1:1/3")
+    assert (address.password, address.user, address.database) == ("s3cret@word", "gateway", 3)
+    limiter = RedisLimiter(address)
+    await eventually(lambda: "cannot be checked" in caplog.text)
+    await limiter.close()
+    assert "s3cret" not in caplog.text + repr(address) + str(address)
+
+
+async def test_a_password_opens_the_door(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server.client().config_set("requirepass", "open sesame")
+        address = Address.parse(server.url.replace("127", ":open%20sesame@127"))
+        limiter = RedisLimiter(address)
+        await until(lambda: limiter.reserve("d", [charge(window=1)]), Reserved())
+        await limiter.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://127.0.0.1", "redis://", "redis://h/name", "redis://h:1/0?db=2", "redis://h:99999/0"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError):
+        Address.parse(url)
+
+
+HAMMER = """
+import asyncio, sys
+from gateway.counters.base import Charge, Reserved, Unavailable
+from gateway.counters.redis import RedisLimiter
+from gateway.counters.redis_wire import Address
+
+async def main(url, worker, calls):
+    limiter = RedisLimiter(Address.parse(url))
+    charge = Charge("acme", "grant", "g1", "c", None, 600_000, 200, 1_000_000)
+    async def one(n):
+        while True:
+            answer = await limiter.reserve(f"{worker}-{n}", [charge])
+            if isinstance(answer, Unavailable):
+                await asyncio.sleep(0.01)
+                continue
+            return answer == Reserved()
+    for start in range(0, calls, 20):
+        for reserved in await asyncio.gather(*(one(n) for n in range(start, start + 20))):
+            if reserved:
+                print("reserved", flush=True)
+    await limiter.close()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+def test_processes_that_ask_while_the_server_is_killed_admit_no_more_than_the_max(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    server.client().hset("pl:meta", "epoch", "known")
+    outputs = [tmp_path / f"gw-{number}" for number in (1, 2)]
+    workers = [_hammer(server, output) for output in outputs]
+    while not outputs[0].stat().st_size:
+        assert workers[0].poll() is None
+    for _ in range(3):
+        server.kill()
+        server.start()
+        time.sleep(0.2)
+    assert [worker.wait(60) for worker in workers] == [0, 0]
+    # A decision asked again after an answer nobody saw is known, so each unit is somebody's.
+    assert sum(output.read_text().count("reserved") for output in outputs) == 200
+
+
+def _hammer(server: RedisServer, output: Path) -> subprocess.Popen[bytes]:
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-c", HAMMER, server.url, output.name, "400"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=file,
+        )

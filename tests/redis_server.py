@@ -1,0 +1,90 @@
+"""A real Redis for a test: on a free port of loopback, in a temporary folder, gone at the end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from config.supervisor.lifeline import die_with_parent
+
+FOUND = shutil.which("redis-server")
+needs_redis = pytest.mark.skipif(FOUND is None, reason="there is no redis-server")
+DURABLE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
+
+
+class RedisServer:
+    """May be killed and started again: its port and its folder stay the same."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._settings = {**DURABLE, **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(port=self.port)
+
+    def start(self) -> None:
+        assert FOUND is not None
+        options = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
+        self._process = subprocess.Popen(
+            [FOUND, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), *options],
+            stdout=subprocess.DEVNULL,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        self._wait()
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _wait(self) -> None:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                self.client().ping()
+                return
+            except redis.ConnectionError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+
+
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[RedisServer]:
+    server = RedisServer(folder, **settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
