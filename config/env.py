@@ -135,7 +135,12 @@ SETTINGS: list[Setting] = [
         "up",
     ),
     Setting(
-        "LIMITER_URL", Kind.TEXT, "", "Where counters live; empty: an SQLite file under DATA_DIR.", "gateway"
+        "LIMITER_URL",
+        Kind.TEXT,
+        "",
+        "Where counters live: `redis://...` for many machines (append-only, `appendfsync always`,"
+        " `noeviction`); empty: an SQLite file under DATA_DIR.",
+        "gateway",
     ),
     Setting(
         "EGRESS_ALLOW_PRIVATE",

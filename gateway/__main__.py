@@ -23,6 +23,8 @@ from gateway.app import Gateway
 from gateway.config_feed import ConfigFeed
 from gateway.config_store import ConfigStore
 from gateway.control_plane import ControlPlane
+from gateway.counters.base import Limiter
+from gateway.counters.redis import RedisLimiter
 from gateway.counters.sqlite import SqliteLimiter
 from gateway.decision_log import DecisionLog
 from gateway.drift import DriftWatch
@@ -107,9 +109,7 @@ async def _run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(ControlPlane(settings.control_url, settings.worker_token))
         store = ConfigStore(settings.folder / "config", settings.verify_keys)
-        limiter = SqliteLimiter(
-            settings.limiter_path, worker=settings.worker_name, witness=settings.folder / "limiter-epoch"
-        )
+        limiter = _limiter(settings)
         stack.push_async_callback(limiter.close)
         decisions = DecisionLog(settings.folder / "spool", worker=settings.worker_name)
         stack.callback(decisions.close)
@@ -130,6 +130,13 @@ async def _run(settings: Settings) -> None:
         _log.info("stopping: nothing new is accepted, calls that run are finished")
     if ending.failed:
         raise CannotStart("a part of the gateway ended that must not; its log says which")
+
+
+def _limiter(settings: Settings) -> Limiter:
+    witness = settings.folder / "limiter-epoch"
+    if isinstance(settings.limiter, Path):
+        return SqliteLimiter(settings.limiter, worker=settings.worker_name, witness=witness)
+    return RedisLimiter(settings.limiter, witness=witness)
 
 
 class _Ending:
@@ -163,7 +170,7 @@ async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending)
 async def _serving(
     settings: Settings,
     store: ConfigStore,
-    limiter: SqliteLimiter,
+    limiter: Limiter,
     decisions: DecisionLog,
     drift: DriftWatch,
 ) -> AsyncIterator[None]:

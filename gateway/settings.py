@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from common.egress import EgressPolicy, Listener, Network, parse_listeners, parse_networks
 from common.sealing import Keyring, SealingError
 from common.tokens import WORKER, is_well_formed
+from gateway.counters.redis_wire import Address as RedisAddress
 from gateway.handover import Door
 from gateway_config.wire.signing import KeyInvalid, VerifyKeys
 
@@ -42,8 +44,8 @@ class Settings:
     verify_keys: VerifyKeys
     folder: Path
     """This worker's own: its configuration, its spool, what it knows of the limiter."""
-    limiter_path: Path
-    """Shared by all workers of the machine."""
+    limiter: Path | RedisAddress
+    """A file shared by all workers of the machine, or a Redis shared by those of many."""
     metrics_port: int | None
     shared_port: bool
     """Other workers of this machine listen on the same port."""
@@ -62,6 +64,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     data = Path(read.text("DATA_DIR", ".data")).absolute()
     public = read.url("GATEWAY_PUBLIC_URL", f"http://127.0.0.1:{port}")
     door = Door(name, Path(read.text("HANDOVER_DIR", str(data / "doors"))).absolute(), read.internal())
+    limiter = read.limiter(data)
+    own = read.own_listeners(host, port, metrics, door.address) | read.listeners_of(limiter)
     return Settings(
         host=host,
         port=port,
@@ -73,14 +77,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bundle_keys=read.keys("BUNDLE_KEYS", Keyring.parse),
         verify_keys=read.keys("VERIFY_KEYS", VerifyKeys.parse),
         folder=data / name,
-        limiter_path=read.limiter_path(data),
+        limiter=limiter,
         metrics_port=metrics,
         shared_port=read.yes("GATEWAY_SHARED_PORT"),
         path_prefix=public.path.rstrip("/"),
         door=door,
-        egress=EgressPolicy(
-            read.opened_networks(host), read.own_listeners(host, port, metrics, door.address)
-        ),
+        egress=EgressPolicy(read.opened_networks(host), own),
         log_level=read.log_level(),
     )
 
@@ -170,16 +172,31 @@ class _Reader:
                 )
         return frozenset(filter(None, origins))
 
-    def limiter_path(self, data: Path) -> Path:
+    def limiter(self, data: Path) -> Path | RedisAddress:
         value = self.text("LIMITER_URL", "")
         if not value:
             return data / "limiter.sqlite3"
         path = value.removeprefix("sqlite:///")
-        if path == value or not path:
+        if path and path != value:
+            return Path(path).absolute()
+        try:
+            return RedisAddress.parse(value)
+        except ValueError:
+            # Not repeated: it may hold a password.
             raise SettingsInvalid(
-                "LIMITER_URL must be sqlite:/// and a path, or empty for one under DATA_DIR"
-            )
-        return Path(path).absolute()
+                "LIMITER_URL must be redis://[user:password@]host[:port][/database], rediss:// likewise,"
+                " sqlite:/// and a path, or empty for a file under DATA_DIR"
+            ) from None
+
+    def listeners_of(self, limiter: Path | RedisAddress) -> frozenset[Listener]:
+        """Where the limiter itself listens: no call may go there, whatever is opened."""
+        if isinstance(limiter, Path):
+            return frozenset()
+        try:
+            found = socket.getaddrinfo(limiter.host, limiter.port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise SettingsInvalid(f"LIMITER_URL names a host nobody knows: {limiter.host}") from None
+        return frozenset((str(address[4][0]), limiter.port) for address in found)
 
     def opened_networks(self, host: str) -> tuple[Network, ...]:
         networks = self._parsed("EGRESS_ALLOW_PRIVATE", parse_networks)

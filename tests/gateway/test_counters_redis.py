@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -253,7 +253,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 
 HAMMER = """
-import asyncio, sys
+import sys, asyncio, uvloop
 from gateway.counters.base import Charge, Reserved, Unavailable
 from gateway.counters.redis import RedisLimiter
 from gateway.counters.redis_wire import Address
@@ -274,7 +274,7 @@ async def main(url, worker, calls):
                 print("reserved", flush=True)
     await limiter.close()
 
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
@@ -286,6 +286,7 @@ def test_processes_that_ask_while_the_server_is_killed_admit_no_more_than_the_ma
     workers = [_hammer(server, output) for output in outputs]
     while not outputs[0].stat().st_size:
         assert workers[0].poll() is None
+        time.sleep(0.01)
     for _ in range(3):
         server.kill()
         server.start()

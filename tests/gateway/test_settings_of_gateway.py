@@ -5,6 +5,7 @@ import pytest
 
 from common.egress import AddressRefused
 from common.tokens import WORKER, new_token
+from gateway.counters.redis_wire import Address
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
 from gateway_config.wire.signing import SigningKey, new_signing_key
 
@@ -26,7 +27,7 @@ def test_what_is_not_given_has_the_defaults_of_one_machine() -> None:
     assert (read.host, read.port, read.worker_name) == ("127.0.0.1", 8100, "gw-1")
     assert read.control_url == "http://127.0.0.1:8001"
     assert read.folder == Path(".data/gw-1").absolute()
-    assert read.limiter_path == Path(".data/limiter.sqlite3").absolute()
+    assert read.limiter == Path(".data/limiter.sqlite3").absolute()
     assert read.metrics_port is None
     assert read.egress.allow == ()
     assert read.hosts == {"127.0.0.1:8100", "127.0.0.1", "localhost", "[::1]"}
@@ -34,9 +35,9 @@ def test_what_is_not_given_has_the_defaults_of_one_machine() -> None:
 
 def test_all_workers_of_one_data_folder_share_one_limiter() -> None:
     one, two = settings(DATA_DIR="/d", WORKER_NAME="gw-1"), settings(DATA_DIR="/d", WORKER_NAME="gw-2")
-    assert one.limiter_path == two.limiter_path == Path("/d/limiter.sqlite3")
+    assert one.limiter == two.limiter == Path("/d/limiter.sqlite3")
     assert one.folder != two.folder
-    assert settings(LIMITER_URL="sqlite:////shared/l.db").limiter_path == Path("/shared/l.db")
+    assert settings(LIMITER_URL="sqlite:////shared/l.db").limiter == Path("/shared/l.db")
 
 
 def test_the_door_of_a_worker_is_its_own_in_a_folder_they_share() -> None:
@@ -107,7 +108,8 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         ("WORKER_TOKEN", "plw_junk", "a worker's token as it was issued"),
         ("BUNDLE_KEYS", "hush", "must be id:base64,...: key 1 must be written"),
         ("VERIFY_KEYS", "v:hush", "must be id:base64,...: the key v must be 32"),
-        ("LIMITER_URL", "redis://localhost", "must be sqlite:/// and a path"),
+        ("LIMITER_URL", "http://:hush@localhost", "must be redis://"),
+        ("LIMITER_URL", "redis://:hush@nowhere.invalid", "names a host nobody knows: nowhere.invalid"),
         ("EGRESS_ALLOW_PRIVATE", "10.0.0.1/8", "`10.0.0.1/8` is no network"),
         ("OWN_LISTENERS", "localhost:80", "`localhost:80` is no listener"),
         ("ALLOWED_ORIGINS", "example.com", "must be origins like"),
@@ -140,3 +142,11 @@ def test_settings_show_no_secret() -> None:
 
 def test_the_version_is_the_projects() -> None:
     assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_a_redis_is_a_listener_of_ours_whatever_is_opened() -> None:
+    read = settings(LIMITER_URL="redis://:hush@127.0.0.1:6399/2", EGRESS_ALLOW_PRIVATE="127.0.0.0/8")
+    assert read.limiter == Address("127.0.0.1", 6399, 2, password="hush")
+    with pytest.raises(AddressRefused):
+        read.egress.check("127.0.0.1", 6399)
+    assert "hush" not in repr(read)
