@@ -203,7 +203,7 @@ class Gateway:
             visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
         else:
             visit.standing = request.method == b"GET"
-        visit.headers = upstream_headers(visit, self._handles)
+        visit.headers = upstream_headers(visit, self._handles, self._drift)
         return self._by_verdict(visit)
 
     def _by_verdict(self, visit: Visit) -> Pipeline | None:

@@ -2,17 +2,21 @@
 
 from typing import Final
 
+from gateway.drift import DriftWatch
 from gateway.handles import Handles, Kind
-from gateway.protocol.eras import PARAM_PREFIX, VERSION_HEADER, check_version, headers_for
+from gateway.protocol.eras import VERSION_HEADER, check_version, headers_for
 from gateway.protocol.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, Refused, Request
+from gateway.protocol.mirrored import parameter_headers
 from gateway.visits import Visit
+from gateway_config.wire.mirrored import MirroredArgument
+from policies.language.decide import is_listed
 
 _ACCEPTS: Final = b"application/json, text/event-stream"
 _TRACES: Final = ((b"traceparent", b"Traceparent"), (b"tracestate", b"Tracestate"))
 
 
-def upstream_headers(visit: Visit, handles: Handles) -> list[tuple[bytes, bytes]]:
-    """Raises Refused for a session or event that is not this grant's."""
+def upstream_headers(visit: Visit, handles: Handles, drift: DriftWatch) -> list[tuple[bytes, bytes]]:
+    """Raises Refused for a session or event not of this grant, and for a header that belies the body."""
     given = visit.exchange.request.headers
     accepts = b"text/event-stream" if visit.standing else _ACCEPTS
     headers = [(b"Accept", given.get(b"accept", accepts))]
@@ -26,9 +30,20 @@ def upstream_headers(visit: Visit, handles: Handles) -> list[tuple[bytes, bytes]
     if b"last-event-id" in given:
         headers.append((b"Last-Event-ID", _unwrapped(visit, handles, "event", given[b"last-event-id"])))
     headers += [(name, given[key]) for key, name in _TRACES if key in given]
-    if visit.era.modern:
-        headers += [header for header in given.items() if header[0].startswith(PARAM_PREFIX)]
+    if visit.era.modern and isinstance(visit.message, Request):
+        headers += parameter_headers(visit.message, _mirrored(visit, visit.message, drift), given)
     return headers
+
+
+def _mirrored(visit: Visit, message: Request, drift: DriftWatch) -> tuple[MirroredArgument, ...]:
+    """None of a tool that its caller may not know of, or that is not any more as we know it."""
+    admitted, name = visit.admitted, message.params.get("name")
+    known = (
+        admitted.server.tools.get(name) if message.method == "tools/call" and isinstance(name, str) else None
+    )
+    if known is None or not known.mirrored or drift.moved(admitted, known.name):
+        return ()
+    return known.mirrored if is_listed(admitted.grant.compiled, known.name) else ()
 
 
 def _unwrapped(visit: Visit, handles: Handles, kind: Kind, wrapped: bytes) -> bytes:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db.models import TextField
+from django.db.models import Case, Q, TextField, When
 from django.db.models.functions import Cast, Extract
 
 from accounts.models import Organization
@@ -31,6 +31,7 @@ from gateway_config.wire.bundle import (
     BundleTool,
     ToolClass,
 )
+from gateway_config.wire.mirrored import ANNOTATION, mirrored_arguments
 from policies.models import Grant, Policy
 from servers.models import Server, Tool
 
@@ -115,9 +116,18 @@ def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[Bund
 
 def _tools(organization_id: UUID) -> dict[UUID, tuple[BundleTool, ...]]:
     rows = Tool.objects.filter(organization_id=organization_id).present().order_by("server_id", "name")
-    named = rows.values_list("server_id", "name", "digest")
+    # Few schemas hold it, and the others are long: they stay where they are.
+    annotated = Q(schema_text__contains=f'"{ANNOTATION}"')
+    named = (
+        rows.annotate(schema_text=Cast("input_schema", TextField()))
+        .annotate(schema=Case(When(annotated, then="input_schema"), default=None))
+        .values_list("server_id", "name", "digest", "schema")
+    )
     return {
-        server: tuple(BundleTool(name=name, digest=digest) for _, name, digest in group)
+        server: tuple(
+            BundleTool(name=name, digest=digest, mirrored=mirrored_arguments(schema))
+            for _, name, digest, schema in group
+        )
         for server, group in groupby(named, key=itemgetter(0))
     }
 

@@ -5,13 +5,12 @@ headers repeat what is in it for those who route by them; one who trusts the hea
 tool than the one that was judged.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.protocol.header_values import read_value, written
 from gateway.protocol.jsonrpc import (
     HEADER_MISMATCH,
     INVALID_REQUEST,
@@ -27,14 +26,11 @@ from gateway.protocol.strict_json import Json
 VERSION_HEADER: Final = b"mcp-protocol-version"
 METHOD_HEADER: Final = b"mcp-method"
 NAME_HEADER: Final = b"mcp-name"
-PARAM_PREFIX: Final = b"mcp-param-"
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 _NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _VERSION: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MODERN: Final = frozenset(revision.encode() for revision in MODERN)
 _LONGEST_SHOWN: Final = 32
-_SENTINEL: Final = re.compile(r"=\?base64\?(?P<payload>[A-Za-z0-9+/=]*)\?=")
-_PLAIN: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +76,10 @@ def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:
     headers = [] if era.version is None else [(b"MCP-Protocol-Version", era.version)]
     if not era.modern or not isinstance(message, Request | Notification):
         return headers
-    headers.append((b"Mcp-Method", _written(message.method)))
+    headers.append((b"Mcp-Method", written(message.method)))
     name = _name_of(message)
     if isinstance(name, str):
-        headers.append((b"Mcp-Name", _written(name)))
+        headers.append((b"Mcp-Name", written(name)))
     return headers
 
 
@@ -125,10 +121,10 @@ def _check(headers: Mapping[bytes, bytes], version: bytes | None, claimed: Json,
     # A body without a version is the server's to refuse: it says which keys it misses.
     if claimed is not None and (version or b"").decode("ascii") != claimed:
         raise _mismatch(message, "MCP-Protocol-Version")
-    if _read(headers.get(METHOD_HEADER)) != message.method:
+    if read_value(headers.get(METHOD_HEADER)) != message.method:
         raise _mismatch(message, "Mcp-Method")
     name = _name_of(message)
-    if name is not None and _read(headers.get(NAME_HEADER)) != name:
+    if name is not None and read_value(headers.get(NAME_HEADER)) != name:
         raise _mismatch(message, "Mcp-Name")
 
 
@@ -139,25 +135,3 @@ def _name_of(message: Request | Notification) -> Json:
 
 def _mismatch(message: Request, header: str) -> Refused:
     return Refused(HEADER_MISMATCH, f"The header {header} does not say what the body says.", id=message.id)
-
-
-def _read(value: bytes | None) -> str | None:
-    if value is None:
-        return None
-    text = value.decode("latin-1")
-    sentinel = _SENTINEL.fullmatch(text)
-    if sentinel is None:
-        return text
-    payload = sentinel["payload"]
-    try:
-        decoded = base64.b64decode(payload, validate=True)
-        # Spare bits at the end would let two headers stand for one name.
-        return decoded.decode("utf-8") if base64.b64encode(decoded).decode() == payload else None
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-
-
-def _written(text: str) -> bytes:
-    if _PLAIN.fullmatch(text) and not _SENTINEL.fullmatch(text):
-        return text.encode("ascii")
-    return b"=?base64?" + base64.b64encode(text.encode("utf-8")) + b"?="

@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from gateway_config.wire.mirrored import MirroredArgument
+
 FORMAT: Final = 1
 
 Uuid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
@@ -28,11 +30,15 @@ class BundleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     approval_seconds: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 900
 
 
-class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tool the server lists, and the digest of its definition as the last scan saw it."""
+class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A tool the server lists, and the digest of its definition as the last scan saw it.
+
+    `mirrored`: the arguments that clients repeat in headers.
+    """
 
     name: str
     digest: str = ""
+    mirrored: tuple[MirroredArgument, ...] = ()
 
 
 class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

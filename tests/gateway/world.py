@@ -33,6 +33,7 @@ from gateway_config.wire.bundle import (
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, load_organization
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from gateway_config.wire.mirrored import MirroredArgument
 from tests.gateway.raw_http import Client, Upstream
 
 ACME = "00000000-0000-7000-8000-00000000ac3e"
@@ -131,11 +132,19 @@ def _grant_id(token: str) -> str:
 
 
 def server(
-    url: str, *, id: str = SERVER, tools: Sequence[str] | Mapping[str, str] = TOOLS, **fields: Any
+    url: str,
+    *,
+    id: str = SERVER,
+    tools: Sequence[str] | Mapping[str, str] = TOOLS,
+    mirrored: Mapping[str, tuple[MirroredArgument, ...]] | None = None,
+    **fields: Any,
 ) -> BundleServer:
-    """`tools`: their names, or name -> digest."""
+    """`tools`: their names, or name -> digest; `mirrored`: by the names of some of them."""
     digests = tools if isinstance(tools, Mapping) else dict.fromkeys(tools, "")
-    listed = tuple(BundleTool(name=name, digest=digest) for name, digest in digests.items())
+    listed = tuple(
+        BundleTool(name=name, digest=digest, mirrored=(mirrored or {}).get(name, ()))
+        for name, digest in digests.items()
+    )
     return BundleServer(id=id, name="Files", upstream_url=url, tools=listed, **fields)
 
 
@@ -161,9 +170,9 @@ class World:
         grants = fields.pop("grants")
         url = fields.pop("url", self.upstream.url)
         tools = fields.pop("tools", TOOLS)
-        credentials = fields.pop("credentials", None)
+        about = {name: fields.pop(name, None) for name in ("credentials", "mirrored")}
         fields.setdefault("revision", self.config.organizations[0].revision + 1)
-        acme = organization(ACME, server(url, tools=tools, credentials=credentials), grants, **fields)
+        acme = organization(ACME, server(url, tools=tools, **about), grants, **fields)
         self.config.organizations[0] = acme
         self.gateway.on_swap()
 

@@ -1,0 +1,74 @@
+"""The arguments that 2026-07-28 repeats in `Mcp-Param-*` headers, held against the body that was judged.
+
+Whoever routes or counts by such a header must not be told another value than the one the policy saw. What
+goes on is written anew; a header that stands for no argument we know of goes on as it came.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+import jiter
+
+from gateway.protocol.header_values import read_value, written
+from gateway.protocol.jsonrpc import HEADER_MISMATCH, Refused, Request
+from gateway.protocol.strict_json import Json
+from gateway_config.wire.mirrored import Kind, MirroredArgument
+
+PREFIX: Final = b"mcp-param-"
+# Other spellings of a number are compared as texts: what reads them next does no more.
+_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_LONGEST_NUMBER: Final = 400
+
+
+def parameter_headers(
+    request: Request, mirrored: Iterable[MirroredArgument], given: Mapping[bytes, bytes]
+) -> list[tuple[bytes, bytes]]:
+    """Raises Refused where a header and the argument it stands for are not both there and alike."""
+    unknown = {name: value for name, value in given.items() if name.startswith(PREFIX)}
+    headers = []
+    for one in mirrored:
+        name = f"Mcp-Param-{one.header}"
+        header = unknown.pop(name.lower().encode(), None)
+        argument = _found(request.params.get("arguments"), one.path)
+        if header is None and argument is None:
+            continue
+        told = None if header is None or argument is None else _agreed(read_value(header), argument, one.kind)
+        if told is None:
+            reason = f"The header {name} does not say what the body says."
+            raise Refused(HEADER_MISMATCH, reason, id=request.id)
+        headers.append((name.encode(), written(told)))
+    return headers + list(unknown.items())
+
+
+def _found(arguments: Json, path: Iterable[str]) -> str | int | bool | jiter.LosslessFloat | None:
+    """What a header can say of what is there; of a list or an object it can say nothing."""
+    node = arguments
+    for name in path:
+        node = node.get(name) if isinstance(node, dict) else None
+    return None if isinstance(node, dict | list) else node
+
+
+def _agreed(told: str | None, argument: str | int | bool | jiter.LosslessFloat, kind: Kind) -> str | None:
+    """What both say, as it is to be written; None where they do not say the same."""
+    if told is None:
+        return None
+    if isinstance(argument, str):
+        return argument if told == argument else None
+    if isinstance(argument, bool):
+        return told if told == ("true" if argument else "false") else None
+    number = str(argument)
+    if told == number:
+        return number
+    if kind == "integer" and _is_decimal(told) and _same_number(told, number):
+        return number if isinstance(argument, int) else told
+    return None
+
+
+def _is_decimal(text: str) -> bool:
+    return len(text) <= _LONGEST_NUMBER and _DECIMAL.fullmatch(text) is not None
+
+
+def _same_number(one: str, other: str) -> bool:
+    return len(other) <= _LONGEST_NUMBER and Decimal(one) == Decimal(other)
