@@ -15,7 +15,7 @@ MOST_EACH_VALUES: Final = 20_000
 # More than this is judged off the event loop.
 _LIGHT_REGEX_BYTES: Final = 8192
 _LIGHT_EACH_VALUES: Final = 2000
-_LIGHT_NANOSECONDS: Final = 1_000_000
+LIGHT_NANOSECONDS: Final = 1_000_000
 
 _CONTAINS: Final = ("contains", "not_contains")
 _EQUALITY: Final = ("eq", "neq", "in", "not_in", *_CONTAINS)
@@ -42,7 +42,7 @@ class Amount(NamedTuple):
         return (
             self.regex_bytes <= _LIGHT_REGEX_BYTES
             and self.each_values <= _LIGHT_EACH_VALUES
-            and self.nanoseconds <= _LIGHT_NANOSECONDS
+            and self.nanoseconds <= LIGHT_NANOSECONDS
         )
 
 
@@ -207,7 +207,7 @@ class _Count:
                 self.nanoseconds += size * place.regex_cost
             self.nanoseconds += len(value) * place.text_cost
         elif place.keyed and self._only_light and isinstance(value, dict | list):
-            most = (_LIGHT_NANOSECONDS - self.nanoseconds) // _NODE_NANOSECONDS + 1
+            most = (LIGHT_NANOSECONDS - self.nanoseconds) // _NODE_NANOSECONDS + 1
             self.nanoseconds += _NODE_NANOSECONDS * _nodes(value, most)
 
     def members(self, value: dict[str, object], place: _Place, stack: list[tuple[object, _Place]]) -> None:
@@ -232,7 +232,7 @@ class _Count:
         if every is not None:
             # Counted before they are visited, so that a list of ten thousand is not even written down.
             self.nanoseconds += _VISIT_NANOSECONDS * len(value)
-            if self._only_light and self.nanoseconds > _LIGHT_NANOSECONDS:
+            if self._only_light and self.nanoseconds > LIGHT_NANOSECONDS:
                 return
             stack += [(element, every) for index, element in enumerate(value) if index not in children]
 

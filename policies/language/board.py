@@ -102,12 +102,12 @@ def read_board(text: str, tools: Iterable[ToolFacts]) -> Board:
     outline = _outline(blocks)
     compiled = compile_policy(outline, known)
     return Board(
-        all_tools=_own_row(Address("all_tools"), blocks.all_tools, outline),
+        all_tools=_own_row(Address("all_tools"), blocks.all_tools, compiled.hide),
         classes=tuple(
             _own_row(Address("classes", name), (blocks.classes or {}).get(name)) for name in CLASSES
         ),
         patterns=tuple(
-            _own_row(Address("tools", name), (blocks.tools or {}).get(name), outline)
+            _own_row(Address("tools", name), (blocks.tools or {}).get(name), compiled.hide)
             for name in dict.fromkeys((*(blocks.tools or {}), *blocks.hide))
             if is_pattern(name)
         ),
@@ -156,9 +156,9 @@ def _governing(
     return applies.allowed_by, entries.get(token.replace("~1", "/").replace("~0", "~"))
 
 
-def _own_row(address: Address, rule: RuleBlock | Source | None, outline: Document | None = None) -> Row:
+def _own_row(address: Address, rule: RuleBlock | Source | None, hide: NameList | None = None) -> Row:
     verb = verb_of(rule) if rule is not None else Verb.ALLOW
-    if outline is not None and NameList.of(outline.hide).first_match(address.name) is not None:
+    if hide is not None and hide.first_match(address.name) is not None:
         verb = Verb.HIDE
     pill = pill_of(rule, verb) if isinstance(rule, RuleBlock) else ""
     return Row(address, verb, pill, rule is not None, "", rule)

@@ -7,10 +7,11 @@ from typing import Final, TypeAlias
 from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
 from .decision import Decision, Outcome, TakeQuota
 from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
-from .matching import NameList, Pattern, applying, by_strength, is_pattern, is_too_long
+from .matching import NameList, Ranked, applying, by_strength, is_pattern, is_too_much
 from .pause import collector_paused
 from .problems import escape_token
 from .quota import ONE_CALL, Charge
+from .words import LONGEST_NAME
 from .work import NO_SOURCES, Sources, Work
 
 
@@ -83,6 +84,8 @@ class Refusal:
     rule: str
 
 
+# A tenth of what is light enough for an event loop.
+_SLOW_LOOK_UP_NANOSECONDS: Final = 100_000
 HIDDEN: Final = Refusal("hidden", "(hidden)")
 DEFAULT_DENY: Final = Refusal("default_deny", "(default deny)")
 Applies: TypeAlias = Plan | Refusal
@@ -95,9 +98,11 @@ class CompiledAccess:
     allow: NameList
     deny: NameList
 
-    @property
-    def pattern_count(self) -> int:
-        return len(self.allow.patterns) + len(self.deny.patterns)
+    def is_too_much(self, name: str) -> bool:
+        return is_too_much(name, self.allow.index, self.deny.index)
+
+    def nanoseconds(self, length: int) -> int:
+        return self.allow.index.nanoseconds(length) + self.deny.index.nanoseconds(length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class CompiledPolicy:
     document: Document
     hide: NameList
     exact: Mapping[str, Plan]
-    patterns: tuple[tuple[Pattern, Plan], ...]  # in the order in which the first that matches applies
+    patterns: Ranked[Plan]
     classes: Mapping[str, Plan]
     class_of: Mapping[str, str | None]
     otherwise: Applies
@@ -115,6 +120,10 @@ class CompiledPolicy:
 
     def applies_to(self, tool: str) -> Applies:
         return self._known.get(tool) or self._look_up(tool)
+
+    def look_up_nanoseconds(self, length: int) -> int:
+        """What finding out may take for the worst name of this length that was never asked for."""
+        return self.hide.index.nanoseconds(length) + self.patterns.index.nanoseconds(length)
 
     def knows(self, tool: str) -> bool:
         """Whether the tool was asked for before, and what applies to it need not be looked for."""
@@ -128,9 +137,7 @@ class CompiledPolicy:
         return found
 
     def _resolve(self, tool: str) -> Applies:
-        if is_too_long(tool, len(self.hide.patterns) + len(self.patterns)):
-            return HIDDEN
-        if self.hide.first_match(tool) is not None:
+        if is_too_much(tool, self.hide.index, self.patterns.index) or self.hide.first_match(tool) is not None:
             return HIDDEN
         of_class = self.classes.get(self.class_of.get(tool) or "")
         return applying(tool, self.exact, self.patterns, of_class) or self.otherwise
@@ -143,7 +150,12 @@ def without_class(compiled: CompiledPolicy, tools: Iterable[str]) -> CompiledPol
 
 def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
     with collector_paused():
-        return _compiled(document, tools)
+        compiled = _compiled(document, tools)
+    if compiled.look_up_nanoseconds(LONGEST_NAME) > _SLOW_LOOK_UP_NANOSECONDS:
+        # Nobody waits for them now; later every caller on the event loop would.
+        for tool in compiled.class_of:
+            compiled.applies_to(tool)
+    return compiled
 
 
 def _compiled(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:

@@ -19,7 +19,6 @@ from .decision import (
     ResourceRead,
     ToolCall,
 )
-from .matching import is_too_long
 from .phrases import condition_words
 from .quota import Unusable, charge_of
 from .sentences import Thing
@@ -165,7 +164,7 @@ def _decide_access(compiled: CompiledPolicy | None, thing: Thing, name: str) -> 
     access = compiled.resources if thing == "resource" else compiled.prompts
     if access is None:
         return _by_default(compiled.document.default, "(default deny)", "(default allow)", thing, name)
-    if is_too_long(name, access.pattern_count):
+    if access.is_too_much(name):
         asked = "The URI" if thing == "resource" else "The name"
         standard = sentences.undecidable_sentence(asked, "it is too long for so many patterns")
         return _deny("undecidable", access.at, standard)

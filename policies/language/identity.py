@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
 from .decision import MISSING
@@ -22,7 +23,7 @@ def identity_text(value: object) -> str:
     if value is None or isinstance(value, bool | str):
         return json.dumps(value)
     if isinstance(value, dict):
-        return f"{{{','.join(f'{json.dumps(key)}:{identity_text(value[key])}' for key in sorted(value))}}}"
+        return f"{{{','.join(f'{quoted(key)}:{identity_text(value[key])}' for key in sorted(value))}}}"
     if isinstance(value, list):
         return f"[{','.join(map(identity_text, value))}]"
     if is_number(value):
@@ -47,7 +48,7 @@ def digest_of(container: dict[str, object] | list[object], keys: Sequence[object
     """
     texts = [_text_of_key(key) for key in keys]
     if isinstance(container, dict):
-        texts = sorted(f"{json.dumps(name)}:{text}" for name, text in zip(container, texts, strict=True))
+        texts = sorted(f"{quoted(name)}:{text}" for name, text in zip(container, texts, strict=True))
     opening = "{" if isinstance(container, dict) else "["
     digest = hashlib.blake2b(f"{opening}{','.join(texts)}".encode(), digest_size=32)
     return opening, digest.hexdigest()
@@ -55,7 +56,7 @@ def digest_of(container: dict[str, object] | list[object], keys: Sequence[object
 
 def _text_of_key(key: object) -> str:
     if isinstance(key, str):
-        return json.dumps(key)
+        return quoted(key)
     if isinstance(key, tuple):
         return "#".join(key)
     return identity_of(key) if isinstance(key, Decimal) else str(key)

@@ -1,8 +1,7 @@
 """Which rules reach which tools, and which tools are reached by none that guards them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from .compile import ToolFacts
 from .document import Condition, Limit, Predicate, Rule
 from .identity import identity_text
 from .lint_survey import (
@@ -17,13 +16,14 @@ from .lint_survey import (
     error,
     warning,
 )
-from .matching import Pattern, is_pattern
+from .matching import MOST_SEARCHED, NameList, is_pattern
 from .patterns import LARGEST_PROGRAM, Patterns
 
 
 def reach_findings(survey: Survey) -> Iterator[LintFinding]:
     yield from _too_many_conditions(survey)
     yield from _costly_patterns(survey)
+    yield from _too_many_patterns(survey)
     yield from _names(survey)
     yield from _shadowed(survey)
     yield from _weaker_patterns(survey)
@@ -69,6 +69,24 @@ def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
                 yield error(f"{at}/value", "costly_pattern", message)
 
 
+def _too_many_patterns(survey: Survey) -> Iterator[LintFinding]:
+    """With so many no name is compared at all: everything would be refused."""
+    document, hidden, named = survey.document, survey.hide.index.searched, survey.patterns.index.searched
+    counts = [("/hide" if hidden > named else "/tools", hidden + named)]
+    for at, access in (("/resources", document.resources), ("/prompts", document.prompts)):
+        if access is not None:
+            counts.append(
+                (at, sum(NameList.of(names).index.searched for names in (access.allow, access.deny)))
+            )
+    for at, count in counts:
+        if count > MOST_SEARCHED:
+            message = (
+                "These patterns take too long to compare with a name. There may be "
+                f"{MOST_SEARCHED:,} like *a*, or {MOST_SEARCHED // 10:,} like a*b*; a*, *a and a*b are free."
+            )
+            yield error(at, "too_many_patterns", message)
+
+
 # Names
 
 
@@ -97,19 +115,11 @@ def _shadowed(survey: Survey) -> Iterator[LintFinding]:
                 )
                 yield warning(entry.at, "hide_and_rule", message)
             continue
-        pattern = Pattern.of(entry.name)
-        if not entry.tools and any(_matching(survey, pattern)):
+        if not entry.tools and entry.at in survey.met:
             yield _shadow(entry)
     for entry in survey.classes:
         if not entry.tools and any(tool.tool_class == entry.name for tool in survey.tools):
             yield _shadow(entry)
-
-
-def _matching(survey: Survey, pattern: Pattern) -> Iterator[bool]:
-    for tool in survey.tools:
-        if not survey.patience.spend(Patience.MATCH):
-            return
-        yield pattern.matches(tool.name)
 
 
 def _shadow(entry: Entry) -> LintFinding:
@@ -123,12 +133,13 @@ def _shadow(entry: Entry) -> LintFinding:
 
 
 def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
-    patterns = [(Pattern.of(entry.name), entry) for entry in survey.entries if is_pattern(entry.name)]
-    for _, entry in patterns:
+    patterns = {entry.at: entry for entry in survey.entries if is_pattern(entry.name)}
+    for entry in patterns.values():
         if entry.rule.action == "deny":
             continue
         for tool in entry.tools:
-            other = _unrestated(survey, patterns, entry, tool)
+            rivals = (patterns[at] for at in survey.matched.get(tool.name, ()) if at != entry.at)
+            other = _unrestated(survey, entry, rivals)
             if other is not None:
                 message = (
                     f"{tool.name} also matches {other.name}, but what that rule asks does not apply to it. "
@@ -138,16 +149,11 @@ def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
                 break
 
 
-def _unrestated(
-    survey: Survey, patterns: list[tuple[Pattern, Entry]], entry: Entry, tool: ToolFacts
-) -> Entry | None:
+def _unrestated(survey: Survey, entry: Entry, rivals: Iterable[Entry]) -> Entry | None:
     """Another pattern of the tool that asks for something that the entry does not."""
-    for pattern, rival in patterns:
-        if not survey.patience.spend(Patience.MATCH):
+    for rival in rivals:
+        if not survey.patience.spend(Patience.LOOK * (1 + rival.condition_count() + len(rival.rule.limits))):
             return None
-        if rival is entry or not pattern.matches(tool.name):
-            continue
-        survey.patience.spend(Patience.LOOK * (1 + rival.condition_count() + len(rival.rule.limits)))
         if not _restates(entry.rule, rival.rule):
             return rival
     return None

@@ -1,13 +1,13 @@
 """What the linter knows: which rule applies to which tool."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from .compile import ToolFacts, known_class
 from .document import Condition, Document, Predicate, Rule
-from .matching import NameList, applying, by_strength, is_pattern
+from .matching import NameList, Ranked, by_strength, is_pattern, is_too_much
 from .problems import Suggestions, escape_token
 
 RISKY: Final = ("Destructive", "Financial", "Execute")
@@ -69,7 +69,6 @@ class Patience:
     Counted in steps of about a tenth of a microsecond.
     """
 
-    MATCH: Final = 4
     PAIR: Final = 10
     LOOK: Final = 40
 
@@ -86,6 +85,39 @@ class Patience:
         return self._left <= 0
 
 
+class _Reach:
+    """Which entry applies to which tool, and which others match it."""
+
+    def __init__(
+        self, document: Document, hide: NameList, patterns: Ranked[str], places: Mapping[str, str]
+    ) -> None:
+        self._document, self._hide, self._patterns, self._places = document, hide, patterns, places
+        self.reached: dict[str, list[ToolFacts]] = {}
+        self.matched: dict[str, tuple[str, ...]] = {}
+        self.met: set[str] = set()
+
+    def add(self, tool: ToolFacts, patience: Patience) -> None:
+        matching = self._matching(tool.name, patience)
+        if self._hide.first_match(tool.name) is not None:
+            return
+        exact = self._places.get(tool.name) if not is_pattern(tool.name) else None
+        of_class = known_class(tool)
+        at = exact or matching or (f"/classes/{of_class}" if of_class in self._document.classes else None)
+        if at is not None or self._document.default == "allow":
+            self.reached.setdefault(at or BY_DEFAULT, []).append(tool)
+
+    def _matching(self, name: str, patience: Patience) -> str | None:
+        """The pattern's entry that applies; the others are remembered while there is time for it."""
+        if patience.is_over:
+            return self._patterns.first_match(name)
+        entries = [self._patterns.values[number] for number in self._patterns.index.every(name)]
+        patience.spend(Patience.PAIR * len(entries))
+        self.met.update(entries)
+        if len(entries) > 1:
+            self.matched[name] = tuple(entries)
+        return entries[0] if entries else None
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     document: Document
@@ -96,6 +128,9 @@ class Survey:
     entries: tuple[Entry, ...]
     classes: tuple[Entry, ...]
     all_tools: Entry | None
+    patterns: Ranked[str]  # pointers of entries
+    matched: Mapping[str, tuple[str, ...]]  # by tool: the entries with a pattern that matches it, if several
+    met: frozenset[str]  # entries with a pattern that matches some tool, hidden ones too
     suggestions: Suggestions = field(default_factory=Suggestions)
     patience: Patience = field(default_factory=Patience)
 
@@ -108,20 +143,14 @@ class Survey:
 
     @classmethod
     def of(cls, document: Document, given: Iterable[ToolFacts]) -> "Survey":
-        tools, hide = tuple(given), NameList.of(document.hide)
-        reached: dict[str, list[ToolFacts]] = {}
+        tools = tuple(given)
         places = {name: f"/tools/{escape_token(name)}" for name in document.tools}
-        exact = {name: at for name, at in places.items() if not is_pattern(name)}
-        patterns = by_strength(document.tools, places)
-        for tool in tools:
-            if hide.first_match(tool.name) is None:
-                name = known_class(tool)
-                of_class = f"/classes/{name}" if name in document.classes else None
-                at = applying(tool.name, exact, patterns, of_class) or BY_DEFAULT
-                reached.setdefault(at, []).append(tool)
-        if document.default == "deny":
-            reached.pop(BY_DEFAULT, None)
-        found = {id(tool) for some in reached.values() for tool in some}
+        hide, patterns, patience = NameList.of(document.hide), by_strength(document.tools, places), Patience()
+        reach = _Reach(document, hide, patterns, places)
+        if not is_too_much("", hide.index, patterns.index):
+            for tool in tools:
+                reach.add(tool, patience)
+        reached, found = reach.reached, {id(tool) for some in reach.reached.values() for tool in some}
         reachable = tuple(tool for tool in tools if id(tool) in found)
 
         def entries(section: str, rules: Iterable[tuple[str, Rule]]) -> tuple[Entry, ...]:
@@ -138,6 +167,10 @@ class Survey:
             entries=entries("tools", document.tools.items()),
             classes=entries("classes", document.classes.items()),
             all_tools=Entry(ALL_TOOLS, "", everywhere, reachable) if everywhere else None,
+            patterns=patterns,
+            matched=reach.matched,
+            met=frozenset(reach.met),
+            patience=patience,
         )
 
     def every(self) -> tuple[Entry, ...]:

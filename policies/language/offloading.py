@@ -6,13 +6,12 @@ most. Judging elsewhere gives the same decision.
 
 from typing import Final, assert_never
 
-from .amount import amount_read
+from .amount import LIGHT_NANOSECONDS, amount_read
 from .compile import CompiledAccess, CompiledPolicy, Refusal
 from .decision import Call, PromptGet, ResourceRead, ToolCall
 
-# A pattern costs a look at its ends, or a search through the name.
-_LIGHT_PATTERNS: Final = 1000
-_LIGHT_NAME_CHARACTERS: Final = 250_000
+# A URI is searched for its segments even where no pattern asks for it.
+_LIGHT_CHARACTERS: Final = 250_000
 
 
 def needs_offloading(compiled: CompiledPolicy | None, call: Call) -> bool:
@@ -22,18 +21,16 @@ def needs_offloading(compiled: CompiledPolicy | None, call: Call) -> bool:
         case ToolCall():
             return _is_heavy_call(compiled, call)
         case ResourceRead(uri):
-            return _is_heavy_name(_patterns(compiled.resources), uri)
+            return _is_heavy_access(compiled.resources, uri)
         case PromptGet(name):
-            return _is_heavy_name(_patterns(compiled.prompts), name)
+            return _is_heavy_access(compiled.prompts, name)
         case _:
             assert_never(call)
 
 
 def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall) -> bool:
-    if not compiled.knows(call.tool):
-        count = len(compiled.hide.patterns) + len(compiled.patterns)
-        if _is_heavy_name(count, call.tool):
-            return True
+    if not compiled.knows(call.tool) and compiled.look_up_nanoseconds(len(call.tool)) > LIGHT_NANOSECONDS:
+        return True
     applies = compiled.applies_to(call.tool)
     if isinstance(applies, Refusal) or not isinstance(call.arguments, dict):
         return False
@@ -41,10 +38,7 @@ def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall) -> bool:
     return reading is not None and not amount_read(reading, call.arguments, only_whether_light=True).is_light
 
 
-def _patterns(access: CompiledAccess | None) -> int:
-    return access.pattern_count if access else 0
-
-
-def _is_heavy_name(patterns: int, name: str) -> bool:
-    # One more: a URI is searched for its segments even where no pattern asks for it.
-    return patterns > _LIGHT_PATTERNS or (patterns + 1) * len(name) > _LIGHT_NAME_CHARACTERS
+def _is_heavy_access(access: CompiledAccess | None, name: str) -> bool:
+    if len(name) > _LIGHT_CHARACTERS:
+        return True
+    return access is not None and access.nanoseconds(len(name)) > LIGHT_NANOSECONDS

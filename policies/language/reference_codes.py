@@ -57,6 +57,9 @@ FINDINGS: Final = {
     "all_tools_allow": "Warning. `allow` in `all_tools` means nothing.",
     "all_tools_argument": "Warning. `all_tools` reads an argument that some tool does not have.",
     "costly_pattern": "Error. The pattern is so large that judging one text could take seconds.",
+    "too_many_patterns": "Error. More than 10,000 patterns like `*a*`, or 1,000 like `a*b*`: names are not "
+    "compared with so many, and everything would be refused.",
+    "not_all_checked": "Warning. Policy and tools are too large to check all of one against the other.",
 }
 
 DECISIONS: Final = {

@@ -22,6 +22,8 @@ from typing import Any, Final
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.decide import decide
 from policies.language.decision import Outcome, ToolCall
+from policies.language.document import Document, Rule
+from policies.language.effects import Effect, effects
 from policies.language.lint import lint
 from policies.language.parse import parse_policy
 
@@ -144,7 +146,22 @@ def making(rounds: int) -> list[Line]:
         Line("parsing 5,000 rules", parsing, None, beside, reading),
         Line("linting 5,000 rules for 5,000 tools", linting, None, beside, reading),
         Line("parsing and linting 5,000 rules", parsing + linting, 500_000, beside, reading),
+        _patterns_beside_names(max(3, rounds // 3)),
     ]
+
+
+def _patterns_beside_names(rounds: int) -> Line:
+    """What a whole server costs whose every tool is met by a pattern of its own."""
+
+    def judged(names: list[str]) -> None:
+        document = Document(default="deny", tools={name: Rule() for name in names})
+        known = effects(compile_policy(document, tools), [tool.name for tool in tools])
+        assert list(known.values()).count(Effect.ALLOWED) == len(names)
+
+    tools = [ToolFacts(f"tool_{number}_get", None) for number in range(5000)]
+    exact = median_microseconds(lambda: judged([f"tool_{number}_get" for number in range(4900)]), 1, rounds)
+    looked = median_microseconds(lambda: judged([f"*_{number}_*" for number in range(4900)]), 1, rounds)
+    return Line("4,900 patterns against 5,000 tools", looked, 1_000_000, "4,900 exact names", exact)
 
 
 def table(lines: list[Line]) -> str:

@@ -14,7 +14,8 @@ from policies.language.decide import decide
 from policies.language.decision import Call, Decision, PromptGet, ResourceRead, ToolCall
 from policies.language.document import Condition
 from policies.language.hosts import HostIndex, parse_host_pattern
-from policies.language.matching import is_too_long
+from policies.language.lint import lint
+from policies.language.matching import Pattern, PatternIndex, is_too_much
 from policies.language.offloading import needs_offloading
 from policies.language.parse import find_problems, parse_policy
 from policies.language.paths import parse_path
@@ -157,10 +158,39 @@ def test_what_is_no_url_is_in_no_list_and_not_outside_of_one_either() -> None:
 # Long names
 
 
+def index(*patterns: str) -> PatternIndex:
+    return PatternIndex(map(Pattern.of, patterns))
+
+
 def test_a_name_as_long_as_a_policy_may_hold_is_compared_with_every_pattern() -> None:
-    assert not is_too_long("a" * 256, 200_000)
-    assert not is_too_long("a" * 1_000_000, 50)
-    assert is_too_long("a" * 1_000_000, 51)
+    many = index(*(f"{number:x}*" for number in range(100_000)))
+    assert not is_too_much("a" * 256, many)
+    assert not is_too_much("a" * 200, many, many)
+    assert not is_too_much("a" * 1_000_000, index(*(f"{number}*" for number in range(20))))
+    assert is_too_much("a" * 1_000_000, index(*(f"{number}*" for number in range(21))))
+
+
+def test_nothing_is_compared_with_more_than_a_thousand_patterns_of_several_parts() -> None:
+    several = [f"get_*_{number}_*" for number in range(1001)]
+    assert not is_too_much("a", index(*several[1:]))
+    assert is_too_much("a", index(*several))
+    assert is_too_much("a", index(*several[:500]), index(*several[500:]))
+    assert is_too_much("a", index(*(f"*{number}x*" for number in range(10_001))))
+    compiled = policy({}, hide=several)
+    assert decide(compiled, ToolCall("t", {})).code == "hidden"
+    document = parse_policy(json.dumps({"version": "1", "default": "allow", "hide": several}))
+    found = [(each.pointer, each.code, each.severity) for each in lint(document, [])]
+    assert ("/hide", "too_many_patterns", "error") in found
+
+
+def test_where_a_look_up_takes_long_every_known_tool_was_looked_up_before() -> None:
+    named = [f"tool_{number}" for number in range(50)]
+    slow = [f"get_*_{number}_*" for number in range(1000)]
+    for hide, known in (slow, True), (["*_x"], False):
+        document = parse_policy(json.dumps({"version": "1", "default": "allow", "hide": hide}))
+        compiled = compile_policy(document, [ToolFacts(name, None) for name in named])
+        assert all(compiled.knows(name) is known for name in named)
+        assert not needs_offloading(compiled, ToolCall(named[0], {}))
 
 
 def test_who_asks_with_an_endless_name_of_many_patterns_is_refused() -> None:
