@@ -143,6 +143,20 @@ SETTINGS: list[Setting] = [
         "gateway",
     ),
     Setting(
+        "APPROVAL_ANSWER_MS",
+        Kind.INTEGER,
+        "1000",
+        "How long a call that needs approval waits for the control plane, in milliseconds.",
+        "gateway",
+    ),
+    Setting(
+        "APPROVAL_HOLD_SECONDS",
+        Kind.INTEGER,
+        "0",
+        "How long such a call is kept waiting for a person before it is told to come again; 0: not at all.",
+        "gateway",
+    ),
+    Setting(
         "EGRESS_ALLOW_PRIVATE",
         Kind.NETWORKS,
         "",

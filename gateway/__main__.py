@@ -20,6 +20,7 @@ import uvloop
 
 from common.unix_sockets import listening
 from gateway.app import Gateway
+from gateway.approvals_client import ApprovalsClient
 from gateway.config_feed import ConfigFeed
 from gateway.config_store import ConfigStore
 from gateway.control_plane import ControlPlane
@@ -116,14 +117,16 @@ async def _run(settings: Settings) -> None:
         stack.push_async_callback(decisions.drain, control.records, _LAST_RECORDS_SECONDS)
         feed = ConfigFeed(control, store, version=VERSION)
         drift = DriftWatch()
+        approvals = await stack.enter_async_context(_approvals(settings, limiter))
         background = (
             feed.run(),
             decisions.ship(control.records),
             drift.ship(control.drift),
             store.warm_all(),
+            approvals.run(),
         )
         await stack.enter_async_context(_beside(background, ending))
-        await stack.enter_async_context(_serving(settings, store, limiter, decisions, drift))
+        await stack.enter_async_context(_serving(settings, store, limiter, decisions, drift, approvals))
         _collect_less()
         _say_what_serves(settings, store)
         await ending.event.wait()
@@ -167,12 +170,24 @@ async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending)
 
 
 @asynccontextmanager
+async def _approvals(settings: Settings, limiter: SqliteLimiter) -> AsyncIterator[ApprovalsClient]:
+    """On connections of its own: calls that wait for approval never hold up the configuration."""
+    async with ControlPlane(settings.control_url, settings.worker_token) as control:
+        client = ApprovalsClient(control, limiter, answer_seconds=settings.approval_answer_seconds)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+@asynccontextmanager
 async def _serving(
     settings: Settings,
     store: ConfigStore,
     limiter: Limiter,
     decisions: DecisionLog,
     drift: DriftWatch,
+    approvals: ApprovalsClient,
 ) -> AsyncIterator[None]:
     metrics, health = Metrics(), routes(store)
     gateway = Gateway(
@@ -189,6 +204,8 @@ async def _serving(
         drift=drift,
         door=settings.door,
         prefix=settings.path_prefix,
+        approvals=approvals,
+        hold_open_seconds=settings.approval_hold_seconds,
     )
     store.on_swap(gateway.on_swap)
     async with AsyncExitStack() as stack:

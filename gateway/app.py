@@ -4,6 +4,7 @@ import logging
 import socket
 import time
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
@@ -13,10 +14,12 @@ from common.egress import EgressPolicy
 from common.sealing import Keyring
 from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
+from gateway.approvals_client import Approvals, NobodyToAsk
+from gateway.carried import Carried
 from gateway.counters.base import Limiter
 from gateway.drift import DriftWatch
 from gateway.driver import DecisionLog, Driver, judged_at_once
-from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused
+from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused, Ruling
 from gateway.forwarding import upstream_headers
 from gateway.handles import Handles
 from gateway.handover import NO_STREAM, Door, Handover
@@ -25,23 +28,26 @@ from gateway.http_messages import Reply, Request, plain
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
 from gateway.observer import Observer, Unobserved
-from gateway.pipeline import Asker, Pipeline
+from gateway.pipeline import Asker, Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import era_of
 from gateway.protocol.methods import Verdict, verdict_of
 from gateway.relay import Relay
 from gateway.resolver import SystemResolver
 from gateway.sse_transport import StreamGone, Streams
+from gateway.states import States, asking
 from gateway.turns import Play, Turns
 from gateway.upstream import Resolve, Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Admitted, OpenRequests, Rooms, Visit
+from gateway.waiting import Waiting
 
 log = logging.getLogger("gateway.app")
 
 _UNJUDGED: Final = frozenset({Verdict.PASS, Verdict.FILTER_TOOLS})
 # What a body becomes beside itself: its values, and our writing of them.
 _HELD_FOR_A_BYTE: Final = 3
+_ASIDE_THREADS: Final = 2
 _TOO_MANY: Final = plain(429, "This grant has too many requests open.", headers=b"Retry-After: 1\r\n")
 
 
@@ -50,6 +56,7 @@ class Gateway:
 
     The configuration's store calls on_swap() after every change; `routes` are answered without a token.
     `prefix` is what a proxy in front takes off the path before it comes to us.
+    `hold_open_seconds`: so long a call that needs a person is kept waiting for one, at most.
     """
 
     def __init__(
@@ -69,6 +76,8 @@ class Gateway:
         door: Door | None = None,
         prefix: str = "",
         drift: DriftWatch | None = None,
+        approvals: Approvals | None = None,
+        hold_open_seconds: float = 0,
     ) -> None:
         self._limits = limits or Limits()
         self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
@@ -82,10 +91,25 @@ class Gateway:
         self._handover = Handover(door, self._limits)
         self._drift = drift or DriftWatch()
         self._observer = observer or Unobserved()
+        self._states = States(self._handles)
+        self._carried = Carried(self._handles, self._states)
         self._relay = Relay(
-            self._upstreams, self._handles, self._streams, self._limits, self._drift, self._observer
+            self._upstreams,
+            self._handles,
+            self._carried,
+            self._streams,
+            self._limits,
+            self._drift,
+            self._observer,
         )
-        self._driver = Driver(limiter, decisions, self._relay, self._observer)
+        self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="judge")
+        self._waiting = Waiting(
+            approvals or NobodyToAsk(),
+            self._aside,
+            lambda admitted: self._admission.renewed(admitted) is admitted,
+            hold_open_seconds=hold_open_seconds,
+        )
+        self._driver = Driver(limiter, decisions, self._relay, self._observer, self._waiting, self._aside)
         self._turns = Turns(
             self._driver, self._relay, over=self._over, alone=self._alone, broken=self._broken
         )
@@ -105,8 +129,8 @@ class Gateway:
     def close(self) -> None:
         self._upstreams.close()
         self._resolver.close()
-        self._driver.close()
         self._drift.close()
+        self._aside.shutdown(wait=False, cancel_futures=True)
 
     def on_swap(self, *_: object) -> None:
         self._open.renew(self._admission.renewed)
@@ -197,28 +221,26 @@ class Gateway:
 
     def _read(self, visit: Visit) -> Pipeline | None:
         """How it is to be judged; None: it is not. Raises Refused."""
-        request = visit.exchange.request
+        request, verdict = visit.exchange.request, Verdict.PASS
         if request.method == b"POST":
             message = visit.message = jsonrpc.read(bytes(request.body))
             visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
+            verdict = _verdict(visit)
+            self._carried.take_in(visit)
         else:
             visit.standing = request.method == b"GET"
         visit.headers = upstream_headers(visit, self._handles, self._drift)
-        return self._by_verdict(visit)
+        return self._by_verdict(visit, verdict)
 
-    def _by_verdict(self, visit: Visit) -> Pipeline | None:
+    def _by_verdict(self, visit: Visit, verdict: Verdict) -> Pipeline | None:
         message = visit.message
         if message is None or isinstance(message, jsonrpc.Answer):
             return None
-        is_notification = isinstance(message, jsonrpc.Notification)
-        verdict = verdict_of(message.method, notification=is_notification, modern=visit.era.modern)
-        if verdict is Verdict.REFUSE:
-            raise _unknown(visit)
         visit.lists_tools = verdict is Verdict.FILTER_TOOLS
         if isinstance(message, jsonrpc.Notification) or verdict in _UNJUDGED:
             return None
         visit.decision_id = str(uuid7())
-        return _question(visit, message, verdict, self._drift)
+        return self._question(visit, message, verdict)
 
     async def _to_its_end(self, visit: Visit, rest: Coroutine[None, None, None]) -> None:
         exchange = visit.exchange
@@ -282,11 +304,56 @@ class Gateway:
             case Passed():
                 return
             case Refused(ruling):
-                visit.answer(replies.denied(visit, ruling))
+                visit.answer(self._denied(visit, ruling))
             case Failed(failure) if failure.code == rulings.INTERNAL_ERROR.code:
                 visit.answer(replies.denied(visit, rulings.INTERNAL_ERROR))
             case Failed(failure):
                 visit.answer(replies.upstream_failed(visit, failure))
+
+    def _denied(self, visit: Visit, ruling: Ruling) -> Reply:
+        message = visit.message
+        if not (visit.opens_pages and ruling.waits and isinstance(message, jsonrpc.Request)):
+            return replies.denied(visit, ruling)
+        assert visit.decision_id is not None
+        state = self._states.wrap(visit.admitted, message, asking(visit.decision_id))
+        return replies.opens_page(visit, message, ruling, state)
+
+    def _question(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> Pipeline:
+        if verdict is Verdict.JUDGE_TOOL:
+            call = asked.tool_call(message)
+            visit.subject = call.tool
+            visit.arguments = message.params.get("arguments", {})
+            # Shown once: the client that comes back from the page is told how things stand.
+            visit.opens_pages = visit.era.modern and asked.shows_pages(message) and not _was_shown(visit)
+            return pipeline.tools_call(self._asker(visit), call, _round(visit))
+        tasks = sorted(set(visit.tasks.values()))
+        if verdict is Verdict.JUDGE_TASK:
+            return pipeline.access(self._asker(visit), [], tasks)
+        things = asked.things(message, verdict)
+        visit.subject = asked.named(things[0]) if things else None
+        visit.standing = verdict is Verdict.JUDGE_SUBSCRIPTIONS
+        return pipeline.access(self._asker(visit), things, tasks)
+
+    def _asker(self, visit: Visit) -> Asker:
+        admitted = visit.admitted
+        known = admitted.server.tools.get(visit.subject or "")
+        compiled = self._drift.policy(admitted, visit.subject)
+        # What the server shows otherwise by now is nothing that anybody has agreed to.
+        if known is not None and compiled is admitted.grant.compiled:
+            visit.tool_digest = known.digest
+        assert visit.decision_id is not None
+        return Asker(
+            organization=admitted.organization.organization,
+            server=admitted.server.id,
+            grant=admitted.grant.id,
+            compiled=compiled,
+            decision=visit.decision_id,
+            tools=admitted.server.tools,
+            tool_digest=visit.tool_digest,
+            lease_over=_lease_over(visit),
+            approval_seconds=admitted.organization.settings.approval_seconds,
+            patient=self._waiting.hold_open_seconds > 0 and not visit.opens_pages,
+        )
 
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""
@@ -322,28 +389,26 @@ async def _nothing() -> None:
     pass
 
 
-def _question(visit: Visit, message: jsonrpc.Request, verdict: Verdict, drift: DriftWatch) -> Pipeline:
-    if verdict is Verdict.JUDGE_TOOL:
-        call = asked.tool_call(message)
-        visit.subject = call.tool
-        visit.arguments = message.params.get("arguments", {})
-        return pipeline.tools_call(_asker(visit, drift, call.tool), call)
-    things = asked.things(message, verdict)
-    visit.subject = asked.named(things[0]) if things else None
-    visit.standing = verdict is Verdict.JUDGE_SUBSCRIPTIONS
-    return pipeline.access(_asker(visit, drift), things)
+def _verdict(visit: Visit) -> Verdict:
+    message = visit.message
+    if message is None or isinstance(message, jsonrpc.Answer):
+        return Verdict.PASS
+    notification = isinstance(message, jsonrpc.Notification)
+    verdict = verdict_of(message.method, notification=notification, modern=visit.era.modern)
+    if verdict is Verdict.REFUSE:
+        raise _unknown(visit)
+    return verdict
 
 
-def _asker(visit: Visit, drift: DriftWatch, tool: str | None = None) -> Asker:
-    admitted = visit.admitted
-    return Asker(
-        organization=admitted.organization.organization,
-        server=admitted.server.id,
-        grant=admitted.grant.id,
-        compiled=drift.policy(admitted, tool),
-        listed=tool in admitted.server.tools,
-        lease_over=_lease_over(visit),
-    )
+def _was_shown(visit: Visit) -> bool:
+    return visit.again is not None and visit.again.asks and not visit.again.expired
+
+
+def _round(visit: Visit) -> Round | None:
+    state = visit.again
+    if state is None or state.asks or state.expired:
+        return None
+    return Round(state.ticket, state.agreed)
 
 
 def _with_cors(reply: Reply, admitted: Admitted) -> Reply:

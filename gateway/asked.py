@@ -1,16 +1,21 @@
 """What a message asks for, as the policy is asked about it. Raises Refused where that cannot be told."""
 
-from gateway.protocol.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Refused, Request
+from gateway.protocol.jsonrpc import INVALID_PARAMS, Refused, Request
 from gateway.protocol.methods import Verdict
 from gateway.protocol.strict_json import Json
 from policies.language.decision import MISSING, PromptGet, ResourceRead, ToolCall
 
 
 def tool_call(request: Request) -> ToolCall:
-    if "task" in request.params:
-        # Its result would be fetched by an id that answers to anybody.
-        raise Refused(METHOD_NOT_FOUND, "Tasks are not available here.", id=request.id, status=200)
     return ToolCall(_text(request, "name"), request.params.get("arguments", MISSING))
+
+
+def shows_pages(request: Request) -> bool:
+    """Whether the client can open a page for its user, as elicitation in URL mode has it."""
+    meta = request.params.get("_meta")
+    able = meta.get("io.modelcontextprotocol/clientCapabilities") if isinstance(meta, dict) else None
+    elicits = able.get("elicitation") if isinstance(able, dict) else None
+    return isinstance(elicits, dict) and isinstance(elicits.get("url"), dict)
 
 
 def things(request: Request, verdict: Verdict) -> list[ResourceRead | PromptGet]:

@@ -1,10 +1,17 @@
-"""The control plane's internal API, as a gateway asks it. Not on any call's path."""
+"""The control plane's internal API, as a gateway asks it. On the path of calls only that need approval."""
 
 from typing import Final, Self, TypeVar
 
 import httpx
 import msgspec
 
+from gateway_config.wire.approvals import (
+    ApprovalAsk,
+    ApprovalClaim,
+    ApprovalUnused,
+    ClaimAnswer,
+    NewsAnswer,
+)
 from gateway_config.wire.messages import (
     Ack,
     BatchAnswer,
@@ -52,13 +59,22 @@ class ControlPlane:
         return await self._post("hello/", msgspec.json.encode(hello), HelloAnswer)
 
     async def heads(self, cursor: int, wait: int) -> HeadsAnswer:
-        request = self._client.build_request(
-            "GET",
-            "heads",
-            params={"cursor": cursor, "wait": wait},
-            timeout=httpx.Timeout(wait + _ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+        return await self._poll("heads", {"cursor": cursor, "wait": wait}, HeadsAnswer)
+
+    async def approval_news(self, after: int, wait: int) -> NewsAnswer:
+        return await self._poll("approvals/news", {"after": after, "wait": wait}, NewsAnswer)
+
+    async def claim(self, claim: ApprovalClaim) -> ClaimAnswer:
+        return await self._post("approvals/claim/", msgspec.json.encode(claim), ClaimAnswer)
+
+    async def ask(self, ask: ApprovalAsk) -> ClaimAnswer:
+        return await self._post("approvals/", msgspec.json.encode(ask), ClaimAnswer)
+
+    async def unused(self, unused: ApprovalUnused) -> None:
+        content = msgspec.json.encode(unused)
+        await self._send(
+            self._client.build_request("POST", "approvals/unused/", content=content, headers=_JSON)
         )
-        return _read(await self._send(request), HeadsAnswer)
 
     async def bundle(self, organization: str) -> SignedBundle:
         request = self._client.build_request("GET", f"bundles/{organization}/")
@@ -76,6 +92,11 @@ class ControlPlane:
 
     async def records(self, body: bytes) -> BatchAnswer:
         return await self._post("decisions/", body, BatchAnswer)
+
+    async def _poll(self, path: str, params: dict[str, int], answer: type[_Answer]) -> _Answer:
+        timeout = httpx.Timeout(params["wait"] + _ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        request = self._client.build_request("GET", path, params=params, timeout=timeout)
+        return _read(await self._send(request), answer)
 
     async def _post(self, path: str, body: bytes, answer: type[_Answer]) -> _Answer:
         request = self._client.build_request("POST", path, content=body, headers=_JSON)

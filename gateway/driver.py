@@ -1,46 +1,53 @@
-"""The only place that waits for what judging a call asks: limits, the log, the server."""
+"""The only place that waits for what judging a call asks: limits, people, the log, the server."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Final, Protocol, assert_never
 
 from gateway import rulings
-from gateway.counters.base import Limiter, Reservation, Unavailable
+from gateway.counters.base import Limiter, Reservation, Settlement, Unavailable
 from gateway.effects import (
+    NO_APPROVALS,
     RECORDED,
     Answer,
-    AskApproval,
+    Ask,
+    AwaitAnswer,
+    Claim,
+    Claimed,
     Complete,
     Effect,
     Ending,
     Forward,
     Forwarded,
     GiveBack,
-    NoApprovals,
     NotAnswered,
     NotRecorded,
     Record,
     Recorded,
     Reserve,
     Ruling,
+    Settle,
+    Spend,
+    Unused,
 )
 from gateway.observer import Observer
 from gateway.pipeline import Pipeline
 from gateway.protocol import arguments
 from gateway.protocol.jsonrpc import Request
 from gateway.relay import Relay
+from gateway.states import STATE_SECONDS
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Visit
+from gateway.waiting import Waiting
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 
 log = logging.getLogger("gateway.driver")
 
 _LONGEST_SUBJECT: Final = 1_024
 _JUDGED_ASIDE: Final = 8_192
-_ASIDE_THREADS: Final = 2
 
 
 class DecisionLog(Protocol):
@@ -54,15 +61,21 @@ class DecisionLog(Protocol):
 
 
 class Driver:
-    def __init__(self, limiter: Limiter, decisions: DecisionLog, relay: Relay, observer: Observer) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        decisions: DecisionLog,
+        relay: Relay,
+        observer: Observer,
+        waiting: Waiting,
+        aside: Executor,
+    ) -> None:
         self._limiter = limiter
         self._decisions = decisions
         self._relay = relay
         self._observer = observer
-        self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="judge")
-
-    def close(self) -> None:
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        self._waiting = waiting
+        self._aside = aside
 
     async def play(self, pipeline: Pipeline, visit: Visit, effect: Effect | None = None) -> Ending:
         """From its beginning, or on from what it asked for last."""
@@ -117,33 +130,70 @@ class Driver:
 
     # One at a time
 
-    async def _wait_for(self, effect: Reserve | Forward | GiveBack | AskApproval, visit: Visit) -> Answer:
+    async def _wait_for(self, effect: Effect, visit: Visit) -> Answer:
         match effect:
             case Forward():
+                visit.agreed = effect.agreed
                 return await self._forward(visit)
             case Reserve():
                 return await self._reserve(effect, visit)
+            case Settle():
+                return await self._settle(effect)
+            case Spend():
+                return await self._spend(effect)
             case GiveBack():
-                await self._give_back(visit)
-            case AskApproval():
-                return NoApprovals()
+                await self._give_back(effect)
+                return None
+            case Claim() | Ask() | AwaitAnswer():
+                return await self._asked(effect, visit)
+            case Unused():
+                self._waiting.unused(effect, visit)
+                return None
+            case Record() | Complete():
+                raise TypeError("this needs no waiting for")
             case _:
                 assert_never(effect)
-        return None
+
+    async def _asked(self, effect: Claim | Ask | AwaitAnswer, visit: Visit) -> Claimed:
+        try:
+            match effect:
+                case Claim():
+                    return await self._waiting.claim(effect, visit)
+                case Ask():
+                    return await self._waiting.ask(effect, visit)
+                case AwaitAnswer():
+                    return await self._waiting.await_answer(effect, visit)
+        except Exception as failure:
+            log.error("a person could not be asked: %s", type(failure).__name__)
+            return NO_APPROVALS
 
     async def _reserve(self, effect: Reserve, visit: Visit) -> Reservation:
         began = time.monotonic()
         try:
-            return await self._limiter.reserve(_decision_id(visit), effect.charges)
+            return await self._limiter.reserve(_decision_id(visit), effect.charges, effect.hold_seconds)
         except Exception as failure:
             log.error("the limiter failed: %s", type(failure).__name__)
             return Unavailable()
         finally:
             self._observer.limiter(time.monotonic() - began)
 
-    async def _give_back(self, visit: Visit) -> None:
+    async def _settle(self, effect: Settle) -> Settlement:
         try:
-            await self._limiter.give_back(_decision_id(visit))
+            return await self._limiter.settle(effect.reserved_by)
+        except Exception as failure:
+            log.error("the limiter failed: %s", type(failure).__name__)
+            return Unavailable()
+
+    async def _spend(self, effect: Spend) -> bool:
+        try:
+            return await self._limiter.spend(effect.ticket, STATE_SECONDS)
+        except Exception as failure:
+            log.error("the limiter failed: %s", type(failure).__name__)
+            return False  # so it is charged
+
+    async def _give_back(self, effect: GiveBack) -> None:
+        try:
+            await self._limiter.give_back(effect.reserved_by)
         except Exception as failure:
             # The safe direction: what is not given back stays spent.
             log.error("nothing could be given back: %s", type(failure).__name__)
@@ -201,7 +251,7 @@ def _decision_entry(ruling: Ruling, visit: Visit, added: float) -> DecisionEntry
         grant=admitted.grant.id,
         method=visit.message.method if isinstance(visit.message, Request) else "",
         tool=visit.subject[:_LONGEST_SUBJECT] if visit.subject is not None else None,
-        outcome="allow" if ruling.allowed else "deny",
+        outcome=ruling.outcome,
         code=ruling.code,
         rule=ruling.rule,
         reason=ruling.reason,
@@ -211,4 +261,5 @@ def _decision_entry(ruling: Ruling, visit: Visit, added: float) -> DecisionEntry
         argument_digest=None if given is None else arguments.digest(given),
         added_us=round(added * 1e6),
         retry_after_seconds=ruling.retry_after_seconds,
+        approval=ruling.approval.id if ruling.approval is not None else None,
     )

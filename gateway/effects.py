@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from gateway.counters.base import Charge, Full, Reserved, Unavailable
+from gateway.counters.base import Charge, Full, NotHeld, Reserved, Unavailable
+from gateway_config.wire.approvals import ClaimAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The one a call waits for, was sent by or was refused by. `url`: where a person answers it."""
+
+    id: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,26 +26,75 @@ class Ruling:
     explained: str | None = None
     retry_after_seconds: int | None = None
     limit: int | None = None
+    approval: Approval | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.code == "approval_required"
+
+    @property
+    def outcome(self) -> str:
+        return "allow" if self.allowed else "approval" if self.waits else "deny"
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Take all of these or none. Answered by a Reservation."""
+    """Take all of these or none; for a call that waits: held so long. Answered by a Reservation."""
 
     charges: tuple[Charge, ...]
+    hold_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AskApproval:
-    """Answered by an Approval."""
+class Spend:
+    """Whether this ticket was never spent before. Answered by a boolean."""
 
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Has a person answered this very call? Answered by a ClaimAnswer or NoApprovals."""
+
+    rules_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask a person about this very call. Answered by a ClaimAnswer or NoApprovals."""
+
+    rules_digest: str
     rule: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitAnswer:
+    """Wait a little for the person's answer, then claim again. Answered like Claim."""
+
+    rules_digest: str
+    waiting: ClaimAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What was held is charged now. Answered by a Settlement."""
+
+    reserved_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class GiveBack:
-    """The call was not sent: nothing of what it reserved was spent. Answered by None."""
+    """The call was not sent: nothing of what was reserved so was spent. Answered by None."""
+
+    reserved_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """The call was not sent: the approval may be used again. Answered by None."""
+
+    approval: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +106,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send what was judged and pass the answer on. Answered by Forwarded or NotAnswered."""
+    """Send what was judged and pass the answer on. Answered by Forwarded or NotAnswered.
+
+    `agreed`: what a person agreed to; a later round of the same call need not be asked about again.
+    """
+
+    agreed: str = ""
 
 
 FORWARD: Final = Forward()
@@ -62,7 +125,9 @@ class Complete:
     upstream_code: str | None
 
 
-Effect: TypeAlias = Reserve | AskApproval | GiveBack | Record | Forward | Complete
+Effect: TypeAlias = (
+    Reserve | Spend | Claim | Ask | AwaitAnswer | Settle | GiveBack | Unused | Record | Forward | Complete
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +135,8 @@ class NoApprovals:
     """Nobody can be asked now."""
 
 
-Approval: TypeAlias = NoApprovals
+NO_APPROVALS: Final = NoApprovals()
+Claimed: TypeAlias = ClaimAnswer | NoApprovals
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +171,17 @@ class NotAnswered:
 
 
 Answer: TypeAlias = (
-    Reserved | Full | Unavailable | Approval | Recorded | NotRecorded | Forwarded | NotAnswered | None
+    Reserved
+    | Full
+    | NotHeld
+    | Unavailable
+    | Claimed
+    | Recorded
+    | NotRecorded
+    | Forwarded
+    | NotAnswered
+    | bool
+    | None
 )
 
 

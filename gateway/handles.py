@@ -3,6 +3,8 @@
 import base64
 import binascii
 import hmac
+import json
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from common.sealing import Keyring
 from gateway.visits import Admitted
 
-Kind = Literal["session", "event"]
+Kind = Literal["session", "event", "task", "state"]
 
 _MAC_BYTES: Final = 20
 
@@ -24,22 +26,26 @@ class Handles:
         derive = HKDF(SHA256(), length=32, salt=None, info=b"policylayer gateway handles 1")
         self._key = derive.derive(keyring.keys[keyring.first])
 
-    def wrap(self, kind: Kind, owner: Admitted, handle: bytes) -> bytes:
-        return _encode(handle) + b"." + _encode(self._mac(kind, owner, handle))
+    def wrap(self, kind: Kind, owner: Admitted, handle: bytes, bound: Sequence[str] = ()) -> bytes:
+        """`bound`: what else it is good for alone, such as one tool."""
+        return _encode(handle) + b"." + _encode(self._mac(kind, owner, handle, bound))
 
-    def unwrap(self, kind: Kind, owner: Admitted, wrapped: bytes) -> bytes | None:
-        """None for whatever was not wrapped by us for exactly this owner."""
+    def unwrap(self, kind: Kind, owner: Admitted, wrapped: bytes, bound: Sequence[str] = ()) -> bytes | None:
+        """None for whatever was not wrapped by us for exactly this owner and this purpose."""
         encoded, _, mac = wrapped.partition(b".")
         try:
             handle, given = _decode(encoded), _decode(mac)
         except (binascii.Error, ValueError):
             return None
-        return handle if hmac.compare_digest(given, self._mac(kind, owner, handle)) else None
+        # The same bytes may be written in several ways; what was handed out is one of them.
+        same = wrapped == _encode(handle) + b"." + _encode(given)
+        return handle if same and hmac.compare_digest(given, self._mac(kind, owner, handle, bound)) else None
 
-    def _mac(self, kind: Kind, owner: Admitted, handle: bytes) -> bytes:
+    def _mac(self, kind: Kind, owner: Admitted, handle: bytes, bound: Sequence[str]) -> bytes:
         # No part but the last can hold a NUL, so no two different bindings are one text.
-        bound = "\0".join((kind, owner.organization.organization, owner.server.id, owner.grant.id, ""))
-        return hmac.digest(self._key, bound.encode() + handle, sha256)[:_MAC_BYTES]
+        digest = sha256(json.dumps(bound).encode()).hexdigest() if bound else ""
+        named = (kind, owner.organization.organization, owner.server.id, owner.grant.id, digest, "")
+        return hmac.digest(self._key, "\0".join(named).encode() + handle, sha256)[:_MAC_BYTES]
 
 
 def _encode(data: bytes) -> bytes:

@@ -13,8 +13,10 @@ class Exchange:
     """`on_gone` is called once, when the client goes away before its answer ended."""
 
     __slots__ = (
+        "_as_event",
         "_chunked",
         "_connection",
+        "_in_event",
         "_open_ended",
         "finished",
         "gone",
@@ -32,6 +34,13 @@ class Exchange:
         self.on_gone: Callable[[], None] | None = None
         self._chunked = False
         self._open_ended = False
+        self._as_event: Callable[[Reply], bytes] | None = None
+        self._in_event = False
+
+    def begin_stream(self, headers: bytes, as_event: Callable[[Reply], bytes]) -> None:
+        """The answer will be a stream of events, as whatever it comes. `as_event` gives a reply's data."""
+        self.start(200, headers)
+        self._as_event = as_event
 
     def serve(self, rest: Coroutine[None, None, None]) -> None:
         """Goes on in a task of its own, which releases at its end."""
@@ -45,6 +54,10 @@ class Exchange:
         """The whole answer at once."""
         if self.finished:
             return
+        if self._as_event is not None and not self._in_event:
+            self.write(b"event: message\ndata: %b\n\n" % _one_line(self._as_event(reply)))
+            self.finish()
+            return
         if self.started:
             self.abort()
             return
@@ -55,6 +68,11 @@ class Exchange:
         self._finish(close=close)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
+        if self._as_event is not None:
+            if b"text/event-stream" not in headers:
+                self.write(b"event: message\ndata: ")
+                self._in_event = True
+            return
         self.started = True
         if length is not None:
             headers += b"Content-Length: %d\r\n" % length
@@ -66,6 +84,8 @@ class Exchange:
         self._connection.write(self._head(status, headers, close=self._close_after()))
 
     def write(self, data: bytes) -> None:
+        if self._in_event:
+            data = _one_line(data)
         if data and not self.finished:
             self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
@@ -80,6 +100,9 @@ class Exchange:
     def finish(self) -> None:
         if self.finished:
             return
+        if self._in_event:
+            self._in_event = False
+            self.write(b"\n\n")
         if self._chunked:
             self._connection.write(b"0\r\n\r\n")
         self._finish(close=self._close_after())
@@ -108,3 +131,8 @@ class Exchange:
     def _finish(self, *, close: bool) -> None:
         self.finished = True
         self._connection.exchange_done(close=close)
+
+
+def _one_line(data: bytes) -> bytes:
+    """Between the values of a JSON text line ends mean nothing, and within one there are none."""
+    return data.translate(None, b"\r\n")

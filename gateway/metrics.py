@@ -28,7 +28,7 @@ class Metrics:
         self._limiter = _Histogram("policylayer_limiter_seconds", "What asking the limiter took.")
 
     def decision(self, ruling: Ruling, added: float) -> None:
-        self._decisions["allow" if ruling.allowed else "deny", ruling.code or ""] += 1
+        self._decisions[ruling.outcome, ruling.code or ""] += 1
         self._added.observe(added)
 
     def completion(self, upstream_code: str | None, total: float) -> None:

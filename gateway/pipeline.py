@@ -4,21 +4,26 @@ A generator asks for one effect at a time and is sent what came of it. Nothing i
 judged, paid for, agreed to and recorded; whatever fails on the way ends the call.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gateway import rulings
-from gateway.counters.base import Charge, Full, Reserved
+from gateway.counters.base import Charge, Full, NotHeld, Reserved
 from gateway.effects import (
     FORWARD,
+    NO_APPROVALS,
     PASSED,
     Answer,
-    AskApproval,
+    Ask,
+    AwaitAnswer,
+    Claim,
+    Claimed,
     Complete,
     Effect,
     Ending,
     Failed,
+    Forward,
     Forwarded,
     GiveBack,
     NotAnswered,
@@ -27,7 +32,11 @@ from gateway.effects import (
     Refused,
     Reserve,
     Ruling,
+    Settle,
+    Spend,
+    Unused,
 )
+from gateway_config.wire.approvals import ClaimAnswer
 from policies.language.compile import CompiledPolicy
 from policies.language.decide import decide, names_exactly
 from policies.language.decision import (
@@ -39,6 +48,9 @@ from policies.language.decision import (
     ToolCall,
 )
 from policies.language.document import Scope
+from policies.language.effects import Effect as ToolEffect
+from policies.language.effects import effects
+from policies.language.rules_digest import rules_digest
 
 Pipeline: TypeAlias = Generator[Effect, Answer, Ending]
 
@@ -47,17 +59,46 @@ _NOT_EVEN_THERE: Final = frozenset({"no_policy", "hidden", "default_deny"})
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Whose call it is, and the rules that hold for it. `listed`: the server has a tool of that name."""
+    """Whose call it is, under which decision, and the rules that hold for it.
+
+    `tools`: those the server lists. `tool_digest`: of the definition of the one called.
+    `patient`: the client may be kept waiting for a person.
+    """
 
     organization: str
     server: str
     grant: str
     compiled: CompiledPolicy | None
-    listed: bool = True
+    decision: str = ""
+    tools: Container[str] = frozenset()
+    tool_digest: str = ""
     lease_over: bool = False
+    approval_seconds: int = 900
+    patient: bool = False
 
 
-def tools_call(asker: Asker, call: ToolCall) -> Pipeline:
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A later round of a call that was sent before: its `ticket`, good once, and what was agreed to."""
+
+    ticket: str
+    agreed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """By what a call is sent: what is undone where no byte of it was."""
+
+    reserved_by: str | None = None
+    approval: str | None = None
+    agreed: str = ""
+
+
+_NOTHING_OWED: Final = _Means()
+_Step: TypeAlias = Generator[Effect, Answer, Ruling | None]
+
+
+def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipeline:
     if asker.lease_over:
         return (yield from refuse(rulings.CONFIGURATION_EXPIRED))
     decision = decide(asker.compiled, call)
@@ -66,56 +107,144 @@ def tools_call(asker: Asker, call: ToolCall) -> Pipeline:
     if decision.outcome is Outcome.DENY:
         return (yield from refuse(rulings.of_decision(decision)))
 
-    # Spend before asking a person: a waiting call must not be a way around the limit.
     quotas = [owed for owed in decision.obligations if isinstance(owed, TakeQuota)]
+    owed = next((owed for owed in decision.obligations if isinstance(owed, AwaitApproval)), None)
+    agreement = "" if owed is None else _agreement(asker, call)
+    goes_on = again is not None and (quotas or owed) and (owed is None or again.agreed == agreement)
+    if goes_on and again is not None and (yield Spend(again.ticket)):
+        # It was paid for, and agreed to, when it was sent first.
+        rule = decision.rule if owed is None else owed.rule_when_approved
+        return (yield from _send(_Means(agreed=agreement), rulings.allowed(rule)))
+    if owed is not None:
+        return (yield from _agreed_call(asker, call, quotas, owed))
+    refused = yield from _reserve(asker, call, quotas, None)
+    if refused is not None:
+        return (yield from refuse(refused))
+    means = _Means(asker.decision) if quotas else _NOTHING_OWED
+    return (yield from _send(means, rulings.allowed(decision.rule)))
+
+
+def _agreed_call(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], owed: AwaitApproval) -> Pipeline:
+    """A person has to agree to this very call. What they agree to is sent once, and never without them."""
+    digest = _rules(asker, call)
+    claimed = _claimed((yield Claim(digest)))
+    if isinstance(claimed, ClaimAnswer) and claimed.state == "none":
+        # Spend before asking a person: a waiting call must not be a way around the limit.
+        refused = yield from _reserve(asker, call, quotas, asker.approval_seconds)
+        if refused is not None:
+            return (yield from refuse(refused))
+        claimed = _claimed((yield Ask(digest, owed.rule, owed.reason)))
+        if quotas and not (isinstance(claimed, ClaimAnswer) and claimed.reserved_by == asker.decision):
+            yield GiveBack(asker.decision)
+    if asker.patient and isinstance(claimed, ClaimAnswer) and claimed.state == "pending":
+        claimed = _claimed((yield AwaitAnswer(digest, claimed)))
+    match claimed:
+        case ClaimAnswer(state="approved"):
+            return (yield from _send_agreed(asker, call, quotas, owed, claimed))
+        case ClaimAnswer(state="pending"):
+            return (yield from refuse(rulings.approval_required(owed, claimed)))
+        case ClaimAnswer(state="declined"):
+            return (yield from refuse(rulings.approval_declined(owed, claimed)))
+        case ClaimAnswer(state="expired"):
+            return (yield from refuse(rulings.approval_expired(owed, claimed)))
+        case _:
+            return (yield from refuse(rulings.approval_unavailable(owed)))
+
+
+def _send_agreed(
+    asker: Asker,
+    call: ToolCall,
+    quotas: Sequence[TakeQuota],
+    owed: AwaitApproval,
+    claimed: ClaimAnswer,
+) -> Pipeline:
+    """From here the approval is this call's alone. Where it is not sent after all, that is told."""
+    reserved_by: str | None = None
     if quotas:
-        reservation = yield Reserve(tuple([_charge(asker, quota) for quota in quotas]))
-        match reservation:
-            case Reserved():
-                pass
-            case Full(index, retry_after):
-                ruling = rulings.limit_exceeded(call.tool, quotas[index], retry_after)
-                return (yield from refuse(ruling))
-            case _:
-                return (yield from refuse(rulings.limiter_unavailable(call.tool, quotas[0])))
-
-    for owed in decision.obligations:
-        if isinstance(owed, AwaitApproval):
-            # Nobody can be asked yet, so there is one answer.
-            yield AskApproval(owed.rule, owed.reason)
-            return (yield from _undo_and_refuse(quotas, rulings.approval_unavailable(owed)))
-
-    return (yield from _send(quotas, rulings.allowed(decision.rule)))
+        reserved_by = claimed.reserved_by
+        settled = yield Settle(claimed.reserved_by)
+        refused: Ruling | None = None
+        if isinstance(settled, NotHeld):
+            # It is not known here any more: room for it is no longer certain.
+            reserved_by = asker.decision
+            refused = yield from _reserve(asker, call, quotas, None)
+        elif not isinstance(settled, Reserved):
+            refused = rulings.limiter_unavailable(call.tool, quotas[0])
+        if refused is not None:
+            yield Unused(claimed.id)
+            return (yield from refuse(refused))
+    means = _Means(reserved_by, claimed.id, _agreement(asker, call))
+    return (yield from _send(means, rulings.approved(owed, claimed)))
 
 
-def access(asker: Asker, things: Sequence[ResourceRead | PromptGet]) -> Pipeline:
-    """Every one of the things must be allowed; where none is named there is nothing to forbid."""
+def _reserve(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], hold_seconds: int | None) -> _Step:
+    """All of the limits or none; the ruling where there is no room."""
+    if not quotas:
+        return None
+    charges = tuple([_charge(asker, quota) for quota in quotas])
+    match (yield Reserve(charges, hold_seconds)):
+        case Reserved():
+            return None
+        case Full(index, retry_after):
+            return rulings.limit_exceeded(call.tool, quotas[index], retry_after)
+        case _:
+            return rulings.limiter_unavailable(call.tool, quotas[0])
+
+
+def _unreachable(asker: Asker, tool: str) -> Ruling | None:
+    """Why nothing may be asked of a task of this tool, which was paid for when it began: there is no call of
+    the tool any more that would be let through."""
+    decision = decide(asker.compiled, ToolCall(tool, {}))
+    if decision.code in _NOT_EVEN_THERE:
+        return rulings.of_decision(decision)
+    if not _is_there(asker, tool):
+        return rulings.not_listed(tool)
+    return (
+        rulings.of_decision(decision) if effects(asker.compiled, [tool])[tool] is ToolEffect.DENIED else None
+    )
+
+
+def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequence[str] = ()) -> Pipeline:
+    """Every one of the things must be allowed, and the tools of the tasks; where none is named there is
+    nothing to forbid."""
     if asker.lease_over:
         return (yield from refuse(rulings.CONFIGURATION_EXPIRED))
+    for tool in tasks:
+        refused = _unreachable(asker, tool)
+        if refused is not None:
+            return (yield from refuse(refused))
     ruling = Ruling(True, None, "(nothing named)")
     for thing in things:
         ruling = rulings.of_decision(decide(asker.compiled, thing))
         if not ruling.allowed:
             return (yield from refuse(ruling))
-    return (yield from _send((), ruling))
+    return (yield from _send(_NOTHING_OWED, ruling))
 
 
-def _send(quotas: Sequence[TakeQuota], ruling: Ruling) -> Pipeline:
+def _send(means: _Means, ruling: Ruling) -> Pipeline:
     if not isinstance((yield Record(ruling)), Recorded):
         # No call without a record: what cannot be written down is not done.
-        return (yield from _undo_and_refuse(quotas, rulings.record_unavailable(ruling.rule)))
-    outcome = yield FORWARD
+        yield from _undo(means)
+        return (yield from refuse(rulings.record_unavailable(ruling.rule)))
+    outcome = yield Forward(means.agreed) if means.agreed else FORWARD
     match outcome:
         case Forwarded(status, code):
             yield Complete(status, code)
             return PASSED
         case NotAnswered():
-            if quotas and not outcome.sent:
-                yield GiveBack()
+            if not outcome.sent:
+                yield from _undo(means)
             yield Complete(outcome.status, outcome.code)
             return Failed(outcome)
         case _:
             raise TypeError("forwarding was answered with something else")
+
+
+def _undo(means: _Means) -> Generator[Effect, Answer, None]:
+    if means.reserved_by is not None:
+        yield GiveBack(means.reserved_by)
+    if means.approval is not None:
+        yield Unused(means.approval)
 
 
 def refuse(ruling: Ruling) -> Pipeline:
@@ -124,14 +253,22 @@ def refuse(ruling: Ruling) -> Pipeline:
     return Refused(ruling)
 
 
-def _undo_and_refuse(quotas: Sequence[TakeQuota], ruling: Ruling) -> Pipeline:
-    if quotas:
-        yield GiveBack()
-    return (yield from refuse(ruling))
+def _claimed(answer: Answer) -> Claimed:
+    return answer if isinstance(answer, ClaimAnswer) else NO_APPROVALS
+
+
+def _rules(asker: Asker, call: ToolCall) -> str:
+    assert asker.compiled is not None
+    return rules_digest(asker.compiled, call.tool)
+
+
+def _agreement(asker: Asker, call: ToolCall) -> str:
+    """What a person agrees to besides the call itself: these rules, and this definition of the tool."""
+    return f"{_rules(asker, call)}:{asker.tool_digest}"
 
 
 def _is_there(asker: Asker, tool: str) -> bool:
-    return asker.listed or names_exactly(asker.compiled, tool)
+    return tool in asker.tools or names_exactly(asker.compiled, tool)
 
 
 def _charge(asker: Asker, quota: TakeQuota) -> Charge:

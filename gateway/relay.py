@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from gateway.carried import Carried, may_be_carried
 from gateway.drift import DriftWatch
 from gateway.effects import Forwarded, NotAnswered
 from gateway.handles import Handles
@@ -20,8 +21,8 @@ from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
-from gateway.protocol.tool_list import ListTooLong, filtered
-from gateway.replies import JSON, NO_STORE, upstream_failed
+from gateway.protocol.tool_list import ListTooLong, filtered, may_hold_tools
+from gateway.replies import EVENT_STREAM, JSON, NO_STORE, upstream_failed
 from gateway.sse_transport import HeldStream, Streams
 from gateway.upstream import Pool, Upstreams
 from gateway.upstream_answer import (
@@ -38,9 +39,6 @@ from gateway.upstream_target import TargetUnusable
 from gateway.visits import Visit
 from policies.language.decide import is_listed, names_exactly
 
-_SSE: Final = (
-    b"Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
-)
 # Another worker, or this one started again, answers after about a second.
 _COME_BACK: Final = b"retry: 1000\n\n"
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
@@ -64,6 +62,7 @@ class Relay:
         self,
         upstreams: Upstreams,
         handles: Handles,
+        carried: Carried,
         streams: Streams,
         limits: Limits,
         drift: DriftWatch,
@@ -73,6 +72,7 @@ class Relay:
         self._upstreams = upstreams
         self._streams = streams
         self._handles = handles
+        self._carried = carried
         self._limits = limits
         self._drift = drift
 
@@ -223,7 +223,7 @@ class Relay:
     async def _json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         body = answer.arrived()
         if body is None:
-            if not (visit.lists_tools or self._is_small(answer)):
+            if not (visit.lists_tools or self._is_small(visit, answer)):
                 return await self._long_json(visit, answer)
             body = await answer.whole(self._limits.answer_bytes)
         return self._whole_json(visit, answer, body)
@@ -232,7 +232,8 @@ class Relay:
         try:
             if isinstance(visit.message, Request):
                 check_answer(body, visit.message.id)
-            body = self._filtered(visit, body) or body
+            rewritten = self._rewritten(visit, body)
+            body = body if rewritten is None else rewritten
         except Nonsense as nonsense:
             raise answer.failed(INVALID, nonsense.reason) from None
         except (NotStrict, ListTooLong) as problem:
@@ -240,9 +241,10 @@ class Relay:
         visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), body))
         return Forwarded(answer.status)
 
-    def _is_small(self, answer: UpstreamAnswer) -> bool:
+    def _is_small(self, visit: Visit, answer: UpstreamAnswer) -> bool:
         length = answer.headers.get(b"content-length")
-        return length is not None and int(length) <= self._limits.collected_bytes
+        most = self._limits.list_bytes if visit.tasks else self._limits.collected_bytes
+        return length is not None and int(length) <= most
 
     # Answers that are passed on as they come
 
@@ -268,13 +270,14 @@ class Relay:
         exchange = visit.exchange
         events = EventStream(
             wrap_id=lambda handle: self._handles.wrap("event", visit.admitted, handle),
-            rewrite_data=lambda data: self._filtered(visit, data),
+            rewrite_data=lambda data: self._rewritten(visit, data),
+            may_need_it=_may_need_rewriting,
             max_event=self._limits.answer_bytes,
         )
         self._register(visit, answer, events)
         if visit.message is None and b"mcp-session-id" not in exchange.request.headers:
             events.rewrite_endpoint = lambda endpoint: self._hold(visit, events, endpoint)
-        exchange.start(answer.status, _SSE + self._lines(visit, answer))
+        exchange.start(answer.status, EVENT_STREAM + self._lines(visit, answer))
         try:
             while (chunk := await answer.next_chunk()) is not None:
                 await self._feed(visit, events, chunk)
@@ -351,6 +354,12 @@ class Relay:
         wrapped = self._handles.wrap("session", visit.admitted, session)
         return b"Mcp-Session-Id: %b\r\n%b" % (wrapped, visit.admitted.cors)
 
+    def _rewritten(self, visit: Visit, message: bytes) -> bytes | None:
+        """None: it may leave as it came; empty: it is not to leave."""
+        filtered = self._filtered(visit, message)
+        wrapped = self._carried.hand_out(visit, filtered or message, self._limits.list_bytes)
+        return filtered if wrapped is None else wrapped
+
     def _filtered(self, visit: Visit, message: bytes) -> bytes | None:
         admitted = visit.opened.admitted  # a stream may be older than the policy
         drift = self._drift
@@ -369,6 +378,10 @@ class Relay:
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
+
+
+def _may_need_rewriting(text: bytes) -> bool:
+    return may_hold_tools(text) or may_be_carried(text)
 
 
 def _is_plain_json(answer: UpstreamAnswer) -> bool:

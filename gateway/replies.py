@@ -11,8 +11,13 @@ from policies.language.sentences import wire_code
 
 NO_STORE: Final = b"Cache-Control: no-store\r\n"
 JSON: Final = b"Content-Type: application/json\r\n" + NO_STORE
+EVENT_STREAM: Final = (
+    b"Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
+)
+APPROVAL_KEY: Final = "policylayer/approval"
 _META_KEY: Final = "policylayer/decision"
 _TOOLS_CALL: Final = "tools/call"
+_REPEAT: Final = "Repeat the identical call once it is approved."
 
 
 def denied(visit: Visit, ruling: Ruling) -> Reply:
@@ -20,7 +25,28 @@ def denied(visit: Visit, ruling: Ruling) -> Reply:
     explain = visit.admitted.organization.settings.explain_denials
     reason = (ruling.explained if explain else None) or ruling.reason or ""
     told = _told(ruling, visit.decision_id, explain=explain)
+    if ruling.waits and ruling.approval is not None:
+        text = f"[APPROVAL REQUIRED] {reason}\n{_REPEAT} A person answers here: {ruling.approval.url}"
+        return _answer(visit, text, told, INVALID_PARAMS)
     return _answer(visit, f"[POLICY DENIED] {reason}", told, INVALID_PARAMS)
+
+
+def opens_page(visit: Visit, request: Request, ruling: Ruling, state: str) -> Reply:
+    """The client is asked to show its user the page of the approval, and to come back with `state`."""
+    explain = visit.admitted.organization.settings.explain_denials
+    told = _told(ruling, visit.decision_id, explain=explain)
+    message = f"{ruling.reason or ''} A person has to approve this call."
+    url = ruling.approval.url if ruling.approval is not None else ""
+    page = {"mode": "url", "message": message.strip(), "url": url}
+    result = {
+        "resultType": "input_required",
+        "inputRequests": {APPROVAL_KEY: {"method": "elicitation/create", "params": page}},
+        "requestState": state,
+        "_meta": {_META_KEY: told},
+    }
+    return Reply(
+        200, JSON + visit.admitted.cors, encode({"jsonrpc": "2.0", "id": request.id, "result": result})
+    )
 
 
 def upstream_failed(visit: Visit, failure: NotAnswered) -> Reply:
@@ -28,6 +54,14 @@ def upstream_failed(visit: Visit, failure: NotAnswered) -> Reply:
     if visit.decision_id is not None:
         told["decision_id"] = visit.decision_id
     return _answer(visit, f"[UPSTREAM ERROR] {failure.reason}", told, INTERNAL_ERROR)
+
+
+def as_event(visit: Visit, reply: Reply) -> bytes:
+    """The data of a reply where it must be part of a stream, whose status was told already."""
+    if reply.headers.startswith(JSON):
+        return reply.body
+    failure = NotAnswered("upstream_invalid", f"The server answered with HTTP {reply.status}.", sent=True)
+    return upstream_failed(visit, failure).body
 
 
 def refused(refusal: Refused, cors: bytes = b"") -> Reply:
@@ -52,6 +86,8 @@ def _told(ruling: Ruling, decision_id: str | None, *, explain: bool) -> dict[str
         told["decision_id"] = decision_id
     if ruling.retry_after_seconds is not None:
         told["retry_after_seconds"] = ruling.retry_after_seconds
+    if ruling.approval is not None:
+        told |= {"approval_id": ruling.approval.id, "approval_url": ruling.approval.url}
     if explain and code != "not_available":
         told["rule"] = ruling.rule
         if ruling.limit is not None:

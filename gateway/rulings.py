@@ -3,7 +3,8 @@
 from functools import lru_cache
 from typing import Final
 
-from gateway.effects import Ruling
+from gateway.effects import Approval, Ruling
+from gateway_config.wire.approvals import ClaimAnswer
 from policies.language import sentences
 from policies.language.decision import AwaitApproval, Decision, Outcome, TakeQuota
 
@@ -46,6 +47,28 @@ def limiter_unavailable(tool: str, quota: TakeQuota) -> Ruling:
 
 def approval_unavailable(owed: AwaitApproval) -> Ruling:
     return Ruling(False, "approval_unavailable", owed.rule, _APPROVAL_UNAVAILABLE)
+
+
+def approved(owed: AwaitApproval, claimed: ClaimAnswer) -> Ruling:
+    return Ruling(True, None, owed.rule_when_approved, approval=_named(claimed))
+
+
+def approval_required(owed: AwaitApproval, claimed: ClaimAnswer) -> Ruling:
+    return Ruling(False, "approval_required", owed.rule, owed.reason, owed.reason, approval=_named(claimed))
+
+
+def approval_declined(owed: AwaitApproval, claimed: ClaimAnswer) -> Ruling:
+    told = sentences.approval_declined_sentence()
+    return Ruling(False, "approval_declined", owed.rule, told, approval=_named(claimed))
+
+
+def approval_expired(owed: AwaitApproval, claimed: ClaimAnswer) -> Ruling:
+    told = sentences.approval_expired_sentence()
+    return Ruling(False, "approval_expired", owed.rule, told, approval=_named(claimed))
+
+
+def _named(claimed: ClaimAnswer) -> Approval:
+    return Approval(claimed.id, claimed.url)
 
 
 def record_unavailable(rule: str) -> Ruling:

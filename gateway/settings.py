@@ -52,6 +52,10 @@ class Settings:
     path_prefix: str
     """What stands before /mcp/ in the URLs of clients, and not in what reaches us."""
     door: Door
+    approval_answer_seconds: float
+    """How long a call that needs approval waits for the control plane."""
+    approval_hold_seconds: float
+    """How long it is then kept waiting for a person, at most."""
     egress: EgressPolicy
     log_level: str
 
@@ -79,6 +83,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         folder=data / name,
         limiter=limiter,
         metrics_port=metrics,
+        approval_answer_seconds=read.number("APPROVAL_ANSWER_MS", "1000", 50, 30_000) / 1000,
+        approval_hold_seconds=read.number("APPROVAL_HOLD_SECONDS", "0", 0, 600),
         shared_port=read.yes("GATEWAY_SHARED_PORT"),
         path_prefix=public.path.rstrip("/"),
         door=door,
@@ -106,6 +112,12 @@ class _Reader:
             return 0
         if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 65535):
             raise SettingsInvalid(f"{name} must be a port from 1 to 65535, got `{value}`")
+        return int(value)
+
+    def number(self, name: str, default: str, least: int, most: int) -> int:
+        value = self.text(name, default)
+        if not (value.isascii() and value.isdigit() and len(value) <= 9 and least <= int(value) <= most):
+            raise SettingsInvalid(f"{name} must be a whole number from {least} to {most}, got `{value}`")
         return int(value)
 
     def url(self, name: str, default: str) -> SplitResult:

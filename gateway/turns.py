@@ -22,6 +22,10 @@ from gateway.visits import Visit
 _AT_ONCE: Final = 64
 
 
+def _is_charged(effect: Effect | None) -> bool:
+    return type(effect) is Reserve and effect.hold_seconds is None
+
+
 @dataclass(slots=True, eq=False)
 class Play:
     """A call being judged. `effect` is what it asks for; None once it is over or somebody else's."""
@@ -62,7 +66,7 @@ class Turns:
             self._loop.call_soon(self._turn)
         for play in plays:
             self._tell(play, None)
-        self._reserve([play for play in plays if type(play.effect) is Reserve])
+        self._reserve([play for play in plays if _is_charged(play.effect)])
         self._record([play for play in plays if type(play.effect) is Record])
         for play in plays:
             if type(play.effect) is Forward:

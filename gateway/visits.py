@@ -14,6 +14,7 @@ from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, LoadedSe
 
 if TYPE_CHECKING:
     from gateway.sse_transport import HeldStream
+    from gateway.states import State
 
 ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 
@@ -77,8 +78,10 @@ class Rooms:
 class Visit:
     """One request of a grant. `message` is None where only a stream or the end of a session is asked for.
 
-    `subject` is what the log calls the tool: its name, or that of a resource or a prompt. `asked`: what the
-    server answers, once it was asked.
+    `subject` is what the log calls the tool: its name, or that of a resource or a prompt. `again`: what the
+    client carried here from an earlier round of the same call; `agreed`: what a person agreed to. `tasks`:
+    the server's ids of the tasks it is about, with their tools. `opens_pages`: its user is to be shown one.
+    `asked`: what the server answers, once it was asked.
     """
 
     exchange: Exchange
@@ -92,6 +95,11 @@ class Visit:
     decision_id: str | None = None
     subject: str | None = None
     arguments: object = None
+    again: "State | None" = None
+    agreed: str = ""
+    opens_pages: bool = False
+    tool_digest: str = ""
+    tasks: dict[str, str] = field(default_factory=dict)
     orphaned: TimerHandle | None = None
     asked: UpstreamAnswer | None = None
     stream: "HeldStream | None" = None

@@ -20,14 +20,19 @@ from gateway.protocol.jsonrpc import (
     Refused,
     Request,
 )
-from gateway.protocol.methods import MODERN
+from gateway.protocol.methods import MODERN, TASK_METHODS
 from gateway.protocol.strict_json import Json
 
 VERSION_HEADER: Final = b"mcp-protocol-version"
 METHOD_HEADER: Final = b"mcp-method"
 NAME_HEADER: Final = b"mcp-name"
 _VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
-_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED_BY: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(TASK_METHODS, "taskId"),
+}
 _VERSION: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MODERN: Final = frozenset(revision.encode() for revision in MODERN)
 _LONGEST_SHOWN: Final = 32

@@ -117,7 +117,7 @@ _META: Final = frozenset(
 )
 _REF: Final = frozenset({"type", "name", "uri", "title"})
 _NOTIFICATIONS: Final = frozenset(
-    {"promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "toolsListChanged"}
+    {"promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"}
 )
 _KNOWN_INSIDE: Final = (("_meta", _META), ("ref", _REF), ("notifications", _NOTIFICATIONS))
 _WHOLE: Final = re.compile(r"-?[0-9]+")

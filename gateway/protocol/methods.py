@@ -15,6 +15,9 @@ SESSIONS: Final = REVISIONS[:4]
 MODERN: Final = REVISIONS[4:]
 
 
+SUBSCRIBES: Final = "subscriptions/listen"
+
+
 class Verdict(StrEnum):
     JUDGE_TOOL = "judge_tool"
     FILTER_TOOLS = "filter_tools"
@@ -22,6 +25,7 @@ class Verdict(StrEnum):
     JUDGE_PROMPT = "judge_prompt"
     JUDGE_REFERENCE = "judge_reference"
     JUDGE_SUBSCRIPTIONS = "judge_subscriptions"
+    JUDGE_TASK = "judge_task"
     PASS = "pass"  # noqa: S105
     REFUSE = "refuse"
 
@@ -61,17 +65,18 @@ _FROM_CLIENT: Final = (
     _request("prompts/list", Verdict.PASS),
     _request("prompts/get", Verdict.JUDGE_PROMPT),
     _request("completion/complete", Verdict.JUDGE_REFERENCE),
-    _request("subscriptions/listen", Verdict.JUDGE_SUBSCRIPTIONS, [R2026_07]),
+    _request(SUBSCRIBES, Verdict.JUDGE_SUBSCRIPTIONS, [R2026_07]),
     _notification("notifications/initialized", Verdict.PASS, SESSIONS),
     _notification("notifications/cancelled", Verdict.PASS),
     _notification("notifications/progress", Verdict.PASS, SESSIONS),
     _notification("notifications/roots/list_changed", Verdict.PASS, SESSIONS),
-    # A task answers to whoever knows its id: nothing passes until ids are bound to the grant that began them.
-    _request("tasks/get", Verdict.REFUSE, [R2025_11]),
-    _request("tasks/result", Verdict.REFUSE, [R2025_11]),
+    # Of 2025-11-25, and of the extension io.modelcontextprotocol/tasks to 2026-07-28.
+    _request("tasks/get", Verdict.JUDGE_TASK, [R2025_11, R2026_07]),
+    _request("tasks/cancel", Verdict.JUDGE_TASK, [R2025_11, R2026_07]),
+    _request("tasks/result", Verdict.JUDGE_TASK, [R2025_11]),
+    _request("tasks/update", Verdict.JUDGE_TASK, [R2026_07]),
+    # A server lists all it has: whose they are it cannot say, and we do not know.
     _request("tasks/list", Verdict.REFUSE, [R2025_11]),
-    _request("tasks/cancel", Verdict.REFUSE, [R2025_11]),
-    _notification("notifications/tasks/status", Verdict.REFUSE, [R2025_11]),
 )
 # These a server sends. They pass on its streams; from a client they are refused.
 _FROM_SERVER: Final = (
@@ -84,8 +89,13 @@ _FROM_SERVER: Final = (
     _notification("notifications/resources/list_changed", Verdict.REFUSE),
     _notification("notifications/tools/list_changed", Verdict.REFUSE),
     _notification("notifications/prompts/list_changed", Verdict.REFUSE),
+    _notification("notifications/tasks/status", Verdict.REFUSE, [R2025_11]),
+    _notification("notifications/tasks", Verdict.REFUSE, [R2026_07]),
     _notification("notifications/elicitation/complete", Verdict.REFUSE, [R2025_11]),
     _notification("notifications/subscriptions/acknowledged", Verdict.REFUSE, [R2026_07]),
+)
+TASK_METHODS: Final = frozenset(
+    method.name for method in _FROM_CLIENT if method.verdict is Verdict.JUDGE_TASK
 )
 METHODS: Final = (*_FROM_SERVER, *_FROM_CLIENT)
 

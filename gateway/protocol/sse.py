@@ -34,8 +34,9 @@ class EndpointEvent(Exception):  # noqa: N818
 class EventStream:
     wrap_id: Callable[[bytes], bytes]
     rewrite_data: Callable[[bytes], bytes | None]
-    """Gets the data of events that name tools; None means they may leave as they came."""
+    """Gets the data of some events; None means they may leave as they came, empty that it is not to leave."""
     max_event: int
+    may_need_it: Callable[[bytes], bool] = may_hold_tools
     rewrite_endpoint: Callable[[bytes], bytes] | None = None
     """Gets the address that a stream of 2024-11-05 names first; gives the one the client is told."""
     on_data: Callable[[bytes], None] | None = None
@@ -114,7 +115,7 @@ class EventStream:
             whole = _ID_LINE.sub(self._with_wrapped_id, whole)
         if self.on_data is not None:
             self._tell(self.on_data, whole)
-        return b"".join(map(self._filtered, _events_of(whole))) if may_hold_tools(whole) else whole
+        return b"".join(map(self._filtered, _events_of(whole))) if self.may_need_it(whole) else whole
 
     def _with_our_endpoint(self, event: bytes) -> bytes:
         """Only the first event of a stream names an address: a later one would lead its client astray."""
@@ -140,7 +141,7 @@ class EventStream:
 
     def _filtered(self, event: bytes) -> bytes:
         data = _data_of(event)
-        rewritten = self.rewrite_data(data) if data is not None and may_hold_tools(data) else None
+        rewritten = self.rewrite_data(data) if data is not None and self.may_need_it(data) else None
         return event if rewritten is None else _with_data(event, rewritten)
 
 
@@ -165,7 +166,8 @@ def _data_of(event: bytes) -> bytes | None:
 
 def _with_data(event: bytes, data: bytes) -> bytes:
     kept = [line for line in event.splitlines() if line and not _is_data(line)]
-    return b"\n".join([*kept, b"data: " + data, b"", b""])
+    told = [b"data: " + data] if data else []
+    return b"\n".join([*kept, *told, b"", b""])
 
 
 def _is_data(line: bytes) -> bool:

@@ -234,7 +234,6 @@ async def test_a_subscription_needs_every_resource_allowed(
         ("tools/call", {}),
         ("tools/call", {"name": 1}),
         ("tools/call", {"name": None}),
-        ("tools/call", {"name": "read_file", "task": {"ttl": 1}}),
         ("resources/read", {}),
         ("resources/read", {"uri": ["file:///public/a"]}),
         ("prompts/get", {}),

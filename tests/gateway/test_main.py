@@ -20,6 +20,7 @@ import msgspec
 import pytest
 
 from common.tokens import GRANT, WORKER, new_token
+from gateway_config.wire.approvals import NewsAnswer
 from gateway_config.wire.messages import (
     BatchAnswer,
     Head,
@@ -51,6 +52,9 @@ class _Internal(BaseHTTPRequestHandler):
             one = self.plane.bundle.envelope
             heads = HeadsAnswer(1, (Head(one.organization, one.revision, one.hash),))
             return self._answer(200, msgspec.json.encode(heads))
+        if self.path.startswith("/internal/v1/approvals/news"):
+            time.sleep(0.2)
+            return self._answer(200, msgspec.json.encode(NewsAnswer(cursor=1)))
         return self._answer(200, msgspec.json.encode(self.plane.bundle))
 
     def do_POST(self) -> None:

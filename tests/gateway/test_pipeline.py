@@ -8,13 +8,11 @@ import pytest
 
 from gateway.counters.base import Charge, Full, Reserved, Unavailable
 from gateway.effects import (
-    AskApproval,
     Complete,
     Failed,
     Forward,
     Forwarded,
     GiveBack,
-    NoApprovals,
     NotAnswered,
     NotRecorded,
     Passed,
@@ -51,7 +49,7 @@ def compiled(document: str = DOCUMENT) -> CompiledPolicy:
     return compile_policy(parse_policy(document), ())
 
 
-ALICE = Asker("acme", "files", "grant-1", compiled())
+ALICE = Asker("acme", "files", "grant-1", compiled(), "d1", tools={"wild_one"})
 KEYS = (
     Charge("acme", "grant", "grant-1", "keys", None, 60_000, 30, 1_000_000),
     Charge("acme", "organization", "acme", "all", None, 3_600_000, 100, 1_000_000),
@@ -113,7 +111,7 @@ def test_what_a_call_spent_is_given_back_when_it_cannot_be_recorded() -> None:
         tools_call(ALICE, ToolCall("keys", {})),
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), NotRecorded()),
-        (GiveBack(), None),
+        (GiveBack("d1"), None),
         (Record(ruling), NotRecorded()),
         ends=Refused(ruling),
     )
@@ -173,22 +171,6 @@ def test_a_limiter_that_does_not_answer_denies() -> None:
     )
 
 
-def test_a_call_that_nobody_can_approve_is_denied_and_gives_back_what_it_held() -> None:
-    ruling = refusal(
-        "approval_unavailable",
-        "/tools/pay/action",
-        "This call needs a person's approval, and nobody can be asked now.",
-    )
-    play(
-        tools_call(ALICE, ToolCall("pay", {})),
-        (Reserve(PAY), Reserved()),
-        (AskApproval("/tools/pay/action", "Carol looks at payments."), NoApprovals()),
-        (GiveBack(), None),
-        (Record(ruling), Recorded()),
-        ends=Refused(ruling),
-    )
-
-
 def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
     failure = NotAnswered("upstream_unreachable", "The server could not be connected to.", sent=False)
     play(
@@ -196,7 +178,7 @@ def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), Recorded()),
         (Forward(), failure),
-        (GiveBack(), None),
+        (GiveBack("d1"), None),
         (Complete(None, "upstream_unreachable"), None),
         ends=Failed(failure),
     )
@@ -221,8 +203,8 @@ def test_a_call_that_was_sent_stays_spent_whatever_became_of_it(code: str) -> No
         (replace(ALICE, compiled=None), "read", "no_policy", "(no policy)"),
         (ALICE, "secret", "hidden", "(hidden)"),
         (ALICE, "unknown", "default_deny", "(default deny)"),
-        (replace(ALICE, listed=False), "secret", "hidden", "(hidden)"),
-        (replace(ALICE, listed=False), "wild_one", "not_listed", "(not listed)"),
+        (replace(ALICE, tools=()), "secret", "hidden", "(hidden)"),
+        (replace(ALICE, tools=()), "wild_one", "not_listed", "(not listed)"),
     ],
 )
 def test_a_tool_that_is_not_there_is_told_apart_in_the_log(
@@ -235,12 +217,12 @@ def test_a_tool_that_is_not_there_is_told_apart_in_the_log(
 
 
 def test_an_exact_entry_makes_up_for_a_tool_the_scan_has_not_seen() -> None:
-    asker = replace(ALICE, listed=False)
+    asker = replace(ALICE, tools=())
     assert next(tools_call(asker, ToolCall("read", {}))) == allowed("/tools/read")
 
 
 def test_an_unlisted_tool_is_not_listed_even_where_its_arguments_would_deny_it() -> None:
-    asker = replace(ALICE, listed=False)
+    asker = replace(ALICE, tools=())
     asked = next(tools_call(asker, ToolCall("wild_one", [])))
     assert isinstance(asked, Record)
     assert asked.ruling.code == "not_listed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from common.egress import EgressPolicy, parse_networks
 from common.sealing import Keyring
 from common.tokens import GRANT, new_token, token_hash
 from gateway.app import Gateway
+from gateway.approvals_client import ApprovalsClient
+from gateway.control_plane import ControlPlane
 from gateway.counters.base import Limiter
 from gateway.counters.sqlite import SqliteLimiter
 from gateway.drift import DriftWatch
@@ -34,6 +36,7 @@ from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, load_organization
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 from gateway_config.wire.mirrored import MirroredArgument
+from tests.gateway.people import People
 from tests.gateway.raw_http import Client, Upstream
 
 ACME = "00000000-0000-7000-8000-00000000ac3e"
@@ -159,6 +162,7 @@ class World:
     mallorys_token: str
     another: Callable[[Door], Gateway]
     """One more worker, by the same configuration and counters."""
+    limiter: Limiter
 
     def client(self, *, token: str | None = None, server: str = SERVER, **headers: str) -> Client:
         path = f"/mcp/{server}/"
@@ -191,8 +195,10 @@ async def world(
     door: Door | None = None,
     prefix: str = "",
     drift: DriftWatch | None = None,
+    people: People | None = None,
+    hold_open_seconds: float = 0,
 ) -> AsyncIterator[World]:
-    async with upstream or Upstream() as server_:
+    async with upstream or Upstream() as server_, AsyncExitStack() as stack:
         token, mallorys = new_token(GRANT), new_token(GRANT)
         config, log = Config(), Log()
         config.organizations = [
@@ -200,6 +206,9 @@ async def world(
             organization(UMBRA, server(server_.url, id=MALLORYS_SERVER), {mallorys: {}}),
         ]
         counters = limiter or SqliteLimiter(tmp_path / "limits.sqlite", worker="gw-1")
+        approvals = None
+        if people is not None:
+            approvals = await stack.enter_async_context(_asking(people, counters))
         make = partial(
             Gateway,
             config=config,
@@ -214,16 +223,32 @@ async def world(
             resolve=resolve,
             prefix=prefix,
             drift=drift,
+            approvals=approvals,
+            hold_open_seconds=hold_open_seconds,
         )
         gateway = make(door=door)
         http = await gateway.serve("127.0.0.1", 0)
         try:
-            yield World(gateway, http, server_, config, log, token, mallorys, lambda door: make(door=door))
+            yield World(
+                gateway, http, server_, config, log, token, mallorys, lambda door: make(door=door), counters
+            )
         finally:
             await http.close()
             gateway.close()
             if isinstance(counters, SqliteLimiter):
                 await counters.close()
+
+
+@asynccontextmanager
+async def _asking(people: People, limiter: Limiter) -> AsyncIterator[ApprovalsClient]:
+    async with people, ControlPlane(people.url, "plw_of_a_test") as control:
+        client = ApprovalsClient(control, limiter, answer_seconds=1.0)
+        hearing = asyncio.create_task(client.run())
+        try:
+            yield client
+        finally:
+            hearing.cancel()
+            await client.close()
 
 
 def quick(**changed: Any) -> Limits:

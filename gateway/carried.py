@@ -1,0 +1,204 @@
+"""Handles of a server's that clients carry: ids of tasks, and the state of a call between its rounds.
+
+They leave only wrapped, and come back only to the grant, the tool and the call they were made for. Whatever
+comes back otherwise is refused, and nothing of it is forwarded.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from gateway.handles import Handles
+from gateway.protocol.jsonrpc import INVALID_PARAMS, Answer, Notification, Refused, Request, same_id
+from gateway.protocol.methods import SUBSCRIBES, TASK_METHODS
+from gateway.protocol.strict_json import Json, NotStrict, encode, parse
+from gateway.states import States, state_for
+from gateway.visits import Admitted, Visit
+
+RELATED_TASK: Final = "io.modelcontextprotocol/related-task"
+_TASK_NEWS: Final = frozenset({"notifications/tasks", "notifications/tasks/status"})
+_ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+_MOST_TASKS: Final = 10_000
+_DROPPED: Final = b""
+_TASK: Final = msgspec.json.Decoder(tuple[str, str])
+
+
+def may_be_carried(text: bytes) -> bool:
+    """Whether a message of a server may hold such a handle. One it hides opens nothing when it comes back."""
+    return b"taskId" in text or b"input_required" in text
+
+
+class Carried:
+    def __init__(self, handles: Handles, states: States) -> None:
+        self._handles = handles
+        self._states = states
+        self._tools: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    # From clients
+
+    def take_in(self, visit: Visit) -> None:
+        """Puts the server's own handles into the message. Raises Refused for what is not this client's."""
+        message = visit.message
+        if message is None:
+            return
+        if isinstance(message, Request):
+            if message.params.get("requestState") is not None:
+                self._take_state(visit, message)
+            if message.method in TASK_METHODS:
+                task = message.params["taskId"] = self._task(visit, message, message.params.get("taskId"))
+                visit.subject = visit.tasks[task]
+            if message.method == SUBSCRIBES:
+                self._take_subscribed(visit, message)
+        self._take_related(visit, message)
+
+    def _take_state(self, visit: Visit, request: Request) -> None:
+        state = self._states.unwrap(visit.admitted, request, request.params["requestState"])
+        if state is None:
+            raise Refused(INVALID_PARAMS, "This `requestState` is not of this call.", id=request.id)
+        visit.again = state
+        if state.upstream is None:
+            del request.params["requestState"]
+        else:
+            request.params["requestState"] = state.upstream
+        if state.asks:
+            # It was us who asked; the server knows nothing of it.
+            request.params.pop("inputResponses", None)
+
+    def _take_subscribed(self, visit: Visit, request: Request) -> None:
+        wanted = request.params.get("notifications")
+        ids = wanted.get("taskIds") if isinstance(wanted, dict) else None
+        if ids is None or not isinstance(wanted, dict):
+            return
+        if not isinstance(ids, list):
+            raise Refused(INVALID_PARAMS, "`taskIds` must be a list.", id=request.id)
+        wanted["taskIds"] = [self._task(visit, request, one) for one in ids]
+
+    def _take_related(self, visit: Visit, message: Request | Notification | Answer) -> None:
+        meta = _meta_of(message)
+        related = meta.get(RELATED_TASK) if meta is not None else None
+        if not isinstance(related, dict) or "taskId" not in related:
+            return
+        if isinstance(message, Request):
+            related["taskId"] = self._task(visit, message, related["taskId"])
+            return
+        # An answer may be about a task of the client's own, which the server knows by the client's id.
+        found = self._unwrapped(visit.admitted, related["taskId"])
+        if found is not None:
+            related["taskId"] = found[1]
+
+    def _task(self, visit: Visit, request: Request, wrapped: Json) -> str:
+        found = self._unwrapped(visit.admitted, wrapped)
+        if found is None:
+            raise Refused(INVALID_PARAMS, "There is no such task.", id=request.id)
+        tool, task = found
+        self._remember(visit, tool, task)
+        return task
+
+    def _unwrapped(self, owner: Admitted, wrapped: Json) -> tuple[str, str] | None:
+        if not isinstance(wrapped, str) or not wrapped.isascii():
+            return None
+        handle = self._handles.unwrap("task", owner, wrapped.encode("ascii"))
+        return None if handle is None else _TASK.decode(handle)
+
+    # From servers
+
+    def hand_out(self, visit: Visit, text: bytes, most: int) -> bytes | None:
+        """The message with its handles wrapped; None: it may leave as it came; empty: it is not to leave."""
+        if not may_be_carried(text) or len(text) > most:
+            return None
+        try:
+            tree = parse(text, max_depth=None)
+        except NotStrict:
+            return None  # what it may hold opens nothing when it comes back as it is
+        if not isinstance(tree, dict):
+            return None
+        return self._of_result(visit, tree) if "method" not in tree else self._of_server(visit, tree)
+
+    def _of_result(self, visit: Visit, tree: dict[str, Json]) -> bytes | None:
+        message, result = visit.message, tree.get("result")
+        if not isinstance(result, dict):
+            return None
+        changed = self._hide_related(visit, result)
+        if isinstance(message, Request) and same_id(tree.get("id"), message.id):
+            if result.get("resultType") == "input_required":
+                self._give_state(visit, message, result)
+                changed = True
+            changed = self._give_tasks(visit, message, result) or changed
+        return encode(tree) if changed else None
+
+    def _give_state(self, visit: Visit, request: Request, result: dict[str, Json]) -> None:
+        upstream, earlier = result.pop("requestState", None), visit.again
+        if visit.decision_id is None or not (upstream is None or isinstance(upstream, str)):
+            return
+        number = 1 if earlier is None else earlier.round + 1
+        state = state_for(visit.decision_id, round=number, agreed=visit.agreed, upstream=upstream)
+        result["requestState"] = self._states.wrap(visit.admitted, request, state)
+
+    def _give_tasks(self, visit: Visit, request: Request, result: dict[str, Json]) -> bool:
+        if request.method == "tools/call":
+            tool = visit.subject or ""
+            begun = result.get("task") if "task" in request.params else None
+            holders = [begun] if isinstance(begun, dict) else []
+            holders += [result] if result.get("resultType") == "task" else []
+            return sum(self._wrap(visit, holder, tool) for holder in holders) > 0
+        return request.method in TASK_METHODS and self._wrap(visit, result)
+
+    def _of_server(self, visit: Visit, tree: dict[str, Json]) -> bytes | None:
+        params, method = tree.get("params"), tree.get("method")
+        if not isinstance(params, dict):
+            return None
+        if method in _TASK_NEWS and "id" not in tree:
+            # Of whose task it is news can be told only here, where it began or was asked about.
+            return encode(tree) if self._wrap(visit, params) else _DROPPED
+        changed = self._hide_related(visit, params)
+        wanted = params.get("notifications") if method == _ACKNOWLEDGED else None
+        if isinstance(wanted, dict) and isinstance(wanted.get("taskIds"), list):
+            wanted["taskIds"] = self._known(visit, wanted["taskIds"])
+            changed = True
+        return encode(tree) if changed else None
+
+    def _known(self, visit: Visit, tasks: Json) -> list[Json]:
+        named = [task for task in tasks if isinstance(task, str)] if isinstance(tasks, list) else []
+        tools = [(task, self._tool_of(visit, task)) for task in named]
+        return [self._handle(visit.admitted, tool, task) for task, tool in tools if tool is not None]
+
+    def _hide_related(self, visit: Visit, holder: dict[str, Json]) -> bool:
+        """The task a message belongs to, where its client may know it; else nothing is said of it."""
+        meta = holder.get("_meta")
+        related = meta.get(RELATED_TASK) if isinstance(meta, dict) else None
+        if not isinstance(meta, dict) or not isinstance(related, dict):
+            return False
+        if not self._wrap(visit, related):
+            del meta[RELATED_TASK]
+        return True
+
+    def _wrap(self, visit: Visit, holder: dict[str, Json], tool: str | None = None) -> bool:
+        task = holder.get("taskId")
+        if not isinstance(task, str):
+            return False
+        known = tool if tool is not None else self._tool_of(visit, task)
+        if known is None:
+            return False
+        if tool is not None:
+            self._remember(visit, tool, task)
+        holder["taskId"] = self._handle(visit.admitted, known, task)
+        return True
+
+    def _handle(self, owner: Admitted, tool: str, task: str) -> str:
+        return self._handles.wrap("task", owner, msgspec.json.encode((tool, task))).decode("ascii")
+
+    def _tool_of(self, visit: Visit, task: str) -> str | None:
+        return visit.tasks.get(task) or self._tools.get((visit.admitted.grant.id, task))
+
+    def _remember(self, visit: Visit, tool: str, task: str) -> None:
+        visit.tasks[task] = tool
+        self._tools[visit.admitted.grant.id, task] = tool
+        while len(self._tools) > _MOST_TASKS:
+            self._tools.popitem(last=False)
+
+
+def _meta_of(message: Request | Notification | Answer) -> dict[str, Json] | None:
+    holder = message.tree.get("result") if isinstance(message, Answer) else message.params
+    meta = holder.get("_meta") if isinstance(holder, dict) else None
+    return meta if isinstance(meta, dict) else None

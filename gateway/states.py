@@ -1,0 +1,78 @@
+"""`requestState`: what a client carries from one round of a call to the next, bound to that very call.
+
+A server's own state is inside; where a server sends none there is one of ours all the same, so that the
+next round of a call that was paid for is known again. Whoever changes it, or brings it to another call, is
+refused.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from gateway.handles import Handles
+from gateway.protocol import arguments
+from gateway.protocol.jsonrpc import Request
+from gateway.visits import Admitted
+
+STATE_SECONDS: Final = 900
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """`asks`: it is ours alone, from before the call was sent: the client was to open an approval's page."""
+
+    decision: str
+    round: int
+    expires_at: int
+    agreed: str = ""
+    asks: bool = False
+    upstream: str | None = None
+
+    @property
+    def ticket(self) -> str:
+        return f"{self.decision}:{self.round}"
+
+    @property
+    def expired(self) -> bool:
+        return time.time() >= self.expires_at
+
+
+_DECODER: Final = msgspec.json.Decoder(State)
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    handles: Handles
+
+    def wrap(self, owner: Admitted, request: Request, state: State) -> str:
+        wrapped = self.handles.wrap("state", owner, msgspec.json.encode(state), _call(request))
+        return wrapped.decode("ascii")
+
+    def unwrap(self, owner: Admitted, request: Request, wrapped: object) -> State | None:
+        """None for whatever was not made by us for exactly this call."""
+        if not isinstance(wrapped, str) or not wrapped.isascii():
+            return None
+        text = self.handles.unwrap("state", owner, wrapped.encode("ascii"), _call(request))
+        try:
+            return None if text is None else _DECODER.decode(text)
+        except msgspec.MsgspecError:
+            return None  # made by another version of us
+
+
+def state_for(decision: str, *, round: int = 1, agreed: str = "", upstream: str | None = None) -> State:
+    return State(decision, round, int(time.time()) + STATE_SECONDS, agreed, False, upstream)
+
+
+def asking(decision: str) -> State:
+    return State(decision, 0, int(time.time()) + STATE_SECONDS, asks=True)
+
+
+def _call(request: Request) -> tuple[str, ...]:
+    """What makes it this call: its method, what it names, and its arguments by their value."""
+    name = request.params.get("name", request.params.get("uri"))
+    return (
+        request.method,
+        name if isinstance(name, str) else "",
+        arguments.digest(request.params.get("arguments", {})),
+    )
