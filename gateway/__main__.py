@@ -170,7 +170,7 @@ async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending)
 
 
 @asynccontextmanager
-async def _approvals(settings: Settings, limiter: SqliteLimiter) -> AsyncIterator[ApprovalsClient]:
+async def _approvals(settings: Settings, limiter: Limiter) -> AsyncIterator[ApprovalsClient]:
     """On connections of its own: calls that wait for approval never hold up the configuration."""
     async with ControlPlane(settings.control_url, settings.worker_token) as control:
         client = ApprovalsClient(control, limiter, answer_seconds=settings.approval_answer_seconds)

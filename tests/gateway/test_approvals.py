@@ -46,7 +46,7 @@ async def room(it: World) -> Reservation:
     return reserved
 
 
-def _hash(it: World) -> str:
+def _hash(it: World) -> bytes:
     return next(iter(it.config.organizations[0].grants))
 
 

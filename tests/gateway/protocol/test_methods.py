@@ -97,7 +97,7 @@ def test_every_name_that_may_stand_in_params_is_guarded_against_twins() -> None:
     ],
 )
 def test_what_reads_or_does_something_is_judged(name: str, verdict: Verdict) -> None:
-    modern = name == "subscriptions/listen"
+    modern = name in ("subscriptions/listen", "tasks/update")
     assert verdict_of(name, notification=False, modern=modern) is verdict
 
 
