@@ -1,4 +1,4 @@
-"""Connects to a server once, as an MCP client of either era, and reads its whole list of tools.
+"""Connects to a server once, as an MCP client of any revision, and reads its whole list of tools.
 
 The official SDK speaks, we listen at the transport. Every connection passes the egress guard. Definitions are
 read from the server's own bytes: one odd tool does not hide the others, and a digest is of what was sent.
@@ -8,8 +8,11 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
+from math import inf
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +20,7 @@ import anyio
 import httpx2
 import mcp_types as types
 from mcp import Client, MCPError
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import ValidationError
 
@@ -47,7 +51,11 @@ from servers.probe_failures import (
 __all__ = ["ScanFailed", "ScanLimits", "ScanResult", "ServerInfo", "Step", "ToolDefinition", "scan"]
 
 GOODBYE_SECONDS: Final = 2.0
+OLD_HANDSHAKE_SECONDS: Final = 15.0
 _SECONDS_A_DAY: Final = 86_400
+# To what a client of streamable HTTP posts, the protocol says.
+_REFUSED_BY_OLD_SERVERS: Final = frozenset({400, 404, 405})
+_EVENTS: Final = "text/event-stream"
 
 # The SDK quotes answers it cannot read; a hostile server may echo a credential in one. What matters is in
 # ScanFailed.
@@ -103,19 +111,27 @@ async def scan(
     """Raises ScanFailed and nothing else. `on_step` is called inside the event loop: it must not block."""
     asked = _asked(url, headers)
     journal = _Journal(asked.host, on_step or (lambda _: None))
-    transport = _ScanTransport(
-        egress, Budget(limits.bytes), observer=journal, resolver=resolver, tls=tls, asked=asked, limits=limits
+    make = partial(
+        _ScanTransport,
+        egress,
+        Budget(limits.bytes),
+        observer=journal,
+        resolver=resolver,
+        tls=tls,
+        asked=asked,
+        limits=limits,
     )
+    attempts = [make()]
     try:
         with anyio.fail_after(limits.seconds):
-            return await _visit(url, headers, transport, journal, limits)
+            return await _visit_either_way(url, headers, attempts, make, journal)
     except TimeoutError:
-        failed = transport.failure or timed_out(asked, limits.seconds)
+        failed = attempts[-1].failure or timed_out(asked, limits.seconds)
     except ScanFailed as ours:
         failed = ours
     except Exception:
         # Whatever the SDK made of it, the transport saw what happened first.
-        failed = await _explained(transport, asked)
+        failed = await _explained(attempts[-1], asked)
     raise failed.without(headers)
 
 
@@ -142,27 +158,75 @@ async def _explained(transport: "_ScanTransport", asked: Asked) -> ScanFailed:
     return transport.failure or not_mcp_after(asked, transport.last_status, transport.last_type)
 
 
+async def _visit_either_way(
+    url: str,
+    headers: Mapping[str, str],
+    attempts: list["_ScanTransport"],
+    make: Callable[..., "_ScanTransport"],
+    journal: "_Journal",
+) -> ScanResult:
+    """Over streamable HTTP, and where that is refused as the protocol says, over HTTP+SSE of 2024-11-05."""
+    try:
+        return await _visit(url, headers, attempts[0], journal)
+    except Exception:
+        if not attempts[0].may_be_old:
+            raise
+    old = make(old=True)
+    attempts.append(old)
+    try:
+        return await _visit(url, headers, old, journal)
+    except Exception:
+        if not old.spoke and old.failure is None:
+            attempts.pop()  # It is not that either: the first attempt tells more.
+        raise
+
+
 async def _visit(
-    url: str, headers: Mapping[str, str], transport: "_ScanTransport", journal: "_Journal", limits: ScanLimits
+    url: str, headers: Mapping[str, str], transport: "_ScanTransport", journal: "_Journal"
 ) -> ScanResult:
-    me = types.Implementation(name="policylayer", title="PolicyLayer", version="1")
-    async with guarded_client(transport, headers) as http:
+    async with _connected(url, headers, transport) as client:
+        try:
+            return await _converse(client, transport, journal)
+        except ScanFailed as failed:
+            # Kept here: on its way out the SDK's task group wraps it.
+            transport.failure = transport.failure or failed
+            raise
+
+
+@asynccontextmanager
+async def _connected(
+    url: str, headers: Mapping[str, str], transport: "_ScanTransport"
+) -> AsyncIterator[Client]:
+    known = partial(
+        Client,
+        client_info=types.Implementation(name="policylayer", title="PolicyLayer", version="1"),
+        cache=None,
+        read_timeout_seconds=transport.limits.seconds,
+    )
+    http = guarded_client(transport, headers)
+    if transport.old:
+        old = sse_client(url, httpx_client_factory=lambda headers=None, timeout=None, auth=None: http)
+        with anyio.move_on_after(min(OLD_HANDSHAKE_SECONDS, transport.limits.seconds / 2)) as waiting:
+            async with known(old, mode="legacy") as client:
+                waiting.deadline = inf
+                yield client
+        if waiting.cancelled_caught:
+            # The SDK waits for ever when the address named is another origin's.
+            what = "its stream names no address of its own for messages"
+            transport.failure = not_mcp(transport.asked, what, "Tell whoever runs the server.")
+            raise transport.failure
+        return
+    async with http:
         wire = streamable_http_client(url, http_client=http, max_sse_event_size=None)
-        async with Client(wire, client_info=me, cache=None, read_timeout_seconds=limits.seconds) as client:
-            try:
-                return await _converse(client, transport, journal, limits)
-            except ScanFailed as failed:
-                # Kept here: on its way out the SDK's task group wraps it.
-                transport.failure = transport.failure or failed
-                raise
+        async with known(wire) as client:
+            yield client
 
 
-async def _converse(
-    client: Client, transport: "_ScanTransport", journal: "_Journal", limits: ScanLimits
-) -> ScanResult:
+async def _converse(client: Client, transport: "_ScanTransport", journal: "_Journal") -> ScanResult:
     version = shown(client.protocol_version, 20)
-    journal.note("Speaks MCP", f"protocol {version}, streamable HTTP")
-    collected = await _read_tools(client, transport, journal, limits)
+    transport.spoke = True
+    journal.note("Speaks MCP", f"protocol {version}, {'HTTP+SSE' if transport.old else 'streamable HTTP'}")
+    collected = await _read_tools(client, transport, journal)
     return ScanResult(
         protocol_version=version,
         server=_server_info(client.server_info),
@@ -180,9 +244,8 @@ def _server_info(info: types.Implementation | None) -> ServerInfo:
     return ServerInfo(shown(info.name, 256), shown(info.title, 256), shown(info.version, 64))
 
 
-async def _read_tools(
-    client: Client, transport: "_ScanTransport", journal: "_Journal", limits: ScanLimits
-) -> Collected:
+async def _read_tools(client: Client, transport: "_ScanTransport", journal: "_Journal") -> Collected:
+    limits = transport.limits
     collected = Collected()
     cursor: str | None = None
     been: set[str] = set()
@@ -269,20 +332,34 @@ def _about(tls: ssl.SSLObject) -> str:
 
 
 class _ScanTransport(GuardedTransport):
-    """Keeps what the SDK would swallow: the first failure, the last status, the bytes of a page."""
+    """Keeps what the SDK would swallow: the first failure, the last status, the bytes of a page.
 
-    def __init__(self, *guard: Any, asked: Asked, limits: ScanLimits, **options: Any) -> None:
+    `old`: for HTTP+SSE as of 2024-11-05, where every answer comes on one stream.
+    """
+
+    def __init__(
+        self, *guard: Any, asked: Asked, limits: ScanLimits, old: bool = False, **options: Any
+    ) -> None:
         super().__init__(*guard, **options)
         self.asked = asked
+        self.limits = limits
+        self.old = old
+        self.spoke = False
         self.failure: ScanFailed | None = None
         self.refused_certificate: CertificateRefused | None = None
         self.last_status = 0
         self.last_type = ""
-        self._limits = limits
         self._heard: list[tuple[str, bytearray]] = []
 
+    @property
+    def may_be_old(self) -> bool:
+        return not self.spoke and self.failure is None and self.last_status in _REFUSED_BY_OLD_SERVERS
+
     def listen(self) -> None:
-        self._heard = []
+        """From here on: what was said before on a stream that goes on is forgotten."""
+        self._heard = [(kind, body) for kind, body in self._heard if self.old and kind.startswith(_EVENTS)]
+        for _, body in self._heard:
+            body.clear()
 
     def heard_page(self) -> Page:
         for content_type, body in self._heard:
@@ -296,7 +373,7 @@ class _ScanTransport(GuardedTransport):
         match request.method:
             case "DELETE":
                 return await self._goodbye(request)
-            case "GET" if "last-event-id" not in request.headers:
+            case "GET" if not self.old and "last-event-id" not in request.headers:
                 # A scan waits for no news, so a stream of them is not opened.
                 return httpx2.Response(405, request=request)
             case _:
@@ -331,7 +408,7 @@ class _ScanTransport(GuardedTransport):
     def failed(self, failed: OutboundFailed) -> None:
         if isinstance(failed, CertificateRefused):
             self.refused_certificate = failed
-        self.failure = self.failure or connection_failure(failed, self.asked, self._limits.seconds)
+        self.failure = self.failure or connection_failure(failed, self.asked, self.limits.seconds)
 
 
 class _Overheard(httpx2.AsyncByteStream):

@@ -40,6 +40,9 @@ class OldServer:
             await self.over.wait()
             conversation.end_stream()
             return
+        if conversation.request.path == "/mcp":
+            conversation.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
+            return
         conversation.write(b"HTTP/1.1 %d X\r\nContent-Length: 8\r\n\r\nAccepted" % self.status)
         message = conversation.request.json
         if self.status == 202 and "id" in message and message["method"] not in self.silent:
