@@ -17,6 +17,7 @@ from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest
 from gateway_config.services import deliver, request_publish, waiting_organizations
 from gateway_config.tasks import publish_config, publish_overdue, signing_key, sweep
 from gateway_config.wire.loader import load_organization
+from gateway_config.wire.mirrored import MirroredArgument
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, verify
 from gateway_config.workers import newest_bundle
 from policies.models import Policy, PolicyRevision
@@ -291,3 +292,17 @@ def test_an_organization_that_somebody_else_is_long_at_holds_back_no_other(
         PublishRequest.objects.update(created_at=timezone.now() - timedelta(minutes=1))
         tasks.publish_overdue()
     assert set(done) == {cast.alice.organization_id, cast.mallory.organization_id}
+
+
+def test_what_a_tool_repeats_in_headers_travels_with_it(cast: Cast, acme: Acme, publish: Publish) -> None:
+    annotated = {"type": "object", "properties": {"user_name": {"type": "string", "x-mcp-header": "User"}}}
+    with inside(cast.alice):
+        acme.server.tools.filter(name="delete_user").update(input_schema=annotated)
+        publish_policy(cast.alice, acme.policy)
+    publish()
+    with as_worker():
+        signed = newest_bundle(cast.alice.organization_id)
+    assert signed is not None
+    tools = load_organization(signed.body.encode()).servers[str(acme.server.pk)].tools
+    assert tools["delete_user"].mirrored == (MirroredArgument("User", ("user_name",), "string"),)
+    assert tools["create_access_key"].mirrored == ()
