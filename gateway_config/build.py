@@ -15,12 +15,13 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db.models import Case, Q, TextField, When
+from django.db.models import Case, OuterRef, Q, Subquery, TextField, When
 from django.db.models.functions import Cast, Extract
 
 from accounts.models import Organization
 from common.sealing import Keyring, SealingError
 from config import env
+from gateway.protocol.methods import SESSIONS
 from gateway_config.models import ConfigRevision
 from gateway_config.wire.bundle import (
     Bundle,
@@ -33,7 +34,7 @@ from gateway_config.wire.bundle import (
 )
 from gateway_config.wire.mirrored import ANNOTATION, mirrored_arguments
 from policies.models import Grant, Policy
-from servers.models import Server, Tool
+from servers.models import Server, Tool, ToolScan
 
 logger = logging.getLogger(__name__)
 
@@ -99,19 +100,32 @@ def _policies(organization_id: UUID) -> tuple[BundlePolicy, ...]:
 
 def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[BundleServer, ...]:
     # URL and credential in one statement: a credential must never go with another URL than its own.
+    done = ToolScan.objects.filter(server=OuterRef("pk"), state=ToolScan.State.DONE).order_by("-started_at")
     rows = list(
         Server.objects.filter(organization_id=organization_id, retired_at=None)
+        .annotate(spoken=Subquery(done.values("protocol_version")[:1]))
         .order_by("id")
-        .values_list("id", "name", "upstream_url", "credential__sealed")
+        .values_list("id", "name", "upstream_url", "credential__sealed", "spoken")
     )
     tools = _tools(organization_id)
-    sealed = _credentials(organization_id, {pk: text for pk, _, _, text in rows if text}, before)
+    sealed = _credentials(organization_id, {pk: text for pk, _, _, text, _ in rows if text}, before)
     return tuple(
         BundleServer(
-            id=str(pk), name=name, upstream_url=url, credentials=sealed.get(pk), tools=tools.get(pk, ())
+            id=str(pk),
+            name=name,
+            upstream_url=url,
+            credentials=sealed.get(pk),
+            tools=tools.get(pk, ()),
+            revisions=_revisions(spoken),
         )
-        for pk, name, url, _ in rows
+        for pk, name, url, _, spoken in rows
     )
+
+
+def _revisions(spoken: str | None) -> tuple[str, ...]:
+    # A scan asks for the newest first: an older answer says that the newest is not spoken, but a new one
+    # does not say that the older are not.
+    return (spoken,) if spoken in SESSIONS else ()
 
 
 def _tools(organization_id: UUID) -> dict[UUID, tuple[BundleTool, ...]]:

@@ -112,6 +112,8 @@ def _keep(scan: ToolScan, result: ScanResult) -> None:
     if server.retired_at is not None:
         _end_in_failure(scan, "retired", "This server was retired meanwhile.", "Register it again to use it.")
         return
+    spoke = ToolScan.objects.filter(server=server, state=ToolScan.State.DONE).order_by("-started_at")
+    before = spoke.values_list("protocol_version", flat=True).first()
     drift = _keep_tools(server, result.tools)
     scan.state = ToolScan.State.DONE
     scan.protocol_version = result.protocol_version
@@ -121,7 +123,7 @@ def _keep(scan: ToolScan, result: ScanResult) -> None:
     scan.finished_at = timezone.now()
     scan.save()
     _set_status(server, Server.Status.READY)
-    if drift:
+    if drift or before != result.protocol_version:
         announce(server.organization_id)
 
 

@@ -214,6 +214,19 @@ async def test_resources_and_prompts_are_judged(
             assert error["data"]["decision_id"] == it.log.decisions[0].id
 
 
+async def test_who_shares_no_revision_with_the_server_is_told_which_would_do(tmp_path: Path) -> None:
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    said = {"mcp_protocol_version": "2026-07-28", "mcp_method": "server/discover"}
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(revisions=("2025-06-18",))
+        answer = await alice.post(request("server/discover", _meta=meta), **said)
+        assert (answer.status, answer.json["id"], answer.json["error"]["code"]) == (400, 1, -32022)
+        assert answer.json["error"]["data"] == {"supported": ["2025-06-18"], "requested": "2026-07-28"}
+        assert it.upstream.received == []
+        await alice.post(request("initialize", protocolVersion="2025-11-25"))
+        assert len(it.upstream.received) == 1
+
+
 @pytest.mark.parametrize(("uris", "sent"), [(["public/a"], True), (["public/a", "x"], False)])
 async def test_a_subscription_needs_every_resource_allowed(
     tmp_path: Path, uris: list[str], sent: bool

@@ -175,6 +175,7 @@ class World:
         url = fields.pop("url", self.upstream.url)
         tools = fields.pop("tools", TOOLS)
         about = {name: fields.pop(name, None) for name in ("credentials", "mirrored")}
+        about["revisions"] = fields.pop("revisions", ())
         fields.setdefault("revision", self.config.organizations[0].revision + 1)
         acme = organization(ACME, server(url, tools=tools, **about), grants, **fields)
         self.config.organizations[0] = acme

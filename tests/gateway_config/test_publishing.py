@@ -22,6 +22,7 @@ from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key,
 from gateway_config.workers import newest_bundle
 from policies.models import Policy, PolicyRevision
 from policies.services import publish_policy, revoke_grant
+from servers.models import ToolScan
 from servers.services import change_server, retire_server
 from tests.cast import Acme, Cast, inside
 from tests.roles import as_owner, as_worker
@@ -125,6 +126,28 @@ def test_an_expiring_grant_carries_its_end(cast: Cast, acme: Acme, publish: Publ
     assert revision is not None
     loaded = load_organization(revision.body.encode())
     assert loaded.grants[bytes.fromhex(acme.grant.token_hash)].expires_at == int(soon.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("spoken", "told"), [("2025-06-18", ("2025-06-18",)), ("2026-07-28", ()), ("1999-01-01", ())]
+)
+def test_gateways_learn_that_a_server_speaks_only_older_revisions(
+    cast: Cast, acme: Acme, publish: Publish, spoken: str, told: tuple[str, ...]
+) -> None:
+    with inside(cast.alice):
+        ToolScan.objects.create(
+            organization_id=acme.server.organization_id,
+            server=acme.server,
+            state=ToolScan.State.DONE,
+            protocol_version=spoken,
+        )
+        change_server(cast.alice, acme.server, name="Renamed")
+    publish()
+    with as_worker():
+        signed = newest_bundle(cast.alice.organization_id)
+    assert signed is not None
+    loaded = load_organization(signed.body.encode())
+    assert loaded.servers[str(acme.server.pk)].revisions == told
 
 
 def test_a_bundle_holds_nothing_of_anybody_else(cast: Cast, published: ConfigRevision) -> None:

@@ -66,6 +66,16 @@ def test_a_scan_that_finds_nothing_new_tells_nobody(cast: Cast, toy: RunningToy)
     assert requests(cast) == before
 
 
+def test_a_server_that_speaks_another_revision_is_told_to_the_gateways(cast: Cast, toy: RunningToy) -> None:
+    server = registered(cast, toy.url)
+    scanned(cast, server)
+    with inside(cast.alice):
+        ToolScan.objects.update(protocol_version="2025-06-18")
+    before = requests(cast)
+    scanned(cast, server)
+    assert requests(cast) == before + 1
+
+
 def test_what_changed_since_the_last_scan_is_said(cast: Cast, toy: RunningToy) -> None:
     server = registered(cast, toy.url)
     scanned(cast, server)
