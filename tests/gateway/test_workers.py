@@ -188,17 +188,19 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
     with ThreadPoolExecutor(4) as pool:
         outcomes = dict(enumerate(pool.map(one, range(CALLS))))
     assert first.process.wait(10) == -signal.SIGKILL
-    assert done["allowed"] + done["limit_exceeded"] + done["broken"] == CALLS
+    # On a very busy machine the limiter may not answer in time: then a call is denied, never let through.
+    late = done["limiter_unavailable"]
+    assert done["allowed"] + done["limit_exceeded"] + done["broken"] + late == CALLS, done
     # Four calls at a time were under way: what came after them found the other worker.
     assert done["broken"] <= 4
     assert recorder.arrived.total() <= LIMIT
     assert set(recorder.arrived.values()) == {1}
     assert all(recorder.arrived[f"n{number}"] for number, out in outcomes.items() if out == "allowed")
     # A broken call may have been charged: then one fewer is allowed, never one more.
-    assert LIMIT - done["broken"] <= done["allowed"] <= LIMIT
+    assert LIMIT - done["broken"] - late <= done["allowed"] <= LIMIT
 
     _start(first)
-    assert _call(first, token, "again") == "limit_exceeded"
+    _until(lambda: _call(first, token, "again") == "limit_exceeded")
     for worker in workers:
         assert worker.stop()[0] == 0
     # One that was killed may tell the same twice, word for word; the control plane keeps one of each.
@@ -207,7 +209,8 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
     allowed = [entry for entry in decisions if entry.outcome == "allow"]
     # Written before it was forwarded: no call arrived without its record.
     assert recorder.arrived.total() <= len(allowed) <= LIMIT
-    assert done["limit_exceeded"] + 1 <= len(decisions) - len(allowed) <= done["limit_exceeded"] + 5
+    assert {entry.code for entry in decisions - set(allowed)} <= {"limit_exceeded", "limiter_unavailable"}
+    assert done["limit_exceeded"] + late + 1 <= len(decisions) - len(allowed)
     completed = {entry.id for entry in _entries(plane, CompletionEntry)}
     assert completed <= {entry.id for entry in allowed}
     assert len(allowed) - len(completed) <= done["broken"]
