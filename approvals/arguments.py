@@ -32,6 +32,10 @@ class Argument:
     why: str = ""
 
     @property
+    def head(self) -> str:
+        return self.value[:_LONGEST_LINE].split("\n", 1)[0]
+
+    @property
     def is_long(self) -> bool:
         return len(self.value) > _LONGEST_LINE or "\n" in self.value
 

@@ -13,7 +13,7 @@ from common.notifications import APPROVALS, notify
 
 # Advisory lock: whoever saw a position has seen every smaller one. Taken after all locks on rows, and held
 # to the end of the transaction, so it comes last of what a request does.
-_COMMIT_ORDER = 70_234
+_COMMIT_ORDER = 70_235
 
 _ALIVE = (Approval.State.PENDING, Approval.State.APPROVED)
 

@@ -118,6 +118,11 @@ class Approval(OrganizationOwned):
         return Approval.State.EXPIRED if alive and moment >= self.expires_at else state
 
     @property
+    def moment(self) -> datetime:
+        """When it came to be what it is."""
+        return self.answered_at or self.ended_at or self.expires_at
+
+    @property
     def now(self) -> Approval.State:
         return self.state_at(timezone.now())
 
@@ -138,6 +143,18 @@ class Webhook(OrganizationOwned):
     @property
     def public_id(self) -> str:
         return public_id("whk", self.id)
+
+
+_ERRORS = {
+    "name_not_found": "no such host",
+    "refused": "no connection",
+    "timed_out": "no answer in time",
+    "tls": "certificate refused",
+    "address_not_allowed": "a private address",
+    "too_large": "too large an answer",
+    "redirected": "a redirect, not followed",
+    "not_http": "no HTTP answer",
+}
 
 
 class MailMuted(OrganizationOwned):
@@ -181,3 +198,7 @@ class Notice(OrganizationOwned):
             models.Index(fields=["webhook", "-created_at"]),
             models.Index(fields=["organization", "email", "-ended_at"]),
         ]
+
+    @property
+    def error_words(self) -> str:
+        return _ERRORS.get(self.error, self.error.replace("_", " "))

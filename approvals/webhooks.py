@@ -13,6 +13,7 @@ import json
 import logging
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from accounts.models import Membership
 from accounts.permissions import May, require
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
+from approvals.notices import write_test
 from common.errors import InvalidInput, LimitReached, NotAllowed
 from common.ids import new_uuid, public_id
 from common.sealing import Keyring, SealingError
@@ -34,6 +36,8 @@ from servers.services import problem_of_url
 PURPOSE: Final = "webhook-secret"
 PREFIX: Final = "whsec_"
 MOST: Final = 10
+MOST_TESTS: Final = 5
+REST_BETWEEN_TESTS = timedelta(minutes=1)
 PATIENCE_SECONDS: Final = 15.0
 MOST_READ: Final = 64 * 1024
 _SECRET_BYTES: Final = 32
@@ -76,6 +80,14 @@ def remove_webhook(by: Membership, webhook: Webhook) -> None:
     require(by, May.MANAGE_WEBHOOKS)
     record_event(by, "webhook.removed", webhook.public_id, _host(webhook.url))
     webhook.delete()
+
+
+def send_test(by: Membership, webhook: Webhook) -> None:
+    require(by, May.MANAGE_WEBHOOKS)
+    recent = webhook.notices.filter(created_at__gt=timezone.now() - REST_BETWEEN_TESTS)
+    if recent.filter(kind=Notice.Kind.TEST).count() >= MOST_TESTS:
+        raise LimitReached("There were several tests a moment ago. Wait a minute.")
+    write_test(webhook)
 
 
 # ---- what is sent

@@ -182,6 +182,7 @@ def _row(worker: str, spool: str, entry: DecisionEntry) -> DecisionRecord:
         reason=storable(entry.reason or "", 4_000),
         retry_after_seconds=_optional(entry.retry_after_seconds, 2**31),
         policy_revision_id=UUID(entry.policy) if entry.policy else None,
+        approval_id=UUID(entry.approval) if entry.approval else None,
         config_revision=_within(entry.revision, 2**63),
         argument_names=[storable(name, 256) for name in entry.argument_names[:_MOST_NAMES]],
         argument_digest=storable(entry.argument_digest or "", 64),

@@ -47,6 +47,9 @@ class DecisionRecord(OrganizationOwned):
     reason = models.TextField(blank=True)
     retry_after_seconds = models.PositiveIntegerField(null=True)
     policy_revision_id = models.UUIDField(null=True)
+    approval_id = models.UUIDField(
+        null=True, help_text="The approval the call waits for, was sent by, or was refused by."
+    )
     config_revision = models.BigIntegerField()
     argument_names = ArrayField(models.TextField())
     argument_digest = models.CharField(max_length=64, blank=True)

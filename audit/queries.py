@@ -70,6 +70,11 @@ class DecisionRow:
         return public_id("grt", self.record.grant_id)
 
     @property
+    def approval_id(self) -> str:
+        """Empty where nobody was asked."""
+        return public_id("apr", self.record.approval_id) if self.record.approval_id else ""
+
+    @property
     def added_ms(self) -> float:
         return self.record.added_us / 1000
 

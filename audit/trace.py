@@ -32,7 +32,8 @@ _STOPPED_BY_CODE: Final = {
     "limiter_unavailable": ("limits", "The limits could not be checked"),
     "approval_required": ("approval", "A person has to be asked"),
     "approval_declined": ("approval", "A person declined it"),
-    "approval_expired": ("approval", "Nobody answered in time"),
+    "approval_expired": ("approval", "The approval came or was used too late"),
+    "approval_unavailable": ("approval", "A person has to be asked, and nobody could be"),
 }
 _STOPPED_BY_PART: Final = {
     "action": ("action", "The rule denies every call"),
@@ -59,7 +60,8 @@ def trace(record: DecisionRecord) -> list[Step]:
     if record.method != "tools/call":
         return []
     if record.outcome == "allow":
-        return [Step("passed", _passed(name, words, record)) for name, words, _ in _STEPS]
+        passed = [Step("passed", _passed(name, words, record)) for name, words, _ in _STEPS]
+        return [*passed[:-1], Step("passed", "A person approved it")] if record.approval_id else passed
     stopped = _stopped_at(record)
     if stopped is None:
         return []

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("accounts.api.urls")),
     path("", include("servers.api.urls")),
     path("", include("policies.api.urls")),
+    path("", include("approvals.api.urls")),
     path("", include("audit.api.urls")),
     path("", include("gateway_config.api.urls")),
     path(

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from approvals.models import Approval
 from gateway_config.rollout import rollout_of_organization
 
 
@@ -17,5 +18,8 @@ def product(request: HttpRequest) -> dict[str, Any]:
         "csp_nonce": getattr(request, "csp_nonce", ""),
     }
     if member is not None:
+        shown["waiting_count"] = SimpleLazyObject(
+            lambda: Approval.objects.visible_to(member).waiting().count()
+        )
         shown["rollout"] = SimpleLazyObject(lambda: rollout_of_organization(member))
     return shown

@@ -20,6 +20,7 @@ urlpatterns = [
     path("servers/", include("servers.urls")),
     path("policies/", include("policies.urls")),
     path("grants/", include("policies.urls_grants")),
+    path("approvals/", include("approvals.urls")),
     path("log/", include("audit.urls")),
     path("workers/", workers.workers, name="workers"),
     path("api/docs/", api_docs, name="api-docs"),

@@ -27,12 +27,17 @@ OFFERED: Final = {
     "policies:read": "Read policies",
     "grants:write": "Issue, move and revoke grants",
     "grants:read": "Read grants",
+    "approvals:write": "Approve and decline calls",
+    "approvals:read": "Read waiting calls and their answers",
     "logs:read": "Read decisions and audit events",
     "organization:read": "Read the organization",
 }
 DID: Final = {
     "api_key.created": "made the API key",
     "api_key.revoked": "revoked the API key",
+    "approval.approved": "approved a call of",
+    "approval.declined": "declined a call of",
+    "approval_rules.changed": "changed the rules of approving in",
     "grant.issued": "issued the grant",
     "grant.moved": "put under another policy the grant",
     "grant.revoked": "revoked the grant",
@@ -43,8 +48,15 @@ DID: Final = {
     "server.registered": "registered the server",
     "server.retired": "retired the server",
     "server.scanned": "scanned the server",
+    "webhook.added": "added a webhook to",
+    "webhook.removed": "removed the webhook to",
 }
-_PAGES: Final = {"srv": "servers:detail", "pol": "policies:editor", "grt": "grants:detail"}
+_PAGES: Final = {
+    "srv": "servers:detail",
+    "pol": "policies:editor",
+    "grt": "grants:detail",
+    "apr": "approvals:detail",
+}
 
 
 class ApiKeyForm(forms.Form):

@@ -27,6 +27,7 @@ class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
     server = PublicIdField("srv", source="server_id", read_only=True)
     grant = PublicIdField("grt", source="grant_id", read_only=True)
     revision = PublicIdField("rev", source="policy_revision_id", read_only=True, allow_null=True)
+    approval = PublicIdField("apr", source="approval_id", read_only=True, allow_null=True)
     added_ms = serializers.SerializerMethodField()
 
     class Meta:
@@ -44,6 +45,7 @@ class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
             "reason",
             "retry_after_seconds",
             "revision",
+            "approval",
             "upstream_status",
             "upstream_code",
             "added_ms",

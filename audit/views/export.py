@@ -21,7 +21,8 @@ MOST = 10_000
 TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 COLUMNS = (
     *("at", "decision", "server", "grant", "method", "tool", "outcome", "code", "rule", "reason"),
-    *("policy", "revision", "argument_names", "retry_after_seconds", "upstream_status", "upstream_code"),
+    *("policy", "revision", "approval", "argument_names", "retry_after_seconds"),
+    *("upstream_status", "upstream_code"),
     *("added_ms", "took_ms", "worker"),
 )
 # A spreadsheet takes what begins so for a formula.
@@ -45,7 +46,8 @@ def _line(row: DecisionRow) -> dict[str, Any]:
     values = (
         *(record.at.isoformat(), row.id, row.server_name, row.grant_label, record.method, record.tool),
         *(record.outcome, record.code, record.rule, record.reason),
-        *(row.policy_name, row.policy_revision_number, record.argument_names, record.retry_after_seconds),
+        *(row.policy_name, row.policy_revision_number, row.approval_id or None),
+        *(record.argument_names, record.retry_after_seconds),
         *(record.upstream_status, record.upstream_code, row.added_ms, row.took_ms, record.worker),
     )
     return dict(zip(COLUMNS, values, strict=True))

@@ -30,6 +30,7 @@ OUTCOMES = (
     ("", "All"),
     ("allow", "Allowed"),
     ("limit", "Held back"),
+    ("approval", "Asked a person"),
     ("deny", "Denied"),
     ("hidden", "Hidden"),
 )

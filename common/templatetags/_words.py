@@ -53,10 +53,10 @@ def difference(change: int) -> str:
     return f"{'+' if change > 0 else '−'}{abs(change)} vs live"
 
 
-def outcome_words(value: str, code: str | None) -> tuple[str, str]:
+def outcome_words(value: str, code: str | None, approved: bool = False) -> tuple[str, str]:
     match str(value):
         case "allow":
-            return "allow", "Allowed"
+            return "allow", "Approved" if approved else "Allowed"
         case "approval":
             return "ask", "Waiting"
         case _:

@@ -69,9 +69,9 @@ def effect(value: str, text: str = "", kind: str = "") -> SafeString:
 
 
 @register.simple_tag
-def outcome(value: str, code: str | None = None, kind: str = "") -> SafeString:
-    """What became of one call."""
-    key, words = _words.outcome_words(value, code)
+def outcome(value: str, code: str | None = None, kind: str = "", approval: object = None) -> SafeString:
+    """What became of one call. `approval`: what it was sent by, if a person agreed to it."""
+    key, words = _words.outcome_words(value, code, approved=bool(approval))
     return _pill(key, words, kind)
 
 

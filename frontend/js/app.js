@@ -1,4 +1,6 @@
+import { startApprovals } from "./approvals.js";
 import { startCopying } from "./copy.js";
+import { startCountdowns } from "./countdown.js";
 import { startDialogs } from "./dialogs.js";
 import { startFolds } from "./folds.js";
 import { startForms } from "./forms.js";
@@ -11,7 +13,7 @@ import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startTabs, startToasts, startLive];
 

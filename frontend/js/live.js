@@ -1,5 +1,6 @@
 // One stream of events per page: <section data-live="/path/" data-live-into="#rows">.
 //   event: row    the data is HTML, put first in the element named by data-live-into (newest first; at most data-live-keep, 500)
+//                 (with data-live-at="end" put last)
 //   event: swap   the data is HTML; its root takes the place of the element with the same id
 //   anything else, and comments, only prove that the line is alive (send one at least every 15 s)
 // The last id seen goes back as Last-Event-ID, so nothing is lost over a break; rows stay while it lasts.
@@ -122,6 +123,7 @@ class Live {
     if (row.id && document.getElementById(row.id)) return document.getElementById(row.id).replaceWith(row);
     row.classList.add("new");
     document.querySelectorAll("[data-live-empty]").forEach((empty) => empty.remove());
+    if (this.box.dataset.liveAt === "end") return this.rows?.append(row);
     this.rows?.prepend(row);
     while (this.rows?.childElementCount > this.keep) this.rows.lastElementChild.remove();
   }

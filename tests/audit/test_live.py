@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from django.test import AsyncClient, Client
 
+from accounts import streams
 from accounts.models import Membership, User
-from audit import live
-from audit.live import Viewer, events
+from accounts.streams import Viewer, follow
+from audit.live import news_of
 from audit.queries import Filters
+from common.notifications import DECISIONS
 from tests.audit.records import arrive, called, denied, ended, umbra
 from tests.cast import Acme, Cast, inside
 
@@ -36,7 +39,7 @@ class Tail:
     """A browser's EventSource."""
 
     def __init__(self, viewer: Viewer, filters: Filters = EVERYTHING, position: int = 0) -> None:
-        self.chunks = events(viewer, filters, position)
+        self.chunks = follow(viewer, DECISIONS, partial(news_of, filters), position)
         self.last = position
         self.heartbeats = 0
 
@@ -132,7 +135,7 @@ async def test_nobody_sees_anothers_calls(acme: Acme, cast: Cast, bob: Viewer) -
 async def test_a_filter_holds_back_and_the_tail_still_goes_on(
     acme: Acme, bob: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
     await tell(called(acme), called(acme))
     tail = Tail(bob, Filters(outcome="deny"))
     with pytest.raises(TimeoutError):
@@ -150,7 +153,7 @@ async def test_a_tool_named_like_the_stream_itself_breaks_nothing(acme: Acme, bo
 async def test_it_ends_with_the_membership(
     acme: Acme, cast: Cast, bob: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
 
     def leave() -> None:
         with inside(cast.alice):
@@ -167,7 +170,7 @@ async def test_it_ends_with_the_membership(
 async def test_it_ends_with_the_session_and_with_the_password(
     acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
     signed_out, changed = [await asyncio.to_thread(looking, m) for m in (cast.bob, cast.carol)]
     tails = [Tail(signed_out), Tail(changed)]
 
@@ -219,7 +222,7 @@ async def test_strangers_are_sent_to_sign_in(acme: Acme) -> None:
 async def test_too_many_streams_of_one_person_are_refused(
     acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "STREAMS_PER_MEMBER", 1)
+    monkeypatch.setattr(streams, "STREAMS_PER_MEMBER", 1)
     browser = AsyncClient()
     await browser.aforce_login(cast.bob.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     first = await browser.get("/log/live/")
@@ -229,4 +232,4 @@ async def test_too_many_streams_of_one_person_are_refused(
     assert again.status_code == 200
     again.close()
     again.close()
-    assert cast.bob.pk not in live._open_streams
+    assert cast.bob.pk not in streams._open_streams

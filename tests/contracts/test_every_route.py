@@ -20,10 +20,13 @@ from django.urls.resolvers import RegexPattern
 from accounts.models import ApiKey, Membership
 from accounts.services import create_api_key
 from accounts.tenancy import TenantQuerySet
+from approvals.models import Approval, Webhook
+from approvals.webhooks import add_webhook
 from audit.models import DecisionRecord
 from common.ids import public_id
 from policies.services import publish_policy
 from servers.models import Tool
+from tests.approvals.calls import waiting
 from tests.cast import Acme, Cast, inside
 from tests.roles import as_worker
 
@@ -83,6 +86,7 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
     with inside(cast.alice):
         revision = publish_policy(cast.alice, acme.policy)
         key, _ = create_api_key(cast.alice, "ci", ["logs:read"])
+        webhook, _ = add_webhook(cast.alice, "https://hooks.example/a", verified=True)
         tool = Tool.objects.filter(server=acme.server).first()
         assert tool is not None
     return {
@@ -92,6 +96,8 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         "grant_id": acme.grant.public_id,
         "decision_id": _decision(cast, acme).public_id,
         "key_id": public_id("key", key.pk),
+        "approval_id": waiting(acme).public_id,
+        "webhook_id": webhook.public_id,
         "tool_id": str(tool.pk),
         "number": str(revision.number),
     }
@@ -215,6 +221,8 @@ def _fingerprint(cast: Cast) -> dict[str, Any]:
             "servers": list(Server.objects.order_by("pk").values()),
             "policies": list(Policy.objects.order_by("pk").values()),
             "revisions": PolicyRevision.objects.count(),
+            "approvals": list(Approval.objects.order_by("pk").values()),
+            "webhooks": list(Webhook.objects.order_by("pk").values()),
             "grants": list(Grant.objects.order_by("pk").values()),
             "scans": ToolScan.objects.count(),
             "keys": list(ApiKey.objects.order_by("pk").values("pk", "revoked_at")),

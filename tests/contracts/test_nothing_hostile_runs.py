@@ -7,18 +7,21 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Organization
 from accounts.services import create_api_key
+from accounts.streams import Viewer, look_as
+from approvals.models import Approval
 from audit.ingest import ingest
-from audit.live import Viewer, _read, filters_of
+from audit.live import news_of
+from audit.queries import Filters
 from common.ids import public_id
 from common.tokens import WORKER, new_token
 from gateway_config.models import Worker, WorkerStatus
@@ -26,6 +29,7 @@ from gateway_config.services import enroll_worker
 from policies.models import Grant, Policy
 from policies.services import create_policy, publish_policy
 from servers.models import Server, Tool, ToolScan
+from tests.approvals.calls import waiting
 from tests.audit.records import called, denied, ended
 from tests.cast import Acme, Cast, inside
 from tests.contracts.test_every_route import ALL, Route
@@ -140,8 +144,21 @@ def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
         "key_id": public_id("key", key.pk),
         "tool_id": str(tool.pk),
         "number": str(revision.number),
+        "approval_id": _approval(acme, policy_revision=str(revision.pk)).public_id,
+        "webhook_id": public_id("whk", uuid4()),
         "kind": "csv",
     }
+
+
+def _approval(acme: Acme, policy_revision: str) -> Approval:
+    return waiting(
+        acme,
+        {HOSTILE: HOSTILE, "inner": {HOSTILE: [HOSTILE]}},
+        tool=HOSTILE,
+        tool_digest="",
+        reason=HOSTILE,
+        policy=policy_revision,
+    )
 
 
 def _worker(acme: Acme) -> None:
@@ -192,6 +209,8 @@ def test_the_pages_with_text_of_strangers_do_show_it(
         f"/log/{hostile['decision_id']}/",
         "/workers/",
         "/settings/",
+        "/approvals/",
+        f"/approvals/{hostile['approval_id']}/",
     ):
         answer = browser.get(path)
         assert answer.status_code == 200, path
@@ -227,6 +246,9 @@ def test_what_is_typed_into_forms_comes_back_as_text(
         (f"/policies/{hostile['policy_id']}/save/", {"document": HOSTILE, "version": "1"}),
         (f"/policies/{hostile['policy_id']}/publish/", {"note": HOSTILE * 9, "version": "1"}),
         ("/settings/api-keys/", {"name": HOSTILE * 2, "scopes": HOSTILE}),
+        (f"/approvals/{hostile['approval_id']}/decline/", {"note": HOSTILE * 9}),
+        ("/approvals/settings/rules/", {"minutes": HOSTILE, "own_calls": HOSTILE}),
+        ("/approvals/settings/webhooks/", {"url": HOSTILE}),
         ("/organizations/new/", {"name": HOSTILE * 2}),
         ("/accounts/login/", {"login": HOSTILE, "password": HOSTILE, "next": HOSTILE}),
     ]
@@ -243,7 +265,7 @@ def test_the_live_tail_sends_text_as_text(hostile: dict[str, str], cast: Cast) -
     with inside(cast.alice):
         session = _session(cast)
     viewer = Viewer(cast.alice.pk, cast.alice.organization_id, cast.alice.user_id, session)
-    news = _read(viewer, filters_of(QueryDict()), 0)
+    news = look_as(viewer, partial(news_of, Filters()), 0)
     assert news is not None and len(news.events) == 2
     for event in news.events:
         assert MARK in read(event).seen and read(event).running == []

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
+from common.ids import new_uuid, parse_public_id
+from gateway_config.wire.approvals import ApprovalAsk
+from policies.language.identity import call_digest
 from tests.driving import drive
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api
@@ -44,6 +49,11 @@ PAGES = [
     "decision",
     "decision-allowed",
     "workers",
+    "approvals",
+    "approvals-history",
+    "approvals-settings",
+    "approval",
+    "approval-declined",
     "settings",
     "found",
     "onboarding",
@@ -136,23 +146,89 @@ def filled(product: RunningProduct, organization: str = "Acme", *, hostile: bool
         api.publish_draft(agents)
         classed = api.publish(large, BY_CLASS, "platform by class")
         open_policy = api.publish(strange, OPEN, f"open {MARKUP}"[:80]) if hostile else agents
-        _call(api, small, large, agents, classed)
+        laptop = _call(api, small, large, agents, classed)
         revoked = api.grant(small, agents, "contractor (left)")
         api.ask("POST", f"/grants/{revoked['id']}/revoke/", {})
         grant = api.grant(strange, open_policy, (MARKUP + LONG)[:80] if hostile else "release-bot")
         if hostile:
             _agent(grant, [[each, {each: 1}] for each in HOSTILE])
-        pages = _pages(api, small, large, away, strange, agents, grant)
+        approvals = _wait_for_people(product, api, made, [laptop, grant])
+        pages = approvals | _pages(api, small, large, away, strange, agents, grant)
         yield Filled(product, api, made["email"], made["password"], pages)
 
 
-def _call(api: Api, small: dict[str, Any], large: dict[str, Any], agents: str, classed: str) -> None:
+def _call(
+    api: Api, small: dict[str, Any], large: dict[str, Any], agents: str, classed: str
+) -> dict[str, Any]:
     laptop, runner = api.grant(small, agents, "laptop-cursor"), api.grant(large, classed, "ci-runner")
     bare = api.ask("POST", "/grants/", {"server": small["id"], "policy": None, "label": "no policy yet"})
     _agent(laptop, CALLS * 2)
     _agent(runner, PLATFORM_CALLS * 3)
     _agent(bare, [["list_users", {}]])
     api.decisions(at_least=len(CALLS) * 2 + len(PLATFORM_CALLS) * 3)
+    return laptop
+
+
+def _wait_for_people(
+    product: RunningProduct,
+    api: Api,
+    made: dict[str, Any],
+    grants: list[dict[str, Any]],
+) -> dict[str, str]:
+    """Calls that wait, were declined, and were agreed to, as a gateway tells of them."""
+    laptop, other = grants
+    asked = [_ask(product, made, laptop, tool, given) for tool, given in WAITING]
+    _ask(product, made, other, MARKUP, {MARKUP: LONG * 4, BACKWARDS: [MARKUP, {LONG: 1}]})
+    ids = [urlsplit(answer["url"]).path.rstrip("/").rpartition("/")[2] for answer in asked]
+    api.ask("POST", f"/approvals/{ids[0]}/decline/", {"note": f"Not today. {MARKUP}"})
+    api.ask("POST", f"/approvals/{ids[1]}/approve/", {"note": ""})
+    return {
+        "approvals": "/approvals/",
+        "approvals-history": "/approvals/history/",
+        "approvals-settings": "/approvals/settings/",
+        "approval": f"/approvals/{ids[2]}/",
+        "approval-declined": f"/approvals/{ids[0]}/",
+    }
+
+
+def _ask(
+    product: RunningProduct,
+    made: dict[str, Any],
+    grant: dict[str, Any],
+    tool: str,
+    given: dict[str, Any],
+) -> Any:
+    organization = str(parse_public_id("org", made["organization"]["id"]))
+    owner: dict[str, Any] = {
+        "organization": organization,
+        "server": str(parse_public_id("srv", grant["server"])),
+        "grant": str(parse_public_id("grt", grant["id"])),
+        "tool": tool,
+    }
+    decision = str(new_uuid())
+    return product.as_gateway(
+        "approvals/",
+        ApprovalAsk(
+            **owner,
+            decision_id=decision,
+            reserved_by=decision,
+            call_digest=call_digest(**owner, arguments=given),
+            rules_digest="a" * 64,
+            rule=f"/tools/{tool}/action"[:700],
+            reason=f"{tool} needs a person's approval.",
+            arguments_json=json.dumps(given),
+            at_ms=time.time_ns() // 1_000_000,
+        ),
+    )
+
+
+WAITING: list[tuple[str, dict[str, Any]]] = [
+    ("delete_access_key", {"user_name": "agent-deploy", "access_key_id": "AKIA7Q2X", "confirmed": True}),
+    ("create_access_key", {"user_name": "release"}),
+    ("create_refund", {"charge": "ch_3Qx81", "amount": 48000, "currency": "eur", "reason": "asked for"}),
+    ("put_user_policy", {"user_name": "alice", "document": json.dumps({"Statement": ["x"] * 80})}),
+    ("list_users", {}),
+]
 
 
 CALLS: list[list[Any]] = [

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN = 120.0
 
@@ -23,8 +25,20 @@ START_WITHIN = 120.0
 class RunningProduct:
     web: str
     gateway: str
+    internal: str
     data_dir: Path
     pid: int
+
+    def as_gateway(self, path: str, message: object) -> Any:
+        """What gw-1 would say to the internal API, and what it is answered."""
+        keys = json.loads((self.data_dir / "secrets.json").read_text())
+        asked = urllib.request.Request(
+            f"{self.internal}/internal/v1/{path}",
+            data=msgspec.json.encode(message),
+            headers={"Authorization": f"Bearer {keys['WORKER_TOKEN gw-1']}"},
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return json.loads(answer.read() or b"null")
 
     def bootstrap(self, email: str = "alice@example.com", organization: str = "Acme") -> dict[str, Any]:
         """An owner with an API key, made as automation makes one."""
@@ -59,7 +73,8 @@ def running_product(folder: Path, *, gateways: int = 1) -> Iterator[RunningProdu
             web, gateway = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[2]}"
             _wait(process, log, f"{web}/readyz")
             _wait(process, log, f"{gateway}/healthz")
-            yield RunningProduct(web, gateway, data_dir, process.pid)
+            internal = f"http://127.0.0.1:{ports[1]}"
+            yield RunningProduct(web, gateway, internal, data_dir, process.pid)
         finally:
             process.terminate()
             process.wait(timeout=40)

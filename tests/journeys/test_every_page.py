@@ -40,6 +40,7 @@ OUTSIDE = (
 )
 WITHOUT_DATA = (
     *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
+    *("/approvals/", "/approvals/history/", "/approvals/settings/"),
     *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
 )
 # What answers no page: verbs, fragments, streams, files, and pages shown only after a form was sent.
@@ -49,6 +50,10 @@ NO_PAGES = {
     *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
     *(f"policies/<str:policy_id>/{verb}/" for verb in ("check", "save", "discard", "publish")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
+    "approvals/live/",
+    *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),
+    *(f"approvals/settings/{verb}/" for verb in ("rules", "mail", "webhooks")),
+    *(f"approvals/settings/webhooks/<str:webhook_id>/{verb}/" for verb in ("test", "remove")),
     *(f"grants/<str:grant_id>/{verb}/" for verb in ("move", "revoke", "first-call")),
 }
 

@@ -1,0 +1,141 @@
+"""Pages that stay open: news of one organization as server-sent events, for as long as one may look.
+
+`row` is something new, `swap` takes the place of the element with its id. The id of an event is where the
+stream goes on: a client that comes back with Last-Event-ID gets exactly what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import import_module
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from accounts.middleware import MemberRequest
+from accounts.models import Membership
+from accounts.tenancy import organization_context
+from common.async_database import in_thread
+from common.notifications import waiting_for
+
+HEARTBEAT_SECONDS: Final = 15.0
+# Several changes a second are shown together; nobody reads faster.
+REST_SECONDS: Final = 0.2
+STREAMS_PER_MEMBER: Final = 10
+_HIGHEST: Final = 2**63 - 1
+
+_open_streams: Counter[UUID] = Counter()
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks on, as it can be asked again while the request itself is long over."""
+
+    member_id: UUID
+    organization_id: UUID
+    user_id: UUID
+    session_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Rendered events, where to go on, and whether that is all there is for now."""
+
+    events: list[str]
+    position: int
+    all: bool
+
+
+Look: TypeAlias = Callable[[Membership, int], News]
+
+
+def stream(request: MemberRequest, topic: str, look: Look, newest: Callable[[], int]) -> HttpResponseBase:
+    """Begins after Last-Event-ID, else after `?after=`, else now."""
+    member = request.member
+    if _open_streams[member.pk] >= STREAMS_PER_MEMBER:
+        return HttpResponse("Too many live pages are open.\n", status=HTTPStatus.TOO_MANY_REQUESTS)
+    start = _start(request)
+    position = newest() if start is None else start
+    viewer = Viewer(member.pk, member.organization_id, member.user_id, request.session.session_key)
+    answer = StreamingHttpResponse(
+        _Stream(viewer, follow(viewer, topic, look, position)), content_type="text/event-stream"
+    )
+    answer["Cache-Control"] = "no-store"
+    answer["X-Accel-Buffering"] = "no"
+    return answer
+
+
+async def follow(viewer: Viewer, topic: str, look: Look, position: int) -> AsyncIterator[str]:
+    """Ends when the viewer may no longer look."""
+    yield f"retry: 2000\nid: {position}\n\n"
+    beat = time.monotonic() + HEARTBEAT_SECONDS
+    with waiting_for(topic, str(viewer.organization_id)) as waiter:
+        while (news := await in_thread(look_as, viewer, look, position)) is not None:
+            position = news.position
+            for event in news.events:
+                yield event
+            if news.events or time.monotonic() >= beat:
+                beat = time.monotonic() + HEARTBEAT_SECONDS
+                # With the id: who comes back later need not look through what was filtered out.
+                yield f"id: {position}\n: still here\n\n"
+                await asyncio.sleep(REST_SECONDS)
+            if news.all:
+                await waiter.wait(max(beat - time.monotonic(), 0))
+
+
+def look_as(viewer: Viewer, look: Look, position: int) -> News | None:
+    """None when the viewer may not look."""
+    with organization_context(viewer.organization_id):
+        member = _still(viewer)
+        return None if member is None else look(member, position)
+
+
+def event(name: str, position: int, html: str) -> str:
+    # A line break inside a value would begin a field of the stream's own.
+    data = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
+    return f"event: {name}\nid: {position}\n{data}\n"
+
+
+class _Stream:
+    """Counted from the answer's making to its closing, which Django sees to however the stream ends."""
+
+    def __init__(self, viewer: Viewer, events: AsyncIterator[str]) -> None:
+        self._events = events
+        self._member_id: UUID | None = viewer.member_id
+        _open_streams[viewer.member_id] += 1
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._events
+
+    def close(self) -> None:
+        if self._member_id is not None:
+            _open_streams.subtract([self._member_id])
+            if not _open_streams[self._member_id]:
+                del _open_streams[self._member_id]
+            self._member_id = None
+
+
+def _still(viewer: Viewer) -> Membership | None:
+    """The session may have ended, the password changed, the membership gone."""
+    sessions = import_module(settings.SESSION_ENGINE)
+    request = HttpRequest()
+    request.session = sessions.SessionStore(viewer.session_key)
+    if get_user(request).pk != viewer.user_id:
+        return None
+    found = Membership.objects.select_related("organization", "user")
+    return found.filter(pk=viewer.member_id, user__is_active=True).first()
+
+
+def _start(request: HttpRequest) -> int | None:
+    for text in (request.headers.get("Last-Event-ID", ""), request.GET.get("after", "")):
+        if text.isascii() and text.isdigit():
+            return min(int(text[:19]), _HIGHEST)
+    return None

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from accounts.models import Membership
+from accounts.permissions import May, may
+from approvals import arguments
+from approvals.addresses import address
+from approvals.models import Approval
+from approvals.services import LONGEST_NOTE
+from common.api_fields import PublicIdField
+
+
+class ApprovalSerializer(serializers.ModelSerializer[Approval]):
+    """Needs the asking member in its context: arguments are for those who may approve."""
+
+    id = PublicIdField("apr", read_only=True)
+    server = PublicIdField("srv", source="server_id", read_only=True)
+    grant = PublicIdField("grt", source="grant_id", read_only=True)
+    revision = PublicIdField("rev", source="policy_revision_id", read_only=True, allow_null=True)
+    state = serializers.SerializerMethodField()
+    because = serializers.CharField(read_only=True, help_text="Why it became void; empty where it did not.")
+    seconds_left = serializers.SerializerMethodField()
+    arguments_json = serializers.SerializerMethodField(
+        help_text="The arguments as they were judged, as JSON text; null where they are not yours to read,"
+        " or erased: they are kept for seven days after the end."
+    )
+    url = serializers.SerializerMethodField()
+    answered_by = serializers.CharField(source="answered_by_email", read_only=True)
+
+    class Meta:
+        model = Approval
+        fields = [
+            "id",
+            "state",
+            "because",
+            "server",
+            "grant",
+            "tool",
+            "arguments_json",
+            "rule",
+            "reason",
+            "revision",
+            "asked_at",
+            "expires_at",
+            "seconds_left",
+            "answered_at",
+            "answered_by",
+            "note",
+            "url",
+        ]
+
+    def get_state(self, approval: Approval) -> str:
+        """`pending`, `approved`, `used` (approved and sent), `declined`, `expired` or `superseded` (void)."""
+        return approval.now.value
+
+    def get_seconds_left(self, approval: Approval) -> int:
+        if approval.now not in (Approval.State.PENDING, Approval.State.APPROVED):
+            return 0
+        return max(int((approval.expires_at - timezone.now()).total_seconds()), 0)
+
+    def get_arguments_json(self, approval: Approval) -> str | None:
+        member: Membership = self.context["member"]
+        return arguments.read(approval) if may(member, May.READ_ARGUMENTS) else None
+
+    def get_url(self, approval: Approval) -> str:
+        return address(approval)
+
+
+class AnswerInput(serializers.Serializer[Any]):
+    note = serializers.CharField(
+        max_length=LONGEST_NOTE,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Kept with the answer.",
+    )

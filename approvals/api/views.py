@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.authentication import member_of
+from accounts.models import Membership
+from approvals import services
+from approvals.api.serializers import AnswerInput, ApprovalSerializer
+from approvals.models import Approval
+from common.api_fields import uuid_or_404
+from common.drf import NewestFirst, valid
+
+State = Approval.State
+FILTERS = [
+    OpenApiParameter("state", str, enum=[state.value for state in State]),
+    OpenApiParameter("server", str),
+    OpenApiParameter("grant", str),
+    OpenApiParameter("tool", str),
+]
+
+
+class ApprovalPage(NewestFirst):
+    ordering = ("-asked_at", "-id")
+
+
+@extend_schema(parameters=FILTERS)
+class Approvals(generics.ListAPIView[Approval]):
+    """Calls that wait for a person, and what became of earlier ones; newest first."""
+
+    serializer_class = ApprovalSerializer
+    pagination_class = ApprovalPage
+    read_scope = "approvals:read"
+    queryset = Approval.objects.none()
+
+    def get_queryset(self) -> QuerySet[Approval]:
+        wanted = self.request.query_params
+        found = Approval.objects.visible_to(member_of(self.request))
+        if server := wanted.get("server"):
+            found = found.filter(server_id=uuid_or_404("srv", server))
+        if grant := wanted.get("grant"):
+            found = found.filter(grant_id=uuid_or_404("grt", grant))
+        if tool := wanted.get("tool"):
+            found = found.filter(tool=tool.replace("\x00", ""))
+        state = wanted.get("state")
+        return found.filter(_in_state(state)) if state else found
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "member": member_of(self.request)}
+
+
+class ApprovalDetail(APIView):
+    read_scope = "approvals:read"
+
+    @extend_schema(responses=ApprovalSerializer)
+    def get(self, request: Request, approval_id: str) -> Response:
+        """One call that was asked about. Reading it answers nothing."""
+        return _shown(request, _find(request, approval_id))
+
+
+class ApprovalApprove(APIView):
+    @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
+    def post(self, request: Request, approval_id: str) -> Response:
+        """The identical call may be sent once, until the time limit ends. 409 when it waits no more."""
+        return _answered(request, approval_id, services.approve)
+
+
+class ApprovalDecline(APIView):
+    @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
+    def post(self, request: Request, approval_id: str) -> Response:
+        """The identical call is denied until the time limit ends. 409 when it waits no more."""
+        return _answered(request, approval_id, services.decline)
+
+
+def _answered(
+    request: Request, approval_id: str, verb: Callable[[Membership, Approval, str], Approval]
+) -> Response:
+    approval = _find(request, approval_id)
+    given = valid(AnswerInput(data=request.data))
+    return _shown(request, verb(member_of(request), approval, given["note"]))
+
+
+def _shown(request: Request, approval: Approval) -> Response:
+    return Response(ApprovalSerializer(approval, context={"member": member_of(request)}).data)
+
+
+def _find(request: Request, approval_id: str) -> Approval:
+    mine = Approval.objects.visible_to(member_of(request))
+    return get_object_or_404(mine, pk=uuid_or_404("apr", approval_id))
+
+
+def _in_state(state: str) -> Q:
+    """A time limit that ended counts also before anybody noted it."""
+    now = timezone.now()
+    alive = (State.PENDING, State.APPROVED)
+    if state in alive:
+        return Q(state=state, expires_at__gt=now)
+    if state == State.EXPIRED:
+        return Q(state=state) | Q(state__in=alive, expires_at__lte=now)
+    return Q(state=state) if state in State.values else Q(pk=None)

@@ -1,0 +1,196 @@
+"""A waiting call as a person sees it: what, who, why, with which arguments, and who may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from accounts.models import Membership
+from accounts.permissions import May, may, require
+from approvals import arguments
+from approvals.arguments import Argument
+from approvals.grounds import Grounds, grounds_of
+from approvals.models import Approval, ApprovalQuerySet
+from approvals.services import may_answer_own, others_can, possible_approvers
+from common.errors import NotAllowed
+from policies.models import PolicyRevision
+from servers.models import Tool
+
+SOON_SECONDS = 120
+LOOKS_BACK = timedelta(days=30)
+State = Approval.State
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What became of the same tool's other calls by the same grant."""
+
+    asked: int
+    approved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """`refusal`: why this person cannot answer it; `arguments` None: not theirs to read, or erased."""
+
+    approval: Approval
+    state: Approval.State
+    tool: Tool | None
+    grounds: Grounds
+    arguments: list[Argument] | None
+    may_read: bool
+    is_own: bool
+    refusal: str
+    seconds_left: int
+    seconds_in_all: int
+    habit: Habit | None
+    policy: str = ""
+
+    @property
+    def waits(self) -> bool:
+        return self.state is State.PENDING
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.seconds_left < min(SOON_SECONDS, self.seconds_in_all / 3)
+
+    @property
+    def left(self) -> str:
+        return left_words(self.seconds_left)
+
+
+def left_words(seconds: int) -> str:
+    """The same words as frontend/js/countdown.js, which keeps them ticking."""
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    if hours:
+        return f"{hours} h {minutes:02} min left"
+    return f"{minutes} min {rest:02} s left" if minutes else f"{rest} s left"
+
+
+def visible(member: Membership) -> ApprovalQuerySet:
+    found: ApprovalQuerySet = Approval.objects.visible_to(member)
+    return found.select_related("grant__holder", "grant__policy", "server").defer("grant__policy__draft")
+
+
+def waiting(member: Membership) -> list[Approval]:
+    """Who runs out of time first comes first."""
+    return list(visible(member).waiting().order_by("expires_at", "pk"))
+
+
+def cards(member: Membership, rows: Iterable[Approval]) -> list[Card]:
+    """A handful of queries, however many rows."""
+    read = list(rows)
+    if not read:
+        return []
+    own, others = _own(member, read)
+    around = _Around(
+        member=member,
+        now=timezone.now(),
+        tools=_tools(read),
+        documents=_documents(member, read),
+        habits=_habits(member, read),
+        own=own,
+        refusal=_refusal(member),
+        refusal_of_own=f"You hold this grant, so someone else answers. {others}",
+    )
+    return [_card(row, around) for row in read]
+
+
+def card(member: Membership, row: Approval) -> Card:
+    (made,) = cards(member, [row])
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What is looked up once for all cards."""
+
+    member: Membership
+    now: datetime
+    tools: dict[tuple[UUID, str], Tool]
+    documents: dict[UUID, str]
+    habits: dict[tuple[UUID, str], Habit]
+    own: set[UUID]
+    refusal: str
+    refusal_of_own: str
+
+
+def _card(row: Approval, around: _Around) -> Card:
+    is_own = row.pk in around.own
+    document = around.documents.get(row.policy_revision_id) if row.policy_revision_id else None
+    grounds = grounds_of(row.rule, row.tool, row.reason, document)
+    return Card(
+        approval=row,
+        state=row.state_at(around.now),
+        tool=around.tools.get((row.server_id, row.tool)),
+        grounds=grounds,
+        arguments=_arguments(around.member, row, grounds),
+        may_read=may(around.member, May.READ_ARGUMENTS),
+        is_own=is_own,
+        refusal=around.refusal or (around.refusal_of_own if is_own else ""),
+        seconds_left=max(int((row.expires_at - around.now).total_seconds()), 0),
+        seconds_in_all=max(int((row.expires_at - _began(row)).total_seconds()), 1),
+        habit=around.habits.get((row.grant_id, row.tool)),
+        policy=row.grant.policy.public_id if row.grant.policy else "",
+    )
+
+
+def _began(row: Approval) -> datetime:
+    return row.answered_at or row.asked_at
+
+
+def _arguments(member: Membership, row: Approval, grounds: Grounds) -> list[Argument] | None:
+    if not may(member, May.READ_ARGUMENTS):
+        return None
+    text = arguments.read(row)
+    return None if text is None else arguments.members_of(text, grounds.marks)
+
+
+def _refusal(member: Membership) -> str:
+    try:
+        require(member, May.APPROVE)
+    except NotAllowed as refused:
+        return refused.message
+    return ""
+
+
+def _own(member: Membership, rows: list[Approval]) -> tuple[set[UUID], str]:
+    """Which of them this member may not answer because the call is by their own grant; and who else can."""
+    held = {row.pk for row in rows if row.grant.holder_id == member.pk}
+    if not held or may_answer_own(member.organization):
+        return set(), ""
+    others = possible_approvers(member.organization_id).exclude(pk=member.pk).count()
+    return held, others_can(others)
+
+
+def _tools(rows: list[Approval]) -> dict[tuple[UUID, str], Tool]:
+    found = Tool.objects.filter(server_id__in={row.server_id for row in rows}, removed_at=None)
+    named = found.filter(name__in={row.tool for row in rows}).defer("input_schema", "description")
+    return {(tool.server_id, tool.name): tool for tool in named}
+
+
+def _documents(member: Membership, rows: list[Approval]) -> dict[UUID, str]:
+    asked_if = (row.policy_revision_id for row in rows if "/approve_if/" in row.rule)
+    found = PolicyRevision.objects.visible_to(member).filter(pk__in={pk for pk in asked_if if pk})
+    return dict(found.values_list("pk", "document"))
+
+
+def _habits(member: Membership, rows: list[Approval]) -> dict[tuple[UUID, str], Habit]:
+    earlier = Approval.objects.visible_to(member).filter(
+        grant_id__in={row.grant_id for row in rows},
+        tool__in={row.tool for row in rows},
+        asked_at__gt=timezone.now() - LOOKS_BACK,
+    )
+    agreed = Q(answered_at__isnull=False) & ~Q(state=State.DECLINED)
+    counted = earlier.exclude(pk__in=[row.pk for row in rows]).order_by().values_list("grant_id", "tool")
+    return {
+        (grant, tool): Habit(asked, approved)
+        for grant, tool, asked, approved in counted.annotate(
+            asked=Count("pk"), approved=Count("pk", filter=agreed)
+        )
+    }

@@ -1,0 +1,130 @@
+"""What waits, what was answered, and one of them. Looking decides nothing."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.views.members import member_required
+from approvals.cards import card, cards, visible, waiting
+from approvals.live import newest_position
+from approvals.models import Approval
+from approvals.views._shared import find_approval
+from policies.language.place import lines_of
+from policies.models import PolicyRevision
+
+NEWEST = 5
+PER_PAGE = 50
+MOST_SHOWN = 100
+State = Approval.State
+SHOWN = (
+    ("", "All"),
+    ("approved", "Approved"),
+    ("declined", "Declined"),
+    ("expired", "Expired"),
+    ("superseded", "Void"),
+)
+_STATES = {"approved": (State.APPROVED, State.USED)}
+
+
+@require_safe
+@member_required
+def index(request: MemberRequest) -> HttpResponse:
+    member = request.member
+    position = newest_position(member)
+    rows = waiting(member)
+    answered = _answered(request)
+    context = {
+        "cards": cards(member, rows[:MOST_SHOWN]),
+        "waiting_count": len(rows),
+        "more": max(len(rows) - MOST_SHOWN, 0),
+        "position": position,
+        "answered": answered[:NEWEST],
+        "answered_count": answered.count(),
+        "section": "approvals",
+    }
+    return render(request, "approvals/list.html", context)
+
+
+@require_safe
+@member_required
+def history(request: MemberRequest) -> HttpResponse:
+    answered = _answered(request)
+    total = answered.count()
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    chosen = request.GET.get("state", "")
+    if chosen in dict(SHOWN) and chosen:
+        answered = answered.filter(state__in=_STATES.get(chosen, (chosen,)))
+    if wanted:
+        answered = answered.filter(tool__icontains=wanted) | answered.filter(grant__label__icontains=wanted)
+    context = {
+        "page": Paginator(answered, PER_PAGE).get_page(request.GET.get("page")),
+        "total": total,
+        "wanted": wanted,
+        "chosen": chosen,
+        "states": [
+            {"label": label, "href": _link(value, wanted), "current": value == chosen}
+            for value, label in SHOWN
+        ],
+        "crumbs": [("Approvals", reverse("approvals:list")), ("Answered", "")],
+        "section": "approvals",
+    }
+    return render(request, "approvals/history.html", context)
+
+
+@require_safe
+@member_required
+def detail(request: MemberRequest, approval_id: str) -> HttpResponse:
+    """Where an e-mail, a webhook and the agent's client lead: it shows the call and asks."""
+    row = find_approval(request, approval_id)
+    shown = card(request.member, row)
+    context = {
+        "card": shown,
+        "title": _title(row, shown.state),
+        "lines": _lines(request, row),
+        "crumbs": [("Approvals", reverse("approvals:list")), (row.tool, "")],
+        "section": "approvals",
+    }
+    return render(request, "approvals/detail.html", context)
+
+
+def _answered(request: MemberRequest):  # type: ignore[no-untyped-def]
+    found = visible(request.member).defer("sealed")
+    return found.exclude(pk__in=found.waiting().values("pk")).order_by("-asked_at", "-pk")
+
+
+def _link(state: str, wanted: str) -> str:
+    query = QueryDict(mutable=True)
+    if state:
+        query["state"] = state
+    if wanted:
+        query["q"] = wanted
+    return reverse("approvals:history") + (f"?{query.urlencode()}" if query else "")
+
+
+def _title(row: Approval, state: Approval.State) -> str:
+    words = {
+        State.PENDING: "waits for an answer",
+        State.APPROVED: "is approved",
+        State.USED: "was approved and sent",
+        State.DECLINED: "was declined",
+        State.EXPIRED: "expired",
+        State.SUPERSEDED: "is void",
+    }
+    return f"{row.tool} {words[state]}"
+
+
+def _lines(request: MemberRequest, row: Approval) -> list[tuple[int, str]]:
+    """The rule that asked, as it stands in the revision that judged."""
+    if row.policy_revision_id is None:
+        return []
+    revision = PolicyRevision.objects.visible_to(request.member).filter(pk=row.policy_revision_id).first()
+    place = lines_of(revision.document, row.rule) if revision else None
+    if revision is None or place is None:
+        return []
+    text = revision.document.split("\n")
+    return [(number, text[number - 1]) for number in range(place[0], place[1] + 1)]

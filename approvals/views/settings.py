@@ -1,0 +1,140 @@
+"""The rules of approving, and where people are told that a call waits."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.models import Membership, Organization
+from accounts.permissions import May, may, require
+from accounts.views.members import member_required
+from approvals import notices, webhooks
+from approvals.forms import RulesForm, WebhookForm
+from approvals.models import MailMuted, Notice, Webhook
+from approvals.services import may_answer_own, possible_approvers, set_approval_rules
+from common.errors import InvalidInput
+from common.ids import parse_public_id
+
+NEWEST = 30
+
+
+@require_safe
+@member_required
+def page(request: MemberRequest) -> HttpResponse:
+    return _page(request)
+
+
+@require_POST
+@member_required
+def rules(request: MemberRequest) -> HttpResponse:
+    require(request.member, May.CHANGE_SECURITY)
+    form = RulesForm(request.POST)
+    if not form.is_valid():
+        return _page(request, rules_form=form)
+    set_approval_rules(
+        request.member, seconds=form.cleaned_data["minutes"] * 60, self_approval=form.self_approval
+    )
+    messages.success(request, "The rules of approving are changed.")
+    return redirect("approvals:settings")
+
+
+@require_POST
+@member_required
+def mail(request: MemberRequest) -> HttpResponse:
+    muted = request.POST.get("mail") != "on"
+    notices.mute(request.member, muted)
+    words = "no e-mail about waiting calls any more" if muted else "an e-mail when a call waits"
+    messages.success(request, f"You get {words}.")
+    return redirect("approvals:settings")
+
+
+@require_POST
+@member_required
+def add_webhook(request: MemberRequest) -> HttpResponse:
+    """The answer shows the secret; nothing else ever does."""
+    require(request.member, May.MANAGE_WEBHOOKS)
+    form = WebhookForm(request.POST)
+    if not form.is_valid():
+        return _page(request, webhook_form=form)
+    try:
+        webhook, secret = webhooks.add_webhook(
+            request.member, form.cleaned_data["url"], verified=notices.is_verified(request.member)
+        )
+    except InvalidInput as invalid:
+        form.add_error("url", list(invalid.field_errors["url"]))
+        return _page(request, webhook_form=form)
+    context = {"webhook": webhook, "secret": secret, "section": "approvals"}
+    answer = render(request, "approvals/webhook_added.html", context)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_POST
+@member_required
+def remove_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
+    webhooks.remove_webhook(request.member, _find(request, webhook_id))
+    messages.success(request, "The webhook is removed. Nothing is sent there any more.")
+    return redirect("approvals:settings")
+
+
+@require_POST
+@member_required
+def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
+    webhook = _find(request, webhook_id)
+    webhooks.send_test(request.member, webhook)
+    messages.success(request, "A test is on its way. What came of it stands below in a moment.")
+    return redirect("approvals:settings")
+
+
+def _find(request: MemberRequest, webhook_id: str) -> Webhook:
+    try:
+        pk = parse_public_id("whk", webhook_id)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Webhook.objects.visible_to(request.member), pk=pk)
+
+
+def _page(
+    request: MemberRequest, rules_form: RulesForm | None = None, webhook_form: WebhookForm | None = None
+) -> HttpResponse:
+    member = request.member
+    organization = Organization.objects.get(pk=member.organization_id)
+    manages = may(member, May.MANAGE_WEBHOOKS)
+    context = {
+        "rules_form": rules_form or RulesForm(initial=_rules_of(organization)),
+        "webhook_form": webhook_form or WebhookForm(),
+        "organization": organization,
+        "may_change_rules": may(member, May.CHANGE_SECURITY),
+        "may_manage_webhooks": manages,
+        "answers_own": may_answer_own(organization),
+        "approvers": possible_approvers(organization.pk).count(),
+        **_mail_of(member),
+        "webhooks": Webhook.objects.visible_to(member).order_by("created_at") if manages else [],
+        "deliveries": _deliveries(member) if manages else [],
+        "crumbs": [("Approvals", reverse("approvals:list")), ("Rules and notices", "")],
+        "section": "approvals",
+    }
+    status = 422 if rules_form is not None or webhook_form is not None else 200
+    return render(request, "approvals/settings.html", context, status=status)
+
+
+def _rules_of(organization: Organization) -> dict[str, object]:
+    own = {None: "", True: "yes", False: "no"}[organization.self_approval]
+    return {"minutes": organization.approval_seconds // 60, "own_calls": own}
+
+
+def _mail_of(member: Membership) -> dict[str, bool]:
+    return {
+        "may_approve": may(member, May.APPROVE),
+        "verified": notices.is_verified(member),
+        "muted": MailMuted.objects.filter(member=member).exists(),
+    }
+
+
+def _deliveries(member: Membership) -> list[Notice]:
+    sent = Notice.objects.visible_to(member).exclude(webhook=None).select_related("webhook", "approval")
+    return list(sent.order_by("-created_at")[:NEWEST])
