@@ -1,5 +1,6 @@
 """Programs of other people, unmodified: a vendor's server is scanned, and their SDKs reach our fixture."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,18 @@ def test_a_step_that_cannot_be_taken_is_an_answer_too(client: str) -> None:
     assert [answer["ok"] for answer in answers] == [False, False]
 
 
-@pytest.mark.parametrize("folder", sorted(path.name for path in CLIENTS.iterdir()))
-def test_every_lock_names_the_public_index_and_nothing_else(folder: str) -> None:
-    text = (CLIENTS / folder / "uv.lock").read_text()
+@pytest.mark.parametrize("lock", sorted(path.parent.name for path in CLIENTS.glob("*/uv.lock")))
+def test_every_lock_names_the_public_index_and_nothing_else(lock: str) -> None:
+    text = (CLIENTS / lock / "uv.lock").read_text()
     hosts = {part.split("/", 1)[0] for part in text.split("https://")[1:]}
     assert {host.split('"')[0] for host in hosts} == {"pypi.org", "files.pythonhosted.org"}
     assert "http://" not in text
     assert "file://" not in text
+
+
+@pytest.mark.parametrize("lock", sorted(path.parent.name for path in CLIENTS.glob("*/package-lock.json")))
+def test_a_lock_of_npm_names_versions_and_digests_and_no_host(lock: str) -> None:
+    packages = json.loads((CLIENTS / lock / "package-lock.json").read_text())["packages"]
+    installed = [package for name, package in packages.items() if name]
+    assert installed and all(package["version"] and package["integrity"] for package in installed)
+    assert not any("resolved" in package for package in installed)
