@@ -167,7 +167,7 @@ def test_every_code_there_is_stands_in_the_reference_and_no_other() -> None:
     texts = _codes("json_reader", "TextError", 0) | _codes("parse", "Problem", 1)
     assert texts == TEXT_PROBLEMS.keys()
     findings: set[str] = set()
-    for file in LANGUAGE.glob("lint_*.py"):
+    for file in LANGUAGE.glob("lint*.py"):
         findings |= _codes(file.stem, "error", 1) | _codes(file.stem, "warning", 1)
         findings |= _codes(file.stem, "LintFinding", 1)
     assert findings == FINDINGS.keys()
