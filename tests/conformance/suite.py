@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -101,6 +102,8 @@ def _major(node: str) -> int:
 Checks = dict[tuple[str, str, str], list[str]]
 """The verdicts, in order, by scenario, check id and check name."""
 
+# The time a scenario's folder was made, which ends its name: -2026-11-21T15-03-50-202Z.
+_MADE_AT: Final = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z?$")
 # How often a stream was read in pieces is no verdict on anybody.
 _NO_VERDICT: Final = frozenset({"outgoing-request", "incoming-response", "incoming-sse-event"})
 
@@ -108,8 +111,7 @@ _NO_VERDICT: Final = frozenset({"outgoing-request", "incoming-response", "incomi
 def read_checks(folder: Path, scenarios: Sequence[str] = ()) -> Checks:
     checks: Checks = {}
     for path in sorted(folder.glob("**/checks.json")):
-        # The folder's name ends in the time it was made.
-        scenario = path.parent.name.rsplit("-202", 1)[0].removeprefix("server-")
+        scenario = _MADE_AT.sub("", path.parent.name).removeprefix("server-")
         for check in json.loads(path.read_text()):
             if check["id"] not in _NO_VERDICT:
                 checks.setdefault((scenario, check["id"], check["name"]), []).append(check["status"])
