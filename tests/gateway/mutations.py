@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import random
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -11,11 +14,12 @@ NAMES: Final = (
     "read_file", "search", "pay", "delete_file", "hidden_tool", "Read_File", "READ_FILE", "read_file ",
     " read_file", "read_file\u0000", "read_file\n", "read_file/../delete_file", "delete_file?x=read_file",
     "read\u2011file", "ｒead_file", "reaď_file", "read_ﬁle", "delete_fıle", "delete_file\u200b",
-    "ſearch", "SEARCH", "search\ud7ff", "sea", "searcher", "", "*", "read_file,delete_file", "unknown",
+    "write_file", "ſearch", "SEARCH", "search\ud7ff", "sea", "searcher", "", "*", "read_file,delete_file",
+    "unknown",
 )  # fmt: skip
 PATHS: Final = (
     "/home/a", "/etc/passwd", "/etc", "/ETC/passwd", "\u002fetc/x", "//etc", "", None, 1, ["/etc"],
-    {"path": "/etc"}, True, "/etc\u0000", "etc/passwd",
+    {"path": "/etc"}, True, "/etc\u0000", "etc/passwd", "/home/../etc", "/home/a\n", "/home/\u0430",
 )  # fmt: skip
 AMOUNTS: Final = (
     "1", "100", "100.0", "1e2", "100.00000000000001", "101", "-1", "1e400", "1E2", "-0", "0.1e4",
@@ -114,10 +118,42 @@ def encoded(pick: Random, text: str) -> bytes:
     return text.encode(coding, "replace")
 
 
+def nested(pick: Random, text: str) -> str:
+    """A value that stands very deep, or a call that stands in another."""
+    depth = pick.choice((3, 60, 63, 64, 65, 199, 201, 3_000))
+    opening, closing = pick.choice((("[", "]"), ('{"a":', "}"), ('{"params":', "}"), ('{"arguments":', "}")))
+    value = opening * depth + pick.choice(("1", "{}", '"delete_file"')) + closing * depth
+    return text.replace('"arguments": {', f'"arguments": {{"deep": {value}, ', 1).replace(", }", "}")
+
+
+def huge(pick: Random, text: str) -> str:
+    """A number no reader holds, or that each holds in its own way."""
+    number = pick.choice(
+        ("9" * 30, "9" * 4_301, "-" + "9" * 400, "1e400", "-1e400", "1e-400", "0." + "1" * 500, "-0.0", "-0",
+         "18446744073709551616", "9223372036854775808", "1E+0000002", "0e99999", "1e99999999999999999999")
+    )  # fmt: skip
+    place = pick.choice(('"id": 1', '"amount": 1', '"arguments": {'))
+    return text.replace(place, place[:-1] + number if place[-1] == "1" else f'{place}"n": {number}, ', 1)
+
+
+def without_id(pick: Random, text: str) -> str:
+    other = pick.choice(("", "null", "true", "{}", "[]", "1.5", "1e0", '""', "-0", '"\\u0000"', "[1]"))
+    return re.sub(r'"id": [^,]+, ', lambda _: f'"id": {other}, ' if other else "", text, count=1)
+
+
+def confused(pick: Random, text: str) -> str:
+    """A value of another type where a reader expects one."""
+    key = _key(pick)
+    other = pick.choice(
+        ('["read_file"]', '{"0": "read_file"}', "0", "true", "null", '"{}"', "[]", '[["path", "/"]]')
+    )
+    return re.sub(rf'"{key}": ("[^"]*"|\d+)', lambda _: f'"{key}": {other}', text, count=1)
+
+
 def reordered(pick: Random, text: str) -> str:
     try:
         tree = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if not isinstance(tree, dict):
         return text
@@ -152,7 +188,7 @@ def scrambled(pick: Random, data: bytes) -> bytes:
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
     second_key, second_key, second_key, other_spelling, other_spelling, escaped, spaced, wrapped, encoded,
-    reordered, other_bytes,
+    reordered, other_bytes, nested, huge, without_id, confused,
 )  # fmt: skip
 
 
@@ -163,6 +199,49 @@ def body(pick: Random) -> bytes:
         if isinstance(text, str):
             text = pick.choice(MUTATIONS)(pick, text)
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+TYPES: Final = (
+    "application/json; charset=utf-16", "application/json; charset=utf-8", "APPLICATION/JSON", "text/plain",
+    "application/json, text/plain", "application/x-www-form-urlencoded", "application/json;x=1", "text/json",
+    "application/jsonx", "", "multipart/form-data; boundary=a",
+)  # fmt: skip
+VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+MODERN: Final = "2026-07-28"
+_MARKED: Final = b'"params": {"_meta": {"%b": "2026-07-28", "%b": {}}, ' % (
+    VERSION_KEY.encode(),
+    b"io.modelcontextprotocol/clientCapabilities",
+)
+
+
+def headed(pick: Random, body: bytes) -> tuple[dict[str, str | None], bytes]:
+    """Headers beside a body: those of either era, telling the truth or not, and a body as they say."""
+    headers: dict[str, str | None] = {}
+    chance = pick.random()
+    if chance < 0.3:
+        headers, body = _modern(pick), body.replace(b'"params": {', _MARKED, 1)
+    elif chance < 0.35:
+        headers = {
+            "MCP-Protocol-Version": pick.choice(("2025-11-25", "2025-06-18", "2024-11-05", "2026-07-28"))
+        }
+    if pick.random() < 0.05:
+        headers["Content-Type"] = pick.choice(TYPES)
+    if pick.random() < 0.03:
+        headers["Content-Encoding"] = pick.choice(("gzip", "identity", "GZIP", "br", ""))
+        body = pick.choice((body, gzip.compress(body)))
+    if pick.random() < 0.03:
+        headers[
+            pick.choice(("Mcp-Session-Id", "Last-Event-ID", "Mcp-Param-Path", "X-HTTP-Method-Override"))
+        ] = "x"
+    return headers, body
+
+
+def _modern(pick: Random) -> dict[str, str | None]:
+    name: str = pick.choice(("search", "read_file", "pay", "write_file", "delete_file"))
+    if pick.random() < 0.2:
+        name = f"=?base64?{base64.b64encode(name.encode()).decode()}?="
+    method = "tools/call" if pick.random() < 0.9 else pick.choice(("tools/list", "ping", "Tools/Call"))
+    return {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, "Mcp-Name": name}
 
 
 def raw(pick: Random, request: bytes) -> bytes:
