@@ -100,6 +100,8 @@ def _to_mailbox(approval: Approval, kind: Notice.Kind, email: str) -> Notice:
 
 
 def _write(rows: list[Notice]) -> list[Notice]:
+    for row in rows:
+        row.created_at = row.due_at = timezone.now()
     written = Notice.objects.bulk_create(rows)
     ids = [str(row.pk) for row in written]
     if ids:
