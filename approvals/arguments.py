@@ -32,6 +32,11 @@ class Argument:
     why: str = ""
 
     @property
+    def is_text_of_json(self) -> bool:
+        """A text that holds an object or a list: said, for it looks like one."""
+        return self.kind == "text" and self.value[:1] in ("{", "[") and _is_json(self.value)
+
+    @property
     def head(self) -> str:
         return self.value[:_LONGEST_LINE].split("\n", 1)[0]
 
@@ -83,8 +88,10 @@ def _argument(name: str, raw: bytes, why: str) -> Argument:
 
 def _misleads(text: str) -> bool:
     """Without its quotes it would read like a number, a yes or no, or nothing at all."""
-    if text != text.strip() or not text:
-        return True
+    return text != text.strip() or not text or (_is_json(text) and text[0] not in "{[")
+
+
+def _is_json(text: str) -> bool:
     try:
         msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeEncodeError):
