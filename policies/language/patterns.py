@@ -24,6 +24,10 @@ _ROOMY_PATTERNS: Final = 256
 # A repetition with a range becomes nested options, whose compiling takes time in the square of its size.
 _RANGE: Final = re.compile(r"\{[0-9]*,[0-9]")
 
+# Such a class stands for hundreds of ranges.
+_CLASS: Final = re.compile(r"\\[pP]")
+_CLASS_MICROSECONDS: Final = 120
+
 Finds: TypeAlias = Callable[[bytes], bool]
 _TOO_LARGE: Final = "This pattern needs too much memory. Ask for fewer repetitions."
 _TOO_MUCH: Final = "The patterns of this policy together take too long to prepare. Ask for fewer repetitions."
@@ -51,23 +55,26 @@ class PatternJudge:
     def _judge(self, pattern: str) -> str | None:
         if len(pattern) > LONGEST_PATTERN:
             return f"A pattern has at most {LONGEST_PATTERN:,} characters; this one has {len(pattern):,}."
-        ranged = _RANGE.search(pattern) is not None
         for memory in _MEMORY_STEPS:
-            if _microseconds(memory // _BYTES_OF_INSTRUCTION, ranged) > self._left:
+            if _microseconds(pattern, memory // _BYTES_OF_INSTRUCTION) > self._left:
                 return _TOO_MUCH
             program = _program(pattern, memory, captures=True)
+            too_large = not program.ok() and _is_too_large(program)
+            # Also what comes to nothing has taken its time.
+            size = program.ProgramSize() if program.ok() else memory // _BYTES_OF_INSTRUCTION * too_large
+            self._left -= _microseconds(pattern, size)
             if program.ok():
-                self._left -= _microseconds(program.ProgramSize(), ranged)
                 return None
-            if not _is_too_large(program):
-                self._left -= _microseconds(0, ranged)
+            if not too_large:
                 return _syntax_message(program)
-        self._left -= _microseconds(_MEMORY_STEPS[-1] // _BYTES_OF_INSTRUCTION, ranged=False)
         return _TOO_LARGE
 
 
-def _microseconds(instructions: int, ranged: bool) -> int:
-    return 10 + instructions // 2 + (instructions * instructions // 25_000 if ranged else 0)
+def _microseconds(pattern: str, instructions: int) -> int:
+    """An estimate from above of what reading a pattern takes, and making so many instructions of it."""
+    reading = 10 + len(pattern) + _CLASS_MICROSECONDS * len(_CLASS.findall(pattern))
+    ranging = instructions + instructions * instructions // 25_000 if _RANGE.search(pattern) else 0
+    return reading + instructions // 2 + ranging
 
 
 def _program(pattern: str, memory: int, *, captures: bool = False) -> Any:

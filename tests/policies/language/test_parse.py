@@ -144,6 +144,11 @@ def many(part: str, times: int) -> str:
     return ",".join(part.replace("#", str(index)) for index in range(times))
 
 
+def patterns(pattern: str, times: int) -> str:
+    condition = json.dumps({"path": "args.x", "op": "regex", "value": pattern + "#"})
+    return f'{HEAD}"tools":{{"a":{{"require":[{{"conditions":[{many(condition, times)}]}}]}}}}}}'
+
+
 HOSTILE = {
     "lists": "[" * 1_000_000,
     "objects": '{"a":' * 200_000,
@@ -153,6 +158,9 @@ HOSTILE = {
     "a long path": with_value("1").replace("args.x", "args" + ".a" * 500_000 + "."),
     "escapes": '"' + "\\u0041" * 170_000,
     "blanks": " " * 1_048_576,
+    # Each comes to nothing before it is whole, after a tenth of a second; two minutes in all, uncounted.
+    "patterns of large classes": patterns(r"\pL" * 300, 820),
+    "patterns of many ranges": patterns(r"[^\pL\pN\pS]{0,30}", 14_000),
 }
 
 
