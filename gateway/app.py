@@ -107,6 +107,7 @@ class Gateway:
             approvals or NobodyToAsk(),
             self._aside,
             lambda admitted: self._admission.renewed(admitted) is admitted,
+            lambda visit: self._drift.moved(visit.admitted, visit.subject or ""),
             hold_open_seconds=hold_open_seconds,
         )
         self._driver = Driver(limiter, decisions, self._relay, self._observer, self._waiting, self._aside)

@@ -7,12 +7,12 @@ from concurrent.futures import Executor
 from typing import Final
 
 from gateway.approvals_client import Approvals
-from gateway.effects import Ask, AwaitAnswer, Claim, Claimed, Unused
+from gateway.effects import NO_APPROVALS, Ask, AwaitAnswer, Claim, Claimed, Unused
 from gateway.progress import Progress
 from gateway.protocol.strict_json import encode
 from gateway.replies import as_event
 from gateway.visits import Admitted, Visit
-from gateway_config.wire.approvals import ApprovalAsk, ApprovalClaim, ApprovalUnused
+from gateway_config.wire.approvals import ApprovalAsk, ApprovalClaim, ApprovalUnused, ClaimAnswer
 from policies.language.identity import call_digest
 
 # Longer arguments are put into words beside the event loop.
@@ -22,7 +22,8 @@ _SHORT: Final = 8_192
 class Waiting:
     """`hold_open_seconds`: how long a client is kept waiting for the person, at most; 0: not at all.
 
-    `is_current`: whether what a visit was let in to is still in force, unchanged.
+    `is_current`: whether what a visit was let in to is still in force, unchanged. `has_moved`: whether the
+    tool it calls is not any more what the control plane knows of it.
     """
 
     def __init__(
@@ -30,18 +31,30 @@ class Waiting:
         approvals: Approvals,
         aside: Executor,
         is_current: Callable[[Admitted], bool],
+        has_moved: Callable[[Visit], bool],
         *,
         hold_open_seconds: float = 0,
     ) -> None:
         self._approvals = approvals
         self._aside = aside
         self._is_current = is_current
+        self._has_moved = has_moved
         self.hold_open_seconds = hold_open_seconds
 
     async def claim(self, effect: Claim, visit: Visit) -> Claimed:
-        return await self._approvals.claim(await self._claim(effect.rules_digest, visit))
+        # Nobody has agreed, or can agree, to what they were not shown.
+        if self._has_moved(visit):
+            return NO_APPROVALS
+        claimed = await self._approvals.claim(await self._claim(effect.rules_digest, visit))
+        if not self._has_moved(visit):
+            return claimed
+        if isinstance(claimed, ClaimAnswer) and claimed.state == "approved":
+            self.unused(Unused(claimed.id), visit)
+        return NO_APPROVALS
 
     async def ask(self, effect: Ask, visit: Visit) -> Claimed:
+        if self._has_moved(visit):
+            return NO_APPROVALS
         claim = await self._claim(effect.rules_digest, visit)
         given = {} if visit.arguments is None else visit.arguments
         return await self._approvals.ask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -38,7 +39,8 @@ class Case:
 
 @dataclass
 class People:
-    """`away`: nobody answers. `seconds`: the time limit they name."""
+    """`away`: nobody answers. `seconds`: the time limit they name. `meanwhile`: happens while a claim is
+    answered."""
 
     cases: list[Case] = field(default_factory=list)
     claims: list[ApprovalClaim] = field(default_factory=list)
@@ -46,6 +48,7 @@ class People:
     news: list[ApprovalNews] = field(default_factory=list)
     away: bool = False
     seconds: int = 900
+    meanwhile: Callable[[], Awaitable[object]] | None = None
     _open: dict[str, Case] = field(default_factory=dict)
     _said: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: Any = field(default_factory=lambda: count(1))
@@ -89,7 +92,10 @@ class People:
         elif path.startswith(f"{_PATH}news"):
             await self._tell_news(conversation)
         elif path == f"{_PATH}claim/":
-            self._reply(conversation, self._claim(_read(conversation, ApprovalClaim)))
+            answer = self._claim(_read(conversation, ApprovalClaim))
+            if self.meanwhile is not None:
+                await self.meanwhile()
+            self._reply(conversation, answer)
         elif path == _PATH:
             self._reply(conversation, self._ask(_read(conversation, ApprovalAsk)))
         else:

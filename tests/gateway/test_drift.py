@@ -19,6 +19,7 @@ from gateway_config.wire.bundle import ToolClass
 from gateway_config.wire.digest import definition_digest
 from gateway_config.wire.messages import DriftReport
 from servers.definitions import read_page
+from tests.gateway.people import People
 from tests.gateway.raw_http import Client, Conversation, Upstream
 from tests.gateway.world import ACME, SERVER, World, eventually, world
 
@@ -78,6 +79,15 @@ class Place:
         result = (await self.alice.call(name, {})).json["result"]
         return result["_meta"]["policylayer/decision"]["code"] if "isError" in result else None
 
+    async def until_code_of_call(self, name: str, code: str | None) -> None:
+        """A call still waits as far as the worker knows until it has heard the news."""
+        for _ in range(200):
+            found = await self.code_of_call(name)
+            if found != "approval_required":
+                break
+            await asyncio.sleep(0.02)
+        assert found == code
+
     def publish(self) -> None:
         digests = {each["name"]: definition_digest(each) for each in KNOWN}
         classes = [ToolClass(name, "Read", digest) for name, digest in digests.items()]
@@ -95,10 +105,10 @@ class Place:
 
 
 @asynccontextmanager
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
+async def place(tmp_path: Path, **more: Any) -> AsyncIterator[Place]:
     shop, clock = Shop(), Clock()
     watch = DriftWatch(clock)
-    async with world(tmp_path, upstream=Upstream(shop), drift=watch) as it, it.client() as alice:
+    async with world(tmp_path, upstream=Upstream(shop), drift=watch, **more) as it, it.client() as alice:
         found = Place(it, shop, clock, watch, alice)
         found.publish()
         shipping = asyncio.create_task(watch.ship(found.take))
@@ -125,6 +135,55 @@ async def test_a_changed_tool_has_no_class_until_the_next_bundle(tmp_path: Path,
         assert await here.hear() == 1
         here.publish()
         assert await here.code_of_call("list_customers") is None
+
+
+APPROVED_ONLY = """{"version": "1", "default": "deny", "tools": {
+    "list_customers": {}, "list_orders": {"action": "require_approval"}}}"""
+
+
+def _publish_approved_only(here: Place) -> None:
+    here.it.reconfigure(
+        document=APPROVED_ONLY, tools={each["name"]: definition_digest(each) for each in KNOWN}
+    )
+
+
+async def _calls_sent(here: Place) -> int:
+    return sum(request.json["method"] == "tools/call" for request in here.it.upstream.received)
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+async def test_no_approval_holds_for_a_changed_tool_until_the_next_bundle(
+    tmp_path: Path, asked_before: bool
+) -> None:
+    people = People()
+    async with place(tmp_path, people=people) as here:
+        _publish_approved_only(here)
+        if asked_before:
+            assert await here.code_of_call("list_orders") == "approval_required"
+            people.answer("approved")
+        here.shop.pages[0][1] = tool("list_orders", description="And deletes them.")
+        await here.listed()
+        # Nor is anybody asked: they would agree to a definition that they were not shown.
+        assert await here.code_of_call("list_orders") == "approval_unavailable"
+        assert len(people.cases) == int(asked_before)
+        assert await here.code_of_call("list_customers") is None
+        assert await _calls_sent(here) == 1
+        _publish_approved_only(here)
+        await here.until_code_of_call("list_orders", None if asked_before else "approval_required")
+
+
+async def test_a_tool_that_changes_while_its_approval_is_fetched_is_not_called(tmp_path: Path) -> None:
+    people = People()
+    async with place(tmp_path, people=people) as here, here.it.client() as another:
+        _publish_approved_only(here)
+        assert await here.code_of_call("list_orders") == "approval_required"
+        people.answer("approved")
+        here.shop.pages[0][1] = tool("list_orders", description="And deletes them.")
+        people.meanwhile = lambda: another.post(LIST)
+        await here.until_code_of_call("list_orders", "approval_unavailable")
+        assert await _calls_sent(here) == 0
+        # What was not used is given back.
+        await eventually(lambda: people.cases[0].state == "approved")
 
 
 async def test_a_tool_that_was_never_scanned_is_not_listed(tmp_path: Path) -> None:
