@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from mcp.server.mcpserver import MCPServer
+from mcp.server.lowlevel import Server
+from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent, Tool
 
 from tests.foreign_npm import node_command
 from tests.gateway import mutations
@@ -41,19 +42,16 @@ class Executed:
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def server(self) -> MCPServer:
-        server = MCPServer("files")
-        for name in (*TOOLS, "unknown"):
-            server.add_tool(self._tool(name), name=name)
-        return server
+    def server(self) -> Server:
+        """As low as the SDK goes: its friendlier servers read lists and objects out of strings."""
+        return Server("files", on_list_tools=self._list, on_call_tool=self._call)
 
-    def _tool(self, name: str) -> Any:
-        def tool(path: Any = None, amount: Any = None) -> str:
-            given = {"path": path, "amount": amount}
-            self.calls.append((name, {key: value for key, value in given.items() if value is not None}))
-            return "done"
+    async def _list(self, *_: object) -> ListToolsResult:
+        return ListToolsResult(tools=[Tool(name=name, input_schema={}) for name in (*TOOLS, "unknown")])
 
-        return tool
+    async def _call(self, _: object, params: CallToolRequestParams) -> CallToolResult:
+        self.calls.append((params.name, params.arguments or {}))
+        return CallToolResult(content=[TextContent(type="text", text="done")])
 
     @asynccontextmanager
     async def running(self, kind: str) -> AsyncIterator[int]:

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 
 from tests.gateway.raw_http import Upstream
@@ -60,7 +61,9 @@ def files() -> MCPServer:
 
 
 @asynccontextmanager
-async def running(server: MCPServer, *, json_response: bool, stateless: bool = False) -> AsyncIterator[str]:
+async def running(
+    server: MCPServer | Server, *, json_response: bool, stateless: bool = False
+) -> AsyncIterator[str]:
     app = server.streamable_http_app(json_response=json_response, stateless_http=stateless)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on")
     uvicorn_server = uvicorn.Server(config)
