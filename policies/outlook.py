@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from policies.language.cases import PolicyTest, TestResult
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
@@ -80,11 +81,19 @@ class Outlook:
     known_tools: int
     has_live: bool
     findings: tuple[Finding, ...] = ()
+    tests: tuple[TestResult, ...] = ()
+    failed: tuple[Problem, ...] = ()
 
     @cached_property
     def errors(self) -> list[Problem | Finding]:
         """What must be mended before it can be published."""
-        return [*self.problems, *(found for found in self.findings if found.severity == "error")]
+        errors = (found for found in self.findings if found.severity == "error")
+        return [*self.problems, *errors, *self.failed]
+
+    @cached_property
+    def told(self) -> list[Problem | Finding]:
+        """Everything to mend and to know of a text without problems."""
+        return [*self.failed, *self.findings]
 
     @cached_property
     def warnings(self) -> list[Finding]:
@@ -129,14 +138,21 @@ class Outlook:
         return [row for row in self.looser if row.tool.severity == Severity.CRITICAL and row.becomes_callable]
 
 
-def outlook(server: Server, text: str, live: PolicyRevision | None, tools: Sequence[Tool] = ()) -> Outlook:
-    """Never raises for any text. `tools` spares the query where the caller has them."""
+def outlook(
+    server: Server,
+    text: str,
+    live: PolicyRevision | None,
+    tools: Sequence[Tool] = (),
+    tests: tuple[PolicyTest, ...] = (),
+) -> Outlook:
+    """Never raises for any text. `tools` spares the query where the caller has them; `tests` are run."""
     rows = tools or tools_of(server)
-    judgement = judge(text, [facts_of(tool) for tool in rows])
+    judgement = judge(text, [facts_of(tool) for tool in rows], tests)
     if judgement.compiled is None:
         return Outlook(judgement.problems, (), (), len(rows), live is not None)
     before = in_force(live, rows)
-    return _outlook(rows, before, judgement.compiled, live is not None, judgement.findings)
+    seen = _outlook(rows, before, judgement.compiled, live is not None)
+    return replace(seen, findings=judgement.findings, tests=judgement.tests, failed=judgement.failed)
 
 
 def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook:
@@ -174,7 +190,6 @@ def _outlook(
     before: CompiledPolicy | None,
     after: CompiledPolicy,
     has_live: bool,
-    findings: tuple[Finding, ...] = (),
 ) -> Outlook:
     return Outlook(
         problems=(),
@@ -182,7 +197,6 @@ def _outlook(
         elsewhere=tuple(_elsewhere(before, after)),
         known_tools=len(tools),
         has_live=has_live,
-        findings=findings,
     )
 
 

@@ -18,7 +18,9 @@ from common.errors import Conflict, InvalidInput
 from common.events import config_changed
 from common.ids import new_uuid
 from common.tokens import new_token, token_hash
+from policies.kept_tests import kept_tests
 from policies.language.canonical import canonical_text
+from policies.language.cases import PolicyTest, TestResult, name_of, run_tests
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.effects import Effect, effects
 from policies.language.lint import LintFinding, lint
@@ -59,13 +61,19 @@ class Judgement:
     effects: dict[str, Effect]
     compiled: CompiledPolicy | None
     findings: tuple[Finding, ...] = ()
+    tests: tuple[TestResult, ...] = ()
+    failed: tuple[Problem, ...] = ()  # the tests that fail, each at the rule that decided
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
         """Why it cannot be published; empty when it can."""
         errors = (finding for finding in self.findings if finding.severity == "error")
-        return self.problems or tuple(
-            Problem(found.pointer, found.code, found.message, found.line, found.column) for found in errors
+        return self.problems or (
+            *(
+                Problem(found.pointer, found.code, found.message, found.line, found.column)
+                for found in errors
+            ),
+            *self.failed,
         )
 
 
@@ -74,8 +82,8 @@ def tool_facts(server: Server) -> list[ToolFacts]:
     return [ToolFacts(name, tool_class or None, schema) for name, tool_class, schema in rows]
 
 
-def judge(text: str, tools: Sequence[ToolFacts]) -> Judgement:
-    """Never raises for any text."""
+def judge(text: str, tools: Sequence[ToolFacts], tests: tuple[PolicyTest, ...] = ()) -> Judgement:
+    """Never raises for any text. `tests`: those kept beside it, which have to pass."""
     try:
         document = parse_policy(text)
     except PolicyInvalid as invalid:
@@ -84,7 +92,10 @@ def judge(text: str, tools: Sequence[ToolFacts]) -> Judgement:
     found = lint(document, tools)[:MOST_FINDINGS]
     places = Places(text)
     findings = tuple(_placed(places, finding) for finding in found)
-    return Judgement((), effects(compiled, [tool.name for tool in tools]), compiled, findings)
+    results = run_tests(compiled, tests)
+    failed = tuple(_failure(places, result) for result in results if not result.passed)
+    known = effects(compiled, [tool.name for tool in tools])
+    return Judgement((), known, compiled, findings, results, failed)
 
 
 @transaction.atomic
@@ -141,7 +152,7 @@ def publish_policy(
         raise Conflict("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if policy.server.retired_at is not None:
         raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
-    if blocking := judge(policy.draft, tool_facts(policy.server)).blocking:
+    if blocking := judge(policy.draft, tool_facts(policy.server), kept_tests(policy)).blocking:
         raise PolicyInvalid(blocking)
     document = canonical_text(parse_policy(policy.draft))
     revision = _add_revision(by, policy, policy.draft, document, note)
@@ -237,6 +248,13 @@ def revoke_grant(by: Membership, grant: Grant) -> Grant:
 def _placed(places: Places, found: LintFinding) -> Finding:
     line, column = places.nearest(found.pointer)
     return Finding(found.pointer, found.code, str(found.severity), found.message, line, column)
+
+
+def _failure(places: Places, result: TestResult) -> Problem:
+    rule = result.decision.rule
+    pointer = rule if rule.startswith("/") else ""
+    message = f"The test {name_of(result.test)} fails: {result.sentence}"
+    return Problem(pointer, "test_failed", message, *places.nearest(pointer))
 
 
 def _add_revision(by: Membership, policy: Policy, text: str, document: str, note: str) -> PolicyRevision:

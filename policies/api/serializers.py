@@ -7,6 +7,7 @@ from jiter import LosslessFloat
 from rest_framework import serializers
 
 from common.api_fields import PublicIdField
+from policies.kept_tests import kept_tests
 from policies.models import Grant, Policy, PolicyRevision
 from policies.services import judge, tool_facts
 from servers.services import gateway_url
@@ -71,7 +72,7 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         fields = ["id", "server", "name", "document", "draft_problems", "published_revision", "version"]
 
     def get_draft_problems(self, policy: Policy) -> list[dict[str, Any]]:
-        problems = judge(policy.draft, tool_facts(policy.server)).blocking
+        problems = judge(policy.draft, tool_facts(policy.server), kept_tests(policy)).blocking
         return list(ProblemSerializer(problems, many=True).data)
 
 

@@ -1,6 +1,8 @@
 """Policy tests: calls with the outcome their writer expects, kept beside a policy."""
 
+import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -159,6 +161,32 @@ class _TestReader(Reader):
             else:
                 members[key] = self.argument(inner, (at, key))
         return members
+
+
+def tests_text(tests: Iterable[PolicyTest]) -> str:
+    """The one text of these tests: `read_tests` of it gives them back, every number as it was spelt."""
+    return _written([_test_value(test) for test in tests])
+
+
+def _test_value(test: PolicyTest) -> dict[str, object]:
+    arguments = {} if test.call.arguments is MISSING else {"arguments": test.call.arguments}
+    rule = {} if test.rule is None else {"rule": test.rule}
+    return {
+        "name": test.name,
+        "call": {"tool": test.call.tool, **arguments},
+        "expect": test.expect,
+        **rule,
+    }
+
+
+def _written(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_written(key)}: {_written(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, jiter.LosslessFloat):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def name_of(test: PolicyTest) -> str:

@@ -21,6 +21,7 @@ class Policy(OrganizationOwned):
     published_revision = models.ForeignKey(
         "policies.PolicyRevision", null=True, on_delete=models.PROTECT, related_name="+"
     )
+    tests = models.TextField(default="[]", help_text="What its tests expect, as `tests_text` writes it.")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(
         "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"

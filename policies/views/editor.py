@@ -13,6 +13,7 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput
+from policies.kept_tests import kept_tests
 from policies.models import Policy
 from policies.outlook import outlook
 from policies.services import save_draft
@@ -114,7 +115,7 @@ def _judged(policy: Policy, text: str) -> dict[str, Any]:
         "policy": policy,
         "live": policy.published_revision,
         "grants": policy.grants.good().count(),
-        "outlook": outlook(policy.server, text, policy.published_revision),
+        "outlook": outlook(policy.server, text, policy.published_revision, tests=kept_tests(policy)),
     }
 
 

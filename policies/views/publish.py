@@ -11,6 +11,7 @@ from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.errors import Conflict
 from policies.forms import PublishForm
+from policies.kept_tests import kept_tests
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy, PolicyRevision
 from policies.outlook import Outlook, outlook
@@ -24,7 +25,7 @@ from policies.views.editor import crumbs
 @member_required
 def review(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
-    seen = outlook(policy.server, policy.draft, policy.published_revision)
+    seen = _seen(policy)
     form = PublishForm(initial={"version": policy.version}, opened=_opened(seen))
     return _page(request, policy, seen, form)
 
@@ -36,7 +37,7 @@ def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
     require(request.member, May.PUBLISH)
     if typed_version(request) != policy.version:
         return _changed_meanwhile(request, policy)
-    seen = outlook(policy.server, policy.draft, policy.published_revision)
+    seen = _seen(policy)
     form = PublishForm(request.POST, opened=_opened(seen))
     if seen.problems or not form.is_valid():
         return _page(request, policy, seen, form, status=422)
@@ -76,6 +77,11 @@ def rollout(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
     return render(request, "policies/_rollout_answer.html", context)
 
 
+def _seen(policy: Policy) -> Outlook:
+    live = policy.published_revision
+    return outlook(policy.server, policy.draft, live, tests=kept_tests(policy))
+
+
 def _opened(seen: Outlook) -> list[str]:
     return [row.tool.name for row in seen.critical_opened]
 
@@ -85,7 +91,7 @@ def _changed_meanwhile(request: MemberRequest, policy: Policy) -> HttpResponse:
     policy.refresh_from_db()
     if policy.server.retired_at is not None:
         raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
-    seen = outlook(policy.server, policy.draft, policy.published_revision)
+    seen = _seen(policy)
     kept = {"version": policy.version, "note": request.POST.get("note", "")}
     return _page(request, policy, seen, PublishForm(initial=kept, opened=_opened(seen)), 412, stale=True)
 
