@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from gateway.credentials import bearer_digest
-from gateway.http_messages import HeadMemo, Reply, Request, plain
-from gateway.http_parsing import refusal
+from gateway.http_messages import HeadMemo, Reply, Request, refusal
 from gateway.visits import Admitted
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization
 
@@ -24,11 +23,13 @@ _BROWSER_MAY_SEND: Final = re.compile(
 )
 _METHODS: Final = frozenset({b"POST", b"GET", b"DELETE"})
 _ALLOW: Final = b"Allow: POST, GET, DELETE\r\n"
-_NOT_FOUND: Final = plain(404, "There is nothing here.")
-_NOT_READY: Final = plain(503, "The gateway has no configuration yet.", headers=b"Retry-After: 1\r\n")
-_UNAUTHORIZED: Final = plain(
-    401,
+_NOT_FOUND: Final = refusal("There is nothing here.", status=404)
+_NOT_READY: Final = refusal(
+    "The gateway has no configuration yet.", status=503, headers=b"Retry-After: 1\r\n"
+)
+_UNAUTHORIZED: Final = refusal(
     "This needs the token of a grant: Authorization: Bearer plg_...",
+    status=401,
     headers=b'WWW-Authenticate: Bearer realm="policylayer", error="invalid_token"\r\n',
 )
 
@@ -144,9 +145,9 @@ class Admission:
         if host is None:
             return refusal("The request has no Host.", close=True)
         if not self._is_ours(host.lower()):
-            return plain(403, "This host is not served here.")
+            return refusal("This host is not served here.", status=403)
         if origin is not None and origin.lower() not in self._origins:
-            return plain(403, "This origin is not allowed.")
+            return refusal("This origin is not allowed.", status=403)
         return None
 
     def _readable(self, reply: Reply, request: Request) -> Reply:
@@ -163,7 +164,7 @@ class Admission:
 
 def _routed(route: Route, request: Request) -> Reply:
     if request.method not in (b"GET", b"HEAD"):
-        return plain(405, "Only GET is served here.", headers=b"Allow: GET\r\n")
+        return refusal("Only GET is served here.", status=405, headers=b"Allow: GET\r\n")
     status, body, content_type = route()
     return Reply(status, f"Content-Type: {content_type}\r\nCache-Control: no-store\r\n".encode(), body)
 
@@ -171,7 +172,7 @@ def _routed(route: Route, request: Request) -> Reply:
 def _check_shape(request: Request) -> Reply | None:
     headers = request.headers
     if request.method not in _METHODS:
-        return plain(405, "This method is not served here.", headers=_ALLOW)
+        return refusal("This method is not served here.", status=405, headers=_ALLOW)
     if request.method != b"POST":
         return refusal("This request takes no body.") if request.has_body else None
     if b"content-encoding" in headers:
@@ -197,7 +198,7 @@ def _cors(origin: bytes | None) -> bytes:
 
 def _preflight(request: Request) -> Reply:
     if b"origin" not in request.headers:
-        return plain(405, "This method is not served here.", headers=_ALLOW)
+        return refusal("This method is not served here.", status=405, headers=_ALLOW)
     wanted = request.headers.get(b"access-control-request-headers", b"").lower().split(b",")
     sent = b", ".join(name for name in map(bytes.strip, wanted) if _BROWSER_MAY_SEND.fullmatch(name))
     lines = b"Access-Control-Allow-Methods: POST, GET, DELETE\r\nAccess-Control-Max-Age: 600\r\n"

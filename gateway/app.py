@@ -24,7 +24,7 @@ from gateway.forwarding import upstream_headers
 from gateway.handles import Handles
 from gateway.handover import NO_STREAM, Door, Handover
 from gateway.http_exchange import Exchange
-from gateway.http_messages import Reply, Request, plain
+from gateway.http_messages import Reply, Request, refusal
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
 from gateway.observer import Observer, Unobserved
@@ -32,6 +32,7 @@ from gateway.pipeline import Asker, Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import era_of
 from gateway.protocol.methods import Verdict, verdict_of
+from gateway.refusals import Refusals
 from gateway.relay import Relay
 from gateway.resolver import SystemResolver
 from gateway.sse_transport import StreamGone, Streams
@@ -48,7 +49,9 @@ _UNJUDGED: Final = frozenset({Verdict.PASS, Verdict.FILTER_TOOLS})
 # What a body becomes beside itself: its values, and our writing of them.
 _HELD_FOR_A_BYTE: Final = 3
 _ASIDE_THREADS: Final = 2
-_TOO_MANY: Final = plain(429, "This grant has too many requests open.", headers=b"Retry-After: 1\r\n")
+_TOO_MANY: Final = refusal(
+    "This grant has too many requests open.", status=429, headers=b"Retry-After: 1\r\n"
+)
 
 
 class Gateway:
@@ -91,6 +94,7 @@ class Gateway:
         self._handover = Handover(door, self._limits)
         self._drift = drift or DriftWatch()
         self._observer = observer or Unobserved()
+        self._refusals = Refusals(self._observer)
         self._states = States(self._handles)
         self._carried = Carried(self._handles, self._states)
         self._relay = Relay(
@@ -132,6 +136,7 @@ class Gateway:
         self._resolver.close()
         self._drift.close()
         self._aside.shutdown(wait=False, cancel_futures=True)
+        self._refusals.tell()
 
     def on_swap(self, *_: object) -> None:
         self._open.renew(self._admission.renewed)
@@ -140,15 +145,16 @@ class Gateway:
     # For the HTTP server
 
     def check_head(self, request: Request) -> Reply | None:
-        refused = self._admission.check(request)
-        if refused is not None and refused.status >= 400:
-            self._observer.refused(refused.status)
-        return refused
+        return self._admission.check(request)
+
+    def refused(self, request: Request, reply: Reply) -> None:
+        self._refusals.note(reply, request.admitted)
 
     def tick(self, now: float) -> None:
         self._upstreams.tick(now)
         self._open.renew(self._admission.renewed)
         self._drift.tick()
+        self._refusals.tick()
 
     def drain(self) -> None:
         self._open.leave_streams()
@@ -169,7 +175,9 @@ class Gateway:
         assert isinstance(admitted, Admitted)
         opened = self._open.enter(admitted) if refused is None else None
         if opened is None:
-            exchange.reply(refused or _with_cors(_TOO_MANY, admitted))
+            refused = refused or _with_cors(_TOO_MANY, admitted)
+            self._refusals.note(refused, admitted)
+            exchange.reply(refused)
             exchange.release()
             return None
         visit = Visit(exchange, admitted, opened)
@@ -178,8 +186,7 @@ class Gateway:
         try:
             return self._begin(visit)
         except jsonrpc.Refused as refusal:
-            self._observer.refused(refusal.status)
-            visit.answer(replies.refused(refusal, admitted.cors))
+            self._refuse(visit, replies.refused(refusal, admitted.cors))
             return self._leave(visit)
         except BaseException:
             self._open.leave(opened)
@@ -199,11 +206,13 @@ class Gateway:
             if await self._is_ours(visit, handed=handed):
                 await self._answer(visit, self._read(visit))
         except StreamGone:
-            self._observer.refused(NO_STREAM.status)
-            visit.answer(_with_cors(NO_STREAM, visit.admitted))
+            self._refuse(visit, _with_cors(NO_STREAM, visit.admitted))
         except jsonrpc.Refused as refusal:
-            self._observer.refused(refusal.status)
-            visit.answer(replies.refused(refusal, visit.admitted.cors))
+            self._refuse(visit, replies.refused(refusal, visit.admitted.cors))
+
+    def _refuse(self, visit: Visit, reply: Reply) -> None:
+        self._refusals.note(reply, visit.admitted)
+        visit.answer(reply)
 
     async def _is_ours(self, visit: Visit, *, handed: bool) -> bool:
         """A message for a stream that another worker holds goes there and is answered there."""
@@ -359,7 +368,8 @@ class Gateway:
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""
         if _lease_over(visit):
-            visit.answer(replies.denied(visit, rulings.CONFIGURATION_EXPIRED))
+            expired = rulings.CONFIGURATION_EXPIRED
+            self._refuse(visit, replace(replies.denied(visit, expired), refuses=expired.reason or ""))
             return
         try:
             await self._relay.send(visit)
@@ -374,6 +384,7 @@ class _Handed:
     def __init__(self, gateway: Gateway) -> None:
         self.check_head = gateway.check_head
         self.hold = gateway.hold
+        self.refused = gateway.refused
         self._gateway = gateway
 
     def begin(self, exchange: Exchange) -> Coroutine[None, None, None] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from common.unix_sockets import connected
-from gateway.http_messages import Reply, Request, plain
+from gateway.http_messages import Reply, Request, refusal
 from gateway.limits import Limits
 from gateway.sse_transport import Place
 from gateway.upstream_answer import UpstreamAnswer, UpstreamError
@@ -25,7 +25,7 @@ _HANDED: Final = frozenset(
     {b"host", b"authorization", b"origin", b"content-type", b"accept", b"traceparent", b"tracestate"}
 )
 _PASSED: Final = (b"Content-Type", b"Retry-After", b"Allow")
-NO_STREAM: Final = plain(404, "There is no such stream.")
+NO_STREAM: Final = refusal("There is no such stream.", status=404)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A request as it was framed, and an answer as it is written."""
 
+import json
 import re
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
@@ -12,6 +13,10 @@ REASONS: Final = {
     431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
     503: b"Service Unavailable",
 }  # fmt: skip
+_THEIRS: Final = -32600
+_OURS: Final = -32603
+# Nothing was wrong with the request.
+_BUSY: Final = frozenset({429, 500, 503})
 _MOST_DIGITS: Final = 7
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})(?=\r\n)", re.IGNORECASE)
 STATUS_LINES: Final = {
@@ -21,12 +26,16 @@ STATUS_LINES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`headers` are whole lines, each ending in CR LF."""
+    """`headers` are whole lines, each ending in CR LF.
+
+    `refuses`: why nothing was judged, in words of ours that hold nothing of what was sent.
+    """
 
     status: int
     headers: bytes = b""
     body: bytes = b""
     close: bool = False
+    refuses: str = ""
 
 
 @dataclass(slots=True)
@@ -103,6 +112,8 @@ class KnownHead:
                        True, 0.0, 0, first.admitted, first.memo)  # fmt: skip
 
 
-def plain(status: int, text: str, *, headers: bytes = b"", close: bool = False) -> Reply:
-    lines = b"Content-Type: text/plain; charset=utf-8\r\n" + headers
-    return Reply(status, lines, text.encode() + b"\n", close)
+def refusal(reason: str, *, status: int = 400, headers: bytes = b"", close: bool = False) -> Reply:
+    """A JSON-RPC error before there is a message to take an id from."""
+    error = {"code": _OURS if status in _BUSY else _THEIRS, "message": reason}
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}, separators=(",", ":")).encode()
+    return Reply(status, b"Content-Type: application/json\r\n" + headers, body, close, reason)

@@ -1,9 +1,8 @@
 """What is refused about the framing and the headers of a request, before anybody asks what it wants."""
 
-import json
 from typing import Final
 
-from gateway.http_messages import Reply, Request, plain
+from gateway.http_messages import Reply, Request, refusal
 
 # Of these, two readers might each believe another copy.
 _SINGLE: Final = frozenset(
@@ -29,8 +28,8 @@ _FRAMING: Final = frozenset({b"content-length", b"host", b"transfer-encoding"})
 
 def join_repeated(request: Request, name: bytes, value: bytes) -> None:
     if name in _SINGLE or name.startswith(b"mcp-param-"):
-        told = f"The header {name.decode('ascii', 'replace')} is there twice."
-        request.problem = refusal(told, close=name in _FRAMING)
+        told = name.decode("ascii") if name in _SINGLE else "Mcp-Param-..."
+        request.problem = refusal(f"The header {told} is there twice.", close=name in _FRAMING)
     else:
         request.headers[name] += b", " + value
 
@@ -52,16 +51,9 @@ def framing_problem(request: Request, version: str, most: int) -> Reply | None:
         if len(length) > 15 or int(length) > most:
             return body_too_large(most)
     if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
-        return plain(417, "This expectation cannot be met.", close=True)
+        return refusal("This expectation cannot be met.", status=417, close=True)
     return None
 
 
 def body_too_large(most: int) -> Reply:
     return refusal(f"The body is larger than {most} bytes.")
-
-
-def refusal(reason: str, *, code: int = -32600, status: int = 400, close: bool = False) -> Reply:
-    """A JSON-RPC error before there is a message to take an id from."""
-    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": reason}}
-    body = json.dumps(error, ensure_ascii=False, separators=(",", ":")).encode()
-    return Reply(status, b"Content-Type: application/json\r\n", body, close)

@@ -17,8 +17,8 @@ from typing import Final, Protocol, cast
 import httptools
 
 from gateway.http_exchange import Exchange
-from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, plain
-from gateway.http_parsing import body_too_large, framing_problem, join_repeated, refusal
+from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, refusal
+from gateway.http_parsing import body_too_large, framing_problem, join_repeated
 from gateway.limits import Limits
 
 log = logging.getLogger("gateway.http")
@@ -30,6 +30,9 @@ class Handler(Protocol):
 
     def hold(self, request: Request, size: int) -> bool:
         """That the request holds so many bytes now. False: there is no room for more."""
+
+    def refused(self, request: Request, reply: Reply) -> None:
+        """It is answered so, and never begins."""
 
     def begin(self, exchange: Exchange) -> Coroutine[None, None, None] | None:
         """What is left to be awaited. None: release() is called when it is over, or was already."""
@@ -51,11 +54,13 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_WAITING: Final = 64
 _MOST_HEADERS: Final = 128
 _UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
-_HEAD_TOO_LARGE: Final = plain(431, "The head of the request is too large.", close=True)
-_TOO_SLOW: Final = plain(408, "The request took too long to arrive.", close=True)
-_FULL: Final = plain(503, "Too many connections.", headers=b"Retry-After: 1\r\n", close=True)
-_NO_ROOM: Final = plain(429, "Too many large requests are open.", headers=b"Retry-After: 1\r\n", close=True)
-_FAILED: Final = plain(500, "The gateway failed on this request.", close=True)
+_HEAD_TOO_LARGE: Final = refusal("The head of the request is too large.", status=431, close=True)
+_TOO_SLOW: Final = refusal("The request took too long to arrive.", status=408, close=True)
+_FULL: Final = refusal("Too many connections.", status=503, headers=b"Retry-After: 1\r\n", close=True)
+_NO_ROOM: Final = refusal(
+    "Too many large requests are open.", status=429, headers=b"Retry-After: 1\r\n", close=True
+)
+_FAILED: Final = refusal("The gateway failed on this request.", status=500, close=True)
 
 
 class Connection(asyncio.Protocol):
@@ -319,6 +324,8 @@ class Connection(asyncio.Protocol):
             self._exchange = Exchange(self, request)
             if request.problem is not None:
                 self._let_go(request)
+                if request.problem.refuses:
+                    self._server.handler.refused(request, request.problem)
                 self._exchange.reply(request.problem)
             else:
                 self._server.running += 1
@@ -360,11 +367,13 @@ class Connection(asyncio.Protocol):
         """Nothing more is read: what is being answered is finished, then this is said, then all is closed."""
         if self._phase is _Phase.CLOSING:
             return
+        stopped = Request(problem=reply, keep_alive=False)
         if self._request is not None:
+            stopped.admitted = self._request.admitted
             self._let_go(self._request)
             self._request = None
         self._lingers = True
-        self._waiting.append(Request(problem=reply, keep_alive=False))
+        self._waiting.append(stopped)
         self._enter(_Phase.CLOSING)
         self._next()
 

@@ -8,13 +8,16 @@ from types import TracebackType
 
 
 class _Lines(logging.Formatter):
+    """What is passed as `extra={"about": {...}}` becomes members of its line."""
+
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= getattr(record, "about", {})
         if record.exc_info and record.exc_info[0]:
             # The place, not the exception's words or the values around it: those may be a client's.
             line["exception"] = record.exc_info[0].__name__

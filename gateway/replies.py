@@ -66,7 +66,7 @@ def as_event(visit: Visit, reply: Reply) -> bytes:
 
 def refused(refusal: Refused, cors: bytes = b"") -> Reply:
     error = _error(refusal.id, refusal.code, refusal.reason, refusal.data)
-    return Reply(refusal.status, JSON + cors, encode(error))
+    return Reply(refusal.status, JSON + cors, encode(error), refuses=refusal.reason)
 
 
 def _answer(visit: Visit, text: str, told: dict[str, object], code: int) -> Reply:

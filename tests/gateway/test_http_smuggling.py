@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.http_exchange import Exchange
-from gateway.http_messages import Reply, Request, plain
+from gateway.http_messages import Reply, Request, refusal
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
 from tests.gateway.world import world
@@ -38,7 +38,7 @@ class Reader:
     read: list[Read] = field(default_factory=list)
 
     def check_head(self, request: Request) -> Reply | None:
-        return None if b"host" in request.headers else plain(400, "", close=True)
+        return None if b"host" in request.headers else refusal("", close=True)
 
     def hold(self, request: Request, size: int) -> bool:
         request.held = size
@@ -53,6 +53,8 @@ class Reader:
     def tick(self, now: float) -> None: ...
 
     def drain(self) -> None: ...
+
+    def refused(self, request: Request, reply: Reply) -> None: ...
 
 
 @dataclass
