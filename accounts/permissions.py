@@ -23,6 +23,10 @@ class May(StrEnum):
     APPROVE = "Approving and declining calls"
     READ_ARGUMENTS = "Reading the arguments of waiting calls"
     MANAGE_WEBHOOKS = "Managing webhooks"
+    MANAGE_MEMBERS = "Inviting and changing members"
+    CHANGE_OWNERS = "Changing owners"
+    CHANGE_ORGANIZATION = "Renaming the organization"
+    DELETE_ORGANIZATION = "Deleting the organization"
 
 
 _LEAST: dict[May, Role] = {
@@ -37,6 +41,10 @@ _LEAST: dict[May, Role] = {
     May.APPROVE: Role.POLICY_MANAGER,
     May.READ_ARGUMENTS: Role.POLICY_MANAGER,
     May.MANAGE_WEBHOOKS: Role.ADMIN,
+    May.MANAGE_MEMBERS: Role.ADMIN,
+    May.CHANGE_OWNERS: Role.OWNER,
+    May.CHANGE_ORGANIZATION: Role.OWNER,
+    May.DELETE_ORGANIZATION: Role.OWNER,
 }
 _RANK = {Role.VIEWER: 0, Role.POLICY_MANAGER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 
@@ -53,6 +61,10 @@ _SCOPE: dict[May, str | None] = {
     May.APPROVE: "approvals:write",
     May.READ_ARGUMENTS: "approvals:read",
     May.MANAGE_WEBHOOKS: "webhooks:write",
+    May.MANAGE_MEMBERS: "members:write",
+    May.CHANGE_OWNERS: "members:write",
+    May.CHANGE_ORGANIZATION: "organization:write",
+    May.DELETE_ORGANIZATION: "no key may",
 }
 
 SCOPES = (

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import organizations, settings
+from accounts.views import invitations, organizations, settings
 
 urlpatterns = [
     path("settings/", settings.settings, name="settings"),
@@ -8,4 +8,6 @@ urlpatterns = [
     path("settings/api-keys/<str:key_id>/revoke/", settings.revoke_key, name="revoke-api-key"),
     path("organizations/new/", organizations.found, name="found-organization"),
     path("organizations/switch/", organizations.switch, name="switch-organization"),
+    path("invitations/answer/", invitations.answer, name="answer-invitation"),
+    path("invitations/<str:token>/", invitations.opened, name="open-invitation"),
 ]

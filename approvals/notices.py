@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.core.mail import send_mail
 from django.db import connection, transaction
 from django.template.loader import render_to_string
@@ -79,12 +78,6 @@ def addressees(organization_id: UUID) -> list[tuple[UUID, str]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT member_id, email FROM approvals_addressees(%s)", [organization_id])
         return [(UUID(str(member)), email) for member, email in cursor.fetchall()]
-
-
-def is_verified(member: Membership) -> bool:
-    """Whether the member confirmed the address they sign in with."""
-    confirmed = EmailAddress.objects.filter(user_id=member.user_id, verified=True)
-    return bool(confirmed.filter(email__iexact=member.user.email).exists())
 
 
 def mute(member: Membership, muted: bool) -> None:

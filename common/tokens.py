@@ -8,7 +8,8 @@ from typing import Final
 GRANT: Final = "plg_"
 API_KEY: Final = "plk_"
 WORKER: Final = "plw_"
-PREFIXES: Final = (GRANT, API_KEY, WORKER)
+INVITATION: Final = "pli_"
+PREFIXES: Final = (GRANT, API_KEY, WORKER, INVITATION)
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LETTERS: Final = frozenset(_ALPHABET)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 
 from accounts.models import Membership, Role, User
@@ -54,6 +55,13 @@ class Acme:
 
 def person(name: str) -> User:
     return User.objects.create_user(f"{name}@example.com", PASSWORD)
+
+
+def confirm(member: Membership) -> None:
+    """The member's address, as if they had followed the link in the mail."""
+    EmailAddress.objects.update_or_create(
+        user=member.user, email=member.user.email, defaults={"verified": True, "primary": True}
+    )
 
 
 @contextmanager

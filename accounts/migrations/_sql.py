@@ -36,3 +36,15 @@ TABLES_THAT_ARE_NO_TENANTS = [
     " accounts_user_groups, accounts_user_user_permissions TO policylayer_app",
     "GRANT SELECT ON django_migrations TO policylayer_app, policylayer_worker",
 ]
+
+INVITATION_BEFORE_THE_ORGANIZATION_IS_KNOWN = [
+    "CREATE POLICY lookup ON accounts_invitation FOR SELECT TO CURRENT_USER USING (true)",
+    """
+    CREATE FUNCTION accounts_organization_of_invitation(asked varchar) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        SELECT i.organization_id FROM public.accounts_invitation i WHERE i.token_hash = asked
+    $$
+    """,
+    "REVOKE ALL ON FUNCTION accounts_organization_of_invitation(varchar) FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION accounts_organization_of_invitation(varchar) TO policylayer_app",
+]

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.models import Membership, Organization
 from accounts.permissions import May, may, require
+from accounts.verification import is_verified
 from accounts.views.members import member_required
 from approvals import notices, webhooks
 from approvals.forms import RulesForm, WebhookForm
@@ -62,7 +63,7 @@ def add_webhook(request: MemberRequest) -> HttpResponse:
         return _page(request, webhook_form=form)
     try:
         webhook, secret = webhooks.add_webhook(
-            request.member, form.cleaned_data["url"], verified=notices.is_verified(request.member)
+            request.member, form.cleaned_data["url"], verified=is_verified(request.member)
         )
     except InvalidInput as invalid:
         form.add_error("url", list(invalid.field_errors["url"]))
@@ -130,7 +131,7 @@ def _rules_of(organization: Organization) -> dict[str, object]:
 def _mail_of(member: Membership) -> dict[str, bool]:
     return {
         "may_approve": may(member, May.APPROVE),
-        "verified": notices.is_verified(member),
+        "verified": is_verified(member),
         "muted": MailMuted.objects.filter(member=member).exists(),
     }
 

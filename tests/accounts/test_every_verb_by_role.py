@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.models import ApiKey, AuditEvent, Membership
+from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Organization, Role
 from accounts.permissions import SCOPES
-from accounts.services import create_api_key, revoke_api_key
+from accounts.services import create_api_key, rename_organization, revoke_api_key
+from accounts.services.invitations import invite, resend, withdraw
+from accounts.services.members import change_role, remove_member
 from common.errors import NotAllowed
 from gateway_config.models import ConfigRevision
 from gateway_config.services import deliver
@@ -30,11 +33,15 @@ from policies.services import (
 )
 from servers.models import Server, ToolScan
 from servers.services import change_server, register_server, retire_server, start_scan
-from tests.cast import POLICY, Acme, Cast, inside
+from tests.cast import POLICY, Acme, Cast, confirm, inside, person
 from tests.roles import as_worker, become
 
 Verb = Callable[[Membership, Acme], Any]
-MANAGER, ADMIN = {"alice", "dave", "carol"}, {"alice", "dave"}
+MANAGER, ADMIN, OWNER = {"alice", "dave", "carol"}, {"alice", "dave"}, {"alice"}
+
+
+def _named(name: str) -> Membership:
+    return Membership.objects.get(user__email=f"{name}@example.com")
 
 
 def _revision(by: Membership, acme: Acme) -> PolicyRevision:
@@ -53,6 +60,15 @@ VERBS: dict[str, tuple[set[str], str, Verb]] = {
     "issue": (ADMIN, "grants:write", lambda by, acme: issue_grant(by, acme.server, None, "new")),
     "move": (MANAGER, "grants:write", lambda by, acme: move_grant(by, acme.grant, None)),
     "revoke": (ADMIN, "grants:write", lambda by, acme: revoke_grant(by, acme.grant)),
+    "invite": (ADMIN, "members:write", lambda by, acme: invite(by, "new@example.com", "viewer")),
+    "resend": (ADMIN, "members:write", lambda by, acme: resend(by, Invitation.objects.get())),
+    "withdraw": (ADMIN, "members:write", lambda by, acme: withdraw(by, Invitation.objects.get())),
+    "promote": (ADMIN, "members:write", lambda by, acme: change_role(by, _named("bob"), "admin")),
+    "remove": (ADMIN, "members:write", lambda by, acme: remove_member(by, _named("erin"))),
+    "make an owner": (OWNER, "members:write", lambda by, acme: change_role(by, _named("erin"), "owner")),
+    "invite an owner": (OWNER, "members:write", lambda by, acme: invite(by, "new@example.com", "owner")),
+    "end an owner": (OWNER, "members:write", lambda by, acme: remove_member(by, _named("olga"))),
+    "rename": (OWNER, "organization:write", lambda by, acme: rename_organization(by, "Other")),
     "make a key": (ADMIN, "", lambda by, acme: create_api_key(by, "new", ["logs:read"])),
     "end a key": (ADMIN, "", lambda by, acme: revoke_api_key(by, ApiKey.objects.get(name="old"))),
 }
@@ -63,12 +79,29 @@ def old(cast: Cast, acme: Acme) -> Acme:
     with inside(cast.alice):
         publish_policy(cast.alice, acme.policy)
         create_api_key(cast.alice, "old", ["logs:read"])
+        for name, role in (("erin", Role.VIEWER), ("olga", Role.OWNER)):
+            Membership.objects.create(organization=cast.alice.organization, user=person(name), role=role)
+        confirm(cast.alice)
+        sent = invite(cast.alice, "open@example.com", "viewer")
+        Invitation.objects.filter(pk=sent.pk).update(sent_at=sent.sent_at - timedelta(minutes=2))
+    confirm(cast.dave)
     return acme
 
 
 def _all(cast: Cast) -> str:
     with inside(cast.alice):
-        tables: list[Any] = [Server, Policy, PolicyRevision, Grant, ApiKey, ToolScan, AuditEvent]
+        tables: list[Any] = [
+            Organization,
+            Membership,
+            Invitation,
+            Server,
+            Policy,
+            PolicyRevision,
+            Grant,
+            ApiKey,
+            ToolScan,
+            AuditEvent,
+        ]
         return str([list(table.objects.order_by("pk").values()) for table in tables])
 
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.ids import new_uuid, parse_public_id, public_id
-from common.tokens import API_KEY, GRANT, WORKER, is_well_formed, new_token, token_hash
+from common.tokens import API_KEY, GRANT, INVITATION, PREFIXES, WORKER, is_well_formed, new_token, token_hash
 
 
-@pytest.mark.parametrize("prefix", [GRANT, API_KEY, WORKER])
+@pytest.mark.parametrize("prefix", [GRANT, API_KEY, WORKER, INVITATION])
 def test_a_new_token_is_well_formed_for_its_own_prefix_only(prefix: str) -> None:
     token = new_token(prefix)
     assert re.fullmatch(prefix + "[0-9A-Za-z]{33}", token)
-    assert [other for other in (GRANT, API_KEY, WORKER) if is_well_formed(token, other)] == [prefix]
+    assert [other for other in PREFIXES if is_well_formed(token, other)] == [prefix]
 
 
 def test_a_token_with_one_letter_changed_is_junk() -> None:

@@ -33,7 +33,8 @@ from tests.roles import as_worker
 METHODS = ("get", "post", "put", "patch", "delete")
 # The same for everybody: no tenant's data stands there.
 PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/v1/schema/"}
-PUBLIC_PREFIXES = ("accounts/", "static/")
+# An invitation is answered by who belongs to nothing yet: tests/accounts/test_invitations.py.
+PUBLIC_PREFIXES = ("accounts/", "invitations/", "static/")
 SECRET_OF_ACME = "AWS IAM"
 
 

@@ -1,9 +1,8 @@
-"""The verbs of accounts. Both faces, screens and REST, call these."""
+"""API keys: what they name, who stands behind one, making and revoking."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,42 +10,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.audit import record_event
-from accounts.models import ApiKey, Membership, Organization, Role, User
+from accounts.models import ApiKey, Membership
 from accounts.permissions import SCOPES, May, require
-from accounts.tenancy import organization_context
 from common.errors import InvalidInput
-from common.ids import new_uuid, public_id
+from common.ids import public_id
 from common.tokens import is_well_formed, new_token, token_hash
-
-
-@dataclass(frozen=True, slots=True)
-class MembershipName:
-    """What can be known of a membership before its organization is entered."""
-
-    id: UUID
-    organization_id: UUID
-    organization_name: str
-    role: str
-
-
-def found_organization(owner: User, name: str) -> Membership:
-    """Makes an organization and its first owner, in one transaction."""
-    organization = Organization(id=new_uuid(), name=_organization_name(name))
-    with organization_context(organization.pk):
-        organization.save(force_insert=True)
-        member = Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
-        record_event(member, "organization.founded", public_id("org", organization.pk), organization.name)
-    return member
-
-
-def memberships_of(user: User) -> list[MembershipName]:
-    """Through a SECURITY DEFINER function: the organization is not known yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT membership_id, organization_id, organization_name, role FROM accounts_memberships_of(%s)",
-            [user.pk],
-        )
-        return [MembershipName(*row) for row in cursor.fetchall()]
 
 
 def organization_of_key(token: str) -> UUID | None:
@@ -113,10 +81,6 @@ def revoke_api_key(by: Membership, key: ApiKey) -> None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
         record_event(by, "api_key.revoked", public_id("key", key.pk), key.name)
-
-
-def _organization_name(name: str) -> str:
-    return " ".join(name.split())[:80] or "My organization"
 
 
 def _note_use(key: ApiKey) -> None:

@@ -1,0 +1,20 @@
+"""The verbs of accounts. Both faces, screens and REST, call these."""
+
+from accounts.services.keys import create_api_key, member_of_key, organization_of_key, revoke_api_key
+from accounts.services.organizations import (
+    MembershipName,
+    found_organization,
+    memberships_of,
+    rename_organization,
+)
+
+__all__ = [
+    "MembershipName",
+    "create_api_key",
+    "found_organization",
+    "member_of_key",
+    "memberships_of",
+    "organization_of_key",
+    "rename_organization",
+    "revoke_api_key",
+]

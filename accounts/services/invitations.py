@@ -1,0 +1,230 @@
+"""Invitations: a link sent by e-mail that lets one person in, once.
+
+The link is the whole credential. It is kept nowhere, ends with its time, and holds only for as long as the
+one who sent it could still send it: an admin who is demoted leaves no back door of the higher role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.audit import record_event
+from accounts.invitation_mail import MailNotTaken, post
+from accounts.models import Invitation, Membership, Role, User
+from accounts.permissions import May, may, require
+from accounts.services.members import needed_for
+from accounts.services.organizations import locked
+from accounts.tenancy import organization_context
+from accounts.verification import is_verified
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
+from common.ids import public_id
+from common.tokens import INVITATION, is_well_formed, new_token, token_hash
+
+GOOD_FOR: Final = timedelta(days=7)
+REST_BETWEEN_MAILS: Final = timedelta(minutes=1)
+MOST_MAILS_EACH: Final = 5
+MOST_A_DAY: Final = 50
+NOT_GOOD: Final = (
+    "This invitation is not good any more: it was used, withdrawn or is older than 7 days. Ask for another."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a good link offers, for the page that asks."""
+
+    organization_name: str
+    role: str
+    email: str
+    invited_by_email: str
+    expires_at: datetime
+
+    @property
+    def role_words(self) -> str:
+        return Role(self.role).label.lower()
+
+
+@transaction.atomic
+def invite(by: Membership, email: str, role: str) -> Invitation:
+    """Sends the link. An address whose invitation expired is simply invited again."""
+    require(by, needed_for(role))
+    address = _judged(email, role)
+    _may_mail(by)
+    organization = locked(by)
+    _not_there_yet(by, address)
+    _room_for_mail(by)
+    token = new_token(INVITATION)
+    invitation = Invitation.objects.create(
+        organization=organization,
+        email=address,
+        role=role,
+        token_hash=token_hash(token),
+        invited_by=by,
+        invited_by_email=by.user.email,
+        expires_at=timezone.now() + GOOD_FOR,
+    )
+    _record(by, invitation, "invitation.sent", role=role)
+    _post(invitation, token)
+    return invitation
+
+
+@transaction.atomic
+def resend(by: Membership, invitation: Invitation) -> Invitation:
+    """A new link, good for the whole time again; the old one ends. Now it stands for who sent it again."""
+    invitation = _held(by, invitation)
+    require(by, needed_for(invitation.role))
+    _may_mail(by)
+    now = timezone.now()
+    if invitation.sent_times >= MOST_MAILS_EACH:
+        raise LimitReached(f"It was sent {MOST_MAILS_EACH} times. Withdraw it and invite anew another day.")
+    if invitation.sent_at > now - REST_BETWEEN_MAILS:
+        raise LimitReached("It was sent less than a minute ago. Look in the spam folder, or try again soon.")
+    token = new_token(INVITATION)
+    invitation.token_hash, invitation.sent_at, invitation.expires_at = token_hash(token), now, now + GOOD_FOR
+    invitation.sent_times += 1
+    invitation.invited_by, invitation.invited_by_email = by, by.user.email
+    invitation.save()
+    _record(by, invitation, "invitation.resent", role=invitation.role)
+    _post(invitation, token)
+    return invitation
+
+
+@transaction.atomic
+def withdraw(by: Membership, invitation: Invitation) -> None:
+    invitation = _held(by, invitation)
+    require(by, needed_for(invitation.role))
+    invitation.withdrawn_at = timezone.now()
+    invitation.save(update_fields=["withdrawn_at"])
+    _record(by, invitation, "invitation.withdrawn")
+
+
+def offer(token: str) -> Offer | None:
+    """What the link offers now, or None. Asked before anybody is known."""
+    organization = _organization_of(token)
+    if organization is None:
+        return None
+    with organization_context(organization):
+        invitation = _good(token)
+        if invitation is None:
+            return None
+        return Offer(
+            invitation.organization.name,
+            invitation.role,
+            invitation.email,
+            invitation.invited_by_email,
+            invitation.expires_at,
+        )
+
+
+def accept(user: User, token: str) -> Membership:
+    """Whoever holds the link and is signed in joins, under the address they are signed in with."""
+    organization = _organization_of(token)
+    if organization is None:
+        raise NotFound(NOT_GOOD)
+    with organization_context(organization):
+        invitation = _good(token, lock=True)
+        if invitation is None:
+            raise NotFound(NOT_GOOD)
+        if Membership.objects.filter(user=user, organization_id=organization).exists():
+            raise Conflict(f"You belong to {invitation.organization.name} already. The link stays good.")
+        member = Membership.objects.create(
+            organization=invitation.organization, user=user, role=invitation.role
+        )
+        invitation.accepted_at, invitation.accepted_by_email = timezone.now(), user.email
+        invitation.save(update_fields=["accepted_at", "accepted_by_email"])
+        _record(member, invitation, "invitation.accepted", role=member.role, joined_as=user.email)
+    return member
+
+
+def _good(token: str, *, lock: bool = False) -> Invitation | None:
+    """Inside its organization. With `lock`, of two who open one link at once the second finds it used."""
+    found = Invitation.objects.select_related("organization").filter(token_hash=token_hash(token))
+    invitation = (found.select_for_update(of=("self",)) if lock else found).first()
+    if invitation is None or invitation.state != "open":
+        return None
+    if invitation.invited_by_id is None:
+        return None
+    sender = Membership.objects.select_related("user").get(pk=invitation.invited_by_id)
+    if not sender.user.is_active or not may(sender, needed_for(invitation.role)):
+        return None
+    return invitation
+
+
+def _organization_of(token: str) -> UUID | None:
+    """Through a SECURITY DEFINER function: who asks belongs to nothing yet."""
+    if not is_well_formed(token, INVITATION):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accounts_organization_of_invitation(%s)", [token_hash(token)])
+        (organization,) = cursor.fetchone()
+    return UUID(str(organization)) if organization else None
+
+
+def _held(by: Membership, invitation: Invitation) -> Invitation:
+    """Open and held until the transaction ends."""
+    require(by, May.MANAGE_MEMBERS)
+    held = Invitation.objects.visible_to(by).select_for_update().filter(pk=invitation.pk).first()
+    if held is None:
+        raise NotFound
+    if held.state in {"accepted", "withdrawn"}:
+        raise Conflict(f"This invitation was {held.state} already.")
+    return held
+
+
+def _judged(email: str, role: str) -> str:
+    problems: dict[str, str] = {}
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        problems["email"] = "Enter one e-mail address, such as ana@example.com."
+    if len(address) > 254:
+        problems["email"] = "An e-mail address has at most 254 characters."
+    if role not in Role.values:
+        problems["role"] = "Choose one of the roles."
+    if problems:
+        raise InvalidInput(problems)
+    return address
+
+
+def _may_mail(by: Membership) -> None:
+    if not is_verified(by):
+        raise NotAllowed("Confirm your own e-mail address first: until then no invitations are sent.")
+
+
+def _not_there_yet(by: Membership, address: str) -> None:
+    if Membership.objects.visible_to(by).filter(user__email__iexact=address).exists():
+        raise Conflict(f"{address} is a member already.")
+    earlier = Invitation.objects.visible_to(by).open().filter(email=address).first()
+    if earlier is None:
+        return
+    if earlier.state == "open":
+        raise Conflict(f"{address} has an invitation that is still good. Send that one again instead.")
+    earlier.withdrawn_at = timezone.now()
+    earlier.save(update_fields=["withdrawn_at"])
+
+
+def _room_for_mail(by: Membership) -> None:
+    since = timezone.now() - timedelta(days=1)
+    if Invitation.objects.visible_to(by).filter(sent_at__gt=since).count() >= MOST_A_DAY:
+        raise LimitReached(f"{MOST_A_DAY} invitations were sent within a day, as many as there may be.")
+
+
+def _post(invitation: Invitation, token: str) -> None:
+    """Inside the transaction: an invitation that could not be sent was not made."""
+    try:
+        post(invitation, token)
+    except MailNotTaken:
+        raise Conflict("The e-mail could not be sent, so nobody was invited. Try again later.") from None
+
+
+def _record(by: Membership, invitation: Invitation, verb: str, **details: str) -> None:
+    record_event(by, verb, public_id("inv", invitation.pk), invitation.email, **details)

@@ -1,0 +1,68 @@
+"""Organizations, and who belongs to them as far as it can be known from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts.audit import record_event
+from accounts.models import Membership, Organization, Role, User
+from accounts.permissions import May, require
+from accounts.tenancy import organization_context
+from common.errors import InvalidInput
+from common.ids import new_uuid, public_id
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipName:
+    """What can be known of a membership before its organization is entered."""
+
+    id: UUID
+    organization_id: UUID
+    organization_name: str
+    role: str
+
+
+def found_organization(owner: User, name: str) -> Membership:
+    """Makes an organization and its first owner, in one transaction."""
+    organization = Organization(id=new_uuid(), name=_tidy(name) or "My organization")
+    with organization_context(organization.pk):
+        organization.save(force_insert=True)
+        member = Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
+        record_event(member, "organization.founded", public_id("org", organization.pk), organization.name)
+    return member
+
+
+@transaction.atomic
+def rename_organization(by: Membership, name: str) -> Organization:
+    require(by, May.CHANGE_ORGANIZATION)
+    tidy = _tidy(name)
+    if not tidy:
+        raise InvalidInput({"name": "Give it a name your team will recognise."})
+    organization = locked(by)
+    if organization.name != tidy:
+        before, organization.name = organization.name, tidy
+        organization.save(update_fields=["name"])
+        record_event(by, "organization.renamed", public_id("org", organization.pk), tidy, before=before)
+    return organization
+
+
+def memberships_of(user: User) -> list[MembershipName]:
+    """Through a SECURITY DEFINER function: the organization is not known yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT membership_id, organization_id, organization_name, role FROM accounts_memberships_of(%s)",
+            [user.pk],
+        )
+        return [MembershipName(*row) for row in cursor.fetchall()]
+
+
+def locked(by: Membership) -> Organization:
+    """The asker's organization, held until the transaction ends: who belongs to it changes one at a time."""
+    return Organization.objects.select_for_update().get(pk=by.organization_id)
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split())[:80].strip()

@@ -1,0 +1,62 @@
+"""The invited person's side: a link opened, a question asked, an answer given.
+
+The link's token leaves the address bar at once: it is kept in the session until it is answered.
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.middleware import SESSION_KEY
+from accounts.services.invitations import NOT_GOOD, accept, offer
+from common.errors import Conflict, NotFound
+
+HELD = "invitation"
+
+
+@never_cache
+@require_safe
+def opened(request: HttpRequest, token: str) -> HttpResponse:
+    """Whatever stands in the link leads to the same page, which says whether it is good."""
+    request.session[HELD] = token[:100]
+    return redirect("answer-invitation")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def answer(request: HttpRequest) -> HttpResponse:
+    token = request.session.get(HELD, "")
+    if request.method == "POST":
+        return _answered(request, token)
+    offered = offer(token)
+    if offered is None:
+        return _not_good(request, NOT_GOOD)
+    return render(request, "settings/invitation.html", {"offer": offered})
+
+
+def _answered(request: HttpRequest, token: str) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect("answer-invitation")
+    if request.POST.get("answer") != "join":
+        request.session.pop(HELD, None)
+        messages.info(request, "You did not join. The link stays good until its time is over.")
+        return redirect("overview")
+    try:
+        member = accept(request.user, token)
+    except NotFound as gone:
+        return _not_good(request, gone.message)
+    except Conflict as already:
+        return _not_good(request, already.message)
+    request.session.pop(HELD, None)
+    request.session[SESSION_KEY] = str(member.organization_id)
+    messages.success(request, f"You belong to {member.organization.name} now.")
+    return redirect("overview")
+
+
+def _not_good(request: HttpRequest, said: str) -> HttpResponse:
+    request.session.pop(HELD, None)
+    return render(request, "settings/invitation_not_good.html", {"said": said}, status=410)
