@@ -217,6 +217,8 @@ class Relay:
         body = await answer.whole(self._limits.collected_bytes)
         if body and visit.message is not None:
             raise answer.failed(INVALID, "The server's answer is neither JSON nor a stream of events.")
+        if isinstance(visit.message, Request):
+            raise answer.failed(INVALID, "The server ended its answer without a word.")
         visit.exchange.reply(Reply(answer.status, NO_STORE + self._lines(visit, answer)))
         return Forwarded(answer.status)
 
