@@ -51,6 +51,7 @@ class Operation:
     path: str
     summary: str
     asks: tuple[Field, ...]  # in the query
+    headers: tuple[Field, ...]
     sends: tuple[Field, ...]
     answers: tuple[Field, ...]
     status: str
@@ -99,7 +100,8 @@ def _operation(method: str, path: str, described: Schema, schema: Schema) -> Ope
         method=method.upper(),
         path=path,
         summary=described.get("description") or _summary(method, path, answer),
-        asks=tuple(_asked(one) for one in described.get("parameters", ()) if one["in"] == "query"),
+        asks=_parameters(described, "query"),
+        headers=_parameters(described, "header"),
         sends=tuple(_fields(body, schema)),
         answers=tuple(_fields(answer, schema)),
         status=status,
@@ -129,6 +131,10 @@ def _answer(described: Schema, schema: Schema) -> tuple[str, Schema]:
         if found := _json_schema(one, schema):
             return code, found
     return (good[0][0], {}) if good else ("", {})
+
+
+def _parameters(described: Schema, place: str) -> tuple[Field, ...]:
+    return tuple(_asked(one) for one in described.get("parameters", ()) if one["in"] == place)
 
 
 def _asked(parameter: Schema) -> Field:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import jiter
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.db import DataError, transaction
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, Field, Serializer
 
-from common.errors import Conflict, DomainError, InvalidInput, LimitReached, NotAllowed, NotFound
+from common.errors import Conflict, DomainError, InvalidInput, LimitReached, NotAllowed, NotFound, Stale
 
 if TYPE_CHECKING:
     # At run time this would be a circle: the views of DRF read the parser from its settings.
@@ -37,6 +39,9 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "conflict": (409, "What was asked for no longer fits what is there."),
     "too_large": (413, "The body is too large."),
     "unsupported_media_type": (415, "Send application/json."),
+    "stale": (412, "It was changed since you read it."),
+    "key_reused": (422, "This Idempotency-Key belongs to another request."),
+    "precondition_required": (428, "Say which version you change."),
     "limit_reached": (429, "There are as many of these as there may be."),
     "throttled": (429, "Too many requests."),
 }
@@ -87,18 +92,22 @@ class NewestFirst(CursorPagination):
             raise exceptions.NotFound from None
 
 
-def problem(kind: str, detail: str, *, errors: list[dict[str, Any]] | None = None, **more: Any) -> Response:
-    code, title = PROBLEMS[kind]
-    body: dict[str, Any] = {
-        "type": f"urn:policylayer:problem:{kind}",
-        "title": title,
-        "status": code,
-        "detail": detail,
-        **more,
-    }
+def problem(kind: str, detail: str, *, errors: list[dict[str, Any]] | None = None) -> Response:
+    body = _problem_body(kind, detail)
     if errors is not None:
         body["errors"] = errors
-    return Response(body, status=code, content_type=PROBLEM_JSON)
+    return Response(body, status=body["status"], content_type=PROBLEM_JSON)
+
+
+def problem_answer_of(kind: str, detail: str) -> JsonResponse:
+    """The same outside of a DRF view."""
+    body = _problem_body(kind, detail)
+    return JsonResponse(body, status=body["status"], content_type=PROBLEM_JSON)
+
+
+def _problem_body(kind: str, detail: str) -> dict[str, Any]:
+    code, title = PROBLEMS[kind]
+    return {"type": f"urn:policylayer:problem:{kind}", "title": title, "status": code, "detail": detail}
 
 
 def problem_answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -129,6 +138,8 @@ def _of_domain(error: DomainError) -> Response:
             return problem("not_found", error.message)
         case LimitReached():
             return problem("limit_reached", error.message)
+        case Stale():
+            return problem("stale", error.message)
         case Conflict():
             return problem("conflict", error.message)
         case _:
@@ -155,9 +166,11 @@ def _of_framework(error: Exception) -> Response | None:
             return problem("not_acceptable", PROBLEMS["not_acceptable"][1])
         case exceptions.UnsupportedMediaType():
             return problem("unsupported_media_type", PROBLEMS["unsupported_media_type"][1])
+        case PreconditionRequired():
+            return problem("precondition_required", str(error.detail))
         case exceptions.Throttled():
             answer = problem("throttled", str(error.detail))
-            answer["Retry-After"] = str(int(getattr(error, "wait", None) or 1) + 1)
+            answer["Retry-After"] = str(math.ceil(getattr(error, "wait", None) or 1))
             return answer
         case RequestDataTooBig():
             return problem("too_large", "The body may have at most 2 MiB.")
@@ -174,10 +187,45 @@ def _validation_errors(error: exceptions.ValidationError) -> list[dict[str, Any]
 
 
 def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
-    """What was sent, checked; raises the problem with every field's place."""
-    serializer.is_valid(raise_exception=True)
+    """What was sent, checked; raises the problem with every field's place. Unknown fields are refused."""
+    serializer.is_valid()
+    wrong: dict[str, Any] = dict(serializer.errors)
+    wrong |= unknown_fields(serializer, getattr(serializer, "initial_data", None))
+    if wrong:
+        raise exceptions.ValidationError(wrong)
     given: dict[str, Any] = serializer.validated_data
     return given
 
 
-__all__ = ["PROBLEMS", "NewestFirst", "StrictJSONParser", "problem", "problem_answer", "valid"]
+def unknown_fields(field: Field[Any, Any, Any, Any], sent: object) -> dict[str, Any]:
+    if not isinstance(field, Serializer) or not isinstance(sent, Mapping):
+        return {}
+    found: dict[str, Any] = {}
+    for name, value in sent.items():
+        one = field.fields.get(name)
+        if one is None or one.read_only:
+            found[name] = ["There is no such field here."]
+        elif inner := unknown_fields(one, value):
+            found[name] = inner
+    return found
+
+
+class PreconditionRequired(exceptions.APIException):
+    status_code = 428
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+def version_of(request: Request) -> int | None:
+    """The version named by `If-Match`, which a change needs; None for `*`. Raises the problem otherwise."""
+    named = request.headers.get("If-Match")
+    if named is None:
+        raise PreconditionRequired('Send If-Match with the ETag you read, or If-Match: "*" to insist.')
+    if named.strip() in {"*", '"*"'}:
+        return None
+    found = re.fullmatch(r'"(\d{1,18})"', named.strip())
+    if found is None:
+        raise Stale("This ETag is none of ours. Read it again and send its ETag.")
+    return int(found[1])

@@ -30,6 +30,10 @@ class Conflict(DomainError):  # noqa: N818
     """What was asked for no longer fits what is there: a stale edit, a name already taken."""
 
 
+class Stale(Conflict):
+    """It was changed since the version the asker has seen."""
+
+
 class LimitReached(DomainError):  # noqa: N818
     """The organization already has as many of these as it may."""
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
-from common.errors import Conflict, InvalidInput
+from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed
 from common.ids import new_uuid
 from common.tokens import new_token, token_hash
@@ -124,13 +124,13 @@ def create_policy(by: Membership, server: Server, name: str, text: str = STARTIN
 
 @transaction.atomic
 def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | None = None) -> Policy:
-    """Keeps the text exactly as typed. Raises Conflict when someone saved since `if_version`."""
+    """Keeps the text exactly as typed. Raises Stale when someone saved since `if_version`."""
     require(by, May.EDIT_POLICIES)
     if problems := _problem_of_size(text):
         raise InvalidInput(problems)
     policy = Policy.objects.select_for_update().get(pk=policy.pk)
     if if_version is not None and policy.version != if_version:
-        raise Conflict("Someone saved this policy while you were editing. Compare, or put yours on top.")
+        raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if text != policy.draft:
         policy.draft = text
         policy.draft_saved_at = timezone.now()
@@ -149,7 +149,7 @@ def publish_policy(
         policy = save_draft(by, policy, text, if_version=if_version)
     policy = Policy.objects.select_for_update().select_related("server").get(pk=policy.pk)
     if if_version is not None and text is None and policy.version != if_version:
-        raise Conflict("Someone saved this policy while you were editing. Compare, or put yours on top.")
+        raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if policy.server.retired_at is not None:
         raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
     if blocking := judge(policy.draft, tool_facts(policy.server), kept_tests(policy)).blocking:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
-from common.errors import Conflict, InvalidInput, LimitReached
+from common.errors import Conflict, InvalidInput, LimitReached, Stale
 from common.events import config_changed
 from common.sealing import Keyring
 from servers.models import Server, ServerCredential, ToolScan
@@ -95,11 +95,15 @@ def change_server(
     name: str | None = None,
     upstream_url: str | None = None,
     headers: Mapping[str, str] | None = None,
+    if_version: int | None = None,
 ) -> Server:
-    """What is None stays. Empty `headers` forget the credential; so does a URL of another origin, unless the
-    headers are given again: a credential is for the host it was given for."""
+    """What is None stays; raises Stale when someone changed it since `if_version`.
+
+    Empty `headers` forget the credential; so does a URL of another origin, unless the headers are given
+    again: a credential is for the host it was given for.
+    """
     require(by, May.MANAGE_SERVERS)
-    server = Server.objects.select_for_update().get(pk=server.pk)
+    server = _locked(server, if_version)
     if server.retired_at is not None:
         raise Conflict("This server is retired. Register it again to use it.")
     new_name = server.name if name is None else name.strip()
@@ -125,9 +129,10 @@ def change_server(
 
 
 @transaction.atomic
-def retire_server(by: Membership, server: Server) -> None:
+def retire_server(by: Membership, server: Server, *, if_version: int | None = None) -> None:
     """Its grants stop working at once; what it did stays in the log."""
     require(by, May.MANAGE_SERVERS)
+    server = _locked(server, if_version)
     if server.retired_at is None:
         server.retired_at = timezone.now()
         server.status = Server.Status.RETIRED
@@ -136,6 +141,13 @@ def retire_server(by: Membership, server: Server) -> None:
         ServerCredential.objects.filter(server=server).delete()
         record_event(by, "server.retired", server.public_id, server.name)
         announce(server.organization_id)
+
+
+def _locked(server: Server, if_version: int | None) -> Server:
+    server = Server.objects.select_for_update().get(pk=server.pk)
+    if if_version is not None and server.version != if_version:
+        raise Stale("Someone changed this server since you read it. Read it again.")
+    return server
 
 
 def upstream_headers(server: Server) -> dict[str, str]:

@@ -54,7 +54,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.api.throttling.RateLimitHeaders",
     "accounts.middleware.MemberMiddleware",
+    "accounts.api.idempotency.IdempotencyMiddleware",
     "config.middleware.DomainErrorMiddleware",
 ]
 
@@ -132,12 +134,19 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = "PolicyLayer <no-reply@localhost>"
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": DATA_DIR / "cache",
-    }
+    },
+    # Counted on every request of the API.
+    "requests": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "requests"},
 }
+if CACHE_URL := env.text("CACHE_URL"):
+    _SHARED = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    CACHES = {"default": _SHARED, "requests": _SHARED}
+API_REQUESTS_A_MINUTE = env.integer("API_REQUESTS_A_MINUTE", least=1)
+API_REQUESTS_A_MINUTE_UNKNOWN = env.integer("API_REQUESTS_A_MINUTE_UNKNOWN", least=1)
 
 # ---- REST
 REST_FRAMEWORK: dict[str, Any] = {
@@ -146,6 +155,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "accounts.api.authentication.MemberSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.IsMember"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttling.RequestsAMinute"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.drf.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -159,6 +169,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "common.api_schema.complete",
+    ],
 }
 
 # ---- files, time, words

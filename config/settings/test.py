@@ -21,6 +21,9 @@ from config.settings.base import *  # noqa: E402, F403
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
+    for name in ("default", "requests")
+}
 CELERY_BROKER_URL = "memory://"
 DATABASES["default"]["OPTIONS"].pop("pool")  # noqa: F405 - roles are switched per connection in tests

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
-from common.drf import valid
+from common.drf import valid, version_of
 from gateway_config.rollout import rollout_of
 from policies.api.policies import find_policy, find_revision
 from policies.api.serializers import PublishInput, RevisionSerializer
@@ -24,8 +24,9 @@ class PolicyPublish(APIView):
     def post(self, request: Request, policy_id: str) -> Response:
         """Makes the draft the revision in force; 422 with every problem if it has any."""
         policy = find_policy(request, policy_id)
+        version = version_of(request) if "If-Match" in request.headers else None
         given = valid(PublishInput(data=request.data))
-        revision = publish_policy(member_of(request), policy, note=given.get("note", ""))
+        revision = publish_policy(member_of(request), policy, note=given.get("note", ""), if_version=version)
         return Response(_published(revision))
 
 

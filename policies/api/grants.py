@@ -47,6 +47,7 @@ class Grants(generics.ListAPIView[Grant]):
         grant, token = issue_grant(member, server, policy, given["label"], given.get("expires_at"))
         answer = Response({**GrantSerializer(grant).data, "token": token}, status=201)
         answer["Cache-Control"] = "no-store"
+        answer.shown_once = ("token",)  # type: ignore[attr-defined]  # for accounts.api.idempotency
         return answer
 
 

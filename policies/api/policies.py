@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -7,11 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, valid
+from common.drf import NewestFirst, etag, valid, version_of
 from policies.api.serializers import (
     CallInput,
     PolicyChange,
@@ -70,7 +73,7 @@ class Policies(generics.ListAPIView[Policy]):
         server = get_object_or_404(Server.objects.visible_to(member_of(request)), pk=given["server"])
         text = given.get("document", STARTING_DOCUMENT)
         policy = create_policy(member_of(request), server, given["name"], text)
-        return Response(PolicySerializer(policy).data, status=201)
+        return Response(PolicySerializer(policy).data, status=201, headers=etag(policy.version))
 
 
 class PolicyDetail(APIView):
@@ -78,14 +81,16 @@ class PolicyDetail(APIView):
 
     @extend_schema(responses=PolicySerializer)
     def get(self, request: Request, policy_id: str) -> Response:
-        return Response(PolicySerializer(find_policy(request, policy_id)).data)
+        policy = find_policy(request, policy_id)
+        return Response(PolicySerializer(policy).data, headers=etag(policy.version))
 
     @extend_schema(request=PolicyChange, responses=PolicySerializer)
     def patch(self, request: Request, policy_id: str) -> Response:
         policy = find_policy(request, policy_id)
+        version = version_of(request)
         given = valid(PolicyChange(data=request.data))
-        saved = save_draft(member_of(request), policy, given["document"], if_version=given.get("version"))
-        return Response(PolicySerializer(saved).data)
+        saved = save_draft(member_of(request), policy, given["document"], if_version=version)
+        return Response(PolicySerializer(saved).data, headers=etag(saved.version))
 
 
 class _Asking(APIView):
@@ -94,16 +99,19 @@ class _Asking(APIView):
     read_scope = "policies:read"
     only_asks = True
 
-    def text_and_policy(self, request: Request, policy_id: str) -> tuple[str, Policy]:
+    takes: type[Serializer[Any]] = TextInput
+
+    def asked(self, request: Request, policy_id: str) -> tuple[str, Policy, dict[str, Any]]:
+        """The text that is asked about, its policy, and all that was sent."""
         policy = find_policy(request, policy_id)
-        given = valid(TextInput(data=request.data))
-        return given.get("document", policy.draft), policy
+        given = valid(self.takes(data=request.data))
+        return given.get("document", policy.draft), policy, given
 
 
 class PolicyLint(_Asking):
     @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, policy_id: str) -> Response:
-        text, policy = self.text_and_policy(request, policy_id)
+        text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         problems = judgement.problems or judgement.findings
         return Response({"problems": ProblemSerializer(problems, many=True).data})
@@ -112,7 +120,7 @@ class PolicyLint(_Asking):
 class PolicyEffects(_Asking):
     @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, policy_id: str) -> Response:
-        text, policy = self.text_and_policy(request, policy_id)
+        text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
             raise PolicyInvalid(judgement.problems)
@@ -120,11 +128,12 @@ class PolicyEffects(_Asking):
 
 
 class PolicyDecide(_Asking):
+    takes = CallInput
+
     @extend_schema(request=CallInput, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, policy_id: str) -> Response:
         """What this call would meet, before limits and approvals are asked."""
-        text, policy = self.text_and_policy(request, policy_id)
-        given = valid(CallInput(data=request.data))
+        text, policy, given = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
             raise PolicyInvalid(judgement.problems)

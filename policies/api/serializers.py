@@ -96,7 +96,6 @@ class PolicyInput(serializers.Serializer[Any]):
 
 class PolicyChange(serializers.Serializer[Any]):
     document = DocumentField()
-    version = serializers.IntegerField(required=False, help_text="Refuse (409) if someone saved since.")
 
 
 class PublishInput(serializers.Serializer[Any]):

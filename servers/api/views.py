@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, valid
+from common.drf import NewestFirst, etag, valid, version_of
 from servers.api.serializers import ScanSerializer, ServerInput, ServerSerializer, ToolSerializer
 from servers.models import Server, Tool, ToolScan
 from servers.services import change_server, register_server, retire_server, start_scan
@@ -48,7 +48,7 @@ class Servers(generics.ListAPIView[Server]):
         given = valid(ServerInput(data=request.data))
         headers = given.get("auth", {}).get("headers", {})
         server = register_server(member_of(request), given["name"], given["upstream_url"], headers)
-        return Response(ServerSerializer(server).data, status=201)
+        return Response(ServerSerializer(server).data, status=201, headers=etag(server.version))
 
 
 class ServerDetail(APIView):
@@ -56,11 +56,13 @@ class ServerDetail(APIView):
 
     @extend_schema(responses=ServerSerializer)
     def get(self, request: Request, server_id: str) -> Response:
-        return Response(ServerSerializer(find_server(request, server_id)).data)
+        server = find_server(request, server_id)
+        return Response(ServerSerializer(server).data, headers=etag(server.version))
 
     @extend_schema(request=ServerInput(partial=True), responses=ServerSerializer)
     def patch(self, request: Request, server_id: str) -> Response:
         server = find_server(request, server_id)
+        version = version_of(request)
         given = valid(ServerInput(data=request.data, partial=True))
         auth = given.get("auth")
         changed = change_server(
@@ -69,13 +71,15 @@ class ServerDetail(APIView):
             name=given.get("name"),
             upstream_url=given.get("upstream_url"),
             headers=None if auth is None else auth.get("headers", {}),
+            if_version=version,
         )
-        return Response(ServerSerializer(changed).data)
+        return Response(ServerSerializer(changed).data, headers=etag(changed.version))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, server_id: str) -> Response:
         """Retires the server: its grants stop working at once."""
-        retire_server(member_of(request), find_server(request, server_id))
+        server = find_server(request, server_id)
+        retire_server(member_of(request), server, if_version=version_of(request))
         return Response(status=204)
 
 

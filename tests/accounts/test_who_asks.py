@@ -160,7 +160,10 @@ def test_a_deactivated_persons_session_opens_nothing(cast: Cast, signed_in: Brow
 def test_a_question_about_a_policy_needs_the_scope_to_read_policies(
     question: str, cast: Cast, acme: Acme, api_key: Callable[..., str]
 ) -> None:
-    path, body = f"/policies/{acme.policy.public_id}/{question}/", {"tool": "list_users"}
+    path = f"/policies/{acme.policy.public_id}/{question}/"
+    body = (
+        {"tool": "list_users"} if question == "decide" else {"document": {"version": "1", "default": "deny"}}
+    )
     assert ask(api_key(cast.alice, "servers:write", "logs:read"), path, body).status_code == 403
     assert ask(api_key(cast.alice, "policies:read"), path, body).status_code == 200
     assert ask(api_key(cast.alice, "policies:write"), path, body).status_code == 200

@@ -26,7 +26,7 @@ def call(client: Client, cast: Cast, api_key: Callable[..., str]) -> Call:
         answer = getattr(client, method)(
             f"/api/v1{path}",
             **({} if method == "get" else {"data": _text(body), "content_type": "application/json"}),
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": f"Bearer {key}", "If-Match": "*"},
         )
         return answer.status_code, answer.json() if answer.content else None
 

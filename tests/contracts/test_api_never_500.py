@@ -225,14 +225,19 @@ def test_no_request_made_from_the_schema_is_answered_5xx_or_without_a_key(
     assert len(asked) > 20
     chance = random.Random(seed())
     maker = Maker(chance, ids, schema["components"]["schemas"])
-    key = f"Bearer {api_key(cast.alice, *SCOPES)}"
+    key = {"Authorization": f"Bearer {api_key(cast.alice, *SCOPES)}"}
     seen: dict[int, int] = {}
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         operation = chance.choice(asked)
         method = operation.method if chance.random() < 0.95 else chance.choice(METHODS)
         path, body = maker.path(operation), maker.body(operation)
-        answer = send(client, method, path, body, Authorization=key)
+        manners = {
+            "If-Match": chance.choice(('"1"', "*", *NASTY_TEXTS)),
+            "Idempotency-Key": chance.choice(("1", *NASTY_TEXTS)),
+        }
+        sent = {name: said for name, said in manners.items() if said.isprintable() and chance.random() < 0.7}
+        answer = send(client, method, path, body, **key, **sent)
         assert answer.status_code < 500, (method, path, body[:2_000])
         seen[answer.status_code] = seen.get(answer.status_code, 0) + 1
         if answer.status_code >= 400 and not answer.streaming and method != "head":
@@ -302,7 +307,7 @@ def test_half_a_credential_changes_nothing(
         f"/api/v1/servers/{acme.server.public_id}/",
         {"auth": auth},
         content_type="application/json",
-        headers={"Authorization": f"Bearer {api_key(cast.alice)}"},
+        headers={"Authorization": f"Bearer {api_key(cast.alice)}", "If-Match": "*"},
     )
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"].startswith("/auth")

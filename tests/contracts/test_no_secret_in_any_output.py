@@ -160,7 +160,7 @@ def _through_the_screens(heard: Heard, erin: Membership) -> str:
 
 
 def _over_the_api(heard: Heard, key: str) -> str:
-    client = Client(headers={"Authorization": f"Bearer {key}"})
+    client = Client(headers={"Authorization": f"Bearer {key}", "If-Match": "*"})
 
     def ask(method: str, path: str, body: object = None) -> Any:
         sent = {} if method == "get" else {"data": json.dumps(body or {}), "content_type": "application/json"}

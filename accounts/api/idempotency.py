@@ -1,0 +1,98 @@
+"""`Idempotency-Key` on POST: the same request again, even at the same time, has one effect and one answer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+
+from accounts.middleware import API_PREFIX
+from accounts.models import IdempotentAnswer, Membership
+from common.drf import problem_answer_of
+
+KEPT: Final = timedelta(hours=24)
+HEADER: Final = "Idempotency-Key"
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class IdempotencyMiddleware:
+    """Stands inside the request's transaction, so that an effect and the mark that it happened are one.
+
+    The second of two requests at once waits for the row of the first, which is unique. A request that was
+    refused had no effect: its key may be used again.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.headers.get(HEADER)
+        member: Membership | None = request.member  # type: ignore[attr-defined]
+        asked = request.method == "POST" and request.path.startswith(API_PREFIX)
+        if key is None or member is None or not asked:
+            return self.get_response(request)
+        if not _KEY.fullmatch(key):
+            return problem_answer_of(
+                "invalid_input", f"{HEADER} takes 1 to 255 visible ASCII characters without spaces."
+            )
+        try:
+            digest = _digest_of(request)
+        except RequestDataTooBig:
+            return self.get_response(request)
+        return self._once(request, member, key, digest)
+
+    def _once(self, request: HttpRequest, member: Membership, key: str, digest: str) -> HttpResponseBase:
+        mine = IdempotentAnswer.objects.filter(member=member, api_key=member.acting_key)
+        IdempotentAnswer.objects.visible_to(member).filter(created_at__lt=timezone.now() - KEPT).delete()
+        row = IdempotentAnswer(
+            organization_id=member.organization_id,
+            member=member,
+            api_key=member.acting_key,
+            key=key,
+            request_digest=digest,
+        )
+        IdempotentAnswer.objects.bulk_create([row], ignore_conflicts=True)
+        kept = mine.get(key=key)
+        if kept.pk == row.pk:
+            return self._first(request, row)
+        if kept.request_digest != digest:
+            return problem_answer_of(
+                "key_reused", f"This {HEADER} was sent with another request. Choose a new one."
+            )
+        return _replayed(kept)
+
+    def _first(self, request: HttpRequest, row: IdempotentAnswer) -> HttpResponseBase:
+        answer = self.get_response(request)
+        if answer.status_code >= 400 or not isinstance(answer, HttpResponse):
+            row.delete()
+            return answer
+        row.status, row.body = answer.status_code, _without_secrets(answer)
+        row.save(update_fields=["status", "body"])
+        return answer
+
+
+def _digest_of(request: HttpRequest) -> str:
+    asked = f"{request.method} {request.get_full_path()}\n".encode()
+    return hashlib.sha256(asked + request.body).hexdigest()
+
+
+def _without_secrets(answer: HttpResponse) -> str:
+    once: tuple[str, ...] = getattr(answer, "shown_once", ())
+    if not once:
+        return answer.content.decode()
+    whole: dict[str, Any] = msgspec.json.decode(answer.content)
+    return msgspec.json.encode({**whole, **dict.fromkeys(once)}).decode()
+
+
+def _replayed(kept: IdempotentAnswer) -> HttpResponse:
+    answer = HttpResponse(kept.body, content_type="application/json", status=kept.status or 200)
+    answer["Idempotency-Replayed"] = "true"
+    answer["Cache-Control"] = "no-store"
+    return answer

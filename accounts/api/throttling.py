@@ -1,0 +1,86 @@
+"""How many requests one asker may send, and how the answer says so.
+
+One counter a minute and asker: a key, else a member, else an address. It stands in the cache, so that several
+web processes share it where they share a cache.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from accounts.api.authentication import asking_member
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+WINDOW_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    most: int
+    left: int
+    seconds: int
+    """Until the window begins anew."""
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Policy": f'"requests";q={self.most};w={WINDOW_SECONDS}',
+            "RateLimit": f'"requests";r={max(self.left, 0)};t={self.seconds}',
+        }
+
+
+class RequestsAMinute(BaseThrottle):
+    def __init__(self) -> None:
+        self.seconds = 1
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        asker, most = _asker(request)
+        now = time.time()
+        begun = int(now // WINDOW_SECONDS)
+        self.seconds = math.ceil((begun + 1) * WINDOW_SECONDS - now)
+        allowance = Allowance(most, most - _count(f"requests:{asker}:{begun}"), self.seconds)
+        request._request.allowance = allowance  # type: ignore[attr-defined]
+        return allowance.left >= 0
+
+    def wait(self) -> float:
+        return self.seconds
+
+
+class RateLimitHeaders:
+    """Puts on the answer what the throttle found; outside of the views, for a refused request has it, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        answer = self.get_response(request)
+        allowance: Allowance | None = getattr(request, "allowance", None)
+        if allowance is not None:
+            for name, value in allowance.headers().items():
+                answer.headers[name] = value
+        return answer
+
+
+def _count(key: str) -> int:
+    cache = caches["requests"]
+    cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
+    return int(cache.incr(key))
+
+
+def _asker(request: Request) -> tuple[str, int]:
+    member = asking_member(request)
+    if member is None:
+        return f"address:{request.META.get('REMOTE_ADDR', '')}", settings.API_REQUESTS_A_MINUTE_UNKNOWN
+    asker = member.acting_key or member
+    return f"{type(asker).__name__}:{asker.pk}", settings.API_REQUESTS_A_MINUTE

@@ -1,0 +1,167 @@
+"""What holds for every request of the API: sent twice, made too late, sent too often, spelt wrongly."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.db import connection
+from django.test import Client, override_settings
+
+from accounts.models import IdempotentAnswer
+from policies.models import Grant
+from servers.models import Server
+from tests.cast import Acme, Cast, inside
+
+Call = Callable[..., Any]
+SERVER = {"name": "Payments", "upstream_url": "https://mcp.example.com/mcp"}
+AT_ONCE = 20
+
+
+@pytest.fixture
+def call(cast: Cast, api_key: Callable[..., str]) -> Call:
+    token = api_key(cast.alice)
+
+    def ask(method: str, path: str, body: Any = None, *, key: str = token, **headers: str) -> Any:
+        return getattr(Client(), method)(
+            f"/api/v1{path}",
+            **({} if method == "get" else {"data": json.dumps(body), "content_type": "application/json"}),
+            headers={
+                "Authorization": f"Bearer {key}",
+                **{name.replace("_", "-"): said for name, said in headers.items()},
+            },
+        )
+
+    return ask
+
+
+def kind_of(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["type"].removeprefix("urn:policylayer:problem:")
+
+
+def test_a_post_that_is_sent_again_has_one_effect_and_the_same_answer(call: Call, cast: Cast) -> None:
+    first = call("post", "/servers/", SERVER, Idempotency_Key="one")
+    again = call("post", "/servers/", SERVER, Idempotency_Key="one")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    with inside(cast.alice):
+        assert Server.objects.count() == 1
+
+
+def test_another_request_under_the_same_key_is_refused(call: Call) -> None:
+    call("post", "/servers/", SERVER, Idempotency_Key="one")
+    other = call("post", "/servers/", {**SERVER, "name": "Ledger"}, Idempotency_Key="one")
+    assert kind_of(other) == (422, "key_reused")
+
+
+def test_a_request_that_was_refused_may_be_mended_under_the_same_key(call: Call) -> None:
+    assert call("post", "/servers/", {**SERVER, "name": ""}, Idempotency_Key="one").status_code == 400
+    assert call("post", "/servers/", SERVER, Idempotency_Key="one").status_code == 201
+
+
+def test_keys_of_one_asker_are_nothing_to_another(
+    call: Call, cast: Cast, api_key: Callable[..., str]
+) -> None:
+    mine = call("post", "/servers/", SERVER, Idempotency_Key="one").json()
+    theirs = call("post", "/servers/", SERVER, Idempotency_Key="one", key=api_key(cast.mallory)).json()
+    daves = call("post", "/servers/", {**SERVER, "name": "B"}, Idempotency_Key="one", key=api_key(cast.dave))
+    assert mine["id"] != theirs["id"]
+    assert daves.status_code == 201
+
+
+def test_a_token_is_not_kept_for_the_second_answer(call: Call, acme: Acme, cast: Cast) -> None:
+    body = {"server": acme.server.public_id, "policy": acme.policy.public_id, "label": "ci"}
+    first = call("post", "/grants/", body, Idempotency_Key="one").json()
+    again = call("post", "/grants/", body, Idempotency_Key="one").json()
+    assert first["token"].startswith("plg_")
+    assert again == {**first, "token": None}
+    with inside(cast.alice):
+        assert Grant.objects.filter(label="ci").count() == 1
+        assert first["token"] not in IdempotentAnswer.objects.get().body
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
+def test_a_key_that_is_none_is_refused(call: Call, key: str) -> None:
+    assert kind_of(call("post", "/servers/", SERVER, Idempotency_Key=key)) == (400, "invalid_input")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_at_once_under_one_key_have_one_effect(call: Call, cast: Cast) -> None:
+    begin = threading.Barrier(AT_ONCE)
+    came: list[tuple[int, str]] = []
+
+    def send() -> None:
+        begin.wait(timeout=60)
+        try:
+            answer = call("post", "/servers/", SERVER, Idempotency_Key="one")
+            came.append((answer.status_code, answer.json()["id"]))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with inside(cast.alice):
+        (server,) = Server.objects.all()
+    assert Counter(came) == {(201, server.public_id): AT_ONCE}
+
+
+def test_a_change_needs_the_version_it_changes(call: Call, acme: Acme) -> None:
+    for path, body in (
+        (f"/servers/{acme.server.public_id}/", {"name": "IAM"}),
+        (f"/policies/{acme.policy.public_id}/", {"document": "{}"}),
+    ):
+        seen = call("get", path).headers["ETag"]
+        assert kind_of(call("patch", path, body)) == (428, "precondition_required")
+        changed = call("patch", path, body, If_Match=seen)
+        assert changed.status_code == 200 and changed.headers["ETag"] != seen
+        assert kind_of(call("patch", path, body, If_Match=seen)) == (412, "stale")
+        assert kind_of(call("patch", path, body, If_Match="W/x")) == (412, "stale")
+        assert call("patch", path, body, If_Match="*").status_code == 200
+    server = f"/servers/{acme.server.public_id}/"
+    assert call("delete", server).status_code == 428
+    assert call("delete", server, If_Match='"1"').status_code == 412
+    assert call("delete", server, If_Match=call("get", server).headers["ETag"]).status_code == 204
+
+
+def test_publishing_may_name_the_draft_it_means(call: Call, acme: Acme) -> None:
+    path = f"/policies/{acme.policy.public_id}/"
+    seen = call("get", path).headers["ETag"]
+    assert call("patch", path, {"document": json.loads(acme.policy.draft)}, If_Match=seen).status_code == 200
+    assert kind_of(call("post", f"{path}publish/", {}, If_Match=seen)) == (412, "stale")
+    assert call("post", f"{path}publish/", {}).status_code == 200
+
+
+def test_fields_nobody_knows_are_named(call: Call) -> None:
+    body = {**SERVER, "colour": "red", "id": "x", "auth": {"kind": "none", "header": {}}}
+    answer = call("post", "/servers/", body)
+    assert kind_of(answer) == (400, "invalid_input")
+    assert {error["pointer"] for error in answer.json()["errors"]} == {"/colour", "/id", "/auth/header"}
+
+
+@override_settings(API_REQUESTS_A_MINUTE=3, API_REQUESTS_A_MINUTE_UNKNOWN=2)
+def test_who_asks_too_often_is_told_for_how_long_to_wait(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    caches["requests"].clear()
+    now = [600_020.0]
+    monkeypatch.setattr("accounts.api.throttling.time.time", lambda: now[0])
+    answers = [call("get", "/me/") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["RateLimit-Policy"] == '"requests";q=3;w=60'
+    assert answers[0].headers["RateLimit"] == '"requests";r=2;t=40'
+    assert kind_of(answers[3]) == (429, "throttled")
+    assert answers[3].headers["RateLimit"] == '"requests";r=0;t=40'
+    assert answers[3].headers["Retry-After"] == "40"
+    assert [call("get", "/schema/").status_code for _ in range(2)] == [429, 429]
+    strangers = [Client().get("/api/v1/schema/").status_code for _ in range(3)]
+    assert strangers == [200, 200, 429]
+    now[0] += 40
+    assert call("get", "/me/").status_code == 200
