@@ -15,6 +15,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from common.tls import AuthoritiesUnusable, trusting
+
 
 class EnvironmentInvalid(Exception):  # noqa: N818 - the house names what is wrong
     """One sentence for the operator. Shown without a traceback by manage.py."""
@@ -179,6 +181,14 @@ SETTINGS: list[Setting] = [
         "web, worker, gateway",
     ),
     Setting(
+        "UPSTREAM_CA_FILE",
+        Kind.TEXT,
+        "",
+        "A file of certificates in PEM: authorities of your own, trusted beside those of the system when a"
+        " server or a webhook is connected to.",
+        "web, internal, worker, gateway",
+    ),
+    Setting(
         "OWN_LISTENERS",
         Kind.LISTENERS,
         "",
@@ -324,6 +334,15 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         except ValueError:
             raise _wrong(name, "networks like 10.0.0.0/8 or ::1/128", part) from None
     return tuple(found)
+
+
+def ca_file(name: str) -> str:
+    value = text(name)
+    try:
+        trusting(value)
+    except AuthoritiesUnusable as problem:
+        raise EnvironmentInvalid(f"{name} {problem}.") from None
+    return value
 
 
 def listeners(name: str) -> frozenset[tuple[IPv4Address | IPv6Address, int]]:

@@ -195,6 +195,7 @@ async def _serving(
         limiter=limiter,
         decisions=decisions,
         egress=settings.egress,
+        tls=settings.tls,
         keyring=settings.bundle_keys,
         hosts=settings.hosts,
         origins=settings.allowed_origins,

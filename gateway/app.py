@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from uuid_utils import uuid7
 
 from common.egress import EgressPolicy
 from common.sealing import Keyring
+from common.tls import trusting
 from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
 from gateway.approvals_client import Approvals, NobodyToAsk
@@ -69,6 +71,7 @@ class Gateway:
         limiter: Limiter,
         decisions: DecisionLog,
         egress: EgressPolicy,
+        tls: ssl.SSLContext | None = None,
         keyring: Keyring,
         hosts: frozenset[str],
         origins: frozenset[str] = frozenset(),
@@ -88,7 +91,9 @@ class Gateway:
         self._open = OpenRequests(self._limits.requests_per_grant, self._rooms)
         self._handles = Handles(keyring)
         self._resolver = SystemResolver()
-        self._upstreams = Upstreams(keyring, egress, resolve or self._resolver, self._limits)
+        self._upstreams = Upstreams(
+            keyring, egress, tls or trusting(""), resolve or self._resolver, self._limits
+        )
         door = door or Door("gw-1")
         self._streams = Streams(keyring, door.worker, door.address, prefix)
         self._handover = Handover(door, self._limits)

@@ -23,6 +23,7 @@ class Limits:
     # To servers
     connect_seconds: float = 10.0
     resolve_seconds: float = 5.0
+    handshake_seconds: float = 5.0
     answer_seconds: float = 300.0
     """Until the first byte of an answer: a tool may work for a while before it says anything."""
     answer_grace_seconds: float = 30.0

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from common.egress import EgressPolicy, Listener, Network, parse_listeners, parse_networks
 from common.sealing import Keyring, SealingError
+from common.tls import AuthoritiesUnusable, trusting
 from common.tokens import WORKER, is_well_formed
 from gateway.counters.redis_wire import Address as RedisAddress
 from gateway.handover import Door
@@ -57,6 +59,8 @@ class Settings:
     approval_hold_seconds: float
     """How long it is then kept waiting for a person, at most."""
     egress: EgressPolicy
+    tls: ssl.SSLContext
+    """Whom servers' certificates may be signed by."""
     log_level: str
 
 
@@ -89,6 +93,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         path_prefix=public.path.rstrip("/"),
         door=door,
         egress=EgressPolicy(read.opened_networks(host), own),
+        tls=read.authorities(),
         log_level=read.log_level(),
     )
 
@@ -224,6 +229,12 @@ class _Reader:
         if metrics is not None:
             own.add(("127.0.0.1", metrics))
         return self._parsed("OWN_LISTENERS", parse_listeners) | own | parse_listeners(internal)
+
+    def authorities(self) -> ssl.SSLContext:
+        try:
+            return trusting(self.text("UPSTREAM_CA_FILE", ""))
+        except AuthoritiesUnusable as problem:
+            raise SettingsInvalid(f"UPSTREAM_CA_FILE {problem}") from None
 
     def log_level(self) -> str:
         value = self.text("LOG_LEVEL", "info").lower()

@@ -5,6 +5,7 @@ SNI and Host of the name. Redirects are not followed. A request is never sent tw
 """
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -189,41 +190,60 @@ class Pool:
         for address in addresses[:_MOST_ADDRESSES]:
             try:
                 return await self._connect_to(address)
-            except ssl.SSLError:
-                raise UpstreamError(
-                    TLS, "The server's TLS certificate or handshake failed.", sent=False
-                ) from None
             except OSError:
                 continue
         raise _unreachable("The server could not be connected to.")
 
     async def _connect_to(self, address: str) -> UpstreamConnection:
-        target = self.target
-        _, connection = await self._loop.create_connection(
-            lambda: UpstreamConnection(
-                self._limits, self._loop.time, on_free=self._free, on_closed=self._closed
-            ),
-            address,
-            target.port,
-            ssl=target.tls,
-            server_hostname=target.host if target.tls else None,
-        )
+        port, loop = self.target.port, self._loop
+        if self.target.tls is None:
+            _, connection = await loop.create_connection(self._connection, address, port)
+        else:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            link = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                link.setblocking(False)
+                await loop.sock_connect(link, (address, port))
+                connection = await self._secured(link, self.target.tls)
+            except BaseException:
+                link.close()
+                raise
         if connection.closed:
             # It was lost before we heard that it was made: nobody would ever take it out again.
             raise ConnectionResetError
         self._all.add(connection)
         return connection
 
+    def _connection(self) -> UpstreamConnection:
+        return UpstreamConnection(self._limits, self._loop.time, on_free=self._free, on_closed=self._closed)
+
+    async def _secured(self, link: socket.socket, tls: ssl.SSLContext) -> UpstreamConnection:
+        """Nothing of a request is sent before the server has shown who it is. Raises UpstreamError."""
+        try:
+            _, connection = await self._loop.create_connection(
+                self._connection,
+                sock=link,
+                ssl=tls,
+                server_hostname=self.target.host,
+                ssl_handshake_timeout=self._limits.handshake_seconds,
+            )
+        except (OSError, ValueError) as problem:
+            raise UpstreamError(TLS, _why_not_secure(problem), sent=False) from None
+        return connection
+
 
 class Upstreams:
     """Finds the pool of a server, and makes it anew when where or how it is called has changed."""
 
-    def __init__(self, keyring: Keyring, egress: EgressPolicy, resolve: Resolve, limits: Limits) -> None:
+    def __init__(
+        self, keyring: Keyring, egress: EgressPolicy, tls: ssl.SSLContext, resolve: Resolve, limits: Limits
+    ) -> None:
         self._keyring = keyring
         self._egress = egress
         self._resolve = resolve
         self._limits = limits
-        self._tls = _tls_context()
+        self._tls = tls
+        self._tls.set_alpn_protocols(["http/1.1"])
         self._pools: dict[tuple[str, str], tuple[LoadedServer, Pool]] = {}
         self._retired: set[Pool] = set()
 
@@ -272,11 +292,17 @@ class Upstreams:
             raise _unreachable("The server's URL cannot be used.") from None
 
 
+def _why_not_secure(problem: Exception) -> str:
+    if not isinstance(problem, ssl.SSLCertVerificationError):
+        return "The TLS handshake with the server failed."
+    match problem.verify_code:
+        case 9 | 10:
+            return "The server's TLS certificate is not valid now."
+        case 62 | 64:
+            return "The server's TLS certificate is not for its name."
+        case _:
+            return "The server's TLS certificate is not signed by an authority that is trusted here."
+
+
 def same_place(one: LoadedServer, other: LoadedServer) -> bool:
     return (one.upstream_url, one.credentials) == (other.upstream_url, other.credentials)
-
-
-def _tls_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

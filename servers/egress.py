@@ -1,10 +1,17 @@
-"""Where this installation may connect to."""
+"""Where this installation may connect to, and whom it trusts there."""
+
+import ssl
 
 from django.conf import settings
 
 from common.egress import EgressPolicy
+from common.tls import trusting
 
 
 def egress() -> EgressPolicy:
     listeners = frozenset((str(host), port) for host, port in settings.OWN_LISTENERS)
     return EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=listeners)
+
+
+def trusted() -> ssl.SSLContext:
+    return trusting(settings.UPSTREAM_CA_FILE)

@@ -21,6 +21,7 @@ from anyio.streams.tls import TLSAttribute
 from cryptography import x509
 
 from common.egress import AddressRefused, EgressPolicy
+from common.tls import trusting
 
 FailureCode: TypeAlias = Literal[
     "name_not_found",
@@ -251,7 +252,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     ) -> None:
         self._budget = budget
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or httpx2.create_ssl_context(),
+            ssl_context=tls or trusting(""),
             network_backend=GuardedBackend(egress, observer, resolver),
             max_connections=4,
             max_keepalive_connections=2,

@@ -16,7 +16,7 @@ from django.utils import timezone
 from common.sealing import SealingError
 from servers.classing import write_class
 from servers.drift import Drift, drift_between
-from servers.egress import egress
+from servers.egress import egress, trusted
 from servers.models import Server, Tool, ToolScan
 from servers.probe import ScanFailed, ScanResult, Step, ToolDefinition
 from servers.probe import scan as probe
@@ -70,7 +70,7 @@ def _visit(scan: ToolScan) -> ScanResult:
 
 
 def _in_own_loop(url: str, headers: dict[str, str], told: SimpleQueue[Step]) -> ScanResult:
-    return asyncio.run(probe(url, headers, egress(), told.put))
+    return asyncio.run(probe(url, headers, egress(), told.put, tls=trusted()))
 
 
 def _until_done(going: Future[ScanResult], told: SimpleQueue[Step]) -> Iterator[Step]:

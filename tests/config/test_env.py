@@ -42,6 +42,12 @@ SETTINGS_FOLDER = Path(env.__file__).parent / "settings"
             "OWN_LISTENERS must be listeners like 127.0.0.1:8000 or [::1]:8000, got `127.0.0.1`.",
         ),
         (
+            "UPSTREAM_CA_FILE",
+            "/no.pem",
+            env.ca_file,
+            "UPSTREAM_CA_FILE cannot be read: /no.pem: No such file or directory.",
+        ),
+        (
             "DATABASE_URL",
             "mysql://u:hunter2@h/x",
             env.database,

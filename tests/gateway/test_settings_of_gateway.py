@@ -111,6 +111,7 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         ("LIMITER_URL", "http://:hush@localhost", "must be redis://"),
         ("LIMITER_URL", "redis://:hush@nowhere.invalid", "names a host nobody knows: nowhere.invalid"),
         ("EGRESS_ALLOW_PRIVATE", "10.0.0.1/8", "`10.0.0.1/8` is no network"),
+        ("UPSTREAM_CA_FILE", "/nowhere/ca.pem", "UPSTREAM_CA_FILE cannot be read: /nowhere/ca.pem"),
         ("OWN_LISTENERS", "localhost:80", "`localhost:80` is no listener"),
         ("ALLOWED_ORIGINS", "example.com", "must be origins like"),
         ("ALLOWED_ORIGINS", "https://example.com/path", "must be origins like"),

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import NameOID
 
 from common.egress import EgressPolicy, parse_listeners, parse_networks
 from tests.gateway.limiters import Counting
@@ -176,76 +169,6 @@ async def test_a_resolver_that_hangs_holds_up_no_other_server(tmp_path: Path) ->
             answers = await asyncio.gather(one.call("read_file", {}), other.call("read_file", {}))
             assert {failure(answer)[0] for answer in answers} == {"upstream_unreachable"}
             assert asked == 1
-
-
-async def test_a_server_without_tls_where_tls_was_meant_is_told_apart(tmp_path: Path) -> None:
-    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    async with server, world(tmp_path) as it, it.client() as alice:
-        it.reconfigure(url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp")
-        assert failure(await alice.call("read_file", {}))[0] == "upstream_tls"
-
-
-async def test_a_certificate_nobody_vouches_for_is_not_taken(tmp_path: Path) -> None:
-    read: list[bytes] = []
-
-    async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        read.append(await reader.read(1))
-
-    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=self_signed(tmp_path))
-    counting = Counting()
-    async with server, world(tmp_path, limiter=counting) as it, it.client() as alice:
-        it.reconfigure(url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp")
-        assert failure(await alice.call("create_access_key", {}))[0] == "upstream_tls"
-        assert not any(read)
-        assert counting.given_back == counting.reserved
-
-
-async def test_a_server_is_spoken_to_over_tls_by_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def resolve(host: str, port: int) -> Sequence[str]:
-        return ["127.0.0.1"]
-
-    names: list[str | None] = []
-    context = self_signed(tmp_path)
-    context.sni_callback = lambda _socket, name, _context: names.append(name)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-    secure = Upstream(tls=context)
-    async with secure, world(tmp_path, resolve=resolve) as it, it.client() as alice:
-        it.reconfigure(url=f"https://files.example:{secure.port}/mcp")
-        for _ in range(2):
-            assert "isError" not in (await alice.call("read_file", {})).json["result"]
-        assert names == ["files.example"]
-        assert secure.received[0].headers["host"] == f"files.example:{secure.port}"
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "files.example")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("files.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
 
 
 @pytest.mark.parametrize(

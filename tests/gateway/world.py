@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -190,6 +191,7 @@ async def world(
     limits: Limits | None = None,
     limiter: Limiter | None = None,
     egress: EgressPolicy | None = None,
+    tls: ssl.SSLContext | None = None,
     resolve: Callable[[str, int], Awaitable[Sequence[str]]] | None = None,
     hosts: frozenset[str] = frozenset({"127.0.0.1"}),
     origins: frozenset[str] = frozenset({"https://app.example"}),
@@ -219,6 +221,7 @@ async def world(
             limiter=counters,
             decisions=log,
             egress=egress or EgressPolicy(parse_networks("127.0.0.0/8")),
+            tls=tls,
             keyring=KEYS,
             hosts=hosts,
             origins=origins,
@@ -263,6 +266,7 @@ def quick(**changed: Any) -> Limits:
         linger_seconds=0.2,
         connect_seconds=1.0,
         resolve_seconds=0.5,
+        handshake_seconds=0.5,
         answer_seconds=2.0,
         answer_grace_seconds=1.0,
         drain_seconds=1.0,
