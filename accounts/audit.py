@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from accounts.models import AuditEvent, Membership
+
+# Who stands in the log for a command of whoever runs the product.
+OPERATOR: Final = "operator"
 
 
 def record_event(by: Membership, verb: str, subject: str, name: str = "", **details: Any) -> None:
@@ -16,4 +20,15 @@ def record_event(by: Membership, verb: str, subject: str, name: str = "", **deta
         subject=subject,
         subject_name=name[:256],
         details=details,
+    )
+
+
+def record_operators_event(organization_id: UUID, verb: str, subject: str, name: str = "") -> None:
+    """What was done to an organization from the command line. Called inside its context."""
+    AuditEvent.objects.create(
+        organization_id=organization_id,
+        actor_email=OPERATOR,
+        verb=verb,
+        subject=subject,
+        subject_name=name[:256],
     )

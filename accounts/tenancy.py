@@ -58,6 +58,12 @@ def organization_context(organization_id: UUID) -> Iterator[None]:
             _enter(before)
 
 
+def become(role: str) -> None:
+    """The second wall stands for commands, too. Until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {role}")
+
+
 def _enter(organization: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('app.organization', %s, true)", [organization])

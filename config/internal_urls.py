@@ -16,6 +16,7 @@ urlpatterns = [
     path("internal/v1/bundles/<uuid:organization_id>/", gateways.bundle),
     path("internal/v1/acks/", gateways.acks),
     path("internal/v1/hello/", gateways.hello),
+    path("internal/v1/limiter/", gateways.limiter),
     path("internal/v1/drift/", gateways.for_workers(servers.drift)),
     path("internal/v1/approvals/", gateways.for_workers(approvals.ask)),
     path("internal/v1/approvals/claim/", gateways.for_workers(approvals.claim)),

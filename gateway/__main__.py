@@ -31,6 +31,7 @@ from gateway.decision_log import DecisionLog
 from gateway.drift import DriftWatch
 from gateway.handover import Door
 from gateway.health import numbers, routes, serve_on_loopback
+from gateway.limiter_watch import LimiterWatch
 from gateway.limits import Limits
 from gateway.logs import log_to_stdout
 from gateway.metrics import Metrics
@@ -124,6 +125,7 @@ async def _run(settings: Settings) -> None:
             drift.ship(control.drift),
             store.warm_all(),
             approvals.run(),
+            LimiterWatch(control, limiter).run(),
         )
         await stack.enter_async_context(_beside(background, ending))
         await stack.enter_async_context(_serving(settings, store, limiter, decisions, drift, approvals))
@@ -135,7 +137,7 @@ async def _run(settings: Settings) -> None:
         raise CannotStart("a part of the gateway ended that must not; its log says which")
 
 
-def _limiter(settings: Settings) -> Limiter:
+def _limiter(settings: Settings) -> SqliteLimiter | RedisLimiter:
     witness = settings.folder / "limiter-epoch"
     if isinstance(settings.limiter, Path):
         return SqliteLimiter(settings.limiter, worker=settings.worker_name, witness=witness)

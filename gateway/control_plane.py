@@ -19,6 +19,8 @@ from gateway_config.wire.messages import (
     HeadsAnswer,
     Hello,
     HelloAnswer,
+    LimiterAnswer,
+    LimiterState,
     SignedBundle,
 )
 
@@ -89,6 +91,9 @@ class ControlPlane:
         await self._send(
             self._client.build_request("POST", "drift/", content=msgspec.json.encode(reports), headers=_JSON)
         )
+
+    async def limiter(self, state: LimiterState) -> LimiterAnswer:
+        return await self._post("limiter/", msgspec.json.encode(state), LimiterAnswer)
 
     async def records(self, body: bytes) -> BatchAnswer:
         return await self._post("decisions/", body, BatchAnswer)

@@ -67,6 +67,30 @@ class NumberFloor(OrganizationOwned):
         ]
 
 
+class LimiterStore(models.Model):
+    """A place where gateways count limits, as it is since it last began anew: see gateway_config.limiters."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=200)
+    epoch = models.CharField(max_length=64)
+    registered_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    doubt = models.BigIntegerField(
+        null=True, blank=True, help_text="When it began, by the store's clock: names this doubt and no other."
+    )
+    doubt_since = models.DateTimeField(null=True, blank=True)
+    trusted_doubt = models.BigIntegerField(null=True, blank=True, help_text="The doubt that is to end.")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["name", "epoch"], name="one_limiter_store_per_epoch")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Worker(models.Model):
     """A gateway process that may ask for bundles. Not a tenant's: all organizations run on all workers."""
 
@@ -77,6 +101,9 @@ class Worker(models.Model):
     enrolled_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    limiter = models.ForeignKey(
+        LimiterStore, null=True, blank=True, on_delete=models.SET_NULL, related_name="workers"
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -35,6 +35,7 @@ class WorkerState:
     rejected_revision: int | None
     reason: str
     at: datetime | None
+    limits_in_doubt_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def _states(organization_id: UUID, wanted: int | None) -> tuple[WorkerState, ...
     gone = timezone.now() - GONE_AFTER
     statuses = {row.worker_id: row for row in WorkerStatus.objects.filter(organization_id=organization_id)}
     # The application's role may not read the tokens' hashes.
-    workers = Worker.objects.filter(removed_at=None).order_by("name").only("name", "version", "last_seen_at")
+    workers = Worker.objects.filter(removed_at=None).order_by("name").select_related("limiter")
+    workers = workers.only("name", "version", "last_seen_at", "limiter__doubt_since")
     return tuple(_one(worker, statuses.get(worker.pk), wanted, gone) for worker in workers)
 
 
@@ -143,6 +145,7 @@ def _one(worker: Worker, status: WorkerStatus | None, wanted: int | None, gone: 
         rejected_revision=status.rejected_revision if status else None,
         reason=status.reason if status else "",
         at=status.at if status else None,
+        limits_in_doubt_since=worker.limiter.doubt_since if worker.limiter else None,
     )
 
 

@@ -88,6 +88,24 @@ class Batch:
         """Counters with so many charges that merge() is due."""
         return self._tally.crowded
 
+    def look(self) -> tuple[str, int | None, bool]:
+        """The store's epoch, since when it is in doubt, and whether nothing but its birth is the reason."""
+        (epoch,) = self._db.execute("SELECT epoch FROM meta").fetchone()
+        doubt = self._doubt
+        if doubt is None or self.now >= doubt + LONGEST_WINDOW_MS:
+            return epoch, None, False
+        born = self._db.execute("SELECT 1 FROM born WHERE doubt_ms = ?", (doubt,)).fetchone()
+        return epoch, doubt, born is not None
+
+    def put_in_doubt(self) -> None:
+        self._doubt = self.now
+        self._db.execute("UPDATE meta SET doubt_ms = ?", (self.now,))
+        self._db.execute("DELETE FROM born")
+
+    def trust(self, doubt: int) -> None:
+        """The doubt that began then is over; a later one is not."""
+        self._db.execute("UPDATE meta SET doubt_ms = NULL WHERE doubt_ms = ?", (doubt,))
+
     def write_down(self) -> None:
         """To be called before it is committed."""
         self._tally.write_down()

@@ -2,12 +2,13 @@
 
 Exactness: every reservation is judged and made inside BEGIN IMMEDIATE, of which there is one at a time.
 A killed process loses nothing: what was committed is in the WAL file, in the kernel's hands. A machine that
-went down without its workers closing may have lost the last commits (synchronous=NORMAL). So then, and when
-the file is not the one a worker knew (its epoch), the state is in doubt: every limit is unavailable for its
-own window, counted from then, and exact again after it.
+went down without its workers closing may have lost the last commits (synchronous=NORMAL). So then, when the
+file is not the one a worker knew (its epoch) or an older copy of it, and, while it is new, until the control
+plane says that there never was another, the state is in doubt: every limit is unavailable for its own window,
+counted from then, and exact again after it.
 """
 
-import os
+import logging
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -17,11 +18,15 @@ from typing import Final
 
 from gateway.counters.charging import Batch, FullFamilies
 from gateway.counters.clock import Clock
+from gateway.counters.remembered import Remembered
+
+_log: Final = logging.getLogger(__name__)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (
     one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, boot TEXT NOT NULL,
     base_ms INTEGER NOT NULL, high_ms INTEGER NOT NULL, high_wall_ms INTEGER NOT NULL, doubt_ms INTEGER);
+CREATE TABLE IF NOT EXISTS born (doubt_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS attached (worker TEXT PRIMARY KEY, boot TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS family (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, keys INTEGER NOT NULL DEFAULT 0);
@@ -56,10 +61,10 @@ class LockTaken(Exception):  # noqa: N818
 class Ledger:
     """Used by one thread at a time. Raises sqlite3.Error for whatever the file does."""
 
-    def __init__(self, path: Path, *, worker: str, clock: Clock, witness: Path | None = None) -> None:
+    def __init__(self, path: Path, *, worker: str, clock: Clock, known: Remembered) -> None:
         self._clock = clock
         self._worker = worker
-        self._witness = witness
+        self._known = known
         self._path = path
         self._full_families: FullFamilies = {}
         self._db = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
@@ -84,7 +89,8 @@ class Ledger:
                 raise LockTaken from None
             raise
         try:
-            batch = Batch(self._db, *self._now(), self._full_families)
+            now, doubt, high = self._now()
+            batch = Batch(self._db, now, doubt, self._full_families)
             yield batch
             batch.write_down()
             if batch.charged:
@@ -92,6 +98,7 @@ class Ledger:
                     "UPDATE meta SET high_ms = ?, high_wall_ms = ?", (batch.now, self._clock.wall_ms())
                 )
             self._db.execute("COMMIT")
+            self._known.begin_at(batch.now if batch.charged else high)
         except BaseException:
             self._full_families.clear()
             if self._db.in_transaction:
@@ -124,22 +131,34 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
             self._db.execute(statement)
-        self._db.execute(
+        born = self._db.execute(
             "INSERT OR IGNORE INTO meta VALUES (1, ?, '', 0, 0, 0, NULL)", (secrets.token_hex(16),)
         )
-        epoch = self._begin_boot()
+        epoch, high, in_doubt = self._begin(born.rowcount > 0)
         self._db.execute("INSERT OR REPLACE INTO attached VALUES (?, ?)", (self._worker, self._clock.boot()))
         self._db.execute("COMMIT")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA busy_timeout=0").fetchall()
-        if self._witness is not None:
-            _write_through(self._witness, epoch)
+        self._known.know(epoch, high)
+        if in_doubt:
+            self._known.accounted = epoch
+        self._known.write_down()
 
-    def _begin_boot(self) -> str:
-        epoch, boot, high, high_wall = self._db.execute(
-            "SELECT epoch, boot, high_ms, high_wall_ms FROM meta"
-        ).fetchone()
-        lost = self._known_epoch() not in (None, epoch)
+    def _begin(self, born: bool) -> tuple[str, int, bool]:
+        """Its epoch, how far it had come, and whether it is in doubt from now on."""
+        epoch, high = self._db.execute("SELECT epoch, high_ms FROM meta").fetchone()
+        lost = self._begin_boot() or not self._known.is_still(epoch, high)
+        if born or lost:
+            now = self._time()[0]
+            self._put_in_doubt(now)
+            if not lost:
+                self._db.execute("INSERT INTO born VALUES (?)", (now,))
+        return epoch, high, born or lost
+
+    def _begin_boot(self) -> bool:
+        """Whether this is another boot, and the one before may have taken something with it."""
+        boot, high, high_wall = self._db.execute("SELECT boot, high_ms, high_wall_ms FROM meta").fetchone()
+        lost = False
         if boot != self._clock.boot():
             wall = self._clock.wall_ms()
             now = high + max(0, wall - high_wall) if boot else wall
@@ -148,32 +167,34 @@ class Ledger:
                 (self._clock.boot(), now - self._clock.monotonic_ms()),
             )
             left_open = self._db.execute("DELETE FROM attached WHERE boot != ?", (self._clock.boot(),))
-            lost = lost or left_open.rowcount > 0
-        if lost:
-            self._db.execute("UPDATE meta SET doubt_ms = ?", (self._now()[0],))
-        return str(epoch)
+            lost = left_open.rowcount > 0
+        return lost
 
-    def _now(self) -> tuple[int, int | None]:
-        """The store's time and since when it is in doubt, if it is."""
+    def _now(self) -> tuple[int, int | None, int]:
+        """What `_time` says, with the doubt it gives cause for."""
+        now, doubt, high, ahead = self._time()
+        if not self._known.goes_on(high, high):
+            _log.error("the limiter's file has forgotten charges it answered for")
+            doubt = self._put_in_doubt(now)
+        elif ahead and (doubt is None or doubt < high):
+            # Some worker's clock ran ahead: what it thought had left its window may still count.
+            doubt = self._put_in_doubt(high)
+        return now, doubt, high
+
+    def _time(self) -> tuple[int, int | None, int, bool]:
+        """The store's time, since when it is in doubt, how far it had come, whether that is ahead of us."""
         boot, base, high, doubt = self._db.execute(
             "SELECT boot, base_ms, high_ms, doubt_ms FROM meta"
         ).fetchone()
         mine = int(base) + self._clock.monotonic_ms()
         if boot != self._clock.boot():
             raise sqlite3.DatabaseError("another boot of this machine writes the limiter's file")
-        if high > mine + _STEP_MS and (doubt is None or doubt < high):
-            # Some worker's clock ran ahead: what it thought had left its window may still count.
-            doubt = high
-            self._db.execute("UPDATE meta SET doubt_ms = ?", (doubt,))
-        return max(mine, high), doubt
+        return max(mine, high), doubt, high, high > mine + _STEP_MS
 
-    def _known_epoch(self) -> str | None:
-        if self._witness is None:
-            return None
-        try:
-            return self._witness.read_text("ascii").strip() or None
-        except FileNotFoundError:
-            return None
+    def _put_in_doubt(self, since: int) -> int:
+        self._db.execute("UPDATE meta SET doubt_ms = ?", (since,))
+        self._db.execute("DELETE FROM born")
+        return since
 
 
 def _inode(path: Path) -> tuple[int, int]:
@@ -182,13 +203,3 @@ def _inode(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         return (0, 0)
     return (status.st_dev, status.st_ino)
-
-
-def _write_through(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="ascii") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

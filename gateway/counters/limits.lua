@@ -473,20 +473,33 @@ function requests.merge(arguments)
     return {'done'}
 end
 
+local function in_doubt_from_now_on()
+    doubt = now
+    redis.call('HSET', 'pl:meta', 'doubt', whole(now))
+    redis.call('HDEL', 'pl:meta', 'born')
+end
+
 -- A store without an epoch gets this one, and is in doubt from now on. Epoch, and the server's run id.
 function requests.begin(arguments)
     if not meta[1] then
-        redis.call('HSET', 'pl:meta', 'epoch', arguments[1], 'doubt', whole(now), 'high', whole(now))
+        redis.call('HSET', 'pl:meta', 'epoch', arguments[1], 'doubt', whole(now), 'born', whole(now), 'high', whole(now))
         meta[1], doubt = arguments[1], now
     end
     if meta[6] and meta[6] ~= arguments[2] and meta[7] then
         -- The server that was here before might have forgotten what it answered for.
-        redis.call('HSET', 'pl:meta', 'doubt', whole(now))
-        doubt = now
+        in_doubt_from_now_on()
     end
     redis.call('HSET', 'pl:meta', 'run', arguments[2])
     redis.call('HDEL', 'pl:meta', 'careless')
-    return {meta[1], doubt and whole(doubt) or ''}
+    return requests.look()
+end
+
+-- Epoch, the doubt that any window still knows of, and whether nothing but its birth is the reason.
+function requests.look()
+    if not doubt or doubt + LONGEST <= now then
+        return {meta[1], '', ''}
+    end
+    return {meta[1], whole(doubt), redis.call('HGET', 'pl:meta', 'born') == whole(doubt) and '1' or ''}
 end
 
 -- This server may forget what it answers for, from now on until somebody finds it mended.
@@ -495,9 +508,8 @@ function requests.careless()
     return {'done'}
 end
 
-function requests.doubt(arguments)
-    doubt = now
-    redis.call('HSET', 'pl:meta', 'doubt', whole(now))
+function requests.doubt()
+    in_doubt_from_now_on()
     changed()
     return {'done'}
 end

@@ -31,6 +31,7 @@ from gateway.counters.base import (
 )
 from gateway.counters.redis_wire import Address, Part, Wire, WireError, connect, packed
 from gateway.counters.remembered import Remembered
+from gateway_config.wire.messages import LimiterState
 
 _log: Final = logging.getLogger(__name__)
 
@@ -114,6 +115,25 @@ class RedisLimiter:
         if self._wire is not None:
             self._wire.close()
         self._store.write_down()
+
+    # The store itself
+
+    async def state(self) -> LimiterState | None:
+        """None while it does not answer."""
+        found = await self._ask(_text_parts, None, "look")
+        if found is None:
+            return None
+        epoch, doubt, fresh = found
+        told = int(doubt) if doubt else None
+        return LimiterState(str(self._address), epoch, told, bool(fresh), self._store.accounted == epoch)
+
+    async def put_in_doubt(self, epoch: str) -> None:
+        if epoch == self._store.epoch and await self._ask(lambda _: True, False, "doubt"):
+            self._store.accounted = epoch
+
+    async def trust(self, epoch: str, doubt: int) -> None:
+        if epoch == self._store.epoch:
+            await self._ask(_nothing, None, "trust", doubt)
 
     # Requests
 
@@ -203,11 +223,13 @@ class RedisLimiter:
             await wire.ask("SCRIPT", "LOAD", self._script)
             epoch = self._store.epoch or secrets.token_hex(16)
             begun = _Told.read(await wire.ask("EVALSHA", self._sha, 0, epoch, "begin", epoch, run))
-            known, doubt = (part.decode() for part in begun.answer)
+            known, doubt, fresh = _text_parts(begun.answer)
             self._clock = _ClockWatch()
             if not self._store.is_still(known, begun.turn):
                 await wire.ask("EVALSHA", self._sha, 0, known, "doubt")
                 doubt = "now"
+            if fresh or doubt == "now":
+                self._store.accounted = known
             self._store.know(known, begun.turn)
         except BaseException:
             wire.close()
@@ -377,6 +399,10 @@ def _reservation(answer: Sequence[Any]) -> Reservation:
 
 def _settlement(answer: Sequence[Any]) -> Settlement:
     return Reserved() if answer[0] == b"reserved" else NotHeld()
+
+
+def _text_parts(answer: Sequence[Any]) -> list[str]:
+    return [part.decode() for part in answer]
 
 
 def _nothing(_: Sequence[Any]) -> None:

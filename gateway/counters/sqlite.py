@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from gateway.counters.base import Charge, NotHeld, Reservation, Reserved, Settlement, Unavailable
+from gateway.counters.base import Charge, Reservation, Reserved, Settlement, Unavailable
 from gateway.counters.charging import Batch
 from gateway.counters.clock import Clock, SystemClock
 from gateway.counters.ledger import Ledger, LockTaken
+from gateway.counters.remembered import Remembered
+from gateway_config.wire.messages import LimiterState
 
 _log: Final = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ _AT_ONCE: Final = 64
 _ASK_FOR_LOCK_EVERY: Final = 0.0005
 _CHECKPOINT_EVERY: Final = 1_000
 _SWEEP_EVERY: Final = 1.0
+_REMEMBER_EVERY: Final = 5.0
 
 
 @dataclass(slots=True, eq=False)
@@ -45,10 +48,10 @@ class _Reserve:
 class _Ask:
     """A call waits for the answer, and goes another way where it does not come in time."""
 
-    carry_out: Callable[[Batch], Settlement | bool]
+    carry_out: Callable[[Batch], Any]
     asked: float
-    answer: asyncio.Future[Settlement | bool]
-    otherwise: Settlement | bool
+    answer: asyncio.Future[Any]
+    otherwise: Any
     timer: asyncio.TimerHandle | None = None
 
 
@@ -70,7 +73,6 @@ class _Tidy:
 
 
 _Job: TypeAlias = _Reserve | _Ask | _Change
-_Result: TypeAlias = Reservation | NotHeld | bool | None
 _Some = TypeVar("_Some")
 
 
@@ -83,7 +85,8 @@ class SqliteLimiter:
         self._loop = asyncio.get_running_loop()
         self._turn: list[_Job] = []
         self._jobs: SimpleQueue[_Job | _Tidy | _Stop] = SimpleQueue()
-        self._owner = _Owner(self._jobs, self._loop, path, worker, witness, clock or SystemClock())
+        self._known = Remembered(witness)
+        self._owner = _Owner(self._jobs, self._loop, path, worker, self._known, clock or SystemClock())
         self._thread = threading.Thread(target=self._owner.run, name="limiter", daemon=True)
         self._thread.start()
 
@@ -100,9 +103,7 @@ class SqliteLimiter:
         return self._owner.at_once(lambda batch: batch.reserve_all(asked), [Unavailable()] * len(asked))
 
     async def settle(self, decision_id: str) -> Settlement:
-        settled = await self._answered(lambda batch: batch.settle(decision_id), Unavailable())
-        assert not isinstance(settled, bool)
-        return settled
+        return await self._answered(lambda batch: batch.settle(decision_id), Unavailable())
 
     async def spend(self, ticket: str, seconds: int) -> bool:
         return await self._answered(lambda batch: batch.spend(ticket, seconds), otherwise=False) is True
@@ -116,10 +117,35 @@ class SqliteLimiter:
     async def give_back(self, decision_id: str) -> None:
         await self._change(lambda batch: batch.give_back(decision_id))
 
-    async def _answered(
-        self, carry_out: Callable[[Batch], Settlement | bool], otherwise: Settlement | bool
-    ) -> Settlement | bool:
-        answer: asyncio.Future[Settlement | bool] = self._loop.create_future()
+    # The store itself
+
+    async def state(self) -> LimiterState | None:
+        """None while it does not answer."""
+        found = await self._answered(lambda batch: batch.look(), None)
+        if found is None:
+            return None
+        epoch, doubt, fresh = found
+        return LimiterState("", epoch, doubt, fresh, accounted=self._known.accounted == epoch)
+
+    async def put_in_doubt(self, epoch: str) -> None:
+        def carry_out(batch: Batch) -> bool:
+            found, _, _ = batch.look()
+            if found == epoch:
+                batch.put_in_doubt()
+            return found == epoch
+
+        if await self._answered(carry_out, False):
+            self._known.accounted = epoch
+
+    async def trust(self, epoch: str, doubt: int) -> None:
+        def carry_out(batch: Batch) -> None:
+            if batch.look()[0] == epoch:
+                batch.trust(doubt)
+
+        await self._change(carry_out)
+
+    async def _answered(self, carry_out: Callable[[Batch], _Some], otherwise: _Some) -> _Some:
+        answer: asyncio.Future[_Some] = self._loop.create_future()
         self._ask(_Ask(carry_out, time.monotonic(), answer, otherwise))
         return await answer
 
@@ -176,19 +202,20 @@ class _Owner:
         loop: asyncio.AbstractEventLoop,
         path: Path,
         worker: str,
-        witness: Path | None,
+        known: Remembered,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._loop = loop
         self._path = path
         self._worker = worker
-        self._witness = witness
+        self._known = known
         self._clock = clock
         self._mine = threading.Lock()
         self._ledger: Ledger | None = None
         self._batches = 0
         self._sweep_at = time.monotonic() + _SWEEP_EVERY
+        self._remember_at = time.monotonic() + _REMEMBER_EVERY
         self._swept = 0
         self._crowded: set[int] = set()
         self._tidying = False
@@ -227,8 +254,15 @@ class _Owner:
             with self._mine:
                 self._answer(jobs, self._results(jobs))
                 self._keep_tidy()
+            self._remember()
         with self._mine:
             self._close()
+        self._known.write_down()
+
+    def _remember(self) -> None:
+        if time.monotonic() >= self._remember_at:
+            self._remember_at = time.monotonic() + _REMEMBER_EVERY
+            self._known.write_down()
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
@@ -244,7 +278,7 @@ class _Owner:
             return jobs, False
         return jobs, True
 
-    def _results(self, jobs: Sequence[_Job]) -> list[_Result]:
+    def _results(self, jobs: Sequence[_Job]) -> list[Any]:
         # Nobody waits any more for what was given up before its turn, so it is not charged.
         waiting = [job for job in jobs if isinstance(job, _Change) or not job.answer.done()]
         if not waiting:
@@ -256,7 +290,7 @@ class _Owner:
             results = {id(job): _unavailable(job) for job in waiting}
         return [results.get(id(job)) for job in jobs]
 
-    def _commit(self, jobs: Sequence[_Job]) -> list[_Result]:
+    def _commit(self, jobs: Sequence[_Job]) -> list[Any]:
         until = jobs[0].asked + ANSWER_WITHIN
         while True:
             try:
@@ -280,10 +314,10 @@ class _Owner:
             self._abandon()
         if self._ledger is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._ledger = Ledger(self._path, worker=self._worker, clock=self._clock, witness=self._witness)
+            self._ledger = Ledger(self._path, worker=self._worker, clock=self._clock, known=self._known)
         return self._ledger
 
-    def _answer(self, jobs: Sequence[_Job], results: Sequence[_Result]) -> None:
+    def _answer(self, jobs: Sequence[_Job], results: Sequence[Any]) -> None:
         if not jobs:
             return
         try:
@@ -336,7 +370,7 @@ class _Owner:
             _log.warning("the limiter's file was not closed cleanly: %s", error)
 
 
-def _carry_out(jobs: Sequence[_Job], batch: Batch) -> list[_Result]:
+def _carry_out(jobs: Sequence[_Job], batch: Batch) -> list[Any]:
     return [
         batch.reserve(job.decision, job.charges, job.hold_seconds)
         if isinstance(job, _Reserve)
@@ -345,16 +379,16 @@ def _carry_out(jobs: Sequence[_Job], batch: Batch) -> list[_Result]:
     ]
 
 
-def _unavailable(job: _Job) -> _Result:
+def _unavailable(job: _Job) -> Any:
     if isinstance(job, _Reserve):
         return Unavailable()
     return job.otherwise if isinstance(job, _Ask) else None
 
 
-def _deliver(jobs: Sequence[_Job], results: Sequence[_Result]) -> None:
+def _deliver(jobs: Sequence[_Job], results: Sequence[Any]) -> None:
     for job, result in zip(jobs, results, strict=True):
         if not isinstance(job, _Change) and job.timer is not None:
             job.timer.cancel()
         if not job.answer.done():
             # What carry_out() answers is what its job waits for.
-            job.answer.set_result(result)  # type: ignore[arg-type]
+            job.answer.set_result(result)

@@ -24,8 +24,9 @@ from common.internal_api import (
     refusal,
 )
 from common.notifications import HEADS, waiting_for
+from gateway_config.limiters import note_limiter
 from gateway_config.models import Worker
-from gateway_config.wire.messages import Ack, HeadsAnswer, Hello, HelloAnswer
+from gateway_config.wire.messages import Ack, HeadsAnswer, Hello, HelloAnswer, LimiterState
 from gateway_config.workers import (
     heads_after,
     newest_bundle,
@@ -118,6 +119,12 @@ def hello(request: HttpRequest, worker: Worker) -> HttpResponse:
     said = read_message(request, Hello)
     note_worker(worker, said.version, said.high_water)
     return answer(HelloAnswer(worker.name))
+
+
+@require_POST
+@for_workers
+def limiter(request: HttpRequest, worker: Worker) -> HttpResponse:
+    return answer(note_limiter(worker, read_message(request, LimiterState)))
 
 
 def _token(request: HttpRequest) -> str:

@@ -53,6 +53,27 @@ class HelloAnswer(msgspec.Struct, frozen=True):
     worker: str
 
 
+class LimiterState(msgspec.Struct, frozen=True):
+    """Where a worker counts limits. `store`: the address of a shared one, nothing for a file of its machine.
+
+    `doubt`: since when, by the store's clock, what it knows may not be whole; `fresh`: only because it is
+    new; `accounted`: this worker saw to the doubt since it first met this epoch.
+    """
+
+    store: Annotated[str, msgspec.Meta(max_length=200)]
+    epoch: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    doubt: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    fresh: bool = False
+    accounted: bool = False
+
+
+class LimiterAnswer(msgspec.Struct, frozen=True):
+    """`lost`: what was charged stands in another store, so put this one in doubt. `trust`: a doubt to end."""
+
+    lost: bool = False
+    trust: int | None = None
+
+
 class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):
     """Written before the call is forwarded. `sequence` is given by the log; 0 until then.
 

@@ -19,6 +19,7 @@ from typing import IO
 from common.egress import EgressPolicy, parse_networks
 from gateway.app import Gateway
 from gateway.counters.sqlite import SqliteLimiter
+from tests.gateway.limiters import trusted_file
 from tests.gateway.world import ACME, KEYS, SERVER, Config, Log, organization, server
 
 ALLOW_ALL = '{"version": "1", "default": "allow"}'
@@ -32,7 +33,7 @@ async def serving(
     """The port of a gateway in this process."""
     registered = server(upstream, tools=tools)
     acme = organization(ACME, registered, {token: {}}, document=ALLOW_ALL, lease=86_400)
-    limiter = SqliteLimiter(data / "limits.sqlite", worker="gw")
+    limiter = SqliteLimiter(trusted_file(data / "limits.sqlite"), worker="gw")
     gateway = Gateway(
         config=Config([acme]),
         limiter=limiter,

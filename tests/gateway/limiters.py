@@ -1,8 +1,28 @@
 """Limiters for tests of what is around them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gateway.counters.base import Charge, Reservation, Reserved, Settlement
+from gateway.counters.charging import Batch
+from gateway.counters.clock import SystemClock
+from gateway.counters.ledger import Ledger
+from gateway.counters.remembered import Remembered
+
+
+def trusted_file(path: Path) -> Path:
+    """A new limiter's file, after the control plane said that there never was another."""
+    ledger = Ledger(path, worker="tests", clock=SystemClock(), known=Remembered(None))
+    with ledger.batch() as batch:
+        trust_from_birth(batch)
+    ledger.close()
+    return path
+
+
+def trust_from_birth(batch: Batch) -> None:
+    _, doubt, fresh = batch.look()
+    if doubt is not None and fresh:
+        batch.trust(doubt)
 
 
 class Counting:

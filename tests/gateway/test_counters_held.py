@@ -7,6 +7,7 @@ import pytest
 
 from gateway.counters.base import HOLD_GRACE_SECONDS, Full, NotHeld, Reserved, Unavailable
 from gateway.counters.sqlite import SqliteLimiter
+from tests.gateway.limiters import trusted_file
 from tests.gateway.test_counters_ledger import MINUTE, Store, charge
 
 QUARTER = 900
@@ -144,7 +145,7 @@ def test_no_ticket_is_good_where_it_cannot_be_known_whether_it_was_spent(store: 
 
 
 async def test_the_limiter_holds_extends_settles_and_releases(tmp_path: Path) -> None:
-    limiter = SqliteLimiter(tmp_path / "limits.sqlite3", worker="gw-1")
+    limiter = SqliteLimiter(trusted_file(tmp_path / "limits.sqlite3"), worker="gw-1")
     try:
         one = [charge(maximum=1)]
         assert await limiter.reserve("one", one, hold_seconds=QUARTER) == Reserved()

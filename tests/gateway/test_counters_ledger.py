@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from gateway.counters.base import Charge, Full, Reservation, Reserved, Unavailable, key_text
 from gateway.counters.charging import Batch
 from gateway.counters.ledger import Ledger
+from gateway.counters.remembered import Remembered
 from gateway.counters.windows import LONGEST_WINDOW_MS
+from tests.gateway.limiters import trust_from_birth
 from tests.gateway.naive_limits import NaiveLimits
 
 MINUTE = 60_000
@@ -60,10 +62,11 @@ class Store:
         self.worker = worker
         self.ledger = self._open()
         self.decisions = 0
+        self.do(trust_from_birth)
 
     def _open(self) -> Ledger:
-        witness = self.path.with_name(f"{self.worker}.witness")
-        return Ledger(self.path, worker=self.worker, clock=self.clock, witness=witness)
+        known = Remembered(self.path.with_name(f"{self.worker}.witness"))
+        return Ledger(self.path, worker=self.worker, clock=self.clock, known=known)
 
     def reserve(
         self, *charges: Charge, decision: str | None = None, hold_seconds: int | None = None

@@ -14,6 +14,7 @@ import pytest
 
 from gateway.counters.base import MICROS, Charge, Full, Reserved, Unavailable
 from gateway.counters.sqlite import ANSWER_WITHIN, SqliteLimiter
+from tests.gateway.limiters import trusted_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +25,9 @@ def charge(counter: str = "c", maximum: int = 3, window: int = 60_000) -> Charge
 
 @pytest.fixture
 async def limiter(tmp_path: Path) -> AsyncIterator[SqliteLimiter]:
-    made = SqliteLimiter(tmp_path / "limits.sqlite3", worker="gw-1", witness=tmp_path / "witness")
+    made = SqliteLimiter(
+        trusted_file(tmp_path / "limits.sqlite3"), worker="gw-1", witness=tmp_path / "witness"
+    )
     yield made
     await made.close()
 
@@ -76,7 +79,7 @@ async def test_the_event_loop_goes_on_while_the_file_is_held(limiter: SqliteLimi
 
 async def test_a_broken_file_denies_and_a_mended_one_is_in_doubt_for_its_window(tmp_path: Path) -> None:
     path = tmp_path / "limits.sqlite3"
-    limiter = SqliteLimiter(path, worker="gw-1", witness=tmp_path / "witness")
+    limiter = SqliteLimiter(trusted_file(path), worker="gw-1", witness=tmp_path / "witness")
     try:
         assert await limiter.reserve("d1", [charge(window=1_000)]) == Reserved()
         for suffix in ("", "-wal", "-shm"):
@@ -129,7 +132,8 @@ def _hammer(path: Path, worker: str, calls: int, maximum: int, then: str = "") -
 
 
 def test_two_processes_at_one_file_never_admit_more_than_the_max(tmp_path: Path) -> None:
-    workers = [_hammer(tmp_path / "limits.sqlite3", f"gw-{n}", 300, 200) for n in (1, 2)]
+    path = trusted_file(tmp_path / "limits.sqlite3")
+    workers = [_hammer(path, f"gw-{n}", 300, 200) for n in (1, 2)]
     outputs = [worker.communicate(timeout=60)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert sum(output.count("reserved") for output in outputs) == 200
@@ -137,7 +141,7 @@ def test_two_processes_at_one_file_never_admit_more_than_the_max(tmp_path: Path)
 
 @pytest.mark.parametrize("kill_after", [1, 17, 40])
 def test_a_killed_worker_leaves_every_charge_it_answered_for(tmp_path: Path, kill_after: int) -> None:
-    path = tmp_path / "limits.sqlite3"
+    path = trusted_file(tmp_path / "limits.sqlite3")
     worker = _hammer(path, "gw-1", 60, 50, "linger")
     assert worker.stdout is not None
     seen = [worker.stdout.readline() for _ in range(kill_after)]
@@ -153,7 +157,7 @@ async def test_a_call_that_finds_no_room_is_refused_without_reading_all_that_was
     tmp_path: Path,
 ) -> None:
     """Or else the calls of one grant would take the limiter's time from everybody else."""
-    limiter = SqliteLimiter(tmp_path / "l.sqlite", worker="gw-1")
+    limiter = SqliteLimiter(trusted_file(tmp_path / "l.sqlite"), worker="gw-1")
 
     def sum_of(cost: int) -> Charge:
         return Charge("o", "grant", "g", "sum", None, 604_800_000, 10_000, cost * MICROS)

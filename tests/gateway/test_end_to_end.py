@@ -29,6 +29,7 @@ from gateway_config.wire.messages import (
     SignedBundle,
 )
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, sign
+from tests.gateway.limiters import trusted_file
 from tests.gateway.raw_http import Client, Conversation, Upstream, read_chunk
 from tests.gateway.world import ACME, DOCUMENT, KEYS, POLICY, SERVER, eventually, server
 
@@ -66,7 +67,7 @@ class Worker:
 @asynccontextmanager
 async def worker(folder: Path) -> AsyncIterator[Worker]:
     store = ConfigStore(folder / "config", VerifyKeys.parse(SIGNING_KEY.verify_key()))
-    limiter = SqliteLimiter(folder / "limiter.sqlite3", worker="gw-1", witness=folder / "epoch")
+    limiter = SqliteLimiter(trusted_file(folder / "limiter.sqlite3"), worker="gw-1", witness=folder / "epoch")
     decisions = DecisionLog(folder / "spool", worker="gw-1")
     gateway = Gateway(
         config=store,

@@ -22,6 +22,7 @@ import pytest
 
 from common.tokens import GRANT, new_token
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from tests.gateway.limiters import trusted_file
 from tests.gateway.test_main import Plane, Worker
 from tests.gateway_config.wire.bundles import IAM, acme, signed
 
@@ -106,7 +107,7 @@ def workers(tmp_path: Path, plane: Plane) -> Iterator[list[Worker]]:
     port = _free_port()
     shared = {
         "GATEWAY_SHARED_PORT": "yes",
-        "LIMITER_URL": f"sqlite:///{tmp_path / 'limiter.sqlite3'}",
+        "LIMITER_URL": f"sqlite:///{trusted_file(tmp_path / 'limiter.sqlite3')}",
         "HANDOVER_DIR": str(tmp_path / "doors"),
         "EGRESS_ALLOW_PRIVATE": "127.0.0.0/8",
     }

@@ -37,6 +37,7 @@ from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, load_organization
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 from gateway_config.wire.mirrored import MirroredArgument
+from tests.gateway.limiters import trusted_file
 from tests.gateway.people import People
 from tests.gateway.raw_http import Client, Upstream
 
@@ -208,7 +209,7 @@ async def world(
             organization(ACME, server(server_.url), {token: {}}),
             organization(UMBRA, server(server_.url, id=MALLORYS_SERVER), {mallorys: {}}),
         ]
-        counters = limiter or SqliteLimiter(tmp_path / "limits.sqlite", worker="gw-1")
+        counters = limiter or SqliteLimiter(trusted_file(tmp_path / "limits.sqlite"), worker="gw-1")
         if limiter is None:
             # On a busy disk making the file may take longer than a call would wait for it.
             await counters.give_back("nobody")

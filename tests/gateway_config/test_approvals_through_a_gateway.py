@@ -30,6 +30,7 @@ from gateway_config.wire.messages import SignedBundle
 from policies.services import publish_policy, save_draft
 from servers.models import Server
 from tests.cast import Acme, Cast, inside
+from tests.gateway.limiters import trusted_file
 from tests.gateway.raw_http import Answer, Client, Upstream
 from tests.gateway.world import KEYS, Config, Log
 from tests.roles import as_owner
@@ -139,7 +140,7 @@ async def _serve(
     transport = httpx.ASGITransport(app=get_asgi_application())  # type: ignore[arg-type]
     control = await stack.enter_async_context(ControlPlane("http://control", worker, transport=transport))
     signed = await control.bundle(str(revision.organization_id))
-    limiter = SqliteLimiter(folder / "limits.sqlite", worker="gw-1")
+    limiter = SqliteLimiter(trusted_file(folder / "limits.sqlite"), worker="gw-1")
     stack.push_async_callback(limiter.close)
     approvals = ApprovalsClient(control, limiter, answer_seconds=10)
     hearing = asyncio.create_task(approvals.run())

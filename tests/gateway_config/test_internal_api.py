@@ -28,6 +28,7 @@ PATHS = [
     ("post", "/internal/v1/acks/"),
     ("post", "/internal/v1/hello/"),
     ("post", "/internal/v1/decisions/"),
+    ("post", "/internal/v1/limiter/"),
     ("post", "/internal/v1/drift/"),
     ("post", "/internal/v1/approvals/"),
     ("post", "/internal/v1/approvals/claim/"),
@@ -191,7 +192,7 @@ def test_acks_are_kept_and_organizations_that_are_gone_are_passed_over(
     [b"", b"{", b"null", b'[{"organization": 1}]', b"\xff", b"[" * 5_000, b'[{"organization": "\\ud800"}]'],
 )
 @pytest.mark.parametrize(
-    "path", ["acks", "hello", "decisions", "approvals", "approvals/claim", "approvals/unused"]
+    "path", ["acks", "hello", "limiter", "decisions", "approvals", "approvals/claim", "approvals/unused"]
 )
 def test_a_message_that_cannot_be_read_is_refused(body: bytes, path: str, enrolled: Enrolled) -> None:
     answer = Gateway(enrolled("gw-1")[1]).post(f"/internal/v1/{path}/", body)

@@ -12,12 +12,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from accounts.permissions import SCOPES
 from accounts.services import create_api_key, found_organization
-from accounts.tenancy import APP_ROLE, organization_context
+from accounts.tenancy import APP_ROLE, become, organization_context
 from common.ids import public_id
 
 
@@ -45,9 +45,7 @@ class Command(BaseCommand):
 
 @transaction.atomic
 def _make(email: str, organization: str, password: str) -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        # As the web would: the second wall stands for this command too.
-        cursor.execute(f"SET LOCAL ROLE {APP_ROLE}")
+    become(APP_ROLE)
     user = _owner(email, password)
     member = found_organization(user, organization)
     with organization_context(member.organization_id):
