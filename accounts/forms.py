@@ -1,7 +1,42 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Final
+
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+
+from accounts.models import Role
+from accounts.services.settings import LEASE_HOURS, RETENTION_DAYS
+
+# Each word of the API has one line here.
+SCOPES_OFFERED: Final = {
+    "servers:write": "Register, scan and change servers",
+    "servers:read": "Read servers and tools",
+    "policies:write": "Write and publish policies",
+    "policies:read": "Read policies",
+    "grants:write": "Issue, move and revoke grants",
+    "grants:read": "Read grants",
+    "approvals:write": "Approve and decline calls",
+    "approvals:read": "Read waiting calls and their answers",
+    "logs:read": "Read decisions and audit events",
+    "members:write": "Invite, change and remove members",
+    "members:read": "Read members and invitations",
+    "webhooks:write": "Add and remove webhooks",
+    "webhooks:read": "Read webhooks and what was sent to them",
+    "organization:write": "Change the organization’s settings",
+    "organization:read": "Read the organization",
+    "keys:read": "Read the list of API keys",
+}
+EXPIRIES: Final = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "": "never"}
+ROLES_EXPLAINED: Final = {
+    Role.VIEWER: "Viewer: reads names, policies and decisions, never arguments",
+    Role.POLICY_MANAGER: "Policy manager: writes and publishes policies, approves calls, sees no secret",
+    Role.ADMIN: "Admin: servers, credentials, grants, keys, and members below owner",
+    Role.OWNER: "Owner: everything, and alone security settings, owners and deleting",
+}
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no types
@@ -12,3 +47,83 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no typ
         help_text="Your team or company. You can change it later.",
     )
     field_order = ["email", "password1", "organization"]
+
+
+class OrganizationForm(forms.Form):
+    name = forms.CharField(
+        label="Name",
+        max_length=80,
+        help_text="Your team or company.",
+        error_messages={"required": "Give it a name your team will recognise."},
+    )
+
+
+class DeleteForm(forms.Form):
+    """`name` is what must be typed."""
+
+    typed = forms.CharField(label="Its name", max_length=200, strip=True)
+
+    def __init__(self, *args: object, name: str, **more: object) -> None:
+        super().__init__(*args, **more)  # type: ignore[arg-type]
+        self._name = name
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"])
+        if " ".join(typed.split()) != " ".join(self._name.split()):
+            raise forms.ValidationError("That is not its name. Nothing was deleted.")
+        return typed
+
+
+class ApiKeyForm(forms.Form):
+    name = forms.CharField(
+        label="Name",
+        max_length=80,
+        help_text="What will use it, such as “ci”.",
+        error_messages={"required": "Say what will use it, such as “ci”."},
+    )
+    scopes = forms.MultipleChoiceField(
+        label="It may",
+        choices=list(SCOPES_OFFERED.items()),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one thing that it may do."},
+    )
+    expires = forms.ChoiceField(label="It stops working", choices=list(EXPIRIES.items()), required=False)
+
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["expires"]
+        return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+class InviteForm(forms.Form):
+    email = forms.CharField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput,
+        error_messages={"required": "Enter one e-mail address, such as ana@example.com."},
+    )
+    role = forms.ChoiceField(label="As", widget=forms.RadioSelect, initial=Role.VIEWER)
+
+    def __init__(self, *args: object, owners: bool, **more: object) -> None:
+        super().__init__(*args, **more)  # type: ignore[arg-type]
+        shown = [role for role in ROLES_EXPLAINED if owners or role is not Role.OWNER]
+        self.fields["role"].choices = [(role.value, ROLES_EXPLAINED[role]) for role in shown]  # type: ignore[attr-defined]
+
+
+class SecurityForm(forms.Form):
+    lease_hours = forms.IntegerField(
+        label="Lease, in hours",
+        validators=[MinValueValidator(LEASE_HOURS[0]), MaxValueValidator(LEASE_HOURS[1])],
+        help_text="A gateway cut off from us goes on by its last verified policies for so long, then denies "
+        "every call. From 1 to 720.",
+    )
+    log_retention_days = forms.IntegerField(
+        label="Decisions are kept, in days",
+        validators=[MinValueValidator(RETENTION_DAYS[0]), MaxValueValidator(RETENTION_DAYS[1])],
+        help_text="Older ones are deleted within a day; counts stay for two years. From 1 to 365.",
+    )
+    explain_denials = forms.BooleanField(
+        label="Explain denials to agents",
+        required=False,
+        help_text="Agents are then told which rule denied them and what it would allow. An agent that an "
+        "attacker steers learns that, too.",
+    )

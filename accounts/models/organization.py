@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.tenancy import OrganizationOwned
-from common.ids import new_uuid
+from common.ids import new_uuid, public_id
 
 if TYPE_CHECKING:
     from accounts.models.api_key import ApiKey
@@ -66,3 +66,7 @@ class Membership(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.organization_id}"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("mem", self.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -65,4 +66,6 @@ def locked(by: Membership) -> Organization:
 
 
 def _tidy(name: str) -> str:
-    return " ".join(name.split())[:80].strip()
+    """Without what cannot be seen: the name stands in mails and in front of people who are invited."""
+    seen = "".join(each for each in name if each.isspace() or unicodedata.category(each)[0] != "C")
+    return " ".join(seen.split())[:80].strip()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.forms import OrganizationForm
 from accounts.middleware import SESSION_KEY, MemberRequest
 from accounts.models import Role
 from accounts.services import found_organization, memberships_of
@@ -19,20 +19,11 @@ from common.errors import LimitReached
 MOST_OWNED = 10
 
 
-class FoundForm(forms.Form):
-    name = forms.CharField(
-        label="Name",
-        max_length=80,
-        help_text="Your team or company.",
-        error_messages={"required": "Give it a name your team will recognise."},
-    )
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def found(request: HttpRequest) -> HttpResponse:
     """Also for a person who belongs to none: every other page leads here then."""
-    form = FoundForm(request.POST or None)
+    form = OrganizationForm(request.POST or None)
     mine = memberships_of(request.user)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         if sum(membership.role == Role.OWNER for membership in mine) >= MOST_OWNED:

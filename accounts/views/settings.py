@@ -1,142 +1,100 @@
-from __future__ import annotations
+"""The organization itself: its name, its security settings."""
 
-from dataclasses import dataclass
-from typing import Final
+from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.forms import OrganizationForm, SecurityForm
 from accounts.middleware import MemberRequest
-from accounts.models import ApiKey, AuditEvent
+from accounts.models import Membership, Organization
 from accounts.permissions import May, may, require
-from accounts.services import create_api_key, revoke_api_key
+from accounts.services import rename_organization
+from accounts.services.members import leave as leave_organization
+from accounts.services.settings import HOUR, change_security
 from accounts.views.members import member_required
 from common.errors import InvalidInput
-from common.ids import parse_public_id
-
-NEWEST: Final = 30
-# What there is to do with a key today; each word of the API has one line here.
-OFFERED: Final = {
-    "servers:write": "Register, scan and change servers",
-    "servers:read": "Read servers and tools",
-    "policies:write": "Write and publish policies",
-    "policies:read": "Read policies",
-    "grants:write": "Issue, move and revoke grants",
-    "grants:read": "Read grants",
-    "approvals:write": "Approve and decline calls",
-    "approvals:read": "Read waiting calls and their answers",
-    "logs:read": "Read decisions and audit events",
-    "organization:read": "Read the organization",
-}
-DID: Final = {
-    "api_key.created": "made the API key",
-    "api_key.revoked": "revoked the API key",
-    "approval.approved": "approved a call of",
-    "approval.declined": "declined a call of",
-    "approval_rules.changed": "changed the rules of approving in",
-    "grant.issued": "issued the grant",
-    "grant.moved": "put under another policy the grant",
-    "grant.revoked": "revoked the grant",
-    "organization.founded": "created the organization",
-    "policy.created": "wrote the policy",
-    "policy.published": "published the policy",
-    "server.changed": "changed the server",
-    "server.registered": "registered the server",
-    "server.retired": "retired the server",
-    "server.scanned": "scanned the server",
-    "webhook.added": "added a webhook to",
-    "webhook.removed": "removed the webhook to",
-}
-_PAGES: Final = {
-    "srv": "servers:detail",
-    "pol": "policies:editor",
-    "grt": "grants:detail",
-    "apr": "approvals:detail",
-}
-
-
-class ApiKeyForm(forms.Form):
-    name = forms.CharField(
-        label="Name",
-        max_length=80,
-        help_text="What will use it, such as “ci”.",
-        error_messages={"required": "Say what will use it, such as “ci”."},
-    )
-    scopes = forms.MultipleChoiceField(
-        label="It may",
-        choices=list(OFFERED.items()),
-        widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one thing that it may do."},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One audit event as the page says it; `href` is empty where there is no page to go to."""
-
-    event: AuditEvent
-    did: str
-    href: str
 
 
 @require_safe
 @member_required
 def settings(request: MemberRequest) -> HttpResponse:
-    return _page(request, ApiKeyForm())
+    return _organization(request, OrganizationForm(initial={"name": request.member.organization.name}))
 
 
 @require_POST
 @member_required
-def create_key(request: MemberRequest) -> HttpResponse:
-    """The answer shows the key; nothing else ever does."""
-    require(request.member, May.MANAGE_KEYS)
-    form = ApiKeyForm(request.POST)
+def rename(request: MemberRequest) -> HttpResponse:
+    require(request.member, May.CHANGE_ORGANIZATION)
+    form = OrganizationForm(request.POST)
     if not form.is_valid():
-        return _page(request, form, status=422)
-    try:
-        key, token = create_api_key(request.member, form.cleaned_data["name"], form.cleaned_data["scopes"])
-    except InvalidInput as invalid:
-        for field, sentences in invalid.field_errors.items():
-            for sentence in sentences:
-                form.add_error(field if field in form.fields else None, sentence)
-        return _page(request, form, status=422)
-    answer = render(request, "settings/key_created.html", {"key": key, "token": token, "section": "settings"})
-    answer["Cache-Control"] = "no-store"
-    return answer
-
-
-@require_POST
-@member_required
-def revoke_key(request: MemberRequest, key_id: str) -> HttpResponse:
-    try:
-        pk = parse_public_id("key", key_id)
-    except ValueError:
-        raise Http404 from None
-    key = get_object_or_404(ApiKey.objects.visible_to(request.member), pk=pk)
-    revoke_api_key(request.member, key)
-    messages.success(request, f"The key {key.hint}… no longer works.")
+        return _organization(request, form, status=422)
+    organization = rename_organization(request.member, form.cleaned_data["name"])
+    messages.success(request, f"It is called {organization.name} now.")
     return redirect("settings")
 
 
-def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpResponse:
+@require_POST
+@member_required
+def leave(request: MemberRequest) -> HttpResponse:
+    name = request.member.organization.name
+    leave_organization(request.member)
+    messages.info(request, f"You left {name}. Your API keys there no longer work.")
+    return redirect("overview")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def security(request: MemberRequest) -> HttpResponse:
+    organization = request.member.organization
+    if request.method != "POST":
+        return _security(request, SecurityForm(initial=_initial(organization)))
+    require(request.member, May.CHANGE_SECURITY)
+    form = SecurityForm(request.POST)
+    if not form.is_valid():
+        return _security(request, form, status=422)
+    change_security(request.member, **form.cleaned_data)
+    messages.success(request, "The security settings are changed. Gateways learn of it at once.")
+    return redirect("security-settings")
+
+
+def add_errors(form: forms.Form, invalid: InvalidInput) -> None:
+    for field, sentences in invalid.field_errors.items():
+        for sentence in sentences:
+            form.add_error(field if field in form.fields else None, sentence)
+
+
+def _initial(organization: Organization) -> dict[str, object]:
+    return {
+        "lease_hours": organization.lease_seconds // HOUR,
+        "explain_denials": organization.explain_denials,
+        "log_retention_days": organization.log_retention_days,
+    }
+
+
+def _organization(request: MemberRequest, form: OrganizationForm, status: int = 200) -> HttpResponse:
     member = request.member
-    events = AuditEvent.objects.visible_to(member).order_by("-at", "-id")[:NEWEST]
     context = {
         "form": form,
         "organization": member.organization,
-        "keys": ApiKey.objects.visible_to(member).select_related("member__user").order_by("-created_at"),
-        "changes": [_change(event) for event in events],
-        "newest": NEWEST,
-        "may_keys": may(member, May.MANAGE_KEYS),
+        "members": Membership.objects.visible_to(member).count(),
+        "may_rename": may(member, May.CHANGE_ORGANIZATION),
+        "may_delete": may(member, May.DELETE_ORGANIZATION),
         "section": "settings",
+        "pane": "organization",
     }
-    return render(request, "settings/settings.html", context, status=status)
+    return render(request, "settings/organization.html", context, status=status)
 
 
-def _change(event: AuditEvent) -> Change:
-    page = _PAGES.get(event.subject.partition("_")[0])
-    return Change(event, DID.get(event.verb, event.verb), reverse(page, args=[event.subject]) if page else "")
+def _security(request: MemberRequest, form: SecurityForm, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form,
+        "organization": request.member.organization,
+        "may_change": may(request.member, May.CHANGE_SECURITY),
+        "section": "settings",
+        "pane": "security",
+    }
+    return render(request, "settings/security.html", context, status=status)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.middleware import MemberRequest
@@ -116,8 +115,8 @@ def _page(
         **_mail_of(member),
         "webhooks": Webhook.objects.visible_to(member).order_by("created_at") if manages else [],
         "deliveries": _deliveries(member) if manages else [],
-        "crumbs": [("Approvals", reverse("approvals:list")), ("Rules and notices", "")],
-        "section": "approvals",
+        "section": "settings",
+        "pane": "approvals",
     }
     status = 422 if rules_form is not None or webhook_form is not None else 200
     return render(request, "approvals/settings.html", context, status=status)

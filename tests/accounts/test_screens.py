@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from html import unescape
 
 import pytest
@@ -12,7 +11,7 @@ from accounts.models import ApiKey, Membership, Organization, User
 from accounts.services import create_api_key, found_organization, memberships_of
 from accounts.views.organizations import MOST_OWNED
 from tests.cast import PASSWORD, Acme, Cast, inside
-from tests.ladder import Door, SignedIn, climb, queries_of
+from tests.ladder import SignedIn
 
 KEY = {"name": "ci", "scopes": ["servers:read", "logs:read"]}
 FOUND = "/organizations/new/"
@@ -37,80 +36,6 @@ def lonely(db: None) -> Client:
     user = User.objects.create_user("lonely@example.com", PASSWORD)
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     return client
-
-
-# ---- settings and keys
-def test_everybody_may_read_the_settings(cast: Cast, key: ApiKey, signed_in: SignedIn) -> None:
-    climb(Door("/settings/", stranger=200), cast, signed_in)
-    assert key.hint not in page(signed_in(cast.mallory), "/settings/")
-    shown = page(signed_in(cast.bob), "/settings/")
-    assert "needs the admin role" in shown and "Make the key" not in shown
-
-
-def test_a_key_is_revoked_by_who_may(cast: Cast, key: ApiKey, signed_in: SignedIn) -> None:
-    climb(
-        Door(f"/settings/api-keys/{key.public_id}/revoke/", "post", good=302, barred=("bob", "carol")),
-        cast,
-        signed_in,
-    )
-    with inside(cast.alice):
-        assert ApiKey.objects.get(pk=key.pk).revoked_at is not None
-    shown = page(signed_in(cast.bob), "/settings/")
-    assert "revoked" in shown and "revoked the API key ci" in " ".join(re.sub("<[^>]+>", "", shown).split())
-
-
-def test_a_key_is_shown_once_and_kept_nowhere(cast: Cast, signed_in: SignedIn) -> None:
-    alice = signed_in(cast.alice)
-    answer = alice.post("/settings/api-keys/", KEY)
-    token = re.search(r"plk_\w{33}", answer.content.decode())
-    assert answer.status_code == 200 and token is not None
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert token.group() not in page(alice, "/settings/")
-    me = Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {token.group()}"})
-    assert me.json()["scopes"] == ["logs:read", "servers:read"]
-
-
-@pytest.mark.parametrize(
-    ("sent", "said"),
-    [
-        ({"scopes": ["logs:read"]}, "Say what will use it"),
-        ({"name": "ci"}, "Choose at least one thing that it may do."),
-        ({"name": "ci", "scopes": ["everything"]}, "Select a valid choice"),
-        ({"name": "x" * 81, "scopes": ["logs:read"]}, "80"),
-    ],
-)
-def test_a_bad_key_is_not_made(sent: dict[str, object], said: str, cast: Cast, signed_in: SignedIn) -> None:
-    answer = signed_in(cast.alice).post("/settings/api-keys/", sent)
-    assert answer.status_code == 422
-    assert said in unescape(answer.content.decode())
-    with inside(cast.alice):
-        assert not ApiKey.objects.exists()
-
-
-def test_who_may_not_make_keys_is_told_so_whatever_was_sent(cast: Cast, signed_in: SignedIn) -> None:
-    for member in (cast.bob, cast.carol):
-        for sent in (KEY, {}):
-            assert signed_in(member).post("/settings/api-keys/", sent).status_code == 403
-    assert signed_in(cast.alice).get("/settings/api-keys/").status_code == 405
-
-
-def test_changes_are_told_in_words_and_lead_to_what_was_changed(
-    acme: Acme, cast: Cast, signed_in: SignedIn
-) -> None:
-    shown = page(signed_in(cast.bob), "/settings/")
-    for did in ("registered the server", "wrote the policy", "issued the grant", "created the organization"):
-        assert did in shown
-    for path in (f"/servers/{acme.server.public_id}/", f"/policies/{acme.policy.public_id}/"):
-        assert f'href="{path}"' in shown
-
-
-def test_more_keys_and_changes_are_not_more_questions(cast: Cast, signed_in: SignedIn) -> None:
-    bob = signed_in(cast.bob)
-    few = queries_of(bob, "/settings/")
-    with inside(cast.alice):
-        for number in range(12):
-            create_api_key(cast.alice, f"key {number}", ["logs:read"])
-    assert queries_of(bob, "/settings/") == few
 
 
 def test_when_the_session_is_over_a_fragment_sends_the_whole_page_to_sign_in(

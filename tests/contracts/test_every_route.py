@@ -17,8 +17,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
-from accounts.models import ApiKey, Membership
+from accounts.models import ApiKey, Invitation, Membership, Organization
 from accounts.services import create_api_key
+from accounts.services.invitations import invite
 from accounts.tenancy import TenantQuerySet
 from approvals.models import Approval, Webhook
 from approvals.webhooks import add_webhook
@@ -27,7 +28,7 @@ from common.ids import public_id
 from policies.services import publish_policy
 from servers.models import Tool
 from tests.approvals.calls import waiting
-from tests.cast import Acme, Cast, inside
+from tests.cast import Acme, Cast, confirm, inside
 from tests.roles import as_worker
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -88,6 +89,8 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         revision = publish_policy(cast.alice, acme.policy)
         key, _ = create_api_key(cast.alice, "ci", ["logs:read"])
         webhook, _ = add_webhook(cast.alice, "https://hooks.example/a", verified=True)
+        confirm(cast.alice)
+        invitation = invite(cast.alice, "open@example.com", "viewer")
         tool = Tool.objects.filter(server=acme.server).first()
         assert tool is not None
     return {
@@ -101,6 +104,8 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         "webhook_id": webhook.public_id,
         "tool_id": str(tool.pk),
         "number": str(revision.number),
+        "member_id": cast.carol.public_id,
+        "invitation_id": invitation.public_id,
     }
 
 
@@ -226,6 +231,9 @@ def _fingerprint(cast: Cast) -> dict[str, Any]:
             "webhooks": list(Webhook.objects.order_by("pk").values()),
             "grants": list(Grant.objects.order_by("pk").values()),
             "scans": ToolScan.objects.count(),
+            "members": list(Membership.objects.exclude(pk=cast.bob.pk).order_by("pk").values()),
+            "invitations": list(Invitation.objects.order_by("pk").values()),
+            "organization": list(Organization.objects.values()),
             "keys": list(ApiKey.objects.order_by("pk").values("pk", "revoked_at")),
         }
 

@@ -37,16 +37,21 @@ OUTSIDE = (
     "/accounts/signup/",
     "/accounts/password/reset/",
     "/nothing/",
+    "/invitations/answer/",
 )
 WITHOUT_DATA = (
     *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
-    *("/approvals/", "/approvals/history/", "/approvals/settings/"),
+    *("/approvals/", "/approvals/history/", "/approvals/settings/", "/settings/members/"),
+    *("/settings/api-keys/", "/settings/security/", "/settings/events/"),
     *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
 )
 # What answers no page: verbs, fragments, streams, files, and pages shown only after a form was sent.
 NO_PAGES = {
     *("healthz", "readyz", "get-started/steps/", "log/live/", "log/export.csv", "log/export.ndjson"),
-    *("settings/api-keys/", "settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
+    *("settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
+    *("settings/rename/", "settings/leave/", "invitations/<str:token>/"),
+    *(f"settings/members/<str:member_id>/{verb}/" for verb in ("role", "remove")),
+    *(f"settings/invitations/<str:invitation_id>/{verb}/" for verb in ("resend", "withdraw")),
     *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
     *(f"policies/<str:policy_id>/{verb}/" for verb in ("check", "save", "discard", "publish")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
@@ -82,6 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             newcomer=_signed_in(browser, product, empty["email"], empty["password"]),
             nobody=_new_page(browser, product),
         )
+        _invite(site.alice)
         for name in ("server", "server-strange"):
             site.alice.goto(site.pages[name])
             link = site.alice.locator("td.t a").last.get_attribute("href")
@@ -107,6 +113,13 @@ def _signed_in(browser: Browser, product: RunningProduct, email: str, password: 
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/accounts/" not in url)
     return page
+
+
+def _invite(page: Page) -> None:
+    page.goto("/settings/members/")
+    page.get_by_label("E-mail").fill("a.person.with.a.long.name.indeed@department.example.com")
+    page.get_by_role("button", name="Send the invitation").click()
+    page.get_by_role("heading", name="Invitations").wait_for()
 
 
 def _listen(page: Page, complaints: list[str]) -> None:

@@ -1,0 +1,108 @@
+"""What people changed, in words. A verb that has none here is shown as it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+
+from accounts.models import AuditEvent, Role
+
+DID: Final = {
+    "api_key.created": "made the API key",
+    "api_key.revoked": "revoked the API key",
+    "approval.approved": "approved a call of",
+    "approval.declined": "declined a call of",
+    "approval_rules.changed": "changed the rules of approving in",
+    "grant.issued": "issued the grant",
+    "grant.moved": "put under another policy the grant",
+    "grant.revoked": "revoked the grant",
+    "invitation.accepted": "accepted the invitation of",
+    "invitation.resent": "invited again",
+    "invitation.sent": "invited",
+    "invitation.withdrawn": "withdrew the invitation of",
+    "member.left": "left:",
+    "member.removed": "removed the member",
+    "member.role_changed": "changed the role of",
+    "organization.founded": "created the organization",
+    "organization.renamed": "renamed the organization to",
+    "policy.created": "wrote the policy",
+    "policy.published": "published the policy",
+    "policy.tests_changed": "changed the tests of the policy",
+    "security.changed": "changed the security settings of",
+    "server.changed": "changed the server",
+    "server.registered": "registered the server",
+    "server.retired": "retired the server",
+    "server.scanned": "scanned the server",
+    "webhook.added": "added a webhook to",
+    "webhook.removed": "removed the webhook to",
+}
+# What the page offers to filter by: a word and the beginnings of the verbs it stands for.
+KINDS: Final = {
+    "people": ("People", ("member.", "invitation.")),
+    "keys": ("API keys", ("api_key.",)),
+    "servers": ("Servers", ("server.",)),
+    "policies": ("Policies", ("policy.",)),
+    "grants": ("Grants", ("grant.",)),
+    "approvals": ("Approvals", ("approval.",)),
+    "settings": ("Settings", ("organization.", "security.", "approval_rules.", "webhook.")),
+}
+_PAGES: Final = {
+    "srv": "servers:detail",
+    "pol": "policies:editor",
+    "grt": "grants:detail",
+    "apr": "approvals:detail",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One audit event as the page says it; `href` is empty where there is no page to go to."""
+
+    event: AuditEvent
+    did: str
+    href: str
+    more: str
+
+
+def change(event: AuditEvent) -> Change:
+    page = _PAGES.get(event.subject.partition("_")[0])
+    href = reverse(page, args=[event.subject]) if page else ""
+    return Change(event, DID.get(event.verb, event.verb), href, _more(event))
+
+
+def _more(event: AuditEvent) -> str:
+    details = event.details
+    match event.verb:
+        case "member.role_changed":
+            return f"from {_role(details.get('before'))} to {_role(details.get('role'))}"
+        case "invitation.sent" | "invitation.resent" | "invitation.accepted":
+            return f"as {_role(details.get('role'))}"
+        case "organization.renamed":
+            return f"it was {details.get('before', '')}"
+        case "policy.published" if details.get("revision"):
+            return f"as revision {details['revision']}"
+        case "security.changed":
+            return ", ".join(_setting(name, details) for name in details if name != "before")
+        case _:
+            return ""
+
+
+def _role(value: object) -> str:
+    return Role(value).label.lower() if value in Role.values else "?"
+
+
+def _setting(name: str, details: dict[str, object]) -> str:
+    before = details.get("before")
+    was = before.get(name) if isinstance(before, dict) else None
+    return f"{_SETTINGS.get(name, name)} from {was} to {details[name]}".replace("True", "on").replace(
+        "False", "off"
+    )
+
+
+_SETTINGS: Final = {
+    "lease_seconds": "lease in seconds",
+    "explain_denials": "explained denials",
+    "log_retention_days": "days that decisions are kept",
+}

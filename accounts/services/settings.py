@@ -1,0 +1,54 @@
+"""What only owners set: the lease of gateways, what agents are told, how long the log is kept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import transaction
+
+from accounts.audit import record_event
+from accounts.models import Membership, Organization
+from accounts.permissions import May, require
+from accounts.services.organizations import locked
+from common.errors import InvalidInput
+from common.events import config_changed
+from common.ids import public_id
+
+HOUR: Final = 3600
+LEASE_HOURS: Final = (1, 720)
+RETENTION_DAYS: Final = (1, 365)
+
+
+@transaction.atomic
+def change_security(
+    by: Membership, *, lease_hours: int, explain_denials: bool, log_retention_days: int
+) -> Organization:
+    """The gateways learn of it like of any other change. A shorter retention forgets at the next sweep."""
+    require(by, May.CHANGE_SECURITY)
+    _within(lease_hours=(lease_hours, LEASE_HOURS), log_retention_days=(log_retention_days, RETENTION_DAYS))
+    organization = locked(by)
+    wanted = {
+        "lease_seconds": lease_hours * HOUR,
+        "explain_denials": explain_denials,
+        "log_retention_days": log_retention_days,
+    }
+    changed = {name: value for name, value in wanted.items() if getattr(organization, name) != value}
+    if changed:
+        before = {name: getattr(organization, name) for name in changed}
+        for name, value in changed.items():
+            setattr(organization, name, value)
+        organization.save(update_fields=list(changed))
+        subject = public_id("org", organization.pk)
+        record_event(by, "security.changed", subject, organization.name, before=before, **changed)
+        config_changed.send(sender=Organization, organization_id=organization.pk)
+    return organization
+
+
+def _within(**numbers: tuple[int, tuple[int, int]]) -> None:
+    problems = {
+        name: f"Choose a whole number from {least} to {most}."
+        for name, (value, (least, most)) in numbers.items()
+        if not least <= value <= most
+    }
+    if problems:
+        raise InvalidInput(problems)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import ApiKeyForm
+from accounts.middleware import MemberRequest
+from accounts.models import ApiKey
+from accounts.permissions import May, may, require
+from accounts.services import create_api_key, revoke_api_key
+from accounts.views.members import member_required
+from accounts.views.settings import add_errors
+from common.errors import InvalidInput
+from common.ids import parse_public_id
+
+PER_PAGE = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def keys(request: MemberRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _make(request)
+    return _page(request, ApiKeyForm(initial={"expires": "90"}))
+
+
+def _make(request: MemberRequest) -> HttpResponse:
+    """The answer shows the key; nothing else ever does."""
+    require(request.member, May.MANAGE_KEYS)
+    form = ApiKeyForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    try:
+        key, token = create_api_key(
+            request.member, form.cleaned_data["name"], form.cleaned_data["scopes"], form.expires_at()
+        )
+    except InvalidInput as invalid:
+        add_errors(form, invalid)
+        return _page(request, form, status=422)
+    context = {"key": key, "token": token, "section": "settings", "pane": "keys"}
+    answer = render(request, "settings/key_created.html", context)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_POST
+@member_required
+def revoke_key(request: MemberRequest, key_id: str) -> HttpResponse:
+    try:
+        pk = parse_public_id("key", key_id)
+    except ValueError:
+        raise Http404 from None
+    key = get_object_or_404(ApiKey.objects.visible_to(request.member), pk=pk)
+    revoke_api_key(request.member, key)
+    messages.success(request, f"The key {key.hint}… no longer works.")
+    return redirect("api-keys")
+
+
+def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpResponse:
+    member = request.member
+    mine = ApiKey.objects.visible_to(member)
+    everything = mine.select_related("member__user").order_by("-created_at")
+    good = mine.filter(revoked_at=None).exclude(expires_at__lte=timezone.now()).count()
+    context = {
+        "title": f"{good} API key{'' if good == 1 else 's'}" if good else "API keys",
+        "form": form,
+        "page": Paginator(everything, PER_PAGE).get_page(request.GET.get("page")),
+        "may_keys": may(member, May.MANAGE_KEYS),
+        "section": "settings",
+        "pane": "keys",
+    }
+    return render(request, "settings/keys.html", context, status=status)

@@ -1,0 +1,128 @@
+"""Members and invitations."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import InviteForm
+from accounts.middleware import MemberRequest
+from accounts.models import Invitation, Membership, Role
+from accounts.permissions import May, may, require
+from accounts.services import invitations
+from accounts.services.members import change_role, needed_for, remove_member
+from accounts.verification import is_verified
+from accounts.views.members import member_required
+from accounts.views.settings import add_errors
+from common.errors import Conflict, InvalidInput
+from common.ids import parse_public_id
+
+PER_PAGE = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
+def people(request: MemberRequest) -> HttpResponse:
+    """The list; a POST invites."""
+    owners = may(request.member, May.CHANGE_OWNERS)
+    if request.method != "POST":
+        return _page(request, InviteForm(owners=owners))
+    require(request.member, May.MANAGE_MEMBERS)
+    form = InviteForm(request.POST, owners=owners)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    try:
+        invited = invitations.invite(request.member, form.cleaned_data["email"], form.cleaned_data["role"])
+    except InvalidInput as invalid:
+        add_errors(form, invalid)
+        return _page(request, form, status=422)
+    except Conflict as conflict:
+        form.add_error("email", conflict.message)
+        return _page(request, form, status=409)
+    messages.success(request, f"An invitation is on its way to {invited.email}.")
+    return redirect("members")
+
+
+@require_POST
+@member_required
+def change(request: MemberRequest, member_id: str) -> HttpResponse:
+    try:
+        member = change_role(request.member, _member(request, member_id), request.POST.get("role", ""))
+    except InvalidInput:
+        raise Http404 from None
+    messages.success(request, f"{member.user.email} is {member.get_role_display().lower()} now.")
+    return redirect("members")
+
+
+@require_POST
+@member_required
+def remove(request: MemberRequest, member_id: str) -> HttpResponse:
+    member = _member(request, member_id)
+    email, own = member.user.email, member.pk == request.member.pk
+    remove_member(request.member, member)
+    messages.success(request, "You left." if own else f"{email} belongs to this organization no more.")
+    return redirect("overview" if own else "members")
+
+
+@require_POST
+@member_required
+def resend(request: MemberRequest, invitation_id: str) -> HttpResponse:
+    sent = invitations.resend(request.member, _invitation(request, invitation_id))
+    messages.success(request, f"A new link is on its way to {sent.email}; the old one no longer works.")
+    return redirect("members")
+
+
+@require_POST
+@member_required
+def withdraw(request: MemberRequest, invitation_id: str) -> HttpResponse:
+    invitation = _invitation(request, invitation_id)
+    invitations.withdraw(request.member, invitation)
+    messages.success(request, f"The link sent to {invitation.email} no longer works.")
+    return redirect("members")
+
+
+def _member(request: MemberRequest, member_id: str) -> Membership:
+    try:
+        pk = parse_public_id("mem", member_id)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Membership.objects.visible_to(request.member).select_related("user"), pk=pk)
+
+
+def _invitation(request: MemberRequest, invitation_id: str) -> Invitation:
+    try:
+        pk = parse_public_id("inv", invitation_id)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Invitation.objects.visible_to(request.member), pk=pk)
+
+
+def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpResponse:
+    member = request.member
+    page = Paginator(_members(member), PER_PAGE).get_page(request.GET.get("page"))
+    total = page.paginator.count
+    manages, owns = may(member, May.MANAGE_MEMBERS), may(member, May.CHANGE_OWNERS)
+    waiting = list(Invitation.objects.visible_to(member).open().order_by("-sent_at")) if manages else []
+    context = {
+        "title": f"{total} member{'' if total == 1 else 's'}",
+        "form": form,
+        "page": page,
+        "rows": [(one, owns or (manages and one.role != Role.OWNER)) for one in page],
+        "roles": [role for role in Role if owns or role is not Role.OWNER],
+        "invitations": [(one, may(member, needed_for(one.role))) for one in waiting],
+        "manages": manages,
+        "verified": is_verified(member),
+        "section": "settings",
+        "pane": "members",
+    }
+    return render(request, "settings/members.html", context, status=status)
+
+
+def _members(member: Membership) -> QuerySet[Membership]:
+    """The longest there first; how many keys act for each."""
+    found = Membership.objects.visible_to(member).select_related("user")
+    return found.annotate(keys=Count("api_keys")).order_by("joined_at", "pk")

@@ -1,0 +1,337 @@
+"""The settings: who reads what, who changes what, what is shown once, what the log of it says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from accounts.events import DID, KINDS
+from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Organization
+from accounts.services import create_api_key, memberships_of
+from accounts.services.invitations import invite
+from tests.cast import Acme, Cast, confirm, inside
+from tests.ladder import Door, SignedIn, climb, queries_of
+
+ROOT = Path(__file__).parents[2]
+KEY = {"name": "ci", "scopes": ["servers:read", "logs:read"], "expires": "30"}
+MEMBERS, KEYS, SECURITY, EVENTS = (
+    f"/settings/{pane}/" for pane in ("members", "api-keys", "security", "events")
+)
+SECURED = {"lease_hours": "12", "log_retention_days": "90", "explain_denials": "on"}
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", text).split())
+
+
+@pytest.fixture
+def key(cast: Cast) -> ApiKey:
+    with inside(cast.alice):
+        return create_api_key(cast.alice, "ci", ["logs:read"])[0]
+
+
+@pytest.fixture
+def invitation(cast: Cast) -> Invitation:
+    confirm(cast.alice)
+    confirm(cast.dave)
+    with inside(cast.alice):
+        sent = invite(cast.alice, "erin@example.com", "viewer")
+        Invitation.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    return sent
+
+
+@pytest.mark.parametrize("path", ["/settings/", MEMBERS, KEYS, SECURITY, EVENTS])
+def test_everybody_may_read_the_settings(path: str, cast: Cast, key: ApiKey, signed_in: SignedIn) -> None:
+    climb(Door(path, stranger=200, also=("post",)), cast, signed_in)
+    assert "@example.com" in page(signed_in(cast.alice), path)
+    shown = page(signed_in(cast.mallory), path)
+    assert key.hint not in shown and "Acme" not in shown and "alice@" not in shown
+
+
+# ---- the organization
+def test_owners_rename_it(cast: Cast, signed_in: SignedIn) -> None:
+    door = Door("/settings/rename/", "post", {"name": " Acme \u202e Harbour "}, 302, ("bob", "carol", "dave"))
+    for name in door.barred:
+        assert door.knock(signed_in(getattr(cast, name))) == 403
+    assert door.knock(signed_in(cast.alice)) == 302
+    raw = signed_in(cast.bob).get("/settings/").content.decode()
+    assert "\u202e" not in raw and "Harbour" in raw
+    assert "renamed the organization to" in words(page(signed_in(cast.bob), EVENTS))
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b"])
+def test_a_name_that_is_none_is_refused_in_place(name: str, cast: Cast, signed_in: SignedIn) -> None:
+    answer = signed_in(cast.alice).post("/settings/rename/", {"name": name})
+    assert answer.status_code == 422 and "It keeps its name." in answer.content.decode()
+
+
+def test_one_leaves_and_is_outside_at_once(cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    assert bob.get("/settings/leave/").status_code == 405
+    assert bob.post("/settings/leave/").headers["Location"] == "/overview/"
+    assert memberships_of(cast.bob.user) == []
+    assert bob.get("/servers/").headers["Location"] == "/organizations/new/"
+    assert signed_in(cast.alice).post("/settings/leave/").status_code == 409
+    assert Client().post("/settings/leave/").headers["Location"].startswith("/accounts/login/")
+
+
+# ---- security
+def test_owners_alone_change_the_security_settings(cast: Cast, signed_in: SignedIn) -> None:
+    for member in (cast.bob, cast.carol, cast.dave):
+        assert signed_in(member).post(SECURITY, SECURED).status_code == 403
+        assert "needs the owner role" in page(signed_in(member), SECURITY)
+    assert signed_in(cast.alice).post(SECURITY, SECURED).status_code == 302
+    with inside(cast.alice):
+        changed = Organization.objects.get()
+        event = AuditEvent.objects.get(verb="security.changed")
+    assert (changed.lease_seconds, changed.log_retention_days, changed.explain_denials) == (43_200, 90, True)
+    assert event.details["before"] == {
+        "lease_seconds": 86_400,
+        "log_retention_days": 30,
+        "explain_denials": False,
+    }
+    with inside(cast.mallory):
+        assert Organization.objects.get().lease_seconds == 86_400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lease_hours": "0"},
+        {"lease_hours": "721"},
+        {"log_retention_days": "366"},
+        {"lease_hours": "many"},
+        {"lease_hours": "9" * 40},
+        {"log_retention_days": ""},
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused_in_place(
+    wrong: dict[str, str], cast: Cast, signed_in: SignedIn
+) -> None:
+    answer = signed_in(cast.alice).post(SECURITY, SECURED | wrong)
+    assert answer.status_code == 422 and "Nothing was changed." in answer.content.decode()
+    with inside(cast.alice):
+        assert Organization.objects.get().lease_seconds == 86_400
+
+
+# ---- members
+def test_a_role_is_changed_and_a_member_removed_by_who_may(cast: Cast, signed_in: SignedIn) -> None:
+    at = f"{MEMBERS}{cast.bob.public_id}/"
+    climb(Door(f"{at}role/", "post", {"role": "policy_manager"}, 302, ("bob", "carol")), cast, signed_in)
+    climb(Door(f"{at}remove/", "post", {}, 302, ("carol",)), cast, signed_in)
+    with inside(cast.alice):
+        assert not Membership.objects.filter(pk=cast.bob.pk).exists()
+    told = words(page(signed_in(cast.alice), EVENTS))
+    assert "changed the role of bob@example.com from viewer to policy manager" in told
+    assert "removed the member bob@example.com" in told
+
+
+def test_an_admin_is_offered_no_owner(cast: Cast, signed_in: SignedIn) -> None:
+    confirm(cast.dave)
+    dave = signed_in(cast.dave)
+    assert 'value="owner"' not in page(dave, MEMBERS)
+    assert 'value="owner"' in page(signed_in(cast.alice), MEMBERS)
+    at = f"{MEMBERS}{cast.alice.public_id}/"
+    assert dave.post(f"{at}role/", {"role": "viewer"}).status_code == 403
+    assert dave.post(f"{at}remove/").status_code == 403
+    assert dave.post(MEMBERS, {"email": "x@example.com", "role": "owner"}).status_code == 422
+
+
+def test_the_last_owner_reads_why_they_stay(cast: Cast, signed_in: SignedIn) -> None:
+    at = f"{MEMBERS}{cast.alice.public_id}/"
+    for answer in (
+        signed_in(cast.alice).post(f"{at}role/", {"role": "admin"}),
+        signed_in(cast.alice).post(f"{at}remove/"),
+    ):
+        assert answer.status_code == 409 and "at least one owner" in answer.content.decode()
+
+
+def test_a_role_that_is_none_is_not_found(cast: Cast, signed_in: SignedIn) -> None:
+    path = f"{MEMBERS}{cast.bob.public_id}/role/"
+    for role in ("", "emperor", "OWNER\x00"):
+        assert signed_in(cast.alice).post(path, {"role": role}).status_code == 404
+
+
+def test_more_members_are_not_more_questions(cast: Cast, signed_in: SignedIn) -> None:
+    from tests.cast import person
+
+    few = queries_of(signed_in(cast.alice), MEMBERS)
+    with inside(cast.alice):
+        for number in range(8):
+            Membership.objects.create(
+                organization=cast.alice.organization, user=person(f"p{number}"), role="viewer"
+            )
+    assert queries_of(signed_in(cast.alice), MEMBERS) == few
+
+
+# ---- invitations
+def test_an_invitation_is_sent_again_and_withdrawn_by_who_may(
+    cast: Cast, invitation: Invitation, signed_in: SignedIn
+) -> None:
+    at = f"/settings/invitations/{invitation.public_id}/"
+    climb(Door(f"{at}resend/", "post", {}, 302, ("bob", "carol")), cast, signed_in)
+    climb(Door(f"{at}withdraw/", "post", {}, 302, ("bob", "carol")), cast, signed_in)
+    assert signed_in(cast.alice).post(f"{at}withdraw/").status_code == 409
+    assert len(mail.outbox) == 2
+
+
+def test_only_who_may_invite_sees_who_is_invited(
+    cast: Cast, invitation: Invitation, signed_in: SignedIn
+) -> None:
+    assert "erin@example.com" in page(signed_in(cast.dave), MEMBERS)
+    for member in (cast.bob, cast.carol):
+        shown = page(signed_in(member), MEMBERS)
+        assert "erin@example.com" not in shown and "Send the invitation" not in shown
+
+
+def test_inviting_says_no_in_place_and_keeps_what_was_typed(
+    cast: Cast, invitation: Invitation, signed_in: SignedIn
+) -> None:
+    alice = signed_in(cast.alice)
+    for sent, status, said in (
+        ({"email": "", "role": "viewer"}, 422, "Enter one e-mail address"),
+        ({"email": "x", "role": "viewer"}, 422, "Enter one e-mail address"),
+        ({"email": "x@example.com"}, 422, "This field is required"),
+        ({"email": "x@example.com", "role": "emperor"}, 422, "Select a valid choice"),
+        ({"email": "bob@example.com", "role": "viewer"}, 409, "a member already"),
+        ({"email": "erin@example.com", "role": "viewer"}, 409, "still good"),
+    ):
+        answer = alice.post(MEMBERS, sent)
+        assert answer.status_code == status and said in unescape(answer.content.decode())
+    assert 'value="erin@example.com"' in answer.content.decode()
+    assert alice.post(MEMBERS, {"email": "new@example.com", "role": "admin"}).status_code == 302
+
+
+def test_who_is_not_confirmed_is_led_to_confirming(cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+    shown = page(alice, MEMBERS)
+    assert "Your address is not confirmed." in shown and "Send the invitation" not in shown
+    assert alice.post(MEMBERS, {"email": "x@example.com", "role": "viewer"}).status_code == 403
+
+
+# ---- keys
+def test_a_key_is_revoked_by_who_may(cast: Cast, key: ApiKey, signed_in: SignedIn) -> None:
+    path = f"{KEYS}{key.public_id}/revoke/"
+    climb(Door(path, "post", good=302, barred=("bob", "carol")), cast, signed_in)
+    with inside(cast.alice):
+        assert ApiKey.objects.get(pk=key.pk).revoked_at is not None
+    bob = signed_in(cast.bob)
+    assert "revoked" in page(bob, KEYS) and "revoked the API key ci" in words(page(bob, EVENTS))
+
+
+def test_a_key_is_shown_once_and_kept_nowhere(cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+    answer = alice.post(KEYS, KEY)
+    token = re.search(r"plk_\w{33}", answer.content.decode())
+    assert answer.status_code == 200 and token is not None
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert token.group() not in page(alice, KEYS) + page(alice, EVENTS)
+    me = Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {token.group()}"})
+    assert me.json()["scopes"] == ["logs:read", "servers:read"]
+    with inside(cast.alice):
+        expires = ApiKey.objects.get().expires_at
+    assert expires is not None and 29 <= (expires - timezone.now()).days <= 30
+
+
+def test_a_key_may_be_good_for_ever_if_one_says_so(cast: Cast, signed_in: SignedIn) -> None:
+    assert signed_in(cast.alice).post(KEYS, KEY | {"expires": ""}).status_code == 200
+    with inside(cast.alice):
+        assert ApiKey.objects.get().expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"scopes": ["logs:read"]}, "Say what will use it"),
+        ({"name": "ci"}, "Choose at least one thing that it may do."),
+        ({"name": "ci", "scopes": ["everything"]}, "Select a valid choice"),
+        ({"name": "x" * 81, "scopes": ["logs:read"]}, "80"),
+        ({"name": "ci", "scopes": ["logs:read"], "expires": "1000000"}, "Select a valid choice"),
+    ],
+)
+def test_a_bad_key_is_not_made(sent: dict[str, object], said: str, cast: Cast, signed_in: SignedIn) -> None:
+    answer = signed_in(cast.alice).post(KEYS, sent)
+    assert answer.status_code == 422
+    assert said in unescape(answer.content.decode())
+    with inside(cast.alice):
+        assert not ApiKey.objects.exists()
+
+
+def test_who_may_not_make_keys_is_told_so_whatever_was_sent(cast: Cast, signed_in: SignedIn) -> None:
+    for member in (cast.bob, cast.carol):
+        assert "needs the admin role" in page(signed_in(member), KEYS)
+        for sent in (KEY, {}):
+            assert signed_in(member).post(KEYS, sent).status_code == 403
+
+
+def test_more_keys_and_changes_are_not_more_questions(cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    few = [queries_of(bob, path) for path in (KEYS, EVENTS)]
+    with inside(cast.alice):
+        for number in range(12):
+            create_api_key(cast.alice, f"key {number}", ["logs:read"])
+    # One more asks how many there are, now that there are any.
+    assert [queries_of(bob, path) for path in (KEYS, EVENTS)] == [few[0] + 1, few[1]]
+
+
+# ---- audit events
+def test_changes_are_told_in_words_and_lead_to_what_was_changed(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    shown = page(signed_in(cast.bob), EVENTS)
+    for did in ("registered the server", "wrote the policy", "issued the grant", "created the organization"):
+        assert did in shown
+    for path in (f"/servers/{acme.server.public_id}/", f"/policies/{acme.policy.public_id}/"):
+        assert f'href="{path}"' in shown
+
+
+def test_events_are_found_by_person_name_id_and_kind(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    assert "wrote the policy" not in page(bob, EVENTS + "?kind=servers")
+    assert "registered the server" in page(bob, EVENTS + "?kind=servers")
+    assert "registered the server" in page(bob, f"{EVENTS}?q={acme.server.public_id}")
+    assert "issued the grant" in page(bob, EVENTS + "?q=LAPTOP&kind=grants")
+    assert "No event matches" in page(bob, EVENTS + "?q=nobody@")
+    for odd in ("?kind=x&page=-4", "?q=%00&page=nine", "?q=%25_&page=999999"):
+        assert bob.get(EVENTS + odd).status_code == 200
+
+
+def test_many_events_are_pages(cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        for number in range(51):
+            create_api_key(cast.alice, f"key {number}", ["logs:read"])
+    bob = signed_in(cast.bob)
+    assert "1 to 50 of 52 events" in words(page(bob, EVENTS))
+    assert "51 to 52 of 52 events" in words(page(bob, EVENTS + "?page=2"))
+
+
+def test_every_verb_that_is_written_has_words_and_a_kind() -> None:
+    written = set()
+    for folder in ("accounts", "servers", "policies", "approvals", "gateway_config", "audit", "catalog"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for call in ast.walk(ast.parse(file.read_text())):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in {"record_event", "_record"}:
+                    verbs = [each for each in ast.walk(call) if isinstance(each, ast.Constant)]
+                    written |= {str(each.value) for each in verbs if _is_verb(each.value)}
+    assert len(written) >= 20
+    assert written <= set(DID), written - set(DID)
+    beginnings = tuple(start for _, starts in KINDS.values() for start in starts)
+    assert {verb for verb in DID if not verb.startswith(beginnings)} == set()
+
+
+def _is_verb(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", value) is not None
