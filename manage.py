@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's commands, and `up`, `demo` and `policy`, which start before any Django setting can be read."""
+"""Django's commands, and those that start before any of its settings can be read."""
 
 import os
 import sys
@@ -16,6 +16,10 @@ def main() -> int:
             from config.supervisor import demo
 
             return demo.main(arguments)
+        case ["secrets", *arguments]:
+            from config.supervisor import fresh_secrets
+
+            return fresh_secrets.main(arguments)
         case ["policy", *arguments]:
             from policies import commandline
 

@@ -139,17 +139,28 @@ SETTINGS: list[Setting] = [
         Kind.LIST,
         "",
         "Gateways on other machines that may connect: name:token, comma-separated.",
+        "up, prepare",
+    ),
+    Setting(
+        "POSTGRES_PASSWORD",
+        Kind.SECRET,
+        "",
+        "The password of the owner of a database of our own; empty: made and kept.",
         "up",
     ),
     Setting(
-        "APP_ROLE_PASSWORD", Kind.SECRET, "", "The password of policylayer_app; empty: made and kept.", "up"
+        "APP_ROLE_PASSWORD",
+        Kind.SECRET,
+        "",
+        "The password of policylayer_app; `up`, empty: made and kept.",
+        "up, prepare",
     ),
     Setting(
         "WORKER_ROLE_PASSWORD",
         Kind.SECRET,
         "",
-        "The password of policylayer_worker; empty: made and kept.",
-        "up",
+        "The password of policylayer_worker; `up`, empty: made and kept.",
+        "up, prepare",
     ),
     Setting(
         "LIMITER_URL",
@@ -200,9 +211,20 @@ SETTINGS: list[Setting] = [
         Kind.URL,
         "http://127.0.0.1:8100",
         "The gateway as agents reach it.",
-        _EVERY_DJANGO,
+        f"{_EVERY_DJANGO}, gateway",
     ),
     Setting("PUBLIC_URL", Kind.URL, "http://127.0.0.1:8000", "The site as people reach it."),
+    Setting(
+        "EMAIL_URL",
+        Kind.SECRET,
+        "",
+        "Behind TLS: `smtp://user:password@host:587` (STARTTLS) or `smtps://...:465`; empty: mail goes to"
+        " the log.",
+        "web, worker",
+    ),
+    Setting(
+        "EMAIL_FROM", Kind.TEXT, "PolicyLayer <no-reply@localhost>", "Who mail comes from.", "web, worker"
+    ),
     Setting(
         "ALLOWED_HOSTS", Kind.LIST, "", "Host names the site answers to; empty: that of PUBLIC_URL.", "web"
     ),
@@ -324,6 +346,44 @@ def parse_database_url(value: str, name: str = "DATABASE_URL") -> Database:
         name=unquote(found),
         options=tuple(sorted(query.items())),
     )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MailServer:
+    """`tls`: from the first byte; otherwise STARTTLS, and never without."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: bool
+
+
+def mail_server(name: str = "EMAIL_URL") -> MailServer | None:
+    value = text(name)
+    if not value:
+        return None
+    parts = _split(name, value)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/"):
+        raise _wrong(name, "a URL like smtp://user:password@host:587 or smtps://user:password@host:465")
+    tls = parts.scheme == "smtps"
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or (465 if tls else 587),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+    )
+
+
+def named_tokens(name: str = "WORKER_TOKENS") -> dict[str, str]:
+    found = {}
+    for place, part in enumerate(items(name), start=1):
+        worker, _, token = part.partition(":")
+        if not worker or not token or worker in found:
+            raise _wrong(name, f"different name:token pairs, comma-separated; see pair {place}")
+        found[worker] = token
+    return found
 
 
 def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -1,7 +1,7 @@
 """One short-lived process before all others: database, roles, migrations, the gateways' enrolment.
 
 Runs as `python -m config.supervisor.prepare` with the admin's DATABASE_URL. Safe to run twice, and at once
-on two machines: the second waits.
+on two machines: the second waits. Gateways of WORKER_TOKENS are enrolled, and those `manage.py up` names.
 """
 
 import json
@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from common.errors import InvalidInput
+from config import env
 from config.supervisor import roles
 from config.supervisor.access import APP_ROLE_PASSWORD, PREPARE_WORKERS, WORKER, WORKER_ROLE_PASSWORD
 
@@ -23,17 +25,18 @@ _LOCK = roles.LOCK + 1
 
 def prepare() -> None:
     admin_url = os.environ["DATABASE_URL"]
+    passwords = {name: env.secret(name, least=1) for name in (APP_ROLE_PASSWORD, WORKER_ROLE_PASSWORD)}
     roles.ensure_database(admin_url)
     with psycopg.connect(admin_url, autocommit=True) as one_at_a_time:
         one_at_a_time.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         roles.ensure_roles(
             admin_url,
-            app_password=os.environ[APP_ROLE_PASSWORD],
-            worker_password=os.environ[WORKER_ROLE_PASSWORD],
+            app_password=passwords[APP_ROLE_PASSWORD],
+            worker_password=passwords[WORKER_ROLE_PASSWORD],
         )
         django.setup()
         _migrate()
-        _enrol(json.loads(os.environ[PREPARE_WORKERS]))
+        _enrol(json.loads(os.environ.get(PREPARE_WORKERS, "{}")) | env.named_tokens())
         connection.close()
 
 
@@ -59,3 +62,7 @@ if __name__ == "__main__":
         prepare()
     except psycopg.OperationalError as problem:
         sys.exit(f"The database of DATABASE_URL does not answer: {problem}")
+    except env.EnvironmentInvalid as problem:
+        sys.exit(str(problem))
+    except InvalidInput as problem:
+        sys.exit(f"A gateway could not be enrolled: {problem}")

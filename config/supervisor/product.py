@@ -53,7 +53,8 @@ class Product:
             **self._django("internal", self.admin_url),
             APP_ROLE_PASSWORD: self.keys[APP_ROLE_PASSWORD],
             WORKER_ROLE_PASSWORD: self.keys[WORKER_ROLE_PASSWORD],
-            PREPARE_WORKERS: json.dumps(tokens | _enrolled_elsewhere()),
+            PREPARE_WORKERS: json.dumps(tokens),
+            "WORKER_TOKENS": self.operator.get("WORKER_TOKENS", ""),
         }
         return module("prepare", own, "config.supervisor.prepare")
 
@@ -208,11 +209,6 @@ def module(name: str, own: Mapping[str, str], module: str, *arguments: str) -> C
 def _granian(name: str, own: Mapping[str, str], host: str, port: int) -> Child:
     options = f"--interface asginl --host {host} --port {port} --workers 1 --no-ws --log-level warning"
     return module(name, own, "granian", *options.split(), "config.asgi:application")
-
-
-def _enrolled_elsewhere() -> dict[str, str]:
-    """Gateways on other machines: WORKER_TOKENS holds name:token for each."""
-    return dict(part.split(":", 1) for part in env.items("WORKER_TOKENS"))
 
 
 def _local(host: str, port: int) -> str:

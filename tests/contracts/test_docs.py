@@ -12,7 +12,11 @@ from tests.contracts.pages import settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "THREAT_MODEL.md")
-PAGES = [*(ROOT / name for name in OURS), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in OURS),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "deploy" / "RUNBOOK.md",
+]
 
 
 def test_the_table_of_settings_is_the_one_the_code_makes() -> None:

@@ -1,0 +1,3 @@
+from tests.config.conftest import plain_environment
+
+__all__ = ["plain_environment"]
