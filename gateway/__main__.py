@@ -90,9 +90,10 @@ def _collect_less() -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two processes writing one spool would give two records one sequence."""
+    """Two processes writing one spool would give two records one sequence. Nobody else reads here, either."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         lock = (folder / "lock").open("w")
     except OSError as error:
         raise CannotStart(f"DATA_DIR cannot be written to: {folder}: {error.strerror}") from None

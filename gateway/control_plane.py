@@ -125,4 +125,6 @@ def _read(response: httpx.Response, answer: type[_Answer]) -> _Answer:
     try:
         return msgspec.json.decode(response.content, type=answer)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ControlPlaneError(f"the control plane's answer cannot be read: {error}") from None
+        # The error may quote the answer, and that a call's arguments.
+        place = str(error).rpartition(" - ")[2] if isinstance(error, msgspec.ValidationError) else "at all"
+        raise ControlPlaneError(f"the control plane's answer cannot be read {place}") from None

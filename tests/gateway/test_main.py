@@ -118,13 +118,13 @@ class Worker:
             **changes,
         }
 
-    def start(self, files: int | None = None, **changes: str) -> None:
+    def start(self, files: int | None = None, command: list[str] | None = None, **changes: str) -> None:
         def bounded() -> None:
             if files is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway"],
+            command or [sys.executable, "-m", "gateway"],
             cwd=ROOT,
             preexec_fn=bounded,
             env={**self.environment, **changes},
