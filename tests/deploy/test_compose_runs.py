@@ -37,7 +37,8 @@ IMAGE = {
     "worker": "control",
     "gateway": "gateway",
 }
-POLICY = {"version": "1", "default": "deny", "tools": {"list_access_keys": {}}}
+ONCE = {"counter": "keys", "window": "day", "max": 1, "scope": "grant"}
+POLICY = {"version": "1", "default": "deny", "tools": {"create_access_key": {"limits": [ONCE]}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,6 @@ def test_what_the_compose_file_starts_enforces_a_policy(deployed: Deployed) -> N
     with running_toy() as toy:
         server = api.register("Toy", toy.url)
         grant = api.grant(server, api.publish(server, POLICY), "compose")
-        assert [verdict(grant, tool) for tool in ("list_access_keys", "delete_user")] == [
-            None,
-            "not_available",
-        ]
-    assert len(api.decisions(2)) == 2
+        asked = ("create_access_key", "create_access_key", "delete_user")
+        assert [verdict(grant, tool) for tool in asked] == [None, "limit_exceeded", "not_available"]
+    assert len(api.decisions(3)) == 3
