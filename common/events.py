@@ -1,6 +1,10 @@
-"""The only signal of the house. News travel upward by it, and only upward."""
+"""The signals of the house. News travel upward by them, and only upward."""
 
 from django.dispatch import Signal
 
 # Sent with organization_id inside the transaction that changed something a gateway must learn of.
 config_changed = Signal()
+
+# Sent with organization_id inside the transaction that deletes it, before anything of it is gone. The
+# database refuses to delete an organization whose gateways will not hear of it.
+organization_closed = Signal()

@@ -81,6 +81,7 @@ def configure() -> None:
         beat_scheduler="celery.beat:Scheduler",
         beat_schedule={
             "sweep-publish-requests": _every(2.0, "gateway_config.tasks.sweep"),
+            "forget-closed-organizations": _every(3600.0, "gateway_config.tasks.forget_closed"),
             "sweep-scans": _every(5.0, "servers.tasks.sweep_scans"),
             "note-expired-approvals": _every(2.0, "approvals.tasks.note_expired"),
             "sweep-approval-notices": _every(5.0, "approvals.tasks.sweep_notices"),

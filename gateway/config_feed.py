@@ -114,7 +114,7 @@ class ConfigFeed:
                 self._heads[head.organization] = head
         if self._wanted() or self._untold_applied() or self._untold_rejected():
             self._work.set()
-        await self._store.contacted({head.organization for head in self._unmatched()})
+        await self._store.contacted({head.organization for head in self._unmatched()} | self._unheard_of())
 
     async def _catch_up(self) -> None:
         """Fetches and takes what is wanted. One that cannot be fetched does not keep the others waiting."""
@@ -154,6 +154,10 @@ class ConfigFeed:
             if organization not in enforced
             or (enforced[organization].revision, enforced[organization].hash) != (head.revision, head.hash)
         ]
+
+    def _unheard_of(self) -> set[str]:
+        """What the control plane no longer knows is served for as long as its lease runs, and no longer."""
+        return self._store.enforced().keys() - self._heads.keys()
 
     def _wanted(self) -> list[Head]:
         return [head for head in self._unmatched() if not self._was_just_rejected(head)]

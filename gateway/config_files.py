@@ -46,7 +46,8 @@ class ConfigFiles:
         """The newest first, unverified: see read_bundle."""
         return sorted(self._of(organization).glob(f"*{_SUFFIX}"), reverse=True)
 
-    def keep(self, envelope: Envelope, body: bytes) -> None:
+    def keep(self, envelope: Envelope, body: bytes, *, alone: bool = False) -> None:
+        """`alone`: nothing older is kept to fall back to."""
         folder = self._of(envelope.organization)
         if not folder.exists():
             folder.mkdir()
@@ -55,7 +56,7 @@ class ConfigFiles:
         _write(path, msgspec.json.encode(envelope) + b"\n" + body, through=True)
         # Not waited for: the bundle beside it says the same. It is needed only where bundles were lost.
         _write(folder / "high-water", f"{envelope.revision} {envelope.hash}".encode(), through=False)
-        for old in self.paths(envelope.organization)[_KEPT:]:
+        for old in self.paths(envelope.organization)[1 if alone else _KEPT :]:
             old.unlink(missing_ok=True)
 
     def mark(self, organization: str) -> Mark:

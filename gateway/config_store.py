@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -152,11 +153,13 @@ class ConfigStore:
         body = signed.body.encode()
         fresh = await asyncio.to_thread(self._checked, envelope, body, lease)
         state = await asyncio.to_thread(_with, self._state, fresh)
-        await asyncio.to_thread(self._files.keep, envelope, body)
+        assert fresh.loaded is not None
+        # Where nothing is served any more, nothing that was is kept, sealed credentials least of all.
+        alone = not fresh.loaded.servers
+        await asyncio.to_thread(partial(self._files.keep, envelope, body, alone=alone))
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
         lease.until = time.time() + envelope.lease_seconds
         self._state = state  # one assignment: a reader sees the old configuration or the new, never a mix
-        assert fresh.loaded is not None
         self._tell(fresh.loaded)
 
     def _checked(self, envelope: Envelope, body: bytes, lease: Lease) -> _Held:

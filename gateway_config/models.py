@@ -67,6 +67,20 @@ class NumberFloor(OrganizationOwned):
         ]
 
 
+class ClosedOrganization(models.Model):
+    """One that was deleted, for its gateways to hear of. No foreign key: its organization is gone."""
+
+    organization_id = models.UUIDField(primary_key=True, editable=False)
+    number = models.PositiveBigIntegerField()
+    closed_at = models.DateTimeField(default=timezone.now)
+    cursor = models.BigIntegerField(null=True, blank=True, help_text="Among the heads; none: not told yet.")
+    envelope = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.organization_id)
+
+
 class LimiterStore(models.Model):
     """A place where gateways count limits, as it is since it last began anew: see gateway_config.limiters."""
 

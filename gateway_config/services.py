@@ -22,6 +22,7 @@ from gateway_config.build import Built, build_bundle
 from gateway_config.consistent import check_loads
 from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest, Worker
 from gateway_config.wire.codec import encode_bundle
+from gateway_config.wire.messages import Envelope
 from gateway_config.wire.signing import SigningKey, body_hash, sign
 
 logger = logging.getLogger(__name__)
@@ -110,16 +111,8 @@ def _is_current(newest: ConfigRevision, body: bytes, floor: int, key: SigningKey
 
 def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRevision:
     bundle = built.bundle
-    envelope = sign(
-        body,
-        organization=bundle.organization,
-        revision=number,
-        not_before=int(time.time()),
-        lease_seconds=bundle.settings.lease_seconds,
-        key=key,
-    )
-    # The cursor of the heads: whoever saw an id has seen every smaller one, so ids are given in commit order.
-    _lock_until_commit(_COMMIT_ORDER)
+    envelope = signed(body, bundle.organization, number, key, bundle.settings.lease_seconds)
+    keep_commit_order()
     revision = ConfigRevision.objects.create(
         organization_id=UUID(bundle.organization),
         number=number,
@@ -133,6 +126,25 @@ def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRev
     ).delete()
     notify(HEADS, bundle.organization)
     return revision
+
+
+def signed(
+    body: bytes, organization: str, number: int, key: SigningKey, lease_seconds: int = 86_400
+) -> Envelope:
+    return sign(
+        body,
+        organization=organization,
+        revision=number,
+        not_before=int(time.time()),
+        lease_seconds=lease_seconds,
+        key=key,
+    )
+
+
+def keep_commit_order() -> None:
+    """Whoever saw a cursor of the heads has seen every smaller one, so they are given in commit order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMIT_ORDER])
 
 
 def _floor(organization_id: UUID) -> int:
@@ -190,11 +202,6 @@ def _one_at_a_time(organization_id: UUID) -> Iterator[None]:
             cursor.execute(
                 "SELECT pg_advisory_unlock(%s, hashtext(%s))", [_ONE_ORGANIZATION, str(organization_id)]
             )
-
-
-def _lock_until_commit(what: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [what])
 
 
 # ---- workers

@@ -10,6 +10,7 @@ from celery import shared_task
 from django.db import DatabaseError
 
 from config import env
+from gateway_config.closing import announce, forget_long_closed, waits_to_be_announced
 from gateway_config.services import deliver, start_publishing, waiting_organizations
 from gateway_config.wire.signing import SigningKey
 
@@ -23,8 +24,21 @@ def publish_config(organization_id: str) -> None:
 
 
 @shared_task
+def announce_closed() -> None:
+    """May run twice: doing it again changes nothing."""
+    announce(signing_key())
+
+
+@shared_task
+def forget_closed() -> None:
+    forget_long_closed()
+
+
+@shared_task
 def sweep() -> None:
     """Starts what a lost message, a killed worker or a broker that was away left behind."""
+    if waits_to_be_announced():
+        announce(signing_key())
     lost = waiting_organizations(never_taken_up=timedelta(seconds=1), not_heard_of=timedelta(seconds=5))
     for organization_id in lost:
         start_publishing(organization_id)
@@ -32,6 +46,8 @@ def sweep() -> None:
 
 def publish_overdue() -> None:
     """Without the broker: what two sweeps could not start is published here and now."""
+    if waits_to_be_announced():
+        announce(signing_key())
     overdue = waiting_organizations(never_taken_up=timedelta(seconds=3), not_heard_of=timedelta(seconds=8))
     for organization_id in overdue:
         try:

@@ -16,7 +16,8 @@ from django.utils import timezone
 from accounts.models import Organization
 from common.storable import storable
 from common.tokens import WORKER, is_well_formed, token_hash
-from gateway_config.models import ConfigRevision, NumberFloor, Worker, WorkerStatus
+from gateway_config.closing import closed_after, closed_bundle, raise_above
+from gateway_config.models import ClosedOrganization, ConfigRevision, NumberFloor, Worker, WorkerStatus
 from gateway_config.services import request_publish
 from gateway_config.wire.messages import Ack, Envelope, Head, HeadsAnswer, SignedBundle
 
@@ -56,11 +57,14 @@ def note_worker(worker: Worker, version: str, high_water: Mapping[str, int]) -> 
     for organization_id, number in numbers.items():
         if (mark := marks[str(organization_id)]) > number:
             _raise_floor(organization_id, number, mark)
+    closed = [pk for text in marks if (pk := _uuid(text)) is not None and pk not in numbers]
+    for organization_id in ClosedOrganization.objects.filter(pk__in=closed).values_list("pk", flat=True):
+        raise_above(organization_id, marks[str(organization_id)])
 
 
 def heads_after(cursor: int) -> HeadsAnswer:
     """The newest revision of each organization that has one after the cursor."""
-    newest = ConfigRevision.objects.aggregate(newest=Max("id"))["newest"] or 0
+    newest = _newest_cursor()
     # Ids fall only when the database was restored: then everything is told again.
     after = cursor if cursor <= newest else 0
     found = list(
@@ -69,14 +73,20 @@ def heads_after(cursor: int) -> HeadsAnswer:
         .distinct("organization_id")
         .values_list("id", "organization_id", "number", "hash")
     )
-    heads = tuple(Head(str(organization), number, digest) for _, organization, number, digest in found)
-    return HeadsAnswer(max((row[0] for row in found), default=after), heads)
+    heads = [(pk, Head(str(organization), number, digest)) for pk, organization, number, digest in found]
+    heads += closed_after(after)
+    return HeadsAnswer(max((place for place, _ in heads), default=after), tuple(head for _, head in heads))
+
+
+def _newest_cursor() -> int:
+    revisions = ConfigRevision.objects.aggregate(newest=Max("id"))["newest"] or 0
+    return max(revisions, ClosedOrganization.objects.aggregate(newest=Max("cursor"))["newest"] or 0)
 
 
 def newest_bundle(organization_id: UUID) -> SignedBundle | None:
     revision = ConfigRevision.objects.filter(organization_id=organization_id).order_by("-number").first()
     if revision is None:
-        return None
+        return closed_bundle(organization_id)
     return SignedBundle(msgspec.convert(revision.envelope, Envelope), revision.body)
 
 

@@ -2,6 +2,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -202,6 +203,22 @@ async def test_contact_renews_the_lease_unless_the_newest_is_not_enforced(tmp_pa
         await asyncio.sleep(0.1)
         found[0].lease.until = 0
         await asyncio.sleep(0.3)
+        assert found[0].lease_until == 0
+
+
+async def test_what_the_control_plane_no_longer_knows_is_served_until_its_lease_ends(tmp_path: Path) -> None:
+    control = Control()
+    async with following(control, tmp_path, replace(QUICK, every_head=0.02)) as store:
+        control.publish(signed(acme(), 1))
+        await until(lambda: store.grant(token_digest(TOKEN)))
+        found = store.grant(token_digest(TOKEN))
+        assert found is not None
+        control.published.clear()
+        for _ in range(2):
+            # The first time round an answer from before may still have been on its way.
+            found[0].lease.until = 0
+            heard = store.last_contact
+            await until(lambda: store.last_contact > heard + 0.2)  # noqa: B023
         assert found[0].lease_until == 0
 
 
