@@ -69,6 +69,16 @@ class Server(OrganizationOwned):
     def public_id(self) -> str:
         return public_id("srv", self.id)
 
+    @property
+    def shown_url(self) -> str:
+        """For everybody who may see the server: a query may be somebody's password."""
+        place, mark, _ = self.upstream_url.partition("?")
+        return f"{place}?…" if mark else place
+
+    @property
+    def has_query(self) -> bool:
+        return "?" in self.upstream_url
+
 
 class ServerCredential(OrganizationOwned):
     """Headers sent upstream: names readable, values sealed and never read back to a person."""

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.authentication import member_of
+from accounts.permissions import May, may
 from common.api_fields import PublicIdField
 from servers.models import Server, Severity, Tool, ToolScan
 from servers.services import gateway_url
@@ -26,12 +28,20 @@ class AuthSerializer(serializers.Serializer[Any]):
 
 class ServerSerializer(serializers.ModelSerializer[Server]):
     id = PublicIdField("srv", read_only=True)
+    upstream_url = serializers.SerializerMethodField(
+        help_text="Without its query for whoever may not change servers: it may be a password."
+    )
     gateway_url = serializers.SerializerMethodField()
     auth = serializers.SerializerMethodField()
 
     class Meta:
         model = Server
         fields = ["id", "name", "upstream_url", "gateway_url", "status", "auth", "created_at", "retired_at"]
+
+    def get_upstream_url(self, server: Server) -> str:
+        request = self.context.get("request")
+        whole = request is not None and may(member_of(request), May.MANAGE_SERVERS)
+        return server.upstream_url if whole else server.shown_url
 
     def get_gateway_url(self, server: Server) -> str:
         return gateway_url(server)

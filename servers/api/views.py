@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
@@ -22,6 +24,10 @@ from servers.waiting import when_over
 
 def find_server(request: Request, server_id: str) -> Server:
     return get_object_or_404(Server.objects.visible_to(member_of(request)), pk=uuid_or_404("srv", server_id))
+
+
+def _shown(request: Request, server: Server) -> dict[str, Any]:
+    return ServerSerializer(server, context={"request": request}).data
 
 
 class ServerPage(NewestFirst):
@@ -48,7 +54,7 @@ class Servers(generics.ListAPIView[Server]):
         given = valid(ServerInput(data=request.data))
         headers = given.get("auth", {}).get("headers", {})
         server = register_server(member_of(request), given["name"], given["upstream_url"], headers)
-        return Response(ServerSerializer(server).data, status=201, headers=etag(server.version))
+        return Response(_shown(request, server), status=201, headers=etag(server.version))
 
 
 class ServerDetail(APIView):
@@ -57,7 +63,7 @@ class ServerDetail(APIView):
     @extend_schema(responses=ServerSerializer)
     def get(self, request: Request, server_id: str) -> Response:
         server = find_server(request, server_id)
-        return Response(ServerSerializer(server).data, headers=etag(server.version))
+        return Response(_shown(request, server), headers=etag(server.version))
 
     @extend_schema(request=ServerInput(partial=True), responses=ServerSerializer)
     def patch(self, request: Request, server_id: str) -> Response:
@@ -73,7 +79,7 @@ class ServerDetail(APIView):
             headers=None if auth is None else auth.get("headers", {}),
             if_version=version,
         )
-        return Response(ServerSerializer(changed).data, headers=etag(changed.version))
+        return Response(_shown(request, changed), headers=etag(changed.version))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, server_id: str) -> Response:

@@ -139,6 +139,24 @@ def test_a_key_without_the_scope_may_not(call: Call, cast: Cast, api_key: Callab
     assert call("get", "/servers/", key=reader)[0] == 200
 
 
+def test_the_query_of_a_url_is_told_to_whoever_may_change_it_and_to_nobody_else(
+    call: Call, cast: Cast, api_key: Callable[..., str]
+) -> None:
+    url = "https://mcp.example.com/mcp?key=canary-of-a-query"
+    status, made = call("post", "/servers/", {"name": "x", "upstream_url": url})
+    assert (status, made["upstream_url"]) == (201, url)
+    readers = (api_key(cast.alice, "servers:read"), api_key(cast.dave))
+    with inside(cast.alice):
+        Membership.objects.filter(pk=cast.dave.pk).update(role="policy_manager")
+    for path in ("/servers/", f"/servers/{made['id']}/"):
+        assert url in json.dumps(call("get", path)[1])
+        for reader in readers:
+            status, told = call("get", path, key=reader)
+            assert status == 200
+            assert "canary-of-a-query" not in json.dumps(told)
+            assert "https://mcp.example.com/mcp?" in json.dumps(told)
+
+
 def test_a_key_does_no_more_than_its_makers_role(call: Call, cast: Cast, api_key: Callable[..., str]) -> None:
     key = api_key(cast.dave)
     with inside(cast.alice):

@@ -10,7 +10,7 @@ from django.test import Client
 from common.ids import new_uuid
 from policies.services import create_policy, issue_grant, publish_policy
 from servers.models import Server, ServerCredential, Tool, ToolScan
-from servers.services import register_server, retire_server
+from servers.services import change_server, register_server, retire_server
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 
@@ -75,6 +75,32 @@ def test_a_stranger_sees_the_own_empty_lists(acme: Acme, cast: Cast, signed_in: 
     for path in ("/servers/", "/servers/everything/"):
         assert "AWS IAM" not in page(signed_in(cast.mallory), path)
         assert signed_in(cast.mallory).post(path).status_code == 405
+
+
+@pytest.mark.parametrize("who", ["bob", "carol", "dave", "alice"])
+def test_what_stands_behind_the_question_mark_of_a_url_is_on_no_page_but_the_one_to_change_it(
+    who: str, at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    member = getattr(cast, who)
+    with inside(cast.alice):
+        url = "https://mcp.example.com/mcp?key=canary-of-a-query"
+        change_server(cast.alice, acme.server, upstream_url=url)
+    browser = signed_in(member)
+    for path in (
+        "/servers/",
+        at,
+        "/servers/everything/",
+        "/policies/",
+        "/policies/new/",
+        "/grants/",
+        "/overview/",
+    ):
+        shown = browser.get(path).content.decode()
+        assert "canary-of-a-query" not in shown
+    assert "https://mcp.example.com/mcp?…" in page(browser, "/servers/")
+    assert "belongs into a header, which is sealed" in page(browser, at)
+    changing = browser.get(f"{at}change/")
+    assert ("canary-of-a-query" in changing.content.decode()) == (who not in NOT_ADMINS)
 
 
 # ---- what a form says
