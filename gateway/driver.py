@@ -104,8 +104,8 @@ class Driver:
 
     # What is done for many calls together as for one
 
-    def reserve_all(self, asked: Sequence[tuple[Reserve, Visit]]) -> Sequence[Reservation] | None:
-        """None where it would have to wait: then nothing was done."""
+    def reserve_all(self, asked: Sequence[tuple[Reserve, Visit]]) -> Sequence[Reservation | None]:
+        """None for each that would have to wait: for that nothing was done."""
         began = time.monotonic()
         try:
             return self._limiter.at_once([(_decision_id(visit), effect.charges) for effect, visit in asked])

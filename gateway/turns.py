@@ -89,11 +89,9 @@ class Turns:
         if not plays:
             return
         asked = [(play.effect, play.visit) for play in plays if isinstance(play.effect, Reserve)]
-        reservations = self._driver.reserve_all(asked)
-        if reservations is None:
-            return  # each of them waits for itself
-        for play, reservation in zip(plays, reservations, strict=True):
-            self._tell(play, reservation)
+        for play, reservation in zip(plays, self._driver.reserve_all(asked), strict=True):
+            if reservation is not None:  # else it waits for itself
+                self._tell(play, reservation)
 
     def _record(self, plays: Sequence[Play]) -> None:
         if not plays:

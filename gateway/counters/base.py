@@ -17,7 +17,7 @@ MICROS: Final = 1_000_000
 HOLD_GRACE_SECONDS: Final = 10
 
 
-class Charge(msgspec.Struct, frozen=True):
+class Charge(msgspec.Struct, frozen=True, cache_hash=True):
     """One limit of one call. `max` in units, `cost_micros` in millionths of a unit.
 
     `key` is what the policy read from the arguments: None, text, a boolean or a number (compared by value).
@@ -51,6 +51,7 @@ class Unavailable:
     """The limits cannot be checked now. What was asked may still come to be charged, never twice."""
 
 
+RESERVED: Final = Reserved()
 Reservation: TypeAlias = Reserved | Full | Unavailable
 
 
@@ -68,8 +69,11 @@ class Limiter(Protocol):
     ) -> Reservation:
         """Charged at once, or held where `hold_seconds` is given: its time limit from now."""
 
-    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
-        """reserve() for many, without waiting. None where it would have to wait: then nothing was done."""
+    def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
+        """reserve() for many, without waiting. None for what would have to wait: for that nothing was done.
+
+        A decision is brought here once.
+        """
 
     async def extend(self, decision_id: str, seconds: int) -> None:
         """What is held has its time limit so many seconds from now. Nothing where nothing is held."""

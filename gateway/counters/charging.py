@@ -28,6 +28,7 @@ from gateway.counters.base import (
 from gateway.counters.tally import MERGE_EVERY, Counter, Tally, charge, total_at
 from gateway.counters.windows import (
     KEPT_ONE_BY_ONE,
+    LATE_MS,
     LIVE_KEYS,
     LONGEST_WINDOW_MS,
     has_room,
@@ -41,6 +42,9 @@ _RESERVATION_KEPT_MS: Final = 3_600_000
 _FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
 _GRACE_MS: Final = 1000 * HOLD_GRACE_SECONDS
+_KEPT_MS: Final = LONGEST_WINDOW_MS + LATE_MS
+# At most such a part of what a limit has left is charged ahead: one worker's must not be missed by another.
+_AHEAD: Final = 500
 
 FullFamilies: TypeAlias = dict[int, tuple[int, int]]
 """By family, the time its ten thousandth newest key was charged, and until when that is believed."""
@@ -92,7 +96,7 @@ class Batch:
         """The store's epoch, since when it is in doubt, and whether nothing but its birth is the reason."""
         (epoch,) = self._db.execute("SELECT epoch FROM meta").fetchone()
         doubt = self._doubt
-        if doubt is None or self.now >= doubt + LONGEST_WINDOW_MS:
+        if doubt is None or self.now >= doubt + _KEPT_MS:
             return epoch, None, False
         born = self._db.execute("SELECT 1 FROM born WHERE doubt_ms = ?", (doubt,)).fetchone()
         return epoch, doubt, born is not None
@@ -132,7 +136,7 @@ class Batch:
         self, decision: str, charges: Sequence[Charge], hold_seconds: int | None = None
     ) -> Reservation:
         owed, costs = self._owed(charges)
-        if self._doubt is not None and any(cost and self._in_doubt(one.window_ms) for one, _, cost in owed):
+        if self._doubt is not None and any(cost and self._are_lost(one) for one, _, cost in owed):
             return Unavailable()
         for index, one in enumerate(owed):
             if not self._fits(*one):
@@ -143,6 +147,39 @@ class Batch:
             elif cost and hold_seconds is not None:
                 self._hold(decision, counter, cost, self.now + 1000 * hold_seconds)
         return Reserved()
+
+    def reserve_ahead(self, name: str, charges: Sequence[Charge], wanted: int) -> int:
+        """Charges for so many more calls that cost the same, under this name; for how many, it answers."""
+        owed, costs = self._owed(charges)
+        room = min([wanted, *(self._room_ahead(*one) for one in owed)])
+        if room > 0:
+            for counter, cost in costs.items():
+                self.charged = True
+                self._tally.add_ahead(name, counter, room * cost)
+        return max(room, 0)
+
+    def _room_ahead(self, limit: Charge, counter: Counter, cost: int) -> int:
+        few_keys = not counter.identity[4] or counter.family.keys < LIVE_KEYS // 2
+        if not cost or not few_keys or self._are_lost(limit):
+            return 0
+        left = limit.max * MICROS - self._counted(counter, limit.window_ms) - counter.held
+        return left // (_AHEAD * cost)
+
+    def give_back_ahead(self, name: str, charges: Sequence[Charge], unused: int) -> None:
+        """So many of the calls that were charged for ahead under this name were not sent."""
+        costs = self._owed(charges)[1]
+        self._tally.forget()
+        self._full_families.clear()
+        for counter, cost in costs.items():
+            part = divmod(unused * cost, MICROS)
+            found = self._db.execute(
+                "UPDATE reservation SET units = units - ?, micros = micros - ?"
+                " WHERE decision = ? AND counter = ? RETURNING at, serial",
+                (*part, name, counter.id),
+            ).fetchone()
+            if found is not None and counter.id is not None:
+                at, serial = found
+                self._take_out(counter.id, at, serial, *part)
 
     def extend(self, decision: str, seconds: int) -> None:
         self._tally.forget()
@@ -242,18 +279,23 @@ class Batch:
             (after, _SWEPT_AT_ONCE // 10),
         ).fetchall()
         for counter, family, last_ms, key in counters:
-            if last_ms + LONGEST_WINDOW_MS <= self.now:
+            if last_ms + _KEPT_MS <= self.now:
                 self._forget(counter, family, key != "")
         return int(counters[-1][0]) if counters else 0
 
     def _forget(self, counter: int, family: int, keyed: bool) -> None:
         self._db.execute("DELETE FROM charge WHERE counter = ?", (counter,))
+        self._db.execute("DELETE FROM ahead WHERE counter = ?", (counter,))
         self._db.execute("DELETE FROM counter WHERE id = ?", (counter,))
         self._db.execute("UPDATE family SET keys = keys - ? WHERE id = ?", (1 if keyed else 0, family))
         self._db.execute(
             "DELETE FROM family WHERE id = ? AND NOT EXISTS (SELECT 1 FROM counter WHERE family = ?)",
             (family, family),
         )
+
+    def _are_lost(self, limit: Charge) -> bool:
+        """Whether there may be charges of it that are not known here. They may have been used later."""
+        return self._in_doubt(limit.window_ms + LATE_MS)
 
     def _in_doubt(self, window: int) -> bool:
         return self._doubt is not None and self.now < self._doubt + window
@@ -332,10 +374,10 @@ class Batch:
         gone = self._tally.total_before(counter, window)
 
         def left(at: int) -> int:
-            then = min(at, self.now + window) - window
+            then = min(at, self.now + window) - window - counter.late_ms
             return total_at(self._db, counter_id, then) - gone + held.over(at)
 
-        times = range(self.now, max([self.now + window, *held.ends]))
+        times = range(self.now, max([self.now + window + counter.late_ms, *held.ends]))
         return self.now + bisect_left(times, over, key=left)
 
     def _held_until(self, counter: Counter) -> "_Held":
@@ -368,7 +410,7 @@ class Batch:
             "SELECT at, serial FROM charge WHERE counter = ? ORDER BY at, serial", (counter,)
         ).fetchall()
         older = rows[:-KEPT_ONE_BY_ONE]
-        over = sum(1 for at, _ in older if at + LONGEST_WINDOW_MS <= self.now)
+        over = sum(1 for at, _ in older if at + _KEPT_MS <= self.now)
         # The newest of what no window counts stays: its total is what the others are counted from.
         away = [*range(over - 1)]
         away += [over + place for place in merged_away([at for at, _ in older[over:]], self.now)]

@@ -88,9 +88,9 @@ class RedisLimiter:
         parameters = (decision_id, held, *_parameters(charges))
         return await self._ask(_reservation, Unavailable(), "reserve", *parameters)  # type: ignore[no-any-return]
 
-    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+    def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
         """What has to be asked over a network is waited for."""
-        return None if any(charges for _, charges in asked) else [Reserved()] * len(asked)
+        return [None if charges else Reserved() for _, charges in asked]
 
     async def settle(self, decision_id: str) -> Settlement:
         return await self._ask(_settlement, Unavailable(), "settle", decision_id)  # type: ignore[no-any-return]

@@ -17,7 +17,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
-from gateway.counters.base import Charge, Reservation, Reserved, Settlement, Unavailable
+from gateway.counters.ahead import Ahead, Charged
+from gateway.counters.base import RESERVED, Charge, Reservation, Reserved, Settlement, Unavailable
 from gateway.counters.charging import Batch
 from gateway.counters.clock import Clock, SystemClock
 from gateway.counters.ledger import Ledger, LockTaken
@@ -32,6 +33,7 @@ _ASK_FOR_LOCK_EVERY: Final = 0.0005
 _CHECKPOINT_EVERY: Final = 1_000
 _SWEEP_EVERY: Final = 1.0
 _REMEMBER_EVERY: Final = 5.0
+_RETURNED_AFTER: Final = 0.02
 
 
 @dataclass(slots=True, eq=False)
@@ -82,11 +84,14 @@ class SqliteLimiter:
     def __init__(
         self, path: Path, *, worker: str, witness: Path | None = None, clock: Clock | None = None
     ) -> None:
+        clock = clock or SystemClock()
         self._loop = asyncio.get_running_loop()
         self._turn: list[_Job] = []
         self._jobs: SimpleQueue[_Job | _Tidy | _Stop] = SimpleQueue()
+        self._ahead = Ahead(clock.monotonic_ms)
+        self._returns: asyncio.TimerHandle | None = None
         self._known = Remembered(witness)
-        self._owner = _Owner(self._jobs, self._loop, path, worker, self._known, clock or SystemClock())
+        self._owner = _Owner(self._jobs, self._loop, path, worker, self._known, clock)
         self._thread = threading.Thread(target=self._owner.run, name="limiter", daemon=True)
         self._thread.start()
 
@@ -99,8 +104,35 @@ class SqliteLimiter:
         self._ask(_Reserve(decision_id, charges, hold_seconds, time.monotonic(), answer))
         return await answer
 
-    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
-        return self._owner.at_once(lambda batch: batch.reserve_all(asked), [Unavailable()] * len(asked))
+    def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
+        take = self._ahead.take
+        answers: list[Reservation | None] = [RESERVED if take(*one) else None for one in asked]
+        rest = [place for place, answer in enumerate(answers) if answer is None]
+        if rest:
+            since = self._ahead.now()
+            failed = Charged([Unavailable()] * len(rest), [])
+            charged = self._owner.at_once(
+                partial(self._ahead.charge, [asked[place] for place in rest]), failed
+            )
+            if charged is not None:
+                for place, answer in zip(rest, charged.reservations, strict=True):
+                    answers[place] = answer
+                if self._ahead.committed(charged, since) and self._returns is None:
+                    self._returns = self._loop.call_later(_RETURNED_AFTER, self._return)
+        return answers
+
+    def _return(self) -> None:
+        """What was charged for calls that did not come is given back with the next, or soon without any."""
+        self._returns = None
+        if self._ahead.give_up():
+            self._returns = self._loop.call_later(_RETURNED_AFTER, self._return)
+        else:
+            self._give_back_unused()
+
+    def _give_back_unused(self) -> None:
+        unused, self._ahead.unused = self._ahead.unused, []
+        for one in unused:
+            self._ask(_Change(one.give_back, time.monotonic(), self._loop.create_future()))
 
     async def settle(self, decision_id: str) -> Settlement:
         return await self._answered(lambda batch: batch.settle(decision_id), Unavailable())
@@ -115,7 +147,10 @@ class SqliteLimiter:
         await self._change(lambda batch: batch.release(decision_id))
 
     async def give_back(self, decision_id: str) -> None:
-        await self._change(lambda batch: batch.give_back(decision_id))
+        if self._ahead.give_back(decision_id):
+            self._give_back_unused()
+        else:
+            await self._change(lambda batch: batch.give_back(decision_id))
 
     # The store itself
 
@@ -155,6 +190,10 @@ class SqliteLimiter:
         await asyncio.shield(answer)
 
     async def close(self) -> None:
+        if self._returns is not None:
+            self._returns.cancel()
+        self._ahead.give_up(all=True)
+        self._give_back_unused()
         self._end_turn()
         self._jobs.put(_Stop())
         await asyncio.to_thread(self._thread.join)
@@ -223,9 +262,7 @@ class _Owner:
 
     # On the event loop
 
-    def at_once(
-        self, carry_out: Callable[[Batch], list[_Some]], otherwise: list[_Some]
-    ) -> list[_Some] | None:
+    def at_once(self, carry_out: Callable[[Batch], _Some], otherwise: _Some) -> _Some | None:
         """None where it would have to wait: then nothing was done. `otherwise`, where it fails."""
         if not self._jobs.empty() or not self._mine.acquire(blocking=False):
             return None
@@ -300,7 +337,7 @@ class _Owner:
                     raise
                 time.sleep(_ASK_FOR_LOCK_EVERY)
 
-    def _carried_out(self, ledger: Ledger, carry_out: Callable[[Batch], list[_Some]]) -> list[_Some]:
+    def _carried_out(self, ledger: Ledger, carry_out: Callable[[Batch], _Some]) -> _Some:
         with ledger.batch() as batch:
             results = carry_out(batch)
         self._batches += 1

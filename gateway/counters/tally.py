@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from gateway.counters.base import MICROS, Charge, key_text
-from gateway.counters.windows import KEPT_ONE_BY_ONE
+from gateway.counters.windows import KEPT_ONE_BY_ONE, LATE_MS
 
 MERGE_EVERY: Final = 1_000
 
@@ -26,7 +26,10 @@ class Family:
 
 @dataclass(slots=True, eq=False)
 class Counter:
-    """As this transaction leaves it. id None: it was never charged. `before`: totals by window."""
+    """As this transaction leaves it. id None: it was never charged. `before`: totals by window.
+
+    `late_ms`: so much later than it was made a charge of it may have been used.
+    """
 
     identity: Identity
     family: Family
@@ -34,6 +37,7 @@ class Counter:
     last_ms: int = 0
     total: int = 0
     held: int = 0
+    late_ms: int = 0
     before: dict[int, int] = field(default_factory=dict)
     added: list[tuple[str, int]] = field(default_factory=list)
     """What is not written down yet: decisions and what they cost."""
@@ -67,6 +71,7 @@ class Tally:
         """What the counter had come to when the window began."""
         if counter.id is None:
             return 0
+        window += counter.late_ms
         known = counter.before.get(window)
         if known is None:
             known = counter.before[window] = total_at(self._db, counter.id, self._now - window)
@@ -99,6 +104,13 @@ class Tally:
         counter.id = made.lastrowid
         return counter.id
 
+    def add_ahead(self, name: str, counter: Counter, cost: int) -> None:
+        """A charge that is used a little later. From now on all of the counter's count so much longer."""
+        self.add(name, counter, cost)
+        if not counter.late_ms:
+            counter.late_ms = LATE_MS
+            self._db.execute("INSERT OR IGNORE INTO ahead VALUES (?)", (counter.id,))
+
     def write_down(self) -> None:
         changed, self._changed = self._changed, []
         for counter in changed:
@@ -116,7 +128,8 @@ class Tally:
         name = _family_name(identity)
         row = self._db.execute(
             "SELECT f.id, f.keys, c.id, c.last_ms, c.units, c.micros,"
-            " (SELECT SUM(h.micros) FROM held h WHERE h.counter = c.id AND h.until > ?)"
+            " (SELECT SUM(h.micros) FROM held h WHERE h.counter = c.id AND h.until > ?),"
+            " EXISTS (SELECT 1 FROM ahead a WHERE a.counter = c.id)"
             " FROM family f LEFT JOIN counter c ON c.family = f.id AND c.key = ? WHERE f.name = ?",
             (self._held_since, identity[4], name),
         ).fetchone()
@@ -125,8 +138,9 @@ class Tally:
         family = self._families.setdefault(name, Family(row[0], row[1]))
         if row[2] is None:
             return Counter(identity, family)
-        _, _, found, last_ms, units, micros, held = row
-        return Counter(identity, family, found, last_ms, units * MICROS + micros, held or 0)
+        _, _, found, last_ms, units, micros, held, ahead = row
+        late_ms = LATE_MS if ahead else 0
+        return Counter(identity, family, found, last_ms, units * MICROS + micros, held or 0, late_ms)
 
 
 def total_at(db: sqlite3.Connection, counter: int, at: int) -> int:

@@ -15,6 +15,8 @@ KEPT_ONE_BY_ONE: Final = 10_000
 LIVE_KEYS: Final = 10_000
 # A charge may be counted longer than it should by at most this part of the window.
 _SLICES: Final = 1_000
+# What is charged ahead of the calls that use it is used within this time: under a hundredth of any window.
+LATE_MS: Final = 8
 
 
 def has_room(counted: Micros, cost: Micros, maximum: Micros) -> bool:

@@ -38,7 +38,7 @@ class Counting:
         self.reserved.append(decision_id)
         return Reserved()
 
-    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+    def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
         self.reserved += [decision_id for decision_id, _ in asked]
         return [Reserved()] * len(asked)
 
@@ -62,7 +62,7 @@ class Counting:
 
 
 class Broken(Counting):
-    def at_once(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> Sequence[Reservation] | None:
+    def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
         raise OSError("disk gone")
 
     async def reserve(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,8 @@ async def test_draining_waits_for_a_forwarded_call_whose_client_is_gone(tmp_path
 class Slow(SqliteLimiter):
     """Answers after a pause."""
 
-    def at_once(self, *_: object) -> None:
-        return None
+    def at_once(self, asked: Sequence[object]) -> Sequence[None]:
+        return [None] * len(asked)
 
     async def reserve(self, *given: Any, **named: Any) -> Any:
         await asyncio.sleep(0.1)

@@ -1,0 +1,149 @@
+"""Charging ahead: where calls of one kind come fast, one transaction serves those of the next moment, too.
+
+What was charged ahead is used within LATE_MS or given back, and a counter with such charges counts all of
+them so much longer. So no window ever holds more than its max: whoever was let through in a window was
+charged for within the window and what it is lengthened by, and the last charge made saw all of that. A worker
+that is killed has used less than it was charged for, never more.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from gateway.counters.base import Charge, Reservation, Reserved
+from gateway.counters.charging import Batch
+from gateway.counters.windows import LATE_MS
+
+# Whole milliseconds are cut off at both ends.
+_USED_WITHIN_MS: Final = LATE_MS - 1
+# Fewer are not worth it, and a kind of call not seen for so long is a new one.
+_FEWEST: Final = 4
+_MOST: Final = 2_000
+_FORGOTTEN_AFTER_MS: Final = 100
+_KINDS: Final = 1_000
+_REMEMBERED: Final = 20_000
+
+Kind: TypeAlias = tuple[Charge, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Ahead:
+    """What was seen of one kind of call lately. `left`: how many more are charged for, until `until`."""
+
+    name: str
+    began: int
+    seen: int
+    left: int = 0
+    until: int = 0
+
+
+class Unused(NamedTuple):
+    name: str
+    kind: Kind
+    calls: int
+
+    def give_back(self, batch: Batch) -> None:
+        batch.give_back_ahead(self.name, self.kind, self.calls)
+
+
+class Made(NamedTuple):
+    """So many calls of a kind were charged for, and under this name so many more."""
+
+    kind: Kind
+    calls: int
+    name: str
+    more: int
+
+
+class Charged(NamedTuple):
+    """What one transaction is to have done."""
+
+    reservations: Sequence[Reservation]
+    made: Sequence[Made]
+
+
+@dataclass(slots=True)
+class Ahead:
+    """Of one worker, on its event loop."""
+
+    now: Callable[[], int]
+    unused: list[Unused] = field(default_factory=list)
+    """To be given back."""
+    _kinds: dict[Kind, _Ahead] = field(default_factory=dict)
+    _names: dict[str, tuple[str, Kind]] = field(default_factory=dict)
+
+    def take(self, decision: str, kind: Kind) -> bool:
+        """Whether this call is paid for already."""
+        known = self._kinds.get(kind)
+        if known is None or not known.left:
+            return False
+        if self.now() > known.until:
+            self._give_up(known, kind)
+            return False
+        known.left -= 1
+        known.seen += 1
+        names = self._names
+        names[decision] = (known.name, kind)
+        if len(names) > _REMEMBERED:
+            del names[next(iter(names))]  # what is forgotten is not given back
+        return True
+
+    def charge(self, asked: Sequence[tuple[str, Kind]], batch: Batch) -> Charged:
+        """Also for those that are expected in the next moment. What is not used any more is given back."""
+        for unused in self.unused:
+            unused.give_back(batch)
+        reservations = batch.reserve_all(asked)
+        pairs = zip(asked, reservations, strict=True)
+        calls = Counter(kind for (_, kind), made in pairs if isinstance(made, Reserved))
+        return Charged(reservations, [self._charge_more(batch, *one) for one in calls.items()])
+
+    def _charge_more(self, batch: Batch, kind: Kind, calls: int) -> Made:
+        name, wanted = f"ahead-{secrets.token_hex(12)}", self._wanted(kind, calls)
+        return Made(kind, calls, name, batch.reserve_ahead(name, kind, wanted) if wanted else 0)
+
+    def _wanted(self, kind: Kind, calls: int) -> int:
+        known = self._kinds.get(kind)
+        elapsed = self.now() - known.began if known is not None else 0
+        if known is None or elapsed > _FORGOTTEN_AFTER_MS:
+            return 0
+        expected = (known.seen + calls) * _USED_WITHIN_MS // max(elapsed, 1)
+        return min(expected, _MOST) if expected >= _FEWEST else 0
+
+    def committed(self, charged: Charged, since: int) -> bool:
+        """Whether there is anything to be used now. All of it was charged after `since`."""
+        self.unused.clear()
+        for made in charged.made:
+            self._begin(made, since)
+        return any(made.more for made in charged.made)
+
+    def _begin(self, made: Made, since: int) -> None:
+        known = self._kinds.pop(made.kind, None)
+        if known is not None:
+            self._give_up(known, made.kind)
+        if len(self._kinds) >= _KINDS:
+            oldest = next(iter(self._kinds))
+            self._give_up(self._kinds.pop(oldest), oldest)
+        until = since + _USED_WITHIN_MS
+        self._kinds[made.kind] = _Ahead(made.name, since, made.calls, made.more, until)
+
+    def give_back(self, decision: str) -> bool:
+        """Whether that is all there is to do: it was charged for ahead."""
+        name, kind = self._names.pop(decision, (None, ()))
+        if name is not None:
+            self.unused.append(Unused(name, kind, 1))
+        return name is not None
+
+    def give_up(self, *, all: bool = False) -> bool:
+        """What was not used in time is to be given back. Whether any is still to be used."""
+        now = self.now()
+        for kind, known in self._kinds.items():
+            if all or now > known.until:
+                self._give_up(known, kind)
+        return any(known.left for known in self._kinds.values())
+
+    def _give_up(self, known: _Ahead, kind: Kind) -> None:
+        if known.left:
+            self.unused.append(Unused(known.name, kind, known.left))
+            known.left = 0
