@@ -18,11 +18,13 @@ class May(StrEnum):
     MANAGE_SERVERS = "Registering and changing servers"
     ISSUE_GRANTS = "Issuing and revoking grants"
     MOVE_GRANTS = "Putting grants under another policy"
+    READ_KEYS = "Seeing API keys"
     MANAGE_KEYS = "Managing API keys"
     CHANGE_SECURITY = "Changing security settings"
     APPROVE = "Approving and declining calls"
     READ_ARGUMENTS = "Reading the arguments of waiting calls"
     MANAGE_WEBHOOKS = "Managing webhooks"
+    READ_INVITATIONS = "Seeing invitations"
     MANAGE_MEMBERS = "Inviting and changing members"
     CHANGE_OWNERS = "Changing owners"
     CHANGE_ORGANIZATION = "Renaming the organization"
@@ -36,11 +38,13 @@ _LEAST: dict[May, Role] = {
     May.MANAGE_SERVERS: Role.ADMIN,
     May.ISSUE_GRANTS: Role.ADMIN,
     May.MOVE_GRANTS: Role.POLICY_MANAGER,
+    May.READ_KEYS: Role.ADMIN,
     May.MANAGE_KEYS: Role.ADMIN,
     May.CHANGE_SECURITY: Role.OWNER,
     May.APPROVE: Role.POLICY_MANAGER,
     May.READ_ARGUMENTS: Role.POLICY_MANAGER,
     May.MANAGE_WEBHOOKS: Role.ADMIN,
+    May.READ_INVITATIONS: Role.ADMIN,
     May.MANAGE_MEMBERS: Role.ADMIN,
     May.CHANGE_OWNERS: Role.OWNER,
     May.CHANGE_ORGANIZATION: Role.OWNER,
@@ -56,11 +60,13 @@ _SCOPE: dict[May, str | None] = {
     May.MANAGE_SERVERS: "servers:write",
     May.ISSUE_GRANTS: "grants:write",
     May.MOVE_GRANTS: "grants:write",
+    May.READ_KEYS: "keys:read",
     May.MANAGE_KEYS: "no key may",
     May.CHANGE_SECURITY: "organization:write",
     May.APPROVE: "approvals:write",
     May.READ_ARGUMENTS: "approvals:read",
     May.MANAGE_WEBHOOKS: "webhooks:write",
+    May.READ_INVITATIONS: "members:read",
     May.MANAGE_MEMBERS: "members:write",
     May.CHANGE_OWNERS: "members:write",
     May.CHANGE_ORGANIZATION: "organization:write",

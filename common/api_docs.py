@@ -18,7 +18,7 @@ PREFIX: Final = "/api/v1/"
 # In the order in which one meets them; what is not named here follows.
 GROUPS: Final = (
     *("servers", "tools", "policies", "revisions", "grants", "decisions"),
-    *("audit-events", "workers", "me", "organization"),
+    *("approvals", "audit-events", "workers", "me", "organization", "members", "invitations", "api-keys"),
 )
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _ONE: Final = {"policies": "policy"}

@@ -119,7 +119,7 @@ def field_errors(fields: Mapping[str, Any], at: str = "") -> list[dict[str, Any]
     """Flattens nested field errors into `[{pointer, message}]`."""
     found: list[dict[str, Any]] = []
     for name, said in fields.items():
-        pointer = f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}" if name else at
+        pointer = f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}" if name != "" else at
         if isinstance(said, Mapping):
             found += field_errors(said, pointer)
         else:

@@ -1,35 +1,41 @@
+"""The asker and their organization; its people, invitations and keys."""
+
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
-from accounts.models import Organization
+from accounts.api.serializers import (
+    ApiKeyInput,
+    ApiKeySerializer,
+    InvitationInput,
+    InvitationSerializer,
+    IssuedApiKey,
+    MemberChange,
+    MemberSerializer,
+    MeSerializer,
+    OrganizationChange,
+    OrganizationSerializer,
+)
+from accounts.models import ApiKey, Invitation, Membership
+from accounts.permissions import May, require
+from accounts.services.invitations import invite, resend, withdraw
+from accounts.services.keys import create_api_key, revoke_api_key
+from accounts.services.members import change_role, remove_member
+from accounts.services.organizations import rename_organization
+from common.api_fields import uuid_or_404
+from common.drf import NewestFirst, valid
 from common.ids import public_id
 
-
-class OrganizationSerializer(serializers.ModelSerializer[Organization]):
-    id = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Organization
-        fields = ["id", "name", "created_at", "lease_seconds", "explain_denials", "approval_seconds"]
-
-    def get_id(self, organization: Organization) -> str:
-        return public_id("org", organization.pk)
-
-
-class MeSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    email = serializers.EmailField()
-    role = serializers.CharField()
-    organization = serializers.CharField()
-    scopes = serializers.ListField(child=serializers.CharField(), allow_null=True)
+Row = TypeVar("Row", Membership, Invitation, ApiKey)
 
 
 class Me(APIView):
@@ -55,3 +61,140 @@ class OrganizationView(APIView):
     @extend_schema(responses=OrganizationSerializer)
     def get(self, request: Request) -> Response:
         return Response(OrganizationSerializer(member_of(request).organization).data)
+
+    @extend_schema(request=OrganizationChange, responses=OrganizationSerializer)
+    def patch(self, request: Request) -> Response:
+        given = valid(OrganizationChange(data=request.data))
+        return Response(OrganizationSerializer(rename_organization(member_of(request), given["name"])).data)
+
+
+class MemberPage(NewestFirst):
+    ordering = "-joined_at"
+
+
+class Members(generics.ListAPIView[Membership]):
+    """The newest first. An invitation lets somebody in."""
+
+    serializer_class = MemberSerializer
+    pagination_class = MemberPage
+    read_scope = "members:read"
+    queryset = Membership.objects.none()
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return _mine(self.request, Membership).select_related("user")
+
+
+class MemberDetail(APIView):
+    read_scope = "members:read"
+
+    @extend_schema(responses=MemberSerializer)
+    def get(self, request: Request, member_id: str) -> Response:
+        return Response(MemberSerializer(_find(request, Membership, "mem", member_id)).data)
+
+    @extend_schema(request=MemberChange, responses=MemberSerializer)
+    def patch(self, request: Request, member_id: str) -> Response:
+        member = _find(request, Membership, "mem", member_id)
+        given = valid(MemberChange(data=request.data))
+        return Response(MemberSerializer(change_role(member_of(request), member, given["role"])).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, member_id: str) -> Response:
+        """Ends the membership; their API keys die with it, grants they hold go on."""
+        remove_member(member_of(request), _find(request, Membership, "mem", member_id))
+        return Response(status=204)
+
+
+class InvitationPage(NewestFirst):
+    ordering = "-created_at"
+
+
+class Invitations(generics.ListAPIView[Invitation]):
+    serializer_class = InvitationSerializer
+    pagination_class = InvitationPage
+    read_scope = "members:read"
+    queryset = Invitation.objects.none()
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        require(member_of(self.request), May.READ_INVITATIONS)
+        return _mine(self.request, Invitation)
+
+    @extend_schema(request=InvitationInput, responses={201: InvitationSerializer})
+    def post(self, request: Request) -> Response:
+        """Sends a link by e-mail that lets one person in, once, within seven days."""
+        given = valid(InvitationInput(data=request.data))
+        invitation = invite(member_of(request), given["email"], given["role"])
+        return Response(InvitationSerializer(invitation).data, status=201)
+
+
+class InvitationDetail(APIView):
+    read_scope = "members:read"
+
+    @extend_schema(responses=InvitationSerializer)
+    def get(self, request: Request, invitation_id: str) -> Response:
+        require(member_of(request), May.READ_INVITATIONS)
+        return Response(InvitationSerializer(_find(request, Invitation, "inv", invitation_id)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, invitation_id: str) -> Response:
+        """Withdraws it: the link opens nothing any more."""
+        withdraw(member_of(request), _find(request, Invitation, "inv", invitation_id))
+        return Response(status=204)
+
+
+class InvitationResend(APIView):
+    @extend_schema(request=None, responses=InvitationSerializer)
+    def post(self, request: Request, invitation_id: str) -> Response:
+        """Sends a new link; the old one ends."""
+        invitation = _find(request, Invitation, "inv", invitation_id)
+        return Response(InvitationSerializer(resend(member_of(request), invitation)).data)
+
+
+class ApiKeyPage(NewestFirst):
+    ordering = "-created_at"
+
+
+class ApiKeys(generics.ListAPIView[ApiKey]):
+    serializer_class = ApiKeySerializer
+    pagination_class = ApiKeyPage
+    read_scope = "keys:read"
+    queryset = ApiKey.objects.none()
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        require(member_of(self.request), May.READ_KEYS)
+        return _mine(self.request, ApiKey).select_related("member__user")
+
+    @extend_schema(request=ApiKeyInput, responses={201: IssuedApiKey})
+    def post(self, request: Request) -> Response:
+        """For people who are signed in: no key makes keys. `token` stands in this answer alone."""
+        given = valid(ApiKeyInput(data=request.data))
+        key, token = create_api_key(
+            member_of(request), given["name"], given["scopes"], given.get("expires_at")
+        )
+        answer = Response({**ApiKeySerializer(key).data, "token": token}, status=201)
+        answer["Cache-Control"] = "no-store"
+        answer.shown_once = ("token",)  # type: ignore[attr-defined]  # for accounts.api.idempotency
+        return answer
+
+
+class ApiKeyDetail(APIView):
+    read_scope = "keys:read"
+
+    @extend_schema(responses=ApiKeySerializer)
+    def get(self, request: Request, key_id: str) -> Response:
+        require(member_of(request), May.READ_KEYS)
+        return Response(ApiKeySerializer(_find(request, ApiKey, "key", key_id)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, key_id: str) -> Response:
+        """Revokes it, for people who are signed in."""
+        revoke_api_key(member_of(request), _find(request, ApiKey, "key", key_id))
+        return Response(status=204)
+
+
+def _mine(request: Request, model: type[Row]) -> QuerySet[Row]:
+    found: Any = model.objects.visible_to(member_of(request))
+    return found  # type: ignore[no-any-return]
+
+
+def _find(request: Request, model: type[Row], prefix: str, text: str) -> Row:
+    return get_object_or_404(_mine(request, model), pk=uuid_or_404(prefix, text))

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any, Final
+
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -10,9 +13,12 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.models import AuditEvent
+from audit.figures import added_latency, outcomes_over_time, top_denials, top_tools
 from audit.models import DecisionRecord
+from audit.periods import Period, Unit
 from common.api_fields import PublicIdField, uuid_or_404
 from common.drf import NewestFirst
+from common.errors import InvalidInput
 
 FILTERS = [
     OpenApiParameter("server", str),
@@ -106,6 +112,64 @@ class DecisionDetail(APIView):
     def get(self, request: Request, decision_id: str) -> Response:
         record = get_object_or_404(_visible(request), pk=uuid_or_404("dec", decision_id))
         return Response(DecisionSerializer(record).data)
+
+
+PERIODS: Final = {
+    "hour": (timedelta(hours=1), Unit.MINUTE, 60),
+    "day": (timedelta(days=1), Unit.HOUR, 24),
+    "month": (timedelta(days=30), Unit.DAY, 30),
+}
+STATS_PERIOD = OpenApiParameter("period", str, enum=list(PERIODS), description="Until now; a day if unsaid.")
+
+
+class BucketSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+
+
+class CountedSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class LatencySerializer(serializers.Serializer[Any]):
+    """Milliseconds the gateway added."""
+
+    p50 = serializers.FloatField()
+    p99 = serializers.FloatField()
+    calls = serializers.IntegerField()
+
+
+class StatsSerializer(serializers.Serializer[Any]):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    outcomes = BucketSerializer(many=True)
+    top_tools = CountedSerializer(many=True)
+    top_denials = CountedSerializer(many=True)
+    added_ms = LatencySerializer(allow_null=True)
+
+
+class DecisionStats(APIView):
+    """Calls by outcome over time, the tools that were called and denied most, and what we added to each."""
+
+    read_scope = "logs:read"
+
+    @extend_schema(parameters=[STATS_PERIOD], responses=StatsSerializer)
+    def get(self, request: Request) -> Response:
+        wanted = request.query_params.get("period", "day")
+        if wanted not in PERIODS:
+            raise InvalidInput({"period": f"Choose one of {', '.join(PERIODS)}."})
+        length, unit, buckets = PERIODS[wanted]
+        period, member = Period.until_now(length, unit), member_of(request)
+        stats = {
+            "since": period.since,
+            "until": period.until,
+            "outcomes": outcomes_over_time(member, period, buckets),
+            "top_tools": top_tools(member, period),
+            "top_denials": top_denials(member, period),
+            "added_ms": added_latency(member, period),
+        }
+        return Response(StatsSerializer(stats).data)
 
 
 class AuditEvents(generics.ListAPIView[AuditEvent]):

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
@@ -17,18 +17,31 @@ from common.api_fields import uuid_or_404
 from common.drf import NewestFirst, etag, valid, version_of
 from policies.api.serializers import (
     CallInput,
+    ConversionSerializer,
+    ConvertInput,
+    DecisionSerializer,
+    DiffSerializer,
+    EffectsSerializer,
     PolicyChange,
     PolicyInput,
     PolicySerializer,
     PolicySummary,
     ProblemSerializer,
+    ProblemsSerializer,
     RevisionSerializer,
+    TestsInput,
+    TestsSerializer,
     TextInput,
 )
+from policies.kept_tests import kept_tests, replace_tests
+from policies.language.batch import conversion_value
+from policies.language.convert import convert
 from policies.language.decide import decide
 from policies.language.decision import MISSING, ToolCall
+from policies.language.diff import changes_value, diff
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy, PolicyRevision
+from policies.outlook import in_force
 from policies.services import (
     STARTING_DOCUMENT,
     create_policy,
@@ -36,7 +49,7 @@ from policies.services import (
     save_draft,
     tool_facts,
 )
-from servers.models import Server
+from servers.models import Server, Tool
 
 
 def find_policy(request: Request, policy_id: str) -> Policy:
@@ -109,7 +122,7 @@ class _Asking(APIView):
 
 
 class PolicyLint(_Asking):
-    @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=TextInput, responses=ProblemsSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
@@ -118,7 +131,7 @@ class PolicyLint(_Asking):
 
 
 class PolicyEffects(_Asking):
-    @extend_schema(request=TextInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=TextInput, responses=EffectsSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
@@ -130,7 +143,7 @@ class PolicyEffects(_Asking):
 class PolicyDecide(_Asking):
     takes = CallInput
 
-    @extend_schema(request=CallInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=CallInput, responses=DecisionSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         """What this call would meet, before limits and approvals are asked."""
         text, policy, given = self.asked(request, policy_id)
@@ -148,6 +161,62 @@ class PolicyDecide(_Asking):
                 "obligations": [type(obligation).__name__ for obligation in decision.obligations],
             }
         )
+
+
+class PolicyDiff(_Asking):
+    @extend_schema(request=TextInput, responses=DiffSerializer)
+    def post(self, request: Request, policy_id: str) -> Response:
+        """What publishing the text would change for each tool, beside the revision in force."""
+        text, policy, _ = self.asked(request, policy_id)
+        judgement = judge(text, tool_facts(policy.server))
+        if judgement.problems:
+            raise PolicyInvalid(judgement.problems)
+        tools = list(Tool.objects.filter(server=policy.server).present())
+        before = in_force(policy.published_revision, tools)
+        return Response(changes_value(diff(before, judgement.compiled, [tool.name for tool in tools])))
+
+
+class PolicyTests(APIView):
+    read_scope = "policies:read"
+
+    @extend_schema(responses=TestsSerializer)
+    def get(self, request: Request, policy_id: str) -> Response:
+        """The tests kept beside the policy, and how the draft fares. One that fails blocks publishing."""
+        return Response(_tested(find_policy(request, policy_id)))
+
+    @extend_schema(request=TestsInput, responses=TestsSerializer)
+    def put(self, request: Request, policy_id: str) -> Response:
+        """Keeps these tests and no others."""
+        policy = find_policy(request, policy_id)
+        given = valid(TestsInput(data=request.data))
+        return Response(_tested(replace_tests(member_of(request), policy, given["tests"])))
+
+
+def _tested(policy: Policy) -> dict[str, Any]:
+    tests = kept_tests(policy)
+    judgement = judge(policy.draft, tool_facts(policy.server), tests)
+    return {
+        "tests": json.loads(policy.tests),
+        "results": [
+            {"name": result.test.name, "passed": result.passed, "sentence": result.sentence}
+            for result in judgement.tests
+        ],
+    }
+
+
+class Convert(APIView):
+    """A policy of another dialect in this language, never more permissive than its source."""
+
+    read_scope = "policies:read"
+    only_asks = True
+
+    @extend_schema(request=ConvertInput, responses=ConversionSerializer)
+    def post(self, request: Request) -> Response:
+        given = valid(ConvertInput(data=request.data))
+        servers = Server.objects.visible_to(member_of(request))
+        tools = tool_facts(get_object_or_404(servers, pk=given["server"])) if "server" in given else []
+        made = convert(given["text"], tools)
+        return Response(conversion_value(made))
 
 
 class PolicyRevisions(generics.ListAPIView[PolicyRevision]):

@@ -8,8 +8,9 @@ from rest_framework import serializers
 
 from common.api_fields import PublicIdField
 from policies.kept_tests import kept_tests
+from policies.language.effects import Effect
 from policies.models import Grant, Policy, PolicyRevision
-from policies.services import judge, tool_facts
+from policies.services import MAX_DRAFT_BYTES, judge, tool_facts
 from servers.services import gateway_url
 
 
@@ -110,6 +111,88 @@ class CallInput(serializers.Serializer[Any]):
 
 class TextInput(serializers.Serializer[Any]):
     document = DocumentField(required=False)
+
+
+class ProblemsSerializer(serializers.Serializer[Any]):
+    problems = ProblemSerializer(many=True)
+
+
+class EffectsSerializer(serializers.Serializer[Any]):
+    effects = serializers.DictField(child=serializers.ChoiceField(choices=[str(one) for one in Effect]))
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What a call would meet; `obligations` are the limits and approvals that are asked after it."""
+
+    outcome = serializers.ChoiceField(choices=["allow", "deny", "approval"])
+    code = serializers.CharField(allow_null=True)
+    rule = serializers.CharField()
+    reason = serializers.CharField(allow_null=True)
+    obligations = serializers.ListField(child=serializers.CharField())
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    direction = serializers.CharField()
+    title = serializers.CharField()
+    tools = serializers.ListField(child=serializers.CharField())
+    sentence = serializers.CharField()
+
+
+class DiffSerializer(serializers.Serializer[Any]):
+    headline = serializers.ListField(child=serializers.CharField())
+    looser = ChangeSerializer(many=True)
+    tighter = ChangeSerializer(many=True)
+    reworded = ChangeSerializer(many=True)
+    becomes_callable = serializers.ListField(child=serializers.CharField())
+    no_longer_callable = serializers.ListField(child=serializers.CharField())
+    unchanged = serializers.ListField(child=serializers.CharField())
+
+
+class TestsField(serializers.Field[str, Any, Any, Any]):
+    """A list of tests as JSON; handed on as text, in which numbers keep their spelling."""
+
+    def to_internal_value(self, data: object) -> str:
+        if isinstance(data, list):
+            return _as_text(data)
+        raise serializers.ValidationError("Send a list of tests.")
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class TestResultSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    passed = serializers.BooleanField()
+    sentence = serializers.CharField()
+
+
+class TestsSerializer(serializers.Serializer[Any]):
+    tests = serializers.ListField(child=serializers.DictField())
+    results = TestResultSerializer(many=True, help_text="Of the draft; empty while it does not parse.")
+
+
+class TestsInput(serializers.Serializer[Any]):
+    tests = TestsField()
+
+
+class ConvertInput(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=MAX_DRAFT_BYTES, trim_whitespace=False)
+    server = PublicIdField("srv", required=False)
+
+
+class NoteSerializer(serializers.Serializer[Any]):
+    pointer = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ConversionSerializer(serializers.Serializer[Any]):
+    dialect = serializers.CharField(allow_null=True)
+    policy = serializers.CharField(allow_null=True)
+    changed = NoteSerializer(many=True)
+    not_kept = NoteSerializer(many=True)
+    problems = ProblemSerializer(many=True)
 
 
 class RevisionSerializer(serializers.ModelSerializer[PolicyRevision]):

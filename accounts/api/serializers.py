@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.models import ApiKey, Invitation, Membership, Organization, Role
+from accounts.permissions import SCOPES
+from common.api_fields import PublicIdField
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    email = serializers.EmailField()
+    role = serializers.CharField()
+    organization = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField(), allow_null=True)
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    id = PublicIdField("org", read_only=True)
+
+    class Meta:
+        model = Organization
+        fields = [
+            "id",
+            "name",
+            "created_at",
+            "lease_seconds",
+            "explain_denials",
+            "approval_seconds",
+            "log_retention_days",
+        ]
+
+
+class OrganizationChange(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    id = PublicIdField("mem", read_only=True)
+    email = serializers.EmailField(source="user.email", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "email", "role", "joined_at"]
+
+
+class MemberChange(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    id = PublicIdField("inv", read_only=True)
+    state = serializers.ChoiceField(choices=["open", "expired", "accepted", "withdrawn"], read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = [
+            "id",
+            "email",
+            "role",
+            "state",
+            "invited_by_email",
+            "created_at",
+            "sent_at",
+            "sent_times",
+            "expires_at",
+            "accepted_at",
+        ]
+
+
+class InvitationInput(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    """`hint` is how the token begins."""
+
+    id = PublicIdField("key", read_only=True)
+    made_by = serializers.EmailField(source="member.user.email", read_only=True)
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "id",
+            "name",
+            "hint",
+            "scopes",
+            "made_by",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "revoked_at",
+        ]
+
+
+class IssuedApiKey(ApiKeySerializer):
+    token = serializers.CharField(read_only=True, help_text="Shown once.")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = [*ApiKeySerializer.Meta.fields, "token"]
+
+
+class ApiKeyInput(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=SCOPES), allow_empty=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -1,0 +1,96 @@
+"""Diff, tests and conversion of policies, and figures of the log, over REST."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from policies.services import publish_policy
+from tests.cast import POLICY, Acme, Cast, inside
+
+Ask = Callable[..., Any]
+LOOSER = POLICY.replace('"max": 30', '"max": 300')
+FAQ = '{"version": "1", "default": "deny", "tools": {"create_access_key": {"rate_limit": "30/minute"}}}'
+
+
+@pytest.fixture
+def ask(cast: Cast, api_key: Callable[..., str]) -> Ask:
+    keys = {name: api_key(cast.everyone()[name]) for name in ("alice", "dave", "mallory")}
+
+    def send(who: str, method: str, path: str, body: Any = None) -> Any:
+        client = Client(headers={"Authorization": f"Bearer {keys[who]}"} if who in keys else {})
+        sent = {} if method == "get" else {"data": json.dumps(body or {}), "content_type": "application/json"}
+        return getattr(client, method)(f"/api/v1{path}", **sent)
+
+    return send
+
+
+def test_a_diff_says_what_publishing_would_change(ask: Ask, cast: Cast, acme: Acme) -> None:
+    path = f"/policies/{acme.policy.public_id}/diff/"
+    first = ask("alice", "post", path).json()
+    assert first["becomes_callable"] == ["create_access_key"]
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    same = ask("alice", "post", path).json()
+    assert (same["looser"], same["tighter"]) == ([], [])
+    looser = ask("alice", "post", path, {"document": LOOSER}).json()
+    assert [change["tools"] for change in looser["looser"]] == [["create_access_key"]]
+    assert "300" in looser["looser"][0]["sentence"]
+    broken = ask("alice", "post", path, {"document": "{"})
+    assert (broken.status_code, broken.json()["type"]) == (422, "urn:policylayer:problem:invalid_policy")
+    assert ask("mallory", "post", path).status_code == 404
+    assert ask("nobody", "post", path).status_code == 401
+    assert ask("alice", "get", path).status_code == 405
+
+
+def test_tests_are_kept_run_and_block_publishing(ask: Ask, acme: Acme) -> None:
+    path = f"/policies/{acme.policy.public_id}"
+    assert ask("alice", "get", f"{path}/tests/").json() == {"tests": [], "results": []}
+    wrong = {"name": "users stay", "call": {"tool": "delete_user"}, "expect": "allow"}
+    kept = ask("alice", "put", f"{path}/tests/", {"tests": [wrong]}).json()
+    assert [(one["name"], one["passed"]) for one in kept["results"]] == [("users stay", False)]
+    assert ask("alice", "post", f"{path}/publish/").status_code == 422
+    right = {**wrong, "expect": "deny"}
+    assert ask("alice", "put", f"{path}/tests/", {"tests": [right]}).json()["results"][0]["passed"] is True
+    assert ask("alice", "post", f"{path}/publish/").status_code == 200
+    for bad in ([{"name": 1}], [right, right]):
+        assert ask("alice", "put", f"{path}/tests/", {"tests": bad}).status_code in {400, 422}
+    assert ask("alice", "put", f"{path}/tests/", {"tests": "x"}).json()["errors"][0]["pointer"] == "/tests"
+    assert ask("mallory", "put", f"{path}/tests/", {"tests": []}).status_code == 404
+    assert ask("nobody", "get", f"{path}/tests/").status_code == 401
+
+
+def test_numbers_of_a_test_keep_their_spelling(cast: Cast, acme: Acme, api_key: Callable[..., str]) -> None:
+    test = '{"name": "n", "call": {"tool": "delete_user", "arguments": {"n": 0.10}}, "expect": "deny"}'
+    answer = Client(headers={"Authorization": f"Bearer {api_key(cast.alice)}"}).put(
+        f"/api/v1/policies/{acme.policy.public_id}/tests/", f'{{"tests": [{test}]}}', "application/json"
+    )
+    assert answer.status_code == 200
+    with inside(cast.alice):
+        acme.policy.refresh_from_db()
+    assert "0.10" in acme.policy.tests
+
+
+def test_another_dialect_is_converted_with_its_report(ask: Ask, acme: Acme) -> None:
+    made = ask("alice", "post", "/policies/convert/", {"text": POLICY}).json()
+    assert (made["dialect"], made["problems"]) == ("canonical", [])
+    broken = ask("alice", "post", "/policies/convert/", {"text": "{"}).json()
+    assert broken["policy"] is None and broken["problems"]
+    with_tools = {"text": FAQ, "server": acme.server.public_id}
+    assert ask("alice", "post", "/policies/convert/", with_tools).status_code == 200
+    assert ask("mallory", "post", "/policies/convert/", with_tools).status_code == 404
+    assert ask("nobody", "post", "/policies/convert/", {"text": POLICY}).status_code == 401
+    assert ask("alice", "post", "/policies/convert/", {}).json()["errors"][0]["pointer"] == "/text"
+
+
+def test_figures_of_the_log_are_counts_over_a_period(ask: Ask, acme: Acme) -> None:
+    for period, buckets in (("hour", 60), ("day", 24), ("month", 30)):
+        stats = ask("alice", "get", f"/decisions/stats/?period={period}").json()
+        assert len(stats["outcomes"]) == buckets
+        assert stats["added_ms"] is None and stats["top_tools"] == []
+    assert ask("alice", "get", "/decisions/stats/?period=ever").status_code == 400
+    assert ask("nobody", "get", "/decisions/stats/").status_code == 401
