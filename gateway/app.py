@@ -20,7 +20,7 @@ from gateway.approvals_client import Approvals, NobodyToAsk
 from gateway.carried import Carried
 from gateway.counters.base import Limiter
 from gateway.drift import DriftWatch
-from gateway.driver import DecisionLog, Driver, judged_at_once
+from gateway.driver import DecisionLog, Driver
 from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused, Ruling
 from gateway.forwarding import upstream_headers
 from gateway.handles import Handles
@@ -44,6 +44,7 @@ from gateway.upstream import Resolve, Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Admitted, OpenRequests, Rooms, Visit
 from gateway.waiting import Waiting
+from policies.language.offloading import needs_offloading, together_need_offloading
 
 log = logging.getLogger("gateway.app")
 
@@ -201,7 +202,7 @@ class Gateway:
 
     def _begin(self, visit: Visit) -> Coroutine[None, None, None] | None:
         asks = self._read(visit)
-        if asks is None or not judged_at_once(visit):
+        if asks is None or visit.heavy:
             return self._to_its_end(visit, self._answer(visit, asks))
         self._turns.join(asks, visit)
         return None
@@ -340,14 +341,18 @@ class Gateway:
             visit.arguments = message.params.get("arguments", {})
             # Shown once: the client that comes back from the page is told how things stand.
             visit.opens_pages = visit.era.modern and asked.shows_pages(message) and not _was_shown(visit)
-            return pipeline.tools_call(self._asker(visit), call, _round(visit))
+            asker = self._asker(visit)
+            visit.heavy = needs_offloading(asker.compiled, call, len(visit.exchange.request.body))
+            return pipeline.tools_call(asker, call, _round(visit))
         tasks = sorted(set(visit.tasks.values()))
         if verdict is Verdict.JUDGE_TASK:
             return pipeline.access(self._asker(visit), [], tasks)
         things = asked.things(message, verdict)
         visit.subject = asked.named(things[0]) if things else None
         visit.standing = verdict is Verdict.JUDGE_SUBSCRIPTIONS
-        return pipeline.access(self._asker(visit), things, tasks)
+        asker = self._asker(visit)
+        visit.heavy = together_need_offloading(asker.compiled, things)
+        return pipeline.access(asker, things, tasks)
 
     def _asker(self, visit: Visit) -> Asker:
         admitted = visit.admitted

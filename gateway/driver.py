@@ -47,7 +47,6 @@ from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 log = logging.getLogger("gateway.driver")
 
 _LONGEST_SUBJECT: Final = 1_024
-_JUDGED_ASIDE: Final = 8_192
 
 
 class DecisionLog(Protocol):
@@ -97,9 +96,9 @@ class Driver:
             return ending
 
     async def _first(self, pipeline: Pipeline, visit: Visit) -> Effect:
-        if judged_at_once(visit):
+        if not visit.heavy:
             return next(pipeline)
-        # A rule may read much of a long body: nobody else waits for that. The first step always asks.
+        # Nobody else waits for what its rules have to read. The first step always asks.
         return await asyncio.get_running_loop().run_in_executor(self._aside, next, pipeline)
 
     # What is done for many calls together as for one
@@ -229,10 +228,6 @@ def not_answered(visit: Visit, failure: Exception) -> NotAnswered:
         visit.exchange.abort()
     ruling = rulings.INTERNAL_ERROR
     return NotAnswered(ruling.code or "", ruling.reason or "", sent=True)
-
-
-def judged_at_once(visit: Visit) -> bool:
-    return len(visit.exchange.request.body) <= _JUDGED_ASIDE
 
 
 def _decision_id(visit: Visit) -> str:

@@ -81,7 +81,7 @@ class Visit:
     `subject` is what the log calls the tool: its name, or that of a resource or a prompt. `again`: what the
     client carried here from an earlier round of the same call; `agreed`: what a person agreed to. `tasks`:
     the server's ids of the tasks it is about, with their tools. `opens_pages`: its user is to be shown one.
-    `asked`: what the server answers, once it was asked.
+    `asked`: what the server answers, once it was asked. `heavy`: judging it takes too long for an event loop.
     """
 
     exchange: Exchange
@@ -99,6 +99,7 @@ class Visit:
     agreed: str = ""
     opens_pages: bool = False
     tool_digest: str = ""
+    heavy: bool = False
     tasks: dict[str, str] = field(default_factory=dict)
     orphaned: TimerHandle | None = None
     asked: UpstreamAnswer | None = None

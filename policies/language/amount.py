@@ -7,11 +7,19 @@ paths lead to one value are counted there together.
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from jiter import LosslessFloat
+
 from .document import Condition
 from .paths import Step
 
 MOST_REGEX_BYTES: Final = 65_536
 MOST_EACH_VALUES: Final = 20_000
+# Where it finds no shorter way RE2 takes a step for each byte and instruction, some 8 ns each, and `contains`
+# 3 ns for a character. A text of the size above may be read by patterns of 100 instructions.
+MOST_REGEX_STEPS: Final = 100 * MOST_REGEX_BYTES
+MOST_SEARCHED: Final = 16_777_216
+# Not worth counting, however many of them there are.
+SHORT_TEXT: Final = 256
 # More than this is judged off the event loop.
 _LIGHT_REGEX_BYTES: Final = 8192
 _LIGHT_EACH_VALUES: Final = 2000
@@ -19,23 +27,31 @@ LIGHT_NANOSECONDS: Final = 1_000_000
 
 _CONTAINS: Final = ("contains", "not_contains")
 _EQUALITY: Final = ("eq", "neq", "in", "not_in", *_CONTAINS)
+_COMPARES: Final = ("lt", "lte", "gt", "gte")
 _READS_ONCE: Final = ("under_path", "host_in")
 # What the worst text costs: of `contains` for a character, of paths and URLs, of a container for each node.
-_SCAN_NANOSECONDS: Final = 3
+_SCAN_NANOSECONDS: Final = 4
 _SPLIT_NANOSECONDS: Final = 60
+_DIGIT_NANOSECONDS: Final = 8
 _NODE_NANOSECONDS: Final = 1500
-_REGEX_NANOSECONDS: Final = 7
+_REGEX_NANOSECONDS: Final = 10
 _VISIT_NANOSECONDS: Final = 150
 _STEP_NANOSECONDS: Final = 100
 _EACH_STEP_NANOSECONDS: Final = 1000
 
 
 class Amount(NamedTuple):
-    """`regex_bytes` and `each_values` as the bounds count them; `nanoseconds`: what the worst would take."""
+    """All but `nanoseconds` as the bounds count them; that is what the worst would take."""
 
     regex_bytes: int
+    regex_steps: int
+    searched: int
     each_values: int
     nanoseconds: int
+
+    @property
+    def allows_regex(self) -> bool:
+        return self.regex_bytes <= MOST_REGEX_BYTES and self.regex_steps <= MOST_REGEX_STEPS
 
     @property
     def is_light(self) -> bool:
@@ -46,7 +62,7 @@ class Amount(NamedTuple):
         )
 
 
-NOTHING: Final = Amount(0, 0, 0)
+NOTHING: Final = Amount(0, 0, 0, 0, 0)
 
 
 class Reading:
@@ -59,16 +75,18 @@ class Reading:
         "indexes",
         "keyed",
         "members",
+        "needles",
+        "program",
         "regex",
-        "regex_cost",
-        "text_cost",
+        "split",
         "walking",
     )
 
     def __init__(self) -> None:
         self.regex = 0  # regex conditions that end here
-        self.regex_cost = 0  # nanoseconds for each byte of a text that RE2 reads here
-        self.text_cost = 0  # nanoseconds for each character of a text that others read here
+        self.program = 0  # the instructions of their programs
+        self.needles = 0  # conditions that end here and search a text for another
+        self.split = False  # a text here is taken apart, once
         self.keyed = False  # a container here is compared
         self.each = 0  # conditions with [*] that end here
         self.below = 0  # conditions with [*] that end here or further on
@@ -92,9 +110,8 @@ def reading_of(conditions: Iterable[tuple[Condition, int]]) -> Reading | None:
     root, found = Reading(), False
     for condition, program in conditions:
         quantified = condition.path.quantified
-        text_cost = _text_cost(condition)
-        keyed = condition.op in _EQUALITY
-        if not (program or quantified or text_cost or keyed):
+        keyed, split = condition.op in _EQUALITY, condition.op in _READS_ONCE
+        if not (program or quantified or keyed or split or condition.op in _COMPARES):
             continue
         found, here = True, root
         root.walking += len(condition.path.steps) * (
@@ -106,24 +123,47 @@ def reading_of(conditions: Iterable[tuple[Condition, int]]) -> Reading | None:
             here.below += quantified
         here.each += quantified
         here.regex += program > 0
-        here.regex_cost += _REGEX_NANOSECONDS * program
-        here.text_cost += text_cost
+        here.program += program
+        here.needles += searches(condition)
+        here.split = here.split or split
         here.keyed = here.keyed or keyed
     return root if found else None
 
 
-def _text_cost(condition: Condition) -> int:
-    if condition.op in _CONTAINS:
-        return _SCAN_NANOSECONDS if isinstance(condition.value, str) else 0
-    return _SPLIT_NANOSECONDS if condition.op in _READS_ONCE else 0
+def searches(condition: Condition) -> bool:
+    """Whether it reads a text in search of another."""
+    return condition.op in _CONTAINS and isinstance(condition.value, str)
+
+
+def light_size(conditions: Iterable[tuple[Condition, int]]) -> int:
+    """A call of at most so many bytes of JSON is light, whatever stands in it; negative where none is.
+
+    As if every condition read all of it.
+    """
+    every = [(condition, program, condition.path) for condition, program in conditions]
+    patterns = sum(program > 0 for _, program, _ in every)
+    quantified = sum(path.quantified for _, _, path in every)
+    walking = sum(len(path.steps) * _EACH_STEP_NANOSECONDS for _, _, path in every)
+    of_a_byte = (
+        2 * _VISIT_NANOSECONDS
+        + _REGEX_NANOSECONDS * sum(program for _, program, _ in every)
+        + _SCAN_NANOSECONDS * sum(searches(condition) for condition, _, _ in every)
+        + _SPLIT_NANOSECONDS * any(condition.op in _READS_ONCE for condition, _, _ in every)
+        + _NODE_NANOSECONDS * any(condition.op in _EQUALITY for condition, _, _ in every)
+    )
+    return min(
+        _LIGHT_REGEX_BYTES // max(1, patterns),
+        _LIGHT_EACH_VALUES // max(1, quantified),
+        (LIGHT_NANOSECONDS - walking) // of_a_byte,
+    )
 
 
 def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool = False) -> Amount:
-    """Stops when both bounds are passed, or, asked only whether it is light, when it is not."""
+    """Asked only whether it is light, it stops when it is not."""
     count = _Count(only_whether_light)
     count.nanoseconds = reading.walking
     stack = [(arguments, _Place((reading,)))]
-    while stack and not count.is_enough():
+    while stack and not (only_whether_light and not count.amount().is_light):
         value, place = stack.pop()
         count.nanoseconds += _VISIT_NANOSECONDS
         count.ends(value, place)
@@ -134,7 +174,7 @@ def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool
         else:
             # Nothing further on, or every path further on ends here: one missing or unreachable value each.
             count.each_values += place.below - place.each
-    return Amount(count.regex_bytes, count.each_values, count.nanoseconds)
+    return count.amount()
 
 
 class _Place:
@@ -146,17 +186,19 @@ class _Place:
         "below",
         "each",
         "keyed",
+        "needles",
         "nodes",
+        "program",
         "regex",
-        "regex_cost",
-        "text_cost",
+        "split",
     )
 
     def __init__(self, nodes: tuple[Reading, ...]) -> None:
         self.nodes = nodes
         self.regex = sum(node.regex for node in nodes)
-        self.regex_cost = sum(node.regex_cost for node in nodes)
-        self.text_cost = sum(node.text_cost for node in nodes)
+        self.program = sum(node.program for node in nodes)
+        self.needles = sum(node.needles for node in nodes)
+        self.split = any(node.split for node in nodes)
         self.keyed = any(node.keyed for node in nodes)
         self.each = sum(node.each for node in nodes)
         self.below = sum(node.below for node in nodes)
@@ -187,28 +229,36 @@ class _Place:
 
 
 class _Count:
-    __slots__ = ("_only_light", "each_values", "nanoseconds", "regex_bytes")
+    __slots__ = ("_only_light", "each_values", "nanoseconds", "regex_bytes", "regex_steps", "searched")
 
     def __init__(self, only_light: bool) -> None:
         self._only_light = only_light
-        self.regex_bytes = self.each_values = self.nanoseconds = 0
+        self.regex_bytes = self.regex_steps = self.searched = self.each_values = self.nanoseconds = 0
 
-    def is_enough(self) -> bool:
-        if self._only_light:
-            return not Amount(self.regex_bytes, self.each_values, self.nanoseconds).is_light
-        return self.regex_bytes > MOST_REGEX_BYTES and self.each_values > MOST_EACH_VALUES
+    def amount(self) -> Amount:
+        return Amount(self.regex_bytes, self.regex_steps, self.searched, self.each_values, self.nanoseconds)
 
     def ends(self, value: object, place: _Place) -> None:
         self.each_values += place.each
         if isinstance(value, str):
-            if place.regex:
-                size = text_size(value)
-                self.regex_bytes += size * place.regex
-                self.nanoseconds += size * place.regex_cost
-            self.nanoseconds += len(value) * place.text_cost
+            self.text(value, place)
+        elif isinstance(value, LosslessFloat):
+            self.nanoseconds += _DIGIT_NANOSECONDS * len(str(value))
         elif place.keyed and self._only_light and isinstance(value, dict | list):
             most = (LIGHT_NANOSECONDS - self.nanoseconds) // _NODE_NANOSECONDS + 1
             self.nanoseconds += _NODE_NANOSECONDS * _nodes(value, most)
+
+    def text(self, value: str, place: _Place) -> None:
+        if place.regex:
+            size = text_size(value)
+            self.regex_bytes += size * place.regex
+            self.regex_steps += size * place.program
+            self.nanoseconds += size * place.program * _REGEX_NANOSECONDS
+        if len(value) > SHORT_TEXT:
+            self.searched += len(value) * place.needles
+        self.nanoseconds += len(value) * (
+            place.needles * _SCAN_NANOSECONDS + place.split * _SPLIT_NANOSECONDS
+        )
 
     def members(self, value: dict[str, object], place: _Place, stack: list[tuple[object, _Place]]) -> None:
         unreached = place.below - place.each

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from .amount import SHORT_TEXT
 from .decision import MISSING
 from .document import Condition, JsonValue, Operator
 from .exact import ExactNumber, exact
@@ -183,7 +184,9 @@ def _compares(compare: Callable[[ExactNumber, ExactNumber], bool], expected: Exa
 def _contains(expected: JsonValue, expected_key: object, positive: bool) -> Judge:
     def contains(value: object, work: Work) -> Verdict:
         if isinstance(value, str):
-            return (expected in value) is positive if isinstance(expected, str) else None
+            if not isinstance(expected, str) or (len(value) > SHORT_TEXT and not work.search_allowed):
+                return None
+            return (expected in value) is positive
         if not isinstance(value, list):
             return None
         keys = work.element_keys(value)

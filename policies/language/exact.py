@@ -20,6 +20,8 @@ _PLAIN = re.compile(r"-?[0-9]{1,15}\Z")
 _PLAIN_FRACTION = re.compile(r"-?(?=[0-9.]{3,16}\Z)[0-9]+\.[0-9]+\Z")
 _PARTS = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?)([0-9]+))?\Z")
 _LONGEST_EXPONENT = 4000
+_USUAL_LENGTH = 40
+_MOST_DIGITS = 17  # of the shortest text of a double
 
 
 def exact(value: object) -> ExactNumber | None:
@@ -49,6 +51,11 @@ def exact_text(text: str) -> ExactNumber | None:
 
 
 def _exact_of_any_spelling(text: str) -> ExactNumber | None:
+    if len(text) > _USUAL_LENGTH:
+        short = _shorter(text)
+        if short is None:
+            return None
+        text = short
     nearest = float(text)
     if nearest == 0:
         return 0 if parts_of(text).digits == "" else None
@@ -58,6 +65,14 @@ def _exact_of_any_spelling(text: str) -> ExactNumber | None:
     if Decimal(text) != shortest:
         return None
     return int(nearest) if nearest.is_integer() else shortest
+
+
+def _shorter(text: str) -> str | None:
+    """Without zeros at either end. None: certainly inexact, which is told without reading all its digits."""
+    parts = parts_of(text)
+    if len(parts.digits) > _MOST_DIGITS or parts.exponent_rest:
+        return None
+    return f"{'-' if parts.negative else ''}{parts.digits or '0'}e{parts.exponent}"
 
 
 class NumberParts(NamedTuple):

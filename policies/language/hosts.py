@@ -8,16 +8,17 @@ from typing import TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Host: TypeAlias = str | Address
-_Labels: TypeAlias = "dict[str, _Labels | int]"
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
+_END = re.compile(r"[/?#]")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::([0-9]{1,5}))?\Z")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\Z")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _NUMERIC_LAST = re.compile(r"(?:[0-9]+|0[xX][0-9A-Fa-f]*)\Z")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}\Z")
 _LONGEST_NAME = 253
-_ENDS = ""  # no label is empty
+_LONGEST_LABEL = 63
+_LONGEST_AUTHORITY = 300  # a good deal more than a host and a port may have
 _LARGEST_PORT = 65535
 
 
@@ -25,6 +26,16 @@ _LARGEST_PORT = 65535
 class HostPattern:
     host: Host
     below: bool  # `*.name`: names with further labels, not the name itself
+
+
+class _Below:
+    """A name in the tree of the names above: the lists that have what lies below it, and the longer names."""
+
+    __slots__ = ("bits", "longer")
+
+    def __init__(self) -> None:
+        self.bits = 0
+        self.longer: dict[str, _Below] = {}
 
 
 class HostIndex:
@@ -37,7 +48,7 @@ class HostIndex:
         self._lists = 0
         self._hosts: dict[Host, int] = {}
         # The names above, as a tree of their labels from the last one on: a name has at most 127.
-        self._above: _Labels = {}
+        self._above = _Below()
 
     def add(self, patterns: Iterable[HostPattern]) -> int:
         """The bit of a new list."""
@@ -47,8 +58,8 @@ class HostIndex:
             if pattern.below and isinstance(pattern.host, str):
                 here = self._above
                 for label in reversed(pattern.host.split(".")):
-                    here = here.setdefault(label, {})  # type: ignore[assignment]
-                here[_ENDS] = here.get(_ENDS, 0) | bit  # type: ignore[operator]
+                    here = here.longer.setdefault(label, _Below())
+                here.bits |= bit
             else:
                 self._hosts[pattern.host] = self._hosts.get(pattern.host, 0) | bit
         return bit
@@ -65,11 +76,11 @@ class HostIndex:
         found, here = 0, self._above
         for label in reversed(host.split(".")):
             # Before the next label, not after the last: `*.name` is what lies below the name.
-            found |= here.get(_ENDS, 0)  # type: ignore[operator]
-            following = here.get(label)
+            found |= here.bits
+            following = here.longer.get(label)
             if following is None:
                 return found
-            here = following  # type: ignore[assignment]
+            here = following
         return found
 
 
@@ -83,14 +94,24 @@ def parse_host_pattern(text: str) -> HostPattern | None:
 
 def host_of_url(url: str) -> Host | None:
     """The host, letters lowered and addresses by value; None for what is no URL of the strict kind."""
-    found = _URL.match(url)
-    if found is None or _FORBIDDEN.search(url):
+    scheme, stands, rest = url.partition("://")
+    if not stands or not _SCHEME.match(scheme) or _holds_forbidden(url):
         return None
-    authority = _AUTHORITY.match(found.group(1))
+    end = _END.search(rest, 0, _LONGEST_AUTHORITY)
+    if end is None and len(rest) > _LONGEST_AUTHORITY:
+        return None
+    authority = _AUTHORITY.match(rest[: end.start()] if end else rest)
     if authority is None or int(authority.group(2) or 0) > _LARGEST_PORT:
         return None
     name = authority.group(1)
     return _host(name.removesuffix(".") if not name.startswith("[") else name)
+
+
+def _holds_forbidden(url: str) -> bool:
+    # What is printable holds no control character; to ask that first is many times as fast.
+    if url.isprintable():
+        return " " in url or "\\" in url
+    return _FORBIDDEN.search(url) is not None
 
 
 def _host(text: str) -> Host | None:
@@ -98,7 +119,10 @@ def _host(text: str) -> Host | None:
         return _ipv6(text[1:-1]) if text.endswith("]") else None
     if len(text) > _LONGEST_NAME or not _NAME.match(text):
         return None
-    if _NUMERIC_LAST.match(text.rsplit(".", 1)[-1]):
+    labels = text.split(".")
+    if "" in labels or max(map(len, labels)) > _LONGEST_LABEL:
+        return None
+    if _NUMERIC_LAST.match(labels[-1]):
         return IPv4Address(text) if _IPV4.match(text) else None
     return text.lower()
 

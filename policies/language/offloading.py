@@ -4,41 +4,57 @@ The answer costs little itself, and is an estimate from above: what it lets pass
 most. Judging elsewhere gives the same decision.
 """
 
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 from .amount import LIGHT_NANOSECONDS, amount_read
 from .compile import CompiledAccess, CompiledPolicy, Refusal
 from .decision import Call, PromptGet, ResourceRead, ToolCall
+from .work import NO_SOURCES
 
 # A URI is searched for its segments even where no pattern asks for it.
-_LIGHT_CHARACTERS: Final = 250_000
+_CHARACTER_NANOSECONDS: Final = 4
+_ACCESS_NANOSECONDS: Final = 5_000
 
 
-def needs_offloading(compiled: CompiledPolicy | None, call: Call) -> bool:
+def needs_offloading(compiled: CompiledPolicy | None, call: Call, size: int | None = None) -> bool:
+    """`size`: of the whole request in bytes, where it is known. Most small ones need no closer look."""
     if compiled is None:
         return False
     match call:
         case ToolCall():
-            return _is_heavy_call(compiled, call)
-        case ResourceRead(uri):
-            return _is_heavy_access(compiled.resources, uri)
-        case PromptGet(name):
-            return _is_heavy_access(compiled.prompts, name)
+            return _is_heavy_call(compiled, call, size)
+        case ResourceRead() | PromptGet():
+            return together_need_offloading(compiled, [call])
         case _:
             assert_never(call)
 
 
-def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall) -> bool:
+def together_need_offloading(
+    compiled: CompiledPolicy | None, things: Sequence[ResourceRead | PromptGet]
+) -> bool:
+    """Whether judging all of them at one stroke takes too long."""
+    return compiled is not None and sum(_of_access(compiled, thing) for thing in things) > LIGHT_NANOSECONDS
+
+
+def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall, size: int | None) -> bool:
     if not compiled.knows(call.tool) and compiled.look_up_nanoseconds(len(call.tool)) > LIGHT_NANOSECONDS:
         return True
     applies = compiled.applies_to(call.tool)
-    if isinstance(applies, Refusal) or not isinstance(call.arguments, dict):
+    if isinstance(applies, Refusal) or applies.sources is NO_SOURCES or not isinstance(call.arguments, dict):
+        return False
+    if size is not None and size <= applies.sources.light_size:
         return False
     reading = applies.sources.reading
     return reading is not None and not amount_read(reading, call.arguments, only_whether_light=True).is_light
 
 
-def _is_heavy_access(access: CompiledAccess | None, name: str) -> bool:
-    if len(name) > _LIGHT_CHARACTERS:
-        return True
-    return access is not None and access.nanoseconds(len(name)) > LIGHT_NANOSECONDS
+def _of_access(compiled: CompiledPolicy, thing: ResourceRead | PromptGet) -> int:
+    if isinstance(thing, ResourceRead):
+        return _access_nanoseconds(compiled.resources, len(thing.uri))
+    return _access_nanoseconds(compiled.prompts, len(thing.name))
+
+
+def _access_nanoseconds(access: CompiledAccess | None, length: int) -> int:
+    searching = 0 if access is None else access.nanoseconds(length)
+    return _ACCESS_NANOSECONDS + _CHARACTER_NANOSECONDS * length + searching

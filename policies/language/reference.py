@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES, MOST_REGEX_STEPS, MOST_SEARCHED, SHORT_TEXT
 from .document import CLASSES, WINDOWS
 from .effects import Effect
 from .operand import OPERATORS
@@ -57,10 +58,12 @@ def _lines(root: dict[str, object]) -> Iterator[str]:
     yield from _table("Problems of the text", ("code", "when"), TEXT_PROBLEMS, _TEXT_LEAD)
     yield from _table("Problems of the policy", ("code", "when"), PROBLEMS, _PROBLEMS_LEAD)
     yield from _table("What the linter finds", ("code", "when"), FINDINGS, _FINDINGS_LEAD)
+    yield from _bounds()
     yield from _decisions()
     yield from _table("Effects", ("effect", "of a tool"), {str(e): EFFECTS[e] for e in Effect}, _EFFECTS_LEAD)
 
 
+_BOUNDS_LEAD: Final = "So that no policy keeps others waiting. What is undecidable denies the call."
 _TEXT_LEAD: Final = "One of these comes alone: there is nothing else to be read."
 _PROBLEMS_LEAD: Final = "All of these are told together, each with a pointer, a line and a column."
 _FINDINGS_LEAD: Final = "Errors keep a revision from being published; warnings do not."
@@ -141,6 +144,28 @@ def _operators() -> Iterator[str]:
     yield "|---|---|---|"
     for operator in OPERATORS:
         yield f"| `{operator}` | {OPERANDS[operator]} | {LIKENESS[operator]} |"
+
+
+def _bounds() -> Iterator[str]:
+    yield from _heading("What one call may be made of")
+    yield _BOUNDS_LEAD
+    yield ""
+    yield "| at most | of | beyond it are undecidable |"
+    yield "|---|---|---|"
+    patterns = "`regex`, `matches` on texts"
+    yield f"| {MOST_REGEX_BYTES:,} | bytes of the texts that patterns read | {patterns} |"
+    steps = "steps of patterns: the bytes each reads times its instructions"
+    yield f"| {MOST_REGEX_STEPS:,} | {steps} | {patterns} |"
+    searches = f"`contains`, `not_contains` on texts of over {SHORT_TEXT} characters"
+    yield f"| {MOST_SEARCHED:,} | characters of such texts that are searched for others | {searches} |"
+    yield f"| {MOST_EACH_VALUES:,} | values that paths with `[*]` name | conditions with `[*]` |"
+    yield ""
+    yield (
+        "Every condition and every element counts for itself. RE2 makes about one instruction of a character "
+        "of a pattern, and of what is counted, as in `a{50}`, as many as are counted: a pattern of "
+        f"{MOST_REGEX_STEPS // MOST_REGEX_BYTES} instructions may read {MOST_REGEX_BYTES:,} bytes, one of "
+        f"1,000 may read {MOST_REGEX_STEPS // 1000:,}."
+    )
 
 
 def _decisions() -> Iterator[str]:

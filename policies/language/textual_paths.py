@@ -1,15 +1,22 @@
 """`under_path`: file paths compared as text. Links and other spellings are not seen."""
 
+from collections.abc import Iterable
+
 
 def resolve_path(path: str) -> tuple[str, ...] | None:
     """The whole segments of an absolute path; None for what is none."""
     if not path.startswith("/") or "\\" in path or "\0" in path:
         return None
+    kept = filter(None, path.split("/"))
+    return tuple(_without_dots(kept) if "/." in path else kept)
+
+
+def _without_dots(names: Iterable[str]) -> list[str]:
     segments: list[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
+    for name in names:
+        if name == "..":
             # Stops at the root: there is nothing above it.
             del segments[-1:]
-        elif segment not in ("", "."):
-            segments.append(segment)
-    return tuple(segments)
+        elif name != ".":
+            segments.append(name)
+    return segments

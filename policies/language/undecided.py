@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES
+from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES, MOST_SEARCHED, searches
 from .conditions import CompiledCondition
 from .decision import MISSING
 from .paths import EACH, Path, Step, member_path
@@ -21,7 +21,10 @@ def sentence(conditions: Sequence[CompiledCondition], work: Work) -> str:
         return undecidable_sentence(*where)
     if condition.program and not work.regex_allowed:
         must_be = f"the texts that patterns read must be at most {MOST_REGEX_BYTES:,} bytes together"
-        return undecidable_sentence(path.text, must_be)
+        return undecidable_sentence(path.text, f"{must_be}, fewer where patterns are large")
+    if searches(condition.source) and not work.search_allowed:
+        must_be = f"the texts that are searched must be at most {MOST_SEARCHED:,} characters together"
+        return undecidable_sentence(path.text, f"{must_be}, counted for each condition")
     return undecidable_sentence(path.text, MUST_BE[condition.source.op])
 
 

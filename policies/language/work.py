@@ -6,9 +6,22 @@ look at it. The bounds on regexes and on `[*]` are counted before the first such
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES, NOTHING, Reading, amount_read, reading_of, text_size
+from .amount import (
+    MOST_EACH_VALUES,
+    MOST_SEARCHED,
+    NOTHING,
+    SHORT_TEXT,
+    Amount,
+    Reading,
+    amount_read,
+    light_size,
+    reading_of,
+    searches,
+    text_size,
+)
 from .decision import MISSING
 from .document import Condition
 from .exact import LARGEST, ExactNumber, exact
@@ -18,6 +31,7 @@ from .paths import EACH, Step
 from .textual_paths import resolve_path
 
 _FEW_VALUES: Final = 8
+_ONLY_LISTS: Final = frozenset([list])
 
 
 class _WrongKind:
@@ -45,14 +59,18 @@ class Each(NamedTuple):
 class Sources:
     """What the conditions of the rules that apply to one tool read, and how much of it they may read."""
 
-    __slots__ = ("_conditions", "_reading", "quantified", "regex_paths")
+    __slots__ = ("_conditions", "_light_size", "_reading", "quantified", "regexes", "searched_paths")
 
     def __init__(self, conditions: Iterable[tuple[Condition, int]] = ()) -> None:
         """Each condition with the size of its regex's program, 0 for another."""
         self._conditions = tuple(conditions)
         self._reading: Reading | Literal["unknown"] | None = "unknown"
         self.quantified = any(EACH in condition.path.steps for condition, _ in self._conditions)
-        self.regex_paths = tuple(condition.path.steps for condition, size in self._conditions if size)
+        self.regexes = tuple((condition.path.steps, size) for condition, size in self._conditions if size)
+        self.searched_paths = tuple(
+            condition.path.steps for condition, _ in self._conditions if searches(condition)
+        )
+        self._light_size: int | None = None
 
     @property
     def reading(self) -> Reading | None:
@@ -60,6 +78,12 @@ class Sources:
         if self._reading == "unknown":
             self._reading = reading_of(self._conditions)
         return self._reading
+
+    @property
+    def light_size(self) -> int:
+        if self._light_size is None:
+            self._light_size = light_size(self._conditions)
+        return self._light_size
 
 
 NO_SOURCES: Final = Sources()
@@ -84,12 +108,21 @@ def take(value: object, step: Step) -> object:
 
 
 class Work:
-    __slots__ = ("_each", "_each_allowed", "_found", "_regex_allowed", "_sources", "arguments")
+    __slots__ = (
+        "_each",
+        "_each_allowed",
+        "_found",
+        "_regex_allowed",
+        "_search_allowed",
+        "_sources",
+        "arguments",
+    )
 
     def __init__(self, arguments: dict[str, object], sources: Sources = NO_SOURCES) -> None:
         self.arguments = arguments
         self._sources = sources
         self._regex_allowed: bool | None = None
+        self._search_allowed: bool | None = None
         self._each_allowed: bool | None = None
         self._each: dict[tuple[int, Step], Each] = {}
         # Named with their kind: a path and a URL of one spelling are two questions. Containers and numbers go
@@ -164,13 +197,28 @@ class Work:
             if self._sources.quantified:
                 self._count()
             else:
-                total = 0
-                for steps in self._sources.regex_paths:
-                    text = walk(self.arguments, steps)
+                size = steps = 0
+                for path, program in self._sources.regexes:
+                    text = walk(self.arguments, path)
                     if isinstance(text, str):
-                        total += text_size(text)
-                self._regex_allowed = total <= MOST_REGEX_BYTES
+                        length = text_size(text)
+                        size += length
+                        steps += length * program
+                self._regex_allowed = Amount(size, steps, 0, 0, 0).allows_regex
         return self._regex_allowed is True
+
+    @property
+    def search_allowed(self) -> bool:
+        """Asked of texts that are not short."""
+        if self._search_allowed is None:
+            if self._sources.quantified:
+                self._count()
+            else:
+                texts = [walk(self.arguments, path) for path in self._sources.searched_paths]
+                lengths = [len(text) for text in texts if isinstance(text, str)]
+                searched = sum(length for length in lengths if length > SHORT_TEXT)
+                self._search_allowed = searched <= MOST_SEARCHED
+        return self._search_allowed is True
 
     @property
     def each_allowed(self) -> bool:
@@ -181,7 +229,8 @@ class Work:
     def _count(self) -> None:
         reading = self._sources.reading
         read = amount_read(reading, self.arguments) if reading else NOTHING
-        self._regex_allowed = read.regex_bytes <= MOST_REGEX_BYTES
+        self._regex_allowed = read.allows_regex
+        self._search_allowed = read.searched <= MOST_SEARCHED
         self._each_allowed = read.each_values <= MOST_EACH_VALUES
 
     def each(self, steps: Sequence[Step]) -> Each:
@@ -206,6 +255,8 @@ class Work:
 
 
 def _one_step(found: Each, step: Step) -> Each:
+    if step is EACH and _ONLY_LISTS.issuperset(map(type, found.values)):
+        return Each(list(chain.from_iterable(found.values)), found.missing, found.wrong)  # type: ignore[arg-type]
     values: list[object] = []
     missing, wrong = found.missing, found.wrong
     for value in found.values:

@@ -62,7 +62,19 @@ def test_too_much_text_for_patterns_is_undecidable_and_says_so() -> None:
     decision = ask({"deny_if": [condition("args.t", "regex", "x")]}, {"t": "a" * 70_000})
     assert decision.code == "undecidable"
     assert decision.reason == (
-        "args.t cannot be judged: the texts that patterns read must be at most 65,536 bytes together."
+        "args.t cannot be judged: the texts that patterns read must be at most 65,536 bytes together, "
+        "fewer where patterns are large."
+    )
+
+
+def test_too_much_text_to_search_is_undecidable_and_says_so() -> None:
+    rule = {"deny_if": [condition("args.t", "contains", f"x{number}") for number in range(17)]}
+    assert ask(rule, {"t": "a" * (2**24 // 17)}).code is None
+    decision = ask(rule, {"t": "a" * (2**24 // 17 + 1)})
+    assert decision.code == "undecidable"
+    assert decision.reason == (
+        "args.t cannot be judged: the texts that are searched must be at most 16,777,216 characters "
+        "together, counted for each condition."
     )
 
 

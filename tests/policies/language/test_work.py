@@ -18,9 +18,10 @@ from policies.language.lint import lint
 from policies.language.matching import Pattern, PatternIndex, is_too_much
 from policies.language.offloading import needs_offloading
 from policies.language.parse import find_problems, parse_policy
-from policies.language.paths import parse_path
-from policies.language.patterns import PatternJudge
+from policies.language.paths import Path, parse_path
+from policies.language.patterns import PatternJudge, Patterns
 from tests.policies.naive.paths import ends
+from tests.policies.naive.rules import Judge
 
 from .adapter import read_arguments
 
@@ -55,6 +56,48 @@ def test_texts_are_counted_for_the_bound_on_regexes_even_where_too_many_values_s
     assert asked(compiled, {"name": "a", "list": ["bbbb"] * 20_001}).code == "undecidable"
 
 
+SMALL, LARGE_PATTERN = "b", "[^c]{150}b"
+
+
+@pytest.mark.parametrize("path", ["args.x", "args.l[*]"])
+def test_the_larger_a_pattern_the_less_text_it_reads(path: str) -> None:
+    size = Patterns().size_of(Condition(_parsed(path), "regex", LARGE_PATTERN))
+    most = 6_553_600 // size
+    assert 1000 < most < 65_536
+    for length, code in ((most, None), (most + 1, "undecidable")):
+        arguments = {"x": "a" * length, "l": ["a" * (length - 5), "a" * 5]}
+        large = asking((path, "regex", LARGE_PATTERN), section="deny_if")
+        assert asked(large, arguments).code == code
+        # One that reads little is undecidable with it: which of them is too much nobody could say.
+        both = asking(("args.y", "regex", SMALL), (path, "regex", LARGE_PATTERN), section="deny_if")
+        assert asked(both, {**arguments, "y": ""}).code == code
+        assert asked(asking((path, "regex", SMALL), section="deny_if"), arguments).code is None
+
+
+@pytest.mark.parametrize("op", ["contains", "not_contains"])
+@pytest.mark.parametrize("path", ["args.x", "args.l[*]"])
+def test_a_long_text_is_searched_so_often_and_a_short_one_always(path: str, op: str) -> None:
+    section, times = "deny_if" if op == "contains" else "require", 64
+    many = asking(*[(path, op, f"b{number}") for number in range(times)], section=section)
+    most = 2**24 // times
+    for length, code in ((most, None), (most + 1, "undecidable")):
+        # Texts of 256 characters are not counted.
+        arguments = {"x": "a" * length, "l": ["a" * length, *["a" * 256] * 100]}
+        assert asked(many, arguments).code == code
+        rule = {section: [_one(path, op, f"b{number}") for number in range(times)]}
+        naive = Judge([rule], arguments)
+        assert naive.predicate(rule[section][0], section == "require") is (
+            None if code else section == "require"
+        )
+    assert asked(many, {"x": "a" * 256, "l": ["a" * 256] * 200}).code is None
+    element = asking((path, op, "b"), (path, op, 5), section=section)
+    assert asked(element, {"x": ["a" * 300], "l": [["a" * 300]]}).code is None
+
+
+def _one(path: str, op: str, value: Any) -> dict[str, Any]:
+    return {"conditions": [{"path": path, "op": op, "value": value}]}
+
+
 paths = st.lists(st.sampled_from([".a", ".b", "[0]", "[1]", "[*]"]), min_size=1, max_size=5).map(
     lambda steps: "args" + "".join(steps)
 )
@@ -82,9 +125,13 @@ def test_one_walk_counts_what_each_condition_would_read(asks: list[tuple[str, st
 
 
 def condition(path: str, op: Any) -> Condition:
+    return Condition(_parsed(path), op, "x")
+
+
+def _parsed(path: str) -> Path:
     parsed = parse_path(path)
     assert parsed is not None
-    return Condition(parsed, op, "x")
+    return parsed
 
 
 # Patterns
@@ -237,6 +284,21 @@ def test_heavy_calls_are_told_before_they_are_judged(
     compiled: CompiledPolicy, arguments: Any, expected: bool
 ) -> None:
     assert needs_offloading(compiled, ToolCall("t", arguments)) is expected
+
+
+@given(
+    st.lists(st.tuples(paths, st.sampled_from(["regex", "eq", "contains", "host_in", "lt"])), max_size=6),
+    trees,
+)
+@settings(max_examples=200, deadline=None)
+def test_what_is_light_by_its_size_alone_is_light(asks: list[tuple[str, str]], tree: Any) -> None:
+    operands = {"regex": "x{300}", "host_in": ["a.example"], "lt": 5}
+    compiled = asking(*[(path, op, operands.get(op, "x")) for path, op in asks])
+    arguments = {"a": [tree] * 40, "b": "x" * 800}
+    size = len(json.dumps(arguments))
+    heavy = needs_offloading(compiled, ToolCall("t", arguments))
+    assert heavy or not needs_offloading(compiled, ToolCall("t", arguments), size)
+    assert not heavy or needs_offloading(compiled, ToolCall("t", arguments), size)
 
 
 @pytest.mark.parametrize("call", [ToolCall("t"), ToolCall("t", [1]), ToolCall("other", {}), PromptGet("p")])

@@ -105,6 +105,8 @@ TEXTS = [
     "x" * 256,
     "x" * 257,
 ]
+# Of a size that a text may have which is shorter than a small pattern's.
+LARGE_REGEXES = ["a{300}b", "(?:é?a?){40}$", "[^b]{1,200}", r"\pL{2}"]
 REGEXES = [
     "a",
     "^a",
@@ -448,8 +450,9 @@ class Generator:
     def condition(self) -> Any:
         op = self.one(OPERATORS)
         if self.bounds:
-            op = self.one(["regex", "regex", "matches", "eq", "exists"])
-            return {"path": self.one(BOUNDED), "op": op, "value": self.operand(op)}
+            op = self.one(["regex", "regex", "matches", "eq", "exists", "contains", "not_contains"])
+            value = self.one(LARGE_REGEXES) if op == "regex" and self.chance(0.4) else self.operand(op)
+            return {"path": self.one(BOUNDED), "op": op, "value": value}
         return {
             "path": self.one(STARRED if self.chance(0.35) else SINGLE),
             "op": op,

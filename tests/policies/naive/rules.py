@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal, localcontext
+from functools import cache
 from typing import Any
 
 import re2
@@ -100,9 +101,24 @@ class Judge:
             for condition in predicate["conditions"]
         ]
         read = [
-            end for c in conditions if c["op"] in ("regex", "matches") for end in ends(arguments, c["path"])
+            (len(end.encode("utf-8", "surrogatepass")), c["value"])
+            for c in conditions
+            if c["op"] in ("regex", "matches")
+            for end in ends(arguments, c["path"])
+            if isinstance(end, str)
         ]
-        self.too_much_text = sum(len(end.encode()) for end in read if isinstance(end, str)) > 65536
+        self.too_much_text = (
+            sum(size for size, _ in read) > 65536
+            or sum(size * instructions(pattern) for size, pattern in read) > 100 * 65536
+        )
+        searched = [
+            len(end)
+            for c in conditions
+            if c["op"] in ("contains", "not_contains") and isinstance(c["value"], str)
+            for end in ends(arguments, c["path"])
+            if isinstance(end, str) and len(end) > 256
+        ]
+        self.too_much_search = sum(searched) > 2**24
         starred = [c for c in conditions if has_star(c["path"])]
         self.too_many_values = sum(len(ends(arguments, c["path"])) for c in starred) > 20000
 
@@ -124,7 +140,17 @@ class Judge:
             return op in ("neq", "not_in", "not_contains") or (op == "exists" and expected is False)
         if op in ("regex", "matches") and isinstance(end, str) and self.too_much_text:
             return None
+        searches = op in ("contains", "not_contains") and isinstance(expected, str) and isinstance(end, str)
+        if searches and len(end) > 256 and self.too_much_search:
+            return None
         return judge(op, expected, end)
+
+
+@cache
+def instructions(pattern: str) -> int:
+    options = re2.Options()
+    options.never_capture = True
+    return int(re2.compile(pattern, options).programsize)
 
 
 def conjunction(verdicts: list[Verdict]) -> Verdict:
