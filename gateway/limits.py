@@ -29,7 +29,7 @@ class Limits:
     answer_grace_seconds: float = 30.0
     answer_bytes_per_second: int = 1_024
     stream_idle_seconds: float = 900.0
-    orphan_seconds: float = 60.0
+    orphan_seconds: float = 50.0
     """How long an answer is read on, to be recorded, when its client is gone but did not cancel."""
     answer_bytes: int = 67_108_864
     answer_head_bytes: int = 65_536

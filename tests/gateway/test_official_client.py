@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 
 from tests.gateway.raw_http import Upstream
-from tests.gateway.world import SERVER, World, world
+from tests.gateway.world import SERVER, World, eventually, quick, world
 
 MODES = ["legacy", "auto"]
 
@@ -167,3 +171,95 @@ async def test_a_revoked_grant_is_told_at_the_next_call(it: World, mode: str) ->
         it.reconfigure(grants={})
         with pytest.raises(Exception):  # noqa: B017
             await alice.call_tool("read_file", {"path": "/a"})
+
+
+def _endless() -> MCPServer:
+    server = MCPServer("endless")
+
+    @server.tool()
+    async def search(words: str, ctx: Context) -> str:
+        """Never ends, and says so all the time."""
+        for number in count(1):
+            await ctx.report_progress(number, None, "on and on")
+            await asyncio.sleep(0.02)
+        return ""
+
+    return server
+
+
+def _end(it: World, how: str) -> None:
+    if how == "revoked":
+        it.reconfigure(grants={}, url=it.upstream.url)
+    elif how == "expired":
+        # Nothing is applied when the moment comes: a clock alone ends it.
+        acme = it.config.organizations[0]
+        grants = {token: msgspec.structs.replace(grant, expires_at=1) for token, grant in acme.grants.items()}
+        it.config.organizations[0] = replace(acme, grants=grants)
+    else:
+        it.config.organizations[0] = replace(it.config.organizations[0], servers={}, grants={})
+        it.gateway.on_swap()
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "server retired"])
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_call_of_a_real_client_ends_within_a_second_when_its_grant_does(
+    tmp_path: Path, mode: str, how: str
+) -> None:
+    limits = quick(orphan_seconds=0.2)
+    async with running(_endless(), json_response=False) as url, world(tmp_path, limits=limits) as it:
+        it.reconfigure(url=url)
+        async with through(it, mode) as alice:
+            heard = asyncio.Event()
+
+            async def progress(_: float, __: float | None, ___: str | None) -> None:
+                heard.set()
+
+            calling = asyncio.ensure_future(
+                alice.call_tool("search", {"words": "x"}, progress_callback=progress)
+            )
+            await asyncio.wait_for(heard.wait(), 5)
+            _end(it, how)
+            await asyncio.wait_for(_all_streams_ended(it), 1)
+            with pytest.raises(Exception):  # noqa: B017 - each era tells it in its own words
+                await asyncio.wait_for(calling, 10)
+        # Sent it was, so how it ended is recorded.
+        await eventually(lambda: bool(it.log.completions))
+
+
+async def _all_streams_ended(it: World) -> None:
+    while list(it.gateway._open._streams()):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "server retired"])
+async def test_a_real_clients_subscription_ends_within_a_second_when_its_grant_does(
+    tmp_path: Path, how: str
+) -> None:
+    async with running(files(), json_response=False) as url, world(tmp_path) as it:
+        it.reconfigure(url=url)
+        async with through(it, "auto") as alice, alice.listen(tools_list_changed=True) as events:
+
+            async def listen() -> None:
+                with suppress(SubscriptionLost):
+                    async for _ in events:
+                        pass
+
+            listening = asyncio.ensure_future(listen())
+            await eventually(lambda: bool(list(it.gateway._open._streams())))
+            _end(it, how)
+            await asyncio.wait_for(listening, 1)
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "server retired"])
+async def test_the_standing_stream_of_a_real_client_ends_within_a_second_when_its_grant_does(
+    tmp_path: Path, how: str
+) -> None:
+    async with running(files(), json_response=False) as url, world(tmp_path) as it:
+        it.reconfigure(url=url)
+        async with through(it, "legacy") as alice:
+            await alice.list_tools()
+            await eventually(lambda: bool(list(it.gateway._open._streams())))
+            _end(it, how)
+            await asyncio.wait_for(_all_streams_ended(it), 1)
+            with pytest.raises(Exception):  # noqa: B017
+                await alice.list_tools()

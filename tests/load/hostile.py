@@ -1,0 +1,257 @@
+"""What hostile servers and clients of one organization cost another: promise 16.
+
+    python -m tests.load.hostile [--rounds 15] [attack ...]
+
+One worker. Alice calls two hundred times a second, alone and under attack by turns of a second; the attackers
+are another organization's, in a process of lower priority. Told are the ratio of her p99 under attack to that
+alone, what the worker's memory grew by, and how long it kept what clients had left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from common.tokens import GRANT, new_token, token_hash
+from gateway_config.wire.bundle import Bundle, BundleGrant, BundlePolicy, BundleServer, BundleTool
+from gateway_config.wire.messages import Head, HeadsAnswer, SignedBundle
+from tests.gateway.test_main import Worker, _free_port
+from tests.gateway_config.wire.bundles import signed
+from tests.load.gateway import _Plane, _Takes
+from tests.load.hostile_peers import ATTACKS, BY_SERVERS
+
+ACME: Final = "00000000-0000-7000-8000-00000000ac3e"
+UMBRA: Final = "00000000-0000-7000-8000-0000000003b4"
+SERVERS: Final = {ACME: "00000000-0000-7000-8000-0000000005e1", UMBRA: "00000000-0000-7000-8000-0000000005e2"}
+_POLICY: Final = "00000000-0000-7000-8000-000000000901"
+_DOCUMENT: Final = '{"version": "1", "default": "allow"}'
+_CALLS_A_SECOND: Final = 200
+_SETTLE_SECONDS: Final = 0.3
+_MOST_MEMORY: Final = 64 * 1024
+
+
+@dataclass
+class Found:
+    """Of one attack. Seconds; `memory` in KiB; `wrong`: how many of Alice's calls were not answered right."""
+
+    attack: str
+    alone: list[float] = field(default_factory=list)
+    attacked: list[float] = field(default_factory=list)
+    memory: int = 0
+    kept: float = 0.0
+    wrong: int = 0
+
+    @property
+    def ratio(self) -> float:
+        return _p99(self.attacked) / _p99(self.alone)
+
+    @property
+    def most(self) -> float:
+        return 1.5 if self.attack in BY_SERVERS else 2.0
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio <= self.most and self.memory <= _MOST_MEMORY and self.kept <= 60 and not self.wrong
+
+    def row(self) -> str:
+        return (
+            f"| {self.attack} | {1e3 * _p99(self.alone):.1f} | {1e3 * _p99(self.attacked):.1f} | "
+            f"{self.ratio:.2f} | {self.most} | {self.memory / 1024:.1f} | {self.kept:.1f} | {self.wrong} |"
+        )
+
+
+def _p99(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98] if len(seconds) > 1 else float("inf")
+
+
+# The control plane and the worker
+
+
+class _TwoTenants(_Takes):
+    def do_GET(self) -> None:
+        bundles: dict[str, SignedBundle] = self.plane.bundles  # type: ignore[attr-defined]
+        organization = self.path.rstrip("/").rpartition("/")[2]
+        if organization in bundles:
+            return self._answer(200, msgspec.json.encode(bundles[organization]))
+        if not self.path.startswith("/internal/v1/heads"):
+            return super().do_GET()
+        time.sleep(20 if "wait=25" in self.path else 0)
+        of_all = [one.envelope for one in bundles.values()]
+        heads = tuple(Head(one.organization, one.revision, one.hash) for one in of_all)
+        return self._answer(200, msgspec.json.encode(HeadsAnswer(1, heads)))
+
+
+def _bundle(organization: str, token: str, port: int) -> SignedBundle:
+    server = SERVERS[organization]
+    tools = (BundleTool(name="search", digest="d"),)
+    url = f"http://127.0.0.1:{port}/mcp"
+    bundle = Bundle(
+        organization=organization,
+        servers=(BundleServer(id=server, name="S", upstream_url=url, tools=tools),),
+        policies=(BundlePolicy(_POLICY, _POLICY, 1, _DOCUMENT),),
+        grants=(
+            BundleGrant(
+                id=f"{server[:-3]}941", token_sha256=token_hash(token), server=server, policy=_POLICY
+            ),
+        ),
+    )
+    return signed(bundle, 1, not_before=int(time.time()) - 1)
+
+
+@contextmanager
+def working(folder: Path, tokens: dict[str, str], ports: dict[str, int]) -> Iterator[Worker]:
+    bundles = {one: _bundle(one, tokens[one], ports[one]) for one in (ACME, UMBRA)}
+    plane = _Plane(bundles[ACME])
+    plane.bundles = bundles  # type: ignore[attr-defined]
+    plane.server.RequestHandlerClass = type("TwoTenants", (_TwoTenants,), {"plane": plane})
+    worker = Worker(folder, plane, EGRESS_ALLOW_PRIVATE="127.0.0.0/8", LOG_LEVEL="warning")
+    worker.start()
+    reading = threading.Thread(target=lambda: worker.process.stdout and worker.process.stdout.read())
+    reading.start()
+    try:
+        worker.wait_until_ready()
+        yield worker
+    finally:
+        worker.process.terminate()
+        worker.process.wait(60)
+        plane.go_away()
+
+
+def _memory(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+# Alice
+
+
+class _Shop(asyncio.Protocol):
+    """Her server."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        body = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        assert isinstance(self._transport, asyncio.Transport)
+        self._transport.write(head + body)
+
+
+class Alice:
+    def __init__(self, port: int, token: str) -> None:
+        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search","arguments":{}}}'
+        head = (
+            f"POST /mcp/{SERVERS[ACME]}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Authorization: Bearer {token}\r\n"
+            "Content-Type: application/json\r\nAccept: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._request = head.encode() + body
+        self._port = port
+
+    async def call(self, seconds: float) -> tuple[list[float], int]:
+        """How long each call took, from when it was due; and how many were not answered right."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        took, wrong, began = [], 0, time.monotonic()
+        for number in range(int(seconds * _CALLS_A_SECOND)):
+            due = began + number / _CALLS_A_SECOND
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due = max(due, time.monotonic() - 0.05)  # one long wait is not counted for all that follow
+            writer.write(self._request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+            body = await reader.readexactly(int(length))
+            took.append(time.monotonic() - due)
+            wrong += b'"result":{"content":[]}' not in body
+        writer.close()
+        return took, wrong
+
+
+# One attack
+
+
+async def measure(attack: str, rounds: int) -> Found:
+    found = Found(attack)
+    shop = await asyncio.get_running_loop().create_server(_Shop, "127.0.0.1", 0)
+    tokens = {ACME: new_token(GRANT), UMBRA: new_token(GRANT)}
+    with tempfile.TemporaryDirectory() as folder:
+        ports = {ACME: shop.sockets[0].getsockname()[1], UMBRA: _free_port()}
+        with working(Path(folder), tokens, ports) as worker:
+            alice = Alice(worker.port, tokens[ACME])
+            await alice.call(2)
+            await _under_attack(found, worker, tokens[UMBRA], ports[UMBRA], alice, rounds)
+    shop.close()
+    return found
+
+
+async def _under_attack(
+    found: Found, worker: Worker, token: str, port: int, alice: Alice, rounds: int
+) -> None:
+    """The attackers stand still and go on by turns, so that whatever else the machine does falls on both."""
+    before = _memory(worker.process.pid)
+    command = (sys.executable, "-m", "tests.load.hostile_peers", found.attack, str(worker.port), token,
+               SERVERS[UMBRA], str(port))  # fmt: skip
+    peers = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert peers.stdin and peers.stdout
+    await peers.stdout.readline()
+    peers.stdin.write(b"go\n")
+    watching = asyncio.ensure_future(_watch(worker.process.pid))
+    await asyncio.sleep(_SETTLE_SECONDS)
+    for _ in range(rounds):
+        peers.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        found.alone += (await alice.call(1))[0]
+        peers.send_signal(signal.SIGCONT)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        took, wrong = await alice.call(1)
+        found.attacked += took
+        found.wrong += wrong
+    watching.cancel()
+    peers.stdin.close()
+    found.kept = float(await peers.stdout.readline())
+    await peers.wait()
+    found.memory = _most_memory[0] - before
+
+
+_most_memory = [0]
+
+
+async def _watch(pid: int) -> None:
+    _most_memory[0] = 0
+    while True:
+        _most_memory[0] = max(_most_memory[0], _memory(pid))
+        await asyncio.sleep(0.1)
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--rounds", type=int, default=15)
+    asked.add_argument("attacks", nargs="*", choices=[*ATTACKS, []])
+    options = asked.parse_args()
+    print("| attack | p99 alone, ms | under attack, ms | ratio | promised | memory, MiB | kept, s | wrong |")
+    print("|---|---|---|---|---|---|---|---|")
+    all_found = []
+    for attack in options.attacks or ATTACKS:
+        found = asyncio.run(measure(attack, options.rounds))
+        print(found.row(), flush=True)
+        all_found.append(found)
+    return 0 if all(found.holds for found in all_found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
