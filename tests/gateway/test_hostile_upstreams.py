@@ -153,17 +153,24 @@ async def test_a_list_too_long_to_look_through_is_not_shown(tmp_path: Path) -> N
         assert answer.json["error"]["data"]["code"] == "upstream_too_large"
 
 
+_AT_ONCE = 200_000
+
+
 @pytest.mark.parametrize(
     "flood", [b"\n", b"\r", b":\n", b"a\n\n", b"id\n\n", b"id:1\n\n", b"data\n\n", b"\r\n\r\n"]
 )
 async def test_a_flood_of_tiny_events_holds_up_nobody(tmp_path: Path, flood: bytes) -> None:
+    poured = 0
+
     async def pour(conversation: Conversation) -> None:
+        nonlocal poured
         if "mallory" not in conversation.request.path:
             return await answer_ok(conversation)
         conversation.begin_stream()
         while not conversation.writer.is_closing():
-            conversation.event(flood * (200_000 // len(flood)))
+            conversation.event(flood * (_AT_ONCE // len(flood)))
             await conversation.writer.drain()
+            poured += 1
         return None
 
     async with world(tmp_path, upstream=Upstream(pour)) as it:
@@ -176,15 +183,15 @@ async def test_a_flood_of_tiny_events_holds_up_nobody(tmp_path: Path, flood: byt
         ):
             send(mallory)
             reading = asyncio.create_task(_read_on(mallory))
-            await asyncio.sleep(0.1)
-            slowest = 0.0
+            await eventually(lambda: poured > 0)
+            most = 0
             for _ in range(5):
-                began = time.monotonic()
+                before = poured
                 await alice.call("read_file", {})
-                slowest = max(slowest, time.monotonic() - began)
+                most = max(most, poured - before)
             reading.cancel()
-            # The client, both servers and the gateway share one loop here.
-            assert slowest < 0.4
+            # However fast it comes: a call of somebody else's does not wait until much of it was looked at.
+            assert most <= 40
 
 
 async def _read_on(client: Client) -> None:

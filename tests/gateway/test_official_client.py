@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import mcp_types as types
 import msgspec
 import pytest
 import uvicorn
@@ -19,6 +22,7 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 
+from tests.conformance import fixture_server
 from tests.gateway.raw_http import Upstream
 from tests.gateway.world import SERVER, World, eventually, quick, world
 
@@ -211,11 +215,11 @@ async def test_a_call_of_a_real_client_ends_within_a_second_when_its_grant_does(
         async with through(it, mode) as alice:
             heard = asyncio.Event()
 
-            async def progress(_: float, __: float | None, ___: str | None) -> None:
+            async def hears(progress: float, total: float | None, message: str | None) -> None:
                 heard.set()
 
             calling = asyncio.ensure_future(
-                alice.call_tool("search", {"words": "x"}, progress_callback=progress)
+                alice.call_tool("search", {"words": "x"}, progress_callback=hears)
             )
             await asyncio.wait_for(heard.wait(), 5)
             _end(it, how)
@@ -263,3 +267,74 @@ async def test_the_standing_stream_of_a_real_client_ends_within_a_second_when_it
             await asyncio.wait_for(_all_streams_ended(it), 1)
             with pytest.raises(Exception):  # noqa: B017
                 await alice.list_tools()
+
+
+@asynccontextmanager
+async def answering(it: World, mode: str, asked: list[str]) -> AsyncIterator[Client]:
+    """A client whose user answers every question with their name."""
+
+    async def answer(context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        asked.append(params.message)
+        assert isinstance(params, types.ElicitRequestFormParams)
+        wanted: Any = params.requested_schema.get("properties", {})
+        known: Any = {key: one.get("type") == "boolean" or "Alice" for key, one in wanted.items()}
+        return types.ElicitResult(action="accept", content=known)
+
+    headers = {"Authorization": f"Bearer {it.token}"}
+    url = f"http://127.0.0.1:{it.http.port}/mcp/{SERVER}/"
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=5) as http,
+        Client(
+            streamable_http_client(url, http_client=http), mode=mode, elicitation_callback=answer
+        ) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("mode", "tool", "rounds", "said"),
+    [
+        ("legacy", "test_elicitation", 1, "User response: action=accept"),
+        ("auto", "test_input_required_result_elicitation", 1, "Hello, Alice!"),
+        ("auto", "test_input_required_result_request_state", 1, "state-ok"),
+        ("auto", "test_input_required_result_multi_round", 2, "Both steps were answered."),
+    ],
+)
+async def test_a_server_that_asks_back_is_answered_in_every_era(
+    tmp_path: Path, mode: str, tool: str, rounds: int, said: str
+) -> None:
+    """A limit of one is no hindrance: a call that goes on is one call."""
+    once = {"limits": [{"counter": "c", "window": "hour", "max": 1, "scope": "grant"}]}
+    document = json.dumps({"version": "1", "default": "deny", "tools": {tool: once}})
+    asked: list[str] = []
+    async with running(fixture_server.server(), json_response=False) as url, world(tmp_path) as it:
+        it.reconfigure(url=url, document=document, tools=fixture_server.TOOLS)
+        async with answering(it, mode, asked) as alice:
+            answer = await alice.call_tool(tool, {"message": "Who are you?"})
+            assert said in answer.content[0].text  # type: ignore[union-attr]
+            again = await alice.call_tool(tool, {"message": "Who are you?"})
+            assert again.meta is not None
+            assert again.meta["policylayer/decision"]["code"] == "limit_exceeded"
+    assert len(asked) == rounds
+
+
+@pytest.mark.parametrize(
+    ("mode", "spoken", "told"),
+    [
+        ("legacy", ("2026-07-28",), "2026-07-28"),
+        ("2026-07-28", ("2025-06-18", "2025-11-25"), "2025-06-18 and 2025-11-25"),
+    ],
+)
+async def test_a_real_client_that_shares_no_revision_is_told_which_would_work(
+    it: World, mode: str, spoken: tuple[str, ...], told: str
+) -> None:
+    it.reconfigure(url=it.config.organizations[0].servers[SERVER].upstream_url, revisions=spoken)
+    with pytest.raises(BaseException) as refused:
+        async with through(it, mode) as alice:
+            await alice.list_tools()
+    assert f"speaks {told} of the protocol" in _all_of(refused.value)
+
+
+def _all_of(problem: BaseException) -> str:
+    inner = problem.exceptions if isinstance(problem, BaseExceptionGroup) else ()
+    return "\n".join([str(problem), *map(_all_of, inner)])
