@@ -234,6 +234,9 @@ SETTINGS: list[Setting] = [
     Setting(
         "DJANGO_URLCONF", Kind.TEXT, "config.urls", "Set to config.internal_urls for the internal listener."
     ),
+    Setting(
+        "CONTACT_EMAIL", Kind.TEXT, "", "Who receives what visitors write; empty: it is only kept.", "worker"
+    ),
     Setting("ADMIN_ENABLED", Kind.BOOLEAN, "no", "Opens the read-only staff pages under /admin/.", "web"),
     Setting("LOG_LEVEL", Kind.TEXT, "info", "debug, info, warning or error.", "all"),
 ]

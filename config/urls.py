@@ -1,19 +1,20 @@
 """What a browser and an API client reach. The internal API is not here: see internal_urls."""
 
 from django.urls import include, path
-from django.views.generic import TemplateView
 
 from audit.views import onboarding, overview
+from catalog.views import home
 from common.api_docs import api_docs
 from config import health
 from gateway_config.views import workers
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="pages/home.html"), name="home"),
+    path("", home.home, name="home"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("accounts/", include("allauth.account.urls")),
     path("", include("accounts.urls")),
+    path("", include("catalog.urls")),
     path("overview/", overview.page, name="overview"),
     path("get-started/", onboarding.page, name="onboarding"),
     path("get-started/steps/", onboarding.steps, name="onboarding-steps"),

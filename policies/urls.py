@@ -1,12 +1,13 @@
 from django.urls import path
 
-from policies.views import create, editor, history, policies, publish
+from policies.views import arrive, create, editor, history, policies, publish
 
 app_name = "policies"
 
 urlpatterns = [
     path("", policies.index, name="list"),
     path("new/", create.create, name="create"),
+    path("arrive/", arrive.arrive, name="arrive"),
     path("<str:policy_id>/", editor.editor, name="editor"),
     path("<str:policy_id>/check/", editor.check, name="check"),
     path("<str:policy_id>/save/", editor.save, name="save"),

@@ -15,3 +15,17 @@ NOTE_ICONS = {
     "warn": "triangle-alert",
     "err": "circle-alert",
 }
+
+# What makes a tool of the catalogue worse than its class.
+SIGNAL_ICONS = {
+    "credentials": "key-round",
+    "secret_result": "eye-off",
+    "outbound_message": "send",
+    "bulk": "layers",
+    "production": "radio-tower",
+    "money": "banknote",
+    "free_form_command": "terminal",
+    "free_form_sql": "database",
+    "free_form_code": "code",
+    "secret_parameter": "lock",
+}

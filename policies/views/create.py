@@ -68,7 +68,7 @@ def _page(
         "title": f"A policy for {server.name}",
         "lede": _lede(len(known)),
         "server": server,
-        "form": form or StartForm(initial={"server": server.public_id, "name": _free_name(server)}),
+        "form": form or StartForm(initial={"server": server.public_id, "name": free_name(server)}),
         "starts": [_judged(start, server, known) for start in starts(known)],
         "tool_count": len(known),
         "crumbs": _crumbs(server),
@@ -89,7 +89,7 @@ def _judged(start: Start, server: Server, tools: list[Tool]) -> dict[str, Any]:
     return {"start": start, "counts": outlook(server, start.document, None, tools).counts}
 
 
-def _free_name(server: Server) -> str:
+def free_name(server: Server) -> str:
     taken = set(Policy.objects.filter(server=server).values_list("name", flat=True))
     names = ["agents", *(f"agents-{number}" for number in range(2, len(taken) + 2))]
     return next(name for name in names if name not in taken)

@@ -34,8 +34,12 @@ from tests.roles import as_worker
 METHODS = ("get", "post", "put", "patch", "delete")
 # The same for everybody: no tenant's data stands there.
 PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/v1/schema/"}
+PUBLIC |= {"catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "contact/", "glossary/", "catalogue/"}
+PUBLIC |= {f"catalogue/{name}/" for name in ("compare", "risk/{level}", "wrong-label")}
+PUBLIC |= {"servers/{server_slug}/", "servers/{server_slug}.json", "sitemaps/{name}.xml"}
 # An invitation is answered by who belongs to nothing yet: tests/accounts/test_invitations.py.
-PUBLIC_PREFIXES = ("accounts/", "invitations/", "static/")
+PUBLIC_PREFIXES = ("accounts/", "invitations/", "static/", "attacks/")
+PUBLIC_PREFIXES += ("tools/{server_slug}/", "api/v1/catalog/")
 SECRET_OF_ACME = "AWS IAM"
 
 
@@ -106,6 +110,7 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         "number": str(revision.number),
         "member_id": cast.carol.public_id,
         "invitation_id": invitation.public_id,
+        "report_id": "1",
     }
 
 

@@ -38,15 +38,33 @@ OUTSIDE = (
     "/accounts/password/reset/",
     "/nothing/",
     "/invitations/answer/",
+    # The catalogue as it is shipped.
+    "/catalogue/",
+    "/catalogue/?q=create&class=Write",
+    "/catalogue/?q=nothing-of-this-kind",
+    "/catalogue/risk/critical/",
+    "/catalogue/compare/?a=awslabs-iam-mcp-server&b=awslabs-eks-mcp-server",
+    "/catalogue/wrong-label/?server=awslabs-iam-mcp-server&tool=create_access_key",
+    "/servers/awslabs-iam-mcp-server/",
+    "/tools/awslabs-iam-mcp-server/create_access_key/",
+    "/attacks/",
+    "/attacks/prompt-injection/",
+    "/glossary/",
+    "/contact/",
 )
 WITHOUT_DATA = (
     *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
     *("/approvals/", "/approvals/history/", "/approvals/settings/", "/settings/members/"),
     *("/settings/api-keys/", "/settings/security/", "/settings/events/"),
+    "/policies/arrive/?for=awslabs-iam-mcp-server/create_access_key",
     *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
 )
 # What answers no page: verbs, fragments, streams, files, and pages shown only after a form was sent.
 NO_PAGES = {
+    *("catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "sitemaps/<str:name>.xml"),
+    *("servers/<publicslug:server_slug>.json", "tools/<publicslug:server_slug>/<str:tool_slug>.json"),
+    # Staff alone see it.
+    *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
     *("healthz", "readyz", "get-started/steps/", "log/live/", "log/export.csv", "log/export.ndjson"),
     *("settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
     *("settings/rename/", "settings/leave/", "invitations/<str:token>/"),

@@ -1,0 +1,39 @@
+"""What somebody brings from a public page: a server of the index, perhaps one tool, and its policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.advice import Listed, advise_server, as_text, policy_for_tool
+from catalog.models import CatalogServer, CatalogTool
+from catalog.rules import classification_of
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    key: str  # `<server>` or `<server>/<tool>`, as the address carries it
+    server: CatalogServer
+    tool: CatalogTool | None
+    policy: str
+
+    @property
+    def subject(self) -> str:
+        return self.tool.name if self.tool else self.server.title
+
+
+def arrival(key: str) -> Arrival | None:
+    """None for what names nothing of the index: then nobody is held up by it."""
+    server_slug, _, tool_slug = key[:240].partition("/")
+    server = CatalogServer.objects.filter(slug=server_slug).defer("search").first()
+    if server is None:
+        return None
+    tools = server.tools.filter(removed_at=None).defer("search")
+    if not tool_slug:
+        listed = [
+            Listed(t.name, tuple((n, k, r) for n, k, r in t.params), classification_of(t)) for t in tools
+        ]
+        return Arrival(key, server, None, advise_server(listed).text)
+    tool = tools.filter(slug=tool_slug).first()
+    if tool is None:
+        return None
+    return Arrival(key, server, tool, as_text(policy_for_tool(tool.name, classification_of(tool))))

@@ -1,0 +1,40 @@
+"""Who may send a form without signing in: a page of ours, and not too often."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+
+FROM_ONE_PLACE = 5
+FROM_EVERYWHERE = 200
+SECONDS = 3600
+
+
+def came_from_us(request: HttpRequest) -> bool:
+    """No cookie is involved, so nobody's rights can be borrowed; this keeps other sites' forms out."""
+    origin = request.headers.get("Origin", "")
+    ours = urlsplit(settings.PUBLIC_URL)
+    if origin:
+        return origin in (f"{ours.scheme}://{ours.netloc}", f"{request.scheme}://{request.get_host()}")
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
+def may_send(request: HttpRequest) -> bool:
+    """A few an hour from one address, and no flood from all of them together."""
+    place = hashlib.sha256(
+        f"{settings.SECRET_KEY} {request.META.get('REMOTE_ADDR', '')}".encode()
+    ).hexdigest()[:24]
+    return _counted(f"catalog-forms-{place}", FROM_ONE_PLACE) and _counted("catalog-forms", FROM_EVERYWHERE)
+
+
+def _counted(key: str, most: int) -> bool:
+    cache.add(key, 0, SECONDS)
+    try:
+        return cache.incr(key) <= most
+    except ValueError:  # it ran out between the two
+        cache.set(key, 1, SECONDS)
+        return True

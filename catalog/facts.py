@@ -1,0 +1,185 @@
+"""What is known of a server and its tools, read from whatever a stranger sent. Pure.
+
+Facts only: names, titles, parameter names and types, the standard hints. No sentence of a server is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from catalog.classify import Param
+
+HINTS: Final = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+LONGEST_NAME: Final = 128
+LONGEST_TITLE: Final = 160
+LONGEST_PARAM: Final = 80
+MOST_PARAMS: Final = 200
+MOST_TOOLS: Final = 5_000
+_TYPES: Final = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
+_ALSO: Final = {"int": "integer", "str": "string", "bool": "boolean", "float": "number", "list": "array"}
+_PLAIN_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+class Provenance(StrEnum):
+    """How a tool came to be known, best last."""
+
+    PARSED = "parsed"
+    PUBLISHED = "published"
+    SERVED = "served"
+
+
+class FactRefused(Exception):  # noqa: N818
+    """Why one entry is not taken, in one sentence that repeats nothing of the entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFact:
+    name: str
+    title: str = ""
+    params: tuple[Param, ...] = ()
+    annotations: Mapping[str, bool] = field(default_factory=dict)
+    provenance: Provenance = Provenance.SERVED
+    source: str = ""  # package and version, or repository, commit and path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFact:
+    """Repository, subfolder and package are who a server is; `listed_as` stands in where a list names it."""
+
+    slug: str
+    title: str
+    vendor: str = ""
+    repository: str = ""
+    subfolder: str = ""
+    package: str = ""
+    version: str = ""
+    listed_as: str = ""
+    transports: tuple[str, ...] = ()
+    endpoint: str = ""
+    checked: str = ""  # ISO date
+
+    @property
+    def identity(self) -> str:
+        if self.package or self.subfolder:
+            return f"{self.repository}/{self.subfolder}#{self.package}"
+        return f"{self.repository}#~{self.listed_as or self.slug}"
+
+
+def read_tool(said: Mapping[str, Any], provenance: Provenance, source: str) -> ToolFact:
+    """One entry of a `tools/list` answer."""
+    hints = said.get("annotations")
+    hints = hints if isinstance(hints, Mapping) else {}
+    return ToolFact(
+        name=tool_name(said.get("name")),
+        title=line_of(said.get("title") or hints.get("title"), LONGEST_TITLE),
+        params=tuple(params_of_schema(said.get("inputSchema"))),
+        annotations=hints_of(hints),
+        provenance=provenance,
+        source=source,
+    )
+
+
+def tool_name(said: object) -> str:
+    if not isinstance(said, str) or not said.strip():
+        raise FactRefused("a tool without a name")
+    if len(said) > LONGEST_NAME:
+        raise FactRefused(f"a tool's name of more than {LONGEST_NAME} characters")
+    if any(unicodedata.category(each) in ("Cc", "Cs", "Cn") for each in said):
+        raise FactRefused("a tool's name with characters that are none")
+    return said
+
+
+def line_of(said: object, longest: int) -> str:
+    """One line without control characters, cut; empty for what is no text."""
+    if not isinstance(said, str):
+        return ""
+    kept = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in said[: longest * 2]
+    )
+    return " ".join(kept.split())[:longest]
+
+
+def hints_of(said: object) -> dict[str, bool]:
+    if not isinstance(said, Mapping):
+        return {}
+    return {hint: said[hint] for hint in HINTS if isinstance(said.get(hint), bool)}
+
+
+def params_of_schema(schema: object) -> Iterator[Param]:
+    """Name, type and whether it is required: the first level only, so no schema is too deep."""
+    if not isinstance(schema, Mapping):
+        return
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, Mapping):
+        return
+    must = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
+    for name, described in list(properties.items())[:MOST_PARAMS]:
+        shown = line_of(name, LONGEST_PARAM)
+        if shown:
+            yield shown, _type_of(described, schema), name in must
+
+
+def params_of_rows(rows: object) -> Iterator[Param]:
+    """`[[name, type, required]]`, the form of our own lists."""
+    for row in rows[:MOST_PARAMS] if isinstance(rows, list) else []:
+        if isinstance(row, list) and len(row) == 3 and (name := line_of(row[0], LONGEST_PARAM)):
+            yield name, _known_types(str(row[1]).split("|")), row[2] is True
+
+
+def _type_of(described: object, schema: Mapping[str, Any]) -> str:
+    for _ in range(4):  # a reference may lead to itself
+        if not isinstance(described, Mapping):
+            return "any"
+        reference = described.get("$ref")
+        if not isinstance(reference, str):
+            break
+        described = _referred(reference, schema)
+    if not isinstance(described, Mapping):
+        return "any"
+    kind = described.get("type")
+    if isinstance(kind, str):
+        return _known_types([kind])
+    if isinstance(kind, list):
+        return _known_types(kind)
+    for several in ("anyOf", "oneOf"):
+        choices = described.get(several)
+        if isinstance(choices, list):
+            kinds = [c.get("type") if isinstance(c, Mapping) else None for c in choices[:8]]
+            return _known_types(kinds)
+    return "string" if isinstance(described.get("enum"), list) else "any"
+
+
+def _referred(reference: str, schema: Mapping[str, Any]) -> object:
+    found: object = schema
+    for part in reference.removeprefix("#/").split("/")[:6]:
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(part)
+    return found
+
+
+def _known_types(said: Iterable[object]) -> str:
+    kinds = [_ALSO.get(str(kind), str(kind)) for kind in said]
+    known = sorted({kind for kind in kinds if kind in _TYPES and kind != "null"})
+    return "|".join(known) or "any"
+
+
+def slug_of(text: str) -> str:
+    """For an address: lower case, never empty, different for different texts that leave nothing to read."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = _NO_SLUG.sub("-", plain).strip("-")[:80].rstrip("-")
+    return slug or "s-" + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
+
+
+def tool_slug(name: str) -> str:
+    """The name itself wherever it can stand in an address."""
+    if _PLAIN_SLUG.match(name):
+        return name
+    return f"{slug_of(name)[:60]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"

@@ -1,0 +1,59 @@
+"""What visitors may send, and how much of it is believed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django import forms
+from django.core import signing
+
+from catalog.vocabulary import ToolClass
+
+_SALT: Final = "catalog.forms"
+_GOOD_FOR: Final = timedelta(days=8)
+
+
+def stamp() -> str:
+    """Says on which day the page was made: the same for everybody, and no machine can make one."""
+    return signing.Signer(salt=_SALT).sign(datetime.now(UTC).date().isoformat())
+
+
+def is_fresh(proof: str) -> bool:
+    try:
+        day = datetime.fromisoformat(signing.Signer(salt=_SALT).unsign(proof)).replace(tzinfo=UTC)
+    except (signing.BadSignature, ValueError, TypeError):
+        return False
+    return timedelta(0) <= datetime.now(UTC) - day < _GOOD_FOR
+
+
+class _Visitor(forms.Form):
+    proof = forms.CharField(max_length=200, widget=forms.HiddenInput, required=False)
+    page = forms.CharField(max_length=300, widget=forms.HiddenInput, required=False)
+    # Left empty by people, who never see it.
+    website = forms.CharField(max_length=200, required=False)
+
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean() or {}
+        if cleaned.get("website") or not is_fresh(str(cleaned.get("proof", ""))):
+            raise forms.ValidationError("This form is too old. Load the page again and send it once more.")
+        return cleaned
+
+
+class ContactForm(_Visitor):
+    email = forms.EmailField(
+        label="Your e-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+    about = forms.CharField(label="About", max_length=200, required=False)
+    message = forms.CharField(label="Message", max_length=5000, widget=forms.Textarea(attrs={"rows": 4}))
+
+
+class LabelForm(_Visitor):
+    server = forms.CharField(max_length=100, widget=forms.HiddenInput)
+    tool = forms.CharField(max_length=128, widget=forms.HiddenInput)
+    should_be = forms.ChoiceField(
+        label="It should be", choices=[(str(c), str(c)) for c in reversed(ToolClass)]
+    )
+    why = forms.CharField(
+        label="Why", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )

@@ -1,0 +1,111 @@
+"""The public index from the command line: seed, import, crawl, classify, evaluate."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from catalog.classify import ToolInput, classify
+from catalog.crawling.cage import CageRefused
+from catalog.crawling.crawl import Wanted, crawl, wanted_packages, write_facts
+from catalog.crawling.listing import ListingFailed
+from catalog.crawling.packages import PackageRefused, read_package
+from catalog.importing import lines_of, listed_in
+from catalog.ingest import Report, ingest
+from catalog.models import SourceCheck
+from catalog.seeding import seed
+from catalog.summary import count_anew
+
+
+class Command(BaseCommand):
+    help = "Fills and keeps the public catalogue."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        acts.add_parser("seed", help="Take in the facts shipped with the project; class anew what is due.")
+        lines = acts.add_parser("import", help="Take in a list: JSON lines (.gz too).")
+        lines.add_argument("path", type=Path)
+        crawled = acts.add_parser("crawl", help="Start packages, caged, and keep the facts they list.")
+        crawled.add_argument(
+            "package", nargs="*", help="npm:<name> or pypi:<name>; none: all that are shipped."
+        )
+        one = acts.add_parser("classify", help="What the classifier says of one tool.")
+        one.add_argument("name")
+        one.add_argument("--description", default="")
+        one.add_argument("--params", default="", help="name:type, comma-separated")
+        judged = acts.add_parser("evaluate", help="How often the classifier is right on labelled tools.")
+        judged.add_argument("folder", type=Path, help="holds dev.csv and dev_descriptions.jsonl")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        match options["act"]:
+            case "seed":
+                self._report(seed())
+            case "import":
+                self._import(options["path"])
+            case "crawl":
+                self._crawl(options["package"])
+            case "classify":
+                self._classify(options)
+            case "evaluate":
+                from catalog.evaluation import evaluate
+
+                for line in evaluate(options["folder"]):
+                    self.stdout.write(line)
+
+    def _import(self, path: Path) -> None:
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.")
+        check = SourceCheck.objects.create(source=path.name)
+        report = Report()
+        ingest(listed_in(lines_of(path), report), report)
+        count_anew()
+        check.finished_at = timezone.now()
+        check.counts, check.refused = dict(report.counts), [list(one) for one in report.refused]
+        check.save()
+        self._report(report)
+
+    def _crawl(self, names: list[str]) -> None:
+        known = {str(wanted.package): wanted for wanted in wanted_packages()}
+        try:
+            asked = [known.get(name) or Wanted(read_package(name)) for name in names] or list(known.values())
+        except PackageRefused as why:
+            raise CommandError(str(why)) from None
+        failed = 0
+        for wanted in asked:
+            try:
+                found = crawl(wanted)
+            except CageRefused as why:
+                raise CommandError(str(why)) from None
+            except (PackageRefused, ListingFailed) as why:
+                failed += 1
+                self.stderr.write(f"{wanted.package}: {why}")
+                continue
+            news = "changed" if write_facts(found) else "unchanged"
+            self.stdout.write(f"{wanted.package} {found.server.version}: {len(found.tools)} tools, {news}")
+        if failed:
+            raise CommandError(f"{failed} of {len(asked)} packages gave no list.")
+
+    def _classify(self, options: dict[str, Any]) -> None:
+        pairs = [part.partition(":") for part in options["params"].split(",") if part]
+        params = tuple((name, kind or "string", False) for name, _, kind in pairs)
+        found = classify(ToolInput(options["name"], options["description"], params))
+        said = {
+            "class": found.tool_class,
+            "severity": found.severity.label,
+            "confidence": found.confidence,
+            "needs_review": found.needs_review,
+            "signals": found.signals,
+            "evidence": [one.sentence for one in found.evidence],
+        }
+        self.stdout.write(json.dumps(said, indent=2, ensure_ascii=False))
+
+    def _report(self, report: Report) -> None:
+        for what, count in sorted(report.counts.items()):
+            self.stdout.write(f"{count:>8} {what}")
+        for where, why in report.refused[:20]:
+            self.stdout.write(f"refused: {where}: {why}")

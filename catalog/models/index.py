@@ -1,0 +1,136 @@
+"""The public index: servers, their tools and where each fact is from. Nothing here belongs to a tenant."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.vocabulary import Severity
+
+
+class CatalogServer(models.Model):
+    """One public server. Who it is: repository, subfolder and package together (`identity`)."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Active"
+        DEPRECATED = "deprecated", "Deprecated"
+        DELETED = "deleted", "Deleted"
+
+    slug = models.CharField(max_length=100, unique=True)
+    identity = models.CharField(max_length=400, unique=True)
+    title = models.CharField(max_length=160)
+    vendor = models.CharField(max_length=80, blank=True)
+    repository = models.CharField(max_length=200, blank=True)
+    subfolder = models.CharField(max_length=200, blank=True)
+    package = models.CharField(max_length=200, blank=True)
+    version = models.CharField(max_length=80, blank=True)
+    registry_name = models.CharField(max_length=200, unique=True, null=True, blank=True)
+    registry_updated = models.CharField(max_length=40, blank=True)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVE)
+    transports = ArrayField(models.CharField(max_length=20), default=list)
+    endpoint = models.CharField(max_length=500, blank=True)
+    tool_count = models.PositiveIntegerField(default=0)
+    by_severity = ArrayField(models.PositiveIntegerField(), default=list, help_text="Low to critical.")
+    by_class = ArrayField(models.PositiveIntegerField(), default=list, help_text="As ToolClass, worst last.")
+    worst = models.PositiveSmallIntegerField(default=0)
+    first_seen = models.DateField(default=timezone.now)
+    checked_at = models.DateField(default=timezone.now)
+    changed_at = models.DateField(default=timezone.now)
+    search = SearchVectorField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            GinIndex(fields=["search"], name="catalog_server_search", fastupdate=False),
+            models.Index(fields=["-worst", "-tool_count", "slug"], name="catalog_server_worst"),
+            models.Index(fields=["vendor", "-worst"], name="catalog_server_vendor"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:server", args=[self.slug])
+
+
+class CatalogTool(models.Model):
+    """One tool of one server, with what the classifier says of it and the words it says so for."""
+
+    server = models.ForeignKey(CatalogServer, on_delete=models.CASCADE, related_name="tools")
+    name = models.CharField(max_length=128)
+    slug = models.CharField(max_length=128)
+    name_key = models.CharField(
+        max_length=128, help_text="The words of the name, for the same tool elsewhere."
+    )
+    title = models.CharField(max_length=160, blank=True)
+    params = models.JSONField(default=list, help_text="[[name, type, required]]")
+    annotations = models.JSONField(default=dict)
+    provenance = models.CharField(max_length=10)
+    source = models.CharField(max_length=300, blank=True)
+    tool_class = models.CharField(max_length=12)
+    severity = models.PositiveSmallIntegerField()
+    confidence = models.FloatField()
+    needs_review = models.BooleanField()
+    evidence = models.JSONField(default=list, help_text="[[rule, field, words, sentence]]")
+    signals = ArrayField(models.CharField(max_length=40), default=list)
+    checked_at = models.DateField(default=timezone.now)
+    changed_at = models.DateField(default=timezone.now)
+    removed_at = models.DateField(null=True, blank=True)
+    search = SearchVectorField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "slug"], name="one_catalog_tool_per_slug"),
+        ]
+        indexes: ClassVar = [
+            GinIndex(fields=["search"], name="catalog_tool_search", fastupdate=False),
+            models.Index(fields=["-severity", "name_key", "id"], name="catalog_tool_worst"),
+            models.Index(fields=["name_key"], name="catalog_tool_name_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:tool", args=[self.server.slug, self.slug])
+
+    @property
+    def level(self) -> Severity:
+        return Severity(self.severity)
+
+
+class SourceCheck(models.Model):
+    """One run of an import or crawl: where from, what came of it, what was refused and why."""
+
+    source = models.CharField(max_length=300)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cursor = models.CharField(max_length=500, blank=True, help_text="Where to go on after an interruption.")
+    counts = models.JSONField(default=dict)
+    refused = models.JSONField(default=list, help_text="[[where, why]], the first thousand.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["source", "-started_at"], name="catalog_check_source")]
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class CatalogSummary(models.Model):
+    """The one row of figures every page shows; `revision` rises whenever the index changes."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    revision = models.PositiveIntegerField(default=0)
+    classifier = models.CharField(
+        max_length=64, blank=True, help_text="Digest of the rules that gave the classes."
+    )
+    facts = models.CharField(max_length=64, blank=True, help_text="Digest of the shipped facts taken in.")
+    figures = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"revision {self.revision}"

@@ -1,0 +1,164 @@
+"""What a page says of a tool, made of the tool's own facts and of nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from catalog.classify import Classification, Param, words_of
+from catalog.vocabulary import BASE_SEVERITY, Severity, ToolClass
+
+_DOES: Final = {
+    ToolClass.READ: "It answers with what it finds about {thing} and changes nothing.",
+    ToolClass.WRITE: "Each call creates or changes something: {thing}.",
+    ToolClass.EXECUTE: "Each call sets something going: {thing}. What follows depends on the "
+    "arguments, and may go on after the answer has come.",
+    ToolClass.DESTRUCTIVE: "Each call takes something away: {thing}. What is gone may not come back.",
+    ToolClass.FINANCIAL: "Each call moves money or makes somebody owe it: {thing}.",
+}
+_WHY: Final = {
+    ToolClass.READ: "Reading looks harmless until what was read travels on: the answer stands in the "
+    "agent’s context and goes wherever the agent writes next.",
+    ToolClass.WRITE: "A change can usually be undone, but not a thousand at once. An agent in a loop "
+    "makes them faster than anybody looks.",
+    ToolClass.EXECUTE: "What it starts reaches further than the call: builds, messages, jobs, bills. "
+    "A few by mistake are a nuisance; hundreds are an outage.",
+    ToolClass.DESTRUCTIVE: "There may be no way back. One wrong argument, or one sentence planted in "
+    "a document the agent reads, is enough.",
+    ToolClass.FINANCIAL: "Money that has moved is got back by asking people, not by calling again. An "
+    "agent that repeats a call pays twice.",
+}
+_SIGNALS: Final = {
+    "credentials": "It also changes who may do what, so one call can open the door for many others.",
+    "secret_result": "Its answer may hold a secret: whatever reads the answer then holds it too, and "
+    "so do the agent’s logs.",
+    "outbound_message": "People receive what it sends, in your name; nobody can unsend it.",
+    "bulk": "One call reaches many things, so one mistake does, too.",
+    "production": "It works where your users are.",
+    "money": "What it shows is who paid what.",
+    "free_form_command": "It runs whatever the agent writes, as a command.",
+    "free_form_sql": "It runs whatever the agent writes, as a query; a query can delete as well as read.",
+    "free_form_code": "It runs whatever the agent writes, as code.",
+    "secret_parameter": "A secret travels in its arguments, through the agent.",
+}
+SIGNAL_TITLES: Final = {
+    "credentials": "Changes who may do what",
+    "secret_result": "Its answer may hold a secret",
+    "outbound_message": "Sends to people",
+    "bulk": "One call reaches many things",
+    "production": "Works on production",
+    "money": "Shows money",
+    "free_form_command": "Runs a command the agent writes",
+    "free_form_sql": "Runs a query the agent writes",
+    "free_form_code": "Runs code the agent writes",
+    "secret_parameter": "Takes a secret as an argument",
+}
+_UNSURE: Final = (
+    "Neither its name nor its hints say clearly what it does. Until somebody has looked, "
+    "treat it as able to do harm."
+)
+BECAUSE: Final = {
+    "credentials": "changes who may do what",
+    "secret_result": "may answer with a secret",
+    "outbound_message": "people receive it",
+    "bulk": "reaches many things",
+    "production": "works on production",
+    "money": "shows who paid what",
+    "free_form_command": "runs a command",
+    "free_form_sql": "runs a query",
+    "free_form_code": "runs code",
+    "secret_parameter": "takes a secret",
+}
+_BECAUSE_CLASS: Final = {
+    ToolClass.READ: "reads",
+    ToolClass.WRITE: "changes something",
+    ToolClass.EXECUTE: "sets something going",
+    ToolClass.DESTRUCTIVE: "takes something away",
+    ToolClass.FINANCIAL: "moves money",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the definition as it is printed; `mark` is the letter of the reason it is underlined for."""
+
+    text: str
+    mark: str = ""
+
+
+def does(name: str, found: Classification) -> str:
+    return _DOES[found.tool_class].format(thing=_thing(name, found))
+
+
+def _thing(name: str, found: Classification) -> str:
+    verb = found.evidence[0].words[:1] if found.evidence[0].field == "name" else ()
+    rest = [word for word in words_of(name) if word not in verb]
+    return f"“{' '.join(rest)}”" if rest else "its name says no more"
+
+
+def takes(params: Iterable[Param]) -> str:
+    known = list(params)
+    if not known:
+        return "It takes no arguments, so a rule can only allow, limit, gate or deny it."
+    must = [name for name, _, required in known if required]
+    count = "1 argument" if len(known) == 1 else f"{len(known)} arguments"
+    if not must:
+        return f"It takes {count}; none is required."
+    return f"It takes {count}; required: {', '.join(must[:6])}{' and more' if len(must) > 6 else ''}."
+
+
+def why(found: Classification) -> list[str]:
+    said = [_WHY[found.tool_class]]
+    said += [_SIGNALS[signal] for signal in found.signals if signal in _SIGNALS]
+    if found.needs_review:
+        said.append(_UNSURE)
+    return said
+
+
+def raised(found: Classification) -> str:
+    """From what the severity was raised, and why; empty where it is the class's own."""
+    base = Severity(BASE_SEVERITY[found.tool_class])
+    if found.severity == base:
+        return ""
+    reasons = [BECAUSE[s] for s in found.signals if s in BECAUSE and s != "secret_parameter"]
+    return f"raised from {base.label}: {', '.join(reasons)}"
+
+
+def because(found: Classification) -> str:
+    if found.needs_review:
+        return "its name does not say"
+    return next((BECAUSE[s] for s in found.signals if s in BECAUSE), _BECAUSE_CLASS[found.tool_class])
+
+
+def badge_sentence(found: Classification) -> str:
+    """The risk level in one sentence that can never say another badge than the page."""
+    base = Severity(BASE_SEVERITY[found.tool_class]).label
+    start = f"{found.tool_class}, {found.severity.label}. {_article(found.tool_class)} tool starts at {base}"
+    lifted = raised(found)
+    return f"{start}; it is {lifted}." if lifted else f"{start}, and nothing in its definition raises it."
+
+
+def _article(tool_class: ToolClass) -> str:
+    return f"An {tool_class}" if tool_class is ToolClass.EXECUTE else f"A {tool_class}"
+
+
+def pieces(name: str, found: Classification) -> list[Piece]:
+    """The name, with the words the class and the severity rest on."""
+    marks: dict[str, str] = {}
+    for letter, evidence in zip(
+        "abc", (e for e in found.evidence if e.field == "name" and e.words), strict=False
+    ):
+        for word in evidence.words:
+            marks.setdefault(word.lower(), letter)
+    cut: list[Piece] = []
+    rest = name
+    for word in words_of(name):
+        at = rest.lower().find(word)
+        if at < 0 or word not in marks:
+            continue
+        if at:
+            cut.append(Piece(rest[:at]))
+        cut.append(Piece(rest[at : at + len(word)], marks[word]))
+        rest = rest[at + len(word) :]
+    return [*cut, Piece(rest)] if rest else cut

@@ -1,0 +1,76 @@
+"""Pages that are the same bytes for everybody: no cookie is read or set, no unchanged page is sent twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec, cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
+from django.views.decorators.http import require_safe
+
+from catalog.summary import current
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+Answered = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+FRESH_SECONDS = 300
+
+
+def public_page(view: View[P]) -> Answered[P]:
+    """The ETag is the index's revision, the code's and the day's: nothing else can change such a page."""
+
+    @require_safe
+    @wraps(view)
+    def answered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        etag = quote_etag(_stamp(request))
+        unchanged = get_conditional_response(request, etag=etag)
+        answer: HttpResponseBase = unchanged or view(request, *args, **kwargs)
+        if answer.status_code in (200, 304):
+            answer.headers["ETag"] = etag
+            answer.headers["Cache-Control"] = f"public, max-age={FRESH_SECONDS}, stale-while-revalidate=86400"
+        answer.is_for_everybody = True  # type: ignore[attr-defined]
+        return answer
+
+    return cast(Answered[P], answered)
+
+
+def _stamp(request: HttpRequest) -> str:
+    day = datetime.now(UTC).date().isoformat()  # the form's proof of age is of the day
+    said = f"{current().revision} {release()} {day} {request.get_host()} {request.get_full_path()}"
+    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:32]
+
+
+@lru_cache(maxsize=1)
+def release() -> str:
+    """Changes with whatever such a page is made by."""
+    root = Path(settings.ROOT) if hasattr(settings, "ROOT") else Path(__file__).parents[1]
+    files = [
+        *(root / "templates").rglob("*.html"),
+        *(root / "catalog").rglob("*.py"),
+        *(root / "static/dist").glob("*.*"),
+    ]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class SameForEverybody:
+    """Takes off what the session's machinery put on a public answer. Stands outside of it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        answer = self.get_response(request)
+        if getattr(answer, "is_for_everybody", False):
+            answer.cookies.clear()
+            answer.headers.pop("Vary", None)
+        return answer

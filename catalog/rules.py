@@ -1,0 +1,50 @@
+"""The classifier as the index uses it: which rules gave a class, and the row it becomes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from catalog.classify import Classification, Evidence, ToolInput, classify
+from catalog.facts import ToolFact
+from catalog.models import CatalogTool
+from catalog.vocabulary import Severity, ToolClass
+
+_RULES = ("classify.py", "modifiers.py", "money.py", "vocabulary.py")
+
+
+@lru_cache(maxsize=1)
+def digest() -> str:
+    """Changes with the rules: rows that carry another are classed anew."""
+    here = Path(__file__).parent
+    return hashlib.sha256(b"".join((here / name).read_bytes() for name in _RULES)).hexdigest()
+
+
+def classified(tools: Iterable[ToolFact]) -> list[tuple[ToolFact, Classification]]:
+    """All tools of one server: each is judged among its siblings."""
+    known = list(tools)
+    siblings = tuple(tool.name for tool in known)
+    return [
+        (tool, classify(ToolInput(tool.name, "", tool.params, tool.annotations, siblings))) for tool in known
+    ]
+
+
+def as_rows(evidence: Iterable[Evidence]) -> list[list[Any]]:
+    return [[one.rule, one.field, list(one.words), one.sentence] for one in evidence]
+
+
+def classification_of(tool: CatalogTool) -> Classification:
+    """What stands in the row."""
+    return Classification(
+        tool_class=ToolClass(tool.tool_class),
+        severity=Severity(tool.severity),
+        confidence=tool.confidence,
+        evidence=tuple(
+            Evidence(rule, where, tuple(words), said) for rule, where, words, said in tool.evidence
+        ),
+        signals=tuple(tool.signals),
+        needs_review=tool.needs_review,
+    )

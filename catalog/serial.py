@@ -1,0 +1,52 @@
+"""Servers and tools of the index as JSON: the API's, the pages' and the download's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog.models import CatalogServer, CatalogTool
+from catalog.vocabulary import WORST_LAST, Severity
+
+
+def server_facts(server: CatalogServer) -> dict[str, Any]:
+    return {
+        "server": server.slug,
+        "title": server.title,
+        "vendor": server.vendor,
+        "repository": server.repository,
+        "subfolder": server.subfolder,
+        "package": server.package,
+        "version": server.version,
+        "registry_name": server.registry_name,
+        "status": server.status,
+        "transports": server.transports,
+        "endpoint": server.endpoint,
+        "tools": server.tool_count,
+        "by_class": dict(zip(map(str, WORST_LAST), server.by_class or [0] * 5, strict=True)),
+        "by_severity": dict(
+            zip((level.label for level in Severity), server.by_severity or [0] * 4, strict=True)
+        ),
+        "checked": server.checked_at.isoformat(),
+        "path": server.get_absolute_url(),
+    }
+
+
+def tool_facts(tool: CatalogTool) -> dict[str, Any]:
+    return {
+        "tool": tool.name,
+        "title": tool.title,
+        "server": tool.server.slug,
+        "class": tool.tool_class,
+        "severity": tool.level.label,
+        "confidence": tool.confidence,
+        "needs_review": tool.needs_review,
+        "signals": tool.signals,
+        "evidence": [
+            {"rule": rule, "field": where, "words": words, "sentence": sentence}
+            for rule, where, words, sentence in tool.evidence
+        ],
+        "params": [{"name": name, "type": kind, "required": must} for name, kind, must in tool.params],
+        "annotations": tool.annotations,
+        "provenance": {"how": tool.provenance, "source": tool.source, "checked": tool.checked_at.isoformat()},
+        "path": tool.get_absolute_url(),
+    }

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.models import ContactMessage
+from common.starting import start
+
+
+@shared_task
+def sweep_messages() -> None:
+    """What a lost message left behind, and what a mail server refused."""
+    for message_id in (
+        ContactMessage.objects.filter(mailed_at=None).order_by("id").values_list("pk", flat=True)[:100]
+    ):
+        start(mail_message, str(message_id))
+
+
+@shared_task
+def mail_message(message_id: str) -> None:
+    """Runs twice without harm: what is mailed is marked."""
+    if not settings.CONTACT_EMAIL:
+        return
+    with transaction.atomic():
+        message = (
+            ContactMessage.objects.select_for_update().filter(pk=int(message_id), mailed_at=None).first()
+        )
+        if message is None:
+            return
+        about = " ".join(message.about.split())[:100] or "PolicyLayer"
+        EmailMessage(
+            f"Message about {about}",
+            message.message,
+            None,
+            [settings.CONTACT_EMAIL],
+            reply_to=[message.email],
+        ).send()
+        message.mailed_at = timezone.now()
+        message.save(update_fields=["mailed_at"])

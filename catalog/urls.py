@@ -1,0 +1,42 @@
+from django.urls import path, register_converter
+
+from catalog.views import attacks, forms, index, machines, servers, staff, tools
+
+
+class PublicSlugConverter:
+    """A server of the index. A tenant's own has an underscore, and two of the tenant's pages are words."""
+
+    regex = "(?!(?:register|everything)/)[a-z0-9][a-z0-9-]{0,99}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(PublicSlugConverter, "publicslug")
+
+app_name = "catalog"
+
+urlpatterns = [
+    path("catalogue/", index.index, name="index"),
+    path("catalogue/risk/<str:level>/", index.risk, name="risk"),
+    path("catalogue/compare/", servers.compare, name="compare"),
+    path("catalogue/wrong-label/", forms.wrong_label, name="wrong-label"),
+    path("catalogue/reports/", staff.reports, name="reports"),
+    path("catalogue/reports/<int:report_id>/", staff.settle, name="settle"),
+    path("servers/<publicslug:server_slug>/", servers.server, name="server"),
+    path("servers/<publicslug:server_slug>.json", servers.server_json, name="server-json"),
+    path("tools/<publicslug:server_slug>/<str:tool_slug>.json", tools.tool_json, name="tool-json"),
+    path("tools/<publicslug:server_slug>/<str:tool_slug>/", tools.tool, name="tool"),
+    path("attacks/", attacks.index, name="attacks"),
+    path("attacks/<slug:key>/", attacks.attack, name="attack"),
+    path("glossary/", attacks.glossary, name="glossary"),
+    path("contact/", forms.contact, name="contact"),
+    path("catalog.json", machines.catalog_json, name="catalog-json"),
+    path("llms.txt", machines.llms, name="llms"),
+    path("robots.txt", machines.robots, name="robots"),
+    path("sitemap.xml", machines.sitemap_index, name="sitemap"),
+    path("sitemaps/<str:name>.xml", machines.sitemap, name="sitemap-part"),
+]

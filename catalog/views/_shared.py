@@ -1,0 +1,56 @@
+"""What every page of the catalogue needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from catalog.forms import ContactForm, stamp
+from catalog.summary import current
+from common.templatetags._text import visible_plain
+
+Crumbs = list[tuple[str, str]]
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    about: str = "",
+    canonical: str = "",
+    ld: Iterable[dict[str, Any]] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """`canonical`: the path this page is known by, without what only filters it."""
+    own = canonical or request.path
+    shared = {
+        "summary": current().figures,
+        "canonical": absolute(own),
+        "contact": ContactForm(initial={"about": visible_plain(about), "proof": stamp(), "page": own}),
+        # Nothing on these pages needs one, and it would differ from answer to answer.
+        "csp_nonce": None,
+        "ld": [*([_breadcrumbs(context["crumbs"])] if context.get("crumbs") else []), *ld],
+    }
+    return render(request, template, {**shared, **context}, status=status)
+
+
+def absolute(path: str) -> str:
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
+
+
+def crumbs(*steps: tuple[str, str]) -> Crumbs:
+    return [("Catalogue", reverse("catalog:index")), *steps]
+
+
+def _breadcrumbs(steps: Crumbs) -> dict[str, Any]:
+    items = [
+        {"@type": "ListItem", "position": number, "name": words, **({"item": absolute(href)} if href else {})}
+        for number, (words, href) in enumerate(steps, 1)
+    ]
+    return {"@context": "https://schema.org", "@type": "BreadcrumbList", "itemListElement": items}

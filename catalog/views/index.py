@@ -1,0 +1,90 @@
+"""The index: one box over servers and tools, its facets, and a page for each level of risk."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from catalog import prose
+from catalog.models import CatalogServer, CatalogTool
+from catalog.public import public_page
+from catalog.rules import classification_of
+from catalog.search import PER_PAGE, SEVERITIES, Asked, find, near_miss, read_question
+from catalog.summary import current
+from catalog.views._shared import crumbs, page
+from catalog.views.recommended import recommended_pill
+
+_RISK = {
+    "critical": "One call can be enough: it destroys, moves money, or does either after being raised. "
+    "These tools wait for a person.",
+    "high": "It sets something going, hands out access, or answers with a secret. Hold it to a few a "
+    "minute, or ask a person.",
+    "medium": "It changes something that can be changed back. Limit how fast.",
+    "low": "It reads. Think of where what it reads may travel to.",
+}
+
+
+@public_page
+def index(request: HttpRequest) -> HttpResponse:
+    asked = read_question(request.GET)
+    found = find(asked, current().figures)
+    nothing = not found.total and not found.servers
+    context = {
+        "asked": asked,
+        "found": found,
+        "rows": [
+            (tool, recommended_pill(tool), prose.because(classification_of(tool))) for tool in found.tools
+        ],
+        "big_servers": _big_servers() if asked.is_open and asked.page == 1 else [],
+        "instead": near_miss(asked) if nothing and asked.text else "",
+        "first": (asked.page - 1) * PER_PAGE + 1,
+        "last": (asked.page - 1) * PER_PAGE + len(found.tools),
+        "chips": _chips(asked, request),
+        "crumbs": [("Catalogue", "")],
+    }
+    return page(request, "catalog/index.html", context)
+
+
+def _big_servers() -> list[CatalogServer]:
+    return list(
+        CatalogServer.objects.exclude(tool_count=0).defer("search").order_by("-tool_count", "slug")[:9]
+    )
+
+
+def _chips(asked: Asked, request: HttpRequest) -> list[tuple[str, str]]:
+    """Each set filter and the address without it."""
+    labels = dict(SEVERITIES)
+    chips = []
+    for facet, values in asked.chosen.items():
+        for value in values:
+            rest = request.GET.copy()
+            kept = [v for v in rest.getlist(facet) if v != value and (facet != "vendor" or len(values) > 1)]
+            rest.setlist(facet, kept)
+            rest.pop("page", None)
+            chips.append((labels.get(value, value) if facet == "severity" else value, f"?{rest.urlencode()}"))
+    return chips
+
+
+@public_page
+def risk(request: HttpRequest, level: str) -> HttpResponse:
+    levels = {label.lower(): value for value, label in SEVERITIES}
+    if level not in levels:
+        raise Http404
+    figures = current().figures
+    worst = CatalogTool.objects.filter(severity=int(levels[level]), removed_at=None).defer(
+        "search", "server__search"
+    )
+    tools = list(worst.select_related("server").order_by("name_key", "id")[:PER_PAGE])
+    context = {
+        "level": int(levels[level]),
+        "label": level.capitalize(),
+        "count": figures.get("severity", {}).get(levels[level], 0),
+        "total": figures.get("tools", 0),
+        "words": _RISK[level],
+        "rows": [(tool, recommended_pill(tool), prose.because(classification_of(tool))) for tool in tools],
+        "levels": [
+            (label.lower(), label, int(value), figures.get("severity", {}).get(value, 0))
+            for value, label in SEVERITIES
+        ],
+        "crumbs": crumbs((f"{level.capitalize()} risk", "")),
+    }
+    return page(request, "catalog/risk.html", context)

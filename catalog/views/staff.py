@@ -1,0 +1,56 @@
+"""The queue of labels that visitors hold for wrong. For staff; nobody else learns that it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from catalog.models import LabelReport
+from catalog.services import settle_report
+
+P = ParamSpec("P")
+
+
+def staff_only(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    @login_required
+    @wraps(view)
+    def looked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not (isinstance(request.user, User) and request.user.is_staff):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], looked)
+
+
+@require_safe
+@staff_only
+def reports(request: HttpRequest) -> HttpResponse:
+    waiting = LabelReport.objects.filter(state=LabelReport.State.OPEN).order_by("reported_at", "id")
+    settled = LabelReport.objects.exclude(state=LabelReport.State.OPEN).order_by("-settled_at", "-id")[:20]
+    context = {
+        "page": Paginator(waiting, 50).get_page(request.GET.get("page")),
+        "settled": settled,
+        "crumbs": [("Wrong labels", "")],
+    }
+    return render(request, "catalog/reports.html", context)
+
+
+@require_POST
+@staff_only
+def settle(request: HttpRequest, report_id: int) -> HttpResponse:
+    state = request.POST.get("state", "")
+    if state not in (LabelReport.State.RIGHT, LabelReport.State.WRONG):
+        raise Http404
+    assert isinstance(request.user, User)
+    settle_report(report_id, state, request.user.email)
+    return redirect("catalog:reports")

@@ -1,0 +1,148 @@
+"""One tool: what it can do, why we say so, and a policy for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+
+from catalog import prose
+from catalog.advice import Advice, Listed, advise
+from catalog.attacks import invited_by
+from catalog.classify import Classification
+from catalog.faq import Asked, questions
+from catalog.models import CatalogTool
+from catalog.public import public_page
+from catalog.rules import classification_of
+from catalog.serial import tool_facts
+from catalog.views._shared import absolute, crumbs, page
+from catalog.vocabulary import ToolClass
+from catalog.worth import worth_a_rule
+
+MOST_RELATED = 6
+_PROVENANCE = {
+    "served": "Listed by the server itself",
+    "published": "From a list published with the server",
+    "parsed": "Parsed from the server’s source",
+}
+
+
+def find(server_slug: str, tool_slug: str) -> CatalogTool:
+    found = (
+        CatalogTool.objects.select_related("server")
+        .defer("search", "server__search")
+        .filter(server__slug=server_slug, slug=tool_slug, removed_at=None)
+        .first()
+    )
+    if found is None:
+        raise Http404
+    return found
+
+
+@public_page
+def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
+    row = find(server_slug, tool_slug)
+    found = classification_of(row)
+    listed = Listed(row.name, tuple((n, k, r) for n, k, r in row.params), found)
+    siblings = list(
+        row.server.tools.filter(removed_at=None).exclude(pk=row.pk).values_list("name", flat=True)
+    )
+    advice = advise(listed, siblings)
+    asked = questions(row.name, row.server.title, home_of(row), found, advice)
+    context = {
+        "tool": row,
+        "found": found,
+        "advice": advice,
+        "questions": asked,
+        "raised": prose.raised(found),
+        "does": prose.does(row.name, found),
+        "takes": prose.takes(listed.params),
+        "why": prose.why(found),
+        "pieces": prose.pieces(row.name, found),
+        "reasons": _reasons(found),
+        "signals": [(s, prose.SIGNAL_TITLES[s]) for s in found.signals if s in prose.SIGNAL_TITLES],
+        "attacks": invited_by(found, listed.params),
+        "params": [
+            (name, kind, must, worth_a_rule((name, kind, must))) for name, kind, must in listed.params
+        ],
+        "required": sum(must for _, _, must in listed.params),
+        "related": _related(row),
+        "elsewhere": _elsewhere(row),
+        "home": home_of(row),
+        "provenance": _PROVENANCE.get(row.provenance, ""),
+        "others": row.server.tool_count - 1,
+        "crumbs": crumbs((row.server.title, row.server.get_absolute_url()), (row.name, "")),
+        "classes": [str(each) for each in reversed(ToolClass)],
+    }
+    return page(request, "catalog/tool.html", context, about=row.name, ld=_ld(row, asked))
+
+
+def home_of(row: CatalogTool) -> str:
+    server = row.server
+    parts = [server.repository, server.subfolder, server.package]
+    return ", ".join(part for part in parts if part)
+
+
+def _reasons(found: Classification) -> list[tuple[str, str, str]]:
+    """`(mark, words, sentence)`, in the order in which the page underlines them."""
+    letters = iter("abc")
+    rows = []
+    for evidence in found.evidence:
+        mark = next(letters, "") if evidence.field == "name" and evidence.words else ""
+        rows.append((mark, " ".join(evidence.words), evidence.sentence))
+    return rows
+
+
+def _related(row: CatalogTool) -> list[CatalogTool]:
+    """The worst of the same server first, so that nobody controls one tool and forgets a worse one."""
+    others = CatalogTool.objects.filter(server=row.server, removed_at=None).exclude(pk=row.pk)
+    found = list(
+        others.only("name", "slug", "severity", "tool_class").order_by("-severity", "name")[:MOST_RELATED]
+    )
+    for one in found:
+        one.server = row.server
+    return found
+
+
+def _elsewhere(row: CatalogTool) -> list[CatalogTool]:
+    same = CatalogTool.objects.filter(name_key=row.name_key, removed_at=None).exclude(server=row.server)
+    return list(
+        same.select_related("server").defer("search", "server__search").order_by("-severity", "id")[:4]
+    )
+
+
+def _ld(row: CatalogTool, asked: tuple[Asked, ...]) -> list[dict[str, Any]]:
+    entries = [
+        {"@type": "Question", "name": one.question, "acceptedAnswer": {"@type": "Answer", "text": one.answer}}
+        for one in asked
+    ]
+    article = {
+        "@context": "https://schema.org",
+        "@type": "TechArticle",
+        "headline": f"{row.name}, {row.server.title}",
+        "dateModified": row.changed_at.isoformat(),
+        "url": absolute(row.get_absolute_url()),
+        "about": {
+            "@type": "SoftwareApplication",
+            "name": row.server.title,
+            "applicationCategory": "MCP server",
+        },
+    }
+    return [article, {"@context": "https://schema.org", "@type": "FAQPage", "mainEntity": entries}]
+
+
+@public_page
+def tool_json(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
+    row = find(server_slug, tool_slug)
+    found = classification_of(row)
+    listed = Listed(row.name, tuple((n, k, r) for n, k, r in row.params), found)
+    advice: Advice = advise(listed, ())
+    return JsonResponse(
+        {
+            **tool_facts(row),
+            "policy": advice.text,
+            "policy_does": list(advice.sentences),
+            "page": absolute(reverse("catalog:tool", args=[server_slug, tool_slug])),
+        }
+    )

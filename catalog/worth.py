@@ -1,0 +1,45 @@
+"""Which argument is worth a rule, and which. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from catalog.classify import Param, words_of
+
+_BY_WORD: Final = (
+    ("password passwd secret token apikey credential passphrase", "A secret in the call: the agent "
+        "reads it first"),
+    ("sql query cypher statement", "What is written here is run: deny what changes, or gate it"),
+    ("command cmd shell script code expression javascript", "What is written here is run: gate it, or "
+        "allow a few exactly"),
+    ("confirm confirmed confirmation force yes", "A yes the caller gives itself; no person’s approval"),
+    ("url uri link endpoint webhook href", "Only hosts you know: host is one of"),
+    ("path file filename filepath directory dir folder source destination", "Keep it in one folder: "
+        "starts with"),
+    ("amount price total cost value quantity", "Set a ceiling for one call and a sum for the day"),
+    ("branch ref", "Not main or release: is none of"),
+    ("email recipient recipients to cc bcc phone", "Only your own domain: ends with"),
+    ("owner org organization repo repository project workspace account", "Only what is yours: is one of"),
+    ("limit count size max", "An upper bound: at most"),
+    ("region zone env environment stage cluster namespace", "Keep production out: is none of"),
+    ("channel group", "Only channels made for agents: is one of"),
+    ("role policy permission permissions scope scopes", "Only roles you would hand out: is one of"),
+    ("name id key user username", "Only names your agents own: starts with"),
+)  # fmt: skip
+_HINTS: Final = {word: hint for words, hint in reversed(_BY_WORD) for word in words.split()}
+TYPES: Final = {
+    "string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no",
+    "array": "list", "object": "object", "any": "anything",
+}  # fmt: skip
+
+
+def worth_a_rule(param: Param) -> str:
+    """The hint of the word that says most; empty where none does."""
+    words = words_of(param[0])
+    order = list(_HINTS)
+    found = [order.index(word) for word in words if word in _HINTS]
+    return _HINTS[order[max(found)]] if found else ""
+
+
+def type_words(kind: str) -> str:
+    return " or ".join(TYPES.get(one, "anything") for one in kind.split("|"))

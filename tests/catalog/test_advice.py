@@ -1,0 +1,93 @@
+"""Every policy the catalogue recommends parses, lints clean and passes the tests of what its page says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from catalog.advice import Listed, advise, advise_server, as_text
+from catalog.attack_pages import judged
+from catalog.attack_shape import Attack
+from catalog.attacks import ATTACKS
+from catalog.classify import ToolInput, classify
+from catalog.facts import ToolFact
+from catalog.importing import shipped
+from catalog.rules import classified
+from policies.language.compile import ToolFacts
+from policies.language.lint import lint
+from policies.language.parse import parse_policy
+
+SHIPPED = list(shipped())
+
+
+def listed(tools: list[ToolFact]) -> list[Listed]:
+    return [Listed(tool.name, tool.params, found) for tool, found in classified(tools)]
+
+
+def test_the_shipped_facts_are_enough_and_each_was_served_by_its_server() -> None:
+    assert len(SHIPPED) >= 25
+    assert sum(len(tools) for _, tools in SHIPPED) >= 400
+    for server, tools in SHIPPED:
+        assert server.package and server.version and server.checked and tools
+        assert {tool.provenance for tool in tools} == {"served"}
+    assert len({server.identity for server, _ in SHIPPED}) == len(SHIPPED)
+
+
+@pytest.mark.parametrize("number", range(len(SHIPPED)), ids=lambda n: SHIPPED[n][0].slug)
+def test_the_policies_of_a_shipped_server_hold_what_its_pages_say(number: int) -> None:
+    tools = listed(list(SHIPPED[number][1]))
+    names = [tool.name for tool in tools]
+    assert advise_server(tools).flaws == ()
+    for tool in tools[:12]:
+        advice = advise(tool, [name for name in names if name != tool.name])
+        assert advice.flaws == ()
+        assert len(advice.checks) == 2
+        assert advice.sentences
+        assert json.loads(advice.text)["tools"].keys() == {tool.name}
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.key)
+def test_the_policy_of_an_attack_parses_lints_clean_and_decides_as_its_page_says(attack: Attack) -> None:
+    facts = [ToolFacts(name, tool_class, None) for name, tool_class in attack.tools.items()]
+    assert lint(parse_policy(as_text(attack.policy)), facts) == ()
+    results = judged(attack)
+    assert [result.sentence for _, result in results if not result.passed] == []
+    assert {"allow", "limited"} & {attempt.expect for attempt in attack.attempts}
+    assert {"deny", "approval"} & {
+        attempt.expect for attempt in attack.attempts
+    } or attack.key == "runaway-loops"
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "effect"),
+    [
+        ("create_access_key", "Limit this tool", "limited"),
+        ("start_security_scan", "Rate-limit this tool", "limited"),
+        ("list_users", "Restrict this tool", "allowed"),
+        ("delete_user", "Gate this tool", "needs_approval"),
+        ("create_refund", "Cap this tool", "needs_approval"),
+        ("xyzzy", "Gate this tool", "needs_approval"),
+        ("🗑", "Gate this tool", "needs_approval"),
+    ],
+)
+def test_the_button_says_what_the_policy_does(name: str, verb: str, effect: str) -> None:
+    advice = advise(Listed(name, (), classify(ToolInput(name))), ["other"])
+    assert (advice.verb, str(advice.effect)) == (verb, effect)
+    assert advice.elsewhere == "The server’s other tool is denied."
+    assert advice.flaws == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "tool_class", "severity"),
+    [
+        ("create_access_key", "Write", 2),
+        ("put_user_policy", "Write", 2),
+        ("policy_generation_start", "Execute", 3),
+        ("start_security_scan", "Execute", 3),
+    ],
+)
+def test_the_badges_the_catalogue_began_with_hold(name: str, tool_class: str, severity: int) -> None:
+    found = classify(ToolInput(name))
+    assert found.tool_class == tool_class
+    assert found.severity >= severity

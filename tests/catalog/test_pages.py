@@ -1,0 +1,183 @@
+"""The public pages: the same for everybody, true to their own badges, safe with any text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+
+from accounts.models import Membership
+from catalog.attacks import ATTACKS
+from catalog.ingest import Report
+from catalog.models import CatalogTool
+from catalog.views.machines import _fixed
+from tests.cast import Cast
+from tests.catalog.index import BIDI, HOSTILE, fill, index, server_named, tool_named
+
+__all__ = ["index"]
+IAM = "/servers/awslabs-iam-mcp-server/"
+KEY = "/tools/awslabs-iam-mcp-server/create_access_key/"
+
+
+def every_page() -> Iterator[str]:
+    yield from _fixed()
+    yield from ("/catalogue/?q=create", "/catalogue/?class=Write&severity=3&transport=stdio&vendor=AWS")
+    yield from ("/catalog.json", "/llms.txt", "/robots.txt", "/sitemap.xml", "/sitemaps/tools-0.xml")
+    yield from (IAM, IAM[:-1] + ".json", KEY, KEY[:-1] + ".json", "/servers/hostile-server/")
+    yield "/catalogue/compare/?a=awslabs-iam-mcp-server&b=mcp-server-time"
+    yield from (tool.get_absolute_url() for tool in CatalogTool.objects.select_related("server").all())
+
+
+def text_of(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+def test_a_page_is_the_same_bytes_for_everybody_and_sets_nothing(
+    index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    for path in every_page():
+        nobody, alice = Client().get(path), signed_in(cast.alice).get(path)
+        assert nobody.status_code == 200, path
+        assert nobody.content == alice.content, path
+        for answer in (nobody, alice):
+            assert not answer.cookies
+            assert "Cookie" not in answer.headers.get("Vary", "")
+            assert answer.headers["Cache-Control"].startswith("public")
+
+
+def test_an_unchanged_page_is_not_sent_twice_and_a_changed_index_is(index: Report, client: Client) -> None:
+    etag = client.get(KEY).headers["ETag"]
+    again = client.get(KEY, headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    fill()
+    assert client.get(KEY, headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/tools/nobody/nothing/", "/servers/nobody/", "/attacks/nothing/"])
+def test_what_is_not_in_the_index_is_not_found(index: Report, client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", [KEY, IAM, "/catalogue/", "/attacks/", "/catalog.json", "/sitemap.xml"])
+def test_a_public_page_only_reads(index: Report, path: str) -> None:
+    client = Client()
+    assert {getattr(client, method)(path).status_code for method in ("post", "put", "delete")} == {405}
+
+
+def test_a_tool_page_holds_what_the_specification_lists(index: Report, client: Client) -> None:
+    page = text_of(client, KEY)
+    for words in (
+        "raised from Medium",
+        "What it does on this server",
+        "Why it needs a policy",
+        "Read from the tool’s definition",
+        "Attacks that want exactly this",
+        "How to control",
+        "What it does, computed:",
+        "Limit this tool",
+        "Parameters",
+        "Related on this server",
+        "The other 28 tools of this server are denied.",
+    ):
+        assert words in page, words
+    assert page.count("<details") == 6
+    assert '<link rel="canonical" href="http' in page
+
+
+class _Blocks(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._within = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._within = tag == "script" and dict(attrs).get("type") == "application/ld+json"
+
+    def handle_data(self, data: str) -> None:
+        if self._within:
+            self.blocks.append(data)
+            self._within = False
+
+
+def parsed(page: str) -> _Blocks:
+    found = _Blocks()
+    found.feed(page)
+    return found
+
+
+def test_nothing_of_a_stranger_comes_to_life_on_any_page(index: Report, client: Client) -> None:
+    pages = [
+        tool.get_absolute_url() for tool in server_named("hostile-server").tools.select_related("server")
+    ]
+    for path in [*pages, "/servers/hostile-server/", "/catalogue/?q=img", "/catalogue/risk/critical/"]:
+        page = text_of(client, path)
+        found = parsed(page)
+        assert not [
+            tag for tag, attributes in found.tags if any(name.startswith("on") for name in attributes)
+        ]
+        assert not [a for tag, a in found.tags if tag == "img" and a.get("src") == "x"]
+        assert all(a.get("src") or a.get("type") for tag, a in found.tags if tag == "script")
+        assert "\u202e" not in page
+        for block in found.blocks:
+            json.loads(block)
+    assert len(found.blocks) >= 1
+
+
+def test_a_name_that_cannot_stand_in_an_address_still_has_a_page(index: Report, client: Client) -> None:
+    for name in (HOSTILE, BIDI, "a/b?c#d%2e", "../../accounts/login", "*"):
+        path = tool_named(name).get_absolute_url()
+        assert path.startswith("/tools/hostile-server/")
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_page_never_says_another_severity_than_its_badge(index: Report, client: Client) -> None:
+    for tool in CatalogTool.objects.select_related("server"):
+        page = text_of(client, tool.get_absolute_url())
+        badges = set(re.findall(r'class="sev" data-s="(\d)"', page.split("</h1>")[0]))
+        assert badges == {str(tool.severity)}
+        assert f"{tool.tool_class}, {tool.level.label}." in page
+
+
+def test_every_attack_has_a_page_of_its_own_with_its_policy_decided(index: Report, client: Client) -> None:
+    assert len(ATTACKS) >= 8
+    for attack in ATTACKS:
+        page = text_of(client, f"/attacks/{attack.key}/")
+        for words in ("How it works", "An example", "What stops it here", "policy.json"):
+            assert words in page
+
+
+def test_a_page_of_a_server_filters_its_tools(index: Report, client: Client) -> None:
+    assert "9 of 29" in text_of(client, IAM + "?q=policy") or "of 29, worst first" in text_of(
+        client, IAM + "?q=policy"
+    )
+    assert "No tool matches" in text_of(client, IAM + "?q=zzzz")
+    assert "29, worst first" in text_of(client, IAM)
+
+
+def test_the_sitemap_leads_to_every_page(index: Report, client: Client) -> None:
+    parts = re.findall(r"<loc>([^<]+)</loc>", text_of(client, "/sitemap.xml"))
+    places = {
+        place
+        for part in parts
+        for place in re.findall(r"<loc>([^<]+)</loc>", text_of(client, "/" + part.split("/", 3)[3]))
+    }
+    assert len(places) == len(_fixed()) + 4 + CatalogTool.objects.count()
+    for place in places:
+        assert client.get("/" + place.split("/", 3)[3]).status_code == 200, place
+
+
+def test_the_index_is_served_as_json_and_every_page_has_its_own(index: Report, client: Client) -> None:
+    body = json.loads(text_of(client, "/catalog.json"))
+    assert [one["server"] for one in body["servers"]] == sorted(one["server"] for one in body["servers"])
+    assert body["next"] is None
+    tool = json.loads(text_of(client, KEY[:-1] + ".json"))
+    assert (tool["class"], tool["severity"]) == ("Write", "High")
+    assert json.loads(tool["policy"])["default"] == "deny"
