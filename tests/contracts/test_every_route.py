@@ -38,8 +38,10 @@ PUBLIC |= {"catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "contact/", 
 PUBLIC |= {f"catalogue/{name}/" for name in ("compare", "risk/{level}", "wrong-label")}
 PUBLIC |= {"servers/{server_slug}/", "servers/{server_slug}.json", "sitemaps/{name}.xml"}
 # An invitation is answered by who belongs to nothing yet: tests/accounts/test_invitations.py.
-PUBLIC_PREFIXES = ("accounts/", "invitations/", "static/", "attacks/")
-PUBLIC_PREFIXES += ("tools/{server_slug}/", "api/v1/catalog/")
+PUBLIC_PREFIXES = (
+    *("accounts/", "invitations/", "static/", "attacks/"),
+    *("tools/{server_slug}/", "api/v1/catalog/"),
+)
 SECRET_OF_ACME = "AWS IAM"
 
 
