@@ -69,7 +69,7 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
     webhook = Webhook(
         id=new_uuid(), organization_id=by.organization_id, url=url, created_by_email=by.user.email
     )
-    webhook.sealed_secret = _keys().seal(secret.encode(), **_bound(webhook))
+    webhook.sealed_secret = _keys().seal(secret.encode(), **bound(webhook))
     webhook.save(force_insert=True)
     record_event(by, "webhook.added", webhook.public_id, _host(url))
     return webhook, secret
@@ -131,7 +131,7 @@ def signed_headers(message_id: str, seconds: int, body: bytes, secret: str) -> d
 def deliver(notice: Notice, webhook: Webhook) -> Result:
     """One attempt. Never raises for what the other side does."""
     try:
-        secret = _keys().open(webhook.sealed_secret, **_bound(webhook)).decode()
+        secret = _keys().open(webhook.sealed_secret, **bound(webhook)).decode()
     except SealingError:
         return Result(None, "secret_unreadable")
     body = body_of(notice)
@@ -171,5 +171,5 @@ def _keys() -> Keyring:
     return Keyring.parse(settings.SEALING_KEYS)
 
 
-def _bound(webhook: Webhook) -> dict[str, str]:
+def bound(webhook: Webhook) -> dict[str, str]:
     return {"organization": str(webhook.organization_id), "subject": str(webhook.pk), "purpose": PURPOSE}

@@ -3,8 +3,11 @@ import os
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from config import env
 from config.bodies import with_bodies_up_to
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
+
+env.keys("ARGUMENT_KEYS")  # read when a call waits; a process without them must not get so far
 
 application = with_bodies_up_to(settings.LARGEST_BODY, get_asgi_application())

@@ -56,6 +56,14 @@ SETTINGS: list[Setting] = [
         Kind.KEYS,
         None,
         "Seal secrets in the database: 32 bytes each; the first seals, all open.",
+        "web, worker",
+    ),
+    Setting(
+        "ARGUMENT_KEYS",
+        Kind.KEYS,
+        "",
+        "Seal the arguments of calls that wait for approval: 32 bytes each; the first seals, all open.",
+        "web, internal",
     ),
     Setting(
         "BUNDLE_KEYS",

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from common.errors import InvalidInput
+from common.errors import InvalidInput, NotFound
 from common.notifications import HEADS, notify
 from common.starting import start
 from common.tokens import WORKER, is_well_formed, token_hash
@@ -223,4 +223,5 @@ def enroll_worker(name: str, token: str) -> Worker:
 
 def remove_worker(name: str) -> None:
     """Its token opens nothing from now on. What it runs it keeps until its leases end."""
-    Worker.objects.filter(name=name, removed_at=None).update(removed_at=timezone.now())
+    if not Worker.objects.filter(name=name, removed_at=None).update(removed_at=timezone.now()):
+        raise NotFound(f"There is no gateway {name}.")

@@ -155,9 +155,7 @@ def upstream_headers(server: Server) -> dict[str, str]:
     credential = ServerCredential.objects.filter(server=server).first()
     if credential is None:
         return {}
-    plain = Keyring.parse(settings.SEALING_KEYS).open(
-        credential.sealed, organization=str(server.organization_id), subject=str(server.pk), purpose=PURPOSE
-    )
+    plain = Keyring.parse(settings.SEALING_KEYS).open(credential.sealed, **credential_bound(credential))
     return dict(json.loads(plain))
 
 
@@ -193,11 +191,9 @@ def _seal(server: Server, headers: Mapping[str, str]) -> None:
     if not headers:
         ServerCredential.objects.filter(server=server).delete()
         return
+    credential = ServerCredential(organization_id=server.organization_id, server=server)
     sealed = Keyring.parse(settings.SEALING_KEYS).seal(
-        json.dumps(dict(headers)).encode(),
-        organization=str(server.organization_id),
-        subject=str(server.pk),
-        purpose=PURPOSE,
+        json.dumps(dict(headers)).encode(), **credential_bound(credential)
     )
     ServerCredential.objects.update_or_create(
         server=server,
@@ -208,6 +204,15 @@ def _seal(server: Server, headers: Mapping[str, str]) -> None:
             "changed_at": timezone.now(),
         },
     )
+
+
+def credential_bound(credential: ServerCredential) -> dict[str, str]:
+    """What its sealed text is for: it opens nowhere else."""
+    return {
+        "organization": str(credential.organization_id),
+        "subject": str(credential.server_id),
+        "purpose": PURPOSE,
+    }
 
 
 def _problems_of(name: str, upstream_url: str, headers: Mapping[str, str]) -> dict[str, str]:

@@ -196,7 +196,10 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # ---- the way to the gateways
-SEALING_KEYS = env.text("SEALING_KEYS")
+# The internal listener seals arguments and opens nothing: what opens everything else is not in its process.
+INTERNAL = ROOT_URLCONF == "config.internal_urls"
+ARGUMENT_KEYS = env.text("ARGUMENT_KEYS")
+SEALING_KEYS = "" if INTERNAL else env.text("SEALING_KEYS")
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")
 EGRESS_ALLOW_PRIVATE = env.networks("EGRESS_ALLOW_PRIVATE")
 UPSTREAM_CA_FILE = env.ca_file("UPSTREAM_CA_FILE")

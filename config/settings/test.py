@@ -8,6 +8,7 @@ _KEY = base64.b64encode(bytes(range(32))).decode()
 for name, value in {
     "SECRET_KEY": "tests-only-" + "x" * 40,
     "SEALING_KEYS": f"s1:{_KEY}",
+    "ARGUMENT_KEYS": f"a1:{_KEY}",
     "BUNDLE_KEYS": f"b1:{_KEY}",
     "SIGNING_KEY": f"k1:{_KEY}",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/policylayer",

@@ -58,12 +58,13 @@ def fresh(tokens: Mapping[str, str]) -> dict[str, str]:
 
 
 def may_read(process: str) -> list[str]:
-    """The settings a process reads. `prepare` is a Django process that makes the roles, too."""
+    """The settings a process reads. `prepare` is a Django process that makes the roles, and seals nothing."""
     who = {process, "internal"} if process == "prepare" else {process}
     return [
         setting.name
         for setting in env.SETTINGS
-        if setting.read_by == "all" or who & set(setting.read_by.split(", "))
+        if (setting.read_by == "all" or who & set(setting.read_by.split(", ")))
+        and (process, setting.name) != ("prepare", "ARGUMENT_KEYS")
     ]
 
 

@@ -28,12 +28,18 @@ def _password() -> str:
 MADE: Mapping[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
     "SEALING_KEYS": _named_key,
+    "ARGUMENT_KEYS": _named_key,
     "BUNDLE_KEYS": _named_key,
     "SIGNING_KEY": _named_key,
     SUPERUSER_PASSWORD: _password,
     APP_ROLE_PASSWORD: _password,
     WORKER_ROLE_PASSWORD: _password,
 }
+
+OLD_VERIFY_KEYS = "OLD_VERIFY_KEYS"
+_SEVERAL = ("SEALING_KEYS", "ARGUMENT_KEYS", "BUNDLE_KEYS")
+_TOKEN_OF = "WORKER_TOKEN "  # noqa: S105 - what comes before a worker's name
+ROTATED = (*_SEVERAL, "SIGNING_KEY", "WORKER_TOKENS")
 
 
 class Keys:
@@ -52,8 +58,33 @@ class Keys:
         if missing:
             write_private(self._file, self._kept)
 
+    def rotate(self, name: str) -> None:
+        """Puts a new key in front; what the old one sealed or signed stays good. Tokens are exchanged."""
+        if name == "WORKER_TOKENS":
+            self._kept |= {kept: new_token(WORKER) for kept in self._kept if kept.startswith(_TOKEN_OF)}
+        elif name not in self._kept:
+            raise CannotStart(f"{name} is not kept here: change it where it is set.")
+        elif name == "SIGNING_KEY":
+            public = [verify_key(self._kept[name]), *filter(None, [self._kept.get(OLD_VERIFY_KEYS)])]
+            self._kept |= {name: _named_key(), OLD_VERIFY_KEYS: ",".join(public)}
+        else:
+            self._kept[name] = f"{_named_key()},{self._kept[name]}"
+        write_private(self._file, self._kept)
+
+    def old_ids(self, name: str) -> set[str]:
+        kept = self._kept.get(OLD_VERIFY_KEYS, "") if name == "SIGNING_KEY" else self._kept.get(name, "")
+        ids = [part.partition(":")[0].strip() for part in kept.split(",") if part]
+        return set(ids if name == "SIGNING_KEY" else ids[1:])
+
+    def retire_old(self, name: str) -> None:
+        if name == "SIGNING_KEY":
+            self._kept.pop(OLD_VERIFY_KEYS, None)
+        else:
+            self._kept[name] = self._kept[name].partition(",")[0]
+        write_private(self._file, self._kept)
+
     def worker_token(self, worker: str, *, make: bool) -> str:
-        name = f"WORKER_TOKEN {worker}"
+        name = f"{_TOKEN_OF}{worker}"
         if make and name not in self._kept:
             self._kept[name] = new_token(WORKER)
             write_private(self._file, self._kept)
@@ -62,7 +93,7 @@ class Keys:
     def __getitem__(self, name: str) -> str:
         found = self._environ.get(name) or self._kept.get(name)
         if found is None and name == "VERIFY_KEYS":
-            return verify_key(self["SIGNING_KEY"])
+            return ",".join(filter(None, [verify_key(self["SIGNING_KEY"]), self._kept.get(OLD_VERIFY_KEYS)]))
         if found is None:
             raise CannotStart(
                 f"{name.split()[0]} is not set: give it in the environment, as the control plane has it."

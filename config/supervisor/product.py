@@ -51,6 +51,7 @@ class Product:
         tokens = {name: self._worker_token(name) for name in self.options.workers}
         own = {
             **self._django("internal", self.admin_url),
+            **_INTERNAL,
             APP_ROLE_PASSWORD: self.keys[APP_ROLE_PASSWORD],
             WORKER_ROLE_PASSWORD: self.keys[WORKER_ROLE_PASSWORD],
             PREPARE_WORKERS: json.dumps(tokens),
@@ -77,20 +78,20 @@ class Product:
 
     def management_environment(self) -> dict[str, str]:
         """For commands run beside the product, by the operator who owns this folder."""
-        return self._django("internal", self.admin_url)
+        return self._django("internal", self.admin_url, "SEALING_KEYS", "ARGUMENT_KEYS")
 
     def _web(self) -> Child:
-        own = self._django("web", self._database(APP, APP_ROLE_PASSWORD))
+        own = self._django("web", self._database(APP, APP_ROLE_PASSWORD), "SEALING_KEYS", "ARGUMENT_KEYS")
         return _granian("web", own, self.options.host, self.options.port)
 
     def _internal(self) -> Child:
-        own = self._django("internal", self._database(WORKER, WORKER_ROLE_PASSWORD))
-        own["DJANGO_URLCONF"] = "config.internal_urls"
+        own = self._django("internal", self._database(WORKER, WORKER_ROLE_PASSWORD), "ARGUMENT_KEYS")
+        own |= _INTERNAL
         return _granian("internal", own, "127.0.0.1", self.options.internal_port)
 
     def _celery(self) -> Child:
-        own = self._django("worker", self._database(WORKER, WORKER_ROLE_PASSWORD))
-        own |= {name: self.keys[name] for name in ("SIGNING_KEY", "BUNDLE_KEYS")}
+        keys = ("SEALING_KEYS", "SIGNING_KEY", "BUNDLE_KEYS")
+        own = self._django("worker", self._database(WORKER, WORKER_ROLE_PASSWORD), *keys)
         own["CELERY_SKIP_CHECKS"] = "1"  # they load every page of the site, which takes a second
         # Celery warns root about pickle, which is off here.
         own["PYTHONWARNINGS"] = "ignore::UserWarning:celery.platforms"
@@ -141,7 +142,7 @@ class Product:
     def _database(self, role: str, password: str) -> str:
         return url_as(self.admin_url, role, self.keys[password])
 
-    def _django(self, process: str, database_url: str) -> dict[str, str]:
+    def _django(self, process: str, database_url: str, *keys: str) -> dict[str, str]:
         settings = self.operator.get("DJANGO_SETTINGS_MODULE") or "config.settings.dev"
         return {
             "DJANGO_SETTINGS_MODULE": settings,
@@ -151,7 +152,7 @@ class Product:
             "DATA_DIR": str(self.options.data_dir),
             "PORT": str(self.options.port),
             "INTERNAL_PORT": str(self.options.internal_port),
-            **{name: self.keys[name] for name in ("SECRET_KEY", "SEALING_KEYS")},
+            **{name: self.keys[name] for name in ("SECRET_KEY", *keys)},
         }
 
     def _shared_by_all(self) -> dict[str, str]:
@@ -189,7 +190,10 @@ def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] =
 
 _DECIDED_HERE = ("GATEWAY_HOST", "GATEWAY_PORT", "GATEWAY_SHARED_PORT", "DATA_DIR", "METRICS_PORT",
                  "HANDOVER_DIR", "HANDOVER_ADDRESS")  # fmt: skip
-_SECRETS = frozenset({"DATABASE_URL", "SECRET_KEY", "SEALING_KEYS", "BUNDLE_KEYS", "SIGNING_KEY"})
+_INTERNAL = {"DJANGO_URLCONF": "config.internal_urls"}
+_SECRETS = frozenset(
+    {"DATABASE_URL", "SECRET_KEY", "SEALING_KEYS", "ARGUMENT_KEYS", "BUNDLE_KEYS", "SIGNING_KEY"}
+)
 
 
 def _surroundings() -> dict[str, str]:

@@ -348,7 +348,7 @@ def test_arguments_are_sealed_for_this_one_approval(cast: Cast, acme: Acme) -> N
     other.sealed = row.sealed
     assert arguments.read(other) is None, "moved to another row it opens nothing"
     with pytest.raises(SealingError):
-        Keyring.parse(settings.SEALING_KEYS).open(
+        Keyring.parse(settings.ARGUMENT_KEYS).open(
             row.sealed, organization=str(row.organization_id), subject=str(row.pk), purpose="upstream-headers"
         )
 

@@ -27,7 +27,9 @@ def test_each_file_holds_what_its_process_may_read_and_no_more(folder: Path) -> 
     held = {process: set(read(folder / f"{process}.env")) for process in PROCESSES}
     assert [process for process, names in held.items() if "SIGNING_KEY" in names] == ["worker"]
     assert held["gateway"] == {"BUNDLE_KEYS", "VERIFY_KEYS"}
-    assert held["web"] == {"SECRET_KEY", "SEALING_KEYS"}
+    assert held["web"] == {"SECRET_KEY", "SEALING_KEYS", "ARGUMENT_KEYS"}
+    assert held["internal"] == {"SECRET_KEY", "ARGUMENT_KEYS"}
+    assert not {"SEALING_KEYS", "ARGUMENT_KEYS", "SIGNING_KEY", "BUNDLE_KEYS"} & held["prepare"]
     assert held["prepare"] >= {"APP_ROLE_PASSWORD", "WORKER_ROLE_PASSWORD", "WORKER_TOKENS"}
 
 

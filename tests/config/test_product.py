@@ -51,6 +51,15 @@ def test_the_keys_of_bundles_stand_where_bundles_are_sealed_and_opened_and_nowhe
     assert [name for name, own in found.items() if "BUNDLE_KEYS" in own] == ["worker", "gw-1"]
 
 
+def test_what_takes_the_gateways_questions_opens_no_credential(tmp_path: Path) -> None:
+    made = product(tmp_path)
+    found = environments(made)
+    assert [name for name, own in found.items() if "SEALING_KEYS" in own] == ["worker", "web"]
+    assert [name for name, own in found.items() if "ARGUMENT_KEYS" in own] == ["internal", "web"]
+    kept = {"SEALING_KEYS", "ARGUMENT_KEYS", "SIGNING_KEY", "BUNDLE_KEYS"}
+    assert not kept & dict(made.preparation().environment).keys()
+
+
 def test_web_enters_the_database_as_the_app_and_the_rest_as_the_worker(tmp_path: Path) -> None:
     made = product(tmp_path)
     found = environments(made)

@@ -73,7 +73,10 @@ def test_no_canary_comes_out_of_screens_api_logs_mails_or_tables(
     _in_the_worker(heard, erin, worker_token)
     secrets = {
         *(PASSWORD, HEADER, SECOND_HEADER, key, token, worker_token, os.environ["SECRET_KEY"]),
-        *(os.environ[name].partition(":")[2] for name in ("SEALING_KEYS", "BUNDLE_KEYS", "SIGNING_KEY")),
+        *(
+            os.environ[name].partition(":")[2]
+            for name in ("SEALING_KEYS", "ARGUMENT_KEYS", "BUNDLE_KEYS", "SIGNING_KEY")
+        ),
     }
     assert len(heard.texts) > 30 and len(mail.outbox) > 0
     outputs = {
