@@ -110,7 +110,8 @@ class ControlPlane:
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             response = await self._client.send(request)
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except Exception as error:
+            # Whatever it is: a connection reset while it is made ends in an AttributeError far below.
             raise ControlPlaneError(f"the control plane is not reached: {type(error).__name__}") from None
         if response.status_code in (401, 403):
             raise TokenRefused

@@ -5,11 +5,14 @@ it does, and where it says that there was one, each limit is unavailable for its
 """
 
 import asyncio
+import logging
 import time
 from typing import Final, Protocol
 
 from gateway.control_plane import ControlPlaneError
 from gateway_config.wire.messages import LimiterAnswer, LimiterState
+
+_log: Final = logging.getLogger(__name__)
 
 _LOOK_EVERY: Final = 1.0
 _AGAIN_AFTER: Final = 0.25
@@ -44,6 +47,9 @@ class LimiterWatch:
                 rest = await self.look()
             except ControlPlaneError:
                 rest = _LOOK_EVERY  # whoever follows the configuration says so
+            except Exception:
+                _log.exception("the store of the limits could not be told of; trying again")
+                rest = _LOOK_EVERY
             await asyncio.sleep(rest)
 
     async def look(self) -> float:

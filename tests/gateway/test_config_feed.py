@@ -281,6 +281,8 @@ async def test_the_control_plane_is_asked_where_and_how_it_listens() -> None:
         lambda _: httpx.Response(200, content=b"\xff"),
         lambda _: httpx.Response(200, content=b'{"cursor": "1"}'),
         lambda request: (_ for _ in ()).throw(httpx.ConnectError("refused", request=request)),
+        # What the library below lets through when a connection is reset as it is made.
+        lambda _: (_ for _ in ()).throw(AttributeError("'NoneType' object has no attribute 'family'")),
     ],
 )
 async def test_a_control_plane_that_answers_nonsense_is_one_plain_error(
