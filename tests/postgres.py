@@ -32,13 +32,13 @@ def start_private() -> str:
     folder = Path(tempfile.mkdtemp(prefix="policylayer-test-"))
     folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
     cluster = open_cluster(folder / "postgres", "tests-only", durable=False)
-    server = _launch(cluster)
+    server = launch(cluster)
     atexit.register(_stop, server, folder, os.getpid())
-    _wait(cluster, server)
+    wait_until_ready(cluster, server)
     return cluster.url("tests-only", "postgres")
 
 
-def _wait(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
     while not answers(cluster, server.pid):
         if server.poll() is not None or time.monotonic() > until:
@@ -46,7 +46,7 @@ def _wait(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def _launch(cluster: Cluster) -> subprocess.Popen[bytes]:
+def launch(cluster: Cluster) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         cluster.command(FAST),
         cwd=cluster.data,

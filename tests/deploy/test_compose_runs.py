@@ -25,7 +25,7 @@ from tests import postgres, redis_server
 from tests.deploy.files import example, lay_out, services
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api, wait_until
-from tests.journeys.product import _free_ports
+from tests.journeys.product import free_ports
 from tests.journeys.test_enforcement_goes_on import verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.journey, redis_server.needs_redis, pytest.mark.timeout(180)]
@@ -101,7 +101,7 @@ class Deployed:
 
 @pytest.fixture
 def deployed(tmp_path: Path) -> Iterator[Deployed]:
-    web, internal, gateway = _free_ports(3)
+    web, internal, gateway = free_ports(3)
     secrets = fresh_secrets.fresh({"gw-1": new_token(WORKER)})
     secrets["POSTGRES_PASSWORD"] = "tests-only"
     given = example() | {name: secrets[name] for name in example() if name in secrets}

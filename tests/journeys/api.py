@@ -21,7 +21,11 @@ class Api:
             f"{self.web}/api/v1{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self.key}",
+                "Content-Type": "application/json",
+                **({"If-Match": "*"} if method == "PATCH" else {}),
+            },
         )
         try:
             with urllib.request.urlopen(request, timeout=90) as answer:

@@ -60,7 +60,7 @@ class RunningProduct:
 
 @contextmanager
 def running_product(folder: Path, *, gateways: int = 1) -> Iterator[RunningProduct]:
-    ports = _free_ports(3)
+    ports = free_ports(3)
     data_dir, log = folder / "data", folder / "product.log"
     command = [
         *(sys.executable, "manage.py", "up", "--data-dir", str(data_dir), "--gateways", str(gateways)),
@@ -92,7 +92,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
     raise AssertionError(f"{url} did not answer:\n{log.read_text()[-4000:]}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

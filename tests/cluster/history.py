@@ -1,0 +1,83 @@
+"""What happened to a cluster, as everybody who saw a part of it wrote it down; times are of one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+ALLOWED = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a client sent and heard. `said`: ALLOWED, the code of a denial, or None when no answer came."""
+
+    digest: str
+    tool: str
+    grant: str
+    began: float
+    ended: float
+    said: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision record. Its revision was taken up somewhere from `began` to `at`."""
+
+    id: str
+    worker: str
+    spool: str
+    sequence: int
+    began: float
+    at: float
+    tool: str
+    digest: str
+    outcome: str
+    code: str | None
+    revision: int
+    approval: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A call that arrived whole at the server."""
+
+    at: float
+    tool: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The publisher was told so; `revision` is the first configuration that holds it."""
+
+    at: float
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the Workers page said of one worker, and when the answer was there."""
+
+    at: float
+    worker: str
+    revision: int
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    grant: str
+    tool: str
+    most: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class History:
+    calls: list[Call] = field(default_factory=list)
+    verdicts: Sequence[Verdict] = ()
+    receipts: list[Receipt] = field(default_factory=list)
+    published: list[Published] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
