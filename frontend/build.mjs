@@ -47,7 +47,7 @@ function sprite() {
 
 async function scripts() {
   await build({
-    entryPoints: ["theme", "app", "editor"].map((name) => join(here, "js", `${name}.js`)),
+    entryPoints: ["theme", "app", "editor", "builder"].map((name) => join(here, "js", `${name}.js`)),
     outdir: out, bundle: true, minify: true, format: "iife", target: "es2022", legalComments: "none", logLevel: "warning",
   });
 }

@@ -83,6 +83,7 @@ class Outlook:
     findings: tuple[Finding, ...] = ()
     tests: tuple[TestResult, ...] = ()
     failed: tuple[Problem, ...] = ()
+    compiled: CompiledPolicy | None = None
 
     @cached_property
     def errors(self) -> list[Problem | Finding]:
@@ -152,7 +153,13 @@ def outlook(
         return Outlook(judgement.problems, (), (), len(rows), live is not None)
     before = in_force(live, rows)
     seen = _outlook(rows, before, judgement.compiled, live is not None)
-    return replace(seen, findings=judgement.findings, tests=judgement.tests, failed=judgement.failed)
+    return replace(
+        seen,
+        findings=judgement.findings,
+        tests=judgement.tests,
+        failed=judgement.failed,
+        compiled=judgement.compiled,
+    )
 
 
 def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook:
@@ -165,7 +172,10 @@ def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook
 
 
 def tools_of(server: Server) -> list[Tool]:
-    wanted = ("name", "tool_class", "class_rank", "severity", "needs_review", "digest", "input_schema")
+    wanted = (
+        *("name", "tool_class", "class_rank", "severity", "needs_review", "digest", "input_schema"),
+        *("confidence", "signals"),
+    )
     return list(Tool.objects.filter(server=server).present().worst_first().only(*wanted))
 
 
@@ -177,12 +187,16 @@ def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPoli
     """The revision as gateways run it: a class counts only for the very definition it was given for."""
     if live is None:
         return None
+    return compile_policy(parse_policy(live.document, stored=True), facts_in_force(live, tools))
+
+
+def facts_in_force(live: PolicyRevision, tools: Iterable[Tool]) -> list[ToolFacts]:
     frozen = {name: (tool_class, digest) for name, tool_class, digest in live.classes}
     facts = []
     for tool in tools:
         tool_class, digest = frozen.get(tool.name, (None, None))
         facts.append(ToolFacts(tool.name, tool_class if digest == tool.digest else None, tool.input_schema))
-    return compile_policy(parse_policy(live.document, stored=True), facts)
+    return facts
 
 
 def _outlook(

@@ -19,6 +19,7 @@ from common.events import config_changed
 from common.ids import new_uuid
 from common.tokens import new_token, token_hash
 from policies.kept_tests import kept_tests
+from policies.language.blocks import is_readable
 from policies.language.canonical import canonical_text
 from policies.language.cases import PolicyTest, TestResult, name_of, run_tests
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
@@ -132,10 +133,11 @@ def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | N
     if if_version is not None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if text != policy.draft:
+        policy.last_readable = _last_readable(policy, text)
         policy.draft = text
         policy.draft_saved_at = timezone.now()
         policy.version += 1
-        policy.save(update_fields=["draft", "draft_saved_at", "version"])
+        policy.save(update_fields=["draft", "last_readable", "draft_saved_at", "version"])
     return policy
 
 
@@ -274,6 +276,13 @@ def _add_revision(by: Membership, policy: Policy, text: str, document: str, note
     policy.published_revision = revision
     policy.save(update_fields=["published_revision"])
     return revision
+
+
+def _last_readable(policy: Policy, text: str) -> str:
+    """What the builder shows while the text is no JSON object."""
+    if is_readable(text):
+        return ""
+    return policy.draft if is_readable(policy.draft) else policy.last_readable
 
 
 def _problem_of_size(text: str) -> dict[str, str]:

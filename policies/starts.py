@@ -17,6 +17,14 @@ _CHANGING = ("Write", "Execute", "Destructive", "Financial")
 _APPROVAL = {"action": "require_approval"}
 
 
+STARTS = (
+    ("recommended", "Recommended"),
+    ("ask", "Ask before every change"),
+    ("read-only", "Read only"),
+    ("empty", "Nothing yet"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     key: str
@@ -59,12 +67,12 @@ def starts(tools: Iterable[Tool]) -> tuple[Start, ...]:
 
 
 def _recommended(tools: Iterable[Tool]) -> str:
-    policy = recommended_policy((tool.name, _classification(tool)) for tool in tools)
+    policy = recommended_policy((tool.name, classification_of(tool)) for tool in tools)
     version = {"version": policy.pop("version"), "description": _RECOMMENDED}
     return json.dumps(version | policy, indent=2, ensure_ascii=False)
 
 
-def _classification(tool: Tool) -> Classification:
+def classification_of(tool: Tool) -> Classification:
     """What the last scan made of it; a tool without a class is one we are not sure of."""
     return Classification(
         tool_class=ToolClass(tool.tool_class or "Read"),

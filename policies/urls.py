@@ -1,6 +1,6 @@
 from django.urls import path
 
-from policies.views import arrive, create, editor, history, policies, publish
+from policies.views import arrive, builder, create, editor, history, policies, publish, trial
 
 app_name = "policies"
 
@@ -9,6 +9,10 @@ urlpatterns = [
     path("new/", create.create, name="create"),
     path("arrive/", arrive.arrive, name="arrive"),
     path("<str:policy_id>/", editor.editor, name="editor"),
+    path("<str:policy_id>/builder/", builder.builder, name="builder"),
+    path("<str:policy_id>/try/", trial.try_call, name="try"),
+    path("<str:policy_id>/tests/keep/", trial.keep, name="keep-test"),
+    path("<str:policy_id>/tests/drop/", trial.drop, name="drop-test"),
     path("<str:policy_id>/check/", editor.check, name="check"),
     path("<str:policy_id>/save/", editor.save, name="save"),
     path("<str:policy_id>/discard/", editor.discard, name="discard"),

@@ -114,7 +114,13 @@ function start(scope) {
   document.querySelectorAll("[data-problems]").forEach(showProblems);
 }
 
+function openAsked() {
+  const asked = Number(new URLSearchParams(location.search).get("line"));
+  if (views.has("id_document") && asked > 0) goTo(views.get("id_document"), asked);
+}
+
 start(document);
+openAsked();
 document.addEventListener("htmx:load", (event) => start(event.target));
 document.addEventListener("htmx:oobAfterSwap", () => document.querySelectorAll("[data-problems]").forEach(showProblems));
 document.addEventListener("click", onClick);

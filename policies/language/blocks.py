@@ -38,6 +38,7 @@ __all__ = [
     "RateBlock",
     "RuleBlock",
     "Source",
+    "is_readable",
     "open_policy",
     "read_blocks",
     "read_rule",
@@ -90,6 +91,15 @@ def open_policy(text: str) -> TextTree:
     if not isinstance(tree.root.value, Members):
         raise PolicyInvalid(find_problems(text))
     return tree
+
+
+def is_readable(text: str) -> bool:
+    """Whether the builder can show and change it."""
+    try:
+        open_policy(text)
+    except PolicyInvalid:
+        return False
+    return True
 
 
 def read_rule(text: str) -> RuleBlock:

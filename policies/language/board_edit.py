@@ -28,6 +28,7 @@ __all__ = [
     "put_rule",
     "remove_limit",
     "remove_predicate",
+    "rule_at",
     "set_access",
     "set_default",
     "set_description",
@@ -77,7 +78,7 @@ def set_verb(
     if verb is Verb.HIDE:
         return _hide(text, address, tuple(tools_of_class))
     text = _unhide(text, address)
-    return put_rule(text, address, _adjusted(_rule_at(text, address), address, verb, recommended, reason))
+    return put_rule(text, address, _adjusted(rule_at(text, address), address, verb, recommended, reason))
 
 
 def _default_of(verb: Verb) -> Default:
@@ -203,25 +204,25 @@ def follow(text: str, address: Address) -> str:
 
 
 def set_reason(text: str, address: Address, reason: str | None) -> str:
-    return put_rule(text, address, replace(_rule_at(text, address), reason=reason))
+    return put_rule(text, address, replace(rule_at(text, address), reason=reason))
 
 
 def add_predicate(text: str, address: Address, section: PredicateSection, predicate: PredicateBlock) -> str:
-    rule = _rule_at(text, address)
+    rule = rule_at(text, address)
     return _put_predicates(text, address, rule, section, (*rule.predicates(section), predicate))
 
 
 def change_predicate(
     text: str, address: Address, section: PredicateSection, index: int, predicate: PredicateBlock
 ) -> str:
-    rule = _rule_at(text, address)
+    rule = rule_at(text, address)
     before = _existing(rule.predicates(section), index)
     changed = (*before[:index], predicate, *before[index + 1 :])
     return _put_predicates(text, address, rule, section, changed)
 
 
 def remove_predicate(text: str, address: Address, section: PredicateSection, index: int) -> str:
-    rule = _rule_at(text, address)
+    rule = rule_at(text, address)
     before = _existing(rule.predicates(section), index)
     return _put_predicates(text, address, rule, section, (*before[:index], *before[index + 1 :]))
 
@@ -243,19 +244,19 @@ def _put_predicates(
 
 
 def add_limit(text: str, address: Address, limit: LimitBlock) -> str:
-    rule = _rule_at(text, address)
+    rule = rule_at(text, address)
     return put_rule(text, address, replace(rule, limits=(*rule.limits, limit)))
 
 
 def change_limit(text: str, address: Address, index: int, limit: LimitBlock) -> str:
-    rule = _rule_at(text, address)
+    rule = rule_at(text, address)
     before = _existing(rule.limits, index)
     return put_rule(text, address, replace(rule, limits=(*before[:index], limit, *before[index + 1 :])))
 
 
 def remove_limit(text: str, address: Address, index: int) -> str:
     """The index after the last of `limits` is that of the shorthand `rate_limit`."""
-    rule = _rule_at(text, address)
+    rule = rule_at(text, address)
     if index == len(rule.limits) and rule.rate_limit is not None:
         return put_rule(text, address, replace(rule, rate_limit=None))
     before = _existing(rule.limits, index)
@@ -268,7 +269,7 @@ def _existing(blocks: tuple[B, ...], index: int) -> tuple[B, ...]:
     return blocks
 
 
-def _rule_at(text: str, address: Address) -> RuleBlock:
+def rule_at(text: str, address: Address) -> RuleBlock:
     """The row's own rule; an empty one where there is none, or where what stands there is no rule."""
     blocks = read_blocks(text)
     match address.section:

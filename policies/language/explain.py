@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from .compile import HIDDEN, CompiledPolicy, CompiledRule, Plan, Refusal
-from .document import Predicate, Rule
+from .document import Limit, Predicate, Rule
 from .matching import is_pattern
 from .phrases import condition_words, limit_words
 from .sentences import no_policy_sentence
@@ -26,7 +26,7 @@ def explain(compiled: CompiledPolicy | None, tool: str) -> list[str]:
             f"Every call is denied{_where(applies.denied)}.{_saying(applies.denied.source.reason)}",
         ]
     for rule in applies.rules:
-        said += _rule_sentences(rule)
+        said += _rule_sentences(rule.source, rule.at)
     return said if len(said) > 1 else [*said, "Every call is allowed."]
 
 
@@ -57,13 +57,22 @@ def _saying(reason: str | None) -> str:
     return f" The agent reads: {json.dumps(reason, ensure_ascii=False)}" if reason else ""
 
 
-def _rule_sentences(rule: CompiledRule) -> list[str]:
-    source, prefix = rule.source, "For all tools: " if rule.at == _ALL_TOOLS else ""
+def explain_rule(rule: Rule, at: str) -> list[str]:
+    """What one rule says by itself. `at`: its pointer."""
+    if rule.action == "deny":
+        return [f"Every call is denied.{_saying(rule.reason)}"]
+    prefix = "For all tools: " if at == _ALL_TOOLS else ""
+    said = [sentence.removeprefix(prefix) for sentence in _rule_sentences(rule, at)]
+    return said or ["Every call is allowed."]
+
+
+def _rule_sentences(source: Rule, at: str) -> list[str]:
+    prefix = "For all tools: " if at == _ALL_TOOLS else ""
     said = [
         *_predicates(source.require, "every", source.reason, "Calls are denied unless {}"),
         *_predicates(source.deny_if, "any", source.reason, "Calls are denied if {}"),
         *_approvals(source),
-        *(_limit(rule, index) for index in range(len(source.limits))),
+        *(_limit(limit, at) for limit in source.limits),
     ]
     return [prefix + sentence for sentence in said]
 
@@ -87,10 +96,9 @@ def _predicates(predicates: Iterable[Predicate], each: str, reason: str | None, 
     return said
 
 
-def _limit(rule: CompiledRule, index: int) -> str:
-    limit = rule.source.limits[index]
+def _limit(limit: Limit, at: str) -> str:
     words = limit_words(limit)
-    together = "" if "{tool}" in limit.counter else _together(rule.at)
+    together = "" if "{tool}" in limit.counter else _together(at)
     return f"{'A' if words.startswith('at most') else words[0]}{words[1:]}{together}."
 
 

@@ -16,6 +16,9 @@ class Policy(OrganizationOwned):
     server = models.ForeignKey("servers.Server", on_delete=models.CASCADE, related_name="policies")
     name = models.CharField(max_length=80)
     draft = models.TextField(help_text="Exactly as typed; it may have problems.")
+    last_readable = models.TextField(
+        blank=True, help_text="The last draft that was a JSON object, while the draft is none."
+    )
     draft_saved_at = models.DateTimeField(default=timezone.now)
     version = models.PositiveIntegerField(default=1, help_text="Rises with every saved draft; the ETag.")
     published_revision = models.ForeignKey(

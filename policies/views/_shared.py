@@ -51,6 +51,17 @@ def typed_text(request: MemberRequest) -> str:
     return request.POST.get("document", "").replace("\r\n", "\n")
 
 
+def draft_before(request: MemberRequest, policy: Policy) -> str:
+    """The text that came with an act; without a script none comes, and the stored draft is meant.
+
+    A text area has no CR LF: where nothing else differs, what is stored stands byte for byte.
+    """
+    if "document" not in request.POST:
+        return policy.draft
+    typed = typed_text(request)
+    return policy.draft if policy.draft.replace("\r\n", "\n") == typed else typed
+
+
 def typed_version(request: MemberRequest) -> int:
     """0, which no policy has, for anything that is no version: the text then counts as a stale edit."""
     typed = request.POST.get("on_top") or request.POST.get("version", "")

@@ -1,4 +1,4 @@
-"""The policy's text, and beside it always what it would do. Drafts save themselves; agents feel nothing."""
+"""The policy's text in three views, and beside it always what it would do. Drafts save themselves."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.middleware import MemberRequest
-from accounts.permissions import May, may, require
+from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput
-from policies.kept_tests import kept_tests
+from policies.builder.look import VIEWS, Look
 from policies.models import Policy
-from policies.outlook import outlook
 from policies.services import save_draft
 from policies.textdiff import text_diff
-from policies.views._shared import find_policy, refusal, typed_text, typed_version
+from policies.views._editor_page import asked_look, draft_context, editor_page, editor_path, look_at
+from policies.views._shared import find_policy, typed_text, typed_version
 
 
 @require_safe
 @member_required
 def editor(request: MemberRequest, policy_id: str) -> HttpResponse:
-    return _page(request, find_policy(request, policy_id))
+    return editor_page(look_at(request, find_policy(request, policy_id)))
 
 
 @require_POST
@@ -33,10 +32,10 @@ def check(request: MemberRequest, policy_id: str) -> HttpResponse:
     """What the typed text would do, or what is wrong with it. Nothing is kept."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
-    context = _judged(policy, typed_text(request))
+    editing = look_at(request, policy, typed_text(request), look=_json(request))
     if not request.htmx:  # type: ignore[attr-defined]
-        return _page(request, policy, text=typed_text(request))
-    return render(request, "policies/_judgement.html", context)
+        return editor_page(editing)
+    return render(request, "policies/_judgement.html", editing.context())
 
 
 @require_POST
@@ -49,18 +48,18 @@ def save(request: MemberRequest, policy_id: str) -> HttpResponse:
     try:
         policy = save_draft(request.member, policy, text, if_version=version)
     except InvalidInput as invalid:
-        refused = "; ".join(sentence for said in invalid.field_errors.values() for sentence in said)
-        return _kept(request, policy, text, 422, {"refused": refused})
+        return _kept(request, policy, text, 422, {"refused": refused_words(invalid)})
     except Conflict:
-        policy.refresh_from_db()
-        stale = {"stale": True, "differences": text_diff(policy.draft, text), "kept": typed_version(request)}
-        return _kept(request, policy, text, 412, stale)
+        return _kept(request, policy, text, 412, stale_words(request, policy, text))
     if request.htmx:  # type: ignore[attr-defined]
-        answer = render(request, "policies/_draft.html", _draft(policy))
+        answer = render(request, "policies/_draft.html", draft_context(policy))
         answer["ETag"] = f'"{policy.version}"'
         return answer
-    wanted = "policies:review" if request.POST.get("then") == "review" else "policies:editor"
-    return redirect(wanted, policy.public_id)
+    then = request.POST.get("then")
+    if then == "review":
+        return redirect("policies:review", policy.public_id)
+    look = next((Look(view=key) for key, _ in VIEWS if key == then), asked_look(request))
+    return redirect(editor_path(policy, look))
 
 
 @require_POST
@@ -74,57 +73,25 @@ def discard(request: MemberRequest, policy_id: str) -> HttpResponse:
     return redirect("policies:editor", policy.public_id)
 
 
+def refused_words(invalid: InvalidInput) -> str:
+    return "; ".join(sentence for said in invalid.field_errors.values() for sentence in said)
+
+
+def stale_words(request: MemberRequest, policy: Policy, text: str) -> dict[str, Any]:
+    """Someone saved meanwhile: theirs beside mine, and the version that mine began with."""
+    policy.refresh_from_db()
+    return {"stale": True, "differences": text_diff(policy.draft, text), "kept": typed_version(request)}
+
+
 def _kept(
     request: MemberRequest, policy: Policy, text: str, status: int, why: dict[str, Any]
 ) -> HttpResponse:
     """The draft was not saved: say why, and hand every character back."""
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "policies/_draft.html", {**_draft(policy), **why}, status=status)
-    return _page(request, policy, text=text, status=status, **why)
+        return render(request, "policies/_draft.html", {**draft_context(policy), **why}, status=status)
+    return editor_page(look_at(request, policy, text, look=_json(request), **why), status=status)
 
 
-def _page(
-    request: MemberRequest, policy: Policy, *, text: str | None = None, status: int = 200, **extra: Any
-) -> HttpResponse:
-    shown = policy.draft if text is None else text
-    context = {
-        **_draft(policy),
-        **_judged(policy, shown),
-        "text": shown,
-        "may_edit": may(request.member, May.EDIT_POLICIES),
-        "refusal": refusal(request, May.EDIT_POLICIES),
-        "crumbs": crumbs(policy),
-        "section": "policies",
-        **extra,
-    }
-    return render(request, "policies/editor.html", context, status=status)
-
-
-def _draft(policy: Policy) -> dict[str, Any]:
-    live = policy.published_revision
-    return {
-        "policy": policy,
-        "live": live,
-        "differs": live is None or live.text != policy.draft,
-        "kept": policy.version,
-    }
-
-
-def _judged(policy: Policy, text: str) -> dict[str, Any]:
-    return {
-        "policy": policy,
-        "live": policy.published_revision,
-        "grants": policy.grants.good().count(),
-        "outlook": outlook(policy.server, text, policy.published_revision, tests=kept_tests(policy)),
-    }
-
-
-def crumbs(policy: Policy, *more: str) -> list[tuple[str, str]]:
-    here = reverse("policies:editor", args=[policy.public_id]) if more else ""
-    return [
-        ("Servers", reverse("servers:list")),
-        (policy.server.name, reverse("servers:detail", args=[policy.server.public_id])),
-        ("Policies", reverse("policies:list")),
-        (policy.name, here),
-        *((title, "") for title in more),
-    ]
+def _json(request: MemberRequest) -> Look:
+    """A text as it was typed is shown as it was typed."""
+    return Look(view="json")

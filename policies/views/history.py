@@ -17,8 +17,8 @@ from policies.models import Policy, PolicyRevision
 from policies.outlook import between, outlook
 from policies.services import restore_revision
 from policies.textdiff import text_diff
+from policies.views._editor_page import crumbs
 from policies.views._shared import PER_PAGE, find_policy, find_revision, refusal
-from policies.views.editor import crumbs
 
 
 @require_safe

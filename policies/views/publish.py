@@ -17,8 +17,8 @@ from policies.models import Policy, PolicyRevision
 from policies.outlook import Outlook, outlook
 from policies.services import publish_policy
 from policies.textdiff import text_diff
+from policies.views._editor_page import crumbs
 from policies.views._shared import find_policy, find_revision, refusal, typed_version
-from policies.views.editor import crumbs
 
 
 @require_safe

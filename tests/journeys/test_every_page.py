@@ -71,7 +71,11 @@ NO_PAGES = {
     *(f"settings/members/<str:member_id>/{verb}/" for verb in ("role", "remove")),
     *(f"settings/invitations/<str:invitation_id>/{verb}/" for verb in ("resend", "withdraw")),
     *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
-    *(f"policies/<str:policy_id>/{verb}/" for verb in ("check", "save", "discard", "publish")),
+    *(
+        f"policies/<str:policy_id>/{verb}/"
+        for verb in ("check", "save", "discard", "publish", "builder", "try")
+    ),
+    *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
     "approvals/live/",
     *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),

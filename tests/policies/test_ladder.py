@@ -34,6 +34,10 @@ class Door:
 DOORS = [
     Door("policies:editor", "get", POLICY),
     Door("policies:check", "post", POLICY, who="bob"),
+    Door("policies:builder", "post", POLICY, who="bob", good=302),
+    Door("policies:try", "post", POLICY),
+    Door("policies:keep-test", "post", POLICY, who="bob", good=422),
+    Door("policies:drop-test", "post", POLICY, who="bob", good=302),
     Door("policies:save", "post", POLICY, who="bob", good=302),
     Door("policies:discard", "post", POLICY, who="bob", good=302),
     Door("policies:review", "get", POLICY),

@@ -318,7 +318,7 @@ def test_hostile_names_are_text_everywhere(cast: Cast, acme: Acme, signed_in: Si
 def test_a_viewer_reads_and_is_told_who_can_help(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     sentence = "Editing policies needs the policy manager role. Yours is viewer; 3 people can help."
     client = signed_in(cast.bob)
-    shown = client.get(reverse("policies:editor", args=[acme.policy.public_id]))
+    shown = client.get(reverse("policies:editor", args=[acme.policy.public_id]), {"view": "json"})
     assert sentence in words(shown)
     assert "readonly" in page(shown)
     assert "hx-post" not in page(shown)

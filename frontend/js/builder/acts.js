@@ -1,0 +1,149 @@
+// One act after the other: each goes with the text as the one before left it. While there is no connection they wait,
+// through a reload too, and are made when it is back.
+import { remembered } from "./store.js";
+
+const AGAIN = 3000;
+const LOOK = ["show", "q", "open", "unfold", "page"];
+const ON_CHANGE = ["predicate", "limit", "reason", "access"];
+const OURS = ["version", "document", "view", "csrfmiddlewaretoken"];
+
+const waiting = [];
+const listeners = [];
+let running = false;
+let lost = false;
+
+export const policyForm = () => document.getElementById("policy-form");
+export const textOf = () => document.getElementById("id_document").value;
+export const onDone = (listener) => listeners.push(listener);
+const editor = () => document.getElementById("editor");
+const kept = () => remembered(localStorage, `acts:${policyForm().dataset.policy}`);
+
+export function send(entries, extra = {}) {
+  const act = { entries, ...extra };
+  const last = waiting.at(-1);
+  if (last && waiting.length > 1 && JSON.stringify(last) === JSON.stringify(act)) return;
+  waiting.push(act);
+  run();
+}
+
+async function run() {
+  if (running) return;
+  running = true;
+  while (waiting.length) {
+    const before = textOf();
+    lost = false;
+    await post(waiting[0].entries);
+    if (lost) {
+      kept().set({ version: version(), acts: waiting });
+      say(true);
+      await new Promise((done) => { setTimeout(done, AGAIN); addEventListener("online", done, { once: true }); });
+      continue;
+    }
+    const act = waiting.shift();
+    if (!waiting.length) kept().drop();
+    say(false);
+    for (const listener of listeners) listener(act, before, textOf());
+  }
+  running = false;
+}
+
+const version = () => new FormData(policyForm()).get("version");
+
+async function post(entries) {
+  const data = new FormData(policyForm());
+  for (const key of new Set(entries.map(([key]) => key))) if (!OURS.includes(key)) data.delete(key);
+  for (const [key, value] of entries) if (!OURS.includes(key)) data.append(key, value);
+  data.delete("then");
+  try {
+    await htmx.ajax("POST", editor().dataset.actUrl, { source: "#editor", target: "#board", swap: "outerHTML", values: data });
+  } catch { /* told by htmx:sendError or htmx:responseError */ }
+}
+
+function say(isLost) {
+  let note = document.getElementById("connection");
+  if (!isLost) return note?.remove();
+  if (note) return;
+  note = Object.assign(document.createElement("p"), { id: "connection", className: "note warn", textContent: "No connection. What you changed waits on this machine and is made as soon as it is back." });
+  note.setAttribute("role", "status");
+  document.getElementById("draft").append(note);
+}
+
+function undoControls() {
+  for (const input of document.querySelectorAll("#board input[type=radio]")) input.checked = input.defaultChecked;
+}
+
+function entriesOf(form, submitter) {
+  return [...new FormData(form, submitter).entries()];
+}
+
+function onChange(event) {
+  const radio = event.target.closest(".cell > input[type=radio]");
+  if (radio) return send([["do", "verb"], ["row", radio.closest("[data-row]").dataset.row], ["verb", radio.value]]);
+  const form = event.target.closest("form[data-act]");
+  const does = form?.querySelector("input[name=do]")?.value;
+  if (ON_CHANGE.includes(does)) send(entriesOf(form));
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (form.matches("[data-find]")) {
+    event.preventDefault();
+    return look(new URLSearchParams(new FormData(form)));
+  }
+  if (!form.matches("form[data-act]") || !document.getElementById("board")) return;
+  event.preventDefault();
+  event.stopPropagation();
+  send(entriesOf(form, event.submitter));
+  form.closest("details[data-menu]")?.removeAttribute("open");
+}
+
+function look(query) {
+  send([["do", "look"], ...LOOK.map((key) => [key, query.get(key) ?? ""])]);
+}
+
+function onClick(event) {
+  const link = event.target.closest("a[data-look]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  look(new URL(link.href).searchParams);
+}
+
+let typing;
+function onInput(event) {
+  if (event.target.id !== "find") return;
+  clearTimeout(typing);
+  typing = setTimeout(() => look(new URLSearchParams(new FormData(event.target.form))), 250);
+}
+
+// What is half typed stays, whatever the answer to an earlier act brings.
+let half = null;
+function remember() {
+  const at = document.activeElement;
+  const typed = at?.id && at.matches("input:not([type=radio], [type=checkbox]), textarea") && at.value !== at.defaultValue;
+  half = typed ? { id: at.id, value: at.value } : null;
+}
+
+function putBack() {
+  const field = half && document.getElementById(half.id);
+  if (field && field.value !== half.value && field === document.activeElement) {
+    field.value = half.value;
+    field.addEventListener("blur", () => field.value !== field.defaultValue && field.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
+  }
+  half = null;
+}
+
+export function startActs() {
+  if (!("mayEdit" in editor().dataset) || !document.getElementById("board")) return;
+  document.addEventListener("change", onChange);
+  document.addEventListener("submit", onSubmit, true);
+  document.addEventListener("click", onClick);
+  document.addEventListener("input", onInput);
+  document.addEventListener("htmx:sendError", () => { lost = true; });
+  document.addEventListener("htmx:timeout", () => { lost = true; });
+  document.addEventListener("htmx:responseError", undoControls);
+  document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
+  document.addEventListener("htmx:afterSettle", putBack);
+  const left = kept().get();
+  if (left?.version === version()) left.acts.forEach(({ entries, ...extra }) => send(entries, extra));
+  else kept().drop();
+}

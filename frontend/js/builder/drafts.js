@@ -1,0 +1,49 @@
+// What is typed into the JSON stays on this machine until the server has it: through a reload, and without a connection.
+import { remembered } from "./store.js";
+
+const AGAIN = 5000;
+
+export function startDrafts() {
+  const form = document.getElementById("policy-form");
+  const field = document.getElementById("id_document");
+  if (!field.dataset.editor || field.readOnly) return;
+  const kept = remembered(localStorage, `draft:${form.dataset.policy}`);
+  const version = () => document.querySelector("#draft input[name=version]");
+  let sent = field.value;
+
+  function say(words) {
+    document.getElementById("connection")?.remove();
+    if (!words) return;
+    const note = Object.assign(document.createElement("p"), { id: "connection", className: "note warn", textContent: words });
+    note.setAttribute("role", "status");
+    document.getElementById("draft").append(note);
+  }
+
+  function again() {
+    if (kept.get()) htmx.trigger(form, "layer:save");
+  }
+
+  field.addEventListener("input", () => kept.set({ text: field.value, version: version().value }));
+  form.addEventListener("htmx:configRequest", (event) => {
+    if (event.target === form) sent = event.detail.parameters.document ?? field.value;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt !== form) return;
+    const { xhr, successful } = event.detail;
+    if (successful && field.value === sent) kept.drop();
+    if (xhr.status) return;
+    say("No connection. What you type is kept on this machine and saved as soon as it is back.");
+    setTimeout(again, AGAIN);
+  });
+  addEventListener("online", again);
+  const left = kept.get();
+  if (left && left.text !== field.value) setTimeout(() => {
+    // An older version: the server will say that someone saved meanwhile, and show both.
+    version().value = left.version;
+    field.dispatchEvent(new CustomEvent("layer:set-text", { detail: left.text }));
+    field.value = left.text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    say("What you had typed before the page closed is back.");
+  });
+  else kept.drop();
+}

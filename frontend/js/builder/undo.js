@@ -1,0 +1,55 @@
+// Undo goes back to where the tab began, through a reload too: every text the acts went through.
+import { onDone, policyForm, send, textOf } from "./acts.js";
+import { remembered } from "./store.js";
+
+const MOST = 60;
+const LARGEST = 2_000_000;
+
+const kept = () => remembered(sessionStorage, `undo:${policyForm().dataset.policy}`);
+let past = [];
+let future = [];
+
+function trim(texts) {
+  const most = texts.slice(-MOST);
+  while (most.length > 1 && most.reduce((sum, text) => sum + text.length, 0) > LARGEST) most.shift();
+  return most;
+}
+
+function changed(act, before, after) {
+  document.body.dispatchEvent(new CustomEvent("layer:text-changed"));
+  if (before === after) return show();
+  if (act.undoing) { past.pop(); future = trim([...future, before]); }
+  else if (act.redoing) { future.pop(); past = trim([...past, before]); }
+  else { past = trim([...past, before]); future = []; }
+  kept().set({ past, future, now: after });
+  show();
+}
+
+function show() {
+  for (const [name, texts] of [["undo", past], ["redo", future]]) {
+    for (const button of document.querySelectorAll(`.head [data-${name}]`)) {
+      button.hidden = false;
+      button.setAttribute("aria-disabled", String(!texts.length));
+    }
+  }
+}
+
+export function undo() {
+  if (past.length) send([["do", "text"], ["text", past.at(-1)]], { undoing: true });
+}
+
+export function redo() {
+  if (future.length) send([["do", "text"], ["text", future.at(-1)]], { redoing: true });
+}
+
+export function startUndo() {
+  if (!document.getElementById("board") || !("mayEdit" in document.getElementById("editor").dataset)) return;
+  const left = kept().get();
+  if (left?.now === textOf()) ({ past, future } = left);
+  onDone(changed);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-undo]")) undo();
+    if (event.target.closest("[data-redo]")) redo();
+  });
+  show();
+}

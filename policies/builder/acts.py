@@ -1,0 +1,338 @@
+"""One act of a person in the builder, as a form says it, done to the text. Everything else stays as written.
+
+Raises CannotEdit where the act cannot be said, PolicyInvalid where the text is no JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+from catalog.recommend import recommended_rule, rule_of_class
+from catalog.vocabulary import ToolClass
+from policies.builder.card import arguments_for
+from policies.builder.conditions import any_condition, changed_predicate, fresh_predicate
+from policies.builder.fields import Fields
+from policies.builder.rows import address_of
+from policies.builder.values import read_number
+from policies.language.block_types import AccessBlock, LimitBlock, PredicateBlock, PredicateSection, RuleBlock
+from policies.language.blocks import read_blocks, read_rule
+from policies.language.board import Address, Verb
+from policies.language.board_edit import (
+    add_limit,
+    add_predicate,
+    change_limit,
+    change_predicate,
+    follow,
+    put_rule,
+    remove_limit,
+    remove_predicate,
+    rule_at,
+    set_access,
+    set_description,
+    set_reason,
+    set_verb,
+)
+from policies.language.canonical import canonical_text
+from policies.language.document import WINDOWS
+from policies.language.json_reader import Number
+from policies.language.parse import parse_policy
+from policies.language.text_edit import CannotEdit
+from policies.language.words import is_name, shorthand_counter
+from policies.starts import classification_of, starts
+from servers.models import Tool
+
+# The whole text is read for each of them.
+MOST_AT_ONCE: Final = 300
+_GONE: Final = "That row is not there any more. Look at the policy again."
+_DENIALS: Final[Mapping[str, str]] = {
+    "Read": "Agents do not read this. Ask a person.",
+    "Write": "Changes here are made by people. Ask one of them.",
+    "Execute": "Agents run nothing here. Ask a person to do it.",
+    "Destructive": "Deleting is done by people. Ask one of them.",
+    "Financial": "Money is moved by people. Ask one of them.",
+    "": "This is not for agents. Ask a person.",
+}
+_SECTIONS: Final[Mapping[str, PredicateSection]] = {
+    "require": "require",
+    "deny_if": "deny_if",
+    "approve_if": "approve_if",
+}
+
+
+Act = Callable[[str, Fields, Sequence[Tool]], str]
+
+
+def act(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    """The text after the act that `do` names; unchanged for a mere look."""
+    known = _ACTS.get(fields.get("do", ""))
+    return known(text, fields, tools) if known else text
+
+
+# Rows
+
+
+def _address(fields: Fields, key: str = "row") -> Address:
+    address = address_of(fields.get(key, ""))
+    if address is None:
+        raise CannotEdit(_GONE)
+    return address
+
+
+def _verb(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    return with_verb(text, _address(fields), _read_verb(fields), tools)
+
+
+def _read_verb(fields: Fields) -> Verb:
+    try:
+        return Verb(fields.get("verb", ""))
+    except ValueError:
+        raise CannotEdit("Choose Allow, Limit, Rules, Approval, Deny or Hide.") from None
+
+
+def with_verb(text: str, address: Address, verb: Verb, tools: Sequence[Tool]) -> str:
+    tool_class = _class_of(address, tools)
+    rule = rule_at(text, address) if address.section != "default" else RuleBlock()
+    return set_verb(
+        text,
+        address,
+        verb,
+        recommended=_start_of(address, verb, tools),
+        reason=_DENIALS[tool_class] if verb is Verb.DENY and not rule.reason else None,
+        tools_of_class=[tool.name for tool in tools if tool.tool_class == address.name],
+    )
+
+
+def _class_of(address: Address, tools: Sequence[Tool]) -> str:
+    if address.section == "classes":
+        return address.name
+    return next((tool.tool_class for tool in tools if tool.name == address.name), "")
+
+
+def _start_of(address: Address, verb: Verb, tools: Sequence[Tool]) -> RuleBlock | None:
+    """What Limit and Rules begin with."""
+    if verb is Verb.RULES:
+        predicate = fresh_predicate(arguments_for(address, tools))
+        return RuleBlock(deny_if=(predicate,)) if predicate else None
+    if verb is not Verb.LIMIT or address.section not in ("tools", "classes"):
+        return None
+    tool_class = _class_of(address, tools)
+    counter = "{tool}_rate" if address.section == "classes" else shorthand_counter(address.name)
+    rule = rule_of_class(ToolClass(tool_class), counter) if tool_class else {}
+    return read_rule(json.dumps(rule)) if rule.get("limits") else None
+
+
+def _bulk(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    rows = _chosen(fields.getlist("rows"), tools)
+    what = fields.get("verb", "")
+    for address in rows:
+        if what == "follow":
+            text = follow(text, address)
+        elif what == "recommended":
+            text = _recommended(text, address, tools)
+        else:
+            text = with_verb(text, address, _read_verb(fields), tools)
+    return text
+
+
+def _chosen(keys: Iterable[str], tools: Sequence[Tool]) -> list[Address]:
+    """A chosen class stands for all its tools."""
+    chosen: dict[Address, None] = {}
+    for key in keys:
+        address = address_of(key)
+        if address is not None and address.section == "classes":
+            chosen |= {Address("tools", tool.name): None for tool in tools if tool.tool_class == address.name}
+        elif address is not None and address.section == "tools":
+            chosen[address] = None
+    if not chosen:
+        raise CannotEdit("Choose the tools first: tick the boxes beside their names.")
+    if len(chosen) > MOST_AT_ONCE:
+        raise CannotEdit(f"At most {MOST_AT_ONCE} tools are changed at once. Set their class instead.")
+    return list(chosen)
+
+
+def _recommended(text: str, address: Address, tools: Sequence[Tool]) -> str:
+    tool = next((tool for tool in tools if tool.name == address.name), None)
+    if tool is None:
+        raise CannotEdit(f"{address.name} is no tool of this server, so nothing is recommended for it.")
+    rule = read_rule(json.dumps(recommended_rule(tool.name, classification_of(tool))))
+    return put_rule(text, address, rule)
+
+
+def _follow(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    return follow(text, _address(fields))
+
+
+def _add_row(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    """A rule for a name or a pattern begins closed: nothing may open by adding a row."""
+    name = fields.get("name", "").strip()
+    if not is_name(name):
+        raise CannotEdit("Give the name of a tool, or a pattern like get_*, of 1 to 256 characters.")
+    if name in (read_blocks(text).tools or {}):
+        raise CannotEdit(f"There is a rule for {name} already.")
+    return put_rule(text, Address("tools", name), RuleBlock(action="deny", reason=_DENIALS[""]))
+
+
+# Conditions
+
+
+def _section(fields: Fields) -> PredicateSection:
+    section = _SECTIONS.get(fields.get("section", ""))
+    if section is None:
+        raise CannotEdit(_GONE)
+    return section
+
+
+def _index(fields: Fields) -> int:
+    index = fields.get("index", "")
+    if not (index.isascii() and index.isdigit() and len(index) < 7):
+        raise CannotEdit(_GONE)
+    return int(index)
+
+
+def _predicate(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    address, section, index = _address(fields), _section(fields), _index(fields)
+    there = rule_at(text, address).predicates(section)
+    if index >= len(there) or not isinstance(old := there[index], PredicateBlock):
+        raise CannotEdit(_GONE)
+    new = changed_predicate(old, fields, arguments_for(address, tools))
+    return change_predicate(text, address, section, index, new)
+
+
+def _predicate_add(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    address = _address(fields)
+    predicate = fresh_predicate(arguments_for(address, tools))
+    if predicate is None:
+        predicate = PredicateBlock((any_condition(),))
+    return add_predicate(text, address, _section(fields), predicate)
+
+
+def _predicate_drop(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    return remove_predicate(text, _address(fields), _section(fields), _index(fields))
+
+
+def _reason(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    address, typed = _address(fields), fields.get("reason", "")
+    if typed == (rule_at(text, address).reason or ""):
+        return text
+    return set_reason(text, address, typed.strip() or None)
+
+
+# Limits
+
+
+def _limit(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    address, index = _address(fields), _index(fields)
+    rule = rule_at(text, address)
+    most, window = read_number(fields.get("max", "")), _window(fields.get("window", ""))
+    if index == len(rule.limits) and rule.rate_limit is not None:
+        if fields.get("scope", "grant") == "grant" and not fields.get("write_out", ""):
+            rate = replace(rule.rate_limit, max=most, window=window)
+            return put_rule(text, address, replace(rule, rate_limit=rate))
+        counter = shorthand_counter(address.name) if address.section == "tools" else "all_tools_rate"
+        written = LimitBlock(counter, window, most, fields.get("scope", "grant"))
+        return put_rule(text, address, replace(rule, rate_limit=None, limits=(*rule.limits, written)))
+    if index >= len(rule.limits) or not isinstance(old := rule.limits[index], LimitBlock):
+        raise CannotEdit(_GONE)
+    return change_limit(text, address, index, _changed_limit(old, fields, most, window))
+
+
+def _changed_limit(old: LimitBlock, fields: Fields, most: Number, window: str | Number) -> LimitBlock:
+    def said(key: str, before: str | None) -> str | None:
+        return fields.get(key, before or "").strip() or None
+
+    same_window = isinstance(old.window, Number) and old.window.text == fields.get("window", "")
+    return LimitBlock(
+        counter=said("counter", old.counter) or old.counter,
+        window=old.window if same_window or _same_seconds(old.window, window) else window,
+        max=most,
+        scope=fields.get("scope", old.scope),
+        key=said("key", old.key),
+        increment_from=said("increment_from", old.increment_from),
+        on_deny=said("on_deny", old.on_deny),
+    )
+
+
+def _same_seconds(old: str | Number, new: str | Number) -> bool:
+    return isinstance(old, Number) and isinstance(new, str) and old.text == str(WINDOWS.get(new))
+
+
+def _window(text: str) -> str | Number:
+    return text if text in WINDOWS else read_number(text.removesuffix(" s"))
+
+
+def _limit_add(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    address = _address(fields)
+    taken = {limit.counter for limit in rule_at(text, address).limits if isinstance(limit, LimitBlock)}
+    base = "{tool}_rate" if address.section == "classes" else "all_tools_rate"
+    base = shorthand_counter(address.name) if address.section == "tools" else base
+    counter = next(name for name in (base, *(f"{base}_{n}" for n in range(2, 99))) if name not in taken)
+    return add_limit(text, address, LimitBlock(counter, "minute", Number("30"), "grant"))
+
+
+def _limit_drop(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    return remove_limit(text, _address(fields), _index(fields))
+
+
+# The rest
+
+
+def _access(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    section = fields.get("section", "")
+    if section not in ("resources", "prompts"):
+        raise CannotEdit(_GONE)
+    which: Literal["resources", "prompts"] = "resources" if section == "resources" else "prompts"
+    default = fields.get("default", "")
+    if default not in ("allow", "deny"):
+        return set_access(text, which, None)
+    old = read_blocks(text).resources if which == "resources" else read_blocks(text).prompts
+    extra = old.extra if isinstance(old, AccessBlock) else ()
+    allow, deny = _lines(fields.get("allow", "")), _lines(fields.get("deny", ""))
+    return set_access(text, which, AccessBlock(default, allow, deny, extra))
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.replace("\r\n", "\n").split("\n") if line.strip())
+
+
+def _description(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    return set_description(text, fields.get("description", "").strip() or None)
+
+
+def _tidy(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    return canonical_text(parse_policy(text))
+
+
+def _start(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    wanted = fields.get("start", "")
+    found = next((start.document for start in starts(tools) if start.key == wanted), None)
+    if found is None:
+        raise CannotEdit("Choose one of the starts.")
+    return found
+
+
+def _text(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    """Undo, redo, and back to the version that could be read."""
+    return fields.get("text", text).replace("\r\n", "\n")
+
+
+_ACTS: Final[Mapping[str, Act]] = {
+    "verb": _verb,
+    "bulk": _bulk,
+    "follow": _follow,
+    "add-row": _add_row,
+    "predicate": _predicate,
+    "predicate-add": _predicate_add,
+    "predicate-drop": _predicate_drop,
+    "reason": _reason,
+    "limit": _limit,
+    "limit-add": _limit_add,
+    "limit-drop": _limit_drop,
+    "access": _access,
+    "description": _description,
+    "tidy": _tidy,
+    "start": _start,
+    "text": _text,
+}

@@ -1,0 +1,166 @@
+"""A tool's arguments as its own schema has them: what a condition can be about, and how it can be said."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from policies.language.document import Operator
+from policies.language.lint_schema import choices, is_optional, properties, types
+from policies.language.paths import member_path
+
+Kind: TypeAlias = Literal["text", "number", "yesno", "list", "object", "any"]
+
+MOST_ARGUMENTS: Final = 100
+_DEEPEST: Final = 3
+_LONGEST_PATH: Final = 300
+_KINDS: Final[Mapping[str, Kind]] = {
+    "string": "text",
+    "number": "number",
+    "integer": "number",
+    "boolean": "yesno",
+    "array": "list",
+    "object": "object",
+}
+_WORDS: Final[Mapping[Kind, str]] = {
+    "text": "text",
+    "number": "number",
+    "yesno": "yes/no",
+    "list": "list",
+    "object": "object",
+    "any": "",
+}
+OPERATOR_WORDS: Final[Mapping[Operator, str]] = {
+    "eq": "is",
+    "neq": "is not",
+    "in": "is one of",
+    "not_in": "is none of",
+    "lt": "is less than",
+    "lte": "is at most",
+    "gt": "is more than",
+    "gte": "is at least",
+    "contains": "contains",
+    "not_contains": "does not contain",
+    "starts_with": "starts with",
+    "ends_with": "ends with",
+    "matches": "matches as a whole",
+    "regex": "has in it the pattern",
+    "under_path": "is below the path",
+    "host_in": "is a URL at the host",
+    "length_lte": "has a length of at most",
+    "length_gte": "has a length of at least",
+    "exists": "is present",
+}
+_OF_TEXT: Final[tuple[Operator, ...]] = (
+    *("eq", "neq", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with"),
+    *("matches", "regex", "under_path", "host_in", "length_lte", "length_gte", "exists"),
+)
+_FITTING: Final[Mapping[Kind, tuple[Operator, ...]]] = {
+    "text": _OF_TEXT,
+    "number": ("eq", "neq", "lt", "lte", "gt", "gte", "in", "not_in", "exists"),
+    "yesno": ("eq", "exists"),
+    "list": ("contains", "not_contains", "length_lte", "length_gte", "exists"),
+    "object": ("exists", "length_lte", "length_gte"),
+    "any": tuple(OPERATOR_WORDS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """`choices`: texts, where the schema lists some and nothing else. Bounds are for numbers."""
+
+    path: str
+    kind: Kind
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: str = ""
+    maximum: str = ""
+
+    @property
+    def words(self) -> str:
+        said = [word for word in (_WORDS[self.kind], "required" if self.required else "") if word]
+        return f"{self.path} ({', '.join(said)})" if said else self.path
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        return _FITTING[self.kind]
+
+
+def arguments_of(schema: object) -> tuple[Argument, ...]:
+    """Bounded and without surprises for any schema, for schemas come from servers."""
+    found = []
+    for argument in _below(schema, "args", _DEEPEST):
+        found.append(argument)
+        if len(found) == MOST_ARGUMENTS:
+            break
+    return tuple(found)
+
+
+def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
+    """Of several tools, the most common first; one that is of two kinds is of any."""
+    by_path: dict[str, Argument] = {}
+    times: Counter[str] = Counter()
+    for schema in schemas:
+        for argument in arguments_of(schema):
+            before = by_path.get(argument.path)
+            same = before is None or before.kind == argument.kind
+            by_path[argument.path] = Argument(argument.path, argument.kind if same else "any")
+            times[argument.path] += 1
+    return tuple(by_path[path] for path, _ in times.most_common(MOST_ARGUMENTS))
+
+
+def argument_at(path: str, known: Iterable[Argument]) -> Argument:
+    return next((argument for argument in known if argument.path == path), Argument(path, "any"))
+
+
+def _below(schema: object, path: str, deeper: int) -> Iterator[Argument]:
+    for name, inner in (properties(schema) or {}).items():
+        # What cannot be seen is spelt out: paths stand in controls, where nothing marks it.
+        at = path + (member_path(name)[len("args") :] if name.isprintable() else f"[{json.dumps(name)}]")
+        if len(at) > _LONGEST_PATH or _is_odd(at):
+            continue
+        yield _argument(inner, at, is_optional(schema, name) is False)
+        yield from _inside(inner, at, deeper - 1)
+
+
+def _inside(schema: object, path: str, deeper: int) -> Iterator[Argument]:
+    if deeper == 0 or not isinstance(schema, Mapping):
+        return
+    if types(schema) == frozenset({"object"}):
+        yield from _below(schema, path, deeper)
+    elif types(schema) == frozenset({"array"}) and isinstance(schema.get("items"), Mapping):
+        each = f"{path}[*]"
+        yield _argument(schema["items"], each, False)
+        yield from _inside(schema["items"], each, deeper - 1)
+
+
+def _argument(schema: object, path: str, required: bool) -> Argument:
+    kinds = {_KINDS[word] for word in (types(schema) or ()) if word != "null"}
+    kind: Kind = kinds.pop() if len(kinds) == 1 else "any"
+    listed = choices(schema) if kind == "text" else None
+    texts = tuple(each for each in listed or () if isinstance(each, str) and not _is_odd(each))
+    return Argument(
+        path,
+        kind,
+        required,
+        texts if listed and len(texts) == len(listed) <= MOST_ARGUMENTS else (),
+        _bound(schema, "minimum") if kind == "number" else "",
+        _bound(schema, "maximum") if kind == "number" else "",
+    )
+
+
+def _bound(schema: object, key: str) -> str:
+    value = schema.get(key) if isinstance(schema, Mapping) else None
+    return json.dumps(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _is_odd(text: str) -> bool:
+    return not is_typable(text)
+
+
+def is_typable(text: str) -> bool:
+    """A single-line field gives it back as it was: no control characters, no half pairs."""
+    return all(" " <= character != "\x7f" and not "\ud800" <= character <= "\udfff" for character in text)

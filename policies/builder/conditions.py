@@ -1,0 +1,91 @@
+"""The conditions of one predicate, from the form that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from policies.builder.arguments import Argument, argument_at
+from policies.builder.fields import Fields
+from policies.builder.values import field_of, fitting, read_field, read_number
+from policies.language.block_types import ConditionBlock, JsonData, PredicateBlock
+from policies.language.json_reader import Number
+from policies.language.text_edit import CannotEdit, Source
+
+
+def fresh_predicate(arguments: Sequence[Argument]) -> PredicateBlock | None:
+    """About the tool's first required argument, with a value to fill in; None where nothing is known."""
+    simple = [each for each in arguments if each.kind in ("text", "number", "yesno")]
+    chosen = next((each for each in simple if each.required), next(iter(simple or arguments), None))
+    return PredicateBlock((fresh_condition(chosen),)) if chosen else None
+
+
+def fresh_condition(argument: Argument) -> ConditionBlock:
+    op = argument.operators[0]
+    return ConditionBlock(argument.path, op, fitting("", op, argument))
+
+
+def any_condition() -> ConditionBlock:
+    """Where no argument is known: the person names one."""
+    return ConditionBlock("args.", "eq", "")
+
+
+def changed_predicate(old: PredicateBlock, fields: Fields, arguments: Sequence[Argument]) -> PredicateBlock:
+    columns = [fields.getlist(name) for name in ("path", "op", "control", "value")]
+    if any(len(column) != len(old.conditions) for column in columns):
+        raise CannotEdit("This rule has other conditions by now. Look at it again.")
+    conditions = [
+        _changed(each, index, column, fields, arguments)
+        for index, (each, *column) in enumerate(zip(old.conditions, *columns, strict=True))
+    ]
+    if (dropped := fields.get("drop-condition", "")) and dropped.isdecimal() and len(dropped) < 7:
+        conditions = [each for index, each in enumerate(conditions) if index != int(dropped)]
+        if not conditions:
+            raise CannotEdit("Without a condition this would be true of every call. Remove the whole row.")
+    if fields.get("add-condition", ""):
+        first = fresh_predicate(arguments)
+        conditions.append(first.conditions[0] if first else any_condition())
+    typed = fields.get("on_deny", old.on_deny or "")
+    return PredicateBlock(
+        tuple(conditions), old.on_deny if typed == (old.on_deny or "") else typed.strip() or None
+    )
+
+
+def _changed(
+    old: ConditionBlock | Source, index: int, column: list[str], fields: Fields, arguments: Sequence[Argument]
+) -> ConditionBlock | Source:
+    if isinstance(old, Source):
+        return old
+    path, op, control, text = column
+    path = path.strip()
+    argument = argument_at(path, arguments)
+    value = _value(old, index, control, text, fields)
+    if path != old.path and op not in argument.operators:
+        op = argument.operators[0]
+    if path != old.path or op != old.op:
+        value = fitting(value, op, argument)
+    return replace(old, path=path, op=op, value=value)
+
+
+def _value(old: ConditionBlock, index: int, control: str, text: str, fields: Fields) -> JsonData:
+    shown = field_of(old.value, argument_at(old.path, ()))
+    if control in ("tokens", "numbers"):
+        return _tokens(old, index, control, fields)
+    # As it was shown: as it was written, down to how a number is spelt.
+    if text == shown.text and control not in ("choice", "text") and shown.control == control:
+        return old.value
+    return read_field(control, text, [])
+
+
+def _tokens(old: ConditionBlock, index: int, control: str, fields: Fields) -> JsonData:
+    dropped = fields.getlist("drop-token")
+    tokens = [
+        token for at, token in enumerate(fields.getlist(f"token-{index}")) if f"{index}-{at}" not in dropped
+    ]
+    more = fields.get(f"more-{index}", "").strip()
+    if more and more not in tokens:
+        tokens.append(more)
+    values: list[JsonData] = [*tokens] if control == "tokens" else [read_number(token) for token in tokens]
+    before = old.value if isinstance(old.value, list) else []
+    same = {each.text: each for each in before if isinstance(each, Number)}
+    return [same.get(each.text, each) if isinstance(each, Number) else each for each in values]

@@ -1,0 +1,128 @@
+"""The whole policy in plain sentences, written from the document by the code that decides calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from policies.language.compile import CompiledPolicy, compile_policy
+from policies.language.document import CLASSES, Access, Document, Rule
+from policies.language.effects import Effect, effects
+from policies.language.explain import explain_rule
+from policies.outlook import Outlook
+from servers.models import Tool
+
+# A policy of thousands of rules is read by nobody at once.
+MOST_SENTENCES: Final = 500
+_ALONE: Final = "rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`names` are tools, patterns or a class; `said` what happens to their calls. `effect` for the glyph."""
+
+    effect: str
+    names: tuple[str, ...]
+    said: tuple[str, ...]
+    lead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    description: str
+    sentences: tuple[Sentence, ...]
+    more: int
+
+
+def words_of(outlook: Outlook, tools: Sequence[Tool]) -> Words | None:
+    """None while the text has problems: nothing can be said for sure of it."""
+    compiled = outlook.compiled
+    if compiled is None:
+        return None
+    said = [*_sentences(compiled, tools)]
+    return Words(
+        compiled.document.description or "",
+        tuple(said[:MOST_SENTENCES]),
+        max(0, len(said) - MOST_SENTENCES),
+    )
+
+
+def _sentences(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sentence]:
+    document = compiled.document
+    if document.hide:
+        told = "hidden: agents are not told that they exist, and calling them fails."
+        told = (
+            told
+            if len(document.hide) > 1
+            else "hidden: agents are not told that it exists, and calling it fails."
+        )
+        yield Sentence("hidden", document.hide[:50], (f"{'are' if len(document.hide) > 1 else 'is'} {told}",))
+    if document.all_tools is not None:
+        yield Sentence(_effect(document.all_tools), (), _rule(document.all_tools, "/all_tools"), "Every call")
+    yield from _named(document)
+    yield from _by_class(compiled, tools)
+    yield _otherwise(document)
+    yield _access("Resources", document.resources, document)
+    yield _access("Prompts", document.prompts, document)
+
+
+def _named(document: Document) -> Iterator[Sentence]:
+    """Entries that say the same are said together."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for name, rule in document.tools.items():
+        together[_effect(rule), _rule(rule, f"/tools/{name}")].append(name)
+    for (effect, said), names in together.items():
+        yield Sentence(effect, tuple(names), said)
+
+
+def _by_class(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sentence]:
+    counts = _followers(compiled, tools)
+    for name in CLASSES:
+        rule = compiled.document.classes.get(name)
+        if rule is None:
+            continue
+        count = counts.get(name, 0)
+        lead = (
+            f"The {count} other {name} tool{'' if count == 1 else 's'}"
+            if count
+            else f"{name} tools that may come"
+        )
+        yield Sentence(_effect(rule), (), _rule(rule, f"/classes/{name}"), lead)
+
+
+def _followers(compiled: CompiledPolicy, tools: Iterable[Tool]) -> Mapping[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for tool in tools:
+        followed = getattr(compiled.applies_to(tool.name), "allowed_by", "")
+        if followed.startswith("/classes/"):
+            counts[followed.removeprefix("/classes/")] += 1
+    return counts
+
+
+def _otherwise(document: Document) -> Sentence:
+    allowed = document.default == "allow"
+    said = f"such as a tool the server adds later, is {'allowed' if allowed else 'denied'}."
+    return Sentence("allowed" if allowed else "denied", (), (said,), "Anything not named here,")
+
+
+def _access(title: str, access: Access | None, document: Document) -> Sentence:
+    default = access.default if access else document.default
+    word = "allowed" if default == "allow" else "denied"
+    said = f"are {word}" + ("." if access else ", as anything else.")
+    exceptions = () if access is None else access.deny if default == "allow" else access.allow
+    if exceptions:
+        other = "denied" if default == "allow" else "allowed"
+        said = f"are {word}; {other} {'is' if len(exceptions) == 1 else 'are'} {', '.join(exceptions[:20])}."
+    return Sentence("allowed" if default == "allow" else "denied", (), (said,), title)
+
+
+def _rule(rule: Rule, at: str) -> tuple[str, ...]:
+    return tuple(explain_rule(rule, at))
+
+
+def _effect(rule: Rule) -> str:
+    compiled = compile_policy(Document(default="allow", tools={_ALONE: rule}), ())
+    found: Effect = effects(compiled, [_ALONE])[_ALONE]
+    return str(found)

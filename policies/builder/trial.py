@@ -1,0 +1,214 @@
+"""Try a call: what would become of it, the words an agent would read, and how it came to that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from policies.builder.arguments import Argument, arguments_of
+from policies.builder.look import Look
+from policies.builder.rows import address_of
+from policies.language.cases import Expectation, PolicyTest
+from policies.language.compile import HIDDEN, CompiledPolicy, CompiledPredicate, CompiledRule, Plan, Refusal
+from policies.language.decide import decide
+from policies.language.decision import MISSING, AwaitApproval, Decision, Outcome, TakeQuota, ToolCall
+from policies.language.loose_json import RequestInvalid
+from policies.language.phrases import condition_words, limit_words
+from policies.language.steps import read_arguments
+from policies.language.work import Work
+from policies.outlook import facts_of
+from policies.services import judge
+from servers.models import Tool
+
+LONGEST_ARGUMENTS: Final = 100_000
+_MOST_STEPS: Final = 30
+_LINE = re.compile(r"\s*([A-Za-z0-9_$-]{1,200}):(?:[ \t]+(.*))?\Z")
+_PLAIN = re.compile(r"args\.[A-Za-z0-9_$-]+\Z")
+_JSON_WORD = re.compile(r"(?:-?[0-9].*|true|false|null|\[.*\]|\{.*\}|\".*\")\Z", re.DOTALL)
+
+StepState: TypeAlias = Literal["passed", "stopped", "asks", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    state: StepState
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`problem`: why nothing was decided. `decision` is the policy's own; limits are not counted."""
+
+    tool: str
+    arguments: str
+    decision: Decision | None = None
+    steps: tuple[Step, ...] = ()
+    quotas: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def expect(self) -> str:
+        return str(self.decision.outcome) if self.decision else ""
+
+    @property
+    def limited(self) -> bool:
+        return bool(self.quotas)
+
+    @property
+    def test_name(self) -> str:
+        words = {"allow": "is allowed", "deny": "is denied", "approval": "waits for a person"}
+        return f"{self.tool} {words.get(self.expect, '')}"[:120]
+
+
+def fresh_trial(look: Look, tools: Sequence[Tool]) -> Trial:
+    """Of the opened tool, with an example of its required arguments."""
+    address = address_of(look.opened)
+    opened = next((tool for tool in tools if address and tool.name == address.name), None)
+    tool = opened or next((tool for tool in tools if tool.name.isprintable()), None)
+    return Trial(tool.name, example_of(tool.input_schema)) if tool else Trial("", "")
+
+
+def example_of(schema: object) -> str:
+    """The required arguments, one on each line, with a value of the right kind."""
+    top = [
+        each for each in arguments_of(schema) if each.required and re.fullmatch(r"args\.[\w$-]+", each.path)
+    ]
+    return "\n".join(f"{each.path.removeprefix('args.')}: {_example(each)}" for each in top[:12])
+
+
+def _example(argument: Argument) -> str:
+    plain = {"number": argument.minimum or "1", "yesno": "true", "list": "[]", "object": "{}"}
+    return argument.choices[0] if argument.choices else plain.get(argument.kind, "…")
+
+
+def read_trial(text: str, fields: Mapping[str, str], tools: Sequence[Tool]) -> Trial:
+    tool = fields.get("tool", "").strip()[:256]
+    typed = fields.get("arguments", "").replace("\r\n", "\n")
+    if not tool:
+        return Trial(tool, typed, problem="Name the tool that is called.")
+    if len(typed) > LONGEST_ARGUMENTS:
+        return Trial(tool, "", problem=f"Arguments of at most {LONGEST_ARGUMENTS:,} characters can be tried.")
+    try:
+        arguments = typed_arguments(typed)
+    except RequestInvalid as invalid:
+        return Trial(tool, typed, problem=str(invalid))
+    compiled = judge(text, [facts_of(each) for each in tools]).compiled
+    if compiled is None:
+        return Trial(
+            tool, typed, problem="The policy has problems. Once they are mended, a call can be tried."
+        )
+    return _decided(compiled, ToolCall(tool, arguments), typed)
+
+
+def typed_arguments(typed: str) -> object:
+    """JSON as it would be sent, or a line for each argument: `owner: harbour-demo`. Raises RequestInvalid."""
+    if not typed.strip():
+        return {}
+    if typed.lstrip().startswith("{"):
+        return read_arguments(typed)
+    found: dict[str, object] = {}
+    for number, line in enumerate(typed.split("\n"), 1):
+        if not line.strip():
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            raise RequestInvalid(f'Line {number} is no argument. Write "name: value", or the whole as JSON.')
+        if match[1] in found:
+            raise RequestInvalid(f"{match[1]} stands here twice.")
+        found[match[1]] = _line_value((match[2] or "").strip())
+    return found
+
+
+def test_of(fields: Mapping[str, str]) -> PolicyTest:
+    """Raises RequestInvalid for arguments that are none."""
+    expect = fields.get("expect", "")
+    known: tuple[Expectation, ...] = ("allow", "deny", "approval", "limited")
+    wanted = next((each for each in known if each == expect), None)
+    if wanted is None:
+        raise RequestInvalid("Say what the call must come to: allowed, denied, approval or limited.")
+    name = fields.get("name", "").strip()
+    arguments = typed_arguments(fields.get("arguments", "").replace("\r\n", "\n"))
+    return PolicyTest(name, ToolCall(fields.get("tool", "").strip(), arguments), wanted)
+
+
+def _line_value(text: str) -> object:
+    if not _JSON_WORD.match(text):
+        return text
+    try:
+        value = read_arguments('{"value": ' + text + "}")
+    except RequestInvalid:
+        return text
+    return value["value"] if isinstance(value, dict) and len(value) == 1 else text
+
+
+def _decided(compiled: CompiledPolicy, call: ToolCall, typed: str) -> Trial:
+    decision = decide(compiled, call)
+    applies = compiled.applies_to(call.tool)
+    quotas = [each for each in decision.obligations if isinstance(each, TakeQuota)]
+    steps = [*_steps(applies, call, decision)][:_MOST_STEPS]
+    words = tuple(f"{quota.counter}: {quota.max:,} in {_span(quota.window_seconds)}" for quota in quotas)
+    return Trial(call.tool, typed, decision, tuple(steps), words)
+
+
+def _span(seconds: int) -> str:
+    words = {1: "a second", 60: "a minute", 3600: "an hour", 86400: "a day", 604800: "a week"}
+    return words.get(seconds, f"{seconds:,} s")
+
+
+def _steps(applies: Plan | Refusal, call: ToolCall, decision: Decision) -> Iterator[Step]:
+    if isinstance(applies, Refusal):
+        hidden = applies is HIDDEN
+        yield Step("stopped", "It is hidden" if hidden else "No rule names it, and the default denies")
+        return
+    yield Step("passed", f"Not hidden; {_origin(applies.allowed_by)}")
+    if applies.denied is not None:
+        yield Step("stopped", "Its rule denies every call")
+        return
+    yield from _judged(applies, call, decision)
+
+
+def _origin(pointer: str) -> str:
+    if not pointer.startswith("/"):
+        return "the default allows it"
+    _, section, token = pointer.split("/")
+    name = token.replace("~1", "/").replace("~0", "~")
+    return f"it follows the {name} rule" if section == "classes" else f"the rule for {name} applies"
+
+
+def _judged(plan: Plan, call: ToolCall, decision: Decision) -> Iterator[Step]:
+    """In the order of deciding; what stopped it is marked, and what comes after was not looked at."""
+    arguments = {} if call.arguments is MISSING else call.arguments
+    if not isinstance(arguments, dict):
+        yield Step("stopped", "The arguments are no JSON object")
+        return
+    work = Work(arguments, plan.sources)
+    for predicates, each in ((plan.require, "every"), (plan.deny_if, "any")):
+        for predicate in predicates:
+            words = _words(predicate, each)
+            if predicate.at == decision.rule and decision.outcome is Outcome.DENY:
+                yield Step(
+                    "stopped", words if predicate.test(work) is not None else f"cannot be judged: {words}"
+                )
+                yield Step("skipped", "What comes after was not looked at; nothing counted")
+                return
+            holds = each == "every"
+            yield Step("passed", words if holds else f"not so: {words}")
+    yield from _owed(plan.rules, decision)
+
+
+def _owed(rules: Sequence[CompiledRule], decision: Decision) -> Iterator[Step]:
+    for rule in rules:
+        for limit in rule.source.limits:
+            yield Step("passed", f"counts toward {limit_words(limit)}")
+    asked = next((each for each in decision.obligations if isinstance(each, AwaitApproval)), None)
+    if asked is not None:
+        yield Step("asks", "a person is asked, and the agent waits")
+    elif decision.outcome is Outcome.DENY:
+        yield Step("stopped", "an argument that decides cannot be judged")
+
+
+def _words(predicate: CompiledPredicate, each: str) -> str:
+    said = [condition_words(condition.source, each=each) for condition in predicate.conditions]
+    return " and ".join(said) or "always"

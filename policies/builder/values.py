@@ -1,0 +1,155 @@
+"""The value of a condition as a control of a form, and back. What nobody touched comes back as it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from policies.builder.arguments import Argument, is_typable
+from policies.language.block_types import JsonData
+from policies.language.json_reader import Members, Node, Number, TextError, read_json
+from policies.language.text_edit import CannotEdit
+
+Control: TypeAlias = Literal["text", "number", "yesno", "choice", "tokens", "numbers", "json"]
+
+_LISTS: Final = frozenset({"in", "not_in", "host_in"})
+_NUMBERS: Final = frozenset({"lt", "lte", "gt", "gte", "length_lte", "length_gte"})
+_TEXTS: Final = frozenset({"starts_with", "ends_with", "regex", "matches", "under_path"})
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+_LONGEST_NUMBER: Final = 100
+_MOST_TOKENS: Final = 60
+_DEEPEST: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ValueField:
+    """`text` for every control but tokens, which have `tokens`."""
+
+    control: Control
+    text: str = ""
+    tokens: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    minimum: str = ""
+    maximum: str = ""
+
+
+def field_of(value: JsonData, argument: Argument) -> ValueField:
+    match value:
+        case bool():
+            return ValueField("yesno", "true" if value else "false")
+        case Number(text):
+            return ValueField("number", text, minimum=argument.minimum, maximum=argument.maximum)
+        case str() if value in argument.choices:
+            return ValueField("choice", value, choices=argument.choices)
+        case str() if is_typable(value):
+            return ValueField("text", value, choices=argument.choices)
+        case list() if len(value) <= _MOST_TOKENS:
+            return _tokens(value, argument)
+        case _:
+            return ValueField("json", as_json(value))
+
+
+def _tokens(values: list[JsonData], argument: Argument) -> ValueField:
+    texts = tuple(value for value in values if isinstance(value, str) and is_typable(value))
+    numbers = tuple(value.text for value in values if isinstance(value, Number))
+    if values and len(numbers) == len(values):
+        return ValueField("numbers", tokens=numbers)
+    if len(texts) != len(values):
+        return ValueField("json", as_json(values))
+    if not values and argument.kind == "number":
+        return ValueField("numbers")
+    return ValueField("tokens", tokens=texts, choices=argument.choices)
+
+
+def read_field(control: str, text: str, tokens: list[str]) -> JsonData:
+    """Raises CannotEdit with what is wrong with the text."""
+    match control:
+        case "yesno":
+            return text == "true"
+        case "number":
+            return read_number(text)
+        case "tokens":
+            return [*tokens]
+        case "numbers":
+            return [read_number(token) for token in tokens]
+        case "json":
+            return _read_json(text)
+        case _:
+            return text
+
+
+def read_number(text: str) -> Number:
+    text = text.strip()
+    if not _NUMBER.match(text) or len(text) > _LONGEST_NUMBER:
+        raise CannotEdit("A number is written like 100, 0.5 or -3.")
+    return Number(text)
+
+
+def _read_json(text: str) -> JsonData:
+    try:
+        return _data(read_json(text, _DEEPEST))
+    except TextError as stop:
+        raise CannotEdit(f"This value is no JSON. {stop.message}") from None
+
+
+def _data(node: Node) -> JsonData:
+    value = node.value
+    if isinstance(value, Members):
+        if len({member.key for member in value.all}) != len(value.all):
+            raise CannotEdit("A key stands twice in this value. Keep one of them.")
+        return {member.key: _data(member.node) for member in value.all}
+    return [_data(each) for each in value] if isinstance(value, list) else value
+
+
+def as_json(value: JsonData) -> str:
+    """One line of plain ASCII, every number as it was spelt."""
+    match value:
+        case Number(text):
+            return text
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(key)}: {as_json(each)}" for key, each in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(as_json, value)) + "]"
+        case _:
+            return json.dumps(value)
+
+
+def fitting(value: JsonData, op: str, argument: Argument) -> JsonData:
+    """The value where the operator takes it, else the nearest one that it takes."""
+    if op == "exists":
+        return value if isinstance(value, bool) else True
+    if op in _LISTS:
+        if isinstance(value, list):
+            return value
+        return [value] if isinstance(value, Number) or (isinstance(value, str) and value) else []
+    single = (value[0] if value else "") if isinstance(value, list) else value
+    if op in _NUMBERS:
+        return _number_from(single, argument)
+    if op in _TEXTS:
+        text = single if isinstance(single, str) else ""
+        return "/" + text if op == "under_path" and not text.startswith("/") else text
+    return _plain_from(single, argument)
+
+
+def _number_from(value: JsonData, argument: Argument) -> Number:
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, str) and _NUMBER.match(value) and len(value) < _LONGEST_NUMBER:
+        return Number(value)
+    return Number(argument.minimum or "0")
+
+
+def _plain_from(value: JsonData, argument: Argument) -> JsonData:
+    match argument.kind:
+        case "number":
+            return _number_from(value, argument)
+        case "yesno":
+            return value if isinstance(value, bool) else True
+        case "text":
+            if isinstance(value, str) and (value or not argument.choices):
+                return value
+            return argument.choices[0] if argument.choices else ""
+        case _:
+            return "" if isinstance(value, bool) else value

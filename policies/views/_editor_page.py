@@ -1,0 +1,178 @@
+"""What the editor's page and its fragments show: one text, how it stands, and what it would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, may
+from policies.builder.card import SCOPES
+from policies.builder.look import SHOWS, VIEWS, Look, read_look
+from policies.builder.page import BuilderPage, page_of
+from policies.builder.plain_words import words_of
+from policies.builder.rows import row_pointer
+from policies.builder.trial import fresh_trial
+from policies.kept_tests import kept_tests
+from policies.models import Policy
+from policies.outlook import Outlook, outlook, tools_of
+from policies.starts import STARTS
+from policies.views._shared import refusal
+from servers.models import Tool
+
+FEWEST_PASSING = 3
+MOST_OFFERED = 500
+MOST_TOLD = 50
+
+
+@dataclass(frozen=True)
+class Editing:
+    """One policy as one request sees it. `text`: what the person has, stored or not."""
+
+    request: MemberRequest
+    policy: Policy
+    text: str
+    look: Look
+    tools: list[Tool]
+    outlook: Outlook
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def draft(self) -> dict[str, Any]:
+        return {**draft_context(self.policy), **self.extra}
+
+    def context(self) -> dict[str, Any]:
+        """For every fragment of the page."""
+        return {
+            **self.draft(),
+            "text": self.text,
+            "grants": self.policy.grants.good().count(),
+            "outlook": self.outlook,
+            "tests": self._tests(),
+            **self._told(),
+            "look": self.look,
+            "may_edit": may(self.request.member, May.EDIT_POLICIES),
+            **self._of_view(),
+        }
+
+    def _told(self) -> dict[str, Any]:
+        """Each problem with the row on which it sits."""
+        everything = self.outlook.problems or self.outlook.told
+        rows = [(each, row_pointer(each.pointer)) for each in everything[:MOST_TOLD]]
+        told = [
+            {"problem": each, "query": self.look.opening(row).query if row and row != "/default" else ""}
+            for each, row in rows
+        ]
+        return {"told": told, "told_more": max(0, len(everything) - MOST_TOLD)}
+
+    def _of_view(self) -> dict[str, Any]:
+        match self.look.view:
+            case "builder":
+                trial = fresh_trial(self.look, self.tools)
+                return {**self._board(), "scopes": SCOPES, "trial": trial, "trial_tools": self._tool_names()}
+            case "words":
+                return {"words": words_of(self.outlook, self.tools)}
+            case _:
+                return {}
+
+    def _tool_names(self) -> list[str]:
+        """To choose from. What cannot be seen is not offered where nothing can mark it."""
+        return [tool.name for tool in self.tools if tool.name.isprintable()][:MOST_OFFERED]
+
+    def _board(self) -> dict[str, Any]:
+        live = self.policy.published_revision
+        page = page_of(self.text, self.outlook, live, self.tools, self.look)
+        locked = page is None
+        if page is None:
+            page = self._last_readable()
+        return {"page": page, "locked": locked, "chips": _chips(self.look, page), "starts": STARTS}
+
+    def _last_readable(self) -> BuilderPage | None:
+        live = self.policy.published_revision
+        kept = self.policy.last_readable or (live.text if live else "")
+        seen = outlook(self.policy.server, kept, live, self.tools) if kept else None
+        return page_of(kept, seen, live, self.tools, self.look.closed()) if seen else None
+
+    def _tests(self) -> dict[str, Any]:
+        results = self.outlook.tests
+        failing = [result for result in results if not result.passed]
+        passing = [result for result in results if result.passed]
+        kept = len(results) if results else len(kept_tests(self.policy))
+        return {
+            "kept": kept,
+            "failing": failing,
+            "passing": passing[:FEWEST_PASSING],
+            "more": passing[FEWEST_PASSING:],
+        }
+
+
+def look_at(
+    request: MemberRequest, policy: Policy, text: str | None = None, *, look: Look | None = None, **extra: Any
+) -> Editing:
+    shown = policy.draft if text is None else text
+    tools = tools_of(policy.server)
+    seen = outlook(policy.server, shown, policy.published_revision, tools, kept_tests(policy))
+    return Editing(request, policy, shown, look or asked_look(request), tools, seen, extra)
+
+
+def asked_look(request: HttpRequest) -> Look:
+    return read_look((request.POST if request.method == "POST" else request.GET).dict())
+
+
+def editor_page(editing: Editing, status: int = 200) -> HttpResponse:
+    context = {
+        **editing.context(),
+        "views": _views(editing),
+        "refusal": refusal(editing.request, May.EDIT_POLICIES),
+        "crumbs": crumbs(editing.policy),
+        "section": "policies",
+    }
+    return render(editing.request, "policies/editor.html", context, status=status)
+
+
+def editor_path(policy: Policy, look: Look) -> str:
+    return reverse("policies:editor", args=[policy.public_id]) + look.query.removesuffix("?")
+
+
+def draft_context(policy: Policy) -> dict[str, Any]:
+    live = policy.published_revision
+    return {
+        "policy": policy,
+        "live": live,
+        "differs": live is None or live.text != policy.draft,
+        "kept": policy.version,
+    }
+
+
+def crumbs(policy: Policy, *more: str) -> list[tuple[str, str]]:
+    here = reverse("policies:editor", args=[policy.public_id]) if more else ""
+    return [
+        ("Servers", reverse("servers:list")),
+        (policy.server.name, reverse("servers:detail", args=[policy.server.public_id])),
+        ("Policies", reverse("policies:list")),
+        (policy.name, here),
+        *((title, "") for title in more),
+    ]
+
+
+def _views(editing: Editing) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "label": label, "current": editing.look.view == key, "query": Look(view=key).query}
+        for key, label in VIEWS
+    ]
+
+
+def _chips(look: Look, page: BuilderPage | None) -> list[dict[str, Any]]:
+    board = page.board if page else None
+    counts = {
+        "all": board.tools if board else 0,
+        "changed": board.changed if board else 0,
+        "problems": board.with_problems if board else 0,
+    }
+    return [
+        {"label": label, "on": look.show == key, "count": counts.get(key), "query": look.showing(key).query}
+        for key, label in SHOWS
+    ]

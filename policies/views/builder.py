@@ -1,0 +1,92 @@
+"""The builder: one act, done to the text that came with it. The new text goes back and is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from accounts.middleware import MemberRequest
+from accounts.permissions import May, require
+from accounts.views.members import member_required
+from common.errors import Conflict, InvalidInput
+from policies.builder.acts import act
+from policies.builder.fields import Fields
+from policies.builder.look import Look
+from policies.builder.rows import pointer_of
+from policies.language.board import Address
+from policies.language.problems import PolicyInvalid
+from policies.language.text_edit import CannotEdit
+from policies.models import Policy
+from policies.outlook import tools_of
+from policies.services import save_draft
+from policies.views._editor_page import asked_look, editor_page, editor_path, look_at
+from policies.views._shared import draft_before, find_policy, typed_version
+from policies.views.editor import refused_words, stale_words
+
+# An act that begins something opens the card to finish it in.
+_OPENING = frozenset({"limit", "rules", "hide", "deny"})
+
+
+@require_POST
+@member_required
+def builder(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """Without a script no text is sent, and the act is done to the stored draft."""
+    policy = find_policy(request, policy_id)
+    require(request.member, May.EDIT_POLICIES)
+    before = draft_before(request, policy)
+    try:
+        text = act(before, Fields(dict(request.POST.lists())), tools_of(policy.server))
+    except CannotEdit as cannot:
+        return _answer(request, policy, before, 422, cannot=str(cannot))
+    except PolicyInvalid:
+        cannot_read = "The text is no JSON that can be read just now. Mend it in the JSON view first."
+        return _answer(request, policy, before, 422, cannot=cannot_read)
+    return _saved(request, policy, before, text)
+
+
+def _saved(request: MemberRequest, policy: Policy, before: str, text: str) -> HttpResponse:
+    version = policy.version if text == policy.draft else typed_version(request)
+    try:
+        policy = save_draft(request.member, policy, text, if_version=version)
+    except InvalidInput as invalid:
+        return _answer(request, policy, before, 422, refused=refused_words(invalid))
+    except Conflict:
+        return _answer(request, policy, text, 412, **stale_words(request, policy, text))
+    policy = find_policy(request, policy.public_id)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(editor_path(policy, _next_look(request)))
+    return _answer(request, policy, text, done=_done(request) if text != before else "")
+
+
+def _answer(request: MemberRequest, policy: Policy, text: str, status: int = 200, **why: Any) -> HttpResponse:
+    look = _next_look(request)
+    editing = look_at(request, policy, text, look=look, **why)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return editor_page(editing, status)
+    answer = render(request, "policies/_builder_answer.html", editing.context(), status=status)
+    answer["HX-Replace-Url"] = editor_path(policy, look)
+    return answer
+
+
+def _next_look(request: MemberRequest) -> Look:
+    look, fields = asked_look(request), request.POST
+    if fields.get("do") == "verb" and fields.get("verb") in _OPENING:
+        return look.opening(_pointer(fields.get("row", "")))
+    if fields.get("do") == "add-row" and fields.get("name", "").strip():
+        return look.opening(Address("tools", fields["name"].strip()).pointer)
+    return look
+
+
+def _pointer(key: str) -> str:
+    return pointer_of(key)[:1000]
+
+
+def _done(request: MemberRequest) -> str:
+    """For the toast after a bulk act; single acts show in their row."""
+    if request.POST.get("do") != "bulk":
+        return ""
+    count = len(request.POST.getlist("rows"))
+    return f"Changed {count} row{'' if count == 1 else 's'}."
