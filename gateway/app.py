@@ -22,7 +22,7 @@ from gateway.counters.base import Limiter
 from gateway.drift import DriftWatch
 from gateway.driver import DecisionLog, Driver
 from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused, Ruling
-from gateway.forwarding import upstream_headers
+from gateway.forwarding import upstream_lines
 from gateway.handles import Handles
 from gateway.handover import NO_STREAM, Door, Handover
 from gateway.http_exchange import Exchange
@@ -245,7 +245,7 @@ class Gateway:
             self._carried.take_in(visit)
         else:
             visit.standing = request.method == b"GET"
-        visit.headers = upstream_headers(visit, self._handles, self._drift)
+        visit.lines = upstream_lines(visit, self._handles, self._drift)
         return self._by_verdict(visit, verdict)
 
     def _by_verdict(self, visit: Visit, verdict: Verdict) -> Pipeline | None:

@@ -1,5 +1,6 @@
 """The headers of what is sent on: made here, or taken from a short list; never a client's own credentials."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gateway.drift import DriftWatch
@@ -12,12 +13,27 @@ from gateway_config.wire.mirrored import MirroredArgument
 from policies.language.decide import is_listed
 
 _ACCEPTS: Final = b"application/json, text/event-stream"
+_HANDLES: Final = frozenset({b"mcp-session-id", b"last-event-id"})
 _TRACES: Final = ((b"traceparent", b"Traceparent"), (b"tracestate", b"Tracestate"))
 
 
-def upstream_headers(visit: Visit, handles: Handles, drift: DriftWatch) -> list[tuple[bytes, bytes]]:
+def upstream_lines(visit: Visit, handles: Handles, drift: DriftWatch) -> bytes:
     """Raises Refused for a session or event not of this grant, and for a header that belies the body."""
-    given = visit.exchange.request.headers
+    request = visit.exchange.request
+    given = request.headers
+    if visit.message is None or visit.era.modern or not _HANDLES.isdisjoint(given):
+        return _written(_upstream_headers(visit, given, handles, drift))
+    # By these headers alone. Known again on their connection, they are the same object.
+    known = request.memo.passed_on
+    if known is None or known[0] is not given:
+        lines = _written(_upstream_headers(visit, given, handles, drift))
+        known = request.memo.passed_on = (given, lines)
+    return known[1]
+
+
+def _upstream_headers(
+    visit: Visit, given: Mapping[bytes, bytes], handles: Handles, drift: DriftWatch
+) -> list[tuple[bytes, bytes]]:
     accepts = b"text/event-stream" if visit.standing else _ACCEPTS
     headers = [(b"Accept", given.get(b"accept", accepts))]
     if visit.message is not None:
@@ -33,6 +49,10 @@ def upstream_headers(visit: Visit, handles: Handles, drift: DriftWatch) -> list[
     if visit.era.modern and isinstance(visit.message, Request):
         headers += parameter_headers(visit.message, _mirrored(visit, visit.message, drift), given)
     return headers
+
+
+def _written(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def _mirrored(visit: Visit, message: Request, drift: DriftWatch) -> tuple[MirroredArgument, ...]:

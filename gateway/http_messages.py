@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
@@ -49,6 +50,8 @@ class HeadMemo:
     token: bytes = b""
     server: str = ""
     cors: bytes = b""
+    passed_on: tuple[Mapping[bytes, bytes], bytes] | None = None
+    """These very headers, and the lines that a server is sent for them."""
 
 
 @dataclass(slots=True)
@@ -69,43 +72,60 @@ class Request:
     memo: HeadMemo = field(default_factory=HeadMemo)
 
 
-@dataclass(slots=True)
-class KnownHead:
-    """A head that was parsed and let in on this connection, to know it again when only its length differs.
+@dataclass(frozen=True, slots=True)
+class KnownFrame:
+    """The bytes of a head, to know it again when only its length differs.
 
     What is equal byte for byte but for the digits of its Content-Length is framed alike.
     """
 
     before: bytes
     after: bytes
+
+    @classmethod
+    def of(cls, data: bytes, body_length: int) -> Self | None:
+        """`data` held one whole message and nothing else, and it had no Transfer-Encoding."""
+        head = data[: len(data) - body_length]
+        lengths = list(_LENGTH.finditer(head))
+        if not head.endswith(b"\r\n\r\n") or len(lengths) != 1 or int(lengths[0][1]) != body_length:
+            return None
+        return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :])
+
+    def body_in(self, data: bytes, most: int) -> bytes | None:
+        """Of the one whole message that is in `data`; None where it has to be looked at as any other."""
+        before, after = self.before, self.after
+        if not data.startswith(before):
+            return None
+        begin = len(before)
+        end = data.find(b"\r", begin, begin + _MOST_DIGITS + 1)
+        if end < 0 or not data.startswith(after, end):
+            return None
+        digits, body = data[begin:end], data[end + len(after) :]
+        if not digits.isdigit() or int(digits) != len(body) or not body or len(body) > most:
+            return None
+        return body
+
+
+@dataclass(slots=True)
+class KnownHead:
+    """A head that was parsed and let in on this connection."""
+
+    frame: KnownFrame
     first: Request
 
     @classmethod
     def of(cls, data: bytes, request: Request) -> Self | None:
         """`data` held this request and nothing else."""
-        if b"transfer-encoding" in request.headers:
+        if b"transfer-encoding" in request.headers or b"expect" in request.headers:
             # What would be taken for the end of the head may stand inside of its chunks.
             return None
-        head = data[: len(data) - len(request.body)]
-        lengths = list(_LENGTH.finditer(head))
-        if not head.endswith(b"\r\n\r\n") or len(lengths) != 1 or b"expect" in request.headers:
-            return None
-        if int(lengths[0][1]) != len(request.body):
-            return None
-        first = replace(request, body=b"", held=0)
-        return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :], first)
+        frame = KnownFrame.of(data, len(request.body))
+        return None if frame is None else cls(frame, replace(request, body=b"", held=0))
 
     def read(self, data: bytes, most: int) -> Request | None:
         """The one whole request that is in `data`; None where it has to be looked at as any other."""
-        before, after = self.before, self.after
-        if not data.startswith(before):
-            return None
-        end = data.find(b"\r", len(before), len(before) + _MOST_DIGITS + 1)
-        digits = data[len(before) : end]
-        if end < 0 or not digits.isdigit() or not data.startswith(after, end):
-            return None
-        body = data[end + len(after) :]
-        if int(digits) != len(body) or not body or len(body) > most:
+        body = self.frame.body_in(data, most)
+        if body is None:
             return None
         first = self.first
         return Request(first.method, first.target, first.headers, body, None, first.http11, first.keep_alive,

@@ -123,7 +123,7 @@ class Relay:
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
         target = pool.target if visit.stream is None else visit.stream.target
         body = None if visit.message is None else encode(visit.message.tree)
-        answer = connection.send(target.request(exchange.request.method, visit.headers, body))
+        answer = connection.send(target.request(exchange.request.method, visit.lines, body))
         exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
         if exchange.gone:
             exchange.on_gone()

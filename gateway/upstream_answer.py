@@ -50,7 +50,7 @@ class UpstreamAnswer:
         self.is_stream = False
         self._chunks: deque[bytes] = deque()
         self._queued = 0
-        self._received = 0
+        self.received = 0
         self._error: UpstreamError | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._since = now()
@@ -122,10 +122,10 @@ class UpstreamAnswer:
         self._wake()
 
     def take(self, chunk: bytes) -> None:
-        self._received += len(chunk)
+        self.received += len(chunk)
         if self.is_stream:
             self._since = self._now()
-        elif self._received > self._limits.answer_bytes:
+        elif self.received > self._limits.answer_bytes:
             self.fail(self.failed(TOO_LARGE, "The server's answer is too large."))
             self.abandon()
             return
@@ -175,7 +175,7 @@ class UpstreamAnswer:
             return limits.answer_seconds
         if self.is_stream:
             return limits.stream_idle_seconds
-        return limits.answer_grace_seconds + self._received / limits.answer_bytes_per_second
+        return limits.answer_grace_seconds + self.received / limits.answer_bytes_per_second
 
     async def _more(self) -> None:
         self._wakeup = asyncio.get_running_loop().create_future()

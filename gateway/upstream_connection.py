@@ -3,18 +3,36 @@
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Final, Self, cast
 
 import httptools
 
+from gateway.http_messages import KnownFrame
 from gateway.limits import Limits
 from gateway.upstream_answer import INVALID, TOO_LARGE, UpstreamAnswer, UpstreamError
 
+_OK: Final = 200
 _MOST_HEADERS: Final = 200
 _MOST_INTERIM: Final = 8
 _KEEP_ALIVE: Final = re.compile(rb"timeout\s*=\s*([0-9]{1,6})")
 _UNANSWERED: Final = "The server closed the connection before it had answered."
 _NOT_HTTP: Final = "The server's answer is not HTTP."
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownAnswer:
+    """The head of an answer that came in one piece and left the connection open."""
+
+    frame: KnownFrame
+    headers: dict[bytes, bytes]
+
+    @classmethod
+    def of(cls, data: bytes, answer: UpstreamAnswer) -> Self | None:
+        if answer.status != _OK or b"transfer-encoding" in answer.headers:
+            return None
+        frame = KnownFrame.of(data, answer.received)
+        return None if frame is None else cls(frame, answer.headers)
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -37,6 +55,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._interim = 0
         self._in_body = False
+        self._known: _KnownAnswer | None = None
         self._paused = False
         self._kept_until = now() + limits.kept_seconds
         self._on_free = on_free
@@ -100,6 +119,10 @@ class UpstreamConnection(asyncio.Protocol):
             # Nobody asked: whatever this is, it must not become the answer to the next request.
             self.close()
             return
+        first = not self._head_bytes
+        if first and self._known is not None and self._read_known(self._known, answer, data):
+            answer.tell()
+            return
         if not self._in_body:
             self._head_bytes += len(data)
         try:
@@ -107,7 +130,20 @@ class UpstreamConnection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break(INVALID, _NOT_HTTP)
         self._check_head()
+        if first and answer.complete and not self.closed:
+            self._known = _KnownAnswer.of(data, answer)
         answer.tell()
+
+    def _read_known(self, known: "_KnownAnswer", answer: UpstreamAnswer, data: bytes) -> bool:
+        """Most servers answer with the same head each time: one like the last need not be taken apart."""
+        body = known.frame.body_in(data, self._limits.collected_bytes)
+        if body is None:
+            return False
+        self._headers = known.headers
+        answer.take_head(_OK, known.headers)
+        answer.take(body)
+        self._complete(answer, keep=True)
+        return True
 
     def _check_head(self) -> None:
         in_head = self._answer is not None and not self._in_body
@@ -162,7 +198,9 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is None or not self._in_body or self.closed:
             return
         self._in_body = False
-        keep = self._parser.should_keep_alive()
+        self._complete(answer, keep=self._parser.should_keep_alive())
+
+    def _complete(self, answer: UpstreamAnswer, *, keep: bool) -> None:
         self._kept_until = self._now() + self._keep_seconds()
         answer.end()
         if not keep:
@@ -170,7 +208,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._free()
 
     def _keep_seconds(self) -> float:
-        told = _KEEP_ALIVE.search(self._headers.get(b"keep-alive", b""))
+        said = self._headers.get(b"keep-alive")
+        told = None if said is None else _KEEP_ALIVE.search(said)
         if told is None:
             return self._limits.kept_seconds
         return min(self._limits.kept_seconds, int(told[1]) - 1)

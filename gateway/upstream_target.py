@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -57,9 +57,8 @@ class Target:
             raise TargetUnusable
         return replace(self, path=_path(parts))
 
-    def request(self, method: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes | None) -> bytes:
-        """One whole request. Header values were checked when they were read."""
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    def request(self, method: bytes, lines: bytes, body: bytes | None) -> bytes:
+        """One whole request. What is in its headers' lines was checked when it was read."""
         if body is None:
             return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, self.path, self.fixed, lines)
         return b"%b %b HTTP/1.1\r\n%b%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (

@@ -82,6 +82,7 @@ class Visit:
     client carried here from an earlier round of the same call; `agreed`: what a person agreed to. `tasks`:
     the server's ids of the tasks it is about, with their tools. `opens_pages`: its user is to be shown one.
     `asked`: what the server answers, once it was asked. `heavy`: judging it takes too long for an event loop.
+    `lines`: the headers a server is sent for this request.
     """
 
     exchange: Exchange
@@ -89,7 +90,7 @@ class Visit:
     opened: OpenRequest
     message: Message | None = None
     era: Era = NO_ERA
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    lines: bytes = b""
     lists_tools: bool = False
     standing: bool = False
     decision_id: str | None = None

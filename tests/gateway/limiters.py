@@ -12,6 +12,7 @@ from gateway.counters.remembered import Remembered
 
 def trusted_file(path: Path) -> Path:
     """A new limiter's file, after the control plane said that there never was another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(path, worker="tests", clock=SystemClock(), known=Remembered(None))
     with ledger.batch() as batch:
         trust_from_birth(batch)

@@ -13,6 +13,7 @@ import pytest
 from gateway.decision_log import DecisionLog
 from gateway.spool import Spool
 from gateway_config.wire.messages import BatchAnswer, CompletionEntry, DecisionEntry, RecordBatch
+from tests.gateway.world import eventually
 
 ROOT = Path(__file__).parents[2]
 BOOT = "this boot"
@@ -210,8 +211,7 @@ async def test_how_a_call_ended_is_written_soon_and_in_order(tmp_path: Path) -> 
         append(log, decision(number))
         log.append_later(CompletionEntry(id=f"c{number}", organization="acme"))
     assert log.length == 5
-    await asyncio.sleep(0)
-    assert log.length == 6
+    await eventually(lambda: log.length == 6)
     await log.drain(control, 5)
     assert control.order == ["d0", "c0", "d1", "c1", "d2", "c2"]
     log.close()
@@ -229,7 +229,7 @@ async def test_ends_of_calls_wait_for_a_full_disk_and_stop_new_calls_when_too_ma
         patch.setattr("gateway.spool.os.write", full)
         for number in range(4):
             log.append_later(CompletionEntry(id=f"c{number}", organization="acme"))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
     with pytest.raises(NotKept):
         append(log, decision(1))
     await asyncio.sleep(0.4)

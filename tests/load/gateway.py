@@ -33,6 +33,7 @@ from gateway_config.wire.bundle import Bundle, BundleGrant, BundlePolicy, Bundle
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.messages import BatchAnswer, SignedBundle
 from gateway_config.wire.signing import sign
+from tests.gateway.limiters import trusted_file
 from tests.gateway.test_main import Plane, Worker, _free_port, _Internal, _Server
 from tests.gateway_config.wire.bundles import KEY
 
@@ -164,6 +165,8 @@ class _Plane(Plane):
 @contextmanager
 def gateway(folder: Path, behind: int) -> Iterator[Target]:
     token = new_token(GRANT)
+    (folder / "data").mkdir()
+    trusted_file(folder / "data" / "limiter.sqlite3")
     worker = Worker(folder / "data", _Plane(_bundle(token, behind)))
     worker.start(EGRESS_ALLOW_PRIVATE="127.0.0.0/8", LOG_LEVEL="warning")
     try:
@@ -171,7 +174,8 @@ def gateway(folder: Path, behind: int) -> Iterator[Target]:
         headers = {"Authorization": f"Bearer {token}"}
         yield Target("gateway", worker.port, worker.process.pid, headers, f"/mcp/{SERVER}/")
         counted = worker.get("/metrics", worker.metrics_port).text
-        print("\n".join(re.findall(r"policylayer_(?:decisions|completions)_total\{.*", counted)))
+        if re.search(r'policylayer_decisions_total\{outcome="(?!allow)', counted):
+            raise RuntimeError(f"not every call was let through:\n{counted}")
     finally:
         _, _, told = worker.stop()
         print(told, end="")
