@@ -1,0 +1,1 @@
+"""PolicyLayer over its REST API: a typed client, and the `policylayer` command."""

@@ -1,0 +1,69 @@
+"""`policylayer`: the API from the shell.
+
+Ends with 0 if all is well, 1 if the API refused or did not answer, 2 for a wrong command, 3 for a policy with
+problems, 4 for failed tests, 5 where `push --plan` found something to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from policylayer.client import Client, Refused, Unreachable
+from policylayer.commands import approvals, grants, policies, servers, session, tail
+from policylayer.folder import FolderInvalid
+from policylayer.login import NotLoggedIn, find
+from policylayer.output import FAILED, FINE, PROBLEMS, USAGE, complain
+
+COMMANDS = (session, servers, policies, grants, tail, approvals)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        if given.without_login:
+            return int(given.run(given))
+        login = find()
+        with Client(login.url, login.key) as client:
+            return int(given.run(client, given))
+    except (NotLoggedIn, FolderInvalid) as wrong:
+        complain(str(wrong))
+        return USAGE
+    except Refused as refused:
+        return _explained(refused)
+    except Unreachable as unreachable:
+        complain(str(unreachable))
+        return FAILED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has had enough
+        return FINE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _explained(refused: Refused) -> int:
+    complain(str(refused))
+    for error in refused.errors:
+        place = f"{error.line}:{error.column} " if error.line else ""
+        complain(f"  {place}{error.pointer or '(document)'}: {error.message}")
+    return PROBLEMS if refused.kind == "invalid_policy" else FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "policylayer", description="PolicyLayer from the shell.", epilog=(__doc__ or "").split("\n\n", 1)[1]
+    )
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(verbs)
+    return parser
+
+
+def run() -> None:
+    """What the installed command calls."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

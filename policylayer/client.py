@@ -1,0 +1,219 @@
+"""The API, typed. One method an operation; what the API refuses is raised as `Refused`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import httpx
+import msgspec
+
+from policylayer import shapes
+
+TRIES: Final = 4
+LONGEST_PAUSE_SECONDS: Final = 60.0
+Shape = TypeVar("Shape")
+
+
+class Refused(Exception):  # noqa: N818 - the word of the house
+    """The API said no. `kind` is the last word of the problem's type, such as `invalid_policy`."""
+
+    def __init__(self, status: int, kind: str, detail: str, errors: tuple[shapes.Problem, ...] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.errors = errors
+
+
+class Unreachable(Exception):  # noqa: N818
+    """Nothing answered, or not as the API answers."""
+
+
+class Client:
+    """Use it as a context. What may be repeated is tried again when the connection fails or we are throttled.
+
+    Every POST carries an Idempotency-Key, so that one whose answer was lost may be sent again. A change that
+    names its version may not: the second would be refused for what the first did.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._pause = pause
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api/v1/",
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            timeout=httpx.Timeout(30, read=120),  # a scan is waited for
+            transport=transport,
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    # ---- who asks
+    def me(self) -> shapes.Me:
+        return self._get("me/", shapes.Me)
+
+    # ---- servers
+    def servers(self) -> Iterator[shapes.Server]:
+        return self._list("servers/", shapes.Server)
+
+    def register_server(
+        self, name: str, upstream_url: str, headers: dict[str, str] | None = None
+    ) -> shapes.Server:
+        auth = {"kind": "headers", "headers": headers} if headers else {"kind": "none"}
+        body = {"name": name, "upstream_url": upstream_url, "auth": auth}
+        return self._post("servers/", body, shapes.Server)
+
+    def scan(self, server: str) -> shapes.Scan:
+        return self._post(f"servers/{server}/scan/", {}, shapes.Scan)
+
+    def tools(self, server: str) -> Iterator[shapes.Tool]:
+        return self._list(f"servers/{server}/tools/", shapes.Tool)
+
+    # ---- policies
+    def policies(self) -> Iterator[shapes.PolicySummary]:
+        return self._list("policies/", shapes.PolicySummary)
+
+    def policy(self, policy: str) -> shapes.Policy:
+        return self._get(f"policies/{policy}/", shapes.Policy)
+
+    def create_policy(self, server: str, name: str, document: str) -> shapes.Policy:
+        return self._post("policies/", {"server": server, "name": name, "document": document}, shapes.Policy)
+
+    def save_policy(self, policy: str, document: str, version: int) -> shapes.Policy:
+        """Raises Refused of kind `stale` when someone saved since `version`."""
+        answer = self._send(
+            "PATCH", f"policies/{policy}/", {"document": document}, {"If-Match": f'"{version}"'}
+        )
+        return _read(answer, shapes.Policy)
+
+    def diff(self, policy: str, document: str) -> shapes.Diff:
+        """What publishing the text would change."""
+        return self._post(f"policies/{policy}/diff/", {"document": document}, shapes.Diff)
+
+    def tests(self, policy: str) -> shapes.Tests:
+        return self._get(f"policies/{policy}/tests/", shapes.Tests)
+
+    def replace_tests(self, policy: str, text: str) -> shapes.Tests:
+        """`text`: a JSON list; numbers keep their spelling."""
+        raw = f'{{"tests": {text}}}'.encode()
+        return _read(self._send("PUT", f"policies/{policy}/tests/", raw), shapes.Tests)
+
+    def publish(self, policy: str, note: str = "", version: int | None = None) -> shapes.Publication:
+        """Raises Refused of kind `invalid_policy` with every problem and failed test."""
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        return self._post(f"policies/{policy}/publish/", {"note": note}, shapes.Publication, headers)
+
+    def revision(self, revision: str) -> shapes.Revision:
+        return self._get(f"revisions/{revision}/", shapes.Revision)
+
+    # ---- grants
+    def grants(self) -> Iterator[shapes.Grant]:
+        return self._list("grants/", shapes.Grant)
+
+    def issue_grant(
+        self, server: str, policy: str | None, label: str, expires_at: str | None = None
+    ) -> shapes.Grant:
+        """The token stands in this answer alone."""
+        body = {"server": server, "policy": policy, "label": label, "expires_at": expires_at}
+        return self._post("grants/", body, shapes.Grant)
+
+    def revoke_grant(self, grant: str) -> shapes.Grant:
+        return self._post(f"grants/{grant}/revoke/", {}, shapes.Grant)
+
+    # ---- what happened, what waits
+    def decisions(self, **filters: str) -> Iterator[shapes.Decision]:
+        """Newest first. Filters: server, grant, tool, outcome."""
+        return self._list("decisions/", shapes.Decision, filters)
+
+    def approvals(self) -> Iterator[shapes.Approval]:
+        return self._list("approvals/", shapes.Approval)
+
+    def approve(self, approval: str, note: str = "") -> shapes.Approval:
+        return self._post(f"approvals/{approval}/approve/", {"note": note}, shapes.Approval)
+
+    def decline(self, approval: str, note: str = "") -> shapes.Approval:
+        return self._post(f"approvals/{approval}/decline/", {"note": note}, shapes.Approval)
+
+    # ---- how it is asked
+    def _get(self, path: str, shape: type[Shape]) -> Shape:
+        return _read(self._send("GET", path), shape)
+
+    def _post(
+        self, path: str, body: object, shape: type[Shape], headers: dict[str, str] | None = None
+    ) -> Shape:
+        again = {"Idempotency-Key": str(uuid4()), **(headers or {})}
+        return _read(self._send("POST", path, body, again), shape)
+
+    def _list(self, path: str, shape: type[Shape], asked: dict[str, str] | None = None) -> Iterator[Shape]:
+        answer = self._send("GET", path, params=asked)
+        while True:
+            page = _read(answer, dict[str, Any])
+            for row in page["results"]:
+                yield msgspec.convert(row, shape, strict=False)
+            if not page["next"]:
+                return
+            # Only where the page stands is taken from it: the key goes to no other host.
+            answer = self._send("GET", path, params=dict(httpx.URL(page["next"]).params))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        params: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        sent = {**(headers or {}), **({"Content-Type": "application/json"} if content is not None else {})}
+        for tried in range(1, TRIES + 1):
+            try:
+                answer = self._http.request(method, path, content=content, headers=sent, params=params)
+            except httpx.TransportError as wrong:
+                if tried == TRIES or method == "PATCH":
+                    raise Unreachable(f"{self._http.base_url.host} does not answer: {wrong}") from None
+                self._pause(2.0 ** (tried - 2))
+                continue
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or tried == TRIES:
+                break
+            if (wait := _wait_of(answer)) is None:
+                break
+            self._pause(wait)
+        if answer.is_error:
+            raise _refused(answer)
+        return answer
+
+
+def _wait_of(answer: httpx.Response) -> float | None:
+    """None where waiting helps nothing: a limit that is not one of time."""
+    said = answer.headers.get("Retry-After", "")
+    return min(float(said), LONGEST_PAUSE_SECONDS) if said.isdigit() else None
+
+
+def _read(answer: httpx.Response, shape: type[Shape]) -> Shape:
+    try:
+        return msgspec.json.decode(answer.content, type=shape, strict=False)
+    except msgspec.MsgspecError as wrong:
+        raise Unreachable(f"{answer.url.host} does not answer as PolicyLayer does: {wrong}") from None
+
+
+def _refused(answer: httpx.Response) -> Refused:
+    try:
+        body: dict[str, Any] = msgspec.json.decode(answer.content, type=dict[str, Any])
+        errors = msgspec.convert(body.get("errors", []), tuple[shapes.Problem, ...], strict=False)
+        kind, detail = str(body["type"]).rsplit(":", 1)[-1], str(body["detail"])
+    except (msgspec.MsgspecError, KeyError):
+        return Refused(answer.status_code, "unknown", f"The answer was {answer.status_code} and no reason.")
+    return Refused(answer.status_code, kind, detail, errors)

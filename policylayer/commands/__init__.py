@@ -1,0 +1,22 @@
+"""One module a word of the command line. Each adds itself with `add_to`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def verb(
+    verbs: Verbs, name: str, run: Callable[..., int], about: str, *, without_login: bool = False
+) -> argparse.ArgumentParser:
+    made = verbs.add_parser(name, help=about, description=about[:1].upper() + about[1:] + ".")
+    made.set_defaults(run=run, without_login=without_login)
+    return made
+
+
+def group(verbs: Verbs, name: str, about: str) -> Any:
+    made = verbs.add_parser(name, help=about, description=about[:1].upper() + about[1:] + ".")
+    return made.add_subparsers(metavar="COMMAND", required=True)

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import argparse
+
+from policylayer.client import Client
+from policylayer.commands import Verbs, group, verb
+from policylayer.output import FINE, as_json, say, table
+
+
+def add_to(verbs: Verbs) -> None:
+    approvals = group(verbs, "approvals", "answer calls that wait for a person")
+    command = verb(approvals, "list", _list, "what waits now")
+    command.add_argument("--all", action="store_true", help="also what is over")
+    command.add_argument("--json", action="store_true")
+    for name, about in (("approve", "let one call through, once"), ("decline", "refuse one call")):
+        command = verb(approvals, name, _answer, about)
+        command.set_defaults(answer=name)
+        command.add_argument("approval", metavar="ID")
+        command.add_argument("--note", default="", help="kept with the answer")
+
+
+def _list(client: Client, given: argparse.Namespace) -> int:
+    found = [one for one in client.approvals() if given.all or one.state == "pending"]
+    if given.json:
+        for approval in found:
+            as_json(approval)
+    else:
+        rows = ((one.id, one.state, one.tool, f"{one.seconds_left} s", one.arguments_json) for one in found)
+        table(("ID", "STATE", "TOOL", "LEFT", "ARGUMENTS"), rows)
+    return FINE
+
+
+def _answer(client: Client, given: argparse.Namespace) -> int:
+    act = client.approve if given.answer == "approve" else client.decline
+    approval = act(given.approval, given.note)
+    say(f"{approval.tool} is {approval.state}.")
+    return FINE

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import argparse
+
+from policylayer.client import Client
+from policylayer.commands import Verbs, group, verb
+from policylayer.commands.servers import find
+from policylayer.output import FINE, USAGE, as_json, complain, say, table
+
+
+def add_to(verbs: Verbs) -> None:
+    grants = group(verbs, "grants", "issue and revoke what agents call with")
+    verb(grants, "list", _list, "the grants of the organization").add_argument("--json", action="store_true")
+    command = verb(grants, "issue", _issue, "issue a grant; its token is printed once")
+    command.add_argument("server", help="its name or id")
+    command.add_argument("label", help="which agent it is for")
+    command.add_argument("--policy", help="name of the policy; without one every call is denied")
+    command.add_argument("--expires", metavar="TIME", help="such as 2027-01-31T00:00:00Z")
+    command.add_argument("--json", action="store_true")
+    command = verb(grants, "revoke", _revoke, "end a grant now; its streams are closed")
+    command.add_argument("grant", metavar="ID")
+
+
+def _list(client: Client, given: argparse.Namespace) -> int:
+    found = list(client.grants())
+    if given.json:
+        for grant in found:
+            as_json(grant)
+    else:
+        rows = ((one.label, one.state, one.hint + "…", one.last_used_at, one.id) for one in found)
+        table(("LABEL", "STATE", "TOKEN", "LAST USED", "ID"), rows)
+    return FINE
+
+
+def _issue(client: Client, given: argparse.Namespace) -> int:
+    server = find(client, given.server)
+    if server is None:
+        return USAGE
+    policy = None
+    if given.policy is not None:
+        named = [one.id for one in client.policies() if (one.server, one.name) == (server.id, given.policy)]
+        if not named:
+            complain(f"{server.name} has no policy named {given.policy}.")
+            return USAGE
+        policy = named[0]
+    grant = client.issue_grant(server.id, policy, given.label, given.expires)
+    if given.json:
+        as_json(grant)
+    else:
+        complain("The token is shown this once. Whoever has it calls as this grant.")
+        say(f"{grant.gateway_url}\n{grant.token}")
+    return FINE
+
+
+def _revoke(client: Client, given: argparse.Namespace) -> int:
+    grant = client.revoke_grant(given.grant)
+    say(f"{grant.label} is {grant.state}.")
+    return FINE

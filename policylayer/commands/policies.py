@@ -1,0 +1,141 @@
+"""Policies as files: judged here with the language itself, compared and published over the API."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from policies import commandline
+from policylayer.client import Client, Refused
+from policylayer.commands import Verbs, group, verb
+from policylayer.commands.servers import find
+from policylayer.folder import Done, Step, apply, plan, pull, read_folder
+from policylayer.output import CHANGES, FINE, PROBLEMS, USAGE, as_json, complain, say
+from policylayer.shapes import Diff
+
+
+def add_to(verbs: Verbs) -> None:
+    policies = group(verbs, "policies", "judge, compare and publish policies kept as files")
+    command = verb(policies, "lint", _lint, "say what is wrong or doubtful in policies")
+    command.add_argument("files", metavar="FILE", nargs="+")
+    command = _of_server(command)
+    command = verb(policies, "test", _test, "run the tests kept beside a policy")
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("tests", metavar="TESTS", nargs="?", help="default: FILE with .tests.json as ending")
+    _of_server(command)
+    command = verb(policies, "diff", _diff, "say what publishing a file would change")
+    command.add_argument("file", metavar="FILE", type=Path)
+    command.add_argument("--policy", help="its name; default: the file's")
+    _of_server(command)
+    command = verb(policies, "push", _push, "make the organization as a folder says: plan, then apply")
+    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.add_argument("--plan", action="store_true", help="only say what would be done")
+    command.add_argument("--note", default="", help="why; kept with each revision")
+    command.add_argument("--json", action="store_true", help="one JSON object for each policy")
+    command = verb(policies, "pull", _pull, "write every policy and its tests into a folder")
+    command.add_argument("folder", metavar="FOLDER", type=Path)
+
+
+def _of_server(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command.add_argument("--server", required=True, help="name or id of the server whose tools it is about")
+    return command
+
+
+def _lint(client: Client, given: argparse.Namespace) -> int:
+    return _with_tools(client, given.server, ["lint", *given.files])
+
+
+def _test(client: Client, given: argparse.Namespace) -> int:
+    return _with_tools(client, given.server, ["test", given.file, *filter(None, [given.tests])])
+
+
+def _with_tools(client: Client, server_name: str, command: list[str]) -> int:
+    """The same code that judges at the API and in the gateway, with the server's tools as they are there."""
+    server = find(client, server_name)
+    if server is None:
+        return USAGE
+    tools = [
+        {"name": tool.name, "class": tool.tool_class or None, "inputSchema": tool.input_schema}
+        for tool in client.tools(server.id)
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as kept:
+        json.dump(tools, kept)
+        kept.flush()
+        return commandline.main([command[0], "--tools", kept.name, *command[1:]])
+
+
+def _diff(client: Client, given: argparse.Namespace) -> int:
+    server = find(client, given.server)
+    if server is None:
+        return USAGE
+    name = given.policy or given.file.stem
+    for policy in client.policies():
+        if (policy.server, policy.name) == (server.id, name):
+            _print_diff(client.diff(policy.id, given.file.read_text("utf-8")))
+            return FINE
+    complain(f"{server.name} has no policy named {name}.")
+    return USAGE
+
+
+def _push(client: Client, given: argparse.Namespace) -> int:
+    steps = plan(client, read_folder(given.folder))
+    for step in steps:
+        _print_step(step, given.json)
+    if any(step.problems for step in steps):
+        complain("Nothing was done: mend the problems first.")
+        return PROBLEMS
+    wanted = [step for step in steps if step.is_change]
+    if given.plan:
+        return CHANGES if wanted else FINE
+    for step in wanted:
+        try:
+            done = apply(client, step, given.note)
+        except Refused:
+            complain(f"{step.file.path} was not published; what stands above it was.")
+            raise
+        if done is not None:
+            _print_done(done, given.json)
+    return FINE
+
+
+def _pull(client: Client, given: argparse.Namespace) -> int:
+    for path in pull(client, given.folder):
+        say(str(path))
+    return FINE
+
+
+def _print_step(step: Step, in_json: bool) -> None:
+    where = f"{step.file.server}/{step.file.name}"
+    if in_json:
+        as_json(
+            {
+                "policy": where,
+                "do": step.verb,
+                "tests_change": step.tests_change,
+                "diff": step.diff,
+                "problems": step.problems,
+            }
+        )
+        return
+    also = " and its tests" if step.tests_change and step.verb != "create" else ""
+    say(f"{step.verb:<8} {where}{also}")
+    for problem in step.problems:
+        say(f"  {step.file.path}:{problem.line}:{problem.column}: {problem.message}")
+    if step.diff is not None:
+        _print_diff(step.diff)
+
+
+def _print_diff(diff: Diff) -> None:
+    for word, changes in (("+", diff.looser), ("-", diff.tighter), ("~", diff.reworded)):
+        for change in changes:
+            say(f"  {word} {change.sentence}")
+
+
+def _print_done(done: Done, in_json: bool) -> None:
+    where = f"{done.step.file.server}/{done.step.file.name}"
+    if in_json:
+        as_json({"policy": where, "revision": done.revision, "number": done.number})
+    else:
+        say(f"published {where} as revision {done.number}")

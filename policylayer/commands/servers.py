@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import argparse
+
+from policylayer.client import Client
+from policylayer.commands import Verbs, group, verb
+from policylayer.output import FAILED, FINE, USAGE, as_json, complain, say, table
+from policylayer.shapes import Server
+
+
+def add_to(verbs: Verbs) -> None:
+    servers = group(verbs, "servers", "register servers and see their tools")
+    verb(servers, "list", _list, "the servers of the organization").add_argument(
+        "--json", action="store_true"
+    )
+    command = verb(servers, "add", _add, "register a server and list its tools")
+    command.add_argument("name")
+    command.add_argument("url")
+    command = verb(servers, "scan", _scan, "connect again and list the tools anew")
+    command.add_argument("server", help="its name or id")
+    command = verb(servers, "tools", _tools, "what agents could call there, worst first")
+    command.add_argument("server", help="its name or id")
+    command.add_argument("--json", action="store_true")
+
+
+def find(client: Client, wanted: str) -> Server | None:
+    """By name or id. Says so where there is none."""
+    for server in client.servers():
+        if wanted in (server.name, server.id):
+            return server
+    complain(f"There is no server {wanted}. See: policylayer servers list")
+    return None
+
+
+def _list(client: Client, given: argparse.Namespace) -> int:
+    found = list(client.servers())
+    if given.json:
+        for server in found:
+            as_json(server)
+    else:
+        table(
+            ("NAME", "STATUS", "GATEWAY URL", "ID"), ((s.name, s.status, s.gateway_url, s.id) for s in found)
+        )
+    return FINE
+
+
+def _add(client: Client, given: argparse.Namespace) -> int:
+    """Without headers: a credential on a command line would be seen by everybody on the machine."""
+    server = client.register_server(given.name, given.url)
+    say(f"{server.name} is registered. Agents reach it at {server.gateway_url}")
+    return _scanned(client, server)
+
+
+def _scan(client: Client, given: argparse.Namespace) -> int:
+    server = find(client, given.server)
+    return USAGE if server is None else _scanned(client, server)
+
+
+def _scanned(client: Client, server: Server) -> int:
+    scan = client.scan(server.id)
+    for problem in scan.problems:
+        complain(f"{problem.message} {problem.hint}".strip())
+    if scan.problems:
+        return FAILED
+    say(f"{scan.tools} tools were found." if scan.tools != 1 else "1 tool was found.")
+    return FINE
+
+
+def _tools(client: Client, given: argparse.Namespace) -> int:
+    server = find(client, given.server)
+    if server is None:
+        return USAGE
+    found = list(client.tools(server.id))
+    if given.json:
+        for tool in found:
+            as_json(tool)
+    else:
+        table(("TOOL", "CLASS", "SEVERITY"), ((tool.name, tool.tool_class, tool.severity) for tool in found))
+    return FINE

@@ -1,0 +1,70 @@
+"""The log as it grows."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from policylayer.client import Client
+from policylayer.commands import Verbs, verb
+from policylayer.output import FINE, as_json, say
+from policylayer.shapes import Decision
+
+LOOK_SECONDS: Final = 1.0
+MOST_BEHIND: Final = 2_000
+
+
+def add_to(verbs: Verbs) -> None:
+    command = verb(verbs, "tail", _tail, "what the gateway decided, as it happens")
+    command.add_argument("-n", type=int, default=10, metavar="N", help="begin with the last N (default: 10)")
+    command.add_argument("--no-follow", dest="follow", action="store_false", help="end after them")
+    for name in ("server", "grant", "tool"):
+        command.add_argument(f"--{name}", help="only this one (servers and grants by id)")
+    command.add_argument("--outcome", choices=["allow", "deny", "approval"])
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _tail(client: Client, given: argparse.Namespace) -> int:
+    filters = {
+        name: value
+        for name in ("server", "grant", "tool", "outcome")
+        if (value := getattr(given, name)) is not None
+    }
+    for decision in decisions(client, filters, given.n, follow=given.follow):
+        if given.json:
+            as_json(decision)
+        else:
+            say(_line(decision))
+    return FINE
+
+
+def decisions(client: Client, filters: dict[str, str], first: int, *, follow: bool) -> Iterator[Decision]:
+    """Oldest first, each once; begins with the last `first`."""
+    newest = _newer(client, filters, "", first)
+    yield from newest
+    seen = newest[-1].id if newest else ""
+    while follow:
+        time.sleep(LOOK_SECONDS)
+        for decision in _newer(client, filters, seen, MOST_BEHIND):
+            yield decision
+            seen = decision.id
+
+
+def _newer(client: Client, filters: dict[str, str], than: str, most: int) -> list[Decision]:
+    found: list[Decision] = []
+    if most > 0:
+        for decision in client.decisions(**filters):
+            if decision.id == than:
+                break
+            found.append(decision)
+            if len(found) >= most:
+                break
+    return found[::-1]
+
+
+def _line(decision: Decision) -> str:
+    why = f"  {decision.code}: {decision.reason or decision.rule}" if decision.code else f"  {decision.rule}"
+    at = decision.at[11:23]
+    return f"{at}  {decision.outcome:<8}  {decision.tool or '-'}{why}"

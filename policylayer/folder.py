@@ -1,0 +1,163 @@
+"""A folder of policies, and what it would take to make the organization as the folder says.
+
+`<server>/<policy>.json` is a policy, `<server>/<policy>.tests.json` the tests kept beside it. Servers and
+policies are named as in the app. What stands in the organization and not in the folder is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from policylayer.client import Client, Refused
+from policylayer.shapes import Diff, Policy, PolicySummary, Problem, Server
+
+TESTS: Final = ".tests.json"
+_NOT_IN_NAMES: Final = frozenset("/\\\0")
+Verb = Literal["create", "change", "publish", "keep"]
+
+
+class FolderInvalid(Exception):  # noqa: N818 - the word of the house
+    """The folder does not fit the organization. The text says which file and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    path: Path
+    server: str
+    name: str
+    text: str
+    tests: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`keep`: nothing is to be done. `publish`: the draft is so already, and not in force."""
+
+    verb: Verb
+    file: PolicyFile
+    server: Server
+    policy: Policy | None = None
+    diff: Diff | None = None
+    problems: tuple[Problem, ...] = ()
+    tests_change: bool = False
+
+    @property
+    def is_change(self) -> bool:
+        return self.verb != "keep" or self.tests_change
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    step: Step
+    revision: str
+    number: int
+
+
+def read_folder(folder: Path) -> list[PolicyFile]:
+    """Raises FolderInvalid where there is none, or nothing in it."""
+    if not folder.is_dir():
+        raise FolderInvalid(f"{folder} is no folder.")
+    paths = sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(TESTS))
+    if not paths:
+        raise FolderInvalid(f"{folder} holds no policy. Write one to {folder}/<server>/<policy>.json.")
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> PolicyFile:
+    beside = path.with_name(path.stem + TESTS)
+    try:
+        tests = beside.read_text("utf-8") if beside.exists() else None
+        return PolicyFile(path, path.parent.name, path.stem, path.read_text("utf-8"), tests)
+    except UnicodeDecodeError:
+        raise FolderInvalid(f"{path} or its tests are not UTF-8.") from None
+
+
+def plan(client: Client, files: Iterable[PolicyFile]) -> list[Step]:
+    """What would be done, with what it changes and what would stop it. Changes nothing."""
+    servers = {server.name: server for server in client.servers()}
+    policies = {(one.server, one.name): one for one in client.policies()}
+    return [_step(client, file, servers, policies) for file in files]
+
+
+def _step(
+    client: Client,
+    file: PolicyFile,
+    servers: dict[str, Server],
+    policies: dict[tuple[str, str], PolicySummary],
+) -> Step:
+    server = servers.get(file.server)
+    if server is None:
+        known = ", ".join(sorted(servers)) or "none yet"
+        raise FolderInvalid(f"{file.path}: there is no server named {file.server}. There are: {known}.")
+    known_policy = policies.get((server.id, file.name))
+    if known_policy is None:
+        return Step("create", file, server, tests_change=file.tests is not None)
+    policy = client.policy(known_policy.id)
+    try:
+        changes = client.diff(policy.id, file.text)
+    except Refused as refused:
+        return Step("change", file, server, policy, problems=refused.errors)
+    verb: Verb = "keep"
+    if policy.document != file.text:
+        verb = "change"
+    elif policy.published_revision is None or not changes.is_empty:
+        verb = "publish"
+    tests_change = file.tests is not None and _tests_differ(client, policy, file.tests)
+    return Step(verb, file, server, policy, changes, (), tests_change)
+
+
+def _tests_differ(client: Client, policy: Policy, text: str) -> bool:
+    try:
+        return bool(client.tests(policy.id).tests != json.loads(text))
+    except ValueError:
+        return True  # the API says what is wrong with them
+
+
+def apply(client: Client, step: Step, note: str) -> Done | None:
+    """Saves, keeps the tests, publishes. None where nothing was to be done. Raises Refused."""
+    if not step.is_change:
+        return None
+    policy = _saved(client, step)
+    if step.tests_change and step.file.tests is not None:
+        client.replace_tests(policy.id, step.file.tests)
+    published = client.publish(policy.id, note, policy.version)
+    return Done(step, published.revision.id, published.revision.number)
+
+
+def _saved(client: Client, step: Step) -> Policy:
+    if step.policy is None:
+        return client.create_policy(step.server.id, step.file.name, step.file.text)
+    if step.verb == "change":
+        return client.save_policy(step.policy.id, step.file.text, step.policy.version)
+    return step.policy
+
+
+def pull(client: Client, folder: Path) -> list[Path]:
+    """Writes every policy's draft, and its tests, where `push` would look for them."""
+    servers = {server.id: server for server in client.servers()}
+    written: list[Path] = []
+    for summary in client.policies():
+        server = servers.get(summary.server)
+        if server is None:
+            continue  # retired
+        policy, tests = client.policy(summary.id), client.tests(summary.id).tests
+        path = folder / _part(server.name) / f"{_part(policy.name)}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(policy.document, "utf-8")
+        written.append(path)
+        if tests:
+            beside = path.with_name(path.stem + TESTS)
+            beside.write_text(json.dumps(tests, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            written.append(beside)
+    return written
+
+
+def _part(name: str) -> str:
+    """Names are people's texts: none leads out of the folder."""
+    if name in {"", ".", ".."} or name.startswith(".") or _NOT_IN_NAMES & set(name):
+        raise FolderInvalid(f"{name!r} cannot be the name of a file. Rename it in the app first.")
+    return name

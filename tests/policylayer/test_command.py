@@ -1,0 +1,228 @@
+"""`policylayer` as a person or a pipeline uses it: what it prints, what it does, how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from audit.models import DecisionRecord
+from policies.models import Policy
+from policylayer import __main__ as command
+from policylayer import login
+from policylayer.client import Client
+from policylayer.commands import session
+from tests.cast import POLICY, Acme, Cast, inside
+from tests.policylayer.conftest import SCOPES, URL
+from tests.roles import as_worker
+
+Run = Callable[..., tuple[int, str, str]]
+LOOSER = POLICY.replace('"max": 30', '"max": 300')
+PASSES = '[{"name": "stays", "call": {"tool": "delete_user"}, "expect": "deny"}]'
+FAILS = PASSES.replace("deny", "allow")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("POLICYLAYER_URL", "POLICYLAYER_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def key(cast: Cast, api_key: Callable[..., str]) -> str:
+    return api_key(cast.alice, *SCOPES)
+
+
+@pytest.fixture
+def run(
+    key: str,
+    transport: httpx.BaseTransport,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    for module in (command, session):
+        monkeypatch.setattr(module, "Client", partial(Client, transport=transport))
+    monkeypatch.setenv("POLICYLAYER_URL", URL)
+    monkeypatch.setenv("POLICYLAYER_KEY", key)
+
+    def go(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = command.main(words)
+        said = capsys.readouterr()
+        assert key not in said.out + said.err
+        return code, said.out, said.err
+
+    return go
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    server = tmp_path / "policies" / "AWS IAM"
+    server.mkdir(parents=True)
+    (server / "agents.json").write_text(POLICY)
+    return server.parent
+
+
+def test_logging_in_keeps_the_key_for_its_owner_alone(
+    run: Run, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POLICYLAYER_URL")
+    monkeypatch.delenv("POLICYLAYER_KEY")
+    assert run("whoami")[0] == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{key}\n"))
+    code, out, _ = run("login", f"{URL}/")
+    assert code == 0 and "alice@example.com (owner)" in out
+    assert stat.S_IMODE(login.file().stat().st_mode) == 0o600
+    assert run("whoami")[1].startswith("alice@example.com, owner")
+    assert key not in repr(login.find())
+
+
+@pytest.mark.parametrize("url", ["http://policylayer.example.com", "ftp://x", "x", "https://u:p@x.example"])
+def test_a_key_is_sent_nowhere_it_could_be_read(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("plk_x\n"))
+    assert run("login", url)[0] == 2
+
+
+def test_servers_and_tools_are_listed(run: Run, acme: Acme) -> None:
+    assert "AWS IAM" in run("servers", "list")[1]
+    code, out, _ = run("servers", "tools", "AWS IAM")
+    assert code == 0 and out.splitlines()[1].split() == ["delete_user", "Destructive", "Critical"]
+    assert (
+        json.loads(run("servers", "tools", "AWS IAM", "--json")[1].splitlines()[0])["class"] == "Destructive"
+    )
+    code, _, err = run("servers", "tools", "Nothing")
+    assert code == 2 and "There is no server Nothing" in err
+
+
+def test_a_policy_is_judged_with_the_servers_own_tools(run: Run, acme: Acme, folder: Path) -> None:
+    file = folder / "AWS IAM" / "agents.json"
+    assert run("policies", "lint", str(file), "--server", "AWS IAM")[0] == 0
+    file.write_text(POLICY.replace("create_access_key", "creat_access_key"))
+    _, out, _ = run("policies", "lint", str(file), "--server", "AWS IAM")
+    assert "creat_access_key" in out
+    file.write_text("{")
+    assert run("policies", "lint", str(file), "--server", "AWS IAM")[0] == 3
+    file.write_text(POLICY)
+    for tests, ends in ((PASSES, 0), (FAILS, 4)):
+        file.with_name("agents.tests.json").write_text(tests)
+        assert run("policies", "test", str(file), "--server", "AWS IAM")[0] == ends
+
+
+def test_a_folder_is_planned_applied_and_then_nothing_is_left_to_do(
+    run: Run, acme: Acme, cast: Cast, folder: Path
+) -> None:
+    (folder / "AWS IAM" / "new.json").write_text(LOOSER)
+    (folder / "AWS IAM" / "new.tests.json").write_text(PASSES)
+    code, out, _ = run("policies", "push", str(folder), "--plan")
+    assert (code, out.split("\n")[0].split()) == (5, ["publish", "AWS", "IAM/agents"])
+    assert "create   AWS IAM/new" in out
+    with inside(cast.alice):
+        assert Policy.objects.count() == 1
+    code, out, _ = run("policies", "push", str(folder), "--note", "from git")
+    assert code == 0 and "published AWS IAM/new as revision 1" in out
+    assert run("policies", "push", str(folder), "--plan")[0] == 0
+    (folder / "AWS IAM" / "agents.json").write_text(LOOSER)
+    code, out, _ = run("policies", "push", str(folder), "--plan", "--json")
+    steps = [json.loads(line) for line in out.splitlines()]
+    assert [step["do"] for step in steps] == ["change", "keep"]
+    assert steps[0]["diff"]["looser"]
+    assert "300" in run("policies", "diff", str(folder / "AWS IAM" / "agents.json"), "--server", "AWS IAM")[1]
+
+
+def test_a_folder_with_problems_changes_nothing(run: Run, acme: Acme, cast: Cast, folder: Path) -> None:
+    (folder / "AWS IAM" / "agents.json").write_text('{"version": "1", "default": "denyy"}')
+    code, out, err = run("policies", "push", str(folder))
+    assert code == 3 and "agents.json:1:" in out and "Nothing was done" in err
+    with inside(cast.alice):
+        assert Policy.objects.get().draft == POLICY
+
+
+def test_a_test_that_fails_keeps_its_policy_out_of_force(
+    run: Run, acme: Acme, cast: Cast, folder: Path
+) -> None:
+    (folder / "AWS IAM" / "agents.tests.json").write_text(FAILS)
+    code, _, err = run("policies", "push", str(folder))
+    assert code == 3 and "delete_user" in err and "was not published" in err
+    with inside(cast.alice):
+        assert Policy.objects.get().published_revision is None
+
+
+@pytest.mark.parametrize("where", ["missing", "empty", "unknown server"])
+def test_a_folder_that_fits_nothing_is_told_so(run: Run, acme: Acme, tmp_path: Path, where: str) -> None:
+    folder = tmp_path / "other"
+    if where != "missing":
+        folder.mkdir()
+    if where == "unknown server":
+        (folder / "Nobody").mkdir()
+        (folder / "Nobody" / "x.json").write_text(POLICY)
+    code, _, err = run("policies", "push", str(folder))
+    assert code == 2 and str(folder) in err
+
+
+def test_what_is_pulled_is_what_push_would_keep(run: Run, acme: Acme, folder: Path, tmp_path: Path) -> None:
+    (folder / "AWS IAM" / "agents.tests.json").write_text(PASSES)
+    assert run("policies", "push", str(folder))[0] == 0
+    pulled = tmp_path / "pulled"
+    assert run("policies", "pull", str(pulled))[0] == 0
+    assert (pulled / "AWS IAM" / "agents.json").read_text() == POLICY
+    assert run("policies", "push", str(pulled), "--plan")[0] == 0
+
+
+def test_names_lead_out_of_no_folder(run: Run, acme: Acme, cast: Cast, tmp_path: Path) -> None:
+    with inside(cast.alice):
+        Policy.objects.update(name="../../up")
+    code, _, err = run("policies", "pull", str(tmp_path / "pulled"))
+    assert code == 2 and "cannot be the name of a file" in err
+
+
+def test_a_grant_is_issued_once_and_revoked(run: Run, acme: Acme) -> None:
+    code, out, _ = run("grants", "issue", "AWS IAM", "ci", "--policy", "agents", "--json")
+    issued = json.loads(out)
+    assert code == 0 and issued["token"].startswith("plg_")
+    assert issued["token"] not in run("grants", "list")[1]
+    assert "is revoked" in run("grants", "revoke", issued["id"])[1]
+    assert run("grants", "issue", "AWS IAM", "ci", "--policy", "none")[0] == 2
+    assert run("grants", "revoke", "grt_x")[0] == 1
+
+
+def test_the_tail_shows_what_was_decided_oldest_first_and_nothing_a_terminal_obeys(
+    run: Run, cast: Cast, acme: Acme
+) -> None:
+    with as_worker():
+        for sequence, tool in enumerate(["list_users", "delete_\x1b[2Juser"]):
+            DecisionRecord.objects.create(
+                id=uuid4(),
+                organization_id=cast.alice.organization_id,
+                worker="gw-1",
+                sequence=sequence,
+                at=f"2026-01-01T00:00:0{sequence}Z",
+                server_id=acme.server.pk,
+                grant_id=acme.grant.pk,
+                method="tools/call",
+                tool=tool,
+                outcome="deny",
+                code="default_deny",
+                rule="(default deny)",
+                config_revision=1,
+                argument_names=[],
+                added_us=90,
+            )
+    code, out, _ = run("tail", "--no-follow")
+    assert code == 0 and "\x1b" not in out
+    assert [line.split()[2] for line in out.splitlines()] == ["list_users", "delete_\\x1b[2Juser"]
+    assert len(run("tail", "--no-follow", "-n", "1", "--json")[1].splitlines()) == 1
+    assert run("tail", "--no-follow", "--outcome", "allow")[1] == ""
+
+
+def test_approvals_are_listed_and_one_that_is_none_is_refused(run: Run, acme: Acme) -> None:
+    assert run("approvals", "list")[0] == 0
+    assert run("approvals", "approve", "apr_x")[0] == 1
