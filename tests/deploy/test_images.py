@@ -93,7 +93,7 @@ def test_what_the_gateway_s_image_installs_is_what_the_project_locks() -> None:
     assert set(found["dependency-groups"]["gateway"]) <= set(found["project"]["dependencies"])
     packages = {"control-packages": "--no-default-groups", "gateway-packages": "--only-group gateway"}
     for stage, options in packages.items():
-        assert stages()[stage].all("RUN") == [f"uv sync --frozen {options}"]
+        assert stages()[stage].all("RUN") == [f"uv sync --frozen --no-install-project {options}"]
 
 
 def test_the_control_plane_s_image_holds_all_it_imports_and_every_page(tmp_path: Path) -> None:
