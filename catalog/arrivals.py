@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from catalog.advice import Listed, advise_server, as_text, policy_for_tool
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rules import classification_of
+from catalog.words import slug_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Arrival:
 
 def arrival(key: str) -> Arrival | None:
     """None for what names nothing of the index: then nobody is held up by it."""
-    server_slug, _, tool_slug = key[:240].partition("/")
+    server_slug, _, tool_slug = slug_asked(key).partition("/")
     server = CatalogServer.objects.filter(slug=server_slug).defer("search").first()
     if server is None:
         return None

@@ -16,7 +16,7 @@ from catalog.facts import Provenance, ServerFact, ToolFact, slug_of, tool_slug
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rules import as_rows, classified
 from catalog.vocabulary import WORST_LAST
-from catalog.words import name_key, tokens, vector
+from catalog.words import LONGEST_WORD, name_key, tokens, vector
 
 BATCH: Final = 200
 _STRENGTH: Final = {provenance.value: rank for rank, provenance in enumerate(Provenance)}
@@ -223,7 +223,8 @@ def write_class(row: CatalogTool, found: Classification) -> None:
 
 def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str:
     facets = [f"class={tool.tool_class.lower()}", f"severity={tool.severity}", *facets_of_server(server)]
-    return vector(tokens(tool.name, server.title, server.vendor), facets)
+    glued = tool.name_key.replace("_", "")[:LONGEST_WORD]
+    return vector([*tokens(tool.name, server.title, server.vendor), glued], facets)
 
 
 def facets_of_server(server: CatalogServer) -> list[str]:
@@ -244,6 +245,15 @@ def _count(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
 def recount(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
     _count(server, rows)
     server.save(update_fields=["tool_count", "by_severity", "by_class", "worst"])
+
+
+def take_out(server: CatalogServer) -> None:
+    """A withdrawn server's tools are no longer found; one that comes back has them found again."""
+    tools = list(CatalogTool.objects.filter(server=server, removed_at=None).defer("search"))
+    gone = server.status == CatalogServer.Status.DELETED
+    for tool in tools:
+        tool.search = None if gone else search_of_tool(server, tool)
+    CatalogTool.objects.bulk_update(tools, ["search"], batch_size=500)
 
 
 def _write_servers(servers: list[CatalogServer]) -> None:

@@ -84,7 +84,7 @@ def read_question(given: QueryDict) -> Asked:
     chosen["vendor"] = tuple(slug_of(v) for v in given.getlist("vendor")[:3] if v.strip())
     page = given.get("page", "1")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 1
-    return Asked(given.get("q", "")[:LONGEST_QUESTION].strip(), chosen, max(number, 1))
+    return Asked(given.get("q", "").replace("\0", "")[:LONGEST_QUESTION].strip(), chosen, max(number, 1))
 
 
 def find(asked: Asked, figures: Mapping[str, Any]) -> Found:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from catalog.classify import words_of
 
 _TOKEN = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"[a-z][A-Z]")
 LONGEST_WORD = 60
 MOST_WORDS = 8
 
@@ -42,9 +43,17 @@ def query(typed: str, facets: Iterable[Iterable[str]] = ()) -> str:
     return " & ".join([*parts, *(f"({' | '.join(group)})" for group in groups if group)])
 
 
+def slug_asked(text: str) -> str:
+    """A slug out of an address: no database takes a NUL."""
+    return text.replace("\0", "")[:240]
+
+
 def asked_words(typed: str) -> list[str]:
-    found = (token.lower()[:LONGEST_WORD] for token in _TOKEN.findall(typed[:400]))
-    return list(dict.fromkeys(found))[:MOST_WORDS]
+    """`createIssue` asks for its two words; what is written as one word is looked for as one."""
+    found: list[str] = []
+    for token in _TOKEN.findall(typed[:400]):
+        found += words_of(token) if _HUMP.search(token) else [token.lower()]
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in found))[:MOST_WORDS]
 
 
 def _quoted(word: str) -> str:

@@ -18,7 +18,17 @@ PREFIX: Final = "/api/v1/"
 # In the order in which one meets them; what is not named here follows.
 GROUPS: Final = (
     *("servers", "tools", "policies", "revisions", "grants", "decisions"),
-    *("approvals", "audit-events", "workers", "me", "organization", "members", "invitations", "api-keys"),
+    *(
+        "approvals",
+        "audit-events",
+        "workers",
+        "me",
+        "organization",
+        "members",
+        "invitations",
+        "api-keys",
+        "catalog",
+    ),
 )
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _ONE: Final = {"policies": "policy"}

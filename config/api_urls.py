@@ -7,6 +7,7 @@ from config.api_errors import Nothing
 
 urlpatterns = [
     path("", include("accounts.api.urls")),
+    path("", include("catalog.api.urls")),
     path("", include("servers.api.urls")),
     path("", include("policies.api.urls")),
     path("", include("approvals.api.urls")),

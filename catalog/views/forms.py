@@ -13,6 +13,7 @@ from catalog.models import CatalogTool
 from catalog.public import public_page
 from catalog.services import report_label, send_message
 from catalog.views._shared import crumbs, page
+from catalog.words import slug_asked
 
 _TOO_OFTEN = "That was a lot of messages from one place. Try again in an hour."
 _ELSEWHERE = "This form was sent from another site. Open the page here and send it again."
@@ -64,7 +65,7 @@ def wrong_label(request: HttpRequest) -> HttpResponseBase:
 
 @public_page
 def _label_page(request: HttpRequest) -> HttpResponse:
-    server, tool = request.GET.get("server", "")[:100], request.GET.get("tool", "")[:128]
+    server, tool = slug_asked(request.GET.get("server", "")), slug_asked(request.GET.get("tool", ""))
     form = LabelForm(initial={"proof": stamp(), "server": server, "tool": tool})
     return _label(request, form, server, tool)
 
@@ -72,7 +73,7 @@ def _label_page(request: HttpRequest) -> HttpResponse:
 def _label_sent(request: HttpRequest) -> HttpResponse:
     form = LabelForm(request.POST)
     wrong = _wrong(request, form.is_valid())
-    server, tool = request.POST.get("server", "")[:100], request.POST.get("tool", "")[:128]
+    server, tool = slug_asked(request.POST.get("server", "")), slug_asked(request.POST.get("tool", ""))
     if wrong:
         form.add_error(None, wrong[0])
     if form.errors:

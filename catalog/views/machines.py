@@ -16,6 +16,7 @@ from catalog.public import public_page
 from catalog.serial import server_facts
 from catalog.summary import current
 from catalog.views._shared import absolute
+from catalog.words import slug_asked
 
 # By key, not by place: a part stays the same when something before it goes.
 PART = 20_000
@@ -25,7 +26,7 @@ SERVERS_A_PAGE = 500
 @public_page
 def catalog_json(request: HttpRequest) -> HttpResponse:
     """The figures and the servers, a page at a time: `after` is the last server of the page before."""
-    after = request.GET.get("after", "")[:100]
+    after = slug_asked(request.GET.get("after", ""))
     servers = (
         CatalogServer.objects.filter(slug__gt=after).defer("search").order_by("slug")[: SERVERS_A_PAGE + 1]
     )

@@ -21,6 +21,7 @@ from catalog.search import CLASSES, SEVERITIES, find_servers
 from catalog.serial import server_facts, tool_facts
 from catalog.views._shared import absolute, crumbs, page
 from catalog.vocabulary import WORST_LAST, ToolClass
+from catalog.words import slug_asked
 
 PER_PAGE = 200
 
@@ -242,7 +243,7 @@ def server_json(request: HttpRequest, server_slug: str) -> HttpResponse:
 
 @public_page
 def compare(request: HttpRequest) -> HttpResponse:
-    slugs = [request.GET.get(side, "")[:100] for side in ("a", "b")]
+    slugs = [slug_asked(request.GET.get(side, "")) for side in ("a", "b")]
     found = [
         CatalogServer.objects.defer("search").filter(slug=slug).first() if slug else None for slug in slugs
     ]

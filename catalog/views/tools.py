@@ -18,6 +18,7 @@ from catalog.rules import classification_of
 from catalog.serial import tool_facts
 from catalog.views._shared import absolute, crumbs, page
 from catalog.vocabulary import ToolClass
+from catalog.words import slug_asked
 from catalog.worth import worth_a_rule
 
 MOST_RELATED = 6
@@ -32,7 +33,7 @@ def find(server_slug: str, tool_slug: str) -> CatalogTool:
     found = (
         CatalogTool.objects.select_related("server")
         .defer("search", "server__search")
-        .filter(server__slug=server_slug, slug=tool_slug, removed_at=None)
+        .filter(server__slug=server_slug, slug=slug_asked(tool_slug), removed_at=None)
         .first()
     )
     if found is None:

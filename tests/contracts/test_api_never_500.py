@@ -27,7 +27,7 @@ from tests.cast import Acme, Cast, inside
 SECONDS = 30.0
 LEAST = 1_000  # however slow the machine
 METHODS = ("get", "post", "put", "patch", "delete")
-OPEN = {"/api/v1/schema/"}
+OPEN = ("/api/v1/schema/", "/api/v1/catalog/")
 
 NASTY_TEXTS = (
     *(
@@ -244,7 +244,7 @@ def test_no_request_made_from_the_schema_is_answered_5xx_or_without_a_key(
         if answer.status_code >= 400 and not answer.streaming and method != "head":
             assert answer.headers["Content-Type"].startswith("application/problem+json"), (method, path)
         stranger = send(client, method, path, body)
-        assert operation.path in OPEN or stranger.status_code in {401, 403, 404, 405}, (method, path)
+        assert operation.path.startswith(OPEN) or stranger.status_code in {401, 403, 404, 405}, (method, path)
     print(seen)
     assert seen[200] > 20 and seen[400] > 20 and seen[201] > 0, "it should reach behind the first check"
 

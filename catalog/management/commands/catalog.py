@@ -15,9 +15,11 @@ from catalog.crawling.cage import CageRefused
 from catalog.crawling.crawl import Wanted, crawl, wanted_packages, write_facts
 from catalog.crawling.listing import ListingFailed
 from catalog.crawling.packages import PackageRefused, read_package
+from catalog.fetching import registry_at
 from catalog.importing import lines_of, listed_in
 from catalog.ingest import Report, ingest
 from catalog.models import SourceCheck
+from catalog.registry import import_registry
 from catalog.seeding import seed
 from catalog.summary import count_anew
 
@@ -30,6 +32,8 @@ class Command(BaseCommand):
         acts.add_parser("seed", help="Take in the facts shipped with the project; class anew what is due.")
         lines = acts.add_parser("import", help="Take in a list: JSON lines (.gz too).")
         lines.add_argument("path", type=Path)
+        listed = acts.add_parser("registry", help="Take in a registry's list of servers, or go on with it.")
+        listed.add_argument("url", help="https://… of a registry that speaks the official API")
         crawled = acts.add_parser("crawl", help="Start packages, caged, and keep the facts they list.")
         crawled.add_argument(
             "package", nargs="*", help="npm:<name> or pypi:<name>; none: all that are shipped."
@@ -47,6 +51,8 @@ class Command(BaseCommand):
                 self._report(seed())
             case "import":
                 self._import(options["path"])
+            case "registry":
+                self._registry(options["url"])
             case "crawl":
                 self._crawl(options["package"])
             case "classify":
@@ -63,8 +69,25 @@ class Command(BaseCommand):
         check = SourceCheck.objects.create(source=path.name)
         report = Report()
         ingest(listed_in(lines_of(path), report), report)
+        self._settle(check, report, ended=True)
+
+    def _registry(self, url: str) -> None:
+        """Goes on where the last run was interrupted; else asks for what changed since one ended."""
+        runs = SourceCheck.objects.filter(source=url)
+        last = runs.order_by("-started_at").first()
+        ended = runs.exclude(finished_at=None).order_by("-started_at").first()
+        cursor = last.cursor if last else ""
+        since = ended.started_at.isoformat() if ended and not cursor else ""
+        check = SourceCheck.objects.create(source=url, cursor=cursor)
+        report = Report()
+        check.cursor = import_registry(registry_at(url), report, since=since, cursor=cursor)
+        self._settle(check, report, ended=not check.cursor)
+        if check.cursor:
+            raise CommandError("The registry's list was not read to its end; run this again to go on.")
+
+    def _settle(self, check: SourceCheck, report: Report, *, ended: bool) -> None:
         count_anew()
-        check.finished_at = timezone.now()
+        check.finished_at = timezone.now() if ended else None
         check.counts, check.refused = dict(report.counts), [list(one) for one in report.refused]
         check.save()
         self._report(report)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from catalog.facts import MOST_PARAMS
+from catalog.vocabulary import ToolClass
+
+CLASSES = [str(each) for each in ToolClass]
+SEVERITIES = ["Low", "Medium", "High", "Critical"]
+
+
+class ParamSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=128)
+    type = serializers.CharField(max_length=60, required=False, default="any")
+    required = serializers.BooleanField(required=False, default=False)  # type: ignore[assignment]
+
+
+class EvidenceSerializer(serializers.Serializer[Any]):
+    rule = serializers.CharField()
+    field = serializers.CharField()
+    words = serializers.ListField(child=serializers.CharField())
+    sentence = serializers.CharField()
+
+
+class ProvenanceSerializer(serializers.Serializer[Any]):
+    how = serializers.ChoiceField(choices=["served", "published", "parsed"])
+    source = serializers.CharField()  # type: ignore[assignment]
+    checked = serializers.DateField()
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    tool = serializers.CharField()
+    severity = serializers.ChoiceField(choices=SEVERITIES)
+    confidence = serializers.FloatField()
+    needs_review = serializers.BooleanField()
+    signals = serializers.ListField(child=serializers.CharField())
+    evidence = EvidenceSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `class` is a word of Python's own.
+        return {**super().get_fields(), "class": serializers.ChoiceField(choices=CLASSES)}
+
+
+class JudgedSerializer(VerdictSerializer):
+    """`policy` is the recommended one, and `policy_does` what it does, computed."""
+
+    policy = serializers.CharField()
+    policy_does = serializers.ListField(child=serializers.CharField())
+
+
+class CatalogToolSerializer(VerdictSerializer):
+    title = serializers.CharField()
+    server = serializers.CharField()
+    params = ParamSerializer(many=True)
+    annotations = serializers.DictField(child=serializers.BooleanField())
+    provenance = ProvenanceSerializer()
+    path = serializers.CharField()
+
+
+class CatalogServerSerializer(serializers.Serializer[Any]):
+    server = serializers.CharField()
+    title = serializers.CharField()
+    vendor = serializers.CharField()
+    repository = serializers.CharField()
+    subfolder = serializers.CharField()
+    package = serializers.CharField()
+    version = serializers.CharField()
+    registry_name = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=["active", "deprecated", "deleted"])
+    transports = serializers.ListField(child=serializers.CharField())
+    endpoint = serializers.CharField()
+    tools = serializers.IntegerField()
+    by_class = serializers.DictField(child=serializers.IntegerField())
+    by_severity = serializers.DictField(child=serializers.IntegerField())
+    checked = serializers.DateField()
+    path = serializers.CharField()
+
+
+class ServersSerializer(serializers.Serializer[Any]):
+    results = CatalogServerSerializer(many=True)
+    after = serializers.CharField(allow_null=True)
+
+
+class ToolsSerializer(serializers.Serializer[Any]):
+    """`capped`: there are more; ask more closely."""
+
+    results = CatalogToolSerializer(many=True)
+    found = serializers.IntegerField()
+    capped = serializers.BooleanField()
+    pages = serializers.IntegerField()
+
+
+class SearchSerializer(ToolsSerializer):
+    servers = CatalogServerSerializer(many=True)
+    facets = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
+
+
+class ClassifyInput(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=128)
+    description = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    params = ParamSerializer(many=True, required=False)
+    annotations = serializers.DictField(child=serializers.BooleanField(), required=False)
+    siblings = serializers.ListField(
+        child=serializers.CharField(max_length=128), max_length=500, required=False
+    )
+
+    def validate_params(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(given) > MOST_PARAMS:
+            raise serializers.ValidationError(f"At most {MOST_PARAMS}.")
+        return given

@@ -1,0 +1,147 @@
+"""The catalogue over REST: public, the same for everybody, bounded for each address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.advice import Listed, advise
+from catalog.api.serializers import (
+    CatalogServerSerializer,
+    ClassifyInput,
+    JudgedSerializer,
+    SearchSerializer,
+    ServersSerializer,
+    ToolsSerializer,
+)
+from catalog.classify import ToolInput, classify
+from catalog.facts import hints_of
+from catalog.models import CatalogServer
+from catalog.rules import as_rows
+from catalog.search import Found, find, read_question
+from catalog.serial import server_facts, tool_facts
+from catalog.summary import current
+from catalog.words import slug_asked
+from common.drf import valid
+
+_PAGE = 100
+_FILTERS = [
+    OpenApiParameter("q", OpenApiTypes.STR, description="Words of a tool’s name, its server or its vendor."),
+    OpenApiParameter("class", OpenApiTypes.STR, many=True),
+    OpenApiParameter("severity", OpenApiTypes.INT, many=True, description="1 low to 4 critical."),
+    OpenApiParameter("transport", OpenApiTypes.STR, many=True),
+    OpenApiParameter("vendor", OpenApiTypes.STR),
+    OpenApiParameter("page", OpenApiTypes.INT),
+]
+
+
+class PublicView(APIView):
+    """Who asks makes no difference, so no key is read; the throttle counts by address."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class Servers(PublicView):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("after", OpenApiTypes.STR, description="The last server of the page before.")
+        ],
+        responses=ServersSerializer,
+        description="All servers of the catalogue, by name.",
+    )
+    def get(self, request: Request) -> Response:
+        after = request.query_params.get("after", "")
+        rows = list(
+            CatalogServer.objects.filter(slug__gt=slug_asked(after))
+            .defer("search")
+            .order_by("slug")[: _PAGE + 1]
+        )
+        more = rows[_PAGE - 1].slug if len(rows) > _PAGE else None
+        return Response({"results": [server_facts(row) for row in rows[:_PAGE]], "after": more})
+
+
+class ServerDetail(PublicView):
+    @extend_schema(responses=CatalogServerSerializer, description="One server of the catalogue.")
+    def get(self, request: Request, server_slug: str) -> Response:
+        server = CatalogServer.objects.filter(slug=slug_asked(server_slug)).defer("search").first()
+        if server is None:
+            raise NotFound
+        return Response(server_facts(server))
+
+
+class Tools(PublicView):
+    @extend_schema(parameters=_FILTERS, responses=ToolsSerializer, description="Tools, worst first.")
+    def get(self, request: Request) -> Response:
+        return Response(_tools(_found(request)))
+
+
+class Search(PublicView):
+    @extend_schema(
+        parameters=_FILTERS, responses=SearchSerializer, description="Servers and tools in one answer."
+    )
+    def get(self, request: Request) -> Response:
+        found = _found(request)
+        facets = {
+            facet: {option.value: option.count for option in options}
+            for facet, options in found.facets.items()
+        }
+        servers = [server_facts(server) for server in found.servers]
+        return Response({**_tools(found), "servers": servers, "facets": facets})
+
+
+class Classify(PublicView):
+    @extend_schema(
+        request=ClassifyInput,
+        responses=JudgedSerializer,
+        description="What the classifier says of a tool of yours, and the policy it recommends. "
+        "Nothing is kept.",
+    )
+    def post(self, request: Request) -> Response:
+        given = valid(ClassifyInput(data=request.data))
+        params = tuple((one["name"], one["type"], one["required"]) for one in given.get("params", ()))
+        found = classify(
+            ToolInput(
+                given["name"],
+                given["description"],
+                params,
+                hints_of(given.get("annotations")),
+                tuple(given.get("siblings", ())),
+            )
+        )
+        advice = advise(Listed(given["name"], params, found), ())
+        evidence = [
+            dict(zip(("rule", "field", "words", "sentence"), row, strict=True))
+            for row in as_rows(found.evidence)
+        ]
+        body: dict[str, Any] = {
+            "tool": given["name"],
+            "class": str(found.tool_class),
+            "severity": found.severity.label,
+            "confidence": found.confidence,
+            "needs_review": found.needs_review,
+            "signals": list(found.signals),
+            "evidence": evidence,
+            "policy": advice.text,
+            "policy_does": list(advice.sentences),
+        }
+        return Response(body)
+
+
+def _found(request: Request) -> Found:
+    return find(read_question(request._request.GET), current().figures)
+
+
+def _tools(found: Found) -> dict[str, Any]:
+    return {
+        "results": [tool_facts(tool) for tool in found.tools],
+        "found": found.total,
+        "capped": found.is_capped,
+        "pages": found.pages,
+    }

@@ -1,0 +1,210 @@
+"""The official registry's list of servers, page by page: what is new, what is withdrawn, what moved.
+
+It knows servers, not tools. An entry that is broken is refused by itself; one that is older than what we have
+is left alone; a page that repeats or points back ends the walk instead of turning for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from catalog.crawling.packages import repository_of
+from catalog.facts import ServerFact, line_of, slug_of
+from catalog.ingest import Report, ingest, search_of_server, take_out
+from catalog.models import CatalogServer
+
+# The page for a cursor ("" is the first) and a moment ("" is the beginning).
+Fetch = Callable[[str, str], object]
+MOST_PAGES: Final = 2_000
+_META: Final = "io.modelcontextprotocol.registry/official"
+_KINDS: Final = {"npm": "npm", "pypi": "pypi", "oci": "oci", "nuget": "nuget", "mcpb": "mcpb"}
+_TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    fact: ServerFact
+    status: str
+    updated: str
+
+
+class PageInvalid(Exception):  # noqa: N818
+    """Why a page is none, in one sentence."""
+
+
+def import_registry(fetch: Fetch, report: Report, *, since: str = "", cursor: str = "") -> str:
+    """The cursor to go on with after an interruption; empty when the walk reached the end."""
+    seen: set[str] = set()
+    for _ in range(MOST_PAGES):
+        seen.add(cursor)
+        try:
+            entries, following = read_page(fetch(cursor, since), report)
+        except PageInvalid as why:
+            report.refuse(f"page after {cursor or 'the beginning'}", str(why))
+            return cursor
+        take_in(entries, report)
+        report.counts["pages"] += 1
+        if not following:
+            return ""
+        if following in seen:
+            report.refuse(f"page after {cursor or 'the beginning'}", "it leads back to a page that was read")
+            return ""
+        cursor = following
+    return cursor
+
+
+def read_page(page: object, report: Report) -> tuple[list[Entry], str]:
+    if not isinstance(page, Mapping) or not isinstance(page.get("servers"), list):
+        raise PageInvalid("the page is no list of servers")
+    entries = []
+    for number, said in enumerate(page["servers"]):
+        try:
+            entries.append(read_entry(said))
+        except PageInvalid as why:
+            report.refuse(f"entry {number}", str(why))
+    metadata = page.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    following = metadata.get("nextCursor", metadata.get("next_cursor"))
+    return entries, following if isinstance(following, str) else ""
+
+
+def read_entry(said: object) -> Entry:
+    """Of today's shape, or of the older one: underscores everywhere, and no envelope."""
+    if not isinstance(said, Mapping):
+        raise PageInvalid("an entry that is no object")
+    inner = said.get("server")
+    server: Mapping[str, Any] = inner if isinstance(inner, Mapping) else said
+    name = line_of(server.get("name"), 200)
+    if not name or "/" not in name:
+        raise PageInvalid("an entry without a name of the form namespace/name")
+    official = _official(said)
+    status = line_of(official.get("status") or server.get("status"), 12) or "active"
+    return Entry(
+        name=name,
+        fact=_fact(name, server),
+        status=status if status in ("active", "deprecated", "deleted") else "active",
+        updated=line_of(official.get("updatedAt") or official.get("updated_at"), 40),
+    )
+
+
+def _official(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    meta = said.get("_meta")
+    found = meta.get(_META) if isinstance(meta, Mapping) else None
+    if not isinstance(found, Mapping):
+        found = said.get("x-io.modelcontextprotocol.registry")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _fact(name: str, server: Mapping[str, Any]) -> ServerFact:
+    repository = server.get("repository")
+    repository = repository if isinstance(repository, Mapping) else {}
+    packages = [one for one in _list(server.get("packages")) if isinstance(one, Mapping)]
+    remotes = [one for one in _list(server.get("remotes")) if isinstance(one, Mapping)]
+    return ServerFact(
+        slug=slug_of(name),
+        title=line_of(server.get("title"), 160) or name.rpartition("/")[2],
+        vendor=line_of(name.partition("/")[0], 80),
+        repository=repository_of(line_of(repository.get("url"), 300)),
+        subfolder=line_of(repository.get("subfolder"), 200),
+        package=_package(packages),
+        version=line_of(server.get("version"), 80),
+        listed_as=name,
+        transports=_transports(packages, remotes),
+        endpoint=next((url for one in remotes if (url := _endpoint(one.get("url")))), ""),
+    )
+
+
+def _list(said: object) -> list[Any]:
+    return said[:50] if isinstance(said, list) else []
+
+
+def _package(packages: list[Mapping[str, Any]]) -> str:
+    for one in packages:
+        kind = line_of(one.get("registryType") or one.get("registry_type") or one.get("registry_name"), 12)
+        identifier = line_of(one.get("identifier") or one.get("name"), 150)
+        if kind in _KINDS and identifier:
+            return f"{_KINDS[kind]}:{identifier}"
+    return ""
+
+
+def _transports(packages: list[Mapping[str, Any]], remotes: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    said: set[str] = set()
+    for one in packages:
+        transport = one.get("transport")
+        said.add(line_of(transport.get("type"), 20) if isinstance(transport, Mapping) else "stdio")
+    for one in remotes:
+        said.add(line_of(one.get("type") or one.get("transport_type"), 20))
+    return tuple(kind for kind in _TRANSPORTS if kind in said)
+
+
+def _endpoint(url: object) -> str:
+    """Shown and copied, never connected to from here; whoever registers it meets the egress guard."""
+    text = line_of(url, 500)
+    try:
+        parts = urlsplit(text)
+        good = (
+            parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        )
+    except ValueError:
+        return ""
+    return text if good and "{" not in text else ""
+
+
+@transaction.atomic
+def take_in(entries: list[Entry], report: Report) -> None:
+    """The newest word on each name counts, whatever order the pages come in."""
+    known = {
+        server.registry_name: server
+        for server in CatalogServer.objects.filter(registry_name__in=[e.name for e in entries]).defer(
+            "search"
+        )
+    }
+    newest: dict[str, Entry] = {}
+    for entry in entries:
+        before = known.get(entry.name)
+        last = newest.get(entry.name)
+        if (before and entry.updated < before.registry_updated) or (last and entry.updated < last.updated):
+            report.counts["older than what we have"] += 1
+            continue
+        newest[entry.name] = entry
+    for entry in newest.values():
+        _settle(entry, known.get(entry.name), report)
+
+
+def _settle(entry: Entry, server: CatalogServer | None, report: Report) -> None:
+    if server is None:
+        ingest([(entry.fact, ())], report)
+        server = CatalogServer.objects.filter(identity=entry.fact.identity).defer("search").get()
+    else:
+        _move(server, entry, report)
+    was = server.status
+    server.status, server.registry_updated = entry.status, entry.updated
+    if server.registry_name is None:
+        server.registry_name = entry.name
+    server.search = search_of_server(server)
+    server.save(update_fields=["status", "registry_updated", "registry_name", "search"])
+    if was != server.status and CatalogServer.Status.DELETED in (was, server.status):
+        take_out(server)
+        report.counts[f"servers {server.status}"] += 1
+
+
+def _move(server: CatalogServer, entry: Entry, report: Report) -> None:
+    """What the registry says of a server it named before; what it leaves out stays."""
+    fact = entry.fact
+    changed = False
+    for name in ("version", "endpoint", "package", "repository", "subfolder"):
+        value = getattr(fact, name)
+        if value and value != getattr(server, name):
+            setattr(server, name, value)
+            changed = True
+    if fact.transports and list(fact.transports) != server.transports:
+        server.transports, changed = list(fact.transports), True
+    report.counts["servers changed" if changed else "servers unchanged"] += 1
+    if changed:
+        server.save(update_fields=["version", "endpoint", "package", "repository", "subfolder", "transports"])

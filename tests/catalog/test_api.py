@@ -1,0 +1,73 @@
+"""The catalogue over REST: open to everybody, bounded, and of one mind with the pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalog.ingest import Report
+from tests.catalog.index import index
+
+__all__ = ["index"]
+BASE = "/api/v1/catalog"
+
+
+def ask(path: str, body: Any = None) -> tuple[int, Any]:
+    client = Client()
+    if body is None:
+        answer = client.get(BASE + path)
+    else:
+        answer = client.post(BASE + path, json.dumps(body), content_type="application/json")
+    return answer.status_code, answer.json()
+
+
+def test_servers_and_tools_are_there_for_anybody(index: Report) -> None:
+    status, body = ask("/servers/")
+    assert (status, len(body["results"]), body["after"]) == (200, 4, None)
+    status, server = ask("/servers/awslabs-iam-mcp-server/")
+    assert (status, server["tools"], server["by_class"]["Destructive"]) == (200, 29, 5)
+    status, found = ask("/tools/?class=Destructive&vendor=AWS")
+    assert status == 200 and found["found"] == 5
+    assert {tool["class"] for tool in found["results"]} == {"Destructive"}
+
+
+def test_one_question_finds_servers_and_tools_with_facets(index: Report) -> None:
+    _, body = ask("/search/?q=access+key")
+    assert {tool["tool"] for tool in body["results"]} >= {"create_access_key", "delete_access_key"}
+    assert body["facets"]["class"]["Write"] >= 1
+    _, body = ask("/search/?q=aws")
+    assert [server["server"] for server in body["servers"]] == ["awslabs-iam-mcp-server"]
+    for typed in ("createAccessKey", "create-access-key", "createaccesskey", "key+create", "acc+crea"):
+        assert ask(f"/search/?q={typed}")[1]["results"][0]["tool"] == "create_access_key"
+
+
+@pytest.mark.parametrize(
+    "q", ["'", "a:* & !b", "\\", "\x00", "💥", "(((", "x" * 5000, "a' OR 1=1 --", "<script>"]
+)
+def test_no_question_breaks_the_search(index: Report, q: str) -> None:
+    for path in (BASE + "/search/", "/catalogue/"):
+        assert Client().get(path, {"q": q, "vendor": q, "class": q, "page": q}).status_code == 200
+
+
+def test_a_tool_of_ones_own_is_classified_with_its_policy(index: Report) -> None:
+    status, said = ask("/classify/", {"name": "delete_user", "params": [{"name": "id", "type": "string"}]})
+    assert (status, said["class"], said["severity"]) == (200, "Destructive", "Critical")
+    assert json.loads(said["policy"])["tools"]["delete_user"] == {"action": "require_approval"}
+    assert said["policy_does"] == ["Every call waits for a person's approval."]
+
+
+@pytest.mark.parametrize("body", [{}, [], {"name": ""}, {"name": "x" * 200}, {"name": "a", "params": [1]}])
+def test_what_is_no_tool_is_a_problem(index: Report, body: Any) -> None:
+    assert ask("/classify/", body)[0] == 400
+
+
+def test_it_only_answers_and_only_so_often(index: Report, settings: Any) -> None:
+    assert Client().post(BASE + "/servers/", {}).status_code == 405
+    assert Client().get(BASE + "/servers/nobody/").status_code == 404
+    settings.API_REQUESTS_A_MINUTE_UNKNOWN = 2
+    answers = [Client(REMOTE_ADDR="198.51.100.7").get(BASE + "/servers/") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].headers["Retry-After"]

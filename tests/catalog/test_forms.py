@@ -1,0 +1,126 @@
+"""What visitors may send: kept and mailed, from our own pages, not too often, never by a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import Membership
+from catalog.forms import stamp
+from catalog.ingest import Report
+from catalog.models import ContactMessage, LabelReport
+from catalog.tasks import mail_message, sweep_messages
+from tests.cast import Cast
+from tests.catalog.index import index
+from tests.roles import as_owner, as_worker
+
+__all__ = ["index"]
+OURS = {"Origin": "http://testserver"}
+LABEL = {"server": "awslabs-iam-mcp-server", "tool": "get_group", "should_be": "Write", "why": "It does."}
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_sent_anything() -> None:
+    cache.clear()
+
+
+def send(data: dict[str, str], path: str = "/contact/", headers: dict[str, str] = OURS) -> Any:
+    return Client().post(path, {"proof": stamp(), **data}, headers=headers)
+
+
+def message(**changed: str) -> dict[str, str]:
+    return {"email": "visitor@example.com", "about": "delete_user", "message": "It is wrong.", **changed}
+
+
+def kept() -> list[tuple[str, str]]:
+    with as_owner():
+        return list(ContactMessage.objects.order_by("pk").values_list("email", "message"))
+
+
+def test_a_message_is_kept_and_mailed_once(
+    db: None, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.CONTACT_EMAIL = "desk@example.com"
+    answer = send(message(about="a\nBcc: everybody@example.com"))
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/contact/?sent=1")
+    assert "Message sent." in Client().get("/contact/?sent=1").content.decode()
+    assert kept() == [("visitor@example.com", "It is wrong.")]
+    with as_worker():
+        (pk,) = ContactMessage.objects.values_list("pk", flat=True)
+        mail_message(str(pk))
+        mail_message(str(pk))
+        sweep_messages()
+    (sent,) = mail.outbox
+    assert (sent.to, sent.reply_to) == (["desk@example.com"], ["visitor@example.com"])
+    assert "\n" not in sent.subject
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "status"),
+    [
+        (message(email="nobody"), OURS, 422),
+        (message(message=""), OURS, 422),
+        (message(message="x" * 6000), OURS, 422),
+        (message(proof=""), OURS, 422),
+        (message(proof="2026-01-01:forged"), OURS, 422),
+        (message(website="https://spam.example"), OURS, 422),
+        (message(), {"Origin": "https://evil.example"}, 403),
+        (message(), {}, 403),
+    ],
+)
+def test_what_is_no_message_is_said_and_not_kept(
+    db: None, data: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    assert send(data, headers=headers).status_code == status
+    assert kept() == []
+
+
+def test_a_flood_from_one_place_is_stopped(db: None) -> None:
+    answers = [send(message()).status_code for _ in range(7)]
+    assert answers == [302] * 5 + [429] * 2
+    assert len(kept()) == 5
+
+
+def test_a_wrong_label_is_queued_once_and_changes_no_label(index: Report) -> None:
+    assert send(LABEL, "/catalogue/wrong-label/").status_code == 302
+    assert send(LABEL, "/catalogue/wrong-label/").status_code == 302
+    (report,) = LabelReport.objects.all()
+    assert (report.tool, report.label, report.should_be, report.state) == (
+        "get_group",
+        "Read",
+        "Write",
+        "open",
+    )
+    assert "Read" in Client().get("/tools/awslabs-iam-mcp-server/get_group/").content.decode()
+
+
+def test_a_label_of_nothing_is_not_found(index: Report) -> None:
+    assert send({**LABEL, "tool": "nothing"}, "/catalogue/wrong-label/").status_code == 404
+    assert LabelReport.objects.count() == 0
+
+
+def test_only_staff_see_and_settle_the_queue(
+    index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
+) -> None:
+    send(LABEL, "/catalogue/wrong-label/")
+    (report,) = LabelReport.objects.all()
+    settle = f"/catalogue/reports/{report.pk}/"
+    assert Client().get("/catalogue/reports/").status_code == 302
+    for client in (signed_in(cast.alice), signed_in(cast.mallory)):
+        assert client.get("/catalogue/reports/").status_code == 404
+        assert client.post(settle, {"state": "wrong"}).status_code == 404
+    cast.dave.user.is_staff = True
+    cast.dave.user.save(update_fields=["is_staff"])
+    staff = signed_in(cast.dave)
+    assert "It does." in staff.get("/catalogue/reports/").content.decode()
+    assert staff.get(settle).status_code == 405
+    assert staff.post(settle, {"state": "nonsense"}).status_code == 404
+    assert staff.post(settle, {"state": "wrong"}).status_code == 302
+    assert staff.post(settle, {"state": "right"}).status_code == 409
+    report.refresh_from_db()
+    assert (report.state, report.settled_by) == ("wrong", cast.dave.user.email)

@@ -1,0 +1,175 @@
+"""Facts into the index: again changes nothing, hostile lists lose nothing but what is bad in them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.crawling.crawl import read_tools
+from catalog.facts import MOST_PARAMS, Provenance, ServerFact, ToolFact, params_of_schema
+from catalog.importing import LONGEST_LINE, lines_of, listed_in
+from catalog.ingest import Report, ingest
+from catalog.models import CatalogServer, CatalogSummary, CatalogTool
+from catalog.seeding import reclassify
+from catalog.summary import count_anew
+from tests.catalog.index import BIDI, HOSTILE, fill
+from tests.roles import as_worker
+
+pytestmark = pytest.mark.django_db
+
+
+def line(**said: Any) -> bytes:
+    usual = {"server": "acme-tools", "tool": "list_users", "repo": "Acme/Tools", "extraction": "data"}
+    return json.dumps(usual | said).encode() + b"\n"
+
+
+def take_in(lines: Iterable[bytes]) -> Report:
+    report = Report()
+    with as_worker():
+        ingest(listed_in(lines, report), report)
+    return report
+
+
+def facts(package: str = "npm:acme", *names: str, provenance: Provenance = Provenance.SERVED) -> Report:
+    server = ServerFact("acme", "Acme", repository="acme/tools", package=package, transports=("stdio",))
+    report = Report()
+    with as_worker():
+        ingest([(server, [ToolFact(name, provenance=provenance) for name in names])], report)
+    return report
+
+
+def test_taking_in_the_same_again_changes_nothing() -> None:
+    first, again = fill(), fill()
+    assert first.counts["tools added"] == CatalogTool.objects.count() == 49
+    assert again.counts["tools unchanged"] == 49
+    assert not again.counts["tools changed"] and not again.counts["tools added"]
+
+
+def test_only_what_changed_changes() -> None:
+    facts("npm:acme", "list_users", "delete_user")
+    report = facts("npm:acme", "list_users", "create_user")
+    assert report.counts["tools added"] == 1
+    assert report.counts["tools removed"] == 1
+    assert report.counts["tools unchanged"] == 1
+    server = CatalogServer.objects.get()
+    assert (server.tool_count, server.worst) == (2, 3)
+    assert CatalogTool.objects.get(name="delete_user").removed_at is not None
+
+
+def test_servers_of_one_repository_are_not_credited_with_each_others_tools() -> None:
+    facts("npm:one", "list_users")
+    facts("npm:two", "delete_user")
+    tools = {
+        server.package: [tool.name for tool in server.tools.all()] for server in CatalogServer.objects.all()
+    }
+    assert tools == {"npm:one": ["list_users"], "npm:two": ["delete_user"]}
+
+
+def test_a_list_of_somebody_elses_never_replaces_what_the_server_itself_said() -> None:
+    facts("npm:acme", "list_users")
+    report = facts("npm:acme", "something_else", provenance=Provenance.PARSED)
+    assert report.counts["kept, known better"] == 1
+    assert [tool.name for tool in CatalogTool.objects.filter(removed_at=None)] == ["list_users"]
+
+
+def test_a_bad_line_is_refused_by_itself_with_its_place_and_why() -> None:
+    report = take_in(
+        [
+            line(),
+            b"{not json}\n",
+            b"[1]\n",
+            b"[" * 100_000 + b"\n",
+            line(server=None),
+            line(tool=""),
+            line(tool=7),
+            line(tool="x" * 500),
+            line(tool="nul\u0000"),
+            line(),
+            b"\n",
+            line(tool="create_user", params="no list", annotations=[1], title={"a": 1}),
+        ]
+    )
+    assert [tool.name for tool in CatalogTool.objects.order_by("name")] == ["create_user", "list_users"]
+    assert report.counts["refused"] == 9
+    assert ("line 2", "not well-formed JSON") in report.refused
+    assert ("line 10", "a tool listed twice") in report.refused
+    assert "nul" not in str(report.refused)
+
+
+def test_hostile_text_is_kept_as_text_and_found_again() -> None:
+    take_in(
+        [
+            line(tool=HOSTILE, server_title=HOSTILE, vendor="'; DROP TABLE x; --"),
+            line(tool=BIDI),
+            line(tool="*"),
+        ]
+    )
+    assert {tool.name for tool in CatalogTool.objects.all()} == {HOSTILE, BIDI, "*"}
+    assert len({tool.slug for tool in CatalogTool.objects.all()}) == 3
+
+
+def test_a_list_is_read_packed_or_not_and_an_endless_line_is_refused(tmp_path: Path) -> None:
+    packed = tmp_path / "list.jsonl.gz"
+    packed.write_bytes(gzip.compress(line() + b"x" * (2 * LONGEST_LINE) + b"\n" + line(tool="create_user")))
+    report = take_in(lines_of(packed))
+    assert CatalogTool.objects.count() == 2
+    assert report.counts["refused"] == 1
+
+
+def test_a_schema_that_leads_to_itself_or_never_ends_gives_what_can_be_read() -> None:
+    loop = {
+        "$defs": {"a": {"$ref": "#/$defs/a"}},
+        "properties": {"x": {"$ref": "#/$defs/a"}},
+        "required": ["x", 1],
+    }
+    assert list(params_of_schema(loop)) == [("x", "any", True)]
+    huge = {
+        "properties": {
+            f"p{number}": {"type": "string", "description": "x" * 1000} for number in range(10_000)
+        }
+    }
+    assert len(list(params_of_schema(huge))) == MOST_PARAMS
+    deep: dict[str, Any] = {"type": "object"}
+    for _ in range(50_000):
+        deep = {"type": "object", "properties": {"x": deep}}
+    assert list(params_of_schema(deep)) == [("x", "object", False)]
+    oddities: list[Any] = [None, [], "x", {"properties": []}]
+    for odd in [*oddities, {"properties": {"a": 7, "b": {"type": {"c": 1}}}}]:
+        assert all(kind == "any" for _, kind, _ in params_of_schema(odd))
+
+
+def test_what_a_server_lists_twice_or_without_a_name_is_refused_and_the_rest_kept() -> None:
+    tools, refused = read_tools(
+        [{"name": "a"}, {"name": "a"}, {}, {"name": ""}, {"name": ["x"]}, {"name": "b"}], "npm:x 1"
+    )
+    assert [tool.name for tool in tools] == ["a", "b"]
+    assert len(refused) == 4
+
+
+def test_no_sentence_of_a_server_is_kept() -> None:
+    said = {
+        "name": "a",
+        "description": "A secret sentence.",
+        "inputSchema": {"properties": {"x": {"description": "Another."}}},
+    }
+    (tool,), _ = read_tools([said], "npm:x 1")
+    assert "sentence" not in repr(tool) and "Another" not in repr(tool)
+
+
+def test_tools_are_classed_anew_when_the_rules_change() -> None:
+    facts("npm:acme", "delete_user", "list_users")
+    with as_worker():
+        count_anew()
+        CatalogTool.objects.filter(name="delete_user").update(tool_class="Read", severity=1, evidence=[])
+        report = Report()
+        reclassify(report)
+    assert report.counts["tools classed anew"] == 1
+    tool = CatalogTool.objects.get(name="delete_user")
+    assert (tool.tool_class, tool.severity) == ("Destructive", 4)
+    assert CatalogServer.objects.get().worst == 4
+    assert CatalogSummary.objects.get().figures["tools"] == 2

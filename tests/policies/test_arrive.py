@@ -1,0 +1,71 @@
+"""The way in from the catalogue: sign up, register, and the policy of the page waits in the editor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from django.test import Client
+
+from accounts.models import Membership
+from catalog.ingest import Report
+from policies.models import Policy
+from servers.models import Server
+from tests.cast import Acme, Cast, inside
+from tests.catalog.index import index
+
+__all__ = ["index"]
+FOR = "awslabs-iam-mcp-server/create_access_key"
+PATH = f"/policies/arrive/?for={FOR}"
+SignedIn = Callable[[Membership], Client]
+
+
+def test_the_way_in_climbs_the_ladder(index: Report, cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    for name in ("bob",):
+        assert signed_in(cast.everyone()[name]).get(PATH).status_code == 403
+    assert Client().get(PATH).headers["Location"].startswith("/accounts/login/")
+    assert signed_in(cast.alice).put(PATH).status_code == 405
+    for junk in ("", "nothing", f"{FOR}x", "\x00", "a" * 5000):
+        assert signed_in(cast.alice).get("/policies/arrive/", {"for": junk}).status_code == 404
+    assert signed_in(cast.mallory).get(PATH).status_code == 200, "the catalogue is everybody's"
+    theirs = {"for": FOR, "server": acme.server.public_id}
+    assert signed_in(cast.mallory).post("/policies/arrive/", theirs).status_code == 404
+
+
+def test_the_button_of_a_tool_leads_through_sign_up_to_its_policy_in_the_editor(index: Report) -> None:
+    client = Client()
+    page = client.get("/tools/awslabs-iam-mcp-server/create_access_key/").content.decode()
+    way = page.split('href="/accounts/signup/?next=')[1].split('"')[0]
+    assert unquote(way) == PATH
+    new = {"email": "newcomer@example.com", "password1": "a few words make a good one", "next": unquote(way)}
+    answer = client.post("/accounts/signup/", new)
+    assert (answer.status_code, answer.headers["Location"]) == (302, PATH)
+    form = client.get(PATH).content.decode()
+    assert 'value="AWS IAM MCP Server"' in form
+    sent = {"for": FOR, "name": "AWS IAM", "upstream_url": "https://iam.example.com/mcp", "auth_kind": "none"}
+    answer = client.post("/policies/arrive/", sent)
+    assert answer.status_code == 302
+    editor = client.get(answer.headers["Location"])
+    assert editor.status_code == 200
+    assert "create_access_key_rate" in editor.content.decode()
+
+
+def test_the_policy_can_be_put_on_a_server_one_has(
+    index: Report, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    sent = {"for": "awslabs-iam-mcp-server", "server": acme.server.public_id}
+    answer = signed_in(cast.carol).post("/policies/arrive/", sent)
+    assert answer.status_code == 302
+    with inside(cast.alice):
+        policy = Policy.objects.filter(server=acme.server).latest("created_at")
+        assert '"Destructive"' in policy.draft
+        assert Server.objects.count() == 1
+
+
+def test_a_bad_address_is_said_beside_its_field_and_nothing_is_made(
+    index: Report, cast: Cast, signed_in: SignedIn
+) -> None:
+    sent = {"for": FOR, "name": "AWS IAM", "upstream_url": "ftp://x", "auth_kind": "none"}
+    assert signed_in(cast.alice).post("/policies/arrive/", sent).status_code == 422
+    with inside(cast.alice):
+        assert not Policy.objects.exists() and not Server.objects.exists()
