@@ -18,6 +18,7 @@ DID: Final = {
     "grant.issued": "issued the grant",
     "grant.moved": "put under another policy the grant",
     "grant.revoked": "revoked the grant",
+    "grant.rotated": "made a new token of the grant",
     "invitation.accepted": "accepted the invitation of",
     "invitation.resent": "invited again",
     "invitation.sent": "invited",

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import events, invitations, keys, organizations, people, settings
+from accounts.views import account, events, invitations, keys, organizations, people, settings
 
 urlpatterns = [
     path("settings/", settings.settings, name="settings"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("settings/api-keys/", keys.keys, name="api-keys"),
     path("settings/api-keys/<str:key_id>/revoke/", keys.revoke_key, name="revoke-api-key"),
     path("settings/events/", events.events, name="audit-events"),
+    path("account/", account.account, name="account"),
+    path("account/delete/", account.delete, name="delete-account"),
     path("organizations/new/", organizations.found, name="found-organization"),
     path("organizations/switch/", organizations.switch, name="switch-organization"),
     path("invitations/answer/", invitations.answer, name="answer-invitation"),

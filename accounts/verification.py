@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from allauth.account.models import EmailAddress
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 
 
 def is_verified(member: Membership) -> bool:
-    confirmed = EmailAddress.objects.filter(user_id=member.user_id, verified=True)
-    return bool(confirmed.filter(email__iexact=member.user.email).exists())
+    return has_confirmed(member.user)
+
+
+def has_confirmed(user: User) -> bool:
+    confirmed = EmailAddress.objects.filter(user_id=user.pk, verified=True)
+    return bool(confirmed.filter(email__iexact=user.email).exists())

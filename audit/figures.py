@@ -71,6 +71,10 @@ def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dic
     return dict(seen.order_by().values_list("grant_id").annotate(Sum("calls")))
 
 
+def calls_of_today(member: Asker, grants: Iterable[UUID]) -> dict[UUID, int]:
+    return calls_by_grant(member, grants, Period.today())
+
+
 def added_latency(member: Asker, period: Period) -> Latency | None:
     """None when no call was seen."""
     rows = _calls(member, period).order_by("added").values_list("added").annotate(Sum("calls"))

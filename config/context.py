@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from accounts.verification import is_verified
 from approvals.models import Approval
 from gateway_config.rollout import rollout_of_organization
 
@@ -21,5 +22,6 @@ def product(request: HttpRequest) -> dict[str, Any]:
         shown["waiting_count"] = SimpleLazyObject(
             lambda: Approval.objects.visible_to(member).waiting().count()
         )
+        shown["unconfirmed"] = SimpleLazyObject(lambda: not is_verified(member))
         shown["rollout"] = SimpleLazyObject(lambda: rollout_of_organization(member))
     return shown

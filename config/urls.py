@@ -12,7 +12,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
     path("overview/", overview.page, name="overview"),

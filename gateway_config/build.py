@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db.models import Case, OuterRef, Q, Subquery, TextField, When
-from django.db.models.functions import Cast, Extract
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, TextField, When
+from django.db.models.functions import Cast, Coalesce, Extract, Least
+from django.utils import timezone
 
 from accounts.models import Organization
 from common.sealing import Keyring, SealingError
@@ -154,17 +156,13 @@ def _grants(
     What was committed since servers and policies were read is left out: it comes with a request of its own.
     """
     revisions = {policy.policy: policy.id for policy in policies}
-    rows = (
-        Grant.objects.filter(organization_id=organization_id)
-        .good()
-        .order_by("id")
-        .values_list(
-            Cast("id", TextField()),
-            "token_hash",
-            Cast("server_id", TextField()),
-            Cast("policy_id", TextField()),
-            Extract("expires_at", "epoch"),
-        )
+    good = Grant.objects.filter(organization_id=organization_id).good().order_by("id")
+    # A token that was rotated opens its grant until its own end; or the grant's.
+    ends = Least("earlier_until", Coalesce("expires_at", "earlier_until"))
+    overlapping = good.filter(earlier_until__gt=timezone.now()).annotate(ends=ends)
+    rows = chain(
+        _tokens(good, "token_hash", "expires_at").iterator(chunk_size=10_000),
+        _tokens(overlapping, "earlier_hash", "ends"),
     )
     return (
         BundleGrant(
@@ -174,9 +172,14 @@ def _grants(
             policy=revisions.get(policy),
             expires_at=None if expires is None else int(expires),
         )
-        for pk, digest, server, policy, expires in rows.iterator(chunk_size=10_000)
+        for pk, digest, server, policy, expires in rows
         if server in servers
     )
+
+
+def _tokens(grants: QuerySet[Grant], digest: str, ends: str) -> QuerySet[Grant, tuple[Any, ...]]:
+    named = [Cast(name, TextField()) for name in ("id", "server_id", "policy_id")]
+    return grants.values_list(named[0], digest, named[1], named[2], Extract(ends, "epoch"))
 
 
 # ---- credentials

@@ -125,3 +125,19 @@ def _listed(names: list[str]) -> str:
     if len(names) > 5:
         shown.append(f"{len(names) - 5} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+class RotateForm(forms.Form):
+    """`hint`: the first characters of the token that is to be replaced."""
+
+    hint = forms.CharField(max_length=12, widget=forms.HiddenInput)
+    overlap = forms.ChoiceField(
+        choices=[
+            ("0", "at once"),
+            ("3600", "in an hour"),
+            ("86400", "in a day"),
+            ("604800", "in 7 days"),
+        ],
+        label="The token of now stops working",
+        initial="3600",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -34,6 +34,8 @@ from servers.models import Server, Tool
 MAX_DRAFT_BYTES = 1_048_576
 # Nobody reads more, and a text of a megabyte can have tens of thousands. Errors come first.
 MOST_FINDINGS = 500
+OVERLAP_SECONDS = 3600
+LONGEST_OVERLAP_SECONDS = 7 * 86_400
 
 STARTING_DOCUMENT = """{
   "version": "1",
@@ -245,6 +247,27 @@ def revoke_grant(by: Membership, grant: Grant) -> Grant:
         record_event(by, "grant.revoked", grant.public_id, grant.label)
         config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant
+
+
+@transaction.atomic
+def rotate_grant(by: Membership, grant: Grant, overlap_seconds: int = OVERLAP_SECONDS) -> tuple[Grant, str]:
+    """A new token for the same grant, shown once. The one before opens it for the overlap; those before that
+    not at all. Counters go on: they are the grant's, not the token's.
+    """
+    require(by, May.ISSUE_GRANTS)
+    if not 0 <= overlap_seconds <= LONGEST_OVERLAP_SECONDS:
+        raise InvalidInput({"overlap_seconds": "Choose a time from 0 seconds to 7 days."})
+    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    if grant.state != "active":
+        raise Conflict(f"This grant is {grant.state}. Issue another one instead.")
+    token, now = new_token("plg_"), timezone.now()
+    grant.earlier_hash = grant.token_hash if overlap_seconds else ""
+    grant.earlier_until = now + timedelta(seconds=overlap_seconds) if overlap_seconds else None
+    grant.token_hash, grant.hint, grant.rotated_at = token_hash(token), token[:8], now
+    grant.save(update_fields=["earlier_hash", "earlier_until", "token_hash", "hint", "rotated_at"])
+    record_event(by, "grant.rotated", grant.public_id, grant.label, overlap_seconds=overlap_seconds)
+    config_changed.send(sender=Grant, organization_id=grant.organization_id)
+    return grant, token
 
 
 def _placed(places: Places, found: LintFinding) -> Finding:

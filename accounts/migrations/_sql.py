@@ -48,3 +48,10 @@ INVITATION_BEFORE_THE_ORGANIZATION_IS_KNOWN = [
     "REVOKE ALL ON FUNCTION accounts_organization_of_invitation(varchar) FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION accounts_organization_of_invitation(varchar) TO policylayer_app",
 ]
+
+TABLES_OF_A_PERSON = [
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON mfa_authenticator, usersessions_usersession TO policylayer_app",
+    "GRANT USAGE ON SEQUENCE mfa_authenticator_id_seq, usersessions_usersession_id_seq TO policylayer_app",
+    # People may delete their account.
+    "GRANT DELETE ON accounts_user, accounts_user_groups, accounts_user_user_permissions TO policylayer_app",
+]

@@ -7,6 +7,7 @@ import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startOpened } from "./opened.js";
+import { startPasskeys } from "./passkeys.js";
 import { startTabs } from "./tabs.js";
 import { startThemes } from "./themes.js";
 import { startTimes } from "./times.js";
@@ -15,7 +16,7 @@ import { writeCookie } from "./cookies.js";
 
 const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
-const perFragment = [startCopying, startTabs, startToasts, startLive];
+const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startLive];
 
 whole.forEach((start) => start());
 perFragment.forEach((start) => start(document));

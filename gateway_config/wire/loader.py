@@ -108,8 +108,7 @@ def _grants(
     bundle: Bundle, servers: Mapping[str, LoadedServer], policies: Mapping[str, BundlePolicy]
 ) -> dict[bytes, LoadedGrant]:
     compiler = _Compiler(policies)
-    if len({grant.id for grant in bundle.grants}) < len(bundle.grants):
-        _unique("grant", ((grant.id, None) for grant in bundle.grants))
+    _check_tokens_of_one_grant_agree(bundle)
     grants: dict[bytes, LoadedGrant] = {}
     shared: dict[tuple[str, str | None], _Shared] = {}
     for grant in bundle.grants:
@@ -125,6 +124,17 @@ def _grants(
         own = grant.id.encode().decode()
         grants[token] = LoadedGrant(own, *same, None if ends is None else ends + 0)
     return grants
+
+
+def _check_tokens_of_one_grant_agree(bundle: Bundle) -> None:
+    """While a token is rotated its grant is there twice: the same in all but the token and its end."""
+    if len({grant.id for grant in bundle.grants}) == len(bundle.grants):
+        return
+    opens: dict[str, tuple[str, str | None]] = {}
+    for grant in bundle.grants:
+        kind = (grant.server, grant.policy)
+        if opens.setdefault(grant.id, kind) != kind:
+            raise BundleInvalid(f"grant {grant.id} is there twice, and not the same")
 
 
 class _Compiler:

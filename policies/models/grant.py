@@ -25,6 +25,9 @@ class Grant(OrganizationOwned):
     label = models.CharField(max_length=80)
     token_hash = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12, help_text="The token's first characters, to tell tokens apart.")
+    rotated_at = models.DateTimeField(null=True, blank=True)
+    earlier_hash = models.CharField(max_length=64, blank=True, help_text="The one before, while good.")
+    earlier_until = models.DateTimeField(null=True, blank=True)
     holder = models.ForeignKey("accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+")
     issued_at = models.DateTimeField(default=timezone.now)
     issued_by = models.ForeignKey(
@@ -45,6 +48,11 @@ class Grant(OrganizationOwned):
     @property
     def public_id(self) -> str:
         return public_id("grt", self.id)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the token before the last rotation still opens it."""
+        return self.earlier_until is not None and self.earlier_until > timezone.now()
 
     @property
     def state(self) -> str:

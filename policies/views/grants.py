@@ -17,7 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May
 from accounts.views.members import member_required
-from policies.forms import MoveForm, policies_of
+from policies.calls import calls_today
+from policies.forms import MoveForm, RotateForm, policies_of
 from policies.language.effects import effects
 from policies.models import Grant
 from policies.outlook import in_force, tools_of
@@ -37,9 +38,12 @@ def index(request: MemberRequest) -> HttpResponse:
         named = Q(label__icontains=wanted) | Q(policy__name__icontains=wanted)
         grants = grants.filter(named | Q(server__name__icontains=wanted))
     active = Grant.objects.visible_to(request.member).good().count()
+    page = Paginator(grants, PER_PAGE).get_page(request.GET.get("page"))
+    today = calls_today(request.member, [grant.pk for grant in page])
     context = {
         "title": _title(total, active),
-        "page": Paginator(grants, PER_PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "rows": [(grant, today.get(grant.pk, 0)) for grant in page],
         "total": total,
         "wanted": wanted,
         "servers": Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name"),
@@ -120,6 +124,8 @@ def _page(request: MemberRequest, grant: Grant, form: MoveForm | None = None) ->
         "title": _state_sentence(grant, may["callable"]),
         "grant": grant,
         "gateway_url": gateway_url(grant.server),
+        "today": calls_today(request.member, [grant.pk]).get(grant.pk, 0),
+        "rotate_form": RotateForm(initial={"hint": grant.hint, "overlap": "3600"}),
         "form": form or MoveForm(policies=choices, initial={"policy": grant.policy_id}),
         **may,
         "refusal": refusal(request, May.ISSUE_GRANTS),

@@ -6,24 +6,25 @@ the signed id of the grant to be, so that sending it again issues nothing and sh
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.core import signing
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput
 from common.ids import new_uuid
-from policies.forms import IssueForm, policies_of
+from policies.forms import IssueForm, RotateForm, policies_of
 from policies.models import Grant
-from policies.services import issue_grant
+from policies.services import issue_grant, rotate_grant
 from policies.snippets import snippets
-from policies.views._shared import find_server
+from policies.views._shared import find_grant, find_server
 from policies.views.grants import what_it_may
 from servers.models import Server
 from servers.services import gateway_url
@@ -67,21 +68,47 @@ def _issue(request: MemberRequest, server: Server) -> HttpResponse:
         return _page(request, server, form)
     except Conflict:
         return _issued_already(request, server, pk)
-    may = what_it_may(grant)
+    shown = _shown_once(grant, token)
+    title = f"{grant.label} can call {server.name} now" if shown["callable"] else f"{grant.label} is issued"
+    crumbs = [("Grants", reverse("grants:list")), (grant.label, "")]
+    context = {"title": title, "lede": _lede(grant), "crumbs": crumbs, **shown}
+    return render(request, "grants/issued.html", context)
+
+
+@require_POST
+@member_required
+def rotate(request: MemberRequest, grant_id: str) -> HttpResponse:
+    """`hint` says which token is meant: sent twice, the second rotates nothing and ends nobody's token."""
+    grant = find_grant(request, grant_id)
+    require(request.member, May.ISSUE_GRANTS)
+    form = RotateForm(request.POST)
+    if not form.is_valid():
+        raise InvalidInput({"overlap": "Choose how long the token of now stays good."})
+    if form.cleaned_data["hint"] != grant.hint:
+        raise Conflict("This token was rotated already. The new one was shown then, once; rotate it again.")
+    grant, token = rotate_grant(request.member, grant, int(form.cleaned_data["overlap"]))
     context = {
-        "title": f"{grant.label} can call {server.name} now"
-        if may["callable"]
-        else f"{grant.label} is issued",
-        "lede": _lede(grant),
+        "title": f"{grant.label} has a new token",
+        "lede": f"The one before stops working on {grant.earlier_until:%-d %b %Y, %H:%M} UTC."
+        if grant.earlier_until
+        else "The one before no longer works.",
+        "crumbs": [("Grants", reverse("grants:list")), (grant.label, "")],
+    }
+    answer = render(request, "grants/issued.html", context | _shown_once(grant, token))
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _shown_once(grant: Grant, token: str) -> dict[str, Any]:
+    url = gateway_url(grant.server)
+    return {
         "grant": grant,
         "token": token,
-        "gateway_url": gateway_url(server),
-        "snippets": snippets(server.name, gateway_url(server), token),
-        **may,
-        "crumbs": [("Grants", reverse("grants:list")), (grant.label, "")],
+        "gateway_url": url,
+        "snippets": snippets(grant.server.name, url, token),
+        **what_it_may(grant),
         "section": "grants",
     }
-    return render(request, "grants/issued.html", context)
 
 
 def _lede(grant: Grant) -> str:

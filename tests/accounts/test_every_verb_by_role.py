@@ -29,6 +29,7 @@ from policies.services import (
     publish_policy,
     restore_revision,
     revoke_grant,
+    rotate_grant,
     save_draft,
 )
 from servers.models import Server, ToolScan
@@ -59,6 +60,7 @@ VERBS: dict[str, tuple[set[str], str, Verb]] = {
     "restore": (MANAGER, "policies:write", lambda by, acme: restore_revision(by, _revision(by, acme))),
     "issue": (ADMIN, "grants:write", lambda by, acme: issue_grant(by, acme.server, None, "new")),
     "move": (MANAGER, "grants:write", lambda by, acme: move_grant(by, acme.grant, None)),
+    "rotate": (ADMIN, "grants:write", lambda by, acme: rotate_grant(by, acme.grant)),
     "revoke": (ADMIN, "grants:write", lambda by, acme: revoke_grant(by, acme.grant)),
     "invite": (ADMIN, "members:write", lambda by, acme: invite(by, "new@example.com", "viewer")),
     "resend": (ADMIN, "members:write", lambda by, acme: resend(by, Invitation.objects.get())),

@@ -81,7 +81,7 @@ NO_PAGES = {
     *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),
     *(f"approvals/settings/{verb}/" for verb in ("rules", "mail", "webhooks")),
     *(f"approvals/settings/webhooks/<str:webhook_id>/{verb}/" for verb in ("test", "remove")),
-    *(f"grants/<str:grant_id>/{verb}/" for verb in ("move", "revoke", "first-call")),
+    *(f"grants/<str:grant_id>/{verb}/" for verb in ("move", "rotate", "revoke", "first-call")),
 }
 
 
@@ -93,6 +93,8 @@ class Site:
     alice: Page
     newcomer: Page
     nobody: Page
+    web: str
+    newcomers: tuple[str, str]
     complaints: list[str] = field(default_factory=list)
 
 
@@ -107,7 +109,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             pages=dict(world.pages),
             alice=_signed_in(browser, product, world.email, world.password),
             newcomer=_signed_in(browser, product, empty["email"], empty["password"]),
-            nobody=_new_page(browser, product),
+            nobody=_new_page(browser, product.web),
+            web=product.web,
+            newcomers=(empty["email"], empty["password"]),
         )
         _invite(site.alice)
         for name in ("server", "server-strange"):
@@ -120,21 +124,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         browser.close()
 
 
-def _new_page(browser: Browser, product: RunningProduct) -> Page:
-    context = browser.new_context(base_url=product.web, reduced_motion="reduce")
+def _new_page(browser: Browser, web: str) -> Page:
+    context = browser.new_context(base_url=web, reduced_motion="reduce")
     context.add_init_script(path=AXE)
     context.set_default_timeout(15_000)
     return context.new_page()
 
 
 def _signed_in(browser: Browser, product: RunningProduct, email: str, password: str) -> Page:
-    page = _new_page(browser, product)
+    page = _new_page(browser, product.web)
+    _sign_in(page, email, password)
+    return page
+
+
+def _sign_in(page: Page, email: str, password: str) -> None:
     page.goto("/accounts/login/")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/accounts/" not in url)
-    return page
 
 
 def _invite(page: Page) -> None:
@@ -195,6 +203,33 @@ def test_a_page_before_signing_in_is_good(site: Site, path: str) -> None:
 @pytest.mark.parametrize("path", WITHOUT_DATA)
 def test_a_page_without_anything_to_show_is_good(site: Site, path: str) -> None:
     _look_over(site, site.newcomer, path)
+
+
+def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -> None:
+    """The key is a device that Chromium plays. A passkey is bound to a name, which 127.0.0.1 is not."""
+    browser = site.alice.context.browser
+    assert browser is not None
+    page = _new_page(browser, site.web.replace("127.0.0.1", "localhost"))
+    _plug_in_a_key(page)
+    _sign_in(page, *site.newcomers)
+    page.goto("/accounts/2fa/webauthn/add/")
+    page.get_by_label("Password", exact=True).fill(site.newcomers[1])
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Sign in with it alone, without the password").check()
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("heading", name="Recovery codes").wait_for()
+    page.context.clear_cookies()
+    page.goto("/accounts/login/")
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(lambda url: "/accounts/" not in url)
+
+
+def _plug_in_a_key(page: Page) -> None:
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    can = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    said = {"isUserVerified": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": can | said})
 
 
 def _look_over(site: Site, page: Page, path: str) -> None:

@@ -78,7 +78,11 @@ def _server(**changes: object) -> Bundle:
     [
         (_with(servers=(SERVER, SERVER)), f"server {IAM} stands twice"),
         (_with(policies=(REVISION_3, REVISION_3)), f"policy revision {REVISION} stands twice"),
-        (_with(grants=(GRANT, GRANT)), f"grant {GRANT.id} stands twice"),
+        (_with(grants=(GRANT, GRANT)), "is another grant's, too"),
+        (
+            _with(grants=(GRANT, msgspec.structs.replace(GRANT, token_sha256="9" * 64, policy=None))),
+            f"grant {GRANT.id} is there twice, and not the same",
+        ),
         (_with(grants=(GRANT, msgspec.structs.replace(GRANT, id=an_id(9)))), "is another grant's, too"),
         (_with(servers=()), f"is for server {IAM}, which is not in the bundle"),
         (_with(policies=()), f"policy revision {REVISION} of a grant is not in the bundle"),

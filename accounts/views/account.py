@@ -1,0 +1,55 @@
+"""What is one's own, whatever organization one is in."""
+
+from __future__ import annotations
+
+from allauth.account.decorators import reauthentication_required
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import User
+from accounts.services.people import delete_account
+from accounts.verification import has_confirmed
+from common.errors import Conflict
+
+
+@require_safe
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    user = _person(request)
+    kinds = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    context = {
+        "confirmed": has_confirmed(user),
+        "app": Authenticator.Type.TOTP in kinds,
+        "passkeys": kinds.count(Authenticator.Type.WEBAUTHN),
+        "sessions": len(UserSession.objects.purge_and_list(user)),
+    }
+    return render(request, "account/account.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
+def delete(request: HttpRequest) -> HttpResponse:
+    """Asks for the password once more before it shows the button, and again if that was a while ago."""
+    said = ""
+    if request.method == "POST":
+        try:
+            delete_account(_person(request))
+        except Conflict as stays:
+            said = stays.message
+        else:
+            logout(request)
+            return redirect("home")
+    return render(
+        request, "account/delete.html", {"said": said, "pane": "delete"}, status=409 if said else 200
+    )
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

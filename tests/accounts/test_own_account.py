@@ -1,0 +1,208 @@
+"""One's own account: the second step, sessions, and leaving for good."""
+
+from __future__ import annotations
+
+import re
+import time
+from html import unescape
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from accounts.models import AuditEvent, Membership, User
+from accounts.services import create_api_key, found_organization, memberships_of
+from accounts.services.members import change_role
+from tests.cast import PASSWORD, Acme, Cast, confirm, inside, person
+from tests.ladder import SignedIn
+
+SIGN_IN, DELETE, TOTP = "/accounts/login/", "/account/delete/", "/accounts/2fa/totp/activate/"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_throttles() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def erin(cast: Cast) -> Membership:
+    """A person of her own, confirmed."""
+    member = found_organization(person("erin"), "Erin & Co")
+    confirm(member)
+    return member
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.headers
+    return unescape(answer.content.decode())
+
+
+def signs_in(email: str = "erin@example.com") -> Client:
+    client = Client(headers={"User-Agent": "Mozilla/5.0 \u202e<b>strange</b>"})
+    client.post(SIGN_IN, {"login": email, "password": PASSWORD})
+    return client
+
+
+def is_it_still_you(client: Client) -> None:
+    assert client.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+
+
+def code_now(secret: str) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+
+
+def set_up_app(client: Client) -> str:
+    is_it_still_you(client)
+    found = re.search(r'aria-labelledby="by-hand">(\w+)<', page(client, TOTP))
+    assert found is not None
+    assert client.post(TOTP, {"code": code_now(found.group(1))}).status_code == 302
+    return found.group(1)
+
+
+# ---- the second step
+def test_after_it_is_set_up_the_password_alone_signs_nobody_in(erin: Membership) -> None:
+    secret = set_up_app(signs_in())
+    cache.clear()
+    other = signs_in()
+    assert other.get("/servers/").headers["Location"].startswith(SIGN_IN)
+    assert "The second step" in page(other, "/accounts/2fa/authenticate/")
+    wrong = other.post("/accounts/2fa/authenticate/", {"code": "000000"})
+    assert "changes every 30 seconds" in unescape(wrong.content.decode())
+    cache.clear()
+    assert other.post("/accounts/2fa/authenticate/", {"code": code_now(secret)}).status_code == 302
+    assert other.get("/servers/").status_code == 200
+
+
+def test_its_secrets_are_sealed_at_rest(erin: Membership) -> None:
+    secret = set_up_app(signs_in())
+    stored = {one.type: one.data for one in Authenticator.objects.filter(user=erin.user)}
+    assert secret not in str(stored)
+    assert all(
+        re.match(r"v1\.s1\.", value["secret" if kind == "totp" else "seed"]) for kind, value in stored.items()
+    )
+
+
+def test_a_recovery_code_lets_one_in_once(erin: Membership) -> None:
+    client = signs_in()
+    set_up_app(client)
+    shown = page(client, "/accounts/2fa/recovery-codes/")
+    codes = re.findall(r"\b\d{8}\b", shown)
+    assert len(codes) == 10
+    for status in (302, 200):
+        cache.clear()
+        other = signs_in()
+        answer = other.post("/accounts/2fa/authenticate/", {"code": codes[0]})
+        assert answer.status_code == status
+    assert other.get("/servers/").status_code == 302
+
+
+def test_nothing_of_it_is_changed_without_the_password_once_more(erin: Membership) -> None:
+    client = signs_in()
+    for path in (TOTP, "/accounts/2fa/webauthn/add/", DELETE):
+        assert client.get(path).headers["Location"].startswith("/accounts/reauthenticate/")
+
+
+def test_who_is_not_confirmed_is_told_to_confirm_first(cast: Cast, signed_in: SignedIn) -> None:
+    client = Client()
+    sign_up = {"email": "new@example.com", "password1": PASSWORD}
+    client.post("/accounts/signup/", sign_up)
+    assert client.get(TOTP).headers["Location"] == "/accounts/2fa/"
+    assert "the way back in" in page(client, "/accounts/2fa/")
+
+
+def test_its_owner_is_written_to_when_it_changes(
+    erin: Membership, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    client = signs_in()
+    with django_capture_on_commit_callbacks(execute=True):
+        set_up_app(client)
+    assert client.post("/accounts/2fa/totp/deactivate/").status_code == 302
+    subjects = [one.subject for one in mail.outbox]
+    assert "PolicyLayer: Two-step sign-in is on" in subjects
+    assert "PolicyLayer: The authenticator app is off" in subjects
+    assert not Authenticator.objects.filter(user=erin.user, type="totp").exists()
+
+
+def test_a_forged_passkey_signs_nobody_in(erin: Membership, client: Client) -> None:
+    for forged in ("", "{}", "null", '{"id": 1}', "x" * 10_000, '{"response": {"userHandle": "AAAA"}}'):
+        answer = client.post("/accounts/2fa/webauthn/login/", {"credential": forged})
+        assert answer.status_code in {200, 302, 429}
+        assert client.get("/servers/").headers["Location"].startswith(SIGN_IN)
+
+
+# ---- sessions
+def test_every_browser_is_listed_and_the_others_can_be_signed_out(erin: Membership) -> None:
+    here, there = signs_in(), signs_in()
+    raw = here.get("/accounts/sessions/").content.decode()
+    assert raw.count("strange") == 2 and "<b>strange" not in raw and "\u202e" not in raw
+    assert "2 browsers signed in" in page(here, "/account/")
+    assert here.post("/accounts/sessions/").status_code == 302
+    assert here.get("/servers/").status_code == 200
+    assert there.get("/servers/").headers["Location"].startswith(SIGN_IN)
+    assert "Only this browser is signed in." in page(here, "/accounts/sessions/")
+
+
+# ---- throttling
+def test_a_password_cannot_be_guessed_for_long(erin: Membership) -> None:
+    said = ""
+    for _ in range(12):
+        answer = Client().post(SIGN_IN, {"login": "erin@example.com", "password": "a wrong guess"})
+        said = unescape(answer.content.decode())
+    assert "Too many" in said or answer.status_code == 429
+    assert signs_in().get("/servers/").status_code == 302  # the right one must wait as well
+
+
+# ---- the end of an account
+def test_a_person_deletes_their_account_and_nothing_of_them_signs_in(cast: Cast, acme: Acme) -> None:
+    dave = signs_in("dave@example.com")
+    with inside(cast.dave):
+        _, token = create_api_key(cast.dave, "ci", ["servers:read"])
+    is_it_still_you(dave)
+    assert "cannot be undone" in page(dave, DELETE)
+    assert dave.post(DELETE).headers["Location"] == "/"
+    assert not User.objects.filter(email="dave@example.com").exists()
+    me = Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {token}"})
+    assert me.status_code == 401
+    assert signs_in("dave@example.com").get("/servers/").status_code == 302
+    with inside(cast.alice):
+        assert AuditEvent.objects.filter(verb="member.left", actor_email="dave@example.com").exists()
+
+
+def test_the_only_owner_is_told_what_to_do_first(cast: Cast) -> None:
+    found_organization(cast.bob.user, "Bob's own")
+    bob = signs_in("bob@example.com")
+    is_it_still_you(bob)
+    answer = bob.post(DELETE)
+    assert answer.status_code == 409
+    assert "You are the only owner of Bob's own." in unescape(answer.content.decode())
+    assert len(memberships_of(cast.bob.user)) == 2
+
+
+def test_an_owner_beside_another_may_go(cast: Cast) -> None:
+    with inside(cast.alice):
+        change_role(cast.alice, cast.dave, "owner")
+    alice = signs_in("alice@example.com")
+    is_it_still_you(alice)
+    assert alice.post(DELETE).status_code == 302
+    assert not User.objects.filter(email="alice@example.com").exists()
+
+
+def test_nobody_deletes_an_account_without_signing_in(client: Client, cast: Cast) -> None:
+    for path in ("/account/", DELETE):
+        assert client.get(path).headers["Location"].startswith(SIGN_IN)
+        assert client.put(path).status_code in {302, 405}
+    assert client.post(DELETE).headers["Location"].startswith(SIGN_IN)
+    assert User.objects.count() == 5
+
+
+# ---- the banner
+def test_a_banner_asks_to_confirm_until_it_is_done(cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+    assert "Confirm your e-mail address." in page(alice, "/servers/")
+    confirm(cast.alice)
+    assert "Confirm your e-mail address." not in page(alice, "/servers/")
