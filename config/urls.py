@@ -7,6 +7,7 @@ from catalog.views import home
 from common.api_docs import api_docs
 from config import health
 from gateway_config.views import workers
+from policies.views.jump import jump
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("overview/", overview.page, name="overview"),
     path("get-started/", onboarding.page, name="onboarding"),
     path("get-started/steps/", onboarding.steps, name="onboarding-steps"),
+    path("jump/", jump, name="jump"),
     path("servers/", include("servers.urls")),
     path("policies/", include("policies.urls")),
     path("grants/", include("policies.urls_grants")),

@@ -29,3 +29,31 @@ SIGNAL_ICONS = {
     "free_form_code": "code",
     "secret_parameter": "lock",
 }
+
+# What one can jump to, by the name of its page or by its kind.
+PLACE_ICONS = {
+    "overview": "chart-line",
+    "servers:list": "server",
+    "servers:inventory": "layers",
+    "policies:list": "shield-check",
+    "grants:list": "key-round",
+    "audit:log": "activity",
+    "approvals:list": "hand",
+    "approvals:history": "hand",
+    "workers": "cpu",
+    "onboarding": "list-checks",
+    "settings": "settings",
+    "members": "users",
+    "api-keys": "braces",
+    "approvals:settings": "bell",
+    "security-settings": "lock",
+    "audit-events": "history",
+    "account": "circle-user-round",
+    "mfa_index": "lock",
+    "api-docs": "braces",
+    "server": "server",
+    "policy": "shield-check",
+    "grant": "key-round",
+    "tool": "wrench",
+    "new": "plus",
+}

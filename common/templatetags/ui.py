@@ -82,6 +82,11 @@ def tool_class(name: str | None) -> SafeString:
 
 
 @register.simple_tag
+def place_icon(place: str) -> SafeString:
+    return _icon(_icons.PLACE_ICONS[place], "ic-s mute")
+
+
+@register.simple_tag
 def severity(value: str | int | None) -> SafeString:
     level = _words.severity_level(value)
     if level == 0:

@@ -7,14 +7,16 @@ import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startOpened } from "./opened.js";
+import { startPalette } from "./palette.js";
 import { startPasskeys } from "./passkeys.js";
+import { startShortcuts } from "./shortcuts.js";
 import { startTabs } from "./tabs.js";
 import { startThemes } from "./themes.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startLive];
 

@@ -1,4 +1,6 @@
 // Waiting calls by keyboard: j and k go from card to card, y and n to its Approve and Decline. Enter on a button decides, no single key does.
+import { singleKey } from "./shortcuts.js";
+
 const cards = () => [...document.querySelectorAll("[data-approvals] [data-card]")];
 
 function go(step) {
@@ -10,7 +12,7 @@ function go(step) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (!singleKey(event)) return;
   const card = document.activeElement.closest("[data-card]");
   if (event.key === "j") go(1);
   else if (event.key === "k") go(-1);

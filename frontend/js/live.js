@@ -7,6 +7,7 @@
 // [data-live-status] says how it stands, [data-live-pause] stops drawing and counts what is missed.
 import { fresh } from "./once.js";
 import { readEvents } from "./sse.js";
+import { singleKey } from "./shortcuts.js";
 
 const SILENCE = 45_000;
 const LONGEST_WAIT = 30;
@@ -153,7 +154,7 @@ function bindPause(live) {
   button.addEventListener("click", () => set(!live.paused));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, button, a, summary, [contenteditable]");
-    if (event.key !== " " || typing || !button.isConnected) return;
+    if (event.key !== " " || typing || !singleKey(event) || !button.isConnected) return;
     event.preventDefault();
     set(!live.paused);
   });

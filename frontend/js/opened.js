@@ -1,5 +1,7 @@
 // The log's rows open beside the list; where there is no room beside, and with Ctrl or Shift, they are the links they look like.
 // The server names the address to push. <aside id="opened"> holds <… data-opened="row id"> and a link [data-close-opened].
+import { singleKey } from "./shortcuts.js";
+
 const BESIDE = matchMedia("(min-width: 1180px)");
 
 const rows = () => [...document.querySelectorAll(".lrow[id]")];
@@ -23,7 +25,7 @@ function close(event) {
 
 function onKey(event) {
   const step = { j: 1, k: -1 }[event.key];
-  if (!step || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (!step || !singleKey(event)) return;
   const all = rows();
   const at = all.indexOf(document.activeElement.closest(".lrow") ?? document.querySelector(".lrow[aria-current]"));
   all[Math.max(0, Math.min(all.length - 1, at + step))]?.focus();

@@ -69,13 +69,13 @@ def _rows(request: MemberRequest) -> list[Row]:
     reached: dict[UUID, list[tuple[Effect, str]]] = defaultdict(list)
     servers = Server.objects.visible_to(request.member).filter(pk__in=by_server)
     for server in servers.prefetch_related("grants__policy__published_revision"):
-        for label, found in _effects_of_grants(server, by_server[server.pk]):
+        for label, found in effects_of_grants(server, by_server[server.pk]):
             for tool in by_server[server.pk]:
                 reached[tool.pk].append((found[tool.name], label))
     return [_row(tool, reached[tool.pk]) for tool in tools]
 
 
-def _effects_of_grants(server: Server, tools: list[Tool]) -> list[tuple[str, dict[str, Effect]]]:
+def effects_of_grants(server: Server, tools: list[Tool]) -> list[tuple[str, dict[str, Effect]]]:
     """For each good grant of the server what its published policy does to each tool."""
     found = []
     cache: dict[UUID, dict[str, Effect]] = {}

@@ -53,6 +53,7 @@ OUTSIDE = (
     "/contact/",
 )
 WITHOUT_DATA = (
+    "/jump/?q=nothing-is-called-so",
     *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
     *("/approvals/", "/approvals/history/", "/approvals/settings/", "/settings/members/"),
     *("/settings/api-keys/", "/settings/security/", "/settings/events/"),
@@ -222,6 +223,31 @@ def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(lambda url: "/accounts/" not in url)
+
+
+def test_the_palette_goes_anywhere_by_keys_and_the_sheet_tells_them(site: Site) -> None:
+    page = site.alice
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/workers/")
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox", name="Jump to")
+    page.get_by_role("option", name="Live log", exact=True).wait_for()
+    box.fill("put_user_policy")
+    page.get_by_role("option", name="put_user_policy AWS IAM").wait_for()
+    assert _violations(page, "layer", RULES, 1440) == []
+    assert _violations(page, "layer-dark", COLOURS, 1440) == []
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/servers/*/tools/**")
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.wait_for_url("**/policies/")
+    page.keyboard.press("?")
+    page.get_by_role("heading", name="Keys", exact=True).wait_for()
+    assert _violations(page, "layer", RULES, 1440) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("?g")
+    assert page.locator("main .search input").input_value() == "?g"
 
 
 def _plug_in_a_key(page: Page) -> None:

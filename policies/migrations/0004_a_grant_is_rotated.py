@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('policies', '0002_tests_beside_a_policy'),
+        ('policies', '0003_last_readable_draft'),
     ]
 
     operations = [

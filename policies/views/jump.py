@@ -1,0 +1,143 @@
+"""Where to go: pages, servers, policies, grants, tools and things to do, by a few letters of their names.
+
+The palette shows this beside any page; without JavaScript it is a page of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+from urllib.parse import quote
+
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts.middleware import MemberRequest
+from accounts.models import Membership
+from accounts.permissions import May, may
+from accounts.views.members import member_required
+from policies.language.effects import Effect
+from policies.models import Grant, Policy
+from servers.models import Server, Tool
+from servers.views.inventory import BEST_FIRST, effects_of_grants
+
+MOST_OF_A_KIND: Final = 6
+PAGES: Final = (
+    ("overview", "Overview"),
+    ("servers:list", "Servers"),
+    ("servers:inventory", "Everything callable"),
+    ("policies:list", "Policies"),
+    ("grants:list", "Grants"),
+    ("audit:log", "Live log"),
+    ("approvals:list", "Approvals"),
+    ("approvals:history", "Answered approvals"),
+    ("workers", "Workers"),
+    ("onboarding", "First steps"),
+    ("settings", "Settings"),
+    ("members", "Members and invitations"),
+    ("api-keys", "API keys"),
+    ("approvals:settings", "Rules of approving, e-mail and webhooks"),
+    ("security-settings", "Security and retention"),
+    ("audit-events", "Audit events"),
+    ("account", "Your account"),
+    ("mfa_index", "Two-step sign-in"),
+    ("api-docs", "API reference"),
+)
+VERBS: Final = (
+    ("servers:register", "Register a server", May.MANAGE_SERVERS),
+    ("policies:create", "Write a policy", May.EDIT_POLICIES),
+    ("grants:issue", "Issue a grant", May.ISSUE_GRANTS),
+    ("members", "Invite somebody", May.MANAGE_MEMBERS),
+    ("api-keys", "Make an API key", May.MANAGE_KEYS),
+    ("found-organization", "Create another organization", May.READ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`tool`: its name is a tool's. `effect`: what happens to its calls by the most open grant."""
+
+    group: str
+    icon: str
+    words: str
+    href: str
+    beside: str = ""
+    tool: bool = False
+    effect: Effect | None = field(default=None, compare=False)
+
+
+@require_safe
+@member_required
+def jump(request: MemberRequest) -> HttpResponse:
+    wanted = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    found = list(_places(request.member, wanted))
+    groups = [(group, list(places)) for group, places in groupby(found, key=lambda place: place.group)]
+    context = {"wanted": wanted, "groups": groups, "section": ""}
+    template = "jump/_results.html" if request.headers.get("X-Palette") else "jump/page.html"
+    return render(request, template, context)
+
+
+def _places(member: Membership, wanted: str) -> Iterator[Place]:
+    """Without words the pages and verbs. With some, things come before the pages that list them."""
+    if wanted:
+        yield from _tools(member, wanted)
+        yield from _things(member, wanted)
+    for name, words in PAGES:
+        if wanted.casefold() in words.casefold():
+            yield Place("Pages", name, words, reverse(name))
+    for name, words, act in VERBS:
+        if wanted.casefold() in words.casefold() and may(member, act):
+            yield Place("Do", "new", words, reverse(name))
+    if wanted:
+        log = f"{reverse('audit:log')}?tool="
+        for tool in dict.fromkeys(tool.name for tool in _found_tools(member, wanted)[:2]):
+            yield Place(
+                "Do", "audit:log", f"Show calls of {tool} in the live log", log + quote(tool, safe="")
+            )
+
+
+def _things(member: Membership, wanted: str) -> Iterator[Place]:
+    named = Q(name__icontains=wanted)
+    servers = Server.objects.visible_to(member).filter(named, retired_at=None)
+    for server in servers.order_by(Length("name"), "name")[:MOST_OF_A_KIND]:
+        yield Place("Servers", "server", server.name, reverse("servers:detail", args=[server.public_id]))
+    policies = Policy.objects.visible_to(member).filter(named).select_related("server")
+    for policy in policies.only("id", "name", "server__name").order_by(Length("name"))[:MOST_OF_A_KIND]:
+        href = reverse("policies:editor", args=[policy.public_id])
+        yield Place("Policies", "policy", policy.name, href, policy.server.name)
+    grants = Grant.objects.visible_to(member).good().filter(label__icontains=wanted).select_related("server")
+    for grant in grants.order_by(Length("label"))[:MOST_OF_A_KIND]:
+        href = reverse("grants:detail", args=[grant.public_id])
+        yield Place("Grants", "grant", grant.label, href, grant.server.name)
+
+
+def _found_tools(member: Membership, wanted: str) -> list[Tool]:
+    """The closest name first: of those that hold the words, the shortest."""
+    tools = Tool.objects.visible_to(member).present().filter(server__retired_at=None, name__icontains=wanted)
+    return list(tools.select_related("server").order_by(Length("name"), "name")[:MOST_OF_A_KIND])
+
+
+def _tools(member: Membership, wanted: str) -> Iterator[Place]:
+    tools = _found_tools(member, wanted)
+    effects = _effects(tools)
+    for tool in tools:
+        href = reverse("servers:tool", args=[tool.server.public_id, tool.pk])
+        yield Place("Tools", "tool", tool.name, href, tool.server.name, True, effects.get(tool))
+
+
+def _effects(tools: list[Tool]) -> dict[Tool, Effect]:
+    servers = Server.objects.filter(pk__in={tool.server_id for tool in tools})
+    found: dict[Tool, Effect] = {}
+    for server in servers.prefetch_related("grants__policy__published_revision"):
+        mine = [tool for tool in tools if tool.server_id == server.pk]
+        by_grant = [effects for _, effects in effects_of_grants(server, mine)]
+        for tool in mine:
+            if by_grant:
+                found[tool] = min((each[tool.name] for each in by_grant), key=BEST_FIRST.index)
+    return found
