@@ -10,13 +10,23 @@ from typing import Final
 import msgspec
 
 from gateway.handles import Handles
-from gateway.protocol.jsonrpc import INVALID_PARAMS, Answer, Notification, Refused, Request, same_id
+from gateway.protocol.jsonrpc import (
+    INVALID_PARAMS,
+    MISSING_CAPABILITY,
+    Answer,
+    Notification,
+    Refused,
+    Request,
+    same_id,
+)
 from gateway.protocol.methods import SUBSCRIBES, TASK_METHODS
 from gateway.protocol.strict_json import Json, NotStrict, encode, parse
 from gateway.states import States, state_for
 from gateway.visits import Admitted, Visit
 
 RELATED_TASK: Final = "io.modelcontextprotocol/related-task"
+TASKS: Final = "io.modelcontextprotocol/tasks"
+_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 _TASK_NEWS: Final = frozenset({"notifications/tasks", "notifications/tasks/status"})
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 _MOST_TASKS: Final = 10_000
@@ -46,6 +56,8 @@ class Carried:
             if message.params.get("requestState") is not None:
                 self._take_state(visit, message)
             if message.method in TASK_METHODS:
+                if visit.era.modern:
+                    _check_declared(message)
                 task = message.params["taskId"] = self._task(visit, message, message.params.get("taskId"))
                 visit.subject = visit.tasks[task]
             if message.method == SUBSCRIBES:
@@ -196,6 +208,20 @@ class Carried:
         self._tools[visit.admitted.grant.id, task] = tool
         while len(self._tools) > _MOST_TASKS:
             self._tools.popitem(last=False)
+
+
+def _check_declared(request: Request) -> None:
+    """As its server would: it asks about nothing that its client has not said it understands."""
+    meta = _meta_of(request)
+    able = meta.get(_CAPABILITIES) if meta is not None else None
+    extensions = able.get("extensions") if isinstance(able, dict) else None
+    if not isinstance(extensions, dict) or TASKS not in extensions:
+        raise Refused(
+            MISSING_CAPABILITY,
+            "This needs a client that declares tasks.",
+            id=request.id,
+            data={"requiredCapabilities": {"extensions": {TASKS: {}}}},
+        )
 
 
 def _meta_of(message: Request | Notification | Answer) -> dict[str, Json] | None:

@@ -20,7 +20,7 @@ from gateway.protocol.jsonrpc import (
     Refused,
     Request,
 )
-from gateway.protocol.methods import MODERN, TASK_METHODS
+from gateway.protocol.methods import MODERN, MODERN_TASK_METHODS
 from gateway.protocol.strict_json import Json
 
 VERSION_HEADER: Final = b"mcp-protocol-version"
@@ -31,7 +31,7 @@ _NAMED_BY: Final = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
-    **dict.fromkeys(TASK_METHODS, "taskId"),
+    **dict.fromkeys(MODERN_TASK_METHODS, "taskId"),
 }
 _VERSION: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MODERN: Final = frozenset(revision.encode() for revision in MODERN)

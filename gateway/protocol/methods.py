@@ -97,6 +97,11 @@ _FROM_SERVER: Final = (
 TASK_METHODS: Final = frozenset(
     method.name for method in _FROM_CLIENT if method.verdict is Verdict.JUDGE_TASK
 )
+MODERN_TASK_METHODS: Final = frozenset(
+    method.name
+    for method in _FROM_CLIENT
+    if method.verdict is Verdict.JUDGE_TASK and _is_of_era(method, modern=True)
+)
 METHODS: Final = (*_FROM_SERVER, *_FROM_CLIENT)
 
 

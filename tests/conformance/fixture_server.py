@@ -25,6 +25,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import PromptsListChanged, ToolsListChanged
 
 from tests.conformance import fixture_content as content
+from tests.conformance import fixture_tasks as tasks
 from tests.conformance.fixture_rounds import ROUNDS, in_rounds, prompt_in_rounds
 
 Json = content.Json
@@ -142,7 +143,7 @@ ACTIVE: dict[str, Tool] = {
     "test_trigger_tool_change": changing_tools,
     "test_trigger_prompt_change": changing_prompts,
 }
-TOOLS = (*content.STATIC, *ACTIVE, *ROUNDS)
+TOOLS = (*content.STATIC, *ACTIVE, *ROUNDS, *tasks.WORK)
 
 
 async def list_tools(_: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -153,6 +154,9 @@ async def call_tool(
     ctx: Context, params: types.CallToolRequestParams
 ) -> types.CallToolResult | types.InputRequiredResult:
     result = await _called(ctx, params)
+    if result.get("resultType") == "task":
+        # Of an extension, for which the SDK has no type.
+        return cast(types.CallToolResult, result)
     if result.get("resultType") == "input_required":
         return types.InputRequiredResult.model_validate(result)
     return types.CallToolResult.model_validate(result)
@@ -165,6 +169,8 @@ async def _called(ctx: Context, params: types.CallToolRequestParams) -> Json:
         return await ACTIVE[params.name](ctx, params.arguments or {})
     if params.name in ROUNDS:
         return in_rounds(ctx, params)
+    if params.name in tasks.WORK:
+        return await tasks.called(ctx, params)
     raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name}.")
 
 
@@ -246,6 +252,10 @@ def server() -> Server[Any]:
         on_subscriptions_listen=ListenHandler(BUS),
     )
     it.add_request_handler("logging/setLevel", types.SetLevelRequestParams, set_level)
+    it.extensions[tasks.EXTENSION] = {}
+    it.add_request_handler("tasks/get", tasks.TaskParams, tasks.get)
+    it.add_request_handler("tasks/update", tasks.UpdateParams, tasks.update)
+    it.add_request_handler("tasks/cancel", tasks.TaskParams, tasks.cancel)
     it.middleware.append(RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience="fixture"))
     return it
 

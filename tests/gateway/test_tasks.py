@@ -18,6 +18,10 @@ RELATED = "io.modelcontextprotocol/related-task"
 STATE = {"status": "working", "createdAt": "2026-07-28T00:00:00Z"}
 
 
+TASKS = "io.modelcontextprotocol/tasks"
+DECLARED: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}}}
+
+
 async def works(conversation: Conversation) -> None:
     """A server that makes a task of every call."""
     message = conversation.request.json
@@ -42,7 +46,7 @@ async def say(client: Client, method: str, *, modern: bool = False, **params: An
     message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     if not modern:
         return await client.post(message)
-    params["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    params["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"} | DECLARED
     named = str(params.get("name", params.get("taskId", "")))
     return await client.post(
         message,
@@ -88,6 +92,37 @@ async def test_a_task_of_2026_07_28_is_too_and_its_header_names_the_servers_id(
         assert got(it) == [RAW]
         assert it.upstream.received[1].headers["mcp-name"] == RAW
         assert RAW.encode() not in answer.body
+
+
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+@pytest.mark.parametrize(
+    "able", [None, {}, {"extensions": {}}, {"extensions": ["io.modelcontextprotocol/tasks"]}]
+)
+async def test_a_client_that_does_not_declare_tasks_is_told_what_it_misses(
+    tmp_path: Path, method: str, able: Any
+) -> None:
+    async with world(tmp_path, upstream=Upstream(works)) as it, it.client() as alice:
+        task = await begin(alice, modern=True)
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+        meta |= {} if able is None else {"io.modelcontextprotocol/clientCapabilities": able}
+        answer = await alice.post(
+            {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": task, "_meta": meta}},
+            mcp_protocol_version="2026-07-28", mcp_method=method, mcp_name=task,
+        )  # fmt: skip
+        assert (answer.status, answer.json["error"]["code"]) == (400, -32021)
+        assert answer.json["error"]["data"]["requiredCapabilities"] == {"extensions": {TASKS: {}}}
+        assert got(it) == []
+
+
+async def test_a_method_that_2026_07_28_dropped_is_unknown_whatever_its_headers(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=Upstream(works)) as it, it.client() as alice:
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"} | DECLARED
+        answer = await alice.post(
+            {"jsonrpc": "2.0", "id": 1, "method": "tasks/result", "params": {"taskId": "x", "_meta": meta}},
+            mcp_protocol_version="2026-07-28", mcp_method="tasks/result",
+        )  # fmt: skip
+        assert (answer.status, answer.json["error"]["code"]) == (404, -32601)
+        assert it.upstream.received == []
 
 
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/result", "tasks/cancel"])
