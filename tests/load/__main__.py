@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 # Those that need nothing but Python come first.
-ORDER: Final = ("policy_language", "policy_worst", "restart", "limiter", "gateway", "publishing")
+ORDER: Final = ("policy_language", "policy_worst", "restart", "limiter", "grants", "gateway", "publishing")
 
 
 def main() -> int:

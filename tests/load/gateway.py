@@ -1,10 +1,11 @@
 """What one tools/call costs: nginx answering itself, nginx as a plain proxy, and the gateway, in turn.
 
-    python -m tests.load.gateway [--seconds 5] [--rounds 3] [--connections 16]
+    python -m tests.load.gateway [--seconds 5] [--rounds 3] [--connections 16 64] [--no-peer]
 
 The call has some 300 bytes, passes three conditions and one limit, is recorded and forwarded; the server is
-nginx answering from memory. CPU per call is what the kernel charged the process for, threads included, so
-that other work on the machine matters little. Needs nginx and wrk.
+nginx answering from memory, in JSON and as a stream of one event. CPU per call is what the kernel charged the
+process for, threads included, so that other work on the machine matters little. Needs nginx and wrk. The peer
+is FastMCP's proxy, from PyPI; behind it and the gateway a server counts what comes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -36,7 +38,11 @@ from gateway_config.wire.signing import sign
 from tests.gateway.limiters import trusted_file
 from tests.gateway.test_main import Plane, Worker, _free_port, _Internal, _Server
 from tests.gateway_config.wire.bundles import KEY
+from tests.load.peers import CountingServer, fastmcp_proxy
 
+STREAMING: Final = "00000000-0000-7000-8000-0000000005e2"
+COUNTED: Final = "00000000-0000-7000-8000-0000000005e3"
+TOOL: Final = "create_access_key"
 ORGANIZATION: Final = "00000000-0000-7000-8000-00000000ac3e"
 SERVER: Final = "00000000-0000-7000-8000-0000000005e1"
 POLICY: Final = "00000000-0000-7000-8000-000000000901"
@@ -45,7 +51,7 @@ DOCUMENT: Final = json.dumps(
         "version": "1",
         "default": "deny",
         "tools": {
-            "create_access_key": {
+            TOOL: {
                 "require": [
                     {
                         "conditions": [
@@ -66,7 +72,7 @@ BODY: Final = json.dumps(
         "id": 1,
         "method": "tools/call",
         "params": {
-            "name": "create_access_key",
+            "name": TOOL,
             "arguments": {
                 "user": "alice.adams@acme.example",
                 "days": 30,
@@ -88,11 +94,16 @@ http {{
   proxy_temp_path {folder}/{name}.p; fastcgi_temp_path {folder}/{name}.f; uwsgi_temp_path {folder}/{name}.u;
   scgi_temp_path {folder}/{name}.s;
   upstream server {{ server 127.0.0.1:{behind}; keepalive 64; keepalive_requests 100000000; }}
-  server {{ listen 127.0.0.1:{port}; location / {{ {does} }} }}
+  server {{ listen 127.0.0.1:{port}; {does} }}
 }}
 """
-ANSWERS: Final = f"default_type application/json; return 200 '{ANSWER}';"
-PROXIES: Final = "proxy_pass http://server; proxy_http_version 1.1; proxy_set_header Connection '';"
+ANSWERS: Final = (
+    f"location / {{ default_type application/json; return 200 '{ANSWER}'; }}"
+    f" location /sse {{ default_type text/event-stream; return 200 'event: message\ndata: {ANSWER}\n\n'; }}"
+)
+PROXIES: Final = (
+    "location / { proxy_pass http://server; proxy_http_version 1.1; proxy_set_header Connection ''; }"
+)
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -106,6 +117,13 @@ class Target:
     calls_a_second: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
+
+    def at(self, path: str, **headers: str) -> Target:
+        return Target(self.name, self.port, self.pid, headers or self.headers, path)
+
+    def memory_mb(self) -> float:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -163,41 +181,42 @@ class _Plane(Plane):
 
 
 @contextmanager
-def gateway(folder: Path, behind: int) -> Iterator[Target]:
-    token = new_token(GRANT)
+def gateway(folder: Path, behind: int, counted: int = 1) -> Iterator[tuple[Target, Target, Target]]:
+    """The same process at three servers: one that answers in JSON, one with a stream, one that counts."""
+    urls = {
+        SERVER: f"http://127.0.0.1:{behind}/mcp",
+        STREAMING: f"http://127.0.0.1:{behind}/sse",
+        COUNTED: f"http://127.0.0.1:{counted}/mcp",
+    }
+    tokens = {server: new_token(GRANT) for server in urls}
     (folder / "data").mkdir()
     trusted_file(folder / "data" / "limiter.sqlite3")
-    worker = Worker(folder / "data", _Plane(_bundle(token, behind)))
+    worker = Worker(folder / "data", _Plane(_bundle(urls, tokens)))
     worker.start(EGRESS_ALLOW_PRIVATE="127.0.0.0/8", LOG_LEVEL="warning")
     try:
         worker.wait_until_ready()
-        headers = {"Authorization": f"Bearer {token}"}
-        yield Target("gateway", worker.port, worker.process.pid, headers, f"/mcp/{SERVER}/")
-        counted = worker.get("/metrics", worker.metrics_port).text
-        if re.search(r'policylayer_decisions_total\{outcome="(?!allow)', counted):
-            raise RuntimeError(f"not every call was let through:\n{counted}")
+        bare = Target("gateway", worker.port, worker.process.pid)
+        ways = [bare.at(f"/mcp/{server}/", Authorization=f"Bearer {tokens[server]}") for server in urls]
+        yield ways[0], ways[1], ways[2]
+        counted_calls = worker.get("/metrics", worker.metrics_port).text
+        if re.search(r'policylayer_decisions_total\{outcome="(?!allow)', counted_calls):
+            raise RuntimeError(f"not every call was let through:\n{counted_calls}")
     finally:
         _, _, told = worker.stop()
         print(told, end="")
 
 
-def _bundle(token: str, behind: int) -> SignedBundle:
-    url = f"http://127.0.0.1:{behind}/mcp"
-    server = BundleServer(
-        id=SERVER, name="IAM", upstream_url=url, tools=(BundleTool(name="create_access_key"),)
-    )
-    grant = BundleGrant(
-        id="00000000-0000-7000-8000-000000000941",
-        token_sha256=token_hash(token),
-        server=SERVER,
-        policy=POLICY,
-    )
+def _bundle(urls: dict[str, str], tokens: dict[str, str]) -> SignedBundle:
+    tools = (BundleTool(name=TOOL),)
     body = encode_bundle(
         Bundle(
             organization=ORGANIZATION,
-            servers=(server,),
+            servers=tuple(BundleServer(id=id, name="IAM", upstream_url=urls[id], tools=tools) for id in urls),
             policies=(BundlePolicy(POLICY, POLICY, 1, DOCUMENT),),
-            grants=(grant,),
+            grants=tuple(
+                BundleGrant(str(UUID(int=number)), token_hash(tokens[server]), server, POLICY)
+                for number, server in enumerate(urls, 1)
+            ),
         )
     )
     begins = int(time.time()) - 1
@@ -222,7 +241,8 @@ def _wait_for(port: int) -> None:
 # As many calls as go
 
 
-def load(target: Target, folder: Path, seconds: int, connections: int) -> None:
+def load(target: Target, folder: Path, seconds: int, connections: int) -> int:
+    """How many calls were answered."""
     script = folder / "call.lua"
     headers = "".join(f'wrk.headers["{k}"]={json.dumps(v)}\n' for k, v in (HEADERS | target.headers).items())
     script.write_text(f'wrk.method="POST"\nwrk.path="{target.path}"\nwrk.body=[==[{BODY}]==]\n{headers}')
@@ -247,6 +267,7 @@ def load(target: Target, folder: Path, seconds: int, connections: int) -> None:
         raise RuntimeError(done.stdout)
     target.calls_a_second.append(calls / seconds)
     target.cpu_us.append(1e6 * used / calls)
+    return calls
 
 
 # 500 a second, whatever comes back
@@ -295,49 +316,75 @@ async def open_loop(target: Target, rate: int, seconds: int) -> None:
 # What came out
 
 
-def _table(targets: list[Target]) -> str:
-    _, proxy, ours = targets
-    lines = ["| | calls a second | CPU a call, us | p50, ms | p99, ms |", "|---|---|---|---|---|"]
-    for target in targets:
-        p50, p99 = _percentile(target, 50), _percentile(target, 99)
-        lines.append(
-            f"| {target.name} | {statistics.median(target.calls_a_second):,.0f}"
-            f" | {statistics.median(target.cpu_us):.1f} | {p50:.2f} | {p99:.2f} |"
-        )
-    shares = [theirs / mine for theirs, mine in zip(proxy.cpu_us, ours.cpu_us, strict=True)]
-    added = [_percentile(ours, part) - _percentile(proxy, part) for part in (50, 99)]
-    lines.append(
-        f"\nshare of nginx: {statistics.median(shares):.2f} (rounds {min(shares):.2f} to {max(shares):.2f});"
-        f" added at 500 a second: p50 {added[0]:.2f} ms, p99 {added[1]:.2f} ms"
-    )
-    return "\n".join(lines)
+def _in_turn(folder: Path, kind: str, targets: list[Target], given: argparse.Namespace) -> None:
+    for connections in given.connections:
+        for target in targets:
+            target.calls_a_second.clear()
+            target.cpu_us.clear()
+        for _ in range(given.rounds):
+            for target in targets:
+                load(target, folder, given.seconds, connections)
+        for target in targets:
+            print(f"| {kind}, {connections} connections | {target.name} | {_figures(target)} |", flush=True)
+        _, proxy, ours = targets
+        shares = [theirs / mine for theirs, mine in zip(proxy.cpu_us, ours.cpu_us, strict=True)]
+        told = f"{statistics.median(shares):.2f} (rounds {min(shares):.2f} to {max(shares):.2f})"
+        print(f"| | share of nginx | | {told} |", flush=True)
+
+
+def _figures(target: Target) -> str:
+    return f"{statistics.median(target.calls_a_second):,.0f} | {statistics.median(target.cpu_us):.1f}"
 
 
 def _percentile(target: Target, part: int) -> float:
     return 1000 * statistics.quantiles(target.latencies, n=100, method="inclusive")[part - 1]
 
 
+def _added(proxy: Target, ours: Target, given: argparse.Namespace) -> None:
+    for _ in range(given.rounds):
+        for target in (proxy, ours):
+            uvloop.run(open_loop(target, given.rate, given.seconds))
+    for part in (50, 99):
+        theirs, mine = _percentile(proxy, part), _percentile(ours, part)
+        print(f"p{part} at {given.rate} a second: nginx {theirs:.2f} ms, gateway {mine:.2f} ms,"
+              f" added {mine - theirs:.2f} ms", flush=True)  # fmt: skip
+
+
+def _beside_the_peer(folder: Path, ours: Target, server: CountingServer, given: argparse.Namespace) -> None:
+    port = _free_port()
+    with fastmcp_proxy(server.port, port) as pid:
+        for target in (ours, Target("FastMCP's proxy", port, pid)):
+            server.asked.clear()
+            calls = load(target, folder, given.seconds, given.connections[0])
+            print(f"| the counting server | {target.name} | {_figures(target)} |")
+            all, forwarded = server.asked.total() / calls, server.asked["tools/call"] / calls
+            print(f"  requests a call: {all:.2f}, tools/call among them {forwarded:.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--rate", type=int, default=500)
+    parser.add_argument("--no-peer", dest="peer", action="store_false")
     given = parser.parse_args()
+    counting = CountingServer(TOOL, json.loads(ANSWER)["result"])
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
         port, proxy_port = _free_port(), _free_port()
-        targets = [
-            stack.enter_context(nginx(folder, "direct", port, ANSWERS, port)),
-            stack.enter_context(nginx(folder, "proxy", proxy_port, PROXIES, port)),
-            stack.enter_context(gateway(folder, port)),
-        ]
-        for _ in range(given.rounds):
-            for target in targets:
-                load(target, folder, given.seconds, given.connections)
-                uvloop.run(open_loop(target, given.rate, max(1, given.seconds // 2)))
-        print(_table(targets))
+        server = stack.enter_context(counting.running())
+        direct = stack.enter_context(nginx(folder, "direct", port, ANSWERS, port))
+        proxy = stack.enter_context(nginx(folder, "proxy", proxy_port, PROXIES, port))
+        plain, streaming, counted = stack.enter_context(gateway(folder, port, server.port))
+        print(f"memory at rest: {plain.memory_mb():.0f} MB")
+        print("| | | calls a second | CPU a call, us |\n|---|---|---|---|")
+        _in_turn(folder, "JSON", [direct, proxy, plain], given)
+        _in_turn(folder, "SSE", [direct.at("/sse"), proxy.at("/sse"), streaming], given)
+        _added(proxy, plain, given)
+        if given.peer:
+            _beside_the_peer(folder, counted, server, given)
 
 
 if __name__ == "__main__":
