@@ -9,6 +9,9 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+# Without sessions, so that each call stands alone.
+REVISION = "2026-07-28"
+
 
 @dataclass(frozen=True, slots=True)
 class Api:
@@ -93,6 +96,32 @@ def gateway_status(grant: dict[str, Any]) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def called(grant: dict[str, Any], tool: str) -> dict[str, Any]:
+    """The result of one call, without a session and over a connection of its own."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": REVISION,
+        "io.modelcontextprotocol/clientInfo": {"name": "agent", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"name": tool, "arguments": {"user_name": "agent"}, "_meta": meta}
+    request = urllib.request.Request(
+        grant["gateway_url"],
+        data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode(),
+        headers={
+            "Authorization": f"Bearer {grant['token']}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": REVISION,
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": tool,
+        },
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body = answer.read().decode()
+    result: dict[str, Any] = json.loads(body.partition("data: ")[2] or body)["result"]
+    return result
 
 
 def wait_until(holds: Any, why_not: str, seconds: float = 20) -> None:

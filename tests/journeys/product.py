@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,10 @@ class RunningProduct:
 
 
 @contextmanager
-def running_product(folder: Path, *, gateways: int = 1) -> Iterator[RunningProduct]:
+def running_product(
+    folder: Path, *, gateways: int = 1, surroundings: Mapping[str, str] | None = None
+) -> Iterator[RunningProduct]:
+    """`surroundings`: what else stands in its environment."""
     ports = free_ports(3)
     data_dir, log = folder / "data", folder / "product.log"
     command = [
@@ -67,6 +70,7 @@ def running_product(folder: Path, *, gateways: int = 1) -> Iterator[RunningProdu
         *("--port", str(ports[0]), "--internal-port", str(ports[1]), "--gateway-port", str(ports[2])),
     ]
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    kept |= surroundings or {}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=kept)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import urllib.request
@@ -16,7 +15,7 @@ import pytest
 from tests.config.test_supervise import lives
 from tests.config.test_whole_product import children_of, words_of
 from tests.fixtures.servers.start import RunningToy, running_toy
-from tests.journeys.api import Api, gateway_status, wait_until
+from tests.journeys.api import Api, called, gateway_status, wait_until
 from tests.journeys.product import RunningProduct, running_product
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
@@ -42,8 +41,6 @@ ASKED = {
     "list_users": "not_available",
 }
 ROUNDS = 15
-# Without sessions, so that each call stands alone.
-REVISION = "2026-07-28"
 
 
 @pytest.fixture(scope="module")
@@ -113,27 +110,7 @@ def nobody_but_the_gateways(product: RunningProduct) -> Iterator[list[int]]:
 
 def verdict(grant: dict[str, Any], tool: str) -> str | None:
     """Over a connection of its own. None: the server answered."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": REVISION,
-        "io.modelcontextprotocol/clientInfo": {"name": "agent", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    params = {"name": tool, "arguments": {"user_name": "agent"}, "_meta": meta}
-    request = urllib.request.Request(
-        grant["gateway_url"],
-        data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode(),
-        headers={
-            "Authorization": f"Bearer {grant['token']}",
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "MCP-Protocol-Version": REVISION,
-            "Mcp-Method": "tools/call",
-            "Mcp-Name": tool,
-        },
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        body = answer.read().decode()
-    told = json.loads(body.partition("data: ")[2] or body)["result"].get("_meta", {})
+    told = called(grant, tool).get("_meta", {})
     code: str | None = told.get("policylayer/decision", {}).get("code")
     return code
 
