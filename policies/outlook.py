@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from policies.language.cases import PolicyTest, TestResult
+from policies.beside import NOTHING_BESIDE, Beside
+from policies.language.cases import TestResult
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
@@ -144,11 +145,11 @@ def outlook(
     text: str,
     live: PolicyRevision | None,
     tools: Sequence[Tool] = (),
-    tests: tuple[PolicyTest, ...] = (),
+    beside: Beside = NOTHING_BESIDE,
 ) -> Outlook:
-    """Never raises for any text. `tools` spares the query where the caller has them; `tests` are run."""
+    """Never raises for any text. `tools` spares the query where the caller has them."""
     rows = tools or tools_of(server)
-    judgement = judge(text, [facts_of(tool) for tool in rows], tests)
+    judgement = judge(text, [facts_of(tool) for tool in rows], beside)
     if judgement.compiled is None:
         return Outlook(judgement.problems, (), (), len(rows), live is not None)
     before = in_force(live, rows)

@@ -18,13 +18,14 @@ from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed
 from common.ids import new_uuid
 from common.tokens import new_token, token_hash
-from policies.kept_tests import kept_tests
+from policies.beside import NOTHING_BESIDE, Beside, beside
 from policies.language.blocks import is_readable
 from policies.language.canonical import canonical_text
-from policies.language.cases import PolicyTest, TestResult, name_of, run_tests
+from policies.language.cases import TestResult, name_of, run_tests
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
+from policies.language.document import Document
 from policies.language.effects import Effect, effects
-from policies.language.lint import LintFinding, lint
+from policies.language.lint import LintFinding, lint, shared_counters
 from policies.language.parse import parse_policy
 from policies.language.place import Places
 from policies.language.problems import PolicyInvalid, Problem
@@ -85,17 +86,18 @@ def tool_facts(server: Server) -> list[ToolFacts]:
     return [ToolFacts(name, tool_class or None, schema) for name, tool_class, schema in rows]
 
 
-def judge(text: str, tools: Sequence[ToolFacts], tests: tuple[PolicyTest, ...] = ()) -> Judgement:
-    """Never raises for any text. `tests`: those kept beside it, which have to pass."""
+def judge(text: str, tools: Sequence[ToolFacts], beside: Beside = NOTHING_BESIDE) -> Judgement:
+    """Never raises for any text."""
     try:
         document = parse_policy(text)
     except PolicyInvalid as invalid:
         return Judgement(invalid.problems[:MOST_FINDINGS], {}, None)
     compiled = compile_policy(document, tools)
-    found = lint(document, tools)[:MOST_FINDINGS]
+    shared = beside.counters
+    found = lint(document, tools, approval_seconds=beside.approval_seconds, other_counters=shared)
     places = Places(text)
-    findings = tuple(_placed(places, finding) for finding in found)
-    results = run_tests(compiled, tests)
+    findings = tuple(_placed(places, finding) for finding in found[:MOST_FINDINGS])
+    results = run_tests(compiled, beside.tests)
     failed = tuple(_failure(places, result) for result in results if not result.passed)
     known = effects(compiled, [tool.name for tool in tools])
     return Judgement((), known, compiled, findings, results, failed)
@@ -156,10 +158,10 @@ def publish_policy(
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if policy.server.retired_at is not None:
         raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")
-    if blocking := judge(policy.draft, tool_facts(policy.server), kept_tests(policy)).blocking:
+    facts = tool_facts(policy.server)
+    if blocking := judge(policy.draft, facts, beside(policy)).blocking:
         raise PolicyInvalid(blocking)
-    document = canonical_text(parse_policy(policy.draft))
-    revision = _add_revision(by, policy, policy.draft, document, note)
+    revision = _add_revision(by, policy, parse_policy(policy.draft), facts, note)
     record_event(by, "policy.published", policy.public_id, policy.name, revision=revision.number)
     config_changed.send(sender=Policy, organization_id=policy.organization_id)
     return revision
@@ -282,15 +284,18 @@ def _failure(places: Places, result: TestResult) -> Problem:
     return Problem(pointer, "test_failed", message, *places.nearest(pointer))
 
 
-def _add_revision(by: Membership, policy: Policy, text: str, document: str, note: str) -> PolicyRevision:
+def _add_revision(
+    by: Membership, policy: Policy, document: Document, tools: Sequence[ToolFacts], note: str
+) -> PolicyRevision:
     last = PolicyRevision.objects.filter(policy=policy).aggregate(last=Max("number"))["last"] or 0
     classed = Tool.objects.filter(server=policy.server).present().exclude(tool_class="")
     revision = PolicyRevision.objects.create(
         organization_id=policy.organization_id,
         policy=policy,
         number=last + 1,
-        text=text,
-        document=document,
+        text=policy.draft,
+        document=canonical_text(document),
+        shared_counters=shared_counters(document, tools),
         classes=[list(row) for row in classed.order_by("name").values_list("name", "tool_class", "digest")],
         note=note.strip()[:300],
         published_by=by,

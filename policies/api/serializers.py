@@ -7,7 +7,7 @@ from jiter import LosslessFloat
 from rest_framework import serializers
 
 from common.api_fields import PublicIdField
-from policies.kept_tests import kept_tests
+from policies.beside import beside
 from policies.language.effects import Effect
 from policies.models import Grant, Policy, PolicyRevision
 from policies.services import MAX_DRAFT_BYTES, judge, tool_facts
@@ -73,7 +73,7 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         fields = ["id", "server", "name", "document", "draft_problems", "published_revision", "version"]
 
     def get_draft_problems(self, policy: Policy) -> list[dict[str, Any]]:
-        problems = judge(policy.draft, tool_facts(policy.server), kept_tests(policy)).blocking
+        problems = judge(policy.draft, tool_facts(policy.server), beside(policy)).blocking
         return list(ProblemSerializer(problems, many=True).data)
 
 

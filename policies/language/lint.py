@@ -10,14 +10,15 @@ from typing import Final
 from .compile import ToolFacts
 from .document import Document, Scope
 from .lint_arguments import argument_findings
-from .lint_limits import limit_findings
+from .lint_limits import limit_findings, named_beyond_a_grant
 from .lint_reach import reach_findings
 from .lint_survey import LintFinding, Severity, Survey
 from .pause import collector_paused
 
-__all__ = ["LintFinding", "Severity", "lint"]
+__all__ = ["LintFinding", "Severity", "lint", "shared_counters"]
 
 _APPROVAL_SECONDS: Final = 900
+_MOST_COUNTERS: Final = 5000
 
 
 def lint(
@@ -33,6 +34,12 @@ def lint(
     """
     with collector_paused():
         return _linted(document, tools, approval_seconds, other_counters)
+
+
+def shared_counters(document: Document, tools: Iterable[ToolFacts]) -> list[tuple[Scope, str]]:
+    """The counters of scope `organization` or `server` that calls of the tools name, in order."""
+    with collector_paused():
+        return sorted(named_beyond_a_grant(Survey.of(document, tools)))[:_MOST_COUNTERS]
 
 
 def _linted(

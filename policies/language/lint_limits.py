@@ -83,6 +83,10 @@ def _on_each(
     return any(map(wanted, shared)) or all(any(map(wanted, limits)) for limits in kinds)
 
 
+def named_beyond_a_grant(survey: Survey) -> set[tuple[Scope, str]]:
+    return {named for named in _named_counters(survey) if named[0] != "grant"}
+
+
 def _named_counters(survey: Survey) -> _Named:
     """Counters, as calls of known tools name them, with the rules that do."""
     named: _Named = {}

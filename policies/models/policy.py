@@ -54,6 +54,9 @@ class PolicyRevision(OrganizationOwned):
     classes = models.JSONField(
         help_text="[[tool, class, digest]] when published: new classifications take force only by publishing."
     )
+    shared_counters = models.JSONField(
+        default=list, help_text="[[scope, counter]] of limits that count beyond one grant, when published."
+    )
     note = models.CharField(max_length=300, blank=True)
     published_at = models.DateTimeField(default=timezone.now)
     # Without a constraint: a revision is never changed, also when its author leaves.

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
+from policies.beside import beside
 from policies.builder.card import SCOPES
 from policies.builder.look import SHOWS, VIEWS, Look, read_look
 from policies.builder.page import BuilderPage, page_of
@@ -114,7 +115,7 @@ def look_at(
 ) -> Editing:
     shown = policy.draft if text is None else text
     tools = tools_of(policy.server)
-    seen = outlook(policy.server, shown, policy.published_revision, tools, kept_tests(policy))
+    seen = outlook(policy.server, shown, policy.published_revision, tools, beside(policy))
     return Editing(request, policy, shown, look or asked_look(request), tools, seen, extra)
 
 

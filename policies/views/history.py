@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May
 from accounts.views.members import member_required
+from policies.beside import beside
 from policies.forms import CompareForm
-from policies.kept_tests import kept_tests
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy, PolicyRevision
 from policies.outlook import between, outlook
@@ -84,7 +84,7 @@ def _revision(
         "revision": shown,
         "live": live,
         "draft_differs": live is not None and live.text != policy.draft,
-        "outlook": outlook(policy.server, shown.text, live, tests=kept_tests(policy)),
+        "outlook": outlook(policy.server, shown.text, live, beside=beside(policy)),
         "refusal": refusal(request, May.PUBLISH),
         "crumbs": crumbs(policy, f"Revision {shown.number}"),
         "section": "policies",

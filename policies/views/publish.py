@@ -10,8 +10,8 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.errors import Conflict
+from policies.beside import beside
 from policies.forms import PublishForm
-from policies.kept_tests import kept_tests
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy, PolicyRevision
 from policies.outlook import Outlook, outlook
@@ -79,7 +79,7 @@ def rollout(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
 
 def _seen(policy: Policy) -> Outlook:
     live = policy.published_revision
-    return outlook(policy.server, policy.draft, live, tests=kept_tests(policy))
+    return outlook(policy.server, policy.draft, live, beside=beside(policy))
 
 
 def _opened(seen: Outlook) -> list[str]:

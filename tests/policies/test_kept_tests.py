@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts.models import AuditEvent, Membership
 from common.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from policies.beside import Beside
 from policies.kept_tests import MOST_KEPT, drop_test, keep_test, kept_tests, replace_tests
 from policies.language.cases import PolicyTest
 from policies.language.decision import ToolCall
@@ -63,8 +64,8 @@ def test_tests_that_pass_let_it_be_published_and_one_that_fails_by_then_blocks_r
 
 def test_a_judgement_tells_of_every_test(cast: Cast, acme: Acme) -> None:
     with inside(cast.alice):
-        judged = judge(OPEN, tool_facts(acme.server), (NEVER, LIMITED))
-        broken = judge("{", tool_facts(acme.server), (NEVER,))
+        judged = judge(OPEN, tool_facts(acme.server), Beside(tests=(NEVER, LIMITED)))
+        broken = judge("{", tool_facts(acme.server), Beside(tests=(NEVER,)))
     assert [(result.test.name, result.passed) for result in judged.tests] == [
         ("keys of root", False),
         ("keys are counted", False),
@@ -189,3 +190,17 @@ def test_the_screens_say_which_test_is_in_the_way(
         shown = client.get(f"/policies/{acme.policy.public_id}/{page}").content.decode()
         assert "keys of root" in shown
         assert "expected to be denied" in shown
+
+
+def test_the_api_tells_the_tests_as_they_are_kept_however_their_numbers_are_spelt(
+    cast: Cast, acme: Acme, api_key: Callable[..., str]
+) -> None:
+    call = '{"tool": "create_access_key", "arguments": {"x": [1e400, 1.10, 0.10000000000000001]}}'
+    with inside(cast.alice):
+        replace_tests(cast.alice, acme.policy, f'[{{"name": "n", "call": {call}, "expect": "deny"}}]')
+    headers = {"Authorization": f"Bearer {api_key(cast.alice, 'policies:read')}"}
+    answer = Client().get(f"/api/v1/policies/{acme.policy.public_id}/tests/", headers=headers)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/json"
+    assert call in answer.content.decode()
+    assert [result["passed"] for result in answer.json()["results"]] == [False]
