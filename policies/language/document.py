@@ -100,3 +100,11 @@ class Document:
     classes: Mapping[str, Rule] = field(default_factory=dict)
     resources: Access | None = None
     prompts: Access | None = None
+
+    def limits(self) -> Iterator[Limit]:
+        for rule in (
+            *self.tools.values(),
+            *self.classes.values(),
+            *((self.all_tools,) if self.all_tools else ()),
+        ):
+            yield from rule.limits

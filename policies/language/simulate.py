@@ -52,7 +52,7 @@ class Simulation:
     def __init__(self, compiled: CompiledPolicy | None, approval_seconds: int = APPROVAL_SECONDS) -> None:
         self._compiled = compiled
         self._time_limit = approval_seconds * 1000
-        self._counters = VirtualCounters()
+        self._counters = VirtualCounters(_longest_window(compiled) * 1000)
         self._approvals: dict[tuple[Holder, str, str], _Approval] = {}
 
     def call(self, call: Call, at: Seconds, holder: Holder) -> Verdict:
@@ -118,6 +118,11 @@ class Simulation:
         if waits:
             self._approvals[_identity(call, holder)] = _Approval(taken, now + self._time_limit)
         return _as_decided(decision)
+
+
+def _longest_window(compiled: CompiledPolicy | None) -> int:
+    limits = compiled.document.limits() if compiled else ()
+    return max((limit.window_seconds for limit in limits), default=0)
 
 
 def _identity(call: ToolCall, holder: Holder) -> tuple[Holder, str, str]:

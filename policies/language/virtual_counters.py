@@ -62,9 +62,11 @@ class _Ledger:
     longest_window: int = 0
     units: list[Unit] = field(default_factory=list)
 
-    def live(self, now: int) -> bool:
-        self.units = [unit for unit in self.units if unit.counts_until(self.longest_window) > now]
-        return bool(self.units)
+    def is_live(self, now: int) -> bool:
+        return any(unit.counts_until(self.longest_window) > now for unit in self.units)
+
+    def forget(self, now: int, window: int) -> None:
+        self.units = [unit for unit in self.units if unit.counts_until(window) > now]
 
     def empty_at(self) -> int:
         return max(unit.counts_until(self.longest_window) for unit in self.units)
@@ -84,7 +86,10 @@ class _Ledger:
 
 
 class VirtualCounters:
-    def __init__(self) -> None:
+    """`longest_window` of all that will be asked for: what has left a short one may count in a long one."""
+
+    def __init__(self, longest_window: int) -> None:
+        self._longest_window = longest_window
         self._ledgers: dict[LedgerName, _Ledger] = {}
         self._keys: dict[CounterName, set[LedgerName]] = {}
 
@@ -103,7 +108,7 @@ class VirtualCounters:
         for limit in limits:
             ledger = self._ledger(_ledger_name(holder, limit))
             ledger.longest_window = max(ledger.longest_window, limit.window_seconds * 1000)
-            ledger.live(now)
+            ledger.forget(now, self._longest_window)
         for name, cost in costs.items():
             if cost:
                 charged_at = now if held_until is None else None
@@ -157,7 +162,7 @@ class VirtualCounters:
         names = self._keys.get(name[0], set())
         if len(names) < MOST_KEYS or name[2] is None:
             return now
-        live = [other for other in names if self._ledgers[other].live(now)]
+        live = [other for other in names if self._ledgers[other].is_live(now)]
         if name in live or len(live) < MOST_KEYS:
             return now
         return min(self._ledgers[other].empty_at() for other in live)

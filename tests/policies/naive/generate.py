@@ -312,6 +312,8 @@ class Generator:
         self.pool: list[Any] = []
         # Some few are about the bounds on what may be looked at for one call.
         self.bounds = self.chance(0.01)
+        # Calls of several tools that charge one counter, which each of them looks at through its own window.
+        self.crowded = self.chance(0.1)
 
     def one(self, choices: Any) -> Any:
         return choices[int(self.random.random() * len(choices))]
@@ -429,6 +431,9 @@ class Generator:
         )
 
     def limit(self) -> Any:
+        if self.crowded:
+            most = Num(self.one(["1", "2", "3"]))
+            return {"counter": "c", "window": self.window(), "max": most, "scope": "grant"}
         made = {
             "counter": self.one(["c", "d", "{tool}_rate", "a_rate", "x{tool}", "all_tools_rate"]),
             "window": self.window(),
@@ -485,7 +490,7 @@ class Generator:
     def steps(self, most: int = 6) -> list[Step]:
         steps: list[Step] = []
         at = 0
-        for _ in range(self.random.randint(2, most)):
+        for _ in range(self.random.randint(2, 3 * most if self.crowded else most)):
             at += self.one([0, 0, 1, 500, 999, 1000, 1001, 6000, 60000, 450000, 899999, 900000, 3600000])
             steps.append(self.step(f"{at // 1000}.{at % 1000:03}", steps))
         return steps
