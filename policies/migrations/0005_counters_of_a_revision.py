@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('policies', '0003_last_readable_draft'),
+        ('policies', '0004_a_grant_is_rotated'),
     ]
 
     operations = [
