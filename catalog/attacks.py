@@ -43,11 +43,19 @@ def by_key() -> Mapping[str, Attack]:
     return {attack.key: attack for attack in ATTACKS}
 
 
+# Whoever makes one of these is answered with it.
+_HANDED_OUT: Final = frozenset(
+    {"apikey", "credential", "credentials", "key", "keys", "secret", "secrets", "token", "tokens"}
+)
+
+
 def invited_by(found: Classification, params: tuple[Param, ...]) -> tuple[Attack, ...]:
     """The patterns that want exactly this, the nearest first; at most four."""
     wanted: list[Attack] = []
     signals = set(found.signals)
     if "secret_result" in signals or "secret_parameter" in signals:
+        wanted.append(CREDENTIAL_LEAKS)
+    if "credentials" in signals and _HANDED_OUT & {word for one in found.evidence for word in one.words}:
         wanted.append(CREDENTIAL_LEAKS)
     if "credentials" in signals:
         wanted.append(TOKEN_MISUSE)

@@ -28,6 +28,7 @@ from catalog.vocabulary import (
     NOT_MONEY,
     OPEN_ENDED,
     PLAIN,
+    POINTER,
     REMOVAL,
     REMOVES_A_RELATION,
     REPORTS_ON_CODE,
@@ -179,6 +180,8 @@ def _in_context(verb: str, tool_class: ToolClass, words: tuple[str, ...]) -> Too
         return ToolClass.WRITE
     if verb == "test" and not FLOWS.isdisjoint(words):
         return ToolClass.EXECUTE
+    if verb == "drop" and not POINTER.isdisjoint(words):
+        return ToolClass.WRITE
     if verb == "send" and "keys" in words:
         return ToolClass.EXECUTE
     if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words):

@@ -14,7 +14,8 @@ from typing import Any, Final
 from catalog.classify import Classification, ToolInput, classify
 from catalog.vocabulary import WORST_LAST
 
-CLASSES: Final = [str(tool_class) for tool_class in WORST_LAST]
+_CHANGES: Final = "NotRead"
+CLASSES: Final = [*(str(tool_class) for tool_class in WORST_LAST), _CHANGES]
 FOLDS: Final = 5
 MOST_MISSES: Final = 20
 
@@ -29,7 +30,9 @@ class Answer:
 
     @property
     def said(self) -> str:
-        return str(self.found.tool_class)
+        """In the words of the labels: some say only whether a tool reads."""
+        said = str(self.found.tool_class)
+        return said if self.label_set != "annotation" or said == "Read" else _CHANGES
 
     @property
     def is_right(self) -> bool:
@@ -103,7 +106,7 @@ def _of_set(name: str, given: list[Answer]) -> Iterator[str]:
 def _confusion(given: list[Answer]) -> Iterator[str]:
     counts = Counter((answer.label, answer.said) for answer in given)
     yield " " * 12 + "".join(f"{said:>12}" for said in CLASSES) + "   <- said"
-    for label in CLASSES:
+    for label in [name for name in CLASSES if any(answer.label == name for answer in given)]:
         yield f"{label:>12}" + "".join(f"{counts[label, said]:>12}" for said in CLASSES)
 
 

@@ -70,11 +70,23 @@ BECAUSE: Final = {
     "free_form_code": "runs code",
     "secret_parameter": "takes a secret",
 }
-_BECAUSE_CLASS: Final = {
+_SHORT: Final = {
+    "credentials": "changes access",
+    "secret_result": "shows a secret",
+    "outbound_message": "people get it",
+    "bulk": "reaches many",
+    "production": "in production",
+    "money": "shows money",
+    "free_form_command": "runs a command",
+    "free_form_sql": "runs a query",
+    "free_form_code": "runs code",
+    "secret_parameter": "takes a secret",
+}
+_SHORT_CLASS: Final = {
     ToolClass.READ: "reads",
-    ToolClass.WRITE: "changes something",
-    ToolClass.EXECUTE: "sets something going",
-    ToolClass.DESTRUCTIVE: "takes something away",
+    ToolClass.WRITE: "changes data",
+    ToolClass.EXECUTE: "starts work",
+    ToolClass.DESTRUCTIVE: "may be final",
     ToolClass.FINANCIAL: "moves money",
 }
 
@@ -126,9 +138,22 @@ def raised(found: Classification) -> str:
 
 
 def because(found: Classification) -> str:
+    """Two words or three, for a table."""
     if found.needs_review:
-        return "its name does not say"
-    return next((BECAUSE[s] for s in found.signals if s in BECAUSE), _BECAUSE_CLASS[found.tool_class])
+        return "unclear name"
+    return next((_SHORT[s] for s in found.signals if s in _SHORT), _SHORT_CLASS[found.tool_class])
+
+
+def beside(name: str, found: Classification, readers: Iterable[str]) -> list[str]:
+    """Tools of the same server that only read, about the same things: what an agent looks at first."""
+    verb = set(found.evidence[0].words) if found.evidence[0].field == "name" else set()
+    things = {_singular(word) for word in words_of(name) if word not in verb}
+    near = [other for other in readers if things & {_singular(word) for word in words_of(other)}]
+    return near[:2]
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 
 def badge_sentence(found: Classification) -> str:

@@ -93,8 +93,8 @@ LOOSE: Final[dict[str, ToolClass]] = {
         resolve review report trace profile track convert translate transcribe match rank score classify
         stat tree about docs documentation balance logs log metrics usage quote price prices pricing schema
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
-        hello echo think locate measure determine research brainstorm debug render visualize chart plot
-        decode encode hash format weather news current available
+        hello echo think locate measure determine analyzer calculator research brainstorm debug
+        render visualize chart plot decode encode hash format weather news current available
     """,
     ),
     **_each(
@@ -122,9 +122,13 @@ LOOSE: Final[dict[str, ToolClass]] = {
 OPEN_ENDED: Final = _words("bulk control do handle manage operate perform process request use write")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
 AREAS: Final = _words("""
-    compute encrypt deploy email evaluate export forecast import launch notify register view
+    compute encrypt deploy email evaluate export forecast import launch notify purchase register view
 """)
-AREA_VERBS: Final = _words("add create delete describe get list remove search send set show status update")
+# To drop a thing on a page ends nothing.
+POINTER: Final = _words("browser drag element mouse")
+AREA_VERBS: Final = _words(
+    "add analyzer calculator create delete describe get list remove search send set show status update"
+)
 # What these run, they run to look: “executes a query” does not make a query an Execute.
 REPORTS_ON_CODE: Final = _words("audit check lint query report scan test")
 REMOVAL: Final = _words("clear del remove rm")
@@ -159,8 +163,8 @@ MONEY_SENT: Final = _words("""
 MONEY_AMONG_MONEY: Final = _words("credit credits subscription subscriptions")
 MONEY_COMPANY: Final = _words("billing invoice payment payout refund")
 NOT_MONEY: Final = _words("""
-    call channel chat data domain event events feed file files graph issue label newsletter notification
-    ownership repo repository topic webhook
+    branch call channel chat data domain event events feed file files git graph issue label newsletter
+    notification ownership repo repository topic webhook
 """)
 ORDERS: Final = _words("order orders position positions")
 TRADES: Final = _words("crypto futures limit market option options shares spot stock trade trading")

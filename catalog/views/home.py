@@ -10,11 +10,9 @@ from catalog.search import SEVERITIES
 from catalog.summary import current
 from catalog.views._shared import absolute, page
 from catalog.views.recommended import recommended_pill
-from catalog.vocabulary import WORST_LAST
 
-# One of each kind, worst first: the classes, with those that were raised before those that were not.
-_PER_CLASS = 2
-_MOST = 6
+# One of each kind, worst first; two of what destroys.
+_EXAMPLES = {"Financial": 1, "Destructive": 2, "Execute": 1, "Write": 1, "Read": 1}
 
 
 @public_page
@@ -48,8 +46,11 @@ def _examples() -> list[CatalogTool]:
         CatalogTool.objects.filter(removed_at=None).select_related("server").defer("search", "server__search")
     )
     found: list[CatalogTool] = []
-    for tool_class in reversed(WORST_LAST):
-        found += known.filter(tool_class=str(tool_class), needs_review=False).order_by(
-            "-severity", "name_key"
-        )[:_PER_CLASS]
-    return sorted(found, key=lambda tool: -tool.severity)[:_MOST]
+    for tool_class, most in _EXAMPLES.items():
+        surest = known.filter(tool_class=tool_class, confidence__gte=0.9, name_key__contains="_")
+        found += (
+            surest.order_by("-severity", "id")[:most]
+            if tool_class != "Read"
+            else surest.order_by("id")[:most]
+        )
+    return found

@@ -46,9 +46,10 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
     row = find(server_slug, tool_slug)
     found = classification_of(row)
     listed = Listed(row.name, tuple((n, k, r) for n, k, r in row.params), found)
-    siblings = list(
-        row.server.tools.filter(removed_at=None).exclude(pk=row.pk).values_list("name", flat=True)
-    )
+    others = row.server.tools.filter(removed_at=None).exclude(pk=row.pk).order_by("name")
+    classes = dict(others.values_list("name", "tool_class"))
+    siblings = list(classes)
+    readers = [name for name, tool_class in classes.items() if tool_class == "Read" != row.tool_class]
     advice = advise(listed, siblings)
     asked = questions(row.name, row.server.title, home_of(row), found, advice)
     context = {
@@ -58,6 +59,7 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         "questions": asked,
         "raised": prose.raised(found),
         "does": prose.does(row.name, found),
+        "beside": prose.beside(row.name, found, readers),
         "takes": prose.takes(listed.params),
         "why": prose.why(found),
         "pieces": prose.pieces(row.name, found),
