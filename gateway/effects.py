@@ -1,22 +1,21 @@
 """What judging a call asks of the world, and what the world may answer. Values only: the driver acts."""
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from gateway.counters.base import Charge, Full, NotHeld, Reserved, Unavailable
 from gateway_config.wire.approvals import ClaimAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(msgspec.Struct, frozen=True):
     """The one a call waits for, was sent by or was refused by. `url`: where a person answers it."""
 
     id: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True):
     """What goes to the log, and to the agent unless the call is allowed. `code` is the log's."""
 
     allowed: bool
@@ -37,30 +36,26 @@ class Ruling:
         return "allow" if self.allowed else "approval" if self.waits else "deny"
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(msgspec.Struct, frozen=True):
     """Take all of these or none; for a call that waits: held so long. Answered by a Reservation."""
 
     charges: tuple[Charge, ...]
     hold_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(msgspec.Struct, frozen=True):
     """Whether this ticket was never spent before. Answered by a boolean."""
 
     ticket: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """Has a person answered this very call? Answered by a ClaimAnswer or NoApprovals."""
 
     rules_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """Ask a person about this very call. Answered by a ClaimAnswer or NoApprovals."""
 
     rules_digest: str
@@ -68,44 +63,38 @@ class Ask:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitAnswer:
+class AwaitAnswer(msgspec.Struct, frozen=True):
     """Wait a little for the person's answer, then claim again. Answered like Claim."""
 
     rules_digest: str
     waiting: ClaimAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(msgspec.Struct, frozen=True):
     """What was held is charged now. Answered by a Settlement."""
 
     reserved_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class GiveBack:
+class GiveBack(msgspec.Struct, frozen=True):
     """The call was not sent: nothing of what was reserved so was spent. Answered by None."""
 
     reserved_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(msgspec.Struct, frozen=True):
     """The call was not sent: the approval may be used again. Answered by None."""
 
     approval: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """Make the ruling durable. Answered by Recorded or NotRecorded."""
 
     ruling: Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(msgspec.Struct, frozen=True):
     """Send what was judged and pass the answer on. Answered by Forwarded or NotAnswered.
 
     `agreed`: what a person agreed to; a later round of the same call need not be asked about again.
@@ -117,8 +106,7 @@ class Forward:
 FORWARD: Final = Forward()
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(msgspec.Struct, frozen=True):
     """Record how the forwarded call ended. Answered by None."""
 
     upstream_status: int | None
@@ -130,8 +118,7 @@ Effect: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NoApprovals:
+class NoApprovals(msgspec.Struct, frozen=True):
     """Nobody can be asked now."""
 
 
@@ -139,29 +126,25 @@ NO_APPROVALS: Final = NoApprovals()
 Claimed: TypeAlias = ClaimAnswer | NoApprovals
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     pass
 
 
 RECORDED: Final = Recorded()
 
 
-@dataclass(frozen=True, slots=True)
-class NotRecorded:
+class NotRecorded(msgspec.Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarded:
+class Forwarded(msgspec.Struct, frozen=True):
     """The client has the server's answer, or as much of it as there was: `code` says what broke it off."""
 
     status: int
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotAnswered:
+class NotAnswered(msgspec.Struct, frozen=True):
     """The client has nothing yet. Where nothing was `sent`, the server cannot have seen the call."""
 
     code: str
@@ -185,21 +168,18 @@ Answer: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     ruling: Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """The client was answered while forwarding."""
 
 
 PASSED: Final = Passed()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     failure: NotAnswered
 
 

@@ -231,8 +231,11 @@ class Connection(asyncio.Protocol):
         # Not the loop's clock, which stands still while the loop works and counts whole milliseconds.
         request.received_at = monotonic()
         self._since = self._at
-        self._waiting.append(request)
-        self._next()
+        if self._waiting or self._exchange is not None or self._transport is None:
+            self._waiting.append(request)
+            self._next()
+        else:
+            self._start(request)
 
     # From the exchange
 
@@ -320,18 +323,20 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         while self._exchange is None and self._waiting and self._transport is not None:
-            request = self._waiting.popleft()
-            self._exchange = Exchange(self, request)
-            if request.problem is not None:
-                self._let_go(request)
-                if request.problem.refuses:
-                    self._server.handler.refused(request, request.problem)
-                self._exchange.reply(request.problem)
-            else:
-                self._server.running += 1
-                self._begin(self._exchange)
+            self._start(self._waiting.popleft())
         if not self._waiting:
             self._resume_reading()
+
+    def _start(self, request: Request) -> None:
+        exchange = self._exchange = Exchange(self, request)
+        if request.problem is not None:
+            self._let_go(request)
+            if request.problem.refuses:
+                self._server.handler.refused(request, request.problem)
+            exchange.reply(request.problem)
+        else:
+            self._server.running += 1
+            self._begin(exchange)
 
     def _let_go(self, request: Request) -> None:
         if request.held:

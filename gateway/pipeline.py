@@ -5,8 +5,9 @@ judged, paid for, agreed to and recorded; whatever fails on the way ends the cal
 """
 
 from collections.abc import Container, Generator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from gateway import rulings
 from gateway.counters.base import Charge, Full, NotHeld, Reserved
@@ -57,8 +58,7 @@ Pipeline: TypeAlias = Generator[Effect, Answer, Ending]
 _NOT_EVEN_THERE: Final = frozenset({"no_policy", "hidden", "default_deny"})
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(msgspec.Struct, frozen=True):
     """Whose call it is, under which decision, and the rules that hold for it.
 
     `tools`: those the server lists. `tool_digest`: of the definition of the one called.
@@ -77,16 +77,14 @@ class Asker:
     patient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(msgspec.Struct, frozen=True):
     """A later round of a call that was sent before: its `ticket`, good once, and what was agreed to."""
 
     ticket: str
     agreed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Means:
+class _Means(msgspec.Struct, frozen=True):
     """By what a call is sent: what is undone where no byte of it was."""
 
     reserved_by: str | None = None

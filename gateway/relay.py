@@ -7,7 +7,6 @@ error; what goes wrong later is told at the end of the stream, or by breaking it
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from gateway.carried import Carried, may_be_carried
@@ -180,7 +179,7 @@ class Relay:
             if waiting is None or not 200 <= forwarded.status < 300:
                 return forwarded
             async with asyncio.timeout(self._limits.stream_idle_seconds):
-                return replace(forwarded, code=await waiting.done)
+                return Forwarded(forwarded.status, await waiting.done)
         except TimeoutError:
             failure = NotAnswered(TIMEOUT, "The server did not answer in time.", sent=True)
             stream.tell(upstream_failed(visit, failure).body)

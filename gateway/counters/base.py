@@ -5,7 +5,6 @@ window however long that takes, until it is settled (charged at that moment), gi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol, TypeAlias
 
@@ -33,21 +32,18 @@ class Charge(msgspec.Struct, frozen=True, cache_hash=True):
     cost_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(msgspec.Struct, frozen=True):
     """Every limit had room and is charged; repeating the same decision id charges nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
+class Full(msgspec.Struct, frozen=True):
     """Nothing was charged. `index` is the first full one of the charges; None seconds: it can never fit."""
 
     index: int
     retry_after_seconds: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(msgspec.Struct, frozen=True):
     """The limits cannot be checked now. What was asked may still come to be charged, never twice."""
 
 
@@ -55,8 +51,7 @@ RESERVED: Final = Reserved()
 Reservation: TypeAlias = Reserved | Full | Unavailable
 
 
-@dataclass(frozen=True, slots=True)
-class NotHeld:
+class NotHeld(msgspec.Struct, frozen=True):
     """Nothing was held under this decision id, or no longer; nothing was charged."""
 
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import jiter
+import msgspec
 
 from gateway.protocol.strict_json import Json, NotStrict, parse_object
 
@@ -41,23 +41,20 @@ class Refused(Exception):  # noqa: N818
         self.data = data
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     id: Id
     method: str
     params: dict[str, Json]
     tree: dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(msgspec.Struct, frozen=True):
     method: str
     params: dict[str, Json]
     tree: dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a client answers to a request of the server's."""
 
     id: Id

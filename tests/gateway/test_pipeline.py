@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.counters.base import Charge, Full, Reserved, Unavailable
 from gateway.effects import (
@@ -62,7 +61,7 @@ def allowed(rule: str) -> Record:
 
 
 def refusal(code: str, rule: str, reason: str, **more: object) -> Ruling:
-    return replace(Ruling(False, code, rule, reason), **more)  # type: ignore[arg-type]
+    return replace(Ruling(False, code, rule, reason), **more)
 
 
 def test_an_allowed_call_is_recorded_before_it_is_sent_and_completed_after() -> None:

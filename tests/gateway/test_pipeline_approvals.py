@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.counters.base import Full, NotHeld, Reserved, Unavailable
 from gateway.effects import (
