@@ -128,7 +128,7 @@ class Approval(OrganizationOwned):
 
 
 class Webhook(OrganizationOwned):
-    """An address that is told of waiting calls. Its secret is shown once and sealed."""
+    """An address that is told what happens here; see Notice.Kind. Its secret is shown once and sealed."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     url = models.CharField(max_length=2000)
@@ -177,11 +177,15 @@ class Notice(OrganizationOwned):
     class Kind(models.TextChoices):
         REQUESTED = "approval.requested"
         REMINDER = "approval.reminder"
+        PUBLISHED = "policy.published"
+        REJECTED = "worker.rejected"
+        DRIFTED = "server.drifted"
         TEST = "webhook.test"
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     kind = models.CharField(max_length=20, choices=Kind.choices)
     approval = models.ForeignKey(Approval, null=True, on_delete=models.CASCADE, related_name="notices")
+    data = models.JSONField(default=dict, help_text="What is told, where it is not about an approval.")
     webhook = models.ForeignKey(Webhook, null=True, on_delete=models.CASCADE, related_name="notices")
     email = models.CharField(max_length=254, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.mail import send_mail
@@ -26,6 +26,7 @@ from common.starting import start
 Kind, State = Notice.Kind, Notice.State
 
 # An agent that asks a hundred times a minute fills one mail, not a hundred.
+OF_APPROVALS: Final = (Kind.REQUESTED, Kind.REMINDER)
 REST_BETWEEN_MAILS = timedelta(seconds=60)
 REST_BETWEEN_REMINDERS = timedelta(minutes=5)
 MOST_IN_A_MAIL: Final = 20
@@ -40,17 +41,12 @@ logger = logging.getLogger(__name__)
 def announce(approval: Approval) -> None:
     """In the transaction that asks; they are sent once it is committed."""
     rows = [_to_mailbox(approval, Kind.REQUESTED, email) for _, email in addressees(approval.organization_id)]
-    webhooks = Webhook.objects.filter(organization_id=approval.organization_id, disabled_at=None)
-    rows += [
-        Notice(
-            organization_id=approval.organization_id,
-            kind=Kind.REQUESTED,
-            approval=approval,
-            webhook_id=pk,
-        )
-        for pk in webhooks.values_list("pk", flat=True)
-    ]
-    _write(rows)
+    _write(rows + _to_webhooks(approval.organization_id, Kind.REQUESTED, approval=approval))
+
+
+def tell(organization_id: UUID, kind: Notice.Kind, data: dict[str, object]) -> None:
+    """Webhooks alone, in the transaction in which it happened."""
+    _write(_to_webhooks(organization_id, kind, data=data))
 
 
 @transaction.atomic
@@ -88,6 +84,14 @@ def mute(member: Membership, muted: bool) -> None:
         MailMuted.objects.create(member=member, organization_id=member.organization_id)
 
 
+def _to_webhooks(organization_id: UUID, kind: Notice.Kind, **about: Any) -> list[Notice]:
+    webhooks = Webhook.objects.filter(organization_id=organization_id, disabled_at=None)
+    return [
+        Notice(organization_id=organization_id, kind=kind, webhook_id=pk, **about)
+        for pk in webhooks.values_list("pk", flat=True)
+    ]
+
+
 def _to_mailbox(approval: Approval, kind: Notice.Kind, email: str) -> Notice:
     return Notice(organization_id=approval.organization_id, kind=kind, approval_id=approval.pk, email=email)
 
@@ -115,7 +119,7 @@ def send(notice_id: UUID) -> None:
     notice = _taken_up(notice_id)
     if notice is None:
         return
-    if notice.kind != Kind.TEST and (notice.approval is None or not _waits(notice.approval)):
+    if notice.kind in OF_APPROVALS and (notice.approval is None or not _waits(notice.approval)):
         _end(notice, State.DROPPED)
     elif notice.webhook is not None:
         _to_webhook(notice, notice.webhook)

@@ -96,7 +96,7 @@ def body_of(notice: Notice) -> bytes:
         {
             "type": str(notice.kind),
             "timestamp": notice.created_at.isoformat(timespec="milliseconds"),
-            "data": _data(notice.approval) if notice.approval else {"test": True},
+            "data": _data(notice.approval) if notice.approval else notice.data or {"test": True},
         },
         separators=(",", ":"),
     ).encode()

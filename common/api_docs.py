@@ -92,11 +92,12 @@ def _groups(schema: Schema) -> list[Group]:
     for path, methods in sorted(schema["paths"].items()):
         for method in (method for method in _METHODS if method in methods):
             by_key.setdefault(_key(path), []).append(_operation(method, path, methods[method], schema))
-    return [
-        Group(key, key.replace("-", " ").capitalize(), tuple(operations))
-        for key, operations in by_key.items()
-        if operations
-    ]
+    return [Group(key, _title(key), tuple(operations)) for key, operations in by_key.items() if operations]
+
+
+def _title(key: str) -> str:
+    title = key.replace("-", " ")
+    return (title[0].upper() + title[1:]).replace("Api ", "API ")
 
 
 def _key(path: str) -> str:

@@ -14,6 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Organization
+from common.events import happened
 from common.storable import storable
 from common.tokens import WORKER, is_well_formed, token_hash
 from gateway_config.closing import closed_after, closed_bundle, raise_above
@@ -102,6 +103,7 @@ def note_acks(worker: Worker, acks: Iterable[Ack]) -> None:
         ["revision", "state", "rejected_revision", "reason", "at"],
     )
     rejected = [ack for ack in known if ack.state == "rejected"]
+    told = _told_already(worker, rejected)
     # What the worker runs stays what it was: a refused revision is not run.
     _upsert(
         [_status(worker, ack, now, WorkerStatus.State.REJECTED, rejected=ack.revision) for ack in rejected],
@@ -112,7 +114,21 @@ def note_acks(worker: Worker, acks: Iterable[Ack]) -> None:
         logger.error(
             "worker %s refused revision %d of %s: %r", worker.name, ack.revision, ack.organization, why
         )
+        if ack.organization not in told:
+            data = {"worker": worker.name, "revision": ack.revision, "reason": why}
+            happened.send(Worker, organization_id=UUID(ack.organization), kind="worker.rejected", data=data)
     _note_in_force(worker, [UUID(ack.organization) for ack in applied], now)
+
+
+def _told_already(worker: Worker, rejected: list[Ack]) -> set[str]:
+    """The organizations of those that this worker refused before: it says so with every try."""
+    revisions = {ack.organization: ack.revision for ack in rejected}
+    known = WorkerStatus.objects.filter(worker=worker, organization_id__in=list(revisions))
+    return {
+        str(organization)
+        for organization, revision in known.values_list("organization_id", "rejected_revision")
+        if revision == revisions[str(organization)]
+    }
 
 
 def _organizations_among(texts: Iterable[str]) -> list[UUID]:

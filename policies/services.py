@@ -15,7 +15,7 @@ from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
 from common.errors import Conflict, InvalidInput, Stale
-from common.events import config_changed
+from common.events import config_changed, happened
 from common.ids import new_uuid
 from common.tokens import new_token, token_hash
 from policies.beside import NOTHING_BESIDE, Beside, beside
@@ -164,6 +164,7 @@ def publish_policy(
     revision = _add_revision(by, policy, parse_policy(policy.draft), facts, note)
     record_event(by, "policy.published", policy.public_id, policy.name, revision=revision.number)
     config_changed.send(sender=Policy, organization_id=policy.organization_id)
+    _tell(by, policy, revision)
     return revision
 
 
@@ -270,6 +271,17 @@ def rotate_grant(by: Membership, grant: Grant, overlap_seconds: int = OVERLAP_SE
     record_event(by, "grant.rotated", grant.public_id, grant.label, overlap_seconds=overlap_seconds)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token
+
+
+def _tell(by: Membership, policy: Policy, revision: PolicyRevision) -> None:
+    data = {
+        "policy": {"id": policy.public_id, "name": policy.name},
+        "server": {"id": policy.server.public_id, "name": policy.server.name},
+        "revision": {"id": revision.public_id, "number": revision.number},
+        "published_by": by.user.email,
+        "note": revision.note,
+    }
+    happened.send(Policy, organization_id=policy.organization_id, kind="policy.published", data=data)
 
 
 def _placed(places: Places, found: LintFinding) -> Finding:

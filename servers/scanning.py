@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from common.events import happened
 from common.sealing import SealingError
 from servers.classing import write_class
 from servers.drift import Drift, drift_between
@@ -25,6 +26,7 @@ from servers.services import announce, upstream_headers
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.05
+MOST_TOLD = 50
 
 
 def run_scan(scan_id: UUID) -> ToolScan:
@@ -125,6 +127,8 @@ def _keep(scan: ToolScan, result: ScanResult) -> None:
     _set_status(server, Server.Status.READY)
     if drift or before != result.protocol_version:
         announce(server.organization_id)
+    if drift and before is not None:
+        _tell(server, drift)
 
 
 def interrupted(scan: ToolScan) -> None:
@@ -135,6 +139,21 @@ def interrupted(scan: ToolScan) -> None:
 def _set_status(server: Server, status: Server.Status) -> None:
     # Never of a retired server; and not the version: what a person edits did not change.
     Server.objects.filter(pk=server.pk, retired_at=None).exclude(status=status).update(status=status)
+
+
+def _tell(server: Server, drift: Drift) -> None:
+    """Names, the first of each kind: a list without end is nobody's to send."""
+    found = {
+        "added": drift.added,
+        "removed": drift.removed,
+        "changed": tuple(change.tool for change in drift.changed),
+    }
+    data = {
+        "server": {"id": server.public_id, "name": server.name},
+        **{kind: list(names[:MOST_TOLD]) for kind, names in found.items()},
+        "counts": {kind: len(names) for kind, names in found.items()},
+    }
+    happened.send(Server, organization_id=server.organization_id, kind="server.drifted", data=data)
 
 
 def _changes(drift: Drift) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def _written(scan: ToolScan) -> bytes:
 
 
 class ServerTools(generics.ListAPIView[Tool]):
+    """The server's tools, worst first."""
+
     serializer_class = ToolSerializer
     pagination_class = ToolPage
     read_scope = "servers:read"
