@@ -130,6 +130,10 @@ class Client:
         body = {"server": server, "policy": policy, "label": label, "expires_at": expires_at}
         return self._post("grants/", body, shapes.Grant)
 
+    def rotate_grant(self, grant: str, overlap_seconds: int) -> shapes.Grant:
+        """A new token, in this answer alone; the old one works for the overlap."""
+        return self._post(f"grants/{grant}/rotate/", {"overlap_seconds": overlap_seconds}, shapes.Grant)
+
     def revoke_grant(self, grant: str) -> shapes.Grant:
         return self._post(f"grants/{grant}/revoke/", {}, shapes.Grant)
 

@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
 from common.drf import NewestFirst, valid
-from policies.api.serializers import GrantChange, GrantInput, GrantSerializer
+from policies.api.serializers import GrantChange, GrantInput, GrantSerializer, IssuedGrant, RotateInput
 from policies.models import Grant, Policy
-from policies.services import issue_grant, move_grant, revoke_grant
+from policies.services import issue_grant, move_grant, revoke_grant, rotate_grant
 from servers.models import Server
 
 
@@ -37,7 +37,7 @@ class Grants(generics.ListAPIView[Grant]):
     def get_queryset(self) -> QuerySet[Grant]:
         return Grant.objects.visible_to(member_of(self.request)).select_related("server")
 
-    @extend_schema(request=GrantInput, responses={201: GrantSerializer})
+    @extend_schema(request=GrantInput, responses={201: IssuedGrant})
     def post(self, request: Request) -> Response:
         """Issues a grant. `token` stands in this answer alone and cannot be read again."""
         given = valid(GrantInput(data=request.data))
@@ -45,10 +45,7 @@ class Grants(generics.ListAPIView[Grant]):
         server = get_object_or_404(Server.objects.visible_to(member), pk=given["server"])
         policy = _policy(request, given.get("policy"))
         grant, token = issue_grant(member, server, policy, given["label"], given.get("expires_at"))
-        answer = Response({**GrantSerializer(grant).data, "token": token}, status=201)
-        answer["Cache-Control"] = "no-store"
-        answer.shown_once = ("token",)  # type: ignore[attr-defined]  # for accounts.api.idempotency
-        return answer
+        return _with_token(grant, token, status=201)
 
 
 class GrantDetail(APIView):
@@ -66,11 +63,28 @@ class GrantDetail(APIView):
         return Response(GrantSerializer(moved).data)
 
 
+class GrantRotate(APIView):
+    @extend_schema(request=RotateInput, responses=IssuedGrant)
+    def post(self, request: Request, grant_id: str) -> Response:
+        """A new token for the same grant; the old one works for a while longer. `token` stands here alone."""
+        grant = find_grant(request, grant_id)
+        given = valid(RotateInput(data=request.data))
+        rotated, token = rotate_grant(member_of(request), grant, given["overlap_seconds"])
+        return _with_token(rotated, token)
+
+
 class GrantRevoke(APIView):
     @extend_schema(request=None, responses=GrantSerializer)
     def post(self, request: Request, grant_id: str) -> Response:
         """The token stops working; streams it holds are closed."""
         return Response(GrantSerializer(revoke_grant(member_of(request), find_grant(request, grant_id))).data)
+
+
+def _with_token(grant: Grant, token: str, status: int = 200) -> Response:
+    answer = Response({**GrantSerializer(grant).data, "token": token}, status=status)
+    answer["Cache-Control"] = "no-store"
+    answer.shown_once = ("token",)  # type: ignore[attr-defined]  # for accounts.api.idempotency
+    return answer
 
 
 def _policy(request: Request, policy_id: UUID | None) -> Policy | None:

@@ -10,7 +10,7 @@ from common.api_fields import PublicIdField
 from policies.beside import beside
 from policies.language.effects import Effect
 from policies.models import Grant, Policy, PolicyRevision
-from policies.services import MAX_DRAFT_BYTES, judge, tool_facts
+from policies.services import MAX_DRAFT_BYTES, OVERLAP_SECONDS, judge, tool_facts
 from servers.services import gateway_url
 
 
@@ -229,6 +229,19 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
 
     def get_gateway_url(self, grant: Grant) -> str:
         return gateway_url(grant.server)
+
+
+class IssuedGrant(GrantSerializer):
+    token = serializers.CharField(read_only=True, help_text="Shown once.")
+
+    class Meta(GrantSerializer.Meta):
+        fields = [*GrantSerializer.Meta.fields, "token"]
+
+
+class RotateInput(serializers.Serializer[Any]):
+    overlap_seconds = serializers.IntegerField(
+        default=OVERLAP_SECONDS, help_text="For how long the old token works beside the new one."
+    )
 
 
 class GrantInput(serializers.Serializer[Any]):

@@ -14,5 +14,6 @@ urlpatterns = [
     path("policies/<str:policy_id>/revisions/", policies.PolicyRevisions.as_view()),
     path("grants/", grants.Grants.as_view()),
     path("grants/<str:grant_id>/", grants.GrantDetail.as_view()),
+    path("grants/<str:grant_id>/rotate/", grants.GrantRotate.as_view()),
     path("grants/<str:grant_id>/revoke/", grants.GrantRevoke.as_view()),
 ]

@@ -6,6 +6,7 @@ from policylayer.client import Client
 from policylayer.commands import Verbs, group, verb
 from policylayer.commands.servers import find
 from policylayer.output import FINE, USAGE, as_json, complain, say, table
+from policylayer.shapes import Grant
 
 
 def add_to(verbs: Verbs) -> None:
@@ -16,6 +17,10 @@ def add_to(verbs: Verbs) -> None:
     command.add_argument("label", help="which agent it is for")
     command.add_argument("--policy", help="name of the policy; without one every call is denied")
     command.add_argument("--expires", metavar="TIME", help="such as 2027-01-31T00:00:00Z")
+    command.add_argument("--json", action="store_true")
+    command = verb(grants, "rotate", _rotate, "a new token for a grant; the old one works a while longer")
+    command.add_argument("grant", metavar="ID")
+    command.add_argument("--overlap", type=int, default=3600, metavar="SECONDS", help="default: an hour")
     command.add_argument("--json", action="store_true")
     command = verb(grants, "revoke", _revoke, "end a grant now; its streams are closed")
     command.add_argument("grant", metavar="ID")
@@ -43,7 +48,14 @@ def _issue(client: Client, given: argparse.Namespace) -> int:
             complain(f"{server.name} has no policy named {given.policy}.")
             return USAGE
         policy = named[0]
-    grant = client.issue_grant(server.id, policy, given.label, given.expires)
+    return _shown_once(client.issue_grant(server.id, policy, given.label, given.expires), given)
+
+
+def _rotate(client: Client, given: argparse.Namespace) -> int:
+    return _shown_once(client.rotate_grant(given.grant, given.overlap), given)
+
+
+def _shown_once(grant: Grant, given: argparse.Namespace) -> int:
     if given.json:
         as_json(grant)
     else:

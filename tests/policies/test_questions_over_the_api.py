@@ -94,3 +94,18 @@ def test_figures_of_the_log_are_counts_over_a_period(ask: Ask, acme: Acme) -> No
         assert stats["added_ms"] is None and stats["top_tools"] == []
     assert ask("alice", "get", "/decisions/stats/?period=ever").status_code == 400
     assert ask("nobody", "get", "/decisions/stats/").status_code == 401
+
+
+def test_a_token_is_rotated_and_the_old_one_named_in_no_answer(ask: Ask, acme: Acme) -> None:
+    path = f"/grants/{acme.grant.public_id}"
+    rotated = ask("alice", "post", f"{path}/rotate/", {"overlap_seconds": 600})
+    assert rotated.status_code == 200 and rotated.headers["Cache-Control"] == "no-store"
+    token = rotated.json()["token"]
+    assert token.startswith("plg_") and token != acme.token
+    assert "token" not in ask("alice", "get", f"{path}/").json()
+    for bad in (-1, "soon", 10**9):
+        answer = ask("alice", "post", f"{path}/rotate/", {"overlap_seconds": bad})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/overlap_seconds"), bad
+    assert ask("mallory", "post", f"{path}/rotate/").status_code == 404
+    assert ask("nobody", "post", f"{path}/rotate/").status_code == 401
+    assert ask("alice", "get", f"{path}/rotate/").status_code == 405

@@ -85,6 +85,8 @@ def test_a_server_a_policy_and_a_grant_are_made_and_ended(client: Client) -> Non
     grant = client.issue_grant(server.id, policy.id, "laptop")
     assert grant.token is not None and grant.token.startswith("plg_")
     assert [one.token for one in client.grants()] == [None]
+    rotated = client.rotate_grant(grant.id, 60)
+    assert rotated.token is not None and rotated.token != grant.token and rotated.hint != grant.hint
     assert client.revoke_grant(grant.id).state == "revoked"
 
 
