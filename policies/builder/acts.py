@@ -226,8 +226,9 @@ def _reason(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
 def _limit(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     address, index = _address(fields), _index(fields)
     rule = rule_at(text, address)
-    most, window = read_number(fields.get("max", "")), _window(fields.get("window", ""))
     if index == len(rule.limits) and rule.rate_limit is not None:
+        most = _number(fields.get("max", ""), rule.rate_limit.max)
+        window = _window(fields.get("window", ""), rule.rate_limit.window)
         if fields.get("scope", "grant") == "grant" and not fields.get("write_out", ""):
             rate = replace(rule.rate_limit, max=most, window=window)
             return put_rule(text, address, replace(rule, rate_limit=rate))
@@ -236,18 +237,18 @@ def _limit(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
         return put_rule(text, address, replace(rule, rate_limit=None, limits=(*rule.limits, written)))
     if index >= len(rule.limits) or not isinstance(old := rule.limits[index], LimitBlock):
         raise CannotEdit(_GONE)
-    return change_limit(text, address, index, _changed_limit(old, fields, most, window))
+    return change_limit(text, address, index, _changed_limit(old, fields))
 
 
-def _changed_limit(old: LimitBlock, fields: Fields, most: Number, window: str | Number) -> LimitBlock:
+def _changed_limit(old: LimitBlock, fields: Fields) -> LimitBlock:
     def said(key: str, before: str | None) -> str | None:
-        return fields.get(key, before or "").strip() or None
+        typed = fields.get(key, before or "")
+        return before if typed == (before or "") else typed.strip() or None
 
-    same_window = isinstance(old.window, Number) and old.window.text == fields.get("window", "")
     return LimitBlock(
         counter=said("counter", old.counter) or old.counter,
-        window=old.window if same_window or _same_seconds(old.window, window) else window,
-        max=most,
+        window=_window(fields.get("window", ""), old.window),
+        max=_number(fields.get("max", ""), old.max),
         scope=fields.get("scope", old.scope),
         key=said("key", old.key),
         increment_from=said("increment_from", old.increment_from),
@@ -255,12 +256,16 @@ def _changed_limit(old: LimitBlock, fields: Fields, most: Number, window: str | 
     )
 
 
-def _same_seconds(old: str | Number, new: str | Number) -> bool:
-    return isinstance(old, Number) and isinstance(new, str) and old.text == str(WINDOWS.get(new))
+def _number(text: str, old: Number) -> Number:
+    return old if text == old.text else read_number(text)
 
 
-def _window(text: str) -> str | Number:
-    return text if text in WINDOWS else read_number(text.removesuffix(" s"))
+def _window(text: str, old: str | Number) -> str | Number:
+    """What was not touched keeps its spelling: a minute may stand there as 60."""
+    before = old.text if isinstance(old, Number) else old
+    if text == before or (isinstance(old, Number) and before == str(WINDOWS.get(text))):
+        return old
+    return text if text in WINDOWS else read_number(text)
 
 
 def _limit_add(text: str, fields: Fields, tools: Sequence[Tool]) -> str:

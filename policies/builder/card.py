@@ -103,6 +103,7 @@ class LimitRow:
     window: str
     windows: tuple[tuple[str, str], ...]
     scope: str
+    scopes: tuple[tuple[str, str], ...]
     counter: TextField
     key: TextField
     increment_from: TextField
@@ -225,8 +226,9 @@ def _condition(
     condition: ConditionBlock | Source, index: int, arguments: tuple[Argument, ...]
 ) -> ConditionRow:
     if isinstance(condition, Source):
-        none = Argument("", "any")
-        return ConditionRow(index, none, False, "", (), ValueField("text"), condition.text[:_LONGEST_TEXT])
+        return _no_condition(index, condition.text)
+    if not is_typable(condition.path) or not is_typable(condition.op):
+        return _no_condition(index, f"{condition.path} {condition.op}")
     argument = argument_at(condition.path, arguments)
     fitting = dict.fromkeys(argument.operators)
     operators: list[tuple[str, str]] = [(op, OPERATOR_WORDS[op]) for op in fitting]
@@ -236,6 +238,12 @@ def _condition(
     listed = any(known.path == condition.path for known in arguments)
     value = field_of(condition.value, argument)
     return ConditionRow(index, argument, listed, condition.op, tuple(operators), value)
+
+
+def _no_condition(index: int, text: str) -> ConditionRow:
+    return ConditionRow(
+        index, Argument("", "any"), False, "", (), ValueField("text"), text[:_LONGEST_TEXT] or "?"
+    )
 
 
 # Limits
@@ -272,6 +280,7 @@ def _limit(
         window=word or window,
         windows=tuple(windows),
         scope=limit.scope,
+        scopes=SCOPES if limit.scope in dict(SCOPES) else (*SCOPES, (limit.scope, limit.scope)),
         counter=TextField.of(limit.counter),
         key=TextField.of(limit.key),
         increment_from=TextField.of(limit.increment_from),
@@ -284,7 +293,7 @@ def _limit(
 def _limit_source(index: int, id: str, limit: Source) -> LimitRow:
     nothing = TextField("")
     return LimitRow(
-        index, id, "", "", (), "", nothing, nothing, nothing, nothing, source=limit.text[:_LONGEST_TEXT]
+        index, id, "", "", (), "", (), nothing, nothing, nothing, nothing, source=limit.text[:_LONGEST_TEXT]
     )
 
 

@@ -54,7 +54,7 @@ def changed_predicate(old: PredicateBlock, fields: Fields, arguments: Sequence[A
 def _changed(
     old: ConditionBlock | Source, index: int, column: list[str], fields: Fields, arguments: Sequence[Argument]
 ) -> ConditionBlock | Source:
-    if isinstance(old, Source):
+    if isinstance(old, Source) or column[2] == "kept":
         return old
     path, op, control, text = column
     path = path.strip()

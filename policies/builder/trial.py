@@ -188,9 +188,9 @@ def _judged(plan: Plan, call: ToolCall, decision: Decision) -> Iterator[Step]:
         for predicate in predicates:
             words = _words(predicate, each)
             if predicate.at == decision.rule and decision.outcome is Outcome.DENY:
-                yield Step(
-                    "stopped", words if predicate.test(work) is not None else f"cannot be judged: {words}"
-                )
+                unclear = predicate.test(work) is None
+                broken = f"not so: {words}" if each == "every" else words
+                yield Step("stopped", f"cannot be judged: {words}" if unclear else broken)
                 yield Step("skipped", "What comes after was not looked at; nothing counted")
                 return
             holds = each == "every"

@@ -12,7 +12,6 @@ from django.urls import reverse
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from policies.beside import beside
-from policies.builder.card import SCOPES
 from policies.builder.look import SHOWS, VIEWS, Look, read_look
 from policies.builder.page import BuilderPage, page_of
 from policies.builder.plain_words import words_of
@@ -73,7 +72,7 @@ class Editing:
         match self.look.view:
             case "builder":
                 trial = fresh_trial(self.look, self.tools)
-                return {**self._board(), "scopes": SCOPES, "trial": trial, "trial_tools": self._tool_names()}
+                return {**self._board(), "trial": trial, "trial_tools": self._tool_names()}
             case "words":
                 return {"words": words_of(self.outlook, self.tools)}
             case _:

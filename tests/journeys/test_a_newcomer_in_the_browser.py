@@ -68,6 +68,7 @@ def _publishes_the_policy(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("agents")
     page.get_by_role("button", name="Start from this", exact=True).last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("agents")
+    page.get_by_role("button", name="JSON").click()
     _types(page, POLICY_WITH_HIDDEN.replace('"window"', '"windw"'))
     expect(page.locator("#judgement")).to_contain_text("windw")
     _types(page, POLICY_WITH_HIDDEN)

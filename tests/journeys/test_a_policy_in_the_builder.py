@@ -1,0 +1,237 @@
+"""The builder as people use it: by mouse and keys, over a reload and a lost connection, two at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.fixtures.servers.start import running_toy
+from tests.journeys.api import Api
+from tests.journeys.browser import FLAGS, HARMLESS, chromium
+from tests.journeys.filled import AGENTS
+from tests.journeys.product import RunningProduct, running_product
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(300)]
+
+TEXT = "() => document.getElementById('id_document').value"
+LOST = ("ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest", "htmx:responseError")
+
+
+@dataclass(frozen=True)
+class World:
+    browser: Browser
+    product: RunningProduct
+    api: Api
+    made: dict[str, Any]
+    path: str
+    complaints: list[str]
+
+    def context(self, **options: Any) -> BrowserContext:
+        return self.browser.new_context(
+            base_url=self.product.web, viewport={"width": 1440, "height": 900}, **options
+        )
+
+    def page(self, **options: Any) -> Page:
+        """Alice, signed in, at the policy as it is in force."""
+        self.api.ask("PATCH", self.path, {"document": AGENTS})
+        page = self.context(**options).new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.goto("/accounts/login/")
+        page.get_by_label("E-mail").fill(self.made["email"])
+        page.get_by_label("Password", exact=True).fill(self.made["password"])
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/accounts/" not in url)
+        page.goto(self.path)
+        return page
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    chromium()
+    folder = tmp_path_factory.mktemp("product")
+    with running_product(folder) as product, running_toy() as toy, sync_playwright() as playwright:
+        made = product.bootstrap("alice@example.com", "Acme")
+        api = Api(product.web, made["api_key"])
+        policy = api.publish(api.register("AWS IAM", toy.url), AGENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
+        yield World(browser, product, api, made, f"/policies/{policy}/", [])
+        browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_complaints(world: World) -> Iterator[None]:
+    world.complaints.clear()
+    yield
+    left = [said for said in world.complaints if not any(word in said for word in (*HARMLESS, *LOST))]
+    assert left == []
+
+
+def row(page: Page, name: str) -> Any:
+    return page.locator(f".brow[data-row][aria-label^='{name},']")
+
+
+def text_of(page: Page) -> str:
+    return str(page.evaluate(TEXT))
+
+
+def expect_text(page: Page, wanted: str) -> None:
+    page.wait_for_function("(wanted) => document.getElementById('id_document').value === wanted", arg=wanted)
+
+
+def expect_other_text(page: Page, before: str) -> None:
+    page.wait_for_function("(old) => document.getElementById('id_document').value !== old", arg=before)
+
+
+def test_verbs_are_set_by_key_and_undone_through_a_reload(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    row(page, "delete_access_key").locator("input[value=approval]").focus()
+    page.keyboard.press("d")
+    expect_other_text(page, before)
+    expect(row(page, "delete_access_key").locator("input[value=deny]")).to_be_focused()
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    expect(page.locator("#judgement")).to_contain_text("1 tighter")
+    page.reload()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect_text(page, before)
+    expect(page.locator("#draft")).to_contain_text("Nothing changed since revision 1")
+
+
+def test_many_tools_change_at_once_and_one_undo_takes_it_back(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    page.get_by_role("link", name=re.compile("^Show the 3 tools")).click()
+    for name in ("echo", "slow_tool"):
+        row(page, name).locator(".cb").check()
+    expect(page.locator("[data-selected]")).to_have_text("2 selected")
+    page.locator("#bulk").get_by_role("button", name="Approval").click()
+    expect(row(page, "echo").locator("input[value=approval]")).to_be_checked()
+    expect(row(page, "slow_tool").locator("input[value=approval]")).to_be_checked()
+    page.locator(".say").get_by_role("button", name="Undo").click()
+    expect_text(page, before)
+
+
+def test_a_condition_is_made_of_the_tools_own_arguments(world: World) -> None:
+    page = world.page()
+    page.locator("#find").fill("refund")
+    expect(row(page, "create_access_key")).to_have_count(0)
+    row(page, "create_refund").locator("[data-open-row]").click()
+    card = page.locator(".rulecard")
+    expect(card.get_by_label("Argument")).to_have_value("args.amount")
+    card.get_by_label("Value").fill("250")
+    card.get_by_label("Value").press("Tab")
+    page.wait_for_function("() => document.getElementById('id_document').value.includes('250')")
+    card.get_by_label("Operator").select_option("lt")
+    page.wait_for_function("() => document.getElementById('id_document').value.includes('\"lt\"')")
+    expect(card).to_contain_text("Calls are denied unless args.amount is less than 250")
+    before = text_of(page)
+    card.get_by_label("Value").fill("many")
+    card.get_by_label("Value").press("Tab")
+    expect(page.locator("#draft")).to_contain_text("A number is written like")
+    assert text_of(page) == before
+
+
+def test_a_call_is_tried_and_kept_as_a_test(world: World) -> None:
+    page = world.page()
+    page.locator("#try-tool").fill("create_refund")
+    page.locator("#try-arguments").fill("charge: ch_1\namount: 900")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#verdict")).to_contain_text("Refunds above 100 are made by people.")
+    page.get_by_text("Keep as test…").click()
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator("#tests-panel")).to_contain_text("create_refund is denied")
+    row(page, "create_refund").locator("input[value=allow]").check(force=True)
+    expect(page.locator("#tests-panel")).to_contain_text("1 of 1 fails")
+    expect(page.locator("#verdict")).to_contain_text("Allowed.")
+    page.get_by_role("button", name=re.compile("^Remove the test")).click()
+    expect(page.locator("#tests-panel")).not_to_contain_text("create_refund")
+
+
+def test_what_is_changed_without_a_connection_is_made_when_it_is_back(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    page.context.set_offline(True)
+    row(page, "create_refund").locator("input[value=deny]").check(force=True)
+    expect(page.locator("#connection")).to_contain_text("No connection.")
+    page.context.set_offline(False)
+    expect_other_text(page, before)
+    expect(page.locator("#connection")).to_have_count(0)
+
+
+def test_what_is_typed_without_a_connection_survives_a_reload(world: World) -> None:
+    page = world.page()
+    page.get_by_role("button", name="JSON").click()
+    page.locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+Home")
+    # Every save from now on is lost on the way.
+    page.route("**/save/", lambda route: route.abort())
+    page.keyboard.insert_text("\n\n")
+    expect(page.locator("#connection")).to_contain_text("kept on this machine")
+    page.unroute("**/save/")
+    page.reload()
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    assert text_of(page).startswith("\n\n")
+
+
+def test_a_broken_text_locks_the_builder_with_the_last_version_that_could_be_read(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    page.get_by_role("button", name="JSON").click()
+    page.locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.insert_text("oops")
+    expect(page.locator("#judgement")).to_contain_text("to mend")
+    page.get_by_role("button", name="Builder").click()
+    expect(page.locator("#board")).to_contain_text("The text is no JSON that can be read.")
+    expect(row(page, "create_refund")).to_be_visible()
+    page.get_by_role("button", name="Back to that version").click()
+    expect_text(page, before)
+
+
+def test_the_second_of_two_people_is_told_and_chooses(world: World) -> None:
+    page = world.page()
+    theirs = {**AGENTS, "description": "Somebody else was here."}
+    world.api.ask("PATCH", world.path, {"document": theirs})
+    row(page, "create_refund").locator("input[value=approval]").check(force=True)
+    expect(page.locator("#draft")).to_contain_text("Someone saved this policy while you were editing.")
+    mine = text_of(page)
+    page.get_by_text("Compare: theirs against yours").click()
+    expect(page.locator("#draft")).to_contain_text("Somebody else was here.")
+    page.get_by_role("button", name="Put mine on top").click()
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    assert text_of(page) == mine
+
+
+def test_three_views_of_one_text_lose_nothing(world: World) -> None:
+    page = world.page()
+    row(page, "create_refund").locator("input[value=approval]").check(force=True)
+    page.wait_for_function("() => document.getElementById('id_document').value.includes('require_approval')")
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    before = text_of(page)
+    for key, name in (("2", "policy.json"), ("3", "Written from the document"), ("1", "Anything else")):
+        page.keyboard.press(f"Alt+{key}")
+        expect(page.locator("main")).to_contain_text(name)
+        assert text_of(page) == before
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Publish revision")
+
+
+def test_without_a_script_every_control_is_a_form_or_a_link(world: World) -> None:
+    page = world.page(java_script_enabled=False)
+    row(page, "start_security_scan").locator("[data-open-row]").click()
+    page.locator(".setto").get_by_role("button", name="Limit").click()
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    page.locator("input[name=max]").fill("7")
+    page.locator("form.limit").get_by_role("button", name="Keep").last.click()
+    expect(page.locator(".rulecard")).to_contain_text("At most 7 calls per minute")
+    page.get_by_role("link", name=re.compile("^All")).click()
+    row(page, "echo").locator(".cb").check()
+    page.locator("#bulk").get_by_role("button", name="Allow").click()
+    expect(row(page, "echo").locator("input[value=allow]")).to_be_checked()
