@@ -23,10 +23,12 @@ from policies.language.board import Address, Verb
 from policies.language.board_edit import (
     add_limit,
     add_predicate,
+    adjusted,
     change_limit,
     change_predicate,
     follow,
     put_rule,
+    put_rules,
     remove_limit,
     remove_predicate,
     rule_at,
@@ -38,6 +40,7 @@ from policies.language.board_edit import (
 from policies.language.canonical import canonical_text
 from policies.language.document import WINDOWS
 from policies.language.json_reader import Number
+from policies.language.matching import NameList
 from policies.language.parse import parse_policy
 from policies.language.text_edit import CannotEdit
 from policies.language.words import is_name, shorthand_counter
@@ -125,16 +128,41 @@ def _start_of(address: Address, verb: Verb, tools: Sequence[Tool]) -> RuleBlock 
 
 
 def _bulk(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
+    """All at once: a text of thousands of rules is read once, not once for each row."""
     rows = _chosen(fields.getlist("rows"), tools)
     what = fields.get("verb", "")
+    verb = None if what in ("follow", "recommended") else _read_verb(fields)
+    blocks = read_blocks(text)
+    rules, hide = dict(blocks.tools or {}), dict.fromkeys(blocks.hide)
     for address in rows:
+        if verb is Verb.HIDE:
+            hide[address.name] = None
+            continue
+        hide.pop(address.name, None)
         if what == "follow":
-            text = follow(text, address)
-        elif what == "recommended":
-            text = _recommended(text, address, tools)
+            rules.pop(address.name, None)
         else:
-            text = with_verb(text, address, _read_verb(fields), tools)
-    return text
+            old = rules.get(address.name)
+            rules[address.name] = _of_many(old if isinstance(old, RuleBlock) else None, address, verb, tools)
+    _see_none_is_hidden(() if verb is Verb.HIDE or what == "follow" else rows, hide)
+    return put_rules(text, rules, [*hide])
+
+
+def _of_many(old: RuleBlock | None, address: Address, verb: Verb | None, tools: Sequence[Tool]) -> RuleBlock:
+    if verb is None:
+        return _recommended(address, tools)
+    rule = old or RuleBlock()
+    reason = _DENIALS[_class_of(address, tools)] if verb is Verb.DENY and not rule.reason else None
+    return adjusted(rule, address, verb, _start_of(address, verb, tools), reason)
+
+
+def _see_none_is_hidden(rows: Iterable[Address], hide: Iterable[str]) -> None:
+    names = [*hide]
+    hidden = NameList.of(names)
+    for address in rows:
+        place = hidden.first_match(address.name)
+        if place is not None:
+            raise CannotEdit(f"The pattern {names[place]} in hide covers {address.name}. Take it out first.")
 
 
 def _chosen(keys: Iterable[str], tools: Sequence[Tool]) -> list[Address]:
@@ -153,12 +181,11 @@ def _chosen(keys: Iterable[str], tools: Sequence[Tool]) -> list[Address]:
     return list(chosen)
 
 
-def _recommended(text: str, address: Address, tools: Sequence[Tool]) -> str:
+def _recommended(address: Address, tools: Sequence[Tool]) -> RuleBlock:
     tool = next((tool for tool in tools if tool.name == address.name), None)
     if tool is None:
         raise CannotEdit(f"{address.name} is no tool of this server, so nothing is recommended for it.")
-    rule = read_rule(json.dumps(recommended_rule(tool.name, classification_of(tool))))
-    return put_rule(text, address, rule)
+    return read_rule(json.dumps(recommended_rule(tool.name, classification_of(tool))))
 
 
 def _follow(text: str, fields: Fields, tools: Sequence[Tool]) -> str:

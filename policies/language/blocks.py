@@ -23,7 +23,7 @@ from .json_reader import Members, Node, Number, TextError
 from .parse import LARGEST_TEXT, decode, find_problems
 from .problems import PolicyInvalid, Problem
 from .text_edit import Source, Wanted, put
-from .text_tree import TextTree, members
+from .text_tree import TextTree, members, tree_of
 
 __all__ = [
     "SECTIONS",
@@ -85,7 +85,7 @@ def open_policy(text: str) -> TextTree:
     if isinstance(decoded, Problem):
         raise PolicyInvalid((decoded,))
     try:
-        tree = TextTree(text)
+        tree = tree_of(text)
     except TextError:
         raise PolicyInvalid(find_problems(text)) from None
     if not isinstance(tree.root.value, Members):

@@ -4,7 +4,7 @@ Every function takes the text and gives the text that is to be kept. Raises Poli
 JSON object, and CannotEdit where the act cannot be said there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypeVar
 
@@ -12,20 +12,23 @@ from .block_types import AccessBlock, LimitBlock, PredicateBlock, PredicateSecti
 from .blocks import POLICY_KEYS, access_value, open_policy, read_blocks, rule_value
 from .board import Address, Verb, is_unconditional, verb_of
 from .document import Default
-from .json_reader import Number
+from .json_reader import Members, Number
 from .matching import NameList
 from .problems import shown
 from .text_edit import CannotEdit, Source, drop, put
+from .text_tree import members
 from .words import shorthand_counter
 
 __all__ = [
     "CannotEdit",
     "add_limit",
     "add_predicate",
+    "adjusted",
     "change_limit",
     "change_predicate",
     "follow",
     "put_rule",
+    "put_rules",
     "remove_limit",
     "remove_predicate",
     "rule_at",
@@ -78,7 +81,7 @@ def set_verb(
     if verb is Verb.HIDE:
         return _hide(text, address, tuple(tools_of_class))
     text = _unhide(text, address)
-    return put_rule(text, address, _adjusted(rule_at(text, address), address, verb, recommended, reason))
+    return put_rule(text, address, adjusted(rule_at(text, address), address, verb, recommended, reason))
 
 
 def _default_of(verb: Verb) -> Default:
@@ -91,9 +94,10 @@ def _default_of(verb: Verb) -> Default:
     )
 
 
-def _adjusted(
+def adjusted(
     rule: RuleBlock, address: Address, verb: Verb, recommended: RuleBlock | None, reason: str | None
 ) -> RuleBlock:
+    """The row's own rule, made to do what the verb says."""
     start = recommended or RuleBlock()
     extra = tuple(each for each in rule.extra if each[0] not in _CLEARED[verb])
     # The reason of a deny says why calls are denied; it would be wrong of anything else.
@@ -192,6 +196,20 @@ def put_rule(text: str, address: Address, rule: RuleBlock) -> str:
         raise CannotEdit("The default has no rule.")
     old = open_policy(text).find(*address.steps)
     return put(text, address.steps, rule_value(rule, old), POLICY_KEYS)
+
+
+def put_rules(text: str, rules: Mapping[str, RuleBlock | Source], hide: Sequence[str]) -> str:
+    """All of `tools` and `hide` at once: what says it already stays as it is written."""
+    old = open_policy(text).find("tools")
+    if old is not None and isinstance(old.value, Members) and len(list(members(old))) != len(old.value.all):
+        raise CannotEdit("A name stands twice in tools. Keep one of them first.")
+    if rules or old is not None:
+        known = {member.key: member.node for member in members(old)} if old is not None else {}
+        wanted = {name: rule_value(rule, known.get(name)) for name, rule in rules.items()}
+        text = put(text, ("tools",), wanted, POLICY_KEYS)
+    if tuple(hide) == read_blocks(text).hide:
+        return text
+    return put(text, ("hide",), [*hide], POLICY_KEYS) if hide else drop(text, ("hide",))
 
 
 def follow(text: str, address: Address) -> str:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from .exact import identity_of
 from .json_reader import Member, Members, Node, Number, Value
-from .text_tree import TextTree, child, members
+from .text_tree import TextTree, child, members, tree_of
 
 # Finding what moved costs the square of this.
 _MOST_ALIGNED: Final = 400
@@ -79,7 +79,7 @@ def drop(text: str, steps: Sequence[str]) -> str:
 class _Edit:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tree = TextTree(text)
+        self.tree = tree_of(text)
         self.newline = "\r\n" if "\r\n" in text else "\n"
         root = self.tree.root
         self.inline_text = "\n" not in self.tree.source(root)

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Final
 
 from .findings import Places
 from .json_reader import Member, Members, Node, Number, read_json
@@ -55,6 +57,20 @@ class TextTree:
     def _skip(self, at: int) -> int:
         found = _SPACE.match(self.text, at)
         return found.end() if found else at
+
+
+# A larger one is read anew each time: kept trees are memory that nobody asked for.
+_LONGEST_KEPT: Final = 200_000
+
+
+def tree_of(text: str) -> TextTree:
+    """As `TextTree(text)`; one act reads the same text several times. Nobody may change what is in it."""
+    return TextTree(text) if len(text) > _LONGEST_KEPT else _kept(text)
+
+
+@lru_cache(maxsize=4)
+def _kept(text: str) -> TextTree:
+    return TextTree(text)
 
 
 def members(node: Node) -> Iterator[Member]:

@@ -19,7 +19,13 @@ from tests.journeys.product import RunningProduct, running_product
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(300)]
 
 TEXT = "() => document.getElementById('id_document').value"
-LOST = ("ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest", "htmx:responseError")
+LOST = (
+    "ERR_INTERNET_DISCONNECTED",
+    "ERR_FAILED",
+    "htmx:sendError",
+    "htmx:afterRequest",
+    "htmx:responseError",
+)
 
 
 @dataclass(frozen=True)

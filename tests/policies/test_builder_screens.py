@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from policies.models import Policy
+from policies.services import publish_policy, save_draft
+from servers.models import Tool
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.policies.screens import HTMX, SignedIn, page, words
 
@@ -37,3 +43,122 @@ def test_a_verb_changes_its_row_and_nothing_else(cast: Cast, acme: Acme, signed_
     )
     assert draft(cast, acme) == wanted
     assert 'id="board"' in page(answer)
+
+
+def builder(acme: Acme) -> str:
+    return reverse("policies:builder", args=[acme.policy.public_id])
+
+
+def test_without_a_script_the_stored_draft_is_meant(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    answer = signed_in(cast.carol).post(
+        builder(acme), {"do": "verb", "row": KEY, "verb": "hide", "version": "1", "show": "all"}
+    )
+    assert answer.status_code == 302
+    assert answer["Location"].endswith("?show=all&open=%2Ftools%2Fcreate_access_key")
+    assert json.loads(draft(cast, acme))["hide"] == ["create_access_key"]
+
+
+def test_a_stale_act_is_said_and_nothing_is_lost(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, POLICY + "\n")
+    client = signed_in(cast.carol)
+    sent = {"do": "verb", "row": KEY, "verb": "approval", "version": "1", "document": POLICY}
+    answer = client.post(builder(acme), sent, headers=HTMX)
+    assert answer.status_code == 412
+    assert "Someone saved this policy while you were editing." in words(answer)
+    assert 'name="version" value="1"' in page(answer), "another act by itself must not overwrite theirs"
+    assert "require_approval" in words(answer), "mine stands in the page"
+    assert draft(cast, acme) == POLICY + "\n"
+
+
+def test_what_cannot_be_done_is_said_in_place_and_changes_nothing(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    sent = {"do": "verb", "row": "/default", "verb": "limit", "version": "1", "document": POLICY}
+    answer = signed_in(cast.carol).post(builder(acme), sent, headers=HTMX)
+    assert answer.status_code == 422
+    assert "can only be allowed or denied" in words(answer)
+    assert draft(cast, acme) == POLICY
+
+
+def test_line_ends_of_another_kind_stay_where_nothing_was_done(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    text = POLICY.replace("\n", "\r\n")
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, text)
+    sent = {"do": "verb", "row": "/default", "verb": "allow", "version": "2", "document": POLICY}
+    assert signed_in(cast.carol).post(builder(acme), sent, headers=HTMX).status_code == 200
+    assert draft(cast, acme) == text.replace('"default": "deny"', '"default": "allow"')
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "nul", '{"tools": [1]}', '{"tools": {"a": 5, "\\ud800": {}}, "a": "\\ud800"}']
+)
+def test_the_builder_shows_what_it_can_of_any_text(
+    text: str, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, text)
+    for view in ("", "?view=words", "?view=json", f"?open={KEY}", "?open=/tools/a", "?open=/resources"):
+        answer = signed_in(cast.carol).get(reverse("policies:editor", args=[acme.policy.public_id]) + view)
+        assert answer.status_code == 200, view
+    if not text.startswith('{"'):
+        shown = words(signed_in(cast.carol).get(reverse("policies:editor", args=[acme.policy.public_id])))
+        assert "The text is no JSON that can be read." in shown
+        assert "create_access_key" in shown, "the last version that could be read"
+        back = {"do": "text", "text": POLICY, "version": "2"}
+        assert signed_in(cast.carol).post(builder(acme), back).status_code == 302
+        assert draft(cast, acme) == POLICY
+
+
+def test_a_tried_call_is_judged_and_nothing_is_kept(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    path = reverse("policies:try", args=[acme.policy.public_id])
+    for arguments, expected in [
+        ("user: bob", "Allowed."),
+        ('{"user": "bob", "user": "eve"}', "The arguments are no JSON"),
+        ("no argument at all", 'Write "name: value"'),
+    ]:
+        sent = {"tool": "create_access_key", "arguments": arguments}
+        assert expected in words(signed_in(cast.bob).post(path, sent, headers=HTMX)).replace("&quot;", '"')
+    sent = {"tool": "delete_user", "arguments": "", "document": "{"}
+    assert "Once they are mended" in words(signed_in(cast.bob).post(path, sent, headers=HTMX))
+    denied = words(signed_in(cast.bob).post(path, {"tool": "<b>", "arguments": ""}, headers=HTMX))
+    assert "Denied." in denied
+
+
+def test_a_tried_call_becomes_a_test_and_leaves_again(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    client = signed_in(cast.carol)
+    keep = reverse("policies:keep-test", args=[acme.policy.public_id])
+    sent = {"tool": "delete_user", "arguments": "", "expect": "deny", "name": "No deleting"}
+    assert "1 passes" in words(client.post(keep, sent, headers=HTMX))
+    assert client.post(keep, sent, headers=HTMX).status_code == 422, "a name is there once"
+    failing = client.post(keep, {**sent, "name": "Yes", "expect": "allow"}, headers=HTMX)
+    assert "1 of 2 fails" in words(failing)
+    drop = reverse("policies:drop-test", args=[acme.policy.public_id])
+    assert "1 passes" in words(client.post(drop, {"name": "Yes"}, headers=HTMX))
+    assert client.post(drop, {"name": "Yes"}, headers=HTMX).status_code == 200, "it is gone already"
+
+
+def test_the_builder_asks_the_database_the_same_for_any_number_of_tools(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    client, path = signed_in(cast.carol), reverse("policies:editor", args=[acme.policy.public_id])
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(path + "?show=all").status_code == 200
+        return len(asked)
+
+    before = queries()
+    with inside(cast.alice):
+        Tool.objects.bulk_create(
+            Tool(organization=cast.alice.organization, server=acme.server, name=f"t{n}", digest="x")
+            for n in range(200)
+        )
+    assert queries() == before
+    shown = page(client.get(path + "?show=all"))
+    assert "Page 1 of 2" in words(client.get(path + "?show=all"))
+    assert shown.count('role="radiogroup"') < 170
