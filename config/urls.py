@@ -26,6 +26,7 @@ urlpatterns = [
     path("approvals/", include("approvals.urls")),
     path("log/", include("audit.urls")),
     path("workers/", workers.workers, name="workers"),
+    path("workers/publish-again/", workers.publish_again, name="publish-again"),
     path("api/docs/", api_docs, name="api-docs"),
     path("api/v1/", include("config.api_urls")),
 ]

@@ -82,6 +82,23 @@ def worker_rows(member: Asker) -> tuple[WorkerState, ...]:
     return _states(member.organization_id, newest.number if newest else None)
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Changes that could not be brought to the gateways, and are not tried any more by themselves."""
+
+    since: datetime
+    error: str
+
+
+def dead_letter_of(member: Asker) -> DeadLetter | None:
+    given_up = PublishRequest.objects.filter(
+        organization_id=member.organization_id, done_at=None, dead_at__isnull=False
+    )
+    found = given_up.order_by("-id").values_list("created_at", "error").first()
+    trying = PublishRequest.objects.filter(organization_id=member.organization_id, done_at=None, dead_at=None)
+    return DeadLetter(*found) if found and not trying.exists() else None
+
+
 def _rollout(organization_id: UUID, held_by: ConfigRevision | None, since: datetime) -> Rollout:
     states = _states(organization_id, held_by.number if held_by else None)
     living = [state for state in states if not state.gone]

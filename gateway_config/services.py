@@ -14,7 +14,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts.audit import record_event
+from accounts.models import Membership
+from accounts.permissions import May, require
 from common.errors import InvalidInput, NotFound
+from common.ids import public_id
 from common.notifications import HEADS, notify
 from common.starting import start
 from common.tokens import WORKER, is_well_formed, token_hash
@@ -42,6 +46,14 @@ def request_publish(organization_id: UUID) -> PublishRequest:
     request = PublishRequest.objects.create(organization_id=organization_id)
     transaction.on_commit(lambda: start_publishing(organization_id))
     return request
+
+
+@transaction.atomic
+def try_again(by: Membership) -> None:
+    """For what was given up: a new request takes the old ones along."""
+    require(by, May.PUBLISH)
+    request_publish(by.organization_id)
+    record_event(by, "configuration.tried_again", public_id("org", by.organization_id))
 
 
 def start_publishing(organization_id: UUID) -> None:

@@ -9,15 +9,27 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
-from gateway_config.rollout import worker_rows
+from gateway_config.rollout import dead_letter_of, worker_rows
 
 
 class Workers(APIView):
-    """Every gateway worker: its version, the configuration it runs of this organization, when it was seen."""
+    """Every gateway worker: its version, the configuration it runs of this organization, when it was seen.
+
+    `given_up`: since when changes could not be brought to the gateways, and why; they are not tried any more.
+    """
 
     read_scope = "logs:read"
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        rows = [asdict(row) for row in worker_rows(member_of(request))]
-        return Response({"results": rows, "next": None, "previous": None})
+        member = member_of(request)
+        rows = [asdict(row) for row in worker_rows(member)]
+        given_up = dead_letter_of(member)
+        return Response(
+            {
+                "results": rows,
+                "next": None,
+                "previous": None,
+                "given_up": asdict(given_up) if given_up else None,
+            }
+        )

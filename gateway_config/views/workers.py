@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.middleware import MemberRequest
+from accounts.permissions import May, may
 from accounts.views.members import member_required
-from gateway_config.rollout import worker_rows
+from gateway_config.rollout import dead_letter_of, worker_rows
+from gateway_config.services import try_again
 
 
 @require_safe
@@ -17,4 +19,17 @@ def workers(request: MemberRequest) -> HttpResponse:
     """The page, or only the table where the page asks for it again."""
     only_table = request.headers.get("HX-Target") == "workers"
     template = "workers/_workers.html" if only_table else "workers/list.html"
-    return render(request, template, {"workers": worker_rows(request.member), "section": "workers"})
+    shown = {
+        "workers": worker_rows(request.member),
+        "given_up": dead_letter_of(request.member),
+        "may_publish": may(request.member, May.PUBLISH),
+        "section": "workers",
+    }
+    return render(request, template, shown)
+
+
+@require_POST
+@member_required
+def publish_again(request: MemberRequest) -> HttpResponse:
+    try_again(request.member)
+    return redirect("workers")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import unescape
 
+from django.test import Client
 from django.utils import timezone
 
-from gateway_config.models import Worker, WorkerStatus
-from tests.cast import Acme, Cast
+from accounts.models import AuditEvent
+from gateway_config.models import PublishRequest, Worker, WorkerStatus
+from gateway_config.services import deliver
+from gateway_config.tasks import signing_key
+from tests.cast import Acme, Cast, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 from tests.roles import as_owner, as_worker
 
@@ -53,3 +58,36 @@ def test_more_workers_are_not_more_questions(cast: Cast, signed_in: SignedIn) ->
     for number in range(2, 9):
         enrolled(f"gw-{number}")
     assert queries_of(signed_in(cast.bob), "/workers/") == few
+
+
+def give_up(cast: Cast, error: str) -> None:
+    with as_worker():
+        PublishRequest.objects.update(done_at=timezone.now())
+        PublishRequest.objects.create(
+            organization_id=cast.alice.organization_id, deliveries=3, dead_at=timezone.now(), error=error
+        )
+
+
+def test_a_change_that_was_given_up_is_shown_to_its_own_organization(
+    acme: Acme, cast: Cast, signed_in: SignedIn, api_key: Callable[..., str]
+) -> None:
+    give_up(cast, "BundleInvalid: <b>\u202eno")
+    shown = signed_in(cast.bob).get("/workers/").content.decode()
+    assert "could not be brought to the gateways" in shown and "&lt;b&gt;U+202Eno" in shown
+    assert "Try again" not in shown, "a viewer publishes nothing"
+    assert "Try again" in signed_in(cast.carol).get("/workers/").content.decode()
+    assert "could not be brought" not in signed_in(cast.mallory).get("/workers/").content.decode()
+    headers = {"authorization": f"Bearer {api_key(cast.alice)}"}
+    told = Client().get("/api/v1/workers/", headers=headers).json()["given_up"]
+    assert told["error"].startswith("BundleInvalid") and told["since"]
+
+
+def test_trying_again_takes_the_dead_letter_along(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    give_up(cast, "BundleInvalid")
+    climb(Door("/workers/publish-again/", "post", good=302, barred=("bob",), stranger=302), cast, signed_in)
+    assert "could not be brought" not in signed_in(cast.carol).get("/workers/").content.decode()
+    with as_worker():
+        deliver(cast.alice.organization_id, signing_key())
+        assert not PublishRequest.objects.filter(organization=cast.alice.organization, done_at=None).exists()
+    with inside(cast.alice):
+        assert AuditEvent.objects.filter(verb="configuration.tried_again").count() == 1
