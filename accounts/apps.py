@@ -6,4 +6,5 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import receivers  # noqa: F401 - connects
         from accounts.api import schema  # noqa: F401 - registers itself

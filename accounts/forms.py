@@ -59,19 +59,12 @@ class OrganizationForm(forms.Form):
 
 
 class DeleteForm(forms.Form):
-    """`name` is what must be typed."""
-
-    typed = forms.CharField(label="Its name", max_length=200, strip=True)
-
-    def __init__(self, *args: object, name: str, **more: object) -> None:
-        super().__init__(*args, **more)  # type: ignore[arg-type]
-        self._name = name
-
-    def clean_typed(self) -> str:
-        typed = str(self.cleaned_data["typed"])
-        if " ".join(typed.split()) != " ".join(self._name.split()):
-            raise forms.ValidationError("That is not its name. Nothing was deleted.")
-        return typed
+    typed = forms.CharField(
+        label="Its name",
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": "Type the name of the organization. Nothing was deleted."},
+    )
 
 
 class ApiKeyForm(forms.Form):

@@ -89,6 +89,8 @@ class ProtectTenantTable(migrations.RunSQL):
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
             f"CREATE POLICY tenant ON {table} TO {APP_ROLE} USING ({mine}) WITH CHECK ({mine})",
             f"GRANT {app} ON {table} TO {APP_ROLE}",
+            # Only what runs with the owner's rights inside the organization: the deleting of all of it.
+            f"CREATE POLICY closing ON {table} TO CURRENT_USER USING ({mine})",
         ]
         if worker:
             statements += [

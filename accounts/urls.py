@@ -5,6 +5,7 @@ from accounts.views import account, events, invitations, keys, organizations, pe
 urlpatterns = [
     path("settings/", settings.settings, name="settings"),
     path("settings/rename/", settings.rename, name="rename-organization"),
+    path("settings/delete/", settings.delete, name="delete-organization"),
     path("settings/leave/", settings.leave, name="leave-organization"),
     path("settings/security/", settings.security, name="security-settings"),
     path("settings/members/", people.people, name="members"),
@@ -14,6 +15,7 @@ urlpatterns = [
     path("settings/invitations/<str:invitation_id>/withdraw/", people.withdraw, name="withdraw-invitation"),
     path("settings/api-keys/", keys.keys, name="api-keys"),
     path("settings/api-keys/<str:key_id>/revoke/", keys.revoke_key, name="revoke-api-key"),
+    path("settings/usage/", settings.usage, name="usage"),
     path("settings/events/", events.events, name="audit-events"),
     path("account/", account.account, name="account"),
     path("account/delete/", account.delete, name="delete-account"),

@@ -6,7 +6,9 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit.figures import calls_of_today
+        from accounts.limits import Limit, counted
+        from audit.figures import calls_of_today, records_kept
         from policies.calls import counted_by
 
         counted_by(calls_of_today)
+        counted(Limit.STORED_RECORDS, records_kept)

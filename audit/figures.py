@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
+from accounts.models import Organization
 from accounts.tenancy import Asker
 from audit.counts import bounds_of
 from audit.models import CallCount, UseCount
 from audit.outcomes import OUTCOMES
-from audit.periods import Period
+from audit.periods import Period, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,13 @@ def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dic
 
 def calls_of_today(member: Asker, grants: Iterable[UUID]) -> dict[UUID, int]:
     return calls_by_grant(member, grants, Period.today())
+
+
+def records_kept(member: Asker) -> int:
+    """By the counts of the days that are kept; a million rows are not counted for a page."""
+    days = Organization.objects.values_list("log_retention_days", flat=True).get(pk=member.organization_id)
+    kept = _calls(member, Period.until_now(timedelta(days=days), Unit.DAY))
+    return int(kept.aggregate(calls=Sum("calls"))["calls"] or 0)
 
 
 def added_latency(member: Asker, period: Period) -> Latency | None:

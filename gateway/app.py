@@ -30,6 +30,7 @@ from gateway.http_messages import Reply, Request, refusal
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
 from gateway.observer import Observer, Unobserved
+from gateway.pace import Paces
 from gateway.pipeline import Asker, Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import era_of
@@ -90,6 +91,7 @@ class Gateway:
         self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
         self._rooms = Rooms(self._limits.held_bytes)
         self._open = OpenRequests(self._limits.requests_per_grant, self._rooms)
+        self._paces = Paces()
         self._handles = Handles(keyring)
         self._resolver = SystemResolver()
         self._upstreams = Upstreams(
@@ -179,6 +181,9 @@ class Gateway:
         refused = self._admission.renew(exchange.request)
         admitted = exchange.request.admitted
         assert isinstance(admitted, Admitted)
+        if refused is None and not handed and exchange.request.method == b"POST":
+            paced = self._paces.refuse(admitted.organization)
+            refused = paced and _with_cors(paced, admitted)
         opened = self._open.enter(admitted) if refused is None else None
         if opened is None:
             refused = refused or _with_cors(_TOO_MANY, admitted)

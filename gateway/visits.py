@@ -137,7 +137,7 @@ class OpenRequests:
     def enter(self, admitted: Admitted) -> OpenRequest | None:
         """None when the grant has too many open already."""
         mine = self._by_grant.setdefault(admitted.grant.id, set())
-        if len(mine) >= self._most:
+        if len(mine) >= min(self._most, admitted.organization.settings.most_open or self._most):
             return None
         request = OpenRequest(admitted, self._rooms)
         mine.add(request)

@@ -20,6 +20,7 @@ from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, TextField, W
 from django.db.models.functions import Cast, Coalesce, Extract, Least
 from django.utils import timezone
 
+from accounts.limits import CALLS_A_MINUTE_UNCONFIRMED, Limit, is_confirmed, most
 from accounts.models import Organization
 from common.sealing import Keyring, SealingError
 from config import env
@@ -66,7 +67,11 @@ def build_bundle(organization_id: UUID, before: ConfigRevision | None) -> Built:
 
 def _settings(organization_id: UUID) -> BundleSettings:
     organization = Organization.objects.get(pk=organization_id)
+    confirmed = is_confirmed(organization_id)
     return BundleSettings(
+        most_calls=most(organization_id, Limit.CALLS_PER_SECOND) if confirmed else CALLS_A_MINUTE_UNCONFIRMED,
+        most_calls_seconds=1 if confirmed else 60,
+        most_open=most(organization_id, Limit.STREAMS),
         lease_seconds=organization.lease_seconds,
         explain_denials=organization.explain_denials,
         approval_seconds=organization.approval_seconds,

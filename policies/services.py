@@ -12,6 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.audit import record_event
+from accounts.limits import Limit, leave_room
 from accounts.models import Membership
 from accounts.permissions import May, require
 from common.errors import Conflict, InvalidInput, Stale
@@ -116,6 +117,7 @@ def create_policy(by: Membership, server: Server, name: str, text: str = STARTIN
     problems |= _problem_of_size(text)
     if problems:
         raise InvalidInput(problems)
+    leave_room(by, Limit.POLICIES)
     try:
         with transaction.atomic():
             policy = Policy.objects.create(
@@ -202,6 +204,7 @@ def issue_grant(
         problems["server"] = f"{server.name} is retired."
     if problems:
         raise InvalidInput(problems)
+    leave_room(by, Limit.GRANTS)
     token = new_token("plg_")
     try:
         with transaction.atomic():

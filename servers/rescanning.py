@@ -13,13 +13,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.limits import DEFAULTS, Limit
 from servers.models import Server, ToolScan
-from servers.services import MOST_SCANS_AN_HOUR, MOST_SCANS_AT_ONCE
+from servers.services import MOST_SCANS_AT_ONCE
 from servers.tasks import enqueue_scan
 
 AGAIN_AFTER: Final = timedelta(minutes=1)
 # What servers cause must leave room for what people ask for.
-MOST_AN_HOUR: Final = MOST_SCANS_AN_HOUR // 2
+MOST_AN_HOUR: Final = DEFAULTS[Limit.SCANS_PER_HOUR] // 2
 REPORTS_READ: Final = 1_000
 
 

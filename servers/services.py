@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.audit import record_event
+from accounts.limits import Limit, leave_room, most
 from accounts.models import Membership
 from accounts.permissions import May, require
 from common.errors import Conflict, InvalidInput, LimitReached, Stale
@@ -48,7 +49,6 @@ FORBIDDEN_HEADERS = frozenset(
 )
 PURPOSE = "upstream-headers"
 MOST_SCANS_AT_ONCE = 8
-MOST_SCANS_AN_HOUR = 240
 
 
 def gateway_url(server: Server) -> str:
@@ -65,6 +65,7 @@ def register_server(
     problems = _problems_of(name, upstream_url, headers or {})
     if problems:
         raise InvalidInput(problems)
+    leave_room(by, Limit.SERVERS)
     try:
         with transaction.atomic():
             server = Server.objects.create(
@@ -181,8 +182,9 @@ def _leave_room_for_others(by: Membership) -> None:
     going = recent.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING]).count()
     if going >= MOST_SCANS_AT_ONCE:
         raise LimitReached(f"{going} scans are going on. Wait until one of them has ended.")
-    if recent.count() >= MOST_SCANS_AN_HOUR:
-        raise LimitReached(f"There were {MOST_SCANS_AN_HOUR} scans within an hour, as many as there may be.")
+    there_may_be = most(by.organization_id, Limit.SCANS_PER_HOUR)
+    if recent.count() >= there_may_be:
+        raise LimitReached(f"There were {there_may_be} scans within an hour, as many as there may be.")
 
 
 def _seal(server: Server, headers: Mapping[str, str]) -> None:

@@ -55,3 +55,63 @@ TABLES_OF_A_PERSON = [
     # People may delete their account.
     "GRANT DELETE ON accounts_user, accounts_user_groups, accounts_user_user_permissions TO policylayer_app",
 ]
+
+WHETHER_AN_OWNER_CONFIRMED = [
+    # allauth's table is read with the rights of the tables' owner, like the people it is about.
+    """
+    CREATE FUNCTION accounts_is_confirmed(asked uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        SELECT EXISTS (
+            SELECT 1 FROM public.accounts_membership m
+            JOIN public.accounts_user u ON u.id = m.user_id
+            JOIN public.account_emailaddress e ON e.user_id = u.id
+            WHERE m.organization_id = asked AND m.role = 'owner' AND u.is_active
+            AND e.verified AND lower(e.email) = lower(u.email)
+        )
+    $$
+    """,
+    "REVOKE ALL ON FUNCTION accounts_is_confirmed(uuid) FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION accounts_is_confirmed(uuid) TO policylayer_app, policylayer_worker",
+]
+
+_TENANT_TABLES = """
+    SELECT c.oid::regclass AS name, c.relname AS short
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT a.attisdropped
+    AND c.relnamespace = 'public'::regnamespace
+    AND c.relname <> 'gateway_config_closedorganization'
+"""
+
+# Tables made after this one get the policy from ProtectTenantTable itself.
+CLOSING = [
+    f"""
+    DO $$
+    DECLARE t record;
+    BEGIN
+        FOR t IN {_TENANT_TABLES} LOOP
+            IF NOT EXISTS (SELECT 1 FROM pg_policies p
+                           WHERE p.tablename = t.short AND p.policyname = 'closing') THEN
+                EXECUTE format('CREATE POLICY closing ON %s TO CURRENT_USER USING (organization_id ='
+                               ' nullif(current_setting(''app.organization'', true), '''')::uuid)', t.name);
+            END IF;
+        END LOOP;
+    END $$
+    """,
+    # Of the organization the transaction is in, and no other. References are checked at its end.
+    f"""
+    CREATE FUNCTION accounts_delete_rows_of(asked uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE t record;
+    BEGIN
+        IF asked IS DISTINCT FROM nullif(current_setting('app.organization', true), '')::uuid THEN
+            RAISE EXCEPTION 'an organization is deleted from inside it';
+        END IF;
+        FOR t IN {_TENANT_TABLES} LOOP
+            EXECUTE format('DELETE FROM %s WHERE organization_id = $1', t.name) USING asked;
+        END LOOP;
+    END $$
+    """,
+    "REVOKE ALL ON FUNCTION accounts_delete_rows_of(uuid) FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION accounts_delete_rows_of(uuid) TO policylayer_app",
+    "GRANT DELETE ON accounts_organization TO policylayer_app",
+]

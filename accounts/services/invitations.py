@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.invitation_mail import MailNotTaken, post
+from accounts.limits import Limit, leave_room
 from accounts.models import Invitation, Membership, Role, User
 from accounts.permissions import May, may, require
 from accounts.services.members import needed_for
@@ -60,6 +61,7 @@ def invite(by: Membership, email: str, role: str) -> Invitation:
     _may_mail(by)
     organization = locked(by)
     _not_there_yet(by, address)
+    leave_room(by, Limit.MEMBERS)
     _room_for_mail(by)
     token = new_token(INVITATION)
     invitation = Invitation.objects.create(

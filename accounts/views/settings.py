@@ -8,11 +8,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.forms import OrganizationForm, SecurityForm
+from accounts import limits
+from accounts.forms import DeleteForm, OrganizationForm, SecurityForm
 from accounts.middleware import MemberRequest
 from accounts.models import Membership, Organization
 from accounts.permissions import May, may, require
 from accounts.services import rename_organization
+from accounts.services.closing import delete_organization
 from accounts.services.members import leave as leave_organization
 from accounts.services.settings import HOUR, change_security
 from accounts.views.members import member_required
@@ -48,6 +50,25 @@ def leave(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required
+def delete(request: MemberRequest) -> HttpResponse:
+    require(request.member, May.DELETE_ORGANIZATION)
+    name = request.member.organization.name
+    form = DeleteForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            delete_organization(request.member, form.cleaned_data["typed"])
+        except InvalidInput as invalid:
+            add_errors(form, invalid)
+        else:
+            messages.info(request, f"{name} is deleted.")
+            return redirect("overview")
+    context = {"form": form, "organization": request.member.organization, "section": "settings"}
+    status = 422 if form.errors else 200
+    return render(request, "settings/delete.html", context | {"pane": "organization"}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required
 def security(request: MemberRequest) -> HttpResponse:
     organization = request.member.organization
     if request.method != "POST":
@@ -59,6 +80,21 @@ def security(request: MemberRequest) -> HttpResponse:
     change_security(request.member, **form.cleaned_data)
     messages.success(request, "The security settings are changed. Gateways learn of it at once.")
     return redirect("security-settings")
+
+
+@require_safe
+@member_required
+def usage(request: MemberRequest) -> HttpResponse:
+    rows = limits.usage(request.member)
+    context = {
+        "rows": rows,
+        "confirmed": limits.is_confirmed(request.member.organization_id),
+        "servers_unconfirmed": limits.SERVERS_UNCONFIRMED,
+        "calls_unconfirmed": limits.CALLS_A_MINUTE_UNCONFIRMED,
+        "section": "settings",
+        "pane": "usage",
+    }
+    return render(request, "settings/usage.html", context)
 
 
 def add_errors(form: forms.Form, invalid: InvalidInput) -> None:

@@ -47,6 +47,7 @@ PLACE_ICONS = {
     "api-keys": "braces",
     "approvals:settings": "bell",
     "security-settings": "lock",
+    "usage": "chart-line",
     "audit-events": "history",
     "account": "circle-user-round",
     "mfa_index": "lock",

@@ -28,6 +28,11 @@ class BundleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_seconds: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 86_400
     explain_denials: bool = False
     approval_seconds: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 900
+    most_calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    """That may begin within `most_calls_seconds` on each gateway; 0: any number."""
+    most_calls_seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 1
+    most_open: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    """Requests of one grant open at one time on each gateway; 0: as many as the gateway allows anybody."""
 
 
 class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -44,6 +44,7 @@ PAGES: Final = (
     ("api-keys", "API keys"),
     ("approvals:settings", "Rules of approving, e-mail and webhooks"),
     ("security-settings", "Security and retention"),
+    ("usage", "Usage and limits"),
     ("audit-events", "Audit events"),
     ("account", "Your account"),
     ("mfa_index", "Two-step sign-in"),

@@ -270,6 +270,7 @@ def test_more_rows_are_not_more_questions(acme: Acme, cast: Cast, signed_in: Sig
     paths = ("/servers/", "/servers/everything/", f"/servers/{acme.server.public_id}/")
     few = [queries_of(bob, path) for path in paths]
     _many_tools(acme, cast, 40)
+    confirm(cast.alice)
     with inside(cast.alice):
         for number in range(6):
             server = register_server(cast.alice, f"server {number}", "https://mcp.example.com/mcp")

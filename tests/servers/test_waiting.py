@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from accounts.limits import DEFAULTS, Limit
 from common.errors import LimitReached
 from servers import services, waiting
 from servers.models import ToolScan
@@ -72,7 +73,7 @@ def test_a_scan_that_nobody_takes_up_is_answered_as_it_stands(
 def test_one_organization_cannot_take_every_place_of_the_workers(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MOST_SCANS_AN_HOUR", 10)
+    monkeypatch.setitem(DEFAULTS, Limit.SCANS_PER_HOUR, 10)
     with inside(cast.mallory):
         server = register_server(cast.mallory, "Slow", "http://127.0.0.1:1/mcp")
         for _ in range(services.MOST_SCANS_AT_ONCE):

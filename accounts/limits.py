@@ -1,0 +1,126 @@
+"""How much of everything one organization may have, and how much of it there is.
+
+The rooms above say how they count what is theirs; the page shows all of it in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.models import Invitation, Membership, OrganizationLimits
+from accounts.services.organizations import locked
+from accounts.tenancy import Asker
+from accounts.verification import is_verified
+from common.errors import LimitReached
+
+
+class Limit(StrEnum):
+    """The names of the columns of `OrganizationLimits`."""
+
+    SERVERS = "servers"
+    GRANTS = "grants"
+    POLICIES = "policies"
+    MEMBERS = "members"
+    CALLS_PER_SECOND = "calls_per_second"
+    STREAMS = "streams"
+    SCANS_PER_HOUR = "scans_per_hour"
+    STORED_RECORDS = "stored_records"
+
+
+WORDS: Final = {
+    Limit.SERVERS: "Servers",
+    Limit.GRANTS: "Grants that work",
+    Limit.POLICIES: "Policies",
+    Limit.MEMBERS: "Members and open invitations",
+    Limit.CALLS_PER_SECOND: "Calls a second, on each gateway",
+    Limit.STREAMS: "Open requests of one grant, on each gateway",
+    Limit.SCANS_PER_HOUR: "Scans in this hour",
+    Limit.STORED_RECORDS: "Decisions kept",
+}
+DEFAULTS: Final = {
+    Limit.SERVERS: 500,
+    Limit.GRANTS: 10_000,
+    Limit.POLICIES: 1_000,
+    Limit.MEMBERS: 500,
+    Limit.CALLS_PER_SECOND: 2_000,
+    Limit.STREAMS: 256,
+    Limit.SCANS_PER_HOUR: 240,
+    Limit.STORED_RECORDS: 5_000_000,
+}
+# Until the address is confirmed.
+SERVERS_UNCONFIRMED: Final = 3
+CALLS_A_MINUTE_UNCONFIRMED: Final = 100
+
+Count: TypeAlias = Callable[[Asker], int]
+_counts: dict[Limit, Count] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """`used` is None where it passes too quickly to be counted here."""
+
+    words: str
+    used: int | None
+    most: int
+
+    @property
+    def is_near(self) -> bool:
+        return self.used is not None and self.used >= self.most * 0.9
+
+
+def counted(limit: Limit, count: Count) -> None:
+    _counts[limit] = count
+
+
+def most(organization_id: UUID, limit: Limit) -> int:
+    row = OrganizationLimits.objects.filter(organization_id=organization_id)
+    return row.values_list(limit.value, flat=True).first() or DEFAULTS[limit]
+
+
+def leave_room(by: Membership, limit: Limit) -> None:
+    """For one more. Holds the organization: of two that come for the last place one gets it."""
+    locked(by)
+    used, there_may_be = _counts[limit](by), most(by.organization_id, limit)
+    if limit is Limit.SERVERS and used >= SERVERS_UNCONFIRMED and not is_verified(by):
+        raise LimitReached(
+            f"Until you confirm your e-mail address there are at most {SERVERS_UNCONFIRMED} servers. Follow "
+            "the link in the mail, or have it sent again under your account."
+        )
+    if used >= there_may_be:
+        raise LimitReached(
+            f"{WORDS[limit]}: there are {used}, as many as there may be. Remove what is not used any more."
+        )
+
+
+def usage(member: Membership) -> list[Usage]:
+    row = OrganizationLimits.objects.visible_to(member).first()
+    return [
+        Usage(
+            WORDS[limit],
+            _counts[limit](member) if limit in _counts else None,
+            getattr(row, limit.value, None) or DEFAULTS[limit],
+        )
+        for limit in Limit
+    ]
+
+
+def is_confirmed(organization_id: UUID) -> bool:
+    """Whether one of its owners confirmed their address. Also asked by who sees no member."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accounts_is_confirmed(%s)", [organization_id])
+        (confirmed,) = cursor.fetchone()
+    return bool(confirmed)
+
+
+def _members(asker: Asker) -> int:
+    invited = Invitation.objects.visible_to(asker).open().count()
+    return Membership.objects.visible_to(asker).count() + invited
+
+
+counted(Limit.MEMBERS, _members)

@@ -1,0 +1,29 @@
+"""The end of an organization: its gateways are told to serve nothing of it, then every row of it is gone."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import connection, transaction
+
+from accounts.models import Membership, Organization
+from accounts.permissions import May, require
+from accounts.services.organizations import locked
+from common.errors import InvalidInput
+from common.events import organization_closed
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def delete_organization(by: Membership, typed_name: str) -> None:
+    """For ever. `typed_name`: what the owner typed to show that it is this one they mean."""
+    require(by, May.DELETE_ORGANIZATION)
+    organization = locked(by)
+    if " ".join(typed_name.split()) != organization.name:
+        raise InvalidInput({"typed": "That is not its name. Nothing was deleted."})
+    organization_closed.send(sender=Organization, organization_id=organization.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accounts_delete_rows_of(%s)", [organization.pk])
+    Organization.objects.filter(pk=organization.pk)._raw_delete("default")
+    logger.info("organization %s was deleted by one of its owners", organization.pk)
