@@ -11,7 +11,7 @@ from common.ids import new_uuid
 from policies.services import create_policy, issue_grant, publish_policy
 from servers.models import Server, ServerCredential, Tool, ToolScan
 from servers.services import change_server, register_server, retire_server
-from tests.cast import POLICY, Acme, Cast, inside
+from tests.cast import POLICY, Acme, Cast, confirm, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 
 REGISTER = {"name": "GitHub", "upstream_url": "https://mcp.example.com/mcp", "auth_kind": "none"}
