@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Sum
 
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.rules import digest
@@ -49,7 +49,7 @@ def _figures() -> dict[str, Any]:
 
 def _transports(servers: Any) -> dict[str, int]:
     found: dict[str, int] = {}
-    for transports, count in servers.values_list("transports").annotate(n=Count("id")).order_by():
+    for transports, count in servers.values_list("transports").annotate(n=Sum("tool_count")).order_by():
         for transport in transports:
             found[transport] = found.get(transport, 0) + count
     return found
@@ -57,5 +57,5 @@ def _transports(servers: Any) -> dict[str, int]:
 
 def _vendors(servers: Any) -> list[tuple[str, int]]:
     named = servers.exclude(vendor="").exclude(tool_count=0)
-    found = named.values_list("vendor").annotate(n=Count("id")).order_by("-n", "vendor")[:MOST_VENDORS]
+    found = named.values_list("vendor").annotate(n=Sum("tool_count")).order_by("-n", "vendor")[:MOST_VENDORS]
     return [(vendor, count) for vendor, count in found]

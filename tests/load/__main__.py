@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Final
 
 # Those that need nothing but Python come first.
-ORDER: Final = ("policy_language", "policy_worst", "restart", "limiter", "grants", "gateway", "publishing")
+ORDER: Final = (
+    "policy_language",
+    "policy_worst",
+    "restart",
+    "limiter",
+    "grants",
+    "gateway",
+    "publishing",
+    "catalogue",
+)
 
 
 def main() -> int:

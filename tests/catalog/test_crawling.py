@@ -1,0 +1,158 @@
+"""A stranger's program in its cage: without rights, network or an end of our patience. Needs root."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from catalog.crawling import listing
+from catalog.crawling.cage import Cage, CageRefused, a_cage, end
+from catalog.crawling.crawl import Crawled, as_json, read_tools, wanted_packages, write_facts
+from catalog.crawling.listing import ListingFailed, list_tools
+from catalog.crawling.packages import PackageRefused, read_package
+from catalog.facts import ServerFact
+from catalog.importing import shipped
+
+SERVER = """
+import json, sys
+def tell(body): print(json.dumps(body), flush=True)
+print("a banner before the protocol", flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked.get("method") == "initialize":
+        tell({"jsonrpc": "2.0", "id": 99, "method": "roots/list"})
+        tell({"jsonrpc": "2.0", "id": asked["id"], "result": {"serverInfo": {"name": "toy"}}})
+    elif asked.get("method") == "tools/list":
+        %s
+"""
+TWO_PAGES = """
+        name = "b" if "cursor" in asked["params"] else "a"
+        tell({"jsonrpc": "2.0", "id": asked["id"], "result": {"tools": [{"name": name}], "nextCursor": "1"}})
+"""
+ENDLESS = 'sys.stdout.write("x" * 65536)\n        while True: sys.stdout.write("x" * 65536)'
+SILENT = "import time; time.sleep(60)"
+
+
+@pytest.fixture
+def cage() -> Iterator[Cage]:
+    try:
+        with a_cage() as made:
+            yield made
+    except CageRefused as why:
+        pytest.skip(f"crawling was not tried: {why}")
+
+
+def listed(cage: Cage, program: str) -> list[str]:
+    process = cage.run(["python3", "-c", program], {})
+    try:
+        return [tool["name"] for tool in list_tools(process).tools]
+    finally:
+        end(process)
+
+
+def test_every_page_of_a_list_is_read_once(cage: Cage) -> None:
+    assert listed(cage, SERVER % TWO_PAGES) == ["a", "b"]
+
+
+@pytest.mark.parametrize("act", [ENDLESS, SILENT, "sys.exit(1)", 'tell({"id": asked["id"], "error": {}})'])
+def test_a_server_that_floods_sleeps_ends_or_refuses_gives_no_list(
+    cage: Cage, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST_SECONDS", 3)
+    monkeypatch.setattr(listing, "MOST_BYTES", 1 << 20)
+    with pytest.raises(ListingFailed):
+        listed(cage, SERVER % act)
+
+
+def test_it_has_no_rights_no_network_and_nothing_of_ours_in_its_surroundings(
+    cage: Cage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "canary")
+    seen = "; ".join(
+        (
+            "import os, json, socket",
+            "links = [name for _, name in socket.if_nameindex()]",
+            "up = [l for l in links if open(f'/sys/class/net/{l}/operstate').read().strip() == 'up']",
+            "print(json.dumps([os.getuid(), os.getgroups(), sorted(os.environ), "
+            "os.path.expanduser('~'), up]))",
+        )
+    )
+    process = cage.run(["python3", "-c", seen], {})
+    try:
+        assert process.stdout is not None
+        uid, groups, names, home, up = json.loads(process.stdout.readline())
+    finally:
+        end(process)
+    assert uid == cage.uid != 0
+    assert groups in ([], [cage.gid])
+    assert "SECRET_KEY" not in names
+    assert (home, up) == (str(cage.home), [])
+
+
+def test_what_it_started_ends_with_it(cage: Cage) -> None:
+    mark = cage.home / "alive"
+    child = f"import time\nwhile True: open({str(mark)!r}, 'w').write('x'); time.sleep(0.05)"
+    starts = f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)"
+    parent = f"import subprocess, sys; {starts}; sys.stdin.read()"
+    process = cage.run(["python3", "-c", parent], {})
+    until = time.monotonic() + 30
+    while not mark.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    end(process)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        mark.unlink(missing_ok=True)
+        time.sleep(0.3)
+        if not mark.exists():
+            return
+    raise AssertionError("a process outlived its server")
+
+
+def test_nothing_is_run_where_rights_cannot_be_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(CageRefused, match="root"), a_cage():
+        raise AssertionError("a cage was made")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "requests",
+        "npm:",
+        "pypi:--index-url",
+        "npm:../x",
+        "npm:https://x",
+        "pypi:a b",
+        "npm:-g",
+        "pypi:a;b",
+    ],
+)
+def test_what_names_no_package_is_never_given_to_an_installer(name: str) -> None:
+    with pytest.raises(PackageRefused):
+        read_package(name)
+
+
+def test_facts_are_written_only_when_something_changed(tmp_path: Path) -> None:
+    tools, refused = read_tools([{"name": "b"}, {"name": "a"}], "npm:x 1")
+    crawled = Crawled(
+        ServerFact("x", "X", package="npm:x", version="1", checked="2026-11-01"), tools, refused
+    )
+    assert write_facts(crawled, tmp_path)
+    later = Crawled(ServerFact("x", "X", package="npm:x", version="1", checked="2026-12-01"), tools, refused)
+    assert not write_facts(later, tmp_path)
+    ((server, kept),) = shipped(tmp_path)
+    assert (server.checked, [tool.name for tool in kept]) == ("2026-11-01", ["a", "b"])
+    assert json.loads(as_json(crawled))["tools"][0] == {"name": "a", "params": []}
+
+
+def test_every_shipped_server_can_be_crawled_again() -> None:
+    wanted = {str(one.package) for one in wanted_packages()}
+    assert {server.package for server, _ in shipped()} <= wanted
+    assert all(date.fromisoformat(server.checked) for server, _ in shipped())
