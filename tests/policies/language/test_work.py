@@ -94,6 +94,17 @@ def test_a_long_text_is_searched_so_often_and_a_short_one_always(path: str, op: 
     assert asked(element, {"x": ["a" * 300], "l": [["a" * 300]]}).code is None
 
 
+@pytest.mark.parametrize("length", [1, 2, 900, 131_072, 200_000])
+def test_a_text_is_found_in_a_long_one_wherever_it_stands(length: int) -> None:
+    wanted = "b" * length
+    compiled = asking(("args.x", "contains", wanted))
+    for at in (0, 131_072 - length, 131_071, 131_072, 262_143, 300_000 - length):
+        text = "a" * max(0, at) + wanted + "a" * max(0, 300_000 - at - length)
+        assert asked(compiled, {"x": text}).code is None, at
+        assert asked(compiled, {"x": text.replace(wanted, wanted[1:], 1)}).code == "requirement_failed", at
+    assert asked(asking(("args.x", "contains", "")), {"x": "a" * 300_000}).code is None
+
+
 def _one(path: str, op: str, value: Any) -> dict[str, Any]:
     return {"conditions": [{"path": path, "op": op, "value": value}]}
 
