@@ -274,6 +274,9 @@ class _Count:
         children = place.elements()
         every = children.get(None)
         shared = every.below if every else 0
+        if not value:
+            self.each_values += unreached - shared
+            return
         for index, child in children.items():
             if index is not None and index < len(value):
                 unreached -= child.below - shared

@@ -40,6 +40,8 @@ def is_number(value: object) -> bool:
 
 
 def exact_text(text: str) -> ExactNumber | None:
+    if len(text) > _USUAL_LENGTH:
+        return _exact_of_any_spelling(text)
     if _PLAIN.match(text):
         return int(text)
     if not _PLAIN_FRACTION.match(text):
@@ -52,7 +54,7 @@ def exact_text(text: str) -> ExactNumber | None:
 
 def _exact_of_any_spelling(text: str) -> ExactNumber | None:
     if len(text) > _USUAL_LENGTH:
-        short = _shorter(text)
+        short = None if _has_many_digits(text) else _shorter(text)
         if short is None:
             return None
         text = short
@@ -67,10 +69,17 @@ def _exact_of_any_spelling(text: str) -> ExactNumber | None:
     return int(nearest) if nearest.is_integer() else shortest
 
 
+def _has_many_digits(text: str) -> bool:
+    """More than any double's shortest text has; told at once, as hostile numbers are long and many."""
+    end = max(text.find("e"), text.find("E"))
+    whole, _, fraction = (text if end < 0 else text[:end]).lstrip("+-").partition(".")
+    return len((whole + fraction).strip("0")) > _MOST_DIGITS
+
+
 def _shorter(text: str) -> str | None:
-    """Without zeros at either end. None: certainly inexact, which is told without reading all its digits."""
+    """Without zeros at either end. None: certainly inexact."""
     parts = parts_of(text)
-    if len(parts.digits) > _MOST_DIGITS or parts.exponent_rest:
+    if parts.exponent_rest:
         return None
     return f"{'-' if parts.negative else ''}{parts.digits or '0'}e{parts.exponent}"
 

@@ -1,10 +1,13 @@
 """`host_in`: which host a URL names, read so strictly that no two readers could disagree."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import TypeAlias
+from itertools import accumulate
+from operator import or_
+from typing import NamedTuple, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Host: TypeAlias = str | Address
@@ -28,14 +31,11 @@ class HostPattern:
     below: bool  # `*.name`: names with further labels, not the name itself
 
 
-class _Below:
-    """A name in the tree of the names above: the lists that have what lies below it, and the longer names."""
+class _Above(NamedTuple):
+    """Names written backwards, in order, and for each those that it begins with: lengths, and bits so far."""
 
-    __slots__ = ("bits", "longer")
-
-    def __init__(self) -> None:
-        self.bits = 0
-        self.longer: dict[str, _Below] = {}
+    names: list[str]
+    beginnings: list[tuple[list[int], list[int]]]
 
 
 class HostIndex:
@@ -47,8 +47,9 @@ class HostIndex:
     def __init__(self) -> None:
         self._lists = 0
         self._hosts: dict[Host, int] = {}
-        # The names above, as a tree of their labels from the last one on: a name has at most 127.
-        self._above = _Below()
+        # `*.a.b` as `b.a.`: what lies below begins with it when written backwards, too.
+        self._backwards: dict[str, int] = {}
+        self._above: _Above | None = None
 
     def add(self, patterns: Iterable[HostPattern]) -> int:
         """The bit of a new list."""
@@ -56,10 +57,8 @@ class HostIndex:
         self._lists += 1
         for pattern in patterns:
             if pattern.below and isinstance(pattern.host, str):
-                here = self._above
-                for label in reversed(pattern.host.split(".")):
-                    here = here.longer.setdefault(label, _Below())
-                here.bits |= bit
+                name = f".{pattern.host}"[::-1]
+                self._backwards[name] = self._backwards.get(name, 0) | bit
             else:
                 self._hosts[pattern.host] = self._hosts.get(pattern.host, 0) | bit
         return bit
@@ -73,15 +72,42 @@ class HostIndex:
         return found if isinstance(host, IPv4Address | IPv6Address) else found | self._above_it(host)
 
     def _above_it(self, host: str) -> int:
-        found, here = 0, self._above
-        for label in reversed(host.split(".")):
-            # Before the next label, not after the last: `*.name` is what lies below the name.
-            found |= here.bits
-            following = here.longer.get(label)
-            if following is None:
-                return found
-            here = following
-        return found
+        if self._above is None:
+            self._above = _in_order(self._backwards)
+        backwards = host[::-1]
+        place = bisect_right(self._above.names, backwards)
+        if place == 0:
+            return 0
+        # Of all names the last that is not beyond it begins with every one that it begins with.
+        nearest, (lengths, bits) = self._above.names[place - 1], self._above.beginnings[place - 1]
+        return bits[bisect_right(lengths, _alike(nearest, backwards))]
+
+
+def _in_order(backwards: Mapping[str, int]) -> _Above:
+    names = sorted(backwards)
+    beginnings: list[tuple[list[int], list[int]]] = []
+    within: list[str] = []
+    for name in names:
+        while within and not name.startswith(within[-1]):
+            within.pop()
+        within.append(name)
+        bits = list(accumulate((backwards[each] for each in within), or_, initial=0))
+        beginnings.append(([len(each) for each in within], bits))
+    return _Above(names, beginnings)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters they have in common at the beginning."""
+    if other.startswith(one):
+        return len(one)
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[:middle] == other[:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
 
 
 def parse_host_pattern(text: str) -> HostPattern | None:

@@ -209,6 +209,22 @@ def test_a_host_is_found_in_every_list_that_has_it(url: str, found: list[int]) -
     assert [number for number, bit in enumerate(bits) if matched & bit] == found
 
 
+hosts = st.lists(st.sampled_from(["a", "b", "ab", "c-", "z0"]), min_size=1, max_size=4).map(".".join)
+host_lists = st.lists(st.lists(st.one_of(hosts, hosts.map(lambda name: f"*.{name}")), max_size=4), max_size=4)
+
+
+@given(host_lists, hosts)
+@settings(max_examples=300, deadline=None)
+def test_a_host_is_found_as_each_of_its_patterns_says(lists: list[list[str]], host: str) -> None:
+    index = HostIndex()
+    bits = [index.add(filter(None, map(parse_host_pattern, patterns))) for patterns in lists]
+    found = index.lists_with(f"https://{host}/")
+    assert found is not None
+    for bit, patterns in zip(bits, lists, strict=True):
+        says = any(host.endswith(name[1:]) if name.startswith("*") else host == name for name in patterns)
+        assert (found & bit != 0) is says
+
+
 def test_what_is_no_url_is_in_no_list_and_not_outside_of_one_either() -> None:
     assert HostIndex().lists_with("a.example") is None
 
