@@ -3,8 +3,9 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
+
+from msgspec.structs import replace
 
 from gateway.credentials import bearer_digest
 from gateway.http_messages import HeadMemo, Reply, Request, refusal

@@ -6,9 +6,9 @@ import ssl
 import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from uuid_utils import uuid7
 
 from common.egress import EgressPolicy

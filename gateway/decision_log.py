@@ -24,8 +24,6 @@ _LONGEST_LINGER: Final = 0.5
 _MANY: Final = 50
 _SYNC_EVERY: Final = 1.0
 _WRITE_AGAIN: Final = 0.25
-# So long the end of a call waits to be written with the next call's record.
-_WRITE_LATER: Final = 0.002
 _MOST_LATER: Final = 10_000
 _SHARE_OF_FREE: Final = 3
 _FIRST_PAUSE: Final = 0.2
@@ -84,11 +82,11 @@ class DecisionLog:
         return kept
 
     def append_later(self, entry: Record) -> None:
-        """Written with the next record, or a moment later, whichever is first."""
+        """Written with the records of this turn of the event loop, or else after it."""
         self._later.append(self._encoded(entry, len(self._later)))
         self._later_owners.append(entry.organization)
         if self._again is None:
-            self._again = self._loop.call_later(_WRITE_LATER, self._write_later)
+            self._again = self._loop.call_soon(self._after_this_turn)
 
     async def ship(self, send: SendRecords) -> None:
         """Hands records to the control plane in order, for ever. One is forgotten when it is there."""
@@ -135,6 +133,10 @@ class DecisionLog:
         # Frozen for everybody else: it becomes a record here, and a record has its sequence.
         msgspec.structs.force_setattr(entry, "sequence", self._spool.next_sequence + behind)
         return self._encoder.encode(entry)
+
+    def _after_this_turn(self) -> None:
+        # Calls that came with the answers are judged in the same turn: one write is enough for both.
+        self._again = self._loop.call_soon(self._write_later)
 
     def _write_later(self) -> None:
         self._again = None

@@ -3,8 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
+from msgspec.structs import replace
 
 REASONS: Final = {
     200: b"OK", 202: b"Accepted", 204: b"No Content", 400: b"Bad Request", 401: b"Unauthorized",
@@ -25,8 +28,7 @@ STATUS_LINES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """`headers` are whole lines, each ending in CR LF.
 
     `refuses`: why nothing was judged, in words of ours that hold nothing of what was sent.
@@ -54,13 +56,12 @@ class HeadMemo:
     """These very headers, and the lines that a server is sent for them."""
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """`problem` is the answer to what was wrong with it: then nothing else of it is looked at."""
 
     method: bytes = b""
     target: bytes = b""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
+    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
     body: bytes | bytearray = b""
     problem: Reply | None = None
     http11: bool = True
@@ -69,7 +70,7 @@ class Request:
     received_at: float = 0.0
     held: int = 0
     admitted: object = None
-    memo: HeadMemo = field(default_factory=HeadMemo)
+    memo: HeadMemo = msgspec.field(default_factory=HeadMemo)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ connection to be opened, for a person, for an answer that comes in parts.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from gateway.driver import Driver, not_answered
 from gateway.effects import Answer, Complete, Effect, Ending, Forward, Record, Reserve
@@ -26,8 +27,7 @@ def _is_charged(effect: Effect | None) -> bool:
     return type(effect) is Reserve and effect.hold_seconds is None
 
 
-@dataclass(slots=True, eq=False)
-class Play:
+class Play(msgspec.Struct, eq=False):
     """A call being judged. `effect` is what it asks for; None once it is over or somebody else's."""
 
     pipeline: Pipeline

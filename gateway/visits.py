@@ -2,8 +2,11 @@
 
 from asyncio import TimerHandle
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply
@@ -30,8 +33,7 @@ class Admitted:
     cors: bytes = b""
 
 
-@dataclass(slots=True, eq=False)
-class OpenRequest:
+class OpenRequest(msgspec.Struct, eq=False):
     """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended.
 
     `admitted` is what holds now, not what held when the stream began.
@@ -74,8 +76,7 @@ class Rooms:
         return bool(self._held)
 
 
-@dataclass(slots=True, eq=False)
-class Visit:
+class Visit(msgspec.Struct, eq=False):
     """One request of a grant. `message` is None where only a stream or the end of a session is asked for.
 
     `subject` is what the log calls the tool: its name, or that of a resource or a prompt. `again`: what the
@@ -101,7 +102,7 @@ class Visit:
     opens_pages: bool = False
     tool_digest: str = ""
     heavy: bool = False
-    tasks: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, str] = msgspec.field(default_factory=dict)
     orphaned: TimerHandle | None = None
     asked: UpstreamAnswer | None = None
     stream: "HeldStream | None" = None
