@@ -7,7 +7,7 @@ UP_FLAGS = $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAYS),--gateways $(GATEWAYS))
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo format check test test-full conformance bench
+.PHONY: help setup up demo format check test test-full soak conformance bench
 
 help:
 	@echo "make setup      .venv with the locked dependencies"
@@ -15,6 +15,7 @@ help:
 	@echo "make demo       the same, with a toy server, a policy, a grant and three calls shown"
 	@echo "make test       everything that must be true before a change lands"
 	@echo "make test-full  the same and the slow tests"
+	@echo "make soak       the same promises by the thousand, for hours; make soak SOAK='records --share 0.1'"
 	@echo "make conformance  the official MCP suite, directly and through gateways: no check may differ"
 	@echo "make bench      what a decision, a call and a publish cost, beside baselines of the same run"
 	@echo "make format     lays the code out"
@@ -50,6 +51,10 @@ test: check
 test-full: check
 	LANGUAGE_SEED=0 $(BIN)/python -m pytest -q $(PYTEST_FLAGS)
 	@$(BIN)/python -m tests.left_out
+
+# Parts and flags travel in SOAK; see tests/cluster/soak.py.
+soak: .venv/.ready
+	$(BIN)/python -m tests.cluster.soak $(SOAK)
 
 # Fetches the suite and the Node it runs on from npm once.
 conformance: .venv/.ready

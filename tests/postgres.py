@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from config.supervisor.account import identity
@@ -46,9 +47,9 @@ def wait_until_ready(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def launch(cluster: Cluster) -> subprocess.Popen[bytes]:
+def launch(cluster: Cluster, settings: Mapping[str, str] = FAST) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        cluster.command(FAST),
+        cluster.command(settings),
         cwd=cluster.data,
         env=cluster.environment(),
         stdin=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ from tests.cluster.history import ALLOWED, Call
 from tests.cluster.upstream import digest_of
 from tests.gateway.raw_http import Answer, Client
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 20.0
 META: Final = "policylayer/decision"
 
 

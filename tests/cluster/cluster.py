@@ -86,6 +86,9 @@ class Process:
 class Database:
     """PostgreSQL on a socket of its own; killed with everything it started, and started again."""
 
+    # What it answered for is with the system when it is killed; a power cut is not tried here.
+    SETTINGS: Final = {**postgres.FAST, "synchronous_commit": "on"}
+
     def __init__(self, folder: Path) -> None:
         self._cluster = open_cluster(folder / "postgres", "tests-only", durable=False)
         self.folder = self._cluster.sockets
@@ -93,7 +96,7 @@ class Database:
         self.start()
 
     def start(self) -> None:
-        self._server = postgres.launch(self._cluster)
+        self._server = postgres.launch(self._cluster, self.SETTINGS)
         postgres.wait_until_ready(self._cluster, self._server)
 
     def kill(self) -> None:
@@ -191,6 +194,8 @@ class Cluster:
             "GATEWAY_PORT": str(self.ports[name]),
             "GATEWAY_SHARED_PORT": "no",
             "CONTROL_URL": f"http://127.0.0.1:{control.port}",
+            # Many repeats at once on a busy machine: what is tried is who may send, not who gives up.
+            "APPROVAL_ANSWER_MS": "10000",
         }
         return own | ({"LIMITER_URL": limiter} if limiter else {})
 

@@ -77,7 +77,7 @@ class Faults:
         self._links: list[Link] = []
 
     def do(self, work: Coroutine[Any, Any, _Value]) -> _Value:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(40)
 
     def link(self, to: Place, at: Path | None = None) -> Link:
         """`at`: a unix socket to listen on; without it a free port of loopback."""

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -166,13 +167,13 @@ class Stage:
 
     def settle(self) -> None:
         """Every record there must be has arrived, or never will."""
-        due = {call.digest for call in self.history.calls if call.said is not None}
-        due |= {receipt.digest for receipt in self.history.receipts}
+        due = Counter(call.digest for call in self.history.calls if call.said is not None)
+        due |= Counter(receipt.digest for receipt in self.history.receipts)
         until = time.monotonic() + ALL_THERE_WITHIN
         before = -1
         while time.monotonic() < until:
             self.history.verdicts = self.verdicts()
-            there = {verdict.digest for verdict in self.history.verdicts}
+            there = Counter(verdict.digest for verdict in self.history.verdicts)
             if due <= there and len(self.history.verdicts) == before:
                 return
             before = len(self.history.verdicts)

@@ -37,6 +37,7 @@ class Recorder:
 
     async def _behave(self, conversation: Conversation) -> None:
         arrived = time.time()
+        self._server.received.clear()  # it keeps them for tests that are over in seconds
         if conversation.request.method != "POST":
             conversation.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
             return
