@@ -14,14 +14,17 @@ from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.errors import InvalidInput
 from policies.forms import StartForm
+from policies.language.convert import Conversion, convert
+from policies.language.parse import LARGEST_TEXT
 from policies.models import Policy
-from policies.outlook import outlook, tools_of
+from policies.outlook import facts_of, outlook, tools_of
 from policies.services import create_policy
 from policies.starts import Start, starts
 from policies.views._shared import find_server
 from servers.models import Server, Tool
 
 PASTE = "paste"
+_DIALECTS = {"faq": "the short form of catalogue pages", "yaml": "an older rule file"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,6 +53,8 @@ def _begin(request: MemberRequest, server: Server) -> HttpResponse:
             form.add_error(None, "Choose where the policy starts.")
         elif not chosen[key].strip():
             form.add_error("document", "Paste the policy first, or choose a start above.")
+        elif key == PASTE and (brought := _converted(chosen[key], tools)):
+            return _page(request, server, form, tools, brought)
         else:
             try:
                 policy = create_policy(request.member, server, form.cleaned_data["name"], chosen[key])
@@ -60,8 +65,21 @@ def _begin(request: MemberRequest, server: Server) -> HttpResponse:
     return _page(request, server, form, tools)
 
 
+def _converted(text: str, tools: list[Tool]) -> Conversion | None:
+    """What a policy of another dialect is here; the person sees it before anything is made of it."""
+    if len(text) > LARGEST_TEXT:
+        return None
+    conversion = convert(text, [facts_of(tool) for tool in tools])
+    foreign = conversion.dialect not in (None, "canonical") and conversion.policy_text is not None
+    return conversion if foreign else None
+
+
 def _page(
-    request: MemberRequest, server: Server, form: StartForm | None = None, tools: list[Tool] | None = None
+    request: MemberRequest,
+    server: Server,
+    form: StartForm | None = None,
+    tools: list[Tool] | None = None,
+    brought: Conversion | None = None,
 ) -> HttpResponse:
     known = tools_of(server) if tools is None else tools
     context = {
@@ -71,6 +89,8 @@ def _page(
         "form": form or StartForm(initial={"server": server.public_id, "name": free_name(server)}),
         "starts": [_judged(start, server, known) for start in starts(known)],
         "tool_count": len(known),
+        "brought": brought,
+        "dialect": _DIALECTS.get(brought.dialect or "", "") if brought else "",
         "crumbs": _crumbs(server),
         "section": "policies",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -162,3 +163,20 @@ def test_the_builder_asks_the_database_the_same_for_any_number_of_tools(
     shown = page(client.get(path + "?show=all"))
     assert "Page 1 of 2" in words(client.get(path + "?show=all"))
     assert shown.count('role="radiogroup"') < 170
+
+
+def test_a_policy_from_elsewhere_is_shown_as_understood_before_it_is_kept(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    client, path = signed_in(cast.carol), reverse("policies:create")
+    older = "version: '1'\ntools:\n  delete_user:\n    rules:\n      - action: deny\n        reason: No.\n"
+    sent = {"server": acme.server.public_id, "name": "brought", "start": "paste", "document": older}
+    answer = client.post(path, sent)
+    assert answer.status_code == 422
+    assert "Read as an older rule file." in words(answer)
+    with inside(cast.alice):
+        assert not Policy.objects.filter(name="brought").exists()
+    shown = unescape(page(answer)).partition('name="document"')[2]
+    understood = shown.partition(">")[2].partition("</textarea>")[0].strip()
+    assert json.loads(understood)["tools"]["delete_user"]["action"] == "deny"
+    assert client.post(path, {**sent, "document": understood}).status_code == 302
