@@ -43,7 +43,7 @@ _GRANTS = """
 _TAKEN = """
     SELECT extract(epoch FROM c.in_force_at - r.published_at) FROM policies_policyrevision r
     JOIN gateway_config_configrevision c ON r.id = ANY(c.policy_revisions) AND c.in_force_at IS NOT NULL
-    WHERE r.published_at > %s
+    ORDER BY r.number DESC, c.number LIMIT 1
 """
 
 
@@ -74,15 +74,14 @@ def measure(product: RunningProduct, toy: str, edits: int, grants: int) -> dict[
         _execute(product, organization, _GRANTS, grants)
         api.ask("PATCH", f"/policies/{policy}/", {"document": _document(0)})
         api.publish_draft(policy)
-    (began,) = _execute(product, organization, "SELECT now()")[0]
-    seen, reads, history = [], [], History()
+    acked, seen, reads, history = [], [], [], History()
     with _calling(grant, history):
         for number in range(1, edits + 1):
             api.ask("PATCH", f"/policies/{policy}/", {"document": _document(number)})
             seen.append(api.publish_draft(policy) * 1000)
             history.in_force.append((time.monotonic(), number))
+            acked.append(1000 * float(_execute(product, organization, _TAKEN)[0][0]))
             reads.append(_read(api) * 1000)
-    acked = [1000 * float(row[0]) for row in _execute(product, organization, _TAKEN, began)]
     return {
         "load": os.getloadavg()[0],
         "edits": float(len(acked)),
