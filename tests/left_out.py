@@ -22,6 +22,11 @@ def _any_on_path(*names: str) -> Callable[[], bool]:
 
 
 NEEDED = (
+    Needed(
+        "the folder that POLICYLAYER_TEST_DATA names",
+        lambda: bool(os.environ.get("POLICYLAYER_TEST_DATA")),
+        "the classifier on labelled tools, and the registry's recorded pages",
+    ),
     Needed("redis-server", _any_on_path("redis-server"), "what counts and carries messages through Redis"),
     Needed(
         "chromium",
