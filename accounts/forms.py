@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
 from accounts.models import Role
-from accounts.services.settings import LEASE_HOURS, RETENTION_DAYS
+from accounts.services.settings import LEASE_MINUTES, RETENTION_DAYS
 
 # Each word of the API has one line here.
 SCOPES_OFFERED: Final = {
@@ -103,11 +103,11 @@ class InviteForm(forms.Form):
 
 
 class SecurityForm(forms.Form):
-    lease_hours = forms.IntegerField(
-        label="Lease, in hours",
-        validators=[MinValueValidator(LEASE_HOURS[0]), MaxValueValidator(LEASE_HOURS[1])],
+    lease_minutes = forms.IntegerField(
+        label="Lease, in minutes",
+        validators=[MinValueValidator(LEASE_MINUTES[0]), MaxValueValidator(LEASE_MINUTES[1])],
         help_text="A gateway cut off from us goes on by its last verified policies for so long, then denies "
-        "every call. From 1 to 720.",
+        "every call. 1440 is a day. From 5 to 43200, which is 30 days.",
     )
     log_retention_days = forms.IntegerField(
         label="Decisions are kept, in days",

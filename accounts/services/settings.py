@@ -14,21 +14,23 @@ from common.errors import InvalidInput
 from common.events import config_changed
 from common.ids import public_id
 
-HOUR: Final = 3600
-LEASE_HOURS: Final = (1, 720)
+MINUTE: Final = 60
+LEASE_MINUTES: Final = (5, 43_200)
 RETENTION_DAYS: Final = (1, 365)
 
 
 @transaction.atomic
 def change_security(
-    by: Membership, *, lease_hours: int, explain_denials: bool, log_retention_days: int
+    by: Membership, *, lease_minutes: int, explain_denials: bool, log_retention_days: int
 ) -> Organization:
     """The gateways learn of it like of any other change. A shorter retention forgets at the next sweep."""
     require(by, May.CHANGE_SECURITY)
-    _within(lease_hours=(lease_hours, LEASE_HOURS), log_retention_days=(log_retention_days, RETENTION_DAYS))
+    _within(
+        lease_minutes=(lease_minutes, LEASE_MINUTES), log_retention_days=(log_retention_days, RETENTION_DAYS)
+    )
     organization = locked(by)
     wanted = {
-        "lease_seconds": lease_hours * HOUR,
+        "lease_seconds": lease_minutes * MINUTE,
         "explain_denials": explain_denials,
         "log_retention_days": log_retention_days,
     }

@@ -16,7 +16,7 @@ from accounts.permissions import May, may, require
 from accounts.services import rename_organization
 from accounts.services.closing import delete_organization
 from accounts.services.members import leave as leave_organization
-from accounts.services.settings import HOUR, change_security
+from accounts.services.settings import MINUTE, change_security
 from accounts.views.members import member_required
 from common.errors import InvalidInput
 
@@ -105,7 +105,7 @@ def add_errors(form: forms.Form, invalid: InvalidInput) -> None:
 
 def _initial(organization: Organization) -> dict[str, object]:
     return {
-        "lease_hours": organization.lease_seconds // HOUR,
+        "lease_minutes": organization.lease_seconds // MINUTE,
         "explain_denials": organization.explain_denials,
         "log_retention_days": organization.log_retention_days,
     }
