@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from audit.figures import Bucket
+from audit.figures import Bucket, Latency
 from policies.models import PolicyRevision
 
 HEIGHT: Final = 100.0
@@ -79,6 +79,54 @@ def draw(
         words=", ".join(f"{sum(b.counts[name] for b in buckets)} {words}" for name, _, words in STACK),
         each=_length(step),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Two lines of milliseconds; a stretch without calls breaks them. `top` is the upper end of the scale."""
+
+    width: int
+    median: tuple[str, ...]
+    slowest: tuple[str, ...]
+    top: float
+
+
+def draw_latency(found: Sequence[Latency | None]) -> Lines | None:
+    """None when no call was seen."""
+    most = max((one.p99 for one in found if one), default=0.0)
+    if not any(found):
+        return None
+    top = next(top for top in _tops() if top >= most)
+    return Lines(
+        width=len(found),
+        median=_paths([None if one is None else one.p50 / top for one in found]),
+        slowest=_paths([None if one is None else one.p99 / top for one in found]),
+        top=top,
+    )
+
+
+def _tops() -> Iterable[float]:
+    power = 0.1
+    while True:
+        yield from (round(power * step, 6) for step in _STEPS)
+        power *= 10
+
+
+def _paths(shares: Sequence[float | None]) -> tuple[str, ...]:
+    """The points of each unbroken stretch. One alone is drawn as a short line: a point would not be seen."""
+    found: list[list[str]] = [[]]
+    for x, share in enumerate(shares):
+        if share is None:
+            found.append([])
+        else:
+            y = round(HEIGHT - HEIGHT * share, 2)
+            found[-1] += [f"{x + 0.5},{y}"] if found[-1] else [f"{x + 0.1},{y}", f"{x + 0.5},{y}"]
+    return tuple(" ".join([*points, _to_its_end(points[-1])]) for points in found if points)
+
+
+def _to_its_end(point: str) -> str:
+    x, _, y = point.partition(",")
+    return f"{float(x) + 0.4:.1f},{y}"
 
 
 def levels_for(most: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,10 +48,12 @@ class Latency:
 def outcomes_over_time(member: Asker, period: Period, buckets: int) -> tuple[Bucket, ...]:
     """Equal stretches, also those in which nothing happened. Each is to be a whole number of units."""
     step = (period.until - period.since) / buckets
-    binned = Func(
-        Value(step), F("start"), Value(period.since), function="date_bin", output_field=DateTimeField()
+    rows = (
+        _calls(member, period)
+        .annotate(bin=_binned(step, period.since))
+        .values_list("bin", "outcome")
+        .order_by()
     )
-    rows = _calls(member, period).annotate(bin=binned).values_list("bin", "outcome").order_by()
     counts = {period.since + step * number: dict.fromkeys(OUTCOMES, 0) for number in range(buckets)}
     for start, outcome, calls in rows.annotate(Sum("calls")):
         counts[start][outcome] += calls
@@ -86,11 +89,29 @@ def records_kept(member: Asker) -> int:
 def added_latency(member: Asker, period: Period) -> Latency | None:
     """None when no call was seen."""
     rows = _calls(member, period).order_by("added").values_list("added").annotate(Sum("calls"))
-    held = list(rows)
+    return _latency(list(rows))
+
+
+def latency_over_time(member: Asker, period: Period, stretches: int) -> tuple[Latency | None, ...]:
+    """Of equal stretches, as `outcomes_over_time` cuts them; None where no call was seen."""
+    step = (period.until - period.since) / stretches
+    rows = _calls(member, period).annotate(bin=_binned(step, period.since)).values_list("bin", "added")
+    held: dict[datetime, list[tuple[int, int]]] = defaultdict(list)
+    for start, added, calls in rows.order_by("bin", "added").annotate(Sum("calls")):
+        held[start].append((added, calls))
+    return tuple(_latency(held[period.since + step * number]) for number in range(stretches))
+
+
+def _latency(held: list[tuple[int, int]]) -> Latency | None:
+    """`held`: calls by bucket, the quickest first."""
     calls = sum(count for _, count in held)
     if not calls:
         return None
     return Latency(_percentile(held, 0.5 * calls) / 1000, _percentile(held, 0.99 * calls) / 1000, calls)
+
+
+def _binned(step: timedelta, since: datetime) -> Func:
+    return Func(Value(step), F("start"), Value(since), function="date_bin", output_field=DateTimeField())
 
 
 def _percentile(held: list[tuple[int, int]], rank: float) -> float:

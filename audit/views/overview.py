@@ -14,11 +14,12 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
-from audit.chart import STACK, draw
+from audit.chart import STACK, draw, draw_latency
 from audit.figures import (
     Counted,
     added_latency,
     calls_by_grant,
+    latency_over_time,
     outcomes_over_time,
     top_denials,
     top_tools,
@@ -77,6 +78,7 @@ def page(request: MemberRequest) -> HttpResponse:
         "totals": {key: sum(bucket.counts[name] for bucket in buckets) for name, key, _ in STACK},
         "table": [bucket for bucket in buckets if bucket.total],
         "latency": added_latency(member, period),
+        "lines": draw_latency(latency_over_time(member, replace(period, unit=span.bar_unit), span.bars)),
         "held": _shared(top_denials(member, period, ROWS)),
         "called": _shared(top_tools(member, period, ROWS)),
         "grants": _grants(member, period),

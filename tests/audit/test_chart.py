@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.chart import HEIGHT, draw, levels_for
-from audit.figures import Bucket
+from audit.chart import HEIGHT, draw, draw_latency, levels_for
+from audit.figures import Bucket, Latency
 from audit.models import DecisionRecord
 from audit.outcomes import OUTCOMES
 from audit.trace import rule_words, trace
@@ -107,3 +107,18 @@ def test_what_is_no_tool_or_no_word_of_the_language_has_no_trace() -> None:
 )
 def test_a_rule_in_words(rule: str, words: str) -> None:
     assert rule_words(rule, "delete_user") == words
+
+
+def test_two_lines_are_drawn_on_a_round_scale_and_broken_where_nothing_was_called() -> None:
+    some, more = Latency(0.1, 0.4, 9), Latency(0.2, 0.46, 9)
+    lines = draw_latency([some, more, None, some])
+    assert lines is not None and lines.top == 0.5
+    assert lines.median == ("0.1,80.0 0.5,80.0 1.5,60.0 1.9,60.0", "3.1,80.0 3.5,80.0 3.9,80.0")
+    assert lines.slowest[0] == "0.1,20.0 0.5,20.0 1.5,8.0 1.9,8.0"
+    assert draw_latency([None, None]) is None
+
+
+@pytest.mark.parametrize("most", [0.000001, 0.1, 0.51, 3, 99.5, 40_000])
+def test_the_scale_holds_whatever_was_slow(most: float) -> None:
+    lines = draw_latency([Latency(most / 2, most, 1)])
+    assert lines is not None and lines.top >= most

@@ -14,6 +14,7 @@ from audit.figures import (
     Counted,
     added_latency,
     calls_by_grant,
+    latency_over_time,
     outcomes_over_time,
     top_denials,
     top_tools,
@@ -45,6 +46,24 @@ def test_outcomes_over_time_shows_the_quiet_times_too(acme: Acme, cast: Cast) ->
         buckets = outcomes_over_time(cast.bob, DAY, buckets=6)
     assert [bucket.total for bucket in buckets] == [1, 0, 0, 0, 0, 3]
     assert buckets[-1].counts == {"allow": 1, "limit": 1, "approval": 0, "deny": 1, "hidden": 0}
+
+
+def test_what_we_add_is_told_for_each_stretch_and_for_the_quiet_ones_not(acme: Acme, cast: Cast) -> None:
+    early, late = at(DAY.since), at(DAY.until) - 1
+    store(
+        called(acme, at_ms=early, added_us=100),
+        *[called(acme, at_ms=late, added_us=200) for _ in range(60)],
+        *[called(acme, at_ms=late, added_us=4_000) for _ in range(3)],
+    )
+    with inside(cast.bob):
+        found = latency_over_time(cast.bob, DAY, 6)
+        whole = added_latency(cast.bob, DAY)
+    assert found[1:5] == (None,) * 4 and whole is not None
+    first, last = found[0], found[5]
+    assert first is not None and last is not None
+    assert (first.calls, last.calls, whole.calls) == (1, 63, 64)
+    assert first.p50 == pytest.approx(0.1, rel=0.1)
+    assert last.p50 == pytest.approx(0.2, rel=0.1) and last.p99 == pytest.approx(4.0, rel=0.1)
 
 
 @pytest.mark.parametrize("unit", list(Unit))
