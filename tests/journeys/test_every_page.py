@@ -66,7 +66,15 @@ NO_PAGES = {
     *("servers/<publicslug:server_slug>.json", "tools/<publicslug:server_slug>/<str:tool_slug>.json"),
     # Staff alone see it.
     *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
-    *("healthz", "readyz", "get-started/steps/", "log/live/", "log/export.csv", "log/export.ndjson"),
+    *(
+        "healthz",
+        "readyz",
+        "workers/publish-again/",
+        "get-started/steps/",
+        "log/live/",
+        "log/export.csv",
+        "log/export.ndjson",
+    ),
     *("settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
     *("settings/rename/", "settings/leave/", "invitations/<str:token>/"),
     *(f"settings/members/<str:member_id>/{verb}/" for verb in ("role", "remove")),
