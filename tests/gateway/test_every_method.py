@@ -9,15 +9,18 @@ import pytest
 
 from gateway.protocol.methods import MODERN, REVISIONS, verdict_of
 from tests.contracts.methods import load
-from tests.gateway.raw_http import Answer, Client
+from tests.gateway.raw_http import Answer, Client, Conversation, Upstream
 from tests.gateway.world import World, world
 
 FACTS = load()
 POLICIES = {
     "allow": '{"version": "1", "default": "allow"}',
     "deny": '{"version": "1", "default": "deny"}',
+    "deny by name": """{"version": "1", "default": "allow", "tools": {"read_file": {"action": "deny"}},
+        "resources": {"default": "deny"}, "prompts": {"default": "deny"}}""",
     "hide": '{"version": "1", "default": "allow", "hide": ["*"]}',
 }
+LISTED = {"allow": ["read_file"], "deny": [], "deny by name": ["read_file"], "hide": []}
 TOOL = {"tools/call"}
 OTHERS = {
     "completion/complete",
@@ -27,7 +30,7 @@ OTHERS = {
     "resources/unsubscribe",
     "subscriptions/listen",
 }
-STOPPED = {"allow": set[str](), "deny": TOOL | OTHERS, "hide": TOOL}
+STOPPED = {"allow": set[str](), "deny": TOOL | OTHERS, "deny by name": TOOL | OTHERS, "hide": TOOL}
 # The id of a task is good only as it was handed to this grant; whose the tasks of a list are nobody knows.
 REFUSED = {"tasks/get", "tasks/result", "tasks/list", "tasks/cancel", "notifications/tasks/status"}
 VALUES: dict[str, Any] = {
@@ -77,10 +80,30 @@ async def test_every_method_of_a_client_has_its_verdict(tmp_path: Path, policy: 
         for group in ("client_requests", "client_notifications"):
             notification = group == "client_notifications"
             for name, params in FACTS[revision][group].items():
+                before = len(it.log.decisions)
                 sent, answer = await forwarded(it, alice, name, params, revision, notification=notification)
                 stopped = name in STOPPED[policy] | REFUSED
                 assert sent == (not stopped), (name, answer)
+                # What is judged is in the log, whatever came of it; the rest is none of the policy's.
+                judged = [one.outcome for one in it.log.decisions[before:]]
+                assert judged == ["deny" if stopped else "allow"] * (name in TOOL | OTHERS), name
+                if judged == ["deny"]:
+                    assert b"[POLICY DENIED]" in answer.body, name
                 assert answer.status in ((200, 202) if name not in REFUSED else (200, 400)), (name, answer)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_tools_are_listed_as_the_policy_says_in_every_revision(
+    tmp_path: Path, policy: str, revision: str
+) -> None:
+    async def lists(conversation: Conversation) -> None:
+        conversation.result({"tools": [{"name": "read_file"}, {"name": "never scanned"}]})
+
+    async with world(tmp_path, upstream=Upstream(lists)) as it, it.client() as alice:
+        it.reconfigure(document=POLICIES[policy])
+        answer = await send(alice, "tools/list", [], revision, notification=False)
+        assert [tool["name"] for tool in answer.json["result"]["tools"]] == LISTED[policy]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
