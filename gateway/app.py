@@ -38,6 +38,7 @@ from gateway.protocol.methods import Verdict, verdict_of
 from gateway.refusals import Refusals
 from gateway.relay import Relay
 from gateway.resolver import SystemResolver
+from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import StreamGone, Streams
 from gateway.states import States, asking
 from gateway.turns import Play, Turns
@@ -103,6 +104,7 @@ class Gateway:
         self._drift = drift or DriftWatch()
         self._observer = observer or Unobserved()
         self._refusals = Refusals(self._observer)
+        self._sharing = Sharing()
         self._states = States(self._handles)
         self._carried = Carried(self._handles, self._states)
         self._relay = Relay(
@@ -113,6 +115,7 @@ class Gateway:
             self._limits,
             self._drift,
             self._observer,
+            self._sharing,
         )
         self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="judge")
         self._waiting = Waiting(
@@ -163,6 +166,7 @@ class Gateway:
         self._open.renew(self._admission.renewed)
         self._drift.tick()
         self._refusals.tick()
+        self._sharing.tick()
 
     def drain(self) -> None:
         self._open.leave_streams()
@@ -177,6 +181,23 @@ class Gateway:
         return taken
 
     def begin(self, exchange: Exchange, *, handed: bool = False) -> Coroutine[None, None, None] | None:
+        admitted = exchange.request.admitted
+        assert isinstance(admitted, Admitted)
+        self._sharing.heard(admitted.organization.organization)
+        if len(exchange.request.body) > LARGE:
+            return self._in_turn(exchange, admitted.organization.organization, handed=handed)
+        return self._begin_now(exchange, handed=handed)
+
+    async def _in_turn(self, exchange: Exchange, organization: str, *, handed: bool) -> None:
+        await self._sharing.turn(organization)
+        began = time.perf_counter()
+        rest = self._begin_now(exchange, handed=handed)
+        # It is read now; after that it is digested, and written anew.
+        self._sharing.spent(organization, 2 * (time.perf_counter() - began))
+        if rest is not None:
+            await rest
+
+    def _begin_now(self, exchange: Exchange, *, handed: bool) -> Coroutine[None, None, None] | None:
         # Its body or its turn may have taken minutes to come: it is judged by what holds now.
         refused = self._admission.renew(exchange.request)
         admitted = exchange.request.admitted

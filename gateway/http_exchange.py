@@ -18,6 +18,7 @@ class Exchange:
         "_connection",
         "_in_event",
         "_open_ended",
+        "_released",
         "finished",
         "gone",
         "on_gone",
@@ -36,6 +37,7 @@ class Exchange:
         self._open_ended = False
         self._as_event: Callable[[Reply], bytes] | None = None
         self._in_event = False
+        self._released = False
 
     def begin_stream(self, headers: bytes, as_event: Callable[[Reply], bytes]) -> None:
         """The answer will be a stream of events, as whatever it comes. `as_event` gives a reply's data."""
@@ -47,8 +49,10 @@ class Exchange:
         self._connection.serve(self, rest)
 
     def release(self) -> None:
-        """Nothing more is done for this request. To be called once, by whoever did not leave it to a task."""
-        self._connection.release(self)
+        """Nothing more is done for this request."""
+        if not self._released:
+            self._released = True
+            self._connection.release(self)
 
     def reply(self, reply: Reply) -> None:
         """The whole answer at once."""

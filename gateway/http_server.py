@@ -355,7 +355,7 @@ class Connection(asyncio.Protocol):
             rest = self._server.handler.begin(exchange)
         except Exception as failure:
             _fail(exchange, failure)
-            self.release(exchange)
+            exchange.release()
         else:
             if rest is not None:
                 self.serve(exchange, rest)
@@ -366,7 +366,7 @@ class Connection(asyncio.Protocol):
         except Exception as failure:
             _fail(exchange, failure)
         finally:
-            self.release(exchange)
+            exchange.release()
 
     def _stop(self, reply: Reply) -> None:
         """Nothing more is read: what is being answered is finished, then this is said, then all is closed."""

@@ -7,6 +7,7 @@ error; what goes wrong later is told at the end of the stream, or by breaking it
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 
 from gateway.carried import Carried, may_be_carried
@@ -22,6 +23,7 @@ from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
 from gateway.protocol.tool_list import ListTooLong, filtered, may_hold_tools
 from gateway.replies import EVENT_STREAM, JSON, NO_STORE, upstream_failed
+from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import HeldStream, Streams
 from gateway.upstream import Pool, Upstreams
 from gateway.upstream_answer import (
@@ -66,8 +68,10 @@ class Relay:
         limits: Limits,
         drift: DriftWatch,
         observer: Observer,
+        sharing: Sharing,
     ) -> None:
         self._observer = observer
+        self._sharing = sharing
         self._upstreams = upstreams
         self._streams = streams
         self._handles = handles
@@ -105,7 +109,7 @@ class Relay:
     def pass_on_at_once(self, visit: Visit) -> Forwarded | None:
         """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError."""
         answer = visit.asked
-        if answer is None or answer.status != 200 or not _is_plain_json(answer):
+        if answer is None or answer.status != 200 or not _is_plain_json(answer) or answer.held > LARGE:
             return None
         body = answer.arrived()
         if body is None:
@@ -226,8 +230,18 @@ class Relay:
         if body is None:
             if not (visit.lists_tools or self._is_small(visit, answer)):
                 return await self._long_json(visit, answer)
-            body = await answer.whole(self._limits.answer_bytes)
-        return self._whole_json(visit, answer, body)
+            # A longer list would not be looked through: so much is not even taken in.
+            most = self._limits.list_bytes if visit.lists_tools else self._limits.answer_bytes
+            body = await answer.whole(most)
+        if len(body) <= LARGE:
+            return self._whole_json(visit, answer, body)
+        organization = visit.admitted.organization.organization
+        await self._sharing.turn(organization)
+        began = perf_counter()
+        try:
+            return self._whole_json(visit, answer, body)
+        finally:
+            self._sharing.spent(organization, perf_counter() - began)
 
     def _whole_json(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded:
         try:
@@ -302,8 +316,13 @@ class Relay:
             self._streams.let_go(visit.held, code)
 
     async def _feed(self, visit: Visit, events: EventStream, chunk: bytes) -> None:
+        organization, sharing = visit.admitted.organization.organization, self._sharing
         for start in range(0, len(chunk), _FED_AT_ONCE):
+            began = perf_counter()
             visit.exchange.write(events.feed(chunk[start : start + _FED_AT_ONCE]))
+            sharing.spent(organization, perf_counter() - began)
+            if sharing.owes(organization):
+                await sharing.turn(organization)
             if not visit.opened.hold(events.held):
                 raise EventTooLarge
             await visit.exchange.drain()

@@ -91,6 +91,11 @@ class UpstreamAnswer:
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait to be read."""
+        return self._queued
+
     def arrived(self) -> bytes | None:
         """The whole body, where all of it is here already and nothing of it was read."""
         if not self.complete or self._error is not None:

@@ -48,20 +48,32 @@ def filtered(
         raise ListTooLong
     # Its length bounds its values, and the parser its depth; what matters is that it has one meaning.
     tree = parse(text, max_depth=None)
-    result = tree.get("result") if isinstance(tree, dict) else None
-    if not isinstance(result, dict):
-        return None
+    changed = [_filter(result, is_shown, modern, look) for result in _results(tree)]
+    return encode(tree) if any(changed) else None
+
+
+def _results(tree: Json) -> list[dict[str, Json]]:
+    """Of one message, or of each in a batch; some clients read that key, too, without regard to case."""
+    messages = [one for one in (tree if isinstance(tree, list) else [tree]) if isinstance(one, dict)]
+    found = [value for one in messages for key, value in one.items() if key.casefold() == "result"]
+    return [result for result in found if isinstance(result, dict)]
+
+
+def _filter(
+    result: dict[str, Json],
+    is_shown: Callable[[str], bool],
+    modern: bool,
+    look: Callable[[list[Json], bool], None] | None,
+) -> bool:
     lists = [key for key, value in result.items() if key.casefold() == "tools" and isinstance(value, list)]
-    if not lists:
-        return None
     if look is not None:
         for key in lists:
             look(_items(result[key]), result.get("nextCursor") is None)
     for key in lists:
         result[key] = [tool for tool in _items(result[key]) if _shown(tool, is_shown)]
-    if modern or "cacheScope" in result:
+    if lists and (modern or "cacheScope" in result):
         result["cacheScope"] = "private"
-    return encode(tree)
+    return bool(lists)
 
 
 def _items(value: Json) -> list[Json]:
@@ -69,5 +81,8 @@ def _items(value: Json) -> list[Json]:
 
 
 def _shown(tool: Json, is_shown: Callable[[str], bool]) -> bool:
-    name = tool.get("name") if isinstance(tool, dict) else None
-    return isinstance(name, str) and is_shown(name)
+    if not isinstance(tool, dict):
+        return False
+    names = [value for key, value in tool.items() if key.casefold() == "name"]
+    # Named twice in two spellings it would be one tool to some clients and another to others.
+    return len(names) == 1 and isinstance(names[0], str) and "name" in tool and is_shown(names[0])

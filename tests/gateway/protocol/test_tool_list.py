@@ -33,7 +33,10 @@ def test_everything_else_of_a_tool_is_kept_as_it_was_written() -> None:
     assert filtered(text, shown, modern=False) == text
 
 
-@pytest.mark.parametrize("tool", [None, 1, "ok", [], {}, {"name": 1}, {"name": None}, {"Name": "ok"}])
+@pytest.mark.parametrize(
+    "tool",
+    [None, 1, "ok", [], {}, {"name": 1}, {"name": None}, {"Name": "ok"}, {"name": "ok", "Name": "secret"}],
+)
 def test_an_entry_without_a_readable_name_is_dropped(tool: Any) -> None:
     assert result_of(message({"tools": [tool]})) == {"tools": []}
 
@@ -43,6 +46,20 @@ def test_another_spelling_of_the_key_is_filtered_too(key: str) -> None:
     for text in (message({key: [{"name": "secret"}]}), json.dumps(
         {"id": 1, "result": {key: [{"name": "secret"}]}}, ensure_ascii=False).encode()):  # fmt: skip
         assert result_of(text) == {key: []}
+
+
+@pytest.mark.parametrize("key", ["Result", "RESULT", "re\u017fult"])
+def test_a_result_under_another_spelling_is_filtered_too(key: str) -> None:
+    out = filtered(json.dumps({"id": 1, key: {"tools": [{"name": "secret"}]}}).encode(), shown, modern=False)
+    assert out is not None
+    assert json.loads(out)[key] == {"tools": []}
+
+
+def test_every_answer_of_a_batch_is_filtered() -> None:
+    listed = message({"tools": [{"name": "secret"}, {"name": "ok"}]})
+    out = filtered(b"[1," + listed + b"]", shown, modern=False)
+    assert out is not None
+    assert json.loads(out)[1]["result"] == {"tools": [{"name": "ok"}]}
 
 
 def test_two_lists_in_one_object_are_refused() -> None:

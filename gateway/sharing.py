@@ -1,0 +1,77 @@
+"""What holds up the event loop is done in turns of the organizations: none of them has the worker alone.
+
+While others call, each may use a share of the loop's time for what is large: bodies, lists of tools, streams.
+What is longer at a stretch counts for more than its time, for everybody else waits that long. An organization
+that is alone here waits for nobody.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+LARGE: Final = 32_768
+"""In bytes: what is shorter is never waited for."""
+_SHARE: Final = 0.05
+_MOST_SAVED: Final = 0.2
+# A stretch as long as this counts for its time, one of twice the length for four times as much.
+_STRETCH: Final = 0.005
+_LONGEST_WAIT: Final = 15.0
+_ALONE_AFTER: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Savings:
+    left: float
+    at: float
+
+
+class Sharing:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._savings: dict[str, _Savings] = {}
+        self._last = ""
+        self._shared_at = float("-inf")
+
+    def heard(self, organization: str) -> None:
+        """A request of it came. Called for every one of them."""
+        if organization != self._last:
+            self._last = organization
+            self._shared_at = self._clock()
+
+    def spent(self, organization: str, seconds: float) -> None:
+        saved = self._saved(organization)
+        saved.left -= seconds * max(1.0, seconds / _STRETCH)
+
+    def owes(self, organization: str) -> bool:
+        known = self._savings.get(organization)
+        return known is not None and known.left < 0 and self._wait(organization) > 0
+
+    async def turn(self, organization: str) -> None:
+        """Returns when it may go on; at the latest after a while."""
+        until = self._clock() + _LONGEST_WAIT
+        while (wait := self._wait(organization)) > 0 and (left := until - self._clock()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(wait, left, _ALONE_AFTER))
+
+    def tick(self) -> None:
+        """Forgets who has saved all there is to save."""
+        now = self._clock()
+        rested = [one for one, saved in self._savings.items() if _grown(saved, now) >= _MOST_SAVED]
+        for organization in rested:
+            del self._savings[organization]
+
+    def _wait(self, organization: str) -> float:
+        if self._clock() - self._shared_at > _ALONE_AFTER:
+            return 0
+        return -self._saved(organization).left / _SHARE
+
+    def _saved(self, organization: str) -> _Savings:
+        now = self._clock()
+        saved = self._savings.setdefault(organization, _Savings(_MOST_SAVED, now))
+        saved.left, saved.at = _grown(saved, now), now
+        return saved
+
+
+def _grown(saved: _Savings, now: float) -> float:
+    return min(_MOST_SAVED, saved.left + _SHARE * (now - saved.at))
