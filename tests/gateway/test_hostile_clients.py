@@ -111,7 +111,7 @@ async def test_an_answer_left_unread_keeps_its_place_among_the_open_requests(tmp
         await asyncio.sleep(0.1)
         async with it.client() as other:
             assert (await other.call("read_file", {})).status == 429
-            await asyncio.sleep(1)
+            await eventually(lambda: not it.gateway._open._by_grant, seconds=10)
             it.upstream.behaviour = answer_ok
             assert (await other.call("read_file", {})).status == 200
 
