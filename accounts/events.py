@@ -15,6 +15,7 @@ DID: Final = {
     "approval.approved": "approved a call of",
     "approval.declined": "declined a call of",
     "approval_rules.changed": "changed the rules of approving in",
+    "configuration.tried_again": "tried again to publish the configuration",
     "grant.issued": "issued the grant",
     "grant.moved": "put under another policy the grant",
     "grant.revoked": "revoked the grant",
@@ -47,7 +48,7 @@ KINDS: Final = {
     "policies": ("Policies", ("policy.",)),
     "grants": ("Grants", ("grant.",)),
     "approvals": ("Approvals", ("approval.",)),
-    "settings": ("Settings", ("organization.", "security.", "approval_rules.", "webhook.")),
+    "settings": ("Settings", ("organization.", "security.", "approval_rules.", "webhook.", "configuration.")),
 }
 _PAGES: Final = {
     "srv": "servers:detail",
