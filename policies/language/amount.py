@@ -5,6 +5,7 @@ paths lead to one value are counted there together.
 """
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from jiter import LosslessFloat
@@ -15,8 +16,8 @@ from .paths import Step
 MOST_REGEX_BYTES: Final = 65_536
 MOST_EACH_VALUES: Final = 20_000
 # Where it finds no shorter way RE2 takes a step for each byte and instruction, some 8 ns each, and `contains`
-# 3 ns for a character. A text of the size above may be read by patterns of 100 instructions.
-MOST_REGEX_STEPS: Final = 100 * MOST_REGEX_BYTES
+# 3 ns for a character. A text of the size above may be read by patterns of 80 instructions.
+MOST_REGEX_STEPS: Final = 80 * MOST_REGEX_BYTES
 MOST_SEARCHED: Final = 16_777_216
 # Not worth counting, however many of them there are.
 SHORT_TEXT: Final = 256
@@ -287,7 +288,10 @@ class _Count:
             self.nanoseconds += _VISIT_NANOSECONDS * len(value)
             if self._only_light and self.nanoseconds > LIGHT_NANOSECONDS:
                 return
-            stack += [(element, every) for index, element in enumerate(value) if index not in children]
+            if len(children) == 1:
+                stack.extend(zip(value, repeat(every)))
+            else:
+                stack += [(element, every) for index, element in enumerate(value) if index not in children]
 
 
 def _nodes(value: object, most: int) -> int:

@@ -21,6 +21,7 @@ _PLAIN_FRACTION = re.compile(r"-?(?=[0-9.]{3,16}\Z)[0-9]+\.[0-9]+\Z")
 _PARTS = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?)([0-9]+))?\Z")
 _LONGEST_EXPONENT = 4000
 _USUAL_LENGTH = 40
+_SURE_DIGITS = 15  # so many always come back from a double as they went in
 _MOST_DIGITS = 17  # of the shortest text of a double
 
 
@@ -54,10 +55,14 @@ def exact_text(text: str) -> ExactNumber | None:
 
 def _exact_of_any_spelling(text: str) -> ExactNumber | None:
     if len(text) > _USUAL_LENGTH:
-        short = None if _has_many_digits(text) else _shorter(text)
-        if short is None:
+        if _has_many_digits(text):
             return None
-        text = short
+        parts = parts_of(text)
+        if parts.exponent_rest:
+            return None
+        text = f"{'-' if parts.negative else ''}{parts.digits or '0'}e{parts.exponent}"
+        if 0 <= parts.exponent <= _SURE_DIGITS - len(parts.digits):
+            return int(text[: text.index("e")] + "0" * parts.exponent)
     nearest = float(text)
     if nearest == 0:
         return 0 if parts_of(text).digits == "" else None
@@ -74,14 +79,6 @@ def _has_many_digits(text: str) -> bool:
     end = max(text.find("e"), text.find("E"))
     whole, _, fraction = (text if end < 0 else text[:end]).lstrip("+-").partition(".")
     return len((whole + fraction).strip("0")) > _MOST_DIGITS
-
-
-def _shorter(text: str) -> str | None:
-    """Without zeros at either end. None: certainly inexact."""
-    parts = parts_of(text)
-    if parts.exponent_rest:
-        return None
-    return f"{'-' if parts.negative else ''}{parts.digits or '0'}e{parts.exponent}"
 
 
 class NumberParts(NamedTuple):

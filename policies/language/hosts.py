@@ -145,12 +145,20 @@ def _host(text: str) -> Host | None:
         return _ipv6(text[1:-1]) if text.endswith("]") else None
     if len(text) > _LONGEST_NAME or not _NAME.match(text):
         return None
-    labels = text.split(".")
-    if "" in labels or max(map(len, labels)) > _LONGEST_LABEL:
+    if ".." in text or text[0] == "." or text[-1] == "." or _has_long_label(text):
         return None
-    if _NUMERIC_LAST.match(labels[-1]):
+    if _NUMERIC_LAST.match(text.rsplit(".", 1)[-1]):
         return IPv4Address(text) if _IPV4.match(text) else None
     return text.lower()
+
+
+def _has_long_label(text: str) -> bool:
+    """Only a label that stands across one of these places can be too long."""
+    for place in range(_LONGEST_LABEL, len(text), _LONGEST_LABEL + 1):
+        end = text.find(".", place)
+        if (len(text) if end < 0 else end) - text.rfind(".", 0, place + 1) - 1 > _LONGEST_LABEL:
+            return True
+    return False
 
 
 def _ipv6(text: str) -> Address | None:

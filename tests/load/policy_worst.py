@@ -5,7 +5,7 @@
 Every family asks for what one kind of condition finds hardest, at sizes and contents drawn at random within
 every bound (a text and a body of 1 MiB, 10,000 values, depth 64, 1,000 conditions); the worst of each family
 is drawn again and again, close to where it was worst. Times are CPU time. Beside them stands a yardstick, a
-loop of Python that takes 6 ms on an idle core of the machine that the figures were taken on: a machine that
+loop of Python of about 4 ms on the machine that the figures were taken on: a machine that
 shares its cores with other work takes longer for both.
 """
 

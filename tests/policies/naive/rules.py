@@ -109,7 +109,7 @@ class Judge:
         ]
         self.too_much_text = (
             sum(size for size, _ in read) > 65536
-            or sum(size * instructions(pattern) for size, pattern in read) > 100 * 65536
+            or sum(size * instructions(pattern) for size, pattern in read) > 80 * 65536
         )
         searched = [
             len(end)
