@@ -8,6 +8,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import Max
 
+from accounts.limits import Limit, most
 from accounts.models import Organization
 from audit import partitions
 from audit.counts import KEPT
@@ -41,10 +42,21 @@ def forget_counts(now: datetime) -> None:
                 )
 
 
+def _make_room(organization: Organization) -> int:
+    """The oldest go where there are more than the organization may keep."""
+    mine = DecisionRecord.objects.filter(organization_id=organization.pk)
+    excess = mine.count() - most(organization.pk, Limit.STORED_RECORDS)
+    for start in range(0, excess, AT_ONCE):
+        ids = list(mine.order_by("at").values_list("pk", flat=True)[: min(AT_ONCE, excess - start)])
+        with transaction.atomic():
+            DecisionRecord.objects.filter(pk__in=ids)._raw_delete("default")
+    return max(excess, 0)
+
+
 def _forget(organization: Organization, now: datetime) -> int:
     until = now - timedelta(days=organization.log_retention_days)
     old = DecisionRecord.objects.filter(organization_id=organization.pk, at__lt=until).order_by("at")
-    forgotten = 0
+    forgotten = _make_room(organization)
     while ids := list(old.values_list("pk", flat=True)[:AT_ONCE]):
         with transaction.atomic():
             forgotten += DecisionRecord.objects.filter(pk__in=ids)._raw_delete("default")

@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts.models import Organization
+from accounts.models import Organization, OrganizationLimits
 from accounts.tenancy import organization_context
 from audit import partitions, retention
 from audit.counts import KEPT
@@ -125,6 +125,18 @@ def test_more_than_one_turn_of_old_records_is_forgotten(acme: Acme, monkeypatch:
     with as_worker():
         assert retention.forget_old(NOW) == 7
     assert len(stored(acme)) == 1
+
+
+def test_where_there_are_too_many_the_oldest_make_room(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [of(acme, NOW - timedelta(minutes=age)) for age in range(7)]
+    store(*entries)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    with as_worker():
+        OrganizationLimits.objects.create(organization_id=acme.server.organization_id, stored_records=4)
+        assert retention.forget_old(NOW) == 3
+        assert retention.forget_old(NOW) == 0
+        kept = {str(pk) for pk in DecisionRecord.objects.values_list("pk", flat=True)}
+    assert kept == {entry.id for entry in entries[:4]}
 
 
 def test_counts_are_kept_as_long_as_they_are_shown(acme: Acme, cast: Cast) -> None:
