@@ -279,6 +279,41 @@ async def test_a_head_without_end_is_not_taken(tmp_path: Path) -> None:
         assert failure(await alice.call("read_file", {}))[0] == "upstream_too_large"
 
 
+LONGER = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'
+AFTER_A_KNOWN_HEAD = {
+    "another length": (http(LONGER), None),
+    "a head that differs in one byte": (http(GOOD, more="Server: y\r\n"), None),
+    "nonsense of the known head": (http(b'{"jsonrpc":"2.0","id":2,"result":{}}'), "upstream_invalid"),
+    "a body shorter than its length": (http(GOOD)[:-1], "upstream_invalid"),
+    "no body": (http(b""), "upstream_invalid"),
+    "a length that is none": (http(GOOD).replace(b"Length: 36", b"Length: +6"), "upstream_invalid"),
+    "two lengths": (http(GOOD, more="Content-Length: 36\r\n"), "upstream_invalid"),
+}
+
+
+@pytest.mark.parametrize(("second", "code"), AFTER_A_KNOWN_HEAD.values(), ids=AFTER_A_KNOWN_HEAD)
+async def test_a_head_like_the_last_is_known_and_any_other_is_read(
+    tmp_path: Path, second: bytes, code: str | None
+) -> None:
+    answers = [http(GOOD), http(GOOD), second]
+
+    async def behave(conversation: Conversation) -> None:
+        conversation.write(answers.pop(0))
+        if not answers:
+            conversation.writer.close()
+
+    assert len(GOOD) == 36
+    async with world(tmp_path, upstream=Upstream(behave)) as it, it.client() as alice:
+        for _ in range(2):
+            assert (await alice.call("read_file", {})).json == json.loads(GOOD)
+        last = await alice.call("read_file", {})
+        if code is None:
+            assert last.json == json.loads(second.partition(b"\r\n\r\n")[2])
+        else:
+            assert failure(last)[0] == code
+        assert len(it.upstream.received) == 3
+
+
 async def test_bytes_nobody_asked_for_do_not_answer_the_next_call(tmp_path: Path) -> None:
     async def smuggle(conversation: Conversation) -> None:
         evil = http(b'{"jsonrpc":"2.0","id":1,"result":{"evil":1}}')
