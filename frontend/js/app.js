@@ -27,5 +27,18 @@ document.addEventListener("layer:added", (event) => perFragment.forEach((start) 
 
 // Only for what public pages offer; the session itself is a cookie no script can read.
 const rememberSignedIn = (yes) => writeCookie("signed_in", yes ? "1" : "", yes ? 14 : 0);
+// What the policy editor kept for a lost connection is not for whoever signs in here next.
+function forgetDrafts() {
+  try {
+    for (const store of [localStorage, sessionStorage]) {
+      for (const key of Object.keys(store)) if (/^(draft|acts|undo):/.test(key)) store.removeItem(key);
+    }
+  } catch { /* a browser that keeps nothing */ }
+}
+
 if (document.body.dataset.signedIn) rememberSignedIn(document.body.dataset.signedIn === "yes");
-document.addEventListener("submit", (event) => event.target.matches("[data-signs-out]") && rememberSignedIn(false));
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-signs-out]")) return;
+  rememberSignedIn(false);
+  forgetDrafts();
+});

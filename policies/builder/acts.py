@@ -330,7 +330,10 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def _description(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
-    return set_description(text, fields.get("description", "").strip() or None)
+    typed = fields.get("description", "")
+    if typed == (read_blocks(text).description or ""):
+        return text
+    return set_description(text, typed.strip() or None)
 
 
 def _tidy(text: str, fields: Fields, tools: Sequence[Tool]) -> str:

@@ -79,7 +79,6 @@ class PredicateRow:
     conditions: tuple[ConditionRow, ...]
     on_deny: TextField
     source: str = ""
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

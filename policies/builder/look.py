@@ -59,12 +59,6 @@ class Look:
     def showing(self, show: Show) -> Look:
         return replace(self, show=show, unfolded="", page=1)
 
-    def unfolding(self, tool_class: str) -> Look:
-        return replace(self, unfolded=tool_class)
-
-    def at_page(self, page: int) -> Look:
-        return replace(self, page=page)
-
 
 def read_look(given: Mapping[str, str]) -> Look:
     """Of an address or a form; anything odd is the usual."""

@@ -38,15 +38,12 @@ class AccessCard:
 
 @dataclass(frozen=True, slots=True)
 class BuilderPage:
-    """`locked`: the text is no JSON object, and this is the last version that was, or nothing."""
-
-    board: BoardView | None
+    board: BoardView
     card: Card | None
     access: tuple[AccessCard, ...]
     access_opened: bool
     description: TextField
     every_call: str
-    locked: bool = False
 
 
 def page_of(

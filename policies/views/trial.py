@@ -26,9 +26,12 @@ from policies.views._shared import draft_before, find_policy
 @member_required
 def try_call(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
-    trial = read_trial(draft_before(request, policy), request.POST.dict(), tools_of(policy.server))
+    may_edit = may(request.member, May.EDIT_POLICIES)
+    # Whoever only reads tries what is stored; a text of their own choosing is not judged for them.
+    text = draft_before(request, policy) if may_edit else policy.draft
+    trial = read_trial(text, request.POST.dict(), tools_of(policy.server))
     if request.htmx:  # type: ignore[attr-defined]
-        context = {"policy": policy, "trial": trial, "may_edit": may(request.member, May.EDIT_POLICIES)}
+        context = {"policy": policy, "trial": trial, "may_edit": may_edit}
         return render(request, "policies/_verdict.html", context)
     return editor_page(look_at(request, policy, tried=trial))
 

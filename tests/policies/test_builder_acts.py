@@ -309,3 +309,10 @@ def test_a_value_fits_the_operator_it_is_given(op: str, value: Any, kind: Any) -
     wanted |= {"starts_with": str, "under_path": str}
     if op in wanted:
         assert isinstance(fitted, wanted[op])
+
+
+def test_what_a_policy_is_for_is_said_in_its_place() -> None:
+    said = done(POLICY, do="description", description="Agents look after keys.")
+    assert '"description": "Agents look after keys."' in said
+    assert done(said, do="description", description="Agents look after keys.") == said
+    assert done(said, do="description", description=" ") == POLICY

@@ -123,7 +123,9 @@ def test_a_tried_call_is_judged_and_nothing_is_kept(cast: Cast, acme: Acme, sign
         sent = {"tool": "create_access_key", "arguments": arguments}
         assert expected in words(signed_in(cast.bob).post(path, sent, headers=HTMX)).replace("&quot;", '"')
     sent = {"tool": "delete_user", "arguments": "", "document": "{"}
-    assert "Once they are mended" in words(signed_in(cast.bob).post(path, sent, headers=HTMX))
+    assert "Once they are mended" in words(signed_in(cast.carol).post(path, sent, headers=HTMX))
+    stored = words(signed_in(cast.bob).post(path, sent, headers=HTMX))
+    assert "Denied." in stored, "a viewer tries the stored text and no other"
     denied = words(signed_in(cast.bob).post(path, {"tool": "<b>", "arguments": ""}, headers=HTMX))
     assert "Denied." in denied
 

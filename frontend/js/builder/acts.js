@@ -4,7 +4,7 @@ import { remembered } from "./store.js";
 
 const AGAIN = 3000;
 const LOOK = ["show", "q", "open", "unfold", "page"];
-const ON_CHANGE = ["predicate", "limit", "reason", "access"];
+const ON_CHANGE = ["predicate", "limit", "reason", "access", "description"];
 const OURS = ["version", "document", "view", "csrfmiddlewaretoken"];
 
 const waiting = [];
