@@ -10,6 +10,7 @@ ORDER: Final = (
     "policy_language",
     "policy_worst",
     "restart",
+    "hostile",
     "limiter",
     "grants",
     "gateway",
