@@ -10,7 +10,7 @@ from django.conf import settings
 from common.sealing import Keyring
 
 # A person belongs to no organization; allauth does not say whose secret it is.
-_BOUND: Final = {"organization": "", "subject": "person", "purpose": "second-factor"}
+BOUND: Final = {"organization": "", "subject": "person", "purpose": "second-factor"}
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
@@ -22,7 +22,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
     }
 
     def encrypt(self, text: str) -> str:
-        return Keyring.parse(settings.SEALING_KEYS).seal(text.encode(), **_BOUND)
+        return Keyring.parse(settings.SEALING_KEYS).seal(text.encode(), **BOUND)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return Keyring.parse(settings.SEALING_KEYS).open(encrypted_text, **_BOUND).decode()
+        return Keyring.parse(settings.SEALING_KEYS).open(encrypted_text, **BOUND).decode()

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.db import models, transaction
 from django.db.models import F
 
+from accounts import mfa
 from accounts.models import Organization
 from accounts.tenancy import APP_ROLE, WORKER_ROLE, become, organization_context
 from approvals import arguments, webhooks
@@ -63,7 +65,34 @@ def reseal() -> Done:
                 if _key_of(getattr(row, column.field)) != keys.first:
                     opened = _seal_anew(column, keys, row)
                     done = Done(done.sealed_anew + opened, done.does_not_open + (not opened))
+    people = _reseal_second_factors()
+    return Done(done.sealed_anew + people.sealed_anew, done.does_not_open + people.does_not_open)
+
+
+@transaction.atomic
+def _reseal_second_factors() -> Done:
+    """They belong to people and to no organization, and stand inside what allauth keeps of them."""
+    become(APP_ROLE)
+    keys, done = Keyring.parse(env.text("SEALING_KEYS")), Done(0, 0)
+    for row in Authenticator.objects.select_for_update():
+        for name, text in row.data.items():
+            if _key_of(text) in ("unreadable", keys.first):
+                continue
+            try:
+                row.data[name] = keys.seal(keys.open(text, **mfa.BOUND), **mfa.BOUND)
+            except SealingError:
+                done = Done(done.sealed_anew, done.does_not_open + 1)
+            else:
+                done = Done(done.sealed_anew + 1, done.does_not_open)
+        row.save(update_fields=["data"])
     return done
+
+
+@transaction.atomic
+def _keys_of_second_factors() -> Counter[str]:
+    become(APP_ROLE)
+    values = [text for data in Authenticator.objects.values_list("data", flat=True) for text in data.values()]
+    return Counter(key for text in values if (key := _key_of(text)) != "unreadable")
 
 
 def _seal_anew(column: Sealed, keys: Keyring, row: Any) -> bool:
@@ -93,6 +122,7 @@ def keys_in_use() -> dict[str, Counter[str]]:
     for _ in _each_organization():
         for column in SEALED:
             found[column.what].update(_key_of(getattr(row, column.field)) for row in _rows(column))
+    found["second factors"] = _keys_of_second_factors()
     found["signatures of configurations"] = Counter()
     found["credentials in configurations"] = Counter()
     for revision in _newest_revisions():
@@ -143,5 +173,6 @@ def _rows(column: Sealed) -> list[Any]:
     return list(column.model._base_manager.exclude(**{column.field: ""}))
 
 
-def _key_of(sealed: str) -> str:
-    return sealed.split(".")[1] if sealed.count(".") == 3 else "unreadable"
+def _key_of(sealed: object) -> str:
+    is_one = isinstance(sealed, str) and sealed.count(".") == 3
+    return str(sealed).split(".")[1] if is_one else "unreadable"

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
+from accounts.mfa import MFAAdapter
 from approvals import webhooks
 from common.sealing import Keyring
 from common.tokens import WORKER, is_well_formed
@@ -119,6 +121,19 @@ def test_everything_sealed_is_sealed_anew_and_the_old_key_opens_nothing(
         assert upstream_headers(acme.server) == {"Authorization": "Bearer s3cret"}
 
 
+def test_second_factors_are_sealed_anew(keys: Callable[[], Keys], cast: Cast, tmp_path: Path) -> None:
+    sealed = MFAAdapter().encrypt("JBSWY3DP")
+    made = Authenticator.objects.create(user=cast.alice.user, type="totp", data={"secret": sealed, "n": 1})
+    run("keys", "rotate", "SEALING_KEYS", "--data-dir", str(tmp_path))
+    fresh = Keyring.parse(keys()["SEALING_KEYS"]).first
+    with pytest.raises(CommandError, match="is still in use"):
+        run("keys", "retire", "SEALING_KEYS", "--data-dir", str(tmp_path))
+    assert run("keys", "reseal") == "1 sealed anew, 0 do not open.\n"
+    made.refresh_from_db()
+    assert made.data["secret"].startswith(f"v1.{fresh}.") and made.data["n"] == 1
+    assert MFAAdapter().decrypt(made.data["secret"]) == "JBSWY3DP"
+
+
 def test_what_does_not_open_is_counted_and_left_as_it_is(
     published: None, keys: Callable[[], Keys], cast: Cast, tmp_path: Path
 ) -> None:
@@ -218,7 +233,12 @@ def test_whoever_seals_with_the_databases_keys_is_known_where_they_are_changed()
         text=True,
         check=True,
     ).stdout.split()
-    assert set(found) == {"approvals/webhooks.py", "gateway_config/build.py", "servers/services.py"}
+    assert set(found) == {
+        "accounts/mfa.py",
+        "approvals/webhooks.py",
+        "gateway_config/build.py",
+        "servers/services.py",
+    }
     columns = {(column.model, column.field) for column in rotation.SEALED}
 
     sealed = {
