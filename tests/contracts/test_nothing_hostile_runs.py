@@ -22,6 +22,7 @@ from approvals.models import Approval
 from audit.ingest import ingest
 from audit.live import news_of
 from audit.queries import Filters
+from catalog.models import CatalogServer
 from common.ids import public_id
 from common.tokens import WORKER, new_token
 from gateway_config.models import Worker, WorkerStatus
@@ -32,12 +33,15 @@ from servers.models import Server, Tool, ToolScan
 from tests.approvals.calls import waiting
 from tests.audit.records import called, denied, ended
 from tests.cast import Acme, Cast, inside
+from tests.catalog.index import fill
 from tests.contracts.test_every_route import ALL, Route
 from tests.roles import as_worker
 
 HOSTILE = "\"'><img src=x onerror=alert(1)>{{7*7}}</script><script>alert(2)</script>"
 MARK = "onerror=alert(1)"
 
+# Blocks of data: a browser runs nothing of them.
+DATA = ("application/json", "application/ld+json")
 READ = [
     route for route in ALL if not route.is_api and not route.template.startswith(("accounts/", "static/"))
 ]
@@ -56,7 +60,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.seen += "".join(value or "" for value in given.values())
-        if tag == "script" and "src" not in given and given.get("type") != "application/json":
+        if tag == "script" and "src" not in given and given.get("type") not in DATA:
             self.running.append(f"{tag} {given}")
         for name, value in given.items():
             lands = name in {"href", "src", "action", "formaction", "hx-get", "hx-post"}
@@ -147,6 +151,23 @@ def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
         "approval_id": _approval(acme, policy_revision=str(revision.pk)).public_id,
         "webhook_id": public_id("whk", uuid4()),
         "kind": "csv",
+        "member_id": cast.bob.public_id,
+        "invitation_id": public_id("inv", uuid4()),
+        "token": "pli_" + HOSTILE.replace("/", ""),
+    }
+
+
+def _of_the_catalogue() -> dict[str, str]:
+    """A server that means no good, among others, and what else its pages are named by."""
+    fill()
+    tool = CatalogServer.objects.get(slug="hostile-server").tools.order_by("pk")[0]
+    return {
+        "server_slug": "hostile-server",
+        "tool_slug": tool.slug,
+        "level": "critical",
+        "key": "prompt-injection",
+        "name": "tools-0",
+        "report_id": "1",
     }
 
 
@@ -181,9 +202,10 @@ def test_no_page_runs_what_somebody_wrote_into_a_name(
     route: Route, hostile: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
     browser = signed_in(cast.alice)
+    ids = hostile | (_of_the_catalogue() if route.is_public else {"report_id": "1"})
     queries = ("", f"?q={HOSTILE}&outcome={HOSTILE}&old=1&new=2&open={hostile['decision_id']}")
     for query in queries:
-        answer = browser.get(route.path(hostile) + query)
+        answer = browser.get(route.path(ids) + query)
         assert answer.status_code < 500
         if answer.headers.get("Content-Type", "").startswith("text/html") and not answer.streaming:
             page = read(answer.content.decode())
