@@ -223,8 +223,12 @@ class Heard:
 
 
 def _everything_goes_wrong(heard: Heard) -> None:
-    for tool in (*TOOLS, "limited", "undecided", "unknown"):
+    for tool in (*TOOLS, "undecided", "unknown"):
         heard.call(tool)
+    # A new store of limits is in doubt until the control plane has said that there never was another.
+    until = time.monotonic() + 30
+    while "limit_exceeded" not in heard.codes and time.monotonic() < until:
+        heard.call("limited")
     for server in SERVERS[1:]:
         heard.call("fine", server)
         heard.ask(server, {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"cursor": BODY}})

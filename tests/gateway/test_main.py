@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from gateway_config.wire.messages import (
     Head,
     HeadsAnswer,
     HelloAnswer,
+    LimiterAnswer,
+    LimiterState,
     RecordBatch,
     SignedBundle,
 )
@@ -63,8 +65,11 @@ class _Internal(BaseHTTPRequestHandler):
             return self._answer(200, msgspec.json.encode(HelloAnswer("gw-1")))
         if self.path.endswith("/decisions/"):
             batch = msgspec.json.decode(body, type=RecordBatch)
-            self.plane.records += batch.records
+            self.plane.keep(batch.records)
             return self._answer(200, msgspec.json.encode(BatchAnswer(batch.records[-1].sequence)))
+        if self.path.endswith("/limiter/"):
+            state = msgspec.json.decode(body, type=LimiterState)
+            return self._answer(200, msgspec.json.encode(LimiterAnswer(trust=state.doubt)))
         return self._answer(204, b"")
 
     def _answer(self, status: int, body: bytes) -> None:
@@ -96,6 +101,11 @@ class Plane:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
+
+    def keep(self, records: Sequence[Any]) -> None:
+        """Each once, as the control plane does: a worker sends again what it got no answer for."""
+        kept = {record.sequence for record in self.records}
+        self.records += [record for record in records if record.sequence not in kept]
 
     def go_away(self) -> None:
         self.server.shutdown()
