@@ -70,12 +70,18 @@ class IdempotencyMiddleware:
 
     def _first(self, request: HttpRequest, row: IdempotentAnswer) -> HttpResponseBase:
         answer = self.get_response(request)
-        if answer.status_code >= 400 or not isinstance(answer, HttpResponse):
+        if answer.status_code >= 400 or not isinstance(answer, HttpResponse) or _only_asked(request):
             row.delete()
             return answer
         row.status, row.body = answer.status_code, _without_secrets(answer)
         row.save(update_fields=["status", "body"])
         return answer
+
+
+def _only_asked(request: HttpRequest) -> bool:
+    """A question has no effect; its answer may be long, and is not ours to keep."""
+    match = request.resolver_match
+    return match is not None and getattr(getattr(match.func, "view_class", None), "only_asks", False) is True
 
 
 def _digest_of(request: HttpRequest) -> str:

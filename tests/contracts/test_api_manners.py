@@ -87,6 +87,14 @@ def test_a_token_is_not_kept_for_the_second_answer(call: Call, acme: Acme, cast:
         assert first["token"] not in IdempotentAnswer.objects.get().body
 
 
+def test_answers_to_questions_are_not_kept(call: Call, acme: Acme, cast: Cast) -> None:
+    for question in ("lint", "effects", "diff"):
+        path = f"/policies/{acme.policy.public_id}/{question}/"
+        assert call("post", path, {}, Idempotency_Key="one").status_code == 200
+    with inside(cast.alice):
+        assert not IdempotentAnswer.objects.exists()
+
+
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256])
 def test_a_key_that_is_none_is_refused(call: Call, key: str) -> None:
     assert kind_of(call("post", "/servers/", SERVER, Idempotency_Key=key)) == (400, "invalid_input")
