@@ -107,16 +107,7 @@ class Gateway:
         self._sharing = Sharing()
         self._states = States(self._handles)
         self._carried = Carried(self._handles, self._states)
-        self._relay = Relay(
-            self._upstreams,
-            self._handles,
-            self._carried,
-            self._streams,
-            self._limits,
-            self._drift,
-            self._observer,
-            self._sharing,
-        )
+        self._relay = self._new_relay()
         self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="judge")
         self._waiting = Waiting(
             approvals or NobodyToAsk(),
@@ -128,6 +119,18 @@ class Gateway:
         self._driver = Driver(limiter, decisions, self._relay, self._observer, self._waiting, self._aside)
         self._turns = Turns(
             self._driver, self._relay, over=self._over, alone=self._alone, broken=self._broken
+        )
+
+    def _new_relay(self) -> Relay:
+        return Relay(
+            self._upstreams,
+            self._handles,
+            self._carried,
+            self._streams,
+            self._limits,
+            self._drift,
+            self._observer,
+            self._sharing,
         )
 
     async def serve(self, host: str, port: int, *, reuse_port: bool = False) -> HttpServer:
