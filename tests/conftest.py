@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.db import connection, connections
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
@@ -21,6 +22,12 @@ pytest_plugins = ["tests.cast"]
 def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         postgres.start()  # the controller's server serves every xdist worker
+
+
+@pytest.fixture(autouse=True)
+def requests_counted_anew() -> None:
+    """All tests ask from one address: however fast they run, none may use up the minute of the next."""
+    caches["requests"].clear()
 
 
 @pytest.fixture(scope="session")

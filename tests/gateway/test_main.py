@@ -103,9 +103,12 @@ class Plane:
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def keep(self, records: Sequence[Any]) -> None:
-        """Each once, as the control plane does: a worker sends again what it got no answer for."""
-        kept = {record.sequence for record in self.records}
-        self.records += [record for record in records if record.sequence not in kept]
+        """Each once, as the control plane does: a worker sends again what it got no answer for.
+
+        Whole records are compared: two workers started in one second number theirs alike.
+        """
+        kept = {msgspec.json.encode(record) for record in self.records}
+        self.records += [record for record in records if msgspec.json.encode(record) not in kept]
 
     def go_away(self) -> None:
         self.server.shutdown()

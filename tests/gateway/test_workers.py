@@ -167,7 +167,11 @@ def _call(worker: Worker, token: str, number: str, **more: Any) -> str:
 
 
 def _entries(plane: Plane, kind: type) -> list[Any]:
-    return [record for record in plane.records if isinstance(record, kind)]
+    return [record for record in list(plane.records) if isinstance(record, kind)]
+
+
+def _allowed(plane: Plane) -> int:
+    return len({entry.id for entry in _entries(plane, DecisionEntry) if entry.outcome == "allow"})
 
 
 def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
@@ -202,6 +206,7 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
 
     _start(first)
     _until(lambda: _call(first, token, "again") == "limit_exceeded")
+    _until(lambda: _allowed(plane) >= recorder.arrived.total())
     for worker in workers:
         assert worker.stop()[0] == 0
     # One that was killed may tell the same twice, word for word; the control plane keeps one of each.
