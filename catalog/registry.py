@@ -17,6 +17,7 @@ from catalog.crawling.packages import repository_of
 from catalog.facts import ServerFact, line_of, slug_of
 from catalog.ingest import Report, ingest, search_of_server, take_out
 from catalog.models import CatalogServer
+from catalog.naming import package_name, plain_endpoint
 
 # The page for a cursor ("" is the first) and a moment ("" is the beginning).
 Fetch = Callable[[str, str], object]
@@ -129,7 +130,7 @@ def _package(packages: list[Mapping[str, Any]]) -> str:
         kind = line_of(one.get("registryType") or one.get("registry_type") or one.get("registry_name"), 12)
         identifier = line_of(one.get("identifier") or one.get("name"), 150)
         if kind in _KINDS and identifier:
-            return f"{_KINDS[kind]}:{identifier}"
+            return f"{_KINDS[kind]}:{package_name(kind, identifier)}"
     return ""
 
 
@@ -148,12 +149,13 @@ def _endpoint(url: object) -> str:
     text = line_of(url, 500)
     try:
         parts = urlsplit(text)
-        good = (
-            parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
-        )
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
-    return text if good and "{" not in text else ""
+    if parts.scheme != "https" or not host or "@" in parts.netloc or port == 0 or "{" in text:
+        return ""
+    query = f"?{parts.query}" if parts.query else ""
+    return plain_endpoint(host, port, parts.scheme, parts.path) + query
 
 
 @transaction.atomic

@@ -49,6 +49,11 @@ class CatalogServer(models.Model):
             GinIndex(fields=["search"], name="catalog_server_search", fastupdate=False),
             models.Index(fields=["-worst", "-tool_count", "slug"], name="catalog_server_worst"),
             models.Index(fields=["vendor", "-worst"], name="catalog_server_vendor"),
+            models.Index(
+                fields=["endpoint"], name="catalog_server_endpoint", opclasses=["varchar_pattern_ops"]
+            ),
+            models.Index(fields=["package"], name="catalog_server_package"),
+            models.Index(fields=["repository"], name="catalog_server_repository"),
         ]
 
     def __str__(self) -> str:
