@@ -6,21 +6,21 @@ from uuid import UUID
 
 from celery import shared_task
 
-from approvals import arguments, notices
+from approvals import arguments, sending
 from approvals.claims import MOST_NEWS, expire_due
 from common.starting import start
 
 
 @shared_task
 def send_notice(notice_id: str) -> None:
-    notices.send(UUID(notice_id))
+    sending.send(UUID(notice_id))
 
 
 @shared_task
 def sweep_notices() -> None:
     """What a lost message left behind, and what is to be tried again."""
-    for notice_id in notices.due():
-        start(send_notice, str(notice_id))
+    for notice_id in sending.due():
+        start("approvals.tasks.send_notice", str(notice_id))
 
 
 @shared_task
@@ -34,4 +34,4 @@ def note_expired() -> None:
 def erase_arguments() -> None:
     while arguments.erase_old() == arguments.AT_ONCE:
         pass
-    notices.forget_old()
+    sending.forget_old()

@@ -6,7 +6,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.models import CatalogTool, ContactMessage, LabelReport
-from catalog.tasks import mail_message
 from common.errors import Conflict, NotFound
 from common.starting import start
 
@@ -15,7 +14,7 @@ from common.starting import start
 def send_message(email: str, about: str, message: str) -> None:
     """Kept first, mailed after: a mail server that is away loses nothing."""
     kept = ContactMessage.objects.create(email=email, about=about, message=message)
-    transaction.on_commit(lambda: start(mail_message, str(kept.pk)))
+    transaction.on_commit(lambda: start("catalog.tasks.mail_message", str(kept.pk)))
 
 
 def report_label(server: str, tool: str, should_be: str, why: str) -> LabelReport:

@@ -16,7 +16,7 @@ def sweep_messages() -> None:
     for message_id in (
         ContactMessage.objects.filter(mailed_at=None).order_by("id").values_list("pk", flat=True)[:100]
     ):
-        start(mail_message, str(message_id))
+        start("catalog.tasks.mail_message", str(message_id))
 
 
 @shared_task

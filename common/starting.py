@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any, Final
+from typing import Final
+
+from celery import current_app
 
 # A broker that is gone without saying so costs the first request this much, and then nobody for a while.
 _SLOW_SECONDS: Final = 0.5
@@ -14,14 +16,14 @@ logger = logging.getLogger(__name__)
 _not_before = 0.0
 
 
-def start(task: Any, *arguments: str) -> None:
-    """Never fails, and seldom waits."""
+def start(task: str, *arguments: str) -> None:
+    """`task` by its whole name: tasks import what they do, and what they do starts them. Never fails."""
     global _not_before
     began = time.monotonic()
     if began < _not_before:
         return
     try:
-        task.delay(*arguments)
+        current_app.send_task(task, arguments)
     except Exception as problem:
         # A broker's URL may hold a password, and so may what is said about it.
         logger.warning("the broker took no message (%s); the sweep will start it", type(problem).__name__)

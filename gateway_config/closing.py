@@ -40,13 +40,7 @@ def close_organization(organization_id: UUID) -> None:
     ClosedOrganization.objects.update_or_create(
         organization_id=organization_id, defaults={"number": number + _ABOVE, "closed_at": timezone.now()}
     )
-    transaction.on_commit(_start_announcing)
-
-
-def _start_announcing() -> None:
-    from gateway_config.tasks import announce_closed
-
-    start(announce_closed)
+    transaction.on_commit(lambda: start("gateway_config.tasks.announce_closed"))
 
 
 def waits_to_be_announced() -> bool:

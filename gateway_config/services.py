@@ -58,9 +58,7 @@ def try_again(by: Membership) -> None:
 
 def start_publishing(organization_id: UUID) -> None:
     """Never fails: what the broker does not take now, the sweep starts."""
-    from gateway_config.tasks import publish_config
-
-    start(publish_config, str(organization_id))
+    start("gateway_config.tasks.publish_config", str(organization_id))
 
 
 def waiting_organizations(*, never_taken_up: timedelta, not_heard_of: timedelta) -> list[UUID]:

@@ -31,7 +31,7 @@ def run_scan(scan_id: str) -> None:
 
 def enqueue_scan(scan: ToolScan) -> None:
     """In the transaction that made the scan. Never fails: a scan nobody started is started by the sweep."""
-    transaction.on_commit(lambda: start(run_scan, str(scan.pk)))
+    transaction.on_commit(lambda: start("servers.tasks.run_scan", str(scan.pk)))
 
 
 @shared_task
@@ -42,7 +42,7 @@ def sweep_scans() -> None:
     now = timezone.now()
     waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING, started_at__lt=now - LOST_AFTER)
     for scan_id in waiting.order_by("started_at").values_list("pk", flat=True)[:AT_ONCE]:
-        start(run_scan, str(scan_id))
+        start("servers.tasks.run_scan", str(scan_id))
     hung = ToolScan.objects.filter(state=ToolScan.State.RUNNING, started_at__lt=now - INTERRUPTED_AFTER)
     for scan in hung.select_related("server")[:AT_ONCE]:
         scanning.interrupted(scan)

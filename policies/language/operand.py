@@ -1,6 +1,6 @@
 """The `value` of a condition: what each operator takes."""
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
 from .document import JsonValue, Operator
 from .exact import LARGEST, exact_text, whole_text
@@ -8,15 +8,13 @@ from .findings import Pointer
 from .hosts import parse_host_pattern
 from .json_reader import Members, Node, Number
 from .problems import shown
+from .shapes import ShapeReader
 from .textual_paths import resolve_path
-
-if TYPE_CHECKING:
-    from .grammar import Reader
 
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 
 
-def read_operand(reader: "Reader", node: Node, at: Pointer, op: Operator | None) -> JsonValue:
+def read_operand(reader: ShapeReader, node: Node, at: Pointer, op: Operator | None) -> JsonValue:
     before = len(reader.findings)
     value = _plain(reader, node, at)
     if op is not None and len(reader.findings) == before:
@@ -24,7 +22,7 @@ def read_operand(reader: "Reader", node: Node, at: Pointer, op: Operator | None)
     return value
 
 
-def _plain(reader: "Reader", node: Node, at: Pointer) -> JsonValue:
+def _plain(reader: ShapeReader, node: Node, at: Pointer) -> JsonValue:
     value = node.value
     if isinstance(value, Number):
         number = exact_text(value.text)
@@ -47,7 +45,7 @@ def _plain(reader: "Reader", node: Node, at: Pointer) -> JsonValue:
     return plain
 
 
-def _check(reader: "Reader", node: Node, at: Pointer, op: Operator) -> None:
+def _check(reader: ShapeReader, node: Node, at: Pointer, op: Operator) -> None:
     match op:
         case "eq" | "neq" | "contains" | "not_contains":
             return
@@ -69,14 +67,14 @@ def _check(reader: "Reader", node: Node, at: Pointer, op: Operator) -> None:
             _check_hosts(reader, node, at)
 
 
-def _expect(reader: "Reader", node: Node, at: Pointer, kind: type, should: str) -> bool:
+def _expect(reader: ShapeReader, node: Node, at: Pointer, kind: type, should: str) -> bool:
     if isinstance(node.value, kind):
         return True
     reader.wrong_type(node, at, should)
     return False
 
 
-def _check_regex(reader: "Reader", node: Node, at: Pointer, op: Operator) -> None:
+def _check_regex(reader: ShapeReader, node: Node, at: Pointer, op: Operator) -> None:
     pattern = node.value
     if not isinstance(pattern, str):
         reader.wrong_type(node, at, f'"{op}" takes a pattern, a text')
@@ -86,7 +84,7 @@ def _check_regex(reader: "Reader", node: Node, at: Pointer, op: Operator) -> Non
         reader.found(node.at, "bad_regex", at, message)
 
 
-def _check_length(reader: "Reader", node: Node, at: Pointer, op: Operator) -> None:
+def _check_length(reader: ShapeReader, node: Node, at: Pointer, op: Operator) -> None:
     should = f'"{op}" takes a whole number from 0'
     value = whole_text(node.value.text) if isinstance(node.value, Number) else None
     if value is None:
@@ -95,7 +93,7 @@ def _check_length(reader: "Reader", node: Node, at: Pointer, op: Operator) -> No
         reader.found(node.at, "out_of_range", at, f"{should} to {LARGEST}.")
 
 
-def _check_path(reader: "Reader", node: Node, at: Pointer) -> None:
+def _check_path(reader: ShapeReader, node: Node, at: Pointer) -> None:
     value = node.value
     if not isinstance(value, str):
         reader.wrong_type(node, at, '"under_path" takes a path, a text like /srv/data')
@@ -104,7 +102,7 @@ def _check_path(reader: "Reader", node: Node, at: Pointer) -> None:
         reader.found(node.at, "bad_value", at, message)
 
 
-def _check_hosts(reader: "Reader", node: Node, at: Pointer) -> None:
+def _check_hosts(reader: ShapeReader, node: Node, at: Pointer) -> None:
     if not isinstance(node.value, list):
         reader.wrong_type(node, at, '"host_in" takes a list of hosts, like ["example.com", "*.example.com"]')
         return

@@ -18,7 +18,7 @@ from django.core import mail
 from django.db import ProgrammingError, connection, transaction
 
 from accounts.models import Membership, User
-from approvals import notices
+from approvals import notices, sending
 from approvals.models import Approval, MailMuted, Notice, Webhook
 from approvals.services import approve, decline
 from approvals.tasks import send_notice, sweep_notices
@@ -81,7 +81,7 @@ def webhook(cast: Cast, acme: Acme, receiver: Receiver) -> tuple[Webhook, str]:
 def deliver_due() -> None:
     """What Celery does, in its role."""
     with as_worker():
-        for pk in notices.due():
+        for pk in sending.due():
             send_notice(str(pk))
 
 
@@ -326,7 +326,7 @@ def test_a_message_that_was_lost_is_sent_by_the_sweep_and_sent_once(
     acme: Acme, receiver: Receiver, webhook: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting(acme)
-    monkeypatch.setattr("approvals.tasks.start", lambda task, *given: task(*given))
+    monkeypatch.setattr("approvals.tasks.start", lambda _, *given: send_notice(*given))
     with as_worker():
         sweep_notices()
         sweep_notices()

@@ -116,7 +116,7 @@ def test_what_happened_is_sent_though_nothing_waits(
         sent.append(f"{notice.kind} {to.url}")
         return Result(204)
 
-    monkeypatch.setattr("approvals.webhooks.deliver", deliver)
+    monkeypatch.setattr("approvals.sending.deliver", deliver)
     with inside(cast.alice):
         publish_policy(cast.alice, acme.policy)
     with as_worker():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,10 @@ import pytest
 from kombu import Connection
 
 from common import starting
+from config.celery import app
+
+ROOT = Path(__file__).parents[2]
+APPS = ("accounts", "approvals", "audit", "catalog", "gateway_config", "policies", "servers")
 
 
 @pytest.fixture
@@ -97,16 +102,24 @@ def test_a_broker_that_answers_slowly_is_left_alone_for_a_while(monkeypatch: pyt
     now = [100.0]
     tried: list[str] = []
 
-    class Task:
-        def delay(self, argument: str) -> None:
-            tried.append(argument)
-            now[0] += 2
-            raise ConnectionError
+    def send(task: str, given: tuple[str, ...]) -> None:
+        tried.extend(given)
+        now[0] += 2
+        raise ConnectionError
 
     monkeypatch.setattr("common.starting.time.monotonic", lambda: now[0])
     monkeypatch.setattr(starting, "_not_before", 0.0)
-    starting.start(Task(), "first")
-    starting.start(Task(), "passed over")
+    monkeypatch.setattr(app, "send_task", send)
+    starting.start("a.task", "first")
+    starting.start("a.task", "passed over")
     now[0] += 5
-    starting.start(Task(), "tried again")
+    starting.start("a.task", "tried again")
     assert tried == ["first", "tried again"]
+
+
+def test_every_task_that_is_started_by_name_is_there() -> None:
+    app.loader.import_default_modules()
+    sources = (path for folder in APPS for path in (ROOT / folder).rglob("*.py"))
+    named = {name for path in sources for name in re.findall(r'\bstart\(\s*"([\w.]+)"', path.read_text())}
+    assert len(named) >= 5
+    assert named <= set(app.tasks)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from gateway_config import tasks
 from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest
 from gateway_config.services import deliver, request_publish, waiting_organizations
-from gateway_config.tasks import publish_config, publish_overdue, signing_key, sweep
+from gateway_config.tasks import publish_overdue, signing_key, sweep
 from gateway_config.wire.loader import load_organization
 from gateway_config.wire.mirrored import MirroredArgument
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, verify
@@ -166,7 +166,7 @@ def test_a_broker_that_is_down_fails_no_change(
     def down(*_: object) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(publish_config, "delay", down)
+    monkeypatch.setattr("config.celery.app.send_task", down)
     with django_capture_on_commit_callbacks(execute=True), inside(cast.alice):  # type: ignore[attr-defined]
         publish_policy(cast.alice, acme.policy)
     assert waiting(cast) > 0
@@ -176,7 +176,7 @@ def test_a_lost_message_is_started_by_the_sweep(
     cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr(publish_config, "delay", started.append)
+    monkeypatch.setattr("config.celery.app.send_task", lambda _, given: started.extend(given))
     with as_worker():
         sweep()
         assert started == [], "what was just announced has a message on its way"

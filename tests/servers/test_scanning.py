@@ -183,7 +183,7 @@ def test_lost_and_interrupted_scans_are_seen_to(
     cast: Cast, toy: RunningToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr(tasks.run_scan, "delay", started.append)
+    monkeypatch.setattr("config.celery.app.send_task", lambda _, given: started.extend(given))
     server = registered(cast, toy.url)
     with inside(cast.alice):
         _, lost, hung = (start_scan(cast.alice, server) for _ in range(3))

@@ -1,0 +1,144 @@
+"""Sending what was written: each notice once, by mail or to a webhook, again later where it was not taken."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from approvals.addresses import address
+from approvals.models import Approval, Notice, Webhook
+from approvals.notices import addressees
+from approvals.webhooks import deliver
+
+Kind, State = Notice.Kind, Notice.State
+
+OF_APPROVALS: Final = (Kind.REQUESTED, Kind.REMINDER)
+# An agent that asks a hundred times a minute fills one mail, not a hundred.
+REST_BETWEEN_MAILS = timedelta(seconds=60)
+MOST_IN_A_MAIL: Final = 20
+KEPT = timedelta(days=30)
+WAITS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
+TAKEN_UP_FOR = timedelta(seconds=60)
+
+logger = logging.getLogger(__name__)
+
+
+def send(notice_id: UUID) -> None:
+    """Run twice it sends once: the row is taken up for a while first."""
+    notice = _taken_up(notice_id)
+    if notice is None:
+        return
+    if notice.kind in OF_APPROVALS and (notice.approval is None or not _waits(notice.approval)):
+        _end(notice, State.DROPPED)
+    elif notice.webhook is not None:
+        _to_webhook(notice, notice.webhook)
+    else:
+        _by_mail(notice)
+
+
+def due(at_most: int = 200) -> list[UUID]:
+    waiting = Notice.objects.filter(state=State.WAITING, due_at__lte=timezone.now())
+    return list(waiting.order_by("due_at").values_list("pk", flat=True)[:at_most])
+
+
+def forget_old() -> None:
+    Notice.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+
+
+def _taken_up(notice_id: UUID) -> Notice | None:
+    now = timezone.now()
+    mine = Notice.objects.filter(pk=notice_id, state=State.WAITING, due_at__lte=now)
+    if not mine.update(due_at=now + TAKEN_UP_FOR):
+        return None
+    return Notice.objects.select_related("approval__grant", "approval__server", "webhook").get(pk=notice_id)
+
+
+def _waits(approval: Approval) -> bool:
+    return approval.now is Approval.State.PENDING
+
+
+def _by_mail(notice: Notice) -> None:
+    """What came for the same mailbox meanwhile goes along."""
+    now = timezone.now()
+    mailbox = Notice.objects.filter(organization_id=notice.organization_id, email=notice.email)
+    if mailbox.filter(state=State.SENT, ended_at__gt=now - REST_BETWEEN_MAILS).exists():
+        notice.due_at = now + REST_BETWEEN_MAILS
+        notice.save(update_fields=["due_at"])
+        return
+    together = _together(notice)
+    approvals = [one.approval for one in together if one.approval is not None]
+    still_wanted = {email for _, email in addressees(notice.organization_id)}
+    if notice.email not in still_wanted:
+        _end(notice, State.DROPPED)
+        return
+    try:
+        _mail(notice.email, approvals)
+    except OSError as problem:
+        # What a mail server says may hold addresses.
+        logger.warning("mail about a waiting call was not taken (%s)", type(problem).__name__)
+        retry_later(notice, None, type(problem).__name__)
+        return
+    for one in together:
+        one.attempts += 1
+        _end(one, State.SENT)
+
+
+def _together(notice: Notice) -> list[Notice]:
+    others = (
+        Notice.objects.filter(organization_id=notice.organization_id, email=notice.email, state=State.WAITING)
+        .exclude(pk=notice.pk)
+        .select_related("approval__grant", "approval__server")
+        .order_by("created_at")[: MOST_IN_A_MAIL - 1]
+    )
+    return [notice, *(one for one in others if one.approval is not None and _waits(one.approval))]
+
+
+def _mail(to: str, approvals: list[Approval]) -> None:
+    context = {
+        "calls": [{"approval": one, "url": address(one)} for one in approvals],
+        "first": approvals[0],
+        "more": len(approvals) - 1,
+    }
+    subject = render_to_string("approvals/emails/waiting_subject.txt", context)
+    body = render_to_string("approvals/emails/waiting.txt", context)
+    # A subject is one line, whatever a tool is called.
+    send_mail("".join(subject.splitlines())[:200], body, None, [to])
+
+
+def _to_webhook(notice: Notice, webhook: Webhook) -> None:
+    if webhook.disabled_at is not None:
+        _end(notice, State.DROPPED)
+        return
+    result = deliver(notice, webhook)
+    notice.attempts += 1
+    notice.status, notice.error = result.status, result.error
+    if result.status is not None and 200 <= result.status < 300:
+        _end(notice, State.SENT)
+    elif result.status == 410:
+        # Gone is the receiver's way to unsubscribe.
+        Webhook.objects.filter(pk=webhook.pk).update(disabled_at=timezone.now())
+        _end(notice, State.FAILED)
+    else:
+        retry_later(notice, result.status, result.error, counted=True)
+
+
+def retry_later(notice: Notice, status: int | None, error: str, *, counted: bool = False) -> None:
+    notice.status, notice.error = status, error[:40]
+    if not counted:
+        notice.attempts += 1
+    if notice.attempts > len(WAITS) or notice.kind == Kind.TEST:
+        _end(notice, State.FAILED)
+        return
+    notice.due_at = timezone.now() + WAITS[notice.attempts - 1]
+    notice.save(update_fields=["status", "error", "attempts", "due_at"])
+
+
+def _end(notice: Notice, state: Notice.State) -> None:
+    notice.state, notice.ended_at = state, timezone.now()
+    notice.save(update_fields=["state", "ended_at", "attempts", "status", "error"])
