@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from config.supervisor.lifeline import die_with_parent
+from tests.ports import free_port
 
 FOUND = shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(FOUND is None, reason="there is no redis-server")
@@ -26,7 +26,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = {**DURABLE, **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -82,9 +82,3 @@ def running(folder: Path, **settings: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from multiprocessing import parent_process
 
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -13,12 +14,22 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def die_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
     """For `preexec_fn`: it runs after the change of user, which would have undone it."""
     parent = os.getpid()
+    return lambda: _tie(parent, with_signal)
 
-    def tie() -> None:
-        if _LIBC is None:
-            return
-        _LIBC.prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
-            os._exit(1)
 
-    return tie
+def die_with_master() -> None:
+    """For a process that `multiprocessing` made, as granian makes its workers; in any other it does nothing.
+
+    A master that is killed outright would leave it to hold the port and to answer beside its successor.
+    """
+    master = parent_process()
+    if master is not None and master.pid is not None:
+        _tie(master.pid, signal.SIGKILL)
+
+
+def _tie(parent: int, with_signal: signal.Signals) -> None:
+    if _LIBC is None:
+        return
+    _LIBC.prctl(PR_SET_PDEATHSIG, int(with_signal), 0, 0, 0)
+    if os.getppid() != parent:  # it died in between
+        os._exit(1)

@@ -29,7 +29,7 @@ from tests import postgres
 from tests.cluster.faults import Faults, Link
 from tests.cluster.upstream import Recorder
 from tests.journeys.api import Api, wait_until
-from tests.journeys.product import free_ports
+from tests.ports import free_ports
 from tests.redis_server import RedisServer
 
 CONTROL: Final = ("internal", "worker", "web")

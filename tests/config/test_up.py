@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.supervisor.lock import take_lock
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 
@@ -55,13 +56,13 @@ def test_a_second_start_on_the_same_folder_says_so_and_touches_nothing(tmp_path:
 def test_a_database_whose_keys_are_gone_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "postgres" / "data").mkdir(parents=True)
     (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("15\n")
-    said = manage("up", "--data-dir", tmp_path, *free_ports())
+    said = manage("up", "--data-dir", tmp_path, *on_free_ports())
     assert said.returncode == 1
     assert said.stderr.startswith(f"The keys of the database in {tmp_path / 'postgres'} are gone: put ")
 
 
 def test_a_gateway_alone_says_which_key_it_lacks(tmp_path: Path) -> None:
-    said = manage("up", "--only", "gateway", "--data-dir", tmp_path, *free_ports())
+    said = manage("up", "--only", "gateway", "--data-dir", tmp_path, *on_free_ports())
     assert said.returncode == 1
     assert "WORKER_TOKEN is not set: give it in the environment, as the control plane has it." in said.stderr
 
@@ -86,10 +87,6 @@ def test_a_command_for_a_product_that_does_not_run_says_so(tmp_path: Path) -> No
     )
 
 
-def free_ports() -> list[str]:
-    flags = []
-    for flag in ("--port", "--internal-port", "--gateway-port"):
-        with socket.socket() as tried:
-            tried.bind(("127.0.0.1", 0))
-            flags += [flag, str(tried.getsockname()[1])]
-    return flags
+def on_free_ports() -> list[str]:
+    flags = ("--port", "--internal-port", "--gateway-port")
+    return [word for flag, port in zip(flags, free_ports(3), strict=True) for word in (flag, str(port))]

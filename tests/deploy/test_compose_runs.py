@@ -25,8 +25,8 @@ from tests import postgres, redis_server
 from tests.deploy.files import example, lay_out, services
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api, wait_until
-from tests.journeys.product import free_ports
 from tests.journeys.test_enforcement_goes_on import verdict
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.journey, redis_server.needs_redis, pytest.mark.timeout(180)]
 

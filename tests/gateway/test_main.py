@@ -32,6 +32,7 @@ from gateway_config.wire.messages import (
     SignedBundle,
 )
 from tests.gateway_config.wire.bundles import IAM, KEY, acme, signed
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CALL = {
@@ -117,8 +118,8 @@ class Plane:
 
 class Worker:
     def __init__(self, folder: Path, plane: Plane, port: int | None = None, **changes: str) -> None:
-        self.port = port or _free_port()
-        self.metrics_port = _free_port()
+        self.port = port or free_port()
+        self.metrics_port = free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
             "DATA_DIR": str(folder),
@@ -170,13 +171,6 @@ class Worker:
         self.process.send_signal(with_signal)
         out, err = self.process.communicate(timeout=30)
         return self.process.returncode, out, err
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -298,7 +292,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(worker: Worker, tmp_path: P
     assert f"GATEWAY_PORT {worker.port} cannot be listened on" in _refused(
         worker, DATA_DIR=elsewhere, METRICS_PORT=""
     )
-    assert "METRICS_PORT" in _refused(worker, DATA_DIR=elsewhere, GATEWAY_PORT=str(_free_port()))
+    assert "METRICS_PORT" in _refused(worker, DATA_DIR=elsewhere, GATEWAY_PORT=str(free_port()))
     (tmp_path / "file").write_text("in the way")
     assert "DATA_DIR cannot be written to" in _refused(worker, DATA_DIR=str(tmp_path / "file"))
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 from tests.gateway.limiters import trusted_file
 from tests.gateway.test_main import Plane, Worker
 from tests.gateway_config.wire.bundles import IAM, acme, signed
+from tests.ports import free_port
 
 CALLS = 60
 LIMIT = 30
@@ -104,7 +104,7 @@ def plane(token: str, recorder: Recorder) -> Iterator[Plane]:
 
 @pytest.fixture
 def workers(tmp_path: Path, plane: Plane) -> Iterator[list[Worker]]:
-    port = _free_port()
+    port = free_port()
     shared = {
         "GATEWAY_SHARED_PORT": "yes",
         "LIMITER_URL": f"sqlite:///{trusted_file(tmp_path / 'limiter.sqlite3')}",
@@ -117,13 +117,6 @@ def workers(tmp_path: Path, plane: Plane) -> Iterator[list[Worker]]:
         if hasattr(worker, "process") and worker.process.poll() is None:
             worker.process.kill()
             worker.process.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _start(*workers: Worker) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN = 120.0
@@ -94,11 +95,3 @@ def _wait(process: subprocess.Popen[bytes], log: Path, url: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"{url} did not answer:\n{log.read_text()[-4000:]}")
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

@@ -36,9 +36,10 @@ from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.messages import BatchAnswer, SignedBundle
 from gateway_config.wire.signing import sign
 from tests.gateway.limiters import trusted_file
-from tests.gateway.test_main import Plane, Worker, _free_port, _Internal, _Server
+from tests.gateway.test_main import Plane, Worker, _Internal, _Server
 from tests.gateway_config.wire.bundles import KEY
 from tests.load.peers import CountingServer, fastmcp_proxy
+from tests.ports import free_port
 
 STREAMING: Final = "00000000-0000-7000-8000-0000000005e2"
 COUNTED: Final = "00000000-0000-7000-8000-0000000005e3"
@@ -351,7 +352,7 @@ def _added(proxy: Target, ours: Target, given: argparse.Namespace) -> None:
 
 
 def _beside_the_peer(folder: Path, ours: Target, server: CountingServer, given: argparse.Namespace) -> None:
-    port = _free_port()
+    port = free_port()
     with fastmcp_proxy(server.port, port) as pid:
         for target in (ours, Target("FastMCP's proxy", port, pid)):
             server.asked.clear()
@@ -373,7 +374,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
-        port, proxy_port = _free_port(), _free_port()
+        port, proxy_port = free_port(), free_port()
         server = stack.enter_context(counting.running())
         direct = stack.enter_context(nginx(folder, "direct", port, ANSWERS, port))
         proxy = stack.enter_context(nginx(folder, "proxy", proxy_port, PROXIES, port))

@@ -29,10 +29,11 @@ import msgspec
 from common.tokens import GRANT, new_token, token_hash
 from gateway_config.wire.bundle import Bundle, BundleGrant, BundlePolicy, BundleServer, BundleTool
 from gateway_config.wire.messages import Head, HeadsAnswer, SignedBundle
-from tests.gateway.test_main import Worker, _free_port
+from tests.gateway.test_main import Worker
 from tests.gateway_config.wire.bundles import signed
 from tests.load.gateway import _Plane, _Takes
 from tests.load.hostile_peers import ATTACKS, BY_SERVERS
+from tests.ports import free_port
 
 ACME: Final = "00000000-0000-7000-8000-00000000ac3e"
 UMBRA: Final = "00000000-0000-7000-8000-0000000003b4"
@@ -190,7 +191,7 @@ async def measure(attack: str, rounds: int) -> Found:
     shop = await asyncio.get_running_loop().create_server(_Shop, "127.0.0.1", 0)
     tokens = {ACME: new_token(GRANT), UMBRA: new_token(GRANT)}
     with tempfile.TemporaryDirectory() as folder:
-        ports = {ACME: shop.sockets[0].getsockname()[1], UMBRA: _free_port()}
+        ports = {ACME: shop.sockets[0].getsockname()[1], UMBRA: free_port()}
         with working(Path(folder), tokens, ports) as worker:
             alice = Alice(worker.port, tokens[ACME])
             await alice.call(2)
