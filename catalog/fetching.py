@@ -1,42 +1,63 @@
-"""A registry's pages over HTTPS: one checked address, no redirects, no more than anybody reads."""
+"""A registry's pages over HTTPS: only checked addresses, no redirects, no more than anybody reads."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable
-from typing import Final
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import httpx
 from django.conf import settings
 
 from catalog.registry import PageInvalid
 from common.egress import AddressRefused, EgressPolicy
+from common.tls import trusting
 
+Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 MOST_BYTES: Final = 16 << 20
-SECONDS: Final = 20.0
-TRIES: Final = 3
 PER_PAGE: Final = 100
 LONGEST_PAUSE: Final = 10.0
 
 
-def registry_at(url: str, pause: Callable[[float], None] = time.sleep) -> Callable[[str, str], object]:
-    """A `fetch` for `import_registry`. A page that fails is asked for again, and in the end refused."""
+def system_resolver(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How long one page may take as a whole, and how often it is asked for."""
+
+    seconds: float = 20.0
+    tries: int = 3
+    resolve: Resolve = system_resolver
+    pause: Callable[[float], None] = time.sleep
+
+
+def registry_at(url: str, manners: Manners | None = None) -> Callable[[str, str], object]:
+    """A `fetch` for `import_registry`. A page that fails is asked for again, each time with fewer entries on
+    it, and in the end refused."""
+    how = manners or Manners()
 
     def fetch(cursor: str, since: str) -> object:
-        asked = {"limit": str(PER_PAGE), "cursor": cursor, "updated_since": since}
-        query = urlencode({name: value for name, value in asked.items() if value})
         problem = PageInvalid("it was not asked for")
-        for attempt in range(TRIES):
+        for attempt in range(how.tries):
             if attempt:
-                pause(min(2.0**attempt, LONGEST_PAUSE))
+                how.pause(min(2.0**attempt, LONGEST_PAUSE))
+            asked = {"limit": str(PER_PAGE // 5**attempt), "cursor": cursor, "updated_since": since}
+            query = urlencode({name: value for name, value in asked.items() if value})
             try:
-                return json.loads(_get(f"{url.rstrip('/')}/v0.1/servers?{query}"))
+                return json.loads(asyncio.run(_get(f"{url.rstrip('/')}/v0.1/servers?{query}", how)))
             except PageInvalid as why:
                 problem = why
-            except (httpx.HTTPError, OSError) as why:
+            except TimeoutError:
+                problem = PageInvalid("the page came too slowly")
+            except (httpx.HTTPError, httpx.InvalidURL, OSError) as why:
                 problem = PageInvalid(f"it could not be fetched ({type(why).__name__})")
             except (ValueError, RecursionError):
                 problem = PageInvalid("it is not well-formed JSON")
@@ -45,32 +66,26 @@ def registry_at(url: str, pause: Callable[[float], None] = time.sleep) -> Callab
     return fetch
 
 
-def _get(url: str) -> bytes:
+async def _get(url: str, how: Manners) -> bytes:
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or 443
-    if parts.scheme != "https" or not host:
-        raise PageInvalid("a registry is asked over https")
-    # Connected to is the very address that was checked, so a name that changes its mind changes nothing.
-    address = _checked(host, port)
-    shown = f"[{address}]" if ":" in address else address
-    request = httpx.Request(
-        "GET",
-        f"https://{shown}:{port}{parts.path}?{parts.query}",
-        headers={"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"},
-        extensions={"sni_hostname": host, "timeout": httpx.Timeout(SECONDS).as_dict()},
-    )
-    with httpx.Client(trust_env=False) as client:
-        answer = client.send(request, stream=True)
-        try:
-            return _body(answer)
-        finally:
-            answer.close()
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        raise PageInvalid("a registry is asked over https, without a name or password in its address")
+    tls = trusting(settings.UPSTREAM_CA_FILE)
+    # One span for everything: headers may dribble in as slowly as a body.
+    async with asyncio.timeout(how.seconds), httpx.AsyncClient(verify=tls, trust_env=False) as client:
+        *others, last = _checked(parts.hostname, parts.port or 443, how.resolve)
+        for address in others:
+            try:
+                return await _at(client, parts, address, how)
+            except httpx.ConnectError:
+                continue
+        return await _at(client, parts, last, how)
 
 
-def _checked(host: str, port: int) -> str:
+def _checked(host: str, port: int, resolve: Resolve) -> list[str]:
     own = frozenset((str(address), number) for address, number in settings.OWN_LISTENERS)
     policy = EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=own)
-    found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    found = list(resolve(host, port))
     for address in found:
         try:
             policy.check(address, port)
@@ -78,17 +93,31 @@ def _checked(host: str, port: int) -> str:
             raise PageInvalid(f"{host} is not connected to: {refused.why}") from None
     if not found:
         raise PageInvalid(f"{host} has no address")
-    return found[0]
+    return found
 
 
-def _body(answer: httpx.Response) -> bytes:
+async def _at(client: httpx.AsyncClient, parts: SplitResult, address: str, how: Manners) -> bytes:
+    """Connected to is the very address that was checked, so a name that changes its mind changes nothing."""
+    shown = f"[{address}]" if ":" in address else address
+    request = httpx.Request(
+        "GET",
+        f"https://{shown}:{parts.port or 443}{parts.path}?{parts.query}",
+        headers={"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"},
+        extensions={"sni_hostname": parts.hostname, "timeout": httpx.Timeout(how.seconds).as_dict()},
+    )
+    answer = await client.send(request, stream=True, follow_redirects=False)
+    try:
+        return await _body(answer)
+    finally:
+        await answer.aclose()
+
+
+async def _body(answer: httpx.Response) -> bytes:
     if answer.status_code != 200:
         raise PageInvalid(f"the registry answered {answer.status_code}")
-    body, until = bytearray(), time.monotonic() + SECONDS
-    for chunk in answer.iter_raw():
+    body = bytearray()
+    async for chunk in answer.aiter_raw():
         body += chunk
         if len(body) > MOST_BYTES:
             raise PageInvalid("the page is larger than anybody reads")
-        if time.monotonic() > until:
-            raise PageInvalid("the page came too slowly")
     return bytes(body)

@@ -6,13 +6,17 @@ A bad entry is refused by itself, with its place and why; nothing else is lost f
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-from collections import defaultdict
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 from catalog.facts import (
+    MOST_TOOLS,
     FactRefused,
     Provenance,
     ServerFact,
@@ -73,15 +77,35 @@ def lines_of(path: Path) -> Iterator[bytes]:
                 pass  # the rest of a line that is refused
 
 
-def listed_in(lines: Iterable[bytes], report: Report) -> Iterator[Listed]:
-    """One tool a line, in the form of our own lists; lines of one server may stand apart."""
-    by_server: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+def digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def listed_in(lines: Iterable[bytes], report: Report, after: str = "") -> Iterator[Listed]:
+    """One tool a line, in the form of our own lists; lines of one server may stand apart.
+
+    Servers come in the order of their names; those up to `after` are left out. However long the list, what
+    is held is one server of it: the lines lie sorted in an unnamed file meanwhile.
+    """
+    with closing(sqlite3.connect("")) as shelf:
+        shelf.execute(
+            "CREATE TABLE line (server TEXT, number INTEGER, said BLOB, PRIMARY KEY (server, number))"
+            " WITHOUT ROWID"
+        )
+        shelf.executemany("INSERT INTO line VALUES (?, ?, ?)", _sorted_out(lines, report))
+        rows = shelf.execute(
+            "SELECT server, number, said FROM line WHERE server > ? ORDER BY server, number", [after]
+        )
+        for name, entries in groupby(rows, key=lambda row: str(row[0])):
+            yield _of_one_server(name, ((number, json.loads(said)) for _, number, said in entries), report)
+
+
+def _sorted_out(lines: Iterable[bytes], report: Report) -> Iterator[tuple[str, int, bytes]]:
     for number, line in enumerate(lines, 1):
         entry = _read_line(line, number, report)
         if entry is not None:
-            by_server[entry["server"]].append((number, entry))
-    for entries in by_server.values():
-        yield _of_one_server(entries, report)
+            yield line_of(entry["server"], 100), number, line
 
 
 def _read_line(line: bytes, number: int, report: Report) -> dict[str, Any] | None:
@@ -101,29 +125,34 @@ def _read_line(line: bytes, number: int, report: Report) -> dict[str, Any] | Non
     return entry
 
 
-def _of_one_server(entries: list[tuple[int, dict[str, Any]]], report: Report) -> Listed:
-    first = entries[0][1]
-    kinds = {line_of(entry.get("transport"), 60) for _, entry in entries}
-    transports = {_TRANSPORTS[kind] for said in kinds for kind in said.split(",") if kind in _TRANSPORTS}
-    name = line_of(first["server"], 100)
-    server = ServerFact(
-        slug=slug_of(name),
-        title=line_of(first.get("server_title"), 160) or name,
-        vendor=line_of(first.get("vendor"), 80),
-        repository=line_of(first.get("repo"), 200).lower(),
-        listed_as=name,
-        transports=tuple(sorted(transports)),
-    )
+def _of_one_server(name: str, entries: Iterator[tuple[int, dict[str, Any]]], report: Report) -> Listed:
+    kinds: set[str] = set()
     tools: dict[str, ToolFact] = {}
+    first: dict[str, Any] = {}
     for number, entry in entries:
+        first = first or entry
+        kinds.update(line_of(entry.get("transport"), 60).split(","))
         try:
             tool = _row_tool(entry, _provenance(entry), _source(entry))
         except FactRefused as why:
             report.refuse(f"line {number}", str(why))
             continue
-        if tools.setdefault(tool.name, tool) is not tool:
+        if len(tools) == MOST_TOOLS and tool.name not in tools:
+            report.refuse(f"line {number}", f"more than {MOST_TOOLS} tools of one server")
+        elif tools.setdefault(tool.name, tool) is not tool:
             report.refuse(f"line {number}", "a tool listed twice")
-    return server, list(tools.values())
+    return _server(name, first, kinds), list(tools.values())
+
+
+def _server(name: str, said: Mapping[str, Any], kinds: set[str]) -> ServerFact:
+    return ServerFact(
+        slug=slug_of(name),
+        title=line_of(said.get("server_title"), 160) or name,
+        vendor=line_of(said.get("vendor"), 80),
+        repository=line_of(said.get("repo"), 200).lower(),
+        listed_as=name,
+        transports=tuple(sorted({_TRANSPORTS[kind] for kind in kinds if kind in _TRANSPORTS})),
+    )
 
 
 def _provenance(entry: Mapping[str, Any]) -> Provenance:

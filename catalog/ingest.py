@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from itertools import islice
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from catalog.classify import Classification
 from catalog.facts import Provenance, ServerFact, ToolFact, slug_of, tool_slug
 from catalog.models import CatalogServer, CatalogTool
+from catalog.rows import insert_rows, update_rows
 from catalog.rules import as_rows, classified
 from catalog.vocabulary import WORST_LAST
 from catalog.words import LONGEST_WORD, name_key, tokens, vector
 
+# A batch is one transaction; neither many small servers nor a few huge ones make it long.
 BATCH: Final = 200
+BATCH_TOOLS: Final = 4_000
+# Two imports at once would give one slug to two servers: they take turns, a batch each.
+_TURN: Final = 0x706C_6361_7461
 _STRENGTH: Final = {provenance.value: rank for rank, provenance in enumerate(Provenance)}
 _COMPARED: Final = (
     "title", "params", "annotations", "provenance", "source", "tool_class", "severity", "confidence",
@@ -57,17 +61,41 @@ class Report:
             self.refused.append((where, why))
 
 
-def ingest(listed: Iterable[Listed], report: Report, today: date | None = None) -> Report:
-    """Every list is complete: a tool it no longer names is gone from its server."""
+def ingest(
+    listed: Iterable[Listed],
+    report: Report,
+    today: date | None = None,
+    done: Callable[[ServerFact], None] = lambda last: None,
+) -> Report:
+    """Every list is complete: a tool it no longer names is gone from its server.
+
+    `done` is told the last server of each batch inside of its transaction: what it writes holds if the
+    batch does.
+    """
     day = today or datetime.now(UTC).date()
-    source = iter(listed)
-    while batch := list(islice(source, BATCH)):
+    for batch in _batches(listed):
         with transaction.atomic():
             _ingest_batch(batch, report, day)
+            done(batch[-1][0])
     return report
 
 
+def _batches(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
+    batch: list[Listed] = []
+    tools = 0
+    for one in listed:
+        if batch and (len(batch) == BATCH or tools + len(one[1]) > BATCH_TOOLS):
+            yield batch
+            batch, tools = [], 0
+        batch.append(one)
+        tools += len(one[1])
+    if batch:
+        yield batch
+
+
 def _ingest_batch(batch: list[Listed], report: Report, day: date) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
     taken = _servers(batch, report, day)
     existing: dict[int, dict[str, CatalogTool]] = {each.server.pk: {} for each in taken}
     for tool in CatalogTool.objects.filter(server__in=existing).defer("search"):
@@ -79,8 +107,8 @@ def _ingest_batch(batch: list[Listed], report: Report, day: date) -> None:
             _compare(each, known, changes, report, day)
         elif each.tools:
             report.counts["kept, known better"] += 1
-    CatalogTool.objects.bulk_create(changes.new, batch_size=1000)
-    CatalogTool.objects.bulk_update(changes.changed, _WRITTEN, batch_size=200)
+    insert_rows(changes.new)
+    update_rows(changes.changed, _WRITTEN)
     _write_servers([each.server for each in taken])
 
 
@@ -132,7 +160,8 @@ def _same_server(server: CatalogServer | None, fact: ServerFact) -> CatalogServe
 def _free_slug(wanted: str, taken: dict[str, CatalogServer]) -> str:
     # Pages of the signed-in stand at these two addresses.
     slug, number = f"{wanted}-server" if wanted in ("register", "everything") else wanted, 2
-    while slug in taken or CatalogServer.objects.filter(slug=slug).exists():
+    # The wanted one was looked up with its batch.
+    while slug in taken or (slug != wanted and CatalogServer.objects.filter(slug=slug).exists()):
         slug, number = f"{wanted[:90]}-{number}", number + 1
     return slug
 
@@ -221,7 +250,10 @@ def write_class(row: CatalogTool, found: Classification) -> None:
     row.signals = list(found.signals)
 
 
-def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str:
+def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str | None:
+    """None for a tool of a withdrawn server: it keeps its page and is not found."""
+    if server.status == CatalogServer.Status.DELETED:
+        return None
     facets = [f"class={tool.tool_class.lower()}", f"severity={tool.severity}", *facets_of_server(server)]
     glued = tool.name_key.replace("_", "")[:LONGEST_WORD]
     return vector([*tokens(tool.name, server.title, server.vendor), glued], facets)
@@ -250,10 +282,9 @@ def recount(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
 def take_out(server: CatalogServer) -> None:
     """A withdrawn server's tools are no longer found; one that comes back has them found again."""
     tools = list(CatalogTool.objects.filter(server=server, removed_at=None).defer("search"))
-    gone = server.status == CatalogServer.Status.DELETED
     for tool in tools:
-        tool.search = None if gone else search_of_tool(server, tool)
-    CatalogTool.objects.bulk_update(tools, ["search"], batch_size=500)
+        tool.search = search_of_tool(server, tool)
+    update_rows(tools, ["search"])
 
 
 def _write_servers(servers: list[CatalogServer]) -> None:
@@ -263,7 +294,7 @@ def _write_servers(servers: list[CatalogServer]) -> None:
         "title", "vendor", "repository", "subfolder", "package", "version", "transports", "endpoint",
         "search", "tool_count", "by_severity", "by_class", "worst", "checked_at", "changed_at",
     ]  # fmt: skip
-    CatalogServer.objects.bulk_update(servers, fields, batch_size=200)
+    update_rows(servers, fields)
 
 
 def search_of_server(server: CatalogServer) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from catalog.naming import package_name, plain_endpoint
 # The page for a cursor ("" is the first) and a moment ("" is the beginning).
 Fetch = Callable[[str, str], object]
 MOST_PAGES: Final = 2_000
+LONGEST_CURSOR: Final = 500
 _META: Final = "io.modelcontextprotocol.registry/official"
 _KINDS: Final = {"npm": "npm", "pypi": "pypi", "oci": "oci", "nuget": "nuget", "mcpb": "mcpb"}
 _TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
@@ -33,14 +35,30 @@ class Entry:
     fact: ServerFact
     status: str
     updated: str
+    is_latest: bool
 
 
 class PageInvalid(Exception):  # noqa: N818
     """Why a page is none, in one sentence."""
 
 
-def import_registry(fetch: Fetch, report: Report, *, since: str = "", cursor: str = "") -> str:
-    """The cursor to go on with after an interruption; empty when the walk reached the end."""
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far a walk came. One that did not end goes on at `cursor`, or begins anew where that is empty."""
+
+    ended: bool
+    cursor: str = ""
+
+
+def import_registry(
+    fetch: Fetch,
+    report: Report,
+    *,
+    since: str = "",
+    cursor: str = "",
+    told: Callable[[str], None] = lambda cursor: None,
+) -> Walk:
+    """`told` hears, after each page, where one would go on if this were interrupted now."""
     seen: set[str] = set()
     for _ in range(MOST_PAGES):
         seen.add(cursor)
@@ -48,16 +66,18 @@ def import_registry(fetch: Fetch, report: Report, *, since: str = "", cursor: st
             entries, following = read_page(fetch(cursor, since), report)
         except PageInvalid as why:
             report.refuse(f"page after {cursor or 'the beginning'}", str(why))
-            return cursor
+            return Walk(ended=False, cursor=cursor)
         take_in(entries, report)
         report.counts["pages"] += 1
         if not following:
-            return ""
+            return Walk(ended=True)
         if following in seen:
+            # What lies behind was not read. Going on here would lead round again; only a new walk may not.
             report.refuse(f"page after {cursor or 'the beginning'}", "it leads back to a page that was read")
-            return ""
+            return Walk(ended=False)
         cursor = following
-    return cursor
+        told(cursor)
+    return Walk(ended=False, cursor=cursor)
 
 
 def read_page(page: object, report: Report) -> tuple[list[Entry], str]:
@@ -66,13 +86,18 @@ def read_page(page: object, report: Report) -> tuple[list[Entry], str]:
     entries = []
     for number, said in enumerate(page["servers"]):
         try:
-            entries.append(read_entry(said))
+            entry = read_entry(said)
         except PageInvalid as why:
             report.refuse(f"entry {number}", str(why))
+            continue
+        if entry.is_latest:
+            entries.append(entry)
+        else:
+            report.counts["of an older version"] += 1
     metadata = page.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     following = metadata.get("nextCursor", metadata.get("next_cursor"))
-    return entries, following if isinstance(following, str) else ""
+    return entries, line_of(following, LONGEST_CURSOR + 1)
 
 
 def read_entry(said: object) -> Entry:
@@ -90,8 +115,21 @@ def read_entry(said: object) -> Entry:
         name=name,
         fact=_fact(name, server),
         status=status if status in ("active", "deprecated", "deleted") else "active",
-        updated=line_of(official.get("updatedAt") or official.get("updated_at"), 40),
+        updated=_moment(official.get("updatedAt") or official.get("updated_at")),
+        # What is done to an old version, such as withdrawing it, says nothing of the server.
+        is_latest=official.get("isLatest", official.get("is_latest")) is not False,
     )
+
+
+def _moment(said: object) -> str:
+    """A form whose texts stand in the order of their moments; empty for what names none. The future has not
+    come: an entry dated there would keep every later one out."""
+    try:
+        moment = datetime.fromisoformat(line_of(said, 40))
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return min(moment, datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _official(said: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from itertools import islice
 
 from django.db import transaction
 
 from catalog.classify import Classification
 from catalog.facts import Provenance, ToolFact
 from catalog.importing import SHIPPED, shipped
-from catalog.ingest import Report, ingest, recount, search_of_tool, write_class
+from catalog.ingest import BATCH, Report, ingest, recount, search_of_tool, write_class
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
+from catalog.rows import update_rows
 from catalog.rules import as_rows, classified, digest
 from catalog.summary import count_anew, current
 
@@ -42,24 +45,35 @@ def facts_digest() -> str:
 
 def reclassify(report: Report) -> None:
     """Every tool under the newest rules; what comes out as before is not written."""
-    for server in CatalogServer.objects.exclude(tool_count=0).defer("search").iterator(500):
+    servers = CatalogServer.objects.exclude(tool_count=0).defer("search").order_by("pk").iterator(BATCH)
+    while batch := {server.pk: server for server in islice(servers, BATCH)}:
         with transaction.atomic():
-            _reclassify(server, report)
+            _reclassify(batch, report)
 
 
-def _reclassify(server: CatalogServer, report: Report) -> None:
-    rows = list(CatalogTool.objects.filter(server=server, removed_at=None).defer("search"))
+def _reclassify(servers: dict[int, CatalogServer], report: Report) -> None:
+    tools = CatalogTool.objects.filter(server__in=servers, removed_at=None).defer("search").order_by("pk")
+    by_server: dict[int, list[CatalogTool]] = defaultdict(list)
+    for tool in tools:
+        by_server[tool.server_id].append(tool)
     changed = []
-    for row, found in zip(rows, _judged(rows), strict=True):
-        if _stands(row, found):
-            continue
-        write_class(row, found)
-        row.search = search_of_tool(server, row)
-        changed.append(row)
-    if changed:
-        CatalogTool.objects.bulk_update(changed, _CLASSED, batch_size=200)
-        recount(server, rows)
-        report.counts["tools classed anew"] += len(changed)
+    for pk, rows in by_server.items():
+        anew = [
+            row for row, found in zip(rows, _judged(rows), strict=True) if _moved(servers[pk], row, found)
+        ]
+        if anew:
+            recount(servers[pk], rows)
+        changed += anew
+    update_rows(changed, _CLASSED)
+    report.counts["tools classed anew"] += len(changed)
+
+
+def _moved(server: CatalogServer, row: CatalogTool, found: Classification) -> bool:
+    if _stands(row, found):
+        return False
+    write_class(row, found)
+    row.search = search_of_tool(server, row)
+    return True
 
 
 def _judged(rows: list[CatalogTool]) -> list[Classification]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
+from catalog import ingest as ingesting
 from catalog.crawling.crawl import read_tools
-from catalog.facts import MOST_PARAMS, Provenance, ServerFact, ToolFact, params_of_schema
+from catalog.facts import MOST_PARAMS, MOST_TOOLS, Provenance, ServerFact, ToolFact, params_of_schema
 from catalog.importing import LONGEST_LINE, lines_of, listed_in
 from catalog.ingest import Report, ingest
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
@@ -119,6 +123,70 @@ def test_a_list_is_read_packed_or_not_and_an_endless_line_is_refused(tmp_path: P
     report = take_in(lines_of(packed))
     assert CatalogTool.objects.count() == 2
     assert report.counts["refused"] == 1
+
+
+def test_lines_of_one_server_may_stand_apart() -> None:
+    take_in([line(), line(server="other", tool="get_time"), line(tool="create_user")])
+    tools = {server.slug: server.tool_count for server in CatalogServer.objects.all()}
+    assert tools == {"acme-tools": 2, "other": 1}
+
+
+def test_a_server_of_more_tools_than_anybody_has_keeps_as_many_as_are_taken() -> None:
+    server, tools = next(listed_in((line(tool=f"t{n}") for n in range(MOST_TOOLS + 3)), report := Report()))
+    assert (server.slug, len(tools)) == ("acme-tools", MOST_TOOLS)
+    assert report.counts["refused"] == 3
+
+
+def test_a_list_is_read_holding_one_server_of_it_at_a_time() -> None:
+    """The same list, ten times as long, takes no more memory."""
+    most = []
+    for servers in (50, 500):
+        lines = (line(server=f"s{n % servers}", tool=f"t{n}", title="x" * 160) for n in range(servers * 40))
+        tracemalloc.start()
+        assert sum(len(tools) for _, tools in listed_in(lines, Report())) == servers * 40
+        most.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert most[1] < most[0] * 2, most
+
+
+def test_an_import_that_was_interrupted_goes_on_after_the_last_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "list.jsonl"
+    file.write_bytes(b"".join(line(server=f"server-{n}", tool=f"get_{n}") for n in range(9)))
+    monkeypatch.setattr("catalog.ingest.BATCH", 2)
+    batches = []
+
+    def interrupted(taken: list[Any], *rest: Any) -> None:
+        batches.append([fact.slug for fact, _ in taken])
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+        in_truth(taken, *rest)
+
+    in_truth = ingesting._ingest_batch
+    monkeypatch.setattr(ingesting, "_ingest_batch", interrupted)
+    with as_worker(), pytest.raises(KeyboardInterrupt):
+        call_command("catalog", "import", file, stdout=StringIO(), stderr=StringIO())
+    assert CatalogServer.objects.count() == 4
+    with as_worker():
+        call_command("catalog", "import", file, stdout=StringIO(), stderr=StringIO())
+    assert [len(batch) for batch in batches] == [2, 2, 2, 2, 2, 1]
+    assert batches[2] == batches[3] == ["server-4", "server-5"]
+    assert CatalogServer.objects.count() == 9
+    with as_worker():
+        call_command("catalog", "import", file, stdout=StringIO(), stderr=StringIO())
+    assert batches[6] == ["server-0", "server-1"], "one that ended begins anew"
+
+
+def test_a_tool_of_a_withdrawn_server_is_not_found_whoever_lists_it() -> None:
+    facts("npm:acme", "list_users")
+    with as_worker():
+        CatalogServer.objects.update(status=CatalogServer.Status.DELETED)
+    facts("npm:acme", "list_users", "get_time")
+    with as_worker():
+        CatalogTool.objects.update(evidence=[])
+        reclassify(Report())
+    assert list(CatalogTool.objects.values_list("search", flat=True)) == [None, None]
 
 
 def test_a_schema_that_leads_to_itself_or_never_ends_gives_what_can_be_read() -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from catalog.ingest import Report
-from catalog.models import CatalogServer
-from catalog.registry import import_registry
+from catalog.models import CatalogServer, SourceCheck
+from catalog.registry import PageInvalid, Walk, import_registry
+from catalog.runs import OVERLAP, where_to_go_on
 from tests.roles import as_worker
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +47,7 @@ def page(*entries: Any, following: str = "") -> dict[str, Any]:
     }
 
 
-def take_in(fetch: Callable[[str, str], Any], **more: str) -> tuple[Report, str]:
+def take_in(fetch: Callable[[str, str], Any], **more: Any) -> tuple[Report, Walk]:
     report = Report()
     with as_worker():
         return report, import_registry(fetch, report, **more)
@@ -52,7 +55,7 @@ def take_in(fetch: Callable[[str, str], Any], **more: str) -> tuple[Report, str]
 
 def test_every_page_is_taken_in_and_again_changes_nothing() -> None:
     fetch = pages(page(entry("io.x/a"), entry("io.x/b"), following="1"), page(entry("io.x/c")))
-    assert take_in(fetch)[1] == ""
+    assert take_in(fetch)[1].ended
     names = CatalogServer.objects.values_list("registry_name", flat=True)
     assert set(names) == {"io.x/a", "io.x/b", "io.x/c"}
     server = CatalogServer.objects.get(registry_name="io.x/a")
@@ -67,19 +70,19 @@ def test_a_broken_page_or_entry_loses_nothing_else_and_says_where_to_go_on() -> 
     fetch = pages(
         page(entry("io.x/a"), 7, {}, {"server": {"name": 1}}, entry("io.x/b"), following="1"), "<html>"
     )
-    report, cursor = take_in(fetch)
-    assert cursor == "1"
+    report, walk = take_in(fetch)
+    assert walk == Walk(ended=False, cursor="1")
     assert CatalogServer.objects.count() == 2
     assert report.counts["refused"] == 4
     mended = pages(page(), page(entry("io.x/c")))
-    assert take_in(mended, cursor="1")[1] == ""
+    assert take_in(mended, cursor="1")[1].ended
     assert CatalogServer.objects.count() == 3
 
 
-def test_pages_that_lead_round_in_a_circle_come_to_an_end() -> None:
+def test_pages_that_lead_round_in_a_circle_end_the_run_and_are_not_taken_for_the_whole_list() -> None:
     fetch = pages(page(entry("io.x/a"), following="1"), page(entry("io.x/b"), following="1"))
-    report, cursor = take_in(fetch)
-    assert cursor == "" and CatalogServer.objects.count() == 2
+    report, walk = take_in(fetch)
+    assert walk == Walk(ended=False) and CatalogServer.objects.count() == 2
     assert any("leads back" in why for _, why in report.refused)
 
 
@@ -91,6 +94,85 @@ def test_a_page_that_goes_back_in_time_changes_nothing() -> None:
     server = CatalogServer.objects.get()
     assert (server.version, server.status) == ("2.0.0", "active")
     assert report.counts["older than what we have"] == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("2026-11-02T00:00:00Z", "2026-11-02T00:00:00.5Z"),
+        ("2026-11-02T00:00:00+02:00", "2026-11-01T23:00:00Z"),
+        ("2026-11-02T00:00:00.123456Z", "2026-11-02T00:00:01Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("no date", "2026-11-02T00:00:00Z"),
+        (7, "2026-11-02T00:00:00Z"),
+    ],
+)
+def test_moments_are_compared_as_moments_and_none_lies_in_the_future(first: Any, then: str) -> None:
+    take_in(pages(page(entry("io.x/a", version="1.0.0", updated=first))))
+    take_in(pages(page(entry("io.x/a", version="2.0.0", updated=then))))
+    assert CatalogServer.objects.get().version == "2.0.0"
+
+
+def test_what_is_done_to_an_old_version_is_not_done_to_the_server() -> None:
+    old = entry("io.x/a", version="0.9.0", status="deleted", updated="2026-11-05T00:00:00Z")
+    old["_meta"]["io.modelcontextprotocol.registry/official"]["isLatest"] = False
+    report, _ = take_in(pages(page(entry("io.x/a"), old)))
+    server = CatalogServer.objects.get()
+    assert (server.version, server.status) == ("1.0.0", "active")
+    assert report.counts["of an older version"] == 1
+
+
+class Registry:
+    """Three pages of three servers, as the command asks for them; `broken` is the page that fails."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.broken = ""
+
+    def __call__(self, cursor: str, since: str) -> Any:
+        self.asked.append((cursor, since))
+        if self.broken and cursor == self.broken:
+            raise PageInvalid("it could not be fetched (ReadTimeout)")
+        number = int(cursor or 0)
+        return page(entry(f"io.x/{number}"), following=str(number + 1) if number < 2 else "")
+
+
+def run(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.management.commands.catalog.registry_at", lambda url: registry)
+    with as_worker():
+        call_command("catalog", "registry", "https://registry.example", stdout=StringIO())
+
+
+def test_a_walk_of_several_runs_loses_nothing_that_changed_while_it_went_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry = Registry()
+    registry.broken = "1"
+    with pytest.raises(CommandError, match="run this again"):
+        run(registry, monkeypatch)
+    begun = SourceCheck.objects.get()
+    assert (begun.cursor, begun.finished_at, begun.counts["refused"]) == ("1", None, 1)
+    registry.broken = ""
+    run(registry, monkeypatch)
+    assert registry.asked == [("", ""), ("1", ""), ("1", ""), ("2", "")]
+    assert CatalogServer.objects.count() == 3
+    run(registry, monkeypatch)
+    cursor, since = registry.asked[-3]
+    assert (cursor, since) == ("", (begun.started_at - OVERLAP).isoformat())
+
+
+def test_a_run_that_is_killed_goes_on_after_the_last_page_it_took_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry()
+
+    def killed(cursor: str, since: str) -> Any:
+        if cursor == "2":
+            raise KeyboardInterrupt
+        return registry(cursor, since)
+
+    monkeypatch.setattr("catalog.management.commands.catalog.registry_at", lambda url: killed)
+    with as_worker(), pytest.raises(KeyboardInterrupt):
+        call_command("catalog", "registry", "https://registry.example", stdout=StringIO())
+    assert where_to_go_on("https://registry.example") == ("", "2")
 
 
 def test_a_withdrawn_server_is_no_longer_found_and_is_found_again_when_it_returns() -> None:
@@ -145,8 +227,7 @@ def test_the_recorded_pages_of_the_registry_are_taken_in() -> None:
         for name in ("page1", "page2", "page3", "delta_updated_since")
     ]
     walk = iter(recorded[:3])
-    _, cursor = take_in(lambda cursor, since: next(walk))
-    assert cursor == ""
+    assert take_in(lambda cursor, since: next(walk))[1].ended
     assert CatalogServer.objects.count() >= 240
     take_in(lambda cursor, since: recorded[3], since="2026-11-19T00:00:00Z")
     by_name = {server.registry_name: server for server in CatalogServer.objects.all()}

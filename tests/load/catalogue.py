@@ -1,7 +1,9 @@
 """The catalogue at the size of the public index: taken in, searched, browsed, on PostgreSQL's own search.
 
 `python -m tests.load.catalogue [--servers 43000] [--seed 1]`. Sizes as in the public index (median 7, 90 %
-at most 31, 99 % at most 117); names, arguments and hints drawn from the shipped facts.
+at most 31, 99 % at most 117, 14 on average); names, arguments and hints drawn from the public lists where
+POLICYLAYER_TEST_DATA leads to them, else from the shipped facts. With POLICYLAYER_TEST_DATABASE_URL an index
+that is there already is kept and only asked.
 """
 
 # ruff: noqa: E402 - Django is set up after the database is there
@@ -15,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
@@ -33,7 +36,7 @@ from django.test import Client
 
 from catalog.classify import ToolInput, classify
 from catalog.facts import Provenance, ServerFact, ToolFact
-from catalog.importing import shipped
+from catalog.importing import lines_of, listed_in, shipped
 from catalog.ingest import Listed, Report, ingest
 from catalog.models import CatalogTool
 from catalog.summary import count_anew
@@ -42,12 +45,14 @@ from config.supervisor.roles import ensure_roles
 
 # Cut points of the sizes, as shares of the servers.
 SIZES: Final = ((0.5, 1, 7), (0.9, 8, 31), (0.99, 32, 117), (1.0, 118, 400))
+# Within a band the smaller are the more frequent.
+SMALL_RATHER: Final = 2.5
 ROUNDS: Final = 200
 
 
 def lists(servers: int, seed: int) -> Iterator[Listed]:
     chance = random.Random(seed)
-    shapes = [tool for _, tools in shipped() for tool in tools]
+    shapes = list(_shapes())
     words = sorted({part for tool in shapes for part in tool.name.split("_") if part.isalpha()})
     for number in range(servers):
         name = f"{chance.choice(words)}-{chance.choice(words)}-{number}"
@@ -64,9 +69,17 @@ def lists(servers: int, seed: int) -> Iterator[Listed]:
         yield server, [_tool(chance, shapes, words, index) for index in range(_size(chance))]
 
 
+def _shapes() -> Iterator[ToolFact]:
+    folder = os.environ.get("POLICYLAYER_TEST_DATA")
+    path = Path(folder or "") / "catalog" / "tools.jsonl.gz"
+    for _, tools in listed_in(lines_of(path), Report()) if folder else shipped():
+        yield from tools
+
+
 def _size(chance: random.Random) -> int:
     place = chance.random()
-    return next(chance.randint(least, most) for share, least, most in SIZES if place <= share)
+    least, most = next((least, most) for share, least, most in SIZES if place <= share)
+    return least + int((most - least + 1) * chance.random() ** SMALL_RATHER)
 
 
 def _tool(chance: random.Random, shapes: list[ToolFact], words: list[str], index: int) -> ToolFact:

@@ -15,11 +15,13 @@ from catalog.crawling.cage import CageRefused
 from catalog.crawling.crawl import Wanted, crawl, wanted_packages, write_facts
 from catalog.crawling.listing import ListingFailed
 from catalog.crawling.packages import PackageRefused, read_package
+from catalog.facts import ServerFact
 from catalog.fetching import registry_at
-from catalog.importing import lines_of, listed_in
+from catalog.importing import digest_of, lines_of, listed_in
 from catalog.ingest import Report, ingest
 from catalog.models import SourceCheck
 from catalog.registry import import_registry
+from catalog.runs import where_to_go_on
 from catalog.seeding import seed
 from catalog.summary import count_anew
 
@@ -64,25 +66,35 @@ class Command(BaseCommand):
                     self.stdout.write(line)
 
     def _import(self, path: Path) -> None:
+        """Goes on after the last batch that was taken in, where a run over the same file was interrupted."""
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
-        check = SourceCheck.objects.create(source=path.name)
-        report = Report()
-        ingest(listed_in(lines_of(path), report), report)
+        source = f"{path.name[:200]} {digest_of(path)}"
+        _, after = where_to_go_on(source)
+        check, report = SourceCheck.objects.create(source=source, cursor=after), Report()
+
+        def done(last: ServerFact) -> None:
+            check.cursor, check.counts = last.listed_as, dict(report.counts)
+            check.save(update_fields=["cursor", "counts"])
+            self.stderr.write(f"{report.counts['servers']:,} servers, up to {last.slug}", ending="\r")
+
+        ingest(listed_in(lines_of(path), report, after), report, done=done)
         self._settle(check, report, ended=True)
 
     def _registry(self, url: str) -> None:
         """Goes on where the last run was interrupted; else asks for what changed since one ended."""
-        runs = SourceCheck.objects.filter(source=url)
-        last = runs.order_by("-started_at").first()
-        ended = runs.exclude(finished_at=None).order_by("-started_at").first()
-        cursor = last.cursor if last else ""
-        since = ended.started_at.isoformat() if ended and not cursor else ""
+        since, cursor = where_to_go_on(url)
         check = SourceCheck.objects.create(source=url, cursor=cursor)
         report = Report()
-        check.cursor = import_registry(registry_at(url), report, since=since, cursor=cursor)
-        self._settle(check, report, ended=not check.cursor)
-        if check.cursor:
+
+        def told(cursor: str) -> None:
+            check.cursor, check.counts = cursor, dict(report.counts)
+            check.save(update_fields=["cursor", "counts"])
+
+        walk = import_registry(registry_at(url), report, since=since, cursor=cursor, told=told)
+        check.cursor = walk.cursor
+        self._settle(check, report, ended=walk.ended)
+        if not walk.ended:
             raise CommandError("The registry's list was not read to its end; run this again to go on.")
 
     def _settle(self, check: SourceCheck, report: Report, *, ended: bool) -> None:

@@ -1,0 +1,30 @@
+"""Where an import goes on after the runs before it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from catalog.models import SourceCheck
+
+# A registry's clock may be behind ours; hearing of an entry twice changes nothing.
+OVERLAP: Final = timedelta(hours=1)
+
+
+def where_to_go_on(source: str) -> tuple[str, str]:
+    """`(since, cursor)` for a source that is read in pages.
+
+    A walk may take several runs. What changed while it went on is asked for by the next one, so `since` is
+    when the last walk that ended had begun, not when its last run had.
+    """
+    runs = SourceCheck.objects.filter(source=source)
+    last = runs.order_by("-pk").first()
+    cursor = last.cursor if last and last.finished_at is None else ""
+    ended = runs.exclude(finished_at=None).order_by("-pk")[:2]
+    if not ended:
+        return "", cursor
+    before = ended[1].pk if len(ended) > 1 else 0
+    began = (
+        runs.filter(pk__gt=before, pk__lte=ended[0].pk).order_by("pk").values_list("started_at", flat=True)[0]
+    )
+    return (began - OVERLAP).isoformat(), cursor
