@@ -17,6 +17,11 @@ def new_uuid() -> UUID:
     return uuid_utils.compat.uuid7()
 
 
+def first_uuid_of(unix_seconds: float) -> UUID:
+    """No id made from then on sorts before it."""
+    return UUID(int=int(unix_seconds * 1000) << 80)
+
+
 def public_id(prefix: str, uuid: UUID) -> str:
     if not _PREFIX.fullmatch(prefix):
         raise ValueError(f"`{prefix}` is no prefix of an id: two to eight lower-case letters, no underscore")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from policies.views import arrive, builder, create, editor, history, policies, publish, trial
+from policies.views import arrive, builder, create, editor, history, policies, publish, traffic, trial
 
 app_name = "policies"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("<str:policy_id>/save/", editor.save, name="save"),
     path("<str:policy_id>/discard/", editor.discard, name="discard"),
     path("<str:policy_id>/review/", publish.review, name="review"),
+    path("<str:policy_id>/review/traffic/", traffic.traffic, name="traffic"),
     path("<str:policy_id>/publish/", publish.publish, name="publish"),
     path("<str:policy_id>/revisions/", history.index, name="history"),
     path("<str:policy_id>/revisions/compare/", history.compare, name="compare"),
