@@ -1,4 +1,7 @@
-"""The chart of calls by outcome, in units of its picture: a stretch of time is 1 wide, the whole 100 high."""
+"""Charts, in units of their picture: a stretch of time is 1 wide, the whole 100 high.
+
+Each comes twice: as a picture that needs no script, and as the figures a script draws its own from.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from audit.figures import Bucket, Latency
+from common.templatetags._text import visible_plain
 from policies.models import PolicyRevision
 
 HEIGHT: Final = 100.0
@@ -143,6 +147,38 @@ def _round_steps() -> Iterable[int]:
         power *= 10
 
 
+def calls_data(chart: Chart, buckets: Sequence[Bucket], until: datetime) -> dict[str, object]:
+    """For the script that takes the place of the picture; moments in unix seconds."""
+    return {
+        "kind": "calls",
+        "words": f"Calls by outcome: {chart.words}",
+        "starts": _seconds([bucket.at for bucket in buckets]),
+        "end": round(until.timestamp()),
+        "levels": chart.levels,
+        "counts": {name: [bucket.counts[name] for bucket in buckets] for name, _, _ in STACK},
+        "published": [
+            {"at": round(one.at.timestamp()), "words": visible_plain(one.words)} for one in chart.published
+        ],
+    }
+
+
+def latency_data(
+    found: Sequence[Latency | None], starts: Sequence[datetime], until: datetime, top: float
+) -> dict[str, object]:
+    return {
+        "kind": "latency",
+        "starts": _seconds(starts),
+        "end": round(until.timestamp()),
+        "top": top,
+        "median": [None if one is None else round(one.p50, 4) for one in found],
+        "slowest": [None if one is None else round(one.p99, 4) for one in found],
+    }
+
+
+def _seconds(moments: Sequence[datetime]) -> list[int]:
+    return [round(moment.timestamp()) for moment in moments]
+
+
 def _column(x: int, bucket: Bucket, step: timedelta, top: int) -> Column:
     bars = []
     y = HEIGHT
@@ -165,4 +201,6 @@ def _length(step: timedelta) -> str:
     if seconds < 120:
         return f"{seconds} s"
     minutes = round(seconds / 60)
+    if minutes in (60, 1440):
+        return "hour" if minutes == 60 else "day"
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.3g} h"

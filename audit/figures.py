@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
+from django.db.models import Count, DateTimeField, F, Func, QuerySet, Sum, Value
 
 from accounts.models import Organization
 from accounts.tenancy import Asker
@@ -32,8 +32,16 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
+    """Calls of one tool: how many, by outcome, and by how many grants."""
+
     name: str
     count: int
+    outcomes: dict[str, int]
+    grants: int
+
+    @property
+    def mostly(self) -> str:
+        return max(self.outcomes, key=lambda name: self.outcomes[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +53,19 @@ class Latency:
     calls: int
 
 
-def outcomes_over_time(member: Asker, period: Period, buckets: int) -> tuple[Bucket, ...]:
-    """Equal stretches, also those in which nothing happened. Each is to be a whole number of units."""
+def outcomes_over_time(
+    member: Asker, period: Period, buckets: int, *, server: UUID | None = None, grant: UUID | None = None
+) -> tuple[Bucket, ...]:
+    """Equal stretches, also those in which nothing happened. Each is to be a whole number of units.
+
+    Of one server or one grant, minutes are kept for three hours only.
+    """
     step = (period.until - period.since) / buckets
-    rows = (
-        _calls(member, period)
-        .annotate(bin=_binned(step, period.since))
-        .values_list("bin", "outcome")
-        .order_by()
+    only = {name: pk for name, pk in (("server_id", server), ("grant_id", grant)) if pk}
+    found: QuerySet[CallCount] | QuerySet[UseCount] = (
+        _uses(member, period).filter(**only) if only else _calls(member, period)
     )
+    rows = found.annotate(bin=_binned(step, period.since)).values_list("bin", "outcome").order_by()
     counts = {period.since + step * number: dict.fromkeys(OUTCOMES, 0) for number in range(buckets)}
     for start, outcome, calls in rows.annotate(Sum("calls")):
         counts[start][outcome] += calls
@@ -137,6 +149,11 @@ def _uses(member: Asker, period: Period) -> QuerySet[UseCount]:
 
 
 def _top(found: QuerySet[UseCount], limit: int) -> list[Counted]:
-    named = found.exclude(tool="").order_by().values_list("tool")
-    rows = named.annotate(total=Sum("calls")).order_by("-total", "tool")
-    return [Counted(tool, count) for tool, count in rows[:limit]]
+    named = found.exclude(tool="").order_by()
+    rows = named.values_list("tool").annotate(total=Sum("calls"), grants=Count("grant_id", distinct=True))
+    top = list(rows.order_by("-total", "tool")[:limit])
+    parts: dict[str, dict[str, int]] = {tool: {} for tool, _, _ in top}
+    of_top = named.filter(tool__in=parts).values_list("tool", "outcome")
+    for tool, outcome, calls in of_top.annotate(Sum("calls")):
+        parts[tool][outcome] = calls
+    return [Counted(tool, total, parts[tool], grants) for tool, total, grants in top]

@@ -47,7 +47,7 @@ function sprite() {
 
 async function scripts() {
   await build({
-    entryPoints: ["theme", "app", "editor", "builder"].map((name) => join(here, "js", `${name}.js`)),
+    entryPoints: ["theme", "app", "chart", "editor", "builder"].map((name) => join(here, "js", `${name}.js`)),
     outdir: out, bundle: true, minify: true, format: "iife", target: "es2022", legalComments: "none", logLevel: "warning",
   });
 }
@@ -64,6 +64,7 @@ function fonts() {
     cpSync(join(from, "LICENSE"), join(out, "fonts", `${name}.LICENSE.txt`));
   }
   cpSync(join(modules, "lucide-static/LICENSE"), join(out, "icons.LICENSE.txt"));
+  cpSync(join(modules, "uplot/LICENSE"), join(out, "chart.LICENSE.txt"));
 }
 
 rmSync(out, { recursive: true, force: true });

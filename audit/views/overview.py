@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,49 +15,27 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
-from audit.chart import STACK, draw, draw_latency
-from audit.figures import (
-    Counted,
-    added_latency,
-    calls_by_grant,
-    latency_over_time,
-    outcomes_over_time,
-    top_denials,
-    top_tools,
-)
-from audit.periods import Period, Unit
-from policies.models import Grant, PolicyRevision
+from audit.chart import STACK
+from audit.figures import Counted, added_latency, calls_by_grant, top_denials, top_tools
+from audit.periods import Period
+from audit.pictures import SPANS, calls_picture, chosen, latency_picture, links
+from policies.models import Grant, Policy
 from servers.models import Server
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A choice of the page. Bars are whole `bar_unit`s; the page begins and ends with a whole `unit`."""
-
-    label: str
-    length: timedelta
-    bars: int
-    axis: str
-    unit: Unit
-    bar_unit: Unit
-
-
-SPANS = {
-    "1h": Span("1 h", timedelta(hours=1), 30, "H:i", Unit.MINUTE, Unit.MINUTE),
-    "24h": Span("24 h", timedelta(hours=24), 48, "H:i", Unit.HOUR, Unit.MINUTE),
-    "7d": Span("7 d", timedelta(days=7), 42, "j M", Unit.HOUR, Unit.HOUR),
-    "30d": Span("30 d", timedelta(days=30), 30, "j M", Unit.DAY, Unit.DAY),
-}
 ROWS = 6
-MOST_PUBLISHED = 20
 MOST_GRANTS = 50
+KEYS = {name: key for name, key, _ in STACK}
+WORDS = [(name, words) for name, _, words in STACK]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    name: str
-    count: int
+    """One of the most called or most stopped: as long as its share of `most`, coloured by what is most."""
+
+    tool: Counted
     most: int
+    key: str
+    parts: list[tuple[int, str]]
 
 
 @require_safe
@@ -65,20 +44,13 @@ def page(request: MemberRequest) -> HttpResponse:
     member = request.member
     if not Server.objects.visible_to(member).exists() and request.GET.get("stay") is None:
         return redirect("onboarding")
-    chosen = request.GET.get("span", "24h")
-    span = SPANS.get(chosen, SPANS["24h"])
+    key, span = chosen(SPANS, request.GET.get("span"))
     period = Period.until_now(span.length, span.unit)
-    buckets = outcomes_over_time(member, replace(period, unit=span.bar_unit), span.bars)
     context = {
-        "spans": [
-            {"label": one.label, "href": f"?span={key}", "current": one is span} for key, one in SPANS.items()
-        ],
-        "chart": draw(buckets, period.since, period.until, _published(member, period.since)),
-        "axis": span.axis,
-        "totals": {key: sum(bucket.counts[name] for bucket in buckets) for name, key, _ in STACK},
-        "table": [bucket for bucket in buckets if bucket.total],
+        "spans": links(SPANS, key),
+        "calls": calls_picture(member, span, period),
         "latency": added_latency(member, period),
-        "lines": draw_latency(latency_over_time(member, replace(period, unit=span.bar_unit), span.bars)),
+        "lines": latency_picture(member, span, period),
         "held": _shared(top_denials(member, period, ROWS)),
         "called": _shared(top_tools(member, period, ROWS)),
         "grants": _grants(member, period),
@@ -86,17 +58,6 @@ def page(request: MemberRequest) -> HttpResponse:
         "section": "overview",
     }
     return render(request, "audit/overview.html", context)
-
-
-def _published(member: Asker, since: datetime) -> list[PolicyRevision]:
-    newest = (
-        PolicyRevision.objects.visible_to(member)
-        .filter(published_at__gte=since)
-        .select_related("policy")
-        .only("number", "published_at", "policy__name")
-        .order_by("-published_at")[:MOST_PUBLISHED]
-    )
-    return list(newest)[::-1]
 
 
 def _grants(member: Asker, period: Period) -> list[tuple[Grant, int]]:
@@ -117,6 +78,7 @@ def _waiting(member: Asker) -> list[dict[str, Any]]:
             {"kind": "bare", "grant": grant}
             for grant in good.filter(policy__published_revision=None).order_by("label")[:3]
         ),
+        *({"kind": "open", "policy": policy} for policy in _letting_through(member)[:3]),
         *(
             {"kind": "expires", "grant": grant}
             for grant in good.filter(expires_at__lt=soon).order_by("expires_at")[:3]
@@ -124,6 +86,22 @@ def _waiting(member: Asker) -> list[dict[str, Any]]:
     ]
 
 
+def _letting_through(member: Asker) -> QuerySet[Policy]:
+    """Policies in use whose revision in force allows what no rule names."""
+    used = Grant.objects.visible_to(member).good().values("policy")
+    found = Policy.objects.visible_to(member).filter(pk__in=used).select_related("server").order_by("name")
+    # A quote within a text is written with a backslash, so this is the member itself.
+    return found.filter(published_revision__document__regex=r'(^|[^\\])"default"\s*:\s*"allow"')
+
+
 def _shared(counted: list[Counted]) -> list[Shared]:
     most = max((one.count for one in counted), default=1)
-    return [Shared(one.name, one.count, most) for one in counted]
+    return [
+        Shared(
+            one,
+            most,
+            KEYS[one.mostly],
+            [(one.outcomes[name], words) for name, words in WORDS if name in one.outcomes],
+        )
+        for one in counted
+    ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.chart import HEIGHT, draw, draw_latency, levels_for
+from audit.chart import HEIGHT, calls_data, draw, draw_latency, levels_for
 from audit.figures import Bucket, Latency
 from audit.models import DecisionRecord
 from audit.outcomes import OUTCOMES
 from audit.trace import rule_words, trace
+from policies.models import Policy, PolicyRevision
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -48,6 +50,19 @@ def test_a_column_says_its_time_and_only_the_outcomes_it_has() -> None:
     chart = draw([bucket], NOW, NOW + timedelta(minutes=30), [])
     assert chart.columns[0].words == "21 Nov 14:30 to 15:00 UTC: 3 allowed, 1 denied"
     assert chart.each == "30 min"
+
+
+def test_a_script_is_given_the_same_figures_the_picture_was_drawn_from() -> None:
+    step = timedelta(minutes=30)
+    counts = [{**dict.fromkeys(OUTCOMES, 0), "allow": x, "limit": 1} for x in range(4)]
+    buckets = [Bucket(NOW + step * x, each) for x, each in enumerate(counts)]
+    revision = PolicyRevision(number=3, published_at=NOW + step, policy=Policy(name="keys\u202e"))
+    until = NOW + step * 4
+    data = calls_data(draw(buckets, NOW, until, [revision]), buckets, until)
+    assert data["starts"] == [round((NOW + step * x).timestamp()) for x in range(4)]
+    assert data["counts"] == {name: [each[name] for each in counts] for name in OUTCOMES}
+    assert data["published"] == [{"at": round((NOW + step).timestamp()), "words": "keysU+202E, revision 3"}]
+    assert json.loads(json.dumps(data))["end"] == round(until.timestamp())
 
 
 # ---- the trace

@@ -84,22 +84,47 @@ def test_two_that_arrive_at_once_are_counted_once_each(acme: Acme, cast: Cast) -
     store(*entries[:10])
     store(*entries[5:])
     with inside(cast.bob):
-        assert top_tools(cast.bob, Period.today()) == [Counted("create_access_key", 20)]
+        assert top_tools(cast.bob, Period.today()) == [Counted("create_access_key", 20, {"allow": 20}, 1)]
 
 
 def test_what_is_called_and_denied_most(acme: Acme, cast: Cast) -> None:
     store(called(acme), called(acme), called(acme, "list_users"), denied(acme), called(acme, ""))
     today = Period.today()
     with inside(cast.bob):
-        assert top_tools(cast.bob, today, 2) == [Counted("create_access_key", 2), Counted("delete_user", 1)]
-        assert top_denials(cast.bob, today) == [Counted("delete_user", 1)]
+        assert top_tools(cast.bob, today, 2) == [
+            Counted("create_access_key", 2, {"allow": 2}, 1),
+            Counted("delete_user", 1, {"deny": 1}, 1),
+        ]
+        assert top_denials(cast.bob, today) == [Counted("delete_user", 1, {"deny": 1}, 1)]
         assert calls_by_grant(cast.bob, [acme.grant.pk, uuid4()], today) == {acme.grant.pk: 5}
+
+
+def test_what_is_stopped_most_says_by_what_and_of_how_many_grants(acme: Acme, cast: Cast) -> None:
+    other = str(uuid4())
+    store(*(denied(acme, code="limit_exceeded") for _ in range(3)), denied(acme, grant=other), called(acme))
+    with inside(cast.bob):
+        (found,) = top_denials(cast.bob, Period.today())
+        assert (found.count, found.outcomes, found.grants) == (4, {"limit": 3, "deny": 1}, 2)
+        assert found.mostly == "limit"
+
+
+def test_calls_of_one_grant_or_server_are_told_apart_from_all(acme: Acme, cast: Cast) -> None:
+    store(called(acme), denied(acme), called(acme, grant=str(uuid4())), called(acme, server=str(uuid4())))
+    today = Period.today()
+    with inside(cast.bob):
+        totals = [
+            outcomes_over_time(cast.bob, today, 1, **only)[0].counts["allow"]
+            for only in ({}, {"grant": acme.grant.pk}, {"server": acme.server.pk})
+        ]
+        assert totals == [3, 2, 2]
+    with inside(cast.mallory):
+        assert outcomes_over_time(cast.mallory, today, 1, grant=acme.grant.pk)[0].total == 0
 
 
 def test_names_too_long_for_a_count_are_counted_all_the_same(acme: Acme, cast: Cast) -> None:
     store(called(acme, "\U0001f5dd" * 2_000), called(acme, "\U0001f5dd" * 300))
     with inside(cast.bob):
-        assert top_tools(cast.bob, Period.today()) == [Counted("\U0001f5dd" * 256, 2)]
+        assert top_tools(cast.bob, Period.today()) == [Counted("\U0001f5dd" * 256, 2, {"allow": 2}, 1)]
 
 
 def test_added_latency_is_told_in_milliseconds(acme: Acme, cast: Cast) -> None:

@@ -99,7 +99,7 @@ def test_a_day_is_dropped_whole_and_its_counts_stay(acme: Acme, cast: Cast) -> N
     day = Unit.DAY.start_of(old)
     with inside(cast.bob):
         assert top_tools(cast.bob, Period(day, day + Unit.DAY.length, Unit.DAY)) == [
-            Counted("create_access_key", 1)
+            Counted("create_access_key", 1, {"allow": 1}, 1)
         ]
 
 

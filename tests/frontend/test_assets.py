@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.finders import find
 
 ROOT = Path(__file__).parents[2]
 FRONTEND = ROOT / "frontend"
@@ -53,3 +54,11 @@ def test_style_script_and_icons_of_a_page_stay_below_forty_kilobytes_on_the_wire
         for name in ("app.css", "app.js", "theme.js", "icons.svg")
     ]
     assert sum(sizes) < 40_000
+
+
+def test_all_the_script_of_an_ordinary_page_stays_below_sixty_kilobytes_on_the_wire() -> None:
+    """A page with a chart is the heaviest there is, the policy editor aside."""
+    htmx = find("django_htmx/htmx-2.min.js") or find("django_htmx/htmx.min.js")
+    assert isinstance(htmx, str)
+    scripts = [Path(htmx), *(DIST / name for name in ("theme.js", "app.js", "chart.js"))]
+    assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) < 60_000

@@ -36,6 +36,14 @@ LIVE = """<section data-live="/stream/" data-live-into="#rows">
 <p data-live-status><span data-words>Not live</span></p>
 <button type="button" data-live-pause hidden><span data-words>Pause</span></button>
 <ul id="rows"></ul></section>"""
+CHART = """<p><a data-chart-link="/log/?grant=grt_1" href="/log/" hidden></a></p>
+<div class="chart" data-chart="figures"><script id="figures" type="application/json">{"kind": "calls",
+"words": "Calls by outcome: 7 allowed, 3 denied", "starts": [0, 3600, 7200], "end": 10800,
+"levels": [0, 5, 10], "counts": {"allow": [5, 2, 0], "limit": [0, 0, 0], "approval": [0, 0, 0],
+"deny": [0, 3, 0], "hidden": [0, 0, 0]},
+"published": [{"at": 3700, "words": "keys, revision 2"}]}</script>
+<div data-drawn><svg role="img" aria-label="Drawn by the server"></svg></div></div>
+<script src="{% asset "chart.js" %}" defer></script>"""
 THEME = """<button type="button" data-theme-choice="dark">Dark</button>
 <button type="button" data-theme-choice="system">System</button>
 <button type="button" data-dialog-open="sure">Open</button>
@@ -45,6 +53,7 @@ PAGES = {
     "/": '{% extends "pages/home.html" %}',
     "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
     "/live/": _page("Live", LIVE),
+    "/chart/": _page("Chart", CHART),
     "/theme/": _page("Theme", THEME),
 }
 FLAGS = [
@@ -206,3 +215,28 @@ def test_pages_are_accessible_and_never_wider_than_the_window(
     assert [(problem["id"], problem["nodes"][0]["html"]) for problem in found] == []
     assert opened.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     context.close()
+
+
+def test_a_chart_is_walked_by_keys_and_offers_the_log_of_what_is_chosen(page: Page, site: Site) -> None:
+    page.goto(site.address + "/chart/")
+    page.wait_for_selector(".uplot canvas")
+    assert not page.get_by_role("img", name="Drawn by the server").is_visible()
+    chart = page.get_by_role("group", name="Calls by outcome: 7 allowed, 3 denied")
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_role("status").text_content() == "01:00 to 02:00 UTC: 3 denied, 2 allowed"
+    page.keyboard.press("Enter")
+    link = page.get_by_role("link", name="See the 5 calls of 01:00 to 02:00")
+    assert link.get_attribute("href") == (
+        "/log/?grant=grt_1&since=1970-01-01T01%3A00%3A00.000Z&until=1970-01-01T02%3A00%3A00.000Z"
+    )
+    page.evaluate("document.documentElement.dataset.theme = 'layer-dark'")
+    page.wait_for_function("document.querySelectorAll('.uplot').length === 1")
+
+
+def test_without_a_script_a_chart_is_the_picture_the_server_drew(browser: Browser, site: Site) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(site.address + "/chart/")
+    assert page.get_by_role("img", name="Drawn by the server").count() == 1
+    page.context.close()

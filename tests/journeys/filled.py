@@ -6,12 +6,10 @@ Names are partly a stranger's: HTML, writing that runs backwards, words without 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +17,7 @@ from common.ids import new_uuid, parse_public_id
 from gateway_config.wire.approvals import ApprovalAsk
 from policies.language.identity import call_digest
 from tests.driving import drive
+from tests.fixtures.servers.listing import listing
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api
 from tests.journeys.product import RunningProduct
@@ -350,60 +349,9 @@ def _pages(
     }
 
 
-@contextmanager
-def _hostile_server() -> Iterator[str]:
+def _hostile_server() -> AbstractContextManager[str]:
     """Lists tools named by an attacker; every call of one succeeds."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/mcp"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class _Hostile(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if "id" not in asked:
-            self._send(202, b"")
-            return
-        answer = {"jsonrpc": "2.0", "id": asked["id"], "result": _result(asked["method"])}
-        self._send(200, json.dumps(answer).encode())
-
-    def do_GET(self) -> None:
-        self._send(405, b"")
-
-    def do_DELETE(self) -> None:
-        self._send(200, b"")
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-def _result(method: str) -> dict[str, Any]:
-    match method:
-        case "initialize":
-            implementation = {"name": MARKUP, "version": BACKWARDS}
-            return {
-                "protocolVersion": "2025-06-18",
-                "capabilities": {"tools": {}},
-                "serverInfo": implementation,
-            }
-        case "tools/list":
-            return {"tools": [_tool(name) for name in HOSTILE]}
-        case _:
-            return {"content": [{"type": "text", "text": MARKUP}]}
+    return listing([_tool(name) for name in HOSTILE], MARKUP, BACKWARDS)
 
 
 def _tool(name: str) -> dict[str, Any]:

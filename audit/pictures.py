@@ -1,0 +1,119 @@
+"""What a page shows of calls over time: the picture, its table, and the figures for the script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from accounts.tenancy import Asker
+from audit.chart import STACK, Chart, Lines, calls_data, draw, draw_latency, latency_data
+from audit.figures import Bucket, latency_over_time, outcomes_over_time
+from audit.periods import Period, Unit
+from policies.models import Grant, PolicyRevision
+from servers.models import Server
+
+MOST_PUBLISHED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A choice of the page. Bars are whole `bar_unit`s; the page begins and ends with a whole `unit`."""
+
+    label: str
+    length: timedelta
+    bars: int
+    axis: str
+    unit: Unit
+    bar_unit: Unit
+
+
+SPANS: Final = {
+    "1h": Span("1 h", timedelta(hours=1), 30, "H:i", Unit.MINUTE, Unit.MINUTE),
+    "24h": Span("24 h", timedelta(hours=24), 48, "H:i", Unit.HOUR, Unit.MINUTE),
+    "7d": Span("7 d", timedelta(days=7), 42, "j M", Unit.HOUR, Unit.HOUR),
+    "30d": Span("30 d", timedelta(days=30), 30, "j M", Unit.DAY, Unit.DAY),
+}
+# The minutes of one server or grant are not kept for so long.
+SPANS_OF_ONE: Final = {
+    "24h": Span("24 h", timedelta(hours=24), 24, "H:i", Unit.HOUR, Unit.HOUR),
+    "7d": SPANS["7d"],
+    "30d": SPANS["30d"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallsPicture:
+    chart: Chart
+    axis: str
+    totals: dict[str, int]
+    table: list[Bucket]
+    data: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPicture:
+    lines: Lines
+    data: dict[str, object]
+
+
+def chosen(spans: Mapping[str, Span], wanted: str | None) -> tuple[str, Span]:
+    key = wanted if wanted is not None and wanted in spans else "24h"
+    return key, spans[key]
+
+
+def links(spans: Mapping[str, Span], current: str) -> list[dict[str, object]]:
+    return [
+        {"label": one.label, "href": f"?span={key}", "current": key == current} for key, one in spans.items()
+    ]
+
+
+def calls_picture(
+    member: Asker, span: Span, period: Period, *, server: Server | None = None, grant: Grant | None = None
+) -> CallsPicture:
+    """Of everything, or of one server or grant."""
+    buckets = outcomes_over_time(
+        member,
+        replace(period, unit=span.bar_unit),
+        span.bars,
+        server=server.pk if server else None,
+        grant=grant.pk if grant else None,
+    )
+    published = _published(member, period.since, server, grant)
+    chart = draw(buckets, period.since, period.until, published)
+    return CallsPicture(
+        chart=chart,
+        axis=span.axis,
+        totals={key: sum(bucket.counts[name] for bucket in buckets) for name, key, _ in STACK},
+        table=[bucket for bucket in buckets if bucket.total],
+        data=calls_data(chart, buckets, period.until),
+    )
+
+
+def latency_picture(member: Asker, span: Span, period: Period) -> LatencyPicture | None:
+    """None when no call was seen."""
+    found = latency_over_time(member, replace(period, unit=span.bar_unit), span.bars)
+    lines = draw_latency(found)
+    if lines is None:
+        return None
+    starts = [period.since + span.length / span.bars * number for number in range(span.bars)]
+    return LatencyPicture(lines, latency_data(found, starts, period.until, lines.top))
+
+
+def _published(
+    member: Asker, since: datetime, server: Server | None, grant: Grant | None
+) -> list[PolicyRevision]:
+    only: dict[str, Any] = {}
+    if server:
+        only["policy__server"] = server
+    if grant:
+        only["policy"] = grant.policy_id
+    newest = (
+        PolicyRevision.objects.visible_to(member)
+        .filter(published_at__gte=since, **only)
+        .select_related("policy")
+        .only("number", "published_at", "policy__name")
+        .order_by("-published_at")[:MOST_PUBLISHED]
+    )
+    return list(newest)[::-1]
