@@ -28,6 +28,7 @@ from gateway.handover import NO_STREAM, Door, Handover
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply, Request, refusal
 from gateway.http_server import HttpServer
+from gateway.judges import Judges
 from gateway.limits import Limits
 from gateway.observer import Observer, Unobserved
 from gateway.pace import Paces
@@ -108,7 +109,7 @@ class Gateway:
         self._states = States(self._handles)
         self._carried = Carried(self._handles, self._states)
         self._relay = self._new_relay()
-        self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="judge")
+        self._aside = ThreadPoolExecutor(_ASIDE_THREADS, thread_name_prefix="aside")
         self._waiting = Waiting(
             approvals or NobodyToAsk(),
             self._aside,
@@ -116,7 +117,8 @@ class Gateway:
             lambda visit: self._drift.moved(visit.admitted, visit.subject or ""),
             hold_open_seconds=hold_open_seconds,
         )
-        self._driver = Driver(limiter, decisions, self._relay, self._observer, self._waiting, self._aside)
+        self._judges = Judges()
+        self._driver = Driver(limiter, decisions, self._relay, self._observer, self._waiting, self._judges)
         self._turns = Turns(
             self._driver, self._relay, over=self._over, alone=self._alone, broken=self._broken
         )
@@ -150,6 +152,7 @@ class Gateway:
         self._resolver.close()
         self._drift.close()
         self._aside.shutdown(wait=False, cancel_futures=True)
+        self._judges.close()
         self._refusals.tell()
 
     def on_swap(self, *_: object) -> None:
@@ -372,6 +375,8 @@ class Gateway:
             visit.opens_pages = visit.era.modern and asked.shows_pages(message) and not _was_shown(visit)
             asker = self._asker(visit)
             visit.heavy = needs_offloading(asker.compiled, call, len(visit.exchange.request.body))
+            if visit.heavy:
+                asker = replace(asker, heavy=True)
             return pipeline.tools_call(asker, call, _round(visit))
         tasks = sorted(set(visit.tasks.values()))
         if verdict is Verdict.JUDGE_TASK:
@@ -381,6 +386,8 @@ class Gateway:
         visit.standing = verdict is Verdict.JUDGE_SUBSCRIPTIONS
         asker = self._asker(visit)
         visit.heavy = together_need_offloading(asker.compiled, things)
+        if visit.heavy:
+            asker = replace(asker, heavy=True)
         return pipeline.access(asker, things, tasks)
 
     def _asker(self, visit: Visit) -> Asker:

@@ -1,10 +1,8 @@
 """The only place that waits for what judging a call asks: limits, people, the log, the server."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from typing import Final, Protocol, assert_never
 
 from gateway import rulings
@@ -18,6 +16,8 @@ from gateway.effects import (
     Claim,
     Claimed,
     Complete,
+    Decide,
+    Decided,
     Effect,
     Ending,
     Forward,
@@ -33,6 +33,7 @@ from gateway.effects import (
     Spend,
     Unused,
 )
+from gateway.judges import Judges
 from gateway.observer import Observer
 from gateway.pipeline import Pipeline
 from gateway.protocol import arguments
@@ -67,20 +68,20 @@ class Driver:
         relay: Relay,
         observer: Observer,
         waiting: Waiting,
-        aside: Executor,
+        judges: Judges,
     ) -> None:
         self._limiter = limiter
         self._decisions = decisions
         self._relay = relay
         self._observer = observer
         self._waiting = waiting
-        self._aside = aside
+        self._judges = judges
 
     async def play(self, pipeline: Pipeline, visit: Visit, effect: Effect | None = None) -> Ending:
         """From its beginning, or on from what it asked for last."""
         try:
             if effect is None:
-                effect = await self._first(pipeline, visit)
+                effect = next(pipeline)
             while True:
                 answer: Answer = None
                 match effect:
@@ -94,12 +95,6 @@ class Driver:
         except StopIteration as stop:
             ending: Ending = stop.value
             return ending
-
-    async def _first(self, pipeline: Pipeline, visit: Visit) -> Effect:
-        if not visit.heavy:
-            return next(pipeline)
-        # Nobody else waits for what its rules have to read. The first step always asks.
-        return await asyncio.get_running_loop().run_in_executor(self._aside, next, pipeline)
 
     # What is done for many calls together as for one
 
@@ -131,6 +126,10 @@ class Driver:
 
     async def _wait_for(self, effect: Effect, visit: Visit) -> Answer:
         match effect:
+            case Decide(compiled, calls):
+                organization = visit.admitted.organization.organization
+                body = bytes(visit.exchange.request.body)
+                return Decided(await self._judges.decide(organization, compiled, calls, body))
             case Forward():
                 visit.agreed = effect.agreed
                 return await self._forward(visit)

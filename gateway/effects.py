@@ -6,6 +6,8 @@ import msgspec
 
 from gateway.counters.base import Charge, Full, NotHeld, Reserved, Unavailable
 from gateway_config.wire.approvals import ClaimAnswer
+from policies.language.compile import CompiledPolicy
+from policies.language.decision import Call, Decision
 
 
 class Approval(msgspec.Struct, frozen=True):
@@ -34,6 +36,17 @@ class Ruling(msgspec.Struct, frozen=True):
     @property
     def outcome(self) -> str:
         return "allow" if self.allowed else "approval" if self.waits else "deny"
+
+
+class Decide(msgspec.Struct, frozen=True):
+    """Judge these where nobody else waits for it. Answered by Decided."""
+
+    compiled: CompiledPolicy
+    calls: tuple[Call, ...]
+
+
+class Decided(msgspec.Struct, frozen=True):
+    decisions: tuple[Decision, ...]
 
 
 class Reserve(msgspec.Struct, frozen=True):
@@ -114,7 +127,18 @@ class Complete(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Reserve | Spend | Claim | Ask | AwaitAnswer | Settle | GiveBack | Unused | Record | Forward | Complete
+    Decide
+    | Reserve
+    | Spend
+    | Claim
+    | Ask
+    | AwaitAnswer
+    | Settle
+    | GiveBack
+    | Unused
+    | Record
+    | Forward
+    | Complete
 )
 
 
@@ -154,7 +178,8 @@ class NotAnswered(msgspec.Struct, frozen=True):
 
 
 Answer: TypeAlias = (
-    Reserved
+    Decided
+    | Reserved
     | Full
     | NotHeld
     | Unavailable

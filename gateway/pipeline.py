@@ -4,7 +4,7 @@ A generator asks for one effect at a time and is sent what came of it. Nothing i
 judged, paid for, agreed to and recorded; whatever fails on the way ends the call.
 """
 
-from collections.abc import Container, Generator, Sequence
+from collections.abc import Container, Generator, Iterable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -21,6 +21,8 @@ from gateway.effects import (
     Claim,
     Claimed,
     Complete,
+    Decide,
+    Decided,
     Effect,
     Ending,
     Failed,
@@ -42,6 +44,8 @@ from policies.language.compile import CompiledPolicy
 from policies.language.decide import decide, names_exactly
 from policies.language.decision import (
     AwaitApproval,
+    Call,
+    Decision,
     Outcome,
     PromptGet,
     ResourceRead,
@@ -62,7 +66,7 @@ class Asker(msgspec.Struct, frozen=True):
     """Whose call it is, under which decision, and the rules that hold for it.
 
     `tools`: those the server lists. `tool_digest`: of the definition of the one called.
-    `patient`: the client may be kept waiting for a person.
+    `patient`: the client may be kept waiting for a person. `heavy`: judging takes too long for an event loop.
     """
 
     organization: str
@@ -75,6 +79,7 @@ class Asker(msgspec.Struct, frozen=True):
     lease_over: bool = False
     approval_seconds: int = 900
     patient: bool = False
+    heavy: bool = False
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -99,7 +104,7 @@ _Step: TypeAlias = Generator[Effect, Answer, Ruling | None]
 def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipeline:
     if asker.lease_over:
         return (yield from refuse(rulings.CONFIGURATION_EXPIRED))
-    decision = decide(asker.compiled, call)
+    (decision,) = (yield from _decided(asker, [call])) if asker.heavy else (decide(asker.compiled, call),)
     if decision.code not in _NOT_EVEN_THERE and not _is_there(asker, call.tool):
         return (yield from refuse(rulings.not_listed(call.tool)))
     if decision.outcome is Outcome.DENY:
@@ -120,6 +125,15 @@ def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipe
         return (yield from refuse(refused))
     means = _Means(asker.decision) if quotas else _NOTHING_OWED
     return (yield from _send(means, rulings.allowed(decision.rule)))
+
+
+def _decided(asker: Asker, calls: Sequence[Call]) -> Generator[Effect, Answer, Iterable[Decision]]:
+    if not asker.heavy or asker.compiled is None:
+        return (decide(asker.compiled, call) for call in calls)
+    answer = yield Decide(asker.compiled, tuple(calls))
+    if not isinstance(answer, Decided):
+        raise TypeError("judging was answered with something else")
+    return answer.decisions
 
 
 def _agreed_call(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], owed: AwaitApproval) -> Pipeline:
@@ -212,8 +226,8 @@ def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequ
         if refused is not None:
             return (yield from refuse(refused))
     ruling = Ruling(True, None, "(nothing named)")
-    for thing in things:
-        ruling = rulings.of_decision(decide(asker.compiled, thing))
+    for decision in (yield from _decided(asker, things)):
+        ruling = rulings.of_decision(decision)
         if not ruling.allowed:
             return (yield from refuse(ruling))
     return (yield from _send(_NOTHING_OWED, ruling))

@@ -18,9 +18,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -47,18 +48,19 @@ _MOST_MEMORY: Final = 64 * 1024
 
 @dataclass
 class Found:
-    """Of one attack. Seconds; `memory` in KiB; `wrong`: how many of Alice's calls were not answered right."""
+    """Of one attack. Seconds, a list for each turn; `memory` in KiB; `wrong`: how many of Alice's calls were
+    not answered right."""
 
     attack: str
-    alone: list[float] = field(default_factory=list)
-    attacked: list[float] = field(default_factory=list)
+    alone: list[list[float]] = field(default_factory=list)
+    attacked: list[list[float]] = field(default_factory=list)
     memory: int = 0
     kept: float = 0.0
     wrong: int = 0
 
     @property
     def ratio(self) -> float:
-        return _p99(self.attacked) / _p99(self.alone)
+        return p99(self.attacked) / p99(self.alone)
 
     @property
     def most(self) -> float:
@@ -70,12 +72,13 @@ class Found:
 
     def row(self) -> str:
         return (
-            f"| {self.attack} | {1e3 * _p99(self.alone):.1f} | {1e3 * _p99(self.attacked):.1f} | "
+            f"| {self.attack} | {1e3 * p99(self.alone):.1f} | {1e3 * p99(self.attacked):.1f} | "
             f"{self.ratio:.2f} | {self.most} | {self.memory / 1024:.1f} | {self.kept:.1f} | {self.wrong} |"
         )
 
 
-def _p99(seconds: list[float]) -> float:
+def p99(turns: Iterable[list[float]]) -> float:
+    seconds = list(chain.from_iterable(turns))
     return statistics.quantiles(seconds, n=100)[98] if len(seconds) > 1 else float("inf")
 
 
@@ -96,14 +99,14 @@ class _TwoTenants(_Takes):
         return self._answer(200, msgspec.json.encode(HeadsAnswer(1, heads)))
 
 
-def _bundle(organization: str, token: str, port: int) -> SignedBundle:
+def _bundle(organization: str, token: str, port: int, document: str) -> SignedBundle:
     server = SERVERS[organization]
     tools = (BundleTool(name="search", digest="d"),)
     url = f"http://127.0.0.1:{port}/mcp"
     bundle = Bundle(
         organization=organization,
         servers=(BundleServer(id=server, name="S", upstream_url=url, tools=tools),),
-        policies=(BundlePolicy(_POLICY, _POLICY, 1, _DOCUMENT),),
+        policies=(BundlePolicy(_POLICY, _POLICY, 1, document),),
         grants=(
             BundleGrant(
                 id=f"{server[:-3]}941", token_sha256=token_hash(token), server=server, policy=_POLICY
@@ -114,8 +117,11 @@ def _bundle(organization: str, token: str, port: int) -> SignedBundle:
 
 
 @contextmanager
-def working(folder: Path, tokens: dict[str, str], ports: dict[str, int]) -> Iterator[Worker]:
-    bundles = {one: _bundle(one, tokens[one], ports[one]) for one in (ACME, UMBRA)}
+def working(
+    folder: Path, tokens: dict[str, str], ports: dict[str, int], umbras: str = _DOCUMENT
+) -> Iterator[Worker]:
+    documents = {ACME: _DOCUMENT, UMBRA: umbras}
+    bundles = {one: _bundle(one, tokens[one], ports[one], documents[one]) for one in (ACME, UMBRA)}
     plane = _Plane(bundles[ACME])
     plane.bundles = bundles  # type: ignore[attr-defined]
     plane.server.RequestHandlerClass = type("TwoTenants", (_TwoTenants,), {"plane": plane})
@@ -186,27 +192,26 @@ class Alice:
 # One attack
 
 
-async def measure(attack: str, rounds: int) -> Found:
+async def measure(attack: str, rounds: int, policy: str = _DOCUMENT, *body: str) -> Found:
+    """`policy`: the attackers'; `body`: the file of what they send, where the attack asks for one."""
     found = Found(attack)
     shop = await asyncio.get_running_loop().create_server(_Shop, "127.0.0.1", 0)
     tokens = {ACME: new_token(GRANT), UMBRA: new_token(GRANT)}
     with tempfile.TemporaryDirectory() as folder:
         ports = {ACME: shop.sockets[0].getsockname()[1], UMBRA: free_port()}
-        with working(Path(folder), tokens, ports) as worker:
+        with working(Path(folder), tokens, ports, policy) as worker:
             alice = Alice(worker.port, tokens[ACME])
             await alice.call(2)
-            await _under_attack(found, worker, tokens[UMBRA], ports[UMBRA], alice, rounds)
+            told = (str(worker.port), tokens[UMBRA], SERVERS[UMBRA], str(ports[UMBRA]), *body)
+            await _under_attack(found, worker, told, alice, rounds)
     shop.close()
     return found
 
 
-async def _under_attack(
-    found: Found, worker: Worker, token: str, port: int, alice: Alice, rounds: int
-) -> None:
+async def _under_attack(found: Found, worker: Worker, told: Sequence[str], alice: Alice, rounds: int) -> None:
     """The attackers stand still and go on by turns, so that whatever else the machine does falls on both."""
     before = _memory(worker.process.pid)
-    command = (sys.executable, "-m", "tests.load.hostile_peers", found.attack, str(worker.port), token,
-               SERVERS[UMBRA], str(port))  # fmt: skip
+    command = (sys.executable, "-m", "tests.load.hostile_peers", found.attack, *told)
     peers = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert peers.stdin and peers.stdout
     await peers.stdout.readline()
@@ -216,11 +221,11 @@ async def _under_attack(
     for _ in range(rounds):
         peers.send_signal(signal.SIGSTOP)
         await asyncio.sleep(_SETTLE_SECONDS)
-        found.alone += (await alice.call(1))[0]
+        found.alone.append((await alice.call(1))[0])
         peers.send_signal(signal.SIGCONT)
         await asyncio.sleep(_SETTLE_SECONDS)
         took, wrong = await alice.call(1)
-        found.attacked += took
+        found.attacked.append(took)
         found.wrong += wrong
     watching.cancel()
     peers.stdin.close()

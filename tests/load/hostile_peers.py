@@ -1,6 +1,6 @@
 """The other side of `tests.load.hostile`: servers and clients that do their worst, in a process of their own.
 
-    python -m tests.load.hostile_peers <attack> <gateway port> <token> <server> <own port>
+    python -m tests.load.hostile_peers <attack> <gateway port> <token> <server> <own port> [<body's file>]
 
 First line out: it serves. A line "go" begins the attack, the end of its input ends it; last line
 out: how long the gateway kept connections to the server after their clients had left, at most, in seconds.
@@ -17,6 +17,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 _EVENT: Final = b"event: message\ndata: " + b'{"jsonrpc":"2.0","method":"notifications/message"}' + b"\n\n"
@@ -114,10 +115,10 @@ class Served(asyncio.Protocol):
 
 
 class Peers:
-    def __init__(self, attack: str, port: int, token: str, server: str) -> None:
-        self._port, self._server = port, server
+    def __init__(self, attack: str, port: int, token: str, server: str, body: bytes) -> None:
+        self._port, self._server, self._body = port, server, body
         self._token = token
-        self._answer, self._client, self._clients = ATTACKS[attack]
+        self._answer, self._client, self._clients = _ALL[attack]
         self._left_at = 0.0
         self._open = 0
         self.kept = 0.0
@@ -184,6 +185,9 @@ class Peers:
     async def sends_much(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._asks(reader, writer, _LARGE)
 
+    async def sends_what_was_given(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._asks(reader, writer, self._body)
+
     async def _asks(
         self,
         reader: asyncio.StreamReader,
@@ -234,10 +238,12 @@ ATTACKS: Final[dict[str, tuple[Answer, _Client, int]]] = {
     "tokens of nobody": (_plain, Peers.knocks, 16),
 }
 BY_SERVERS: Final = frozenset(list(ATTACKS)[:5])
+GIVEN: Final = "what was given"
+_ALL: Final = ATTACKS | {GIVEN: (_plain, Peers.sends_what_was_given, 4)}
 
 
-async def _main(attack: str, port: str, token: str, server: str, own_port: str) -> None:
-    peers = Peers(attack, int(port), token, server)
+async def _main(body: bytes, attack: str, port: str, token: str, server: str, own_port: str) -> None:
+    peers = Peers(attack, int(port), token, server, body)
     await asyncio.get_running_loop().create_server(lambda: Served(peers), "127.0.0.1", int(own_port))
     print("serving", flush=True)
     loop, over = asyncio.get_running_loop(), asyncio.Event()
@@ -251,4 +257,5 @@ async def _main(attack: str, port: str, token: str, server: str, own_port: str) 
 
 if __name__ == "__main__":
     os.nice(19)
-    asyncio.run(_main(*sys.argv[1:]))
+    told, body = sys.argv[1:6], sys.argv[6:]
+    asyncio.run(_main(Path(body[0]).read_bytes() if body else b"", *told))

@@ -171,6 +171,8 @@ FAMILIES: Final[dict[str, Family]] = {
 class Found:
     """What one family took: the worst it was, at which size, and every decision's time."""
 
+    policy: str = ""
+    arguments: str = ""
     worst_ms: float = 0.0
     yardstick_ms: float = 0.0
     size: float = 1.0
@@ -209,6 +211,7 @@ def draw(family: Family, random: Random, size: float, found: Found) -> None:
         found.light_ms.append(took)
     if took > found.worst_ms:
         found.worst_ms, found.size, found.offloaded, found.yardstick_ms = took, size, offloaded, beside
+        found.policy, found.arguments = text, body
 
 
 def yardstick() -> float:
