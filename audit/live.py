@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 from django.http import HttpResponseBase, QueryDict
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
@@ -19,12 +20,18 @@ from accounts.middleware import MemberRequest
 from accounts.models import Membership
 from accounts.streams import News, event, stream
 from accounts.views.members import member_required
-from audit.outcomes import OUTCOMES
+from audit.outcomes import SHOWN
 from audit.queries import DecisionRow, Filters, newest_position, news_after
 from common.ids import parse_public_id
 from common.notifications import DECISIONS
 
 ROWS_AT_ONCE: Final = 200
+LAST: Final = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+}
 
 
 @require_GET
@@ -39,14 +46,15 @@ def filters_of(wanted: QueryDict) -> Filters:
     """What stands in a URL; what cannot be read matches nothing rather than everything."""
     outcome = wanted.get("outcome", "")
     return Filters(
+        words=wanted.get("q", "").strip()[:700],
         server=_id("srv", wanted.get("server", "")),
         grant=_id("grt", wanted.get("grant", "")),
         tool=wanted.get("tool", "")[:256],
-        outcome=outcome if outcome in ("", *OUTCOMES) else "unknown",
+        outcome=outcome if outcome in ("", *SHOWN) else "unknown",
         code=wanted.get("code", "")[:40],
         rule=wanted.get("rule", "")[:700],
-        since=_moment(wanted.get("since", "")),
-        until=_moment(wanted.get("until", "")),
+        since=moment_of(wanted.get("since", "")) or _ago(wanted.get("last", "")),
+        until=moment_of(wanted.get("until", "")),
     )
 
 
@@ -72,7 +80,11 @@ def _id(prefix: str, text: str) -> UUID | None:
         return UUID(int=0)
 
 
-def _moment(text: str) -> datetime | None:
+def _ago(text: str) -> datetime | None:
+    return timezone.now() - LAST[text] if text in LAST else None
+
+
+def moment_of(text: str) -> datetime | None:
     try:
         found = parse_datetime(text)
     except ValueError:

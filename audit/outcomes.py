@@ -7,6 +7,8 @@ from typing import Final
 from django.db.models import Q
 
 OUTCOMES: Final = ("allow", "limit", "approval", "deny", "hidden")
+# What a list can be narrowed to.
+SHOWN: Final = (*OUTCOMES, "stopped")
 _OF_LIMITS: Final = ("limit_exceeded", "limiter_unavailable")
 _OF_APPROVALS: Final = ("approval_required", "approval_declined", "approval_expired")
 
@@ -27,6 +29,8 @@ def of_outcome(outcome: str) -> Q:
     match outcome:
         case "allow":
             return Q(outcome="allow")
+        case "stopped":
+            return ~Q(outcome="allow")
         case "limit":
             return Q(outcome="deny", code__in=_OF_LIMITS)
         case "approval":

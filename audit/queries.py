@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Greatest
 from accounts.tenancy import Asker
 from audit.models import DecisionRecord
 from audit.outcomes import of_outcome
-from common.ids import public_id
+from common.ids import parse_public_id, public_id
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
@@ -26,7 +26,12 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None, or empty, does not filter. `outcome` is one of OUTCOMES; `tool` and `rule` match in part."""
+    """None, or empty, does not filter. `outcome` is one of SHOWN.
+
+    `tool` and `rule` match in part; `words` is a part of either, or a decision's id.
+    """
+
+    words: str = ""
 
     server: UUID | None = None
     grant: UUID | None = None
@@ -142,7 +147,16 @@ def matching(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
         if value
     }
     found = DecisionRecord.objects.visible_to(member).filter(**wanted)
+    if words := filters.words.replace("\x00", ""):
+        found = found.filter(_said(words))
     return found.filter(of_outcome(filters.outcome)) if filters.outcome else found
+
+
+def _said(words: str) -> Q:
+    try:
+        return Q(pk=parse_public_id("dec", words))
+    except ValueError:
+        return Q(tool__icontains=words) | Q(rule__icontains=words)
 
 
 # ---- names

@@ -13,4 +13,6 @@ register = template.Library()
 @register.filter
 def why(record: DecisionRecord) -> str:
     """What the agent was told, or which rule let it through."""
+    if record.code == "hidden":
+        return "hidden from this grant"
     return record.reason or rule_words(record.rule, record.tool)

@@ -12,13 +12,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
+from accounts.permissions import May, may
 from accounts.views.members import member_required
-from audit.live import filters_of
+from audit.live import filters_of, moment_of
 from audit.models import DecisionRecord
 from audit.queries import DecisionRow, decision, decisions, newest_position
 from audit.trace import Step, trace
 from common.ids import parse_public_id, public_id
+from policies.builder.look import Look
 from policies.language.place import lines_of
+from policies.language.problems import escape_token
 from policies.language.sentences import wire_code
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
@@ -26,8 +29,16 @@ from servers.models import Server
 PAGE = 100
 MOST_GRANTS = 200
 CONTEXT_LINES = 3
+TIMES = (
+    ("", "Any time"),
+    ("15m", "Last 15 minutes"),
+    ("1h", "Last hour"),
+    ("24h", "Last 24 hours"),
+    ("7d", "Last 7 days"),
+)
 OUTCOMES = (
     ("", "All"),
+    ("stopped", "Stopped"),
     ("allow", "Allowed"),
     ("limit", "Held back"),
     ("approval", "Asked a person"),
@@ -56,6 +67,7 @@ class Opened:
     mark: str
     mark_line: str
     closed: str
+    editor: str  # where a rule for such calls is made; empty where the reader may not, or nothing could be
 
 
 @require_safe
@@ -76,6 +88,12 @@ def page(request: MemberRequest) -> HttpResponse:
         "opened": _opened_in(request),
         "wanted": request.GET,
         "filtered": any(query.values()),
+        "chips": _chips(query),
+        "kept": [
+            (name, query[name]) for name in ("outcome", "rule", "tool", "since", "until") if query.get(name)
+        ],
+        "retention": member.organization.log_retention_days,
+        "times": TIMES,
         "outcomes": _outcomes(query),
         "servers": Server.objects.visible_to(member).order_by("name"),
         "grants": Grant.objects.visible_to(member).order_by("label")[:MOST_GRANTS],
@@ -135,6 +153,7 @@ def _opened(request: MemberRequest, row: DecisionRow, query: QueryDict) -> Opene
         mark="chg" if allowed else "err",
         mark_line="chg" if allowed else "hit",
         closed=reverse("audit:log") + (f"?{rest}" if rest else ""),
+        editor=_editor(request, row),
     )
 
 
@@ -148,6 +167,35 @@ def _outcomes(query: QueryDict) -> list[dict[str, object]]:
         href = reverse("audit:log") + (f"?{other.urlencode()}" if other else "")
         links.append({"label": label, "href": href, "current": query.get("outcome", "") == value})
     return links
+
+
+def _chips(query: QueryDict) -> list[tuple[str, str]]:
+    """Filters that no field of the form shows, each with the address without it."""
+    shown = [
+        (f"Rule {query['rule']}", _without(query, "rule")) if query.get("rule") else None,
+        (f"Tool {query['tool']}", _without(query, "tool")) if query.get("tool") else None,
+        (words, _without(query, "since", "until")) if (words := _stretch(query)) else None,
+    ]
+    return [(words, f"?{rest.urlencode()}") for words, rest in filter(None, shown)]
+
+
+def _stretch(query: QueryDict) -> str:
+    since, until = moment_of(query.get("since", "")), moment_of(query.get("until", ""))
+    if since and until and since.date() == until.date():
+        return f"{since:%-d %b %H:%M} to {until:%H:%M} UTC"
+    ends = [f"{word} {at:%-d %b %H:%M}" for word, at in (("from", since), ("until", until)) if at]
+    return f"{' '.join(ends)} UTC".capitalize() if ends else ""
+
+
+def _editor(request: MemberRequest, row: DecisionRow) -> str:
+    """The row of this tool in the policy that the grant is under now."""
+    if row.record.method != "tools/call" or not may(request.member, May.EDIT_POLICIES):
+        return ""
+    grant = Grant.objects.visible_to(request.member).filter(pk=row.record.grant_id).first()
+    if grant is None or grant.policy_id is None:
+        return ""
+    look = Look().opening(f"/tools/{escape_token(row.record.tool)}")
+    return reverse("policies:editor", args=[public_id("pol", grant.policy_id)]) + look.query
 
 
 def _without(query: QueryDict, *names: str) -> QueryDict:

@@ -102,6 +102,15 @@ def test_the_log_says_what_came_of_each_call_and_why(acme: Acme, cast: Cast, sig
         ("outcome=deny", {"delete_user"}),
         ("outcome=nonsense", set()),
         ("tool=delete", {"delete_user"}),
+        ("outcome=stopped", {"delete_user"}),
+        ("q=DELETE_", {"delete_user"}),
+        ("q=/tools/create", {"create_access_key"}),
+        ("q=dec_" + "0" * 26, set()),
+        ("q=%00x", set()),
+        ("last=15m", {"create_access_key", "delete_user"}),
+        ("last=junk", {"create_access_key", "delete_user"}),
+        ("until=2020-01-01T00:00:00Z", set()),
+        ("since=2020-01-01T00:00:00.000Z&rule=create", {"create_access_key"}),
         ("server=srv_junk", set()),
         ("grant=%00", set()),
         ("before=junk", {"create_access_key", "delete_user"}),
@@ -118,6 +127,33 @@ def test_filters_stand_in_the_address(
     shown = page(signed_in(cast.bob), f"/log/?{query}")
     rows = shown[shown.index('id="rows"') :]
     assert {tool for tool in ("create_access_key", "delete_user") if f">{tool}</bdi>" in rows} == seen
+
+
+def test_a_decision_is_found_by_its_id(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    record = happened(acme)
+    allowed(acme)
+    shown = page(signed_in(cast.bob), f"/log/?q={record.public_id}")
+    rows = shown[shown.index('id="rows"') :]
+    assert ">delete_user</bdi>" in rows and "create_access_key" not in rows
+
+
+def test_a_filter_no_field_shows_is_a_chip_that_takes_it_away(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    happened(acme)
+    query = "rule=/tools/x&since=2026-11-21T13:00:00Z&until=2026-11-21T13:30:00Z&outcome=deny"
+    shown = page(signed_in(cast.bob), f"/log/?{query}")
+    assert 'aria-label="Remove the filter 21 Nov 13:00 to 13:30 UTC"' in shown
+    assert 'href="?rule=%2Ftools%2Fx&outcome=deny"' in shown
+    assert 'type="hidden" name="rule" value="/tools/x"' in shown
+
+
+def test_a_rule_is_made_from_a_call_by_who_may_edit(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    record = happened(acme, tool="a/b~c")
+    path = f"/log/{record.public_id}/"
+    place = f'/policies/{acme.policy.public_id}/?open=%2Ftools%2Fa~1b~0c"'
+    assert place in page(signed_in(cast.carol), path)
+    assert "Make a rule" not in page(signed_in(cast.bob), path)
 
 
 def test_an_opened_call_stands_beside_the_list_also_after_a_reload(
