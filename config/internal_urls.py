@@ -14,6 +14,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("internal/v1/heads", gateways.heads),
     path("internal/v1/bundles/<uuid:organization_id>/", gateways.bundle),
+    path("internal/v1/bundles/<uuid:organization_id>/grants/<str:digest>/", gateways.grants),
     path("internal/v1/acks/", gateways.acks),
     path("internal/v1/hello/", gateways.hello),
     path("internal/v1/limiter/", gateways.limiter),

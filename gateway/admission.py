@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from gateway.credentials import bearer_digest
 from gateway.http_messages import HeadMemo, Reply, Request, refusal
 from gateway.visits import Admitted
-from gateway_config.wire.loader import LoadedGrant, LoadedOrganization
+from gateway_config.wire.grants import LoadedGrant
+from gateway_config.wire.loader import LoadedOrganization
 
 Route: TypeAlias = Callable[[], tuple[int, bytes, str]]
 

@@ -30,6 +30,8 @@ class Control(Protocol):
 
     async def bundle(self, organization: str) -> SignedBundle: ...
 
+    async def grants(self, organization: str, digest: str) -> bytes: ...
+
     async def acks(self, acks: list[Ack]) -> None: ...
 
 
@@ -133,7 +135,10 @@ class ConfigFeed:
             raise failures[0]
 
     async def _fetch(self, head: Head) -> None:
-        ack = await self._store.apply(await self._control.bundle(head.organization))
+        signed = await self._control.bundle(head.organization)
+        missing = await self._store.missing_parts(signed)
+        parts = [await self._control.grants(head.organization, digest) for digest in missing]
+        ack = await self._store.apply(signed, parts)
         if ack.state == "rejected":
             self._rejected[head.organization] = (ack, time.monotonic())
         else:

@@ -1,10 +1,12 @@
 """The last good configurations on disk: of each organization the newest three, as they were signed.
 
-A file is the envelope, a line feed, the body. It appears whole or not at all, and outlives the machine.
+A file is the envelope, a line feed, the body. It appears whole or not at all, and outlives the machine. The
+parts of many grants stand beside it under their digests, each once for all the revisions that name it.
 """
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,11 +14,14 @@ from typing import Final
 import msgspec
 
 from gateway_config.wire.bundle import BundleInvalid
+from gateway_config.wire.codec import named_parts
+from gateway_config.wire.grants import part_digest
 from gateway_config.wire.messages import Envelope
 
 _KEPT: Final = 3
 _ORGANIZATION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SUFFIX: Final = ".bundle"
+_PARTS: Final = "grants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,29 @@ class ConfigFiles:
         """The newest first, unverified: see read_bundle."""
         return sorted(self._of(organization).glob(f"*{_SUFFIX}"), reverse=True)
 
-    def keep(self, envelope: Envelope, body: bytes, *, alone: bool = False) -> None:
-        """`alone`: nothing older is kept to fall back to."""
+    def part(self, organization: str, digest: str) -> bytes:
+        try:
+            return (self._of(organization) / _PARTS / digest).read_bytes()
+        except OSError as error:
+            raise BundleInvalid(f"a part of its grants cannot be read: {error.strerror}") from None
+
+    def keep(
+        self, envelope: Envelope, body: bytes, parts: Sequence[bytes] = (), *, alone: bool = False
+    ) -> None:
+        """`alone`: nothing older is kept to fall back to. `parts`: those that are not kept yet."""
         folder = self._of(envelope.organization)
         if not folder.exists():
             folder.mkdir()
             _fsync(self._folder)
+        # Before what names them.
+        _keep_parts(folder / _PARTS, parts)
         path = folder / f"{envelope.revision:020d}{_SUFFIX}"
         _write(path, msgspec.json.encode(envelope) + b"\n" + body, through=True)
         # Not waited for: the bundle beside it says the same. It is needed only where bundles were lost.
         _write(folder / "high-water", f"{envelope.revision} {envelope.hash}".encode(), through=False)
         for old in self.paths(envelope.organization)[1 if alone else _KEPT :]:
             old.unlink(missing_ok=True)
+        _forget_parts(folder / _PARTS, self.paths(envelope.organization))
 
     def mark(self, organization: str) -> Mark:
         try:
@@ -89,6 +105,30 @@ def read_bundle(path: Path) -> tuple[Envelope, bytes]:
         return msgspec.json.decode(head, type=Envelope), body
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleInvalid(f"the file cannot be read: {error}") from None
+
+
+def _keep_parts(folder: Path, parts: Sequence[bytes]) -> None:
+    if not parts:
+        return
+    folder.mkdir(exist_ok=True)
+    for part in parts:
+        _write(folder / part_digest(part), part, through=True)
+    _fsync(folder.parent)
+
+
+def _forget_parts(folder: Path, bundles: Sequence[Path]) -> None:
+    """What no bundle names that can be read: what no revision can be read from is asked for again."""
+    if not folder.exists():
+        return
+    named: set[str] = set()
+    for path in bundles:
+        try:
+            named.update(named_parts(read_bundle(path)[1]))
+        except BundleInvalid:
+            continue
+    for part in folder.iterdir():
+        if part.name not in named:
+            part.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes, *, through: bool) -> None:

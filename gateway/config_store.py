@@ -7,18 +7,18 @@ and rises above everything this worker ever took. What is not taken changes noth
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import msgspec
-
 from gateway.config_files import ConfigFiles, Contact, Mark, read_bundle
 from gateway.memory import give_back_memory
-from gateway_config.wire.bundle import BundleInvalid, Sha256
-from gateway_config.wire.loader import Lease, LoadedGrant, LoadedOrganization, load_organization
+from gateway_config.wire.bundle import Bundle, BundleInvalid
+from gateway_config.wire.codec import decode_bundle, named_parts
+from gateway_config.wire.grants import LoadedGrant, LoadedPart, load_part, parts_of
+from gateway_config.wire.loader import NO_PARTS, Lease, LoadedOrganization, load_bundle
 from gateway_config.wire.messages import Ack, Envelope, SignedBundle
 from gateway_config.wire.signing import VerifyKeys, verify
 
@@ -33,30 +33,19 @@ Swapped: TypeAlias = Callable[[LoadedOrganization], None]
 Owners: TypeAlias = Mapping[bytes, Mapping[bytes, str]]
 
 
-class _Token(msgspec.Struct):
-    token_sha256: Sha256
-
-
-class _Tokens(msgspec.Struct):
-    organization: str
-    grants: tuple[_Token, ...] = ()
-
-
-_tokens_decoder: Final = msgspec.json.Decoder(_Tokens)
-
-
 @dataclass(slots=True)
 class _Held:
-    """One organization. What comes from disk is verified at start and compiled at its first use."""
+    """One organization. What comes from disk is verified and read at start, and compiled at its first use."""
 
     envelope: Envelope
     lease: Lease
+    parts: Sequence[LoadedPart]
+    bundle: Bundle | None = None
     loaded: LoadedOrganization | None = None
-    body: bytes = field(default=b"", repr=False)
-    waiting_tokens: tuple[bytes, ...] = field(default=(), repr=False)
 
-    def tokens(self) -> Collection[bytes]:
-        return self.waiting_tokens if self.loaded is None else self.loaded.grants.keys()
+    def tokens_by_part(self) -> dict[str, Collection[bytes]]:
+        """What stands under one name never changes."""
+        return {part.digest or self.envelope.hash: part.rows.keys() for part in self.parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +94,24 @@ class ConfigStore:
     def high_water(self) -> dict[str, int]:
         return {organization: mark.revision for organization, mark in self._marks.items()}
 
-    async def apply(self, signed: SignedBundle) -> Ack:
-        """Takes the bundle or keeps the last good, and says which; what it says is for the control plane."""
+    async def missing_parts(self, signed: SignedBundle) -> list[str]:
+        """Digests of the parts of its grants that are not held; none where it would not be taken anyway."""
+        held = self._held_parts(signed.envelope.organization)
+        try:
+            named = await asyncio.to_thread(_named_parts, signed, self._keys)
+        except BundleInvalid:
+            return []
+        return [digest for digest in named if digest not in held]
+
+    async def apply(self, signed: SignedBundle, parts: Sequence[bytes] = ()) -> Ack:
+        """Takes the bundle or keeps the last good, and says which; what it says is for the control plane.
+
+        `parts`: those of its grants that were missing.
+        """
         organization, revision = signed.envelope.organization, signed.envelope.revision
         async with self._one_at_a_time:
             try:
-                await self._take(signed)
+                await self._take(signed, parts)
             except BundleInvalid as invalid:
                 return self._rejected(organization, revision, invalid.reason)
             except OSError as error:
@@ -118,7 +119,7 @@ class ConfigStore:
             except Exception as error:
                 _log.exception("a bundle could not be loaded")
                 return self._rejected(organization, revision, f"it cannot be loaded: {type(error).__name__}")
-        if len(signed.body) > _LARGE:
+        if len(signed.body) + sum(map(len, parts)) > _LARGE:
             await asyncio.to_thread(give_back_memory)
         return Ack(organization, revision, "applied")
 
@@ -138,31 +139,29 @@ class ConfigStore:
         for organization, held in list(self._state.held.items()):
             if held.loaded is None:
                 try:
-                    loaded = await asyncio.to_thread(_load, held.envelope, held.body, held.lease)
+                    await asyncio.to_thread(_compile, held)
                 except Exception:
                     self._warm(organization, held)
-                else:
-                    _settle(held, loaded)
 
-    async def _take(self, signed: SignedBundle) -> None:
+    async def _take(self, signed: SignedBundle, parts: Sequence[bytes]) -> None:
         envelope = signed.envelope
         known = self._state.held.get(envelope.organization)
         if known is not None and known.envelope == envelope:
             return
         lease = known.lease if known else Lease()
         body = signed.body.encode()
-        fresh = await asyncio.to_thread(self._checked, envelope, body, lease)
+        fresh = await asyncio.to_thread(self._checked, envelope, body, parts, lease)
         state = await asyncio.to_thread(_with, self._state, fresh)
         assert fresh.loaded is not None
         # Where nothing is served any more, nothing that was is kept, sealed credentials least of all.
         alone = not fresh.loaded.servers
-        await asyncio.to_thread(partial(self._files.keep, envelope, body, alone=alone))
+        await asyncio.to_thread(partial(self._files.keep, envelope, body, parts, alone=alone))
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
         lease.until = time.time() + envelope.lease_seconds
         self._state = state  # one assignment: a reader sees the old configuration or the new, never a mix
         self._tell(fresh.loaded)
 
-    def _checked(self, envelope: Envelope, body: bytes, lease: Lease) -> _Held:
+    def _checked(self, envelope: Envelope, body: bytes, parts: Sequence[bytes], lease: Lease) -> _Held:
         verify(envelope, body, self._keys)
         mark = self._marks.get(envelope.organization, Mark())
         # The very bundle of the mark may be taken again: its file may have been lost.
@@ -172,7 +171,18 @@ class ConfigStore:
             raise BundleInvalid(
                 f"revision {envelope.revision} does not rise above {mark.revision}, which was taken before"
             )
-        return _Held(envelope, lease, _load(envelope, body, lease))
+        bundle = decode_bundle(body)
+        if bundle.organization != envelope.organization:
+            raise BundleInvalid("the bundle is another organization's than its envelope says")
+        held = dict(self._held_parts(envelope.organization))
+        held |= {part.digest: part for part in map(load_part, parts)}
+        fresh = _Held(envelope, lease, parts_of(bundle, held), bundle)
+        _compile(fresh)
+        return fresh
+
+    def _held_parts(self, organization: str) -> Mapping[str, LoadedPart]:
+        known = self._state.held.get(organization)
+        return {part.digest: part for part in known.parts if part.digest} if known else NO_PARTS
 
     def _rejected(self, organization: str, revision: int, reason: str) -> Ack:
         _log.error("revision %d of organization %s is not taken: %s", revision, organization, reason)
@@ -193,7 +203,8 @@ class ConfigStore:
             for found in self._good(organization):
                 newest = Mark(found.envelope.revision, found.envelope.hash)
                 mark = max(mark, newest, key=lambda one: one.revision)
-                if _give(owners, found.tokens(), organization):
+                tokens = [token for some in found.tokens_by_part().values() for token in some]
+                if _give(owners, tokens, organization):
                     held[organization] = found
                     break
             else:
@@ -207,14 +218,21 @@ class ConfigStore:
             try:
                 envelope, body = read_bundle(path)
                 verify(envelope, body, self._keys)
-                found = _tokens_decoder.decode(body)
-                if not organization == envelope.organization == found.organization:
+                bundle = decode_bundle(body)
+                if not organization == envelope.organization == bundle.organization:
                     raise BundleInvalid("it is another organization's")
-            except (BundleInvalid, msgspec.MsgspecError) as error:
+                held = {digest: self._part_from_disk(organization, digest) for digest in bundle.parts or ()}
+                parts = parts_of(bundle, held)
+            except BundleInvalid as error:
                 _log.error("%s is passed over: %s", path, error)
                 continue
-            tokens = tuple(bytes.fromhex(grant.token_sha256) for grant in found.grants)
-            yield _Held(envelope, self._lease_from_disk(envelope), body=body, waiting_tokens=tokens)
+            yield _Held(envelope, self._lease_from_disk(envelope), parts, bundle)
+
+    def _part_from_disk(self, organization: str, digest: str) -> LoadedPart:
+        part = load_part(self._files.part(organization, digest))
+        if part.digest != digest:
+            raise BundleInvalid(f"part {digest} of its grants was changed")
+        return part
 
     def _lease_from_disk(self, envelope: Envelope) -> Lease:
         now = time.time()
@@ -224,55 +242,56 @@ class ConfigStore:
     def _warm(self, organization: str, held: _Held) -> LoadedOrganization | None:
         """Compiles at first use. What no longer loads falls back to what does, or to nothing: that denies."""
         try:
-            loaded = _load(held.envelope, held.body, held.lease)
+            return _compile(held)
         except Exception as error:
             _log.error("organization %s does not load from disk: %s", organization, error)
             return self._fall_back(organization, held)
-        _settle(held, loaded)
-        return loaded
 
     def _fall_back(self, organization: str, bad: _Held) -> LoadedOrganization | None:
         for older in self._good(organization):
             if older.envelope.revision < bad.envelope.revision:
                 try:
-                    loaded = _load(older.envelope, older.body, older.lease)
+                    loaded = _compile(older)
                 except Exception as error:
                     _log.error("organization %s does not load from disk: %s", organization, error)
                     continue
-                _settle(older, loaded)
                 self._state = _with(self._state, older)
                 return loaded
         self._state = _without(self._state, organization)
         return None
 
 
-def _load(envelope: Envelope, body: bytes, lease: Lease) -> LoadedOrganization:
-    loaded = load_organization(body, revision=envelope.revision)
-    if loaded.organization != envelope.organization:
-        raise BundleInvalid("the bundle is another organization's than its envelope says")
-    return replace(loaded, lease=lease)
+def _named_parts(signed: SignedBundle, keys: VerifyKeys) -> tuple[str, ...]:
+    body = signed.body.encode()
+    verify(signed.envelope, body, keys)
+    return named_parts(body)
 
 
-def _settle(held: _Held, loaded: LoadedOrganization) -> None:
-    # The owners hold the very tokens that wait here: each is kept once.
-    grants = dict(zip(held.waiting_tokens, loaded.grants.values(), strict=True))
-    held.loaded = replace(loaded, grants=grants)
-    held.body = b""
-    held.waiting_tokens = ()
+def _compile(held: _Held) -> LoadedOrganization:
+    if held.loaded is not None:
+        return held.loaded
+    assert held.bundle is not None
+    loaded = load_bundle(held.bundle, held.parts, revision=held.envelope.revision)
+    held.loaded = replace(loaded, lease=held.lease)
+    held.bundle = None
+    return held.loaded
 
 
 def _with(state: _State, fresh: _Held) -> _State:
+    """Only what differs is given and taken back: an edit of a policy beside many grants leaves them alone."""
     organization = fresh.envelope.organization
     known = state.held.get(organization)
-    before = known.tokens() if known else ()
-    now = fresh.tokens()
+    before = known.tokens_by_part() if known else {}
+    now = fresh.tokens_by_part()
+    gone = [token for name, some in before.items() if name not in now for token in some]
+    come = [token for name, some in now.items() if name not in before for token in some]
     owners = dict(state.owners)
     copied: dict[bytes, dict[bytes, str]] = {}
-    for part in {token[:_PART] for token in (*before, *now)}:
+    for part in {token[:_PART] for token in (*gone, *come)}:
         owners[part] = copied[part] = dict(state.owners.get(part, {}))
-    for token in before:
+    for token in gone:
         del copied[token[:_PART]][token]
-    if not _give(copied, now, organization):
+    if not _give(copied, come, organization):
         raise BundleInvalid("one of its tokens is another organization's")
     return _State({**state.held, organization: fresh}, owners)
 

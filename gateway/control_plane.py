@@ -82,6 +82,11 @@ class ControlPlane:
         request = self._client.build_request("GET", f"bundles/{organization}/")
         return _read(await self._send(request), SignedBundle)
 
+    async def grants(self, organization: str, digest: str) -> bytes:
+        """A part of a bundle's grants. What it is called by says what it must be."""
+        request = self._client.build_request("GET", f"bundles/{organization}/grants/{digest}/")
+        return (await self._send(request)).content
+
     async def acks(self, acks: list[Ack]) -> None:
         await self._send(
             self._client.build_request("POST", "acks/", content=msgspec.json.encode(acks), headers=_JSON)

@@ -13,7 +13,8 @@ from gateway.http_messages import Reply
 from gateway.protocol.eras import NO_ERA, Era
 from gateway.protocol.jsonrpc import Message, Request
 from gateway.upstream_answer import UpstreamAnswer
-from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, LoadedServer
+from gateway_config.wire.grants import LoadedGrant
+from gateway_config.wire.loader import LoadedOrganization, LoadedServer
 
 if TYPE_CHECKING:
     from gateway.sse_transport import HeldStream

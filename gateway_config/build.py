@@ -7,28 +7,28 @@ the sealed text of the bundle before: equal bytes then mean equal content, and n
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
-from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, TextField, When
-from django.db.models.functions import Cast, Coalesce, Extract, Least
-from django.utils import timezone
+from django.db.models import Case, OuterRef, Q, Subquery, TextField, When
+from django.db.models.functions import Cast
 
 from accounts.limits import CALLS_A_MINUTE_UNCONFIRMED, Limit, is_confirmed, most
 from accounts.models import Organization
 from common.sealing import Keyring, SealingError
 from config import env
 from gateway.protocol.methods import SESSIONS
+from gateway_config.grants import Changes, Grants, read_grants
 from gateway_config.models import ConfigRevision
 from gateway_config.wire.bundle import (
+    FORMAT,
+    FORMAT_IN_PARTS,
     Bundle,
-    BundleGrant,
     BundlePolicy,
     BundleServer,
     BundleSettings,
@@ -36,7 +36,7 @@ from gateway_config.wire.bundle import (
     ToolClass,
 )
 from gateway_config.wire.mirrored import ANNOTATION, mirrored_arguments
-from policies.models import Grant, Policy
+from policies.models import Policy
 from servers.models import Server, Tool, ToolScan
 
 logger = logging.getLogger(__name__)
@@ -48,21 +48,24 @@ PURPOSE = "upstream-headers"
 class Built:
     bundle: Bundle
     policy_revisions: tuple[UUID, ...]
+    grants: Grants
 
 
-def build_bundle(organization_id: UUID, before: ConfigRevision | None) -> Built:
-    """`before`: the newest revision there is, for what its bundle holds sealed."""
+def build_bundle(organization_id: UUID, before: ConfigRevision | None, changes: Changes) -> Built:
+    """`before`: the newest revision there is; what did not change since is taken from it."""
     policies = _policies(organization_id)
     servers = _servers(organization_id, before)
-    grants = _grants(organization_id, {server.id for server in servers}, policies)
+    grants = read_grants(organization_id, {server.id for server in servers}, policies, before, changes)
     bundle = Bundle(
         organization=str(organization_id),
         settings=_settings(organization_id),
         servers=servers,
         policies=policies,
-        grants=tuple(grants),
+        grants=grants.inside,
+        parts=grants.digests or msgspec.UNSET,
+        format=FORMAT_IN_PARTS if grants.parts else FORMAT,
     )
-    return Built(bundle, tuple(UUID(policy.id) for policy in policies))
+    return Built(bundle, tuple(UUID(policy.id) for policy in policies), grants)
 
 
 def _settings(organization_id: UUID) -> BundleSettings:
@@ -151,40 +154,6 @@ def _tools(organization_id: UUID) -> dict[UUID, tuple[BundleTool, ...]]:
         )
         for server, group in groupby(named, key=itemgetter(0))
     }
-
-
-def _grants(
-    organization_id: UUID, servers: Container[str], policies: Iterable[BundlePolicy]
-) -> Iterable[BundleGrant]:
-    """Good ones only; one that expires later says when, and the gateway keeps to it by itself.
-
-    What was committed since servers and policies were read is left out: it comes with a request of its own.
-    """
-    revisions = {policy.policy: policy.id for policy in policies}
-    good = Grant.objects.filter(organization_id=organization_id).good().order_by("id")
-    # A token that was rotated opens its grant until its own end; or the grant's.
-    ends = Least("earlier_until", Coalesce("expires_at", "earlier_until"))
-    overlapping = good.filter(earlier_until__gt=timezone.now()).annotate(ends=ends)
-    rows = chain(
-        _tokens(good, "token_hash", "expires_at").iterator(chunk_size=10_000),
-        _tokens(overlapping, "earlier_hash", "ends"),
-    )
-    return (
-        BundleGrant(
-            id=pk,
-            token_sha256=digest,
-            server=server,
-            policy=revisions.get(policy),
-            expires_at=None if expires is None else int(expires),
-        )
-        for pk, digest, server, policy, expires in rows
-        if server in servers
-    )
-
-
-def _tokens(grants: QuerySet[Grant], digest: str, ends: str) -> QuerySet[Grant, tuple[Any, ...]]:
-    named = [Cast(name, TextField()) for name in ("id", "server_id", "policy_id")]
-    return grants.values_list(named[0], digest, named[1], named[2], Extract(ends, "epoch"))
 
 
 # ---- credentials

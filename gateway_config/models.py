@@ -40,6 +40,9 @@ class ConfigRevision(OrganizationOwned):
     body = models.TextField()
     envelope = models.JSONField()
     policy_revisions = ArrayField(models.UUIDField(), help_text="Policy revisions this bundle holds.")
+    parts = ArrayField(
+        models.CharField(max_length=64), default=list, help_text="Digests of the parts its grants stand in."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     in_force_at = models.DateTimeField(
         null=True, blank=True, help_text="When the last of the living workers had applied it."
@@ -49,6 +52,29 @@ class ConfigRevision(OrganizationOwned):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["organization", "number"], name="one_config_revision_per_number")
         ]
+
+
+class GrantPart(OrganizationOwned):
+    """A part of an organization's grants as bundles name it: see gateway_config.grants. It never changes."""
+
+    id = models.BigAutoField(primary_key=True)
+    digest = models.CharField(max_length=64)
+    body = models.TextField()
+    grants = models.PositiveIntegerField(help_text="How many there are in it.")
+    kinds = models.JSONField(help_text="The servers and policies its grants are for.")
+    first_end = models.BigIntegerField(null=True, blank=True, help_text="When the first of its tokens ends.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["organization", "digest"], name="one_grant_part_per_digest")
+        ]
+
+
+class GrantChange(OrganizationOwned):
+    """Written by the database in the transaction that changed grants; gone when a bundle holds the change."""
+
+    id = models.BigAutoField(primary_key=True)
+    beginning = models.CharField(max_length=2, help_text="Of the tokens' digests; nothing: of all of them.")
 
 
 class NumberFloor(OrganizationOwned):

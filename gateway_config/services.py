@@ -24,7 +24,15 @@ from common.starting import start
 from common.tokens import WORKER, is_well_formed, token_hash
 from gateway_config.build import Built, build_bundle
 from gateway_config.consistent import check_loads
-from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest, Worker
+from gateway_config.grants import Grants, changes_of
+from gateway_config.models import (
+    ConfigRevision,
+    GrantChange,
+    GrantPart,
+    NumberFloor,
+    PublishRequest,
+    Worker,
+)
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.messages import Envelope
 from gateway_config.wire.signing import SigningKey, body_hash, sign
@@ -102,15 +110,17 @@ def publish_newest(organization_id: UUID, key: SigningKey) -> ConfigRevision | N
         .order_by("-number")
         .first()
     )
-    built = build_bundle(organization_id, newest)
+    changes = changes_of(organization_id)
+    built = build_bundle(organization_id, newest, changes)
     body = encode_bundle(built.bundle)
     floor = _floor(organization_id)
     revision = None
     if newest is None or not _is_current(newest, body, floor, key):
-        check_loads(body, organization_id)
+        check_loads(body, organization_id, built.grants)
         number = max(newest.number if newest else 0, floor) + 1
         revision = _store(built, body, number, key)
     _mark_done(organization_id, seen)
+    GrantChange.objects.filter(id__in=changes.ids).delete()
     return revision
 
 
@@ -122,6 +132,7 @@ def _is_current(newest: ConfigRevision, body: bytes, floor: int, key: SigningKey
 def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRevision:
     bundle = built.bundle
     envelope = signed(body, bundle.organization, number, key, bundle.settings.lease_seconds)
+    _store_parts(built.grants)
     keep_commit_order()
     revision = ConfigRevision.objects.create(
         organization_id=UUID(bundle.organization),
@@ -130,12 +141,28 @@ def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRev
         body=body.decode(),
         envelope=msgspec.to_builtins(envelope),
         policy_revisions=list(built.policy_revisions),
+        parts=list(built.grants.digests),
     )
     ConfigRevision.objects.filter(
         organization_id=revision.organization_id, number__lte=number - KEPT_REVISIONS
     ).delete()
+    if built.grants.fresh:
+        _forget_parts(revision.organization_id)
     notify(HEADS, bundle.organization)
     return revision
+
+
+def _store_parts(grants: Grants) -> None:
+    # One that was named by an earlier revision may still be there: by its digest it is the same.
+    fresh = [part for part in grants.parts if part.digest in grants.fresh]
+    GrantPart.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=16)
+
+
+def _forget_parts(organization_id: UUID) -> None:
+    """What no revision names any more that a gateway may still be fetching."""
+    named = ConfigRevision.objects.filter(organization_id=organization_id).values_list("parts", flat=True)
+    kept = {digest for parts in named for digest in parts}
+    GrantPart.objects.filter(organization_id=organization_id).exclude(digest__in=kept).delete()
 
 
 def signed(

@@ -18,7 +18,14 @@ from common.events import happened
 from common.storable import storable
 from common.tokens import WORKER, is_well_formed, token_hash
 from gateway_config.closing import closed_after, closed_bundle, raise_above
-from gateway_config.models import ClosedOrganization, ConfigRevision, NumberFloor, Worker, WorkerStatus
+from gateway_config.models import (
+    ClosedOrganization,
+    ConfigRevision,
+    GrantPart,
+    NumberFloor,
+    Worker,
+    WorkerStatus,
+)
 from gateway_config.services import request_publish
 from gateway_config.wire.messages import Ack, Envelope, Head, HeadsAnswer, SignedBundle
 
@@ -89,6 +96,12 @@ def newest_bundle(organization_id: UUID) -> SignedBundle | None:
     if revision is None:
         return closed_bundle(organization_id)
     return SignedBundle(msgspec.convert(revision.envelope, Envelope), revision.body)
+
+
+def grant_part(organization_id: UUID, digest: str) -> str | None:
+    """What a bundle calls by this digest."""
+    parts = GrantPart.objects.filter(organization_id=organization_id, digest=digest)
+    return parts.values_list("body", flat=True).first()
 
 
 @transaction.atomic

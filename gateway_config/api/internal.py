@@ -28,6 +28,7 @@ from gateway_config.limiters import note_limiter
 from gateway_config.models import Worker
 from gateway_config.wire.messages import Ack, HeadsAnswer, Hello, HelloAnswer, LimiterState
 from gateway_config.workers import (
+    grant_part,
     heads_after,
     newest_bundle,
     note_acks,
@@ -104,6 +105,16 @@ def bundle(request: HttpRequest, worker: Worker, organization_id: UUID) -> HttpR
     if found is None:
         raise Refused(404, "there is no configuration of this organization")
     return answer(found)
+
+
+@require_GET
+@for_workers
+def grants(request: HttpRequest, worker: Worker, organization_id: UUID, digest: str) -> HttpResponse:
+    """A part of a bundle's grants, byte for byte what its digest was made of."""
+    body = grant_part(organization_id, digest)
+    if body is None:
+        raise Refused(404, "no configuration of this organization names this part")
+    return HttpResponse(body, content_type="application/json")
 
 
 @require_POST

@@ -1,4 +1,6 @@
-"""What one organization's gateways enforce, as it travels: one whole bundle, never a part.
+"""What one organization's gateways enforce, as it travels: one whole bundle, signed as a whole.
+
+Of many grants the bundle holds the digests of the parts they stand in (see `grants`); of few the grants.
 
 Unknown fields are refused: what an old gateway cannot read might be what closes something.
 """
@@ -10,10 +12,13 @@ import msgspec
 from gateway_config.wire.mirrored import MirroredArgument
 
 FORMAT: Final = 1
+FORMAT_IN_PARTS: Final = 2
+MOST_PARTS: Final = 256
 
 Uuid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 ClassName: TypeAlias = Literal["Read", "Write", "Execute", "Destructive", "Financial"]
+PartDigests: TypeAlias = Annotated[tuple[Sha256, ...], msgspec.Meta(max_length=MOST_PARTS)]
 
 
 class BundleInvalid(Exception):  # noqa: N818
@@ -96,9 +101,13 @@ class BundleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
 
 class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`parts`: the digests of the grants' parts in their order, in format 2; it has no grants of its own."""
+
     organization: Uuid
     settings: BundleSettings = BundleSettings()
     servers: tuple[BundleServer, ...] = ()
     policies: tuple[BundlePolicy, ...] = ()
     grants: tuple[BundleGrant, ...] = ()
     format: int = FORMAT
+    # Left out where there are none: gateways that read only format 1 refuse what they do not know.
+    parts: PartDigests | msgspec.UnsetType = msgspec.UNSET

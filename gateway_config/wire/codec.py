@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from gateway_config.wire.bundle import FORMAT, Bundle, BundleInvalid
+from gateway_config.wire.bundle import FORMAT, FORMAT_IN_PARTS, Bundle, BundleInvalid, PartDigests
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
@@ -13,9 +13,14 @@ class _Format(msgspec.Struct):
     format: int
 
 
+class _Named(msgspec.Struct):
+    parts: PartDigests = ()
+
+
 _HEX: Final = b"0123456789abcdef"
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 _format_decoder: Final = msgspec.json.Decoder(_Format)
+_named_decoder: Final = msgspec.json.Decoder(_Named)
 _decoder: Final = msgspec.json.Decoder(Bundle)
 
 
@@ -30,19 +35,35 @@ def decode_bundle(body: bytes) -> Bundle:
     try:
         # The format first: a later one is told as such, not as a field that looks odd.
         found = _format_decoder.decode(body).format
-        if found != FORMAT:
-            raise BundleInvalid(f"the bundle has format {found}, this gateway reads format {FORMAT}")
+        if found not in (FORMAT, FORMAT_IN_PARTS):
+            raise BundleInvalid(
+                f"the bundle has format {found}, this gateway reads formats {FORMAT} and {FORMAT_IN_PARTS}"
+            )
         bundle = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleInvalid(f"the bundle cannot be read: {error}") from None
+    if bool(bundle.parts) != (bundle.format == FORMAT_IN_PARTS) or (bundle.parts and bundle.grants):
+        raise BundleInvalid("the bundle's grants stand neither in it nor in its parts")
     _check_grants(bundle)
     return bundle
 
 
+def named_parts(body: bytes) -> tuple[str, ...]:
+    """The parts a bundle's grants stand in, without reading the rest of it."""
+    try:
+        return _named_decoder.decode(body).parts
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleInvalid(f"the bundle cannot be read: {error}") from None
+
+
 def _check_grants(bundle: Bundle) -> None:
     """What each refers to by its server's and policy's ids is looked up when it is loaded."""
-    ids = "".join([grant.id for grant in bundle.grants])
-    tokens = "".join([grant.token_sha256 for grant in bundle.grants])
-    besides = (ids + tokens).encode("utf-8", "surrogatepass").translate(None, _HEX)
-    if besides != b"-" * (4 * len(bundle.grants)) or "-" in tokens:
+    check_ids_and_tokens([grant.id for grant in bundle.grants], [one.token_sha256 for one in bundle.grants])
+
+
+def check_ids_and_tokens(ids: list[str], tokens: list[str]) -> None:
+    """Each of them has the right length already."""
+    token = "".join(tokens)
+    besides = ("".join(ids) + token).encode("utf-8", "surrogatepass").translate(None, _HEX)
+    if besides != b"-" * (4 * len(ids)) or "-" in token:
         raise BundleInvalid("the bundle cannot be read: a grant's id or token is not one")

@@ -1,15 +1,13 @@
 """From a bundle's bytes to what decides calls. The control plane runs it, too, before it signs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
-
-import msgspec
 
 from gateway_config.wire.bundle import (
     Bundle,
-    BundleGrant,
     BundleInvalid,
     BundlePolicy,
     BundleServer,
@@ -17,13 +15,14 @@ from gateway_config.wire.bundle import (
     BundleTool,
 )
 from gateway_config.wire.codec import decode_bundle
-from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
+from gateway_config.wire.grants import Grants, Kind, LoadedGrant, LoadedPart, Shared, parts_of
+from policies.language.compile import ToolFacts, compile_policy
 from policies.language.document import Document
 from policies.language.parse import parse_policy
 from policies.language.problems import PolicyInvalid
 
 _Value = TypeVar("_Value")
-_Shared: TypeAlias = tuple[str, CompiledPolicy | None, str | None, int | None]
+NO_PARTS: Final[Mapping[str, LoadedPart]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -46,20 +45,6 @@ class LoadedServer:
     revisions: tuple[str, ...] = ()
 
 
-class LoadedGrant(msgspec.Struct, frozen=True, gc=False):
-    """`compiled` None: the grant has no policy, so every call is denied. `policy_id` is the revision's.
-
-    There may be a million of them: the least that holds them.
-    """
-
-    id: str
-    server: str
-    compiled: CompiledPolicy | None
-    policy_id: str | None
-    policy_number: int | None
-    expires_at: int | None
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedOrganization:
     """`grants` by the SHA-256 of their tokens; `revision` is the configuration's, 0 before it has one."""
@@ -76,16 +61,23 @@ class LoadedOrganization:
         return self.lease.until
 
 
-def load_organization(body: bytes, *, revision: int = 0) -> LoadedOrganization:
+def load_organization(
+    body: bytes, held: Mapping[str, LoadedPart] = NO_PARTS, *, revision: int = 0
+) -> LoadedOrganization:
     """Everything or nothing: raises BundleInvalid when any part could not be enforced."""
     bundle = decode_bundle(body)
+    return load_bundle(bundle, parts_of(bundle, held), revision=revision)
+
+
+def load_bundle(bundle: Bundle, parts: Sequence[LoadedPart], *, revision: int = 0) -> LoadedOrganization:
     servers = _unique("server", ((server.id, _server(server)) for server in bundle.servers))
-    policies = _unique("policy revision", ((policy.id, policy) for policy in bundle.policies))
+    compiler = _Compiler(bundle, servers)
+    kinds = {kind for part in parts for kind in part.kinds}
     return LoadedOrganization(
         organization=bundle.organization,
         settings=bundle.settings,
         servers=servers,
-        grants=_grants(bundle, servers, policies),
+        grants=Grants(parts, compiler.shared(kinds)),
         revision=revision,
     )
 
@@ -104,58 +96,36 @@ def _server(server: BundleServer) -> LoadedServer:
     )
 
 
-def _grants(
-    bundle: Bundle, servers: Mapping[str, LoadedServer], policies: Mapping[str, BundlePolicy]
-) -> dict[bytes, LoadedGrant]:
-    compiler = _Compiler(policies)
-    _check_tokens_of_one_grant_agree(bundle)
-    grants: dict[bytes, LoadedGrant] = {}
-    shared: dict[tuple[str, str | None], _Shared] = {}
-    for grant in bundle.grants:
-        token = bytes.fromhex(grant.token_sha256)
-        if token in grants:
-            raise BundleInvalid(f"the token of grant {grant.id} is another grant's, too")
-        kind = (grant.server, grant.policy)
-        same = shared.get(kind)
-        if same is None:
-            same = shared[kind] = compiler.of_grant(grant, servers)
-        ends = grant.expires_at
-        # Copies of its own, the rest shared: what was read is then let go of without leaving holes.
-        own = grant.id.encode().decode()
-        grants[token] = LoadedGrant(own, *same, None if ends is None else ends + 0)
-    return grants
-
-
-def _check_tokens_of_one_grant_agree(bundle: Bundle) -> None:
-    """While a token is rotated its grant is there twice: the same in all but the token and its end."""
-    if len({grant.id for grant in bundle.grants}) == len(bundle.grants):
-        return
-    opens: dict[str, tuple[str, str | None]] = {}
-    for grant in bundle.grants:
-        kind = (grant.server, grant.policy)
-        if opens.setdefault(grant.id, kind) != kind:
-            raise BundleInvalid(f"grant {grant.id} is there twice, and not the same")
-
-
 class _Compiler:
     """Parses every policy once, also one no grant has, and compiles it once for each server it guards."""
 
-    def __init__(self, policies: Mapping[str, BundlePolicy]) -> None:
-        self._policies = policies
-        self._documents = {policy.id: _parsed(policy) for policy in policies.values()}
+    def __init__(self, bundle: Bundle, servers: Mapping[str, LoadedServer]) -> None:
+        self._servers = servers
+        self._in_parts = bool(bundle.parts)
+        self._policies = _unique("policy revision", ((one.id, one) for one in bundle.policies))
+        if self._in_parts:
+            self._policies = _unique("policy", ((one.policy, one) for one in bundle.policies))
+        self._documents = {policy.id: _parsed(policy) for policy in bundle.policies}
 
-    def of_grant(self, grant: BundleGrant, servers: Mapping[str, LoadedServer]) -> _Shared:
-        """What it has in common with every other grant of its server and policy."""
-        server = servers.get(grant.server)
-        if server is None:
-            raise BundleInvalid(f"grant {grant.id} is for server {grant.server}, which is not in the bundle")
-        if grant.policy is None:
-            return server.id, None, None, None
-        policy = self._policies.get(grant.policy)
-        if policy is None:
-            raise BundleInvalid(f"policy revision {grant.policy} of a grant is not in the bundle")
-        compiled = compile_policy(self._documents[policy.id], _facts(policy, server))
-        return server.id, compiled, policy.id, policy.number
+    def shared(self, kinds: Iterable[Kind]) -> dict[Kind, Shared]:
+        """Of the kinds that are served."""
+        found = {}
+        for server_id, policy_id in kinds:
+            server = self._servers.get(server_id)
+            if server is not None:
+                found[server_id, policy_id] = self._compiled(server, policy_id)
+            elif not self._in_parts:
+                raise BundleInvalid(f"server {server_id} of a grant is not in the bundle")
+        return found
+
+    def _compiled(self, server: LoadedServer, policy_id: str | None) -> Shared:
+        policy = None if policy_id is None else self._policies.get(policy_id)
+        if policy is not None:
+            compiled = compile_policy(self._documents[policy.id], _facts(policy, server))
+            return server.id, compiled, policy.id, policy.number
+        if policy_id is not None and not self._in_parts:
+            raise BundleInvalid(f"policy revision {policy_id} of a grant is not in the bundle")
+        return server.id, None, None, None
 
 
 def _facts(policy: BundlePolicy, server: LoadedServer) -> list[ToolFacts]:

@@ -17,6 +17,7 @@ from accounts.models import Membership, OrganizationLimits
 from accounts.services.invitations import invite
 from common.errors import LimitReached
 from gateway_config.build import build_bundle
+from gateway_config.grants import changes_of
 from gateway_config.models import PublishRequest
 from policies.services import create_policy, issue_grant, revoke_grant
 from servers.models import Server
@@ -116,14 +117,18 @@ def test_of_two_that_come_for_the_last_place_one_gets_it(cast: Cast) -> None:
 # ---- what gateways are told
 def test_gateways_are_told_the_slow_pace_until_an_owner_confirmed(cast: Cast, acme: Acme) -> None:
     with as_worker():
-        slow = build_bundle(cast.alice.organization_id, None).bundle.settings
+        slow = build_bundle(
+            cast.alice.organization_id, None, changes_of(cast.alice.organization_id)
+        ).bundle.settings
     assert (slow.most_calls, slow.most_calls_seconds) == (100, 60)
     confirm(cast.bob)
     assert not is_confirmed(cast.alice.organization_id)
     confirm(cast.alice)
     widen(cast.alice, streams=7)
     with as_worker():
-        fast = build_bundle(cast.alice.organization_id, None).bundle.settings
+        fast = build_bundle(
+            cast.alice.organization_id, None, changes_of(cast.alice.organization_id)
+        ).bundle.settings
     assert (fast.most_calls, fast.most_calls_seconds) == (DEFAULTS[Limit.CALLS_PER_SECOND], 1)
     assert (slow.most_open, fast.most_open) == (DEFAULTS[Limit.STREAMS], 7)
 

@@ -30,6 +30,8 @@ class Control:
         self.hellos: list[Hello] = []
         self.failing: dict[str, Exception] = {}
         self.fetched: list[str] = []
+        self.fetched_parts: list[str] = []
+        self.parts: dict[str, bytes] = {}
         self.moved = asyncio.Event()
         self.long_polls_hang = False
 
@@ -60,6 +62,11 @@ class Control:
         self._fail(organization)
         self.fetched.append(organization)
         return next(one for one in reversed(self.published) if one.envelope.organization == organization)
+
+    async def grants(self, organization: str, digest: str) -> bytes:
+        self._fail("grants")
+        self.fetched_parts.append(digest)
+        return self.parts[digest]
 
     async def acks(self, acks: list[Ack]) -> None:
         self._fail("acks")

@@ -1,5 +1,6 @@
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,9 @@ import pytest
 
 from common.tokens import token_digest
 from gateway.config_store import ConfigStore
-from gateway_config.wire.loader import LoadedOrganization, load_organization
+from gateway_config.wire.bundle import Bundle
+from gateway_config.wire.grants import LoadedPart
+from gateway_config.wire.loader import LoadedOrganization, load_bundle
 from gateway_config.wire.messages import SignedBundle
 from gateway_config.wire.signing import SigningKey, new_signing_key
 from policies.language.decide import decide
@@ -167,13 +170,13 @@ async def test_what_does_not_load_any_more_falls_back_at_first_use(
     await store.apply(signed(acme(), 1))
     await store.apply(signed(acme(document=POLICY.replace("30", "31")), 2))
 
-    def later_code(body: bytes, *, revision: int) -> LoadedOrganization:
+    def later_code(bundle: Bundle, parts: Sequence[LoadedPart], *, revision: int) -> LoadedOrganization:
         if revision == 2:
             raise ValueError("this code cannot read it")
-        return load(body, revision=revision)
+        return load(bundle, parts, revision=revision)
 
-    load = load_organization
-    monkeypatch.setattr("gateway.config_store.load_organization", later_code)
+    load = load_bundle
+    monkeypatch.setattr("gateway.config_store.load_bundle", later_code)
     store = open_store(tmp_path)
     assert revision_of(store, token_digest(TOKEN)) == 1
     assert store.enforced()[ACME].revision == 1
@@ -181,7 +184,7 @@ async def test_what_does_not_load_any_more_falls_back_at_first_use(
 
 async def test_what_loads_nowhere_any_more_denies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await open_store(tmp_path).apply(signed(acme(), 1))
-    monkeypatch.setattr("gateway.config_store.load_organization", lambda body, revision: 1 / 0)
+    monkeypatch.setattr("gateway.config_store.load_bundle", lambda bundle, parts, revision: 1 / 0)
     for warmed in (False, True):
         store = open_store(tmp_path)
         if warmed:

@@ -34,7 +34,8 @@ from gateway_config.wire.bundle import (
     ToolClass,
 )
 from gateway_config.wire.codec import encode_bundle
-from gateway_config.wire.loader import LoadedGrant, LoadedOrganization, load_organization
+from gateway_config.wire.grants import LoadedGrant
+from gateway_config.wire.loader import LoadedOrganization, load_organization
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 from gateway_config.wire.mirrored import MirroredArgument
 from tests.gateway.limiters import trusted_file

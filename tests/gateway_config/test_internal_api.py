@@ -25,6 +25,7 @@ COMMITTED = pytest.mark.usefixtures("transactional_db", "worker_threads")
 PATHS = [
     ("get", "/internal/v1/heads"),
     ("get", "/internal/v1/bundles/01a1fd5a-2c7e-7166-b865-5f61d02098a7/"),
+    ("get", "/internal/v1/bundles/01a1fd5a-2c7e-7166-b865-5f61d02098a7/grants/" + "0" * 64 + "/"),
     ("post", "/internal/v1/acks/"),
     ("post", "/internal/v1/hello/"),
     ("post", "/internal/v1/decisions/"),

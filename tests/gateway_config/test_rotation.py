@@ -13,7 +13,8 @@ from accounts.models import AuditEvent
 from common.errors import Conflict, InvalidInput
 from common.tokens import token_hash
 from gateway_config.models import ConfigRevision
-from gateway_config.wire.loader import LoadedGrant, load_organization
+from gateway_config.wire.grants import LoadedGrant
+from gateway_config.wire.loader import load_organization
 from policies.models import Grant
 from policies.services import revoke_grant, rotate_grant
 from tests.cast import Acme, Cast, inside

@@ -22,11 +22,13 @@ from uuid import UUID
 from gateway.config_files import ConfigFiles
 from gateway.config_store import ConfigStore
 from gateway.memory import give_back_memory
-from gateway_config.wire.messages import SignedBundle
+from gateway_config.wire.bundle import Bundle
 from gateway_config.wire.signing import VerifyKeys
-from tests.gateway_config.wire.bundles import KEY, acme, signed
+from tests.gateway_config.wire.bundles import KEY, acme, in_parts, signed
 
 _ORGANIZATIONS: Final = 10
+# As the control plane makes them of 100,000.
+_PARTS: Final = 32
 _ASKED: Final = 200_000
 
 
@@ -41,20 +43,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         files = ConfigFiles(Path(name) / "config")
         for number in range(_ORGANIZATIONS):
-            bundle = _bundle(number, given.grants // _ORGANIZATIONS)
-            files.keep(bundle.envelope, bundle.body.encode())
+            bundle, parts = in_parts(_bundle(number, given.grants // _ORGANIZATIONS), _PARTS)
+            one = signed(bundle, 1, not_before=int(time.time()))
+            files.keep(one.envelope, one.body.encode(), parts)
         kept = [str(Path(name) / "config"), KEY.verify_key()]
         subprocess.run([sys.executable, "-m", "tests.load.grants", "--kept", *kept], check=True)
 
 
-def _bundle(number: int, grants: int) -> SignedBundle:
-    bundle = acme(
+def _bundle(number: int, grants: int) -> Bundle:
+    return acme(
         organization=str(UUID(int=0x01A1FD5A_2C7E_7166_0000_000000000000 + number)),
         token=f"token of {number}",
         grants=grants,
         lease_seconds=86_400,
     )
-    return signed(bundle, 1, not_before=int(time.time()))
 
 
 def measure(folder: Path, keys: VerifyKeys) -> None:
@@ -65,7 +67,12 @@ def measure(folder: Path, keys: VerifyKeys) -> None:
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     give_back_memory()
     grown = _resident_mb() - before
-    tokens = [token for held in store._state.held.values() for token in held.tokens()]
+    tokens = [
+        token
+        for held in store._state.held.values()
+        for some in held.tokens_by_part().values()
+        for token in some
+    ]
     asked = random.Random(1).choices(tokens, k=_ASKED)
     plain = dict.fromkeys(tokens)
     print(f"{len(tokens):,} grants: loaded in {seconds:.2f} s ({cpu:.2f} s CPU), {grown:.0f} MB more")

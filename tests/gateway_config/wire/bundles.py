@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import msgspec
+
 from common.tokens import token_hash
 from gateway_config.wire.bundle import (
     Bundle,
@@ -13,6 +15,7 @@ from gateway_config.wire.bundle import (
     ToolClass,
 )
 from gateway_config.wire.codec import encode_bundle
+from gateway_config.wire.grants import GrantPart, PartGrant, encode_part, part_digest, part_of_token
 from gateway_config.wire.messages import SignedBundle
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, sign
 
@@ -93,6 +96,20 @@ def acme(
             for number in range(grants)
         ),
     )
+
+
+def in_parts(bundle: Bundle, of: int = 4) -> tuple[Bundle, list[bytes]]:
+    """The same organization with its grants in parts, and these."""
+    policies = {policy.id: policy.policy for policy in bundle.policies}
+    kinds = tuple(dict.fromkeys((grant.server, policies.get(grant.policy or "")) for grant in bundle.grants))
+    found: list[list[PartGrant]] = [[] for _ in range(of)]
+    for grant in sorted(bundle.grants, key=lambda grant: grant.token_sha256):
+        kind = kinds.index((grant.server, policies.get(grant.policy or "")))
+        part = part_of_token(bytes.fromhex(grant.token_sha256), of)
+        found[part].append(PartGrant(grant.id, grant.token_sha256, kind, grant.expires_at))
+    bodies = [encode_part(GrantPart(number, of, kinds, tuple(some))) for number, some in enumerate(found)]
+    digests = tuple(part_digest(body) for body in bodies)
+    return msgspec.structs.replace(bundle, grants=(), parts=digests, format=2), bodies
 
 
 def signed(

@@ -65,8 +65,8 @@ def test_classes_travel_with_the_policy_they_were_published_with() -> None:
 
 
 def test_a_later_format_is_told_as_such_even_where_its_fields_look_odd() -> None:
-    with pytest.raises(BundleInvalid, match="has format 2, this gateway reads format 1"):
-        decode_bundle(_changed(format=2, servers={"new": "shape"}))
+    with pytest.raises(BundleInvalid, match="has format 3, this gateway reads formats 1 and 2"):
+        decode_bundle(_changed(format=3, servers={"new": "shape"}))
 
 
 SERVERS: dict[str, Any] = {"id": SERVER, "name": "x", "upstream_url": "u"}

@@ -84,7 +84,7 @@ def _server(**changes: object) -> Bundle:
             f"grant {GRANT.id} is there twice, and not the same",
         ),
         (_with(grants=(GRANT, msgspec.structs.replace(GRANT, id=an_id(9)))), "is another grant's, too"),
-        (_with(servers=()), f"is for server {IAM}, which is not in the bundle"),
+        (_with(servers=()), f"server {IAM} of a grant is not in the bundle"),
         (_with(policies=()), f"policy revision {REVISION} of a grant is not in the bundle"),
         (acme(document="{}"), "revision 3 of policy .* cannot be loaded"),
         (acme(document=POLICY.replace('"deny"', '"dony"')), "line 3"),

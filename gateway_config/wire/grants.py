@@ -1,0 +1,181 @@
+"""An organization's grants, found by the SHA-256 of their tokens.
+
+Few stand in the bundle itself. Many stand in parts beside it, each by the first bits of their tokens, and the
+bundle names the parts by their digests: so the bundle's signature covers them, and what did not change is
+neither built nor sent nor read again. A part names policies and not their revisions, and may name a server
+that is no longer there: what the bundle does not hold denies.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+
+from gateway_config.wire.bundle import MOST_PARTS, Bundle, BundleInvalid, Uuid
+from gateway_config.wire.codec import MAX_BODY_BYTES, check_ids_and_tokens
+from policies.language.compile import CompiledPolicy
+
+Kind: TypeAlias = tuple[Uuid, Uuid | None]
+"""The server a grant is for, and its policy: in a part the policy's id, in a bundle its revision's."""
+
+Shared: TypeAlias = tuple[str, CompiledPolicy | None, str | None, int | None]
+"""What all grants of one kind have in common: server, compiled policy, the revision's id and its number."""
+
+
+class PartGrant(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`kind`: the place of its server and policy among the part's kinds. `expires_at` in unix seconds."""
+
+    id: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    token_sha256: Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+    kind: Annotated[int, msgspec.Meta(ge=0)]
+    expires_at: int | None = None
+
+
+class GrantPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The grants whose tokens begin with `number`, of `of` beginnings that are equally many."""
+
+    number: Annotated[int, msgspec.Meta(ge=0, lt=MOST_PARTS)]
+    of: Annotated[int, msgspec.Meta(ge=1, le=MOST_PARTS)]
+    kinds: tuple[Kind, ...] = ()
+    grants: tuple[PartGrant, ...] = ()
+
+
+class LoadedGrant(msgspec.Struct, frozen=True, gc=False):
+    """`compiled` None: the grant has no policy, so every call is denied. `policy_id` is the revision's."""
+
+    id: str
+    server: str
+    compiled: CompiledPolicy | None
+    policy_id: str | None
+    policy_number: int | None
+    expires_at: int | None
+
+
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """There may be a million of them: the least that holds them."""
+
+    id: str
+    kind: int
+    expires_at: int | None
+
+
+class LoadedPart(msgspec.Struct, frozen=True):
+    """`digest` is empty where the grants stand in the bundle itself."""
+
+    digest: str
+    kinds: tuple[Kind, ...]
+    rows: Mapping[bytes, _Row]
+    number: int = 0
+    of: int = 1
+
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_decoder: Final = msgspec.json.Decoder(GrantPart)
+
+
+def part_of_token(token: bytes, of: int) -> int:
+    return token[0] * of // MOST_PARTS
+
+
+def encode_part(part: GrantPart) -> bytes:
+    """The same grants in the same order always give the same bytes."""
+    return _encoder.encode(part)
+
+
+def part_digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def load_part(body: bytes) -> LoadedPart:
+    """Everything or nothing, as with a bundle."""
+    if len(body) > MAX_BODY_BYTES:
+        raise BundleInvalid(f"a part has {len(body)} bytes, at most {MAX_BODY_BYTES} are read")
+    try:
+        part = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleInvalid(f"a part cannot be read: {error}") from None
+    check_ids_and_tokens([grant.id for grant in part.grants], [one.token_sha256 for one in part.grants])
+    if any(grant.kind >= len(part.kinds) for grant in part.grants):
+        raise BundleInvalid("a part has a grant of no kind")
+    rows = _rows(part.grants)
+    if any(part_of_token(token, part.of) != part.number for token in rows):
+        raise BundleInvalid("a part has a grant that belongs to another")
+    return LoadedPart(part_digest(body), part.kinds, rows, part.number, part.of)
+
+
+def parts_of(bundle: Bundle, held: Mapping[str, LoadedPart]) -> tuple[LoadedPart, ...]:
+    """The bundle's parts, out of those that are `held`; its own grants are one part."""
+    if not bundle.parts:
+        return (_own_part(bundle),)
+    if missing := [digest for digest in bundle.parts if digest not in held]:
+        raise BundleInvalid(f"part {missing[0]} of the bundle's grants is missing")
+    parts = tuple(held[digest] for digest in bundle.parts)
+    if [(part.number, part.of) for part in parts] != [(place, len(parts)) for place in range(len(parts))]:
+        raise BundleInvalid("the parts of the bundle's grants do not make a whole")
+    return parts
+
+
+def _own_part(bundle: Bundle) -> LoadedPart:
+    _check_tokens_of_one_grant_agree(bundle)
+    kinds: dict[tuple[str, str | None], int] = {}
+    grants = [
+        PartGrant(
+            grant.id,
+            grant.token_sha256,
+            kinds.setdefault((grant.server, grant.policy), len(kinds)),
+            grant.expires_at,
+        )
+        for grant in bundle.grants
+    ]
+    return LoadedPart("", tuple(kinds), _rows(grants))
+
+
+def _rows(grants: Sequence[PartGrant]) -> dict[bytes, _Row]:
+    rows: dict[bytes, _Row] = {}
+    for grant in grants:
+        token = bytes.fromhex(grant.token_sha256)
+        if token in rows:
+            raise BundleInvalid(f"the token of grant {grant.id} is another grant's, too")
+        ends = grant.expires_at
+        # Copies of its own: what was read is then let go of without leaving holes.
+        own = grant.id.encode().decode()
+        rows[token] = _Row(own, grant.kind, None if ends is None else ends + 0)
+    return rows
+
+
+def _check_tokens_of_one_grant_agree(bundle: Bundle) -> None:
+    """While a token is rotated its grant is there twice: the same in all but the token and its end."""
+    if len({grant.id for grant in bundle.grants}) == len(bundle.grants):
+        return
+    opens: dict[str, tuple[str, str | None]] = {}
+    for grant in bundle.grants:
+        kind = (grant.server, grant.policy)
+        if opens.setdefault(grant.id, kind) != kind:
+            raise BundleInvalid(f"grant {grant.id} is there twice, and not the same")
+
+
+class Grants(Mapping[bytes, LoadedGrant]):
+    """By the SHA-256 of their tokens. `kinds` are those that are served: a grant of another is not there."""
+
+    __slots__ = ("_kinds", "_of", "_parts")
+
+    def __init__(self, parts: Sequence[LoadedPart], kinds: Mapping[tuple[str, str | None], Shared]) -> None:
+        self._kinds = [[kinds.get(kind) for kind in part.kinds] for part in parts]
+        self._parts = [part.rows for part in parts]
+        self._of = len(self._parts)
+
+    def __getitem__(self, token: bytes) -> LoadedGrant:
+        place = token[0] * self._of // MOST_PARTS
+        row = self._parts[place][token]
+        shared = self._kinds[place][row.kind]
+        if shared is None:
+            raise KeyError(token)
+        return LoadedGrant(row.id, *shared, row.expires_at)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for rows, kinds in zip(self._parts, self._kinds, strict=True):
+            yield from (token for token, row in rows.items() if kinds[row.kind] is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
