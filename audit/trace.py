@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.models import DecisionRecord
+from policies.language.glance import rule_words
 
 # The steps of a call of a tool, in order: what is said of each once it is behind, and while it is ahead.
 _STEPS: Final = (
@@ -73,25 +74,6 @@ def trace(record: DecisionRecord) -> list[Step]:
     if after:
         steps.append(Step("ahead", "Not reached: " + ", ".join(short for _, _, short in after)))
     return steps
-
-
-def rule_words(rule: str, subject: str) -> str:
-    """`/classes/Read/limits/0` is the "Read rule", an entry of this very tool its "own rule"."""
-    if not rule.startswith("/"):
-        return {"(default allow)": "no rule; the default allows", "(default deny)": "no rule"}.get(
-            rule, rule.strip("()")
-        )
-    section, _, rest = rule[1:].partition("/")
-    name = rest.split("/")[0].replace("~1", "/").replace("~0", "~")
-    match section:
-        case "tools":
-            return "own rule" if name == subject else f"rule for {name}"
-        case "classes":
-            return f"{name} rule"
-        case "all_tools":
-            return "rule for all tools"
-        case _:
-            return f"{section}: {rest.replace('/', ' ')}"
 
 
 def _stopped_at(record: DecisionRecord) -> tuple[str, str] | None:

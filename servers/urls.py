@@ -8,6 +8,7 @@ urlpatterns = [
     path("", servers.index, name="list"),
     path("register/", servers.register, name="register"),
     path("everything/", inventory.index, name="inventory"),
+    path("everything/everything.csv", inventory.as_csv, name="inventory-csv"),
     path("<str:server_id>/", servers.detail, name="detail"),
     path("<str:server_id>/scan/", servers.scan, name="scan"),
     path("<str:server_id>/scan/progress/", servers.progress, name="progress"),

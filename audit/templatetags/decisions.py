@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from audit.models import DecisionRecord
-from audit.trace import rule_words
+from policies.language.glance import rule_words
 
 register = template.Library()
 

@@ -16,6 +16,7 @@ from accounts.middleware import MemberRequest
 from accounts.views.members import member_required
 from audit.live import filters_of
 from audit.queries import DecisionRow, matching, with_names
+from common.csv_cells import csv_cell
 
 MOST = 10_000
 TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -25,8 +26,6 @@ COLUMNS = (
     *("upstream_status", "upstream_code"),
     *("added_ms", "took_ms", "worker"),
 )
-# A spreadsheet takes what begins so for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_safe
@@ -59,13 +58,5 @@ def _written(kind: str, lines: Iterable[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: csv_cell(value) for name, value in line.items()} for line in lines)
     return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, list):
-        value = " ".join(value)
-    if isinstance(value, str) and value.startswith(_FORMULAS):
-        return f"'{value}"
-    return value

@@ -225,5 +225,9 @@ def _rate(limit: LimitBlock) -> str:
 def _pill_rate(most: Number, window: str | Number) -> str:
     seconds = WINDOWS.get(window) if isinstance(window, str) else whole_text(window.text)
     whole = whole_text(most.text)
+    return rate_pill(most.text if whole is None else f"{whole:,}", seconds)
+
+
+def rate_pill(most: str, seconds: int | None) -> str:
     word = _SHORT.get(WINDOW_WORDS.get(seconds or 0, ""), f"{seconds or '?'} s")
-    return f"{most.text if whole is None else f'{whole:,}'}/{word}"
+    return f"{most}/{word}"

@@ -20,6 +20,7 @@ from accounts.views.members import member_required
 from policies.calls import calls_today
 from policies.forms import MoveForm, RotateForm, policies_of
 from policies.language.effects import effects
+from policies.language.glance import value_of
 from policies.models import Grant
 from policies.outlook import in_force, tools_of
 from policies.services import move_grant, revoke_grant
@@ -97,11 +98,19 @@ def what_it_may(grant: Grant) -> dict[str, Any]:
     """The share of tools by effect as gateways decide it now, for the grant's pages."""
     revision = grant.policy.published_revision if grant.policy else None
     tools = tools_of(grant.server)
-    judged = effects(in_force(revision, tools), [tool.name for tool in tools])
+    compiled = in_force(revision, tools)
+    judged = effects(compiled, [tool.name for tool in tools])
     return {
         "revision": revision,
         "counts": Counter(str(effect) for effect in judged.values()),
-        "tools": [(tool, str(judged[tool.name])) for tool in tools],
+        "tools": [
+            (
+                tool,
+                str(judged[tool.name]),
+                value_of(compiled, tool.name, judged[tool.name]) if compiled else "",
+            )
+            for tool in tools
+        ],
         "callable": sum(str(effect) not in ("denied", "hidden") for effect in judged.values()),
     }
 

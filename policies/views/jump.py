@@ -25,7 +25,7 @@ from accounts.views.members import member_required
 from policies.language.effects import Effect
 from policies.models import Grant, Policy
 from servers.models import Server, Tool
-from servers.views.inventory import BEST_FIRST, effects_of_grants
+from servers.views.inventory import BEST_FIRST, reach_of_grants
 
 MOST_OF_A_KIND: Final = 6
 PAGES: Final = (
@@ -137,7 +137,7 @@ def _effects(tools: list[Tool]) -> dict[Tool, Effect]:
     found: dict[Tool, Effect] = {}
     for server in servers.prefetch_related("grants__policy__published_revision"):
         mine = [tool for tool in tools if tool.server_id == server.pk]
-        by_grant = [effects for _, effects in effects_of_grants(server, mine)]
+        by_grant = [one.effects for one in reach_of_grants(server, mine)]
         for tool in mine:
             if by_grant:
                 found[tool] = min((each[tool.name] for each in by_grant), key=BEST_FIRST.index)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
+from accounts.permissions import May, may
 from accounts.views.members import member_required
-from policies.language.compile import ToolFacts, compile_policy
+from common.csv_cells import csv_cell
+from common.templatetags._words import EFFECT_WORDS, effect_key
+from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.effects import Effect, effects
+from policies.language.glance import decided_by, rule_words, value_of
 from policies.language.parse import parse_policy
 from servers.models import Server, Severity, Tool, ToolClass
 
@@ -27,38 +32,104 @@ BEST_FIRST = (
     Effect.HIDDEN,
 )
 PER_PAGE = 50
+MOST_LABELS = 200
 OUT_OF_REACH = frozenset({Effect.DENIED, Effect.HIDDEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the policy in force for one grant does to the tools of its server."""
+
+    label: str
+    compiled: CompiledPolicy
+    effects: dict[str, Effect]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     tool: Tool
-    effect: Effect | None  # the most open one over all grants; None where no grant reaches the server
+    best: Reach | None  # the grant that gets furthest; None where none reaches the server
     grants: tuple[str, ...]  # labels of the grants that can get through
+
+    @property
+    def effect(self) -> Effect | None:
+        return self.best.effects[self.tool.name] if self.best else None
+
+    @property
+    def value(self) -> str:
+        effect = self.effect
+        return value_of(self.best.compiled, self.tool.name, effect) if self.best and effect else ""
+
+    @property
+    def rule(self) -> str:
+        return decided_by(self.best.compiled, self.tool.name) if self.best else ""
+
+    @property
+    def rule_words(self) -> str:
+        return rule_words(self.rule, self.tool.name)
+
+    @property
+    def unruled(self) -> bool:
+        return bool(self.grants) and self.rule == "(default allow)"
 
 
 @require_safe
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
     rows = _rows(request)
-    shown = _filtered(rows, request)
+    shown = _filtered(rows, request.GET)
     reach = [row for row in rows if row.grants]
+    critical = [row for row in rows if row.tool.severity == Severity.CRITICAL]
+    query = request.GET.copy()
+    query.pop("page", None)
     context = {
         "rows": Paginator(shown, PER_PAGE).get_page(request.GET.get("page")),
         "total": len(rows),
         "within_reach": len(reach),
-        "critical": sum(row.tool.severity == Severity.CRITICAL for row in rows),
-        "critical_within_reach": sum(row.tool.severity == Severity.CRITICAL for row in reach),
+        "critical": len(critical),
+        "critical_within_reach": sum(bool(row.grants) for row in critical),
+        "critical_asking": sum(row.effect is Effect.NEEDS_APPROVAL for row in critical if row.grants),
+        "unruled": sum(row.unruled for row in reach),
         "open_and_unlimited": sum(
             row.effect is Effect.ALLOWED and row.tool.tool_class != "Read" for row in rows
         ),
         "servers": sorted({row.tool.server.name for row in rows}),
+        "labels": sorted({label for row in rows for label in row.grants})[:MOST_LABELS],
+        "effects": [(effect.value, EFFECT_WORDS[effect_key(effect)]) for effect in BEST_FIRST],
         "classes": ToolClass.choices,
         "severities": Severity.choices[::-1],
         "wanted": request.GET,
+        "filtered": any(query.values()),
+        "query": query.urlencode(),
+        "may_manage": may(request.member, May.MANAGE_SERVERS),
         "section": "inventory",
     }
     return render(request, "servers/inventory.html", context)
+
+
+@require_safe
+@member_required
+def as_csv(request: MemberRequest) -> HttpResponse:
+    """What the list shows, all of its pages."""
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="everything-callable.csv"'
+    writer = csv.writer(answer)
+    writer.writerow(
+        ("tool", "server", "class", "severity", "what_can_happen", "value", "decided_by", "reached_by")
+    )
+    for row in _filtered(_rows(request), request.GET):
+        tool = row.tool
+        cells = (
+            *(
+                tool.name,
+                tool.server.name,
+                tool.tool_class or "",
+                tool.get_severity_display() if tool.severity else "",
+            ),
+            *(str(row.effect or ""), row.value, row.rule, " ".join(row.grants)),
+        )
+        writer.writerow([csv_cell(cell) for cell in cells])
+    return answer
 
 
 def _rows(request: MemberRequest) -> list[Row]:
@@ -66,19 +137,18 @@ def _rows(request: MemberRequest) -> list[Row]:
     by_server: dict[UUID, list[Tool]] = defaultdict(list)
     for tool in tools:
         by_server[tool.server_id].append(tool)
-    reached: dict[UUID, list[tuple[Effect, str]]] = defaultdict(list)
     servers = Server.objects.visible_to(request.member).filter(pk__in=by_server)
-    for server in servers.prefetch_related("grants__policy__published_revision"):
-        for label, found in effects_of_grants(server, by_server[server.pk]):
-            for tool in by_server[server.pk]:
-                reached[tool.pk].append((found[tool.name], label))
-    return [_row(tool, reached[tool.pk]) for tool in tools]
+    reached = {
+        server.pk: reach_of_grants(server, by_server[server.pk])
+        for server in servers.prefetch_related("grants__policy__published_revision")
+    }
+    return [_row(tool, reached.get(tool.server_id, [])) for tool in tools]
 
 
-def effects_of_grants(server: Server, tools: list[Tool]) -> list[tuple[str, dict[str, Effect]]]:
-    """For each good grant of the server what its published policy does to each tool."""
+def reach_of_grants(server: Server, tools: list[Tool]) -> list[Reach]:
+    """For each good grant of the server."""
     found = []
-    cache: dict[UUID, dict[str, Effect]] = {}
+    cache: dict[UUID, tuple[CompiledPolicy, dict[str, Effect]]] = {}
     for grant in server.grants.all():
         policy = grant.policy
         if grant.state != "active" or policy is None or policy.published_revision is None:
@@ -88,26 +158,33 @@ def effects_of_grants(server: Server, tools: list[Tool]) -> list[tuple[str, dict
             classes = {(name, digest): tool_class for name, tool_class, digest in revision.classes}
             facts = [ToolFacts(t.name, classes.get((t.name, t.digest)), t.input_schema) for t in tools]
             compiled = compile_policy(parse_policy(revision.document, stored=True), facts)
-            cache[revision.pk] = effects(compiled, [tool.name for tool in tools])
-        found.append((grant.label, cache[revision.pk]))
+            cache[revision.pk] = compiled, effects(compiled, [tool.name for tool in tools])
+        found.append(Reach(grant.label, *cache[revision.pk]))
     return found
 
 
-def _row(tool: Tool, reached: list[tuple[Effect, str]]) -> Row:
-    through = tuple(label for effect, label in reached if effect not in OUT_OF_REACH)
-    best = min((effect for effect, _ in reached), key=BEST_FIRST.index, default=None)
+def _row(tool: Tool, reached: list[Reach]) -> Row:
+    through = tuple(one.label for one in reached if one.effects[tool.name] not in OUT_OF_REACH)
+    best = min(reached, key=lambda one: BEST_FIRST.index(one.effects[tool.name]), default=None)
     return Row(tool, best, through)
 
 
-def _filtered(rows: list[Row], request: MemberRequest) -> list[Row]:
-    words = request.GET.get("q", "").casefold().strip()
-    tool_class, server, severity = (request.GET.get(name, "") for name in ("class", "server", "severity"))
+def _filtered(rows: list[Row], wanted: QueryDict) -> list[Row]:
+    words = wanted.get("q", "").casefold().strip()
+    asked = {name: wanted.get(name, "") for name in ("class", "server", "severity", "effect", "grant")}
     return [
         row
         for row in rows
-        if (not words or words in row.tool.name.casefold() or words in row.tool.server.name.casefold())
-        and (not tool_class or row.tool.tool_class == tool_class)
-        and (not server or row.tool.server.name == server)
-        and (not severity or str(row.tool.severity) == severity)
-        and (request.GET.get("reach") != "yes" or row.grants)
+        if (not words or _says(row, words))
+        and (not asked["class"] or row.tool.tool_class == asked["class"])
+        and (not asked["server"] or row.tool.server.name == asked["server"])
+        and (not asked["severity"] or str(row.tool.severity) == asked["severity"])
+        and (not asked["effect"] or str(row.effect or "") == asked["effect"])
+        and (not asked["grant"] or asked["grant"] in row.grants)
+        and (wanted.get("reach") != "yes" or row.grants)
+        and (wanted.get("unruled") != "yes" or row.unruled)
     ]
+
+
+def _says(row: Row, words: str) -> bool:
+    return any(words in text.casefold() for text in (row.tool.name, row.tool.server.name, *row.grants))

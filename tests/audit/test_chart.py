@@ -13,7 +13,8 @@ from audit.chart import HEIGHT, calls_data, draw, draw_latency, levels_for
 from audit.figures import Bucket, Latency
 from audit.models import DecisionRecord
 from audit.outcomes import OUTCOMES
-from audit.trace import rule_words, trace
+from audit.trace import trace
+from policies.language.glance import rule_words
 from policies.models import Policy, PolicyRevision
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)

@@ -73,6 +73,7 @@ NO_PAGES = {
         "get-started/steps/",
         "log/live/",
         "log/export.csv",
+        "servers/everything/everything.csv",
         "log/export.ndjson",
     ),
     *("settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),

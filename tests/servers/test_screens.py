@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from common.ids import new_uuid
-from policies.services import create_policy, issue_grant, publish_policy
+from policies.services import create_policy, issue_grant, publish_policy, save_draft
 from servers.models import Server, ServerCredential, Tool, ToolScan
 from servers.services import change_server, register_server, retire_server
 from tests.cast import POLICY, Acme, Cast, confirm, inside
@@ -233,6 +233,30 @@ def test_the_inventory_says_which_grant_reaches_what(acme: Acme, cast: Cast, sig
     shown = page(bob, "/servers/everything/?reach=yes")
     assert "create_access_key" in shown and "delete_user" not in shown
     assert "laptop" in shown and "1 of 3" in shown
+    assert "30/min" in shown and "own rule" in shown
+
+
+def test_what_only_a_default_lets_through_is_told_apart(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        policy = save_draft(cast.alice, acme.policy, '{"version": "1", "default": "allow"}')
+        publish_policy(cast.alice, policy)
+    shown = page(signed_in(cast.bob), "/servers/everything/?unruled=yes")
+    assert shown.count("default: allow") == 3 and "3 of 3" in shown
+
+
+def test_the_inventory_leaves_as_csv_under_the_same_filters(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    _reach(acme, cast)
+    climb(Door("/servers/everything/everything.csv", stranger=200), cast, signed_in)
+    with inside(cast.alice):
+        Tool.objects.filter(name="list_users").update(name="=cmd|x")
+    lines = signed_in(cast.bob).get("/servers/everything/everything.csv").content.decode().splitlines()
+    assert lines[0].startswith("tool,server,class") and len(lines) == 4
+    assert any(line.startswith("'=cmd|x,") for line in lines)
+    assert "create_access_key,AWS IAM,Write,High,limited,30/min,/tools/create_access_key,laptop" in lines
+    answer = signed_in(cast.bob).get("/servers/everything/everything.csv?class=Write")
+    assert len(answer.content.decode().splitlines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -244,6 +268,11 @@ def test_the_inventory_says_which_grant_reaches_what(acme: Acme, cast: Cast, sig
         ("severity=4", {"delete_user"}),
         ("server=AWS+IAM&class=Write", {"create_access_key"}),
         ("class=%00&severity=x", set()),
+        ("effect=limited", {"create_access_key"}),
+        ("effect=denied&grant=laptop", set()),
+        ("grant=laptop", {"create_access_key"}),
+        ("q=LAPTOP", {"create_access_key"}),
+        ("unruled=yes", set()),
         ("page=99", {"create_access_key", "delete_user", "list_users"}),
         ("page=%F0%9F%92%A5", {"create_access_key", "delete_user", "list_users"}),
     ],
@@ -251,6 +280,7 @@ def test_the_inventory_says_which_grant_reaches_what(acme: Acme, cast: Cast, sig
 def test_filters_stand_in_the_address(
     query: str, tools: set[str], acme: Acme, cast: Cast, signed_in: SignedIn
 ) -> None:
+    _reach(acme, cast)
     shown = page(signed_in(cast.bob), f"/servers/everything/?{query}")
     every = {"create_access_key", "delete_user", "list_users"}
     assert {name for name in every if f">{name}<" in shown} == tools
