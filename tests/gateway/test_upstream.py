@@ -398,3 +398,18 @@ async def test_results_pass_with_what_only_their_reader_understands(tmp_path: Pa
     body = b'{"id":1,"jsonrpc":"2.0", "result":' + result + b"}"
     async with world(tmp_path, upstream=answering(http(body))) as it, it.client() as alice:
         assert (await alice.call("read_file", {})).body == body
+
+
+async def test_each_call_is_exactly_one_request_at_its_server(tmp_path: Path) -> None:
+    """Of many clients at once, the first ones, which find no connection, among them; and nothing besides."""
+    async with world(tmp_path) as it:
+
+        async def several(client: int) -> None:
+            async with it.client() as one:
+                for number in range(10):
+                    answer = await one.call("search", {}, id=f"{client}-{number}")
+                    assert answer.json["id"] == f"{client}-{number}"
+
+        await asyncio.gather(*(several(client) for client in range(8)))
+        sent = sorted(request.json["id"] for request in it.upstream.received)
+        assert sent == sorted(f"{client}-{number}" for client in range(8) for number in range(10))

@@ -14,6 +14,9 @@ ORDER: Final = (
     "limiter",
     "grants",
     "gateway",
+    "added_latency",
+    "beside_a_peer",
+    "judging",
     "publishing",
     "catalogue",
 )

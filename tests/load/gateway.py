@@ -1,17 +1,16 @@
 """What one tools/call costs: nginx answering itself, nginx as a plain proxy, and the gateway, in turn.
 
-    python -m tests.load.gateway [--seconds 5] [--rounds 3] [--connections 16 64] [--no-peer]
+    python -m tests.load.gateway [--seconds 5] [--rounds 3] [--connections 16 64]
 
 The call has some 300 bytes, passes three conditions and one limit, is recorded and forwarded; the server is
 nginx answering from memory, in JSON and as a stream of one event. CPU per call is what the kernel charged the
-process for, threads included, so that other work on the machine matters little. Needs nginx and wrk. The peer
-is FastMCP's proxy, from PyPI; behind it and the gateway a server counts what comes.
+process for, threads included, so that other work on the machine matters little. Needs nginx and wrk. What a
+call waits longer is measured by `tests.load.added_latency`, a peer beside ours by `tests.load.beside_a_peer`.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import re
@@ -23,12 +22,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import httpx
 import msgspec
-import uvloop
 
 from common.tokens import GRANT, new_token, token_hash
 from gateway_config.wire.bundle import Bundle, BundleGrant, BundlePolicy, BundleServer, BundleTool
@@ -38,7 +36,6 @@ from gateway_config.wire.signing import sign
 from tests.gateway.limiters import trusted_file
 from tests.gateway.test_main import Plane, Worker, _Internal, _Server
 from tests.gateway_config.wire.bundles import KEY
-from tests.load.peers import CountingServer, fastmcp_proxy
 from tests.ports import free_port
 
 STREAMING: Final = "00000000-0000-7000-8000-0000000005e2"
@@ -117,7 +114,6 @@ class Target:
     path: str = "/mcp"
     calls_a_second: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
 
     def at(self, path: str, **headers: str) -> Target:
         return Target(self.name, self.port, self.pid, headers or self.headers, path)
@@ -271,49 +267,6 @@ def load(target: Target, folder: Path, seconds: int, connections: int) -> int:
     return calls
 
 
-# 500 a second, whatever comes back
-
-
-class _Caller(asyncio.Protocol):
-    def __init__(self, target: Target) -> None:
-        self._request = target.request()
-        self._latencies = target.latencies
-        self._due = 0.0
-        self.busy = False
-        self._transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def call(self, due: float) -> None:
-        self._due, self.busy = due, True
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        # The answers are small: each comes in one piece.
-        self._latencies.append(time.perf_counter() - self._due)
-        self.busy = False
-
-
-async def open_loop(target: Target, rate: int, seconds: int) -> None:
-    loop = asyncio.get_running_loop()
-    callers = [
-        (await loop.create_connection(lambda: _Caller(target), "127.0.0.1", target.port))[1]
-        for _ in range(32)
-    ]
-    began = time.perf_counter() + 0.05
-    for number in range(rate * seconds):
-        due = began + number / rate
-        while (wait := due - time.perf_counter()) > 0:  # noqa: ASYNC110 - it spins to be on time
-            await asyncio.sleep(wait if wait > 0.002 else 0)
-        free = next((caller for caller in callers if not caller.busy), None)
-        if free is not None:
-            free.call(due)
-        else:
-            target.latencies.append(1.0)  # far too late is what it was
-    await asyncio.sleep(0.2)
-
-
 # What came out
 
 
@@ -337,55 +290,23 @@ def _figures(target: Target) -> str:
     return f"{statistics.median(target.calls_a_second):,.0f} | {statistics.median(target.cpu_us):.1f}"
 
 
-def _percentile(target: Target, part: int) -> float:
-    return 1000 * statistics.quantiles(target.latencies, n=100, method="inclusive")[part - 1]
-
-
-def _added(proxy: Target, ours: Target, given: argparse.Namespace) -> None:
-    for _ in range(given.rounds):
-        for target in (proxy, ours):
-            uvloop.run(open_loop(target, given.rate, given.seconds))
-    for part in (50, 99):
-        theirs, mine = _percentile(proxy, part), _percentile(ours, part)
-        print(f"p{part} at {given.rate} a second: nginx {theirs:.2f} ms, gateway {mine:.2f} ms,"
-              f" added {mine - theirs:.2f} ms", flush=True)  # fmt: skip
-
-
-def _beside_the_peer(folder: Path, ours: Target, server: CountingServer, given: argparse.Namespace) -> None:
-    port = free_port()
-    with fastmcp_proxy(server.port, port) as pid:
-        for target in (ours, Target("FastMCP's proxy", port, pid)):
-            server.asked.clear()
-            calls = load(target, folder, given.seconds, given.connections[0])
-            print(f"| the counting server | {target.name} | {_figures(target)} |")
-            all, forwarded = server.asked.total() / calls, server.asked["tools/call"] / calls
-            print(f"  requests a call: {all:.2f}, tools/call among them {forwarded:.2f}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, nargs="+", default=[16, 64])
-    parser.add_argument("--rate", type=int, default=500)
-    parser.add_argument("--no-peer", dest="peer", action="store_false")
     given = parser.parse_args()
-    counting = CountingServer(TOOL, json.loads(ANSWER)["result"])
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
         port, proxy_port = free_port(), free_port()
-        server = stack.enter_context(counting.running())
         direct = stack.enter_context(nginx(folder, "direct", port, ANSWERS, port))
         proxy = stack.enter_context(nginx(folder, "proxy", proxy_port, PROXIES, port))
-        plain, streaming, counted = stack.enter_context(gateway(folder, port, server.port))
+        plain, streaming, _ = stack.enter_context(gateway(folder, port))
         print(f"memory at rest: {plain.memory_mb():.0f} MB")
         print("| | | calls a second | CPU a call, us |\n|---|---|---|---|")
         _in_turn(folder, "JSON", [direct, proxy, plain], given)
         _in_turn(folder, "SSE", [direct.at("/sse"), proxy.at("/sse"), streaming], given)
-        _added(proxy, plain, given)
-        if given.peer:
-            _beside_the_peer(folder, counted, server, given)
 
 
 if __name__ == "__main__":

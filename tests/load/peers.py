@@ -1,83 +1,106 @@
-"""What else could stand in front of a server: FastMCP's proxy. And a small server for it to stand before."""
+"""What else could stand in front of a server: FastMCP's proxy. And a small server for it to stand before.
+
+python -m tests.load.peers <port> <tool> <result as JSON>     the server, until its input ends
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
-import threading
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 import httpx
+import uvloop
 
 from tests.foreign import CLIENTS, foreign_environment
+from tests.ports import free_port
 
 _STARTED_WITHIN: Final = 60
 
 
 class CountingServer:
-    """An MCP server that answers at once, and counts what it was asked."""
+    """An MCP server in a process of its own that answers at once, and counts what it was asked."""
 
     def __init__(self, tool: str, answer: dict[str, Any]) -> None:
-        self.asked: Counter[str] = Counter()
-        self._results: dict[str, dict[str, Any]] = {
-            "initialize": {
-                "protocolVersion": "2025-06-18",
-                "capabilities": {"tools": {}},
-                "serverInfo": {"name": "counting", "version": "1"},
-            },
-            "tools/list": {"tools": [{"name": tool, "inputSchema": {"type": "object"}}]},
-            "tools/call": answer,
-        }
-        handler = type("Handler", (_Handler,), {"owner": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
+        self.port = free_port()
+        self._command = (sys.executable, "-m", "tests.load.peers", str(self.port), tool, json.dumps(answer))
 
     @contextmanager
     def running(self) -> Iterator[CountingServer]:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        yield self
-        self._server.shutdown()
-        self._server.server_close()
+        process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
+        try:
+            _wait_for(process, self.port)
+            yield self
+        finally:
+            process.communicate(timeout=10)
 
-    def answer_to(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        self.asked[message["method"]] += 1
+    def asked(self) -> Counter[str]:
+        """By method, since this was asked last."""
+        return Counter(httpx.get(f"http://127.0.0.1:{self.port}/", trust_env=False).json())
+
+
+class _Counting(asyncio.Protocol):
+    def __init__(self, asked: Counter[str], results: dict[str, Any]) -> None:
+        self._asked, self._results = asked, results
+        self._got = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        while True:
+            head, separator, rest = self._got.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or 0)
+            if not separator or len(rest) < length:
+                return
+            self._got = rest[length:]
+            self._answer(head.partition(b"\r")[0], rest[:length])
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        if head.startswith(b"POST"):
+            self._send(*self._answered(json.loads(body)))
+        elif b" / " in head:
+            told = json.dumps(self._asked).encode()
+            self._asked.clear()
+            self._send(200, told)
+        else:
+            self._send(405 if head.startswith(b"GET") else 200, b"")
+
+    def _answered(self, message: dict[str, Any]) -> tuple[int, bytes]:
+        self._asked[message["method"]] += 1
         if "id" not in message:
-            return None
+            return 202, b""
         result = self._results.get(message["method"])
         unknown = {"error": {"code": -32601, "message": "There is no such method."}}
-        return {"jsonrpc": "2.0", "id": message["id"], **(unknown if result is None else {"result": result})}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    owner: CountingServer
-
-    def do_POST(self) -> None:
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = self.owner.answer_to(message)
-        self._send(202, b"") if answer is None else self._send(200, json.dumps(answer).encode())
-
-    def do_GET(self) -> None:
-        self._send(405, b"")
-
-    def do_DELETE(self) -> None:
-        self._send(200, b"")
+        told = unknown if result is None else {"result": result}
+        return 200, json.dumps({"jsonrpc": "2.0", "id": message["id"], **told}).encode()
 
     def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        head = b"HTTP/1.1 %d -\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % (status, len(body)) + body)
 
-    def log_message(self, *_: object) -> None:
-        pass
+
+async def _serve(port: int, tool: str, answer: dict[str, Any]) -> None:
+    results = {
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "counting", "version": "1"},
+        },
+        "tools/list": {"tools": [{"name": tool, "inputSchema": {"type": "object"}}]},
+        "tools/call": answer,
+    }
+    asked: Counter[str] = Counter()
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: _Counting(asked, results), "127.0.0.1", port)
+    await loop.run_in_executor(None, sys.stdin.read)
 
 
 @contextmanager
@@ -87,15 +110,19 @@ def fastmcp_proxy(behind: int, port: int) -> Iterator[int]:
     script = CLIENTS / "fastmcp-4" / "proxy.py"
     process = subprocess.Popen([str(python), str(script), f"http://127.0.0.1:{behind}/mcp", str(port)])
     try:
-        until = time.monotonic() + _STARTED_WITHIN
-        while not _answers(port):
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError("FastMCP's proxy did not start")
-            time.sleep(0.1)
+        _wait_for(process, port)
         yield process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + _STARTED_WITHIN
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError("it did not start")
+        time.sleep(0.1)
 
 
 def _answers(port: int) -> bool:
@@ -104,3 +131,7 @@ def _answers(port: int) -> bool:
     except httpx.TransportError:
         return False
     return True
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])))
