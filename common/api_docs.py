@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
-from common.drf import PROBLEMS
+from common.api_problems import PROBLEMS, problem_type
 
 PREFIX: Final = "/api/v1/"
 # In the order in which one meets them; what is not named here follows.
@@ -85,6 +85,14 @@ def api_docs(request: HttpRequest) -> HttpResponse:
         "section": "api",
     }
     return render(request, "pages/api_docs.html", context)
+
+
+@require_safe
+def problem_page(request: HttpRequest, kind: str) -> HttpResponse:
+    if kind not in PROBLEMS:
+        raise Http404
+    context = {"kind": kind, "problem": PROBLEMS[kind], "type": problem_type(kind), "section": "api"}
+    return render(request, "pages/api_problem.html", context)
 
 
 def _groups(schema: Schema) -> list[Group]:

@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import jiter
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
-from django.db import DataError, transaction
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer, Field, Serializer
+from rest_framework.serializers import BaseSerializer
 
+from common.api_filters import InvalidQuery
+from common.api_problems import PROBLEMS, problem_type
+from common.api_strict import misfits
 from common.errors import Conflict, DomainError, InvalidInput, LimitReached, NotAllowed, NotFound, Stale
 
 if TYPE_CHECKING:
     # At run time this would be a circle: the views of DRF read the parser from its settings.
-    from rest_framework.views import APIView
+    pass
 
 LARGEST_BODY = 2 * 1024 * 1024
+_ANY = ("*", '"*"')
 PROBLEM_JSON = "application/problem+json"
-# What `type` may be, with its title. The API reference lists the same.
-PROBLEMS: dict[str, tuple[int, str]] = {
-    "invalid_input": (400, "Some of what was sent cannot be used."),
-    "invalid_policy": (422, "The policy has problems."),
-    "malformed_json": (400, "The body is not well-formed JSON."),
-    "unauthenticated": (401, "Send a good API key, or sign in."),
-    "not_allowed": (403, "Your role or key does not allow this."),
-    "not_found": (404, "There is nothing here."),
-    "method_not_allowed": (405, "This path does not answer that method."),
-    "not_acceptable": (406, "This path answers JSON."),
-    "conflict": (409, "What was asked for no longer fits what is there."),
-    "too_large": (413, "The body is too large."),
-    "unsupported_media_type": (415, "Send application/json."),
-    "stale": (412, "It was changed since you read it."),
-    "key_reused": (422, "This Idempotency-Key belongs to another request."),
-    "precondition_required": (428, "Say which version you change."),
-    "limit_reached": (429, "There are as many of these as there may be."),
-    "throttled": (429, "Too many requests."),
-}
 
 
 class StrictJSONParser(BaseParser):
@@ -72,26 +56,6 @@ class StrictJSONParser(BaseParser):
             raise exceptions.ParseError(f"The body is not well-formed JSON: {wrong}.") from None
 
 
-class NewestFirst(CursorPagination):
-    """`{results, next, previous}`; `next` and `previous` are whole URLs or null."""
-
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 200
-    # Rows that are equal in the first field of the order are counted off; there may be many.
-    offset_cutoff = 1_000_000
-
-    def paginate_queryset(
-        self, queryset: Any, request: Request, view: APIView | None = None
-    ) -> list[Any] | None:
-        try:
-            with transaction.atomic():
-                return super().paginate_queryset(queryset, request, view)
-        except (DataError, ValidationError, ValueError, OverflowError):
-            # A cursor is a client's text; what stands in a forged one need not fit the column.
-            raise exceptions.NotFound from None
-
-
 def problem(kind: str, detail: str, *, errors: list[dict[str, Any]] | None = None) -> Response:
     body = _problem_body(kind, detail)
     if errors is not None:
@@ -106,8 +70,14 @@ def problem_answer_of(kind: str, detail: str) -> JsonResponse:
 
 
 def _problem_body(kind: str, detail: str) -> dict[str, Any]:
-    code, title = PROBLEMS[kind]
-    return {"type": f"urn:policylayer:problem:{kind}", "title": title, "status": code, "detail": detail}
+    known = PROBLEMS[kind]
+    return {
+        "type": problem_type(kind),
+        "code": kind,
+        "title": known.title,
+        "status": known.status,
+        "detail": detail,
+    }
 
 
 def problem_answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -128,8 +98,18 @@ def field_errors(fields: Mapping[str, Any], at: str = "") -> list[dict[str, Any]
     return found
 
 
+def _query_errors(error: InvalidQuery) -> list[dict[str, Any]]:
+    return [
+        {"pointer": "", "parameter": name, "message": sentence}
+        for name, sentences in error.field_errors.items()
+        for sentence in sentences
+    ]
+
+
 def _of_domain(error: DomainError) -> Response:
     match error:
+        case InvalidQuery():
+            return problem("invalid_input", error.message, errors=_query_errors(error))
         case InvalidInput():
             return problem("invalid_input", error.message, errors=field_errors(error.field_errors))
         case NotAllowed():
@@ -149,7 +129,7 @@ def _of_domain(error: DomainError) -> Response:
 def _of_framework(error: Exception) -> Response | None:
     match error:
         case exceptions.ValidationError():
-            return problem("invalid_input", PROBLEMS["invalid_input"][1], errors=_validation_errors(error))
+            return problem("invalid_input", PROBLEMS["invalid_input"].title, errors=_validation_errors(error))
         case exceptions.ParseError():
             return problem("malformed_json", str(error.detail))
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
@@ -157,15 +137,15 @@ def _of_framework(error: Exception) -> Response | None:
             answer["WWW-Authenticate"] = 'Bearer realm="policylayer"'
             return answer
         case exceptions.PermissionDenied() | PermissionDenied():
-            return problem("not_allowed", str(error) or PROBLEMS["not_allowed"][1])
+            return problem("not_allowed", str(error) or PROBLEMS["not_allowed"].title)
         case exceptions.NotFound() | Http404():
-            return problem("not_found", PROBLEMS["not_found"][1])
+            return problem("not_found", PROBLEMS["not_found"].title)
         case exceptions.MethodNotAllowed():
             return problem("method_not_allowed", str(error.detail))
         case exceptions.NotAcceptable():
-            return problem("not_acceptable", PROBLEMS["not_acceptable"][1])
+            return problem("not_acceptable", PROBLEMS["not_acceptable"].title)
         case exceptions.UnsupportedMediaType():
-            return problem("unsupported_media_type", PROBLEMS["unsupported_media_type"][1])
+            return problem("unsupported_media_type", PROBLEMS["unsupported_media_type"].title)
         case PreconditionRequired():
             return problem("precondition_required", str(error.detail))
         case exceptions.Throttled():
@@ -189,25 +169,21 @@ def _validation_errors(error: exceptions.ValidationError) -> list[dict[str, Any]
 def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
     """What was sent, checked; raises the problem with every field's place. Unknown fields are refused."""
     serializer.is_valid()
-    wrong: dict[str, Any] = dict(serializer.errors)
-    wrong |= unknown_fields(serializer, getattr(serializer, "initial_data", None))
-    if wrong:
+    sent = getattr(serializer, "initial_data", None)
+    if wrong := _both(dict(serializer.errors), misfits(serializer, sent)):
         raise exceptions.ValidationError(wrong)
     given: dict[str, Any] = serializer.validated_data
     return given
 
 
-def unknown_fields(field: Field[Any, Any, Any, Any], sent: object) -> dict[str, Any]:
-    if not isinstance(field, Serializer) or not isinstance(sent, Mapping):
-        return {}
-    found: dict[str, Any] = {}
-    for name, value in sent.items():
-        one = field.fields.get(name)
-        if one is None or one.read_only:
-            found[name] = ["There is no such field here."]
-        elif inner := unknown_fields(one, value):
-            found[name] = inner
-    return found
+def _both(found: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(found)
+    for name, said in more.items():
+        before = merged.get(name)
+        if isinstance(said, Mapping) and isinstance(before, Mapping):
+            said = _both(before, said)
+        merged[name] = said
+    return merged
 
 
 class PreconditionRequired(exceptions.APIException):
@@ -218,14 +194,34 @@ def etag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 
 
-def version_of(request: Request) -> int | None:
-    """The version named by `If-Match`, which a change needs; None for `*`. Raises the problem otherwise."""
+def etag_of_text(text: str) -> str:
+    """For what has no version of its own."""
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def is_of(request: Request, current: str) -> bool:
+    """Whether `If-Match`, which a change needs, insists on any version; raises where it names another."""
+    named = _named_version(request)
+    if named in _ANY:
+        return True
+    if named != current:
+        raise Stale("Someone changed this since you read it. Read it again and send its ETag.")
+    return False
+
+
+def _named_version(request: Request) -> str:
     named = request.headers.get("If-Match")
     if named is None:
         raise PreconditionRequired('Send If-Match with the ETag you read, or If-Match: "*" to insist.')
-    if named.strip() in {"*", '"*"'}:
+    return named.strip()
+
+
+def version_of(request: Request) -> int | None:
+    """The version named by `If-Match`, which a change needs; None for `*`. Raises the problem otherwise."""
+    named = _named_version(request)
+    if named in _ANY:
         return None
-    found = re.fullmatch(r'"(\d{1,18})"', named.strip())
+    found = re.fullmatch(r'"(\d{1,18})"', named)
     if found is None:
         raise Stale("This ETag is none of ours. Read it again and send its ETag.")
     return int(found[1])

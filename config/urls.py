@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from audit.views import onboarding, overview
 from catalog.views import home
-from common.api_docs import api_docs
+from common.api_docs import api_docs, problem_page
 from config import health
 from gateway_config.views import workers
 from policies.views.jump import jump
@@ -28,5 +28,6 @@ urlpatterns = [
     path("workers/", workers.workers, name="workers"),
     path("workers/publish-again/", workers.publish_again, name="publish-again"),
     path("api/docs/", api_docs, name="api-docs"),
+    path("api/docs/problems/<slug:kind>/", problem_page, name="api-problem"),
     path("api/v1/", include("config.api_urls")),
 ]

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
-from common.errors import Conflict, InvalidInput, NotFound
+from common.errors import InvalidInput, NotFound, Stale
 from policies.language.cases import PolicyTest, TestsInvalid, read_tests, tests_text
 from policies.language.parse import LARGEST_TEXT
 from policies.language.problems import PolicyInvalid
@@ -28,7 +28,7 @@ def kept_tests(policy: Policy) -> tuple[PolicyTest, ...]:
 
 @transaction.atomic
 def replace_tests(by: Membership, policy: Policy, text: str, *, seen: str | None = None) -> Policy:
-    """Keeps this JSON list and no other test. Raises Conflict where `seen` is not what is kept by now.
+    """Keeps this JSON list and no other test. Raises Stale where `seen` is not what is kept by now.
 
     Raises PolicyInvalid with every problem of the text, placed in that text.
     """
@@ -36,7 +36,7 @@ def replace_tests(by: Membership, policy: Policy, text: str, *, seen: str | None
     tests = _read(text)
     policy = _locked(policy)
     if seen is not None and policy.tests != seen:
-        raise Conflict("Someone changed the tests of this policy while you were editing them.")
+        raise Stale("Someone changed the tests of this policy while you were editing them.")
     return _keep(by, policy, tests)
 
 

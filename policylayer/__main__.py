@@ -46,7 +46,7 @@ def _explained(refused: Refused) -> int:
     complain(str(refused))
     for error in refused.errors:
         place = f"{error.line}:{error.column} " if error.line else ""
-        complain(f"  {place}{error.pointer or '(document)'}: {error.message}")
+        complain(f"  {place}{error.pointer or error.parameter or '(document)'}: {error.message}")
     return PROBLEMS if refused.kind == "invalid_policy" else FAILED
 
 

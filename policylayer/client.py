@@ -19,7 +19,7 @@ Shape = TypeVar("Shape")
 
 
 class Refused(Exception):  # noqa: N818 - the word of the house
-    """The API said no. `kind` is the last word of the problem's type, such as `invalid_policy`."""
+    """The API said no. `kind` is the problem's code, such as `invalid_policy`."""
 
     def __init__(self, status: int, kind: str, detail: str, errors: tuple[shapes.Problem, ...] = ()) -> None:
         super().__init__(detail)
@@ -104,12 +104,14 @@ class Client:
         return self._post(f"policies/{policy}/diff/", {"document": document}, shapes.Diff)
 
     def tests(self, policy: str) -> shapes.Tests:
-        return self._get(f"policies/{policy}/tests/", shapes.Tests)
+        """With their ETag, which `replace_tests` takes."""
+        answer = self._send("GET", f"policies/{policy}/tests/")
+        return msgspec.structs.replace(_read(answer, shapes.Tests), etag=answer.headers.get("ETag", ""))
 
-    def replace_tests(self, policy: str, text: str) -> shapes.Tests:
-        """`text`: a JSON list; numbers keep their spelling."""
+    def replace_tests(self, policy: str, text: str, etag: str) -> shapes.Tests:
+        """`text`: a JSON list; numbers keep their spelling. `stale` where `etag` is not the newest."""
         raw = f'{{"tests": {text}}}'.encode()
-        return _read(self._send("PUT", f"policies/{policy}/tests/", raw), shapes.Tests)
+        return _read(self._send("PUT", f"policies/{policy}/tests/", raw, {"If-Match": etag}), shapes.Tests)
 
     def publish(self, policy: str, note: str = "", version: int | None = None) -> shapes.Publication:
         """Raises Refused of kind `invalid_policy` with every problem and failed test."""
@@ -186,7 +188,7 @@ class Client:
             try:
                 answer = self._http.request(method, path, content=content, headers=sent, params=params)
             except httpx.TransportError as wrong:
-                if tried == TRIES or method == "PATCH":
+                if tried == TRIES or "If-Match" in sent:
                     raise Unreachable(f"{self._http.base_url.host} does not answer: {wrong}") from None
                 self._pause(2.0 ** (tried - 2))
                 continue
@@ -217,7 +219,7 @@ def _refused(answer: httpx.Response) -> Refused:
     try:
         body: dict[str, Any] = msgspec.json.decode(answer.content, type=dict[str, Any])
         errors = msgspec.convert(body.get("errors", []), tuple[shapes.Problem, ...], strict=False)
-        kind, detail = str(body["type"]).rsplit(":", 1)[-1], str(body["detail"])
+        kind, detail = str(body["code"]), str(body["detail"])
     except (msgspec.MsgspecError, KeyError):
         return Refused(answer.status_code, "unknown", f"The answer was {answer.status_code} and no reason.")
     return Refused(answer.status_code, kind, detail, errors)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from policylayer.client import Client, Refused
-from policylayer.shapes import Diff, Policy, PolicySummary, Problem, Server
+from policylayer.shapes import Diff, Policy, PolicySummary, Problem, Server, Tests
 
 TESTS: Final = ".tests.json"
 _NOT_IN_NAMES: Final = frozenset("/\\\0")
@@ -44,6 +44,7 @@ class Step:
     diff: Diff | None = None
     problems: tuple[Problem, ...] = ()
     tests_change: bool = False
+    tests_etag: str = ""
 
     @property
     def is_change(self) -> bool:
@@ -106,13 +107,15 @@ def _step(
         verb = "change"
     elif policy.published_revision is None or not changes.is_empty:
         verb = "publish"
-    tests_change = file.tests is not None and _tests_differ(client, policy, file.tests)
-    return Step(verb, file, server, policy, changes, (), tests_change)
+    if file.tests is None:
+        return Step(verb, file, server, policy, changes)
+    kept = client.tests(policy.id)
+    return Step(verb, file, server, policy, changes, (), _differ(kept, file.tests), kept.etag)
 
 
-def _tests_differ(client: Client, policy: Policy, text: str) -> bool:
+def _differ(kept: Tests, text: str) -> bool:
     try:
-        return bool(client.tests(policy.id).tests != json.loads(text))
+        return bool(kept.tests != json.loads(text))
     except ValueError:
         return True  # the API says what is wrong with them
 
@@ -123,7 +126,8 @@ def apply(client: Client, step: Step, note: str) -> Done | None:
         return None
     policy = _saved(client, step)
     if step.tests_change and step.file.tests is not None:
-        client.replace_tests(policy.id, step.file.tests)
+        # A policy that was made a moment ago has no tests that anybody could have changed.
+        client.replace_tests(policy.id, step.file.tests, step.tests_etag or "*")
     published = client.publish(policy.id, note, policy.version)
     return Done(step, published.revision.id, published.revision.number)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Problem(Struct, frozen=True):
-    """One thing that is wrong, with its place: in a body, or in a policy."""
+    """One thing that is wrong, with its place: in a body, in a URL, or in a policy."""
 
     pointer: str
     message: str
@@ -16,6 +16,7 @@ class Problem(Struct, frozen=True):
     line: int = 0
     column: int = 0
     severity: str = "error"
+    parameter: str = ""
 
 
 class Me(Struct, frozen=True):
@@ -121,6 +122,7 @@ class Tests(Struct, frozen=True):
 
     tests: list[dict[str, Any]]
     results: list[TestResult]
+    etag: str = ""
 
 
 class Change(Struct, frozen=True):

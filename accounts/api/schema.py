@@ -6,6 +6,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 
+from common.api_filters import id_schema
+
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.api.authentication.ApiKeyAuthentication"
@@ -26,8 +28,15 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 class PublicIdScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "common.api_fields.PublicIdField"
 
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, str]:
-        return {"type": "string", "pattern": f"^{self.target.prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"}
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return id_schema(self.target.prefix)
+
+
+class TestsScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "policies.api.serializers.TestsField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": "object"}, "description": "What each expects."}
 
 
 class DocumentScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

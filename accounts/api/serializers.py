@@ -8,6 +8,8 @@ from accounts.models import ApiKey, Invitation, Membership, Organization, Role
 from accounts.permissions import SCOPES
 from common.api_fields import PublicIdField
 
+INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
+
 
 class MeSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
@@ -52,7 +54,7 @@ class MemberChange(serializers.Serializer[Any]):
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     id = PublicIdField("inv", read_only=True)
-    state = serializers.ChoiceField(choices=["open", "expired", "accepted", "withdrawn"], read_only=True)
+    state = serializers.ChoiceField(choices=INVITATION_STATES, read_only=True)
 
     class Meta:
         model = Invitation

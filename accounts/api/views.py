@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.api.serializers import (
+    INVITATION_STATES,
     ApiKeyInput,
     ApiKeySerializer,
     InvitationInput,
@@ -25,14 +27,16 @@ from accounts.api.serializers import (
     OrganizationChange,
     OrganizationSerializer,
 )
-from accounts.models import ApiKey, Invitation, Membership
+from accounts.models import ApiKey, Invitation, Membership, Role
 from accounts.permissions import May, require
 from accounts.services.invitations import invite, resend, withdraw
 from accounts.services.keys import create_api_key, revoke_api_key
 from accounts.services.members import change_role, remove_member
 from accounts.services.organizations import rename_organization
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, valid
+from common.api_filters import Choice, Filter, Text
+from common.api_lists import ApiList, both_ways
+from common.drf import valid
 from common.ids import public_id
 
 Row = TypeVar("Row", Membership, Invitation, ApiKey)
@@ -68,15 +72,16 @@ class OrganizationView(APIView):
         return Response(OrganizationSerializer(rename_organization(member_of(request), given["name"])).data)
 
 
-class MemberPage(NewestFirst):
-    ordering = "-joined_at"
+ROLE = Filter("role", Choice(tuple(Role.values)))
+EMAIL = Filter("email", Text(254), "A part of the address.", lookup="email__icontains")
 
 
-class Members(generics.ListAPIView[Membership]):
+class Members(ApiList[Membership]):
     """The newest first. An invitation lets somebody in."""
 
     serializer_class = MemberSerializer
-    pagination_class = MemberPage
+    filters = (ROLE, replace(EMAIL, lookup="user__email__icontains"))
+    orders = both_ways("joined_at", email=("user__email",))
     read_scope = "members:read"
     queryset = Membership.objects.none()
 
@@ -104,13 +109,23 @@ class MemberDetail(APIView):
         return Response(status=204)
 
 
-class InvitationPage(NewestFirst):
-    ordering = "-created_at"
+def _invitations_in(state: str) -> Q:
+    now, over = timezone.now(), Q(accepted_at=None, withdrawn_at=None)
+    match state:
+        case "accepted":
+            return Q(accepted_at__isnull=False)
+        case "withdrawn":
+            return Q(accepted_at=None, withdrawn_at__isnull=False)
+        case "open":
+            return over & Q(expires_at__gt=now)
+        case _:
+            return over & Q(expires_at__lte=now)
 
 
-class Invitations(generics.ListAPIView[Invitation]):
+class Invitations(ApiList[Invitation]):
     serializer_class = InvitationSerializer
-    pagination_class = InvitationPage
+    filters = (Filter("state", Choice(INVITATION_STATES), by=_invitations_in), ROLE, EMAIL)
+    orders = both_ways("created_at", "email")
     read_scope = "members:read"
     queryset = Invitation.objects.none()
 
@@ -149,13 +164,24 @@ class InvitationResend(APIView):
         return Response(InvitationSerializer(resend(member_of(request), invitation)).data)
 
 
-class ApiKeyPage(NewestFirst):
-    ordering = "-created_at"
+def _keys_in(state: str) -> Q:
+    expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
+    match state:
+        case "revoked":
+            return Q(revoked_at__isnull=False)
+        case "expired":
+            return Q(revoked_at=None) & expired
+        case _:
+            return Q(revoked_at=None) & ~expired
 
 
-class ApiKeys(generics.ListAPIView[ApiKey]):
+class ApiKeys(ApiList[ApiKey]):
     serializer_class = ApiKeySerializer
-    pagination_class = ApiKeyPage
+    filters = (
+        Filter("state", Choice(("good", "expired", "revoked")), by=_keys_in),
+        Filter("made_by", Text(254), "The maker’s address.", lookup="member__user__email__iexact"),
+    )
+    orders = both_ways("created_at", "name")
     read_scope = "keys:read"
     queryset = ApiKey.objects.none()
 

@@ -6,8 +6,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,41 +17,42 @@ from approvals import services
 from approvals.api.serializers import AnswerInput, ApprovalSerializer
 from approvals.models import Approval
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, valid
+from common.api_filters import Choice, Filter, Id, Moment, Text
+from common.api_lists import ApiList, both_ways
+from common.drf import valid
 
 State = Approval.State
-FILTERS = [
-    OpenApiParameter("state", str, enum=[state.value for state in State]),
-    OpenApiParameter("server", str),
-    OpenApiParameter("grant", str),
-    OpenApiParameter("tool", str),
-]
 
 
-class ApprovalPage(NewestFirst):
-    ordering = ("-asked_at", "-id")
+def _in_state(state: str) -> Q:
+    """A time limit that ended counts also before anybody noted it."""
+    now = timezone.now()
+    alive = (State.PENDING, State.APPROVED)
+    if state in alive:
+        return Q(state=state, expires_at__gt=now)
+    if state == State.EXPIRED:
+        return Q(state=state) | Q(state__in=alive, expires_at__lte=now)
+    return Q(state=state)
 
 
-@extend_schema(parameters=FILTERS)
-class Approvals(generics.ListAPIView[Approval]):
+class Approvals(ApiList[Approval]):
     """Calls that wait for a person, and what became of earlier ones; newest first."""
 
     serializer_class = ApprovalSerializer
-    pagination_class = ApprovalPage
+    filters = (
+        Filter("state", Choice(tuple(State.values)), by=_in_state),
+        Filter("server", Id("srv"), lookup="server_id"),
+        Filter("grant", Id("grt"), lookup="grant_id"),
+        Filter("tool", Text()),
+        Filter("since", Moment(), "Asked then or later.", lookup="asked_at__gte"),
+        Filter("until", Moment(), "Asked before.", lookup="asked_at__lt"),
+    )
+    orders = both_ways("asked_at")
     read_scope = "approvals:read"
     queryset = Approval.objects.none()
 
     def get_queryset(self) -> QuerySet[Approval]:
-        wanted = self.request.query_params
-        found = Approval.objects.visible_to(member_of(self.request))
-        if server := wanted.get("server"):
-            found = found.filter(server_id=uuid_or_404("srv", server))
-        if grant := wanted.get("grant"):
-            found = found.filter(grant_id=uuid_or_404("grt", grant))
-        if tool := wanted.get("tool"):
-            found = found.filter(tool=tool.replace("\x00", ""))
-        state = wanted.get("state")
-        return found.filter(_in_state(state)) if state else found
+        return Approval.objects.visible_to(member_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "member": member_of(self.request)}
@@ -96,14 +96,3 @@ def _shown(request: Request, approval: Approval) -> Response:
 def _find(request: Request, approval_id: str) -> Approval:
     mine = Approval.objects.visible_to(member_of(request))
     return get_object_or_404(mine, pk=uuid_or_404("apr", approval_id))
-
-
-def _in_state(state: str) -> Q:
-    """A time limit that ended counts also before anybody noted it."""
-    now = timezone.now()
-    alive = (State.PENDING, State.APPROVED)
-    if state in alive:
-        return Q(state=state, expires_at__gt=now)
-    if state == State.EXPIRED:
-        return Q(state=state) | Q(state__in=alive, expires_at__lte=now)
-    return Q(state=state) if state in State.values else Q(pk=None)

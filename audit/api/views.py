@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, serializers
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,15 +17,8 @@ from audit.figures import added_latency, outcomes_over_time, top_denials, top_to
 from audit.models import DecisionRecord
 from audit.periods import Period, Unit
 from common.api_fields import PublicIdField, uuid_or_404
-from common.drf import NewestFirst
-from common.errors import InvalidInput
-
-FILTERS = [
-    OpenApiParameter("server", str),
-    OpenApiParameter("grant", str),
-    OpenApiParameter("tool", str),
-    OpenApiParameter("outcome", str, enum=["allow", "deny", "approval"]),
-]
+from common.api_filters import Choice, Filter, Id, Moment, Text, asked
+from common.api_lists import ApiList, both_ways, described
 
 
 class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
@@ -71,38 +64,34 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
         fields = ["id", "at", "actor_email", "verb", "subject", "subject_name", "details"]
 
 
-class DecisionPage(NewestFirst):
-    ordering = "-position"
-
-
-class EventPage(NewestFirst):
-    ordering = ("-at", "-id")
+SINCE = Filter("since", Moment(), "At that moment or later.", lookup="at__gte")
+UNTIL = Filter("until", Moment(), "Before that moment.", lookup="at__lt")
 
 
 def _visible(request: Request) -> QuerySet[DecisionRecord]:
     return DecisionRecord.objects.visible_to(member_of(request))
 
 
-@extend_schema(parameters=FILTERS)
-class Decisions(generics.ListAPIView[DecisionRecord]):
-    """Newest first: what the gateway decided about each call."""
+class Decisions(ApiList[DecisionRecord]):
+    """Newest first: what the gateway decided about each call. The order is that of arrival here."""
 
     serializer_class = DecisionSerializer
-    pagination_class = DecisionPage
+    filters = (
+        Filter("server", Id("srv"), lookup="server_id"),
+        Filter("grant", Id("grt"), lookup="grant_id"),
+        Filter("tool", Text()),
+        Filter("outcome", Choice(("allow", "deny", "approval"))),
+        Filter("code", Text(40)),
+        Filter("revision", Id("rev"), lookup="policy_revision_id"),
+        SINCE,
+        UNTIL,
+    )
+    orders = {"-at": ("-position",), "at": ("position",)}
     read_scope = "logs:read"
     queryset = DecisionRecord.objects.none()
 
     def get_queryset(self) -> QuerySet[DecisionRecord]:
-        wanted = self.request.query_params
-        found = _visible(self.request)
-        if server := wanted.get("server"):
-            found = found.filter(server_id=uuid_or_404("srv", server))
-        if grant := wanted.get("grant"):
-            found = found.filter(grant_id=uuid_or_404("grt", grant))
-        for name in ("tool", "outcome"):
-            if value := wanted.get(name):
-                found = found.filter(**{name: value.replace("\x00", "")})
-        return found
+        return _visible(self.request)
 
 
 class DecisionDetail(APIView):
@@ -119,7 +108,7 @@ PERIODS: Final = {
     "day": (timedelta(days=1), Unit.HOUR, 24),
     "month": (timedelta(days=30), Unit.DAY, 30),
 }
-STATS_PERIOD = OpenApiParameter("period", str, enum=list(PERIODS), description="Until now; a day if unsaid.")
+STATS_PERIOD = Filter("period", Choice(tuple(PERIODS)), "Until now; a day if unsaid.")
 
 
 class BucketSerializer(serializers.Serializer[Any]):
@@ -154,11 +143,9 @@ class DecisionStats(APIView):
 
     read_scope = "logs:read"
 
-    @extend_schema(parameters=[STATS_PERIOD], responses=StatsSerializer)
+    @extend_schema(parameters=described(STATS_PERIOD), responses=StatsSerializer)
     def get(self, request: Request) -> Response:
-        wanted = request.query_params.get("period", "day")
-        if wanted not in PERIODS:
-            raise InvalidInput({"period": f"Choose one of {', '.join(PERIODS)}."})
+        wanted = asked(request.query_params, (STATS_PERIOD,)).get("period", "day")
         length, unit, buckets = PERIODS[wanted]
         period, member = Period.until_now(length, unit), member_of(request)
         stats = {
@@ -172,11 +159,18 @@ class DecisionStats(APIView):
         return Response(StatsSerializer(stats).data)
 
 
-class AuditEvents(generics.ListAPIView[AuditEvent]):
+class AuditEvents(ApiList[AuditEvent]):
     """Newest first: what people and their keys changed."""
 
     serializer_class = AuditEventSerializer
-    pagination_class = EventPage
+    filters = (
+        Filter("verb", Text(60)),
+        Filter("actor", Text(254), "The address of who did it.", lookup="actor_email__iexact"),
+        Filter("subject", Text(60), "The id of what was changed."),
+        SINCE,
+        UNTIL,
+    )
+    orders = both_ways("at")
     read_scope = "logs:read"
     queryset = AuditEvent.objects.none()
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,21 +23,24 @@ from catalog.classify import ToolInput, classify
 from catalog.facts import hints_of
 from catalog.models import CatalogServer
 from catalog.rules import as_rows
-from catalog.search import Found, find, read_question
+from catalog.search import CLASSES, LONGEST_QUESTION, TRANSPORTS, Found, find, read_question
 from catalog.serial import server_facts, tool_facts
 from catalog.summary import current
 from catalog.words import slug_asked
+from common.api_filters import Choice, Filter, Number, Text, asked
+from common.api_lists import described
 from common.drf import valid
 
 _PAGE = 100
-_FILTERS = [
-    OpenApiParameter("q", OpenApiTypes.STR, description="Words of a tool’s name, its server or its vendor."),
-    OpenApiParameter("class", OpenApiTypes.STR, many=True),
-    OpenApiParameter("severity", OpenApiTypes.INT, many=True, description="1 low to 4 critical."),
-    OpenApiParameter("transport", OpenApiTypes.STR, many=True),
-    OpenApiParameter("vendor", OpenApiTypes.STR),
-    OpenApiParameter("page", OpenApiTypes.INT),
-]
+_AFTER = Filter("after", Text(200), "The last server of the page before.")
+_FILTERS = (
+    Filter("q", Text(LONGEST_QUESTION), "Words of a tool’s name, its server or its vendor."),
+    Filter("class", Choice(CLASSES), many=True),
+    Filter("severity", Number(1, 4), "1 low to 4 critical.", many=True),
+    Filter("transport", Choice(TRANSPORTS), many=True),
+    Filter("vendor", Text(200), "At most three.", many=True),
+    Filter("page", Number(1, 999)),
+)
 
 
 class PublicView(APIView):
@@ -50,14 +52,13 @@ class PublicView(APIView):
 
 class Servers(PublicView):
     @extend_schema(
-        parameters=[
-            OpenApiParameter("after", OpenApiTypes.STR, description="The last server of the page before.")
-        ],
+        operation_id="catalog_servers_list",
+        parameters=described(_AFTER),
         responses=ServersSerializer,
         description="All servers of the catalogue, by name.",
     )
     def get(self, request: Request) -> Response:
-        after = request.query_params.get("after", "")
+        after = asked(request.query_params, (_AFTER,)).get("after", "")
         rows = list(
             CatalogServer.objects.filter(slug__gt=slug_asked(after))
             .defer("search")
@@ -77,14 +78,18 @@ class ServerDetail(PublicView):
 
 
 class Tools(PublicView):
-    @extend_schema(parameters=_FILTERS, responses=ToolsSerializer, description="Tools, worst first.")
+    @extend_schema(
+        parameters=described(*_FILTERS), responses=ToolsSerializer, description="Tools, worst first."
+    )
     def get(self, request: Request) -> Response:
         return Response(_tools(_found(request)))
 
 
 class Search(PublicView):
     @extend_schema(
-        parameters=_FILTERS, responses=SearchSerializer, description="Servers and tools in one answer."
+        parameters=described(*_FILTERS),
+        responses=SearchSerializer,
+        description="Servers and tools in one answer.",
     )
     def get(self, request: Request) -> Response:
         found = _found(request)
@@ -135,6 +140,7 @@ class Classify(PublicView):
 
 
 def _found(request: Request) -> Found:
+    asked(request.query_params, _FILTERS)
     return find(read_question(request._request.GET), current().figures)
 
 

@@ -188,6 +188,15 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ApprovalStateEnum": "approvals.models.Approval.State",
+        "DeliveryStateEnum": "approvals.models.Notice.State",
+        "GrantStateEnum": "policies.api.serializers.GRANT_STATES",
+        "RolloutStateEnum": "gateway_config.api.serializers.STATES",
+        "ScanStateEnum": "servers.models.ToolScan.State",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.api_schema.complete",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,15 +11,16 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.drf import valid, version_of
+from gateway_config.api.serializers import PublishedSerializer, RevisionWithRollout
 from gateway_config.rollout import rollout_of
 from policies.api.policies import find_policy, find_revision
-from policies.api.serializers import PublishInput, RevisionSerializer
+from policies.api.serializers import PublishInput
 from policies.models import PolicyRevision
 from policies.services import publish_policy, restore_revision
 
 
 class PolicyPublish(APIView):
-    @extend_schema(request=PublishInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=PublishInput, responses=PublishedSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         """Makes the draft the revision in force; 422 with every problem if it has any."""
         policy = find_policy(request, policy_id)
@@ -33,32 +33,20 @@ class PolicyPublish(APIView):
 class RevisionDetail(APIView):
     read_scope = "policies:read"
 
-    @extend_schema(responses=RevisionSerializer)
+    @extend_schema(responses=RevisionWithRollout)
     def get(self, request: Request, revision_id: str) -> Response:
         """A revision, and on how many workers it is in force."""
         revision = find_revision(request, revision_id)
-        return Response({**RevisionSerializer(revision).data, "rollout": _rollout(revision)})
+        revision.rollout = rollout_of(revision)  # type: ignore[attr-defined]
+        return Response(RevisionWithRollout(revision).data)
 
 
 class RevisionRestore(APIView):
-    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=None, responses=PublishedSerializer)
     def post(self, request: Request, revision_id: str) -> Response:
         """Publishes an earlier revision's text as a new one."""
         return Response(_published(restore_revision(member_of(request), find_revision(request, revision_id))))
 
 
-def _rollout(revision: PolicyRevision) -> dict[str, Any]:
-    rollout = rollout_of(revision)
-    return {
-        "state": rollout.state,
-        "workers_total": rollout.workers_total,
-        "workers_applied": rollout.workers_applied,
-        "behind": [worker.name for worker in rollout.behind],
-    }
-
-
 def _published(revision: PolicyRevision) -> dict[str, Any]:
-    return {
-        "revision": {"id": revision.public_id, "number": revision.number},
-        "rollout": _rollout(revision),
-    }
+    return PublishedSerializer({"revision": revision, "rollout": rollout_of(revision)}).data

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import asdict
-
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
+from common.api_filters import asked
+from gateway_config.api.serializers import WorkersSerializer
 from gateway_config.rollout import dead_letter_of, worker_rows
 
 
@@ -20,16 +19,14 @@ class Workers(APIView):
 
     read_scope = "logs:read"
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=WorkersSerializer)
     def get(self, request: Request) -> Response:
         member = member_of(request)
-        rows = [asdict(row) for row in worker_rows(member)]
-        given_up = dead_letter_of(member)
-        return Response(
-            {
-                "results": rows,
-                "next": None,
-                "previous": None,
-                "given_up": asdict(given_up) if given_up else None,
-            }
-        )
+        asked(request.query_params, ())
+        seen = {
+            "results": worker_rows(member),
+            "next": None,
+            "previous": None,
+            "given_up": dead_letter_of(member),
+        }
+        return Response(WorkersSerializer(seen).data)

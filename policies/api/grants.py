@@ -2,18 +2,27 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, valid
-from policies.api.serializers import GrantChange, GrantInput, GrantSerializer, IssuedGrant, RotateInput
+from common.api_filters import Choice, Filter, Id, Moment, Text
+from common.api_lists import ApiList, both_ways
+from common.drf import valid
+from policies.api.serializers import (
+    GRANT_STATES,
+    GrantChange,
+    GrantInput,
+    GrantSerializer,
+    IssuedGrant,
+    RotateInput,
+)
 from policies.models import Grant, Policy
 from policies.services import issue_grant, move_grant, revoke_grant, rotate_grant
 from servers.models import Server
@@ -24,13 +33,27 @@ def find_grant(request: Request, grant_id: str) -> Grant:
     return get_object_or_404(mine, pk=uuid_or_404("grt", grant_id))
 
 
-class GrantPage(NewestFirst):
-    ordering = "-issued_at"
+def _in_state(state: str) -> Q:
+    expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
+    match state:
+        case "revoked":
+            return Q(revoked_at__isnull=False)
+        case "expired":
+            return Q(revoked_at=None) & expired
+        case _:
+            return Q(revoked_at=None) & ~expired
 
 
-class Grants(generics.ListAPIView[Grant]):
+class Grants(ApiList[Grant]):
     serializer_class = GrantSerializer
-    pagination_class = GrantPage
+    filters = (
+        Filter("server", Id("srv"), lookup="server_id"),
+        Filter("policy", Id("pol"), lookup="policy_id"),
+        Filter("state", Choice(GRANT_STATES), by=_in_state),
+        Filter("label", Text(80), "A part of the label.", lookup="label__icontains"),
+        Filter("expires_before", Moment(), lookup="expires_at__lt"),
+    )
+    orders = both_ways("issued_at", "label")
     read_scope = "grants:read"
     queryset = Grant.objects.none()
 

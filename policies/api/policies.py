@@ -3,11 +3,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -15,12 +14,13 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, etag, valid, version_of
+from common.api_filters import Filter, Flag, Id, Moment, Text
+from common.api_lists import ApiList, both_ways
+from common.drf import etag, etag_of_text, is_of, valid, version_of
 from policies.api.serializers import (
     CallInput,
     ConversionSerializer,
     ConvertInput,
-    DecisionSerializer,
     DiffSerializer,
     EffectsSerializer,
     PolicyChange,
@@ -29,10 +29,11 @@ from policies.api.serializers import (
     PolicySummary,
     ProblemSerializer,
     ProblemsSerializer,
-    RevisionSerializer,
+    RevisionSummary,
     TestsInput,
     TestsSerializer,
     TextInput,
+    TriedCallSerializer,
 )
 from policies.beside import beside
 from policies.kept_tests import replace_tests
@@ -64,17 +65,19 @@ def find_revision(request: Request, revision_id: str) -> PolicyRevision:
     return get_object_or_404(mine, pk=uuid_or_404("rev", revision_id))
 
 
-class PolicyPage(NewestFirst):
-    ordering = "-created_at"
-
-
-class RevisionPage(NewestFirst):
-    ordering = "-number"
-
-
-class Policies(generics.ListAPIView[Policy]):
+class Policies(ApiList[Policy]):
     serializer_class = PolicySummary
-    pagination_class = PolicyPage
+    filters = (
+        Filter("server", Id("srv"), lookup="server_id"),
+        Filter("name", Text(80), "A part of the name.", lookup="name__icontains"),
+        Filter(
+            "published",
+            Flag(),
+            "Whether a revision is in force.",
+            by=lambda published: Q(published_revision__isnull=not published),
+        ),
+    )
+    orders = both_ways("created_at", "name")
     read_scope = "policies:read"
     queryset = Policy.objects.none()
 
@@ -145,7 +148,7 @@ class PolicyEffects(_Asking):
 class PolicyDecide(_Asking):
     takes = CallInput
 
-    @extend_schema(request=CallInput, responses=DecisionSerializer)
+    @extend_schema(request=CallInput, responses=TriedCallSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         """What this call would meet, before limits and approvals are asked."""
         text, policy, given = self.asked(request, policy_id)
@@ -190,8 +193,10 @@ class PolicyTests(APIView):
     def put(self, request: Request, policy_id: str) -> HttpResponse:
         """Keeps these tests and no others."""
         policy = find_policy(request, policy_id)
+        insists = is_of(request, etag_of_text(policy.tests))
         given = valid(TestsInput(data=request.data))
-        return _tested(replace_tests(member_of(request), policy, given["tests"]))
+        seen = None if insists else policy.tests
+        return _tested(replace_tests(member_of(request), policy, given["tests"], seen=seen))
 
 
 def _tested(policy: Policy) -> HttpResponse:
@@ -201,7 +206,9 @@ def _tested(policy: Policy) -> HttpResponse:
     ]
     # The tests as they are kept: what reads JSON in Python would spell their numbers anew.
     text = f'{{"tests": {policy.tests}, "results": {json.dumps(results)}}}'
-    return HttpResponse(text, content_type="application/json")
+    answer = HttpResponse(text, content_type="application/json")
+    answer["ETag"] = etag_of_text(policy.tests)
+    return answer
 
 
 class Convert(APIView):
@@ -219,12 +226,37 @@ class Convert(APIView):
         return Response(conversion_value(made))
 
 
-class PolicyRevisions(generics.ListAPIView[PolicyRevision]):
-    serializer_class = RevisionSerializer
-    pagination_class = RevisionPage
+OF_REVISIONS = (
+    Filter("published_by", Text(254), "The publisher’s address.", lookup="published_by_email__iexact"),
+    Filter("since", Moment(), "Published then or later.", lookup="published_at__gte"),
+    Filter("until", Moment(), "Published before.", lookup="published_at__lt"),
+)
+
+
+class PolicyRevisions(ApiList[PolicyRevision]):
+    serializer_class = RevisionSummary
+    filters = OF_REVISIONS
+    orders = {"-number": ("-number",), "number": ("number",)}
     read_scope = "policies:read"
     queryset = PolicyRevision.objects.none()
 
     def get_queryset(self) -> QuerySet[PolicyRevision]:
         policy = find_policy(self.request, self.kwargs["policy_id"])
-        return PolicyRevision.objects.visible_to(member_of(self.request)).filter(policy=policy)
+        return (
+            PolicyRevision.objects.visible_to(member_of(self.request))
+            .filter(policy=policy)
+            .defer("text", "document", "classes")
+        )
+
+
+class Revisions(ApiList[PolicyRevision]):
+    """What was published, of all policies; the newest first."""
+
+    serializer_class = RevisionSummary
+    filters = (Filter("policy", Id("pol"), lookup="policy_id"), *OF_REVISIONS)
+    orders = both_ways("published_at")
+    read_scope = "policies:read"
+    queryset = PolicyRevision.objects.none()
+
+    def get_queryset(self) -> QuerySet[PolicyRevision]:
+        return PolicyRevision.objects.visible_to(member_of(self.request)).defer("text", "document", "classes")

@@ -121,7 +121,7 @@ class EffectsSerializer(serializers.Serializer[Any]):
     effects = serializers.DictField(child=serializers.ChoiceField(choices=[str(one) for one in Effect]))
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class TriedCallSerializer(serializers.Serializer[Any]):
     """What a call would meet; `obligations` are the limits and approvals that are asked after it."""
 
     outcome = serializers.ChoiceField(choices=["allow", "deny", "approval"])
@@ -195,13 +195,23 @@ class ConversionSerializer(serializers.Serializer[Any]):
     problems = ProblemSerializer(many=True)
 
 
-class RevisionSerializer(serializers.ModelSerializer[PolicyRevision]):
+class RevisionSummary(serializers.ModelSerializer[PolicyRevision]):
+    """A revision in a list: its document stands in the revision itself."""
+
     id = PublicIdField("rev", read_only=True)
     policy = PublicIdField("pol", source="policy_id", read_only=True)
 
     class Meta:
         model = PolicyRevision
-        fields = ["id", "policy", "number", "note", "published_at", "published_by_email", "document"]
+        fields = ["id", "policy", "number", "note", "published_at", "published_by_email"]
+
+
+class RevisionSerializer(RevisionSummary):
+    class Meta(RevisionSummary.Meta):
+        fields = [*RevisionSummary.Meta.fields, "document"]
+
+
+GRANT_STATES = ("active", "expired", "revoked")
 
 
 class GrantSerializer(serializers.ModelSerializer[Grant]):
@@ -209,7 +219,7 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
     server = PublicIdField("srv", source="server_id", read_only=True)
     policy = PublicIdField("pol", source="policy_id", read_only=True, allow_null=True)
     gateway_url = serializers.SerializerMethodField()
-    state = serializers.CharField(read_only=True)
+    state = serializers.ChoiceField(choices=GRANT_STATES, read_only=True)
 
     class Meta:
         model = Grant

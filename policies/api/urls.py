@@ -12,6 +12,7 @@ urlpatterns = [
     path("policies/<str:policy_id>/diff/", policies.PolicyDiff.as_view()),
     path("policies/<str:policy_id>/tests/", policies.PolicyTests.as_view()),
     path("policies/<str:policy_id>/revisions/", policies.PolicyRevisions.as_view()),
+    path("revisions/", policies.Revisions.as_view()),
     path("grants/", grants.Grants.as_view()),
     path("grants/<str:grant_id>/", grants.GrantDetail.as_view()),
     path("grants/<str:grant_id>/rotate/", grants.GrantRotate.as_view()),

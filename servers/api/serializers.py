@@ -56,6 +56,12 @@ class ServerInput(serializers.Serializer[Any]):
     auth = AuthSerializer(required=False)
 
 
+class ServerChange(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80, required=False)
+    upstream_url = serializers.CharField(max_length=2000, required=False)
+    auth = AuthSerializer(required=False)
+
+
 class ScanSerializer(serializers.ModelSerializer[ToolScan]):
     status = serializers.CharField(source="state")
     tools = serializers.IntegerField(source="tools_found")

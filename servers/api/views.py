@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,9 +13,17 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
-from common.drf import NewestFirst, etag, valid, version_of
-from servers.api.serializers import ScanSerializer, ServerInput, ServerSerializer, ToolSerializer
-from servers.models import Server, Tool, ToolScan
+from common.api_filters import Choice, Filter, Flag, Id, Text
+from common.api_lists import ApiList, both_ways
+from common.drf import etag, valid, version_of
+from servers.api.serializers import (
+    ScanSerializer,
+    ServerChange,
+    ServerInput,
+    ServerSerializer,
+    ToolSerializer,
+)
+from servers.models import Server, Severity, Tool, ToolClass, ToolScan
 from servers.services import change_server, register_server, retire_server, start_scan
 from servers.tasks import enqueue_scan
 from servers.waiting import when_over
@@ -30,19 +37,37 @@ def _shown(request: Request, server: Server) -> dict[str, Any]:
     return ServerSerializer(server, context={"request": request}).data
 
 
-class ServerPage(NewestFirst):
-    ordering = "-created_at"
+NAME = Filter("name", Text(256), "A part of the name.", lookup="name__icontains")
+OF_TOOLS = (
+    NAME,
+    Filter("class", Choice(tuple(ToolClass.values)), lookup="tool_class", many=True),
+    Filter(
+        "severity",
+        Choice(tuple(Severity.labels)),
+        by=lambda labels: Q(severity__in=[one.value for one in Severity if one.label in labels]),
+        many=True,
+    ),
+    Filter("needs_review", Flag(), "Whether the class is doubtful."),
+)
+ORDERS_OF_TOOLS = {
+    "-severity": ("-severity", "class_rank", "name", "id"),
+    "severity": ("severity", "-class_rank", "name", "id"),
+    "name": ("name", "id"),
+    "-name": ("-name", "-id"),
+}
 
 
-class ToolPage(NewestFirst):
-    ordering = ("-severity", "class_rank", "name", "id")
-    page_size = 200
-    max_page_size = 1000
+LIVE = tuple(one.value for one in Server.Status if one is not Server.Status.RETIRED)
 
 
-class Servers(generics.ListAPIView[Server]):
+class Servers(ApiList[Server]):
     serializer_class = ServerSerializer
-    pagination_class = ServerPage
+    filters = (
+        NAME,
+        Filter("status", Choice(LIVE)),
+        Filter("auth", Choice(tuple(Server.Auth.values)), lookup="auth_kind"),
+    )
+    orders = both_ways("created_at", "name")
     read_scope = "servers:read"
     queryset = Server.objects.none()
 
@@ -65,11 +90,11 @@ class ServerDetail(APIView):
         server = find_server(request, server_id)
         return Response(_shown(request, server), headers=etag(server.version))
 
-    @extend_schema(request=ServerInput(partial=True), responses=ServerSerializer)
+    @extend_schema(request=ServerChange, responses=ServerSerializer)
     def patch(self, request: Request, server_id: str) -> Response:
         server = find_server(request, server_id)
         version = version_of(request)
-        given = valid(ServerInput(data=request.data, partial=True))
+        given = valid(ServerChange(data=request.data))
         auth = given.get("auth")
         changed = change_server(
             member_of(request),
@@ -102,11 +127,14 @@ def _written(scan: ToolScan) -> bytes:
     return JSONRenderer().render(ScanSerializer(scan).data)
 
 
-class ServerTools(generics.ListAPIView[Tool]):
+class ServerTools(ApiList[Tool]):
     """The server's tools, worst first."""
 
     serializer_class = ToolSerializer
-    pagination_class = ToolPage
+    filters = OF_TOOLS
+    orders = ORDERS_OF_TOOLS
+    page_size = 200
+    largest_page = 1000
     read_scope = "servers:read"
     queryset = Tool.objects.none()
 
@@ -115,19 +143,16 @@ class ServerTools(generics.ListAPIView[Tool]):
         return Tool.objects.visible_to(member_of(self.request)).filter(server=server).present()
 
 
-class Tools(generics.ListAPIView[Tool]):
+class Tools(ApiList[Tool]):
     """Everything the organization's agents can be given, worst first."""
 
     serializer_class = ToolSerializer
-    pagination_class = ToolPage
+    filters = (*OF_TOOLS, Filter("server", Id("srv"), lookup="server_id"))
+    orders = ORDERS_OF_TOOLS
+    page_size = 200
+    largest_page = 1000
     read_scope = "servers:read"
     queryset = Tool.objects.none()
 
     def get_queryset(self) -> QuerySet[Tool]:
-        tools = Tool.objects.visible_to(member_of(self.request)).present()
-        wanted = self.request.query_params
-        if tool_class := wanted.get("class"):
-            tools = tools.filter(tool_class=tool_class.replace("\x00", ""))
-        if server := wanted.get("server"):
-            tools = tools.filter(server_id=uuid_or_404("srv", server))
-        return tools
+        return Tool.objects.visible_to(member_of(self.request)).present()

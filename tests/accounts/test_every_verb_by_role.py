@@ -162,7 +162,7 @@ def test_ids_of_another_organization_in_a_body_name_nothing(
     ]
     for method, path, body in bodies:
         status, problem = ask(method, path, body)
-        assert (status, problem["type"]) == (404, "urn:policylayer:problem:not_found"), (path, body)
+        assert (status, problem["code"]) == (404, "not_found"), (path, body)
     for path in (
         f"/tools/?server={old.server.public_id}",
         f"/decisions/?server={old.server.public_id}",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
 
 from accounts.models import Membership
+from common.api_problems import PROBLEMS, problem_type
 from gateway_config.models import PublishRequest
 from policies.models import Grant
 from tests.cast import POLICY, Acme, Cast, inside
@@ -53,7 +55,7 @@ def test_a_server_is_registered_read_changed_and_retired(call: Call) -> None:
 def test_what_is_wrong_with_a_server_is_said_field_by_field(call: Call) -> None:
     status, problem = call("post", "/servers/", {"name": "", "upstream_url": "ftp://x"})
     assert status == 400
-    assert problem["type"] == "urn:policylayer:problem:invalid_input"
+    assert problem["code"] == "invalid_input"
     assert [error["pointer"] for error in problem["errors"]] == ["/name"]
     status, problem = call("post", "/servers/", {"name": "x", "upstream_url": "https://u:p@host/"})
     assert [error["pointer"] for error in problem["errors"]] == ["/upstream_url"]
@@ -93,7 +95,7 @@ def test_a_policy_with_problems_is_kept_as_typed_and_not_published(
     assert policy["document"] == text
     assert {problem["code"] for problem in policy["draft_problems"]} == {"bad_value", "unknown_key"}
     status, problem = call("post", f"/policies/{policy['id']}/publish/")
-    assert (status, problem["type"]) == (422, "urn:policylayer:problem:invalid_policy")
+    assert (status, problem["code"]) == (422, "invalid_policy")
     assert {"pointer", "code", "message", "line", "column"} <= set(problem["errors"][0])
     assert call("get", f"/policies/{policy['id']}/")[1]["document"] == text
 
@@ -133,7 +135,7 @@ def test_a_key_without_the_scope_may_not(call: Call, cast: Cast, api_key: Callab
     status, problem = call(
         "post", "/servers/", {"name": "x", "upstream_url": "https://x.example/"}, key=reader
     )
-    assert (status, problem["type"]) == (403, "urn:policylayer:problem:not_allowed")
+    assert (status, problem["code"]) == (403, "not_allowed")
     assert "servers:write" in problem["detail"]
     assert call("get", "/decisions/", key=reader)[0] == 403
     assert call("get", "/servers/", key=reader)[0] == 200
@@ -191,7 +193,7 @@ def test_a_malformed_body_is_a_problem_never_a_500(
         headers={"Authorization": f"Bearer {api_key(cast.alice)}"},
     )
     assert answer.status_code == 400
-    assert answer.json()["type"].startswith("urn:policylayer:problem:")
+    assert answer.json()["type"].startswith("http://127.0.0.1:8000/api/docs/problems/")
 
 
 def test_the_schema_lists_every_path(client: Client) -> None:
@@ -206,4 +208,8 @@ def test_the_reference_page_names_every_operation_and_problem(client: Client) ->
     schema = client.get("/api/v1/schema/").json()
     page = client.get("/api/docs/").content.decode()
     assert [path for path in schema["paths"] if path not in page] == []
-    assert "urn:policylayer:problem:invalid_policy" in page
+    for kind in PROBLEMS:
+        address = urlsplit(problem_type(kind)).path
+        assert f'href="{address}"' in page
+        assert PROBLEMS[kind].title in client.get(address).content.decode()
+    assert client.get("/api/docs/problems/none/").status_code == 404

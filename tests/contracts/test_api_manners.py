@@ -41,7 +41,7 @@ def call(cast: Cast, api_key: Callable[..., str]) -> Call:
 
 
 def kind_of(answer: Any) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].removeprefix("urn:policylayer:problem:")
+    return answer.status_code, answer.json()["code"]
 
 
 def test_a_post_that_is_sent_again_has_one_effect_and_the_same_answer(call: Call, cast: Cast) -> None:

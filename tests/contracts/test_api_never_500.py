@@ -262,12 +262,14 @@ def test_no_request_made_from_the_schema_is_answered_5xx_or_without_a_key(
         "/decisions/?limit=%00&tool=%00&outcome=%00",
     ],
 )
-def test_a_forged_cursor_or_filter_finds_nothing(
+def test_a_forged_cursor_or_filter_is_refused_and_named(
     path: str, cast: Cast, acme: Acme, api_key: Callable[..., str]
 ) -> None:
     key = api_key(cast.alice, *SCOPES)
     answer = Client().get(f"/api/v1{path}", headers={"Authorization": f"Bearer {key}"})
-    assert answer.status_code in {200, 404}
+    (asked,) = {name for name in ("cursor", "class", "tool") if f"{name}=" in path}
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert asked in {error["parameter"] for error in answer.json()["errors"]}
 
 
 def test_a_path_that_is_none_is_answered_as_the_api_answers(cast: Cast, api_key: Callable[..., str]) -> None:
@@ -275,7 +277,7 @@ def test_a_path_that_is_none_is_answered_as_the_api_answers(cast: Cast, api_key:
     for method in METHODS:
         for path in ("/nothing/", "/servers/a/b/c/", "/servers/%2F%2F/"):
             answer = getattr(Client(), method)(f"/api/v1{path}", headers=key)
-            assert (answer.status_code, answer.json()["type"]) == (404, "urn:policylayer:problem:not_found")
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert Client().get("/api/v1/nothing/").status_code == 401
     assert Client().get("/api/v1/servers").status_code == 301
 
@@ -321,7 +323,7 @@ def test_a_body_larger_than_anybody_reads_is_refused(cast: Cast, api_key: Callab
         content_type="application/json",
         headers={"Authorization": f"Bearer {api_key(cast.alice)}"},
     )
-    assert (answer.status_code, answer.json()["type"]) == (413, "urn:policylayer:problem:too_large")
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
 def test_a_list_of_policies_judges_none_of_them(

@@ -33,7 +33,7 @@ from tests.roles import as_worker
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # The same for everybody: no tenant's data stands there.
-PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/v1/schema/"}
+PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/docs/problems/{kind}/", "api/v1/schema/"}
 PUBLIC |= {"catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "contact/", "glossary/", "catalogue/"}
 PUBLIC |= {f"catalogue/{name}/" for name in ("compare", "risk/{level}", "wrong-label")}
 PUBLIC |= {"servers/{server_slug}/", "servers/{server_slug}.json", "sitemaps/{name}.xml"}

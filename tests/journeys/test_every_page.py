@@ -33,6 +33,7 @@ WIDTHS = (1440, 768, 390, 320)
 OUTSIDE = (
     "/",
     "/api/docs/",
+    "/api/docs/problems/stale/",
     "/accounts/login/",
     "/accounts/signup/",
     "/accounts/password/reset/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def ask(cast: Cast, api_key: Callable[..., str]) -> Ask:
     def send(who: str, method: str, path: str, body: Any = None) -> Any:
         client = Client(headers={"Authorization": f"Bearer {keys[who]}"} if who in keys else {})
         sent = {} if method == "get" else {"data": json.dumps(body or {}), "content_type": "application/json"}
-        return getattr(client, method)(f"/api/v1{path}", **sent)
+        return getattr(client, method)(f"/api/v1{path}", **sent, headers={"If-Match": "*"})
 
     return send
 
@@ -41,7 +42,7 @@ def test_a_diff_says_what_publishing_would_change(ask: Ask, cast: Cast, acme: Ac
     assert [change["tools"] for change in looser["looser"]] == [["create_access_key"]]
     assert "300" in looser["looser"][0]["sentence"]
     broken = ask("alice", "post", path, {"document": "{"})
-    assert (broken.status_code, broken.json()["type"]) == (422, "urn:policylayer:problem:invalid_policy")
+    assert (broken.status_code, broken.json()["code"]) == (422, "invalid_policy")
     assert ask("mallory", "post", path).status_code == 404
     assert ask("nobody", "post", path).status_code == 401
     assert ask("alice", "get", path).status_code == 405
@@ -64,10 +65,28 @@ def test_tests_are_kept_run_and_block_publishing(ask: Ask, acme: Acme) -> None:
     assert ask("nobody", "get", f"{path}/tests/").status_code == 401
 
 
+def test_tests_that_somebody_changed_meanwhile_are_not_written_over(
+    cast: Cast, acme: Acme, api_key: Callable[..., str]
+) -> None:
+    client = Client(headers={"Authorization": f"Bearer {api_key(cast.alice)}"})
+    path = f"/api/v1/policies/{acme.policy.public_id}/tests/"
+    body = {"tests": [{"name": "users stay", "call": {"tool": "delete_user"}, "expect": "deny"}]}
+    put = partial(client.put, path, body, content_type="application/json")
+    seen = client.get(path).headers["ETag"]
+    assert put().status_code == 428
+    kept = put(headers={"If-Match": seen})
+    assert kept.status_code == 200 and kept.headers["ETag"] == client.get(path).headers["ETag"] != seen
+    for old in (seen, "W/x", '"1"'):
+        assert put(headers={"If-Match": old}).json()["code"] == "stale"
+
+
 def test_numbers_of_a_test_keep_their_spelling(cast: Cast, acme: Acme, api_key: Callable[..., str]) -> None:
     test = '{"name": "n", "call": {"tool": "delete_user", "arguments": {"n": 0.10}}, "expect": "deny"}'
     answer = Client(headers={"Authorization": f"Bearer {api_key(cast.alice)}"}).put(
-        f"/api/v1/policies/{acme.policy.public_id}/tests/", f'{{"tests": [{test}]}}', "application/json"
+        f"/api/v1/policies/{acme.policy.public_id}/tests/",
+        f'{{"tests": [{test}]}}',
+        "application/json",
+        headers={"If-Match": "*"},
     )
     assert answer.status_code == 200
     with inside(cast.alice):

@@ -1,0 +1,69 @@
+"""JSON has types, and the schema names them: what would quietly be turned into another is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rest_framework.fields import (
+    BooleanField,
+    CharField,
+    ChoiceField,
+    DateTimeField,
+    DictField,
+    Field,
+    IntegerField,
+    ListField,
+)
+from rest_framework.serializers import ListSerializer, Serializer
+
+_UNKNOWN: Final = "There is no such field here."
+
+
+def misfits(field: Field[Any, Any, Any, Any], sent: object) -> dict[str, Any]:
+    """By name, in the framework's own shape of errors: fields nobody knows, and values of another type."""
+    if not isinstance(field, Serializer) or not isinstance(sent, Mapping):
+        return {}
+    found: dict[str, Any] = {}
+    for name, value in sent.items():
+        one = field.fields.get(name)
+        if one is None or one.read_only:
+            found[name] = [_UNKNOWN]
+        elif said := _said_of(one, value):
+            found[name] = said
+    return found
+
+
+def _said_of(field: Field[Any, Any, Any, Any] | None, value: object) -> Any:
+    """Sentences, or errors of what is inside; nothing where it fits, or where the field itself says no."""
+    if value is None:
+        return None
+    match field:
+        case Serializer():
+            return misfits(field, value)
+        case ListSerializer() | ListField():
+            items = enumerate(value) if isinstance(value, list) else ()
+            return {str(at): said for at, one in items if (said := _said_of(field.child, one))}
+        case DictField():
+            entries = value.items() if isinstance(value, Mapping) else ()
+            return {name: said for name, one in entries if (said := _said_of(field.child, one))}
+        case _:
+            kind = _kind_of(field)
+            # A truth value is a whole number in Python, and in no other way.
+            fits = kind is None or (isinstance(value, kind) and isinstance(value, bool) is (kind is bool))
+            return None if fits else [f"Write {_WORDS[kind]}."]
+
+
+_WORDS: Final[dict[type | None, str]] = {str: "text", bool: "true or false", int: "a whole number"}
+
+
+def _kind_of(field: Field[Any, Any, Any, Any] | None) -> type | None:
+    match field:
+        case CharField() | ChoiceField() | DateTimeField():
+            return str
+        case BooleanField():
+            return bool
+        case IntegerField():
+            return int
+        case _:
+            return None
