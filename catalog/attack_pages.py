@@ -5,18 +5,10 @@ from __future__ import annotations
 from catalog.advice import as_text
 from catalog.attack_shape import Attack, Attempt
 from catalog.models import CatalogTool
+from catalog.summary import picked, tools_in_order
 from policies.language.cases import TestResult, run_tests
 from policies.language.compile import ToolFacts, compile_policy
 from policies.language.parse import parse_policy
-
-_SIGNALS = {
-    "credential-leaks": "secret_result",
-    "token-misuse": "credentials",
-    "free-form-execution": "free_form_command",
-    "data-exfiltration": "outbound_message",
-}
-_CLASSES = {"destructive-autonomy": "Destructive", "runaway-loops": "Execute", "rug-pull": "Execute"}
-MOST_TOOLS = 6
 
 
 def judged(attack: Attack) -> list[tuple[Attempt, TestResult]]:
@@ -28,11 +20,5 @@ def judged(attack: Attack) -> list[tuple[Attempt, TestResult]]:
 
 
 def wanting(attack: Attack) -> list[CatalogTool]:
-    tools = (
-        CatalogTool.objects.filter(removed_at=None).select_related("server").defer("search", "server__search")
-    )
-    if signal := _SIGNALS.get(attack.key):
-        tools = tools.filter(signals__contains=[signal])
-    else:
-        tools = tools.filter(tool_class=_CLASSES.get(attack.key, "Write"))
-    return list(tools.order_by("-severity", "name_key", "id")[:MOST_TOOLS])
+    keys = picked(attack.key) or picked("others")
+    return tools_in_order(keys)

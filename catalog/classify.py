@@ -11,8 +11,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from catalog.modifiers import modifiers
-from catalog.money import is_about_money
+from catalog.modifiers import Modifier, modifiers
+from catalog.money import asks_for_money, is_about_money
 from catalog.vocabulary import (
     AREA_VERBS,
     AREAS,
@@ -24,6 +24,7 @@ from catalog.vocabulary import (
     JOB_WORDS,
     JOINS,
     LOOSE,
+    MONEY_SETTLED,
     NOT_GLUED,
     NOT_MONEY,
     OPEN_ENDED,
@@ -32,7 +33,9 @@ from catalog.vocabulary import (
     REMOVAL,
     REMOVES_A_RELATION,
     REPORTS_ON_CODE,
+    RESET_ENDS,
     SETTLED,
+    SETTLES_MONEY,
     SQL_THAT_DESTROYS,
     TALK,
     WORST_LAST,
@@ -94,16 +97,29 @@ def classify(tool: ToolInput) -> Classification:
     verdict = _from_name(words, said, tool) or _from_description(said) or _from_nothing()
     verdict = _with_hints(verdict, tool.annotations)
     found = modifiers(verdict.tool_class, words, said, tool.params)
-    severity = min(BASE_SEVERITY[verdict.tool_class] + sum(modifier.steps for modifier in found), 4)
-    raised = tuple(Evidence(f"severity.{m.signal}", m.field, m.words, m.sentence) for m in found)
+    severity, raised = _raise(BASE_SEVERITY[verdict.tool_class], found)
     return Classification(
         tool_class=verdict.tool_class,
-        severity=Severity(severity),
+        severity=severity,
         confidence=verdict.confidence,
         evidence=verdict.evidence + raised,
         signals=tuple(dict.fromkeys(modifier.signal for modifier in found)),
         needs_review=verdict.confidence < REVIEW_BELOW,
     )
+
+
+def _raise(base: int, found: tuple[Modifier, ...]) -> tuple[Severity, tuple[Evidence, ...]]:
+    """Each modifier in turn. One that finds the severity at its highest is told, but raised nothing."""
+    severity, told = Severity(base), []
+    for modifier in found:
+        reached = Severity(min(severity + modifier.steps, Severity.CRITICAL))
+        if reached > severity:
+            rule, sentence = "severity", f"Raised to {reached.label}: {modifier.sentence}"
+        else:
+            rule, sentence = "signal", modifier.sentence[0].upper() + modifier.sentence[1:]
+        told.append(Evidence(f"{rule}.{modifier.signal}", modifier.field, modifier.words, sentence))
+        severity = reached
+    return severity, tuple(told)
 
 
 @lru_cache(maxsize=8192)
@@ -130,6 +146,10 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         return _Verdict(ToolClass.FINANCIAL, confidence, (told,))
     rule = "name.verb" if plain else "name.word"
     evidence = Evidence(rule, "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
+    if paid := asks_for_money(tool_class, words, tool.params):
+        sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
+        told = Evidence("params.money", "params", paid, sentence)
+        return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, told))
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
 
 
@@ -176,6 +196,10 @@ def _in_context(verb: str, tool_class: ToolClass, words: tuple[str, ...]) -> Too
         return ToolClass.WRITE
     if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
         return ToolClass.WRITE
+    if verb in SETTLES_MONEY and not MONEY_SETTLED.isdisjoint(words):
+        return ToolClass.FINANCIAL
+    if verb == "reset" and not RESET_ENDS.isdisjoint(words):
+        return ToolClass.DESTRUCTIVE
     if verb == "resolve" and not SETTLED.isdisjoint(words):
         return ToolClass.WRITE
     if verb == "test" and not FLOWS.isdisjoint(words):

@@ -63,6 +63,7 @@ class ServerFact:
     listed_as: str = ""
     transports: tuple[str, ...] = ()
     endpoint: str = ""
+    headers: tuple[str, ...] = ()  # names of those the endpoint must be sent
     checked: str = ""  # ISO date
 
     @property

@@ -12,11 +12,12 @@ from django.db import connection, transaction
 
 from catalog.classify import Classification
 from catalog.facts import Provenance, ServerFact, ToolFact, slug_of, tool_slug
+from catalog.lexemes import glued, part_of, size_of, vector, words_in
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rows import insert_rows, update_rows
 from catalog.rules import as_rows, classified
 from catalog.vocabulary import WORST_LAST
-from catalog.words import LONGEST_WORD, name_key, tokens, vector
+from catalog.words import name_key
 
 # A batch is one transaction; neither many small servers nor a few huge ones make it long.
 BATCH: Final = 200
@@ -172,6 +173,7 @@ def _is_news(server: CatalogServer, fact: ServerFact) -> bool:
         for name, given in (
             ("title", fact.title), ("vendor", fact.vendor), ("version", fact.version),
             ("transports", list(fact.transports)), ("endpoint", fact.endpoint), ("package", fact.package),
+            ("headers", list(fact.headers)),
         )
     )  # fmt: skip
 
@@ -186,6 +188,7 @@ def _describe(server: CatalogServer, fact: ServerFact) -> None:
     server.version = fact.version or server.version
     server.transports = list(fact.transports) or server.transports
     server.endpoint = fact.endpoint or server.endpoint
+    server.headers = list(fact.headers) or server.headers
 
 
 def _compare(
@@ -254,9 +257,16 @@ def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str | None:
     """None for a tool of a withdrawn server: it keeps its page and is not found."""
     if server.status == CatalogServer.Status.DELETED:
         return None
-    facets = [f"class={tool.tool_class.lower()}", f"severity={tool.severity}", *facets_of_server(server)]
-    glued = tool.name_key.replace("_", "")[:LONGEST_WORD]
-    return vector([*tokens(tool.name, server.title, server.vendor), glued], facets)
+    return vector(
+        [
+            *words_in(tool.name, server.title, server.vendor),
+            glued(tool.name_key),
+            f"class={tool.tool_class.lower()}",
+            f"severity={tool.severity}",
+            part_of(server.slug, tool.slug),
+            *facets_of_server(server),
+        ]
+    )
 
 
 def facets_of_server(server: CatalogServer) -> list[str]:
@@ -276,7 +286,8 @@ def _count(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
 
 def recount(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
     _count(server, rows)
-    server.save(update_fields=["tool_count", "by_severity", "by_class", "worst"])
+    server.search = search_of_server(server)
+    server.save(update_fields=["tool_count", "by_severity", "by_class", "worst", "search"])
 
 
 def take_out(server: CatalogServer) -> None:
@@ -292,7 +303,7 @@ def _write_servers(servers: list[CatalogServer]) -> None:
         server.search = search_of_server(server)
     fields: list[Any] = [
         "title", "vendor", "repository", "subfolder", "package", "version", "transports", "endpoint",
-        "search", "tool_count", "by_severity", "by_class", "worst", "checked_at", "changed_at",
+        "headers", "search", "tool_count", "by_severity", "by_class", "worst", "checked_at", "changed_at",
     ]  # fmt: skip
     update_rows(servers, fields)
 
@@ -300,5 +311,5 @@ def _write_servers(servers: list[CatalogServer]) -> None:
 def search_of_server(server: CatalogServer) -> str | None:
     if server.status == CatalogServer.Status.DELETED:
         return None
-    words = tokens(server.title, server.vendor, server.slug, server.package, server.repository)
-    return vector(words, facets_of_server(server))
+    words = words_in(server.title, server.vendor, server.slug, server.package, server.repository)
+    return vector([*words, size_of(server.tool_count), *facets_of_server(server)])

@@ -27,7 +27,7 @@ Params: TypeAlias = tuple[tuple[str, str, bool], ...]
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """`steps` is how far it raises the severity; 0 where the class says as much already."""
+    """`steps` is how far it would raise a severity; 0 where the class says as much already."""
 
     signal: str
     field: Literal["name", "params"]
@@ -62,7 +62,7 @@ def _named(signal: str, words: Words, known: frozenset[str], steps: int, sentenc
 
 
 def _credentials(words: Words) -> Modifier | None:
-    return _named("credentials", words, CREDENTIALS, 1, "Raised: {} in the name; it changes who may do what.")
+    return _named("credentials", words, CREDENTIALS, 1, "{} in the name; it changes who may do what.")
 
 
 def _outbound(words: Words) -> Modifier | None:
@@ -73,20 +73,20 @@ def _outbound(words: Words) -> Modifier | None:
         words,
         OUTBOUND_NOUNS,
         1,
-        "Raised: {} in the name; people receive it.",
+        "{} in the name; people receive it.",
     )
 
 
 def _bulk(words: Words) -> Modifier | None:
-    return _named("bulk", words, BULK, 1, "Raised: {} in the name; one call reaches many things.")
+    return _named("bulk", words, BULK, 1, "{} in the name; one call reaches many things.")
 
 
 def _production(words: Words) -> Modifier | None:
-    return _named("production", words, PRODUCTION, 1, "Raised: {} in the name, where your users are.")
+    return _named("production", words, PRODUCTION, 1, "{} in the name, where your users are.")
 
 
 def _money_seen(words: Words) -> Modifier | None:
-    return _named("money", words, MONEY, 1, "Raised: {} in the name; it shows who paid what.")
+    return _named("money", words, MONEY, 1, "{} in the name; it shows who paid what.")
 
 
 def _secret_result(words: Words) -> Modifier | None:
@@ -94,13 +94,13 @@ def _secret_result(words: Words) -> Modifier | None:
     hit = pairs or tuple(word for word in words if word in SECRETS)
     if not hit:
         return None
-    return Modifier("secret_result", "name", hit, 2, f"Raised: its answer may hold “{' '.join(hit)}”.")
+    return Modifier("secret_result", "name", hit, 2, f"its answer may hold “{' '.join(hit)}”.")
 
 
 def _free_form(words: Words, params: Params) -> Modifier | None:
     for kind, known in (("command", COMMAND_WORDS), ("sql", SQL_WORDS), ("code", CODE_WORDS)):
         if found := _named(
-            f"free_form_{kind}", words, known, 1, "Raised: {} in the name; it runs what the agent writes."
+            f"free_form_{kind}", words, known, 1, "{} in the name; it runs what the agent writes."
         ):
             return found
     return _free_form_parameter(params)
@@ -109,7 +109,7 @@ def _free_form(words: Words, params: Params) -> Modifier | None:
 def _free_form_parameter(params: Params) -> Modifier | None:
     for name, kind, _ in params:
         if kind in ("string", "any", "") and (what := CODE_PARAMS.get(name.lower())):
-            sentence = f"Raised: whatever the agent writes in “{name}” is run."
+            sentence = f"whatever the agent writes in “{name}” is run."
             return Modifier(f"free_form_{what}", "params", (name,), 1, sentence)
     return None
 

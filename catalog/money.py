@@ -1,6 +1,9 @@
 """Whether a tool that changes something changes who owns or owes money. Pure."""
 
 from catalog.vocabulary import (
+    AMOUNTS,
+    BOOKKEEPING,
+    ENDS_ORDERS,
     MONEY,
     MONEY_AMONG_MONEY,
     MONEY_COMPANY,
@@ -8,6 +11,8 @@ from catalog.vocabulary import (
     MOVES_VALUE,
     NOT_MONEY,
     ORDERS,
+    PARTIES,
+    TRADE_PARAMS,
     TRADES,
     ToolClass,
 )
@@ -31,6 +36,23 @@ def is_about_money(
         if word in MONEY_AMONG_MONEY and NOT_MONEY.isdisjoint(words) and _in_company(said, siblings):
             return word
     return None
+
+
+def asks_for_money(
+    tool_class: ToolClass, words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]
+) -> tuple[str, str] | None:
+    """The arguments that tell: how much, and of what or whose. What only keeps books is left out."""
+    if tool_class not in (ToolClass.WRITE, ToolClass.EXECUTE) or not BOOKKEEPING.isdisjoint(words):
+        return None
+    names = [name for name, _, _ in params]
+    if any("budget" in name.lower() for name in names):
+        return None
+    if not ORDERS.isdisjoint(words) and tool_class is ToolClass.WRITE:
+        sided = [name for name in names if name.lower() in TRADE_PARAMS]
+        return (sided[0], sided[1]) if len(sided) > 1 and words[0] not in ENDS_ORDERS else None
+    much = next((name for name in names if any(word in name.lower() for word in AMOUNTS)), None)
+    whose = next((name for name in names if name != much and any(w in name.lower() for w in PARTIES)), None)
+    return (much, whose) if much and whose else None
 
 
 def _in_company(said: tuple[str, ...], siblings: tuple[str, ...]) -> bool:

@@ -133,7 +133,8 @@ def raised(found: Classification) -> str:
     base = Severity(BASE_SEVERITY[found.tool_class])
     if found.severity == base:
         return ""
-    reasons = [BECAUSE[s] for s in found.signals if s in BECAUSE and s != "secret_parameter"]
+    rules = (evidence.rule.partition(".") for evidence in found.evidence)
+    reasons = [BECAUSE[signal] for kind, _, signal in rules if kind == "severity" and signal in BECAUSE]
     return f"raised from {base.label}: {', '.join(reasons)}"
 
 
@@ -161,7 +162,11 @@ def badge_sentence(found: Classification) -> str:
     base = Severity(BASE_SEVERITY[found.tool_class]).label
     start = f"{found.tool_class}, {found.severity.label}. {_article(found.tool_class)} tool starts at {base}"
     lifted = raised(found)
-    return f"{start}; it is {lifted}." if lifted else f"{start}, and nothing in its definition raises it."
+    if lifted:
+        return f"{start}; it is {lifted}."
+    if found.severity is Severity.CRITICAL:
+        return f"{start}, and nothing is above it."
+    return f"{start}, and nothing in its definition raises it."
 
 
 def _article(tool_class: ToolClass) -> str:

@@ -6,6 +6,7 @@ is left alone; a page that repeats or points back ends the walk instead of turni
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ from catalog.naming import package_name, plain_endpoint
 Fetch = Callable[[str, str], object]
 MOST_PAGES: Final = 2_000
 LONGEST_CURSOR: Final = 500
+MOST_HEADERS: Final = 3
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
+_MOVING: Final = ("version", "endpoint", "package", "repository", "subfolder")
 _META: Final = "io.modelcontextprotocol.registry/official"
 _KINDS: Final = {"npm": "npm", "pypi": "pypi", "oci": "oci", "nuget": "nuget", "mcpb": "mcpb"}
 _TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
@@ -155,8 +159,22 @@ def _fact(name: str, server: Mapping[str, Any]) -> ServerFact:
         version=line_of(server.get("version"), 80),
         listed_as=name,
         transports=_transports(packages, remotes),
-        endpoint=next((url for one in remotes if (url := _endpoint(one.get("url")))), ""),
+        **_reached_at(remotes),
     )
+
+
+def _reached_at(remotes: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """The first address anybody may copy, and the headers it must be sent."""
+    for one in remotes:
+        if url := _endpoint(one.get("url")):
+            asked = [each for each in _list(one.get("headers")) if isinstance(each, Mapping)]
+            needed = [each.get("name") for each in asked if each.get("isRequired") or each.get("is_required")]
+            return {"endpoint": url, "headers": tuple(n for n in needed if _is_header(n))[:MOST_HEADERS]}
+    return {}
+
+
+def _is_header(name: object) -> bool:
+    return isinstance(name, str) and _HEADER.match(name) is not None
 
 
 def _list(said: object) -> list[Any]:
@@ -238,13 +256,16 @@ def _move(server: CatalogServer, entry: Entry, report: Report) -> None:
     """What the registry says of a server it named before; what it leaves out stays."""
     fact = entry.fact
     changed = False
-    for name in ("version", "endpoint", "package", "repository", "subfolder"):
+    for name in _MOVING:
         value = getattr(fact, name)
         if value and value != getattr(server, name):
             setattr(server, name, value)
             changed = True
-    if fact.transports and list(fact.transports) != server.transports:
-        server.transports, changed = list(fact.transports), True
+    for name in ("transports", "headers"):
+        values = list(getattr(fact, name))
+        if values and values != getattr(server, name):
+            setattr(server, name, values)
+            changed = True
     report.counts["servers changed" if changed else "servers unchanged"] += 1
     if changed:
-        server.save(update_fields=["version", "endpoint", "package", "repository", "subfolder", "transports"])
+        server.save(update_fields=[*_MOVING, "transports", "headers"])

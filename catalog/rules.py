@@ -14,13 +14,23 @@ from catalog.models import CatalogTool
 from catalog.vocabulary import Severity, ToolClass
 
 _RULES = ("classify.py", "modifiers.py", "money.py", "vocabulary.py")
+_LEXEMES = ("lexemes.py",)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
+def _digest(names: tuple[str, ...]) -> str:
+    here = Path(__file__).parent
+    return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()
+
+
 def digest() -> str:
     """Changes with the rules: rows that carry another are classed anew."""
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in _RULES)).hexdigest()
+    return _digest(_RULES)
+
+
+def digest_of_lexemes() -> str:
+    """Changes with what rows are found by."""
+    return _digest(_LEXEMES)
 
 
 def classified(tools: Iterable[ToolFact]) -> list[tuple[ToolFact, Classification]]:

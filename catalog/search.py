@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db import connection
 from django.http import QueryDict
 
+from catalog.candidates import Candidate, Question, any_tool, largest_servers, worst
 from catalog.facts import slug_of
+from catalog.lexemes import all_of, any_of, asked_words, how_many, of_glued, of_words
 from catalog.models import CatalogServer, CatalogTool
+from catalog.summary import common_words, tools_in_order
 from catalog.vocabulary import WORST_LAST, Severity
-from catalog.words import asked_words, name_key, query
+from catalog.words import name_key
 
 # Nobody reads further; it bounds what one question can cost. What lies beyond is found by asking closer.
 MOST_FOUND: Final = 1000
@@ -24,16 +26,8 @@ LONGEST_QUESTION: Final = 200
 CLASSES: Final = tuple(str(tool_class) for tool_class in reversed(WORST_LAST))
 SEVERITIES: Final = tuple((str(int(level)), level.label) for level in reversed(Severity))
 TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
+LEVELS: Final = tuple(value for value, _ in SEVERITIES)
 FACETS: Final = ("class", "severity", "transport", "vendor")
-_FIND: Final = """
-    WITH hit AS MATERIALIZED (
-        SELECT id, server_id, tool_class, severity, name_key = %(key)s AS exact FROM catalog_catalogtool
-        WHERE search @@ %(query)s::tsquery ORDER BY severity DESC, name_key, id LIMIT %(most)s
-    )
-    SELECT hit.id, hit.tool_class, hit.severity, s.transports, s.vendor, hit.exact
-    FROM hit JOIN catalog_catalogserver s ON s.id = hit.server_id
-    ORDER BY hit.exact DESC, hit.severity DESC, hit.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +39,25 @@ class Asked:
     page: int = 1
 
     @property
+    def words(self) -> list[str]:
+        return asked_words(self.text)
+
+    @property
     def is_open(self) -> bool:
-        return not asked_words(self.text) and not any(self.chosen.values())
+        return not self.words and not any(self.chosen.values())
 
     @property
     def groups(self) -> list[list[str]]:
-        return [[f"{facet}={value.lower()}" for value in values] for facet, values in self.chosen.items()]
+        """What has to hold besides the words, but for the severity: that is how the index is walked."""
+        return [
+            [f"{facet}={value.lower()}" for value in values]
+            for facet, values in self.chosen.items()
+            if values and facet != "severity"
+        ]
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        return tuple(int(v) for v, _ in SEVERITIES if v in (self.chosen.get("severity") or LEVELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def read_question(given: QueryDict) -> Asked:
 
 
 def find(asked: Asked, figures: Mapping[str, Any]) -> Found:
-    return _worst(asked, figures) if asked.is_open else _matching(asked)
+    return _worst(asked, figures) if asked.is_open else _matching(asked, figures)
 
 
 def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
@@ -115,46 +122,58 @@ def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
     )
 
 
-def _matching(asked: Asked) -> Found:
-    parameters: dict[str, str | int] = {
-        "query": query(asked.text, asked.groups),
-        "key": name_key(asked.text),
-        "most": MOST_FOUND + 1,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_FIND, parameters)
-        rows = cursor.fetchall()
-    kept = rows[:MOST_FOUND]
-    ids = [row[0] for row in kept][(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
-    by_id = (
-        CatalogTool.objects.select_related("server").defer("search", "server__search").in_bulk(ids)
-        if ids
-        else {}
-    )
+def _matching(asked: Asked, figures: Mapping[str, Any]) -> Found:
+    found = worst(_question(asked, figures), MOST_FOUND + 1)
+    if not found and asked.words:
+        glued = all_of([*of_glued(asked.words), *map(any_of, asked.groups)])
+        found = worst(Question((glued,), asked.levels, 0), MOST_FOUND + 1)
+    kept = found[:MOST_FOUND]
+    shown = [one.pk for one in kept][(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
     return Found(
-        tools=[by_id[pk] for pk in ids if pk in by_id],
+        tools=tools_in_order(shown),
         servers=find_servers(asked.text) if asked.page == 1 else [],
         total=len(kept),
-        is_capped=len(rows) > MOST_FOUND,
+        is_capped=len(found) > MOST_FOUND,
         facets=_options(asked, _counted(kept)),
         pages=_pages(len(kept)),
     )
 
 
-def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Counter[str]]:
+def _question(asked: Asked, figures: Mapping[str, Any]) -> Question:
+    common = common_words("tool") if asked.words else {}
+    parts = (*of_words(asked.words, common), *map(any_of, asked.groups))
+    vendors = {slug_of(name): count for name, count in figures.get("vendor", ())}
+    known = {**figures, "vendor": vendors}
+    counts = [how_many(word, common) for word in asked.words]
+    counts += [
+        sum(known.get(facet, {}).get(value, 0) for value in values)
+        for facet, values in asked.chosen.items()
+        if values
+    ]
+    return Question(parts, asked.levels, min(counts), name_key(asked.text) if asked.words else "")
+
+
+def _counted(rows: list[Candidate]) -> dict[str, Counter[str]]:
+    of_server = Counter(row.server for row in rows)
+    known = CatalogServer.objects.filter(pk__in=of_server).values_list("pk", "vendor", "transports")
+    transports, vendors = Counter[str](), Counter[str]()
+    for pk, vendor, kinds in known:
+        transports.update(dict.fromkeys(kinds, of_server[pk]))
+        vendors.update({vendor: of_server[pk]} if vendor else {})
     return {
-        "class": Counter(row[1] for row in rows),
-        "severity": Counter(str(row[2]) for row in rows),
-        "transport": Counter(transport for row in rows for transport in row[3]),
-        "vendor": Counter(row[4] for row in rows if row[4]),
+        "class": Counter(row.tool_class for row in rows),
+        "severity": Counter(str(row.severity) for row in rows),
+        "transport": transports,
+        "vendor": vendors,
     }
 
 
 def find_servers(text: str, most: int = MOST_SERVERS) -> list[CatalogServer]:
-    if not asked_words(text):
+    if not (words := asked_words(text)):
         return []
-    found = CatalogServer.objects.extra(where=["search @@ %s::tsquery"], params=[query(text)])
-    return list(found.defer("search").order_by("-tool_count", "slug")[:most])
+    keys = largest_servers(of_words(words, common_words("server")), most)
+    found = CatalogServer.objects.defer("search").in_bulk(keys)
+    return [found[pk] for pk in keys if pk in found]
 
 
 def _pages(total: int) -> int:
@@ -187,15 +206,9 @@ def _options(asked: Asked, counts: Mapping[str, Counter[str]]) -> dict[str, list
 
 def near_miss(asked: Asked) -> str:
     """A part of what was typed that does find something; empty if none does."""
-    words = asked_words(asked.text)
+    words, common = asked.words, common_words("tool")
     for word in sorted(words, key=len, reverse=True)[:3]:
         for part in (word, word[:-2]):
-            if len(part) >= 3 and (len(words) > 1 or part != word):
-                with connection.cursor() as cursor:
-                    cursor.execute(
-                        "SELECT EXISTS (SELECT 1 FROM catalog_catalogtool WHERE search @@ %s::tsquery)",
-                        [query(part)],
-                    )
-                    if cursor.fetchone()[0]:
-                        return part
+            if len(part) >= 3 and (len(words) > 1 or part != word) and any_tool(of_words([part], common)):
+                return part
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import islice
 
 from django.db import transaction
@@ -11,10 +12,10 @@ from django.db import transaction
 from catalog.classify import Classification
 from catalog.facts import Provenance, ToolFact
 from catalog.importing import SHIPPED, shipped
-from catalog.ingest import BATCH, Report, ingest, recount, search_of_tool, write_class
+from catalog.ingest import BATCH, Report, ingest, recount, search_of_server, search_of_tool, write_class
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.rows import update_rows
-from catalog.rules import as_rows, classified, digest
+from catalog.rules import as_rows, classified, digest, digest_of_lexemes
 from catalog.summary import count_anew, current
 
 _CLASSED = ("tool_class", "severity", "confidence", "needs_review", "evidence", "signals", "search")
@@ -23,12 +24,14 @@ _CLASSED = ("tool_class", "severity", "confidence", "needs_review", "evidence", 
 def seed() -> Report:
     report = Report()
     before = current()
-    if (before.facts, before.classifier) == (facts_digest(), digest()):
+    if (before.facts, before.classifier, before.lexemes) == (facts_digest(), digest(), digest_of_lexemes()):
         return report
     ingest(shipped(), report)
     if before.revision and before.classifier != digest():
         reclassify(report)
-    if before.classifier != digest() or any(
+    if before.revision and before.lexemes != digest_of_lexemes():
+        reindex(report)
+    if (before.classifier, before.lexemes) != (digest(), digest_of_lexemes()) or any(
         report.counts[what] for what in ("servers added", "tools added", "tools changed", "tools removed")
     ):
         count_anew()
@@ -45,10 +48,29 @@ def facts_digest() -> str:
 
 def reclassify(report: Report) -> None:
     """Every tool under the newest rules; what comes out as before is not written."""
-    servers = CatalogServer.objects.exclude(tool_count=0).defer("search").order_by("pk").iterator(BATCH)
-    while batch := {server.pk: server for server in islice(servers, BATCH)}:
+    for batch in _batches():
         with transaction.atomic():
             _reclassify(batch, report)
+
+
+def reindex(report: Report) -> None:
+    """Every row is found by what is newly said of it."""
+    for batch in _batches():
+        tools = list(CatalogTool.objects.filter(server__in=batch, removed_at=None).defer("search"))
+        for tool in tools:
+            tool.search = search_of_tool(batch[tool.server_id], tool)
+        for server in batch.values():
+            server.search = search_of_server(server)
+        with transaction.atomic():
+            update_rows(tools, ["search"])
+            update_rows(list(batch.values()), ["search"])
+        report.counts["tools indexed anew"] += len(tools)
+
+
+def _batches() -> Iterator[dict[int, CatalogServer]]:
+    servers = CatalogServer.objects.defer("search").order_by("pk").iterator(BATCH)
+    while batch := {server.pk: server for server in islice(servers, BATCH)}:
+        yield batch
 
 
 def _reclassify(servers: dict[int, CatalogServer], report: Report) -> None:

@@ -21,6 +21,7 @@ def server_facts(server: CatalogServer) -> dict[str, Any]:
         "status": server.status,
         "transports": server.transports,
         "endpoint": server.endpoint,
+        "headers": server.headers,
         "tools": server.tool_count,
         "by_class": dict(zip(map(str, WORST_LAST), server.by_class or [0] * 5, strict=True)),
         "by_severity": dict(

@@ -2,31 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Max, Sum
 
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
-from catalog.rules import digest
+from catalog.picks import picks
+from catalog.rules import digest, digest_of_lexemes
 
 MOST_VENDORS = 30
+# A word of more tools, or servers, than this is searched for as it stands (`lexemes.of_words`).
+COMMON = {"tool": 2000, "server": 500}
+_COMMON_WORDS = """
+    SELECT word, ndoc FROM ts_stat('SELECT search FROM catalog_catalog{kind} WHERE search IS NOT NULL')
+    WHERE ndoc >= %s AND position('=' in word) = 0 AND word NOT LIKE '~%%' ORDER BY word
+"""
 
 
 @transaction.atomic
 def count_anew() -> CatalogSummary:
     summary, _ = CatalogSummary.objects.select_for_update().get_or_create(pk=1)
-    figures = _figures()
-    if figures != summary.figures or summary.classifier != digest():
-        summary.figures = figures
-        summary.classifier = digest()
+    summary.figures = _figures()
+    summary.classifier, summary.lexemes = digest(), digest_of_lexemes()
+    summary.words = {kind: _common_words(kind, least) for kind, least in COMMON.items()}
+    summary.picks = picks()
     summary.revision += 1
     summary.save()
     return summary
 
 
 def current() -> CatalogSummary:
-    return CatalogSummary.objects.filter(pk=1).first() or CatalogSummary()
+    """The figures; what only some pages need is left behind."""
+    return CatalogSummary.objects.filter(pk=1).defer("words", "picks").first() or CatalogSummary()
+
+
+def common_words(kind: str) -> Mapping[str, int]:
+    """Words that very many tools or servers have, and how many. Changes with the index only."""
+    return _kept(*_state())[0].get(kind, {})
+
+
+def picked(name: str) -> list[int]:
+    """The keys of the tools a page shows as examples; chosen when the index changed."""
+    return list(_kept(*_state())[1].get(name, ()))
+
+
+def tools_in_order(keys: list[int]) -> list[CatalogTool]:
+    known = CatalogTool.objects.select_related("server").defer("search", "server__search").in_bulk(keys)
+    return [known[key] for key in keys if key in known and known[key].removed_at is None]
+
+
+def _state() -> tuple[int, int, int]:
+    summary = current()
+    return summary.revision, summary.figures.get("last_tool", 0), summary.figures.get("last_server", 0)
+
+
+@lru_cache(maxsize=2)
+def _kept(revision: int, *_: int) -> tuple[dict[str, dict[str, int]], dict[str, list[int]]]:
+    found = CatalogSummary.objects.filter(pk=1, revision=revision).values_list("words", "picks").first()
+    return found or ({}, {})
+
+
+def _common_words(kind: str, least: int) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMON_WORDS.format(kind=kind), [least])
+        return dict(cursor.fetchall())
 
 
 def _figures() -> dict[str, Any]:

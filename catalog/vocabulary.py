@@ -94,7 +94,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         stat tree about docs documentation balance logs log metrics usage quote price prices pricing schema
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
         hello echo think locate measure determine analyzer calculator research brainstorm debug
-        render visualize chart plot decode encode hash format weather news current available
+        render visualize chart plot decode encode hash format weather news current available reverse
     """,
     ),
     **_each(
@@ -105,6 +105,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         memorize connect generate make build new login bulk reset reorder star vote select cancel request
         book reserve ingest index load map emulate setup confirm transition promote compose design paint
         crop overlay place refresh init backup disconnect optimize refine transform process speak split
+        delegate mint void settle
     """,
     ),
     **_each(
@@ -114,8 +115,14 @@ LOOSE: Final[dict[str, ToolClass]] = {
         compile
     """,
     ),
-    **_each(T.DESTRUCTIVE, "trash discard cleanup empty"),
-    **_each(T.FINANCIAL, "transfer swap trade charge stake bridge donate checkout tip"),
+    **_each(T.DESTRUCTIVE, "trash discard cleanup empty forget"),
+    **_each(
+        T.FINANCIAL,
+        """
+        transfer swap trade charge stake bridge donate checkout tip borrow lend repay undelegate redelegate
+        disburse reimburse
+    """,
+    ),
 }
 
 # Verbs that leave open what becomes of things: the server's own hint decides.
@@ -169,6 +176,27 @@ NOT_MONEY: Final = _words("""
 ORDERS: Final = _words("order orders position positions")
 TRADES: Final = _words("crypto futures limit market option options shares spot stock trade trading")
 
+# To capture a picture is to read; to capture a payment is to take it.
+SETTLES_MONEY: Final = _words("capture reverse settle void")
+MONEY_SETTLED: Final = _words("""
+    authorization charge credit invoice order payment sale settlement transaction
+""")
+# An argument that says how much, beside one that says of what or whose.
+AMOUNTS: Final = ("amount", "lamports")
+PARTIES: Final = (
+    "bank", "beneficiary", "card", "creditor", "currency", "debtor", "delegator", "iban", "installments",
+    "mint", "payee", "payer", "payment", "pix", "receiver", "recipient", "token", "validator", "wallet",
+)  # fmt: skip
+# Writing down what was spent spends nothing.
+BOOKKEEPING: Final = _words("""
+    budget budgets category coupon coupons deal estimate estimates expense expenses goal goals lead
+    opportunity plan price prices product products proposal quote quotes report
+""")
+TRADE_PARAMS: Final = _words("limit_price order_type qty quantity side symbol time_in_force trigger_price")
+ENDS_ORDERS: Final = _words("cancel close")
+# What is set back to its beginning loses what it held.
+RESET_ENDS: Final = _words("database db factory hard migrate migrations")
+
 CREDENTIALS: Final = _words("""
     access account accounts acl apikey certificate certificates credential credentials iam identity key keys
     login member members mfa oauth password passwords permission permissions policies policy role roles
@@ -179,7 +207,14 @@ SECRETS: Final = _words("""
     secrets vault
 """)
 SECRET_PAIRS: Final = frozenset(
-    {("access", "key"), ("api", "key"), ("private", "key"), ("access", "token"), ("seed", "phrase")}
+    {
+        ("access", "key"),
+        ("api", "key"),
+        ("license", "key"),
+        ("private", "key"),
+        ("access", "token"),
+        ("seed", "phrase"),
+    }
 )
 SECRET_PARAMS: Final = ("password", "secret", "api_key", "apikey", "private_key")
 PRODUCTION: Final = _words("live prod production")

@@ -71,6 +71,7 @@ class CatalogServerSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["active", "deprecated", "deleted"])
     transports = serializers.ListField(child=serializers.CharField())
     endpoint = serializers.CharField()
+    headers = serializers.ListField(child=serializers.CharField())
     tools = serializers.IntegerField()
     by_class = serializers.DictField(child=serializers.IntegerField())
     by_severity = serializers.DictField(child=serializers.IntegerField())

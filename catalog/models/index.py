@@ -35,6 +35,7 @@ class CatalogServer(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVE)
     transports = ArrayField(models.CharField(max_length=20), default=list)
     endpoint = models.CharField(max_length=500, blank=True)
+    headers = ArrayField(models.CharField(max_length=80), default=list, help_text="Names it must be sent.")
     tool_count = models.PositiveIntegerField(default=0)
     by_severity = ArrayField(models.PositiveIntegerField(), default=list, help_text="Low to critical.")
     by_class = ArrayField(models.PositiveIntegerField(), default=list, help_text="As ToolClass, worst last.")
@@ -47,8 +48,8 @@ class CatalogServer(models.Model):
     class Meta:
         indexes: ClassVar = [
             GinIndex(fields=["search"], name="catalog_server_search", fastupdate=False),
-            models.Index(fields=["-worst", "-tool_count", "slug"], name="catalog_server_worst"),
-            models.Index(fields=["vendor", "-worst"], name="catalog_server_vendor"),
+            models.Index(fields=["vendor", "-tool_count", "slug"], name="catalog_server_of_vendor"),
+            models.Index(fields=["-tool_count", "slug"], name="catalog_server_size"),
             models.Index(
                 fields=["endpoint"], name="catalog_server_endpoint", opclasses=["varchar_pattern_ops"]
             ),
@@ -95,7 +96,7 @@ class CatalogTool(models.Model):
         indexes: ClassVar = [
             GinIndex(fields=["search"], name="catalog_tool_search", fastupdate=False),
             models.Index(fields=["-severity", "name_key", "id"], name="catalog_tool_worst"),
-            models.Index(fields=["name_key"], name="catalog_tool_name_key"),
+            models.Index(fields=["name_key", "-severity", "id"], name="catalog_tool_same_name"),
         ]
 
     def __str__(self) -> str:
@@ -134,8 +135,11 @@ class CatalogSummary(models.Model):
     classifier = models.CharField(
         max_length=64, blank=True, help_text="Digest of the rules that gave the classes."
     )
+    lexemes = models.CharField(max_length=64, blank=True, help_text="Digest of the words rows are found by.")
     facts = models.CharField(max_length=64, blank=True, help_text="Digest of the shipped facts taken in.")
     figures = models.JSONField(default=dict)
+    words = models.JSONField(default=dict, help_text="What very many tools and servers have, by kind.")
+    picks = models.JSONField(default=dict, help_text="Keys of the tools that pages show, by page.")
 
     def __str__(self) -> str:
         return f"revision {self.revision}"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog import prose
 from catalog.classify import ToolInput, classify, words_of
 from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
 
@@ -82,8 +83,10 @@ def test_evidence_quotes_words_that_stand_in_the_definition(tool: ToolInput) -> 
 @given(tools)
 def test_a_severity_above_its_class_says_what_raised_it(tool: ToolInput) -> None:
     found = classify(tool)
-    if found.severity > BASE_SEVERITY[found.tool_class]:
-        assert any(evidence.sentence.startswith("Raised: ") for evidence in found.evidence)
+    steps = [e.sentence for e in found.evidence if e.sentence.startswith("Raised to ")]
+    assert len(steps) <= found.severity - BASE_SEVERITY[found.tool_class]
+    assert bool(steps) == (found.severity > BASE_SEVERITY[found.tool_class])
+    assert not steps or steps[-1].startswith(f"Raised to {found.severity.label}: ")
 
 
 @given(tools)
@@ -112,5 +115,63 @@ def test_the_evidence_of_a_raised_badge_reads_like_a_sentence() -> None:
     found = classify(ToolInput("create_access_key"))
     assert [evidence.sentence for evidence in found.evidence] == [
         "“create” in the name: it creates or changes something.",
-        "Raised: “access” and “key” in the name; it changes who may do what.",
+        "Raised to High: “access” and “key” in the name; it changes who may do what.",
     ]
+
+
+def test_what_is_critical_by_its_class_is_not_said_to_be_raised() -> None:
+    found = classify(ToolInput("delete_all_users"))
+    assert (found.severity.label, found.signals) == ("Critical", ("credentials", "bulk"))
+    assert [evidence.sentence for evidence in found.evidence] == [
+        "“delete” in the name: what it removes may not come back.",
+        "“users” in the name; it changes who may do what.",
+        "“all” in the name; one call reaches many things.",
+    ]
+    assert prose.raised(found) == ""
+    assert prose.badge_sentence(found).endswith("starts at Critical, and nothing is above it.")
+
+
+AMOUNT, CURRENCY = ("amount", "number", True), ("currency_code", "string", True)
+
+
+@pytest.mark.parametrize(
+    ("tool", "tool_class"),
+    [
+        (ToolInput("capture_payment"), "Financial"),
+        (ToolInput("void_transaction"), "Financial"),
+        (ToolInput("capture_screenshot"), "Read"),
+        (ToolInput("reverse_geocoding"), "Read"),
+        (ToolInput("create_boleto", params=(AMOUNT, ("payer", "object", True))), "Financial"),
+        (
+            ToolInput("execute_route", params=(("amountIn", "string", True), ("tokenOut", "string", True))),
+            "Financial",
+        ),
+        (
+            ToolInput("create_order", params=(("side", "string", True), ("symbol", "string", True))),
+            "Financial",
+        ),
+        (ToolInput("cancel_order", params=(("side", "string", True), ("symbol", "string", True))), "Write"),
+        (ToolInput("create_order", params=(("items", "array", True),)), "Write"),
+        (ToolInput("create_expense", params=(AMOUNT, CURRENCY)), "Write"),
+        (
+            ToolInput(
+                "create_transaction",
+                params=(AMOUNT, ("payeeId", "string", False), ("budgetId", "string", True)),
+            ),
+            "Write",
+        ),
+        (ToolInput("convert_money", params=(AMOUNT, CURRENCY)), "Read"),
+        (ToolInput("reset_database"), "Destructive"),
+        (ToolInput("reset_layout"), "Write"),
+    ],
+)
+def test_money_and_loss_are_seen_where_the_name_alone_does_not_say_them(
+    tool: ToolInput, tool_class: str
+) -> None:
+    assert classify(tool).tool_class == tool_class
+
+
+def test_the_arguments_that_make_a_tool_financial_are_named() -> None:
+    found = classify(ToolInput("create_charge", params=(AMOUNT, CURRENCY)))
+    assert found.evidence[-1].words == ("amount", "currency_code")
+    assert found.evidence[-1].field == "params"

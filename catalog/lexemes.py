@@ -1,0 +1,104 @@
+"""What the index is searched by: the lexemes of tools and servers, and the questions asked of them. Pure.
+
+Three kinds stand side by side, so that one index answers any mixture of them: words (`create`), names as one
+would type them in one go (`~createissue`), and properties (`class=write`).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from catalog.classify import words_of
+
+_TOKEN = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"[a-z][A-Z]")
+LONGEST_WORD: Final = 60
+MOST_WORDS: Final = 8
+# The tools of the index fall into as many even parts, so that a question as good as everything answers can
+# be put to a few of them.
+PARTS: Final = 64
+
+
+def words_in(*texts: str) -> list[str]:
+    """Each word, and the parts of words like `createPullRequest`."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for token in _TOKEN.findall(text):
+            if not _HUMP.search(token):
+                found[token.lower()[:LONGEST_WORD]] = None
+        for part in words_of(text[:200]):
+            found[part[:LONGEST_WORD]] = None
+    return list(found)
+
+
+def glued(name_key: str) -> str:
+    """Apart from the words: nearly every name is another one, and every beginning begins many of them."""
+    return f"~{name_key.replace('_', '')[:LONGEST_WORD]}"
+
+
+def part_of(server: str, tool: str) -> str:
+    return f"part={zlib.crc32(f'{server}/{tool}'.encode()) % PARTS}"
+
+
+def size_of(tool_count: int) -> str:
+    """Servers of about as many tools: from 0 for none, one more for each doubling."""
+    return f"size={min(tool_count.bit_length(), MOST_SIZES)}"
+
+
+MOST_SIZES: Final = 9
+
+
+def vector(lexemes: Iterable[str]) -> str:
+    """A tsvector as PostgreSQL reads it."""
+    return " ".join(f"'{_quoted(each)}'" for each in dict.fromkeys(lexemes))
+
+
+def asked_words(typed: str) -> list[str]:
+    """`createIssue` asks for its two words; what is written as one word is looked for as one."""
+    found: list[str] = []
+    for token in _TOKEN.findall(typed[:400]):
+        found += words_of(token) if _HUMP.search(token) else [token.lower()]
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in found))[:MOST_WORDS]
+
+
+def of_words(asked: Iterable[str], common: Mapping[str, int]) -> list[str]:
+    """A part of a tsquery for each word, as the beginning of one. Where common words begin with it those are
+    what is meant: to walk every rare one besides takes long, and they alone fill what is shown."""
+    return [f"({' | '.join(_begun(word, common))})" for word in asked]
+
+
+def _begun(word: str, common: Mapping[str, int]) -> list[str]:
+    if len(word) == 1:
+        return [_lexeme(word)]
+    known = [_lexeme(each) for each in common if each.startswith(word)]
+    return known or [f"{_lexeme(word)}:*"]
+
+
+def how_many(word: str, common: Mapping[str, int]) -> int:
+    """At most as many tools as have it; 0 where none of the common words begins with it."""
+    if len(word) == 1:
+        return common.get(word, 0)
+    return sum(count for each, count in common.items() if each.startswith(word))
+
+
+def of_glued(asked: Iterable[str]) -> list[str]:
+    return [f"({_lexeme(word)}:* | {_lexeme('~' + word)}:*)" for word in asked]
+
+
+def any_of(lexemes: Iterable[str]) -> str:
+    return f"({' | '.join(map(_lexeme, lexemes))})"
+
+
+def all_of(parts: Iterable[str]) -> str:
+    return " & ".join(parts)
+
+
+def _lexeme(text: str) -> str:
+    return f"'{_quoted(text)}'"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "''").replace("\0", "")

@@ -1,0 +1,45 @@
+"""The tools that pages show as examples, chosen once per change of the index and not for every visitor."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import QuerySet
+
+from catalog.models import CatalogTool
+
+MOST_OF_A_PATTERN: Final = 6
+# One of each kind, worst first; two of what destroys.
+HOME: Final = {"Financial": 1, "Destructive": 2, "Execute": 1, "Write": 1, "Read": 1}
+_SIGNALS: Final = {
+    "credential-leaks": "secret_result",
+    "token-misuse": "credentials",
+    "free-form-execution": "free_form_command",
+    "data-exfiltration": "outbound_message",
+}
+_CLASSES: Final = {"destructive-autonomy": "Destructive", "runaway-loops": "Execute", "rug-pull": "Execute"}
+_OTHERS: Final = "Write"
+
+
+def picks() -> dict[str, list[int]]:
+    """By page: `home`, each attack pattern, and `others` for those that want no tools in particular."""
+    tools = CatalogTool.objects.filter(removed_at=None, search__isnull=False)
+    found = {"home": _for_home(tools), "others": _worst(tools.filter(tool_class=_OTHERS))}
+    found |= {key: _worst(tools.filter(signals__contains=[signal])) for key, signal in _SIGNALS.items()}
+    found |= {key: _worst(tools.filter(tool_class=tool_class)) for key, tool_class in _CLASSES.items()}
+    return found
+
+
+def _worst(tools: QuerySet[CatalogTool]) -> list[int]:
+    keys = tools.order_by("-severity", "name_key", "id").values_list("pk", flat=True)
+    return list(keys[:MOST_OF_A_PATTERN])
+
+
+def _for_home(tools: QuerySet[CatalogTool]) -> list[int]:
+    """The surest of each class, and of those the first that came."""
+    found: list[int] = []
+    for tool_class, most in HOME.items():
+        surest = tools.filter(tool_class=tool_class, confidence__gte=0.9, name_key__contains="_")
+        order = ("id",) if tool_class == "Read" else ("-severity", "id")
+        found += surest.order_by(*order).values_list("pk", flat=True)[:most]
+    return found
