@@ -138,7 +138,7 @@ class Relay:
             self._observer.upstream(answer.waited)
         if visit.orphaned is not None:
             visit.orphaned.cancel()
-        if not answer.complete:
+        if not (answer.complete or answer.left):
             answer.abandon()
 
     def _pool(self, visit: Visit) -> Pool:
@@ -153,16 +153,13 @@ class Relay:
             visit.orphaned = loop.call_later(self._limits.orphan_seconds, answer.cancel)
 
     async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        status = answer.status
-        if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
-        if status in _CREDENTIALS_REFUSED:
-            # Never passed on: a client would begin a login there.
-            raise answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
-        if status in _VERBATIM:
+        refused = _refused(answer)
+        if refused is not None:
+            # Another connection would cost everybody more than reading to the end of a short answer.
+            answer.leave(self._limits.collected_bytes)
+            raise refused
+        if answer.status in _VERBATIM:
             return await self._verbatim(visit, answer)
-        if not 200 <= status < 300:
-            raise answer.failed(INVALID, f"The server answered with HTTP {status}.")
         if visit.stream is not None:
             return await self._accepted(visit, answer)
         if answer.is_stream:
@@ -398,6 +395,18 @@ class Relay:
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
+
+
+def _refused(answer: UpstreamAnswer) -> UpstreamError | None:
+    """Why nothing of it is passed on, as its head alone shows."""
+    if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        return answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
+    if answer.status in _CREDENTIALS_REFUSED:
+        # Never passed on: a client would begin a login there.
+        return answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
+    if not (200 <= answer.status < 300 or answer.status in _VERBATIM):
+        return answer.failed(INVALID, f"The server answered with HTTP {answer.status}.")
+    return None
 
 
 def _may_need_rewriting(text: bytes) -> bool:

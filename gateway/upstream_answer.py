@@ -48,6 +48,7 @@ class UpstreamAnswer:
         self.headers: dict[bytes, bytes] = {}
         self.complete = False
         self.is_stream = False
+        self.left = False
         self._chunks: deque[bytes] = deque()
         self._queued = 0
         self.received = 0
@@ -112,6 +113,18 @@ class UpstreamAnswer:
         """Nobody reads on. The server learns of it by the end of its connection."""
         self._source.abandon()
 
+    def leave(self, most: int) -> None:
+        """Nobody reads on. What is no longer than this still comes and is thrown away: its connection serves
+        again."""
+        length = self.headers.get(b"content-length")
+        if self.is_stream or length is None or int(length) > most:
+            self.abandon()
+            return
+        self.left = True
+        self._chunks.clear()
+        self._queued = 0
+        self._source.resume()
+
     def cancel(self) -> None:
         self.fail(self.failed(CLIENT_GONE, "The client went away."))
         self.abandon()
@@ -128,6 +141,8 @@ class UpstreamAnswer:
 
     def take(self, chunk: bytes) -> None:
         self.received += len(chunk)
+        if self.left:
+            return
         if self.is_stream:
             self._since = self._now()
         elif self.received > self._limits.answer_bytes:
@@ -180,6 +195,8 @@ class UpstreamAnswer:
             return limits.answer_seconds
         if self.is_stream:
             return limits.stream_idle_seconds
+        if self.left:
+            return limits.answer_grace_seconds
         return limits.answer_grace_seconds + self.received / limits.answer_bytes_per_second
 
     async def _more(self) -> None:

@@ -413,3 +413,48 @@ async def test_each_call_is_exactly_one_request_at_its_server(tmp_path: Path) ->
         await asyncio.gather(*(several(client) for client in range(8)))
         sent = sorted(request.json["id"] for request in it.upstream.received)
         assert sent == sorted(f"{client}-{number}" for client in range(8) for number in range(10))
+
+
+def in_two_parts(status: str, more: str) -> Upstream:
+    """The head, and the body only once the client was told."""
+    body = b"\x1f\x8b" + bytes(20_000)
+
+    async def behave(conversation: Conversation) -> None:
+        whole = http(body, status=status, more=more)
+        conversation.write(whole[: -len(body) + 1])
+        await told.wait()
+        conversation.write(whole[-len(body) + 1 :])
+
+    told = asyncio.Event()
+    upstream = Upstream(behave)
+    upstream.told = told  # type: ignore[attr-defined]
+    return upstream
+
+
+@pytest.mark.parametrize(
+    ("status", "more"), [("200 OK", "Content-Encoding: gzip\r\n"), ("500 Oh", ""), ("401 No", "")]
+)
+async def test_what_is_refused_by_its_head_is_told_at_once_and_costs_no_connection(
+    status: str, more: str, tmp_path: Path
+) -> None:
+    upstream = in_two_parts(status, more)
+    told: asyncio.Event = upstream.told  # type: ignore[attr-defined]
+    async with world(tmp_path, upstream=upstream) as it, it.client() as alice:
+        for _ in range(3):
+            told.clear()
+            assert (await alice.call("search", {})).json["result"]["isError"]
+            told.set()
+            pool = next(pool for _, pool in it.gateway._upstreams._pools.values())
+            await eventually(lambda pool=pool: len(pool._idle) == 1)  # type: ignore[misc]
+    assert (len(upstream.received), upstream.connections) == (3, 1)
+
+
+async def test_what_is_refused_by_its_head_and_does_not_end_is_left_to_itself(tmp_path: Path) -> None:
+    long = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 70000\r\n\r\n"
+    async with world(tmp_path, upstream=answering(long)) as it, it.client() as alice:
+        assert (await alice.call("search", {})).json["result"]["isError"]
+        await eventually(lambda: it.upstream.gone == 1)
+    short = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n"
+    async with world(tmp_path / "2", upstream=answering(short)) as it, it.client() as alice:
+        assert (await alice.call("search", {})).json["result"]["isError"]
+        await eventually(lambda: it.upstream.gone == 1)
