@@ -44,7 +44,11 @@ class Full(msgspec.Struct, frozen=True):
 
 
 class Unavailable(msgspec.Struct, frozen=True):
-    """The limits cannot be checked now. What was asked may still come to be charged, never twice."""
+    """The limits cannot be checked now: the call is not to be sent.
+
+    What was asked may still come to be charged, never twice; it is given back when that is heard, unless the
+    same decision was brought again meanwhile.
+    """
 
 
 RESERVED: Final = Reserved()

@@ -54,12 +54,16 @@ class NotDurable(Exception):  # noqa: N818
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One request and who waits for it. `read` turns the script's answer into ours."""
+    """One request and who waits for it. `read` turns the script's answer into ours.
+
+    `charges`: the decision whose call it may charge for.
+    """
 
     answer: asyncio.Future[Any]
     read: Callable[[Sequence[Any]], Any]
     otherwise: Any
     asked: float
+    charges: str | None = None
 
 
 class RedisLimiter:
@@ -74,6 +78,7 @@ class RedisLimiter:
         self._store = Remembered(witness)
         self._clock = _ClockWatch()
         self._asked: dict[_Asked, None] = {}
+        self._charging: dict[str, _Asked] = {}
         self._failing = ""
         self._tasks = [self._loop.create_task(part) for part in (self._stay_connected(), self._look_after())]
 
@@ -86,14 +91,16 @@ class RedisLimiter:
             return Reserved()
         held = "" if hold_seconds is None else 1000 * hold_seconds
         parameters = (decision_id, held, *_parameters(charges))
-        return await self._ask(_reservation, Unavailable(), "reserve", *parameters)  # type: ignore[no-any-return]
+        asked = self._ask(_reservation, Unavailable(), "reserve", *parameters, charges=decision_id)
+        return await asked  # type: ignore[no-any-return]
 
     def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
         """What has to be asked over a network is waited for."""
         return [None if charges else Reserved() for _, charges in asked]
 
     async def settle(self, decision_id: str) -> Settlement:
-        return await self._ask(_settlement, Unavailable(), "settle", decision_id)  # type: ignore[no-any-return]
+        asked = self._ask(_settlement, Unavailable(), "settle", decision_id, charges=decision_id)
+        return await asked  # type: ignore[no-any-return]
 
     async def spend(self, ticket: str, seconds: int) -> bool:
         answer = await self._ask(lambda found: found[0] == b"new", False, "spend", ticket, 1000 * seconds)
@@ -138,14 +145,21 @@ class RedisLimiter:
     # Requests
 
     def _ask(
-        self, read: Callable[[Sequence[Any]], Any], otherwise: Any, request: str, *parameters: Part
+        self,
+        read: Callable[[Sequence[Any]], Any],
+        otherwise: Any,
+        request: str,
+        *parameters: Part,
+        charges: str | None = None,
     ) -> "asyncio.Future[Any]":
-        asked = _Asked(self._loop.create_future(), read, otherwise, time.monotonic())
+        asked = _Asked(self._loop.create_future(), read, otherwise, time.monotonic(), charges)
         wire = self._wire
         if wire is None:
             asked.answer.set_result(otherwise)
         else:
             self._asked[asked] = None
+            if charges is not None:
+                self._charging[charges] = asked
             wire.send(
                 self._packed(request, *parameters), lambda value, sent: self._answered(asked, value, sent)
             )
@@ -157,8 +171,16 @@ class RedisLimiter:
     def _answered(self, asked: _Asked, value: object, sent: float) -> None:
         self._asked.pop(asked, None)
         found = self._understood(value, sent)
-        if not asked.answer.done():
+        late = asked.answer.done()
+        if not late:
             asked.answer.set_result(asked.otherwise if found is None else asked.read(found))
+        if asked.charges is None or self._charging.get(asked.charges) is not asked:
+            # Of a decision that was asked for again the charge is the later request's.
+            return
+        del self._charging[asked.charges]
+        if late and found is not None and found[0] == b"reserved":
+            # Its call was denied, or its client is gone: nothing was sent, and nothing will be.
+            self._tell("give_back", asked.charges)
 
     def _understood(self, value: object, sent: float) -> Sequence[Any] | None:
         """What the script answered; None where its store is not the one we knew."""

@@ -91,7 +91,8 @@ class SqliteLimiter:
         self._ahead = Ahead(clock.monotonic_ms)
         self._returns: asyncio.TimerHandle | None = None
         self._known = Remembered(witness)
-        self._owner = _Owner(self._jobs, self._loop, path, worker, self._known, clock)
+        self._charging: dict[str, _Reserve] = {}
+        self._owner = _Owner(self._jobs, self._loop, self._deliver, path, worker, self._known, clock)
         self._thread = threading.Thread(target=self._owner.run, name="limiter", daemon=True)
         self._thread.start()
 
@@ -101,7 +102,9 @@ class SqliteLimiter:
         if not charges:
             return Reserved()
         answer: asyncio.Future[Reservation] = self._loop.create_future()
-        self._ask(_Reserve(decision_id, charges, hold_seconds, time.monotonic(), answer))
+        job = _Reserve(decision_id, charges, hold_seconds, time.monotonic(), answer)
+        self._charging[decision_id] = job
+        self._ask(job)
         return await answer
 
     def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
@@ -211,13 +214,33 @@ class SqliteLimiter:
             if results is None:
                 self._hand_over(some)
             else:
-                _deliver(some, results)
+                self._deliver(some, results)
 
     def _hand_over(self, jobs: Sequence[_Job]) -> None:
         for job in jobs:
             if not isinstance(job, _Change):
                 job.timer = self._loop.call_later(ANSWER_WITHIN, _give_up, job)
             self._jobs.put(job)
+
+    def _deliver(self, jobs: Sequence[_Job], results: Sequence[Any]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            if not isinstance(job, _Change) and job.timer is not None:
+                job.timer.cancel()
+            late = job.answer.done()
+            if not late:
+                # What carry_out() answers is what its job waits for.
+                job.answer.set_result(result)
+            if isinstance(job, _Reserve) and self._charging.get(job.decision) is job:
+                # Of a decision that was asked for again the charge is the later request's.
+                del self._charging[job.decision]
+                if late and isinstance(result, Reserved):
+                    # Its call was denied, or its client is gone: nothing was sent, and nothing will be.
+                    undo = partial(_give_back, job.decision)
+                    self._ask(_Change(undo, time.monotonic(), self._loop.create_future()))
+
+
+def _give_back(decision_id: str, batch: Batch) -> None:
+    batch.give_back(decision_id)
 
 
 def _give_up(job: _Reserve | _Ask) -> None:
@@ -239,6 +262,7 @@ class _Owner:
         self,
         jobs: SimpleQueue[_Job | _Tidy | _Stop],
         loop: asyncio.AbstractEventLoop,
+        deliver: Callable[[Sequence[_Job], Sequence[Any]], None],
         path: Path,
         worker: str,
         known: Remembered,
@@ -246,6 +270,7 @@ class _Owner:
     ) -> None:
         self._jobs = jobs
         self._loop = loop
+        self._deliver = deliver
         self._path = path
         self._worker = worker
         self._known = known
@@ -358,7 +383,7 @@ class _Owner:
         if not jobs:
             return
         try:
-            self._loop.call_soon_threadsafe(_deliver, jobs, results)
+            self._loop.call_soon_threadsafe(self._deliver, jobs, results)
         except RuntimeError:
             _log.warning("the event loop was closed before the limiter")
 
@@ -420,12 +445,3 @@ def _unavailable(job: _Job) -> Any:
     if isinstance(job, _Reserve):
         return Unavailable()
     return job.otherwise if isinstance(job, _Ask) else None
-
-
-def _deliver(jobs: Sequence[_Job], results: Sequence[Any]) -> None:
-    for job, result in zip(jobs, results, strict=True):
-        if not isinstance(job, _Change) and job.timer is not None:
-            job.timer.cancel()
-        if not job.answer.done():
-            # What carry_out() answers is what its job waits for.
-            job.answer.set_result(result)
