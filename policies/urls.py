@@ -10,6 +10,7 @@ urlpatterns = [
     path("arrive/", arrive.arrive, name="arrive"),
     path("<str:policy_id>/", editor.editor, name="editor"),
     path("<str:policy_id>/builder/", builder.builder, name="builder"),
+    path("<str:policy_id>/rewrite/", builder.rewrite, name="rewrite"),
     path("<str:policy_id>/try/", trial.try_call, name="try"),
     path("<str:policy_id>/tests/keep/", trial.keep, name="keep-test"),
     path("<str:policy_id>/tests/drop/", trial.drop, name="drop-test"),

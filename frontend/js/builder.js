@@ -2,9 +2,10 @@
 import { startActs } from "./builder/acts.js";
 import { startDrafts } from "./builder/drafts.js";
 import { startKeys } from "./builder/keys.js";
+import { startRewriting } from "./builder/rewrite.js";
 import { startSelection } from "./builder/selection.js";
 import { startUndo } from "./builder/undo.js";
 
-if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts].forEach((start) => start());
+if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting].forEach((start) => start());
 document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
 for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

@@ -60,8 +60,14 @@ function showPlace(textarea, state) {
   for (const place of document.querySelectorAll(`[data-editor-place="${textarea.id}"]`)) place.textContent = `Line ${line.number}, column ${column}`;
 }
 
+// Only what differs is exchanged: the cursor stays where it is, and undo takes back just this.
 function setText(view, text) {
-  if (text !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
+  const old = view.state.doc.toString();
+  if (text === old) return;
+  let from = 0, to = old.length, end = text.length;
+  while (from < to && from < end && old[from] === text[from]) from += 1;
+  while (to > from && end > from && old[to - 1] === text[end - 1]) { to -= 1; end -= 1; }
+  view.dispatch({ changes: { from, to, insert: text.slice(from, end) }, effects: EditorView.scrollIntoView(from, { y: "nearest" }), userEvent: "input.rewrite" });
 }
 
 function mount(textarea) {
@@ -83,6 +89,7 @@ function readProblems(list) {
   return [...list.children].filter((item) => Number(item.dataset.line) > 0).map((item) => ({
     line: Number(item.dataset.line), column: Number(item.dataset.column) || 1, severity: item.dataset.severity,
     message: item.querySelector("[data-message]")?.textContent ?? item.textContent, picture: item.querySelector("svg"),
+    mend: item.querySelector("[data-mend]")?.textContent.trim() ?? "",
   }));
 }
 

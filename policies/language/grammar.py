@@ -41,19 +41,27 @@ _POLICY_KEYS = (
 )
 _RULE_KEYS = ("action", "reason", "require", "deny_if", "approve_if", "limits", "rate_limit")
 _LIMIT_KEYS = ("counter", "window", "max", "scope", "key", "increment_from", "on_deny")
+_CONDITION_KEYS = ("path", "op", "value")
+KEYS: Final = frozenset(
+    (*_POLICY_KEYS, *_RULE_KEYS, *_LIMIT_KEYS, *_CONDITION_KEYS, "conditions", "allow", "deny")
+)
 _ACTIONS: tuple[Action, ...] = ("allow", "deny", "require_approval")
 _DEFAULTS: tuple[Default, ...] = ("allow", "deny")
 _SCOPES: tuple[Scope, ...] = ("grant", "server", "organization")
 _OPERATORS: Final[dict[str, Operator]] = {operator: operator for operator in OPERATORS}
+# What people write from other languages.
+MEANT_OPERATORS: Final = {
+    "equals": "eq",
+    "==": "eq",
+    "!=": "neq",
+    "<": "lt",
+    "<=": "lte",
+    ">": "gt",
+    ">=": "gte",
+}
 _HINTS: Final = {
     "not_exists": ' Write "op": "exists" with "value": false.',
-    "equals": ' Write "eq".',
-    "==": ' Write "eq".',
-    "!=": ' Write "neq".',
-    "<": ' Write "lt".',
-    "<=": ' Write "lte".',
-    ">": ' Write "gt".',
-    ">=": ' Write "gte".',
+    **{word: f' Write "{meant}".' for word, meant in MEANT_OPERATORS.items()},
 }
 
 
@@ -141,8 +149,7 @@ class Reader(ShapeReader):
         return Predicate(conditions, self.text(fields, "on_deny", at))
 
     def condition(self, node: Node, at: Pointer) -> Condition | None:
-        keys = ("path", "op", "value")
-        fields = self.fields(node, at, keys, keys, "a condition")
+        fields = self.fields(node, at, _CONDITION_KEYS, _CONDITION_KEYS, "a condition")
         path = self.path(fields, "path", at, quantified=True)
         op = self.operator(fields, at)
         if "value" not in fields:

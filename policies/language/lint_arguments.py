@@ -19,6 +19,7 @@ from .lint_survey import (
     warning,
 )
 from .paths import EACH, Path
+from .problems import did_you_mean
 
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
@@ -138,7 +139,7 @@ def _unknown(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[Lint
         return
     known = tuple(key for listed in listings for key in listed or ())
     near = survey.suggestions.near(name, known[:200])
-    hint = f" Did you mean {near}?" if near else ""
+    hint = did_you_mean(near)
     who = entry.tools[0].name if len(entry.tools) == 1 else "None of the tools this applies to"
     message = (
         f"{who} has no argument {name}.{hint}"

@@ -18,6 +18,7 @@ from .lint_survey import (
 )
 from .matching import MOST_SEARCHED, NameList, is_pattern
 from .patterns import LARGEST_PROGRAM, Patterns
+from .problems import did_you_mean
 
 
 def reach_findings(survey: Survey) -> Iterator[LintFinding]:
@@ -100,7 +101,7 @@ def _names(survey: Survey) -> Iterator[LintFinding]:
         if is_pattern(name) or name in known or not known:
             continue
         near = survey.suggestions.near(name, candidates)
-        hint = f" Did you mean {near}?" if near else ""
+        hint = did_you_mean(near)
         opened = survey.document.default == "allow"
         severity = Severity.ERROR if opened else Severity.WARNING
         yield LintFinding(at, "unknown_tool", severity, f"The server has no tool {name}.{hint}")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 _SHOWN_CHARACTERS = 60
 _LONGEST_COMPARED = 32
@@ -39,6 +40,26 @@ def shown(text: str) -> str:
     clipped = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
     quoted = json.dumps(clipped, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in quoted)
+
+
+_ASKED: Final = " Did you mean "
+
+
+def did_you_mean(near: str | None) -> str:
+    """The end of a message, or nothing."""
+    return f"{_ASKED}{shown(near)}?" if near else ""
+
+
+def meant(message: str) -> str | None:
+    """The word that a message with `did_you_mean` offers."""
+    _, asked, rest = message.rpartition(_ASKED)
+    if not asked or not rest.endswith('"?'):
+        return None
+    try:
+        word = json.loads(rest[:-1])
+    except ValueError:
+        return None
+    return word if isinstance(word, str) else None
 
 
 def one_of(words: Sequence[str]) -> str:

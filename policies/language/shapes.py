@@ -9,7 +9,7 @@ from .findings import Finding, Pointer
 from .json_reader import Members, Node, Number, Value
 from .paths import Path, parse_path
 from .patterns import PatternJudge
-from .problems import near_miss, one_of, shown
+from .problems import did_you_mean, near_miss, one_of, shown
 from .words import is_name, is_text
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class ShapeReader:
             return ""
         self._suggestions += 1
         near = near_miss(word, candidates)
-        return f" Did you mean {shown(near)}?" if near else ""
+        return did_you_mean(near)
 
     # Shapes
 

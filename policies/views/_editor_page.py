@@ -15,9 +15,10 @@ from policies.beside import beside
 from policies.builder.look import SHOWS, VIEWS, Look, read_look
 from policies.builder.page import BuilderPage, page_of
 from policies.builder.plain_words import words_of
-from policies.builder.rows import row_pointer
+from policies.builder.rows import key_of, row_pointer
 from policies.builder.trial import fresh_trial
 from policies.kept_tests import kept_tests
+from policies.mends import mend_of
 from policies.models import Policy
 from policies.outlook import Outlook, outlook, tools_of
 from policies.starts import STARTS
@@ -59,11 +60,16 @@ class Editing:
         }
 
     def _told(self) -> dict[str, Any]:
-        """Each problem with the row on which it sits."""
+        """Each problem with the row on which it sits, and what mends it."""
         everything = self.outlook.problems or self.outlook.told
         rows = [(each, row_pointer(each.pointer)) for each in everything[:MOST_TOLD]]
         told = [
-            {"problem": each, "query": self.look.opening(row).query if row and row != "/default" else ""}
+            {
+                "problem": each,
+                "key": key_of(each.pointer),
+                "query": self.look.opening(row).query if row and row != "/default" else "",
+                "mend": mend_of(self.text, each, self.tools),
+            }
             for each, row in rows
         ]
         return {"told": told, "told_more": max(0, len(everything) - MOST_TOLD)}

@@ -12,6 +12,7 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput
+from policies.beside import beside
 from policies.builder.acts import act
 from policies.builder.fields import Fields
 from policies.builder.look import Look
@@ -19,6 +20,7 @@ from policies.builder.rows import pointer_of
 from policies.language.board import Address
 from policies.language.problems import PolicyInvalid
 from policies.language.text_edit import CannotEdit
+from policies.mends import mended
 from policies.models import Policy
 from policies.outlook import tools_of
 from policies.services import save_draft
@@ -38,13 +40,35 @@ def builder(request: MemberRequest, policy_id: str) -> HttpResponse:
     require(request.member, May.EDIT_POLICIES)
     before = draft_before(request, policy)
     try:
-        text = act(before, Fields(dict(request.POST.lists())), tools_of(policy.server))
+        text = _acted(request, policy, before)
     except CannotEdit as cannot:
         return _answer(request, policy, before, 422, cannot=str(cannot))
-    except PolicyInvalid:
-        cannot_read = "The text is no JSON that can be read just now. Mend it in the JSON view first."
-        return _answer(request, policy, before, 422, cannot=cannot_read)
     return _saved(request, policy, before, text)
+
+
+@require_POST
+@member_required
+def rewrite(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """The text that came, after one act; nothing is kept. For whoever holds the text in an editor."""
+    policy = find_policy(request, policy_id)
+    require(request.member, May.EDIT_POLICIES)
+    try:
+        text = _acted(request, policy, draft_before(request, policy))
+    except CannotEdit as cannot:
+        return HttpResponse(str(cannot), "text/plain; charset=utf-8", 422)
+    return HttpResponse(text.encode("utf-8", "replace"), "text/plain; charset=utf-8")
+
+
+def _acted(request: MemberRequest, policy: Policy, before: str) -> str:
+    fields, tools = Fields(dict(request.POST.lists())), tools_of(policy.server)
+    if fields.get("do") == "mend":
+        return mended(before, fields, tools, beside(policy))
+    try:
+        return act(before, fields, tools)
+    except PolicyInvalid:
+        raise CannotEdit(
+            "The text is no policy that can be read just now. Mend its problems first."
+        ) from None
 
 
 def _saved(request: MemberRequest, policy: Policy, before: str, text: str) -> HttpResponse:

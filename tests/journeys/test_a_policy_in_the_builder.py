@@ -241,3 +241,35 @@ def test_without_a_script_every_control_is_a_form_or_a_link(world: World) -> Non
     row(page, "echo").locator(".cb").check()
     page.locator("#bulk").get_by_role("button", name="Allow").click()
     expect(row(page, "echo").locator("input[value=allow]")).to_be_checked()
+
+
+def test_a_slip_is_mended_at_its_line_and_undone(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    right = text_of(page)
+    wrong = right.replace('"default"', '"defualt"', 1)
+    page.evaluate(
+        "(text) => document.getElementById('id_document').dispatchEvent("
+        "new CustomEvent('layer:set-text', {detail: text}))",
+        wrong,
+    )
+    page.locator(".cm-problem").get_by_role("button", name="Write default").click()
+    expect_text(page, right)
+    page.locator(".cm-content").press("Control+z")
+    expect_text(page, wrong)
+    page.locator("#judgement").get_by_role("button", name="Write default").click()
+    expect_text(page, right)
+    expect(page.get_by_role("button", name="Write default")).to_have_count(0)
+
+
+def test_a_finding_is_mended_in_the_builder_and_undone(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    row(page, "delete_access_key").locator("input[value=allow]").focus()
+    page.keyboard.press("a")
+    expect_other_text(page, before)
+    opened = text_of(page)
+    page.locator("#judgement").get_by_role("button", name="Use the recommended rule").first.click()
+    expect_other_text(page, opened)
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect_text(page, opened)

@@ -5,6 +5,16 @@ import { Decoration, EditorView, GutterMarker, WidgetType, gutterLineClass } fro
 
 export const setProblems = StateEffect.define();
 
+// The form stands in the list of problems, which is drawn anew all the time: looked for when it is pressed.
+function mendButton({ message, mend }) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-xs ml-auto", textContent: mend });
+  button.addEventListener("click", () => {
+    const all = [...document.querySelectorAll("[data-problems] > li")];
+    all.find((item) => item.querySelector("[data-message]")?.textContent === message)?.querySelector("[data-mend]")?.click();
+  });
+  return button;
+}
+
 class Sentence extends WidgetType {
   constructor(problem) {
     super();
@@ -12,7 +22,7 @@ class Sentence extends WidgetType {
   }
 
   eq(other) {
-    return other.problem.message === this.problem.message && other.problem.severity === this.problem.severity;
+    return ["message", "severity", "mend"].every((name) => other.problem[name] === this.problem[name]);
   }
 
   toDOM() {
@@ -23,6 +33,7 @@ class Sentence extends WidgetType {
     place.append(note);
     if (this.problem.picture) note.append(this.problem.picture.cloneNode(true));
     note.append(Object.assign(document.createElement("span"), { textContent: this.problem.message }));
+    if (this.problem.mend) note.append(mendButton(this.problem));
     return place;
   }
 

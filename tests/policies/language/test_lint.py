@@ -214,7 +214,7 @@ def test_the_linter_is_silent(policy: dict[str, Any], code: str | None) -> None:
 
 def test_a_misspelt_tool_is_answered_with_the_right_one() -> None:
     (finding,) = findings({"tools": {"delete_usr": {"action": "deny"}}})
-    assert finding.message == "The server has no tool delete_usr. Did you mean delete_user?"
+    assert finding.message == 'The server has no tool delete_usr. Did you mean "delete_user"?'
 
 
 def test_a_server_that_was_never_scanned_has_no_unknown_tools() -> None:
