@@ -1,6 +1,17 @@
 from django.urls import path
 
-from policies.views import arrive, builder, create, editor, history, policies, publish, traffic, trial
+from policies.views import (
+    arrive,
+    builder,
+    create,
+    editor,
+    history,
+    policies,
+    publish,
+    traffic,
+    trial,
+    vocabulary,
+)
 
 app_name = "policies"
 
@@ -14,6 +25,7 @@ urlpatterns = [
     path("<str:policy_id>/try/", trial.try_call, name="try"),
     path("<str:policy_id>/tests/keep/", trial.keep, name="keep-test"),
     path("<str:policy_id>/tests/drop/", trial.drop, name="drop-test"),
+    path("<str:policy_id>/vocabulary/", vocabulary.vocabulary, name="vocabulary"),
     path("<str:policy_id>/check/", editor.check, name="check"),
     path("<str:policy_id>/save/", editor.save, name="save"),
     path("<str:policy_id>/discard/", editor.discard, name="discard"),

@@ -6,6 +6,7 @@ import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { helping } from "./editor/help.js";
 import { classHighlighter } from "./editor/highlight.js";
 import { problemMarks, setProblems } from "./editor/problems.js";
 import { fresh } from "./once.js";
@@ -31,6 +32,7 @@ function extensions(textarea) {
     highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), problemMarks,
     EditorState.readOnly.of(textarea.readOnly), EditorState.tabSize.of(2),
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
+    textarea.dataset.vocabulary ? helping(textarea.dataset.vocabulary, textarea.readOnly) : [],
     EditorView.contentAttributes.of(attributes(textarea)), EditorView.domEventHandlers({ beforeinput: typeOver }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) keep(textarea, update.state);

@@ -19,6 +19,10 @@ from tests.journeys.product import RunningProduct, running_product
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(300)]
 
 TEXT = "() => document.getElementById('id_document').value"
+SET_TEXT = (
+    "(text) => document.getElementById('id_document').dispatchEvent("
+    "new CustomEvent('layer:set-text', {detail: text}))"
+)
 LOST = (
     "ERR_INTERNET_DISCONNECTED",
     "ERR_FAILED",
@@ -248,11 +252,7 @@ def test_a_slip_is_mended_at_its_line_and_undone(world: World) -> None:
     page.goto(f"{world.path}?view=json")
     right = text_of(page)
     wrong = right.replace('"default"', '"defualt"', 1)
-    page.evaluate(
-        "(text) => document.getElementById('id_document').dispatchEvent("
-        "new CustomEvent('layer:set-text', {detail: text}))",
-        wrong,
-    )
+    page.evaluate(SET_TEXT, wrong)
     page.locator(".cm-problem").get_by_role("button", name="Write default").click()
     expect_text(page, right)
     page.locator(".cm-content").press("Control+z")
@@ -273,3 +273,28 @@ def test_a_finding_is_mended_in_the_builder_and_undone(world: World) -> None:
     expect_other_text(page, opened)
     page.get_by_role("button", name="Undo", exact=True).click()
     expect_text(page, opened)
+
+
+def test_arguments_and_keys_are_completed_by_keyboard_alone(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    condition = '{ "path": "args.am", "op": "gte", "value": 1 }'
+    rule = f'{{ "require": [ {{ "conditions": [ {condition} ] }} ] }}'
+    text = f'{{\n  "version": "1", "default": "deny",\n  "tools": {{ "create_refund": {rule} }}\n}}'
+    page.evaluate(SET_TEXT, text)
+    page.locator(".cm-line .s", has_text="args.am").click()
+    page.keyboard.press("Control+Space")
+    expect(page.locator(".cm-tooltip-autocomplete li[aria-selected]")).to_contain_text("args.amount")
+    page.keyboard.press("Enter")
+    expect_text(page, text.replace("args.am", "args.amount"))
+    page.keyboard.press("Control+End")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("End")
+    page.keyboard.type(',\n"hi')
+    expect(page.locator(".cm-tooltip-autocomplete li[aria-selected]")).to_contain_text("hide")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "() => /\"hide\": \\[ {1,2}\\]/.test(document.getElementById('id_document').value)"
+    )
+    page.locator(".cm-line .k", has_text="conditions").hover()
+    expect(page.locator(".cm-says")).to_have_text("All of these together; none: always true.")
