@@ -43,7 +43,7 @@ class Tail:
         self.last = position
         self.heartbeats = 0
 
-    async def next(self, seconds: float = 5) -> Event:
+    async def next(self, seconds: float = 60) -> Event:
         async with asyncio.timeout(seconds):
             return await self._next()
 

@@ -23,7 +23,7 @@ def child(name: str, program: str, folder: Path) -> Child:
     return Child(name, (sys.executable, "-c", program), dict(os.environ), folder)
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -31,7 +31,7 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 async def soon(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - other processes set no event of ours
             await asyncio.sleep(0.02)
 

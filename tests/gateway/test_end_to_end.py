@@ -138,10 +138,12 @@ async def test_a_published_policy_holds_from_the_bundle_to_the_record(tmp_path: 
 
 
 async def test_revoking_a_grant_stops_its_calls_and_its_streams(tmp_path: Path) -> None:
+    never = asyncio.Event()
+
     async def standing(conversation: Conversation) -> None:
         conversation.begin_stream()
         conversation.event(": open\n\n")
-        await asyncio.sleep(30)
+        await never.wait()  # the server does not end it
 
     token, other = new_token(GRANT), new_token(GRANT)
     async with Upstream(standing) as upstream, worker(tmp_path) as it:
@@ -149,11 +151,10 @@ async def test_revoking_a_grant_stops_its_calls_and_its_streams(tmp_path: Path) 
         async with it.client(token) as alice, it.client(token) as again:
             alice.send(alice.head("GET", None, {}))
             assert (await alice.answer_head()).status == 200
-            began = time.monotonic()
             await it.store.apply(bundle(upstream.url, other, revision=2))
-            while await read_chunk(alice.reader):
-                pass
-            assert time.monotonic() - began < 1
+            async with asyncio.timeout(60):
+                while await read_chunk(alice.reader):
+                    pass
             assert (await again.call("read_file", {})).status == 401
 
 

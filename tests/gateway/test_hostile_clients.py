@@ -111,7 +111,7 @@ async def test_an_answer_left_unread_keeps_its_place_among_the_open_requests(tmp
         await asyncio.sleep(0.1)
         async with it.client() as other:
             assert (await other.call("read_file", {})).status == 429
-            await eventually(lambda: not it.gateway._open._by_grant, seconds=10)
+            await eventually(lambda: not it.gateway._open._by_grant)
             it.upstream.behaviour = answer_ok
             assert (await other.call("read_file", {})).status == 200
 
@@ -184,7 +184,7 @@ async def test_leaving_at_any_moment_buys_no_call(
             async with it.client(**headers) as alice:
                 alice.send(framed(alice, json.dumps(message).encode()))
                 await asyncio.sleep(after)
-        await eventually(lambda: it.http.running == 0, seconds=6)
+        await eventually(lambda: it.http.running == 0)
         assert len(it.upstream.received) <= 2
         allowed = {entry.id for entry in it.log.decisions if entry.outcome == "allow"}
         assert len(it.upstream.received) <= len(allowed)

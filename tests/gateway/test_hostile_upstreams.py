@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import struct
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from gateway.protocol.sse import EventStream
 from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
 from tests.gateway.world import MALLORYS_SERVER, SERVER, eventually, quick, world
+from tests.steps import grows_no_faster_than_its_size
 
 META = "policylayer/decision"
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read_file", "arguments": {}}}
@@ -47,7 +47,7 @@ async def test_a_server_that_resets_every_connection_does_not_use_up_its_pool(tm
         for _ in range(30):
             await alice.call("read_file", {})
         pool = it.gateway._upstreams._pools[ACME_SERVER][1]
-        await eventually(lambda: pool.unused, seconds=1)
+        await eventually(lambda: pool.unused)
     listener.close()
 
 
@@ -114,7 +114,7 @@ async def test_a_call_whose_client_left_before_it_was_sent_does_not_go_on_for_ev
             send(alice)
             await eventually(lambda: bool(it.log.decisions))
         await eventually(lambda: len(it.upstream.received) == 1)
-        await eventually(lambda: it.upstream.gone == 1, seconds=2)
+        await eventually(lambda: it.upstream.gone == 1)
         await eventually(lambda: bool(it.log.completions))
         assert it.log.completions[0].upstream_code == "client_gone"
 
@@ -199,12 +199,15 @@ async def _read_on(client: Client) -> None:
         pass
 
 
-def test_a_stream_passes_in_time_that_grows_with_its_length_only() -> None:
-    events = EventStream(lambda handle: handle, lambda data: None, 1 << 30)
-    began = time.process_time()
-    for _ in range(64):
-        events.feed(b"\n" * 65_536)
-    assert time.process_time() - began < 1.0
+def test_the_work_for_a_stream_grows_with_its_length_only() -> None:
+    def passes(chunks: int) -> None:
+        events = EventStream(lambda handle: handle, lambda data: None, 1 << 30)
+        for _ in range(chunks):
+            events.feed(b"\n" * 4_096)
+            # What was passed on is not looked at again.
+            assert events.held <= 4_096 + 1
+
+    assert grows_no_faster_than_its_size(passes, 16)
 
 
 async def test_events_held_back_for_one_organization_are_bounded_together(tmp_path: Path) -> None:

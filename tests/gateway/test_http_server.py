@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -191,14 +190,16 @@ async def test_a_head_too_large_is_refused(tmp_path: Path) -> None:
 
 async def test_a_head_that_trickles_in_is_given_up(tmp_path: Path) -> None:
     async with world(tmp_path) as it, it.client() as slow:
-        began = time.monotonic()
-        for byte in slow.head("POST", len(CALL), {}):
+        head = slow.head("POST", len(CALL), {})
+        sent = 0
+        for byte in head:
+            sent += 1
             slow.send(bytes([byte]))
             await asyncio.sleep(0.05)
             if slow.reader._buffer:  # type: ignore[attr-defined]  # something came back
                 break
         assert (await slow.answer()).status == 408
-        assert time.monotonic() - began < 2
+        assert sent < len(head)
 
 
 async def test_a_body_that_trickles_in_is_given_up(tmp_path: Path) -> None:
@@ -218,16 +219,15 @@ async def test_a_connection_that_says_nothing_is_closed(tmp_path: Path) -> None:
 
 
 async def test_slow_connections_hold_up_nobody(tmp_path: Path) -> None:
-    async with world(tmp_path, limits=quick(head_seconds=5.0)) as it, it.client() as alice:
+    async with world(tmp_path, limits=quick(head_seconds=300.0)) as it, it.client() as alice:
         slow = [it.client() for _ in range(200)]
         for client in slow:
             await client.connect()
             client.send(b"POST / HTTP/1.1\r\nX-A: ")
-        began = time.monotonic()
         for _ in range(20):
             assert (await alice.call("read_file", {})).status == 200
-        assert time.monotonic() - began < 2
-        for client in slow:
+        for client in slow:  # each is still waited for, and none was told anything
+            assert not client.reader.at_eof()
             client.writer.close()
 
 

@@ -155,7 +155,7 @@ class Worker:
         url = f"http://127.0.0.1:{self.port}/mcp/{IAM}/"
         return httpx.post(url, json=CALL, headers=headers, trust_env=False)
 
-    def wait_until_ready(self, seconds: float = 15) -> float:
+    def wait_until_ready(self, seconds: float = 60) -> float:
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()

@@ -224,7 +224,7 @@ async def test_a_client_that_does_not_read_stops_the_server_and_is_cut_off(tmp_p
         lazy.headers.update(MODERN)
         lazy.writer.transport.pause_reading()  # type: ignore[attr-defined]
         send(lazy, modern_call())
-        await eventually(lambda: it.upstream.gone == 1, seconds=6)
+        await eventually(lambda: it.upstream.gone == 1)
         assert sent < 40_000_000
 
 
@@ -233,7 +233,7 @@ async def test_a_modern_client_that_goes_away_stops_the_server_at_once(tmp_path:
         async with it.client(**MODERN) as alice:
             send(alice, modern_call())
             await begun(alice)
-        await eventually(lambda: it.upstream.gone == 1, seconds=1)
+        await eventually(lambda: it.upstream.gone == 1)
         await eventually(lambda: bool(it.log.completions))
         assert it.log.completions[0].upstream_code == "client_gone"
 
@@ -246,7 +246,7 @@ async def test_a_modern_client_that_goes_away_before_the_answer_stops_the_server
         async with it.client(**MODERN) as alice:
             send(alice, modern_call())
             await eventually(lambda: len(it.upstream.received) == 1)
-        await eventually(lambda: bool(it.log.completions), seconds=1)
+        await eventually(lambda: bool(it.log.completions))
         assert it.log.completions[0].upstream_code == "client_gone"
 
 
@@ -279,7 +279,7 @@ async def test_a_call_without_its_client_does_not_go_on_for_ever(tmp_path: Path,
             alice.writer.close()
         else:
             it.reconfigure(grants={})
-        await eventually(lambda: it.upstream.gone == 1, seconds=2)
+        await eventually(lambda: it.upstream.gone == 1)
         await eventually(lambda: bool(it.log.completions))
         assert it.log.completions[0].upstream_code == "client_gone"
 
@@ -311,7 +311,7 @@ async def test_streams_of_a_grant_that_is_gone_end_within_a_second(tmp_path: Pat
             it.reconfigure(grants={it.token: {"expires_at": int(time.time()) + 1}})
             await asyncio.sleep(1)
         assert await ended(alice)
-        await eventually(lambda: it.upstream.gone == 1, seconds=1)
+        await eventually(lambda: it.upstream.gone == 1)
 
 
 async def test_a_forwarded_call_of_a_revoked_grant_is_finished_and_recorded(tmp_path: Path) -> None:

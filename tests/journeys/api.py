@@ -53,12 +53,12 @@ class Api:
         """Seconds from the request until it was seen in force on every worker."""
         started = time.monotonic()
         revision = self.ask("POST", f"/policies/{policy}/publish/", {"note": "by script"})["revision"]["id"]
-        while time.monotonic() < started + 20:
+        while time.monotonic() < started + 60:
             rollout = self.ask("GET", f"/revisions/{revision}/")["rollout"]
             if rollout["state"] == "in_force":
                 return time.monotonic() - started
             time.sleep(0.02)
-        raise AssertionError(f"not in force after 20 s: {rollout}")
+        raise AssertionError(f"not in force after 60 s: {rollout}")
 
     def grant(self, server: dict[str, Any], policy: str, label: str) -> dict[str, Any]:
         """The grant, once the gateway knows it."""
@@ -124,7 +124,7 @@ def called(grant: dict[str, Any], tool: str) -> dict[str, Any]:
     return result
 
 
-def wait_until(holds: Any, why_not: str, seconds: float = 20) -> None:
+def wait_until(holds: Any, why_not: str, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, why_not

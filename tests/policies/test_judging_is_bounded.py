@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 
+import pytest
+
+from policies.language import problems
 from policies.language.compile import ToolFacts
 from policies.language.place import Places, nearest_place
 from policies.services import MOST_FINDINGS, judge
+from tests.steps import grows_no_faster_than_its_size
 
 TOOLS = [ToolFacts(f"x{number}", None, {"type": "object", "properties": {}}) for number in range(100)]
 
@@ -24,15 +27,8 @@ def policy(rules: int) -> str:
     )
 
 
-def seconds(text: str) -> float:
-    began = time.process_time()
-    judge(text, TOOLS)
-    return time.process_time() - began
-
-
-def test_four_times_the_findings_cost_about_four_times_the_time() -> None:
-    small, large = seconds(policy(1_000)), seconds(policy(4_000))
-    assert large < 12 * small
+def test_four_times_the_findings_cost_about_four_times_the_work() -> None:
+    assert grows_no_faster_than_its_size(lambda rules: judge(policy(rules), TOOLS), 100)
 
 
 def test_no_more_is_told_than_somebody_reads_and_errors_come_first() -> None:
@@ -42,7 +38,17 @@ def test_no_more_is_told_than_somebody_reads_and_errors_come_first() -> None:
     assert 0 < len(broken.problems) <= MOST_FINDINGS
 
 
-def test_a_thousand_slips_do_not_cost_a_thousand_comparisons_with_every_argument() -> None:
+def test_a_thousand_slips_do_not_cost_a_thousand_comparisons_with_every_argument(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = []
+    distance = problems._distance
+
+    def counting(left: str, right: str) -> int:
+        compared.append(len(left) * len(right))
+        return distance(left, right)
+
+    monkeypatch.setattr(problems, "_distance", counting)
     names = {f"argument_number_{number:05}_abcdef": {"type": "string"} for number in range(200)}
     tool = ToolFacts("t", None, {"type": "object", "properties": names})
     slips = [
@@ -52,9 +58,9 @@ def test_a_thousand_slips_do_not_cost_a_thousand_comparisons_with_every_argument
     text = json.dumps(
         {"version": "1", "default": "deny", "tools": {"t": {"require": [{"conditions": slips}]}}}
     )
-    began = time.process_time()
     judged = judge(text, [tool])
-    assert time.process_time() - began < 10
+    assert len(compared) < 100 * len(names) < len(slips) * len(names)
+    assert sum(compared) <= problems._MOST_COMPARED
     assert any("Did you mean" in finding.message for finding in judged.findings)
 
 

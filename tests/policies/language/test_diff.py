@@ -1,7 +1,6 @@
 """What changes for calls when one policy follows another."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from policies.language.decision import Call, Decision, Outcome, PromptGet, Resou
 from policies.language.diff import changes_value, diff
 from policies.language.effects import Effect
 from policies.language.parse import parse_policy
+from tests.steps import grows_no_faster_than_its_size
 
 from .strategies import arguments, policies
 
@@ -329,9 +329,9 @@ def test_a_policy_does_not_differ_from_itself(policy: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["patterns", "predicates", "limits", "names"])
-def test_two_policies_of_any_size_are_compared_in_little_time(kind: str) -> None:
-    def policy(salt: int) -> Any:
-        several = range(salt, salt + 4000)
+def test_the_work_of_comparing_two_policies_grows_with_their_size_only(kind: str) -> None:
+    def policy(salt: int, rules: int) -> Any:
+        several = range(salt, salt + rules)
         match kind:
             case "patterns":
                 return {"tools": {f"t{index}_*": {} for index in several}}
@@ -342,7 +342,6 @@ def test_two_policies_of_any_size_are_compared_in_little_time(kind: str) -> None
             case _:
                 return {"tools": {f"t{index}": {"deny_if": [condition("eq", index)]} for index in several}}
 
-    old, new = compiled(policy(0)), compiled(policy(4000))
-    started = time.process_time()
-    assert not diff(old, new, NAMES).nothing
-    assert time.process_time() - started < 8
+    pairs = {rules: (compiled(policy(0, rules)), compiled(policy(rules, rules))) for rules in (250, 1_000)}
+    assert not any(diff(old, new, NAMES).nothing for old, new in pairs.values())
+    assert grows_no_faster_than_its_size(lambda rules: diff(*pairs[rules], NAMES), 250)
