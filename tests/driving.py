@@ -13,7 +13,7 @@ from typing import Any
 from tests.foreign import CLIENTS, foreign_program
 from tests.foreign_npm import node_command
 
-DRIVING_SECONDS = 60
+DRIVING_SECONDS = 300
 
 Step = Sequence[Any]
 

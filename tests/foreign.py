@@ -71,7 +71,7 @@ def running_old_server() -> Iterator[str]:
         yield url
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         process.stdout.close()
 
 
@@ -110,9 +110,9 @@ def running_awslabs_iam(aws_endpoint: str = "http://127.0.0.1:1") -> Iterator[st
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         if reader.ident is not None:
-            reader.join(timeout=10)
+            reader.join(timeout=60)
         process.stderr.close()
 
 

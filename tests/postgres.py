@@ -63,6 +63,6 @@ def _stop(server: subprocess.Popen[bytes], folder: Path, started_by: int) -> Non
     if os.getpid() != started_by:
         return
     server.send_signal(signal.SIGQUIT)
-    server.wait(10)
+    server.wait(60)
     shutil.rmtree((folder / "postgres").resolve(), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

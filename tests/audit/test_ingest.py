@@ -198,11 +198,11 @@ def test_who_got_the_later_position_is_never_seen_earlier(acme: Acme) -> None:
         with transaction.atomic():
             ingest("gw-1", [called(acme)])
             stored_.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     with ThreadPoolExecutor(2) as two:
         slow = two.submit(in_worker, store_slowly)
-        stored_.wait(10)
+        stored_.wait(60)
         quick = two.submit(in_worker, ingest, "gw-2", [called(acme)])
         time.sleep(0.3)
         before = in_worker(DecisionRecord.objects.count)

@@ -192,7 +192,7 @@ async def test_a_browser_follows_its_own_organizations_log(acme: Acme, cast: Cas
     answer = await browser.get("/log/live/", headers={"last-event-id": "0"})
     assert answer["Content-Type"] == "text/event-stream" and answer["Cache-Control"] == "no-store"
     stream: Any = aiter(answer)  # type: ignore[arg-type]
-    shown = [await asyncio.wait_for(anext(stream), 5) for _ in range(2)]
+    shown = [await asyncio.wait_for(anext(stream), 60) for _ in range(2)]
     await stream.aclose()
     answer.close()
     assert shown[0].startswith(b"retry:") and b"list_users" in shown[1]
@@ -208,7 +208,7 @@ async def test_without_a_place_to_go_on_from_it_begins_now(acme: Acme, cast: Cas
     seen = asyncio.create_task(anext(stream))
     await asyncio.sleep(0.3)
     await tell(called(acme, "just_now"))
-    chunk = await asyncio.wait_for(seen, 5)
+    chunk = await asyncio.wait_for(seen, 60)
     await stream.aclose()
     answer.close()
     assert b"just_now" in chunk and b"long_gone" not in chunk

@@ -77,7 +77,7 @@ class Process:
         if self.lives:
             self.send(signal.SIGKILL)
             assert self._running is not None
-            self._running.wait(20)
+            self._running.wait(60)
 
     def words(self) -> str:
         return self.log.read_text()[-3000:] if self.log.exists() else ""
@@ -101,11 +101,11 @@ class Database:
 
     def kill(self) -> None:
         os.killpg(self._server.pid, signal.SIGKILL)
-        self._server.wait(20)
+        self._server.wait(60)
 
     def close(self) -> None:
         self._server.send_signal(signal.SIGQUIT)
-        self._server.wait(20)
+        self._server.wait(60)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """As the owner, past the links."""
@@ -236,7 +236,7 @@ class Cluster:
         done = subprocess.run(
             [*(sys.executable, "manage.py", "bootstrap", "--json"),
              *("--email", "alice@example.com", "--organization", "Acme")],
-            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+            cwd=ROOT, capture_output=True, text=True, timeout=180, check=False,
             env={**os.environ, **self.product.management_environment()},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

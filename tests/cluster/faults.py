@@ -93,7 +93,7 @@ class Faults:
         for link in self._links:
             self.do(link.end())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self.loop.close()
 
 

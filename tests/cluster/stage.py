@@ -64,7 +64,7 @@ class Stage:
 
     def close(self) -> None:
         self._over.set()
-        self._watching.join(10)
+        self._watching.join(60)
         self.clients.close()
 
     # ---- what people do

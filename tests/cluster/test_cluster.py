@@ -14,7 +14,7 @@ from tests.cluster.faults import Drop, HalfOpen, ResetMidBody
 from tests.cluster.history import ALLOWED
 from tests.cluster.stage import OPEN, Stage, stage
 
-pytestmark = [pytest.mark.journey, redis_server.needs_redis, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.journey, redis_server.needs_redis, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("CLUSTER_SEED") or random.SystemRandom().randrange(2**32))
 

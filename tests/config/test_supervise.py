@@ -123,7 +123,7 @@ class Product:
         for pid in [self.process.pid, *self.pids]:
             if lives(pid):
                 os.kill(pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -142,30 +142,30 @@ def stubborn(tmp_path: Path) -> Iterator[Product]:
 
 def test_no_orphan_is_left_after_sigterm(family: Product) -> None:
     family.process.terminate()
-    assert family.process.wait(10) == 0
+    assert family.process.wait(60) == 0
     assert family.is_gone()
 
 
 def test_no_orphan_is_left_after_kill_9(family: Product) -> None:
     family.process.kill()
-    family.process.wait(10)
+    family.process.wait(60)
     until(family.is_gone)
 
 
 def test_a_child_that_ignores_sigterm_is_ended_all_the_same(stubborn: Product) -> None:
     stubborn.process.terminate()
-    assert stubborn.process.wait(10) == 0
+    assert stubborn.process.wait(60) == 0
     assert stubborn.is_gone()
 
 
 def test_a_child_that_ignores_sigterm_does_not_survive_kill_9_either(stubborn: Product) -> None:
     stubborn.process.kill()
-    stubborn.process.wait(10)
+    stubborn.process.wait(60)
     until(stubborn.is_gone)
 
 
 def test_a_new_start_waits_until_the_leftovers_of_a_killed_one_are_gone(stubborn: Product) -> None:
     stubborn.process.kill()
-    stubborn.process.wait(10)
+    stubborn.process.wait(60)
     os.close(take_lock(stubborn.folder))
     assert stubborn.is_gone()

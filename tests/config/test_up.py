@@ -28,7 +28,7 @@ def taken_port() -> Iterator[int]:
 
 def manage(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "manage.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port: int) -> None:

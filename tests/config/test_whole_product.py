@@ -16,7 +16,7 @@ from config.supervisor.stops import CannotStart
 from tests.config.test_supervise import lives, until
 from tests.config.test_up import ROOT, on_free_ports
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 
 class Up:
@@ -98,7 +98,7 @@ def everything_answers(running: Running) -> None:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=10).status_code == 200
+        return httpx.get(f"{url}/healthz", timeout=60).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -29,7 +29,7 @@ def _found(program: str) -> str:
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not _found("pg_restore"), reason="there is no pg_restore"),
 ]
 

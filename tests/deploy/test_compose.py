@@ -48,7 +48,7 @@ def test_the_compose_specification_knows_every_word_of_it() -> None:
         [str(checker), "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout

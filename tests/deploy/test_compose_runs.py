@@ -28,7 +28,7 @@ from tests.journeys.api import Api, wait_until
 from tests.journeys.test_enforcement_goes_on import verdict
 from tests.ports import free_ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.journey, redis_server.needs_redis, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.journey, redis_server.needs_redis, pytest.mark.timeout(900)]
 
 IMAGE = {
     "prepare": "control",
@@ -92,7 +92,7 @@ class Deployed:
     def is_healthy(self, service: str) -> bool:
         kind, *words = self._said[service]["healthcheck"]["test"]
         asked = self.run(service, ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words)
-        asked.communicate(timeout=20)
+        asked.communicate(timeout=60)
         return asked.returncode == 0
 
     def words_of(self, service: str) -> str:

@@ -58,7 +58,7 @@ def run_in(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProc
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         env={"PYTHONPATH": str(folder), "PATH": "/usr/bin"},
     )
@@ -67,7 +67,7 @@ def run_in(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProc
 def test_hadolint_finds_nothing_wrong() -> None:
     linter = foreign_program("deploy-linters", "hadolint")
     done = subprocess.run(
-        [str(linter), str(DEPLOY / "Dockerfile")], capture_output=True, text=True, timeout=60, check=False
+        [str(linter), str(DEPLOY / "Dockerfile")], capture_output=True, text=True, timeout=180, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -90,12 +90,12 @@ async def test_the_identical_call_goes_through_once_it_is_approved_and_only_once
 
 async def _until_sent(alice: Client, arguments: Any) -> Answer:
     """A call still waits as far as this worker knows until it has heard the news."""
-    for _ in range(100):
-        answer = await alice.call(TOOL, arguments)
-        if "_meta" not in answer.json["result"] or told(answer)["code"] != "approval_required":
-            return answer
-        await asyncio.sleep(0.02)
-    raise AssertionError("it still waits")
+    async with asyncio.timeout(60):
+        while True:
+            answer = await alice.call(TOOL, arguments)
+            if "_meta" not in answer.json["result"] or told(answer)["code"] != "approval_required":
+                return answer
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,9 @@ async def test_a_declined_call_is_told_so_and_gives_its_unit_back(tmp_path: Path
 
 
 async def _until_free(it: World) -> None:
-    for _ in range(200):
-        if await room(it) == Reserved():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("its unit is still held")
+    async with asyncio.timeout(60):
+        while await room(it) != Reserved():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_an_expired_one_is_told_once_and_the_next_asks_anew(tmp_path: Path) -> None:
@@ -286,7 +284,7 @@ async def test_a_client_that_asked_for_progress_hears_it_while_it_waits(
 
 
 async def test_a_call_whose_client_left_is_not_sent_when_it_is_approved(tmp_path: Path) -> None:
-    async with asking(tmp_path, hold_open_seconds=10) as (it, people, alice):
+    async with asking(tmp_path, hold_open_seconds=300) as (it, people, alice):
         async with it.client() as leaving:
             body = json.dumps(with_progress()).encode()
             leaving.send(leaving.head("POST", len(body), {}) + body)
@@ -313,7 +311,7 @@ async def test_a_call_held_open_ends_with_its_grant(tmp_path: Path) -> None:
         waiting = asyncio.create_task(alice.post(with_progress()))
         await eventually(lambda: bool(people.cases))
         it.reconfigure(grants={})
-        await asyncio.wait_for(waiting, 2)
+        await asyncio.wait_for(waiting, 60)
         people.answer("approved")
         assert it.upstream.received == []
 
@@ -346,7 +344,7 @@ async def test_a_client_that_can_open_pages_is_sent_to_the_approval(tmp_path: Pa
         assert waits["resultType"] == "complete"
         assert waits["_meta"][META]["code"] == "approval_required"
         people.answer("approved")
-        for _ in range(100):
+        for _ in range(2_000):
             answer = await alice.post(again, **headers)
             if "_meta" not in answer.json["result"]:
                 break

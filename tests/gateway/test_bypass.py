@@ -106,7 +106,7 @@ class Attacker:
         """False when the connection is of no more use."""
         client.send(self._request(client))
         try:
-            answer = await asyncio.wait_for(client.answer(), 10)
+            answer = await asyncio.wait_for(client.answer(), 60)
         except (asyncio.IncompleteReadError, ConnectionError):
             return False
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
@@ -117,7 +117,7 @@ class Attacker:
             client.send(mutations.raw(self.pick, self._request(client)))
             client.writer.write_eof()
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while await client.reader.read(65536):
                         pass
             except ConnectionError:
@@ -139,7 +139,7 @@ async def recorded(executed: Executed, kind: str) -> AsyncIterator[tuple[Recorde
             listener.close()
 
 
-@pytest.mark.timeout(SECONDS + 120)
+@pytest.mark.timeout(SECONDS + 600)
 @pytest.mark.parametrize("kind", SERVERS)
 async def test_nothing_that_is_not_allowed_arrives_however_it_is_spelled(tmp_path: Path, kind: str) -> None:
     until = time.monotonic() + SECONDS / len(SERVERS)

@@ -89,7 +89,7 @@ async def following(control: Control, folder: Path, pace: Pace = QUICK) -> Async
 
 
 async def until(met: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not met():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 

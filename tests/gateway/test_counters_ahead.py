@@ -52,7 +52,7 @@ class _Caller:
     def until_ahead(self, path: Path, *charges: Charge) -> sqlite3.Connection:
         """Calls until one goes through though another process holds the file; which it still does then."""
         holder = sqlite3.connect(path, isolation_level=None, timeout=0)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             self.call(*charges)
             try:
@@ -76,7 +76,7 @@ def charged(path: Path, counter: str = "c") -> float:
 
 
 async def settled(path: Path, calls: float, counter: str = "c") -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while charged(path, counter) != calls:
         assert time.monotonic() < until, (charged(path, counter), calls)
         await asyncio.sleep(0.01)

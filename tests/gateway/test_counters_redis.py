@@ -184,7 +184,7 @@ def test_a_call_waits_a_quarter_second_for_its_limits_and_no_longer() -> None:
 
 
 async def test_a_call_is_answered_while_the_server_still_says_nothing(
-    server: RedisServer, limiter: RedisLimiter
+    limiters_answer_soon: None, server: RedisServer, limiter: RedisLimiter
 ) -> None:
     os.kill(server.pid, signal.SIGSTOP)
     try:

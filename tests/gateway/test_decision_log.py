@@ -73,7 +73,7 @@ def append(log: DecisionLog, entry: DecisionEntry | CompletionEntry) -> None:
 
 
 async def emptied(log: DecisionLog) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while log.length:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -356,7 +356,7 @@ def _killed_writer(folder: Path, round_: int) -> list[str]:
     told = [writer.stdout.readline() for _ in range(50 + 37 * round_)]
     writer.send_signal(signal.SIGKILL)
     told += [line for line in writer.stdout if line.endswith("\n")]
-    writer.wait(timeout=10)
+    writer.wait(timeout=60)
     return [f"d{line.strip()}" for line in told]
 
 

@@ -81,7 +81,7 @@ class Place:
 
     async def until_code_of_call(self, name: str, code: str | None) -> None:
         """A call still waits as far as the worker knows until it has heard the news."""
-        for _ in range(200):
+        for _ in range(2_000):
             found = await self.code_of_call(name)
             if found != "approval_required":
                 break
@@ -261,7 +261,7 @@ async def test_a_report_that_was_not_heard_is_told_again() -> None:
     watch._waiting[ACME, SERVER] = DriftReport(ACME, SERVER)
     watch._news.set()
     shipping = asyncio.create_task(watch.ship(send))
-    await asyncio.wait_for(heard.wait(), 10)
+    await asyncio.wait_for(heard.wait(), 60)
     shipping.cancel()
     watch.close()
 

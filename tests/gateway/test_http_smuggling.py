@@ -72,7 +72,7 @@ class Listening:
         # Whatever is unfinished: a connection is closed once this cannot be read, or was answered.
         writer.write(_END)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while await reader.read(65_536):
                     pass
         except ConnectionError:
@@ -241,7 +241,7 @@ async def test_a_head_is_not_known_again_by_what_stood_in_a_body(listening: List
     reader, writer = await asyncio.open_connection("127.0.0.1", listening.server.port)
     for data in (first, head + b"-" * 34):
         writer.write(data)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await reader.readuntil(b"\r\n\r\n")
     writer.close()
     assert [request[2] for request in listening.reader.read] == [inside + b"." * 10]

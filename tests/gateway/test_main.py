@@ -241,7 +241,7 @@ def test_killed_and_without_a_control_plane_it_serves_from_disk_and_ships_later(
     back = Plane(plane.bundle)
     worker.start(CONTROL_URL=back.url, WORKER_TOKEN=back.token)
     worker.wait_until_ready()
-    for _ in range(200):
+    for _ in range(1_200):
         if back.records:
             break
         time.sleep(0.05)
@@ -256,7 +256,7 @@ def _refused(worker: Worker, **changes: str) -> str:
         env={**worker.environment, **changes},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=180,
         check=False,
     )
     assert finished.returncode == 1

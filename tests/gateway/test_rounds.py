@@ -237,7 +237,7 @@ async def test_a_later_round_of_an_approved_call_is_the_same_call(tmp_path: Path
 async def _until_asked(alice: Client) -> str:
     import asyncio
 
-    for _ in range(100):
+    for _ in range(2_000):
         result = (await say(alice, "approved_only")).json["result"]
         if result["resultType"] == "input_required":
             state: str = result["requestState"]

@@ -73,7 +73,7 @@ class Stream:
 
     async def event(self) -> list[bytes]:
         while b"\n\n" not in self.buffer.replace(b"\r\n", b"\n"):
-            chunk = await asyncio.wait_for(read_chunk(self.client.reader), 5)
+            chunk = await asyncio.wait_for(read_chunk(self.client.reader), 60)
             assert chunk, "the stream ended"
             self.buffer += chunk
         event, _, self.buffer = self.buffer.replace(b"\r\n", b"\n").partition(b"\n\n")
@@ -81,7 +81,7 @@ class Stream:
 
     async def rest(self) -> bytes:
         """All that comes until the stream ends."""
-        while chunk := await asyncio.wait_for(read_chunk(self.client.reader), 5):
+        while chunk := await asyncio.wait_for(read_chunk(self.client.reader), 60):
             self.buffer += chunk
         return self.buffer
 

@@ -16,7 +16,10 @@ from gateway_config.wire.messages import Ack
 from gateway_config.workers import note_acks
 from policies.services import publish_policy
 from tests.cast import Acme, Cast, inside
+from tests.limiters_wait import limiters_wait_long
 from tests.roles import as_worker
+
+__all__ = ["limiters_wait_long"]
 
 
 @pytest.fixture

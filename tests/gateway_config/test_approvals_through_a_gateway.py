@@ -65,7 +65,7 @@ class Running:
     log: Log
 
     def do(self, work: Coroutine[Any, Any, _Value]) -> _Value:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def call(self, arguments: Any) -> dict[str, Any]:
         async def once() -> Answer:
@@ -77,7 +77,7 @@ class Running:
 
     def until(self, arguments: Any, code: str | None) -> dict[str, Any]:
         """What was heard of an approval a moment ago may still be news to the gateway."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             result = self.call(arguments)
             if code_of(result) == code:
@@ -107,7 +107,7 @@ def running(
     thread.start()
     stack = AsyncExitStack()
     try:
-        upstream = asyncio.run_coroutine_threadsafe(stack.enter_async_context(Upstream()), loop).result(5)
+        upstream = asyncio.run_coroutine_threadsafe(stack.enter_async_context(Upstream()), loop).result(60)
         with inside(cast.alice):
             Server.objects.filter(pk=acme.server.pk).update(upstream_url=upstream.url)
             save_draft(cast.alice, acme.policy, DOCUMENT)
@@ -116,12 +116,12 @@ def running(
         assert revision is not None
         port, log = asyncio.run_coroutine_threadsafe(
             _serve(stack, revision, enrolled("gw-1")[1], tmp_path), loop
-        ).result(10)
+        ).result(60)
         yield Running(loop, upstream, port, acme.token, str(acme.server.pk), log)
     finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(60)
         _end_other_sessions()
 
 

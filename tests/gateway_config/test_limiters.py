@@ -47,11 +47,11 @@ class Loop:
         self.thread.start()
 
     def run(self, work: Coroutine[Any, Any, Some]) -> Some:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(60)
         self.loop.close()
 
 
@@ -112,7 +112,7 @@ class Gateway:
 
     def settled(self) -> None:
         """Looks until there is nothing more to say: what a running gateway does within a second."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             said = self.state()
             self.look()
@@ -165,7 +165,7 @@ def in_file(path: Path, worker: Worker, witness: Path | None = None) -> Abstract
 
 
 def eventually(found: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not found():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -173,7 +173,7 @@ def eventually(found: Callable[[], object]) -> None:
 
 def denied_for_its_own_window_and_no_longer(gateway: Gateway) -> None:
     assert [gateway.call(counter=f"other-{n}") for n in range(3)] == [Unavailable()] * 3
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (answer := gateway.call(window=300)) != Reserved():
         assert answer == Unavailable() and time.monotonic() < deadline
         time.sleep(0.01)

@@ -92,7 +92,7 @@ def gateway_status(grant: dict[str, Any]) -> int:
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
     " --disable-sync --no-first-run"
 )
+expect.set_options(timeout=60_000)
 # A refusal (4xx) is an answer the page shows; the browser calls it an error all the same.
 HARMLESS = ("favicon", "the server responded with a status of 4")
 
@@ -36,7 +37,7 @@ def browser_page(shots: Path | None = None) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(90_000)
         page.on(
             "console",
             lambda said: (

@@ -19,7 +19,7 @@ import msgspec
 from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
-START_WITHIN = 120.0
+START_WITHIN = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RunningProduct:
             data=msgspec.json.encode(message),
             headers={"Authorization": f"Bearer {keys['WORKER_TOKEN gw-1']}"},
         )
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
     def bootstrap(self, email: str = "alice@example.com", organization: str = "Acme") -> dict[str, Any]:
@@ -52,7 +52,7 @@ class RunningProduct:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, done.stderr
         made: dict[str, Any] = json.loads(done.stdout)
@@ -82,7 +82,7 @@ def running_product(
             yield RunningProduct(web, gateway, internal, data_dir, process.pid)
         finally:
             process.terminate()
-            process.wait(timeout=40)
+            process.wait(timeout=120)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, url: str) -> None:

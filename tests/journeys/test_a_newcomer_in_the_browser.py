@@ -15,7 +15,7 @@ from tests.fixtures.servers.start import RunningToy, running_toy
 from tests.journeys.browser import browser_page, chromium
 from tests.journeys.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(900)]
 
 POLICY_WITH_HIDDEN = POLICY.replace('"default": "deny",', '"default": "deny",\n  "hide": ["delete_user"],')
 
@@ -128,7 +128,7 @@ def _decision(result: dict[str, Any]) -> dict[str, Any]:
 def _reads_the_log(page: Page, product: RunningProduct) -> None:
     page.goto(f"{product.web}/log/")
     rows = page.locator("#rows .lrow")
-    expect(rows).to_have_count(32, timeout=15_000)
+    expect(rows).to_have_count(32, timeout=90_000)
     expect(rows.nth(0)).to_contain_text("list_users")
     expect(rows.nth(1)).to_contain_text("Held back")
     rows.nth(1).click()

@@ -16,7 +16,7 @@ from tests.journeys.browser import FLAGS, HARMLESS, chromium
 from tests.journeys.filled import AGENTS
 from tests.journeys.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(900)]
 
 TEXT = "() => document.getElementById('id_document').value"
 SET_TEXT = (
@@ -50,7 +50,7 @@ class World:
         """Alice, signed in, at the policy as it is in force."""
         self.api.ask("PATCH", self.path, {"document": AGENTS})
         page = self.context(**options).new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(90_000)
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.goto("/accounts/login/")

@@ -18,7 +18,7 @@ from tests.fixtures.servers.start import RunningToy, running_toy
 from tests.journeys.api import Api, called, gateway_status, wait_until
 from tests.journeys.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 GATEWAYS = 2
 MAX = 30

@@ -19,7 +19,7 @@ from tests.journeys.browser import FLAGS, HARMLESS, chromium
 from tests.journeys.filled import PAGES, filled
 from tests.journeys.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(900)]
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -138,7 +138,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def _new_page(browser: Browser, web: str) -> Page:
     context = browser.new_context(base_url=web, reduced_motion="reduce")
     context.add_init_script(path=AXE)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(90_000)
     return context.new_page()
 
 

@@ -16,7 +16,7 @@ from tests.foreign import running_awslabs_iam
 from tests.journeys.api import Api, gateway_status, wait_until
 from tests.journeys.product import RunningProduct, running_product
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 CLIENTS = ("mcp-1x", "mcp-2x")
 # What each calls the way it chose its revision by, and the revision it is to end up with where it says so.

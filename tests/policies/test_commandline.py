@@ -36,7 +36,7 @@ def shell(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]
         input=stdin,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -103,6 +103,6 @@ def test_neither_the_web_process_nor_the_tasks_bring_the_mcp_sdk_until_a_scan_be
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -79,7 +79,7 @@ def test_node_reads_what_is_sent_on_as_it_reads_what_was_judged() -> None:
         node_command("node-22", "alike.mjs"),
         input=b"\n".join(lines),
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     answers = ran.stdout.split()
