@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.db import transaction
 from django.test import Client
 
 from accounts.models import Membership, Role, User
@@ -71,8 +73,25 @@ def inside(member: Membership) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def rows_of_the_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What a module's fixtures write stays for all its tests, and what a test writes does not.
+
+    For modules of many tests that take `db`: each of theirs is a transaction within this one.
+    """
+    around = transaction.atomic()
+    around._from_testcase = True  # type: ignore[attr-defined]  # durable blocks may stand within
+    with django_db_blocker.unblock(), around:
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
+    return make_cast()
+
+
+def make_cast() -> Cast:
     alice = found_organization(person("alice"), "Acme")
     mallory = found_organization(person("mallory"), "Umbra")
     roles = {"bob": Role.VIEWER, "carol": Role.POLICY_MANAGER, "dave": Role.ADMIN}
@@ -86,6 +105,10 @@ def cast(db: None) -> Cast:
 
 @pytest.fixture
 def acme(cast: Cast) -> Acme:
+    return make_acme(cast)
+
+
+def make_acme(cast: Cast) -> Acme:
     from policies.services import create_policy, issue_grant
 
     with inside(cast.alice):

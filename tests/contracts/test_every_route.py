@@ -28,8 +28,10 @@ from common.ids import public_id
 from policies.services import publish_policy
 from servers.models import Tool
 from tests.approvals.calls import waiting
-from tests.cast import Acme, Cast, confirm, inside
+from tests.cast import Acme, Cast, confirm, inside, make_acme, make_cast
 from tests.roles import as_worker
+
+pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # The same for everybody: no tenant's data stands there.
@@ -88,7 +90,17 @@ TENANT = [route for route in ALL if not route.is_public]
 WITH_ID = [route for route in TENANT if route.names]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def cast(rows_of_the_module: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture(scope="module")
+def acme(cast: Cast) -> Acme:
+    return make_acme(cast)
+
+
+@pytest.fixture(scope="module")
 def ids(cast: Cast, acme: Acme) -> dict[str, str]:
     """What stands for each parameter: things of Acme."""
     with inside(cast.alice):

@@ -32,10 +32,12 @@ from policies.services import create_policy, publish_policy
 from servers.models import Server, Tool, ToolScan
 from tests.approvals.calls import waiting
 from tests.audit.records import called, denied, ended
-from tests.cast import Acme, Cast, inside
+from tests.cast import Acme, Cast, inside, make_acme, make_cast
 from tests.catalog.index import fill
 from tests.contracts.test_every_route import ALL, Route
 from tests.roles import as_worker
+
+pytestmark = pytest.mark.django_db
 
 HOSTILE = "\"'><img src=x onerror=alert(1)>{{7*7}}</script><script>alert(2)</script>"
 MARK = "onerror=alert(1)"
@@ -79,7 +81,17 @@ def read(html: str) -> Page:
     return page
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def cast(rows_of_the_module: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture(scope="module")
+def acme(cast: Cast) -> Acme:
+    return make_acme(cast)
+
+
+@pytest.fixture(scope="module")
 def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
     """Acme, with hostile text wherever somebody else, or one of its own, may put text."""
     short = HOSTILE[:80]
@@ -157,7 +169,8 @@ def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
     }
 
 
-def _of_the_catalogue() -> dict[str, str]:
+@pytest.fixture(scope="module")
+def catalogue(rows_of_the_module: None) -> dict[str, str]:
     """A server that means no good, among others, and what else its pages are named by."""
     fill()
     tool = CatalogServer.objects.get(slug="hostile-server").tools.order_by("pk")[0]
@@ -199,10 +212,14 @@ def _worker(acme: Acme) -> None:
 
 @pytest.mark.parametrize("route", READ, ids=lambda route: route.template)
 def test_no_page_runs_what_somebody_wrote_into_a_name(
-    route: Route, hostile: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
+    route: Route,
+    hostile: dict[str, str],
+    catalogue: dict[str, str],
+    cast: Cast,
+    signed_in: Callable[[Membership], Client],
 ) -> None:
     browser = signed_in(cast.alice)
-    ids = hostile | (_of_the_catalogue() if route.is_public else {"report_id": "1"})
+    ids = hostile | catalogue
     queries = ("", f"?q={HOSTILE}&outcome={HOSTILE}&old=1&new=2&open={hostile['decision_id']}")
     for query in queries:
         answer = browser.get(route.path(ids) + query)

@@ -9,8 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from policies.services import publish_policy
-from tests.cast import Acme, Cast, inside
+from tests.cast import Acme, Cast, inside, make_acme, make_cast
 from tests.policies.screens import SignedIn
+
+pytestmark = pytest.mark.django_db
 
 POLICY, GRANT = "policy", "grant"
 
@@ -57,7 +59,17 @@ DATA = {"version": "1", "document": "{}", "note": "", "policy": "", "old": "1", 
 each_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def cast(rows_of_the_module: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture(scope="module")
+def acme(cast: Cast) -> Acme:
+    return make_acme(cast)
+
+
+@pytest.fixture(scope="module")
 def published(cast: Cast, acme: Acme) -> Acme:
     with inside(cast.alice):
         publish_policy(cast.alice, acme.policy)
