@@ -226,7 +226,7 @@ def _everything_goes_wrong(heard: Heard) -> None:
     for tool in (*TOOLS, "undecided", "unknown"):
         heard.call(tool)
     # A new store of limits is in doubt until the control plane has said that there never was another.
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while "limit_exceeded" not in heard.codes and time.monotonic() < until:
         heard.call("limited")
     for server in SERVERS[1:]:

@@ -83,7 +83,7 @@ class Place:
         """A call still waits as far as the worker knows until it has heard the news."""
         for _ in range(2_000):
             found = await self.code_of_call(name)
-            if found != "approval_required":
+            if found == code or found != "approval_required":
                 break
             await asyncio.sleep(0.02)
         assert found == code
