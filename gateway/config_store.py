@@ -15,8 +15,10 @@ from typing import Final, TypeAlias
 
 from gateway.config_files import ConfigFiles, Contact, Mark, read_bundle
 from gateway.memory import give_back_memory
+from gateway.token_owners import Beginnings, Owners
 from gateway_config.wire.bundle import Bundle, BundleInvalid
 from gateway_config.wire.codec import decode_bundle, named_parts
+from gateway_config.wire.grant_rows import beginning
 from gateway_config.wire.grants import LoadedGrant, LoadedPart, load_part, parts_of
 from gateway_config.wire.loader import NO_PARTS, Lease, LoadedOrganization, load_bundle
 from gateway_config.wire.messages import Ack, Envelope, SignedBundle
@@ -26,11 +28,8 @@ _log: Final = logging.getLogger(__name__)
 
 _CONTACT_KEPT_EVERY: Final = 10.0
 _LARGE: Final = 4_194_304
-# Who owns a token is kept in parts by its first byte, so that one organization's news copies a few of them.
-_PART: Final = 1
 
 Swapped: TypeAlias = Callable[[LoadedOrganization], None]
-Owners: TypeAlias = Mapping[bytes, Mapping[bytes, str]]
 
 
 @dataclass(slots=True)
@@ -43,9 +42,9 @@ class _Held:
     bundle: Bundle | None = None
     loaded: LoadedOrganization | None = None
 
-    def tokens_by_part(self) -> dict[str, Collection[bytes]]:
-        """What stands under one name never changes."""
-        return {part.digest or self.envelope.hash: part.rows.keys() for part in self.parts}
+    def beginnings(self) -> dict[str, Beginnings]:
+        """Of the tokens, by the part they stand in. What stands under one name never changes."""
+        return {part.digest or self.envelope.hash: part.rows.beginnings for part in self.parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,13 @@ class ConfigStore:
 
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
         state = self._state
-        owner = state.owners.get(token[:_PART], {}).get(token)
-        if owner is None:
+        found = state.owners.of(beginning(token))
+        if found is None:
             return None
+        owner, place = found
         loaded = state.held[owner].loaded or self._warm(owner, state.held[owner])
-        found = loaded and loaded.grants.get(token)
-        return (loaded, found) if loaded and found else None
+        grant = loaded and loaded.grants.at(place, token)
+        return (loaded, grant) if loaded and grant else None
 
     def on_swap(self, callback: Swapped) -> None:
         """Called with what just took force, after every reader sees it."""
@@ -197,15 +197,15 @@ class ConfigStore:
 
     def _from_disk(self) -> _State:
         held: dict[str, _Held] = {}
-        owners: dict[bytes, dict[bytes, str]] = {}
+        owners = Owners()
         for organization in self._files.organizations():
             mark = self._files.mark(organization)
             for found in self._good(organization):
                 newest = Mark(found.envelope.revision, found.envelope.hash)
                 mark = max(mark, newest, key=lambda one: one.revision)
-                tokens = [token for some in found.tokens_by_part().values() for token in some]
-                if _give(owners, tokens, organization):
-                    held[organization] = found
+                given = owners.changed(organization, [], found.beginnings().values())
+                if given is not None:
+                    owners, held[organization] = given, found
                     break
             else:
                 _log.error("organization %s has no usable configuration on disk", organization)
@@ -281,33 +281,17 @@ def _with(state: _State, fresh: _Held) -> _State:
     """Only what differs is given and taken back: an edit of a policy beside many grants leaves them alone."""
     organization = fresh.envelope.organization
     known = state.held.get(organization)
-    before = known.tokens_by_part() if known else {}
-    now = fresh.tokens_by_part()
-    gone = [token for name, some in before.items() if name not in now for token in some]
-    come = [token for name, some in now.items() if name not in before for token in some]
-    owners = dict(state.owners)
-    copied: dict[bytes, dict[bytes, str]] = {}
-    for part in {token[:_PART] for token in (*gone, *come)}:
-        owners[part] = copied[part] = dict(state.owners.get(part, {}))
-    for token in gone:
-        del copied[token[:_PART]][token]
-    if not _give(copied, come, organization):
+    before = known.beginnings() if known else {}
+    now = fresh.beginnings()
+    gone = [some for name, some in before.items() if name not in now]
+    come = [some for name, some in now.items() if name not in before]
+    owners = state.owners.changed(organization, gone, come)
+    if owners is None:
         raise BundleInvalid("one of its tokens is another organization's")
     return _State({**state.held, organization: fresh}, owners)
 
 
 def _without(state: _State, organization: str) -> _State:
-    owners = {
-        part: {token: owner for token, owner in tokens.items() if owner != organization}
-        for part, tokens in state.owners.items()
-    }
+    owners = state.owners.changed(organization, state.held[organization].beginnings().values(), [])
+    assert owners is not None
     return _State({name: held for name, held in state.held.items() if name != organization}, owners)
-
-
-def _give(owners: dict[bytes, dict[bytes, str]], tokens: Collection[bytes], organization: str) -> bool:
-    """False, and nothing is given, where one of the tokens is somebody else's."""
-    if any(token in owners.get(token[:_PART], {}) for token in tokens):
-        return False
-    for token in tokens:
-        owners.setdefault(token[:_PART], {})[token] = organization
-    return True

@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from gateway_config import models
 from gateway_config.wire.bundle import MOST_PARTS, BundleGrant, BundlePolicy
-from gateway_config.wire.grants import GrantPart, LoadedPart, PartGrant, encode_part, part_digest
+from gateway_config.wire.grant_rows import NO_ROWS, PartGrant
+from gateway_config.wire.grants import GrantPart, LoadedPart, encode_part, part_digest
 from policies.models import Grant
 
 MOST_IN_A_BUNDLE: Final = 4_096
@@ -80,7 +81,9 @@ def read_grants(
 
 def as_loaded(part: models.GrantPart, number: int, of: int) -> LoadedPart:
     """One that was read when it was stored: what there is to check of it in another bundle."""
-    return LoadedPart(part.digest, tuple((server, policy) for server, policy in part.kinds), {}, number, of)
+    return LoadedPart(
+        part.digest, tuple((server, policy) for server, policy in part.kinds), NO_ROWS, number, of
+    )
 
 
 # ---- parts

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway_config.wire.bundle import MOST_PARTS, Bundle, BundleInvalid, Uuid
 from gateway_config.wire.codec import MAX_BODY_BYTES, check_ids_and_tokens
+from gateway_config.wire.grant_rows import NO_ROWS, PartGrant, Row, Rows
 from policies.language.compile import CompiledPolicy
 
 Kind: TypeAlias = tuple[Uuid, Uuid | None]
@@ -21,15 +22,6 @@ Kind: TypeAlias = tuple[Uuid, Uuid | None]
 
 Shared: TypeAlias = tuple[str, CompiledPolicy | None, str | None, int | None]
 """What all grants of one kind have in common: server, compiled policy, the revision's id and its number."""
-
-
-class PartGrant(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """`kind`: the place of its server and policy among the part's kinds. `expires_at` in unix seconds."""
-
-    id: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
-    token_sha256: Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
-    kind: Annotated[int, msgspec.Meta(ge=0)]
-    expires_at: int | None = None
 
 
 class GrantPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,20 +44,12 @@ class LoadedGrant(msgspec.Struct, frozen=True, gc=False):
     expires_at: int | None
 
 
-class _Row(msgspec.Struct, frozen=True, gc=False):
-    """There may be a million of them: the least that holds them."""
-
-    id: str
-    kind: int
-    expires_at: int | None
-
-
 class LoadedPart(msgspec.Struct, frozen=True):
     """`digest` is empty where the grants stand in the bundle itself."""
 
     digest: str
     kinds: tuple[Kind, ...]
-    rows: Mapping[bytes, _Row]
+    rows: Rows
     number: int = 0
     of: int = 1
 
@@ -98,8 +82,10 @@ def load_part(body: bytes) -> LoadedPart:
     check_ids_and_tokens([grant.id for grant in part.grants], [one.token_sha256 for one in part.grants])
     if any(grant.kind >= len(part.kinds) for grant in part.grants):
         raise BundleInvalid("a part has a grant of no kind")
-    rows = _rows(part.grants)
-    if any(part_of_token(token, part.of) != part.number for token in rows):
+    rows = Rows.of(part.grants)
+    # They rise: what lies between two that belong here does, too.
+    outermost = rows.beginnings[:1] + rows.beginnings[-1:]
+    if any(part_of_token(number.to_bytes(8), part.of) != part.number for number in outermost):
         raise BundleInvalid("a part has a grant that belongs to another")
     return LoadedPart(part_digest(body), part.kinds, rows, part.number, part.of)
 
@@ -128,20 +114,7 @@ def _own_part(bundle: Bundle) -> LoadedPart:
         )
         for grant in bundle.grants
     ]
-    return LoadedPart("", tuple(kinds), _rows(grants))
-
-
-def _rows(grants: Sequence[PartGrant]) -> dict[bytes, _Row]:
-    rows: dict[bytes, _Row] = {}
-    for grant in grants:
-        token = bytes.fromhex(grant.token_sha256)
-        if token in rows:
-            raise BundleInvalid(f"the token of grant {grant.id} is another grant's, too")
-        ends = grant.expires_at
-        # Copies of its own: what was read is then let go of without leaving holes.
-        own = grant.id.encode().decode()
-        rows[token] = _Row(own, grant.kind, None if ends is None else ends + 0)
-    return rows
+    return LoadedPart("", tuple(kinds), Rows.of(grants))
 
 
 def _check_tokens_of_one_grant_agree(bundle: Bundle) -> None:
@@ -166,16 +139,29 @@ class Grants(Mapping[bytes, LoadedGrant]):
         self._of = len(self._parts)
 
     def __getitem__(self, token: bytes) -> LoadedGrant:
-        place = token[0] * self._of // MOST_PARTS
-        row = self._parts[place][token]
-        shared = self._kinds[place][row.kind]
-        if shared is None:
+        part = token[0] * self._of // MOST_PARTS
+        found = self._loaded(part, self._parts[part][token])
+        if found is None:
             raise KeyError(token)
-        return LoadedGrant(row.id, *shared, row.expires_at)
+        return found
+
+    def at(self, place: int, token: bytes) -> LoadedGrant | None:
+        """Sooner than by its token alone, where it is known at which place of its part it stands."""
+        part = token[0] * self._of // MOST_PARTS
+        row = self._parts[part].at(place, token)
+        return self.get(token) if row is None else self._loaded(part, row)
+
+    def _loaded(self, part: int, row: Row) -> LoadedGrant | None:
+        own, kind, expires_at = row
+        shared = self._kinds[part][kind]
+        return None if shared is None else LoadedGrant(own, *shared, expires_at)
 
     def __iter__(self) -> Iterator[bytes]:
         for rows, kinds in zip(self._parts, self._kinds, strict=True):
-            yield from (token for token, row in rows.items() if kinds[row.kind] is not None)
+            yield from (token for token, row in rows.items() if kinds[row[1]] is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+NO_GRANTS: Final = Grants([LoadedPart("", (), NO_ROWS)], {})

@@ -15,7 +15,7 @@ from gateway_config.wire.bundle import (
     BundleTool,
 )
 from gateway_config.wire.codec import decode_bundle
-from gateway_config.wire.grants import Grants, Kind, LoadedGrant, LoadedPart, Shared, parts_of
+from gateway_config.wire.grants import Grants, Kind, LoadedPart, Shared, parts_of
 from policies.language.compile import ToolFacts, compile_policy
 from policies.language.document import Document
 from policies.language.parse import parse_policy
@@ -52,7 +52,7 @@ class LoadedOrganization:
     organization: str
     settings: BundleSettings
     servers: Mapping[str, LoadedServer]
-    grants: Mapping[bytes, LoadedGrant]
+    grants: Grants
     revision: int = 0
     lease: Lease = field(default_factory=Lease, compare=False)
 

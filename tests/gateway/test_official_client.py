@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx2
 import mcp_types as types
-import msgspec
 import pytest
 import uvicorn
 from mcp import Client
@@ -22,9 +21,10 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 
+from gateway_config.wire.grants import NO_GRANTS
 from tests.conformance import fixture_server
 from tests.gateway.raw_http import Upstream
-from tests.gateway.world import SERVER, World, eventually, quick, world
+from tests.gateway.world import ACME, SERVER, World, eventually, organization, quick, server, world
 
 MODES = ["legacy", "auto"]
 
@@ -196,11 +196,10 @@ def _end(it: World, how: str) -> None:
         it.reconfigure(grants={}, url=it.upstream.url)
     elif how == "expired":
         # Nothing is applied when the moment comes: a clock alone ends it.
-        acme = it.config.organizations[0]
-        grants = {token: msgspec.structs.replace(grant, expires_at=1) for token, grant in acme.grants.items()}
-        it.config.organizations[0] = replace(acme, grants=grants)
+        ended = {it.token: {"expires_at": 1}}
+        it.config.organizations[0] = organization(ACME, server(it.upstream.url), ended)
     else:
-        it.config.organizations[0] = replace(it.config.organizations[0], servers={}, grants={})
+        it.config.organizations[0] = replace(it.config.organizations[0], servers={}, grants=NO_GRANTS)
         it.gateway.on_swap()
 
 

@@ -18,6 +18,7 @@ from gateway.limits import Limits
 from gateway.logs import _Lines
 from gateway.observer import Unobserved
 from gateway.refusals import Refusals
+from gateway_config.wire.grants import NO_GRANTS
 from tests.gateway.raw_http import Answer, Client
 from tests.gateway.world import ACME, MALLORYS_SERVER, World, eventually, quick, world
 
@@ -82,7 +83,7 @@ async def revoked_between_head_and_body(it: World, alice: Client) -> Answer:
     body = json.dumps(LIST).encode()
     alice.send(alice.head("POST", len(body), {}) + body[:1])
     await asyncio.sleep(0.1)
-    it.config.organizations[0] = replace(it.config.organizations[0], grants={})
+    it.config.organizations[0] = replace(it.config.organizations[0], grants=NO_GRANTS)
     alice.send(body[1:])
     return await alice.answer()
 

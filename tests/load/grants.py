@@ -67,12 +67,7 @@ def measure(folder: Path, keys: VerifyKeys) -> None:
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     give_back_memory()
     grown = _resident_mb() - before
-    tokens = [
-        token
-        for held in store._state.held.values()
-        for some in held.tokens_by_part().values()
-        for token in some
-    ]
+    tokens = [token for held in store._state.held.values() for part in held.parts for token in part.rows]
     asked = random.Random(1).choices(tokens, k=_ASKED)
     plain = dict.fromkeys(tokens)
     print(f"{len(tokens):,} grants: loaded in {seconds:.2f} s ({cpu:.2f} s CPU), {grown:.0f} MB more")

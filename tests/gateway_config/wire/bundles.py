@@ -15,7 +15,8 @@ from gateway_config.wire.bundle import (
     ToolClass,
 )
 from gateway_config.wire.codec import encode_bundle
-from gateway_config.wire.grants import GrantPart, PartGrant, encode_part, part_digest, part_of_token
+from gateway_config.wire.grant_rows import PartGrant
+from gateway_config.wire.grants import GrantPart, encode_part, part_digest, part_of_token
 from gateway_config.wire.messages import SignedBundle
 from gateway_config.wire.signing import SigningKey, VerifyKeys, new_signing_key, sign
 

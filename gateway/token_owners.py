@@ -1,0 +1,65 @@
+"""Whose a token is, and where it stands among its organization's: by the number its first eight bytes are.
+
+Tokens are random, so no two of any number that can be had begin alike. Where two did, and were not of one
+organization, the later configuration would not be taken; a token is compared as a whole where it stands.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+Beginnings: TypeAlias = "array[int]"
+
+# Kept in shares by the first byte, so that one organization's news copies a few of them.
+_SHARES: Final = 256
+_SHIFT: Final = 56
+_PLACES: Final = 32
+_NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
+
+
+class Owners:
+    """Of each token one number: its organization's, and its place among the beginnings it came with."""
+
+    __slots__ = ("_names", "_shares")
+
+    def __init__(
+        self, shares: tuple[Mapping[int, int], ...] = (_NOTHING,) * _SHARES, names: tuple[str, ...] = ()
+    ) -> None:
+        self._shares = shares
+        self._names = names
+
+    def of(self, beginning: int) -> tuple[str, int] | None:
+        found = self._shares[beginning >> _SHIFT].get(beginning)
+        return None if found is None else (self._names[found >> _PLACES], found & ((1 << _PLACES) - 1))
+
+    def changed(
+        self, organization: str, gone: Iterable[Beginnings], come: Iterable[Beginnings]
+    ) -> "Owners | None":
+        """With these no longer the organization's, and those now; None where one is somebody else's."""
+        names = self._names if organization in self._names else (*self._names, organization)
+        first = names.index(organization) << _PLACES
+        fresh: dict[int, dict[int, int]] = {}
+        for share, _, some in _shared(gone):
+            mine = fresh.setdefault(share, dict(self._shares[share]))
+            for beginning in some:
+                mine.pop(beginning, None)
+        for share, start, some in _shared(come):
+            mine = fresh.setdefault(share, dict(self._shares[share]))
+            added = dict(zip(some, range(first + start, first + start + len(some)), strict=True))
+            if not mine.keys().isdisjoint(added):
+                return None
+            mine |= added
+        return Owners(tuple(fresh.get(share, known) for share, known in enumerate(self._shares)), names)
+
+
+def _shared(parts: Iterable[Beginnings]) -> Iterator[tuple[int, int, Beginnings]]:
+    """What is of each share, and where it stands. They rise, so each share's stand together."""
+    for part in parts:
+        start = 0
+        while start < len(part):
+            share = part[start] >> _SHIFT
+            end = bisect_left(part, (share + 1) << _SHIFT, start)
+            yield share, start, part[start:end]
+            start = end

@@ -1,0 +1,105 @@
+"""Grants by the SHA-256 of their tokens, as they are kept: there may be a million of them.
+
+No object stands for one: their tokens are one text in the order of the alphabet, and so is whatever else is
+known of each. One is searched by the number that the first eight bytes of its token are.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from hmac import compare_digest
+from itertools import islice
+from operator import attrgetter, lt
+from struct import iter_unpack
+from typing import Annotated, Final, Self, TypeAlias
+
+import msgspec
+
+from gateway_config.wire.bundle import BundleInvalid
+
+_TOKEN: Final = 32
+_ID: Final = 36
+_BEGINNING: Final = 8
+_NO_END: Final = -(2**63)
+
+
+class PartGrant(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`kind`: the place of its server and policy among the part's kinds. `expires_at` in unix seconds."""
+
+    id: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    token_sha256: Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+    kind: Annotated[int, msgspec.Meta(ge=0)]
+    expires_at: int | None = None
+
+
+Row: TypeAlias = tuple[str, int, int | None]
+"""The grant's id, its kind, and when it ends."""
+
+
+def beginning(token: bytes) -> int:
+    return int.from_bytes(token[:_BEGINNING])
+
+
+class Rows(Mapping[bytes, Row]):
+    """`beginnings` of all tokens, rising."""
+
+    __slots__ = ("_ends", "_ids", "_kinds", "_tokens", "beginnings")
+
+    def __init__(self, tokens: bytes, ids: str, kinds: "array[int]", ends: "array[int]") -> None:
+        self.beginnings = array("Q", [number for (number,) in iter_unpack(">Q24x", tokens)])
+        self._tokens = tokens
+        self._ids = ids
+        self._kinds = kinds
+        self._ends = ends
+        """Empty where none of them ever ends."""
+
+    @classmethod
+    def of(cls, grants: Sequence[PartGrant]) -> Self:
+        """Their ids and tokens were found to be some. Raises BundleInvalid where two have one token."""
+        hashes = [grant.token_sha256 for grant in grants]
+        if not _rises(hashes):
+            grants = sorted(grants, key=attrgetter("token_sha256"))
+            hashes = [grant.token_sha256 for grant in grants]
+            if not _rises(hashes):
+                raise BundleInvalid("the token of one grant is another grant's, too")
+        ends = [_NO_END if grant.expires_at is None else grant.expires_at for grant in grants]
+        try:
+            return cls(
+                bytes.fromhex("".join(hashes)),
+                "".join([grant.id for grant in grants]),
+                array("I", [grant.kind for grant in grants]),
+                array("q", ends if any(end != _NO_END for end in ends) else ()),
+            )
+        except OverflowError:
+            raise BundleInvalid("a grant ends at no time there is") from None
+
+    def __getitem__(self, token: bytes) -> Row:
+        number = beginning(token)
+        place = bisect_left(self.beginnings, number)
+        while place < len(self.beginnings) and self.beginnings[place] == number:
+            found = self.at(place, token)
+            if found is not None:
+                return found
+            place += 1
+        raise KeyError(token)
+
+    def at(self, place: int, token: bytes) -> Row | None:
+        """None unless the token stands there."""
+        if not compare_digest(self._tokens[_TOKEN * place : _TOKEN * (place + 1)], token):
+            return None
+        end = self._ends[place] if self._ends else _NO_END
+        own = self._ids[_ID * place : _ID * (place + 1)]
+        return own, self._kinds[place], None if end == _NO_END else end
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (token for (token,) in iter_unpack(f"{_TOKEN}s", self._tokens))
+
+    def __len__(self) -> int:
+        return len(self.beginnings)
+
+
+def _rises(hashes: Sequence[str]) -> bool:
+    return all(map(lt, hashes, islice(hashes, 1, None)))
+
+
+NO_ROWS: Final = Rows.of(())
