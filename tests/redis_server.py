@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +18,11 @@ import redis
 from config.supervisor.lifeline import die_with_parent
 from tests.ports import free_port
 
+CLOCK = Path(__file__).parent / "fixtures" / "settable_clock.c"
 FOUND = shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(FOUND is None, reason="there is no redis-server")
+COMPILER = shutil.which("cc")
+needs_settable_clock = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
 DURABLE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
 
 
@@ -28,6 +33,8 @@ class RedisServer:
         self.folder = folder
         self.port = free_port()
         self._settings = {**DURABLE, **settings}
+        self._clock: Path | None = None
+        self._surroundings: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -42,12 +49,28 @@ class RedisServer:
     def client(self) -> redis.Redis:
         return redis.Redis(port=self.port)
 
+    def with_settable_clock(self) -> None:
+        """Before it is started; see tests/fixtures/settable_clock.c."""
+        assert COMPILER is not None
+        made = self.folder / "settable_clock.so"
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", str(made), str(CLOCK)], check=True)
+        self._clock = self.folder / "clock"
+        self._clock.write_bytes(bytes(8))
+        self._surroundings = {"LD_PRELOAD": str(made), "POLICYLAYER_TESTS_CLOCK": str(self._clock)}
+
+    def set_clock(self, seconds: float) -> None:
+        """So far from the machine's, from now on."""
+        assert self._clock is not None
+        with self._clock.open("r+b") as file:
+            file.write(round(seconds * 1e6).to_bytes(8, sys.byteorder, signed=True))
+
     def start(self) -> None:
         assert FOUND is not None
         options = [part for name, value in self._settings.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen(
             [FOUND, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), *options],
             stdout=subprocess.DEVNULL,
+            env={**os.environ, **self._surroundings},
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         self._wait()

@@ -121,8 +121,15 @@ class Cluster:
     """
 
     def __init__(
-        self, folder: Path, *, gateways: int, tools: tuple[str, ...], limiter: str = "redis"
+        self,
+        folder: Path,
+        *,
+        gateways: int,
+        tools: tuple[str, ...],
+        limiter: str = "redis",
+        clock: bool = False,
     ) -> None:
+        """`clock`: that of the limiter's store can be set."""
         self._stack = ExitStack()
         self._folder = folder
         self.names = [f"gw-{number}" for number in range(1, gateways + 1)]
@@ -132,7 +139,7 @@ class Cluster:
         self._stack.callback(self.upstream.close)
         self.database = Database(folder)
         self._stack.callback(self.database.close)
-        self.broker, self.limiter = self._redis("broker"), self._redis("limiter")
+        self.broker, self.limiter = self._redis("broker"), self._redis("limiter", clock=clock)
         ports = free_ports(3 + gateways)
         self.ports = dict(zip(self.names, ports[3:], strict=True))
         self._web_port, self._internal_port = ports[0], ports[1]
@@ -142,9 +149,11 @@ class Cluster:
         for process in self.processes.values():
             self._stack.callback(process.kill)
 
-    def _redis(self, name: str) -> RedisServer:
+    def _redis(self, name: str, *, clock: bool = False) -> RedisServer:
         (self._folder / name).mkdir()
         server = RedisServer(self._folder / name)
+        if clock:
+            server.with_settable_clock()
         server.start()
         self._stack.callback(server.kill)
         return server

@@ -14,7 +14,7 @@ from common.ids import public_id
 from tests.cluster.cluster import CONTROL, Database
 from tests.cluster.faults import Delay, Dribble, Drop, Fault, HalfOpen, Pass, Refuse, ResetMidBody
 from tests.cluster.history import ALLOWED
-from tests.cluster.stage import ASKED, DENIED, EDITED, HIDDEN, OPEN, Stage, limited
+from tests.cluster.stage import ASKED, DENIED, EDITED, HIDDEN, OPEN, PROBE, Stage, limited
 from tests.journeys.api import wait_until
 from tests.redis_server import RedisServer
 
@@ -144,6 +144,41 @@ def _until_limited(stage: Stage, tool: str) -> None:
             f"{name} never said that the limit is reached",
             60,
         )
+
+
+CLOCK_STEPS: Final = (-90_000.0, -3_600.0, -5.0, 0.4, 90_000.0, 30.0)
+
+
+def clock_steps(stage: Stage, rng: random.Random, runs: int, first: int = 0) -> Figures:
+    """The clock of the limiter's store is put back and forward in the middle of three times as many calls as
+    are allowed in a day, over all gateways, and again afterwards."""
+    figures = Figures()
+    for number in range(first, first + runs):
+        tool, step = limited(number), CLOCK_STEPS[number % len(CLOCK_STEPS)]
+        _no_doubt(stage)
+        asked = [rng.choice(stage.cluster.names) for _ in range(3 * stage.most)]
+        for some, clock in ((asked[: len(asked) // 6], 0.0), (asked, step), (asked, 0.0), (asked, -step)):
+            stage.cluster.limiter.set_clock(clock)
+            calling = stage.clients.together(stage.agent, tool, some)
+            stage.cluster.limiter.set_clock(clock + rng.choice((0.0, step)))
+            said = [one.call.said for one in calling.result(90)]
+            figures.add("denied in doubt", said.count("limiter_unavailable"))
+        figures.add("runs")
+        figures.add("received", stage.received(tool))
+        figures.add("overshoot", max(stage.received(tool) - stage.most, 0))
+    return figures
+
+
+def _no_doubt(stage: Stage) -> None:
+    """As if a person had accepted what the leap before may have lost: the next run counts anew."""
+    stage.cluster.limiter.set_clock(0)
+
+    def trusted() -> bool:
+        stage.cluster.limiter.client().hdel("pl:meta", "doubt")
+        said = [stage.clients.once(stage.agent, PROBE, name).call.said for name in stage.cluster.names]
+        return "limiter_unavailable" not in said
+
+    wait_until(trusted, "the store stays in doubt", 60)
 
 
 # ---- promise 14

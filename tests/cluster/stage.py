@@ -23,6 +23,8 @@ from tests.cluster.laws import Bounds, Broken, broken
 from tests.journeys.api import Api, wait_until
 
 OPEN, DENIED, HIDDEN, ASKED, EDITED = "read", "drop", "secret", "pay", "edited"
+# Its limit is never reached: it says whether limits can be checked.
+PROBE: Final = "probe"
 DAY: Final = 86_400.0
 LOOK_EVERY: Final = 0.2
 ALL_THERE_WITHIN: Final = 90.0
@@ -73,6 +75,7 @@ class Stage:
             OPEN: {},
             DENIED: {"action": "deny", "reason": "Nobody drops anything."},
             ASKED: {"action": "require_approval"},
+            PROBE: {"limits": [{"counter": "probe", "window": "day", "max": 1_000_000, "scope": "grant"}]},
             EDITED: {} if self._edits % 2 else {"action": "deny", "reason": f"Edit {self._edits}."},
         }
         for number in range(self._limits):
@@ -188,9 +191,11 @@ class Stage:
 
 
 @contextmanager
-def stage(*, gateways: int = 2, limits: int = 8, most: int = 20, limiter: str = "redis") -> Iterator[Stage]:
-    tools: Sequence[str] = (OPEN, DENIED, HIDDEN, ASKED, EDITED, *(limited(n) for n in range(limits)))
-    with running_cluster(gateways=gateways, tools=tuple(tools), limiter=limiter) as cluster:
+def stage(
+    *, gateways: int = 2, limits: int = 8, most: int = 20, limiter: str = "redis", clock: bool = False
+) -> Iterator[Stage]:
+    tools: Sequence[str] = (OPEN, DENIED, HIDDEN, ASKED, EDITED, PROBE, *(limited(n) for n in range(limits)))
+    with running_cluster(gateways=gateways, tools=tuple(tools), limiter=limiter, clock=clock) as cluster:
         made = Stage(cluster, limits=limits, most=most)
         try:
             yield made
