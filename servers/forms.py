@@ -26,7 +26,8 @@ class ServerForm(forms.Form):
 
     def header_rows(self) -> list[tuple[int, str]]:
         """`(row, header name as typed)` for the template."""
-        return [(row, self.data.get(f"header_name_{row}", "")) for row in range(HEADER_ROWS)]
+        known = [*self.initial.get("header_names", ()), *[""] * HEADER_ROWS]
+        return [(row, self.data.get(f"header_name_{row}", known[row])) for row in range(HEADER_ROWS)]
 
     def headers(self) -> dict[str, str]:
         """The typed headers; half a row is an error, an empty row is none."""

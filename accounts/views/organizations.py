@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import OrganizationForm
@@ -17,6 +18,7 @@ from accounts.views.members import member_required
 from common.errors import LimitReached
 
 MOST_OWNED = 10
+STAYS = "/policies/arrive/?"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,4 +47,12 @@ def switch(request: MemberRequest) -> HttpResponse:
     if chosen not in {membership.organization_id for membership in request.memberships}:
         raise Http404
     request.session[SESSION_KEY] = str(chosen)
-    return redirect("overview")
+    return redirect(_stays(request) or "overview")
+
+
+def _stays(request: MemberRequest) -> str:
+    """A page of ours that is anybody's, such as the way in from the catalogue; all others belong to the
+    organization one leaves."""
+    wanted = request.POST.get("next", "")
+    ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
+    return wanted if ours and wanted.startswith(STAYS) else ""

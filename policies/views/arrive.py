@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from catalog.arrivals import Arrival, arrival
+from catalog.naming import read_naming, root_of
 from common.errors import InvalidInput
 from policies.outlook import outlook, tools_of
 from policies.services import create_policy
@@ -20,6 +26,8 @@ from servers.forms import ServerForm
 from servers.models import Server, ToolScan
 from servers.services import register_server, start_scan
 from servers.tasks import enqueue_scan
+
+MOST_OWN = 20
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,9 +45,12 @@ def arrive(request: MemberRequest) -> HttpResponse:
     return _register(request, found)
 
 
-def _prefilled(found: Arrival) -> dict[str, str]:
+def _prefilled(found: Arrival) -> dict[str, object]:
     """What the catalogue knows. A server that runs on one's own machine has no address to know."""
-    return {"name": found.server.title[:80], "upstream_url": found.server.endpoint}
+    start: dict[str, object] = {"name": found.server.title[:80], "upstream_url": found.server.endpoint}
+    if found.server.headers:
+        start |= {"auth_kind": "headers", "header_names": found.server.headers}
+    return start
 
 
 def _register(request: MemberRequest, found: Arrival) -> HttpResponse:
@@ -64,17 +75,39 @@ def _to_editor(request: MemberRequest, server: Server, found: Arrival) -> HttpRe
     return redirect("policies:editor", policy.public_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A server the organization has. `because` says why it may be the very one of the page."""
+
+    server: Server
+    counts: Mapping[str, int]
+    because: str
+
+
+def _own(server: Server, found: Arrival) -> Own:
+    tools = tools_of(server)
+    because = ""
+    here = read_naming(server.upstream_url).endpoint
+    if found.server.endpoint and here and root_of(here) == root_of(found.server.endpoint):
+        because = "It has the address of the catalogue."
+    elif found.tool and any(tool.name == found.tool.name for tool in tools):
+        because = f"It lists {found.tool.name}."
+    return Own(server, outlook(server, found.policy, None, tools).counts, because)
+
+
 def _page(request: MemberRequest, found: Arrival, form: ServerForm) -> HttpResponse:
-    servers = list(Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name"))
+    servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
+    rows = [_own(server, found) for server in servers[:MOST_OWN]]
     context = {
         "arrival": found,
         "form": form,
-        "servers": [
-            (server, outlook(server, found.policy, None, tools_of(server)).counts) for server in servers[:20]
-        ],
+        # What is meant stands first: registering it a second time would leave its agents without the policy.
+        "servers": sorted(rows, key=lambda row: not row.because),
+        "meant": any(row.because for row in rows),
         "may_register": may(request.member, May.MANAGE_SERVERS),
         "why_not": "" if may(request.member, May.MANAGE_SERVERS) else refusal(request, May.MANAGE_SERVERS),
         "title": f"A policy for {found.subject}",
+        "stay": f"{reverse('policies:arrive')}?{urlencode({'for': found.key})}",
         "section": "policies",
     }
     return render(request, "policies/arrive.html", context, status=422 if form.errors else 200)
