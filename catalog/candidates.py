@@ -1,13 +1,13 @@
 """The worst tools that answer a question, and the largest servers, found without reading what is not shown.
 
-A question may be as wide as half the index. So levels of severity are asked one after the other until there
-are enough, and where every term is common only a few parts of a level at first: whatever is asked, a bounded
-number of rows is looked at.
+Few answers are read and put in order. Where there are very many, one level of severity is asked after the
+other until there are enough, and of each level a sample first: whatever is asked, a bounded number of rows is
+looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,16 +15,21 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from catalog.lexemes import MOST_SIZES, PARTS, all_of, any_of
+from catalog.lexemes import MOST_SIZES, SAMPLES, all_of, any_of, kinds_of
+from catalog.vocabulary import Severity
 
 # Tools of one exact name are few, but for names like `search`.
 MOST_EXACT: Final = 50
-# Up to as many hits a whole level is read through at once.
-FEW: Final = 20_000
-_SHARES: Final = (4, 24, PARTS)
+# As many are read to be put in order; about so many have to be expected for it to be tried.
+MOST_READ: Final = 3_000
+FEW: Final = 2_000
 _NEAR: Final = 100
 _COLUMNS: Final = "id, server_id, tool_class, severity, name_key"
-_LEVEL: Final = f"""(SELECT {_COLUMNS} FROM catalog_catalogtool WHERE search @@ %s::tsquery LIMIT %s)"""  # noqa: S608
+_ANY: Final = f"SELECT {_COLUMNS} FROM catalog_catalogtool WHERE search @@ %s::tsquery LIMIT %s"  # noqa: S608
+_ORDERED: Final = f"""
+    WITH found AS MATERIALIZED ({_ANY})
+    SELECT *, count(*) OVER () FROM found ORDER BY severity DESC, name_key, id LIMIT %s
+"""  # noqa: S608
 _EXACT: Final = f"""
     SELECT {_COLUMNS} FROM catalog_catalogtool
     WHERE name_key = %s AND search @@ %s::tsquery ORDER BY severity DESC, id LIMIT %s
@@ -45,68 +50,71 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`parts` of a tsquery that all have to hold; `most` is the least of what is known of their counts, 0
-    where one of them is rare."""
+    """`parts` of a tsquery that all have to hold. `expected` is about how many answer it, were its terms
+    independent of each other; `of_level` shares them out."""
 
     parts: tuple[str, ...]
-    levels: tuple[int, ...]
-    most: int
+    classes: tuple[str, ...]
+    levels: Mapping[int, float]
+    expected: float
     exact: str = ""
+
+    def at(self, level: int) -> str:
+        """The whole question at one level of severity."""
+        here = kinds_of(self.classes, level) or [f"severity={level}"]
+        return all_of([*self.parts, any_of(here)])
+
+    def anywhere(self) -> str:
+        kinds = [kind for level in self.levels for kind in kinds_of(self.classes, level)]
+        return all_of([*self.parts, any_of(kinds or [f"severity={level}" for level in self.levels])])
 
 
 def worst(asked: Question, wanted: int) -> list[Candidate]:
     """At most `wanted`: the exact name first, then the worst, each level in the order of names."""
     with by_index() as cursor:
         exact = _exact(cursor, asked)
-        found = _few(cursor, asked, wanted) if asked.most <= FEW else _many(cursor, asked, wanted)
+        found = _read(cursor, asked, wanted) if asked.expected <= FEW else None
+        if found is None:
+            found = _walked(cursor, asked, wanted)
     known = {one.pk for one in exact}
-    rest = [one for one in found if one.pk not in known]
-    rest.sort(key=lambda one: (-one.severity, one.name_key, one.pk))
-    return [*exact, *rest][:wanted]
+    return [*exact, *(one for one in found if one.pk not in known)][:wanted]
 
 
 def _exact(cursor: CursorWrapper, asked: Question) -> list[Candidate]:
     if not asked.exact:
         return []
-    severity = any_of(f"severity={level}" for level in asked.levels)
-    cursor.execute(_EXACT, [asked.exact, all_of([*asked.parts, severity]), MOST_EXACT])
-    return _rows(cursor)
+    cursor.execute(_EXACT, [asked.exact, asked.anywhere(), MOST_EXACT])
+    return [Candidate(*row) for row in cursor.fetchall()]
 
 
-def _few(cursor: CursorWrapper, asked: Question, wanted: int) -> list[Candidate]:
-    """One statement: a level is begun when those before it gave too little."""
-    levels = " UNION ALL ".join([_LEVEL] * len(asked.levels))
-    given: list[Any] = []
-    for level in asked.levels:
-        given += [all_of([*asked.parts, any_of([f"severity={level}"])]), wanted]
-    cursor.execute(f"SELECT * FROM ({levels}) AS found LIMIT %s", [*given, wanted])  # noqa: S608
-    return _rows(cursor)
+def _read(cursor: CursorWrapper, asked: Question, wanted: int) -> list[Candidate] | None:
+    """None where there are more than are read."""
+    narrowed = asked.anywhere() if asked.classes or len(asked.levels) < len(Severity) else all_of(asked.parts)
+    cursor.execute(_ORDERED, [narrowed, MOST_READ + 1, wanted])
+    rows = cursor.fetchall()
+    return None if rows and rows[0][-1] > MOST_READ else [Candidate(*row[:-1]) for row in rows]
 
 
-def _many(cursor: CursorWrapper, asked: Question, wanted: int) -> list[Candidate]:
+def _walked(cursor: CursorWrapper, asked: Question, wanted: int) -> list[Candidate]:
     found: list[Candidate] = []
     for level in asked.levels:
-        found += _of_level(cursor, asked, level, wanted - len(found))
+        found += sorted(
+            _of_level(cursor, asked, level, wanted - len(found)), key=lambda one: (one.name_key, one.pk)
+        )
         if len(found) >= wanted:
             break
     return found
 
 
 def _of_level(cursor: CursorWrapper, asked: Question, level: int, wanted: int) -> list[Candidate]:
-    here: list[Candidate] = []
-    for share in _SHARES:
-        terms = [*asked.parts, any_of([f"severity={level}"])]
-        if share < PARTS:
-            terms.append(any_of(f"part={number}" for number in range(share)))
-        cursor.execute(_LEVEL, [all_of(terms), wanted])
-        here = _rows(cursor)
+    whole = asked.at(level)
+    samples = [size for size in SAMPLES if asked.expected * asked.levels[level] > wanted * size / 2]
+    for terms in [*(all_of([whole, any_of([f"sample={size}"])]) for size in samples), whole]:
+        cursor.execute(_ANY, [terms, wanted])
+        here = [Candidate(*row) for row in cursor.fetchall()]
         if len(here) >= wanted:
-            break
+            return here
     return here
-
-
-def _rows(cursor: CursorWrapper) -> list[Candidate]:
-    return [Candidate(*row) for row in cursor.fetchall()]
 
 
 def largest_servers(parts: Sequence[str], wanted: int) -> list[int]:
@@ -127,7 +135,7 @@ def largest_servers(parts: Sequence[str], wanted: int) -> list[int]:
 
 def any_tool(parts: Sequence[str]) -> bool:
     with by_index() as cursor:
-        cursor.execute(_LEVEL, [all_of(parts), 1])
+        cursor.execute(_ANY, [all_of(parts), 1])
         return cursor.fetchone() is not None
 
 
@@ -138,3 +146,7 @@ def by_index() -> Iterator[CursorWrapper]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '16MB'; SET LOCAL jit = off")
         yield cursor
+        # Where this stands inside of another transaction, the rest of that is planned as ever.
+        cursor.execute(
+            "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL work_mem TO DEFAULT; SET LOCAL jit TO DEFAULT"
+        )

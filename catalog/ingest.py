@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from catalog.classify import Classification
 from catalog.facts import Provenance, ServerFact, ToolFact, slug_of, tool_slug
-from catalog.lexemes import glued, part_of, size_of, vector, words_in
+from catalog.lexemes import glued, kinds_of, samples_of, size_of, vector, words_in
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rows import insert_rows, update_rows
 from catalog.rules import as_rows, classified
@@ -261,9 +261,9 @@ def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str | None:
         [
             *words_in(tool.name, server.title, server.vendor),
             glued(tool.name_key),
-            f"class={tool.tool_class.lower()}",
+            *kinds_of([tool.tool_class], tool.severity),
             f"severity={tool.severity}",
-            part_of(server.slug, tool.slug),
+            *samples_of(server.slug, tool.slug),
             *facets_of_server(server),
         ]
     )

@@ -17,9 +17,9 @@ _TOKEN = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"[a-z][A-Z]")
 LONGEST_WORD: Final = 60
 MOST_WORDS: Final = 8
-# The tools of the index fall into as many even parts, so that a question as good as everything answers can
-# be put to a few of them.
-PARTS: Final = 64
+# Of so many tools one lies in the sample of that name, so that a question which nearly everything answers is
+# put to a few first.
+SAMPLES: Final = (64, 12)
 
 
 def words_in(*texts: str) -> list[str]:
@@ -39,8 +39,14 @@ def glued(name_key: str) -> str:
     return f"~{name_key.replace('_', '')[:LONGEST_WORD]}"
 
 
-def part_of(server: str, tool: str) -> str:
-    return f"part={zlib.crc32(f'{server}/{tool}'.encode()) % PARTS}"
+def samples_of(server: str, tool: str) -> list[str]:
+    place = zlib.crc32(f"{server}/{tool}".encode())
+    return [f"sample={size}" for size in SAMPLES if place % size == 0]
+
+
+def kinds_of(tool_classes: Iterable[str], severity: int) -> list[str]:
+    """Class and severity in one: a class has few tools at most levels, and each alone has very many."""
+    return [f"kind={tool_class.lower()}{severity}" for tool_class in tool_classes]
 
 
 def size_of(tool_count: int) -> str:
@@ -78,7 +84,7 @@ def _begun(word: str, common: Mapping[str, int]) -> list[str]:
 
 
 def how_many(word: str, common: Mapping[str, int]) -> int:
-    """At most as many tools as have it; 0 where none of the common words begins with it."""
+    """About as many tools as have it; 0 where none of the common words begins with it."""
     if len(word) == 1:
         return common.get(word, 0)
     return sum(count for each, count in common.items() if each.startswith(word))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, Final
 
 from django.http import QueryDict
 
 from catalog.candidates import Candidate, Question, any_tool, largest_servers, worst
 from catalog.facts import slug_of
-from catalog.lexemes import all_of, any_of, asked_words, how_many, of_glued, of_words
+from catalog.lexemes import any_of, asked_words, how_many, of_glued, of_words
 from catalog.models import CatalogServer, CatalogTool
 from catalog.summary import common_words, tools_in_order
 from catalog.vocabulary import WORST_LAST, Severity
 from catalog.words import name_key
 
 # Nobody reads further; it bounds what one question can cost. What lies beyond is found by asking closer.
-MOST_FOUND: Final = 1000
+MOST_FOUND: Final = 500
 PER_PAGE: Final = 50
 MOST_SERVERS: Final = 6
 MOST_VENDORS: Final = 8
@@ -48,16 +49,16 @@ class Asked:
 
     @property
     def groups(self) -> list[list[str]]:
-        """What has to hold besides the words, but for the severity: that is how the index is walked."""
+        """What has to hold besides the words, but for class and severity: so the index is walked."""
         return [
             [f"{facet}={value.lower()}" for value in values]
             for facet, values in self.chosen.items()
-            if values and facet != "severity"
+            if values and facet not in ("class", "severity")
         ]
 
     @property
-    def levels(self) -> tuple[int, ...]:
-        return tuple(int(v) for v, _ in SEVERITIES if v in (self.chosen.get("severity") or LEVELS))
+    def levels(self) -> tuple[str, ...]:
+        return tuple(v for v in LEVELS if v in (self.chosen.get("severity") or LEVELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,11 @@ def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
 
 
 def _matching(asked: Asked, figures: Mapping[str, Any]) -> Found:
-    found = worst(_question(asked, figures), MOST_FOUND + 1)
+    question = _question(asked, figures)
+    found = worst(question, MOST_FOUND + 1)
     if not found and asked.words:
-        glued = all_of([*of_glued(asked.words), *map(any_of, asked.groups)])
-        found = worst(Question((glued,), asked.levels, 0), MOST_FOUND + 1)
+        glued = (*of_glued(asked.words), *map(any_of, asked.groups))
+        found = worst(replace(question, parts=glued, expected=0, exact=""), MOST_FOUND + 1)
     kept = found[:MOST_FOUND]
     shown = [one.pk for one in kept][(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
     return Found(
@@ -141,16 +143,27 @@ def _matching(asked: Asked, figures: Mapping[str, Any]) -> Found:
 
 def _question(asked: Asked, figures: Mapping[str, Any]) -> Question:
     common = common_words("tool") if asked.words else {}
-    parts = (*of_words(asked.words, common), *map(any_of, asked.groups))
+    total = max(int(figures.get("tools", 0)), 1)
+    severities = figures.get("severity", {})
+    return Question(
+        parts=(*of_words(asked.words, common), *map(any_of, asked.groups)),
+        classes=tuple(asked.chosen.get("class", ())),
+        levels={int(level): severities.get(level, 0) / total for level in asked.levels},
+        expected=total * prod(_share(asked, figures, common, total)),
+        exact=name_key(asked.text) if asked.words else "",
+    )
+
+
+def _share(
+    asked: Asked, figures: Mapping[str, Any], common: Mapping[str, int], total: int
+) -> Iterator[float]:
+    """Of each term, about what part of the index has it."""
+    yield from (how_many(word, common) / total for word in asked.words)
     vendors = {slug_of(name): count for name, count in figures.get("vendor", ())}
-    known = {**figures, "vendor": vendors}
-    counts = [how_many(word, common) for word in asked.words]
-    counts += [
-        sum(known.get(facet, {}).get(value, 0) for value in values)
-        for facet, values in asked.chosen.items()
-        if values
-    ]
-    return Question(parts, asked.levels, min(counts), name_key(asked.text) if asked.words else "")
+    for facet, values in asked.chosen.items():
+        counts = vendors if facet == "vendor" else figures.get(facet, {})
+        if values:
+            yield min(sum(counts.get(value, 0) for value in values) / total, 1.0)
 
 
 def _counted(rows: list[Candidate]) -> dict[str, Counter[str]]:

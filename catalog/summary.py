@@ -35,34 +35,33 @@ def count_anew() -> CatalogSummary:
 
 
 def current() -> CatalogSummary:
-    """The figures; what only some pages need is left behind."""
-    return CatalogSummary.objects.filter(pk=1).defer("words", "picks").first() or CatalogSummary()
+    """The figures of now; nobody changes what this gives."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text || ' ' || ctid::text FROM catalog_catalogsummary WHERE id = 1")
+        row = cursor.fetchone()
+    return _kept(row[0]) if row else CatalogSummary()
+
+
+@lru_cache(maxsize=2)
+def _kept(version: str) -> CatalogSummary:
+    """By the row's version, which no other row and no other moment has."""
+    return CatalogSummary.objects.filter(pk=1).first() or CatalogSummary()
 
 
 def common_words(kind: str) -> Mapping[str, int]:
     """Words that very many tools or servers have, and how many. Changes with the index only."""
-    return _kept(*_state())[0].get(kind, {})
+    words: Mapping[str, int] = current().words.get(kind, {})
+    return words
 
 
 def picked(name: str) -> list[int]:
     """The keys of the tools a page shows as examples; chosen when the index changed."""
-    return list(_kept(*_state())[1].get(name, ()))
+    return list(current().picks.get(name, ()))
 
 
 def tools_in_order(keys: list[int]) -> list[CatalogTool]:
     known = CatalogTool.objects.select_related("server").defer("search", "server__search").in_bulk(keys)
     return [known[key] for key in keys if key in known and known[key].removed_at is None]
-
-
-def _state() -> tuple[int, int, int]:
-    summary = current()
-    return summary.revision, summary.figures.get("last_tool", 0), summary.figures.get("last_server", 0)
-
-
-@lru_cache(maxsize=2)
-def _kept(revision: int, *_: int) -> tuple[dict[str, dict[str, int]], dict[str, list[int]]]:
-    found = CatalogSummary.objects.filter(pk=1, revision=revision).values_list("words", "picks").first()
-    return found or ({}, {})
 
 
 def _common_words(kind: str, least: int) -> dict[str, int]:

@@ -1,0 +1,217 @@
+"""One box over servers and tools: what is asked is found, worst first, and never by reading everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from catalog import candidates, summary
+from catalog.candidates import Question, by_index, worst
+from catalog.facts import ServerFact, ToolFact
+from catalog.ingest import Report, ingest
+from catalog.lexemes import SAMPLES, any_of, of_words
+from catalog.models import CatalogServer, CatalogTool
+from catalog.search import Found, find, find_servers, near_miss, read_question
+from catalog.seeding import reindex
+from catalog.summary import count_anew, current
+from tests.roles import as_worker
+
+pytestmark = pytest.mark.django_db
+
+VERBS = ("delete", "run", "create", "get")
+
+
+def fill(servers: int = 12, names: Iterable[str] = ("user", "issue", "repository")) -> None:
+    listed = []
+    for number in range(servers):
+        tools = [ToolFact(f"{verb}_{noun}") for verb in VERBS for noun in (*names, f"thing{number}")]
+        fact = ServerFact(
+            slug=f"s{number}",
+            title=f"Number {number} MCP",
+            vendor=("Acme", "Globex")[number % 2],
+            package=f"npm:s{number}",
+            transports=("stdio",) if number % 3 else ("sse",),
+        )
+        listed.append((fact, tools))
+    with as_worker():
+        ingest(listed, Report())
+        count_anew()
+
+
+def ask(question: str) -> Found:
+    return find(read_question(QueryDict(question)), current().figures)
+
+
+def names(found: Found) -> list[str]:
+    return [tool.name for tool in found.tools]
+
+
+def test_the_worst_stand_first_and_the_exact_name_before_them() -> None:
+    fill()
+    found = ask("q=get+user")
+    assert set(names(found)) == {"get_user"} and found.total == 12
+    found = ask("q=user")
+    order = [tool.severity for tool in found.tools]
+    assert order == sorted(order, reverse=True) and found.total == 48
+    with as_worker():
+        ingest(
+            [
+                (
+                    ServerFact("exact", "Exact", package="npm:e"),
+                    [ToolFact("user"), ToolFact("search_user_get")],
+                )
+            ],
+            Report(),
+        )
+    assert names(ask("q=user"))[0] == "user"
+
+
+def test_a_name_is_found_however_it_is_written() -> None:
+    fill()
+    for typed in (
+        "create_issue",
+        "create-issue",
+        "createIssue",
+        "CreateIssue",
+        "create issue",
+        "createissue",
+        "creat iss",
+    ):
+        assert set(names(ask(f"q={typed}"))) == {"create_issue"}, typed
+
+
+def test_facets_narrow_what_is_found_and_count_it() -> None:
+    fill()
+    found = ask("q=user&class=Write&class=Read&transport=sse&vendor=Acme")
+    assert {tool.server.slug for tool in found.tools} == {"s0", "s6"}
+    assert sorted(set(names(found))) == ["create_user", "get_user"]
+    counts = {
+        facet: {o.value: o.count for o in options if o.count} for facet, options in found.facets.items()
+    }
+    assert counts["class"] == {"Write": 2, "Read": 2}
+    assert counts["transport"] == {"sse": 4} and counts["vendor"] == {"acme": 4}
+    assert ask("severity=4&transport=sse").total == 16
+    assert ask("severity=9&class=Nothing").total == 12 * 16
+
+
+@pytest.mark.parametrize("typed", ["user", "u", "get", "ge", "get user", "zzz", "thing1", "1"])
+def test_a_question_as_wide_as_the_index_finds_what_a_narrow_one_would(
+    typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The common words, the levels and the parts change how the index is walked, not what is found."""
+    fill()
+    plain = ask(f"q={typed}")
+    monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
+    monkeypatch.setattr(candidates, "FEW", -1)
+    with as_worker():
+        count_anew()
+    assert current().revision == 2 and summary.common_words("tool")["user"] == 48
+    wide = ask(f"q={typed}")
+    assert (wide.total, names(wide)) == (plain.total, names(plain))
+    assert [s.slug for s in wide.servers] == [s.slug for s in plain.servers]
+
+
+def test_of_more_than_are_wanted_the_worst_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill()
+    for few in (20_000, -1):
+        monkeypatch.setattr(candidates, "FEW", few)
+        found = worst(asked(*of_words(["user"], {}), expected=48), 15)
+        assert [one.severity for one in found] == [4] * 12 + [3] * 3
+
+
+def asked(*parts: str, expected: float = 0.0) -> Question:
+    return Question(parts, (), dict.fromkeys((4, 3, 2, 1), 0.25), expected)
+
+
+def test_the_samples_hold_about_as_many_tools_as_they_say() -> None:
+    fill(40)
+    for size in SAMPLES:
+        held = len(worst(asked(any_of([f"sample={size}"])), 1000))
+        assert 0.3 < held * size / (40 * 16) < 3
+
+
+def test_where_a_sample_answers_the_rest_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(40)
+    everything = asked(any_of(["transport=sse", "transport=stdio"]), expected=1e9)
+    with CaptureQueriesContext(connection) as statements:
+        found = worst(everything, 5)
+    assert [one.severity for one in found] == [4] * 5
+    assert sum("sample=" in one["sql"] for one in statements) >= 1
+    assert len(worst(everything, 1000)) == 40 * 16
+
+
+def test_nothing_is_read_through_and_the_planner_is_itself_again_afterwards() -> None:
+    fill()
+    with by_index() as cursor:
+        cursor.execute(
+            "EXPLAIN SELECT id FROM catalog_catalogtool WHERE search @@ '''user'':*'::tsquery LIMIT 10"
+        )
+        plan = " ".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan" not in plan, plan
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == ("on",)
+
+
+def test_a_question_costs_a_bounded_number_of_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill()
+    monkeypatch.setattr(candidates, "FEW", -1)
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        ask("q=user&class=Write&severity=2&transport=stdio")
+    assert len(asked) < 26, [one["sql"][:80] for one in asked]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("'", "\\", "''' | 'a", "a:*", "!a & b", "(", "<->", "a\0b", "%", "_", "~", "=", "class=read", "🗑"),
+        *("'; DROP TABLE x; --", "x" * 5000, " ".join("abcdefghijkl")),
+    ],
+)
+def test_no_text_is_an_operator(typed: str, client: Client) -> None:
+    fill(2)
+    assert client.get("/catalogue/", {"q": typed, "vendor": typed, "page": typed}).status_code == 200
+    assert client.get("/api/v1/catalog/search/", {"q": typed, "vendor": typed}).status_code in (200, 400)
+
+
+def test_servers_are_found_by_their_words_the_largest_first() -> None:
+    fill()
+    with as_worker():
+        ingest(
+            [(ServerFact("big", "Big MCP", package="npm:big"), [ToolFact(f"get_{n}") for n in range(200)])],
+            Report(),
+        )
+        ingest([(ServerFact("none", "Empty MCP", package="npm:none"), [])], Report())
+    assert [server.slug for server in find_servers("mcp", 3)] == ["big", "s0", "s1"]
+    assert [server.slug for server in find_servers("empty mcp")] == ["none"]
+    assert find_servers("") == []
+
+
+def test_where_nothing_is_found_a_part_that_finds_something_is_named() -> None:
+    fill()
+    assert near_miss(read_question(QueryDict("q=repository+nonsense"))) in ("repository", "repositor")
+    assert (
+        near_miss(read_question(QueryDict("q=usery"))) == "user"
+        or near_miss(read_question(QueryDict("q=userxy"))) == "user"
+    )
+    assert near_miss(read_question(QueryDict("q=qqqqqq"))) == ""
+
+
+def test_rows_are_found_anew_when_what_they_are_found_by_changes() -> None:
+    fill(2)
+    with as_worker():
+        CatalogTool.objects.update(search="'nothing'")
+        CatalogServer.objects.update(search=None)
+    assert ask("q=user").total == 0
+    report = Report()
+    with as_worker():
+        reindex(report)
+    assert ask("q=user").total == 8 and len(find_servers("number")) == 2
+    assert report.counts["tools indexed anew"] == 32
