@@ -38,7 +38,11 @@ DID: Final = {
     "server.retired": "retired the server",
     "server.scanned": "scanned the server",
     "webhook.added": "added a webhook to",
+    "webhook.changed": "changed the webhook to",
+    "webhook.redelivered": "sent a message again to the webhook to",
     "webhook.removed": "removed the webhook to",
+    "webhook.secret_rotated": "made a new secret for the webhook to",
+    "webhook.tested": "sent a test to the webhook to",
 }
 # What the page offers to filter by: a word and the beginnings of the verbs it stands for.
 KINDS: Final = {

@@ -23,6 +23,7 @@ class May(StrEnum):
     CHANGE_SECURITY = "Changing security settings"
     APPROVE = "Approving and declining calls"
     READ_ARGUMENTS = "Reading the arguments of waiting calls"
+    READ_WEBHOOKS = "Seeing webhooks"
     MANAGE_WEBHOOKS = "Managing webhooks"
     READ_INVITATIONS = "Seeing invitations"
     MANAGE_MEMBERS = "Inviting and changing members"
@@ -43,6 +44,7 @@ _LEAST: dict[May, Role] = {
     May.CHANGE_SECURITY: Role.OWNER,
     May.APPROVE: Role.POLICY_MANAGER,
     May.READ_ARGUMENTS: Role.POLICY_MANAGER,
+    May.READ_WEBHOOKS: Role.ADMIN,
     May.MANAGE_WEBHOOKS: Role.ADMIN,
     May.READ_INVITATIONS: Role.ADMIN,
     May.MANAGE_MEMBERS: Role.ADMIN,
@@ -65,6 +67,7 @@ _SCOPE: dict[May, str | None] = {
     May.CHANGE_SECURITY: "organization:write",
     May.APPROVE: "approvals:write",
     May.READ_ARGUMENTS: "approvals:read",
+    May.READ_WEBHOOKS: "webhooks:read",
     May.MANAGE_WEBHOOKS: "webhooks:write",
     May.READ_INVITATIONS: "members:read",
     May.MANAGE_MEMBERS: "members:write",

@@ -133,6 +133,8 @@ class Webhook(OrganizationOwned):
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     url = models.CharField(max_length=2000)
     sealed_secret = models.TextField()
+    sealed_earlier = models.TextField(blank=True, help_text="The secret before, while it signs too.")
+    earlier_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by_email = models.CharField(max_length=254)
     disabled_at = models.DateTimeField(null=True, blank=True)
@@ -202,6 +204,10 @@ class Notice(OrganizationOwned):
             models.Index(fields=["webhook", "-created_at"]),
             models.Index(fields=["organization", "email", "-ended_at"]),
         ]
+
+    @property
+    def public_id(self) -> str:
+        return public_id("msg", self.id)
 
     @property
     def error_words(self) -> str:

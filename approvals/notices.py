@@ -55,8 +55,21 @@ def remind(by: Membership, approval: Approval) -> int:
     return len(others)
 
 
-def write_test(webhook: Webhook) -> None:
-    _write([Notice(organization_id=webhook.organization_id, kind=Kind.TEST, webhook=webhook)])
+def write_test(webhook: Webhook) -> Notice:
+    (notice,) = _write([Notice(organization_id=webhook.organization_id, kind=Kind.TEST, webhook=webhook)])
+    return notice
+
+
+def again(notice: Notice) -> None:
+    """An ended message is on its way once more, with its id and all its tries."""
+    notice.state, notice.due_at, notice.attempts, notice.ended_at = (
+        Notice.State.WAITING,
+        timezone.now(),
+        0,
+        None,
+    )
+    notice.save(update_fields=["state", "due_at", "attempts", "ended_at"])
+    transaction.on_commit(lambda: _start([str(notice.pk)]))
 
 
 def addressees(organization_id: UUID) -> list[tuple[UUID, str]]:

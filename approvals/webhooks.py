@@ -26,8 +26,8 @@ from accounts.models import Membership
 from accounts.permissions import May, require
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
-from approvals.notices import write_test
-from common.errors import InvalidInput, LimitReached, NotAllowed
+from approvals.notices import again, write_test
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed
 from common.ids import new_uuid, public_id
 from common.sealing import Keyring, SealingError
 from servers.egress import egress, trusted
@@ -36,6 +36,8 @@ from servers.services import problem_of_url
 PURPOSE: Final = "webhook-secret"
 PREFIX: Final = "whsec_"
 MOST: Final = 10
+LONGEST_URL: Final = 2000
+OVERLAP = timedelta(days=1)
 MOST_TESTS: Final = 5
 REST_BETWEEN_TESTS = timedelta(minutes=1)
 PATIENCE_SECONDS: Final = 15.0
@@ -60,19 +62,62 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
     require(by, May.MANAGE_WEBHOOKS)
     if not verified:
         raise NotAllowed("Confirm your e-mail address first; until then no webhooks are sent.")
-    url = url.strip()
-    if problem_of_url(url) is not None:
-        raise InvalidInput({"url": "Write the whole URL, with https:// and without a password in it."})
+    url = _good_url(url)
     if Webhook.objects.visible_to(by).count() >= MOST:
         raise LimitReached(f"There are {MOST} webhooks, as many as there may be.")
-    secret = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-    webhook = Webhook(
-        id=new_uuid(), organization_id=by.organization_id, url=url, created_by_email=by.user.email
+    webhook, secret = (
+        Webhook(id=new_uuid(), organization_id=by.organization_id, url=url, created_by_email=by.user.email),
+        _new_secret(),
     )
-    webhook.sealed_secret = _keys().seal(secret.encode(), **bound(webhook))
+    webhook.sealed_secret = _sealed(webhook, secret)
     webhook.save(force_insert=True)
     record_event(by, "webhook.added", webhook.public_id, _host(url))
     return webhook, secret
+
+
+@transaction.atomic
+def change_webhook(
+    by: Membership, webhook: Webhook, *, url: str | None = None, enabled: bool | None = None
+) -> Webhook:
+    """The secret stays; one that answered 410 is switched on again here."""
+    require(by, May.MANAGE_WEBHOOKS)
+    webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    before = (webhook.url, webhook.disabled_at)
+    if url is not None:
+        webhook.url = _good_url(url)
+    if enabled is not None and enabled is not (webhook.disabled_at is None):
+        webhook.disabled_at = None if enabled else timezone.now()
+    if before != (webhook.url, webhook.disabled_at):
+        webhook.save(update_fields=["url", "disabled_at"])
+        on = webhook.disabled_at is None
+        record_event(by, "webhook.changed", webhook.public_id, _host(webhook.url), enabled=on)
+    return webhook
+
+
+@transaction.atomic
+def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
+    """A new secret, shown once. For a day messages are signed with the one before, too."""
+    require(by, May.MANAGE_WEBHOOKS)
+    webhook, secret = Webhook.objects.select_for_update().get(pk=webhook.pk), _new_secret()
+    webhook.sealed_earlier, webhook.earlier_until = webhook.sealed_secret, timezone.now() + OVERLAP
+    webhook.sealed_secret = _sealed(webhook, secret)
+    webhook.save(update_fields=["sealed_secret", "sealed_earlier", "earlier_until"])
+    record_event(by, "webhook.secret_rotated", webhook.public_id, _host(webhook.url))
+    return webhook, secret
+
+
+@transaction.atomic
+def redeliver(by: Membership, notice: Notice) -> Notice:
+    """The same message with the same id, once more and with all its tries."""
+    require(by, May.MANAGE_WEBHOOKS)
+    notice = Notice.objects.select_for_update(of=("self",)).select_related("webhook").get(pk=notice.pk)
+    if notice.webhook is None or notice.webhook.disabled_at is not None:
+        raise Conflict("This webhook is switched off. Switch it on first.")
+    if notice.state == Notice.State.WAITING:
+        raise Conflict("This message is still on its way.")
+    again(notice)
+    record_event(by, "webhook.redelivered", notice.webhook.public_id, _host(notice.webhook.url))
+    return notice
 
 
 @transaction.atomic
@@ -82,12 +127,16 @@ def remove_webhook(by: Membership, webhook: Webhook) -> None:
     webhook.delete()
 
 
-def send_test(by: Membership, webhook: Webhook) -> None:
+@transaction.atomic
+def send_test(by: Membership, webhook: Webhook) -> Notice:
     require(by, May.MANAGE_WEBHOOKS)
+    if webhook.disabled_at is not None:
+        raise Conflict("This webhook is switched off. Switch it on first.")
     recent = webhook.notices.filter(created_at__gt=timezone.now() - REST_BETWEEN_TESTS)
     if recent.filter(kind=Notice.Kind.TEST).count() >= MOST_TESTS:
         raise LimitReached("There were several tests a moment ago. Wait a minute.")
-    write_test(webhook)
+    record_event(by, "webhook.tested", webhook.public_id, _host(webhook.url))
+    return write_test(webhook)
 
 
 # ---- what is sent
@@ -117,25 +166,29 @@ def _data(approval: Approval) -> dict[str, object]:
     }
 
 
-def signed_headers(message_id: str, seconds: int, body: bytes, secret: str) -> dict[str, str]:
-    key = base64.b64decode(secret.removeprefix(PREFIX))
+def signed_headers(message_id: str, seconds: int, body: bytes, *keys: str) -> dict[str, str]:
+    """Signed with each of the keys; a receiver accepts what one of them signed."""
     signed = f"{message_id}.{seconds}.".encode() + body
-    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": f"v1,{signature}",
+        "webhook-signature": " ".join(f"v1,{_signature(signed, secret)}" for secret in keys),
     }
+
+
+def _signature(signed: bytes, secret: str) -> str:
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 def deliver(notice: Notice, webhook: Webhook) -> Result:
     """One attempt. Never raises for what the other side does."""
     try:
-        secret = _keys().open(webhook.sealed_secret, **bound(webhook)).decode()
+        signing = [_opened(webhook, sealed) for sealed in _signing(webhook)]
     except SealingError:
         return Result(None, "secret_unreadable")
     body = body_of(notice)
-    headers = signed_headers(f"msg_{notice.pk.hex}", int(timezone.now().timestamp()), body, secret)
+    headers = signed_headers(notice.public_id, int(timezone.now().timestamp()), body, *signing)
     return asyncio.run(_post(webhook.url, body, headers))
 
 
@@ -160,6 +213,31 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> Result:
     except Exception as problem:
         logger.warning("a webhook was not sent (%s)", type(problem).__name__)
         return Result(None, "not_http")
+
+
+def _signing(webhook: Webhook) -> list[str]:
+    """The sealed secrets that sign now, the newest first."""
+    overlaps = webhook.earlier_until is not None and webhook.earlier_until > timezone.now()
+    return [webhook.sealed_secret, *([webhook.sealed_earlier] if overlaps else [])]
+
+
+def _opened(webhook: Webhook, sealed: str) -> str:
+    return _keys().open(sealed, **bound(webhook)).decode()
+
+
+def _sealed(webhook: Webhook, secret: str) -> str:
+    return _keys().seal(secret.encode(), **bound(webhook))
+
+
+def _new_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def _good_url(url: str) -> str:
+    url = url.strip()
+    if problem_of_url(url) is not None or len(url) > LONGEST_URL:
+        raise InvalidInput({"url": "Write the whole URL, with https:// and without a password in it."})
+    return url
 
 
 def _host(url: str) -> str:

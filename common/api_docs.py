@@ -20,6 +20,8 @@ GROUPS: Final = (
     *("servers", "tools", "policies", "revisions", "grants", "decisions"),
     *(
         "approvals",
+        "approval-rules",
+        "webhooks",
         "audit-events",
         "workers",
         "me",

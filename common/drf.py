@@ -190,6 +190,14 @@ class PreconditionRequired(exceptions.APIException):
     status_code = 428
 
 
+def shown_once(data: Mapping[str, Any], name: str, secret: str, status: int = 200) -> Response:
+    """An answer with a secret that nothing keeps, also not for a second request with its Idempotency-Key."""
+    answer = Response({**data, name: secret}, status=status)
+    answer["Cache-Control"] = "no-store"
+    answer.shown_once = (name,)  # type: ignore[attr-defined]  # for accounts.api.idempotency
+    return answer
+
+
 def etag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 

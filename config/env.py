@@ -221,6 +221,13 @@ SETTINGS: list[Setting] = [
         "The gateway as agents reach it.",
         f"{_EVERY_DJANGO}, gateway",
     ),
+    Setting(
+        "TRUSTED_PROXIES",
+        Kind.NETWORKS,
+        "",
+        "Networks of proxies whose `X-Forwarded-For` says who asks; from anybody else it is not read.",
+        "web",
+    ),
     Setting("PUBLIC_URL", Kind.URL, "http://127.0.0.1:8000", "The site as people reach it."),
     Setting(
         "EMAIL_URL",

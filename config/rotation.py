@@ -45,6 +45,7 @@ class Sealed:
 SEALED: Final = (
     Sealed("credentials of servers", "SEALING_KEYS", ServerCredential, "sealed", credential_bound),
     Sealed("secrets of webhooks", "SEALING_KEYS", Webhook, "sealed_secret", webhooks.bound),
+    Sealed("earlier secrets of webhooks", "SEALING_KEYS", Webhook, "sealed_earlier", webhooks.bound),
     Sealed("arguments of approvals", "ARGUMENT_KEYS", Approval, "sealed", arguments.bound),
 )
 

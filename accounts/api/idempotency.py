@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from django.core.exceptions import RequestDataTooBig
@@ -20,6 +22,22 @@ from common.drf import problem_answer_of
 KEPT: Final = timedelta(hours=24)
 HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+# No JSON begins so.
+_AGAIN: Final = "again:"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Put on an answer that is still being written, as `again`: what it is of, to be told once more."""
+
+    kind: str
+    subject: UUID
+
+
+# How, by kind; apps put themselves in when they start. The first is the organization.
+ANSWERS_AGAIN: Final[dict[str, Callable[[UUID, UUID], HttpResponseBase]]] = {}
 
 
 class IdempotencyMiddleware:
@@ -70,10 +88,11 @@ class IdempotencyMiddleware:
 
     def _first(self, request: HttpRequest, row: IdempotentAnswer) -> HttpResponseBase:
         answer = self.get_response(request)
-        if answer.status_code >= 400 or not isinstance(answer, HttpResponse) or _only_asked(request):
+        kept = None if answer.status_code >= 400 or _only_asked(request) else _kept(answer)
+        if kept is None:
             row.delete()
             return answer
-        row.status, row.body = answer.status_code, _without_secrets(answer)
+        row.status, row.body = answer.status_code, kept
         row.save(update_fields=["status", "body"])
         return answer
 
@@ -89,6 +108,14 @@ def _digest_of(request: HttpRequest) -> str:
     return hashlib.sha256(asked + request.body).hexdigest()
 
 
+def _kept(answer: HttpResponseBase) -> str | None:
+    """What a second answer is made of; None where the first cannot be given again."""
+    if isinstance(answer, HttpResponse):
+        return _without_secrets(answer)
+    again: Again | None = getattr(answer, "again", None)
+    return None if again is None else f"{_AGAIN}{again.kind}:{again.subject}"
+
+
 def _without_secrets(answer: HttpResponse) -> str:
     once: tuple[str, ...] = getattr(answer, "shown_once", ())
     if not once:
@@ -97,8 +124,12 @@ def _without_secrets(answer: HttpResponse) -> str:
     return msgspec.json.encode({**whole, **dict.fromkeys(once)}).decode()
 
 
-def _replayed(kept: IdempotentAnswer) -> HttpResponse:
-    answer = HttpResponse(kept.body, content_type="application/json", status=kept.status or 200)
+def _replayed(kept: IdempotentAnswer) -> HttpResponseBase:
+    if kept.body.startswith(_AGAIN):
+        kind, _, subject = kept.body.removeprefix(_AGAIN).partition(":")
+        answer = ANSWERS_AGAIN[kind](kept.organization_id, UUID(subject))
+    else:
+        answer = HttpResponse(kept.body, content_type="application/json", status=kept.status or 200)
     answer["Idempotency-Replayed"] = "true"
     answer["Cache-Control"] = "no-store"
     return answer

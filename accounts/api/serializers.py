@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import ApiKey, Invitation, Membership, Organization, Role
 from accounts.permissions import SCOPES
+from accounts.services.settings import LEASE_SECONDS, RETENTION_DAYS
 from common.api_fields import PublicIdField
 
 INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
@@ -36,7 +37,22 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
 
 class OrganizationChange(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=80)
+    name = serializers.CharField(max_length=80, required=False)
+    lease_seconds = serializers.IntegerField(
+        required=False,
+        min_value=LEASE_SECONDS[0],
+        max_value=LEASE_SECONDS[1],
+        help_text="How long a gateway that is cut off from here goes on enforcing.",
+    )
+    explain_denials = serializers.BooleanField(
+        required=False, help_text="Whether agents are told which rule denied them."
+    )
+    log_retention_days = serializers.IntegerField(
+        required=False,
+        min_value=RETENTION_DAYS[0],
+        max_value=RETENTION_DAYS[1],
+        help_text="What is older is forgotten at the next sweep.",
+    )
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

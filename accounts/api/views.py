@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -27,16 +28,17 @@ from accounts.api.serializers import (
     OrganizationChange,
     OrganizationSerializer,
 )
-from accounts.models import ApiKey, Invitation, Membership, Role
+from accounts.models import ApiKey, Invitation, Membership, Organization, Role
 from accounts.permissions import May, require
 from accounts.services.invitations import invite, resend, withdraw
 from accounts.services.keys import create_api_key, revoke_api_key
 from accounts.services.members import change_role, remove_member
 from accounts.services.organizations import rename_organization
+from accounts.services.settings import change_security
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Text
 from common.api_lists import ApiList, both_ways
-from common.drf import valid
+from common.drf import shown_once, valid
 from common.ids import public_id
 
 Row = TypeVar("Row", Membership, Invitation, ApiKey)
@@ -68,8 +70,15 @@ class OrganizationView(APIView):
 
     @extend_schema(request=OrganizationChange, responses=OrganizationSerializer)
     def patch(self, request: Request) -> Response:
+        """Its name, and what only owners set: the gateways learn of it at once."""
         given = valid(OrganizationChange(data=request.data))
-        return Response(OrganizationSerializer(rename_organization(member_of(request), given["name"])).data)
+        member = member_of(request)
+        with transaction.atomic():
+            if "name" in given:
+                rename_organization(member, given.pop("name"))
+            if given:
+                change_security(member, **given)
+        return Response(OrganizationSerializer(Organization.objects.get(pk=member.organization_id)).data)
 
 
 ROLE = Filter("role", Choice(tuple(Role.values)))
@@ -196,10 +205,7 @@ class ApiKeys(ApiList[ApiKey]):
         key, token = create_api_key(
             member_of(request), given["name"], given["scopes"], given.get("expires_at")
         )
-        answer = Response({**ApiKeySerializer(key).data, "token": token}, status=201)
-        answer["Cache-Control"] = "no-store"
-        answer.shown_once = ("token",)  # type: ignore[attr-defined]  # for accounts.api.idempotency
-        return answer
+        return shown_once(ApiKeySerializer(key).data, "token", token, status=201)
 
 
 class ApiKeyDetail(APIView):

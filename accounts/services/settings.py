@@ -16,25 +16,32 @@ from common.ids import public_id
 
 MINUTE: Final = 60
 LEASE_MINUTES: Final = (5, 43_200)
+LEASE_SECONDS: Final = (LEASE_MINUTES[0] * MINUTE, LEASE_MINUTES[1] * MINUTE)
 RETENTION_DAYS: Final = (1, 365)
 
 
 @transaction.atomic
 def change_security(
-    by: Membership, *, lease_minutes: int, explain_denials: bool, log_retention_days: int
+    by: Membership,
+    *,
+    lease_seconds: int | None = None,
+    explain_denials: bool | None = None,
+    log_retention_days: int | None = None,
 ) -> Organization:
-    """The gateways learn of it like of any other change. A shorter retention forgets at the next sweep."""
+    """What is None stays. The gateways learn of it like of any other change; a shorter retention forgets at
+    the next sweep."""
     require(by, May.CHANGE_SECURITY)
     _within(
-        lease_minutes=(lease_minutes, LEASE_MINUTES), log_retention_days=(log_retention_days, RETENTION_DAYS)
+        lease_seconds=(lease_seconds, LEASE_SECONDS), log_retention_days=(log_retention_days, RETENTION_DAYS)
     )
     organization = locked(by)
     wanted = {
-        "lease_seconds": lease_minutes * MINUTE,
+        "lease_seconds": lease_seconds,
         "explain_denials": explain_denials,
         "log_retention_days": log_retention_days,
     }
-    changed = {name: value for name, value in wanted.items() if getattr(organization, name) != value}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    changed = {name: value for name, value in given.items() if getattr(organization, name) != value}
     if changed:
         before = {name: getattr(organization, name) for name in changed}
         for name, value in changed.items():
@@ -46,11 +53,11 @@ def change_security(
     return organization
 
 
-def _within(**numbers: tuple[int, tuple[int, int]]) -> None:
+def _within(**numbers: tuple[int | None, tuple[int, int]]) -> None:
     problems = {
         name: f"Choose a whole number from {least} to {most}."
         for name, (value, (least, most)) in numbers.items()
-        if not least <= value <= most
+        if value is not None and not least <= value <= most
     }
     if problems:
         raise InvalidInput(problems)

@@ -77,7 +77,8 @@ def security(request: MemberRequest) -> HttpResponse:
     form = SecurityForm(request.POST)
     if not form.is_valid():
         return _security(request, form, status=422)
-    change_security(request.member, **form.cleaned_data)
+    lease = form.cleaned_data.pop("lease_minutes") * MINUTE
+    change_security(request.member, lease_seconds=lease, **form.cleaned_data)
     messages.success(request, "The security settings are changed. Gateways learn of it at once.")
     return redirect("security-settings")
 

@@ -10,7 +10,7 @@ from accounts.permissions import May, may
 from approvals import arguments
 from approvals.addresses import address
 from approvals.models import Approval
-from approvals.services import LONGEST_NOTE
+from approvals.services import LONGEST_LIMIT, LONGEST_NOTE, SHORTEST_LIMIT
 from common.api_fields import PublicIdField
 
 
@@ -68,6 +68,21 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 
     def get_url(self, approval: Approval) -> str:
         return address(approval)
+
+
+class RulesSerializer(serializers.Serializer[Any]):
+    approval_seconds = serializers.IntegerField(help_text="How long a call waits for a person.")
+    self_approval = serializers.BooleanField(
+        allow_null=True,
+        help_text="May people approve calls of grants they hold? null: only while nobody else could.",
+    )
+
+
+class RulesChange(serializers.Serializer[Any]):
+    approval_seconds = serializers.IntegerField(
+        required=False, min_value=SHORTEST_LIMIT, max_value=LONGEST_LIMIT
+    )
+    self_approval = serializers.BooleanField(required=False, allow_null=True)
 
 
 class AnswerInput(serializers.Serializer[Any]):

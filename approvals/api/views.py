@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.api.authentication import member_of
 from accounts.models import Membership
 from approvals import services
-from approvals.api.serializers import AnswerInput, ApprovalSerializer
+from approvals.api.serializers import AnswerInput, ApprovalSerializer, RulesChange, RulesSerializer
 from approvals.models import Approval
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text
@@ -79,6 +79,28 @@ class ApprovalDecline(APIView):
     def post(self, request: Request, approval_id: str) -> Response:
         """The identical call is denied until the time limit ends. 409 when it waits no more."""
         return _answered(request, approval_id, services.decline)
+
+
+class ApprovalRules(APIView):
+    """How long calls wait, and whether people may approve calls of grants they hold. Owners change it."""
+
+    read_scope = "organization:read"
+
+    @extend_schema(responses=RulesSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(RulesSerializer(member_of(request).organization).data)
+
+    @extend_schema(request=RulesChange, responses=RulesSerializer)
+    def patch(self, request: Request) -> Response:
+        """Holds from the next question or answer on; what waits keeps its own time."""
+        given = valid(RulesChange(data=request.data))
+        kept = RulesSerializer(member_of(request).organization).data
+        changed = services.set_approval_rules(
+            member_of(request),
+            seconds=given.get("approval_seconds", kept["approval_seconds"]),
+            self_approval=given.get("self_approval", kept["self_approval"]),
+        )
+        return Response(RulesSerializer(changed).data)
 
 
 def _answered(

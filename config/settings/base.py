@@ -15,6 +15,7 @@ SECRET_KEY = env.secret("SECRET_KEY")
 DEBUG = False
 PUBLIC_URL = env.url("PUBLIC_URL")
 GATEWAY_PUBLIC_URL = env.url("GATEWAY_PUBLIC_URL")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 ALLOWED_HOSTS = list(env.items("ALLOWED_HOSTS")) or [urlsplit(PUBLIC_URL).hostname or "localhost"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.proxies.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "catalog.public.SameForEverybody",
     "whitenoise.middleware.WhiteNoiseMiddleware",

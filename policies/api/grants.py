@@ -14,7 +14,7 @@ from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text
 from common.api_lists import ApiList, both_ways
-from common.drf import valid
+from common.drf import shown_once, valid
 from policies.api.serializers import (
     GRANT_STATES,
     GrantChange,
@@ -104,10 +104,7 @@ class GrantRevoke(APIView):
 
 
 def _with_token(grant: Grant, token: str, status: int = 200) -> Response:
-    answer = Response({**GrantSerializer(grant).data, "token": token}, status=status)
-    answer["Cache-Control"] = "no-store"
-    answer.shown_once = ("token",)  # type: ignore[attr-defined]  # for accounts.api.idempotency
-    return answer
+    return shown_once(GrantSerializer(grant).data, "token", token, status)
 
 
 def _policy(request: Request, policy_id: UUID | None) -> Policy | None:

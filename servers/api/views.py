@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
+from accounts.api.idempotency import ANSWERS_AGAIN, Again
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Id, Text
 from common.api_lists import ApiList, both_ways
@@ -120,7 +122,20 @@ class ServerScan(APIView):
         """Connects, lists the tools, waits for the end and says what was found."""
         scan = start_scan(member_of(request), find_server(request, server_id))
         enqueue_scan(scan)
-        return StreamingHttpResponse(when_over(scan, _written), content_type="application/json")
+        answer = _told(scan)
+        answer.again = Again("scan", scan.pk)  # type: ignore[attr-defined]
+        return answer
+
+
+def _told(scan: ToolScan) -> HttpResponseBase:
+    return StreamingHttpResponse(when_over(scan, _written), content_type="application/json")
+
+
+def _told_again(organization_id: UUID, scan_id: UUID) -> HttpResponseBase:
+    return _told(ToolScan.objects.get(organization_id=organization_id, pk=scan_id))
+
+
+ANSWERS_AGAIN["scan"] = _told_again
 
 
 def _written(scan: ToolScan) -> bytes:

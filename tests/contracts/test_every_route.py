@@ -6,23 +6,20 @@ A new route is probed the day it is born; one with a parameter nobody can fill i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.http import HttpResponseBase
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
-from django.urls.resolvers import RegexPattern
 
 from accounts.models import ApiKey, Invitation, Membership, Organization
 from accounts.services import create_api_key
 from accounts.services.invitations import invite
 from accounts.tenancy import TenantQuerySet
 from approvals.models import Approval, Webhook
-from approvals.webhooks import add_webhook
+from approvals.webhooks import add_webhook, send_test
 from audit.models import DecisionRecord
 from common.ids import public_id
 from policies.services import publish_policy
@@ -30,59 +27,12 @@ from servers.models import Tool
 from tests.approvals.calls import waiting
 from tests.cast import Acme, Cast, confirm, inside, make_acme, make_cast
 from tests.roles import as_worker
+from tests.routes import Route, routes
 
 pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete")
-# The same for everybody: no tenant's data stands there.
-PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/docs/problems/{kind}/", "api/v1/schema/"}
-PUBLIC |= {"catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "contact/", "glossary/", "catalogue/"}
-PUBLIC |= {f"catalogue/{name}/" for name in ("compare", "risk/{level}", "wrong-label")}
-PUBLIC |= {"servers/{server_slug}/", "servers/{server_slug}.json", "sitemaps/{name}.xml"}
-# An invitation is answered by who belongs to nothing yet: tests/accounts/test_invitations.py.
-PUBLIC_PREFIXES = (
-    *("accounts/", "invitations/", "static/", "attacks/"),
-    *("tools/{server_slug}/", "api/v1/catalog/"),
-)
 SECRET_OF_ACME = "AWS IAM"
-
-
-@dataclass(frozen=True)
-class Route:
-    template: str
-    names: tuple[str, ...]
-
-    @property
-    def is_api(self) -> bool:
-        return self.template.startswith("api/")
-
-    @property
-    def is_public(self) -> bool:
-        return self.template in PUBLIC or self.template.startswith(PUBLIC_PREFIXES)
-
-    def path(self, ids: dict[str, str]) -> str:
-        return "/" + self.template.format(**{name: ids[name] for name in self.names})
-
-
-def routes() -> list[Route]:
-    return [Route(template, names) for template, names in _walk(get_resolver("config.urls"), "")]
-
-
-def _walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for entry in resolver.url_patterns:
-        if isinstance(entry, URLResolver):
-            yield from _walk(entry, prefix + str(entry.pattern))
-        # What answers everything else knows no tenant; tests/contracts/test_api_never_500.py asks it.
-        elif not isinstance(entry.pattern, RegexPattern):
-            yield _template(prefix + str(entry.pattern), entry)
-
-
-def _template(pattern: str, entry: URLPattern) -> tuple[str, tuple[str, ...]]:
-    names = tuple(getattr(entry.pattern, "converters", {}))
-    for name, converter in getattr(entry.pattern, "converters", {}).items():
-        kind = type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
-        pattern = pattern.replace(f"<{kind}:{name}>", "{" + name + "}").replace(f"<{name}>", "{" + name + "}")
-    return pattern, names
 
 
 ALL = routes()
@@ -107,6 +57,7 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         revision = publish_policy(cast.alice, acme.policy)
         key, _ = create_api_key(cast.alice, "ci", ["logs:read"])
         webhook, _ = add_webhook(cast.alice, "https://hooks.example/a", verified=True)
+        delivery = send_test(cast.alice, webhook)
         confirm(cast.alice)
         invitation = invite(cast.alice, "open@example.com", "viewer")
         tool = Tool.objects.filter(server=acme.server).first()
@@ -120,6 +71,7 @@ def ids(cast: Cast, acme: Acme) -> dict[str, str]:
         "key_id": public_id("key", key.pk),
         "approval_id": waiting(acme).public_id,
         "webhook_id": webhook.public_id,
+        "delivery_id": delivery.public_id,
         "tool_id": str(tool.pk),
         "number": str(revision.number),
         "member_id": cast.carol.public_id,

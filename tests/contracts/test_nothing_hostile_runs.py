@@ -34,8 +34,9 @@ from tests.approvals.calls import waiting
 from tests.audit.records import called, denied, ended
 from tests.cast import Acme, Cast, inside, make_acme, make_cast
 from tests.catalog.index import fill
-from tests.contracts.test_every_route import ALL, Route
+from tests.contracts.test_every_route import ALL
 from tests.roles import as_worker
+from tests.routes import Route
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,40 @@
+"""Who asks, where a proxy stands in front: by its header if the proxy is one of ours, never otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+
+class TrustedProxies:
+    """Puts the asker's address in the place of the proxy's, so that whatever counts by address counts people.
+
+    `X-Forwarded-For` grows to the right: each proxy appends whom it heard. Read from there, the first that is
+    no trusted proxy is the asker; what stands further left is what the asker wrote.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        heard = request.META.get("REMOTE_ADDR", "")
+        said = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        request.META["REMOTE_ADDR"] = asker(heard, said, settings.TRUSTED_PROXIES)
+        return self.get_response(request)
+
+
+def asker(heard: str, said: str, trusted: Iterable[IPv4Network | IPv6Network]) -> str:
+    networks = tuple(trusted)
+    found = heard
+    for address in [heard, *(part.strip() for part in reversed(said.split(",")))]:
+        try:
+            read = ip_address(address)
+        except ValueError:
+            break
+        found = str(read)
+        if not any(read in network for network in networks):
+            break
+    return found
