@@ -30,6 +30,7 @@ from servers.models import Server, Tool, ToolClass, ToolScan
 VERBS: Final = ("list", "get", "search", "create", "update", "delete", "run", "pay", "export", "rotate")
 NOUNS: Final = ("user", "role", "invoice", "ticket", "bucket", "secret", "branch", "page", "order", "key")
 CODES: Final = ((0.8, "allow", None), (0.9, "deny", "default_deny"), (0.96, "deny", "limit_exceeded"))
+HANDFUL: Final = 6
 DOCUMENT: Final = """{
   "version": "1",
   "default": "deny",
@@ -225,9 +226,9 @@ class _Filling:
         }
 
     def _approval(self, number: int) -> Approval:
-        """The newest ten wait."""
+        """The newest ten wait, or a third."""
         grant, at = self.grants[number % len(self.grants)], self._ago(number, self.sizes.others)
-        waits = number >= self.sizes.others - 10
+        waits = number >= self.sizes.others - min(10, self.sizes.others // 3)
         row: Approval = self._of(Approval, server_id=grant.server_id, grant_id=grant.pk, tool="rotate_key_1")
         row.grant_token, row.rules_digest, row.rule = grant.token_hash, "a" * 64, "/tools/rotate_key_1/action"
         row.call_digest = hashlib.sha256(f"{row.pk}".encode()).hexdigest()
@@ -274,7 +275,9 @@ class _Filling:
         for number in range(count):
             at, grant, place = self._ago(number, count), chance.choice(self.grants), chance.random()
             outcome, code = next((o, c) for most, o, c in (*CODES, (1.0, "approval", None)) if place < most)
-            called = chance.choice(of_server[grant.server_id])
+            # An agent calls a handful of what it may call.
+            tools = of_server[grant.server_id]
+            called = tools[(hash(grant.pk) + chance.randrange(HANDFUL)) % len(tools)]
             pk = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(60))
             if number == 0:
                 self.out.ids["decision_id"] = public_id("dec", pk)
