@@ -3,8 +3,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 UP_FLAGS = $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAYS),--gateways $(GATEWAYS))
-# Two processes; a file stays in one of them, so that what it started serves all its tests.
-PYTEST_FLAGS ?= -n 2 --dist loadfile
+# A file stays in one process, so that what it started serves all its tests; tests/conftest.py puts the longest
+# first. Three for two cores: there is always one that waits for another process, or for a bound to be over.
+PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo format check test test-full soak conformance bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -19,6 +20,8 @@ from tests.roles import as_owner, become
 
 pytest_plugins = ["tests.cast"]
 
+TESTS = Path(__file__).parent
+
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(
     "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -29,6 +32,32 @@ hypothesis.settings.load_profile("steady")
 def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         postgres.start()  # the controller's server serves every xdist worker
+
+
+# The longest first: whoever begins one of them last is waited for by everybody else.
+_LONGEST = (
+    "cluster/test_cluster.py",
+    "journeys/test_every_page.py",
+    "contracts/test_every_route.py",
+    "gateway/test_bypass.py",
+    "policies/language/test_against_the_naive.py",
+    "crash_points/",
+    "journeys/",
+    "contracts/test_api_never_500.py",
+    "config/test_whole_product.py",
+    "contracts/",
+    "policies/",
+    "gateway/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stable: what is of one rank stays in its order, and a file together."""
+    items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).as_posix()))
+
+
+def _rank(path: str) -> int:
+    return next((rank for rank, start in enumerate(_LONGEST) if path.startswith(start)), len(_LONGEST))
 
 
 @pytest.fixture(autouse=True)

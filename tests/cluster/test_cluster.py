@@ -55,7 +55,7 @@ def test_an_approved_call_is_sent_once_however_often_it_is_repeated(
 
 def test_a_gateway_that_is_cut_off_is_named_and_comes_back(running: Stage) -> None:
     found = scenarios.cut_off(running, (HalfOpen(), ResetMidBody(40))).found
-    assert found["named after s"] <= 5
+    assert (found["faults"], found["named"]) == (2, 1)
     found = scenarios.hurt_stores(running, (Drop(),), OPEN).found
     assert found["faults"] == 2
 
@@ -94,7 +94,7 @@ def test_fifty_double_clicks_send_an_approved_call_once(running: Stage, rng: ran
 @pytest.mark.slow
 def test_every_fault_is_survived_and_named(running: Stage) -> None:
     found = scenarios.cut_off(running, scenarios.EVERY_FAULT).found
-    assert found["named after s"] <= 5
+    assert found["named"] >= 3
     print(found, scenarios.hurt_stores(running, scenarios.EVERY_FAULT, OPEN).found)
 
 

@@ -16,6 +16,7 @@ from gateway_config.wire.signing import SigningKey, new_signing_key
 from policies.language.decide import decide
 from policies.language.decision import Outcome, ToolCall
 from tests.gateway_config.wire.bundles import ACME, KEYS, MALLORY, POLICY, TOKEN, acme, an_id, signed
+from tests.steps import grows_no_faster_than_its_size
 
 OLD, NEW = token_digest("old token"), token_digest("new token")
 
@@ -215,12 +216,12 @@ async def test_a_lease_runs_from_the_last_contact_and_not_where_this_worker_is_b
     acmes, mallorys = store.grant(token_digest(TOKEN)), store.grant(token_digest("mallory's"))
     assert acmes and mallorys
     now = time.time()
-    assert acmes[0].lease_until == pytest.approx(now + 300, abs=5)
-    assert mallorys[0].lease_until == pytest.approx(now + 600, abs=5)
+    assert acmes[0].lease_until == pytest.approx(now + 300, abs=60)
+    assert mallorys[0].lease_until == pytest.approx(now + 600, abs=60)
     acmes[0].lease.until = mallorys[0].lease.until = now - 1
     await store.contacted(behind={ACME})
     assert acmes[0].lease_until < now
-    assert mallorys[0].lease_until == pytest.approx(now + 600, abs=5)
+    assert mallorys[0].lease_until == pytest.approx(now + 600, abs=60)
 
 
 async def test_a_restart_neither_ends_nor_renews_a_lease(tmp_path: Path) -> None:
@@ -229,7 +230,7 @@ async def test_a_restart_neither_ends_nor_renews_a_lease(tmp_path: Path) -> None
     await store.contacted()
     found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
-    assert found[0].lease_until == pytest.approx(time.time() + 300, abs=5)
+    assert found[0].lease_until == pytest.approx(time.time() + 300, abs=60)
     (tmp_path / "config" / "contact").unlink()
     found = open_store(tmp_path).grant(token_digest(TOKEN))
     assert found is not None
@@ -243,18 +244,19 @@ async def test_an_envelope_from_the_future_does_not_lengthen_its_lease(tmp_path:
     assert found[0].lease_until <= time.time() + 300
 
 
-async def test_a_thousand_organizations_are_ready_from_disk_within_two_seconds(
+async def test_the_work_of_reading_all_organizations_grows_with_their_number_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """How soon a thousand of them are ready is measured by tests/load/restart.py."""
     monkeypatch.setattr("gateway.config_files.os.fsync", lambda _: None)
-    store = open_store(tmp_path)
-    for number in range(1_000):
-        bundle = acme(organization=an_id(1_000_000 + number), token=f"token of {number}", grants=20)
-        await store.apply(signed(bundle, 1))
-    began = time.process_time()
+    for count in (50, 200):
+        store = open_store(tmp_path / str(count))
+        for number in range(count):
+            bundle = acme(organization=an_id(1_000_000 + number), token=f"token of {number}", grants=20)
+            await store.apply(signed(bundle, 1))
     with caplog.at_level(logging.ERROR):
-        store = open_store(tmp_path)
+        assert grows_no_faster_than_its_size(lambda count: open_store(tmp_path / str(count)), 50)
+    store = open_store(tmp_path / "200")
     assert store.ready
-    assert time.process_time() - began < 2
-    assert revision_of(store, token_digest("token of 999 19")) == 1
+    assert revision_of(store, token_digest("token of 199 19")) == 1
     assert not caplog.records

@@ -77,12 +77,18 @@ def test_verdicts_outlive_everything_else(product: RunningProduct, toy: RunningT
     assert len(arrived) == MAX + ROUNDS * 2
 
     wait_until(lambda: _answers(f"{product.web}/readyz"), "the site did not come back", 90)
-    logged = api.decisions(len(verdicts) + len(limited), f"&grant={grant['id']}")
-    assert len(logged) == len(verdicts) + len(limited)
+    wait_until(lambda: len(_logged(api, grant)) >= len(verdicts) + len(limited), "not all were recorded")
+    assert len(_logged(api, grant)) == len(verdicts) + len(limited)
     # The gateway that was killed is back as well: a change takes force on both.
     api.ask("PATCH", f"/policies/{policy}/", {"document": POLICY | {"hide": []}})
     api.publish_draft(policy)
     wait_until(lambda: _alive(api) == GATEWAYS, "a gateway did not come back")
+
+
+def _logged(api: Api, grant: dict[str, Any]) -> list[dict[str, Any]]:
+    """Without those that were asked once more."""
+    logged = api.decisions(0, f"&grant={grant['id']}")
+    return [one for one in logged if one["code"] != "limiter_unavailable"]
 
 
 def _alive(api: Api) -> int:
@@ -109,9 +115,13 @@ def nobody_but_the_gateways(product: RunningProduct) -> Iterator[list[int]]:
 
 
 def verdict(grant: dict[str, Any], tool: str) -> str | None:
-    """Over a connection of its own. None: the server answered."""
-    told = called(grant, tool).get("_meta", {})
-    code: str | None = told.get("policylayer/decision", {}).get("code")
+    """Over a connection of its own. None: the server answered.
+
+    On a busy machine the limits may not be known in time: such a call is denied, and asked once more.
+    """
+    code: str | None = "limiter_unavailable"
+    while code == "limiter_unavailable":
+        code = called(grant, tool).get("_meta", {}).get("policylayer/decision", {}).get("code")
     return code
 
 
