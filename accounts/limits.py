@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.models import Invitation, Membership, OrganizationLimits
+from accounts.models import Invitation, Membership, Organization, OrganizationLimits
 from accounts.services.organizations import locked
 from accounts.tenancy import Asker
 from accounts.verification import is_verified
@@ -95,6 +95,15 @@ def leave_room(by: Membership, limit: Limit) -> None:
     if used >= there_may_be:
         raise LimitReached(
             f"{WORDS[limit]}: there are {used}, as many as there may be. Remove what is not used any more."
+        )
+
+
+def see_that_one_more_joins(organization: Organization) -> None:
+    """Room was left when the invitation was sent; there may be less by now. The asker holds it."""
+    if Membership.objects.filter(organization=organization).count() >= most(organization.pk, Limit.MEMBERS):
+        raise LimitReached(
+            f"{organization.name} has as many members as it may. Ask who invited you to make room; "
+            "the link stays good."
         )
 
 

@@ -50,6 +50,15 @@ def rule_of_class(tool_class: ToolClass, counter: str) -> Rule:
             assert_never(tool_class)
 
 
+def short_form(classification: Classification) -> tuple[str, str]:
+    """`(effect, words)` of the rule for one tool, for a pill."""
+    if waits_for_a_person(classification):
+        return "needs_approval", "Approval"
+    if classification.tool_class is ToolClass.READ:
+        return "allowed", "Allow"
+    return "limited", f"{CALLS_A_MINUTE[classification.tool_class]}/min"
+
+
 def waits_for_a_person(classification: Classification) -> bool:
     bears_secrets = "secret_result" in classification.signals
     return classification.needs_review or bears_secrets or _class_asks(classification.tool_class)

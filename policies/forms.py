@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Membership
-from common.errors import InvalidInput
 from policies.models import Policy
 from servers.models import Server
 
@@ -29,9 +28,6 @@ class StartForm(forms.Form):
     )
     start = forms.CharField(required=False, widget=forms.HiddenInput)
     document = forms.CharField(required=False, strip=False, widget=forms.Textarea, label="Your policy.json")
-
-    def add_errors_of(self, error: InvalidInput) -> None:
-        _add_errors(self, error)
 
 
 class PublishForm(forms.Form):
@@ -105,19 +101,10 @@ class IssueForm(MoveForm):
         chosen = self.cleaned_data["expiry"]
         return None if chosen == "never" else timezone.now() + timedelta(days=int(chosen))
 
-    def add_errors_of(self, error: InvalidInput) -> None:
-        _add_errors(self, error)
-
 
 def policies_of(member: Membership, server: Server) -> QuerySet[Policy]:
     mine = Policy.objects.visible_to(member).filter(server=server)
     return mine.select_related("published_revision").defer("draft").order_by("name")
-
-
-def _add_errors(form: forms.Form, error: InvalidInput) -> None:
-    for field, sentences in error.field_errors.items():
-        for sentence in sentences:
-            form.add_error(field if field in form.fields else None, sentence)
 
 
 def _listed(names: list[str]) -> str:

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.classify import Classification
 from catalog.recommend import recommended_policy
-from catalog.vocabulary import Severity, ToolClass
 from policies.services import STARTING_DOCUMENT
+from servers.classing import classification_of
 from servers.models import Tool
 
 _RECOMMENDED = "A rule for each class; what may do harm, and what we are not sure of, waits for a person."
@@ -70,18 +69,6 @@ def _recommended(tools: Iterable[Tool]) -> str:
     policy = recommended_policy((tool.name, classification_of(tool)) for tool in tools)
     version = {"version": policy.pop("version"), "description": _RECOMMENDED}
     return json.dumps(version | policy, indent=2, ensure_ascii=False)
-
-
-def classification_of(tool: Tool) -> Classification:
-    """What the last scan made of it; a tool without a class is one we are not sure of."""
-    return Classification(
-        tool_class=ToolClass(tool.tool_class or "Read"),
-        severity=Severity(tool.severity),
-        confidence=tool.confidence,
-        evidence=(),
-        signals=tuple(tool.signals),
-        needs_review=tool.needs_review or not tool.tool_class,
-    )
 
 
 def _by_class(rule: dict[str, str]) -> dict[str, object]:

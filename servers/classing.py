@@ -1,4 +1,4 @@
-"""The classifier's answer, written to a tool."""
+"""The classifier's answer, written to a tool, and read from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from catalog.classify import Param, ToolInput, classify
+from catalog import vocabulary
+from catalog.classify import Classification, Param, ToolInput, classify
+from catalog.recommend import short_form
 from servers.models import Severity, Tool, ToolClass
 
 _RANKS = {tool_class.value: rank for rank, tool_class in enumerate(ToolClass)}
@@ -30,6 +32,23 @@ def write_class(tool: Tool, siblings: tuple[str, ...]) -> None:
     tool.needs_review = found.needs_review
     tool.evidence = [asdict(evidence) for evidence in found.evidence]
     tool.signals = list(found.signals)
+
+
+def classification_of(tool: Tool) -> Classification:
+    """What the last scan made of it; a tool without a class is one we are not sure of."""
+    return Classification(
+        tool_class=vocabulary.ToolClass(tool.tool_class or "Read"),
+        severity=vocabulary.Severity(tool.severity),
+        confidence=tool.confidence,
+        evidence=(),
+        signals=tuple(tool.signals),
+        needs_review=tool.needs_review or not tool.tool_class,
+    )
+
+
+def suggestion(tool: Tool) -> tuple[str, str]:
+    """`(effect, words)` of the rule we would begin with."""
+    return short_form(classification_of(tool))
 
 
 def _params(schema: Mapping[str, Any]) -> Iterator[Param]:

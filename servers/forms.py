@@ -3,6 +3,8 @@ from __future__ import annotations
 from django import forms
 
 HEADER_ROWS = 3
+# What the services call a field of the form.
+FIELDS = {"headers": "auth_kind"}
 
 
 class ServerForm(forms.Form):
@@ -46,10 +48,3 @@ class ServerForm(forms.Form):
         if cleaned.get("auth_kind") == "headers" and not self.headers():
             self.add_error("auth_kind", "Give at least one header, or choose Nothing.")
         return cleaned
-
-    def add_problems(self, problems: dict[str, tuple[str, ...]]) -> None:
-        """What the service found, put beside the fields."""
-        for name, sentences in problems.items():
-            field = {"headers": "auth_kind"}.get(name, name)
-            for sentence in sentences:
-                self.add_error(field if field in self.fields else None, sentence)

@@ -7,6 +7,7 @@ app_name = "servers"
 urlpatterns = [
     path("", servers.index, name="list"),
     path("register/", servers.register, name="register"),
+    path("register/known/", servers.known, name="known"),
     path("everything/", inventory.index, name="inventory"),
     path("everything/everything.csv", inventory.as_csv, name="inventory-csv"),
     path("<str:server_id>/", servers.detail, name="detail"),

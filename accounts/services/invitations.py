@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.invitation_mail import MailNotTaken, post
-from accounts.limits import Limit, leave_room
-from accounts.models import Invitation, Membership, Role, User
+from accounts.limits import Limit, leave_room, see_that_one_more_joins
+from accounts.models import Invitation, Membership, Organization, Role, User
 from accounts.permissions import May, may, require
 from accounts.services.members import needed_for
 from accounts.services.organizations import locked
@@ -132,11 +132,14 @@ def accept(user: User, token: str) -> Membership:
     if organization is None:
         raise NotFound(NOT_GOOD)
     with organization_context(organization):
+        # Held first, as by whoever invites: of two who join at once the second is counted with the first.
+        held = Organization.objects.select_for_update().get(pk=organization)
         invitation = _good(token, lock=True)
         if invitation is None:
             raise NotFound(NOT_GOOD)
         if Membership.objects.filter(user=user, organization_id=organization).exists():
             raise Conflict(f"You belong to {invitation.organization.name} already. The link stays good.")
+        see_that_one_more_joins(held)
         member = Membership.objects.create(
             organization=invitation.organization, user=user, role=invitation.role
         )

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.middleware import SESSION_KEY
 from accounts.services.invitations import NOT_GOOD, accept, offer
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, LimitReached, NotFound
 
 HELD = "invitation"
 
@@ -49,8 +49,8 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
         member = accept(request.user, token)
     except NotFound as gone:
         return _not_good(request, gone.message)
-    except Conflict as already:
-        return _not_good(request, already.message)
+    except (Conflict, LimitReached) as not_now:
+        return _not_good(request, not_now.message)
     request.session.pop(HELD, None)
     request.session[SESSION_KEY] = str(member.organization_id)
     messages.success(request, f"You belong to {member.organization.name} now.")

@@ -13,9 +13,8 @@ from accounts.models import ApiKey
 from accounts.permissions import May, may, require
 from accounts.services import create_api_key, revoke_api_key
 from accounts.views.members import member_required
-from accounts.views.settings import add_errors
-from common.errors import InvalidInput
 from common.ids import parse_public_id
+from common.refusals import REFUSED, say_in_form
 
 PER_PAGE = 50
 
@@ -38,9 +37,8 @@ def _make(request: MemberRequest) -> HttpResponse:
         key, token = create_api_key(
             request.member, form.cleaned_data["name"], form.cleaned_data["scopes"], form.expires_at()
         )
-    except InvalidInput as invalid:
-        add_errors(form, invalid)
-        return _page(request, form, status=422)
+    except REFUSED as refused:
+        return _page(request, form, status=say_in_form(form, refused))
     context = {"key": key, "token": token, "section": "settings", "pane": "keys"}
     answer = render(request, "settings/key_created.html", context)
     answer["Cache-Control"] = "no-store"

@@ -15,7 +15,6 @@ from accounts.middleware import SESSION_KEY, MemberRequest
 from accounts.models import Role
 from accounts.services import found_organization, memberships_of
 from accounts.views.members import member_required
-from common.errors import LimitReached
 
 MOST_OWNED = 10
 STAYS = "/policies/arrive/?"
@@ -29,7 +28,8 @@ def found(request: HttpRequest) -> HttpResponse:
     mine = memberships_of(request.user)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         if sum(membership.role == Role.OWNER for membership in mine) >= MOST_OWNED:
-            raise LimitReached(f"You own {MOST_OWNED} organizations, as many as one person may.")
+            form.add_error(None, f"You own {MOST_OWNED} organizations, as many as one person may.")
+            return render(request, "settings/found.html", {"form": form, "belongs": True}, status=429)
         founded = found_organization(request.user, form.cleaned_data["name"])  # type: ignore[arg-type]
         request.session[SESSION_KEY] = str(founded.organization_id)
         return redirect("onboarding")

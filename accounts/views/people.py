@@ -17,9 +17,9 @@ from accounts.services import invitations
 from accounts.services.members import change_role, needed_for, remove_member
 from accounts.verification import is_verified
 from accounts.views.members import member_required
-from accounts.views.settings import add_errors
-from common.errors import Conflict, InvalidInput
+from common.errors import InvalidInput
 from common.ids import parse_public_id
+from common.refusals import REFUSED, say_in_form
 
 PER_PAGE = 50
 
@@ -37,12 +37,8 @@ def people(request: MemberRequest) -> HttpResponse:
         return _page(request, form, status=422)
     try:
         invited = invitations.invite(request.member, form.cleaned_data["email"], form.cleaned_data["role"])
-    except InvalidInput as invalid:
-        add_errors(form, invalid)
-        return _page(request, form, status=422)
-    except Conflict as conflict:
-        form.add_error("email", conflict.message)
-        return _page(request, form, status=409)
+    except REFUSED as refused:
+        return _page(request, form, status=say_in_form(form, refused, about="email"))
     messages.success(request, f"An invitation is on its way to {invited.email}.")
     return redirect("members")
 

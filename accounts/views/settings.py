@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +18,7 @@ from accounts.services.members import leave as leave_organization
 from accounts.services.settings import MINUTE, change_security
 from accounts.views.members import member_required
 from common.errors import InvalidInput
+from common.refusals import say_in_form
 
 
 @require_safe
@@ -58,7 +58,7 @@ def delete(request: MemberRequest) -> HttpResponse:
         try:
             delete_organization(request.member, form.cleaned_data["typed"])
         except InvalidInput as invalid:
-            add_errors(form, invalid)
+            say_in_form(form, invalid)
         else:
             messages.info(request, f"{name} is deleted.")
             return redirect("overview")
@@ -96,12 +96,6 @@ def usage(request: MemberRequest) -> HttpResponse:
         "pane": "usage",
     }
     return render(request, "settings/usage.html", context)
-
-
-def add_errors(form: forms.Form, invalid: InvalidInput) -> None:
-    for field, sentences in invalid.field_errors.items():
-        for sentence in sentences:
-            form.add_error(field if field in form.fields else None, sentence)
 
 
 def _initial(organization: Organization) -> dict[str, object]:

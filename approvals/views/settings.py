@@ -16,8 +16,8 @@ from approvals import notices, webhooks
 from approvals.forms import RulesForm, WebhookForm
 from approvals.models import MailMuted, Notice, Webhook
 from approvals.services import may_answer_own, possible_approvers, set_approval_rules
-from common.errors import InvalidInput
 from common.ids import parse_public_id
+from common.refusals import REFUSED, say_in_form
 
 NEWEST = 30
 
@@ -64,9 +64,8 @@ def add_webhook(request: MemberRequest) -> HttpResponse:
         webhook, secret = webhooks.add_webhook(
             request.member, form.cleaned_data["url"], verified=is_verified(request.member)
         )
-    except InvalidInput as invalid:
-        form.add_error("url", list(invalid.field_errors["url"]))
-        return _page(request, webhook_form=form)
+    except REFUSED as refused:
+        return _page(request, webhook_form=form, status=say_in_form(form, refused))
     context = {"webhook": webhook, "secret": secret, "section": "approvals"}
     answer = render(request, "approvals/webhook_added.html", context)
     answer["Cache-Control"] = "no-store"
@@ -99,7 +98,10 @@ def _find(request: MemberRequest, webhook_id: str) -> Webhook:
 
 
 def _page(
-    request: MemberRequest, rules_form: RulesForm | None = None, webhook_form: WebhookForm | None = None
+    request: MemberRequest,
+    rules_form: RulesForm | None = None,
+    webhook_form: WebhookForm | None = None,
+    status: int = 422,
 ) -> HttpResponse:
     member = request.member
     organization = Organization.objects.get(pk=member.organization_id)
@@ -118,8 +120,8 @@ def _page(
         "section": "settings",
         "pane": "approvals",
     }
-    status = 422 if rules_form is not None or webhook_form is not None else 200
-    return render(request, "approvals/settings.html", context, status=status)
+    refused = rules_form is not None or webhook_form is not None
+    return render(request, "approvals/settings.html", context, status=status if refused else 200)
 
 
 def _rules_of(organization: Organization) -> dict[str, object]:

@@ -44,7 +44,8 @@ from policies.language.matching import NameList
 from policies.language.parse import parse_policy
 from policies.language.text_edit import CannotEdit
 from policies.language.words import is_name, shorthand_counter
-from policies.starts import classification_of, starts
+from policies.starts import starts
+from servers.classing import classification_of
 from servers.models import Tool
 
 # The whole text is read for each of them.

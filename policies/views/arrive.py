@@ -17,12 +17,12 @@ from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from catalog.arrivals import Arrival, arrival
 from catalog.naming import read_naming, root_of
-from common.errors import InvalidInput
+from common.refusals import REFUSED, say_in_form
 from policies.outlook import outlook, tools_of
 from policies.services import create_policy
 from policies.views._shared import find_server, refusal
 from policies.views.create import free_name
-from servers.forms import ServerForm
+from servers.forms import FIELDS, ServerForm
 from servers.models import Server, ToolScan
 from servers.services import register_server, start_scan
 from servers.tasks import enqueue_scan
@@ -63,9 +63,8 @@ def _register(request: MemberRequest, found: Arrival) -> HttpResponse:
             server = register_server(request.member, said["name"], said["upstream_url"], form.headers())
             policy = create_policy(request.member, server, free_name(server), found.policy)
             scan: ToolScan = start_scan(request.member, server)
-    except InvalidInput as invalid:
-        form.add_problems(invalid.field_errors)
-        return _page(request, found, form)
+    except REFUSED as refused:
+        return _page(request, found, form, status=say_in_form(form, refused, fields=FIELDS))
     enqueue_scan(scan)
     return redirect("policies:editor", policy.public_id)
 
@@ -95,7 +94,7 @@ def _own(server: Server, found: Arrival) -> Own:
     return Own(server, outlook(server, found.policy, None, tools).counts, because)
 
 
-def _page(request: MemberRequest, found: Arrival, form: ServerForm) -> HttpResponse:
+def _page(request: MemberRequest, found: Arrival, form: ServerForm, status: int = 422) -> HttpResponse:
     servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
     rows = [_own(server, found) for server in servers[:MOST_OWN]]
     context = {
@@ -110,4 +109,4 @@ def _page(request: MemberRequest, found: Arrival, form: ServerForm) -> HttpRespo
         "stay": f"{reverse('policies:arrive')}?{urlencode({'for': found.key})}",
         "section": "policies",
     }
-    return render(request, "policies/arrive.html", context, status=422 if form.errors else 200)
+    return render(request, "policies/arrive.html", context, status=status if form.errors else 200)

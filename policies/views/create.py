@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
-from common.errors import InvalidInput
+from common.refusals import REFUSED, say_in_form
 from policies.forms import StartForm
 from policies.language.convert import Conversion, convert
 from policies.language.parse import LARGEST_TEXT
@@ -58,8 +58,8 @@ def _begin(request: MemberRequest, server: Server) -> HttpResponse:
         else:
             try:
                 policy = create_policy(request.member, server, form.cleaned_data["name"], chosen[key])
-            except InvalidInput as invalid:
-                form.add_errors_of(invalid)
+            except REFUSED as refused:
+                return _page(request, server, form, tools, status=say_in_form(form, refused))
             else:
                 return redirect("policies:editor", policy.public_id)
     return _page(request, server, form, tools)
@@ -80,6 +80,7 @@ def _page(
     form: StartForm | None = None,
     tools: list[Tool] | None = None,
     brought: Conversion | None = None,
+    status: int = 422,
 ) -> HttpResponse:
     known = tools_of(server) if tools is None else tools
     context = {
@@ -94,7 +95,7 @@ def _page(
         "crumbs": _crumbs(server),
         "section": "policies",
     }
-    return render(request, "policies/start.html", context, status=422 if form is not None else 200)
+    return render(request, "policies/start.html", context, status=status if form is not None else 200)
 
 
 def _lede(tools: int) -> str:

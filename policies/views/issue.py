@@ -18,8 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
-from common.errors import Conflict, InvalidInput
+from common.errors import Conflict, InvalidInput, LimitReached
 from common.ids import new_uuid
+from common.refusals import say_in_form
 from policies.forms import IssueForm, RotateForm, policies_of
 from policies.models import Grant
 from policies.services import issue_grant, rotate_grant
@@ -63,9 +64,8 @@ def _issue(request: MemberRequest, server: Server) -> HttpResponse:
     label, policy = form.cleaned_data["label"], form.cleaned_data["policy"]
     try:
         grant, token = issue_grant(request.member, server, policy, label, form.expires_at(), pk=pk)
-    except InvalidInput as invalid:
-        form.add_errors_of(invalid)
-        return _page(request, server, form)
+    except (InvalidInput, LimitReached) as refused:
+        return _page(request, server, form, status=say_in_form(form, refused))
     except Conflict:
         return _issued_already(request, server, pk)
     shown = _shown_once(grant, token)
@@ -129,7 +129,9 @@ def _issued_already(request: MemberRequest, server: Server, pk: UUID) -> HttpRes
     return render(request, "grants/issued_already.html", context, status=409)
 
 
-def _page(request: MemberRequest, server: Server, form: IssueForm | None = None) -> HttpResponse:
+def _page(
+    request: MemberRequest, server: Server, form: IssueForm | None = None, status: int = 422
+) -> HttpResponse:
     choices = policies_of(request.member, server)
     if form is None:
         # The likeliest: the one policy that is in force.
@@ -137,8 +139,6 @@ def _page(request: MemberRequest, server: Server, form: IssueForm | None = None)
         chosen = published[0].pk if len(published) == 1 else request.GET.get("policy", "")
         form = IssueForm(policies=choices, initial={"policy": chosen, "expiry": "90"})
         status = 200
-    else:
-        status = 422
     context = {
         "title": f"Let an agent call {server.name}",
         "server": server,

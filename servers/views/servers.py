@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,12 +12,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts.middleware import MemberRequest
+from accounts.models import Membership
 from accounts.permissions import May, may, require
 from accounts.views.members import member_required
-from common.errors import InvalidInput
+from catalog.selectors import KnownServer, known_server
 from common.ids import parse_public_id
+from common.refusals import REFUSED, say_in_form
 from common.templatetags._text import is_hidden
-from servers.forms import ServerForm
+from servers.classing import suggestion
+from servers.forms import FIELDS, ServerForm
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
 from servers.services import change_server, gateway_url, register_server, retire_server, start_scan
 from servers.tasks import enqueue_scan
@@ -69,24 +73,59 @@ def _title(servers: Sequence[Server]) -> str:
 @member_required
 def register(request: MemberRequest) -> HttpResponse:
     require(request.member, May.MANAGE_SERVERS)
-    form = ServerForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        cleaned = form.cleaned_data
-        try:
-            server = register_server(request.member, cleaned["name"], cleaned["upstream_url"], form.headers())
-        except InvalidInput as invalid:
-            form.add_problems(invalid.field_errors)
-        else:
-            _start(request, server)
-            return redirect("servers:detail", server.public_id)
-    crumbs = [("Servers", reverse("servers:list")), ("Register", "")]
-    status = 422 if form.errors else 200
-    return render(
-        request,
-        "servers/register.html",
-        {"form": form, "crumbs": crumbs, "section": "servers"},
-        status=status,
-    )
+    looked_up = "known" in request.POST
+    asked = (request.POST if looked_up else request.GET).get("known", "").replace("\x00", "").strip()
+    known = known_server(asked) if asked else None
+    form = ServerForm(None if looked_up else request.POST or None, initial=_prefilled(asked, known))
+    status = 200
+    if request.method == "POST" and not looked_up:
+        status = 422
+        if form.is_valid():
+            try:
+                server, scan = _register(request.member, form)
+            except REFUSED as refused:
+                status = say_in_form(form, refused, fields=FIELDS)
+            else:
+                enqueue_scan(scan)
+                return redirect("servers:detail", server.public_id)
+    context = {
+        "form": form,
+        "asked": asked,
+        "refused": "The server is not registered yet.",
+        "known": known,
+        "crumbs": [("Servers", reverse("servers:list")), ("Register", "")],
+        "section": "servers",
+    }
+    return render(request, "servers/register.html", context, status=status)
+
+
+@require_POST
+@member_required
+def known(request: MemberRequest) -> HttpResponse:
+    """The line below the URL: whether the catalogue knows a server of this address.
+
+    A POST, though it changes nothing: what is typed may hold a key, and addresses are written to logs.
+    """
+    require(request.member, May.MANAGE_SERVERS)
+    found = known_server(request.POST.get("upstream_url", "").replace("\x00", ""))
+    return render(request, "servers/_known.html", {"known": found})
+
+
+@transaction.atomic
+def _register(member: Membership, form: ServerForm) -> tuple[Server, ToolScan]:
+    """Both or neither: a server that may not be scanned now is not registered, and the form is kept."""
+    cleaned = form.cleaned_data
+    server = register_server(member, cleaned["name"], cleaned["upstream_url"], form.headers())
+    return server, start_scan(member, server)
+
+
+def _prefilled(asked: str, known: KnownServer | None) -> dict[str, str]:
+    """What was typed stays: the address of the catalogue is another server's unless it is this one's."""
+    address = asked if "://" in asked else ""
+    if known is None:
+        return {"upstream_url": address}
+    own = address if address and known.by in ("address", "host") else known.endpoint
+    return {"name": known.name, "upstream_url": own}
 
 
 @require_safe
@@ -97,7 +136,7 @@ def detail(request: MemberRequest, server_id: str) -> HttpResponse:
     context = {
         "server": server,
         "gateway_url": gateway_url(server),
-        "tools": tools,
+        "tools": [(tool, suggestion(tool)) for tool in tools],
         "counts": _counts(tools),
         "lede": _lede(tools),
         "scan": _latest_scan(server),
@@ -146,6 +185,7 @@ def change(request: MemberRequest, server_id: str) -> HttpResponse:
         ("none", "Nothing"),
         ("headers", "New headers"),
     ]
+    status = 422 if request.method == "POST" else 200
     if request.method == "POST" and form.is_valid():
         cleaned = form.cleaned_data
         kept = cleaned["auth_kind"] == "keep"
@@ -157,8 +197,8 @@ def change(request: MemberRequest, server_id: str) -> HttpResponse:
                 upstream_url=cleaned["upstream_url"],
                 headers=None if kept else form.headers(),
             )
-        except InvalidInput as invalid:
-            form.add_problems(invalid.field_errors)
+        except REFUSED as refused:
+            status = say_in_form(form, refused, fields=FIELDS)
         else:
             return redirect("servers:detail", server.public_id)
     crumbs = [
@@ -167,7 +207,7 @@ def change(request: MemberRequest, server_id: str) -> HttpResponse:
         ("Change", ""),
     ]
     context = {"form": form, "server": server, "crumbs": crumbs, "section": "servers"}
-    return render(request, "servers/change.html", context, status=422 if form.errors else 200)
+    return render(request, "servers/change.html", context, status=status)
 
 
 @require_POST

@@ -14,13 +14,14 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Invitation, Membership
+from accounts.models import AuditEvent, Invitation, Membership, OrganizationLimits
 from accounts.services import memberships_of
 from accounts.services.invitations import MOST_A_DAY, MOST_MAILS_EACH, accept, invite, offer, resend, withdraw
 from accounts.services.members import change_role, remove_member
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from common.tokens import new_token
 from tests.cast import Cast, confirm, inside, person
+from tests.roles import as_worker
 
 ANSWER = "/invitations/answer/"
 
@@ -70,6 +71,24 @@ def test_a_link_lets_one_person_in_once(cast: Cast, sender: Membership) -> None:
     with inside(sender):
         event = AuditEvent.objects.get(verb="invitation.accepted")
     assert (event.actor_email, event.details["joined_as"]) == ("erin@example.com", "erin@example.com")
+
+
+def test_a_link_waits_while_there_is_no_room_and_lets_in_when_there_is(
+    cast: Cast, sender: Membership, client: Client
+) -> None:
+    token = invited(sender)
+    erin = person("erin")
+    with as_worker():
+        OrganizationLimits.objects.create(organization_id=sender.organization_id, members=4)
+    with pytest.raises(LimitReached, match="as many members as it may"):
+        accept(erin, token)
+    client.force_login(erin)
+    client.get(f"/invitations/{token}/")
+    said = client.post(ANSWER, {"answer": "join"}).content.decode()
+    assert "Acme has as many members as it may" in said
+    with inside(sender):
+        remove_member(sender, cast.bob)
+    assert accept(erin, token).organization_id == sender.organization_id
 
 
 @pytest.mark.django_db(transaction=True)

@@ -157,9 +157,49 @@ def test_usage_stands_beside_what_there_may_be(cast: Cast, acme: Acme, signed_in
     assert "Policies 1 1,000" in shown and "No owner has confirmed" in shown
 
 
-def test_what_is_over_is_said_on_the_page(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+def test_what_is_over_is_said_in_the_form_that_keeps_what_was_typed(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
     confirm(cast.alice)
-    widen(cast.alice, servers=1)
-    sent = {"name": "x", "upstream_url": "https://x.example/mcp", "auth_kind": "none"}
-    answer = signed_in(cast.alice).post("/servers/register/", sent)
-    assert answer.status_code == 429 and "as many as there may be" in answer.content.decode()
+    widen(cast.alice, servers=1, policies=1, grants=1, members=1)
+    alice = signed_in(cast.alice)
+    server = acme.server.public_id
+    asked = alice.get(f"/grants/issue/?server={server}").content.decode()
+    once = re.search(r'name="once" value="([^"]+)"', asked)
+    assert once is not None
+    forms = {
+        "/servers/register/": {"name": "typed", "upstream_url": "https://x.example/mcp", "auth_kind": "none"},
+        "/policies/new/": {"server": server, "name": "typed", "start": "empty"},
+        "/grants/issue/": {"server": server, "label": "typed", "expiry": "90", "once": once[1]},
+        "/settings/members/": {"email": "typed@example.com", "role": "viewer"},
+    }
+    for path, typed in forms.items():
+        answer = alice.post(path, typed)
+        shown = unescape(answer.content.decode())
+        assert answer.status_code == 429, path
+        assert "as many as there may be" in shown and 'role="alert"' in shown, path
+        assert f'value="{next(each for each in typed.values() if each.startswith("typed"))}"' in shown, path
+    with inside(cast.alice):
+        assert Server.objects.count() == 1
+
+
+def test_a_server_that_may_not_be_scanned_now_is_not_registered(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    confirm(cast.alice)
+    widen(cast.alice, scans_per_hour=1)
+    with inside(cast.alice):
+        start_scan(cast.alice, acme.server)
+    typed = {"name": "typed", "upstream_url": "https://x.example/mcp", "auth_kind": "none"}
+    answer = signed_in(cast.alice).post("/servers/register/", typed)
+    assert answer.status_code == 429 and 'value="typed"' in answer.content.decode()
+    with inside(cast.alice):
+        assert list(Server.objects.values_list("name", flat=True)) == ["AWS IAM"]
+
+
+def test_who_owns_as_many_organizations_as_one_may_keeps_what_was_typed(
+    cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.views.organizations.MOST_OWNED", 1)
+    answer = signed_in(cast.alice).post("/organizations/new/", {"name": "Second"})
+    assert answer.status_code == 429 and 'value="Second"' in answer.content.decode()

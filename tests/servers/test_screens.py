@@ -7,12 +7,14 @@ from html import unescape
 import pytest
 from django.test import Client
 
+from catalog.models import CatalogServer
 from common.ids import new_uuid
 from policies.services import create_policy, issue_grant, publish_policy, save_draft
 from servers.models import Server, ServerCredential, Tool, ToolScan
 from servers.services import change_server, register_server, retire_server
 from tests.cast import POLICY, Acme, Cast, confirm, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
+from tests.roles import as_worker
 
 REGISTER = {"name": "GitHub", "upstream_url": "https://mcp.example.com/mcp", "auth_kind": "none"}
 NOT_ADMINS = ("bob", "carol")
@@ -136,6 +138,60 @@ def test_a_bad_form_says_what_would_be_right_and_keeps_what_was_typed(
     assert answer.status_code == 422
     assert said in shown and "<title>Error:" in shown
     assert f'value="{typed["upstream_url"]}"' in shown or not typed["upstream_url"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "url"),
+    [
+        ("https://mcp.example.com/mcp/", "Example", "https://mcp.example.com/mcp/"),
+        ("https://mcp.example.com/mcp?key=canary", "Example", "https://mcp.example.com/mcp?key=canary"),
+        ("npx -y @example/mcp", "Example", "https://mcp.example.com/mcp"),
+        ("https://elsewhere.example/mcp", "", "https://elsewhere.example/mcp"),
+        ("npx -y @example/other", "", ""),
+        ("\x00<b>", "", ""),
+    ],
+)
+def test_what_the_catalogue_knows_is_filled_in(
+    asked: str, name: str, url: str, cast: Cast, signed_in: SignedIn
+) -> None:
+    with as_worker():
+        CatalogServer.objects.create(
+            slug="example",
+            title="Example",
+            package="npm:@example/mcp",
+            endpoint="https://mcp.example.com/mcp",
+        )
+    alice = signed_in(cast.alice)
+    answer = alice.post("/servers/register/", {"known": asked})
+    form = answer.context["form"]
+    assert answer.status_code == 200
+    assert (form["name"].value() or "", form["upstream_url"].value() or "") == (name, url)
+    shown = answer.content.decode()
+    assert ("Filled in from the catalogue" in shown) == bool(name)
+    below = alice.post("/servers/register/known/", {"upstream_url": asked}).content.decode()
+    assert ("The catalogue knows this address" in below) == bool(name)
+
+
+def test_only_who_may_register_asks_what_the_catalogue_knows(cast: Cast, signed_in: SignedIn) -> None:
+    climb(Door("/servers/register/known/", "post", barred=NOT_ADMINS, stranger=200), cast, signed_in)
+
+
+def test_a_server_without_a_policy_says_what_we_would_begin_with(
+    at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    assert "We suggest" not in page(signed_in(cast.bob), at)
+    with inside(cast.alice):
+        server = register_server(cast.alice, "bare", "https://mcp.example.com/mcp")
+        for name, tool_class in (("drop", "Destructive"), ("put", "Write")):
+            Tool.objects.create(
+                organization_id=cast.alice.organization_id,
+                server=server,
+                name=name,
+                digest="1" * 64,
+                tool_class=tool_class,
+            )
+    shown = page(signed_in(cast.bob), f"/servers/{server.public_id}/")
+    assert "We suggest" in shown and "Approval" in shown and "30/min" in shown
 
 
 def test_a_credential_is_never_sent_back(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
