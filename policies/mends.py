@@ -38,7 +38,7 @@ from policies.language.text_tree import TextTree, child, tree_of
 from policies.language.words import shorthand_counter
 from policies.outlook import facts_of
 from policies.services import judge
-from policies.starts import classification_of
+from servers.classing import classification_of
 from servers.models import Tool
 
 _LONGEST_LABEL: Final = 40
