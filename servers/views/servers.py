@@ -119,13 +119,16 @@ def _register(member: Membership, form: ServerForm) -> tuple[Server, ToolScan]:
     return server, start_scan(member, server)
 
 
-def _prefilled(asked: str, known: KnownServer | None) -> dict[str, str]:
+def _prefilled(asked: str, known: KnownServer | None) -> dict[str, object]:
     """What was typed stays: the address of the catalogue is another server's unless it is this one's."""
     address = asked if "://" in asked else ""
     if known is None:
         return {"upstream_url": address}
     own = address if address and known.by in ("address", "host") else known.endpoint
-    return {"name": known.name, "upstream_url": own}
+    start: dict[str, object] = {"name": known.name, "upstream_url": own}
+    if known.server.headers:
+        start |= {"auth_kind": "headers", "header_names": known.server.headers}
+    return start
 
 
 @require_safe
