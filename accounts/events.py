@@ -102,13 +102,20 @@ def _role(value: object) -> str:
 def _setting(name: str, details: dict[str, object]) -> str:
     before = details.get("before")
     was = before.get(name) if isinstance(before, dict) else None
-    return f"{_SETTINGS.get(name, name)} from {was} to {details[name]}".replace("True", "on").replace(
-        "False", "off"
+    now = details[name]
+    was, now = (
+        ", ".join(map(str, each)) or "none" if isinstance(each, list) else each for each in (was, now)
     )
+    return f"{_SETTINGS.get(name, name)} from {was} to {now}".replace("True", "on").replace("False", "off")
+
+
+def _listed(paths: list[object]) -> str:
+    return ", ".join(map(str, paths)) or "none"
 
 
 _SETTINGS: Final = {
     "lease_seconds": "lease in seconds",
     "explain_denials": "explained denials",
     "log_retention_days": "days that decisions are kept",
+    "kept_arguments": "arguments whose values are kept",
 }

@@ -9,7 +9,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
 from accounts.models import Role
-from accounts.services.settings import LEASE_MINUTES, RETENTION_DAYS
+from accounts.services.settings import LEASE_MINUTES, RETENTION_DAYS, read_kept_paths
+from common.errors import InvalidInput
 
 # Each word of the API has one line here.
 SCOPES_OFFERED: Final = {
@@ -114,9 +115,24 @@ class SecurityForm(forms.Form):
         validators=[MinValueValidator(RETENTION_DAYS[0]), MaxValueValidator(RETENTION_DAYS[1])],
         help_text="Older ones are deleted within a day; counts stay for two years. From 1 to 365.",
     )
+    kept_arguments = forms.CharField(
+        label="Arguments whose values the log keeps",
+        required=False,
+        strip=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text="One path a line, like args.amount. Calls from now on keep these values, sealed, for as "
+        "long as their decisions; owners, admins and policy managers see them. Leave out what holds secrets.",
+    )
     explain_denials = forms.BooleanField(
         label="Explain denials to agents",
         required=False,
         help_text="Agents are then told which rule denied them and what it would allow. An agent that an "
         "attacker steers learns that, too.",
     )
+
+    def clean_kept_arguments(self) -> list[str]:
+        try:
+            return read_kept_paths(self.cleaned_data["kept_arguments"].splitlines())
+        except InvalidInput as invalid:
+            raise forms.ValidationError(list(invalid.field_errors["kept_arguments"])) from None

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from accounts.models import Organization
 from audit.counts import count
+from audit.kept import seal
 from audit.models import DecisionRecord
 from common.notifications import DECISIONS, notify
 from common.storable import storable
@@ -165,7 +166,7 @@ def _read(worker: str, spool: str, records: Iterable[Record]) -> tuple[list[Deci
 def _row(worker: str, spool: str, entry: DecisionEntry) -> DecisionRecord:
     if entry.outcome not in _OUTCOMES:
         raise NotStorable("its outcome is none")
-    return DecisionRecord(
+    row = DecisionRecord(
         id=UUID(entry.id),
         organization_id=UUID(entry.organization),
         worker=worker,
@@ -188,6 +189,8 @@ def _row(worker: str, spool: str, entry: DecisionEntry) -> DecisionRecord:
         argument_digest=storable(entry.argument_digest or "", 64),
         added_us=min(_within(entry.added_us, 2**63), 2**31 - 1),
     )
+    row.sealed_arguments = seal(row, entry.kept)
+    return row
 
 
 def _end(entry: CompletionEntry) -> _End:

@@ -52,6 +52,12 @@ class DecisionRecord(OrganizationOwned):
     )
     config_revision = models.BigIntegerField()
     argument_names = ArrayField(models.TextField())
+    sealed_arguments = models.TextField(
+        blank=True,
+        db_default="",
+        default="",
+        help_text="Values that are kept, sealed; see `audit.kept`.",
+    )
     argument_digest = models.CharField(max_length=64, blank=True)
     added_us = models.PositiveIntegerField(help_text="Time we added before forwarding, microseconds.")
     upstream_status = models.PositiveSmallIntegerField(null=True)

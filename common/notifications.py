@@ -19,6 +19,7 @@ from django.db import connection, connections
 HEADS: Final = "heads"
 DECISIONS: Final = "decisions"
 APPROVALS: Final = "approvals"
+POLICIES: Final = "policies"
 
 _CHANNEL: Final = "policylayer"
 _POLL_SECONDS: Final = 1.0

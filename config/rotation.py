@@ -21,6 +21,8 @@ from accounts.models import Organization
 from accounts.tenancy import APP_ROLE, WORKER_ROLE, become, organization_context
 from approvals import arguments, webhooks
 from approvals.models import Approval, Webhook
+from audit import kept
+from audit.models import DecisionRecord
 from common.sealing import Keyring, SealingError
 from config import env
 from gateway_config.models import ConfigRevision, Worker, WorkerStatus
@@ -47,6 +49,7 @@ SEALED: Final = (
     Sealed("secrets of webhooks", "SEALING_KEYS", Webhook, "sealed_secret", webhooks.bound),
     Sealed("earlier secrets of webhooks", "SEALING_KEYS", Webhook, "sealed_earlier", webhooks.bound),
     Sealed("arguments of approvals", "ARGUMENT_KEYS", Approval, "sealed", arguments.bound),
+    Sealed("kept arguments", "ARGUMENT_KEYS", DecisionRecord, "sealed_arguments", kept.bound),
 )
 
 

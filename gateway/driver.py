@@ -256,4 +256,5 @@ def _decision_entry(ruling: Ruling, visit: Visit, added: float) -> DecisionEntry
         added_us=round(added * 1e6),
         retry_after_seconds=ruling.retry_after_seconds,
         approval=ruling.approval.id if ruling.approval is not None else None,
+        kept=arguments.kept(given, admitted.organization.settings.kept_arguments),
     )

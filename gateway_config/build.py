@@ -78,6 +78,7 @@ def _settings(organization_id: UUID) -> BundleSettings:
         lease_seconds=organization.lease_seconds,
         explain_denials=organization.explain_denials,
         approval_seconds=organization.approval_seconds,
+        kept_arguments=tuple(organization.kept_arguments),
     )
 
 

@@ -18,6 +18,7 @@ from accounts.permissions import May, require
 from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed, happened
 from common.ids import new_uuid
+from common.notifications import POLICIES, notify
 from common.tokens import new_token, token_hash
 from policies.beside import NOTHING_BESIDE, Beside, beside
 from policies.language.blocks import is_readable
@@ -144,6 +145,7 @@ def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | N
         policy.draft_saved_at = timezone.now()
         policy.version += 1
         policy.save(update_fields=["draft", "last_readable", "draft_saved_at", "version"])
+        notify(POLICIES, str(policy.organization_id))
     return policy
 
 
@@ -166,6 +168,7 @@ def publish_policy(
     revision = _add_revision(by, policy, parse_policy(policy.draft), facts, note)
     record_event(by, "policy.published", policy.public_id, policy.name, revision=revision.number)
     config_changed.send(sender=Policy, organization_id=policy.organization_id)
+    notify(POLICIES, str(policy.organization_id))
     _tell(by, policy, revision)
     return revision
 

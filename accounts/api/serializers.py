@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import ApiKey, Invitation, Membership, Organization, Role
 from accounts.permissions import SCOPES
-from accounts.services.settings import LEASE_SECONDS, RETENTION_DAYS
+from accounts.services.settings import LEASE_SECONDS, LONGEST_KEPT_PATH, MOST_KEPT, RETENTION_DAYS
 from common.api_fields import PublicIdField
 
 INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
@@ -33,6 +33,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
             "explain_denials",
             "approval_seconds",
             "log_retention_days",
+            "kept_arguments",
         ]
 
 
@@ -52,6 +53,12 @@ class OrganizationChange(serializers.Serializer[Any]):
         min_value=RETENTION_DAYS[0],
         max_value=RETENTION_DAYS[1],
         help_text="What is older is forgotten at the next sweep.",
+    )
+    kept_arguments = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_KEPT_PATH, trim_whitespace=True),
+        required=False,
+        max_length=MOST_KEPT,
+        help_text="Paths of arguments whose values the log keeps, like args.amount.",
     )
 
 

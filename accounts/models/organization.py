@@ -42,6 +42,9 @@ class Organization(models.Model):
     log_retention_days = models.PositiveSmallIntegerField(
         default=30, help_text="How long decisions are kept, in days; counts are kept longer."
     )
+    kept_arguments = models.JSONField(
+        default=list, blank=True, help_text="Paths of arguments whose values the log keeps, sealed."
+    )
     onboarding_hidden_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

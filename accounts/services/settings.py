@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import transaction
@@ -13,11 +14,15 @@ from accounts.services.organizations import locked
 from common.errors import InvalidInput
 from common.events import config_changed
 from common.ids import public_id
+from policies.language.paths import parse_path
 
 MINUTE: Final = 60
 LEASE_MINUTES: Final = (5, 43_200)
 LEASE_SECONDS: Final = (LEASE_MINUTES[0] * MINUTE, LEASE_MINUTES[1] * MINUTE)
 RETENTION_DAYS: Final = (1, 365)
+MOST_KEPT: Final = 50
+LONGEST_KEPT_PATH: Final = 200
+_NO_PATH: Final = "{} is no path of one argument. Write it like args.amount or args.customer.id."
 
 
 @transaction.atomic
@@ -27,6 +32,7 @@ def change_security(
     lease_seconds: int | None = None,
     explain_denials: bool | None = None,
     log_retention_days: int | None = None,
+    kept_arguments: Sequence[str] | None = None,
 ) -> Organization:
     """What is None stays. The gateways learn of it like of any other change; a shorter retention forgets at
     the next sweep."""
@@ -39,6 +45,7 @@ def change_security(
         "lease_seconds": lease_seconds,
         "explain_denials": explain_denials,
         "log_retention_days": log_retention_days,
+        "kept_arguments": None if kept_arguments is None else read_kept_paths(kept_arguments),
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     changed = {name: value for name, value in given.items() if getattr(organization, name) != value}
@@ -51,6 +58,22 @@ def change_security(
         record_event(by, "security.changed", subject, organization.name, before=before, **changed)
         config_changed.send(sender=Organization, organization_id=organization.pk)
     return organization
+
+
+def read_kept_paths(typed: Sequence[str]) -> list[str]:
+    """Each once, in their order. Raises InvalidInput for what is no path to one value."""
+    paths = list(dict.fromkeys(path.strip() for path in typed if path.strip()))
+    wrong = next((path for path in paths if not _can_be_kept(path)), None)
+    if wrong is not None:
+        raise InvalidInput({"kept_arguments": _NO_PATH.format(wrong[:80])})
+    if len(paths) > MOST_KEPT:
+        raise InvalidInput({"kept_arguments": f"At most {MOST_KEPT} arguments can be kept."})
+    return paths
+
+
+def _can_be_kept(path: str) -> bool:
+    parsed = parse_path(path) if len(path) <= LONGEST_KEPT_PATH and path.isprintable() else None
+    return parsed is not None and bool(parsed.steps) and all(isinstance(step, str) for step in parsed.steps)
 
 
 def _within(**numbers: tuple[int | None, tuple[int, int]]) -> None:

@@ -103,6 +103,7 @@ def _initial(organization: Organization) -> dict[str, object]:
         "lease_minutes": organization.lease_seconds // MINUTE,
         "explain_denials": organization.explain_denials,
         "log_retention_days": organization.log_retention_days,
+        "kept_arguments": "\n".join(organization.kept_arguments),
     }
 
 

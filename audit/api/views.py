@@ -13,7 +13,9 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.models import AuditEvent
+from accounts.permissions import May, may
 from audit.figures import added_latency, outcomes_over_time, top_denials, top_tools
+from audit.kept import read
 from audit.models import DecisionRecord
 from audit.periods import Period, Unit
 from common.api_fields import PublicIdField, uuid_or_404
@@ -28,6 +30,7 @@ class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
     revision = PublicIdField("rev", source="policy_revision_id", read_only=True, allow_null=True)
     approval = PublicIdField("apr", source="approval_id", read_only=True, allow_null=True)
     added_ms = serializers.SerializerMethodField()
+    kept_arguments = serializers.SerializerMethodField()
 
     class Meta:
         model = DecisionRecord
@@ -49,11 +52,18 @@ class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
             "upstream_code",
             "added_ms",
             "argument_names",
+            "kept_arguments",
             "worker",
         ]
 
     def get_added_ms(self, record: DecisionRecord) -> float:
         return record.added_us / 1000
+
+    def get_kept_arguments(self, record: DecisionRecord) -> list[dict[str, str]] | None:
+        """`path`, `state` (value, missing, too_long) and `json`; null for whoever may not read arguments."""
+        if not may(self.context["member"], May.READ_ARGUMENTS):
+            return None
+        return [{"path": each.path, "state": each.state, "json": each.json} for each in read(record)]
 
 
 class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
@@ -90,6 +100,9 @@ class Decisions(ApiList[DecisionRecord]):
     read_scope = "logs:read"
     queryset = DecisionRecord.objects.none()
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "member": member_of(self.request)}
+
     def get_queryset(self) -> QuerySet[DecisionRecord]:
         return _visible(self.request)
 
@@ -100,7 +113,7 @@ class DecisionDetail(APIView):
     @extend_schema(responses=DecisionSerializer)
     def get(self, request: Request, decision_id: str) -> Response:
         record = get_object_or_404(_visible(request), pk=uuid_or_404("dec", decision_id))
-        return Response(DecisionSerializer(record).data)
+        return Response(DecisionSerializer(record, context={"member": member_of(request)}).data)
 
 
 PERIODS: Final = {

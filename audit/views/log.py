@@ -14,11 +14,13 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
+from audit.kept import read
 from audit.live import filters_of, moment_of
 from audit.models import DecisionRecord
 from audit.queries import DecisionRow, decision, decisions, newest_position
 from audit.trace import Step, trace
 from common.ids import parse_public_id, public_id
+from gateway_config.wire.messages import KeptArgument
 from policies.builder.look import Look
 from policies.language.place import lines_of
 from policies.language.problems import escape_token
@@ -63,6 +65,8 @@ class Opened:
     agent_read: str
     lines: list[Line]
     trace: list[Step]
+    kept: tuple[KeptArgument, ...]
+    keeps: bool
     policy_id: str | None
     mark: str
     mark_line: str
@@ -149,6 +153,8 @@ def _opened(request: MemberRequest, row: DecisionRow, query: QueryDict) -> Opene
         agent_read=_agent_read(row),
         lines=_lines(request, row),
         trace=trace(row.record),
+        kept=read(row.record) if may(request.member, May.READ_ARGUMENTS) else (),
+        keeps=bool(row.record.sealed_arguments),
         policy_id=public_id("pol", row.policy_id) if isinstance(row.policy_id, UUID) else None,
         mark="chg" if allowed else "err",
         mark_line="chg" if allowed else "hit",

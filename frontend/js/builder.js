@@ -2,10 +2,11 @@
 import { startActs } from "./builder/acts.js";
 import { startDrafts } from "./builder/drafts.js";
 import { startKeys } from "./builder/keys.js";
+import { startOthers } from "./builder/others.js";
 import { startRewriting } from "./builder/rewrite.js";
 import { startSelection } from "./builder/selection.js";
 import { startUndo } from "./builder/undo.js";
 
-if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting].forEach((start) => start());
+if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers].forEach((start) => start());
 document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
 for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

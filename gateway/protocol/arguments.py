@@ -1,14 +1,20 @@
 """What the log keeps of a call's arguments: their names, and a digest that equal arguments share."""
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 import jiter
 import msgspec
 
+from gateway_config.wire.messages import KeptArgument
+from policies.language.paths import parse_path
+
 _MOST_NAMES: Final = 64
 _LONGEST_NAME: Final = 128
 _LONGEST_TOGETHER: Final = 2_048
+_LONGEST_VALUE: Final = 2_048
+_MOST_KEPT: Final = 8_192
 _PLAIN_DIGITS: Final = 18
 _LONGEST_POWER: Final = 12
 
@@ -26,6 +32,36 @@ def names(arguments: object) -> tuple[str, ...]:
             break
         kept.append(name[:_LONGEST_NAME])
     return tuple(kept)
+
+
+def kept(arguments: object, paths: tuple[str, ...]) -> tuple[KeptArgument, ...]:
+    """The values that the organization keeps, and nothing else of the call."""
+    if not paths or not isinstance(arguments, dict):
+        return ()
+    found, left = [], _MOST_KEPT
+    for path in paths:
+        one = _kept(arguments, path, left)
+        left -= len(one.json)
+        found.append(one)
+    return tuple(found)
+
+
+def _kept(arguments: dict[str, object], path: str, left: int) -> KeptArgument:
+    value: object = arguments
+    for step in _steps(path):
+        if not isinstance(value, dict) or step not in value:
+            return KeptArgument(path, "missing")
+        value = value[step]
+    written = _PLAIN.encode(value)
+    if len(written) > min(_LONGEST_VALUE, left):
+        return KeptArgument(path, "too_long")
+    return KeptArgument(path, "value", written.decode())
+
+
+@lru_cache(maxsize=4096)
+def _steps(path: str) -> tuple[str, ...]:
+    parsed = parse_path(path)
+    return tuple(str(step) for step in parsed.steps) if parsed else ()
 
 
 def digest(arguments: object) -> str:
@@ -54,4 +90,11 @@ def _by_value(value: object) -> msgspec.Raw:
     return msgspec.Raw(f"{'-' if text[0] == '-' else ''}{shortest}".encode())
 
 
+def _as_spelt(value: object) -> msgspec.Raw:
+    if not isinstance(value, jiter.LosslessFloat):
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    return msgspec.Raw(str(value).encode())
+
+
+_PLAIN: Final = msgspec.json.Encoder(enc_hook=_as_spelt)
 _SORTED: Final = msgspec.json.Encoder(enc_hook=_by_value, order="sorted")

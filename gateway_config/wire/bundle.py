@@ -33,6 +33,8 @@ class BundleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_seconds: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 86_400
     explain_denials: bool = False
     approval_seconds: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 900
+    kept_arguments: tuple[str, ...] = ()
+    """Paths of arguments whose values go into the records of decisions."""
     most_calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     """That may begin within `most_calls_seconds` on each gateway; 0: any number."""
     most_calls_seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 1

@@ -74,6 +74,14 @@ class LimiterAnswer(msgspec.Struct, frozen=True):
     trust: int | None = None
 
 
+class KeptArgument(msgspec.Struct, frozen=True, array_like=True):
+    """The value at a path that the organization keeps, as JSON. `state` says why there is none."""
+
+    path: str
+    state: Literal["value", "missing", "too_long"]
+    json: str = ""
+
+
 class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):
     """Written before the call is forwarded. `sequence` is given by the log; 0 until then.
 
@@ -99,6 +107,7 @@ class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     added_us: int = 0
     retry_after_seconds: int | None = None
     approval: str | None = None
+    kept: tuple[KeptArgument, ...] = ()
 
 
 class CompletionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="completion"):

@@ -23,6 +23,7 @@ from policies.models import Policy
 from policies.outlook import Outlook, outlook, tools_of
 from policies.starts import STARTS
 from policies.views._shared import refusal
+from policies.views.others import position_of
 from servers.models import Tool
 
 FEWEST_PASSING = 3
@@ -133,6 +134,7 @@ def editor_page(editing: Editing, status: int = 200) -> HttpResponse:
         **editing.context(),
         "views": _views(editing),
         "refusal": refusal(editing.request, May.EDIT_POLICIES),
+        "position": position_of(editing.policy),
         "crumbs": crumbs(editing.policy),
         "section": "policies",
     }

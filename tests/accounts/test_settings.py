@@ -335,3 +335,38 @@ def test_every_verb_that_is_written_has_words_and_a_kind() -> None:
 
 def _is_verb(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", value) is not None
+
+
+def test_owners_choose_whose_values_the_log_keeps(cast: Cast, signed_in: SignedIn) -> None:
+    typed = SECURED | {"kept_arguments": " args.amount\r\nargs.customer.id\r\n\r\nargs.amount"}
+    assert signed_in(cast.carol).post(SECURITY, typed).status_code == 403
+    assert signed_in(cast.alice).post(SECURITY, typed).status_code == 302
+    with inside(cast.alice):
+        assert Organization.objects.get().kept_arguments == ["args.amount", "args.customer.id"]
+    assert "args.customer.id" in page(signed_in(cast.bob), SECURITY)
+    with inside(cast.mallory):
+        assert Organization.objects.get().kept_arguments == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "amount",
+        "args",
+        "args.a[*]",
+        "args[0]",
+        "args.a b",
+        "args." + "a" * 300,
+        "\n".join(f"args.a{n}" for n in range(51)),
+    ],
+)
+def test_what_is_no_path_of_one_argument_is_refused_and_kept_in_the_field(
+    wrong: str, cast: Cast, signed_in: SignedIn
+) -> None:
+    answer = signed_in(cast.alice).post(SECURITY, SECURED | {"kept_arguments": wrong})
+    assert answer.status_code == 422
+    assert (
+        "Nothing was changed." in answer.content.decode() and wrong.split("\n")[0] in answer.content.decode()
+    )
+    with inside(cast.alice):
+        assert Organization.objects.get().kept_arguments == []

@@ -413,3 +413,13 @@ async def test_an_unknown_modern_method_is_404_and_a_legacy_one_is_not(tmp_path:
         answer = await alice.post(request("tools/delete"))
         assert (answer.status, answer.json["error"]["code"]) == (200, -32601)
         assert not it.upstream.received
+
+
+async def test_the_record_holds_the_values_that_are_kept_and_no_other(tmp_path: Path) -> None:
+    async with world(tmp_path, kept=("args.path",)) as it, it.client() as alice:
+        await alice.call("read_file", {"path": "/home/a", "secret": "hush"})
+        [decision] = it.log.decisions
+        assert [(each.path, each.state, each.json) for each in decision.kept] == [
+            ("args.path", "value", '"/home/a"')
+        ]
+        assert "hush" not in repr(decision)

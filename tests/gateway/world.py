@@ -114,12 +114,13 @@ def organization(
     lease: float = 3600,
     classes: Sequence[ToolClass] = (),
     revision: int = 7,
+    kept: tuple[str, ...] = (),
 ) -> LoadedOrganization:
     """`grants`: token -> fields that differ."""
     policies = () if document is None else (BundlePolicy(POLICY, POLICY, 1, document, tuple(classes)),)
     bundle = Bundle(
         organization=name,
-        settings=BundleSettings(explain_denials=explain),
+        settings=BundleSettings(explain_denials=explain, kept_arguments=kept),
         servers=(server,),
         policies=policies,
         grants=tuple(
@@ -202,12 +203,13 @@ async def world(
     drift: DriftWatch | None = None,
     people: People | None = None,
     hold_open_seconds: float = 0,
+    kept: tuple[str, ...] = (),
 ) -> AsyncIterator[World]:
     async with upstream or Upstream() as server_, AsyncExitStack() as stack:
         token, mallorys = new_token(GRANT), new_token(GRANT)
         config, log = Config(), Log()
         config.organizations = [
-            organization(ACME, server(server_.url), {token: {}}),
+            organization(ACME, server(server_.url), {token: {}}, kept=kept),
             organization(UMBRA, server(server_.url, id=MALLORYS_SERVER), {mallorys: {}}),
         ]
         counters = limiter or SqliteLimiter(trusted_file(tmp_path / "limits.sqlite"), worker="gw-1")

@@ -15,7 +15,7 @@ from config.supervisor.stops import CannotStart
 # What names a key of each kind.
 NAMED_BY = {
     "SEALING_KEYS": ("credentials of servers", "secrets of webhooks", "second factors"),
-    "ARGUMENT_KEYS": ("arguments of approvals",),
+    "ARGUMENT_KEYS": ("arguments of approvals", "kept arguments"),
     "BUNDLE_KEYS": ("credentials in configurations",),
     "SIGNING_KEY": ("signatures of configurations",),
 }

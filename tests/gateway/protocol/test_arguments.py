@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocol.arguments import digest, names
+from gateway.protocol.arguments import digest, kept, names
 from gateway.protocol.strict_json import parse
 
 
@@ -70,3 +70,34 @@ def test_names_are_those_at_the_top_and_bounded() -> None:
     assert len(many) == 16
     assert max(map(len, many)) == 128
     assert len(names({str(number): 1 for number in range(100)})) == 64
+
+
+def keep(text: str, *paths: str) -> list[tuple[str, str, str]]:
+    return [(each.path, each.state, each.json) for each in kept(parse(text.encode()), paths)]
+
+
+def test_only_the_chosen_values_are_kept_and_as_they_were_spelt() -> None:
+    call = '{"amount": 1.50, "card": "4111", "customer": {"id": 7, "name": "Ada"}, "note": null}'
+    assert keep(call, "args.amount", "args.customer.id", "args.note") == [
+        ("args.amount", "value", "1.50"),
+        ("args.customer.id", "value", "7"),
+        ("args.note", "value", "null"),
+    ]
+
+
+def test_what_is_not_there_is_told_from_what_is_null() -> None:
+    call = '{"customer": 5, "list": [1]}'
+    assert {state for _, state, _ in keep(call, "args.a", "args.customer.id", "args.list.x")} == {"missing"}
+
+
+def test_what_is_kept_of_one_call_is_bounded() -> None:
+    long = json.dumps({f"a{number}": "x" * 2_000 for number in range(9)} | {"b": "x" * 3_000, "c": 1})
+    told = keep(long, "args.b", *(f"args.a{number}" for number in range(9)))
+    assert [state for _, state, _ in told] == ["too_long", *["value"] * 4, *["too_long"] * 5]
+    assert sum(len(value) for _, _, value in told) <= 8_192
+
+
+@pytest.mark.parametrize("arguments", [None, [], "x", 5])
+def test_nothing_is_kept_of_what_is_no_object_or_not_asked_for(arguments: object) -> None:
+    assert kept(arguments, ("args.a",)) == ()
+    assert kept({"a": 1}, ()) == ()

@@ -1,0 +1,32 @@
+// Somebody else saved or published while this page is open: said, and nothing that was typed is touched.
+// One's own saves come over the same stream; they are known by the version this page already has.
+const A_WHILE = 1500;
+
+export function startOthers() {
+  const form = document.getElementById("policy-form");
+  const began = Number(form.dataset.revision);
+  let waiting;
+
+  function show() {
+    const notice = document.getElementById("others");
+    if (!notice) return;
+    const own = Number(document.querySelector("#draft input[name=version]")?.value ?? 0);
+    const saved = Number(notice.dataset.version) > own;
+    const published = Number(notice.dataset.revision) > began;
+    for (const part of notice.querySelectorAll("[data-saved]")) part.hidden = !saved;
+    for (const part of notice.querySelectorAll("[data-published]")) part.hidden = !published;
+    const here = new URL(location.href);
+    const link = notice.querySelector("[data-open-newest]");
+    if (link) link.href = here.pathname + here.search;
+    notice.hidden = !saved && !published;
+  }
+
+  // The answer to one's own save may come a moment after the news of it.
+  function soon() {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, A_WHILE);
+  }
+
+  document.addEventListener("layer:added", (event) => event.target.id === "others" && soon());
+  document.addEventListener("htmx:afterSettle", () => { if (document.querySelector("#others:not([hidden])")) show(); });
+}
