@@ -180,7 +180,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            self._break(INVALID, _NOT_HTTP)
+        elif status < 200:
             self._interim += 1
             if status == 101 or self._interim > _MOST_INTERIM:
                 self._break(INVALID, _NOT_HTTP)
