@@ -38,7 +38,7 @@ from catalog.classify import ToolInput, classify
 from catalog.facts import Provenance, ServerFact, ToolFact
 from catalog.importing import lines_of, listed_in, shipped
 from catalog.ingest import Listed, Report, ingest
-from catalog.models import CatalogTool
+from catalog.models import CatalogServer, CatalogTool
 from catalog.summary import count_anew
 from config import env
 from config.supervisor.roles import ensure_roles
@@ -48,6 +48,7 @@ SIZES: Final = ((0.5, 1, 7), (0.9, 8, 31), (0.99, 32, 117), (1.0, 118, 400))
 # Within a band the smaller are the more frequent.
 SMALL_RATHER: Final = 2.5
 ROUNDS: Final = 200
+A_SECOND: Final = 20
 
 
 def lists(servers: int, seed: int) -> Iterator[Listed]:
@@ -132,24 +133,31 @@ def classify_alone(seed: int) -> None:
 
 def ask(seed: int) -> None:
     chance, client = random.Random(seed), Client()
-    pairs = list(CatalogTool.objects.order_by("?").values_list("server__slug", "slug", "name")[:ROUNDS])
-    vendors = list(CatalogTool.objects.order_by("?").values_list("server__vendor", flat=True)[:ROUNDS])
+    last = CatalogTool.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    some = CatalogTool.objects.filter(pk__in=chance.sample(range(1, last), ROUNDS * 2), removed_at=None)
+    pairs = list(some.order_by("pk").values_list("server__slug", "slug", "name")[:ROUNDS])
+    vendors = list(some.order_by("pk").values_list("server__vendor", flat=True)[:ROUNDS])
     words = [chance.choice(name.split("_")) or "get" for _, _, name in pairs]
     kinds: dict[str, list[str]] = {
         "a page without a database (baseline)": ["/healthz"] * ROUNDS,
         "search, one word": [f"/api/v1/catalog/search/?q={word}" for word in words],
         "search, two words": [f"/api/v1/catalog/search/?q={a}+{b}" for a, b in pairwise(words)],
         "search, the commonest words": [
-            f"/api/v1/catalog/search/?q={word}" for word in ("get", "list", "create", "delete", "g", "c") * 20
+            f"/api/v1/catalog/search/?q={word}"
+            for word in ("get", "list", "create", "delete", "g", "li") * 34
         ],
         "facets without words": [f"/api/v1/catalog/search/?{_facets(chance)}" for _ in range(ROUNDS)],
         "one vendor": [f"/api/v1/catalog/search/?vendor={vendor}" for vendor in vendors],
         "the index page, searched": [f"/catalogue/?q={word}" for word in words],
+        "the front page": ["/"] * ROUNDS,
+        "the pages of risk and attacks": ["/catalogue/risk/critical/", "/attacks/credential-leaks/"]
+        * (ROUNDS // 2),
+        "the index page, nothing asked": ["/catalogue/", "/catalogue/?page=9"] * (ROUNDS // 2),
         "a tool page, uncached": [f"/tools/{server}/{tool}/" for server, tool, _ in pairs],
         "a server page, uncached": [f"/servers/{server}/" for server, _, _ in pairs],
     }
     for name, paths in kinds.items():
-        say(f"{name}, ms p50 / p95", _timed(client, paths))
+        say(f"{name}, ms p50 / p95, and of CPU", _timed(client, paths))
 
 
 def _facets(chance: random.Random) -> str:
@@ -158,15 +166,31 @@ def _facets(chance: random.Random) -> str:
 
 
 def _timed(client: Client, paths: list[str]) -> str:
+    """So many a second and no more, each timed from when it was due: what waits for another waits in it."""
     client.get(paths[0])
-    took = []
-    for path in paths:
-        started = time.monotonic()
+    took, spent = [], []
+    started = time.monotonic()
+    for number, path in enumerate(paths):
+        due = started + number / A_SECOND
+        time.sleep(max(due - time.monotonic(), 0))
+        cpu = _cpu()
         answer: Any = client.get(path)
-        took.append((time.monotonic() - started) * 1000)
+        took.append((time.monotonic() - due) * 1000)
+        spent.append(_cpu() - cpu)
         assert answer.status_code == 200, (path, answer.status_code)
-    took.sort()
-    return f"{took[len(took) // 2]:.1f} / {took[int(len(took) * 0.95)]:.1f}"
+    return f"{_at(took, 0.5):.1f} / {_at(took, 0.95):.1f} | {_at(spent, 0.5):.1f} / {_at(spent, 0.95):.1f}"
+
+
+def _at(figures: list[float], share: float) -> float:
+    return sorted(figures)[int(len(figures) * share)]
+
+
+def _cpu() -> float:
+    """Milliseconds of this process and of its PostgreSQL, whatever else the machine does."""
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    behind = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+    return time.process_time() * 1000 + behind
 
 
 def say(what: str, figure: str) -> None:
@@ -183,7 +207,8 @@ def main() -> int:
     settings.API_REQUESTS_A_MINUTE_UNKNOWN = 10**9
     prepare()
     classify_alone(given.seed)
-    take_in(given.servers, given.seed)
+    if CatalogServer.objects.count() < given.servers:
+        take_in(given.servers, given.seed)
     say("load of the machine", " ".join(f"{one:.1f}" for one in os.getloadavg()))
     ask(given.seed)
     return 0
