@@ -17,6 +17,7 @@ _TOKEN = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"[a-z][A-Z]")
 LONGEST_WORD: Final = 60
 MOST_WORDS: Final = 8
+SHORTEST_GLUED: Final = 5
 # Of so many tools one lies in the sample of that name, so that a question which nearly everything answers is
 # put to a few first.
 SAMPLES: Final = (64, 12)
@@ -90,8 +91,15 @@ def how_many(word: str, common: Mapping[str, int]) -> int:
     return sum(count for each, count in common.items() if each.startswith(word))
 
 
-def of_glued(asked: Iterable[str]) -> list[str]:
-    return [f"({_lexeme(word)}:* | {_lexeme('~' + word)}:*)" for word in asked]
+def of_glued(asked: Iterable[str], common: Mapping[str, int]) -> list[str]:
+    """The same, where what was typed may be several words of a name in one; empty if none can be. A short
+    one, or one that common words begin with, begins too many names to be meant so."""
+    words = list(asked)
+    whole = {word for word in words if len(word) >= SHORTEST_GLUED and not how_many(word, common)}
+    each = (
+        [*_begun(word, common), *([f"{_lexeme('~' + word)}:*"] if word in whole else [])] for word in words
+    )
+    return [f"({' | '.join(choices)})" for choices in each] if whole else []
 
 
 def any_of(lexemes: Iterable[str]) -> str:

@@ -126,9 +126,9 @@ def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
 def _matching(asked: Asked, figures: Mapping[str, Any]) -> Found:
     question = _question(asked, figures)
     found = worst(question, MOST_FOUND + 1)
-    if not found and asked.words:
-        glued = (*of_glued(asked.words), *map(any_of, asked.groups))
-        found = worst(replace(question, parts=glued, expected=0, exact=""), MOST_FOUND + 1)
+    if not found and (glued := of_glued(asked.words, common_words("tool"))):
+        parts = (*glued, *map(any_of, asked.groups))
+        found = worst(replace(question, parts=parts, expected=0, exact=""), MOST_FOUND + 1)
     kept = found[:MOST_FOUND]
     shown = [one.pk for one in kept][(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
     return Found(
