@@ -24,10 +24,12 @@ DID: Final = {
     "invitation.resent": "invited again",
     "invitation.sent": "invited",
     "invitation.withdrawn": "withdrew the invitation of",
+    "limiter.loss_accepted": "accepted that what was charged is forgotten in",
     "member.left": "left:",
     "member.removed": "removed the member",
     "member.role_changed": "changed the role of",
     "organization.founded": "created the organization",
+    "organization.limits_changed": "changed how much there may be in",
     "organization.renamed": "renamed the organization to",
     "policy.created": "wrote the policy",
     "policy.published": "published the policy",
@@ -52,7 +54,10 @@ KINDS: Final = {
     "policies": ("Policies", ("policy.",)),
     "grants": ("Grants", ("grant.",)),
     "approvals": ("Approvals", ("approval.",)),
-    "settings": ("Settings", ("organization.", "security.", "approval_rules.", "webhook.", "configuration.")),
+    "settings": (
+        "Settings",
+        ("organization.", "security.", "approval_rules.", "webhook.", "configuration.", "limiter."),
+    ),
 }
 _PAGES: Final = {
     "srv": "servers:detail",

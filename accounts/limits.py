@@ -5,19 +5,22 @@ The rooms above say how they count what is theirs; the page shows all of it in o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
+from accounts.audit import record_operators_event
 from accounts.models import Invitation, Membership, Organization, OrganizationLimits
 from accounts.services.organizations import locked
-from accounts.tenancy import Asker
+from accounts.tenancy import APP_ROLE, WORKER_ROLE, Asker, become, organization_context
 from accounts.verification import is_verified
-from common.errors import LimitReached
+from common.errors import LimitReached, NotFound
+from common.events import config_changed
+from common.ids import public_id
 
 
 class Limit(StrEnum):
@@ -117,6 +120,23 @@ def usage(member: Membership) -> list[Usage]:
         )
         for limit in Limit
     ]
+
+
+@transaction.atomic
+def set_limits(organization_id: UUID, changed: Mapping[Limit, int | None]) -> None:
+    """By whoever runs the product; None is the default again. Written in the organization's log."""
+    become(WORKER_ROLE)
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is None:
+        raise NotFound("There is no such organization.")
+    values = {limit.value: most for limit, most in changed.items()}
+    OrganizationLimits.objects.update_or_create(organization=organization, defaults=values)
+    # Gateways hold some of them.
+    config_changed.send(sender=OrganizationLimits, organization_id=organization_id)
+    become(APP_ROLE)
+    with organization_context(organization_id):
+        subject = public_id("org", organization_id)
+        record_operators_event(organization_id, "organization.limits_changed", subject, organization.name)
 
 
 def is_confirmed(organization_id: UUID) -> bool:
