@@ -80,6 +80,7 @@ class RedisLimiter:
         self._asked: dict[_Asked, None] = {}
         self._charging: dict[str, _Asked] = {}
         self._failing = ""
+        self._doubting = False
         self._tasks = [self._loop.create_task(part) for part in (self._stay_connected(), self._look_after())]
 
     # The limiter
@@ -200,7 +201,12 @@ class RedisLimiter:
         return told.answer
 
     def _is_lost(self, told: "_Told", sent: float) -> bool:
-        """Also puts the store in doubt. What was charged meanwhile stays charged."""
+        """Also puts the store in doubt. What was charged meanwhile stays charged.
+
+        What was asked before the store knows of its doubt was judged without it, however it was answered.
+        """
+        if self._doubting:
+            return True
         if not self._store.goes_on(told.turn_before, told.turn):
             _log.error("Redis at %s has forgotten changes it answered for", self._address)
         elif self._clock.leapt(told.now, sent):
@@ -208,8 +214,15 @@ class RedisLimiter:
         else:
             return False
         self._store.begin_at(told.turn)
-        self._tell("doubt")
+        self._doubting = True
+        if self._wire is not None:
+            self._wire.send(self._packed("doubt"), self._doubted)
         return True
+
+    def _doubted(self, value: object, _: float) -> None:
+        """Where that was lost on its way the next connection begins with it."""
+        if not isinstance(value, WireError):
+            self._doubting = False
 
     def _tell(self, request: str, *parameters: Part) -> None:
         if self._wire is not None:
@@ -247,9 +260,9 @@ class RedisLimiter:
             begun = _Told.read(await wire.ask("EVALSHA", self._sha, 0, epoch, "begin", epoch, run))
             known, doubt, fresh = _text_parts(begun.answer)
             self._clock = _ClockWatch()
-            if not self._store.is_still(known, begun.turn):
+            if self._doubting or not self._store.is_still(known, begun.turn):
                 await wire.ask("EVALSHA", self._sha, 0, known, "doubt")
-                doubt = "now"
+                doubt, self._doubting = "now", False
             if fresh or doubt == "now":
                 self._store.accounted = known
             self._store.know(known, begun.turn)

@@ -16,7 +16,7 @@ import pytest
 
 from gateway.counters.base import Charge, Full, NotHeld, Reservation, Reserved, Unavailable
 from gateway.counters.redis import ANSWER_WITHIN, SCRIPT, RedisLimiter
-from gateway.counters.redis_wire import Address
+from gateway.counters.redis_wire import Address, OnAnswer
 from tests.redis_server import RedisServer, needs_redis, running
 
 pytestmark = needs_redis
@@ -211,6 +211,39 @@ async def test_a_clock_that_leaps_forward_puts_the_store_in_doubt(server: RedisS
         server.client().set("leap", 120_000)
         assert await limiter.reserve("two", [charge(maximum=1)]) == Unavailable()
         assert await limiter.reserve("three", [charge(maximum=1)]) == Unavailable()
+
+
+async def test_what_was_asked_together_with_the_call_that_saw_the_leap_is_not_admitted_either(
+    server: RedisServer,
+) -> None:
+    """The store judged all of them before it knew of its doubt."""
+    async with at(server, script=LEAPING) as limiter, at(server, script=LEAPING) as other:
+        for one in (limiter, other):
+            await trusted(server, one)
+        assert await limiter.reserve("one", [charge(maximum=1)]) == Reserved()
+        server.client().set("leap", 120_000)
+        asked = [one.reserve(f"two {n}", [charge(maximum=9)]) for one in (limiter, other) for n in range(20)]
+        assert await asyncio.gather(*asked) == [Unavailable()] * 40
+
+
+async def test_a_doubt_that_was_lost_on_its_way_is_told_on_the_next_connection(server: RedisServer) -> None:
+    async with at(server, script=LEAPING) as limiter:
+        await trusted(server, limiter)
+        server.client().set("leap", 120_000)
+        wire = limiter._wire
+        assert wire is not None
+        send = wire.send
+
+        def cut_off(packed: bytes, on_answer: OnAnswer) -> None:
+            if b"doubt" in packed:
+                wire.close()
+            send(packed, on_answer)
+
+        wire.send = cut_off  # type: ignore[method-assign]
+        assert await limiter.reserve("one", [charge(maximum=1)]) == Unavailable()
+        await eventually(lambda: limiter._wire not in (wire, None))
+        assert await limiter.reserve("two", [charge(maximum=1)]) == Unavailable()
+        assert server.client().hexists("pl:meta", "doubt")
 
 
 async def test_a_clock_put_back_admits_nothing_more(server: RedisServer) -> None:
