@@ -31,7 +31,7 @@ INVISIBLE = """() => [...document.querySelectorAll('title, option, [aria-label],
 LOOKED_AT = (1440, 390)
 WIDTHS = (1440, 768, 390, 320)
 OUTSIDE = (
-    # The largest page of all, /api/docs/, is the same for everybody: it is looked over once, as Alice sees it.
+    # /api/docs/, the largest page of all, is the same for everybody: it is looked over once, as Alice.
     "/",
     "/api/docs/problems/stale/",
     "/accounts/login/",
