@@ -49,7 +49,7 @@ _PASSED_TYPES: Final = (b"application/json", b"text/plain")
 # So long others wait at most while the events of one server are looked through.
 _FED_AT_ONCE: Final = 4_096
 _AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
-_BROKEN_STREAM: Final = {
+_BROKEN_STREAM: Final[dict[type[Exception], tuple[str, str]]] = {
     EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
     EndpointEvent: (INVALID, "The server names an address for messages where none may be named."),
     TargetUnusable: (INVALID, "The server wants its messages at an address that is not its own."),
@@ -109,15 +109,26 @@ class Relay:
     def pass_on_at_once(self, visit: Visit) -> Forwarded | None:
         """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError."""
         answer = visit.asked
-        if answer is None or answer.status != 200 or not _is_plain_json(answer) or answer.held > LARGE:
+        if answer is None or answer.status != 200 or b"content-encoding" in answer.headers:
             return None
         body = answer.arrived()
-        if body is None:
+        if body is None or len(body) > (_FED_AT_ONCE if answer.is_stream else LARGE):
             return None
         try:
-            return self._whole_json(visit, answer, body)
-        finally:
+            forwarded = self._whole(visit, answer, body)
+        except Exception:
             self._done(visit, answer)
+            raise
+        if forwarded is not None:
+            self._done(visit, answer)
+        return forwarded
+
+    def _whole(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded | None:
+        if answer.is_stream:
+            return self._whole_stream(visit, answer, body)
+        if answer.headers.get(b"content-type") == b"application/json":
+            return self._whole_json(visit, answer, body)
+        return None
 
     def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
         exchange = visit.exchange
@@ -278,14 +289,25 @@ class Relay:
         exchange.finish()
         return Forwarded(answer.status)
 
-    async def _stream(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        exchange = visit.exchange
-        events = EventStream(
+    def _whole_stream(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded | None:
+        """None where something is wrong with it: that is told event by event."""
+        try:
+            passed = self._events(visit).feed(body)
+        except tuple(_BROKEN_STREAM):
+            return None
+        visit.exchange.reply(Reply(answer.status, EVENT_STREAM + self._lines(visit, answer), passed))
+        return Forwarded(answer.status)
+
+    def _events(self, visit: Visit) -> EventStream:
+        return EventStream(
             wrap_id=lambda handle: self._handles.wrap("event", visit.admitted, handle),
             rewrite_data=lambda data: self._rewritten(visit, data),
             may_need_it=_may_need_rewriting,
             max_event=self._limits.answer_bytes,
         )
+
+    async def _stream(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
+        exchange, events = visit.exchange, self._events(visit)
         self._register(visit, answer, events)
         if visit.message is None and b"mcp-session-id" not in exchange.request.headers:
             events.rewrite_endpoint = lambda endpoint: self._hold(visit, events, endpoint)
@@ -411,8 +433,3 @@ def _refused(answer: UpstreamAnswer) -> UpstreamError | None:
 
 def _may_need_rewriting(text: bytes) -> bool:
     return may_hold_tools(text) or may_be_carried(text)
-
-
-def _is_plain_json(answer: UpstreamAnswer) -> bool:
-    headers = answer.headers
-    return headers.get(b"content-type") == b"application/json" and b"content-encoding" not in headers

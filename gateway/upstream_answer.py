@@ -92,19 +92,13 @@ class UpstreamAnswer:
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    @property
-    def held(self) -> int:
-        """Bytes that wait to be read."""
-        return self._queued
-
     def arrived(self) -> bytes | None:
-        """The whole body, where all of it is here already and nothing of it was read."""
+        """The whole body, where all of it is here already and nothing of it was read. It stays to be read."""
         if not self.complete or self._error is not None:
             return None
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self._queued = 0
-        return body
+        if len(self._chunks) > 1:
+            self._chunks = deque([b"".join(self._chunks)])
+        return self._chunks[0] if self._chunks else b""
 
     def failed(self, code: str, reason: str) -> UpstreamError:
         return UpstreamError(code, reason, sent=True, status=self.status or None)

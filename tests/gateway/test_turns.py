@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,49 @@ async def test_a_server_that_leaves_in_the_middle_fails_the_calls_it_had(tmp_pat
         assert {code_of(answer) for answer in answers} == {"upstream_invalid"}
         await eventually(lambda: it.http.running == 0)
         assert len(it.log.completions) == len(it.log.decisions) == 10
+
+
+EVENTS = b'event: message\ndata: {"jsonrpc":"2.0","id":%b,"result":{"content":[]}}\n\n'
+
+
+def streams(wrapped: Callable[[bytes], bytes]) -> Upstream:
+    async def answers(conversation: Conversation) -> None:
+        events = wrapped(EVENTS % json.dumps(conversation.request.json["id"]).encode())
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n"
+        conversation.write(head % len(events) + events)
+
+    return Upstream(answers)
+
+
+async def test_a_stream_that_ends_with_its_only_event_is_answered_at_once(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=streams(lambda event: b"id: 7\n" + event)) as it:
+        answers = await call_together(it, *["search"] * 4)
+        for answer in answers:
+            assert answer.headers["content-type"] == "text/event-stream"
+            identifier, rest = answer.body.split(b"\n", 1)
+            assert rest == EVENTS % b'"search"'
+            assert identifier.startswith(b"id: ") and identifier != b"id: 7"
+        await eventually(lambda: it.http.running == 0)
+        assert all(entry.upstream_code is None for entry in it.log.completions)
+
+
+async def test_a_list_of_tools_in_the_only_event_of_a_stream_is_filtered(tmp_path: Path) -> None:
+    listed = b'data: {"jsonrpc":"2.0","method":"x","result":{"tools":[{"name":"hidden_tool"}]}}\n\n'
+    async with world(tmp_path, upstream=streams(lambda event: listed + event)) as it:
+        (answer,) = await call_together(it, "search")
+        assert b"hidden_tool" not in answer.body
+        assert answer.body.endswith(EVENTS % b'"search"')
+
+
+async def test_a_whole_stream_that_names_an_address_is_broken_off_with_an_error(tmp_path: Path) -> None:
+    async with world(tmp_path, upstream=streams(lambda event: b"event: endpoint\ndata: /x\n\n")) as it:
+        async with it.client() as alice:
+            answer = await alice.call("search", {})
+        assert b"/x" not in answer.body
+        assert b"upstream_invalid" in answer.body
+        await eventually(
+            lambda: [entry.upstream_code for entry in it.log.completions] == ["upstream_invalid"]
+        )
 
 
 class Nothing:
