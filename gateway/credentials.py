@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from common.sealing import Keyring, SealingError
 from common.tokens import GRANT, is_well_formed, token_digest
+from gateway_config.wire.bundle import QUERY
 
 _SCHEME: Final = b"bearer "
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
@@ -16,6 +16,7 @@ _OURS: Final = re.compile(
     r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|accept.*|mcp-.*"
     r"|last-event-id|proxy-(?!authorization).*"
 )
+_QUERY: Final = re.compile(r"[\x21\x22\x24-\x7e]{0,2000}")
 _PURPOSE: Final = "upstream-headers"
 
 
@@ -31,17 +32,23 @@ def bearer_digest(authorization: bytes | None) -> bytes | None:
     return token_digest(token) if is_well_formed(token, GRANT) else None
 
 
-def upstream_headers(keyring: Keyring, organization: str, server: str, sealed: str | None) -> dict[str, str]:
+def upstream_secrets(
+    keyring: Keyring, organization: str, server: str, sealed: str | None
+) -> tuple[dict[str, str], str]:
+    """Its headers, and the query of its address."""
     if sealed is None:
-        return {}
+        return {}, ""
     try:
         plaintext = keyring.open(sealed, organization=organization, subject=server, purpose=_PURPOSE)
         headers = json.loads(plaintext)
     except (SealingError, ValueError):
         raise CredentialsUnusable from None
-    if not isinstance(headers, Mapping) or not all(_usable(*pair) for pair in headers.items()):
+    query = headers.pop(QUERY, "") if isinstance(headers, dict) else None
+    if not isinstance(query, str) or not _QUERY.fullmatch(query):
         raise CredentialsUnusable
-    return dict(headers)
+    if not all(_usable(*pair) for pair in headers.items()):
+        raise CredentialsUnusable
+    return headers, query
 
 
 def _usable(name: object, value: object) -> bool:

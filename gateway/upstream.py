@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from common.egress import AddressRefused, EgressPolicy
 from common.sealing import Keyring
-from gateway.credentials import CredentialsUnusable, upstream_headers
+from gateway.credentials import CredentialsUnusable, upstream_secrets
 from gateway.limits import Limits
 from gateway.upstream_answer import REFUSED_CREDENTIALS, TLS, UNREACHABLE, UpstreamError
 from gateway.upstream_connection import UpstreamConnection
@@ -283,8 +283,9 @@ class Upstreams:
 
     def _target(self, organization: str, server: LoadedServer) -> Target:
         try:
-            headers = upstream_headers(self._keyring, organization, server.id, server.credentials)
-            return Target.of(server.upstream_url, headers, self._tls)
+            headers, query = upstream_secrets(self._keyring, organization, server.id, server.credentials)
+            url = f"{server.upstream_url}?{query}" if query else server.upstream_url
+            return Target.of(url, headers, self._tls)
         except CredentialsUnusable:
             reason = "The credentials kept for this server cannot be used."
             raise UpstreamError(REFUSED_CREDENTIALS, reason, sent=False) from None

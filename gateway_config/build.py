@@ -6,6 +6,7 @@ the sealed text of the bundle before: equal bytes then mean equal content, and n
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from gateway_config.models import ConfigRevision
 from gateway_config.wire.bundle import (
     FORMAT,
     FORMAT_IN_PARTS,
+    QUERY,
     Bundle,
     BundlePolicy,
     BundleServer,
@@ -119,17 +121,20 @@ def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[Bund
         .values_list("id", "name", "upstream_url", "credential__sealed", "spoken")
     )
     tools = _tools(organization_id)
-    sealed = _credentials(organization_id, {pk: text for pk, _, _, text, _ in rows if text}, before)
+    # Its query may be a key: it goes with the credentials.
+    places = {pk: (place, query) for pk, _, url, _, _ in rows for place, _, query in [url.partition("?")]}
+    secret = {pk: (text or "", places[pk][1]) for pk, _, _, text, _ in rows if text or places[pk][1]}
+    sealed = _credentials(organization_id, secret, before)
     return tuple(
         BundleServer(
             id=str(pk),
             name=name,
-            upstream_url=url,
+            upstream_url=places[pk][0],
             credentials=sealed.get(pk),
             tools=tools.get(pk, ()),
             revisions=_revisions(spoken),
         )
-        for pk, name, url, _, spoken in rows
+        for pk, name, _, _, spoken in rows
     )
 
 
@@ -168,26 +173,37 @@ class _SealedBefore(msgspec.Struct):
 
 
 def _credentials(
-    organization_id: UUID, sealed: Mapping[UUID, str], before: ConfigRevision | None
+    organization_id: UUID, secret: Mapping[UUID, tuple[str, str]], before: ConfigRevision | None
 ) -> dict[UUID, str]:
-    """Opened with the database's keys, sealed with the gateways'."""
-    if not sealed:
+    """Of each server the sealed headers and the query. Opened with the database's keys, sealed with the
+    gateways'."""
+    if not secret:
         return {}
-    database, gateways = Keyring.parse(settings.SEALING_KEYS), bundle_keys()
-    kept = _sealed_before(before)
+    gateways, kept = bundle_keys(), _sealed_before(before)
     found = {}
-    for server, text in sealed.items():
+    for server, (sealed, query) in secret.items():
         bound = {"organization": str(organization_id), "subject": str(server), "purpose": PURPOSE}
-        try:
-            plain = database.open(text, **bound)
-        except SealingError as problem:
-            # One lost key must not hold back what everybody else's revocations wait for; without its
-            # credential the server turns the calls away itself.
-            logger.error("the credential of server %s does not open: %s", server, problem)
-            continue
-        old = kept.get(str(server), "")
-        found[server] = old if _holds(gateways, old, plain, bound) else gateways.seal(plain, **bound)
+        plain = _with_query(_opened(sealed, bound) if sealed else None, query)
+        if plain is not None:
+            old = kept.get(str(server), "")
+            found[server] = old if _holds(gateways, old, plain, bound) else gateways.seal(plain, **bound)
     return found
+
+
+def _opened(sealed: str, bound: Mapping[str, str]) -> bytes | None:
+    try:
+        return Keyring.parse(settings.SEALING_KEYS).open(sealed, **bound)
+    except SealingError as problem:
+        # One lost key must not hold back what everybody else's revocations wait for; without its
+        # credential the server turns the calls away itself.
+        logger.error("the credential of server %s does not open: %s", bound["subject"], problem)
+        return None
+
+
+def _with_query(headers: bytes | None, query: str) -> bytes | None:
+    if not query:
+        return headers
+    return json.dumps({**json.loads(headers or b"{}"), QUERY: query}).encode()
 
 
 def bundle_keys() -> Keyring:

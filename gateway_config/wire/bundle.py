@@ -12,6 +12,7 @@ import msgspec
 from gateway_config.wire.mirrored import MirroredArgument
 
 FORMAT: Final = 1
+QUERY: Final = "?"
 FORMAT_IN_PARTS: Final = 2
 MOST_PARTS: Final = 256
 
@@ -55,6 +56,10 @@ class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`credentials`: JSON {header: value}, sealed for (organization, this id, "upstream-headers").
+
+    What follows the `?` of a server's address may be a secret, too: it does not stand in `upstream_url` but
+    among the credentials, under QUERY, which is no header. A gateway of the version before takes them for
+    unusable and calls that server no more, and every other one as before.
 
     `revisions` of the protocol that the last scan found it to speak; none: not known.
     """

@@ -239,6 +239,32 @@ async def test_the_servers_credentials_are_added_and_a_client_cannot_choose_them
         assert (sent.headers["authorization"], sent.headers["x-team"]) == ("Bearer upstream-secret", "a")
 
 
+def sealed(secret: Any) -> str:
+    return KEYS.seal(
+        json.dumps(secret).encode(), organization=ACME, subject=SERVER, purpose="upstream-headers"
+    )
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Team": "a"}])
+async def test_the_query_of_its_address_comes_sealed_with_a_servers_credentials(
+    tmp_path: Path, headers: dict[str, str]
+) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(credentials=sealed({**headers, "?": "key=s3cret&a=%2f+b"}))
+        await alice.call("read_file", {})
+        [sent] = it.upstream.received
+        assert (sent.path, sent.headers.get("x-team")) == ("/mcp?key=s3cret&a=%2f+b", headers.get("X-Team"))
+        assert "?" not in sent.headers
+
+
+@pytest.mark.parametrize("query", ["a b", "a\r\nX: b", "a#b", "é", 1, None, ["a"], "a" * 2001])
+async def test_a_sealed_query_that_is_none_is_not_used(tmp_path: Path, query: Any) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(credentials=sealed({"?": query}))
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_refused_credentials"
+        assert not it.upstream.received
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Host": "a"}, {"content-length": "1"}, {"X": "a\r\nb: c"}, {"X Y": "a"}, {"X": 1}, ["a"], "a"],

@@ -12,7 +12,9 @@ from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 
+from gateway.credentials import upstream_secrets
 from gateway_config import tasks
+from gateway_config.build import bundle_keys
 from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest
 from gateway_config.services import deliver, request_publish, waiting_organizations
 from gateway_config.tasks import publish_overdue, signing_key, sweep
@@ -102,6 +104,38 @@ def test_a_credential_that_did_not_change_keeps_its_sealed_text(
     third = sealed(publish())
     assert first == second != third
     assert first is not None and "first" not in first
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer hidden"}])
+def test_the_query_of_a_servers_address_is_sealed_with_its_credentials(
+    cast: Cast, acme: Acme, publish: Publish, headers: dict[str, str]
+) -> None:
+    query = "key=canary-of-a-query&b=%2f"
+    with inside(cast.alice):
+        url = f"https://iam.example.com/mcp?{query}"
+        change_server(cast.alice, acme.server, upstream_url=url, headers=headers)
+    revision = publish()
+    assert revision is not None and "canary-of-a-query" not in revision.body
+    server = load_organization(revision.body.encode()).servers[str(acme.server.pk)]
+    assert server.upstream_url == "https://iam.example.com/mcp"
+    organization = str(acme.server.organization_id)
+    assert upstream_secrets(bundle_keys(), organization, server.id, server.credentials) == (headers, query)
+    with inside(cast.alice):
+        change_server(cast.alice, acme.server, name=acme.server.name)
+    assert publish() is None, "sealed again it would be another revision"
+
+
+def test_a_query_goes_on_where_the_credential_does_not_open(cast: Cast, acme: Acme, publish: Publish) -> None:
+    with inside(cast.alice):
+        url = "https://iam.example.com/mcp?key=canary"
+        change_server(cast.alice, acme.server, upstream_url=url, headers={"Authorization": "Bearer hidden"})
+        acme.server.credential.sealed = "v1.gone.AAAA.AAAA"
+        acme.server.credential.save()
+    revision = publish()
+    assert revision is not None
+    server = load_organization(revision.body.encode()).servers[str(acme.server.pk)]
+    organization = str(acme.server.organization_id)
+    assert upstream_secrets(bundle_keys(), organization, server.id, server.credentials) == ({}, "key=canary")
 
 
 def test_a_revoked_grant_and_a_retired_server_are_in_no_bundle(
