@@ -8,7 +8,7 @@ from catalog import prose
 from catalog.models import CatalogServer, CatalogTool
 from catalog.public import public_page
 from catalog.rules import classification_of
-from catalog.search import PER_PAGE, SEVERITIES, Asked, find, near_miss, read_question
+from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, find, near_miss, read_question
 from catalog.summary import current
 from catalog.views._shared import crumbs, page
 from catalog.views.recommended import recommended_pill
@@ -39,6 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "first": (asked.page - 1) * PER_PAGE + 1,
         "last": (asked.page - 1) * PER_PAGE + len(found.tools),
         "chips": _chips(asked, request),
+        "quick": _quick(found, request),
         "crumbs": [("Catalogue", "")],
     }
     return page(request, "catalog/index.html", context)
@@ -62,6 +63,19 @@ def _chips(asked: Asked, request: HttpRequest) -> list[tuple[str, str]]:
             rest.pop("page", None)
             chips.append((labels.get(value, value) if facet == "severity" else value, f"?{rest.urlencode()}"))
     return chips
+
+
+def _quick(found: Found, request: HttpRequest) -> list[tuple[str, int, str]]:
+    """Where there is no room for a column of boxes: class and severity, one touch each."""
+    links = []
+    for facet in ("severity", "class"):
+        for option in found.facets[facet]:
+            if option.count and not option.chosen:
+                asked = request.GET.copy()
+                asked.pop("page", None)
+                asked.appendlist(facet, option.value)
+                links.append((option.label, option.count, f"?{asked.urlencode()}"))
+    return links
 
 
 @public_page

@@ -82,7 +82,7 @@ def test_a_tool_page_holds_what_the_specification_lists(index: Report, client: C
         "What it does, computed:",
         "Limit this tool",
         "Parameters",
-        "Related on this server",
+        "Related tools and policies",
         "The other 28 tools of this server are denied.",
     ):
         assert words in page, words
