@@ -71,7 +71,7 @@ def _common_words(kind: str, least: int) -> dict[str, int]:
 
 
 def _figures() -> dict[str, Any]:
-    tools = CatalogTool.objects.filter(removed_at=None)
+    tools = CatalogTool.objects.filter(removed_at=None, search__isnull=False)
     servers = CatalogServer.objects.exclude(status=CatalogServer.Status.DELETED)
     return {
         "servers": servers.count(),

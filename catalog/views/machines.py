@@ -106,6 +106,7 @@ def _places(kind: str, part: int) -> Iterator[tuple[str, str]]:
         for slug, changed in rows.order_by("id"):
             yield absolute(f"/servers/{slug}/"), changed.isoformat()
         return
-    tools = CatalogTool.objects.filter(**within, removed_at=None).order_by("id")
+    # What a withdrawn server had keeps its pages, and is not found.
+    tools = CatalogTool.objects.filter(**within, removed_at=None, search__isnull=False).order_by("id")
     for server, slug, changed in tools.values_list("server__slug", "slug", "changed_at"):
         yield absolute(reverse("catalog:tool", args=[server, slug])), changed.isoformat()

@@ -12,11 +12,13 @@ from django.test import Client
 
 from accounts.models import Membership
 from catalog.attacks import ATTACKS
-from catalog.ingest import Report
-from catalog.models import CatalogTool
+from catalog.ingest import Report, take_out
+from catalog.models import CatalogServer, CatalogTool
+from catalog.summary import count_anew, current
 from catalog.views.machines import _fixed
 from tests.cast import Cast
 from tests.catalog.index import BIDI, HOSTILE, fill, index, server_named, tool_named
+from tests.roles import as_worker
 
 __all__ = ["index"]
 IAM = "/servers/awslabs-iam-mcp-server/"
@@ -160,6 +162,46 @@ def test_a_page_of_a_server_filters_its_tools(index: Report, client: Client) -> 
     )
     assert "No tool matches" in text_of(client, IAM + "?q=zzzz")
     assert "29, worst first" in text_of(client, IAM)
+
+
+def test_a_withdrawn_server_keeps_its_pages_and_says_so_and_nobody_is_led_to_it(
+    index: Report, client: Client
+) -> None:
+    server = server_named("awslabs-iam-mcp-server")
+    with as_worker():
+        server.status = CatalogServer.Status.DELETED
+        server.search = None
+        server.save()
+        take_out(server)
+        count_anew()
+    for path in (IAM, KEY):
+        page = text_of(client, path)
+        assert "Deleted by its publisher." in page and '<meta name="robots" content="noindex">' in page
+    listed = "".join(text_of(client, f"/sitemaps/{part}-0.xml") for part in ("servers", "tools"))
+    assert "awslabs-iam-mcp-server" not in listed and "mcp-server-time" in listed
+    assert "Nothing found" in text_of(client, "/catalogue/?q=create_access_key")
+    assert current().figures["tools"] == 20
+
+
+def test_each_block_for_search_engines_says_what_its_kind_has_to(index: Report, client: Client) -> None:
+    needed = {
+        "BreadcrumbList": "itemListElement",
+        "TechArticle": "headline",
+        "FAQPage": "mainEntity",
+        "SoftwareApplication": "name",
+        "WebSite": "url",
+        "DefinedTermSet": "hasDefinedTerm",
+    }
+    seen: set[str] = set()
+    for path in ("/", KEY, IAM, "/attacks/prompt-injection/", "/glossary/", "/catalogue/"):
+        page = text_of(client, path)
+        found = parsed(page)
+        for block in map(json.loads, found.blocks):
+            assert block["@context"] == "https://schema.org" and block[needed[block["@type"]]], (path, block)
+            seen.add(block["@type"])
+        assert page.count("<title>") == page.count('rel="canonical"') == page.count('name="description"') == 1
+        assert page.count("<h1") == 1, path
+    assert seen == set(needed)
 
 
 def test_the_sitemap_leads_to_every_page(index: Report, client: Client) -> None:
