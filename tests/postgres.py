@@ -40,7 +40,7 @@ def start_private() -> str:
 
 
 def wait_until_ready(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not answers(cluster, server.pid):
         if server.poll() is not None or time.monotonic() > until:
             raise RuntimeError("the tests' PostgreSQL did not come up; its own words are above")

@@ -34,7 +34,7 @@ from tests.redis_server import RedisServer
 
 CONTROL: Final = ("internal", "worker", "web")
 SOCKET: Final = ".s.PGSQL.5432"
-START_WITHIN: Final = 90.0
+START_WITHIN: Final = 300.0
 
 
 class Process:

@@ -27,7 +27,7 @@ OPEN, DENIED, HIDDEN, ASKED, EDITED = "read", "drop", "secret", "pay", "edited"
 PROBE: Final = "probe"
 DAY: Final = 86_400.0
 LOOK_EVERY: Final = 0.2
-ALL_THERE_WITHIN: Final = 90.0
+ALL_THERE_WITHIN: Final = 300.0
 
 _RECORDS = """
     SELECT id::text, worker, spool, sequence, extract(epoch FROM at)::float8, added_us, tool, argument_digest,
