@@ -32,6 +32,7 @@ DID: Final = {
     "organization.limits_changed": "changed how much there may be in",
     "organization.renamed": "renamed the organization to",
     "policy.created": "wrote the policy",
+    "policy.draft_saved": "edited the draft of the policy",
     "policy.published": "published the policy",
     "policy.tests_changed": "changed the tests of the policy",
     "security.changed": "changed the security settings of",

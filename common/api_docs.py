@@ -34,18 +34,6 @@ GROUPS: Final = (
 )
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _ONE: Final = {"policies": "policy"}
-_SAMPLES: Final[dict[str, Any]] = {
-    "name": "Tools",
-    "upstream_url": "https://mcp.example.com/mcp",
-    "server": "srv_…",
-    "policy": "pol_…",
-    "label": "laptop",
-    "document": {"version": "1", "default": "deny", "tools": {"list_*": {}}},
-    "tool": "list_users",
-    "arguments": {},
-    "note": "First rules",
-}
-
 Schema = dict[str, Any]
 
 
@@ -67,7 +55,8 @@ class Operation:
     sends: tuple[Field, ...]
     answers: tuple[Field, ...]
     status: str
-    sample: str  # of the body; empty where none is sent
+    sample: str  # of the body, for a shell; empty where none is sent
+    told: str  # what was answered to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +115,8 @@ def _operation(method: str, path: str, described: Schema, schema: Schema) -> Ope
         sends=tuple(_fields(body, schema)),
         answers=tuple(_fields(answer, schema)),
         status=status,
-        sample=_sample(body, schema),
+        sample=_sample(described),
+        told=_told(described, status),
     )
 
 
@@ -172,22 +162,18 @@ def _fields(body: Schema, schema: Schema) -> Iterator[Field]:
         yield Field(name, _kind(one), _resolved(one, schema).get("description", ""), name in required)
 
 
-def _sample(body: Schema, schema: Schema) -> str:
-    properties = body.get("properties", {})
-    if not properties:
-        return ""
-    names = body.get("required") or list(properties)[:1]
-    filled = {name: _value(name, _resolved(properties[name], schema)) for name in names}
-    return json.dumps(filled, ensure_ascii=False)
+def _sample(described: Schema) -> str:
+    example = _example(described.get("requestBody", {}))
+    return "" if example is None else json.dumps(example, ensure_ascii=False).replace("'", "'\\''")
 
 
-def _value(name: str, one: Schema) -> Any:
-    if name in _SAMPLES:
-        return _SAMPLES[name]
-    if one.get("enum"):
-        return one["enum"][0]
-    kind = one.get("type")
-    return {"integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}.get(str(kind), "…")
+def _told(described: Schema, status: str) -> str:
+    example = _example(described["responses"].get(status, {}))
+    return "" if example is None else json.dumps(example, ensure_ascii=False, indent=2)
+
+
+def _example(holder: Schema) -> Any:
+    return holder.get("content", {}).get("application/json", {}).get("example")
 
 
 def _json_schema(holder: Schema, schema: Schema) -> Schema:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from common.api_filters import id_schema
@@ -62,6 +64,8 @@ _IDS: Final = {
     "webhook_id": "whk",
     "delivery_id": "msg",
 }
+# What the API really answered; see tests/contracts/examples.py.
+EXAMPLES: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("api_examples.json").read_text())
 # Whose changes need the version that is changed.
 VERSIONED: Final = ("/servers/{server_id}/", "/policies/{policy_id}/", "/policies/{policy_id}/tests/")
 _MAY_NAME_A_VERSION: Final = ("/publish/",)
@@ -78,9 +82,20 @@ def complete(result: Schema, generator: Any, request: Any, public: bool) -> Sche
         for method, operation in methods.items():
             _add_headers(path, method, operation)
             _name_ids(operation)
+            _exemplify(path, method, operation)
             for status in _refusals(path, method, operation):
                 operation["responses"].setdefault(status, _refusal(int(status)))
     return result
+
+
+def _exemplify(path: str, method: str, operation: Schema) -> None:
+    example = EXAMPLES.get(f"{method.upper()} {path.removeprefix('/api/v1')}")
+    if example is None:
+        return
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["example"] = example["request"]
+    for content in operation["responses"].get(str(example["status"]), {}).get("content", {}).values():
+        content["example"] = example["response"]
 
 
 def needs_version(method: str, path: str) -> bool:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.limits import Limit, leave_room
-from accounts.models import Membership
+from accounts.models import AuditEvent, Membership
 from accounts.permissions import May, require
 from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed, happened
@@ -38,6 +38,7 @@ MAX_DRAFT_BYTES = 1_048_576
 # Nobody reads more, and a text of a megabyte can have tens of thousands. Errors come first.
 MOST_FINDINGS = 500
 OVERLAP_SECONDS = 3600
+A_SITTING = timedelta(minutes=5)
 LONGEST_OVERLAP_SECONDS = 7 * 86_400
 
 STARTING_DOCUMENT = """{
@@ -133,20 +134,36 @@ def create_policy(by: Membership, server: Server, name: str, text: str = STARTIN
 @transaction.atomic
 def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | None = None) -> Policy:
     """Keeps the text exactly as typed. Raises Stale when someone saved since `if_version`."""
+    policy, changed = _kept(by, policy, text, if_version)
+    if changed and not _noted_lately(by, policy):
+        record_event(by, "policy.draft_saved", policy.public_id, policy.name, version=policy.version)
+    return policy
+
+
+def _noted_lately(by: Membership, policy: Policy) -> bool:
+    """An editor saves with every touch: a person's sitting is one event. Of a key each save is told."""
+    mine = AuditEvent.objects.visible_to(by).filter(actor_member_id=by.pk, subject=policy.public_id)
+    lately = mine.filter(verb="policy.draft_saved", at__gt=timezone.now() - A_SITTING)
+    return by.acting_key is None and lately.exists()
+
+
+def _kept(by: Membership, policy: Policy, text: str, if_version: int | None) -> tuple[Policy, bool]:
+    """The policy as it is now, and whether the text is another than before."""
     require(by, May.EDIT_POLICIES)
     if problems := _problem_of_size(text):
         raise InvalidInput(problems)
     policy = Policy.objects.select_for_update().get(pk=policy.pk)
     if if_version is not None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
-    if text != policy.draft:
-        policy.last_readable = _last_readable(policy, text)
-        policy.draft = text
-        policy.draft_saved_at = timezone.now()
-        policy.version += 1
-        policy.save(update_fields=["draft", "last_readable", "draft_saved_at", "version"])
-        notify(POLICIES, str(policy.organization_id))
-    return policy
+    if text == policy.draft:
+        return policy, False
+    policy.last_readable = _last_readable(policy, text)
+    policy.draft = text
+    policy.draft_saved_at = timezone.now()
+    policy.version += 1
+    policy.save(update_fields=["draft", "last_readable", "draft_saved_at", "version"])
+    notify(POLICIES, str(policy.organization_id))
+    return policy, True
 
 
 @transaction.atomic
@@ -156,7 +173,7 @@ def publish_policy(
     """Makes the text (default: the draft) the revision in force. Raises PolicyInvalid with every problem."""
     require(by, May.PUBLISH)
     if text is not None:
-        policy = save_draft(by, policy, text, if_version=if_version)
+        policy, _ = _kept(by, policy, text, if_version)
     policy = Policy.objects.select_for_update().select_related("server").get(pk=policy.pk)
     if if_version is not None and text is None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")

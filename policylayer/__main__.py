@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from policylayer.client import Client, Refused, Unreachable
 from policylayer.commands import approvals, grants, policies, servers, session, tail
@@ -20,7 +21,11 @@ COMMANDS = (session, servers, policies, grants, tail, approvals)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if not hasattr(given, "run"):
+        parser.print_help(sys.stderr)
+        return USAGE
     try:
         if given.without_login:
             return int(given.run(given))
@@ -54,10 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "policylayer", description="PolicyLayer from the shell.", epilog=(__doc__ or "").split("\n\n", 1)[1]
     )
-    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"policylayer {_version()}")
+    verbs = parser.add_subparsers(metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(verbs)
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("policylayer")
+    except PackageNotFoundError:
+        return "from its source"
 
 
 def run() -> None:

@@ -144,8 +144,9 @@ class Client:
         """Newest first. Filters: server, grant, tool, outcome."""
         return self._list("decisions/", shapes.Decision, filters)
 
-    def approvals(self) -> Iterator[shapes.Approval]:
-        return self._list("approvals/", shapes.Approval)
+    def approvals(self, **filters: str) -> Iterator[shapes.Approval]:
+        """Newest first. Filters: state, server, grant, tool."""
+        return self._list("approvals/", shapes.Approval, filters)
 
     def approve(self, approval: str, note: str = "") -> shapes.Approval:
         return self._post(f"approvals/{approval}/approve/", {"note": note}, shapes.Approval)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,7 @@ from common.drf import valid, version_of
 from gateway_config.api.serializers import PublishedSerializer, RevisionWithRollout
 from gateway_config.rollout import rollout_of
 from policies.api.policies import find_policy, find_revision
-from policies.api.serializers import PublishInput
+from policies.api.serializers import PublishInput, RestoreInput
 from policies.models import PolicyRevision
 from policies.services import publish_policy, restore_revision
 
@@ -28,6 +29,16 @@ class PolicyPublish(APIView):
         given = valid(PublishInput(data=request.data))
         revision = publish_policy(member_of(request), policy, note=given.get("note", ""), if_version=version)
         return Response(_published(revision))
+
+
+class PolicyRestore(APIView):
+    @extend_schema(request=RestoreInput, responses=PublishedSerializer)
+    def post(self, request: Request, policy_id: str) -> Response:
+        """Publishes the text of one of its earlier revisions as a new one."""
+        policy = find_policy(request, policy_id)
+        given = valid(RestoreInput(data=request.data))
+        revision = get_object_or_404(policy.revisions, pk=given["revision"])
+        return Response(_published(restore_revision(member_of(request), revision)))
 
 
 class RevisionDetail(APIView):

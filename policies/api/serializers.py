@@ -103,6 +103,10 @@ class PublishInput(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
+class RestoreInput(serializers.Serializer[Any]):
+    revision = PublicIdField("rev")
+
+
 class CallInput(serializers.Serializer[Any]):
     tool = serializers.CharField(max_length=256)
     arguments = AnyJson(required=False)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import Verbs, group, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, verb
 from policylayer.output import FINE, as_json, say, table
 
 
@@ -11,16 +11,16 @@ def add_to(verbs: Verbs) -> None:
     approvals = group(verbs, "approvals", "answer calls that wait for a person")
     command = verb(approvals, "list", _list, "what waits now")
     command.add_argument("--all", action="store_true", help="also what is over")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", action="store_true", help=ONE_A_LINE)
     for name, about in (("approve", "let one call through, once"), ("decline", "refuse one call")):
         command = verb(approvals, name, _answer, about)
         command.set_defaults(answer=name)
-        command.add_argument("approval", metavar="ID")
+        command.add_argument("approval", metavar="ID", help="apr_…, as `approvals list` shows it")
         command.add_argument("--note", default="", help="kept with the answer")
 
 
 def _list(client: Client, given: argparse.Namespace) -> int:
-    found = [one for one in client.approvals() if given.all or one.state == "pending"]
+    found = list(client.approvals(**({} if given.all else {"state": "pending"})))
     if given.json:
         for approval in found:
             as_json(approval)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import Verbs, group, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, verb
 from policylayer.commands.servers import find
 from policylayer.output import FINE, USAGE, as_json, complain, say, table
 from policylayer.shapes import Grant
@@ -11,19 +11,21 @@ from policylayer.shapes import Grant
 
 def add_to(verbs: Verbs) -> None:
     grants = group(verbs, "grants", "issue and revoke what agents call with")
-    verb(grants, "list", _list, "the grants of the organization").add_argument("--json", action="store_true")
+    verb(grants, "list", _list, "the grants of the organization").add_argument(
+        "--json", action="store_true", help=ONE_A_LINE
+    )
     command = verb(grants, "issue", _issue, "issue a grant; its token is printed once")
-    command.add_argument("server", help="its name or id")
-    command.add_argument("label", help="which agent it is for")
+    command.add_argument("server", metavar="SERVER", help="its name or id")
+    command.add_argument("label", metavar="LABEL", help="which agent it is for")
     command.add_argument("--policy", help="name of the policy; without one every call is denied")
     command.add_argument("--expires", metavar="TIME", help="such as 2027-01-31T00:00:00Z")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", action="store_true", help=ONE_A_LINE)
     command = verb(grants, "rotate", _rotate, "a new token for a grant; the old one works a while longer")
-    command.add_argument("grant", metavar="ID")
+    command.add_argument("grant", metavar="ID", help="grt_…, as `grants list` shows it")
     command.add_argument("--overlap", type=int, default=3600, metavar="SECONDS", help="default: an hour")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", action="store_true", help=ONE_A_LINE)
     command = verb(grants, "revoke", _revoke, "end a grant now; its streams are closed")
-    command.add_argument("grant", metavar="ID")
+    command.add_argument("grant", metavar="ID", help="grt_…, as `grants list` shows it")
 
 
 def _list(client: Client, given: argparse.Namespace) -> int:

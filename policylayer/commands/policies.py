@@ -15,27 +15,29 @@ from policylayer.folder import Done, Step, apply, plan, pull, read_folder
 from policylayer.output import CHANGES, FINE, PROBLEMS, USAGE, as_json, complain, say
 from policylayer.shapes import Diff
 
+_LAID_OUT = "holds SERVER/POLICY.json, and its tests in SERVER/POLICY.tests.json"
+
 
 def add_to(verbs: Verbs) -> None:
     policies = group(verbs, "policies", "judge, compare and publish policies kept as files")
     command = verb(policies, "lint", _lint, "say what is wrong or doubtful in policies")
-    command.add_argument("files", metavar="FILE", nargs="+")
+    command.add_argument("files", metavar="FILE", nargs="+", help="policies as JSON")
     command = _of_server(command)
     command = verb(policies, "test", _test, "run the tests kept beside a policy")
-    command.add_argument("file", metavar="FILE")
+    command.add_argument("file", metavar="FILE", help="a policy as JSON")
     command.add_argument("tests", metavar="TESTS", nargs="?", help="default: FILE with .tests.json as ending")
     _of_server(command)
     command = verb(policies, "diff", _diff, "say what publishing a file would change")
-    command.add_argument("file", metavar="FILE", type=Path)
+    command.add_argument("file", metavar="FILE", type=Path, help="a policy as JSON")
     command.add_argument("--policy", help="its name; default: the file's")
     _of_server(command)
     command = verb(policies, "push", _push, "make the organization as a folder says: plan, then apply")
-    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.add_argument("folder", metavar="FOLDER", type=Path, help=_LAID_OUT)
     command.add_argument("--plan", action="store_true", help="only say what would be done")
     command.add_argument("--note", default="", help="why; kept with each revision")
     command.add_argument("--json", action="store_true", help="one JSON object for each policy")
     command = verb(policies, "pull", _pull, "write every policy and its tests into a folder")
-    command.add_argument("folder", metavar="FOLDER", type=Path)
+    command.add_argument("folder", metavar="FOLDER", type=Path, help=_LAID_OUT)
 
 
 def _of_server(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import Verbs, group, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, verb
 from policylayer.output import FAILED, FINE, USAGE, as_json, complain, say, table
 from policylayer.shapes import Server
 
@@ -11,16 +11,18 @@ from policylayer.shapes import Server
 def add_to(verbs: Verbs) -> None:
     servers = group(verbs, "servers", "register servers and see their tools")
     verb(servers, "list", _list, "the servers of the organization").add_argument(
-        "--json", action="store_true"
+        "--json", action="store_true", help=ONE_A_LINE
     )
     command = verb(servers, "add", _add, "register a server and list its tools")
-    command.add_argument("name")
-    command.add_argument("url")
+    command.add_argument("name", metavar="NAME", help="as people will know it")
+    command.add_argument(
+        "url", metavar="URL", help="of its MCP endpoint, such as https://mcp.example.com/mcp"
+    )
     command = verb(servers, "scan", _scan, "connect again and list the tools anew")
-    command.add_argument("server", help="its name or id")
+    command.add_argument("server", metavar="SERVER", help="its name or id")
     command = verb(servers, "tools", _tools, "what agents could call there, worst first")
-    command.add_argument("server", help="its name or id")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("server", metavar="SERVER", help="its name or id")
+    command.add_argument("--json", action="store_true", help=ONE_A_LINE)
 
 
 def find(client: Client, wanted: str) -> Server | None:

@@ -20,16 +20,22 @@ def add_to(verbs: Verbs) -> None:
     command = verb(verbs, "tail", _tail, "what the gateway decided, as it happens")
     command.add_argument("-n", type=int, default=10, metavar="N", help="begin with the last N (default: 10)")
     command.add_argument("--no-follow", dest="follow", action="store_false", help="end after them")
-    for name in ("server", "grant", "tool"):
-        command.add_argument(f"--{name}", help="only this one (servers and grants by id)")
-    command.add_argument("--outcome", choices=["allow", "deny", "approval"])
+    for name, help in (
+        ("server", "only of this server: its id"),
+        ("grant", "only of this grant: its id"),
+        ("tool", "only of this tool: its whole name"),
+        ("code", "only with this code, such as limit_exceeded"),
+        ("since", "only from then on, such as 2027-01-31T08:00:00Z"),
+    ):
+        command.add_argument(f"--{name}", metavar=name.upper(), help=help)
+    command.add_argument("--outcome", choices=["allow", "deny", "approval"], help="only these")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _tail(client: Client, given: argparse.Namespace) -> int:
     filters = {
         name: value
-        for name in ("server", "grant", "tool", "outcome")
+        for name in ("server", "grant", "tool", "code", "since", "outcome")
         if (value := getattr(given, name)) is not None
     }
     for decision in decisions(client, filters, given.n, follow=given.follow):

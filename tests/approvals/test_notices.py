@@ -363,7 +363,7 @@ def test_people_read_no_webhook_of_others_and_change_no_notice(
     with inside(cast.mallory):
         assert not Webhook.objects.exists() and not Notice.objects.exists() and not Approval.objects.exists()
     with inside(cast.alice), pytest.raises(ProgrammingError), transaction.atomic():
-        Notice.objects.update(state="sent")
+        Notice.objects.update(status=200)
     with inside(cast.alice), pytest.raises(ProgrammingError), transaction.atomic():
         Approval.objects.filter(pk=row.pk).delete()
 

@@ -18,6 +18,8 @@ ORDER: Final = (
     "beside_a_peer",
     "judging",
     "publishing",
+    "pages",
+    "api",
     "catalogue",
 )
 

@@ -1,6 +1,6 @@
 """What every page and every endpoint that is only read costs beside a million decisions, each role by itself.
 
-    python -m tests.load.pages [--scale 1.0] [--rounds 20] [--only servers/] [--explain] [--seed 1]
+    python -m tests.load.pages [--scale 1.0] [--rounds 20] [--only servers/] [--role owner] [--explain]
 
 All from the URL resolver, in this process, in the application's role. Milliseconds on the clock, of CPU here,
 and in the database; queries. Ends with 1 where a page's p95 is over 100 ms, or an endpoint's over 50 ms.
@@ -93,9 +93,11 @@ class Watch:
                 self.slow[sql] = (took, params)
 
 
-def clients(acme: Filled) -> Iterator[tuple[str, Client, Client]]:
+def clients(acme: Filled, only: str | None) -> Iterator[tuple[str, Client, Client]]:
     """(role, a signed-in browser, a client with a key)"""
     for role, pk in acme.members.items():
+        if only is not None and role != only:
+            continue
         become(None)
         user = Membership.objects.select_related("user").get(pk=pk).user
         become("policylayer_app")
@@ -145,13 +147,14 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="routes with this in them")
+    parser.add_argument("--role", help="this one alone")
     parser.add_argument("--explain", action="store_true")
     given = parser.parse_args()
     acme = Filled(**filled(given.scale, given.seed)["Acme"])
     found: list[Timed] = []
     with override_settings(API_REQUESTS_A_MINUTE=10**9):
-        for role, browser, keyed in clients(acme):
+        for role, browser, keyed in clients(acme, given.role):
             for route, path in targets(acme.ids, given.only):
                 kind = "api" if route.is_api else "page"
                 client = keyed if route.is_api else browser
