@@ -10,6 +10,8 @@ from rest_framework import serializers
 
 from common.ids import parse_public_id, public_id
 
+SHOWN_ONCE = "Shown once: null in the answer to the same request sent again."
+
 
 class PublicIdField(serializers.Field[UUID, str, str, Any]):
     """`srv_...` outside, a UUID inside."""

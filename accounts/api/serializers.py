@@ -7,7 +7,7 @@ from rest_framework import serializers
 from accounts.models import ApiKey, Invitation, Membership, Organization, Role
 from accounts.permissions import SCOPES
 from accounts.services.settings import LEASE_SECONDS, LONGEST_KEPT_PATH, MOST_KEPT, RETENTION_DAYS
-from common.api_fields import PublicIdField
+from common.api_fields import SHOWN_ONCE, PublicIdField
 
 INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
 
@@ -122,7 +122,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class IssuedApiKey(ApiKeySerializer):
-    token = serializers.CharField(read_only=True, help_text="Shown once.")
+    token = serializers.CharField(read_only=True, allow_null=True, help_text=SHOWN_ONCE)
 
     class Meta(ApiKeySerializer.Meta):
         fields = [*ApiKeySerializer.Meta.fields, "token"]

@@ -17,7 +17,7 @@ from accounts.permissions import May, require
 from accounts.verification import is_verified
 from approvals import webhooks
 from approvals.models import Notice, Webhook
-from common.api_fields import PublicIdField, uuid_or_404
+from common.api_fields import SHOWN_ONCE, PublicIdField, uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Moment
 from common.api_lists import ApiList, both_ways
 from common.drf import shown_once, valid
@@ -40,7 +40,9 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 
 class WebhookWithSecret(WebhookSerializer):
-    secret = serializers.CharField(read_only=True, help_text="Signs every message. Shown once.")
+    secret = serializers.CharField(
+        read_only=True, allow_null=True, help_text=f"Signs every message. {SHOWN_ONCE}"
+    )
 
     class Meta(WebhookSerializer.Meta):
         fields = [*WebhookSerializer.Meta.fields, "secret"]

@@ -6,7 +6,7 @@ from typing import Any
 from jiter import LosslessFloat
 from rest_framework import serializers
 
-from common.api_fields import PublicIdField
+from common.api_fields import SHOWN_ONCE, PublicIdField
 from policies.beside import beside
 from policies.language.effects import Effect
 from policies.models import Grant, Policy, PolicyRevision
@@ -246,7 +246,7 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
 
 
 class IssuedGrant(GrantSerializer):
-    token = serializers.CharField(read_only=True, help_text="Shown once.")
+    token = serializers.CharField(read_only=True, allow_null=True, help_text=SHOWN_ONCE)
 
     class Meta(GrantSerializer.Meta):
         fields = [*GrantSerializer.Meta.fields, "token"]
