@@ -14,7 +14,7 @@ from uuid import UUID
 
 from policies.language.compile import CompiledPolicy, Plan
 from policies.language.decide import decide
-from policies.language.decision import MISSING, CounterKey, Outcome, TakeQuota, ToolCall
+from policies.language.decision import MISSING, CounterKey, Decision, Outcome, TakeQuota, ToolCall
 from policies.language.paths import Path, Step
 from policies.language.quota import MICROS
 from policies.traffic import RecordedCall, Traffic
@@ -73,9 +73,32 @@ class ToolTraffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """One limit, as the calls of the last days would have left it under the draft."""
+
+    quota: TakeQuota
+    used_micros: int
+
+    @property
+    def used(self) -> str:
+        whole, rest = divmod(self.used_micros, MICROS)
+        return f"{whole:,}" if not rest else f"{self.used_micros / MICROS:,.2f}"
+
+    @property
+    def is_full(self) -> bool:
+        return self.used_micros + self.quota.cost_micros > self.quota.max * MICROS
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     tools: Mapping[str, ToolTraffic]
     whole: bool
+    windows: _Windows
+
+    def standing(self, decision: Decision, grant: UUID, now_ms: int) -> tuple[Standing, ...]:
+        """Of the limits that a call which was decided so would take from. Nothing is taken."""
+        quotas = (each for each in decision.obligations if isinstance(each, TakeQuota))
+        return tuple(Standing(each, self.windows.used(each, grant, now_ms)) for each in quotas)
 
     @property
     def calls(self) -> int:
@@ -110,7 +133,7 @@ def replay(draft: CompiledPolicy, traffic: Traffic) -> Replay:
         elif change := _CHANGES.get((call.became, would)):
             moved: Moved = getattr(told, change)
             moved.add(call.grant)
-    return Replay(tools, traffic.whole)
+    return Replay(tools, traffic.whole, windows)
 
 
 def _would(draft: CompiledPolicy, call: RecordedCall, unread: Sequence[Path], windows: _Windows) -> Would:
@@ -196,6 +219,9 @@ class _Windows:
             for window in self._charges[name].values():
                 window.add(now, cost)
         return True
+
+    def used(self, quota: TakeQuota, grant: UUID, now: int) -> int:
+        return self._window(_ledger(quota, grant), quota.window_seconds * 1000).total(now)
 
     def _window(self, name: tuple[str, str, str], length: int) -> _Window:
         known = self._charges.setdefault(name, {})

@@ -5,8 +5,9 @@ import { startKeys } from "./builder/keys.js";
 import { startOthers } from "./builder/others.js";
 import { startRewriting } from "./builder/rewrite.js";
 import { startSelection } from "./builder/selection.js";
+import { startTrying } from "./builder/trying.js";
 import { startUndo } from "./builder/undo.js";
 
-if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers].forEach((start) => start());
+if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers, startTrying].forEach((start) => start());
 document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
 for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
+from uuid import UUID
 
 from policies.builder.arguments import Argument, arguments_of
 from policies.builder.look import Look
@@ -19,6 +20,7 @@ from policies.language.phrases import condition_words, limit_words
 from policies.language.steps import read_arguments
 from policies.language.work import Work
 from policies.outlook import facts_of
+from policies.replay import Replay, Standing
 from policies.services import judge
 from servers.models import Tool
 
@@ -47,6 +49,10 @@ class Trial:
     steps: tuple[Step, ...] = ()
     quotas: tuple[str, ...] = ()
     problem: str = ""
+    grant: str = ""
+    grant_label: str = ""
+    standing: tuple[Standing, ...] = ()
+    uncounted: int = 0
 
     @property
     def expect(self) -> str:
@@ -55,6 +61,11 @@ class Trial:
     @property
     def limited(self) -> bool:
         return bool(self.quotas)
+
+    @property
+    def full(self) -> Standing | None:
+        """The first limit without room for it."""
+        return next((each for each in self.standing if each.is_full), None)
 
     @property
     def test_name(self) -> str:
@@ -70,12 +81,29 @@ def fresh_trial(look: Look, tools: Sequence[Tool]) -> Trial:
     return Trial(tool.name, example_of(tool.input_schema)) if tool else Trial("", "")
 
 
+def as_grant(trial: Trial, label: str, key: str, seen: Replay, grant: UUID, now_ms: int) -> Trial:
+    """What its limits would say of a call by this grant, had the draft been in force."""
+    standing = seen.standing(trial.decision, grant, now_ms) if trial.decision else ()
+    return replace(trial, grant=key, grant_label=label, standing=standing, uncounted=seen.unknown)
+
+
 def example_of(schema: object) -> str:
     """The required arguments, one on each line, with a value of the right kind."""
     top = [
         each for each in arguments_of(schema) if each.required and re.fullmatch(r"args\.[\w$-]+", each.path)
     ]
     return "\n".join(f"{each.path.removeprefix('args.')}: {_example(each)}" for each in top[:12])
+
+
+def more_arguments(trial: Trial, tools: Sequence[Tool]) -> list[tuple[str, str]]:
+    """Arguments of the tool that the call does not have yet: what each is, and a line to begin it with."""
+    tool = next((tool for tool in tools if tool.name == trial.tool), None)
+    if tool is None or trial.arguments.lstrip().startswith("{"):
+        return []
+    there = {line.partition(":")[0].strip() for line in trial.arguments.split("\n")}
+    top = (each for each in arguments_of(tool.input_schema) if re.fullmatch(r"args\.[\w$-]+", each.path))
+    named = ((each.path.removeprefix("args."), each) for each in top)
+    return [(each.words, f"{name}: {_example(each)}") for name, each in named if name not in there][:12]
 
 
 def _example(argument: Argument) -> str:

@@ -20,6 +20,7 @@ from .block_types import (
     RuleBlock,
 )
 from .json_reader import Members, Node, Number, TextError
+from .once import once
 from .parse import LARGEST_TEXT, decode, find_problems
 from .problems import PolicyInvalid, Problem
 from .text_edit import Source, Wanted, put
@@ -63,7 +64,10 @@ POLICY_KEYS: Final = (
 
 def read_blocks(text: str) -> PolicyBlocks:
     """Raises PolicyInvalid for a text that is no JSON object: there is nothing to build with."""
-    tree = open_policy(text)
+    return once("blocks", text, lambda: _blocks(open_policy(text)))
+
+
+def _blocks(tree: TextTree) -> PolicyBlocks:
     take = _Take(tree, tree.root)
     return PolicyBlocks(
         schema=take.text("$schema"),

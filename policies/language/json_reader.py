@@ -9,6 +9,8 @@ from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Final, NamedTuple, TypeAlias
 
+from .once import once
+
 DEEPEST: Final = 32
 _SPACE = re.compile(r"[ \t\n\r]*")
 # The usual cases in one step each; whatever they do not take is read, or refused, piece by piece.
@@ -63,6 +65,10 @@ class TextError(Exception):
 
 
 def read_json(text: str, deepest: int = DEEPEST) -> Node:
+    return once(f"json {deepest}", text, lambda: _read(text, deepest))
+
+
+def _read(text: str, deepest: int) -> Node:
     reader = _Reader(text, deepest)
     node, at = reader.value(_skip(text, 0), 0)
     at = _skip(text, at)

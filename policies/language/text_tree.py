@@ -8,6 +8,7 @@ from typing import Final
 
 from .findings import Places
 from .json_reader import Member, Members, Node, Number, read_json
+from .once import once
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LITERALS = {True: 4, False: 5, None: 4}
@@ -65,7 +66,7 @@ _LONGEST_KEPT: Final = 200_000
 
 def tree_of(text: str) -> TextTree:
     """As `TextTree(text)`; one act reads the same text several times. Nobody may change what is in it."""
-    return TextTree(text) if len(text) > _LONGEST_KEPT else _kept(text)
+    return once("tree", text, lambda: TextTree(text)) if len(text) > _LONGEST_KEPT else _kept(text)
 
 
 @lru_cache(maxsize=4)

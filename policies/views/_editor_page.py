@@ -16,7 +16,7 @@ from policies.builder.look import SHOWS, VIEWS, Look, read_look
 from policies.builder.page import BuilderPage, page_of
 from policies.builder.plain_words import words_of
 from policies.builder.rows import key_of, row_pointer
-from policies.builder.trial import fresh_trial
+from policies.builder.trial import fresh_trial, more_arguments
 from policies.kept_tests import kept_tests
 from policies.mends import mend_of
 from policies.models import Policy
@@ -29,6 +29,7 @@ from servers.models import Tool
 FEWEST_PASSING = 3
 MOST_OFFERED = 500
 MOST_TOLD = 50
+MOST_GRANTS = 100
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,20 @@ class Editing:
     def _of_view(self) -> dict[str, Any]:
         match self.look.view:
             case "builder":
-                trial = fresh_trial(self.look, self.tools)
-                return {**self._board(), "trial": trial, "trial_tools": self._tool_names()}
+                return {**self._board(), **self._trial()}
             case "words":
                 return {"words": words_of(self.outlook, self.tools)}
             case _:
                 return {}
+
+    def _trial(self) -> dict[str, Any]:
+        fresh = fresh_trial(self.look, self.tools)
+        return {
+            "trial": fresh,
+            "trial_tools": self._tool_names(),
+            "trial_grants": list(self.policy.grants.good().order_by("label")[:MOST_GRANTS]),
+            "more": more_arguments(self.extra.get("tried") or fresh, self.tools),
+        }
 
     def _tool_names(self) -> list[str]:
         """To choose from. What cannot be seen is not offered where nothing can mark it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from django.http import Http404
@@ -11,10 +14,24 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from common.errors import NotAllowed
 from common.ids import parse_public_id
+from policies.language.once import each_text_once
 from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server
 
 PER_PAGE = 50
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def reads_each_text_once(view: Callable[P, R]) -> Callable[P, R]:
+    """For views that judge, edit and show one text: a large one is then read once and not a dozen times."""
+
+    @wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with each_text_once():
+            return view(*args, **kwargs)
+
+    return wrapped
 
 
 def find_server(request: MemberRequest, server_id: str) -> Server:

@@ -25,7 +25,7 @@ from policies.models import Policy
 from policies.outlook import tools_of
 from policies.services import save_draft
 from policies.views._editor_page import asked_look, editor_page, editor_path, look_at
-from policies.views._shared import draft_before, find_policy, typed_version
+from policies.views._shared import draft_before, find_policy, reads_each_text_once, typed_version
 from policies.views.editor import refused_words, stale_words
 
 # An act that begins something opens the card to finish it in.
@@ -34,6 +34,7 @@ _OPENING = frozenset({"limit", "rules", "hide", "deny"})
 
 @require_POST
 @member_required
+@reads_each_text_once
 def builder(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Without a script no text is sent, and the act is done to the stored draft."""
     policy = find_policy(request, policy_id)
@@ -48,6 +49,7 @@ def builder(request: MemberRequest, policy_id: str) -> HttpResponse:
 
 @require_POST
 @member_required
+@reads_each_text_once
 def rewrite(request: MemberRequest, policy_id: str) -> HttpResponse:
     """The text that came, after one act; nothing is kept. For whoever holds the text in an editor."""
     policy = find_policy(request, policy_id)

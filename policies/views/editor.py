@@ -17,17 +17,19 @@ from policies.models import Policy
 from policies.services import save_draft
 from policies.textdiff import text_diff
 from policies.views._editor_page import asked_look, draft_context, editor_page, editor_path, look_at
-from policies.views._shared import find_policy, typed_text, typed_version
+from policies.views._shared import find_policy, reads_each_text_once, typed_text, typed_version
 
 
 @require_safe
 @member_required
+@reads_each_text_once
 def editor(request: MemberRequest, policy_id: str) -> HttpResponse:
     return editor_page(look_at(request, find_policy(request, policy_id)))
 
 
 @require_POST
 @member_required
+@reads_each_text_once
 def check(request: MemberRequest, policy_id: str) -> HttpResponse:
     """What the typed text would do, or what is wrong with it. Nothing is kept."""
     policy = find_policy(request, policy_id)
@@ -40,6 +42,7 @@ def check(request: MemberRequest, policy_id: str) -> HttpResponse:
 
 @require_POST
 @member_required
+@reads_each_text_once
 def save(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     text = typed_text(request)

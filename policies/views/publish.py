@@ -18,11 +18,12 @@ from policies.outlook import Outlook, outlook
 from policies.services import publish_policy
 from policies.textdiff import text_diff
 from policies.views._editor_page import crumbs
-from policies.views._shared import find_policy, find_revision, refusal, typed_version
+from policies.views._shared import find_policy, find_revision, reads_each_text_once, refusal, typed_version
 
 
 @require_safe
 @member_required
+@reads_each_text_once
 def review(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     seen = _seen(policy)
@@ -32,6 +33,7 @@ def review(request: MemberRequest, policy_id: str) -> HttpResponse:
 
 @require_POST
 @member_required
+@reads_each_text_once
 def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     require(request.member, May.PUBLISH)

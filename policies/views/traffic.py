@@ -17,7 +17,7 @@ from policies.outlook import Outlook, ToolOutlook, outlook, tools_of
 from policies.replay import ToolTraffic, replay
 from policies.traffic import traffic_of
 from policies.views._editor_page import crumbs
-from policies.views._shared import find_policy
+from policies.views._shared import find_policy, reads_each_text_once
 
 _NO_CALLS = ToolTraffic()
 
@@ -30,6 +30,7 @@ class Row:
 
 @require_safe
 @member_required
+@reads_each_text_once
 def traffic(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     seen = outlook(

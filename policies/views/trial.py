@@ -6,38 +6,60 @@ from contextlib import suppress
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from common.errors import InvalidInput, NotFound
-from policies.builder.trial import read_trial, test_of
+from policies.builder.trial import Trial, as_grant, more_arguments, read_trial, test_of
 from policies.kept_tests import drop_test, keep_test
 from policies.language.loose_json import RequestInvalid
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy
-from policies.outlook import tools_of
+from policies.outlook import facts_of, tools_of
+from policies.replay import replay
+from policies.services import judge
+from policies.traffic import traffic_of
 from policies.views._editor_page import asked_look, editor_page, editor_path, look_at
-from policies.views._shared import draft_before, find_policy
+from policies.views._shared import draft_before, find_grant, find_policy, reads_each_text_once
+from servers.models import Tool
 
 
 @require_POST
 @member_required
+@reads_each_text_once
 def try_call(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     may_edit = may(request.member, May.EDIT_POLICIES)
     # Whoever only reads tries what is stored; a text of their own choosing is not judged for them.
     text = draft_before(request, policy) if may_edit else policy.draft
-    trial = read_trial(text, request.POST.dict(), tools_of(policy.server))
+    tools = tools_of(policy.server)
+    trial = _by_grant(request, policy, text, tools, read_trial(text, request.POST.dict(), tools))
     if request.htmx:  # type: ignore[attr-defined]
         context = {"policy": policy, "trial": trial, "may_edit": may_edit}
-        return render(request, "policies/_verdict.html", context)
+        context |= {"more": more_arguments(trial, tools), "out_of_band": True}
+        return render(request, "policies/_try_answer.html", context)
     return editor_page(look_at(request, policy, tried=trial))
+
+
+def _by_grant(request: MemberRequest, policy: Policy, text: str, tools: list[Tool], trial: Trial) -> Trial:
+    """With what the counters of the chosen grant would say; as it is where none was chosen."""
+    wanted = request.POST.get("grant", "")
+    if not wanted or trial.decision is None:
+        return trial
+    grant = find_grant(request, wanted)
+    compiled = judge(text, [facts_of(tool) for tool in tools]).compiled
+    if compiled is None or grant.policy_id != policy.pk:
+        return trial
+    seen = replay(compiled, traffic_of(request.member, policy))
+    return as_grant(trial, grant.label, wanted, seen, grant.pk, int(timezone.now().timestamp() * 1000))
 
 
 @require_POST
 @member_required
+@reads_each_text_once
 def keep(request: MemberRequest, policy_id: str) -> HttpResponse:
     """A call with what it comes to, as a test that the policy has to pass from now on."""
     policy = find_policy(request, policy_id)
@@ -51,6 +73,7 @@ def keep(request: MemberRequest, policy_id: str) -> HttpResponse:
 
 @require_POST
 @member_required
+@reads_each_text_once
 def drop(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)

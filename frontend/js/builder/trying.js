@@ -1,0 +1,14 @@
+// The call to try: an argument of the tool becomes a line of it; another tool begins with its own required ones.
+export function startTrying() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("#try-more [data-line]");
+    const field = document.getElementById("try-arguments");
+    if (!button || !field) return;
+    field.value = [field.value.trimEnd(), button.dataset.line].filter(Boolean).join("\n");
+    button.remove();
+    field.focus();
+    const from = field.value.length - button.dataset.line.length + button.dataset.line.indexOf(": ") + 2;
+    field.setSelectionRange(from, field.value.length);
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}
