@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.db import connection
 from django.test import Client, override_settings
@@ -16,17 +19,23 @@ from django.test import Client, override_settings
 from accounts.models import Membership, User
 from accounts.services import memberships_of
 from accounts.tenancy import organization_context
+from approvals import sending
+from approvals.models import Approval, Webhook
+from approvals.tasks import send_notice
 from common.tokens import WORKER, new_token
 from gateway_config.services import deliver, enroll_worker
 from gateway_config.tasks import signing_key
+from policies.models import Grant
 from servers.models import Server, ToolScan
 from servers.tasks import run_scan
+from tests.approvals.calls import asked, claimed
 from tests.cast import POLICY, Cast, inside
 from tests.roles import as_owner, as_worker
 
 PASSWORD = "canary-password-of-erin-0451"
 HEADER = "canary-upstream-header-0452"
 SECOND_HEADER = "canary-upstream-header-0453"
+ARGUMENT = "canary-argument-0454"
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
@@ -69,10 +78,13 @@ def test_no_canary_comes_out_of_screens_api_logs_mails_or_tables(
     erin = _signs_up(heard)
     key = _through_the_screens(heard, erin)
     token = _over_the_api(heard, key)
+    hook = _with_a_webhook(heard, erin)
+    _a_call_waits(heard, erin, worker_token)
     _things_go_wrong(heard, erin, key, monkeypatch)
     _in_the_worker(heard, erin, worker_token)
     secrets = {
-        *(PASSWORD, HEADER, SECOND_HEADER, key, token, worker_token, os.environ["SECRET_KEY"]),
+        *(PASSWORD, HEADER, SECOND_HEADER, ARGUMENT, key, token, hook, worker_token),
+        os.environ["SECRET_KEY"],
         *(
             os.environ[name].partition(":")[2]
             for name in ("SEALING_KEYS", "ARGUMENT_KEYS", "BUNDLE_KEYS", "SIGNING_KEY")
@@ -201,6 +213,55 @@ def _over_the_api(heard: Heard, key: str) -> str:
     return token
 
 
+def _with_a_webhook(heard: Heard, erin: Membership) -> str:
+    EmailAddress.objects.filter(user=erin.user).update(verified=True)
+    browser = Client()
+    browser.force_login(erin.user, backend=BACKEND)
+    heard.keep(browser.post("/approvals/settings/webhooks/", {"url": "no URL"}))
+    made = browser.post("/approvals/settings/webhooks/", {"url": "http://127.0.0.1:1/hook"})
+    (secret,) = set(re.findall(r"whsec_[A-Za-z0-9+/_=-]+", made.content.decode()))
+    heard.keep(made, shows=secret)
+    with inside(erin):
+        webhook = Webhook.objects.get()
+    heard.keep(browser.post(f"/approvals/settings/webhooks/{webhook.public_id}/test/"))
+    heard.keep(browser.get("/approvals/settings/"))
+    return str(secret)
+
+
+def _a_call_waits(heard: Heard, erin: Membership, worker_token: str) -> None:
+    """Its arguments are shown where somebody is to answer it, and nowhere else."""
+    with inside(erin):
+        grant = Grant.objects.get()
+    arguments = {"password": ARGUMENT, "deep": [{ARGUMENT: 1}]}
+    claim = claimed(grant, arguments)
+    internal = Client(headers={"Authorization": f"Bearer {worker_token}"}, raise_request_exception=False)
+    sent = msgspec.json.encode(asked(claim, arguments))
+    with override_settings(ROOT_URLCONF="config.internal_urls"), as_worker():
+        for path, body in (
+            ("claim/", msgspec.json.encode(claim)),
+            ("", sent),
+            ("", sent[:-1]),
+            ("", sent.replace(b'"tool":', b'"tools":')),
+            ("", sent.replace(str(grant.pk).encode(), b"0")),
+            ("claim/", msgspec.json.encode(claim)),
+        ):
+            kind = "application/json"
+            heard.keep(internal.post(f"/internal/v1/approvals/{path}", body, content_type=kind))
+        for pk in sending.due():
+            send_notice(str(pk))
+    browser = Client()
+    browser.force_login(erin.user, backend=BACKEND)
+    with inside(erin):
+        waiting = Approval.objects.get()
+    for path in ("", f"{waiting.public_id}/"):
+        heard.keep(browser.get(f"/approvals/{path}"), shows=ARGUMENT)
+    for path in ("history/", "settings/"):
+        assert heard.keep(browser.get(f"/approvals/{path}")).status_code == 200
+    heard.keep(browser.post(f"/approvals/{waiting.public_id}/remind/"))
+    heard.keep(browser.post(f"/approvals/{waiting.public_id}/decline/"))
+    heard.keep(browser.get("/log/"))
+
+
 def _things_go_wrong(heard: Heard, erin: Membership, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("something")
@@ -278,4 +339,7 @@ def _every_row() -> list[str]:
             rows += [f"{table} {row}" for (row,) in cursor.fetchall()]
     assert any(row.startswith("servers_servercredential") for row in rows)
     assert any(row.startswith("gateway_config_configrevision") for row in rows)
+    assert any(row.startswith("approvals_approval") for row in rows)
+    assert any(row.startswith("approvals_webhook") for row in rows)
+    assert any(row.startswith("approvals_notice") for row in rows)
     return rows
