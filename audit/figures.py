@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import nsmallest
 from uuid import UUID
 
-from django.db.models import Count, DateTimeField, F, Func, QuerySet, Sum, Value
+from django.db.models import Count, DateTimeField, F, Func, Q, QuerySet, Sum, Value
 
 from accounts.models import Organization
 from accounts.tenancy import Asker
@@ -72,13 +73,49 @@ def outcomes_over_time(
     return tuple(Bucket(start, found) for start, found in counts.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Tops:
+    called: list[Counted]
+    held: list[Counted]
+    """Tools whose calls did not pass, whatever held them."""
+
+
+def tops(member: Asker, period: Period, limit: int = 10) -> Tops:
+    """The counts of a month are many: they are read once, and once more for the few that are named."""
+    named = _uses(member, period).exclude(tool="").order_by()
+    called: dict[str, dict[str, int]] = defaultdict(dict)
+    for tool, outcome, calls in named.values_list("tool", "outcome").annotate(Sum("calls")):
+        called[tool][outcome] = calls
+    held = {
+        tool: kept
+        for tool, parts in called.items()
+        if (kept := {outcome: calls for outcome, calls in parts.items() if outcome != "allow"})
+    }
+    first, second = _most(called, limit), _most(held, limit)
+    users = named.filter(tool__in={*first, *second}).values_list("tool")
+    grants = {
+        tool: (of_all, of_held)
+        for tool, of_all, of_held in users.annotate(
+            of_all=Count("grant_id", distinct=True),
+            of_held=Count("grant_id", distinct=True, filter=~Q(outcome="allow")),
+        )
+    }
+    return Tops(
+        [Counted(tool, sum(called[tool].values()), called[tool], grants[tool][0]) for tool in first],
+        [Counted(tool, sum(held[tool].values()), held[tool], grants[tool][1]) for tool in second],
+    )
+
+
 def top_tools(member: Asker, period: Period, limit: int = 10) -> list[Counted]:
-    return _top(_uses(member, period), limit)
+    return tops(member, period, limit).called
 
 
 def top_denials(member: Asker, period: Period, limit: int = 10) -> list[Counted]:
-    """Tools whose calls did not pass, whatever held them."""
-    return _top(_uses(member, period).exclude(outcome="allow"), limit)
+    return tops(member, period, limit).held
+
+
+def _most(counted: dict[str, dict[str, int]], limit: int) -> list[str]:
+    return nsmallest(limit, counted, key=lambda tool: (-sum(counted[tool].values()), tool))
 
 
 def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dict[UUID, int]:
@@ -146,14 +183,3 @@ def _uses(member: Asker, period: Period) -> QuerySet[UseCount]:
     return UseCount.objects.visible_to(member).filter(
         unit=period.unit, start__gte=period.since, start__lt=period.until
     )
-
-
-def _top(found: QuerySet[UseCount], limit: int) -> list[Counted]:
-    named = found.exclude(tool="").order_by()
-    rows = named.values_list("tool").annotate(total=Sum("calls"), grants=Count("grant_id", distinct=True))
-    top = list(rows.order_by("-total", "tool")[:limit])
-    parts: dict[str, dict[str, int]] = {tool: {} for tool, _, _ in top}
-    of_top = named.filter(tool__in=parts).values_list("tool", "outcome")
-    for tool, outcome, calls in of_top.annotate(Sum("calls")):
-        parts[tool][outcome] = calls
-    return [Counted(tool, total, parts[tool], grants) for tool, total, grants in top]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.utils import timezone
 
@@ -79,6 +80,9 @@ class DecisionRecord(OrganizationOwned):
             models.Index(fields=["organization", "-at"]),
             models.Index(fields=["organization", "grant_id", "-position"]),
             models.Index(fields=["organization", "server_id", "-position"]),
+            models.Index(fields=["organization", "code", "-position"], name="decisions_of_a_code"),
+            # A name may be longer than a page of a tree holds.
+            HashIndex(fields=["tool"], name="decisions_of_a_tool"),
         ]
 
     def __str__(self) -> str:
@@ -121,6 +125,16 @@ class UseCount(OrganizationOwned):
     tool = models.CharField(max_length=256)
     outcome = models.CharField(max_length=8)
     calls = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # All that is shown of a period, without the rows themselves.
+            models.Index(
+                fields=["organization", "unit", "start"],
+                include=["tool", "outcome", "grant_id", "calls"],
+                name="uses_in_a_period",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.calls} {self.outcome} of {self.tool}"

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.api.authentication import member_of
 from accounts.models import AuditEvent
 from accounts.permissions import May, may
-from audit.figures import added_latency, outcomes_over_time, top_denials, top_tools
+from audit.figures import added_latency, outcomes_over_time, tops
 from audit.kept import read
 from audit.models import DecisionRecord
 from audit.periods import Period, Unit
@@ -161,12 +161,13 @@ class DecisionStats(APIView):
         wanted = asked(request.query_params, (STATS_PERIOD,)).get("period", "day")
         length, unit, buckets = PERIODS[wanted]
         period, member = Period.until_now(length, unit), member_of(request)
+        most = tops(member, period)
         stats = {
             "since": period.since,
             "until": period.until,
             "outcomes": outcomes_over_time(member, period, buckets),
-            "top_tools": top_tools(member, period),
-            "top_denials": top_denials(member, period),
+            "top_tools": most.called,
+            "top_denials": most.held,
             "added_ms": added_latency(member, period),
         }
         return Response(StatsSerializer(stats).data)

@@ -16,7 +16,7 @@ from accounts.middleware import MemberRequest
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
 from audit.chart import STACK
-from audit.figures import Counted, added_latency, calls_by_grant, top_denials, top_tools
+from audit.figures import Counted, added_latency, calls_by_grant, tops
 from audit.periods import Period
 from audit.pictures import SPANS, calls_picture, chosen, latency_picture, links
 from policies.models import Grant, Policy
@@ -46,13 +46,14 @@ def page(request: MemberRequest) -> HttpResponse:
         return redirect("onboarding")
     key, span = chosen(SPANS, request.GET.get("span"))
     period = Period.until_now(span.length, span.unit)
+    most = tops(member, period, ROWS)
     context = {
         "spans": links(SPANS, key),
         "calls": calls_picture(member, span, period),
         "latency": added_latency(member, period),
         "lines": latency_picture(member, span, period),
-        "held": _shared(top_denials(member, period, ROWS)),
-        "called": _shared(top_tools(member, period, ROWS)),
+        "held": _shared(most.held),
+        "called": _shared(most.called),
         "grants": _grants(member, period),
         "waiting": _waiting(member),
         "section": "overview",
