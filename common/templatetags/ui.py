@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -38,9 +39,18 @@ def asset(name: str) -> str:
     return _assets.address(name)
 
 
+# A page shows the same few marks hundreds of times. `typed`: a text that is safe is not one that is equal.
+_drawn_once = lru_cache(maxsize=1024, typed=True)
+
+
 def _icon(name: str, classes: str = "ic-s") -> SafeString:
+    return _drawn_icon(_assets.sprite(), name, classes)
+
+
+@_drawn_once
+def _drawn_icon(sprite: str, name: str, classes: str) -> SafeString:
     return format_html(
-        '<svg class="ic {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', classes, _assets.sprite(), name
+        '<svg class="ic {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', classes, sprite, name
     )
 
 
@@ -49,16 +59,26 @@ register.simple_tag(_icon, name="icon")
 
 @register.simple_tag
 def glyph(key: str, classes: str = "") -> SafeString:
+    return _drawn_glyph(_assets.sprite(), key, classes)
+
+
+@_drawn_once
+def _drawn_glyph(sprite: str, key: str, classes: str) -> SafeString:
     return format_html(
         '<svg class="gl {}" aria-hidden="true" viewBox="0 0 24 24"><use href="{}#g-{}"/></svg>',
         classes,
-        _assets.sprite(),
+        sprite,
         key,
     )
 
 
 def _pill(key: str, words: str, kind: str = "") -> SafeString:
-    return format_html('<span class="out {}" data-o="{}">{}{}</span>', kind, key, glyph(key), words)
+    return _drawn_pill(glyph(key), key, words, kind)
+
+
+@_drawn_once
+def _drawn_pill(drawn: SafeString, key: str, words: str, kind: str) -> SafeString:
+    return format_html('<span class="out {}" data-o="{}">{}{}</span>', kind, key, drawn, words)
 
 
 @register.simple_tag
@@ -78,7 +98,12 @@ def outcome(value: str, code: str | None = None, kind: str = "", approval: objec
 @register.simple_tag
 def tool_class(name: str | None) -> SafeString:
     shown_icon, words = _words.class_words(name)
-    return format_html('<span class="cls">{}{}</span>', _icon(shown_icon, "ic-s mute"), words)
+    return _drawn_class(_icon(shown_icon, "ic-s mute"), words)
+
+
+@_drawn_once
+def _drawn_class(drawn: SafeString, words: str) -> SafeString:
+    return format_html('<span class="cls">{}{}</span>', drawn, words)
 
 
 @register.simple_tag
@@ -91,6 +116,11 @@ def severity(value: str | int | None) -> SafeString:
     level = _words.severity_level(value)
     if level == 0:
         return format_html('<span class="mute text-xs">{}</span>', "Not rated")
+    return _drawn_severity(level)
+
+
+@_drawn_once
+def _drawn_severity(level: int) -> SafeString:
     return format_html(
         '<span class="sev" data-s="{}"><i aria-hidden="true"><b></b><b></b><b></b><b></b></i>{}</span>',
         level,

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.template.loader import get_template
+from django.utils.safestring import mark_safe
+
+from common.templatetags import ui
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -62,3 +65,9 @@ def test_every_icon_is_named_outright_so_that_the_sprite_can_hold_it() -> None:
     assert by_variable == [
         "templates/components/note.html"
     ]  # whose names stand in the calling template or _icons.py
+
+
+def test_a_mark_drawn_once_for_safe_text_is_not_shown_for_equal_text_that_is_none() -> None:
+    safe = ui.effect("limited", text=mark_safe("<b>30</b>"))
+    assert "<b>30</b>" in safe
+    assert "<b>" not in ui.effect("limited", text="<b>30</b>")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
+import pytest
 from django.test import Client
 
 from accounts.models import Membership
 from catalog.ingest import Report
+from catalog.models import CatalogServer
 from policies.models import Policy
 from servers.models import Server
 from tests.cast import Acme, Cast, inside
 from tests.catalog.index import index
+from tests.roles import as_worker
 
 __all__ = ["index"]
 FOR = "awslabs-iam-mcp-server/create_access_key"
@@ -60,6 +64,50 @@ def test_the_policy_can_be_put_on_a_server_one_has(
         policy = Policy.objects.filter(server=acme.server).latest("created_at")
         assert '"Destructive"' in policy.draft
         assert Server.objects.count() == 1
+
+
+def test_a_server_that_needs_a_header_has_its_name_filled_in(
+    index: Report, cast: Cast, signed_in: SignedIn
+) -> None:
+    with as_worker():
+        CatalogServer.objects.filter(slug="awslabs-iam-mcp-server").update(
+            endpoint="https://iam.example.com/mcp", headers=["X-Api-Key"]
+        )
+    form = signed_in(cast.alice).get(PATH).content.decode()
+    assert 'value="https://iam.example.com/mcp"' in form
+    assert re.search(r'value="headers"[^>]*checked', form)
+    assert 'name="header_name_0" value="X-Api-Key"' in form
+
+
+def test_the_server_one_has_stands_first_by_its_address_or_its_tools(
+    index: Report, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with as_worker():
+        CatalogServer.objects.filter(slug="awslabs-iam-mcp-server").update(
+            endpoint=f"{acme.server.upstream_url}/"
+        )
+    page = signed_in(cast.carol).get(PATH).content.decode()
+    assert "It has the address of the catalogue." in page
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lands"),
+    [
+        (PATH, PATH),
+        ("", "/overview/"),
+        ("https://evil.example/policies/arrive/?for=x", "/overview/"),
+        ("//evil.example/policies/arrive/?", "/overview/"),
+        ("/servers/", "/overview/"),
+        ("javascript:/policies/arrive/?", "/overview/"),
+    ],
+)
+def test_going_to_another_organization_leads_back_to_the_way_in_and_nowhere_else(
+    index: Report, cast: Cast, signed_in: SignedIn, wanted: str, lands: str
+) -> None:
+    sent = {"organization": str(cast.alice.organization_id), "next": wanted}
+    answer = signed_in(cast.alice).post("/organizations/switch/", sent)
+    assert answer.status_code == 302
+    assert answer.headers["Location"] in (lands, "/" if lands == "/overview/" else lands)
 
 
 def test_a_bad_address_is_said_beside_its_field_and_nothing_is_made(
