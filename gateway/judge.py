@@ -44,11 +44,15 @@ def _compiled(policy: Policy) -> CompiledPolicy:
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    """One after the other until there are no more. What cannot be judged ends it: then nothing is allowed."""
+    """One after the other until there are no more. To what cannot be judged no decision is the answer."""
     judge = Judge()
     while head := questions.read(LENGTH.size):
         (length,) = LENGTH.unpack(head)
-        answers.write(framed(judge.answer(read_question(questions.read(length)))))
+        try:
+            answer = judge.answer(read_question(questions.read(length)))
+        except Exception:
+            answer = answer_text([])
+        answers.write(framed(answer))
         answers.flush()
 
 

@@ -29,7 +29,7 @@ _LONGEST: Final = 15.0
 
 
 class NotJudged(Exception):  # noqa: N818
-    """The process ended, or took for ever."""
+    """The process could not, ended, or took for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ class Judges:
                 self.close()
                 raise
             if len(decisions) != len(calls):
-                self.close()
+                # Whether it knows this policy is not known any more.
+                self._known.pop(id(compiled), None)
                 raise NotJudged
             return decisions
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from common.tokens import API_KEY, GRANT, new_token
+from gateway_config.wire.grants import LoadedGrant
+from gateway_config.wire.loader import LoadedOrganization
 from tests.gateway.world import MALLORYS_SERVER, SERVER, world
 
 NOBODYS_SERVER = "00000000-0000-7000-8000-00000000ffff"
@@ -84,6 +86,12 @@ async def test_a_revoked_grant_is_401(tmp_path: Path) -> None:
         f"/mcp/../mcp/{SERVER}/",
         f"/MCP/{SERVER}/",
         f"/mcp/{SERVER.upper()}/",
+        f"/mcp%2f{SERVER}/",
+        f"/mcp/{SERVER}%2f",
+        f"/mcp/{SERVER}/%3fx=1",
+        f"/mcp/%2e%2e/mcp/{SERVER}/",
+        f"/mcp/{SERVER}/..;/",
+        f"/mcp/{SERVER}/#x",
         f"http://127.0.0.1/mcp/{SERVER}/",
         "*",
     ],
@@ -228,3 +236,25 @@ async def test_health_needs_no_token(tmp_path: Path) -> None:
         probe.path = "/healthz"
         assert (await probe.ask("GET", host="10.1.2.3")).body == b"ok\n"
         assert (await probe.ask("DELETE")).status == 405
+
+
+async def test_junk_is_never_looked_up_whatever_it_looks_like(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[bytes] = []
+    async with world(tmp_path) as it:
+        known = it.config.grant
+
+        def grant(token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
+            looked_up.append(token)
+            return known(token)
+
+        monkeypatch.setattr(it.config, "grant", grant)
+        wrong, another = it.token[:-1] + ("a" if it.token[-1] != "a" else "b"), it.token.replace("plg", "plk")
+        for junk in ("", "x", "plg_", wrong, another, it.token.upper(), f"{it.token}="):
+            async with it.client(token=junk) as stranger:
+                assert (await stranger.call("read_file", {})).status == 401
+        assert looked_up == []
+        async with it.client(token=new_token(GRANT)) as stranger:
+            assert (await stranger.call("read_file", {})).status == 401
+        assert len(looked_up) == 1 and not it.upstream.received

@@ -270,3 +270,39 @@ async def test_a_head_request_gets_no_body(tmp_path: Path) -> None:
         alice.send(alice.head("HEAD", None, {}))
         assert (await alice.answer_head()).headers["content-length"] == "3"
         assert (await alice.ask("GET")).body == b"ok\n"
+
+
+async def test_who_speaks_http_10_gets_a_stream_that_ends_with_its_connection(tmp_path: Path) -> None:
+    async def two_events(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        conversation.message({"jsonrpc": "2.0", "method": "notifications/message", "params": {}})
+        conversation.message({"jsonrpc": "2.0", "id": 1, "result": {"content": []}})
+        conversation.end_stream()
+
+    async with world(tmp_path, upstream=Upstream(two_events)) as it, it.client() as alice:
+        head = alice.head("POST", len(CALL), {"Connection": "keep-alive"}).replace(b"HTTP/1.1", b"HTTP/1.0")
+        alice.send(head + CALL)
+        answer = await alice.answer_head()
+        assert "transfer-encoding" not in answer.headers and "content-length" not in answer.headers
+        assert answer.headers["connection"] == "close"
+        events = await asyncio.wait_for(alice.reader.read(), 60)
+        assert events.count(b"data: ") == 2 and events.endswith(b"\n\n")
+
+
+async def test_of_requests_sent_at_once_what_follows_a_refused_one_is_still_judged(tmp_path: Path) -> None:
+    denied = json.dumps(
+        {
+            "jsonrpc": "2.0",
+            "id": 7,
+            "method": "tools/call",
+            "params": {"name": "delete_file", "arguments": {}},
+        }
+    ).encode()
+    async with world(tmp_path) as it, it.client() as alice:
+        broken = b'{"jsonrpc": "2.0", "id": 6, "id": 6}'
+        alice.send(b"".join(alice.head("POST", len(one), {}) + one for one in (broken, denied, CALL)))
+        first, second, third = [await alice.answer() for _ in range(3)]
+        assert (first.status, first.json["error"]["code"]) == (400, -32600)
+        assert second.json["id"] == 7 and second.json["result"]["isError"]
+        assert third.status == 200 and "isError" not in third.json["result"]
+        assert len(it.upstream.received) == 1

@@ -210,6 +210,8 @@ def test_a_worker_follows_decides_records_and_stops_clean(worker: Worker, plane:
         assert f'policylayer_{counted}_seconds_bucket{{le="+Inf"}}' in metrics
     numbers = dict(line.split(" ") for line in metrics.splitlines() if line[0] != "#")
     assert 0 <= float(numbers["policylayer_config_revision_age_seconds"]) < 60
+    one = plane.bundle.envelope
+    assert not any(name in metrics for name in (one.organization, IAM, "IAM", "list_users", token, one.hash))
     assert 0 <= float(numbers["policylayer_config_age_seconds"]) < 60
     assert "policylayer_spool_records" in numbers
     assert worker.get("/healthz", worker.metrics_port).text == "ok\n"

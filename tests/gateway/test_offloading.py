@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 
 from gateway import asked
-from gateway.judges import Judges
+from gateway.judge import serve
+from gateway.judges import Judges, NotJudged
+from gateway.judging import LENGTH, Question, Thing, framed, question_text, read_answer
 from gateway.protocol import jsonrpc
 from policies.language.compile import ToolFacts, compile_policy
 from policies.language.decide import decide
@@ -274,3 +277,26 @@ async def test_one_who_no_longer_waits_leaves_the_next_answer_to_whom_it_belongs
         assert await last == (decide(compiled, PromptGet("a")),)
     finally:
         judges.close()
+
+
+async def test_what_cannot_be_judged_is_not_allowed_and_ends_no_judge() -> None:
+    compiled = compile_policy(parse_policy(EVERYTHING), [])
+    call, body = calling("read", "{}")
+    judges = Judges()
+    try:
+        await judges.decide("acme", compiled, [call], body)
+        judge = judges.pid
+        for broken in (b"{", b"[]", b'{"jsonrpc": "2.0", "method": "ping"}'):
+            with pytest.raises(NotJudged):
+                await judges.decide("acme", compiled, [call], broken)
+        assert await judges.decide("acme", compiled, [call], body) == (decide(compiled, call),)
+        assert judges.pid == judge
+    finally:
+        judges.close()
+
+
+def test_a_question_about_a_policy_nobody_told_of_has_no_decision() -> None:
+    asked = io.BytesIO(framed(question_text(Question(7, things=(Thing("prompt", "a"),)))))
+    told = io.BytesIO()
+    serve(asked, told)
+    assert read_answer(told.getvalue()[LENGTH.size :]) == ()

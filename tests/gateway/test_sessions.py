@@ -104,3 +104,40 @@ async def test_an_event_id_that_is_not_ours_resumes_nothing(tmp_path: Path) -> N
             answer = await alice.ask("GET", last_event_id=spoilt)
             assert (answer.status, answer.json["error"]["code"]) == (400, -32602)
         assert [sent.method for sent in it.upstream.received] == ["POST"]
+
+
+async def test_a_stream_is_resumed_at_any_worker_and_by_its_own_grant_alone(tmp_path: Path) -> None:
+    bobs_token = new_token(GRANT)
+    async with world(tmp_path, upstream=Upstream(with_sessions)) as one, one.client() as alice:
+        one.reconfigure(grants={one.token: {}, bobs_token: {}})
+        event = (await alice.ask("GET")).body.split(b"id: ")[1].split(b"\n")[0].decode()
+        async with world(tmp_path / "other", upstream=Upstream(with_sessions)) as other:
+            other.config.organizations = one.config.organizations
+            sent = len(one.upstream.received)
+            async with other.client(token=bobs_token) as bob:
+                answer = await bob.ask("GET", last_event_id=event)
+                assert (answer.status, answer.json["error"]["code"]) == (400, -32602)
+                assert (await bob.post(PING, mcp_session_id=event)).status == 404
+            assert len(one.upstream.received) == sent
+            async with other.client(token=one.token) as again:
+                await again.ask("GET", last_event_id=event)
+            assert one.upstream.received[-1].headers["last-event-id"] == "after/nothing"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"Content-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ],
+)
+async def test_a_body_where_none_belongs_reaches_no_server_and_is_no_request_of_its_own(
+    tmp_path: Path, more: bytes
+) -> None:
+    async with world(tmp_path, upstream=Upstream(with_sessions)) as it, it.client() as alice:
+        session = (await alice.post(INITIALIZE)).headers["mcp-session-id"]
+        for method in ("DELETE", "GET"):
+            alice.send(alice.head(method, None, {"Mcp-Session-Id": session})[:-2] + more)
+            assert (await alice.answer()).status == 400
+        assert (await alice.post(PING, mcp_session_id=session)).status == 200
+        assert [sent.method for sent in it.upstream.received] == ["POST", "POST"]
