@@ -46,3 +46,14 @@ def test_the_policies_of_the_readme_are_good() -> None:
     assert blocks
     for block in blocks:
         assert find_problems(block) == ()
+
+
+def test_every_promise_has_its_tests_and_they_exist() -> None:
+    page = (ROOT / "docs" / "promises.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|(.*)$", page, re.MULTILINE)
+    assert {int(number) for number, _ in rows} == set(range(1, 21))
+    for number, row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert named, f"promise {number} names no test"
+        for file, test in named:
+            assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(), re.MULTILINE), test
