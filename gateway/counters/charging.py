@@ -53,8 +53,8 @@ Owed: TypeAlias = tuple[Charge, Counter, int]
 """A limit of one call, its counter, and the largest of the costs the call's limits have for that counter."""
 
 _KNOWN: Final = (
-    "SELECT decision FROM reservation WHERE decision IN (SELECT value FROM json_each(?1))"
-    " UNION ALL SELECT decision FROM held WHERE decision IN (SELECT value FROM json_each(?1))"
+    "SELECT decision FROM reservation WHERE decision IN (SELECT value FROM json_each(:decisions))"
+    " UNION ALL SELECT decision FROM held WHERE decision IN (SELECT value FROM json_each(:decisions))"
 )
 
 
@@ -129,7 +129,7 @@ class Batch:
         return self._reserve(decision, charges, hold_seconds)
 
     def _known(self, decisions: Sequence[str]) -> set[str]:
-        rows = self._db.execute(_KNOWN, (json.dumps(decisions),)).fetchall()
+        rows = self._db.execute(_KNOWN, {"decisions": json.dumps(decisions)}).fetchall()
         return {decision for (decision,) in rows}
 
     def _reserve(
@@ -255,9 +255,9 @@ class Batch:
     def _live_on(self, counter: int) -> None:
         """Says anew how long its key is live: for a window after the end of what is held, to be safe."""
         self._db.execute(
-            "UPDATE counter SET last_ms = MAX(COALESCE((SELECT MAX(at) FROM charge WHERE counter = ?1), 0),"
-            " COALESCE((SELECT MAX(until) + ?2 FROM held WHERE counter = ?1), 0)) WHERE id = ?1",
-            (counter, _GRACE_MS),
+            "UPDATE counter SET last_ms = MAX(COALESCE((SELECT MAX(at) FROM charge WHERE counter = :id), 0),"
+            " COALESCE((SELECT MAX(until) + :grace FROM held WHERE counter = :id), 0)) WHERE id = :id",
+            {"id": counter, "grace": _GRACE_MS},
         )
 
     def sweep(self, after: int) -> int:
