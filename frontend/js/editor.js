@@ -5,13 +5,19 @@ import { json } from "@codemirror/lang-json";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
-import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { helping } from "./editor/help.js";
 import { classHighlighter } from "./editor/highlight.js";
 import { problemMarks, setProblems } from "./editor/problems.js";
 import { fresh } from "./once.js";
 
 const views = new Map();
+
+// What cannot be seen, or turns the order of what follows, stands there by its number: a text must not read other than it is.
+const UNSEEN = {
+  addSpecialChars: /[\u202a-\u202c\u2060-\u2064\u2068\u{e0000}-\u{e007f}]/u,
+  render: (code, description) => Object.assign(document.createElement("span"), { className: "cm-unseen", textContent: `U+${code.toString(16).toUpperCase().padStart(4, "0")}`, title: description ?? "" }),
+};
 
 function nameOf(textarea) {
   return textarea.getAttribute("aria-label") ?? textarea.labels?.[0]?.textContent.trim() ?? "Document";
@@ -28,7 +34,7 @@ function attributes(textarea) {
 function extensions(textarea) {
   return [
     EditorView.cspNonce.of(document.querySelector('meta[name="csp-nonce"]')?.content ?? ""),
-    lineNumbers(), history(), indentOnInput(), indentUnit.of("  "), bracketMatching(), highlightActiveLine(), highlightActiveLineGutter(),
+    lineNumbers(), highlightSpecialChars(UNSEEN), history(), indentOnInput(), indentUnit.of("  "), bracketMatching(), highlightActiveLine(), highlightActiveLineGutter(),
     highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), problemMarks,
     EditorState.readOnly.of(textarea.readOnly), EditorState.tabSize.of(2),
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),

@@ -212,7 +212,7 @@ def test_the_second_of_two_people_is_told_and_chooses(world: World) -> None:
     row(page, "create_refund").locator("input[value=approval]").check(force=True)
     expect(page.locator("#draft")).to_contain_text("Someone saved this policy while you were editing.")
     mine = text_of(page)
-    page.get_by_text("Compare: theirs against yours").click()
+    page.locator("#draft").get_by_text("Compare: theirs against yours").click()
     expect(page.locator("#draft")).to_contain_text("Somebody else was here.")
     page.get_by_role("button", name="Put mine on top").click()
     expect(page.locator("#draft")).to_contain_text("Draft, saved")
@@ -298,3 +298,39 @@ def test_arguments_and_keys_are_completed_by_keyboard_alone(world: World) -> Non
     )
     page.locator(".cm-line .k", has_text="conditions").hover()
     expect(page.locator(".cm-says")).to_have_text("All of these together; none: always true.")
+
+
+def test_another_person_is_noticed_at_once_and_what_was_typed_stays(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    mine = text_of(page)
+    world.api.ask("PATCH", world.path, {"document": {**AGENTS, "description": "Theirs, just now."}})
+    notice = page.locator("#others")
+    expect(notice).to_contain_text("Someone saved this policy.", timeout=20_000)
+    expect(notice).to_be_visible(timeout=20_000)
+    assert text_of(page) == mine
+    notice.get_by_role("button", name="Compare: theirs against yours").click()
+    expect(notice).to_contain_text("Theirs, just now.")
+    notice.get_by_role("link", name="Open the newest").click()
+    page.wait_for_function("() => document.getElementById('id_document').value.includes('Theirs, just now.')")
+    expect(page.locator("#others")).to_be_hidden()
+
+
+def test_ones_own_saving_is_nobody_elses(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    row(page, "delete_access_key").locator("input[value=approval]").focus()
+    page.keyboard.press("d")
+    expect_other_text(page, before)
+    page.wait_for_function("() => Number(document.querySelector('#others').dataset.version) > 0")
+    page.wait_for_timeout(2_000)  # longer than the page waits before it says anything
+    expect(page.locator("#others")).to_be_hidden()
+
+
+def test_what_turns_the_order_of_letters_is_spelt_out_in_the_json(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    page.evaluate(
+        SET_TEXT, '{ "version": "1", "default": "deny", "hide": ["safe\u202egnp.exe", "a\u2066b"] }'
+    )
+    expect(page.locator(".cm-unseen")).to_have_text(["U+202E", "U+2066"])

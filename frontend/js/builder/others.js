@@ -6,12 +6,15 @@ export function startOthers() {
   const form = document.getElementById("policy-form");
   const began = Number(form.dataset.revision);
   let waiting;
+  let underWay = 0;
 
   function show() {
     const notice = document.getElementById("others");
     if (!notice) return;
     const own = Number(document.querySelector("#draft input[name=version]")?.value ?? 0);
-    const saved = Number(notice.dataset.version) > own;
+    // A save that was refused for it says the same, and offers more.
+    const told = document.querySelector("#draft [name=on_top]");
+    const saved = Number(notice.dataset.version) > own && !told;
     const published = Number(notice.dataset.revision) > began;
     for (const part of notice.querySelectorAll("[data-saved]")) part.hidden = !saved;
     for (const part of notice.querySelectorAll("[data-published]")) part.hidden = !published;
@@ -24,8 +27,11 @@ export function startOthers() {
   // The answer to one's own save may come a moment after the news of it.
   function soon() {
     clearTimeout(waiting);
-    waiting = setTimeout(show, A_WHILE);
+    waiting = setTimeout(() => (underWay > 0 ? soon() : show()), A_WHILE);
   }
+
+  document.addEventListener("htmx:beforeSend", () => { underWay += 1; });
+  document.addEventListener("htmx:afterRequest", () => { underWay = Math.max(0, underWay - 1); });
 
   document.addEventListener("layer:added", (event) => event.target.id === "others" && soon());
   document.addEventListener("htmx:afterSettle", () => { if (document.querySelector("#others:not([hidden])")) show(); });
