@@ -15,9 +15,13 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.fixtures.servers.listing import listing
+from tests.journeys.api import Api
 from tests.journeys.browser import FLAGS, HARMLESS, chromium
 from tests.journeys.filled import PAGES, filled
+from tests.journeys.payloads import PAYLOADS, hostile_tools
 from tests.journeys.product import RunningProduct, running_product
+from tests.journeys.second_step import AFTER, BEFORE, pages_of_a_second_step
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -28,6 +32,18 @@ INVISIBLE = """() => [...document.querySelectorAll('title, option, [aria-label],
     .filter((one) => /[\\u202e\\u200b]/.test([one.label, one.ariaLabel, one.title,
         ...[...one.childNodes].filter((part) => part.nodeType === 3).map((part) => part.data)].join()))
     .map((one) => one.outerHTML.slice(0, 300))"""
+ALIVE = """() => [...document.querySelectorAll('*')].flatMap((one) => [
+        ...[...one.attributes].filter((each) => each.name.startsWith('on') || each.name.startsWith('hx-on')
+            || each.name.startsWith('x-') || /^\\s*javascript:/i.test(each.value)
+            || (['src', 'href', 'action', 'data'].includes(each.name)
+                && URL.canParse(each.value, location.href)
+                && new URL(each.value, location.href).host === 'evil.example'))
+            .map((each) => `${one.tagName} ${each.name}=${each.value}`.slice(0, 200)),
+        ...(['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'MATH'].includes(one.tagName) ? [one.tagName] : []),
+        ...(one.matches('script:not([src]):not([type="application/json"]):not([type="application/ld+json"])')
+            ? ['a script of the page'] : []),
+        ...(one.matches('main b') && one.textContent === 'bold' ? ['bold'] : []),
+    ])"""
 LOOKED_AT = (1440, 390)
 WIDTHS = (1440, 768, 390, 320)
 OUTSIDE = (
@@ -39,6 +55,12 @@ OUTSIDE = (
     "/accounts/password/reset/",
     "/nothing/",
     "/invitations/answer/",
+    "/accounts/confirm-email/",
+    "/accounts/confirm-email/nothing-of-the-kind/",
+    "/accounts/inactive/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/done/",
+    "/accounts/password/reset/key/1-nothing/",
     # The catalogue as it is shipped.
     "/catalogue/",
     "/catalogue/?q=create&class=Write",
@@ -75,6 +97,7 @@ NO_PAGES = {
         "log/live/",
         "log/export.csv",
         "servers/everything/everything.csv",
+        "servers/register/known/",
         "log/export.ndjson",
     ),
     *("settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
@@ -84,11 +107,16 @@ NO_PAGES = {
     *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
     *(
         f"policies/<str:policy_id>/{verb}/"
-        for verb in ("check", "save", "discard", "publish", "builder", "try")
+        for verb in ("check", "save", "discard", "publish", "builder", "try", "rewrite", "vocabulary")
     ),
     *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
     "approvals/live/",
+    # Lead on to another page, or answer a browser's own question.
+    *("accounts/login/code/confirm/", "accounts/password/set/", "accounts/2fa/webauthn/login/"),
+    *("accounts/2fa/recovery-codes/download/", "accounts/2fa/webauthn/reauthenticate/"),
+    # Looked at where a key is made.
+    *(f"accounts/2fa/webauthn/keys/<int:pk>/{verb}/" for verb in ("edit", "remove")),
     *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),
     *(f"approvals/settings/{verb}/" for verb in ("rules", "mail", "webhooks")),
     *(f"approvals/settings/webhooks/<str:webhook_id>/{verb}/" for verb in ("test", "remove")),
@@ -106,6 +134,8 @@ class Site:
     nobody: Page
     web: str
     newcomers: tuple[str, str]
+    careful: tuple[str, str]
+    api: Api
     complaints: list[str] = field(default_factory=list)
 
 
@@ -116,6 +146,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_product(folder) as product, filled(product) as world, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
         empty = product.bootstrap("mallory@example.com", "Umbra")
+        careful = product.bootstrap("trent@example.com", "Trust")
         site = Site(
             pages=dict(world.pages),
             alice=_signed_in(browser, product, world.email, world.password),
@@ -123,6 +154,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             nobody=_new_page(browser, product.web),
             web=product.web,
             newcomers=(empty["email"], empty["password"]),
+            careful=(careful["email"], careful["password"]),
+            api=world.api,
         )
         _invite(site.alice)
         for name in ("server", "server-strange"):
@@ -187,16 +220,18 @@ def _all_routes() -> set[str]:
             if isinstance(entry, URLResolver):
                 walk(entry, prefix + str(entry.pattern))
             elif isinstance(entry, URLPattern):
-                found.add(prefix + str(entry.pattern))
+                # As Django joins them when it resolves a path.
+                own = str(entry.pattern)
+                found.add(prefix + (own.removeprefix("^") if prefix else own))
 
     walk(get_resolver("config.urls"), "")
     return found
 
 
 def test_no_page_is_forgotten(site: Site) -> None:
-    asked = [*site.pages.values(), *OUTSIDE, *WITHOUT_DATA]
+    asked = [*site.pages.values(), *OUTSIDE, *WITHOUT_DATA, *BEFORE, *AFTER, "/accounts/2fa/authenticate/"]
     seen = {resolve(urlsplit(path).path).route for path in asked if path != "/nothing/"}
-    pages = {route for route in _all_routes() if not route.startswith(("api/v1/", "accounts/"))}
+    pages = {route for route in _all_routes() if not route.startswith("api/v1/")}
     assert pages - seen == NO_PAGES
     assert set(site.pages) == set(PAGES)
 
@@ -216,6 +251,52 @@ def test_a_page_without_anything_to_show_is_good(site: Site, path: str) -> None:
     _look_over(site, site.newcomer, path)
 
 
+def test_the_pages_of_a_second_step_are_good(site: Site) -> None:
+    browser = site.alice.context.browser
+    assert browser is not None
+    page = _new_page(browser, site.web)
+    _listen(page, site.complaints)
+    _sign_in(page, *site.careful)
+    for path in pages_of_a_second_step(page, *site.careful):
+        _look_over(site, page, path)
+    page.context.close()
+
+
+def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> None:
+    """As names, titles, descriptions and arguments of tools, and as names of what people make."""
+    assert len(set(PAYLOADS)) == 300
+    with listing(hostile_tools(), PAYLOADS[0], PAYLOADS[1]) as url:
+        server = site.api.register(PAYLOADS[30][:80], url)
+    body = {
+        "server": server["id"],
+        "name": PAYLOADS[60][:80],
+        "document": {"version": "1", "default": "allow"},
+    }
+    policy = site.api.ask("POST", "/policies/", body)["id"]
+    site.api.publish_draft(policy)
+    grant = site.api.grant(server, policy, PAYLOADS[90][:80])
+    tools = site.api.ask("GET", f"/servers/{server['id']}/tools/?limit=200")
+    assert len(tools["results"]) == 200 and tools["next"]
+    page = site.alice
+    page.set_viewport_size({"width": 1440, "height": 900})
+    paths = [
+        f"/servers/{server['id']}/",
+        *(f"/servers/everything/?page={number}" for number in range(1, 8)),
+        *(f"/policies/{policy}/?show=all{rest}" for rest in ("", "&page=2", "&page=3")),
+        *(f"/policies/{policy}/{rest}" for rest in ("?view=json", "?view=words", "review/", "revisions/")),
+        f"/grants/{grant['id']}/",
+        *("/servers/", "/policies/", "/grants/", "/overview/", "/log/", "/settings/events/", "/jump/?q=img"),
+    ]
+    site.complaints.clear()
+    wrong = [f"{path}: {what}" for path in paths for what in _came_alive(page, path)]
+    page.goto(paths[0])
+    links = [str(link.get_attribute("href")) for link in page.locator("td.t a").all()]
+    assert len(links) == 300
+    wrong += [f"{path}: {what}" for path in links[::12] for what in _came_alive(page, path)]
+    wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]
+    assert wrong == []
+
+
 def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -> None:
     """The key is a device that Chromium plays. A passkey is bound to a name, which 127.0.0.1 is not."""
     browser = site.alice.context.browser
@@ -229,6 +310,11 @@ def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -
     page.get_by_label("Sign in with it alone, without the password").check()
     page.get_by_role("button", name="Add it").click()
     page.get_by_role("heading", name="Recovery codes").wait_for()
+    page.goto("/accounts/2fa/webauthn/")
+    own = [str(link.get_attribute("href")) for link in page.locator("main a[href*='/keys/']").all()]
+    assert len(own) == 2
+    for path in own:
+        _look_over(site, page, path)
     page.context.clear_cookies()
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Use a passkey").click()
@@ -295,6 +381,14 @@ def _violations(page: Page, theme: str, rules: dict[str, list[str]], width: int)
         for violation in found["violations"]
         for node in violation["nodes"]
     ]
+
+
+def _came_alive(page: Page, path: str) -> list[str]:
+    """What a page holds that only a text which became markup could have put there."""
+    page.goto(path)
+    page.wait_for_load_state("networkidle" if not path.startswith("/log/") else "load")
+    found: list[str] = page.evaluate(ALIVE)
+    return found if urlsplit(page.url).path == urlsplit(path).path else [*found, f"led to {page.url}"]
 
 
 def _strange_text(page: Page) -> list[str]:
