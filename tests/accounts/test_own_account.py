@@ -157,6 +157,18 @@ def test_every_browser_is_listed_and_the_others_can_be_signed_out(erin: Membersh
 
 
 # ---- throttling
+def test_who_asks_too_often_is_told_so_on_a_page_of_ours(db: None, client: Client) -> None:
+    for number in range(25):
+        answer = client.post("/accounts/password/reset/", {"email": f"nobody{number}@example.com"})
+    assert answer.status_code == 429
+    assert "Too many tries" in answer.content.decode() and "Go to the first page" in answer.content.decode()
+
+
+def test_a_request_that_cannot_be_read_gets_a_page_of_ours(db: None, client: Client) -> None:
+    answer = client.get("/overview/", headers={"host": "not a host!"})
+    assert answer.status_code == 400 and "That request cannot be read" in answer.content.decode()
+
+
 def test_a_password_cannot_be_guessed_for_long(erin: Membership) -> None:
     said = ""
     for _ in range(12):

@@ -39,9 +39,8 @@ def main(folder: Path) -> None:
 def _take(context: BrowserContext, case: Showcase, theme: str, folder: Path) -> None:
     page = context.new_page()
     for name, path in screens(case).items():
-        page.goto(path)
-        page.wait_for_load_state("networkidle" if name not in ("log", "approvals") else "load")
-        page.wait_for_timeout(400)  # fonts, and a chart that is drawn
+        page.goto(path, wait_until="load")
+        page.wait_for_timeout(800)  # fonts, and a chart that is drawn
         picture = smaller(context, page.screenshot())
         assert len(picture) < LARGEST, f"{name} is {len(picture)} bytes"
         (folder / f"{name}-{theme}.png").write_bytes(picture)

@@ -34,10 +34,11 @@ INVISIBLE = """() => [...document.querySelectorAll('title, option, [aria-label],
     .map((one) => one.outerHTML.slice(0, 300))"""
 ALIVE = """() => [...document.querySelectorAll('*')].flatMap((one) => [
         ...[...one.attributes].filter((each) => each.name.startsWith('on') || each.name.startsWith('hx-on')
-            || each.name.startsWith('x-') || /^\\s*javascript:/i.test(each.value)
-            || (['src', 'href', 'action', 'data'].includes(each.name)
+            || each.name.startsWith('x-')
+            || (['src', 'href', 'action', 'formaction', 'data', 'xlink:href'].includes(each.name)
                 && URL.canParse(each.value, location.href)
-                && new URL(each.value, location.href).host === 'evil.example'))
+                && (new URL(each.value, location.href).host === 'evil.example'
+                    || new URL(each.value, location.href).protocol === 'javascript:')))
             .map((each) => `${one.tagName} ${each.name}=${each.value}`.slice(0, 200)),
         ...(['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'MATH'].includes(one.tagName) ? [one.tagName] : []),
         ...(one.matches('script:not([src]):not([type="application/json"]):not([type="application/ld+json"])')
@@ -107,7 +108,18 @@ NO_PAGES = {
     *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
     *(
         f"policies/<str:policy_id>/{verb}/"
-        for verb in ("check", "save", "discard", "publish", "builder", "try", "rewrite", "vocabulary")
+        for verb in (
+            "check",
+            "save",
+            "discard",
+            "publish",
+            "builder",
+            "try",
+            "rewrite",
+            "vocabulary",
+            "live",
+            "difference",
+        )
     ),
     *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
@@ -281,7 +293,7 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
     page.set_viewport_size({"width": 1440, "height": 900})
     paths = [
         f"/servers/{server['id']}/",
-        *(f"/servers/everything/?page={number}" for number in range(1, 8)),
+        *(f"/servers/everything/?page={number}" for number in (1, 3, 5, 7)),
         *(f"/policies/{policy}/?show=all{rest}" for rest in ("", "&page=2", "&page=3")),
         *(f"/policies/{policy}/{rest}" for rest in ("?view=json", "?view=words", "review/", "revisions/")),
         f"/grants/{grant['id']}/",
@@ -292,7 +304,7 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
     page.goto(paths[0])
     links = [str(link.get_attribute("href")) for link in page.locator("td.t a").all()]
     assert len(links) == 300
-    wrong += [f"{path}: {what}" for path in links[::12] for what in _came_alive(page, path)]
+    wrong += [f"{path}: {what}" for path in links[::25] for what in _came_alive(page, path)]
     wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]
     assert wrong == []
 
@@ -385,8 +397,8 @@ def _violations(page: Page, theme: str, rules: dict[str, list[str]], width: int)
 
 def _came_alive(page: Page, path: str) -> list[str]:
     """What a page holds that only a text which became markup could have put there."""
-    page.goto(path)
-    page.wait_for_load_state("networkidle" if not path.startswith("/log/") else "load")
+    page.goto(path, wait_until="load")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
     found: list[str] = page.evaluate(ALIVE)
     return found if urlsplit(page.url).path == urlsplit(path).path else [*found, f"led to {page.url}"]
 

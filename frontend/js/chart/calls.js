@@ -17,9 +17,11 @@ export function calls(box, place, data) {
   return plot;
 }
 
+// A stretch without calls has no bar: the line round an empty one would cut the axis.
 function stacked(data) {
   let below = data.starts.map(() => 0);
-  return KINDS.map(([name]) => (below = below.map((sum, x) => sum + data.counts[name][x])));
+  const sums = KINDS.map(([name]) => (below = below.map((sum, x) => sum + data.counts[name][x])));
+  return sums.map((row) => row.map((sum, x) => (below[x] ? sum : null)));
 }
 
 function options(box, data, step) {
