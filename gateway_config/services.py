@@ -146,8 +146,7 @@ def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRev
     ConfigRevision.objects.filter(
         organization_id=revision.organization_id, number__lte=number - KEPT_REVISIONS
     ).delete()
-    if built.grants.fresh:
-        _forget_parts(revision.organization_id)
+    _forget_parts(revision.organization_id)
     notify(HEADS, bundle.organization)
     return revision
 
@@ -160,9 +159,11 @@ def _store_parts(grants: Grants) -> None:
 
 def _forget_parts(organization_id: UUID) -> None:
     """What no revision names any more that a gateway may still be fetching."""
+    parts = GrantPart.objects.filter(organization_id=organization_id)
+    if not parts.exists():
+        return
     named = ConfigRevision.objects.filter(organization_id=organization_id).values_list("parts", flat=True)
-    kept = {digest for parts in named for digest in parts}
-    GrantPart.objects.filter(organization_id=organization_id).exclude(digest__in=kept).delete()
+    parts.exclude(digest__in={digest for digests in named for digest in digests}).delete()
 
 
 def signed(

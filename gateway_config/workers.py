@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -35,6 +36,7 @@ GONE_AFTER = timedelta(seconds=15)
 # A worker may invent a mark; numbers must not run out because of it.
 HIGHEST_MARK = 2**53
 MOST_REASON = 1_000
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _IN_FORCE = """
     UPDATE gateway_config_configrevision AS r SET in_force_at = %(now)s
@@ -100,6 +102,8 @@ def newest_bundle(organization_id: UUID) -> SignedBundle | None:
 
 def grant_part(organization_id: UUID, digest: str) -> str | None:
     """What a bundle calls by this digest."""
+    if not _DIGEST.fullmatch(digest):
+        return None
     parts = GrantPart.objects.filter(organization_id=organization_id, digest=digest)
     return parts.values_list("body", flat=True).first()
 

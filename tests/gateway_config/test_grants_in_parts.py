@@ -23,7 +23,7 @@ from gateway_config.wire.loader import LoadedOrganization, load_organization
 from gateway_config.workers import grant_part, newest_bundle
 from policies.models import Grant
 from policies.services import move_grant, publish_policy, revoke_grant, rotate_grant, save_draft
-from servers.services import register_server, retire_server
+from servers.services import change_server, register_server, retire_server
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.gateway_config.test_internal_api import INTERNAL, Gateway
 from tests.roles import as_owner, as_worker
@@ -256,6 +256,12 @@ def test_few_again_they_stand_in_the_bundle(
         request_publish(cast.alice.organization_id)
     publish()
     assert digests(cast) == () and len(in_force(cast).grants) == 11
+    with patch("gateway_config.services.KEPT_REVISIONS", 1):
+        with inside(cast.alice):
+            change_server(cast.alice, acme.server, name="Renamed")
+        publish()
+    with as_worker():
+        assert GrantPart.objects.count() == 0
 
 
 def test_parts_that_no_kept_revision_names_are_let_go_of(
@@ -305,6 +311,8 @@ def test_a_worker_fetches_a_part_by_its_digest_and_only_of_its_organization(
         f"/internal/v1/bundles/{cast.mallory.organization_id}/grants/{digest}/",
         f"/internal/v1/bundles/{cast.alice.organization_id}/grants/{'0' * 64}/",
         f"/internal/v1/bundles/{cast.alice.organization_id}/grants/%2e%2e/",
+        f"/internal/v1/bundles/{cast.alice.organization_id}/grants/{'0' * 63}%00/",
+        f"/internal/v1/bundles/{cast.alice.organization_id}/grants/{digest.upper()}/",
     ):
         assert gateway.get(path).status_code == 404
     assert (
