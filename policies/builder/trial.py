@@ -53,6 +53,7 @@ class Trial:
     grant_label: str = ""
     standing: tuple[Standing, ...] = ()
     uncounted: int = 0
+    counted_all: bool = True
 
     @property
     def expect(self) -> str:
@@ -84,7 +85,8 @@ def fresh_trial(look: Look, tools: Sequence[Tool]) -> Trial:
 def as_grant(trial: Trial, label: str, key: str, seen: Replay, grant: UUID, now_ms: int) -> Trial:
     """What its limits would say of a call by this grant, had the draft been in force."""
     standing = seen.standing(trial.decision, grant, now_ms) if trial.decision else ()
-    return replace(trial, grant=key, grant_label=label, standing=standing, uncounted=seen.unknown)
+    said = replace(trial, grant=key, grant_label=label, standing=standing)
+    return replace(said, uncounted=seen.unknown, counted_all=seen.whole)
 
 
 def example_of(schema: object) -> str:

@@ -117,3 +117,10 @@ def test_ends_that_no_policy_had_a_say_in_stay_as_they_are() -> None:
 def test_the_whole_of_the_arguments_is_not_known() -> None:
     rule = '{"deny_if": [{"conditions": [{"path": "args", "op": "length_gte", "value": 9}]}]}'
     assert decided(draft(rule), call(0, amount=1)).unknown.calls == 1
+
+
+def test_a_policy_that_takes_too_long_is_not_waited_for_and_that_is_said() -> None:
+    calls = tuple(call(at) for at in range(200))
+    seen = replay(draft("{}"), Traffic(calls, 0, True), budget_seconds=-1)
+    assert (seen.calls, seen.whole) == (0, False)
+    assert replay(draft("{}"), Traffic(calls, 0, True)).whole
