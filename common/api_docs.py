@@ -82,7 +82,15 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 def problem_page(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in PROBLEMS:
         raise Http404
-    context = {"kind": kind, "problem": PROBLEMS[kind], "type": problem_type(kind), "section": "api"}
+    problem = PROBLEMS[kind]
+    context = {
+        "kind": kind,
+        "problem": problem,
+        "type": problem_type(kind),
+        # Every second part stood between the marks of code.
+        "help": [(bool(at % 2), part) for at, part in enumerate(problem.help.split("`"))],
+        "section": "api",
+    }
     return render(request, "pages/api_problem.html", context)
 
 
@@ -109,7 +117,7 @@ def _operation(method: str, path: str, described: Schema, schema: Schema) -> Ope
     return Operation(
         method=method.upper(),
         path=path,
-        summary=described.get("description") or _summary(method, path, answer),
+        summary=_plain(described.get("description") or _summary(method, path, answer)),
         asks=_parameters(described, "query"),
         headers=_parameters(described, "header"),
         sends=tuple(_fields(body, schema)),
@@ -150,7 +158,7 @@ def _parameters(described: Schema, place: str) -> tuple[Field, ...]:
 
 def _asked(parameter: Schema) -> Field:
     one = parameter.get("schema", {})
-    words = parameter.get("description", "")
+    words = _plain(parameter.get("description", ""))
     if choices := one.get("enum"):
         words = " ".join(filter(None, [words, f"One of {', '.join(map(str, choices))}."]))
     return Field(parameter["name"], _kind(one), words, parameter.get("required", False))
@@ -159,7 +167,22 @@ def _asked(parameter: Schema) -> Field:
 def _fields(body: Schema, schema: Schema) -> Iterator[Field]:
     required = set(body.get("required", ()))
     for name, one in body.get("properties", {}).items():
-        yield Field(name, _kind(one), _resolved(one, schema).get("description", ""), name in required)
+        meant = _meant(one, schema)
+        words = _plain(one.get("description") or meant.get("description", ""))
+        if choices := meant.get("enum"):
+            words = " ".join(filter(None, [words, f"One of {', '.join(map(str, choices))}."]))
+        yield Field(name, "string" if choices else _kind(one), words, name in required)
+
+
+def _meant(one: Schema, schema: Schema) -> Schema:
+    """What stands behind a name, also where more is said beside it."""
+    (inner,) = one["allOf"] if len(one.get("allOf", ())) == 1 else (one,)
+    return _resolved(inner, schema)
+
+
+def _plain(words: str) -> str:
+    """Without the marks of Markdown."""
+    return words.replace("`", "")
 
 
 def _sample(described: Schema) -> str:

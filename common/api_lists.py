@@ -111,8 +111,9 @@ class Declared(BaseFilterBackend):
 
 
 class ApiList(generics.ListAPIView[_M]):
-    """`orders`: a name to the fields, of which the last is unique and none may be null; the first is meant
-    where nothing is said."""
+    # No docstring: the schema would give it to every list that has none of its own.
+    # `orders`: a name to the fields, of which the last is unique and none may be null; the first is meant
+    # where nothing is said.
 
     pagination_class = Keyset
     filter_backends = [Declared]

@@ -129,6 +129,7 @@ class _Asking(APIView):
 class PolicyLint(_Asking):
     @extend_schema(request=TextInput, responses=ProblemsSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
+        """What is wrong in the draft, or the text sent instead; where nothing is, what is doubtful."""
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server), beside(policy))
         problems = judgement.problems or judgement.findings
@@ -138,6 +139,7 @@ class PolicyLint(_Asking):
 class PolicyEffects(_Asking):
     @extend_schema(request=TextInput, responses=EffectsSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
+        """What the draft, or the text sent instead, does to each of the server's tools."""
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
