@@ -66,7 +66,7 @@ def shape(value: Any) -> Any:
 
 
 def main() -> int:
-    test = [sys.executable, "-m", "pytest", "-q", "tests/contracts/test_api_examples.py"]
+    test = [sys.executable, "-m", "pytest", "-q", "tests/contracts/test_api_examples.py", "-k", "does_as"]
     return subprocess.run(test, env={**os.environ, WRITE: "1"}, check=False).returncode
 
 

@@ -271,6 +271,7 @@ class _Filling:
         for tool in self.tools:
             of_server.setdefault(tool.server_id, []).append(tool.name)
         revision = {policy.pk: self.revisions[3 * at + 2].pk for at, policy in enumerate(self.policies)}
+        otherwise = {str(one.column): one.get_default() for one in DecisionRecord._meta.concrete_fields}
         count, chance = self.sizes.decisions, self.chance
         for number in range(count):
             at, grant, place = self._ago(number, count), chance.choice(self.grants), chance.random()
@@ -305,7 +306,7 @@ class _Filling:
                 "upstream_status": 200 if outcome == "allow" else None,
                 "total_us": chance.randrange(1_000, 90_000) if outcome == "allow" else None,
             }
-            yield [row.get(column) for column in columns]
+            yield [row.get(column, otherwise[column]) for column in columns]
 
     def _of(self, model: type[Any], **values: Any) -> Any:
         return model(organization_id=self.organization.pk, **values)
