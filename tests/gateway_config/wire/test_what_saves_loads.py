@@ -43,6 +43,7 @@ def test_the_validator_and_the_loader_agree(text: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(TEXTS)
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_validator_and_the_loader_agree_on_ten_thousand(text: str) -> None:
