@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, assert_never
 
 from django.db.models import Q
@@ -187,10 +187,10 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise ValueError("Write date, time and zone: 2026-01-31T08:00:00Z.")
     try:
-        moment.utctimetuple()
+        # The database takes no zone that is further off than there is one.
+        return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("This moment is outside of all calendars.") from None
-    return moment
 
 
 def _unknown(known: Iterable[str]) -> str:

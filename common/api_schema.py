@@ -104,7 +104,7 @@ def needs_version(method: str, path: str) -> bool:
 
 def _add_headers(path: str, method: str, operation: Schema) -> None:
     parameters = operation.setdefault("parameters", [])
-    if method == "post":
+    if method == "post" and not path.startswith(_OPEN):
         parameters.append(IDEMPOTENCY_KEY)
     if needs_version(method, path):
         parameters.append({**IF_MATCH, "required": True})

@@ -156,6 +156,19 @@ def test_a_cursor_of_another_list_order_or_hand_is_refused(get: Get, acme: Acme,
     assert get(f"/audit-events/?limit=1&cursor={cursor}").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("moment", "status"),
+    [
+        ("0269-11-23T08:44:07.74-18:08", 200),
+        ("2393-02-23T11:11:09+20:48", 200),
+        ("0001-01-01T00:00:00+23:59", 400),
+        ("9999-12-31T23:59:59-23:59", 400),
+    ],
+)
+def test_no_zone_is_too_far_off(moment: str, status: int, get: Get) -> None:
+    assert get(f"/audit-events/?since={quote(moment)}").status_code == status
+
+
 def test_filters_find_what_they_say(get: Get, acme: Acme, cast: Cast) -> None:
     with inside(cast.alice):
         create_policy(cast.alice, acme.server, "other", POLICY)
