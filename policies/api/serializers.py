@@ -141,6 +141,9 @@ class ChangeSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     tools = serializers.ListField(child=serializers.CharField())
     sentence = serializers.CharField()
+    before = serializers.CharField(required=False, help_text="What became of its calls; of kind reach.")
+    after = serializers.CharField(required=False, help_text="What becomes of them; of kind reach.")
+    details = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 class DiffSerializer(serializers.Serializer[Any]):
