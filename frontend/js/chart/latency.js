@@ -6,7 +6,7 @@ const HEIGHT = 130;
 
 export function latency(box, place, data) {
   const step = (data.end - data.starts[0]) / data.starts.length;
-  const line = (name, dash) => ({ stroke: () => colour(box, name), width: 2, dash, spanGaps: false, points: { size: 5, fill: () => colour(box, name) } });
+  const line = (name, dash) => ({ stroke: () => colour(box, name), width: 2, dash, spanGaps: false, points: { size: 5, fill: () => colour(box, name), filter: alone } });
   const plot = new uPlot(
     {
       width: box.clientWidth, height: HEIGHT, padding: [8, 20, 4, 0], legend: { show: false },
@@ -23,6 +23,12 @@ export function latency(box, place, data) {
   );
   tell(box, plot, data, step);
   return plot;
+}
+
+// A stretch between two without calls has no line to either side: it is a dot.
+function alone(u, series) {
+  const values = u.data[series];
+  return values.flatMap((value, at) => (value != null && values[at - 1] == null && values[at + 1] == null ? [at] : []));
 }
 
 // Where the pointer is, in the line of words under the picture.
