@@ -187,12 +187,12 @@ def _plain(words: str) -> str:
 
 def _sample(described: Schema) -> str:
     example = _example(described.get("requestBody", {}))
-    return "" if example is None else json.dumps(example, ensure_ascii=False).replace("'", "'\\''")
+    return "" if example is None else json.dumps(example).replace("'", "'\\''")
 
 
 def _told(described: Schema, status: str) -> str:
     example = _example(described["responses"].get(status, {}))
-    return "" if example is None else json.dumps(example, ensure_ascii=False, indent=2)
+    return "" if example is None else json.dumps(example, indent=2)
 
 
 def _example(holder: Schema) -> Any:

@@ -12,6 +12,9 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from typing import Final
+
+_SECONDS_TO_DIE: Final = 2.0
 
 
 def watch(grace_seconds: float) -> None:
@@ -30,11 +33,17 @@ def watch(grace_seconds: float) -> None:
 def _stop(groups: Mapping[int, int], grace_seconds: float) -> None:
     for group, number in reversed(list(groups.items())):
         _send(group, number, to_group=False)
-    until = time.monotonic() + grace_seconds
-    while time.monotonic() < until and any(_lives(group) for group in groups):
-        time.sleep(0.05)
+    _wait_for(groups, grace_seconds)
     for group in filter(_lives, groups):
         _send(group, signal.SIGKILL, to_group=True)
+    # A process that was killed holds its port for a moment longer.
+    _wait_for(groups, _SECONDS_TO_DIE)
+
+
+def _wait_for(groups: Mapping[int, int], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(_lives(group) for group in groups):
+        time.sleep(0.05)
 
 
 def _lives(group: int) -> bool:

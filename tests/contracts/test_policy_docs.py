@@ -162,7 +162,7 @@ def test_the_schema_says_what_it_is_and_every_key_says_what_it_means() -> None:
 
 
 def test_every_code_there_is_stands_in_the_reference_and_no_other() -> None:
-    problems = {code for name in ("grammar", "operand") for code in _codes(name, "found", 1)}
+    problems = {code for name in ("grammar", "shapes", "operand") for code in _codes(name, "found", 1)}
     assert problems == PROBLEMS.keys()
     texts = _codes("json_reader", "TextError", 0) | _codes("parse", "Problem", 1)
     assert texts == TEXT_PROBLEMS.keys()

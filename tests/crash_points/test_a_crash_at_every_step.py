@@ -54,7 +54,7 @@ class Published:
     def saved(self) -> int:
         """The edit the control plane holds as published."""
         revisions = self.api.ask("GET", f"/policies/{self.policy}/revisions/?limit=1")["results"]
-        return edit_of(revisions[0]["document"])
+        return edit_of(self.api.ask("GET", f"/revisions/{revisions[0]['id']}/")["document"])
 
     def in_force(self) -> set[int]:
         """The edits that gateways judge by, over connections that meet any of them."""
