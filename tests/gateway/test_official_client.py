@@ -21,11 +21,14 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 
+from gateway.limits import Limits
 from gateway_config.wire.grants import NO_GRANTS
 from tests.conformance import fixture_server
 from tests.gateway.raw_http import Upstream
 from tests.gateway.world import ACME, SERVER, World, eventually, organization, quick, server, world
 
+# A client, the gateway and the server share one loop here: bounds of half a second are met by accident.
+AS_STARTED = Limits(drain_seconds=1.0)
 MODES = ["legacy", "auto"]
 
 
@@ -103,7 +106,7 @@ async def through(it: World, mode: str, *, token: str | None = None) -> AsyncIte
 async def it(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with (
         running(files(), json_response=request.param) as url,
-        world(tmp_path, upstream=Upstream()) as acme,
+        world(tmp_path, upstream=Upstream(), limits=AS_STARTED) as acme,
     ):
         acme.reconfigure(url=url)
         yield acme
@@ -238,7 +241,7 @@ async def _all_streams_ended(it: World) -> None:
 async def test_a_real_clients_subscription_ends_within_a_second_when_its_grant_does(
     tmp_path: Path, how: str
 ) -> None:
-    async with running(files(), json_response=False) as url, world(tmp_path) as it:
+    async with running(files(), json_response=False) as url, world(tmp_path, limits=AS_STARTED) as it:
         it.reconfigure(url=url)
         async with through(it, "auto") as alice, alice.listen(tools_list_changed=True) as events:
 
@@ -257,7 +260,7 @@ async def test_a_real_clients_subscription_ends_within_a_second_when_its_grant_d
 async def test_the_standing_stream_of_a_real_client_ends_within_a_second_when_its_grant_does(
     tmp_path: Path, how: str
 ) -> None:
-    async with running(files(), json_response=False) as url, world(tmp_path) as it:
+    async with running(files(), json_response=False) as url, world(tmp_path, limits=AS_STARTED) as it:
         it.reconfigure(url=url)
         async with through(it, "legacy") as alice:
             await alice.list_tools()
@@ -306,7 +309,10 @@ async def test_a_server_that_asks_back_is_answered_in_every_era(
     once = {"limits": [{"counter": "c", "window": "hour", "max": 1, "scope": "grant"}]}
     document = json.dumps({"version": "1", "default": "deny", "tools": {tool: once}})
     asked: list[str] = []
-    async with running(fixture_server.server(), json_response=False) as url, world(tmp_path) as it:
+    async with (
+        running(fixture_server.server(), json_response=False) as url,
+        world(tmp_path, limits=AS_STARTED) as it,
+    ):
         it.reconfigure(url=url, document=document, tools=fixture_server.TOOLS)
         async with answering(it, mode, asked) as alice:
             answer = await alice.call_tool(tool, {"message": "Who are you?"})
