@@ -184,7 +184,7 @@ class _Pair:
     async def _one_way(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pass_on: Any
     ) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(_CHUNK):
                 await pass_on(writer, data)
                 await writer.drain()
@@ -192,6 +192,11 @@ class _Pair:
             await self._while_cut_off()
             if writer.can_write_eof():
                 writer.write_eof()
+        except OSError:
+            # Who dies with an answer unread leaves a reset and no end. It is told as well: a database that
+            # hears of neither keeps the transaction of the dead, and its locks.
+            await self._while_cut_off()
+            self.reset()
 
     async def _while_cut_off(self, *also: type) -> None:
         while isinstance(self._link.fault, (Drop, *also)):  # noqa: ASYNC110 - many wait, seldom and shortly

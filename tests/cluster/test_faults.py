@@ -136,3 +136,19 @@ def test_a_link_between_unix_sockets_carries_as_well(faults: Faults, tmp_path: P
             one.sendall(b"hello")
             with listener.accept()[0] as arrived:
                 assert arrived.recv(10) == b"hello"
+
+
+def test_who_dies_with_an_answer_unread_is_gone_on_the_other_side_too(faults: Faults, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "there"))
+        listener.listen()
+        faults.link(tmp_path / "there", at=tmp_path / "here")
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(str(tmp_path / "here"))
+        with listener.accept()[0] as arrived:
+            arrived.settimeout(60)
+            arrived.sendall(ANSWER)
+            assert one.recv(1) == b"x"  # the rest has arrived and is not read
+            one.close()
+            with contextlib.suppress(ConnectionError):
+                assert arrived.recv(10) == b""
