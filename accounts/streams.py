@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import import_module
 from typing import Final, TypeAlias
 from uuid import UUID
+from weakref import finalize
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -32,7 +32,8 @@ REST_SECONDS: Final = 0.2
 STREAMS_PER_MEMBER: Final = 10
 _HIGHEST: Final = 2**63 - 1
 
-_open_streams: Counter[UUID] = Counter()
+# Each open stream's member. Threads add and the loop takes away: either is one step.
+_open_streams: Final[dict[object, UUID]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ Look: TypeAlias = Callable[[Membership, int], News]
 def stream(request: MemberRequest, topic: str, look: Look, newest: Callable[[], int]) -> HttpResponseBase:
     """Begins after Last-Event-ID, else after `?after=`, else now."""
     member = request.member
-    if _open_streams[member.pk] >= STREAMS_PER_MEMBER:
+    if open_streams(member.pk) >= STREAMS_PER_MEMBER:
         return HttpResponse("Too many live pages are open.\n", status=HTTPStatus.TOO_MANY_REQUESTS)
     start = _start(request)
     position = newest() if start is None else start
@@ -104,23 +105,27 @@ def event(name: str, position: int, html: str) -> str:
     return f"event: {name}\nid: {position}\n{data}\n"
 
 
+def open_streams(member_id: UUID) -> int:
+    return list(_open_streams.values()).count(member_id)
+
+
 class _Stream:
-    """Counted from the answer's making to its closing, which Django sees to however the stream ends."""
+    """Counted from its making until it is closed, or dropped.
+
+    Django closes the answers it began to send. One whose reader left while it was being made, it drops.
+    """
 
     def __init__(self, viewer: Viewer, events: AsyncIterator[str]) -> None:
         self._events = events
-        self._member_id: UUID | None = viewer.member_id
-        _open_streams[viewer.member_id] += 1
+        place = object()
+        _open_streams[place] = viewer.member_id
+        self._give_back = finalize(self, _open_streams.pop, place, None)
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self._events
 
     def close(self) -> None:
-        if self._member_id is not None:
-            _open_streams.subtract([self._member_id])
-            if not _open_streams[self._member_id]:
-                del _open_streams[self._member_id]
-            self._member_id = None
+        self._give_back()
 
 
 def _still(viewer: Viewer) -> Membership | None:

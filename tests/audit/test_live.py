@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.asgi import get_asgi_application
 from django.db import connections
 from django.test import AsyncClient, Client
 
@@ -232,4 +234,46 @@ async def test_too_many_streams_of_one_person_are_refused(
     assert again.status_code == 200
     again.close()
     again.close()
-    assert cast.bob.pk not in streams._open_streams
+    assert streams.open_streams(cast.bob.pk) == 0
+
+
+async def test_a_reader_who_leaves_before_the_answer_is_made_holds_no_place(
+    acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = AsyncClient()
+    await browser.aforce_login(cast.bob.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    begun, left = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    counted: list[int] = []
+
+    class Slow(streams._Stream):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            counted.append(streams.open_streams(cast.bob.pk))
+            loop.call_soon_threadsafe(begun.set)
+            left.wait(60)
+
+    bodies = iter([{"type": "http.request", "body": b""}])
+
+    async def leaving() -> dict[str, Any]:
+        for body in bodies:
+            return body
+        await begun.wait()
+        loop.call_later(0.2, left.set)  # the view goes on after it was given up
+        return {"type": "http.disconnect"}
+
+    async def nobody_hears(message: Any) -> None:
+        raise AssertionError(message)
+
+    monkeypatch.setattr(streams, "_Stream", Slow)
+    cookies = "; ".join(f"{name}={kept.value}" for name, kept in browser.cookies.items())
+    asked = {
+        "type": "http",
+        "method": "GET",
+        "path": "/log/live/",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver"), (b"cookie", cookies.encode())],
+    }
+    await get_asgi_application()(asked, leaving, nobody_hears)
+    assert counted == [1]
+    assert streams.open_streams(cast.bob.pk) == 0

@@ -80,6 +80,9 @@ def _no_complaints(world: World) -> Iterator[None]:
     world.complaints.clear()
     yield
     left = [said for said in world.complaints if not any(word in said for word in (*HARMLESS, *LOST))]
+    # Every open page holds one of the few streams its reader may have.
+    for context in world.browser.contexts:
+        context.close()
     assert left == []
 
 
