@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from django.db.models import Q
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
@@ -196,3 +197,15 @@ def _moment(text: str) -> datetime:
 def _unknown(known: Iterable[str]) -> str:
     names = ", ".join(sorted(known))
     return f"There is no such filter here. These are: {names}." if names else "Nothing can be asked for here."
+
+
+def token_in_state(state: str) -> Q:
+    """Of rows that end by `expires_at` or `revoked_at`: revoked, expired, else those that still work."""
+    expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
+    match state:
+        case "revoked":
+            return Q(revoked_at__isnull=False)
+        case "expired":
+            return Q(revoked_at=None) & expired
+        case _:
+            return Q(revoked_at=None) & ~expired

@@ -24,7 +24,7 @@ from gateway_config.wire.messages import LimiterAnswer, LimiterState
 
 logger = logging.getLogger(__name__)
 
-_ONE_STORE = 70_233
+_ONE_STORE = 70_234
 KEPT_EPOCHS = 20
 
 

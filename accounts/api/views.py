@@ -36,7 +36,7 @@ from accounts.services.members import change_role, remove_member
 from accounts.services.organizations import rename_organization
 from accounts.services.settings import change_security
 from common.api_fields import uuid_or_404
-from common.api_filters import Choice, Filter, Text
+from common.api_filters import Choice, Filter, Text, token_in_state
 from common.api_lists import ApiList, both_ways
 from common.drf import shown_once, valid
 from common.ids import public_id
@@ -173,21 +173,10 @@ class InvitationResend(APIView):
         return Response(InvitationSerializer(resend(member_of(request), invitation)).data)
 
 
-def _keys_in(state: str) -> Q:
-    expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
-    match state:
-        case "revoked":
-            return Q(revoked_at__isnull=False)
-        case "expired":
-            return Q(revoked_at=None) & expired
-        case _:
-            return Q(revoked_at=None) & ~expired
-
-
 class ApiKeys(ApiList[ApiKey]):
     serializer_class = ApiKeySerializer
     filters = (
-        Filter("state", Choice(("good", "expired", "revoked")), by=_keys_in),
+        Filter("state", Choice(("good", "expired", "revoked")), by=token_in_state),
         Filter("made_by", Text(254), "The maker’s address.", lookup="member__user__email__iexact"),
     )
     orders = both_ways("created_at", "name")

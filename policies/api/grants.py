@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
-from common.api_filters import Choice, Filter, Id, Moment, Text
+from common.api_filters import Choice, Filter, Id, Moment, Text, token_in_state
 from common.api_lists import ApiList, both_ways
 from common.drf import shown_once, valid
 from policies.api.serializers import (
@@ -33,23 +32,12 @@ def find_grant(request: Request, grant_id: str) -> Grant:
     return get_object_or_404(mine, pk=uuid_or_404("grt", grant_id))
 
 
-def _in_state(state: str) -> Q:
-    expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
-    match state:
-        case "revoked":
-            return Q(revoked_at__isnull=False)
-        case "expired":
-            return Q(revoked_at=None) & expired
-        case _:
-            return Q(revoked_at=None) & ~expired
-
-
 class Grants(ApiList[Grant]):
     serializer_class = GrantSerializer
     filters = (
         Filter("server", Id("srv"), lookup="server_id"),
         Filter("policy", Id("pol"), lookup="policy_id"),
-        Filter("state", Choice(GRANT_STATES), by=_in_state),
+        Filter("state", Choice(GRANT_STATES), by=token_in_state),
         Filter("label", Text(80), "A part of the label.", lookup="label__icontains"),
         Filter("expires_before", Moment(), lookup="expires_at__lt"),
     )
