@@ -146,6 +146,11 @@ class Webhook(OrganizationOwned):
     def public_id(self) -> str:
         return public_id("whk", self.id)
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether the secret before signs, too."""
+        return self.earlier_until is not None and self.earlier_until > timezone.now()
+
 
 _ERRORS = {
     "name_not_found": "no such host",

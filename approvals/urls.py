@@ -15,6 +15,13 @@ urlpatterns = [
     path("settings/webhooks/", settings.add_webhook, name="add-webhook"),
     path("settings/webhooks/<str:webhook_id>/remove/", settings.remove_webhook, name="remove-webhook"),
     path("settings/webhooks/<str:webhook_id>/test/", settings.test_webhook, name="test-webhook"),
+    path("settings/webhooks/<str:webhook_id>/switch/", settings.switch_webhook, name="switch-webhook"),
+    path("settings/webhooks/<str:webhook_id>/rotate/", settings.rotate_secret, name="rotate-webhook"),
+    path(
+        "settings/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver/",
+        settings.redeliver,
+        name="redeliver",
+    ),
     path("<str:approval_id>/", reading.detail, name="detail"),
     path("<str:approval_id>/approve/", answering.approve, name="approve"),
     path("<str:approval_id>/decline/", answering.decline, name="decline"),

@@ -38,6 +38,7 @@ PREFIX: Final = "whsec_"
 MOST: Final = 10
 LONGEST_URL: Final = 2000
 OVERLAP = timedelta(days=1)
+REST_BETWEEN_SECRETS = timedelta(minutes=1)
 MOST_TESTS: Final = 5
 REST_BETWEEN_TESTS = timedelta(minutes=1)
 PATIENCE_SECONDS: Final = 15.0
@@ -96,10 +97,16 @@ def change_webhook(
 
 @transaction.atomic
 def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
-    """A new secret, shown once. For a day messages are signed with the one before, too."""
+    """A new secret, shown once. For a day messages are signed with the one before, too.
+
+    A second click would end the one that the receiver still checks with, so it is refused for a minute.
+    """
     require(by, May.MANAGE_WEBHOOKS)
     webhook, secret = Webhook.objects.select_for_update().get(pk=webhook.pk), _new_secret()
-    webhook.sealed_earlier, webhook.earlier_until = webhook.sealed_secret, timezone.now() + OVERLAP
+    until = timezone.now() + OVERLAP
+    if webhook.earlier_until is not None and webhook.earlier_until > until - REST_BETWEEN_SECRETS:
+        raise Conflict("A new secret was made a moment ago. Use that one, or wait a minute to make another.")
+    webhook.sealed_earlier, webhook.earlier_until = webhook.sealed_secret, until
     webhook.sealed_secret = _sealed(webhook, secret)
     webhook.save(update_fields=["sealed_secret", "sealed_earlier", "earlier_until"])
     record_event(by, "webhook.secret_rotated", webhook.public_id, _host(webhook.url))
@@ -217,8 +224,7 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> Result:
 
 def _signing(webhook: Webhook) -> list[str]:
     """The sealed secrets that sign now, the newest first."""
-    overlaps = webhook.earlier_until is not None and webhook.earlier_until > timezone.now()
-    return [webhook.sealed_secret, *([webhook.sealed_earlier] if overlaps else [])]
+    return [webhook.sealed_secret, *([webhook.sealed_earlier] if webhook.overlaps else [])]
 
 
 def _opened(webhook: Webhook, sealed: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -66,10 +68,32 @@ def add_webhook(request: MemberRequest) -> HttpResponse:
         )
     except REFUSED as refused:
         return _page(request, webhook_form=form, status=say_in_form(form, refused))
-    context = {"webhook": webhook, "secret": secret, "section": "approvals"}
-    answer = render(request, "approvals/webhook_added.html", context)
+    return _shown_once(request, webhook, secret)
+
+
+@require_POST
+@member_required
+def rotate_secret(request: MemberRequest, webhook_id: str) -> HttpResponse:
+    webhook, secret = webhooks.rotate_secret(request.member, _find(request, webhook_id))
+    return _shown_once(request, webhook, secret)
+
+
+def _shown_once(request: MemberRequest, webhook: Webhook, secret: str) -> HttpResponse:
+    context = {"webhook": webhook, "secret": secret, "section": "settings", "pane": "approvals"}
+    answer = render(request, "approvals/webhook_secret.html", context)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+@require_POST
+@member_required
+def switch_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
+    """Says what is wanted rather than "the other": a second click changes nothing."""
+    on = request.POST.get("state") == "on"
+    webhooks.change_webhook(request.member, _find(request, webhook_id), enabled=on)
+    words = "on. It is told what happens from now on" if on else "off. Nothing is sent there until it is on"
+    messages.success(request, f"The webhook is switched {words}.")
+    return redirect("approvals:settings")
 
 
 @require_POST
@@ -89,12 +113,24 @@ def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
     return redirect("approvals:settings")
 
 
+@require_POST
+@member_required
+def redeliver(request: MemberRequest, webhook_id: str, delivery_id: str) -> HttpResponse:
+    notice = get_object_or_404(_find(request, webhook_id).notices, pk=_uuid("msg", delivery_id))
+    webhooks.redeliver(request.member, notice)
+    messages.success(request, "The message is on its way once more, under the same id.")
+    return redirect("approvals:settings")
+
+
 def _find(request: MemberRequest, webhook_id: str) -> Webhook:
+    return get_object_or_404(Webhook.objects.visible_to(request.member), pk=_uuid("whk", webhook_id))
+
+
+def _uuid(prefix: str, text: str) -> UUID:
     try:
-        pk = parse_public_id("whk", webhook_id)
+        return parse_public_id(prefix, text)
     except ValueError:
         raise Http404 from None
-    return get_object_or_404(Webhook.objects.visible_to(request.member), pk=pk)
 
 
 def _page(

@@ -10,14 +10,15 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEvent, Membership, Organization
-from approvals.models import Approval, MailMuted, Webhook
+from approvals.models import Approval, MailMuted, Notice, Webhook
 from approvals.services import approve, decline
-from approvals.webhooks import add_webhook
+from approvals.webhooks import add_webhook, send_test
 from policies.services import create_policy, publish_policy
 from tests.approvals.calls import fresh, waiting
 from tests.approvals.conftest import Clock
 from tests.cast import Acme, Cast, inside
 from tests.ladder import Door, climb, queries_of
+from tests.roles import as_worker
 
 SignedIn = Callable[[Membership], Client]
 REFUNDS = {
@@ -223,6 +224,12 @@ def test_everybody_mutes_their_own_mail_alone(cast: Cast, acme: Acme, signed_in:
         assert not MailMuted.objects.exists()
 
 
+@pytest.fixture
+def hook(cast: Cast, acme: Acme) -> Webhook:
+    with inside(cast.alice):
+        return add_webhook(cast.alice, "https://hooks.example/a", verified=True)[0]
+
+
 def test_webhooks_are_managed_by_admins_whose_address_is_confirmed(
     cast: Cast, acme: Acme, signed_in: SignedIn, confirmed: Callable[..., None]
 ) -> None:
@@ -235,7 +242,7 @@ def test_webhooks_are_managed_by_admins_whose_address_is_confirmed(
         webhook = Webhook.objects.get()
         events = json.dumps(list(AuditEvent.objects.filter(verb="webhook.added").values_list("subject_name")))
     assert "whsec_" not in webhook.sealed_secret and "secret-path" not in events
-    for act, good in (("test", 302), ("remove", 302)):
+    for act, good in (("test", 302), ("rotate", 200), ("switch", 302), ("remove", 302)):
         path = f"/approvals/settings/webhooks/{webhook.public_id}/{act}/"
         climb(Door(path, "post", good=good, barred=("bob", "carol")), cast, signed_in)
 
@@ -257,6 +264,54 @@ def test_a_secret_is_shown_once(
     answer: Any = alice.post("/approvals/settings/webhooks/", {"url": "https://hooks.example/a"})
     assert "whsec_" in answer.content.decode() and answer["Cache-Control"] == "no-store"
     assert "whsec_" not in text_of(alice, "/approvals/settings/")
+
+
+def test_a_new_secret_is_shown_once_and_a_second_click_does_not_end_the_one_before(
+    cast: Cast, acme: Acme, signed_in: SignedIn, hook: Webhook
+) -> None:
+    alice, path = signed_in(cast.alice), f"/approvals/settings/webhooks/{hook.public_id}/rotate/"
+    first: Any = alice.post(path)
+    assert "whsec_" in first.content.decode() and first["Cache-Control"] == "no-store"
+    assert "signed with the secret before, too" in first.content.decode()
+    second = alice.post(path)
+    assert second.status_code == 409 and "made a moment ago" in second.content.decode()
+    with inside(cast.alice):
+        after = Webhook.objects.get()
+    assert after.sealed_earlier == hook.sealed_secret != after.sealed_secret
+    shown = text_of(alice, "/approvals/settings/")
+    assert "whsec_" not in shown and "the secret before signs, too" in shown
+
+
+def test_a_webhook_is_switched_as_the_button_said_however_often_it_is_pressed(
+    cast: Cast, acme: Acme, signed_in: SignedIn, hook: Webhook
+) -> None:
+    alice, path = signed_in(cast.alice), f"/approvals/settings/webhooks/{hook.public_id}/switch/"
+    for state, offered in (("off", "Switch on"), ("off", "Switch on"), ("on", "Switch off")):
+        assert alice.post(path, {"state": state}).status_code == 302
+        assert offered in text_of(alice, "/approvals/settings/")
+    with inside(cast.alice):
+        assert AuditEvent.objects.filter(verb="webhook.changed").count() == 2
+
+
+def test_a_message_is_sent_again_by_who_may_and_not_while_it_is_on_its_way(
+    cast: Cast, acme: Acme, signed_in: SignedIn, hook: Webhook
+) -> None:
+    with inside(cast.alice):
+        sent = send_test(cast.alice, hook)
+    with as_worker():
+        Notice.objects.update(state="failed", status=500, attempts=5)
+    alice, base = signed_in(cast.alice), f"/approvals/settings/webhooks/{hook.public_id}"
+    assert f"{base}/deliveries/{sent.public_id}/redeliver/" in text_of(alice, "/approvals/settings/")
+    door = Door(f"{base}/deliveries/{sent.public_id}/redeliver/", "post", good=302, barred=("bob", "carol"))
+    climb(door, cast, signed_in)
+    second = alice.post(door.path)
+    assert second.status_code == 409 and "still on its way" in second.content.decode()
+    assert door.path not in text_of(alice, "/approvals/settings/")
+    with inside(cast.alice):
+        other, _ = add_webhook(cast.alice, "https://hooks.example/b", verified=True)
+        assert AuditEvent.objects.filter(verb="webhook.redelivered").count() == 1
+    for bad in (f"{other.public_id}/deliveries/{sent.public_id}", f"{hook.public_id}/deliveries/msg_x"):
+        assert alice.post(f"/approvals/settings/webhooks/{bad}/redeliver/").status_code == 404
 
 
 def test_other_peoples_webhooks_are_nobodys_here(cast: Cast, acme: Acme) -> None:

@@ -132,7 +132,10 @@ NO_PAGES = {
     *(f"accounts/2fa/webauthn/keys/<int:pk>/{verb}/" for verb in ("edit", "remove")),
     *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),
     *(f"approvals/settings/{verb}/" for verb in ("rules", "mail", "webhooks")),
-    *(f"approvals/settings/webhooks/<str:webhook_id>/{verb}/" for verb in ("test", "remove")),
+    *(
+        f"approvals/settings/webhooks/<str:webhook_id>/{verb}/"
+        for verb in ("test", "remove", "rotate", "switch", "deliveries/<str:delivery_id>/redeliver")
+    ),
     *(f"grants/<str:grant_id>/{verb}/" for verb in ("move", "rotate", "revoke", "first-call")),
 }
 
