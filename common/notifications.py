@@ -25,7 +25,6 @@ _CHANNEL: Final = "policylayer"
 _POLL_SECONDS: Final = 1.0
 # Said to psycopg by Django's backend, not by the operator to libpq.
 _DJANGO_OPTIONS: Final = frozenset({"pool", "server_side_binding", "isolation_level", "assume_role"})
-_KEEPALIVES: Final = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +123,5 @@ def _parameters() -> dict[str, Any]:
         "user": given["USER"] or None,
         "password": given["PASSWORD"] or None,
         "dbname": given["NAME"],
-        **_KEEPALIVES,
         **options,
     }

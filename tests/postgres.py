@@ -20,6 +20,7 @@ from config.supervisor.lifeline import die_with_parent
 VARIABLE = "POLICYLAYER_TEST_DATABASE_URL"
 # Nothing here outlives the run, so nothing has to survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+NOTHING_MORE: Mapping[str, str] = {}
 
 
 def start() -> str:
@@ -29,11 +30,11 @@ def start() -> str:
     return os.environ[VARIABLE]
 
 
-def start_private() -> str:
+def start_private(settings: Mapping[str, str] = NOTHING_MORE) -> str:
     folder = Path(tempfile.mkdtemp(prefix="policylayer-test-"))
     folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
     cluster = open_cluster(folder / "postgres", "tests-only", durable=False)
-    server = launch(cluster)
+    server = launch(cluster, {**FAST, **settings})
     atexit.register(_stop, server, folder, os.getpid())
     wait_until_ready(cluster, server)
     return cluster.url("tests-only", "postgres")

@@ -100,6 +100,11 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PASSWORD": _database.password,
         "NAME": _database.name,
         "OPTIONS": {
+            # A database that vanishes is missed within 20 s; the roles' own settings say the same of us.
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
             **dict(_database.options),
             "pool": {"min_size": 1, "max_size": 12, "timeout": 5},
             "connect_timeout": 5,

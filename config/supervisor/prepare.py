@@ -28,6 +28,7 @@ def prepare() -> None:
     passwords = {name: env.secret(name, least=1) for name in (APP_ROLE_PASSWORD, WORKER_ROLE_PASSWORD)}
     roles.ensure_database(admin_url)
     with psycopg.connect(admin_url, autocommit=True) as one_at_a_time:
+        roles.end_if_this_machine_vanishes(one_at_a_time.execute)
         one_at_a_time.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         roles.ensure_roles(
             admin_url,
@@ -35,6 +36,8 @@ def prepare() -> None:
             worker_password=passwords[WORKER_ROLE_PASSWORD],
         )
         django.setup()
+        with connection.cursor() as cursor:
+            roles.end_if_this_machine_vanishes(cursor.execute)
         _migrate()
         _seed()
         _enrol(json.loads(os.environ.get(PREPARE_WORKERS, "{}")) | env.named_tokens())

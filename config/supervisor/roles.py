@@ -1,5 +1,8 @@
 """The database and the two roles of the product. Neither role owns anything or passes row-level security."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -13,6 +16,16 @@ _TOO_MIGHTY = """
     SELECT 1 FROM pg_roles WHERE rolname = %s
     AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)
 """
+# A machine that vanishes says nothing, and by default its sessions keep their locks for two hours.
+VANISHED: Final[Mapping[str, str]] = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+}
+# Who is stopped still answers keepalives. Between two statements of a transaction nobody here does more than
+# seconds of reckoning: whatever waits for the network or a person does so outside of any.
+OF_A_LOGIN: Final[Mapping[str, str]] = {**VANISHED, "idle_in_transaction_session_timeout": "60s"}
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -29,10 +42,17 @@ def ensure_database(admin_url: str) -> None:
 def ensure_roles(admin_url: str, *, app_password: str, worker_password: str) -> None:
     """Both roles may log in with these passwords afterwards, whatever they could do before."""
     with psycopg.connect(admin_url) as connection:
+        end_if_this_machine_vanishes(connection.execute)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         for name, password in ((APP, app_password), (WORKER, worker_password)):
             _ensure_role(connection, name, password)
         _close_the_database(connection)
+
+
+def end_if_this_machine_vanishes(execute: Callable[[str, Sequence[str]], object]) -> None:
+    """As for the two roles. The owner is the operator's: what it does elsewhere is not ours to change."""
+    for name, value in VANISHED.items():
+        execute("SELECT set_config(%s, %s, false)", [name, value])
 
 
 def _ensure_role(connection: Connection, name: str, password: str) -> None:
@@ -45,6 +65,9 @@ def _ensure_role(connection: Connection, name: str, password: str) -> None:
     # Hashed here: the password itself never stands in a statement that a server could log.
     hashed = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(hashed)))
+    for setting, value in OF_A_LOGIN.items():
+        statement = sql.SQL("ALTER ROLE {} SET {} = {}")
+        connection.execute(statement.format(role, sql.Identifier(setting), sql.Literal(value)))
     # An owner who is no superuser must be a member to act as the role.
     connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
 

@@ -10,9 +10,10 @@ import pytest
 from config.supervisor import cluster, roles
 from config.supervisor.access import APP, WORKER, url_as
 from config.supervisor.account import Account, account_for
-from config.supervisor.cluster import open_cluster
+from config.supervisor.cluster import SUPERUSER, open_cluster
 from config.supervisor.postgres_programs import Programs, choose_programs, find_programs
 from config.supervisor.stops import CannotStart
+from tests.ports import free_port
 from tests.postgres import start_private
 
 
@@ -134,3 +135,52 @@ def test_the_roles_can_be_made_twice_and_have_no_might(monkeypatch: pytest.Monke
             assert might == (False, False)
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(url_as(admin, role, "first"))
+
+
+@pytest.fixture(scope="module")
+def over_tcp() -> str:
+    """Keepalives are for networks: over a socket's file none are in force."""
+    port = free_port()
+    start_private({"listen_addresses": "127.0.0.1", "port": str(port)})
+    admin = f"postgresql://{SUPERUSER}:tests-only@127.0.0.1:{port}/policylayer"
+    roles.ensure_database(admin)
+    roles.ensure_roles(admin, app_password="tests-only", worker_password="tests-only")
+    return admin
+
+
+def in_force(connection: psycopg.Connection[tuple[object, ...]], *settings: str) -> list[object]:
+    rows = [connection.execute("SELECT current_setting(%s)", [name]).fetchone() for name in settings]
+    return [row[0] for row in rows if row]
+
+
+_KEEPALIVES = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+
+
+@pytest.mark.parametrize("role", [APP, WORKER])
+def test_a_machine_that_vanishes_is_missed_within_twenty_seconds(over_tcp: str, role: str) -> None:
+    with psycopg.connect(url_as(over_tcp, role, "tests-only")) as connection:
+        assert in_force(connection, *_KEEPALIVES) == ["10", "3", "3", "20000"]
+        assert in_force(connection, "idle_in_transaction_session_timeout") == ["1min"]
+
+
+def test_whoever_brings_a_database_up_to_date_is_missed_as_soon(over_tcp: str) -> None:
+    with psycopg.connect(over_tcp) as connection:
+        roles.end_if_this_machine_vanishes(connection.execute)
+        assert in_force(connection, *_KEEPALIVES) == ["10", "3", "3", "20000"]
+        # A long migration may be reckoning for longer than anything else does.
+        assert in_force(connection, "idle_in_transaction_session_timeout") == ["0"]
+
+
+def test_a_transaction_that_is_left_idle_ends_and_gives_its_lock_to_the_next(
+    over_tcp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "OF_A_LOGIN", {"idle_in_transaction_session_timeout": "200ms"})
+    roles.ensure_roles(over_tcp, app_password="tests-only", worker_password="tests-only")
+    left = psycopg.connect(url_as(over_tcp, WORKER, "tests-only"))
+    left.execute("SELECT pg_advisory_xact_lock(1)")
+    with psycopg.connect(url_as(over_tcp, WORKER, "tests-only")) as heir:
+        heir.execute("SET lock_timeout = '60s'")
+        heir.execute("SELECT pg_advisory_xact_lock(1)")
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        left.execute("SELECT 1")
+    left.close()

@@ -23,8 +23,8 @@ async def call_together(it: World, *tools: str) -> list[Answer]:
     """One connection each, so that nothing but the gateway puts them in order."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(it.client()) for _ in tools]
-        for client in clients:
-            await client.call("search", {})
+        # At once: who has sent nothing ten seconds after it connected is turned away.
+        await asyncio.gather(*(client.call("search", {}) for client in clients))
         calls = [client.call(tool, {}, id=tool) for client, tool in zip(clients, tools, strict=True)]
         return await asyncio.gather(*calls)
 
