@@ -19,7 +19,7 @@ from audit.outcomes import shown_outcome
 from audit.periods import Unit
 
 # How long each is worth keeping: the longest period that is shown in it, and a little.
-KEPT: Final = {
+KEPT: Final[dict[str, dict[Unit, timedelta]]] = {
     "audit_callcount": {
         Unit.MINUTE: timedelta(days=3),
         Unit.HOUR: timedelta(days=40),
@@ -31,10 +31,13 @@ KEPT: Final = {
         Unit.DAY: timedelta(days=800),
     },
 }
+KEPT["audit_toolcount"] = KEPT["audit_usecount"]
+USERS_KEPT: Final = timedelta(days=40)
 _A_DOUBLING: Final = 4
 
 _Calls: TypeAlias = tuple[UUID, str, datetime, str, int]
 _Uses: TypeAlias = tuple[UUID, str, datetime, UUID, UUID, str, str]
+_Tools: TypeAlias = tuple[UUID, str, datetime, str, str]
 
 _ADD_CALLS = """
     INSERT INTO audit_callcount (organization_id, unit, start, outcome, added, calls)
@@ -49,12 +52,32 @@ _ADD_USES = """
     ON CONFLICT (organization_id, unit, start, server_id, grant_id, tool, outcome)
     DO UPDATE SET calls = audit_usecount.calls + excluded.calls
 """
+_ADD_TOOLS = """
+    INSERT INTO audit_toolcount (organization_id, unit, start, tool, outcome, calls)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::bigint[])
+    ON CONFLICT (organization_id, unit, start, tool, outcome)
+    DO UPDATE SET calls = audit_toolcount.calls + excluded.calls
+"""
+# To the minute: a grant that calls all the time writes its row once in each.
+_ADD_USERS = """
+    INSERT INTO audit_tooluser (organization_id, tool, grant_id, called, held)
+    SELECT organization, tool, caller, max(at), max(at) FILTER (WHERE outcome <> 'allow')
+    FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::text[], %s::text[])
+        AS uses (organization, unit, at, server, caller, tool, outcome)
+    WHERE unit = 'm' AND tool <> '' GROUP BY 1, 2, 3
+    ON CONFLICT (organization_id, tool, grant_id)
+    DO UPDATE SET called = greatest(audit_tooluser.called, excluded.called),
+        held = greatest(audit_tooluser.held, excluded.held)
+    WHERE excluded.called > audit_tooluser.called
+        OR excluded.held > coalesce(audit_tooluser.held, '-infinity')
+"""
 
 
 def count(rows: Iterable[DecisionRecord]) -> None:
     """Rows that were not there before, in the transaction that stores them."""
     calls: Counter[_Calls] = Counter()
     uses: Counter[_Uses] = Counter()
+    tools: Counter[_Tools] = Counter()
     for row in rows:
         outcome = shown_outcome(row.outcome, row.code)
         for unit in Unit:
@@ -63,10 +86,18 @@ def count(rows: Iterable[DecisionRecord]) -> None:
             uses[
                 row.organization_id, unit.value, start, row.server_id, row.grant_id, row.counted_tool, outcome
             ] += 1
-    if calls:
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD_CALLS, [*map(list, zip(*calls, strict=True)), list(calls.values())])
-            cursor.execute(_ADD_USES, [*map(list, zip(*uses, strict=True)), list(uses.values())])
+            if row.tool:
+                tools[row.organization_id, unit.value, start, row.counted_tool, outcome] += 1
+    with connection.cursor() as cursor:
+        for statement, counted in ((_ADD_CALLS, calls), (_ADD_USES, uses), (_ADD_TOOLS, tools)):
+            if counted:
+                cursor.execute(statement, [*_columns(counted), list(counted.values())])
+        if uses:
+            cursor.execute(_ADD_USERS, _columns(uses))
+
+
+def _columns(counted: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*counted, strict=True)]
 
 
 def bucket_of(microseconds: int) -> int:

@@ -14,7 +14,7 @@ from django.db.models import Count, DateTimeField, F, Func, Q, QuerySet, Sum, Va
 from accounts.models import Organization
 from accounts.tenancy import Asker
 from audit.counts import bounds_of
-from audit.models import CallCount, UseCount
+from audit.models import CallCount, ToolCount, ToolUser, UseCount
 from audit.outcomes import OUTCOMES
 from audit.periods import Period, Unit
 
@@ -33,12 +33,12 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Calls of one tool: how many, by outcome, and by how many grants."""
+    """Calls of one tool: how many, by outcome, and by how many grants where that was asked for."""
 
     name: str
     count: int
     outcomes: dict[str, int]
-    grants: int
+    grants: int = 0
 
     @property
     def mostly(self) -> str:
@@ -80,11 +80,13 @@ class Tops:
     """Tools whose calls did not pass, whatever held them."""
 
 
-def tops(member: Asker, period: Period, limit: int = 10) -> Tops:
-    """The counts of a month are many: they are read once, and once more for the few that are named."""
-    named = _uses(member, period).exclude(tool="").order_by()
+def tops(member: Asker, period: Period, limit: int = 10, *, with_grants: bool = True) -> Tops:
+    """`with_grants`: also by how many grants since the period began; it is to end now."""
+    named = ToolCount.objects.visible_to(member).filter(
+        unit=period.unit, start__gte=period.since, start__lt=period.until
+    )
     called: dict[str, dict[str, int]] = defaultdict(dict)
-    for tool, outcome, calls in named.values_list("tool", "outcome").annotate(Sum("calls")):
+    for tool, outcome, calls in named.order_by().values_list("tool", "outcome").annotate(Sum("calls")):
         called[tool][outcome] = calls
     held = {
         tool: kept
@@ -92,18 +94,27 @@ def tops(member: Asker, period: Period, limit: int = 10) -> Tops:
         if (kept := {outcome: calls for outcome, calls in parts.items() if outcome != "allow"})
     }
     first, second = _most(called, limit), _most(held, limit)
-    users = named.filter(tool__in={*first, *second}).values_list("tool")
-    grants = {
+    grants = _grants_of(member, {*first, *second}, period.since) if with_grants else {}
+    return Tops(
+        [_counted(tool, called[tool], grants.get(tool, (0, 0))[0]) for tool in first],
+        [_counted(tool, held[tool], grants.get(tool, (0, 0))[1]) for tool in second],
+    )
+
+
+def _counted(tool: str, outcomes: dict[str, int], grants: int) -> Counted:
+    return Counted(tool, sum(outcomes.values()), outcomes, grants)
+
+
+def _grants_of(member: Asker, tools: set[str], since: datetime) -> dict[str, tuple[int, int]]:
+    """By tool: how many grants called it since then, and how many of them were held back there."""
+    seen = ToolUser.objects.visible_to(member).filter(tool__in=tools, called__gte=since)
+    counts = seen.order_by().values_list("tool")
+    return {
         tool: (of_all, of_held)
-        for tool, of_all, of_held in users.annotate(
-            of_all=Count("grant_id", distinct=True),
-            of_held=Count("grant_id", distinct=True, filter=~Q(outcome="allow")),
+        for tool, of_all, of_held in counts.annotate(
+            of_all=Count("grant_id"), of_held=Count("grant_id", filter=Q(held__gte=since))
         )
     }
-    return Tops(
-        [Counted(tool, sum(called[tool].values()), called[tool], grants[tool][0]) for tool in first],
-        [Counted(tool, sum(held[tool].values()), held[tool], grants[tool][1]) for tool in second],
-    )
 
 
 def top_tools(member: Asker, period: Period, limit: int = 10) -> list[Counted]:

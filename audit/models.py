@@ -127,14 +127,38 @@ class UseCount(OrganizationOwned):
     calls = models.BigIntegerField()
 
     class Meta:
+        # Without what changes at each call: a row that is counted up stays where the indexes say.
         indexes: ClassVar = [
-            # All that is shown of a period, without the rows themselves.
-            models.Index(
-                fields=["organization", "unit", "start"],
-                include=["tool", "outcome", "grant_id", "calls"],
-                name="uses_in_a_period",
-            )
+            models.Index(fields=["organization", "grant_id", "unit", "start"], name="uses_of_a_grant"),
+            models.Index(fields=["organization", "server_id", "unit", "start"], name="uses_of_a_server"),
         ]
 
     def __str__(self) -> str:
         return f"{self.calls} {self.outcome} of {self.tool}"
+
+
+class ToolCount(OrganizationOwned):
+    """Calls of one tool in one unit of time, by outcome, whoever made them."""
+
+    pk = models.CompositePrimaryKey("organization", "unit", "start", "tool", "outcome")
+    unit = models.CharField(max_length=1)
+    start = models.DateTimeField()
+    tool = models.CharField(max_length=256)
+    outcome = models.CharField(max_length=8)
+    calls = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.calls} {self.outcome} of {self.tool}"
+
+
+class ToolUser(OrganizationOwned):
+    """A grant that called a tool: in which minute it did so last, and was last held back there."""
+
+    pk = models.CompositePrimaryKey("organization", "tool", "grant_id")
+    tool = models.CharField(max_length=256)
+    grant_id = models.UUIDField()
+    called = models.DateTimeField()
+    held = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} called {self.tool}"

@@ -11,7 +11,7 @@ from django.db.models import Max
 from accounts.limits import Limit, most
 from accounts.models import Organization
 from audit import partitions
-from audit.counts import KEPT
+from audit.counts import KEPT, USERS_KEPT
 from audit.models import DecisionRecord
 
 # Deleted a little at a time: nobody waits long for a row, and no log of the database grows large.
@@ -40,6 +40,7 @@ def forget_counts(now: datetime) -> None:
                     f"DELETE FROM {table} WHERE unit = %s AND start < %s",  # noqa: S608
                     [unit.value, now - age],
                 )
+        cursor.execute("DELETE FROM audit_tooluser WHERE called < %s", [now - USERS_KEPT])
 
 
 def _make_room(organization: Organization) -> int:

@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def _lint(given: argparse.Namespace, out: Output) -> int:
     tools, wrong = _tools(given.tools), False
     for file in given.files:
-        found = _findings(_read(file), tools)
+        found = findings(_read(file), tools)
         wrong = wrong or any(row["severity"] == Severity.ERROR for row in found)
         if given.json:
             _print(out, as_json({"file": file, "problems": found}))
@@ -121,7 +121,8 @@ def _lint(given: argparse.Namespace, out: Output) -> int:
     return PROBLEMS if wrong else FINE
 
 
-def _findings(raw: bytes, tools: list[ToolFacts]) -> list[dict[str, object]]:
+def findings(raw: bytes, tools: list[ToolFacts]) -> list[dict[str, object]]:
+    """What is wrong, or else what is doubtful; only those of severity error keep it out of force."""
     try:
         document = parse_policy(raw)
     except PolicyInvalid as invalid:

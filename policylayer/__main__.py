@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has had enough
         return FINE
+    except OSError as wrong:
+        complain(f"{wrong.filename or 'A file'}: {wrong.strerror or wrong}.")
+        return USAGE
     except KeyboardInterrupt:
         return 130
 

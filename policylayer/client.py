@@ -15,6 +15,8 @@ from policylayer import shapes
 
 TRIES: Final = 4
 LONGEST_PAUSE_SECONDS: Final = 60.0
+_TOO_MANY: Final = 429
+_RESTARTING: Final = (502, 503, 504)  # what a proxy in front says meanwhile
 Shape = TypeVar("Shape")
 
 
@@ -33,7 +35,8 @@ class Unreachable(Exception):  # noqa: N818
 
 
 class Client:
-    """Use it as a context. What may be repeated is tried again when the connection fails or we are throttled.
+    """Use it as a context. What may be repeated is tried again when the connection fails, a proxy says that
+    nobody is behind it, or we are throttled.
 
     Every POST carries an Idempotency-Key, so that one whose answer was lost may be sent again. A change that
     names its version may not: the second would be refused for what the first did.
@@ -191,11 +194,10 @@ class Client:
             except httpx.TransportError as wrong:
                 if tried == TRIES or "If-Match" in sent:
                     raise Unreachable(f"{self._http.base_url.host} does not answer: {wrong}") from None
-                self._pause(2.0 ** (tried - 2))
+                self._pause(_rest(tried))
                 continue
-            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or tried == TRIES:
-                break
-            if (wait := _wait_of(answer)) is None:
+            wait = _wait_of(answer, tried)
+            if wait is None or tried == TRIES or (answer.is_server_error and "If-Match" in sent):
                 break
             self._pause(wait)
         if answer.is_error:
@@ -203,10 +205,16 @@ class Client:
         return answer
 
 
-def _wait_of(answer: httpx.Response) -> float | None:
-    """None where waiting helps nothing: a limit that is not one of time."""
+def _wait_of(answer: httpx.Response, tried: int) -> float | None:
+    """None where there is nothing to wait for, such as a limit that is not one of time."""
     said = answer.headers.get("Retry-After", "")
-    return min(float(said), LONGEST_PAUSE_SECONDS) if said.isdigit() else None
+    if answer.status_code in _RESTARTING or (answer.status_code == _TOO_MANY and said.isdigit()):
+        return min(float(said), LONGEST_PAUSE_SECONDS) if said.isdigit() else _rest(tried)
+    return None
+
+
+def _rest(tried: int) -> float:
+    return float(2.0 ** (tried - 2))
 
 
 def _read(answer: httpx.Response, shape: type[Shape]) -> Shape:

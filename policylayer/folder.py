@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from policies.language.compile import ToolFacts
 from policylayer.client import Client, Refused
+from policylayer.judging import facts, what_blocks
 from policylayer.shapes import Diff, Policy, PolicySummary, Problem, Server, Tests
 
 TESTS: Final = ".tests.json"
@@ -31,6 +33,15 @@ class PolicyFile:
     name: str
     text: str
     tests: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the organization has, read once for a plan."""
+
+    servers: dict[str, Server]
+    policies: dict[tuple[str, str], PolicySummary]
+    tools: dict[str, list[ToolFacts]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +83,45 @@ def _read(path: Path) -> PolicyFile:
     beside = path.with_name(path.stem + TESTS)
     try:
         tests = beside.read_text("utf-8") if beside.exists() else None
-        return PolicyFile(path, path.parent.name, path.stem, path.read_text("utf-8"), tests)
+        return PolicyFile(path, path.parent.name, path.stem, read_text(path), tests)
     except UnicodeDecodeError:
-        raise FolderInvalid(f"{path} or its tests are not UTF-8.") from None
+        raise FolderInvalid(f"{beside} is not UTF-8.") from None
+
+
+def read_text(path: Path) -> str:
+    """As it stands, line endings and all."""
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise FolderInvalid(f"{path} is not UTF-8.") from None
 
 
 def plan(client: Client, files: Iterable[PolicyFile]) -> list[Step]:
     """What would be done, with what it changes and what would stop it. Changes nothing."""
     servers = {server.name: server for server in client.servers()}
     policies = {(one.server, one.name): one for one in client.policies()}
-    return [_step(client, file, servers, policies) for file in files]
+    known = Known(servers, policies)
+    return [_step(client, file, known) for file in files]
 
 
-def _step(
-    client: Client,
-    file: PolicyFile,
-    servers: dict[str, Server],
-    policies: dict[tuple[str, str], PolicySummary],
-) -> Step:
-    server = servers.get(file.server)
+def _step(client: Client, file: PolicyFile, known: Known) -> Step:
+    server = known.servers.get(file.server)
     if server is None:
-        known = ", ".join(sorted(servers)) or "none yet"
-        raise FolderInvalid(f"{file.path}: there is no server named {file.server}. There are: {known}.")
-    known_policy = policies.get((server.id, file.name))
-    if known_policy is None:
-        return Step("create", file, server, tests_change=file.tests is not None)
-    policy = client.policy(known_policy.id)
+        names = ", ".join(sorted(known.servers)) or "none yet"
+        raise FolderInvalid(f"{file.path}: there is no server named {file.server}. There are: {names}.")
+    if server.id not in known.tools:
+        known.tools[server.id] = facts(client.tools(server.id))
+    tools = known.tools[server.id]
+    summary = known.policies.get((server.id, file.name))
+    if summary is None:
+        problems = what_blocks(file.text, file.tests, tools)
+        return Step("create", file, server, problems=problems, tests_change=file.tests is not None)
+    return _step_of(client, file, server, client.policy(summary.id), tools)
+
+
+def _step_of(
+    client: Client, file: PolicyFile, server: Server, policy: Policy, tools: list[ToolFacts]
+) -> Step:
     try:
         changes = client.diff(policy.id, file.text)
     except Refused as refused:
@@ -107,10 +131,11 @@ def _step(
         verb = "change"
     elif policy.published_revision is None or not changes.is_empty:
         verb = "publish"
-    if file.tests is None:
-        return Step(verb, file, server, policy, changes)
     kept = client.tests(policy.id)
-    return Step(verb, file, server, policy, changes, (), _differ(kept, file.tests), kept.etag)
+    tests = json.dumps(kept.tests) if file.tests is None else file.tests
+    differ = file.tests is not None and _differ(kept, file.tests)
+    step = Step(verb, file, server, policy, changes, tests_change=differ, tests_etag=kept.etag)
+    return replace(step, problems=what_blocks(file.text, tests, tools)) if step.is_change else step
 
 
 def _differ(kept: Tests, text: str) -> bool:
@@ -151,7 +176,7 @@ def pull(client: Client, folder: Path) -> list[Path]:
         policy, tests = client.policy(summary.id), client.tests(summary.id).tests
         path = folder / _part(server.name) / f"{_part(policy.name)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(policy.document, "utf-8")
+        path.write_bytes(policy.document.encode())
         written.append(path)
         if tests:
             beside = path.with_name(path.stem + TESTS)
@@ -161,7 +186,12 @@ def pull(client: Client, folder: Path) -> list[Path]:
 
 
 def _part(name: str) -> str:
-    """Names are people's texts: none leads out of the folder."""
-    if name in {"", ".", ".."} or name.startswith(".") or _NOT_IN_NAMES & set(name):
+    """Names are people's texts: none leads out of the folder, or is taken for another's tests."""
+    if (
+        name in {"", ".", ".."}
+        or name.startswith(".")
+        or name.endswith(".tests")
+        or _NOT_IN_NAMES & set(name)
+    ):
         raise FolderInvalid(f"{name!r} cannot be the name of a file. Rename it in the app first.")
     return name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -54,6 +56,11 @@ def keep(login: Login) -> Path:
         opened.write(msgspec.json.encode(login))
     beside.replace(path)
     return path
+
+
+def secret(prompt: str) -> str:
+    """From the terminal or standard input: a command line is seen by everybody on the machine."""
+    return (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def checked(url: str) -> str:

@@ -13,7 +13,8 @@ FINE, USAGE, PROBLEMS, TESTS_FAILED, CHANGES, FAILED = 0, 2, 3, 4, 5, 1
 
 
 def say(text: str) -> None:
-    print(plain(text))  # noqa: T201
+    """At once: who reads a tail through a pipe waits for each line."""
+    print(plain(text), flush=True)  # noqa: T201
 
 
 def complain(text: str) -> None:

@@ -125,6 +125,13 @@ class Tool(OrganizationOwned):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["server", "name"], name="one_tool_per_name")]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization", "-severity", "class_rank", "name", "id"],
+                condition=models.Q(removed_at=None),
+                name="tools_worst_first",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

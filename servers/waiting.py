@@ -15,7 +15,7 @@ from servers.models import ToolScan
 PATIENCE_SECONDS: Final = 90.0
 LOOK_SECONDS: Final = 0.1
 # White space before a JSON value means nothing, and tells whoever stands between that we are here.
-BREATH_SECONDS: Final = 10.0
+BREATH_SECONDS: Final = 4.0
 
 OVER: Final = frozenset({ToolScan.State.DONE, ToolScan.State.FAILED})
 

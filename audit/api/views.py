@@ -161,7 +161,7 @@ class DecisionStats(APIView):
         wanted = asked(request.query_params, (STATS_PERIOD,)).get("period", "day")
         length, unit, buckets = PERIODS[wanted]
         period, member = Period.until_now(length, unit), member_of(request)
-        most = tops(member, period)
+        most = tops(member, period, with_grants=False)
         stats = {
             "since": period.since,
             "until": period.until,

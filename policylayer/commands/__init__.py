@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol, TypeAlias
+
+from policylayer.client import Refused
 
 ONE_A_LINE: Final = "one JSON object a line"
+
+
+class Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -22,3 +33,11 @@ def verb(
 def group(verbs: Verbs, name: str, about: str) -> Any:
     made = verbs.add_parser(name, help=about, description=about[:1].upper() + about[1:] + ".")
     return made.add_subparsers(metavar="COMMAND", required=True)
+
+
+def names(found: Iterable[Named]) -> dict[str, str]:
+    """By id; none where the key may not read them, and then ids are shown."""
+    try:
+        return {one.id: one.name for one in found}
+    except Refused:
+        return {}

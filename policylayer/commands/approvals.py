@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import ONE_A_LINE, Verbs, group, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, names, verb
 from policylayer.output import FINE, as_json, say, table
 
 
@@ -25,8 +25,15 @@ def _list(client: Client, given: argparse.Namespace) -> int:
         for approval in found:
             as_json(approval)
     else:
-        rows = ((one.id, one.state, one.tool, f"{one.seconds_left} s", one.arguments_json) for one in found)
-        table(("ID", "STATE", "TOOL", "LEFT", "ARGUMENTS"), rows)
+        servers = names(client.servers())
+        rows = (
+            (
+                *(one.id, one.state, servers.get(one.server, one.server), one.tool),
+                *(f"{one.seconds_left} s", one.reason or one.rule, one.arguments_json or "not shown"),
+            )
+            for one in found
+        )
+        table(("ID", "STATE", "SERVER", "TOOL", "LEFT", "WHY", "ARGUMENTS"), rows)
     return FINE
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import ONE_A_LINE, Verbs, group, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, names, verb
 from policylayer.commands.servers import find
 from policylayer.output import FINE, USAGE, as_json, complain, say, table
 from policylayer.shapes import Grant
@@ -34,8 +34,16 @@ def _list(client: Client, given: argparse.Namespace) -> int:
         for grant in found:
             as_json(grant)
     else:
-        rows = ((one.label, one.state, one.hint + "…", one.last_used_at, one.id) for one in found)
-        table(("LABEL", "STATE", "TOKEN", "LAST USED", "ID"), rows)
+        servers, policies = names(client.servers()), names(client.policies())
+        rows = (
+            (
+                *(one.label, one.state, servers.get(one.server, one.server)),
+                *(policies.get(one.policy or "", one.policy or "none"), one.hint + "…"),
+                *(one.last_used_at or "not yet", one.id),
+            )
+            for one in found
+        )
+        table(("LABEL", "STATE", "SERVER", "POLICY", "TOKEN", "LAST USED", "ID"), rows)
     return FINE
 
 

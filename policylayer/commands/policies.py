@@ -11,7 +11,8 @@ from policies import commandline
 from policylayer.client import Client, Refused
 from policylayer.commands import Verbs, group, verb
 from policylayer.commands.servers import find
-from policylayer.folder import Done, Step, apply, plan, pull, read_folder
+from policylayer.folder import Done, Step, apply, plan, pull, read_folder, read_text
+from policylayer.judging import tool_value
 from policylayer.output import CHANGES, FINE, PROBLEMS, USAGE, as_json, complain, say
 from policylayer.shapes import Diff
 
@@ -58,10 +59,7 @@ def _with_tools(client: Client, server_name: str, command: list[str]) -> int:
     server = find(client, server_name)
     if server is None:
         return USAGE
-    tools = [
-        {"name": tool.name, "class": tool.tool_class or None, "inputSchema": tool.input_schema}
-        for tool in client.tools(server.id)
-    ]
+    tools = [tool_value(tool) for tool in client.tools(server.id)]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as kept:
         json.dump(tools, kept)
         kept.flush()
@@ -75,7 +73,7 @@ def _diff(client: Client, given: argparse.Namespace) -> int:
     name = given.policy or given.file.stem
     for policy in client.policies():
         if (policy.server, policy.name) == (server.id, name):
-            _print_diff(client.diff(policy.id, given.file.read_text("utf-8")))
+            _print_diff(client.diff(policy.id, read_text(given.file)))
             return FINE
     complain(f"{server.name} has no policy named {name}.")
     return USAGE
@@ -124,7 +122,8 @@ def _print_step(step: Step, in_json: bool) -> None:
     also = " and its tests" if step.tests_change and step.verb != "create" else ""
     say(f"{step.verb:<8} {where}{also}")
     for problem in step.problems:
-        say(f"  {step.file.path}:{problem.line}:{problem.column}: {problem.message}")
+        place = f":{problem.line}:{problem.column}" if problem.line else ""
+        say(f"  {step.file.path}{place}: {problem.message}")
     if step.diff is not None:
         _print_diff(step.diff)
 

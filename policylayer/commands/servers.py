@@ -4,6 +4,7 @@ import argparse
 
 from policylayer.client import Client
 from policylayer.commands import ONE_A_LINE, Verbs, group, verb
+from policylayer.login import secret
 from policylayer.output import FAILED, FINE, USAGE, as_json, complain, say, table
 from policylayer.shapes import Server
 
@@ -17,6 +18,11 @@ def add_to(verbs: Verbs) -> None:
     command.add_argument("name", metavar="NAME", help="as people will know it")
     command.add_argument(
         "url", metavar="URL", help="of its MCP endpoint, such as https://mcp.example.com/mcp"
+    )
+    command.add_argument(
+        "--header",
+        metavar="NAME",
+        help="the server needs this header; its value is asked for, or read from standard input",
     )
     command = verb(servers, "scan", _scan, "connect again and list the tools anew")
     command.add_argument("server", metavar="SERVER", help="its name or id")
@@ -47,8 +53,8 @@ def _list(client: Client, given: argparse.Namespace) -> int:
 
 
 def _add(client: Client, given: argparse.Namespace) -> int:
-    """Without headers: a credential on a command line would be seen by everybody on the machine."""
-    server = client.register_server(given.name, given.url)
+    headers = {given.header: secret(f"{given.header}: ")} if given.header else None
+    server = client.register_server(given.name, given.url, headers)
     say(f"{server.name} is registered. Agents reach it at {server.gateway_url}")
     return _scanned(client, server)
 

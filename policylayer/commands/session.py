@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 
 from policylayer.client import Client
 from policylayer.commands import Verbs, verb
-from policylayer.login import Login, checked, keep
+from policylayer.login import Login, checked, keep, secret
 from policylayer.output import FINE, USAGE, as_json, complain, say
 
 
@@ -20,9 +18,8 @@ def add_to(verbs: Verbs) -> None:
 
 
 def _login(given: argparse.Namespace) -> int:
-    """The key is read from the terminal or standard input: a command line is seen by others."""
     url = checked(given.url)
-    key = (getpass.getpass("API key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    key = secret("API key: ")
     if not key.startswith("plk_"):
         complain("An API key begins with plk_. Make one in the app, under Settings, API keys.")
         return USAGE

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from policylayer.client import Client
+from policylayer.client import Client, Unreachable
 from policylayer.commands import Verbs, verb
-from policylayer.output import FINE, as_json, say
+from policylayer.output import FINE, as_json, complain, say
 from policylayer.shapes import Decision
 
 LOOK_SECONDS: Final = 1.0
@@ -48,25 +48,37 @@ def _tail(client: Client, given: argparse.Namespace) -> int:
 
 def decisions(client: Client, filters: dict[str, str], first: int, *, follow: bool) -> Iterator[Decision]:
     """Oldest first, each once; begins with the last `first`."""
-    newest = _newer(client, filters, "", first)
-    yield from newest
+    newest = _newer(client, filters, "", max(first, 1))
+    yield from newest[: max(first, 0)]
     seen = newest[-1].id if newest else ""
     while follow:
         time.sleep(LOOK_SECONDS)
-        for decision in _newer(client, filters, seen, MOST_BEHIND):
+        for decision in _when_reached(client, filters, seen):
             yield decision
             seen = decision.id
 
 
+def _when_reached(client: Client, filters: dict[str, str], seen: str) -> list[Decision]:
+    """A restart over there does not end the tail: nothing is missed, the log is asked from where it was."""
+    told = False
+    while True:
+        try:
+            return _newer(client, filters, seen, MOST_BEHIND)
+        except Unreachable as unreachable:
+            if not told:
+                complain(f"{unreachable} Trying again.")
+            told = True
+            time.sleep(LOOK_SECONDS)
+
+
 def _newer(client: Client, filters: dict[str, str], than: str, most: int) -> list[Decision]:
     found: list[Decision] = []
-    if most > 0:
-        for decision in client.decisions(**filters):
-            if decision.id == than:
-                break
-            found.append(decision)
-            if len(found) >= most:
-                break
+    for decision in client.decisions(**filters):
+        if decision.id == than:
+            break
+        found.append(decision)
+        if len(found) >= most:
+            break
     return found[::-1]
 
 

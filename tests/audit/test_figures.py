@@ -18,6 +18,7 @@ from audit.figures import (
     outcomes_over_time,
     top_denials,
     top_tools,
+    tops,
 )
 from audit.periods import Period, Unit
 from audit.queries import decisions
@@ -106,6 +107,22 @@ def test_what_is_stopped_most_says_by_what_and_of_how_many_grants(acme: Acme, ca
         (found,) = top_denials(cast.bob, Period.today())
         assert (found.count, found.outcomes, found.grants) == (4, {"limit": 3, "deny": 1}, 2)
         assert found.mostly == "limit"
+
+
+def test_a_grant_counts_for_a_tool_as_long_as_it_called_since(acme: Acme, cast: Cast) -> None:
+    """Also where what was called later arrives first, and where an old denial came before a new call."""
+    other, now = str(uuid4()), datetime.now(UTC)
+    long_ago, yesterday = (at(now - timedelta(days=days)) for days in (20, 2))
+    store(called(acme, "delete_user"), called(acme, "delete_user", grant=other, at_ms=yesterday))
+    store(denied(acme, at_ms=long_ago), denied(acme, grant=other, at_ms=long_ago))
+    seen = {}
+    with inside(cast.bob):
+        for days in (1, 3, 30):
+            found = tops(cast.bob, Period.until_now(timedelta(days=days), Unit.DAY))
+            seen[days] = ([one.grants for one in found.called], [one.grants for one in found.held])
+    assert seen == {1: ([1], []), 3: ([2], []), 30: ([2], [2])}
+    with inside(cast.mallory):
+        assert tops(cast.mallory, Period.today()).called == []
 
 
 def test_calls_of_one_grant_or_server_are_told_apart_from_all(acme: Acme, cast: Cast) -> None:

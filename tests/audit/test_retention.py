@@ -15,7 +15,7 @@ from accounts.tenancy import organization_context
 from audit import partitions, retention
 from audit.counts import KEPT
 from audit.figures import Counted, top_tools
-from audit.models import DecisionRecord
+from audit.models import DecisionRecord, ToolUser
 from audit.periods import Period, Unit
 from audit.tasks import keep_house
 from gateway_config.wire.messages import DecisionEntry
@@ -147,7 +147,11 @@ def test_counts_are_kept_as_long_as_they_are_shown(acme: Acme, cast: Cast) -> No
         for unit, expected in ((Unit.MINUTE, 1), (Unit.HOUR, 1), (Unit.DAY, 2)):
             period = Period.until_now(timedelta(days=20), unit)
             assert sum(one.count for one in top_tools(cast.bob, period)) == expected
-    assert set(KEPT) == {"audit_callcount", "audit_usecount"}
+    assert set(KEPT) == {"audit_callcount", "audit_usecount", "audit_toolcount"}
+    with as_worker():
+        assert ToolUser.objects.count() == 1
+        retention.forget_counts(NOW + timedelta(days=41))
+        assert not ToolUser.objects.exists()
 
 
 def test_housekeeping_may_run_twice(acme: Acme) -> None:

@@ -43,7 +43,8 @@ def run(web: str, folder: Path, keys: Sequence[str], ids: Mapping[str, str], fla
     (folder / "schemathesis.toml").write_text(_parameters(ids) + _CHECKS)
     # The program reads what it is told by, and keeps what it finds, where it is started.
     done = subprocess.run(
-        [str(program), "run", str(schema), "--url", web, "--no-color", *flags],
+        # A scan is waited for, and may visit an address that says nothing for as long as it is given.
+        [str(program), "run", str(schema), "--url", web, "--no-color", "--request-timeout", "120", *flags],
         cwd=folder,
         capture_output=True,
         text=True,

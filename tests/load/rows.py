@@ -339,5 +339,18 @@ _COUNTED: Final = [
             " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5, 6, 7",
             uses,
         ),
+        (
+            "INSERT INTO audit_toolcount (organization_id, unit, start, tool, outcome, calls)"
+            " SELECT organization_id, 'UNIT', date_trunc('WORD', at, 'UTC'), tool, SHOWN, count(*)"
+            " FROM audit_decisionrecord"
+            " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5",
+            uses,
+        ),
     )
 ]
+_COUNTED.append(
+    "INSERT INTO audit_tooluser (organization_id, tool, grant_id, called, held)"
+    " SELECT organization_id, tool, grant_id, date_trunc('minute', max(at), 'UTC'),"
+    " date_trunc('minute', max(at) FILTER (WHERE outcome <> 'allow'), 'UTC')"
+    " FROM audit_decisionrecord WHERE organization_id = %s GROUP BY 1, 2, 3"
+)

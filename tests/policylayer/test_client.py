@@ -131,6 +131,8 @@ class Faulty(httpx.BaseTransport):
             case "after":
                 self.inner.handle_request(request)
                 raise httpx.ReadError("reset")
+            case "restarting":
+                return httpx.Response(502, text="<html>nobody behind this proxy")
             case "throttled":
                 return httpx.Response(429, headers={"Retry-After": "7"}, json={})
             case _:
@@ -140,7 +142,7 @@ class Faulty(httpx.BaseTransport):
 def test_a_request_whose_answer_was_lost_is_sent_again_and_has_one_effect(
     cast: Cast, api_key: Callable[..., str], transport: httpx.BaseTransport
 ) -> None:
-    faulty, pauses = Faulty(transport, "before", "after", "throttled"), list[float]()
+    faulty, pauses = Faulty(transport, "restarting", "after", "throttled"), list[float]()
     key = api_key(cast.alice, *SCOPES)
     with Client(URL, key, transport=faulty, pause=pauses.append) as client:
         client.register_server("IAM", "https://mcp.example.com/mcp")

@@ -5,20 +5,26 @@ from __future__ import annotations
 import io
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import cast as cast_to
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from accounts.models import Organization
 from audit.models import DecisionRecord
 from policies.models import Policy
 from policylayer import __main__ as command
 from policylayer import login
-from policylayer.client import Client
-from policylayer.commands import session
+from policylayer.client import Client, Unreachable
+from policylayer.commands import session, tail
+from policylayer.shapes import Decision
+from servers import waiting
+from servers.models import ServerCredential
+from tests.approvals.calls import waiting as waiting_call
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.policylayer.conftest import SCOPES, URL
 from tests.roles import as_worker
@@ -150,8 +156,41 @@ def test_a_test_that_fails_keeps_its_policy_out_of_force(
     run: Run, acme: Acme, cast: Cast, folder: Path
 ) -> None:
     (folder / "AWS IAM" / "agents.tests.json").write_text(FAILS)
-    code, _, err = run("policies", "push", str(folder))
-    assert code == 3 and "delete_user" in err and "was not published" in err
+    for words in (("--plan",), ()):
+        code, out, err = run("policies", "push", str(folder), *words)
+        assert code == 3 and "delete_user is denied" in out and "Nothing was done" in err
+    with inside(cast.alice):
+        policy = Policy.objects.get()
+        assert policy.published_revision is None and policy.version == 1
+
+
+def test_tests_kept_in_the_app_alone_count_in_a_plan_too(run: Run, acme: Acme, folder: Path) -> None:
+    tests = folder / "AWS IAM" / "agents.tests.json"
+    tests.write_text(PASSES)
+    assert run("policies", "push", str(folder))[0] == 0
+    tests.unlink()
+    (folder / "AWS IAM" / "agents.json").write_text('{"version": "1", "default": "allow"}')
+    code, out, _ = run("policies", "push", str(folder))
+    assert code == 3 and 'The test "stays" fails' in out
+
+
+@pytest.mark.parametrize(
+    ("policy", "tests", "said"),
+    [
+        ('{"version": "1", "default": "denyy"}', PASSES, "new.json:1:28: "),
+        (POLICY, "[{}]", "Line 1 of its tests"),
+        (POLICY, FAILS, 'The test "stays" fails'),
+    ],
+)
+def test_a_new_policy_that_could_not_be_published_is_not_even_made(
+    run: Run, acme: Acme, cast: Cast, folder: Path, policy: str, tests: str, said: str
+) -> None:
+    """Nor is what stands before it in the folder."""
+    (folder / "AWS IAM" / "new.json").write_text(policy)
+    (folder / "AWS IAM" / "new.tests.json").write_text(tests)
+    for words in (("--plan",), ()):
+        code, out, err = run("policies", "push", str(folder), *words)
+        assert code == 3 and said in out and "Nothing was done" in err
     with inside(cast.alice):
         assert Policy.objects.get().published_revision is None
 
@@ -177,18 +216,55 @@ def test_what_is_pulled_is_what_push_would_keep(run: Run, acme: Acme, folder: Pa
     assert run("policies", "push", str(pulled), "--plan")[0] == 0
 
 
-def test_names_lead_out_of_no_folder(run: Run, acme: Acme, cast: Cast, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../../up", ".hidden", "agents.tests", "a\\b"])
+def test_names_lead_out_of_no_folder_and_hide_no_tests(
+    run: Run, acme: Acme, cast: Cast, tmp_path: Path, name: str
+) -> None:
     with inside(cast.alice):
-        Policy.objects.update(name="../../up")
+        Policy.objects.update(name=name)
     code, _, err = run("policies", "pull", str(tmp_path / "pulled"))
     assert code == 2 and "cannot be the name of a file" in err
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(
+    run: Run, acme: Acme, folder: Path, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "none.json")
+    code, _, err = run("policies", "diff", missing, "--server", "AWS IAM", "--policy", "agents")
+    assert code == 2 and missing in err and "No such file" in err
+    (folder / "AWS IAM" / "agents.json").write_bytes(b"\xff")
+    assert "is not UTF-8" in run("policies", "push", str(folder))[2]
+    (tmp_path / "taken").write_text("a file")
+    code, _, err = run("policies", "pull", str(tmp_path / "taken"))
+    assert code == 2 and "taken" in err
+
+
+def test_line_endings_are_the_writers_own(run: Run, acme: Acme, folder: Path, tmp_path: Path) -> None:
+    text = POLICY.replace("{", "{\r\n", 1).encode()
+    (folder / "AWS IAM" / "agents.json").write_bytes(text)
+    assert run("policies", "push", str(folder))[0] == 0
+    assert run("policies", "push", str(folder), "--plan")[0] == 0
+    assert run("policies", "pull", str(tmp_path / "pulled"))[0] == 0
+    assert (tmp_path / "pulled" / "AWS IAM" / "agents.json").read_bytes() == text
+
+
+def test_a_server_that_needs_a_header_is_told_its_value_and_nobody_else(
+    run: Run, cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Bearer of-the-server\n"))
+    _, out, err = run("servers", "add", "Vault", "https://vault.example/mcp", "--header", "Authorization")
+    assert "Vault is registered" in out and "of-the-server" not in out + err
+    with inside(cast.alice):
+        assert ServerCredential.objects.filter(server__name="Vault").exists()
 
 
 def test_a_grant_is_issued_once_and_revoked(run: Run, acme: Acme) -> None:
     code, out, _ = run("grants", "issue", "AWS IAM", "ci", "--policy", "agents", "--json")
     issued = json.loads(out)
     assert code == 0 and issued["token"].startswith("plg_")
-    assert issued["token"] not in run("grants", "list")[1]
+    listed = run("grants", "list")[1]
+    assert issued["token"] not in listed and "AWS IAM  agents" in listed
     assert "is revoked" in run("grants", "revoke", issued["id"])[1]
     assert run("grants", "issue", "AWS IAM", "ci", "--policy", "none")[0] == 2
     assert run("grants", "revoke", "grt_x")[0] == 1
@@ -221,6 +297,63 @@ def test_the_tail_shows_what_was_decided_oldest_first_and_nothing_a_terminal_obe
     assert [line.split()[2] for line in out.splitlines()] == ["list_users", "delete_\\x1b[2Juser"]
     assert len(run("tail", "--no-follow", "-n", "1", "--json")[1].splitlines()) == 1
     assert run("tail", "--no-follow", "--outcome", "allow")[1] == ""
+    assert run("tail", "--no-follow", "-n", "0")[1] == ""
+
+
+def test_a_tail_begins_where_it_was_told_and_outlives_a_restart_over_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`-n 0` shows what is new and nothing before; what came while nobody answered is shown once."""
+    log = [_decision("dec_1"), _decision("dec_2")]
+
+    class Restarting:
+        asked = 0
+
+        def decisions(self, **filters: str) -> Iterator[Decision]:
+            self.asked += 1
+            if self.asked in (2, 3):
+                raise Unreachable("the site does not answer: refused.")
+            if self.asked == 4:
+                log.extend([_decision("dec_3"), _decision("dec_4")])
+            if self.asked == 6:
+                raise KeyboardInterrupt
+            return iter(log[::-1])
+
+    monkeypatch.setattr("policylayer.commands.tail.time.sleep", lambda _: None)
+    seen = tail.decisions(cast_to(Client, Restarting()), {}, 0, follow=True)
+    assert [next(seen).id, next(seen).id] == ["dec_3", "dec_4"]
+    with pytest.raises(KeyboardInterrupt):
+        next(seen)
+    assert capsys.readouterr().err.count("Trying again") == 1
+
+
+def _decision(pk: str) -> Decision:
+    return Decision(pk, "2027-01-01T00:00:00Z", "srv_1", "grt_1", "allow", "list_users", "/tools/list_users")
+
+
+def test_what_waits_is_listed_and_answered(run: Run, acme: Acme, cast: Cast) -> None:
+    with inside(cast.alice):
+        Organization.objects.update(self_approval=True)
+    first, second = waiting_call(acme, {"n": 1}), waiting_call(acme, {"n": "\x1b[2J"})
+    listed = run("approvals", "list")[1]
+    assert first.public_id in listed and "AWS IAM" in listed and "\x1b" not in listed
+    code, out, _ = run("approvals", "approve", first.public_id, "--note", "fine")
+    assert code == 0 and "is approved" in out
+    assert "is declined" in run("approvals", "decline", second.public_id)[1]
+    code, _, err = run("approvals", "approve", second.public_id)
+    assert code == 1 and "declined" in err
+    assert run("approvals", "list")[1].splitlines()[1:] == []
+    assert len(run("approvals", "list", "--all", "--json")[1].splitlines()) == 2
+
+
+def test_names_are_left_out_where_the_key_may_not_read_them(
+    run: Run, acme: Acme, cast: Cast, api_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLICYLAYER_KEY", api_key(cast.alice, "grants:read", "approvals:read"))
+    waiting_call(acme, {"n": 1})
+    for words in (("grants", "list"), ("approvals", "list")):
+        code, out, _ = run(*words)
+        assert code == 0 and acme.server.public_id in out
 
 
 def test_approvals_are_listed_and_one_that_is_none_is_refused(run: Run, acme: Acme) -> None:

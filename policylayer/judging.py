@@ -1,0 +1,45 @@
+"""What would keep a policy's file from being published, found here with the language itself: a plan that is
+carried out half stops nobody, so everything is known before the first change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from policies.commandline import findings
+from policies.language.cases import TestsInvalid, name_of, read_tests, run_tests
+from policies.language.compile import ToolFacts, compile_policy
+from policies.language.parse import parse_policy
+from policies.language.steps import read_tools
+from policylayer.shapes import Problem, Tool
+
+
+def facts(tools: Iterable[Tool]) -> list[ToolFacts]:
+    return read_tools([tool_value(tool) for tool in tools])
+
+
+def tool_value(tool: Tool) -> dict[str, Any]:
+    return {"name": tool.name, "class": tool.tool_class or None, "inputSchema": tool.input_schema}
+
+
+def what_blocks(text: str, tests: str | None, tools: list[ToolFacts]) -> tuple[Problem, ...]:
+    """What is wrong with the text, or with the tests beside it, or the tests that fail."""
+    found = [msgspec.convert(row, Problem) for row in findings(text.encode(), tools)]
+    if wrong := tuple(each for each in found if each.severity == "error"):
+        return wrong
+    if tests is None:
+        return ()
+    try:
+        results = run_tests(compile_policy(parse_policy(text), tools), read_tests(tests))
+    except TestsInvalid as invalid:
+        return tuple(
+            Problem(each.pointer, f"Line {each.line} of its tests: {each.message}", each.code)
+            for each in invalid.problems
+        )
+    return tuple(
+        Problem("", f"The test {name_of(result.test)} fails: {result.sentence}", "test_failed")
+        for result in results
+        if not result.passed
+    )
