@@ -21,8 +21,7 @@ from policylayer import __main__ as command
 from policylayer import login
 from policylayer.client import Client, Unreachable
 from policylayer.commands import session, tail
-from policylayer.shapes import Decision
-from servers import waiting
+from policylayer.shapes import Decision, Scan
 from servers.models import ServerCredential
 from tests.approvals.calls import waiting as waiting_call
 from tests.cast import POLICY, Acme, Cast, inside
@@ -177,7 +176,7 @@ def test_tests_kept_in_the_app_alone_count_in_a_plan_too(run: Run, acme: Acme, f
 @pytest.mark.parametrize(
     ("policy", "tests", "said"),
     [
-        ('{"version": "1", "default": "denyy"}', PASSES, "new.json:1:28: "),
+        ('{"version": "1", "default": "denyy"}', PASSES, "new.json:1:29: "),
         (POLICY, "[{}]", "Line 1 of its tests"),
         (POLICY, FAILS, 'The test "stays" fails'),
     ],
@@ -251,10 +250,12 @@ def test_line_endings_are_the_writers_own(run: Run, acme: Acme, folder: Path, tm
 def test_a_server_that_needs_a_header_is_told_its_value_and_nobody_else(
     run: Run, cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.0)
+    # A scan is waited for outside of this test's transaction.
+    monkeypatch.setattr(Client, "scan", lambda *_: Scan("ready", 3, []))
     monkeypatch.setattr("sys.stdin", io.StringIO("Bearer of-the-server\n"))
     _, out, err = run("servers", "add", "Vault", "https://vault.example/mcp", "--header", "Authorization")
-    assert "Vault is registered" in out and "of-the-server" not in out + err
+    assert "Vault is registered" in out and "3 tools were found" in out
+    assert "of-the-server" not in out + err
     with inside(cast.alice):
         assert ServerCredential.objects.filter(server__name="Vault").exists()
 
