@@ -15,7 +15,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
-from catalog.summary import current
+from catalog.summary import at_one_moment
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -29,9 +29,10 @@ def public_page(view: View[P]) -> Answered[P]:
     @require_safe
     @wraps(view)
     def answered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        etag = quote_etag(_stamp(request))
-        unchanged = get_conditional_response(request, etag=etag)
-        answer: HttpResponseBase = unchanged or view(request, *args, **kwargs)
+        with at_one_moment() as summary:
+            etag = quote_etag(_stamp(request, summary.revision))
+            unchanged = get_conditional_response(request, etag=etag)
+            answer: HttpResponseBase = unchanged or view(request, *args, **kwargs)
         if answer.status_code in (200, 304):
             answer.headers["ETag"] = etag
             answer.headers["Cache-Control"] = f"public, max-age={FRESH_SECONDS}, stale-while-revalidate=86400"
@@ -41,9 +42,9 @@ def public_page(view: View[P]) -> Answered[P]:
     return cast(Answered[P], answered)
 
 
-def _stamp(request: HttpRequest) -> str:
+def _stamp(request: HttpRequest, revision: int) -> str:
     day = datetime.now(UTC).date().isoformat()  # the form's proof of age is of the day
-    said = f"{current().revision} {release()} {day} {request.get_host()} {request.get_full_path()}"
+    said = f"{revision} {release()} {day} {request.get_host()} {request.get_full_path()}"
     return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:32]
 
 

@@ -48,13 +48,22 @@ def as_rows(evidence: Iterable[Evidence]) -> list[list[Any]]:
 
 def classification_of(tool: CatalogTool) -> Classification:
     """What stands in the row."""
+    return _classification(
+        tool, tuple(Evidence(rule, where, tuple(words), said) for rule, where, words, said in tool.evidence)
+    )
+
+
+def verdict_of(tool: CatalogTool) -> Classification:
+    """The same without its reasons: lists show none, and they are the largest part of a row."""
+    return _classification(tool, ())
+
+
+def _classification(tool: CatalogTool, evidence: tuple[Evidence, ...]) -> Classification:
     return Classification(
         tool_class=ToolClass(tool.tool_class),
         severity=Severity(tool.severity),
         confidence=tool.confidence,
-        evidence=tuple(
-            Evidence(rule, where, tuple(words), said) for rule, where, words, said in tool.evidence
-        ),
+        evidence=evidence,
         signals=tuple(tool.signals),
         needs_review=tool.needs_review,
     )

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Final
 
+from django.db import connection
 from django.http import QueryDict
 
 from catalog.candidates import Candidate, Question, any_tool, largest_servers, worst
 from catalog.facts import slug_of
 from catalog.lexemes import any_of, asked_words, how_many, of_glued, of_words
 from catalog.models import CatalogServer, CatalogTool
-from catalog.summary import common_words, tools_in_order
+from catalog.summary import Reading, as_listed, common_words, tools_in_order
 from catalog.vocabulary import WORST_LAST, Severity
 from catalog.words import name_key
 
@@ -95,11 +96,11 @@ def read_question(given: QueryDict) -> Asked:
     return Asked(given.get("q", "").replace("\0", "")[:LONGEST_QUESTION].strip(), chosen, max(number, 1))
 
 
-def find(asked: Asked, figures: Mapping[str, Any]) -> Found:
-    return _worst(asked, figures) if asked.is_open else _matching(asked, figures)
+def find(asked: Asked, figures: Mapping[str, Any], read: Reading = as_listed) -> Found:
+    return _worst(asked, figures, read) if asked.is_open else _matching(asked, figures, read)
 
 
-def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
+def _worst(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
     """The whole index, worst first; its figures were counted when it changed."""
     start = min((asked.page - 1) * PER_PAGE, MOST_FOUND - PER_PAGE)
     order = ("-severity", "name_key", "id")
@@ -112,9 +113,7 @@ def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
         "vendor": Counter(dict(figures.get("vendor", ()))),
     }
     return Found(
-        tools=list(
-            tools.select_related("server").defer("search", "server__search")[start : start + PER_PAGE]
-        ),
+        tools=list(read(tools)[start : start + PER_PAGE]),
         servers=[],
         total=total,
         is_capped=total > MOST_FOUND,
@@ -123,7 +122,7 @@ def _worst(asked: Asked, figures: Mapping[str, Any]) -> Found:
     )
 
 
-def _matching(asked: Asked, figures: Mapping[str, Any]) -> Found:
+def _matching(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
     question = _question(asked, figures)
     found = worst(question, MOST_FOUND + 1)
     if not found and (glued := of_glued(asked.words, common_words("tool"))):
@@ -132,7 +131,7 @@ def _matching(asked: Asked, figures: Mapping[str, Any]) -> Found:
     kept = found[:MOST_FOUND]
     shown = [one.pk for one in kept][(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
     return Found(
-        tools=tools_in_order(shown),
+        tools=tools_in_order(shown, read),
         servers=find_servers(asked.text) if asked.page == 1 else [],
         total=len(kept),
         is_capped=len(found) > MOST_FOUND,
@@ -168,9 +167,8 @@ def _share(
 
 def _counted(rows: list[Candidate]) -> dict[str, Counter[str]]:
     of_server = Counter(row.server for row in rows)
-    known = CatalogServer.objects.filter(pk__in=of_server).values_list("pk", "vendor", "transports")
     transports, vendors = Counter[str](), Counter[str]()
-    for pk, vendor, kinds in known:
+    for pk, vendor, kinds in _kinds_of(list(of_server)):
         transports.update(dict.fromkeys(kinds, of_server[pk]))
         vendors.update({vendor: of_server[pk]} if vendor else {})
     return {
@@ -179,6 +177,16 @@ def _counted(rows: list[Candidate]) -> dict[str, Counter[str]]:
         "transport": transports,
         "vendor": vendors,
     }
+
+
+def _kinds_of(servers: list[int]) -> list[tuple[int, str, list[str]]]:
+    # By hand: written out as five hundred parameters it costs more than everything else of a search.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, vendor, transports FROM catalog_catalogserver WHERE id = ANY(%s)", [servers]
+        )
+        found: list[tuple[int, str, list[str]]] = cursor.fetchall()
+    return found
 
 
 def find_servers(text: str, most: int = MOST_SERVERS) -> list[CatalogServer]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, QuerySet, Sum
 
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.picks import picks
 from catalog.rules import digest, digest_of_lexemes
 
 MOST_VENDORS = 30
+# What a list shows of a tool. The rest, its reasons above all, is most of the row.
+LISTED: Final = (
+    *("name", "slug", "tool_class", "severity", "confidence", "needs_review", "signals", "removed_at"),
+    *("server__slug", "server__title"),
+)
+Reading: TypeAlias = Callable[["QuerySet[CatalogTool]"], "QuerySet[CatalogTool]"]
+_held: ContextVar[CatalogSummary | None] = ContextVar("catalog_summary", default=None)
 # A word of more tools, or servers, than this is searched for as it stands (`lexemes.of_words`).
 COMMON = {"tool": 2000, "server": 500}
 _COMMON_WORDS = """
@@ -36,6 +45,20 @@ def count_anew() -> CatalogSummary:
 
 def current() -> CatalogSummary:
     """The figures of now; nobody changes what this gives."""
+    return _held.get() or _read()
+
+
+@contextmanager
+def at_one_moment() -> Iterator[CatalogSummary]:
+    """Within it the figures stand still: a page is of one revision from its ETag to its last line."""
+    token = _held.set(_read())
+    try:
+        yield current()
+    finally:
+        _held.reset(token)
+
+
+def _read() -> CatalogSummary:
     with connection.cursor() as cursor:
         cursor.execute("SELECT xmin::text || ' ' || ctid::text FROM catalog_catalogsummary WHERE id = 1")
         row = cursor.fetchone()
@@ -59,8 +82,16 @@ def picked(name: str) -> list[int]:
     return list(current().picks.get(name, ()))
 
 
-def tools_in_order(keys: list[int]) -> list[CatalogTool]:
-    known = CatalogTool.objects.select_related("server").defer("search", "server__search").in_bulk(keys)
+def in_full(tools: QuerySet[CatalogTool]) -> QuerySet[CatalogTool]:
+    return tools.select_related("server").defer("search", "server__search")
+
+
+def as_listed(tools: QuerySet[CatalogTool]) -> QuerySet[CatalogTool]:
+    return tools.select_related("server").only(*LISTED)
+
+
+def tools_in_order(keys: list[int], read: Reading = as_listed) -> list[CatalogTool]:
+    known = read(CatalogTool.objects.all()).in_bulk(keys)
     return [known[key] for key in keys if key in known and known[key].removed_at is None]
 
 

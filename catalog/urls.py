@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from catalog.views import attacks, forms, index, machines, servers, staff, tools
+from catalog.views import attacks, compare, forms, index, machines, servers, staff, tools
 
 
 class PublicSlugConverter:
@@ -22,7 +22,7 @@ app_name = "catalog"
 urlpatterns = [
     path("catalogue/", index.index, name="index"),
     path("catalogue/risk/<str:level>/", index.risk, name="risk"),
-    path("catalogue/compare/", servers.compare, name="compare"),
+    path("catalogue/compare/", compare.compare, name="compare"),
     path("catalogue/wrong-label/", forms.wrong_label, name="wrong-label"),
     path("catalogue/reports/", staff.reports, name="reports"),
     path("catalogue/reports/<int:report_id>/", staff.settle, name="settle"),

@@ -7,15 +7,15 @@ from django.http import HttpRequest, HttpResponse
 from catalog.public import public_page
 from catalog.search import SEVERITIES
 from catalog.summary import current, picked, tools_in_order
+from catalog.views._rows import rows_of
 from catalog.views._shared import absolute, page
-from catalog.views.recommended import recommended_pill
 
 
 @public_page
 def home(request: HttpRequest) -> HttpResponse:
     figures = current().figures
     context = {
-        "rows": [(tool, recommended_pill(tool)) for tool in tools_in_order(picked("home"))],
+        "rows": rows_of(tools_in_order(picked("home"))),
         "shares": [
             (int(value), label.lower(), figures.get("severity", {}).get(value, 0))
             for value, label in SEVERITIES

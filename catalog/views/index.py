@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from catalog import prose
 from catalog.models import CatalogServer, CatalogTool
 from catalog.public import public_page
-from catalog.rules import classification_of
 from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, find, near_miss, read_question
-from catalog.summary import current
+from catalog.summary import as_listed, current
+from catalog.views._rows import rows_of
 from catalog.views._shared import crumbs, page
-from catalog.views.recommended import recommended_pill
 
 _RISK = {
-    "critical": "One call can be enough: it destroys, moves money, or does either after being raised. "
-    "These tools wait for a person.",
+    "critical": "One call can be enough: it takes away what may not come back, moves money, or reaches so "
+    "far that its class alone says too little. What destroys or pays waits for a person; the rest is held "
+    "to a few calls a minute.",
     "high": "It sets something going, hands out access, or answers with a secret. Hold it to a few a "
     "minute, or ask a person.",
     "medium": "It changes something that can be changed back. Limit how fast.",
@@ -31,9 +30,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "asked": asked,
         "found": found,
-        "rows": [
-            (tool, recommended_pill(tool), prose.because(classification_of(tool))) for tool in found.tools
-        ],
+        "rows": rows_of(found.tools),
         "big_servers": _big_servers() if asked.is_open and asked.page == 1 else [],
         "instead": near_miss(asked) if nothing and asked.text else "",
         "first": (asked.page - 1) * PER_PAGE + 1,
@@ -84,17 +81,15 @@ def risk(request: HttpRequest, level: str) -> HttpResponse:
     if level not in levels:
         raise Http404
     figures = current().figures
-    worst = CatalogTool.objects.filter(severity=int(levels[level]), removed_at=None).defer(
-        "search", "server__search"
-    )
-    tools = list(worst.select_related("server").order_by("name_key", "id")[:PER_PAGE])
+    worst = CatalogTool.objects.filter(severity=int(levels[level]), removed_at=None, search__isnull=False)
+    tools = as_listed(worst.order_by("name_key", "id"))[:PER_PAGE]
     context = {
         "level": int(levels[level]),
         "label": level.capitalize(),
         "count": figures.get("severity", {}).get(levels[level], 0),
         "total": figures.get("tools", 0),
         "words": _RISK[level],
-        "rows": [(tool, recommended_pill(tool), prose.because(classification_of(tool))) for tool in tools],
+        "rows": rows_of(tools),
         "levels": [
             (label.lower(), label, int(value), figures.get("severity", {}).get(value, 0))
             for value, label in SEVERITIES

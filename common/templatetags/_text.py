@@ -24,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 def visible(text: str) -> SafeString:
-    if _hides_nothing(text):
+    if hides_nothing(text):
         return escape(text)
     told_apart = ((_mark(each) if hidden else each,) for each, hidden in _told_apart(text))
     return format_html_join("", "{}", told_apart)
@@ -33,12 +33,12 @@ def visible(text: str) -> SafeString:
 def visible_plain(text: str) -> str:
     """The same where no markup can stand: titles, options, labels."""
     line = one_line(text)
-    if _hides_nothing(line):
+    if hides_nothing(line):
         return line
     return "".join(_name(each) if hidden else each for each, hidden in _told_apart(line))
 
 
-def _hides_nothing(text: str) -> bool:
+def hides_nothing(text: str) -> bool:
     """So are most texts, and pages show thousands."""
     return text.isascii() and text.translate(_LAYOUT).isprintable()
 
