@@ -22,6 +22,7 @@ from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
 MOST = 500
+MOST_IN_A_MINUTE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ def decisions(
     upwards = after is not None and before is None
     records = list(found.order_by("position" if upwards else "-position")[: min(limit, MOST)])
     return with_names(member, records[::-1] if upwards else records)
+
+
+def calls_since(member: Asker, filters: Filters, since: datetime) -> int:
+    """As many as anybody can follow; more are not counted."""
+    return matching(member, filters).filter(at__gt=since)[:MOST_IN_A_MINUTE].count()
 
 
 def decision(member: Asker, decision_id: UUID) -> DecisionRow | None:

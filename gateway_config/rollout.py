@@ -49,6 +49,20 @@ class Rollout:
     seconds: float | None
     refused: int = 0
     config_revision: int | None = None
+    # Those that are counted, and when the change was made.
+    living: tuple[WorkerState, ...] = ()
+    since: datetime | None = None
+
+    @property
+    def by_worker(self) -> tuple[tuple[WorkerState, float | None], ...]:
+        """Each living worker, and after how many seconds it ran this; None where a later one hides that."""
+        return tuple((worker, self._after(worker)) for worker in self.living)
+
+    def _after(self, worker: WorkerState) -> float | None:
+        exactly = worker.revision is not None and worker.revision == self.config_revision
+        if not exactly or worker.at is None or self.since is None:
+            return None
+        return max((worker.at - self.since).total_seconds(), 0.0)
 
     @property
     def total(self) -> int:
@@ -114,6 +128,8 @@ def _rollout(organization_id: UUID, held_by: ConfigRevision | None, since: datet
         seconds=_seconds(state, held_by, since, living),
         refused=refused,
         config_revision=held_by.number if held_by else None,
+        living=tuple(living),
+        since=since,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import explain
+from policies.language.once import once
 from policies.language.parse import parse_policy
 from policies.language.problems import Problem
 from policies.models import PolicyRevision
@@ -152,8 +153,7 @@ def outlook(
     judgement = judge(text, [facts_of(tool) for tool in rows], beside)
     if judgement.compiled is None:
         return Outlook(judgement.problems, (), (), len(rows), live is not None)
-    before = in_force(live, rows)
-    seen = _outlook(rows, before, judgement.compiled, live is not None)
+    seen = _outlook(rows, _told_in_force(live, rows), judgement.compiled, live is not None)
     return replace(
         seen,
         findings=judgement.findings,
@@ -169,7 +169,7 @@ def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook
     after = in_force(new, rows)
     if after is None:
         return Outlook((), (), (), len(rows), True)
-    return _outlook(rows, in_force(old, rows), after, True)
+    return _outlook(rows, _told_in_force(old, rows), after, True)
 
 
 def tools_of(server: Server) -> list[Tool]:
@@ -188,7 +188,40 @@ def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPoli
     """The revision as gateways run it: a class counts only for the very definition it was given for."""
     if live is None:
         return None
-    return compile_policy(parse_policy(live.document, stored=True), facts_in_force(live, tools))
+    facts = facts_in_force(live, tools)
+    classes = known_classes(facts)
+    return once("in force", live.text, lambda: _compiled(live.document, facts), (live.pk, classes))
+
+
+def _compiled(document: str, facts: Sequence[ToolFacts]) -> CompiledPolicy:
+    return compile_policy(parse_policy(document, stored=True), facts)
+
+
+def known_classes(facts: Iterable[ToolFacts]) -> tuple[tuple[str, str | None], ...]:
+    """All that the effects of a policy know of tools: to tell one reading for some tools from another."""
+    return tuple((tool.name, tool.tool_class) for tool in facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A policy with what it does to each tool, in one word and in sentences."""
+
+    compiled: CompiledPolicy | None
+    effects: Mapping[str, Effect]
+    words: Mapping[str, tuple[str, ...]]
+
+
+def _told_in_force(live: PolicyRevision | None, tools: Sequence[Tool]) -> _Told:
+    compiled = in_force(live, tools)
+    if live is None or compiled is None:
+        return _told(None, tools)
+    classes = known_classes(facts_in_force(live, tools))
+    return once("told in force", live.text, lambda: _told(compiled, tools), (live.pk, classes))
+
+
+def _told(compiled: CompiledPolicy | None, tools: Sequence[Tool]) -> _Told:
+    names = [tool.name for tool in tools]
+    return _Told(compiled, effects(compiled, names), {name: tuple(explain(compiled, name)) for name in names})
 
 
 def facts_in_force(live: PolicyRevision, tools: Iterable[Tool]) -> list[ToolFacts]:
@@ -200,33 +233,21 @@ def facts_in_force(live: PolicyRevision, tools: Iterable[Tool]) -> list[ToolFact
     return facts
 
 
-def _outlook(
-    tools: Sequence[Tool],
-    before: CompiledPolicy | None,
-    after: CompiledPolicy,
-    has_live: bool,
-) -> Outlook:
+def _outlook(tools: Sequence[Tool], before: _Told, after: CompiledPolicy, has_live: bool) -> Outlook:
     return Outlook(
         problems=(),
-        tools=tuple(_compare(tools, before, after)),
-        elsewhere=tuple(_elsewhere(before, after)),
+        tools=tuple(_compare(tools, before, _told(after, tools))),
+        elsewhere=tuple(_elsewhere(before.compiled, after)),
         known_tools=len(tools),
         has_live=has_live,
     )
 
 
-def _compare(
-    tools: Sequence[Tool], before: CompiledPolicy | None, after: CompiledPolicy
-) -> Iterable[ToolOutlook]:
-    names = [tool.name for tool in tools]
-    then, now = effects(before, names), effects(after, names)
+def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[ToolOutlook]:
     for tool in tools:
+        name = tool.name
         yield ToolOutlook(
-            tool=tool,
-            before=then[tool.name],
-            was=tuple(explain(before, tool.name)),
-            after=now[tool.name],
-            words=tuple(explain(after, tool.name)),
+            tool, before.effects[name], before.words[name], after.effects[name], after.words[name]
         )
 
 

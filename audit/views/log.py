@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
+from audit.as_test import CallToTest, call_to_test
 from audit.kept import read
 from audit.live import filters_of, moment_of
 from audit.models import DecisionRecord
-from audit.queries import DecisionRow, decision, decisions, newest_position
+from audit.queries import DecisionRow, calls_since, decision, decisions, newest_position
 from audit.trace import Step, trace
 from common.ids import parse_public_id, public_id
 from gateway_config.wire.messages import KeptArgument
@@ -25,10 +28,11 @@ from policies.builder.look import Look
 from policies.language.place import lines_of
 from policies.language.problems import escape_token
 from policies.language.sentences import wire_code
-from policies.models import Grant, PolicyRevision
+from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server
 
 PAGE = 100
+A_MINUTE = timedelta(minutes=1)
 MOST_GRANTS = 200
 CONTEXT_LINES = 3
 TIMES = (
@@ -71,6 +75,7 @@ class Opened:
     mark: str
     mark_line: str
     closed: str
+    to_test: CallToTest | None
     editor: str  # where a rule for such calls is made; empty where the reader may not, or nothing could be
 
 
@@ -81,12 +86,14 @@ def page(request: MemberRequest) -> HttpResponse:
     position = newest_position(member)
     before = request.GET.get("before", "")
     older_than = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-    rows = decisions(member, filters_of(request.GET), before=older_than, limit=PAGE)
+    shown = filters_of(request.GET)
+    rows = decisions(member, shown, before=older_than, limit=PAGE)
     query = _without(request.GET, "before", "open")
     context = {
         "rows": rows,
         "position": position,
         "live": older_than is None,
+        "lately": calls_since(member, shown, timezone.now() - A_MINUTE),
         "query": query.urlencode(),
         "older": rows[-1].position if len(rows) == PAGE else None,
         "opened": _opened_in(request),
@@ -147,18 +154,20 @@ def _opened_in(request: MemberRequest) -> Opened | None:
 def _opened(request: MemberRequest, row: DecisionRow, query: QueryDict) -> Opened:
     rest = _without(query, "open").urlencode()
     allowed = row.record.outcome == "allow"
+    kept = read(row.record) if may(request.member, May.READ_ARGUMENTS) else ()
     return Opened(
         row=row,
         record=row.record,
         agent_read=_agent_read(row),
         lines=_lines(request, row),
         trace=trace(row.record),
-        kept=read(row.record) if may(request.member, May.READ_ARGUMENTS) else (),
+        kept=kept,
         keeps=bool(row.record.sealed_arguments),
         policy_id=public_id("pol", row.policy_id) if isinstance(row.policy_id, UUID) else None,
         mark="chg" if allowed else "err",
         mark_line="chg" if allowed else "hit",
         closed=reverse("audit:log") + (f"?{rest}" if rest else ""),
+        to_test=_to_test(request, row, kept),
         editor=_editor(request, row),
     )
 
@@ -191,6 +200,15 @@ def _stretch(query: QueryDict) -> str:
         return f"{since:%-d %b %H:%M} to {until:%H:%M} UTC"
     ends = [f"{word} {at:%-d %b %H:%M}" for word, at in (("from", since), ("until", until)) if at]
     return f"{' '.join(ends)} UTC".capitalize() if ends else ""
+
+
+def _to_test(request: MemberRequest, row: DecisionRow, kept: tuple[KeptArgument, ...]) -> CallToTest | None:
+    """For the policy that decided it, while there is one and its server is not retired."""
+    if row.record.method != "tools/call" or not may(request.member, May.EDIT_POLICIES):
+        return None
+    policies = Policy.objects.visible_to(request.member).filter(server__retired_at=None)
+    policy = policies.filter(pk=row.policy_id).first() if row.policy_id else None
+    return call_to_test(policy.public_id, row.record, kept) if policy else None
 
 
 def _editor(request: MemberRequest, row: DecisionRow) -> str:

@@ -134,8 +134,20 @@ function openAsked() {
   if (views.has("id_document") && asked > 0) goTo(views.get("id_document"), asked);
 }
 
+// The editor draws only what can be seen of a long text; paper gets all of it.
+function printWhole() {
+  addEventListener("beforeprint", () => {
+    for (const view of views.values()) {
+      const whole = Object.assign(document.createElement("pre"), { className: "print-only whole-text", textContent: view.state.doc.toString() });
+      view.dom.after(whole);
+    }
+  });
+  addEventListener("afterprint", () => document.querySelectorAll("pre.whole-text").forEach((whole) => whole.remove()));
+}
+
 start(document);
 openAsked();
+printWhole();
 document.addEventListener("htmx:load", (event) => start(event.target));
 document.addEventListener("htmx:oobAfterSwap", () => document.querySelectorAll("[data-problems]").forEach(showProblems));
 document.addEventListener("click", onClick);

@@ -4,13 +4,18 @@
 //   event: swap   the data is HTML; its root takes the place of the element with the same id
 //   anything else, and comments, only prove that the line is alive (send one at least every 15 s)
 // The last id seen goes back as Last-Event-ID, so nothing is lost over a break; rows stay while it lasts.
-// [data-live-status] says how it stands, [data-live-pause] stops drawing and counts what is missed.
+// A tab nobody looks at for half a minute lets go of its stream and takes it up again when it is looked at: a browser
+// has few connections to one host, and six forgotten tabs would keep the seventh from loading. data-live-always: not this one.
+// [data-live-status] says how it stands, [data-live-rate="40"] says how many rows came in the last minute (40 before the page),
+// [data-live-pause] stops drawing and counts what is missed.
 import { fresh } from "./once.js";
 import { readEvents } from "./sse.js";
 import { singleKey } from "./shortcuts.js";
 
 const SILENCE = 45_000;
 const LONGEST_WAIT = 30;
+const UNSEEN = 30_000;
+const MINUTE = 60_000;
 
 const clock = (date) => date.toISOString().slice(11, 16);
 
@@ -21,10 +26,13 @@ class Live {
     this.keep = Number(box.dataset.liveKeep ?? 500);
     this.lastId = box.dataset.liveFrom ?? "";
     this.missed = [];
+    this.arrivals = [];
+    this.connected = false;
     this.paused = false;
     this.failures = 0;
     this.lostAt = null;
     this.stopped = false;
+    this.why = "";
   }
 
   find(name) { return this.box.querySelector(name) ?? document.querySelector(name); }
@@ -36,6 +44,7 @@ class Live {
     status.dataset.o = state === "live" ? "allow" : state === "paused" ? "hide" : "limit";
     const place = status.querySelector("[data-words]") ?? status;
     if (place.textContent !== words) place.textContent = words;
+    this.drawRate?.();
   }
 
   sayHowItStands() {
@@ -49,6 +58,13 @@ class Live {
   }
 
   async run() {
+    if (this.running) return;
+    this.running = true;
+    await this.goOn();
+    this.running = false;
+  }
+
+  async goOn() {
     while (!this.stopped && this.box.isConnected) {
       try {
         await this.listen();
@@ -70,9 +86,11 @@ class Live {
       const headers = { Accept: "text/event-stream", ...(this.lastId && { "Last-Event-ID": this.lastId }) };
       const answer = await fetch(this.box.dataset.live, { headers, signal: control.signal, cache: "no-store" });
       if (answer.redirected || [401, 403, 404].includes(answer.status)) this.giveUp();
+      this.why = answer.status === 429 ? "Not live: too many live pages of yours are open. Close one of them" : "";
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       this.failures = 0;
       this.lostAt = null;
+      this.connected = true;
       this.sayHowItStands();
       for await (const event of readEvents(answer.body, alive)) this.take(event);
     } finally {
@@ -90,16 +108,27 @@ class Live {
     this.lostAt ??= new Date();
     this.failures += 1;
     const wait = Math.min(LONGEST_WAIT, 2 ** this.failures);
-    for (let left = wait; left > 0 && this.box.isConnected; left -= 1) {
+    for (let left = wait; left > 0 && this.box.isConnected && !this.stopped; left -= 1) {
       const paused = this.paused ? `${this.pausedWords()}. ` : "";
-      this.say(`${paused}Not live since ${clock(this.lostAt)} UTC. Trying again in ${left} s`, "lost");
-      await new Promise((done) => setTimeout(done, 1000));
+      const why = this.why || `Not live since ${clock(this.lostAt)} UTC`;
+      this.say(`${paused}${why}. Trying again in ${left} s`, "lost");
+      if (await this.second()) return;
     }
+  }
+
+  // Whether the connection came back meanwhile: then nobody waits any longer.
+  second() {
+    return new Promise((done) => {
+      const back = () => done(true);
+      addEventListener("online", back, { once: true });
+      setTimeout(() => { removeEventListener("online", back); done(false); }, 1000);
+    });
   }
 
   take(event) {
     if (event.id) this.lastId = event.id;
     if (event.type !== "row" && event.type !== "swap") return;
+    if (event.type === "row") this.arrivals.push(Date.now());
     if (this.paused) {
       this.missed = [...this.missed, event].slice(-this.keep);
       this.sayHowItStands();
@@ -135,10 +164,32 @@ class Live {
     if (!this.lostAt) this.sayHowItStands();
   }
 
+  start() {
+    this.stopped = false;
+    this.run();
+  }
+
   stop() {
     this.stopped = true;
     this.control?.abort();
   }
+}
+
+// Beside the status and not in it: a reader is told that it is live, not each call.
+function bindRate(live) {
+  const place = live.find("[data-live-rate]");
+  if (!place) return;
+  const began = Date.now(), before = Number(place.dataset.liveRate);
+  const draw = () => {
+    if (!place.isConnected) return clearInterval(timer);
+    live.arrivals = live.arrivals.filter((at) => at > Date.now() - MINUTE);
+    const old = Math.round(before * Math.max(0, 1 - (Date.now() - began) / MINUTE));
+    const rate = old + live.arrivals.length;
+    place.textContent = `${rate.toLocaleString("en-GB")} a minute`;
+    place.hidden = rate === 0 || live.paused || live.lostAt !== null || !live.connected;
+  };
+  const timer = setInterval(draw, 2000);
+  live.drawRate = draw;
 }
 
 function bindPause(live) {
@@ -160,12 +211,24 @@ function bindPause(live) {
   });
 }
 
+function restUnseen(live) {
+  if ("liveAlways" in live.box.dataset) return;
+  let alarm;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(alarm);
+    if (document.visibilityState === "hidden") alarm = setTimeout(() => live.stop(), UNSEEN);
+    else live.start();
+  });
+}
+
 export function startLive(scope) {
   for (const box of fresh(scope, "[data-live]", "liveReady")) {
     const live = new Live(box);
     bindPause(live);
+    bindRate(live);
     addEventListener("pagehide", () => live.stop());
-    addEventListener("pageshow", (event) => { if (event.persisted) { live.stopped = false; live.run(); } });
-    live.run();
+    addEventListener("pageshow", (event) => { if (event.persisted) live.start(); });
+    restUnseen(live);
+    live.start();
   }
 }

@@ -14,7 +14,14 @@ function showChoice() {
   }
 }
 
+// Paper is light: a chosen dark theme would print pale words on white.
+function printLight() {
+  addEventListener("beforeprint", () => { document.documentElement.dataset.theme = THEMES.light; });
+  addEventListener("afterprint", () => applyTheme(readCookie("theme")));
+}
+
 export function startThemes() {
+  printLight();
   showChoice();
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-choice]");

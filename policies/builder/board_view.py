@@ -58,7 +58,6 @@ class BoardRow:
     name: str
     address: Address
     verb: Verb
-    cells: tuple[Cell, ...]
     own: bool
     was: Verb | None
     changed: bool
@@ -67,11 +66,31 @@ class BoardRow:
     problems: int
     odd: int
     opened: bool
+    pill: str
     is_pattern: bool = False
 
     @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Made when a row is drawn: of thousands of rows a page has a few."""
+        return tuple(self._cell(verb) for verb in Verb)
+
+    @property
     def current(self) -> Cell:
-        return next(cell for cell in self.cells if cell.checked)
+        return self._cell(self.verb)
+
+    def _cell(self, verb: Verb) -> Cell:
+        checked = verb is self.verb
+        return Cell(
+            verb=verb,
+            glyph=GLYPHS[verb],
+            words=VERB_WORDS[verb],
+            checked=checked,
+            was=verb is self.was and not checked,
+            can=self.address.section != "default" or verb in (Verb.ALLOW, Verb.DENY),
+            pill=(self.pill if checked else "") or VERB_WORDS[verb],
+            ghost=not self.own,
+            id=f"{self.id}-{verb}",
+        )
 
     @property
     def was_words(self) -> str:
@@ -165,19 +184,18 @@ class _Drawing:
         self.follows = {row.address.pointer: row.follows for row in board.tools}
 
     def row(self, row: Row) -> BoardRow:
-        pointer = row.address.pointer
-        own, verb = row.own, self._verb(row)
+        pointer, own, verb = row.address.pointer, row.own, self._verb(row)
+        key = key_of(pointer)
         before = self.live.get(pointer)
         was = self._verb_before(before, row)
         changed = was is not None and (was is not verb or (before is not None and _differ(before, row)))
         tool = self.beside.tools.get(row.address.name) if row.address.section == "tools" else None
         return BoardRow(
-            key=key_of(pointer),
+            key=key,
             id=id_of(pointer),
             name=row.address.name,
             address=row.address,
             verb=verb,
-            cells=tuple(_cell(row, verb, each, was, changed) for each in Verb),
             own=own,
             was=was if changed and was is not verb else None,
             changed=changed,
@@ -185,7 +203,8 @@ class _Drawing:
             severity=tool.severity if tool else 0,
             problems=self.beside.problems[pointer],
             odd=self.beside.odd[pointer],
-            opened=self.look.opened == key_of(pointer),
+            opened=self.look.opened == key,
+            pill=row.pill,
             is_pattern=row.address.section == "tools" and is_pattern(row.address.name),
         )
 
@@ -280,22 +299,6 @@ def _by_pointer(board: Board | None) -> dict[str, Row]:
 
 def _differ(before: Row, now: Row) -> bool:
     return (before.pill, before.rule, before.own) != (now.pill, now.rule, now.own)
-
-
-def _cell(row: Row, verb: Verb, each: Verb, was: Verb | None, changed: bool) -> Cell:
-    can = row.address.section != "default" or each in (Verb.ALLOW, Verb.DENY)
-    checked = each is verb
-    return Cell(
-        verb=each,
-        glyph=GLYPHS[each],
-        words=VERB_WORDS[each],
-        checked=checked,
-        was=changed and each is was and not checked,
-        can=can,
-        pill=(row.pill if checked else "") or VERB_WORDS[each],
-        ghost=not row.own,
-        id=f"{id_of(row.address.pointer)}-{each}",
-    )
 
 
 def _said(row: Row, own: bool, was: Verb | None) -> str:

@@ -13,11 +13,12 @@ from policies.language.block_types import AccessBlock, PolicyBlocks
 from policies.language.board import Board, Row, Verb, read_board
 from policies.language.document import Document, Rule
 from policies.language.explain import explain_rule
+from policies.language.once import once
 from policies.language.place import lines_of
 from policies.language.problems import PolicyInvalid
 from policies.language.text_edit import Source
 from policies.models import PolicyRevision
-from policies.outlook import Outlook, facts_in_force, facts_of
+from policies.outlook import Outlook, facts_in_force, facts_of, known_classes
 from servers.models import Tool
 
 
@@ -70,7 +71,10 @@ def page_of(
 
 
 def _live_board(live: PolicyRevision | None, tools: Sequence[Tool]) -> Board | None:
-    return read_board(live.text, facts_in_force(live, tools)) if live is not None else None
+    if live is None:
+        return None
+    facts = facts_in_force(live, tools)
+    return once("board in force", live.text, lambda: read_board(live.text, facts), known_classes(facts))
 
 
 def _card(

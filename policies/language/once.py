@@ -1,41 +1,71 @@
-"""One text, read by many in a row: for the length of one request each reading of it is made once.
+"""One text, read by many in a row: inside the block each reading of it is made once.
 
-Kept trees of large texts are memory that nobody asked for, so nothing outlives the block. What is kept is
-shared: nobody may change what is in it.
+An editor sends the text of its last act with the next one, and the revision in force stands beside every
+act: what was read of the last few large texts is kept for the next block of this process, up to a bound.
+Nobody may change what is kept: it is shared, between threads too.
 """
 
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 from typing import Final, TypeVar, cast
 
 from .pause import collector_paused
 
 T = TypeVar("T")
 
-_readings: ContextVar[dict[tuple[str, str], object] | None] = ContextVar("readings", default=None)
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
 # Below this reading is quicker than looking after what was read.
 _SHORT: Final = 4_000
+# All that is read of a text takes about fifty bytes for each of its characters.
+_MOST_CHARACTERS: Final = 2_200_000
+
+
+class _Readings:
+    """By text, the one that was asked for last at the end."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock, self._characters = most, Lock(), 0
+        self._texts: OrderedDict[str, dict[Hashable, object]] = OrderedDict()
+
+    def of(self, text: str) -> dict[Hashable, object]:
+        with self._lock:
+            if text in self._texts:
+                self._texts.move_to_end(text)
+                return self._texts[text]
+            self._characters += len(text)
+            while self._texts and self._characters > self._most:
+                self._characters -= len(self._texts.popitem(last=False)[0])
+            self._texts[text] = {}
+            return self._texts[text]
+
+
+_readings: Final = _Readings(_MOST_CHARACTERS)
 
 
 @contextmanager
 def each_text_once() -> Iterator[None]:
-    if _readings.get() is not None:
+    if _inside.get():
         yield
         return
-    token = _readings.set({})
+    token = _inside.set(True)
     try:
         with collector_paused():
             yield
     finally:
-        _readings.reset(token)
+        _inside.reset(token)
 
 
-def once(kind: str, text: str, read: Callable[[], T]) -> T:
-    """What `read` makes of the text; outside of the block each time anew. What it raises is not kept."""
-    readings = _readings.get()
-    if readings is None or len(text) < _SHORT:
+def once(kind: str, text: str, read: Callable[[], T], given: Hashable = None) -> T:
+    """What `read` makes of the text and of what else is `given`; outside of the block each time anew.
+
+    What it raises is not kept.
+    """
+    if not _inside.get() or len(text) < _SHORT:
         return read()
-    if (kind, text) not in readings:
-        readings[kind, text] = read()
-    return cast(T, readings[kind, text])
+    readings = _readings.of(text)
+    if (kind, given) not in readings:
+        readings[kind, given] = read()
+    return cast(T, readings[kind, given])

@@ -86,12 +86,12 @@ class Editing:
                 return {}
 
     def _trial(self) -> dict[str, Any]:
-        fresh = fresh_trial(self.look, self.tools)
+        trial = self.extra.get("tried") or fresh_trial(self.look, self.tools)
         return {
-            "trial": fresh,
+            "trial": trial,
             "trial_tools": self._tool_names(),
             "trial_grants": list(self.policy.grants.good().order_by("label")[:MOST_GRANTS]),
-            "more": more_arguments(self.extra.get("tried") or fresh, self.tools),
+            "more": more_arguments(trial, self.tools),
         }
 
     def _tool_names(self) -> list[str]:

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.middleware import MemberRequest
-from accounts.permissions import May, require
+from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from common.errors import Conflict
 from policies.beside import beside
@@ -57,11 +57,14 @@ def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
 @member_required
 def live(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
     policy = find_policy(request, policy_id)
+    earlier = policy.revisions.filter(number__lt=number).order_by("-number")
     context = {
         "title": f"Revision {number} of {policy.name} is published",
         "lede": "Every gateway worker takes it up by itself; agents meet it from their next call.",
         "policy": policy,
         "revision": find_revision(request, policy, number),
+        "previous": earlier.values_list("number", flat=True).first(),
+        "may_publish": may(request.member, May.PUBLISH),
         "refusal": refusal(request, May.ISSUE_GRANTS),
         "grants": policy.grants.good().order_by("label")[:6],
         "crumbs": crumbs(policy, f"Revision {number}"),

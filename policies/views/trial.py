@@ -7,7 +7,7 @@ from contextlib import suppress
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may, require
@@ -27,11 +27,14 @@ from policies.views._shared import draft_before, find_grant, find_policy, reads_
 from servers.models import Tool
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @member_required
 @reads_each_text_once
 def try_call(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """The answer is the editor's page, whose links are its own: who follows one is brought to the editor."""
     policy = find_policy(request, policy_id)
+    if request.method != "POST":
+        return redirect(editor_path(policy, asked_look(request)))
     may_edit = may(request.member, May.EDIT_POLICIES)
     # Whoever only reads tries what is stored; a text of their own choosing is not judged for them.
     text = draft_before(request, policy) if may_edit else policy.draft
@@ -41,7 +44,7 @@ def try_call(request: MemberRequest, policy_id: str) -> HttpResponse:
         context = {"policy": policy, "trial": trial, "may_edit": may_edit}
         context |= {"more": more_arguments(trial, tools), "out_of_band": True}
         return render(request, "policies/_try_answer.html", context)
-    return editor_page(look_at(request, policy, tried=trial))
+    return editor_page(look_at(request, policy, tried=trial, keeping="keeping" in request.POST))
 
 
 def _by_grant(request: MemberRequest, policy: Policy, text: str, tools: list[Tool], trial: Trial) -> Trial:

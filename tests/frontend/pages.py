@@ -27,6 +27,7 @@ class Site:
         self.pages = pages
         self.resumed_after: list[str | None] = []
         self.address = ""
+        self.streams_left: int | None = None  # how many are let in, if there is a bound
 
 
 @contextmanager
@@ -73,6 +74,9 @@ def _handler(site: Site) -> Callable[..., BaseHTTPRequestHandler]:
 
         def _stream(self) -> None:
             after = self.headers.get("Last-Event-ID")
+            if site.streams_left == 0:
+                self.send_error(429)
+                return
             site.resumed_after.append(after)
             self._head("text/event-stream")
             for number in range(int(after or 0) + 1, int(after or 0) + 4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -33,7 +34,7 @@ EDITOR = """<label for="id_document">Policy document</label>
 <p data-message>Did you mean window?</p>
 <button type="button" data-goto hidden>Go to line 3</button></li></ul>"""
 LIVE = """<section data-live="/stream/" data-live-into="#rows">
-<p data-live-status><span data-words>Not live</span></p>
+<p data-live-status><span data-words>Not live</span> <i data-live-rate="0" hidden></i></p>
 <button type="button" data-live-pause hidden><span data-words>Pause</span></button>
 <ul id="rows"></ul></section>"""
 CHART = """<p><a data-chart-link="/log/?grant=grt_1" href="/log/" hidden></a></p>
@@ -151,6 +152,50 @@ def test_a_paused_stream_keeps_what_is_missed(page: Page, site: Site) -> None:
     seen = page.locator("#rows > li").count()
     page.click("[data-live-pause]")
     assert page.locator("#rows > li").count() > seen
+
+
+def test_the_rows_of_the_last_minute_are_counted_beside_the_status(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/live/")
+    page.locator("[data-live-rate]", has_text=re.compile(r"[3-9] a minute")).wait_for(state="attached")
+
+
+def test_one_live_page_too_many_says_so_and_goes_on_when_another_is_closed(
+    browser: Browser, site: Site
+) -> None:
+    site.streams_left = 0
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.goto(f"{site.address}/live/")
+    status = opened.locator("[data-live-status]")
+    status.get_by_text("too many live pages of yours are open. Close one of them").wait_for()
+    site.streams_left = None
+    opened.wait_for_selector("#row-1")
+    context.close()
+
+
+def test_a_tab_nobody_looks_at_lets_go_and_goes_on_where_it_was(page: Page, site: Site) -> None:
+    page.clock.install()
+    page.goto(f"{site.address}/live/")
+    page.wait_for_selector("#row-3")
+    _seen(page, "hidden")
+    page.clock.fast_forward(31_000)
+    page.clock.run_for(5_000)
+    site.resumed_after.clear()
+    page.clock.run_for(60_000)
+    assert site.resumed_after == []
+    _seen(page, "visible")
+    page.wait_for_selector("#row-6")
+    assert site.resumed_after and site.resumed_after[0] not in (None, "0")
+
+
+def _seen(page: Page, how: str) -> None:
+    page.evaluate(
+        """how => {
+            Object.defineProperty(document, "visibilityState", { value: how, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        how,
+    )
 
 
 def test_the_chosen_theme_is_there_before_the_first_paint_of_the_next_page(page: Page, site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The first page shows five calls and the policy that judged them; the engine says the same of each."""
+"""The first page shows six calls and the policy that judged them; the engine says the same of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from policies.language.decision import Decision, Outcome, ToolCall
 from policies.language.effects import effects
 from policies.language.parse import parse_policy
 
-TOOLS = ("list_pull_requests", "create_or_update_file", "create_access_key", "delete_repository")
+TOOLS = (
+    "list_pull_requests",
+    "create_or_update_file",
+    "merge_pull_request",
+    "create_access_key",
+    "delete_repository",
+)
 
 
 def policy_text() -> str:
@@ -42,6 +48,10 @@ def test_the_call_that_never_left_the_gate_is_denied_with_the_words_shown(compil
     assert f"[POLICY DENIED] {decision.reason}" in answer
 
 
+def test_the_call_that_waits_for_a_person_asks_one(compiled: object) -> None:
+    assert judged(compiled, "merge_pull_request", pullNumber=418).outcome is Outcome.APPROVAL
+
+
 def test_the_thirty_first_call_in_a_minute_has_no_room(compiled: object) -> None:
     (quota,) = judged(compiled, "create_access_key").obligations
     assert (getattr(quota, "max", None), getattr(quota, "window_seconds", None)) == (30, 60)
@@ -56,6 +66,7 @@ def test_the_figures_glyphs_are_what_the_policy_does_to_each_tool(compiled: obje
     assert effects(compiled, TOOLS) == {  # type: ignore[arg-type]
         "list_pull_requests": "allowed",
         "create_or_update_file": "conditional",
+        "merge_pull_request": "needs_approval",
         "create_access_key": "limited",
         "delete_repository": "hidden",
     }

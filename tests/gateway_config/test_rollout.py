@@ -54,6 +54,10 @@ def test_acks_bring_it_into_force(
     assert (half.state, half.workers_applied, half.workers_total) == ("pending", 1, 2)
     assert (whole.state, whole.workers_applied, whole.workers_total, whole.behind) == ("in_force", 2, 2, ())
     assert whole.seconds is not None
+    assert [(row.name, row.applied, after is not None) for row, after in half.by_worker] == [
+        ("gw-1", True, True),
+        ("gw-2", False, False),
+    ]
 
 
 def test_how_long_it_took_does_not_grow_with_later_revisions(

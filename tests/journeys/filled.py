@@ -167,7 +167,7 @@ def filled(product: RunningProduct, organization: str = "Acme", *, hostile: bool
         api.ask("POST", f"/grants/{revoked['id']}/revoke/", {})
         grant = api.grant(strange, open_policy, (MARKUP + LONG)[:80] if hostile else "release-bot")
         if hostile:
-            _agent(grant, [[each, {each: 1}] for each in HOSTILE])
+            agent_calls(grant, [[each, {each: 1}] for each in HOSTILE])
         approvals = _wait_for_people(product, api, made, [laptop, grant])
         pages = approvals | _pages(api, small, large, away, strange, agents, grant)
         yield Filled(product, api, made["email"], made["password"], pages)
@@ -178,9 +178,9 @@ def _call(
 ) -> dict[str, Any]:
     laptop, runner = api.grant(small, agents, "laptop-cursor"), api.grant(large, classed, "ci-runner")
     bare = api.ask("POST", "/grants/", {"server": small["id"], "policy": None, "label": "no policy yet"})
-    _agent(laptop, CALLS * 2)
-    _agent(runner, PLATFORM_CALLS * 3)
-    _agent(bare, [["list_users", {}]])
+    agent_calls(laptop, CALLS * 2)
+    agent_calls(runner, PLATFORM_CALLS * 3)
+    agent_calls(bare, [["list_users", {}]])
     api.decisions(at_least=len(CALLS) * 2 + len(PLATFORM_CALLS) * 3)
     return laptop
 
@@ -193,8 +193,8 @@ def _wait_for_people(
 ) -> dict[str, str]:
     """Calls that wait, were declined, and were agreed to, as a gateway tells of them."""
     laptop, other = grants
-    asked = [_ask(product, made, laptop, tool, given) for tool, given in WAITING]
-    _ask(product, made, other, MARKUP, {MARKUP: LONG * 4, BACKWARDS: [MARKUP, {LONG: 1}]})
+    asked = [ask_a_person(product, made, laptop, tool, given) for tool, given in WAITING]
+    ask_a_person(product, made, other, MARKUP, {MARKUP: LONG * 4, BACKWARDS: [MARKUP, {LONG: 1}]})
     ids = [urlsplit(answer["url"]).path.rstrip("/").rpartition("/")[2] for answer in asked]
     api.ask("POST", f"/approvals/{ids[0]}/decline/", {"note": f"Not today. {MARKUP}"})
     api.ask("POST", f"/approvals/{ids[1]}/approve/", {"note": ""})
@@ -207,7 +207,7 @@ def _wait_for_people(
     }
 
 
-def _ask(
+def ask_a_person(
     product: RunningProduct,
     made: dict[str, Any],
     grant: dict[str, Any],
@@ -272,7 +272,7 @@ PLATFORM_CALLS: list[list[Any]] = [
 ]
 
 
-def _agent(grant: dict[str, Any], calls: list[list[Any]]) -> None:
+def agent_calls(grant: dict[str, Any], calls: list[list[Any]]) -> None:
     steps = [["initialize"], ["list_tools"], *(["call_tool", tool, given] for tool, given in calls)]
     drive("mcp-2x", grant["gateway_url"], grant["token"], steps)
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import axe_playwright_python
@@ -16,10 +17,12 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from common.ids import parse_public_id
+from gateway_config.wire.messages import Ack, Hello
 from tests.fixtures.servers.listing import listing
 from tests.journeys.api import Api
 from tests.journeys.browser import FLAGS, HARMLESS, chromium
-from tests.journeys.filled import PAGES, filled
+from tests.journeys.filled import PAGES, agent_calls, ask_a_person, filled
 from tests.journeys.payloads import PAYLOADS, hostile_tools
 from tests.journeys.product import RunningProduct, running_product
 from tests.journeys.second_step import AFTER, BEFORE, pages_of_a_second_step
@@ -144,6 +147,7 @@ NO_PAGES = {
 class Site:
     """Three browsers, and what they complained of since the last look."""
 
+    product: RunningProduct
     pages: dict[str, str]
     alice: Page
     newcomer: Page
@@ -164,6 +168,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         empty = product.bootstrap("mallory@example.com", "Umbra")
         careful = product.bootstrap("trent@example.com", "Trust")
         site = Site(
+            product=product,
             pages=dict(world.pages),
             alice=_signed_in(browser, product, world.email, world.password),
             newcomer=_signed_in(browser, product, empty["email"], empty["password"]),
@@ -303,6 +308,7 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
         f"/grants/{grant['id']}/",
         *("/servers/", "/policies/", "/grants/", "/overview/", "/log/", "/settings/events/", "/jump/?q=img"),
     ]
+    paths += _told_by_agents_and_workers(site, grant)
     site.complaints.clear()
     wrong = [f"{path}: {what}" for path in paths for what in _came_alive(page, path)]
     page.goto(paths[0])
@@ -311,6 +317,30 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
     wrong += [f"{path}: {what}" for path in links[::25] for what in _came_alive(page, path)]
     wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]
     assert wrong == []
+
+
+def _told_by_agents_and_workers(site: Site, grant: dict[str, Any]) -> list[str]:
+    """Calls in the log, calls that wait and were answered, notes of people, and what a worker says of itself."""
+    agent_calls(grant, [[text, {text: text}] for text in PAYLOADS[::20]])
+    logged = site.api.decisions(len(PAYLOADS[::20]), f"&grant={grant['id']}")
+    made = site.api.ask("GET", "/organization/")
+    asked = [
+        ask_a_person(site.product, {"organization": made}, grant, text, {text: {text: [text]}})
+        for text in PAYLOADS[:80]
+    ]
+    ids = [urlsplit(answer["url"]).path.rstrip("/").rpartition("/")[2] for answer in asked]
+    for number, text in enumerate(PAYLOADS[:80:2]):
+        verb = "decline" if number % 2 else "approve"
+        site.api.ask("POST", f"/approvals/{ids[2 * number]}/{verb}/", {"note": text})
+    text = PAYLOADS[12]
+    site.product.as_gateway("hello/", Hello(version=text[:40]))
+    refused = Ack(str(parse_public_id("org", made["id"])), 1_000_000, "rejected", text)
+    site.product.as_gateway("acks/", [refused])
+    return [
+        *("/approvals/", "/approvals/history/", *(f"/approvals/{each}/" for each in ids[:4])),
+        *(f"/log/{each['id']}/" for each in logged[:4]),
+        *(f"/log/?open={logged[0]['id']}", "/log/?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "/workers/"),
+    ]
 
 
 def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -> None:

@@ -1,15 +1,16 @@
-"""A large text is read once inside the block, anew outside of it, and what is read is the same."""
+"""A large text is read once inside the block and kept for the next; what is read is the same."""
 
 from __future__ import annotations
 
 import gc
 import threading
+from functools import partial
 
 import pytest
 
 from policies.language.blocks import read_blocks
 from policies.language.json_reader import TextError, read_json
-from policies.language.once import each_text_once, once
+from policies.language.once import _Readings, each_text_once, once
 from policies.language.text_tree import tree_of
 
 LARGE = (
@@ -63,3 +64,20 @@ def test_another_thread_shares_nothing_and_the_collector_wakes_again() -> None:
     assert seen and seen[0] is not mine and seen[0] == mine
     assert gc.isenabled()
     assert read_json(LARGE) is not mine
+
+
+def test_what_was_read_is_kept_for_the_next_block_up_to_a_bound() -> None:
+    kept = _Readings(most=25)
+    kept.of("a" * 10)["kind", None] = "read"
+    kept.of("b" * 10)
+    assert kept.of("a" * 10) == {("kind", None): "read"}
+    kept.of("c" * 10)
+    assert kept.of("a" * 10) and not kept.of("b" * 10)
+
+
+def test_one_text_for_other_tools_is_read_anew() -> None:
+    times: list[str] = []
+    for tools in ("some", "some", "others"):
+        with each_text_once():
+            once("for tools", LARGE, partial(times.append, tools), tools)
+    assert times == ["some", "others"]
