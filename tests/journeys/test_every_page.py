@@ -320,7 +320,7 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
 
 
 def _told_by_agents_and_workers(site: Site, grant: dict[str, Any]) -> list[str]:
-    """Calls in the log, calls that wait and were answered, notes of people, and what a worker says of itself."""
+    """Calls in the log and for a person, notes of people, and what a worker says of itself."""
     agent_calls(grant, [[text, {text: text}] for text in PAYLOADS[::20]])
     logged = site.api.decisions(len(PAYLOADS[::20]), f"&grant={grant['id']}")
     made = site.api.ask("GET", "/organization/")
