@@ -5,11 +5,9 @@ act: what was read of the last few large texts is kept for the next block of thi
 Nobody may change what is kept: it is shared, between threads too.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
 from typing import Final, TypeVar, cast
 
 from .pause import collector_paused
@@ -24,22 +22,27 @@ _MOST_CHARACTERS: Final = 2_200_000
 
 
 class _Readings:
-    """By text, the one that was asked for last at the end."""
+    """By text, the one that was asked for last at the end.
+
+    Threads share it: each step on the dictionary is one, and who meets another in between reads once more.
+    """
 
     def __init__(self, most: int) -> None:
-        self._most, self._lock, self._characters = most, Lock(), 0
-        self._texts: OrderedDict[str, dict[Hashable, object]] = OrderedDict()
+        self._most = most
+        self._texts: dict[str, dict[Hashable, object]] = {}
 
     def of(self, text: str) -> dict[Hashable, object]:
-        with self._lock:
-            if text in self._texts:
-                self._texts.move_to_end(text)
-                return self._texts[text]
-            self._characters += len(text)
-            while self._texts and self._characters > self._most:
-                self._characters -= len(self._texts.popitem(last=False)[0])
-            self._texts[text] = {}
-            return self._texts[text]
+        found = self._texts.pop(text, None)
+        found = {} if found is None else found
+        self._texts[text] = found
+        kept = list(self._texts)
+        characters = sum(map(len, kept))
+        for oldest in kept[:-1]:
+            if characters <= self._most:
+                break
+            self._texts.pop(oldest, None)
+            characters -= len(oldest)
+        return found
 
 
 _readings: Final = _Readings(_MOST_CHARACTERS)
