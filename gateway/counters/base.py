@@ -46,8 +46,8 @@ class Full(msgspec.Struct, frozen=True):
 class Unavailable(msgspec.Struct, frozen=True):
     """The limits cannot be checked now: the call is not to be sent.
 
-    What was asked may still come to be charged, never twice; it is given back when that is heard, unless the
-    same decision was brought again meanwhile.
+    What was asked may still come to be charged, never twice; it is given back when that is heard, or when a
+    store whose answer was lost is reached again, unless the same decision was brought again meanwhile.
     """
 
 

@@ -114,10 +114,18 @@ class Ledger:
         try:
             self._db.execute("PRAGMA busy_timeout=1000").fetchall()
             self._db.execute("PRAGMA synchronous=FULL")
+            self._note_the_time()
             self._db.execute("DELETE FROM attached WHERE worker = ?", (self._worker,))
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             self._db.close()
+
+    def _note_the_time(self) -> None:
+        """After the next boot the wall clock is asked how long it took. Until here it may have been set."""
+        self._db.execute(
+            "UPDATE meta SET high_ms = MAX(high_ms, ?), high_wall_ms = ?",
+            (self._time()[0], self._clock.wall_ms()),
+        )
 
     def abandon(self) -> None:
         self._db.close()

@@ -9,6 +9,8 @@
 local MOD, MILLION = 1125899906842624, 1000000
 local LONGEST, LIFE, KNOWN = 604800000, 691200000, 3600000
 local GRACE = 10000
+-- So far the wall clocks of two workers may be apart, and one part in so many two clocks run unlike.
+local APART, DRIFT = 5000, 5000
 local KEPT, MERGE_EVERY, SLICES, LIVE_KEYS = 10000, 1000, 1000, 10000
 
 local function clock()
@@ -479,7 +481,23 @@ local function in_doubt_from_now_on()
     redis.call('HDEL', 'pl:meta', 'born')
 end
 
--- A store without an epoch gets this one, and is in doubt from now on. Epoch, and the server's run id.
+-- What the asker's wall clock says now, for one who comes after a time in which nobody watched ours.
+function requests.note(arguments)
+    redis.call('HSET', 'pl:meta', 'noted', whole(now), 'wall', arguments[1])
+    return {'done'}
+end
+
+local function ran_ahead_of(wall)
+    local noted = redis.call('HMGET', 'pl:meta', 'noted', 'wall')
+    if not wall or not noted[1] then
+        return false
+    end
+    local passed = now - tonumber(noted[1])
+    return passed - (wall - tonumber(noted[2])) > APART + passed / DRIFT
+end
+
+-- A store without an epoch gets this one, and is in doubt from now on. Epoch, the server's run id, and the
+-- asker's wall clock where it knows nothing better of ours.
 function requests.begin(arguments)
     if not meta[1] then
         redis.call('HSET', 'pl:meta', 'epoch', arguments[1], 'doubt', whole(now), 'born', whole(now), 'high', whole(now))
@@ -487,6 +505,8 @@ function requests.begin(arguments)
     end
     if meta[6] and meta[6] ~= arguments[2] and meta[7] then
         -- The server that was here before might have forgotten what it answered for.
+        in_doubt_from_now_on()
+    elseif ran_ahead_of(tonumber(arguments[3])) then
         in_doubt_from_now_on()
     end
     redis.call('HSET', 'pl:meta', 'run', arguments[2])

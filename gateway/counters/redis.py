@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b, sha1
 from importlib.resources import files
 from pathlib import Path
@@ -29,8 +29,9 @@ from gateway.counters.base import (
     Unavailable,
     key_text,
 )
-from gateway.counters.redis_wire import Address, Part, Wire, WireError, connect, packed
-from gateway.counters.remembered import Remembered
+from gateway.counters.clock_watch import ClockWatch
+from gateway.counters.redis_wire import Address, ConnectionLost, Part, Wire, WireError, connect, packed
+from gateway.counters.remembered import Known, Remembered
 from gateway_config.wire.messages import LimiterState
 
 _log: Final = logging.getLogger(__name__)
@@ -43,8 +44,7 @@ _DEAD_AFTER: Final = 2.0
 _CONNECT_WITHIN: Final = 2.0
 _AGAIN_AFTER: Final = (0.02, 0.1, 0.5, 1.0)
 _CHECK_SETTINGS_EVERY: Final = 5.0
-_LEAP_MS: Final = 1_000
-_KNOWN_CLOCK_SECONDS: Final = 10.0
+_MOST_UNSURE: Final = 5_000
 _MUST_HOLD: Final = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 
 
@@ -56,7 +56,7 @@ class NotDurable(Exception):  # noqa: N818
 class _Asked:
     """One request and who waits for it. `read` turns the script's answer into ours.
 
-    `charges`: the decision whose call it may charge for.
+    `charges`: the decision whose call it may charge for. `anew`: and nobody else knows this decision yet.
     """
 
     answer: asyncio.Future[Any]
@@ -64,6 +64,7 @@ class _Asked:
     otherwise: Any
     asked: float
     charges: str | None = None
+    anew: bool = False
 
 
 class RedisLimiter:
@@ -76,9 +77,10 @@ class RedisLimiter:
         self._sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
         self._wire: Wire | None = None
         self._store = Remembered(witness)
-        self._clock = _ClockWatch()
+        self._clock = ClockWatch(self._store.clock)
         self._asked: dict[_Asked, None] = {}
         self._charging: dict[str, _Asked] = {}
+        self._unsure: dict[str, None] = {}
         self._failing = ""
         self._doubting = False
         self._tasks = [self._loop.create_task(part) for part in (self._stay_connected(), self._look_after())]
@@ -92,7 +94,7 @@ class RedisLimiter:
             return Reserved()
         held = "" if hold_seconds is None else 1000 * hold_seconds
         parameters = (decision_id, held, *_parameters(charges))
-        asked = self._ask(_reservation, Unavailable(), "reserve", *parameters, charges=decision_id)
+        asked = self._ask(_reservation, Unavailable(), "reserve", *parameters, charges=decision_id, anew=True)
         return await asked  # type: ignore[no-any-return]
 
     def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
@@ -122,7 +124,8 @@ class RedisLimiter:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._wire is not None:
             self._wire.close()
-        self._store.write_down()
+        if (known := self._known()) is not None:
+            self._store.write_down(known)
 
     # The store itself
 
@@ -152,8 +155,9 @@ class RedisLimiter:
         request: str,
         *parameters: Part,
         charges: str | None = None,
+        anew: bool = False,
     ) -> "asyncio.Future[Any]":
-        asked = _Asked(self._loop.create_future(), read, otherwise, time.monotonic(), charges)
+        asked = _Asked(self._loop.create_future(), read, otherwise, time.monotonic(), charges, anew)
         wire = self._wire
         if wire is None:
             asked.answer.set_result(otherwise)
@@ -161,6 +165,7 @@ class RedisLimiter:
             self._asked[asked] = None
             if charges is not None:
                 self._charging[charges] = asked
+                self._unsure.pop(charges, None)
             wire.send(
                 self._packed(request, *parameters), lambda value, sent: self._answered(asked, value, sent)
             )
@@ -182,6 +187,17 @@ class RedisLimiter:
         if late and found is not None and found[0] == b"reserved":
             # Its call was denied, or its client is gone: nothing was sent, and nothing will be.
             self._tell("give_back", asked.charges)
+        elif asked.anew and isinstance(value, ConnectionLost) and len(self._unsure) < _MOST_UNSURE:
+            self._unsure[asked.charges] = None
+
+    def _give_back_unsure(self, wire: Wire) -> None:
+        """What was charged for calls that were denied because the answer was lost with its connection."""
+        for decision in list(self._unsure):
+            wire.send(self._packed("give_back", decision), partial(self._given_back, decision))
+
+    def _given_back(self, decision: str, value: object, _: float) -> None:
+        if not isinstance(value, WireError):
+            self._unsure.pop(decision, None)
 
     def _understood(self, value: object, sent: float) -> Sequence[Any] | None:
         """What the script answered; None where its store is not the one we knew."""
@@ -256,10 +272,14 @@ class RedisLimiter:
             await _check_settings(wire)
             run = await _run_id(wire)
             await wire.ask("SCRIPT", "LOAD", self._script)
-            epoch = self._store.epoch or secrets.token_hex(16)
-            begun = _Told.read(await wire.ask("EVALSHA", self._sha, 0, epoch, "begin", epoch, run))
+            epoch, wall = self._store.epoch or secrets.token_hex(16), self._clock.wall_ms()
+            sent = time.monotonic()
+            asked = (epoch, "begin", epoch, run, "" if wall is None else wall)
+            begun = _Told.read(await wire.ask("EVALSHA", self._sha, 0, *asked))
             known, doubt, fresh = _text_parts(begun.answer)
-            self._clock = _ClockWatch()
+            if self._clock.leapt(begun.now, sent):
+                _log.error("the clock of Redis at %s leapt forward while nobody was there", self._address)
+                self._doubting = True
             if self._doubting or not self._store.is_still(known, begun.turn):
                 await wire.ask("EVALSHA", self._sha, 0, known, "doubt")
                 doubt, self._doubting = "now", False
@@ -270,6 +290,7 @@ class RedisLimiter:
             wire.close()
             raise
         self._wire = wire
+        self._give_back_unsure(wire)
         if doubt:
             _log.warning("the limits in Redis at %s are in doubt for their own windows", self._address)
         return wire
@@ -289,7 +310,16 @@ class RedisLimiter:
             elif wire is not None and now >= check_at:
                 check_at = now + _CHECK_SETTINGS_EVERY
                 await self._check(wire)
-                await asyncio.to_thread(self._store.write_down)
+                self._tell("note", time.time_ns() // 1_000_000)
+                if (known := self._known()) is not None:
+                    await asyncio.to_thread(self._store.write_down, known)
+
+    def _known(self) -> Known | None:
+        """None while the store is not told yet of a doubt: who comes after us is to find the cause again."""
+        if self._doubting:
+            return None
+        self._store.clock = self._clock.known
+        return self._store.so_far()
 
     def _give_up(self, before: float) -> None:
         while self._asked:
@@ -332,30 +362,6 @@ class _Told:
     def read(cls, value: Any) -> "_Told":
         answer, now, before, turn, crowded = value
         return cls(answer, int(now), int(before), int(turn), crowded.split())
-
-
-class _ClockWatch:
-    """Whether the store's clock leapt forward, against our monotonic one.
-
-    The store's time was read between sending and receiving, so each answer gives a least and a most for how
-    far the store is ahead of us. It leapt when the new least is a second above an older most.
-    """
-
-    def __init__(self) -> None:
-        self._most: float | None = None
-        self._since = 0.0
-
-    def leapt(self, store_ms: int, sent: float) -> bool:
-        got = time.monotonic()
-        least, most = store_ms - 1000 * got, store_ms + 1 - 1000 * sent
-        known = self._most
-        if known is not None and least > known + _LEAP_MS:
-            self._most, self._since = most, got
-            return True
-        # Two clocks never run quite alike: what was known long ago says nothing.
-        if known is None or most < known or got - self._since > _KNOWN_CLOCK_SECONDS:
-            self._most, self._since = most, got
-        return False
 
 
 async def _check_settings(wire: Wire) -> None:

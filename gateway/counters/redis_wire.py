@@ -23,6 +23,10 @@ class WireError(Exception):
     """Redis said no, or nothing. Its words hold nothing that was asked."""
 
 
+class ConnectionLost(WireError):  # noqa: N818
+    """It may have been carried out all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where Redis is and who we are there. Its text never shows the password."""
@@ -151,7 +155,7 @@ class Wire(asyncio.Protocol):
         waiting = [on_answer for on_answer, _ in self._waiting]
         self._waiting.clear()
         for on_answer in waiting:
-            on_answer(WireError("the connection is lost"), 0.0)
+            on_answer(ConnectionLost("the connection is lost"), 0.0)
         if not self.lost.done():
             self.lost.set_result(None)
 

@@ -1,12 +1,21 @@
-"""What a worker knows of its store beyond its own life: which one it was, and how far it had come."""
+"""What a worker knows of its store beyond its own life: which one it was, how far it had come, its clock."""
 
-import json
 import logging
 import os
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from gateway.counters.clock_watch import KnownClock
+
 _log: Final = logging.getLogger(__name__)
+
+
+class Known(msgspec.Struct, frozen=True):
+    epoch: str = ""
+    turn: int = 0
+    clock: KnownClock | None = None
 
 
 class Remembered:
@@ -14,8 +23,8 @@ class Remembered:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self.epoch, self._turn = _read(path)
-        self._written = (self.epoch, self._turn)
+        self._written = _read(path)
+        self.epoch, self._turn, self.clock = self._written.epoch, self._written.turn, self._written.clock
         self.accounted = ""
 
     def is_still(self, epoch: str, turn: int) -> bool:
@@ -35,34 +44,36 @@ class Remembered:
     def begin_at(self, turn: int) -> None:
         self._turn = turn
 
-    def write_down(self) -> None:
+    def so_far(self) -> Known:
+        return Known(self.epoch, self._turn, self.clock)
+
+    def write_down(self, known: Known | None = None) -> None:
         """May run in a thread. What stands there may be a little behind: that much could be lost unseen."""
-        known = (self.epoch, self._turn)
+        known = known or self.so_far()
         if self._path is None or known == self._written:
             return
         try:
-            _write_through(self._path, json.dumps({"epoch": known[0], "turn": known[1]}))
+            _write_through(self._path, msgspec.json.encode(known))
         except OSError as error:
             _log.error("what is known of the limiter's store cannot be written down: %s", error.strerror)
         else:
             self._written = known
 
 
-def _write_through(path: Path, text: str) -> None:
+def _write_through(path: Path, text: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
-    with beside.open("w", encoding="ascii") as file:
+    with beside.open("wb") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
 
 
-def _read(path: Path | None) -> tuple[str, int]:
+def _read(path: Path | None) -> Known:
     if path is None:
-        return "", 0
+        return Known()
     try:
-        known = json.loads(path.read_text("ascii"))
-        return str(known["epoch"]), int(known["turn"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "", 0
+        return msgspec.json.decode(path.read_bytes(), type=Known)
+    except (OSError, msgspec.DecodeError):
+        return Known()

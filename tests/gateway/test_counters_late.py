@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -162,3 +162,53 @@ async def test_a_file_that_answers_too_late_gives_back_what_it_charged(sqlite: S
         sqlite._deliver([job], [Reserved()])
     await until(lambda: sqlite.reserve("new", [charge(maximum=2)]), Reserved())
     assert isinstance(await sqlite.reserve("over", [charge(maximum=2)]), Full)
+
+
+# An answer that is lost together with its connection
+
+
+async def lost_with_its_connection(
+    server: RedisServer, limiter: RedisLimiter, ask: Awaitable[object]
+) -> None:
+    with stopped(server):
+        asked = asyncio.ensure_future(ask)
+        wire = limiter._wire
+        assert wire is not None
+        await eventually(lambda: wire.waits_since is not None)
+        wire.close()
+        assert await asked == Unavailable()
+    await eventually(lambda: limiter._wire is not None)
+
+
+@needs_redis
+@pytest.mark.parametrize("hold", [None, 600], ids=["charged", "held"])
+async def test_what_was_charged_in_an_answer_nobody_got_is_given_back(
+    server: RedisServer, limiter: RedisLimiter, hold: int | None
+) -> None:
+    await lost_with_its_connection(server, limiter, limiter.reserve("lost", [charge(maximum=1)], hold))
+    await until(lambda: limiter.reserve("next", [charge(maximum=1)]), Reserved())
+    await eventually(lambda: not limiter._unsure)
+    assert list(server.client().scan_iter("pl:?:lost")) == []
+    assert isinstance(await _answered(limiter, charge(maximum=1)), Full)
+
+
+@needs_redis
+async def test_a_decision_whose_answer_was_lost_and_that_is_brought_again_keeps_its_one_charge(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    await lost_with_its_connection(server, limiter, limiter.reserve("one", [charge(maximum=1)]))
+    await until(lambda: limiter.reserve("one", [charge(maximum=1)]), Reserved())
+    for _ in range(5):
+        assert isinstance(await _answered(limiter, charge(maximum=1)), Full)
+
+
+@needs_redis
+async def test_a_settlement_whose_answer_was_lost_is_not_given_back(
+    server: RedisServer, limiter: RedisLimiter
+) -> None:
+    """Another gateway may have settled it first and sent its call."""
+    assert await limiter.reserve("held", [charge(maximum=1)], hold_seconds=60) == Reserved()
+    await lost_with_its_connection(server, limiter, limiter.settle("held"))
+    assert not limiter._unsure
+    for _ in range(5):
+        assert isinstance(await _answered(limiter, charge(maximum=1)), Full)

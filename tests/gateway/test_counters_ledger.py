@@ -267,6 +267,16 @@ def test_what_no_window_counts_any_more_is_forgotten(store: Store) -> None:
             assert db.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (1,)  # noqa: S608
 
 
+def test_a_wall_clock_that_was_set_before_the_machine_went_off_takes_no_charge_along(store: Store) -> None:
+    assert store.reserve(charge(maximum=1, window=60 * MINUTE)) == Reserved()
+    store.clock.wall += 50 * MINUTE
+    store.clock.pass_ms(MINUTE)
+    store.ledger.close()
+    store.clock.reboot(off_ms=20 * MINUTE)
+    store.ledger = store._open()
+    assert store.reserve(charge(maximum=1, window=60 * MINUTE)) == Full(0, 39 * 60)
+
+
 def test_stepping_the_wall_clock_back_or_forward_changes_nothing(store: Store) -> None:
     for step in (-86_400_000, 0, 86_400_000):
         store.clock.wall += step
