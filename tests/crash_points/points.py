@@ -42,3 +42,12 @@ POINTS: Final = {
     "acked": Point("gateway.control_plane", "ControlPlane.acks", "after"),
     "ack taken": Point("gateway_config.workers", "note_acks"),
 }
+
+# Where grants stand in parts beside the bundle.
+PART_POINTS: Final = {
+    "parts stored": Point("gateway_config.services", "_store_parts", "after"),
+    "ask for a part": Point("gateway.control_plane", "ControlPlane.grants"),
+    "a part fetched": Point("gateway.control_plane", "ControlPlane.grants", "after"),
+    "answering with a part": Point("gateway_config.workers", "grant_part"),
+    "parts persisted": Point("gateway.config_files", "_keep_parts", "after"),
+}

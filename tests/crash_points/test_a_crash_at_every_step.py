@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash_points.points import POINTS
+from tests.crash_points.points import PART_POINTS, POINTS
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api, called, gateway_status, wait_until
 from tests.journeys.product import running_product
@@ -99,7 +99,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
 
 def deadly_surroundings(folder: Path) -> dict[str, str]:
     points: dict[str, list[list[str]]] = {}
-    for point, at in POINTS.items():
+    for point, at in (POINTS | PART_POINTS).items():
         points.setdefault(at.module, []).append([point, at.name, at.when])
     return {
         "PYTHONPATH": str(Path(__file__).with_name("inside")),

@@ -33,7 +33,7 @@ from tests.journeys.api import Api, called, wait_until
 from tests.journeys.product import RunningProduct, running_product
 from tests.redis_server import running as running_redis
 
-_GRANTS = """
+MORE_GRANTS = """
     INSERT INTO policies_grant (id, organization_id, server_id, policy_id, label, token_hash, hint, issued_at,
                                 earlier_hash)
     SELECT gen_random_uuid(), organization_id, server_id, policy_id, 'agent ' || n,
@@ -71,7 +71,7 @@ def measure(product: RunningProduct, toy: str, edits: int, grants: int) -> dict[
     grant = api.grant(server, policy, "first")
     organization = parse_public_id("org", made["organization"]["id"])
     if grants:
-        _execute(product, organization, _GRANTS, grants)
+        execute(product, organization, MORE_GRANTS, grants)
         api.ask("PATCH", f"/policies/{policy}/", {"document": _document(0)})
         api.publish_draft(policy)
     acked, seen, reads, history = [], [], [], History()
@@ -80,7 +80,7 @@ def measure(product: RunningProduct, toy: str, edits: int, grants: int) -> dict[
             api.ask("PATCH", f"/policies/{policy}/", {"document": _document(number)})
             seen.append(api.publish_draft(policy) * 1000)
             history.in_force.append((time.monotonic(), number))
-            acked.append(1000 * float(_execute(product, organization, _TAKEN)[0][0]))
+            acked.append(1000 * float(execute(product, organization, _TAKEN)[0][0]))
             reads.append(_read(api) * 1000)
     return {
         "load": os.getloadavg()[0],
@@ -114,7 +114,7 @@ def _calling(grant: dict[str, Any], history: History) -> Iterator[None]:
         caller.join(30)
 
 
-def _execute(product: RunningProduct, organization: UUID, sql: str, *parameters: object) -> list[Any]:
+def execute(product: RunningProduct, organization: UUID, sql: str, *parameters: object) -> list[Any]:
     """As the application, inside the organization."""
     url = find_running(product.data_dir).database_url
     with psycopg.connect(url) as connection:
