@@ -1,7 +1,7 @@
 """make conformance: what passes directly passes through us, check by check.
 
 Needs npm, or a cache folder that was filled before; where there is neither it is left out, unless CI is set.
-Exits with 1 on any difference.
+Exits with 1 on any difference that stays when it is asked again.
 """
 
 from __future__ import annotations
@@ -11,9 +11,20 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeAlias
 
 from tests.conformance import client_scenarios, server_scenarios
 from tests.conformance.suite import Checks, Suite, SuiteUnavailable, fetch
+
+
+# Some scenarios give an answer half a second: where a machine has much else to do, a check fails now and then,
+# directly as well as through us. What we change is changed each time.
+_ATTEMPTS: Final = 3
+
+_Ask: TypeAlias = Callable[[], Awaitable[Checks]]
+_Which: TypeAlias = tuple[str, str, str]
 
 
 async def main() -> int:
@@ -23,25 +34,39 @@ async def main() -> int:
         print(f"Left out, because {unavailable}: the official conformance suite.", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
     began = time.monotonic()
-    differences = await _servers(suite) + await _clients(suite)
-    print(f"{differences} differences in {time.monotonic() - began:.0f} s.")
-    return 1 if differences else 0
+    differing = await _servers(suite) | await _clients(suite)
+    print(f"{len(differing)} differences in {time.monotonic() - began:.0f} s.")
+    return 1 if differing else 0
 
 
-async def _servers(suite: Suite) -> int:
-    direct = await server_scenarios.checks_of(suite, 0)
+async def _servers(suite: Suite) -> set[_Which]:
+    directly = partial(server_scenarios.checks_of, suite, 0)
+    direct = await directly()
     _summary("Server scenarios, directly", direct)
-    differences = 0
+    differing: set[_Which] = set()
     for workers in (1, 2):
-        through = await server_scenarios.checks_of(suite, workers)
-        differences += compare(f"through {workers} gateway{'s' * (workers > 1)}", direct, through)
-    return differences
+        how = f"through {workers} gateway{'s' * (workers > 1)}"
+        differing |= await _differing(
+            how, direct, directly, partial(server_scenarios.checks_of, suite, workers)
+        )
+    return differing
 
 
-async def _clients(suite: Suite) -> int:
-    direct = await client_scenarios.checks_of(suite, through=False)
+async def _clients(suite: Suite) -> set[_Which]:
+    directly = partial(client_scenarios.checks_of, suite, through=False)
+    direct = await directly()
     _summary("Client scenarios, directly", direct)
-    return compare("through a gateway", direct, await client_scenarios.checks_of(suite, through=True))
+    through = partial(client_scenarios.checks_of, suite, through=True)
+    return await _differing("through a gateway", direct, directly, through)
+
+
+async def _differing(how: str, direct: Checks, directly: _Ask, through: _Ask) -> set[_Which]:
+    """What came out otherwise every time."""
+    differing = compare(how, direct, await through())
+    for _ in range(_ATTEMPTS - 1):
+        if differing:
+            differing &= compare(f"again {how}", await directly(), await through())
+    return differing
 
 
 def _summary(what: str, checks: Checks) -> None:
@@ -49,14 +74,14 @@ def _summary(what: str, checks: Checks) -> None:
     print(f"{what}: {', '.join(f'{number} {verdict}' for verdict, number in sorted(told.items()))}.")
 
 
-def compare(how: str, direct: Checks, through: Checks) -> int:
-    """How many checks came out otherwise; each is printed."""
+def compare(how: str, direct: Checks, through: Checks) -> set[_Which]:
+    """The checks that came out otherwise; each is printed."""
     keys = direct.keys() | through.keys()
     differing = sorted(key for key in keys if direct.get(key) != through.get(key))
     print(f"{how}: {len(keys)} checks, {len(differing)} differ.")
     for key in differing:
         print(f"  {' / '.join(key)}: directly {direct.get(key)}, {how} {through.get(key)}")
-    return len(differing)
+    return set(differing)
 
 
 if __name__ == "__main__":
