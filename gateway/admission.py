@@ -42,6 +42,10 @@ class ConfigSource(Protocol):
     @property
     def ready(self) -> bool: ...
 
+    @property
+    def version(self) -> int:
+        """Another one as soon as grant() may answer otherwise than before."""
+
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None: ...
 
 
@@ -75,13 +79,12 @@ class Admission:
             headers.get(b"content-encoding"),
         )
         memo = request.memo
-        if said != memo.said:
+        if said == memo.said:
+            refused = self._admit(request, memo)
+        else:
             memo.said = ()
             refused = self._understand(request, memo)
-            if refused is not None:
-                return self._readable(refused, request)
-            memo.said = said
-        refused = self._admit(request, memo)
+            memo.said = () if refused else said
         return refused and self._readable(refused, request)
 
     def _understand(self, request: Request, memo: HeadMemo) -> Reply | None:
@@ -108,7 +111,7 @@ class Admission:
         return self._admit(request, memo) or _check_shape(request)
 
     def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
-        found = self._config.grant(memo.token)
+        version, found = self._config.version, self._config.grant(memo.token)
         if found is None or _expired(found[1]):
             return _UNAUTHORIZED if self._config.ready else _NOT_READY
         organization, grant = found
@@ -116,7 +119,7 @@ class Admission:
             # Also where that server exists: whose it is is nobody's business.
             return _NOT_FOUND
         server = organization.servers[memo.server]
-        request.admitted = Admitted(memo.token, organization, grant, server, memo.cors)
+        request.admitted = Admitted(memo.token, organization, grant, server, memo.cors, version)
         return None
 
     def renew(self, request: Request) -> Reply | None:
@@ -133,14 +136,18 @@ class Admission:
 
     def renewed(self, known: Admitted) -> Admitted | None:
         """The same as it would be let in now; None where it would not be any more."""
+        version = self._config.version
+        if known.version == version and not _expired(known.grant):
+            return known
         found = self._config.grant(known.token)
         if found is None or found[1].server != known.server.id or _expired(found[1]):
             return None
         organization, grant = found
         if organization is known.organization:
+            known.version = version
             return known
         server = organization.servers[grant.server]
-        return Admitted(known.token, organization, grant, server, known.cors)
+        return Admitted(known.token, organization, grant, server, known.cors, version)
 
     def _check_place(self, request: Request, origin: bytes | None) -> Reply | None:
         host = request.headers.get(b"host")

@@ -8,8 +8,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -49,8 +50,11 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class _State:
+    """`version` is no other state's."""
+
     held: Mapping[str, _Held]
     owners: Owners
+    version: int = field(default_factory=count().__next__)
 
 
 class ConfigStore:
@@ -68,6 +72,10 @@ class ConfigStore:
     @property
     def ready(self) -> bool:
         return bool(self._state.held)
+
+    @property
+    def version(self) -> int:
+        return self._state.version
 
     @property
     def last_contact(self) -> float:

@@ -66,6 +66,14 @@ class DecisionLog:
 
     def append_all(self, entries: Sequence[Record]) -> Sequence[bool]:
         """Which of them outlive this process when it returns: one write for all that find room."""
+        records = [self._encoded(entry, behind) for behind, entry in enumerate(entries, len(self._later))]
+        owners = [entry.organization for entry in entries]
+        wanted = sum(map(len, records))
+        if any(self._problem(owner, wanted) for owner in set(owners)):
+            return self._append_those_with_room(entries)
+        return [self._write(self._later + records, self._later_owners + owners)] * len(records)
+
+    def _append_those_with_room(self, entries: Sequence[Record]) -> Sequence[bool]:
         records, owners = self._later.copy(), self._later_owners.copy()
         kept: list[bool] = []
         wanted = 0
@@ -182,7 +190,9 @@ class DecisionLog:
 
     async def _ship_once(self, send: SendRecords) -> bool:
         spool = self._earlier[0] if self._earlier else self._spool
-        batch = await asyncio.to_thread(spool.read, _BATCH_RECORDS, _BATCH_BYTES)
+        batch = spool.recent(_BATCH_RECORDS, _BATCH_BYTES)
+        if batch is None:
+            batch = await asyncio.to_thread(spool.read, _BATCH_RECORDS, _BATCH_BYTES)
         if batch is None:
             return await self._nothing_left(spool)
         answer = await send(self._body(spool, batch))

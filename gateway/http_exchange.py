@@ -3,41 +3,28 @@
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gateway.http_messages import STATUS_LINES, Reply, Request
 
 if TYPE_CHECKING:
     from gateway.http_server import Connection
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """`on_gone` is called once, when the client goes away before its answer ended."""
 
-    __slots__ = (
-        "_as_event",
-        "_chunked",
-        "_connection",
-        "_in_event",
-        "_open_ended",
-        "_released",
-        "finished",
-        "gone",
-        "on_gone",
-        "request",
-        "started",
-    )
-
-    def __init__(self, connection: "Connection", request: Request) -> None:
-        self._connection = connection
-        self.request = request
-        self.started = False
-        self.finished = False
-        self.gone = False
-        self.on_gone: Callable[[], None] | None = None
-        self._chunked = False
-        self._open_ended = False
-        self._as_event: Callable[[Reply], bytes] | None = None
-        self._in_event = False
-        self._released = False
+    _connection: "Connection"
+    request: Request
+    started: bool = False
+    finished: bool = False
+    gone: bool = False
+    on_gone: Callable[[], None] | None = None
+    _chunked: bool = False
+    _open_ended: bool = False
+    _as_event: Callable[[Reply], bytes] | None = None
+    _in_event: bool = False
+    _released: bool = False
 
     def begin_stream(self, headers: bytes, as_event: Callable[[Reply], bytes]) -> None:
         """The answer will be a stream of events, as whatever it comes. `as_event` gives a reply's data."""

@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
             again = self._known.read(data, self._limits.body_bytes)
             if again is not None:
                 self._take(again)
+                self._known.first.admitted = again.admitted  # what it was brought up to date to
                 return
         self._completed.clear()
         if self._phase is _Phase.HEAD:

@@ -395,6 +395,8 @@ class Relay:
 
     def _rewritten(self, visit: Visit, message: bytes) -> bytes | None:
         """None: it may leave as it came; empty: it is not to leave."""
+        if not _may_need_rewriting(message):
+            return None
         filtered = self._filtered(visit, message)
         wrapped = self._carried.hand_out(visit, filtered or message, self._limits.list_bytes)
         return filtered if wrapped is None else wrapped

@@ -13,9 +13,10 @@ import struct
 import threading
 import time
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ _FRAME: Final = struct.Struct(">II")
 _SEGMENT: Final = ".records"
 _SEGMENT_BYTES: Final = 4 * 1024 * 1024
 _SHIPPED_SEGMENT_BYTES: Final = 256 * 1024
+# What was written last is in memory, too, so that shipping it soon need not read it back.
+_RECENT_BYTES: Final = 4 * 1024 * 1024
 # A lost folder is followed by one that begins later, also where only the worker's name is looked at.
 _SEQUENCES_A_SECOND: Final = 1_000_000
 
@@ -78,6 +81,9 @@ class Spool:
         self._synced = True
         self._size = sum(segment.size for segment in self._segments)
         self._owners: Counter[str] = Counter()
+        self._recent: deque[bytes] = deque()
+        """The newest records, up to the last one written."""
+        self._recent_bytes = 0
 
     @classmethod
     def of_this_boot(cls, folder: Path, boot: str) -> tuple["Spool", list["Spool"]]:
@@ -130,6 +136,23 @@ class Spool:
             self._owners[owner] += len(record)
         self.next_sequence += len(records)
         self._synced = False
+        self._recent.extend(records)
+        self._recent_bytes += len(frames)
+        while self._recent_bytes > _RECENT_BYTES:
+            self._forget_oldest()
+
+    def recent(self, most: int, most_bytes: int) -> Batch | None:
+        """read() of what is still in memory; None where the oldest that wait are not, or none wait."""
+        while len(self._recent) > self.length:
+            self._forget_oldest()
+        if not self.length or self.next_sequence - len(self._recent) > self._shipped + 1:
+            return None
+        sizes = takewhile(most_bytes.__ge__, accumulate(map(len, islice(self._recent, most))))
+        count = max(1, sum(1 for _ in sizes))
+        return Batch(self._shipped + 1, tuple(islice(self._recent, count)))
+
+    def _forget_oldest(self) -> None:
+        self._recent_bytes -= _FRAME.size + len(self._recent.popleft())
 
     def read(self, most: int, most_bytes: int) -> Batch | None:
         """The oldest records that wait, without taking them away."""

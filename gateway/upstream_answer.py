@@ -4,7 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
+
+import msgspec
 
 from gateway.limits import Limits
 
@@ -37,28 +39,33 @@ class Source(Protocol):
     def abandon(self) -> None: ...
 
 
-class UpstreamAnswer:
-    """Filled by a connection, read by one reader. Every reading method may raise UpstreamError."""
+class UpstreamAnswer(msgspec.Struct, eq=False):
+    """Filled by a connection, read by one reader. Every reading method may raise UpstreamError.
 
-    def __init__(self, source: Source, limits: Limits, now: Callable[[], float]) -> None:
-        self._source = source
-        self._limits = limits
-        self._now = now
-        self.status = 0
-        self.headers: dict[bytes, bytes] = {}
-        self.complete = False
-        self.is_stream = False
-        self.left = False
-        self._chunks: deque[bytes] = deque()
-        self._queued = 0
-        self.received = 0
-        self._error: UpstreamError | None = None
-        self._wakeup: asyncio.Future[None] | None = None
-        self._since = now()
-        self._on_arrival: Callable[[], None] | None = None
-        # Not the loop's clock, which counts whole milliseconds.
-        self._asked_at = monotonic()
-        self.waited = 0.0
+    `_asked_at` is not by the loop's clock, which counts whole milliseconds, as `_since` is.
+    """
+
+    _source: Source
+    _limits: Limits
+    _now: Callable[[], float]
+    _since: float
+    _asked_at: float
+    status: int = 0
+    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
+    complete: bool = False
+    is_stream: bool = False
+    left: bool = False
+    _chunks: deque[bytes] = msgspec.field(default_factory=deque)
+    _queued: int = 0
+    received: int = 0
+    _error: UpstreamError | None = None
+    _wakeup: asyncio.Future[None] | None = None
+    _on_arrival: Callable[[], None] | None = None
+    waited: float = 0.0
+
+    @classmethod
+    def asked_now(cls, source: Source, limits: Limits, now: Callable[[], float]) -> Self:
+        return cls(source, limits, now, now(), monotonic())
 
     # Reading
 

@@ -71,7 +71,7 @@ class UpstreamConnection(asyncio.Protocol):
         return alive and now < self._kept_until
 
     def send(self, request: bytes) -> UpstreamAnswer:
-        answer = UpstreamAnswer(self, self._limits, self._now)
+        answer = UpstreamAnswer.asked_now(self, self._limits, self._now)
         self._answer = answer
         self._head_bytes = 0
         self._interim = 0

@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Admitted:
-    """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines."""
+    """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines.
+
+    `version`: the last of the configuration for which this was found to hold. Nothing else ever changes.
+    """
 
     token: bytes
     organization: LoadedOrganization
     grant: LoadedGrant
     server: LoadedServer
     cors: bytes = b""
+    version: int = -1
 
 
 class OpenRequest(msgspec.Struct, eq=False):

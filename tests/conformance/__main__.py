@@ -18,8 +18,7 @@ from typing import Final, TypeAlias
 from tests.conformance import client_scenarios, server_scenarios
 from tests.conformance.suite import Checks, Suite, SuiteUnavailable, fetch
 
-
-# Some scenarios give an answer half a second: where a machine has much else to do, a check fails now and then,
+# Some scenarios give an answer half a second: on a machine with much else to do a check fails now and then,
 # directly as well as through us. What we change is changed each time.
 _ATTEMPTS: Final = 3
 

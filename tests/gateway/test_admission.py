@@ -258,3 +258,24 @@ async def test_junk_is_never_looked_up_whatever_it_looks_like(
         async with it.client(token=new_token(GRANT)) as stranger:
             assert (await stranger.call("read_file", {})).status == 401
         assert len(looked_up) == 1 and not it.upstream.received
+
+
+async def test_a_grant_is_looked_up_again_only_where_the_configuration_changed(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        looked_up: list[bytes] = []
+        grant = it.config.grant
+
+        def counted(token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
+            looked_up.append(token)
+            return grant(token)
+
+        it.config.grant = counted  # type: ignore[method-assign]
+        for _ in range(4):
+            assert (await alice.call("search", {})).status == 200
+        assert len(looked_up) == 1
+        it.config.organizations.reverse()
+        assert (await alice.call("search", {})).status == 200
+        assert (await alice.call("search", {})).status == 200
+        it.config.organizations.reverse()
+        it.config.organizations[0] = it.config.organizations[1]
+        assert (await alice.call("search", {})).status == 401

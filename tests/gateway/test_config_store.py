@@ -194,6 +194,30 @@ async def test_what_loads_nowhere_any_more_denies(tmp_path: Path, monkeypatch: p
         assert not store.ready
 
 
+async def test_the_version_is_another_one_whenever_a_grant_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path)
+    first = signed(acme(token="old token"), 1)
+    versions = [store.version]
+    for bundle in (
+        first,
+        signed(acme(token="new token"), 2),
+        signed(acme(organization=MALLORY, token="m"), 1),
+    ):
+        await store.apply(bundle)
+        versions.append(store.version)
+    assert len(set(versions)) == 4
+    await store.apply(first)
+    await store.contacted()
+    assert store.version == versions[-1]
+    again = open_store(tmp_path)
+    before = again.version
+    monkeypatch.setattr("gateway.config_store.load_bundle", lambda bundle, parts, revision: 1 / 0)
+    assert again.grant(NEW) is None
+    assert again.version != before
+
+
 async def test_a_full_disk_is_told_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -312,6 +312,32 @@ def test_a_damaged_segment_loses_no_more_than_what_stands_behind_the_damage(tmp_
     assert not segments[0].exists()
 
 
+@pytest.mark.parametrize("in_memory", [0, 400, 1_000_000])
+def test_records_come_out_in_order_whether_they_are_read_back_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr("gateway.spool._RECENT_BYTES", in_memory)
+    spool = Spool(tmp_path / "spool", boot=BOOT)
+    written = [b"record %d" % number for number in range(200)]
+    first, shipped, remembered = spool.next_sequence, [b""] * 0, 0
+    for start in range(0, len(written), 10):
+        spool.append(written[start : start + 10])
+        for _ in range(1 if start < 100 else 3):
+            recent = spool.recent(7, 40)
+            remembered += recent is not None
+            batch = recent or spool.read(7, 40)
+            assert batch is not None
+            assert batch.first == first + len(shipped)
+            shipped += batch.records
+            spool.forget(batch.last)
+    while (batch := spool.recent(7, 40) or spool.read(7, 40)) is not None:
+        shipped += batch.records
+        spool.forget(batch.last)
+    assert shipped == written
+    assert bool(remembered) == bool(in_memory)
+    spool.close()
+
+
 def test_what_was_shipped_leaves_the_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", boot=BOOT)
     for _ in range(9_000):

@@ -96,6 +96,15 @@ class Log:
 class Config:
     organizations: list[LoadedOrganization] = field(default_factory=list)
     ready: bool = True
+    _version: int = 0
+    _known: list[LoadedOrganization] = field(default_factory=list)
+
+    @property
+    def version(self) -> int:
+        """Tests change the organizations as they like."""
+        if list(map(id, self._known)) != list(map(id, self.organizations)):
+            self._known, self._version = list(self.organizations), self._version + 1
+        return self._version
 
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
         for organization in self.organizations:
