@@ -56,7 +56,7 @@ _UNJUDGED: Final = frozenset({Verdict.PASS, Verdict.FILTER_TOOLS})
 _HELD_FOR_A_BYTE: Final = 3
 _ASIDE_THREADS: Final = 2
 _TOO_MANY: Final = refusal(
-    "This grant has too many requests open.", status=429, headers=b"Retry-After: 1\r\n"
+    "This grant or its organization has too many requests open.", status=429, headers=b"Retry-After: 1\r\n"
 )
 
 
@@ -92,7 +92,7 @@ class Gateway:
         self._limits = limits or Limits()
         self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
         self._rooms = Rooms(self._limits.held_bytes)
-        self._open = OpenRequests(self._limits.requests_per_grant, self._rooms)
+        self._open = OpenRequests(self._limits.connections, self._limits.requests_per_grant, self._rooms)
         self._paces = Paces()
         self._handles = Handles(keyring)
         self._resolver = SystemResolver()

@@ -1,6 +1,7 @@
 """One request on its way through: who was let in, what was said, and the open streams of every grant."""
 
 from asyncio import TimerHandle
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -130,33 +131,48 @@ class Visit(msgspec.Struct, eq=False):
 
 
 _Renewed: TypeAlias = Callable[[Admitted], Admitted | None]
+_NONE: Final[frozenset[OpenRequest]] = frozenset()
 
 
 class OpenRequests:
-    """By grant: to bound them, and to end the streams of a grant that is gone."""
+    """By grant and organization: to bound them, and to end the streams of a grant that is gone.
 
-    def __init__(self, most_per_grant: int, rooms: Rooms) -> None:
-        self._most = most_per_grant
+    An organization has at most as many open as are left for others: however many grants it makes, and however
+    long its servers take, others find room.
+    """
+
+    def __init__(self, most: int, most_per_grant: int, rooms: Rooms) -> None:
+        self._left = most
+        self._most_per_grant = most_per_grant
         self._rooms = rooms
         self._by_grant: dict[str, set[OpenRequest]] = {}
+        self._by_organization: Counter[str] = Counter()
 
     def enter(self, admitted: Admitted) -> OpenRequest | None:
-        """None when the grant has too many open already."""
-        mine = self._by_grant.setdefault(admitted.grant.id, set())
-        if len(mine) >= min(self._most, admitted.organization.settings.most_open or self._most):
+        """None when the grant or its organization has too many open already."""
+        organization, mine = admitted.organization, self._by_grant.get(admitted.grant.id, _NONE)
+        most = min(self._most_per_grant, organization.settings.most_open or self._most_per_grant)
+        if len(mine) >= most or self._by_organization[organization.organization] >= self._left:
             return None
         request = OpenRequest(admitted, self._rooms)
-        mine.add(request)
+        self._by_grant.setdefault(admitted.grant.id, set()).add(request)
+        self._by_organization[organization.organization] += 1
+        self._left -= 1
         return request
 
     def leave(self, request: OpenRequest) -> None:
         request.hold(0)
-        grant = request.admitted.grant.id
+        grant, organization = request.admitted.grant.id, request.admitted.organization.organization
         mine = self._by_grant.get(grant)
-        if mine is not None:
-            mine.discard(request)
-            if not mine:
-                del self._by_grant[grant]
+        if mine is None or request not in mine:
+            return
+        mine.discard(request)
+        if not mine:
+            del self._by_grant[grant]
+        self._left += 1
+        self._by_organization[organization] -= 1
+        if not self._by_organization[organization]:
+            del self._by_organization[organization]
 
     def renew(self, renewed: _Renewed) -> None:
         """Every open stream goes on by what holds now, or ends."""

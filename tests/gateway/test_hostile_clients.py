@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,32 @@ async def test_leaving_at_any_moment_buys_no_call(
         allowed = {entry.id for entry in it.log.decisions if entry.outcome == "allow"}
         assert len(it.upstream.received) <= len(allowed)
         assert {entry.id for entry in it.log.completions} == allowed
+
+
+async def test_however_many_grants_an_organization_makes_others_find_room(tmp_path: Path) -> None:
+    let_go = asyncio.Event()
+    tokens = [new_token(GRANT) for _ in range(6)]
+
+    async def hang(conversation: Conversation) -> None:
+        await let_go.wait()
+        await answer_ok(conversation)
+
+    limits = quick(connections=12, answer_seconds=60)
+    async with world(tmp_path, upstream=Upstream(hang), limits=limits) as it, AsyncExitStack() as stack:
+        it.reconfigure(grants={token: {} for token in (it.token, *tokens)})
+        alices = [await stack.enter_async_context(it.client(token=token)) for token in tokens]
+        mallory = await stack.enter_async_context(it.client(token=it.mallorys_token, server=MALLORYS_SERVER))
+        bob = await stack.enter_async_context(it.client())
+        for alice in alices:
+            alice.send(framed(alice, call("read_file")))
+        await eventually(lambda: len(it.upstream.received) == len(alices))
+        assert (await bob.call("read_file", {})).status == 429
+        mallorys = asyncio.create_task(mallory.call("read_file", {}))
+        await eventually(lambda: len(it.upstream.received) == 7)
+        let_go.set()
+        assert (await mallorys).status == 200
+        await eventually(lambda: it.http.running == 0)
+        assert (await bob.call("read_file", {})).status == 200
 
 
 async def test_another_grants_open_requests_leave_room_for_mine(tmp_path: Path) -> None:
