@@ -36,8 +36,10 @@ def test_the_asker_is_the_first_that_is_no_proxy_of_ours(heard: str, said: str, 
 
 @override_settings(API_REQUESTS_A_MINUTE_UNKNOWN=2)
 def test_unknown_askers_behind_a_trusted_proxy_are_counted_apart_and_nobody_else_invents_an_address(
-    db: None,
+    db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("accounts.api.throttling.time.time", lambda: 600_020.0)
+
     def statuses(**said: str) -> list[int]:
         return [Client().get("/api/v1/schema/", headers=said).status_code for _ in range(3)]
 

@@ -189,7 +189,7 @@ async def test_a_head_too_large_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_head_that_trickles_in_is_given_up(tmp_path: Path) -> None:
-    async with world(tmp_path) as it, it.client() as slow:
+    async with world(tmp_path, limits=quick(head_seconds=0.4)) as it, it.client() as slow:
         head = slow.head("POST", len(CALL), {})
         sent = 0
         for byte in head:
@@ -214,7 +214,7 @@ async def test_a_body_that_trickles_in_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_a_connection_that_says_nothing_is_closed(tmp_path: Path) -> None:
-    async with world(tmp_path) as it, it.client() as silent:
+    async with world(tmp_path, limits=quick(head_seconds=0.4)) as it, it.client() as silent:
         assert await asyncio.wait_for(silent.closed(), 60)
 
 

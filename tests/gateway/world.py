@@ -274,7 +274,7 @@ async def _asking(people: People, limiter: Limiter) -> AsyncIterator[ApprovalsCl
 def quick(**changed: Any) -> Limits:
     """Bounds short enough for a test to run into."""
     short = Limits(
-        head_seconds=0.4,
+        head_seconds=10.0,
         body_grace_seconds=0.4,
         linger_seconds=0.2,
         connect_seconds=1.0,
