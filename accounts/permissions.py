@@ -19,7 +19,8 @@ class May(StrEnum):
     ISSUE_GRANTS = "Issuing and revoking grants"
     MOVE_GRANTS = "Putting grants under another policy"
     READ_KEYS = "Seeing API keys"
-    MANAGE_KEYS = "Managing API keys"
+    MAKE_KEYS = "Making API keys"
+    REVOKE_KEYS = "Revoking API keys"
     CHANGE_SECURITY = "Changing security settings"
     APPROVE = "Approving and declining calls"
     READ_ARGUMENTS = "Reading the arguments of waiting calls"
@@ -40,7 +41,8 @@ _LEAST: dict[May, Role] = {
     May.ISSUE_GRANTS: Role.ADMIN,
     May.MOVE_GRANTS: Role.POLICY_MANAGER,
     May.READ_KEYS: Role.ADMIN,
-    May.MANAGE_KEYS: Role.ADMIN,
+    May.MAKE_KEYS: Role.ADMIN,
+    May.REVOKE_KEYS: Role.ADMIN,
     May.CHANGE_SECURITY: Role.OWNER,
     May.APPROVE: Role.POLICY_MANAGER,
     May.READ_ARGUMENTS: Role.POLICY_MANAGER,
@@ -54,7 +56,9 @@ _LEAST: dict[May, Role] = {
 }
 _RANK = {Role.VIEWER: 0, Role.POLICY_MANAGER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 
-# What a key's scope must be for each act; a key never makes keys, whatever its scopes.
+# For people who are signed in alone: a key never makes keys, whatever its scopes.
+_NO_KEY = ""
+# What a key's scope must be for each act.
 _SCOPE: dict[May, str | None] = {
     May.READ: None,
     May.EDIT_POLICIES: "policies:write",
@@ -63,7 +67,8 @@ _SCOPE: dict[May, str | None] = {
     May.ISSUE_GRANTS: "grants:write",
     May.MOVE_GRANTS: "grants:write",
     May.READ_KEYS: "keys:read",
-    May.MANAGE_KEYS: "no key may",
+    May.MAKE_KEYS: _NO_KEY,
+    May.REVOKE_KEYS: "keys:write",
     May.CHANGE_SECURITY: "organization:write",
     May.APPROVE: "approvals:write",
     May.READ_ARGUMENTS: "approvals:read",
@@ -73,7 +78,7 @@ _SCOPE: dict[May, str | None] = {
     May.MANAGE_MEMBERS: "members:write",
     May.CHANGE_OWNERS: "members:write",
     May.CHANGE_ORGANIZATION: "organization:write",
-    May.DELETE_ORGANIZATION: "no key may",
+    May.DELETE_ORGANIZATION: _NO_KEY,
 }
 
 SCOPES = (
@@ -120,6 +125,8 @@ def require(member: Membership, act: May) -> None:
         return
     least = _LEAST[act]
     if _RANK[Role(member.role)] >= _RANK[least]:
+        if _SCOPE[act] == _NO_KEY:
+            raise NotAllowed(f"{act} is for people who are signed in: no API key may, whatever its scopes.")
         raise NotAllowed(f"{act} needs the scope {_SCOPE[act]}, which this API key does not have.")
     helpers = Membership.objects.visible_to(member).filter(role__in=_at_least(least)).count()
     who = "1 person can help" if helpers == 1 else f"{helpers} people can help"

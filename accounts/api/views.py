@@ -207,7 +207,7 @@ class ApiKeyDetail(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
-        """Revokes it, for people who are signed in."""
+        """Revokes it, now and for good; a key with `keys:write` may, too."""
         revoke_api_key(member_of(request), _find(request, ApiKey, "key", key_id))
         return Response(status=204)
 

@@ -47,7 +47,7 @@ def create_api_key(
     by: Membership, name: str, scopes: Sequence[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """The key's row and its token, which is shown once and kept nowhere."""
-    require(by, May.MANAGE_KEYS)
+    require(by, May.MAKE_KEYS)
     unknown = sorted(set(scopes) - set(SCOPES))
     problems: dict[str, str] = {}
     if not name.strip():
@@ -76,7 +76,7 @@ def create_api_key(
 
 @transaction.atomic
 def revoke_api_key(by: Membership, key: ApiKey) -> None:
-    require(by, May.MANAGE_KEYS)
+    require(by, May.REVOKE_KEYS)
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])

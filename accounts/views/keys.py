@@ -29,7 +29,7 @@ def keys(request: MemberRequest) -> HttpResponse:
 
 def _make(request: MemberRequest) -> HttpResponse:
     """The answer shows the key; nothing else ever does."""
-    require(request.member, May.MANAGE_KEYS)
+    require(request.member, May.MAKE_KEYS)
     form = ApiKeyForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -67,7 +67,7 @@ def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpRe
         "title": f"{good} API key{'' if good == 1 else 's'}" if good else "API keys",
         "form": form,
         "page": Paginator(everything, PER_PAGE).get_page(request.GET.get("page")),
-        "may_keys": may(member, May.MANAGE_KEYS),
+        "may_keys": may(member, May.MAKE_KEYS),
         "section": "settings",
         "pane": "keys",
     }

@@ -55,7 +55,7 @@ VERBS: Final = (
     ("policies:create", "Write a policy", May.EDIT_POLICIES),
     ("grants:issue", "Issue a grant", May.ISSUE_GRANTS),
     ("members", "Invite somebody", May.MANAGE_MEMBERS),
-    ("api-keys", "Make an API key", May.MANAGE_KEYS),
+    ("api-keys", "Make an API key", May.MAKE_KEYS),
     ("found-organization", "Create another organization", May.READ),
 )
 

@@ -11,8 +11,9 @@ from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
 
-from accounts.models import ApiKey, Invitation, Membership
+from accounts.models import ApiKey, AuditEvent, Invitation, Membership
 from accounts.permissions import SCOPES
+from accounts.services import create_api_key
 from common.ids import public_id
 from tests.cast import Cast, inside
 
@@ -119,7 +120,7 @@ def test_an_unverified_person_invites_nobody(ask: Ask) -> None:
     assert mail.outbox == []
 
 
-def test_no_key_makes_or_revokes_keys_and_who_is_signed_in_does(
+def test_no_key_makes_keys_and_one_with_the_scope_revokes_them(
     ask: Ask, cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
     body = {"name": "ci", "scopes": ["servers:read"]}
@@ -132,12 +133,19 @@ def test_no_key_makes_or_revokes_keys_and_who_is_signed_in_does(
     assert "token" not in ask("dave", "get", path).json()
     assert ask("bob", "get", "/api-keys/").status_code == 403
     assert ask("mallory", "get", path).status_code == 404
-    assert ask("alice", "delete", path).status_code == 403
+    with inside(cast.alice):
+        _, reader = create_api_key(cast.alice, "reads", ["keys:read"])
+    reading = {"Authorization": f"Bearer {reader}"}
+    assert Client().get(f"/api/v1{path}", headers=reading).status_code == 200
+    assert Client().delete(f"/api/v1{path}", headers=reading).status_code == 403
+    assert "people who are signed in" in ask("alice", "post", "/api-keys/", body).json()["detail"]
     assert _sent(signed_in(cast.carol), "post", "/api-keys/", body).status_code == 403
     assert _sent(signed_in(cast.mallory), "delete", path, None).status_code == 404
+    assert ask("dave", "delete", path).status_code == 204
     assert _sent(browser, "delete", path, None).status_code == 204
     with inside(cast.alice):
         assert ApiKey.objects.get(name="ci").revoked_at is not None
+        assert AuditEvent.objects.filter(verb="api_key.revoked").count() == 1
 
 
 @pytest.mark.parametrize(

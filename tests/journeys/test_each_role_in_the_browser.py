@@ -45,7 +45,7 @@ FORCED = (
     ("policies/new/", "policy_manager", "Editing policies needs the policy manager role"),
     ("grants/issue/", "admin", "Issuing and revoking grants needs the admin role"),
     ("settings/members/", "admin", "Inviting and changing members needs the admin role"),
-    ("settings/api-keys/", "admin", "Managing API keys needs the admin role"),
+    ("settings/api-keys/", "admin", "Making API keys needs the admin role"),
     ("settings/security/", "owner", "Changing security settings needs the owner role"),
     ("settings/rename/", "owner", "Renaming the organization needs the owner role"),
     ("settings/delete/", "owner", "Deleting the organization needs the owner role"),
