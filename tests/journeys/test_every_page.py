@@ -288,14 +288,15 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
     assert len(set(PAYLOADS)) == 300
     with listing(hostile_tools(), PAYLOADS[0], PAYLOADS[1]) as url:
         server = site.api.register(PAYLOADS[30][:80], url)
-    body = {
-        "server": server["id"],
-        "name": PAYLOADS[60][:80],
-        "document": {"version": "1", "default": "allow"},
-    }
-    policy = site.api.ask("POST", "/policies/", body)["id"]
-    site.api.publish_draft(policy)
-    grant = site.api.grant(server, policy, PAYLOADS[90][:80])
+        body = {
+            "server": server["id"],
+            "name": PAYLOADS[60][:80],
+            "document": {"version": "1", "default": "allow"},
+        }
+        policy = site.api.ask("POST", "/policies/", body)["id"]
+        site.api.publish_draft(policy)
+        grant = site.api.grant(server, policy, PAYLOADS[90][:80])
+        told = _told_by_agents_and_workers(site, grant)
     tools = site.api.ask("GET", f"/servers/{server['id']}/tools/?limit=200")
     assert len(tools["results"]) == 200 and tools["next"]
     page = site.alice
@@ -308,7 +309,7 @@ def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> Non
         f"/grants/{grant['id']}/",
         *("/servers/", "/policies/", "/grants/", "/overview/", "/log/", "/settings/events/", "/jump/?q=img"),
     ]
-    paths += _told_by_agents_and_workers(site, grant)
+    paths += told
     site.complaints.clear()
     wrong = [f"{path}: {what}" for path in paths for what in _came_alive(page, path)]
     page.goto(paths[0])
