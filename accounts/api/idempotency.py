@@ -15,6 +15,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
+from accounts.api.throttling import spend
 from accounts.middleware import API_PREFIX
 from accounts.models import IdempotentAnswer, Membership
 from common.drf import problem_answer_of
@@ -57,9 +58,8 @@ class IdempotencyMiddleware:
         if key is None or member is None or not asked:
             return self.get_response(request)
         if not _KEY.fullmatch(key):
-            return problem_answer_of(
-                "invalid_input", f"{HEADER} takes 1 to 255 visible ASCII characters without spaces."
-            )
+            said = f"{HEADER} takes 1 to 255 visible ASCII characters without spaces."
+            return _instead(request, lambda: problem_answer_of("invalid_input", said))
         try:
             digest = _digest_of(request)
         except RequestDataTooBig:
@@ -81,10 +81,9 @@ class IdempotencyMiddleware:
         if kept.pk == row.pk:
             return self._first(request, row)
         if kept.request_digest != digest:
-            return problem_answer_of(
-                "key_reused", f"This {HEADER} was sent with another request. Choose a new one."
-            )
-        return _replayed(kept)
+            said = f"This {HEADER} was sent with another request. Choose a new one."
+            return _instead(request, lambda: problem_answer_of("key_reused", said))
+        return _instead(request, lambda: _replayed(kept))
 
     def _first(self, request: HttpRequest, row: IdempotentAnswer) -> HttpResponseBase:
         answer = self.get_response(request)
@@ -95,6 +94,16 @@ class IdempotencyMiddleware:
         row.status, row.body = answer.status_code, kept
         row.save(update_fields=["status", "body"])
         return answer
+
+
+def _instead(request: HttpRequest, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """What is answered here meets no view: it is counted here, like any request."""
+    allowance = spend(request)
+    if allowance.left >= 0:
+        return answer()
+    refused = problem_answer_of("throttled", f"Wait {allowance.seconds} seconds.")
+    refused["Retry-After"] = str(allowance.seconds)
+    return refused
 
 
 def _only_asked(request: HttpRequest) -> bool:

@@ -18,10 +18,10 @@ from django.http import HttpRequest, HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.api.authentication import asking_member
-
 if TYPE_CHECKING:
     from rest_framework.views import APIView
+
+    from accounts.models import Membership
 
 WINDOW_SECONDS: Final = 60
 
@@ -45,16 +45,23 @@ class RequestsAMinute(BaseThrottle):
         self.seconds = 1
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        asker, most = _asker(request)
-        now = time.time()
-        begun = int(now // WINDOW_SECONDS)
-        self.seconds = math.ceil((begun + 1) * WINDOW_SECONDS - now)
-        allowance = Allowance(most, most - _count(f"requests:{asker}:{begun}"), self.seconds)
-        request._request.allowance = allowance  # type: ignore[attr-defined]
+        allowance = spend(request._request)
+        self.seconds = allowance.seconds
         return allowance.left >= 0
 
     def wait(self) -> float:
         return self.seconds
+
+
+def spend(request: HttpRequest) -> Allowance:
+    """Counts this request, and leaves on it what its answer says of that."""
+    asker, most = _asker(request)
+    now = time.time()
+    begun = int(now // WINDOW_SECONDS)
+    seconds = math.ceil((begun + 1) * WINDOW_SECONDS - now)
+    allowance = Allowance(most, most - _count(f"requests:{asker}:{begun}"), seconds)
+    request.allowance = allowance  # type: ignore[attr-defined]
+    return allowance
 
 
 class RateLimitHeaders:
@@ -78,8 +85,8 @@ def _count(key: str) -> int:
     return int(cache.incr(key))
 
 
-def _asker(request: Request) -> tuple[str, int]:
-    member = asking_member(request)
+def _asker(request: HttpRequest) -> tuple[str, int]:
+    member: Membership | None = request.member  # type: ignore[attr-defined]
     if member is None:
         return f"address:{request.META.get('REMOTE_ADDR', '')}", settings.API_REQUESTS_A_MINUTE_UNKNOWN
     asker = member.acting_key or member

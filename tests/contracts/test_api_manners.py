@@ -156,6 +156,18 @@ def test_fields_nobody_knows_are_named(call: Call) -> None:
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/colour", "/id", "/auth/header"}
 
 
+@override_settings(API_REQUESTS_A_MINUTE=3)
+def test_an_answer_that_is_given_again_is_counted_like_any(call: Call, cast: Cast) -> None:
+    caches["requests"].clear()
+    sent = [call("post", "/servers/", SERVER, Idempotency_Key="one") for _ in range(4)]
+    assert [answer.status_code for answer in sent] == [201, 201, 201, 429]
+    assert sent[1].headers["RateLimit"].startswith('"requests";r=1;')
+    assert kind_of(sent[3]) == (429, "throttled") and int(sent[3].headers["Retry-After"]) > 0
+    assert kind_of(call("post", "/servers/", SERVER, Idempotency_Key="a b")) == (429, "throttled")
+    with inside(cast.alice):
+        assert Server.objects.count() == 1
+
+
 @override_settings(API_REQUESTS_A_MINUTE=3, API_REQUESTS_A_MINUTE_UNKNOWN=2)
 def test_who_asks_too_often_is_told_for_how_long_to_wait(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     caches["requests"].clear()
