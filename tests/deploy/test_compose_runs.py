@@ -120,7 +120,7 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
             **{port: str(here) for port, here in (("8000", web), ("8001", internal), ("8100", gateway))},
         }
         made = Deployed(tmp_path, _Here(tmp_path, places), services(given))
-        assert made.start("prepare").wait(60) == 0, made.words_of("prepare")
+        assert made.start("prepare").wait(300) == 0, made.words_of("prepare")
         for service in ("internal", "worker", "web", "gateway"):
             process = made.start(service)
             stack.callback(process.wait, 20)
