@@ -189,7 +189,7 @@ def test_a_key_without_a_grants_scope_puts_no_grant_under_another_policy(
     assert may(cast.carol, May.MOVE_GRANTS) and not may(cast.bob, May.MOVE_GRANTS)
 
 
-def test_no_key_makes_or_ends_keys_whatever_its_scopes(cast: Cast, api_key: Callable[..., str]) -> None:
+def test_no_key_makes_keys_whatever_its_scopes(cast: Cast, api_key: Callable[..., str]) -> None:
     key = api_key(cast.alice, *SCOPES)
     with inside(cast.alice):
         cast.alice.acting_key = ApiKey.objects.get(member=cast.alice)

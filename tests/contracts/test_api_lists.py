@@ -85,7 +85,7 @@ def test_every_list_refuses_what_it_does_not_know_by_name(
 ) -> None:
     for template, parameters in lists.items():
         path = _filled(template, acme, webhook)
-        bad = {"colour": "red", "limit": "0", "order": "sideways", "cursor": "cD0x"}
+        bad = {"colour": "red", "format": "xml", "limit": "0", "order": "sideways", "cursor": "cD0x"}
         bad |= {n: "\x00" for n in parameters if n not in bad}
         for name, value in bad.items():
             answer = get(f"{path}?{name}={quote(value)}")
