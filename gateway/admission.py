@@ -137,7 +137,7 @@ class Admission:
     def renewed(self, known: Admitted) -> Admitted | None:
         """The same as it would be let in now; None where it would not be any more."""
         version = self._config.version
-        if known.version == version and not _expired(known.grant):
+        if known.version == version and (known.grant.expires_at is None or not _expired(known.grant)):
             return known
         found = self._config.grant(known.token)
         if found is None or found[1].server != known.server.id or _expired(found[1]):

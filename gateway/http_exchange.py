@@ -54,8 +54,8 @@ class Exchange(msgspec.Struct, eq=False):
             return
         close = reply.close or self._close_after()
         length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(reply.body)
-        head = self._head(reply.status, reply.headers + length, close=close)
-        self._connection.write(head + (b"" if self.request.method == b"HEAD" else reply.body))
+        body = b"" if self.request.method == b"HEAD" else reply.body
+        self._connection.write(self._head(reply.status, reply.headers, length, body, close=close))
         self._finish(close=close)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
@@ -114,10 +114,12 @@ class Exchange(msgspec.Struct, eq=False):
     def _close_after(self) -> bool:
         return self._open_ended or not self.request.keep_alive or self._connection.leaving
 
-    def _head(self, status: int, headers: bytes, *, close: bool) -> bytes:
+    def _head(
+        self, status: int, headers: bytes, length: bytes = b"", body: bytes = b"", *, close: bool
+    ) -> bytes:
         self.started = True
         end = b"Connection: close\r\n\r\n" if close else b"\r\n"
-        return b"".join((STATUS_LINES[status], self._connection.date_line(), headers, end))
+        return b"".join((STATUS_LINES[status], self._connection.date_line, headers, length, end, body))
 
     def _finish(self, *, close: bool) -> None:
         self.finished = True

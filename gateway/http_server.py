@@ -247,7 +247,8 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(tasks.discard)
 
     def release(self, exchange: Exchange) -> None:
-        self._let_go(exchange.request)
+        if exchange.request.held:
+            self._let_go(exchange.request)
         self._server.running -= 1
 
     def write(self, data: bytes) -> None:
@@ -265,6 +266,7 @@ class Connection(asyncio.Protocol):
             self._drained = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._drained)
 
+    @property
     def date_line(self) -> bytes:
         return self._server.date_line
 
@@ -280,7 +282,8 @@ class Connection(asyncio.Protocol):
             self._close()
             return
         self._since = self._server.now()
-        self._next()
+        if self._waiting or not self._reading:
+            self._next()
 
     def abort(self) -> None:
         self._phase = _Phase.CLOSING

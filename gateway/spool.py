@@ -139,20 +139,20 @@ class Spool:
         self._recent.extend(records)
         self._recent_bytes += len(frames)
         while self._recent_bytes > _RECENT_BYTES:
-            self._forget_oldest()
+            self._forget_oldest(1)
 
     def recent(self, most: int, most_bytes: int) -> Batch | None:
         """read() of what is still in memory; None where the oldest that wait are not, or none wait."""
-        while len(self._recent) > self.length:
-            self._forget_oldest()
+        self._forget_oldest(len(self._recent) - self.length)
         if not self.length or self.next_sequence - len(self._recent) > self._shipped + 1:
             return None
         sizes = takewhile(most_bytes.__ge__, accumulate(map(len, islice(self._recent, most))))
         count = max(1, sum(1 for _ in sizes))
         return Batch(self._shipped + 1, tuple(islice(self._recent, count)))
 
-    def _forget_oldest(self) -> None:
-        self._recent_bytes -= _FRAME.size + len(self._recent.popleft())
+    def _forget_oldest(self, count: int) -> None:
+        forgotten = [self._recent.popleft() for _ in range(count)]
+        self._recent_bytes -= _FRAME.size * len(forgotten) + sum(map(len, forgotten))
 
     def read(self, most: int, most_bytes: int) -> Batch | None:
         """The oldest records that wait, without taking them away."""

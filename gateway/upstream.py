@@ -124,7 +124,7 @@ class Pool:
     def _free(self, connection: UpstreamConnection) -> None:
         if self._retired:
             connection.close()
-        elif not self._hand_on(connection):
+        elif not (self._waiting and self._hand_on(connection)):
             self._idle.append(connection)
 
     def _closed(self, connection: UpstreamConnection) -> None:

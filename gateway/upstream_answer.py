@@ -140,6 +140,18 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self._since = self._now()
         self._wake()
 
+    def take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes, *, is_stream: bool) -> None:
+        """A short answer that came in one piece: take_head(), take() and end() of it."""
+        self.status = status
+        self.headers = headers
+        self.waited = monotonic() - self._asked_at
+        self.is_stream = is_stream
+        self.received = self._queued = len(body)
+        self._chunks.append(body)
+        self.complete = True
+        if self._wakeup is not None:
+            self._wake()
+
     def take(self, chunk: bytes) -> None:
         self.received += len(chunk)
         if self.left:

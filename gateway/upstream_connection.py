@@ -26,13 +26,15 @@ class _KnownAnswer:
 
     frame: KnownFrame
     headers: dict[bytes, bytes]
+    is_stream: bool
+    kept_seconds: float
 
     @classmethod
-    def of(cls, data: bytes, answer: UpstreamAnswer) -> Self | None:
+    def of(cls, data: bytes, answer: UpstreamAnswer, kept_seconds: float) -> Self | None:
         if answer.status != _OK or b"transfer-encoding" in answer.headers:
             return None
         frame = KnownFrame.of(data, answer.received)
-        return None if frame is None else cls(frame, answer.headers)
+        return None if frame is None else cls(frame, answer.headers, answer.is_stream, kept_seconds)
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -131,7 +133,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._break(INVALID, _NOT_HTTP)
         self._check_head()
         if first and answer.complete and not self.closed:
-            self._known = _KnownAnswer.of(data, answer)
+            self._known = _KnownAnswer.of(data, answer, self._keep_seconds())
         answer.tell()
 
     def _read_known(self, known: "_KnownAnswer", answer: UpstreamAnswer, data: bytes) -> bool:
@@ -139,10 +141,9 @@ class UpstreamConnection(asyncio.Protocol):
         body = known.frame.body_in(data, self._limits.collected_bytes)
         if body is None:
             return False
-        self._headers = known.headers
-        answer.take_head(_OK, known.headers)
-        answer.take(body)
-        self._complete(answer, keep=True)
+        answer.take_whole(_OK, known.headers, body, is_stream=known.is_stream)
+        self._kept_until = self._now() + known.kept_seconds
+        self._free()
         return True
 
     def _check_head(self) -> None:
@@ -227,6 +228,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _free(self) -> None:
         self._answer = None
-        self.resume()
+        if self._paused:
+            self.resume()
         if not self.closed:
             self._on_free(self)
