@@ -131,9 +131,12 @@ class Spool:
             raise
         active.size += len(frames)
         self._size += len(frames)
+        sizes: dict[str, int] = {}
         for owner, record in zip(owners, records, strict=False):
-            active.owners[owner] += len(record)
-            self._owners[owner] += len(record)
+            sizes[owner] = sizes.get(owner, 0) + len(record)
+        for owner, size in sizes.items():
+            active.owners[owner] += size
+            self._owners[owner] += size
         self.next_sequence += len(records)
         self._synced = False
         self._recent.extend(records)

@@ -1,7 +1,6 @@
 """One request on its way through: who was let in, what was said, and the open streams of every grant."""
 
 from asyncio import TimerHandle
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -131,7 +130,7 @@ class Visit(msgspec.Struct, eq=False):
 
 
 _Renewed: TypeAlias = Callable[[Admitted], Admitted | None]
-_NONE: Final[frozenset[OpenRequest]] = frozenset()
+_NONE: Final[set[OpenRequest]] = set()
 
 
 class OpenRequests:
@@ -146,27 +145,33 @@ class OpenRequests:
         self._most_per_grant = most_per_grant
         self._rooms = rooms
         self._by_grant: dict[str, set[OpenRequest]] = {}
-        self._by_organization: Counter[str] = Counter()
+        self._by_organization: dict[str, int] = {}
 
     def enter(self, admitted: Admitted) -> OpenRequest | None:
         """None when the grant or its organization has too many open already."""
         organization, mine = admitted.organization, self._by_grant.get(admitted.grant.id, _NONE)
-        most = min(self._most_per_grant, organization.settings.most_open or self._most_per_grant)
-        if len(mine) >= most or self._by_organization[organization.organization] >= self._left:
+        most, open_already = self._most_per_grant, self._by_organization.get(organization.organization, 0)
+        if organization.settings.most_open:
+            most = min(most, organization.settings.most_open)
+        if len(mine) >= most or open_already >= self._left:
             return None
         request = OpenRequest(admitted, self._rooms)
-        self._by_grant.setdefault(admitted.grant.id, set()).add(request)
-        self._by_organization[organization.organization] += 1
+        if mine:
+            mine.add(request)
+        else:
+            self._by_grant[admitted.grant.id] = {request}
+        self._by_organization[organization.organization] = open_already + 1
         self._left -= 1
         return request
 
     def leave(self, request: OpenRequest) -> None:
-        request.hold(0)
+        if request.held:
+            request.hold(0)
         grant, organization = request.admitted.grant.id, request.admitted.organization.organization
-        mine = self._by_grant.get(grant)
-        if mine is None or request not in mine:
+        mine = self._by_grant.get(grant, _NONE)
+        if request not in mine:
             return
-        mine.discard(request)
+        mine.remove(request)
         if not mine:
             del self._by_grant[grant]
         self._left += 1
