@@ -2,6 +2,7 @@ import { startApprovals } from "./approvals.js";
 import { startCopying } from "./copy.js";
 import { startCountdowns } from "./countdown.js";
 import { startDialogs } from "./dialogs.js";
+import { startFiles } from "./files.js";
 import { startFolds } from "./folds.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
@@ -18,7 +19,7 @@ import { writeCookie } from "./cookies.js";
 
 const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
-const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startLive];
+const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 
 whole.forEach((start) => start());
 perFragment.forEach((start) => start(document));

@@ -20,10 +20,11 @@ from policies.models import Policy
 from policies.outlook import facts_of, outlook, tools_of
 from policies.services import create_policy
 from policies.starts import Start, starts
-from policies.views._shared import find_server
+from policies.views._shared import find_policy, find_server
 from servers.models import Server, Tool
 
 PASTE = "paste"
+MOST_TO_COPY = 200
 _DIALECTS = {"faq": "the short form of catalogue pages", "yaml": "an older rule file"}
 
 
@@ -87,7 +88,8 @@ def _page(
         "title": f"A policy for {server.name}",
         "lede": _lede(len(known)),
         "server": server,
-        "form": form or StartForm(initial={"server": server.public_id, "name": free_name(server)}),
+        "form": form or _fresh_form(request, server),
+        "others": _others(request),
         "starts": [_judged(start, server, known) for start in starts(known)],
         "tool_count": len(known),
         "brought": brought,
@@ -96,6 +98,20 @@ def _page(
         "section": "policies",
     }
     return render(request, "policies/start.html", context, status=status if form is not None else 200)
+
+
+def _fresh_form(request: MemberRequest, server: Server) -> StartForm:
+    """With the draft of the policy that was chosen to be copied, if one was."""
+    initial = {"server": server.public_id, "name": free_name(server)}
+    if copied := request.GET.get("copy", ""):
+        initial["document"] = find_policy(request, copied).draft
+    return StartForm(initial=initial)
+
+
+def _others(request: MemberRequest) -> list[Policy]:
+    """To copy one; those edited last."""
+    mine = Policy.objects.visible_to(request.member).select_related("server").defer("draft", "last_readable")
+    return list(mine.order_by("-draft_saved_at", "name")[:MOST_TO_COPY])
 
 
 def _lede(tools: int) -> str:

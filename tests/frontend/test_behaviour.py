@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.frontend.pages import Site, serving
 
@@ -33,6 +33,8 @@ EDITOR = """<label for="id_document">Policy document</label>
 <ul data-problems="id_document"><li data-line="3" data-column="3" data-severity="error">
 <p data-message>Did you mean window?</p>
 <button type="button" data-goto hidden>Go to line 3</button></li></ul>"""
+FILE = """<form><label class="btn" data-file hidden>Choose<input type="file" data-file-into="text"></label>
+<span role="alert" data-file-said hidden></span><textarea id="text" aria-label="Text"></textarea></form>"""
 LIVE = """<section data-live="/stream/" data-live-into="#rows">
 <p data-live-status><span data-words>Not live</span> <i data-live-rate="0" hidden></i></p>
 <button type="button" data-live-pause hidden><span data-words>Pause</span></button>
@@ -54,6 +56,7 @@ PAGES = {
     "/": '{% extends "pages/home.html" %}',
     "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
     "/live/": _page("Live", LIVE),
+    "/file/": _page("File", FILE),
     "/chart/": _page("Chart", CHART),
     "/theme/": _page("Theme", THEME),
 }
@@ -186,6 +189,17 @@ def test_a_tab_nobody_looks_at_lets_go_and_goes_on_where_it_was(page: Page, site
     _seen(page, "visible")
     page.wait_for_selector("#row-6")
     assert site.resumed_after and site.resumed_after[0] not in (None, "0")
+
+
+def test_a_chosen_file_stands_where_it_could_have_been_typed(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/file/")
+    page.set_input_files(
+        "input[type=file]", {"name": "p.json", "mimeType": "", "buffer": b'{"version": "1"}'}
+    )
+    expect(page.locator("textarea")).to_have_value('{"version": "1"}')
+    page.set_input_files("input[type=file]", {"name": "big", "mimeType": "", "buffer": b" " * 1_048_577})
+    expect(page.get_by_role("alert")).to_contain_text("larger than a policy may be")
+    expect(page.locator("textarea")).to_have_value('{"version": "1"}')
 
 
 def _seen(page: Page, how: str) -> None:

@@ -290,6 +290,17 @@ def test_a_start_that_fails_keeps_what_was_typed(
         assert 'value="kept name"' in page(answer)
 
 
+def test_a_start_copies_another_policy_of_ones_own(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    start = f"{reverse('policies:create')}?server={acme.server.public_id}"
+    shown = signed_in(cast.carol).get(start)
+    assert f'<option value="{acme.policy.public_id}">agents, AWS IAM</option>' in page(shown)
+    copied = signed_in(cast.carol).get(f"{start}&copy={acme.policy.public_id}")
+    assert unescape(page(copied)).count(POLICY) == 1
+    assert signed_in(cast.mallory).get(f"{start}&copy={acme.policy.public_id}").status_code == 404
+    for odd in ("pol_0", "x", "%00"):
+        assert signed_in(cast.carol).get(f"{start}&copy={odd}").status_code == 404
+
+
 def test_hostile_names_are_text_everywhere(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     with inside(cast.alice):
         Tool.objects.filter(name="list_users").update(name=HOSTILE, description=HOSTILE)
