@@ -45,7 +45,7 @@ class Pace:
     every_head: float = 60.0
     rejected_again: float = 60.0
     first_pause: float = 0.2
-    longest_pause: float = 5.0
+    longest_pause: float = 2.0
 
 
 class ConfigFeed:

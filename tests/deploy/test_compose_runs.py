@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ IMAGE = {
     "gateway": "gateway",
 }
 ONCE = {"counter": "keys", "window": "day", "max": 1, "scope": "grant"}
+NOTHING: Mapping[str, str] = {}
 POLICY = {"version": "1", "default": "deny", "tools": {"create_access_key": {"limits": [ONCE]}}}
 
 
@@ -75,7 +76,9 @@ class Deployed:
         words: list[str] = self._said[service].get("command") or ["python", "-m", "gateway"]
         return self.run(service, words, subprocess.STDOUT)
 
-    def run(self, service: str, words: list[str], to: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    def run(
+        self, service: str, words: list[str], to: int = subprocess.PIPE, lent: Mapping[str, str] = NOTHING
+    ) -> subprocess.Popen[bytes]:
         self._here.data(service).mkdir(parents=True, exist_ok=True)
         command = [self._here.word(service, word) for word in words]
         if command[0] == "python":
@@ -84,10 +87,18 @@ class Deployed:
             return subprocess.Popen(
                 command,
                 cwd=self._folder / IMAGE[service],
-                env=self.environment(service),
+                env=self.environment(service) | dict(lent),
                 stdout=log if to == subprocess.STDOUT else to,
                 stderr=log,
             )
+
+    def as_operator(self, *words: str) -> str:
+        """As the runbook says: what `prepare` is given, and the keys it is lent."""
+        lent = {name: self.environment("web")[name] for name in ("SEALING_KEYS", "ARGUMENT_KEYS")}
+        asked = self.run("prepare", ["python", "manage.py", *words], lent=lent if words[0] == "keys" else {})
+        said, _ = asked.communicate(timeout=300)
+        assert asked.returncode == 0, self.words_of("prepare")
+        return said.decode()
 
     def is_healthy(self, service: str) -> bool:
         kind, *words = self._said[service]["healthcheck"]["test"]
@@ -123,7 +134,7 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
         assert made.start("prepare").wait(300) == 0, made.words_of("prepare")
         for service in ("internal", "worker", "web", "gateway"):
             process = made.start(service)
-            stack.callback(process.wait, 20)
+            stack.callback(process.wait, 120)
             stack.callback(process.terminate)
         yield made
 
@@ -142,3 +153,6 @@ def test_what_the_compose_file_starts_enforces_a_policy(deployed: Deployed) -> N
         asked = ("create_access_key", "create_access_key", "delete_user")
         assert [verdict(grant, tool) for tool in asked] == [None, "limit_exceeded", "not_available"]
     assert len(api.decisions(3)) == 3
+    assert "(gw-1)" in deployed.as_operator("limiter", "list")
+    assert "Acme" in deployed.as_operator("limits", "list")
+    assert "SEALING_KEYS" in deployed.as_operator("keys", "status")

@@ -169,6 +169,18 @@ async def test_a_server_that_may_forget_is_not_used(
             assert next(iter(careless)) in caplog.text
 
 
+async def test_a_copy_of_another_server_is_not_used(
+    server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would count by itself what the other counts, and forget it for what comes from there."""
+    (tmp_path / "copy").mkdir()
+    with running(tmp_path / "copy") as copy:
+        copy.client().replicaof("127.0.0.1", str(server.port))
+        async with at(copy) as limiter:
+            await eventually(lambda: "it is a replica" in caplog.text)
+            assert await limiter.reserve("d", [charge(window=1)]) == Unavailable()
+
+
 async def test_a_server_that_began_to_forget_and_was_killed_is_in_doubt(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
