@@ -44,6 +44,6 @@ class WebhookForm(forms.Form):
     url = forms.CharField(
         label="URL",
         max_length=2000,
-        help_text="We send a signed POST there when a call begins to wait.",
+        help_text="We send a signed POST there when one of these happens.",
         error_messages={"required": "Write the whole URL, with https:// and without a password in it."},
     )

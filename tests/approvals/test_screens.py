@@ -279,7 +279,7 @@ def test_a_new_secret_is_shown_once_and_a_second_click_does_not_end_the_one_befo
         after = Webhook.objects.get()
     assert after.sealed_earlier == hook.sealed_secret != after.sealed_secret
     shown = text_of(alice, "/approvals/settings/")
-    assert "whsec_" not in shown and "the secret before signs, too" in shown
+    assert "whsec_" not in shown and "The secret before signs, too" in shown
 
 
 def test_a_webhook_is_switched_as_the_button_said_however_often_it_is_pressed(

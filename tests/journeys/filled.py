@@ -168,6 +168,7 @@ def filled(product: RunningProduct, organization: str = "Acme", *, hostile: bool
         grant = api.grant(strange, open_policy, (MARKUP + LONG)[:80] if hostile else "release-bot")
         if hostile:
             agent_calls(grant, [[each, {each: 1}] for each in HOSTILE])
+        _tell_a_webhook(api)
         approvals = _wait_for_people(product, api, made, [laptop, grant])
         pages = approvals | _pages(api, small, large, away, strange, agents, grant)
         yield Filled(product, api, made["email"], made["password"], pages)
@@ -183,6 +184,15 @@ def _call(
     agent_calls(bare, [["list_users", {}]])
     api.decisions(at_least=len(CALLS) * 2 + len(PLATFORM_CALLS) * 3)
     return laptop
+
+
+def _tell_a_webhook(api: Api) -> None:
+    """One where nobody listens, so that there are messages that were given up, and one that is off."""
+    hook = api.ask("POST", "/webhooks/", {"url": "http://127.0.0.1:9/hooks/acme?room=approvals"})
+    api.ask("POST", f"/webhooks/{hook['id']}/test/", {})
+    api.ask("POST", f"/webhooks/{hook['id']}/rotate-secret/", {})
+    off = api.ask("POST", "/webhooks/", {"url": f"http://127.0.0.1:9/{'x' * 300}"})
+    api.ask("PATCH", f"/webhooks/{off['id']}/", {"enabled": False})
 
 
 def _wait_for_people(
