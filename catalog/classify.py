@@ -24,6 +24,7 @@ from catalog.vocabulary import (
     JOB_WORDS,
     JOINS,
     LOOSE,
+    MANAGES,
     MONEY_SETTLED,
     NOT_GLUED,
     NOT_MONEY,
@@ -73,6 +74,9 @@ class Evidence:
     sentence: str
 
 
+NOTHING_KNOWN: Final = "nothing.known"
+
+
 @dataclass(frozen=True, slots=True)
 class Classification:
     tool_class: ToolClass
@@ -96,7 +100,9 @@ def classify(tool: ToolInput) -> Classification:
     said = tuple(_LETTERS.findall(tool.description[:DESCRIPTION_READ].lower()))
     verdict = _from_name(words, said, tool) or _from_description(said) or _from_nothing()
     verdict = _with_hints(verdict, tool.annotations)
-    found = modifiers(verdict.tool_class, words, said, tool.params)
+    # Of what we know nothing about we do not say that it changes access or reaches people.
+    known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
+    found = modifiers(known, words, said, tool.params)
     severity, raised = _raise(BASE_SEVERITY[verdict.tool_class], found)
     return Classification(
         tool_class=verdict.tool_class,
@@ -169,6 +175,8 @@ def _verb(words: tuple[str, ...]) -> tuple[str, bool] | None:
         return words[-1], words[-1] in PLAIN
     if plain and plain[0] == "read" and "mark" in words:
         return "mark", False
+    if words and words[0] in MANAGES and all(PLAIN[word] is ToolClass.READ for word in plain):
+        return words[0], False
     if plain:
         if len(plain) > 1 and not JOINS.isdisjoint(words):
             return max(plain, key=lambda word: _RANK[PLAIN[word]]), True
@@ -231,8 +239,9 @@ def _described(verb: str, word: str, confidence: float) -> _Verdict:
 
 
 def _from_nothing() -> _Verdict:
+    # Never Read: a rule for what reads would let it through.
     sentence = "Neither the name nor the description says what it does."
-    return _Verdict(ToolClass.READ, 0.3, (Evidence("nothing.known", "name", (), sentence),), True)
+    return _Verdict(ToolClass.WRITE, 0.3, (Evidence(NOTHING_KNOWN, "name", (), sentence),), True)
 
 
 def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
@@ -249,7 +258,8 @@ def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
         if verdict.tool_class is ToolClass.READ:
             # Its name and its hint say opposite things: a person has to look.
             return _hinted(verdict, ToolClass.WRITE, 0.45, "destructiveHint", sentence)
-    if reads is False and verdict.tool_class is ToolClass.READ and verdict.confidence < 0.85:
+    doubtful = verdict.tool_class is ToolClass.READ and verdict.confidence < 0.85
+    if reads is False and (verdict.evidence[0].rule == NOTHING_KNOWN or doubtful):
         sentence = "The server does not mark it read-only."
         return _hinted(verdict, ToolClass.WRITE, 0.6, "readOnlyHint", sentence)
     return verdict

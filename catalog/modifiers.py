@@ -10,6 +10,7 @@ from catalog.vocabulary import (
     CODE_WORDS,
     COMMAND_WORDS,
     CREDENTIALS,
+    KEPT_BACK,
     MONEY,
     OUTBOUND_NOUNS,
     OUTBOUND_VERBS,
@@ -66,7 +67,7 @@ def _credentials(words: Words) -> Modifier | None:
 
 
 def _outbound(words: Words) -> Modifier | None:
-    if OUTBOUND_VERBS.isdisjoint(words):
+    if OUTBOUND_VERBS.isdisjoint(words) or not (KEPT_BACK.isdisjoint(words) or "send" in words):
         return None
     return _named(
         "outbound_message",

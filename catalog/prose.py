@@ -54,6 +54,7 @@ SIGNAL_TITLES: Final = {
     "free_form_code": "Runs code the agent writes",
     "secret_parameter": "Takes a secret as an argument",
 }
+_UNKNOWN: Final = "What it does cannot be told from its definition: it may look, it may change or take away."
 _UNSURE: Final = (
     "Neither its name nor its hints say clearly what it does. Until somebody has looked, "
     "treat it as able to do harm."
@@ -100,6 +101,8 @@ class Piece:
 
 
 def does(name: str, found: Classification) -> str:
+    if found.needs_review:
+        return _UNKNOWN
     return _DOES[found.tool_class].format(thing=_thing(name, found))
 
 
@@ -121,11 +124,8 @@ def takes(params: Iterable[Param]) -> str:
 
 
 def why(found: Classification) -> list[str]:
-    said = [_WHY[found.tool_class]]
-    said += [_SIGNALS[signal] for signal in found.signals if signal in _SIGNALS]
-    if found.needs_review:
-        said.append(_UNSURE)
-    return said
+    first = _UNSURE if found.needs_review else _WHY[found.tool_class]
+    return [first, *(_SIGNALS[signal] for signal in found.signals if signal in _SIGNALS)]
 
 
 def raised(found: Classification) -> str:
@@ -160,6 +160,9 @@ def _singular(word: str) -> str:
 def badge_sentence(found: Classification) -> str:
     """The risk level in one sentence that can never say another badge than the page."""
     base = Severity(BASE_SEVERITY[found.tool_class]).label
+    if found.needs_review:
+        counted = f"{found.tool_class}, {found.severity.label}, until somebody has looked"
+        return f"{counted}: its definition does not say clearly what it does."
     start = f"{found.tool_class}, {found.severity.label}. {_article(found.tool_class)} tool starts at {base}"
     lifted = raised(found)
     if lifted:

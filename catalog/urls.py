@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from catalog.views import attacks, compare, forms, index, machines, servers, staff, tools
+from catalog.views import as_json, attacks, compare, forms, index, machines, servers, staff, tools
 
 
 class PublicSlugConverter:
@@ -34,6 +34,12 @@ urlpatterns = [
     path("attacks/<slug:key>/", attacks.attack, name="attack"),
     path("glossary/", attacks.glossary, name="glossary"),
     path("contact/", forms.contact, name="contact"),
+    path("catalogue.json", as_json.index, name="index-json"),
+    path("catalogue/risk/<str:level>.json", as_json.risk, name="risk-json"),
+    path("catalogue/compare.json", as_json.compare, name="compare-json"),
+    path("attacks.json", as_json.attacks, name="attacks-json"),
+    path("attacks/<slug:key>.json", as_json.attack, name="attack-json"),
+    path("glossary.json", as_json.glossary, name="glossary-json"),
     path("catalog.json", machines.catalog_json, name="catalog-json"),
     path("llms.txt", machines.llms, name="llms"),
     path("robots.txt", machines.robots, name="robots"),

@@ -63,7 +63,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         unfollow react upvote downvote submit customize initialize provision duplicate rewrite refactor fix
         autofix resize rotate switch push notify email broadcast forward resend toggle reactivate expose
         enforce unblock block undo logout authenticate finalize activate deactivate unstar dismiss unresolve
-        pin unpin mute unmute lock unlock join leave grant authorize
+        pin unpin mute unmute lock unlock join leave grant authorize ban unban demote extend
     """,
     ),
     **_each(
@@ -105,7 +105,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         memorize connect generate make build new login bulk reset reorder star vote select cancel request
         book reserve ingest index load map emulate setup confirm transition promote compose design paint
         crop overlay place refresh init backup disconnect optimize refine transform process speak split
-        delegate mint void settle
+        delegate mint void settle claim end exchange kick
     """,
     ),
     **_each(
@@ -127,6 +127,8 @@ LOOSE: Final[dict[str, ToolClass]] = {
 
 # Verbs that leave open what becomes of things: the server's own hint decides.
 OPEN_ENDED: Final = _words("bulk control do handle manage operate perform process request use write")
+# In front they are meant, and a `list` or `view` behind them is a thing: `manage_task_list`.
+MANAGES: Final = _words("handle manage")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
 AREAS: Final = _words("""
     compute encrypt deploy email evaluate export forecast import launch notify purchase register view
@@ -226,6 +228,8 @@ OUTBOUND_NOUNS: Final = _words("""
     announcement comment dm email emails invitation mail message messages mms notification notifications
     post reply slack sms telegram tweet whatsapp
 """)
+# A draft of a message, or its label, reaches nobody.
+KEPT_BACK: Final = _words("draft drafts folder folders label labels template templates")
 SQL_WORDS: Final = _words("cypher dcl ddl dml sql")
 COMMAND_WORDS: Final = _words("bash cmd command powershell shell ssh terminal")
 CODE_WORDS: Final = _words("code javascript notebook python script")

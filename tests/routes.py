@@ -10,6 +10,8 @@ from django.urls.resolvers import RegexPattern
 
 # The same for everybody: no tenant's data stands there.
 PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/docs/problems/{kind}/", "api/v1/schema/"}
+PUBLIC |= {"catalogue.json", "catalogue/risk/{level}.json", "catalogue/compare.json", "glossary.json"}
+PUBLIC |= {"attacks.json", "attacks/{key}.json"}
 PUBLIC |= {"catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "contact/", "glossary/", "catalogue/"}
 PUBLIC |= {f"catalogue/{name}/" for name in ("compare", "risk/{level}", "wrong-label")}
 PUBLIC |= {"servers/{server_slug}/", "servers/{server_slug}.json", "sitemaps/{name}.xml"}

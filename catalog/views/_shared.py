@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 
 from catalog.forms import ContactForm, stamp
 from catalog.summary import current
@@ -32,12 +32,23 @@ def page(
     shared = {
         "summary": current().figures,
         "canonical": absolute(own),
+        "as_json": _as_json(request),
         "contact": ContactForm(initial={"about": visible_plain(about), "proof": stamp(), "page": own}),
         # Nothing on these pages needs one, and it would differ from answer to answer.
         "csp_nonce": None,
         "ld": [*([_breadcrumbs(context["crumbs"])] if context.get("crumbs") else []), *ld],
     }
     return render(request, template, {**shared, **context}, status=status)
+
+
+def _as_json(request: HttpRequest) -> str:
+    """The same page for machines; the forms and what is not in the catalogue have none."""
+    try:
+        resolve(path := f"{request.path.rstrip('/')}.json")
+    except Resolver404:
+        return ""
+    query = request.META.get("QUERY_STRING", "")
+    return absolute(f"{path}?{query}" if query else path)
 
 
 def absolute(path: str) -> str:

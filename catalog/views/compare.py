@@ -18,7 +18,7 @@ MOST_MEANT = 5
 @public_page
 def compare(request: HttpRequest) -> HttpResponse:
     asked = [slug_asked(request.GET.get(side, "")).strip() for side in ("a", "b")]
-    found = [_named(text) for text in asked]
+    found = [named(text) for text in asked]
     both = [one for one in found if one is not None]
     tools = [tools_of(one) for one in both]
     unknown = [
@@ -28,18 +28,21 @@ def compare(request: HttpRequest) -> HttpResponse:
     ]
     context = {
         "sides": [(one, bar(one), advice_for(of)) for one, of in zip(both, tools, strict=True)],
-        "common": _common(*tools) if len(tools) == 2 else [],
+        "common": common_tools(*tools) if len(tools) == 2 else [],
         "chosen": asked,
         "unknown": unknown,
         "suggested": _largest(),
         "title": f"{both[0].title} and {both[1].title}" if len(both) == 2 else "Compare two servers",
         "crumbs": crumbs(("Compare", "")),
     }
+    if len(both) != 2:
+        context["as_json"] = ""
     return page(request, "catalog/compare.html", context, status=404 if unknown else 200)
 
 
-def _named(text: str) -> CatalogServer | None:
+def named(typed: str) -> CatalogServer | None:
     """By its slug, which the list beside the box fills in, or by its whole title if no other has it."""
+    text = slug_asked(typed).strip()
     if not text:
         return None
     servers = CatalogServer.objects.defer("search")
@@ -55,6 +58,8 @@ def _largest() -> list[CatalogServer]:
     )
 
 
-def _common(first: list[CatalogTool], second: list[CatalogTool]) -> list[tuple[CatalogTool, CatalogTool]]:
+def common_tools(
+    first: list[CatalogTool], second: list[CatalogTool]
+) -> list[tuple[CatalogTool, CatalogTool]]:
     by_key = {tool.name_key: tool for tool in second}
     return [(tool, by_key[tool.name_key]) for tool in first if tool.name_key in by_key][:MOST_COMMON]

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from catalog.models import CatalogServer, CatalogTool
 from catalog.public import public_page
 from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, find, near_miss, read_question
-from catalog.summary import as_listed, current
+from catalog.summary import Reading, as_listed, current
 from catalog.views._rows import rows_of
 from catalog.views._shared import crumbs, page
 
@@ -77,23 +77,26 @@ def _quick(found: Found, request: HttpRequest) -> list[tuple[str, int, str]]:
 
 @public_page
 def risk(request: HttpRequest, level: str) -> HttpResponse:
-    levels = {label.lower(): value for value, label in SEVERITIES}
-    if level not in levels:
-        raise Http404
-    figures = current().figures
-    worst = CatalogTool.objects.filter(severity=int(levels[level]), removed_at=None, search__isnull=False)
-    tools = as_listed(worst.order_by("name_key", "id"))[:PER_PAGE]
+    severity, count, tools = of_level(level, as_listed)
+    counts = current().figures.get("severity", {})
     context = {
-        "level": int(levels[level]),
+        "level": int(severity),
         "label": level.capitalize(),
-        "count": figures.get("severity", {}).get(levels[level], 0),
-        "total": figures.get("tools", 0),
+        "count": count,
         "words": _RISK[level],
         "rows": rows_of(tools),
-        "levels": [
-            (label.lower(), label, int(value), figures.get("severity", {}).get(value, 0))
-            for value, label in SEVERITIES
-        ],
+        "levels": [(label.lower(), label, int(value), counts.get(value, 0)) for value, label in SEVERITIES],
         "crumbs": crumbs((f"{level.capitalize()} risk", "")),
     }
     return page(request, "catalog/risk.html", context)
+
+
+def of_level(level: str, read: Reading) -> tuple[str, int, list[CatalogTool]]:
+    """The severity, how many tools have it, and the first of them."""
+    levels = {label.lower(): value for value, label in SEVERITIES}
+    if level not in levels:
+        raise Http404
+    severity = levels[level]
+    here = CatalogTool.objects.filter(severity=int(severity), removed_at=None, search__isnull=False)
+    tools = read(here.order_by("name_key", "id"))[:PER_PAGE]
+    return severity, current().figures.get("severity", {}).get(severity, 0), list(tools)

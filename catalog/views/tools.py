@@ -16,6 +16,7 @@ from catalog.models import CatalogTool
 from catalog.public import public_page
 from catalog.rules import classification_of
 from catalog.serial import tool_facts
+from catalog.summary import as_listed
 from catalog.views._shared import absolute, crumbs, page
 from catalog.vocabulary import ToolClass
 from catalog.words import slug_asked
@@ -109,10 +110,8 @@ def _related(row: CatalogTool) -> list[CatalogTool]:
 
 
 def _elsewhere(row: CatalogTool) -> list[CatalogTool]:
-    same = CatalogTool.objects.filter(name_key=row.name_key, removed_at=None).exclude(server=row.server)
-    return list(
-        same.select_related("server").defer("search", "server__search").order_by("-severity", "id")[:4]
-    )
+    same = CatalogTool.objects.filter(name_key=row.name_key, removed_at=None, search__isnull=False)
+    return list(as_listed(same.exclude(server=row.server).order_by("-severity", "id"))[:4])
 
 
 def _ld(row: CatalogTool, asked: tuple[Asked, ...]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -223,3 +224,52 @@ def test_the_index_is_served_as_json_and_every_page_has_its_own(index: Report, c
     tool = json.loads(text_of(client, KEY[:-1] + ".json"))
     assert (tool["class"], tool["severity"]) == ("Write", "High")
     assert json.loads(tool["policy"])["default"] == "deny"
+
+
+def test_every_page_of_the_catalogue_leads_to_itself_as_json(index: Report, client: Client) -> None:
+    pages = {page for page in every_page() if page.split("?")[0].endswith("/")}
+    pages -= {"/", "/contact/", "/catalogue/compare/"}
+    for page in pages:
+        found = re.findall(r'rel="alternate" type="application/json" href="([^"]+)"', text_of(client, page))
+        assert len(found) == 1, page
+        answer = client.get("/" + html.unescape(found[0]).split("/", 3)[3])
+        assert answer.status_code == 200 and answer.json(), page
+        assert answer.headers["Cache-Control"].startswith("public")
+    assert "/attacks/prompt-injection/" in pages and "/catalogue/risk/low/" in pages
+
+
+def test_the_json_of_a_page_says_what_the_page_says(index: Report, client: Client) -> None:
+    risky = client.get("/catalogue/risk/critical.json").json()
+    assert risky["count"] == len(risky["tools"]) and {t["severity"] for t in risky["tools"]} == {"Critical"}
+    searched = client.get("/catalogue.json?q=create_access_key&class=Write").json()
+    assert searched["found"] == 1 and searched["tools"][0]["tool"] == "create_access_key"
+    attack = client.get("/attacks/destructive-autonomy.json").json()
+    assert {call["outcome"] for call in attack["calls"]} & {"deny", "approval"} and attack["policy"]
+    pair = client.get("/catalogue/compare.json?a=awslabs-iam-mcp-server&b=mcp-server-time").json()
+    assert [one["tools"] for one in pair["servers"]] == [29, 2] and pair["servers"][0]["policy_does"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/catalogue/risk/none.json", "/attacks/none.json", "/catalogue/compare.json"),
+        *("/catalogue/compare.json?a=mcp-server-time&b=nobody", "/catalogue/compare.json?a=%00&b=%00"),
+    ],
+)
+def test_json_of_what_is_none_is_not_found(index: Report, client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_tool_of_a_withdrawn_server_is_not_shown_as_the_same_elsewhere(
+    index: Report, client: Client
+) -> None:
+    tool = tool_named("get_current_time")
+    twin = CatalogTool.objects.exclude(server=tool.server).order_by("pk").select_related("server")[0]
+    with as_worker():
+        CatalogTool.objects.filter(pk=twin.pk).update(name_key=tool.name_key)
+        count_anew()
+    assert f'href="{twin.get_absolute_url()}"' in text_of(client, tool.get_absolute_url())
+    with as_worker():
+        CatalogTool.objects.filter(pk=twin.pk).update(search=None)
+        count_anew()
+    assert f'href="{twin.get_absolute_url()}"' not in text_of(client, tool.get_absolute_url())
