@@ -26,14 +26,23 @@ def recommended_rule(tool: str, classification: Classification) -> Rule:
 def recommended_policy(tools: Iterable[tuple[str, Classification]]) -> dict[str, Any]:
     """A rule for each class, and an entry for every tool that its class would treat too lightly.
 
+    A class whose tools all have one gets no rule: it would apply to nothing.
+
     A name with a `*` in it becomes a pattern here; as it asks for approval, it only ever tightens.
     """
+    known = list(tools)
     entries = {
         name: _approval()
-        for name, classification in tools
+        for name, classification in known
         if waits_for_a_person(classification) and not _class_asks(classification.tool_class)
     }
-    classes = {str(tool_class): rule_of_class(tool_class, _PER_TOOL) for tool_class in ToolClass}
+    there = {found.tool_class for _, found in known}
+    ruled = {found.tool_class for name, found in known if name not in entries}
+    classes = {
+        str(tool_class): rule_of_class(tool_class, _PER_TOOL)
+        for tool_class in ToolClass
+        if tool_class in ruled or tool_class not in there
+    }
     return {"version": "1", "default": "deny", **({"tools": entries} if entries else {}), "classes": classes}
 
 

@@ -38,7 +38,7 @@ def test_each_class_has_its_rule(tool: str, rule: dict[str, object]) -> None:
 
 
 def test_a_servers_policy_has_classes_and_entries_for_what_they_would_treat_too_lightly() -> None:
-    policy = recommended_policy(classed("list_users", "delete_user", "get_secret_value", "xyzzy"))
+    policy = recommended_policy(classed("list_users", "add_user", "delete_user", "get_secret_value", "xyzzy"))
     assert policy == {
         "version": "1",
         "default": "deny",
@@ -62,3 +62,9 @@ def test_every_recommended_policy_parses() -> None:
     ]
     for policy in [whole, *single]:
         parse_policy(json.dumps(policy))
+
+
+def test_a_class_whose_tools_all_wait_by_name_gets_no_rule_that_would_never_apply() -> None:
+    policy = recommended_policy(classed("list_users", "xyzzy"))
+    assert policy["tools"] == {"xyzzy": APPROVAL}
+    assert set(policy["classes"]) == {"Read", "Execute", "Destructive", "Financial"}
