@@ -310,8 +310,8 @@ class RedisLimiter:
             elif wire is not None and now >= check_at:
                 check_at = now + _CHECK_SETTINGS_EVERY
                 await self._check(wire)
-                self._tell("note", time.time_ns() // 1_000_000)
                 if (known := self._known()) is not None:
+                    self._ask(_nothing, None, "note", time.time_ns() // 1_000_000)
                     await asyncio.to_thread(self._store.write_down, known)
 
     def _known(self) -> Known | None:

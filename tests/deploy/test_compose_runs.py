@@ -155,4 +155,4 @@ def test_what_the_compose_file_starts_enforces_a_policy(deployed: Deployed) -> N
     assert len(api.decisions(3)) == 3
     assert "(gw-1)" in deployed.as_operator("limiter", "list")
     assert "Acme" in deployed.as_operator("limits", "list")
-    assert "SEALING_KEYS" in deployed.as_operator("keys", "status")
+    assert "gateways behind: none" in deployed.as_operator("keys", "status")
