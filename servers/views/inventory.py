@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -33,6 +34,10 @@ BEST_FIRST = (
 )
 PER_PAGE = 50
 MOST_LABELS = 200
+# What a policy is judged by is kept up to here, some ten bytes for a character: larger ones are read anew.
+_LONGEST_KEPT = 10_000
+_CHARACTERS_OF_A_TOOL = 40
+_OF_A_TOOL = ("organization_id", "server_id", "name", "digest", "tool_class", "severity")
 OUT_OF_REACH = frozenset({Effect.DENIED, Effect.HIDDEN})
 
 
@@ -133,22 +138,25 @@ def as_csv(request: MemberRequest) -> HttpResponse:
 
 
 def _rows(request: MemberRequest) -> list[Row]:
-    tools = list(Tool.objects.visible_to(request.member).present().worst_first().select_related("server"))
+    tools = list(Tool.objects.visible_to(request.member).present().worst_first().only(*_OF_A_TOOL))
     by_server: dict[UUID, list[Tool]] = defaultdict(list)
     for tool in tools:
         by_server[tool.server_id].append(tool)
-    servers = Server.objects.visible_to(request.member).filter(pk__in=by_server)
-    reached = {
-        server.pk: reach_of_grants(server, by_server[server.pk])
-        for server in servers.prefetch_related("grants__policy__published_revision")
-    }
-    return [_row(tool, reached.get(tool.server_id, [])) for tool in tools]
+    found = Server.objects.visible_to(request.member).filter(pk__in=by_server)
+    servers = found.prefetch_related("grants__policy__published_revision").in_bulk()
+    reached = {pk: reach_of_grants(server, by_server[pk]) for pk, server in servers.items()}
+    # A server may be gone since its tools were read.
+    present = [tool for tool in tools if tool.server_id in servers]
+    for tool in present:
+        tool.server = servers[tool.server_id]
+    return [_row(tool, reached[tool.server_id]) for tool in present]
 
 
 def reach_of_grants(server: Server, tools: list[Tool]) -> list[Reach]:
     """For each good grant of the server."""
     found = []
     cache: dict[UUID, tuple[CompiledPolicy, dict[str, Effect]]] = {}
+    definitions = [(tool.name, tool.digest) for tool in tools]
     for grant in server.grants.all():
         policy = grant.policy
         if grant.state != "active" or policy is None or policy.published_revision is None:
@@ -156,11 +164,23 @@ def reach_of_grants(server: Server, tools: list[Tool]) -> list[Reach]:
         revision = policy.published_revision
         if revision.pk not in cache:
             classes = {(name, digest): tool_class for name, tool_class, digest in revision.classes}
-            facts = [ToolFacts(t.name, classes.get((t.name, t.digest)), t.input_schema) for t in tools]
-            compiled = compile_policy(parse_policy(revision.document, stored=True), facts)
-            cache[revision.pk] = compiled, effects(compiled, [tool.name for tool in tools])
+            known = tuple((each[0], classes.get(each)) for each in definitions)
+            kept = len(revision.document) + len(known) * _CHARACTERS_OF_A_TOOL <= _LONGEST_KEPT
+            cache[revision.pk] = (_ruled if kept else _judged)(revision.document, known)
         found.append(Reach(grant.label, *cache[revision.pk]))
     return found
+
+
+def _judged(
+    document: str, tools: tuple[tuple[str, str | None], ...]
+) -> tuple[CompiledPolicy, dict[str, Effect]]:
+    facts = [ToolFacts(name, tool_class) for name, tool_class in tools]
+    compiled = compile_policy(parse_policy(document, stored=True), facts)
+    return compiled, effects(compiled, [name for name, _ in tools])
+
+
+# A page shows hundreds of policies, and hardly one differs from the last look. Nobody may change these.
+_ruled = lru_cache(maxsize=1_000)(_judged)
 
 
 def _row(tool: Tool, reached: list[Reach]) -> Row:
