@@ -102,14 +102,17 @@ def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpRe
     page = Paginator(_members(member), PER_PAGE).get_page(request.GET.get("page"))
     total = page.paginator.count
     manages, owns = may(member, May.MANAGE_MEMBERS), may(member, May.CHANGE_OWNERS)
-    waiting = list(Invitation.objects.visible_to(member).open().order_by("-sent_at")) if manages else []
+    open_ones = Invitation.objects.visible_to(member).open().order_by("-sent_at", "pk")
+    waiting = Paginator(open_ones if manages else open_ones.none(), PER_PAGE)
+    invited = waiting.get_page(request.GET.get("invited"))
     context = {
         "title": f"{total} member{'' if total == 1 else 's'}",
         "form": form,
         "page": page,
         "rows": [(one, owns or (manages and one.role != Role.OWNER)) for one in page],
         "roles": [role for role in Role if owns or role is not Role.OWNER],
-        "invitations": [(one, may(member, needed_for(one.role))) for one in waiting],
+        "invitations": [(one, may(member, needed_for(one.role))) for one in invited],
+        "invited": invited,
         "manages": manages,
         "verified": is_verified(member),
         "section": "settings",

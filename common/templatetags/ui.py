@@ -267,8 +267,21 @@ def seg(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
-def pager(context: Context, page: Any, noun: str = "") -> dict[str, Any]:
-    return {"page": page, "noun": noun, "request": context.get("request")}
+def pager(context: Context, page: Any, noun: str = "", key: str = "page") -> dict[str, Any]:
+    """`key`: what stands in the address; another one where a page has two lists."""
+    return {
+        "page": page,
+        "noun": noun,
+        "label": "Pages" if key == "page" else f"Pages of {noun}",
+        "before": _turned(context, key, page.previous_page_number()) if page.has_previous() else "",
+        "after": _turned(context, key, page.next_page_number()) if page.has_next() else "",
+    }
+
+
+def _turned(context: Context, key: str, number: int) -> str:
+    query = context["request"].GET.copy()
+    query[key] = str(number)
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag(takes_context=True)

@@ -189,6 +189,25 @@ def test_an_invitation_is_sent_again_and_withdrawn_by_who_may(
     assert len(mail.outbox) == 2
 
 
+def test_many_invitations_are_turned_page_by_page(cast: Cast, signed_in: SignedIn) -> None:
+    with inside(cast.alice):
+        for number in range(60):
+            Invitation.objects.create(
+                organization=cast.alice.organization,
+                email=f"guest{number}@example.com",
+                role="viewer",
+                token_hash=f"{number:064}",
+                expires_at=timezone.now() + timedelta(days=7),
+            )
+    alice = signed_in(cast.alice)
+    first, second = page(alice, MEMBERS), page(alice, f"{MEMBERS}?invited=2&page=1")
+    assert len(re.findall(r"guest\d+@example\.com</bdi></td>", first)) == 50
+    assert len(re.findall(r"guest\d+@example\.com</bdi></td>", second)) == 10
+    assert 'href="?invited=2"' in first and "51 to 60 of 60 invitations" in words(second)
+    assert 'href="?invited=1&page=1"' in second
+    assert page(alice, f"{MEMBERS}?invited=junk")
+
+
 def test_only_who_may_invite_sees_who_is_invited(
     cast: Cast, invitation: Invitation, signed_in: SignedIn
 ) -> None:
