@@ -137,7 +137,9 @@ def _effects(tools: list[Tool]) -> dict[Tool, Effect]:
     found: dict[Tool, Effect] = {}
     for server in servers.prefetch_related("grants__policy__published_revision"):
         mine = [tool for tool in tools if tool.server_id == server.pk]
-        by_grant = [one.effects for one in reach_of_grants(server, mine)]
+        by_grant = [
+            one.effects for one in reach_of_grants(server, [(tool.name, tool.digest) for tool in mine])
+        ]
         for tool in mine:
             if by_grant:
                 found[tool] = min((each[tool.name] for each in by_grant), key=BEST_FIRST.index)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 from uuid import UUID
 
 from django.core.paginator import Paginator
@@ -37,7 +39,8 @@ MOST_LABELS = 200
 # What a policy is judged by is kept up to here, some ten bytes for a character: larger ones are read anew.
 _LONGEST_KEPT = 10_000
 _CHARACTERS_OF_A_TOOL = 40
-_OF_A_TOOL = ("organization_id", "server_id", "name", "digest", "tool_class", "severity")
+# Name and digest: a class counts only for the very definition it was given for.
+Definition: TypeAlias = tuple[str, str]
 OUT_OF_REACH = frozenset({Effect.DENIED, Effect.HIDDEN})
 
 
@@ -51,8 +54,19 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A tool as far as the list shows it: of five thousand nothing else is read."""
+
+    pk: UUID
+    server: Server
+    name: str
+    tool_class: str
+    severity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    tool: Tool
+    tool: Listed
     best: Reach | None  # the grant that gets furthest; None where none reaches the server
     grants: tuple[str, ...]  # labels of the grants that can get through
 
@@ -129,7 +143,7 @@ def as_csv(request: MemberRequest) -> HttpResponse:
                 tool.name,
                 tool.server.name,
                 tool.tool_class or "",
-                tool.get_severity_display() if tool.severity else "",
+                Severity(tool.severity).label if tool.severity else "",
             ),
             *(str(row.effect or ""), row.value, row.rule, " ".join(row.grants)),
         )
@@ -138,25 +152,25 @@ def as_csv(request: MemberRequest) -> HttpResponse:
 
 
 def _rows(request: MemberRequest) -> list[Row]:
-    tools = list(Tool.objects.visible_to(request.member).present().worst_first().only(*_OF_A_TOOL))
-    by_server: dict[UUID, list[Tool]] = defaultdict(list)
-    for tool in tools:
-        by_server[tool.server_id].append(tool)
+    present = Tool.objects.visible_to(request.member).present().worst_first()
+    read = list(present.values_list("pk", "server_id", "name", "digest", "tool_class", "severity"))
+    by_server: dict[UUID, list[Definition]] = defaultdict(list)
+    for _, server_id, name, digest, *_ in read:
+        by_server[server_id].append((name, digest))
     found = Server.objects.visible_to(request.member).filter(pk__in=by_server)
     servers = found.prefetch_related("grants__policy__published_revision").in_bulk()
     reached = {pk: reach_of_grants(server, by_server[pk]) for pk, server in servers.items()}
-    # A server may be gone since its tools were read.
-    present = [tool for tool in tools if tool.server_id in servers]
-    for tool in present:
-        tool.server = servers[tool.server_id]
-    return [_row(tool, reached[tool.server_id]) for tool in present]
+    return [
+        _row(Listed(pk, servers[server_id], name, tool_class, severity), reached[server_id])
+        for pk, server_id, name, _, tool_class, severity in read
+        if server_id in servers  # it may be gone since its tools were read
+    ]
 
 
-def reach_of_grants(server: Server, tools: list[Tool]) -> list[Reach]:
+def reach_of_grants(server: Server, definitions: Sequence[Definition]) -> list[Reach]:
     """For each good grant of the server."""
     found = []
     cache: dict[UUID, tuple[CompiledPolicy, dict[str, Effect]]] = {}
-    definitions = [(tool.name, tool.digest) for tool in tools]
     for grant in server.grants.all():
         policy = grant.policy
         if grant.state != "active" or policy is None or policy.published_revision is None:
@@ -183,7 +197,7 @@ def _judged(
 _ruled = lru_cache(maxsize=1_000)(_judged)
 
 
-def _row(tool: Tool, reached: list[Reach]) -> Row:
+def _row(tool: Listed, reached: list[Reach]) -> Row:
     through = tuple(one.label for one in reached if one.effects[tool.name] not in OUT_OF_REACH)
     best = min(reached, key=lambda one: BEST_FIRST.index(one.effects[tool.name]), default=None)
     return Row(tool, best, through)
