@@ -19,13 +19,13 @@ from catalog.summary import current, in_full
 from catalog.views._server import advice_for, tools_of
 from catalog.views._shared import absolute
 from catalog.views.compare import common_tools, named
-from catalog.views.index import of_level
+from catalog.views.index import of_level, on_a_page
 
 
 @public_page
 def index(request: HttpRequest) -> HttpResponse:
     asked = read_question(request.GET)
-    found = find(asked, current().figures, in_full)
+    found = on_a_page(find(asked, current().figures, in_full), asked)
     return JsonResponse(
         {
             "found": found.total,

@@ -25,7 +25,7 @@ _RISK = {
 @public_page
 def index(request: HttpRequest) -> HttpResponse:
     asked = read_question(request.GET)
-    found = find(asked, current().figures)
+    found = on_a_page(find(asked, current().figures), asked)
     nothing = not found.total and not found.servers
     context = {
         "asked": asked,
@@ -40,6 +40,13 @@ def index(request: HttpRequest) -> HttpResponse:
         "crumbs": [("Catalogue", "")],
     }
     return page(request, "catalog/index.html", context)
+
+
+def on_a_page(found: Found, asked: Asked) -> Found:
+    """A page nobody can be led to is not found; it would say that nothing was."""
+    if asked.page > found.pages:
+        raise Http404
+    return found
 
 
 def _big_servers() -> list[CatalogServer]:

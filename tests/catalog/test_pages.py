@@ -273,3 +273,11 @@ def test_a_tool_of_a_withdrawn_server_is_not_shown_as_the_same_elsewhere(
         CatalogTool.objects.filter(pk=twin.pk).update(search=None)
         count_anew()
     assert f'href="{twin.get_absolute_url()}"' not in text_of(client, tool.get_absolute_url())
+
+
+@pytest.mark.parametrize("path", ["/catalogue/", "/catalogue.json"])
+def test_a_page_of_the_index_that_is_none_is_not_found(index: Report, client: Client, path: str) -> None:
+    assert client.get(path, {"page": "99"}).status_code == 404
+    assert client.get(path, {"q": "create", "page": "2"}).status_code == 404
+    assert client.get(path, {"q": "zzzzzz"}).status_code == 200
+    assert client.get(path, {"page": "nonsense"}).status_code == 200
