@@ -24,6 +24,10 @@ def main() -> int:
             from policies import commandline
 
             return commandline.main(arguments)
+        case ["catalog", "classify", *arguments]:
+            from catalog import commandline as classifier
+
+            return classifier.main(arguments)
         case _:
             return _django_command()
 

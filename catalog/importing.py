@@ -5,7 +5,6 @@ A bad entry is refused by itself, with its place and why; nothing else is lost f
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import sqlite3
@@ -28,9 +27,9 @@ from catalog.facts import (
     tool_name,
 )
 from catalog.ingest import Listed, Report
+from catalog.listing import LONGEST_LINE
 
 SHIPPED: Final = Path(__file__).parent / "facts" / "servers"
-LONGEST_LINE: Final = 4 << 20
 _TRANSPORTS: Final = {
     "stdio": "stdio",
     "streamable-http": "streamable-http",
@@ -67,14 +66,6 @@ def _row_tool(row: Mapping[str, Any], provenance: Provenance, source: str) -> To
         provenance=provenance,
         source=source,
     )
-
-
-def lines_of(path: Path) -> Iterator[bytes]:
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        while line := file.readline(LONGEST_LINE + 1):
-            yield line
-            while not line.endswith(b"\n") and (line := file.readline(LONGEST_LINE)):
-                pass  # the rest of a line that is refused
 
 
 def digest_of(path: Path) -> str:

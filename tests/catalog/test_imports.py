@@ -16,8 +16,9 @@ from django.core.management import call_command
 from catalog import ingest as ingesting
 from catalog.crawling.crawl import read_tools
 from catalog.facts import MOST_PARAMS, MOST_TOOLS, Provenance, ServerFact, ToolFact, params_of_schema
-from catalog.importing import LONGEST_LINE, lines_of, listed_in
+from catalog.importing import listed_in
 from catalog.ingest import Report, ingest
+from catalog.listing import LONGEST_LINE, lines_of
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.seeding import reclassify
 from catalog.summary import count_anew

@@ -140,7 +140,7 @@ class Registry:
 def run(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.management.commands.catalog.registry_at", lambda url: registry)
     with as_worker():
-        call_command("catalog", "registry", "https://registry.example", stdout=StringIO())
+        call_command("catalog", "import", "https://registry.example", stdout=StringIO())
 
 
 def test_a_walk_of_several_runs_loses_nothing_that_changed_while_it_went_on(
@@ -171,7 +171,7 @@ def test_a_run_that_is_killed_goes_on_after_the_last_page_it_took_in(monkeypatch
 
     monkeypatch.setattr("catalog.management.commands.catalog.registry_at", lambda url: killed)
     with as_worker(), pytest.raises(KeyboardInterrupt):
-        call_command("catalog", "registry", "https://registry.example", stdout=StringIO())
+        call_command("catalog", "import", "https://registry.example", stdout=StringIO())
     assert where_to_go_on("https://registry.example") == ("", "2")
 
 

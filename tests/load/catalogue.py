@@ -36,8 +36,9 @@ from django.test import Client
 
 from catalog.classify import ToolInput, classify
 from catalog.facts import Provenance, ServerFact, ToolFact
-from catalog.importing import lines_of, listed_in, shipped
+from catalog.importing import listed_in, shipped
 from catalog.ingest import Listed, Report, ingest
+from catalog.listing import lines_of
 from catalog.models import CatalogServer, CatalogTool
 from catalog.summary import count_anew
 from config import env

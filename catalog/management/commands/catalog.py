@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from catalog.classify import ToolInput, classify
+from catalog import commandline
 from catalog.crawling.cage import CageRefused
 from catalog.crawling.crawl import Wanted, crawl, wanted_packages, write_facts
 from catalog.crawling.listing import ListingFailed
 from catalog.crawling.packages import PackageRefused, read_package
 from catalog.facts import ServerFact
 from catalog.fetching import registry_at
-from catalog.importing import digest_of, lines_of, listed_in
+from catalog.importing import digest_of, listed_in
 from catalog.ingest import Report, ingest
+from catalog.listing import lines_of
 from catalog.models import SourceCheck
 from catalog.registry import import_registry
 from catalog.runs import where_to_go_on
@@ -32,18 +32,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
         acts.add_parser("seed", help="Take in the facts shipped with the project; class anew what is due.")
-        lines = acts.add_parser("import", help="Take in a list: JSON lines (.gz too).")
-        lines.add_argument("path", type=Path)
-        listed = acts.add_parser("registry", help="Take in a registry's list of servers, or go on with it.")
-        listed.add_argument("url", help="https://… of a registry that speaks the official API")
+        listed = acts.add_parser("import", help="Take in a list, or go on with it.")
+        listed.add_argument(
+            "source",
+            metavar="FILE|URL",
+            help="JSON lines (.gz too); https://… of a registry of the official API",
+        )
         crawled = acts.add_parser("crawl", help="Start packages, caged, and keep the facts they list.")
         crawled.add_argument(
             "package", nargs="*", help="npm:<name> or pypi:<name>; none: all that are shipped."
         )
-        one = acts.add_parser("classify", help="What the classifier says of one tool.")
-        one.add_argument("name")
-        one.add_argument("--description", default="")
-        one.add_argument("--params", default="", help="name:type, comma-separated")
+        tools = acts.add_parser("classify", help="What the classifier says of tools. Needs no database.")
+        tools.add_argument("file", metavar="FILE.jsonl", help="one tool a line; - is what is piped in")
         judged = acts.add_parser("evaluate", help="How often the classifier is right on labelled tools.")
         judged.add_argument("folder", type=Path, help="holds dev.csv and dev_descriptions.jsonl")
 
@@ -51,14 +51,15 @@ class Command(BaseCommand):
         match options["act"]:
             case "seed":
                 self._report(seed())
+            case "import" if options["source"].startswith(("https://", "http://")):
+                self._registry(options["source"])
             case "import":
-                self._import(options["path"])
-            case "registry":
-                self._registry(options["url"])
+                self._import(Path(options["source"]))
             case "crawl":
                 self._crawl(options["package"])
             case "classify":
-                self._classify(options)
+                # A shell never comes here: manage.py answers it without any settings.
+                commandline.main([options["file"]], self.stdout)
             case "evaluate":
                 from catalog.evaluation import evaluate
 
@@ -124,20 +125,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{wanted.package} {found.server.version}: {len(found.tools)} tools, {news}")
         if failed:
             raise CommandError(f"{failed} of {len(asked)} packages gave no list.")
-
-    def _classify(self, options: dict[str, Any]) -> None:
-        pairs = [part.partition(":") for part in options["params"].split(",") if part]
-        params = tuple((name, kind or "string", False) for name, _, kind in pairs)
-        found = classify(ToolInput(options["name"], options["description"], params))
-        said = {
-            "class": found.tool_class,
-            "severity": found.severity.label,
-            "confidence": found.confidence,
-            "needs_review": found.needs_review,
-            "signals": found.signals,
-            "evidence": [one.sentence for one in found.evidence],
-        }
-        self.stdout.write(json.dumps(said, indent=2, ensure_ascii=False))
 
     def _report(self, report: Report) -> None:
         for what, count in sorted(report.counts.items()):

@@ -1,0 +1,17 @@
+"""Lists of one tool a line, as files hold them."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+LONGEST_LINE: Final = 4 << 20
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """However long a line is, so much of it is held. Raises OSError."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE + 1):
+            yield line
+            while not line.endswith(b"\n") and (line := file.readline(LONGEST_LINE)):
+                pass  # the rest of a line that is refused
