@@ -186,6 +186,8 @@ class Approvals(RuleBasedStateMachine):
     def revoke(self, who: int) -> None:
         with inside(self.cast.alice):
             revoke_grant(self.cast.alice, self.two[who])
+        if who in self.revoked:
+            return  # a second time it is no news, and nothing is published
         self.revoked.add(who)
         for one in self.all:
             if one.standing and (one.key[0] == who or one.tool != TOOL):

@@ -163,6 +163,7 @@ def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
         "number": str(revision.number),
         "approval_id": _approval(acme, policy_revision=str(revision.pk)).public_id,
         "webhook_id": public_id("whk", uuid4()),
+        "delivery_id": public_id("msg", uuid4()),
         "kind": "csv",
         "member_id": cast.bob.public_id,
         "invitation_id": public_id("inv", uuid4()),

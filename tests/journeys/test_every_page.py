@@ -92,6 +92,8 @@ WITHOUT_DATA = (
 NO_PAGES = {
     *("catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "sitemaps/<str:name>.xml"),
     *("servers/<publicslug:server_slug>.json", "tools/<publicslug:server_slug>/<str:tool_slug>.json"),
+    *("catalogue.json", "catalogue/compare.json", "catalogue/risk/<str:level>.json", "glossary.json"),
+    *("attacks.json", "attacks/<slug:key>.json"),
     # Staff alone see it.
     *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
     *(
