@@ -103,6 +103,7 @@ class DecisionLog:
         try:
             while True:
                 try:
+                    await self._until_worth_sending()
                     progressed = await self._ship_once(send)
                 except Exception as error:
                     _log.warning("records wait here, %d of them: %s", self.length, error)
@@ -194,28 +195,28 @@ class DecisionLog:
         if batch is None:
             batch = await asyncio.to_thread(spool.read, _BATCH_RECORDS, _BATCH_BYTES)
         if batch is None:
-            return await self._nothing_left(spool)
+            self._let_go_of_earlier(spool)
+            return True
         answer = await send(self._body(spool, batch))
         spool.forget(min(answer.through, batch.last))
         return answer.through >= batch.first
 
-    async def _nothing_left(self, spool: Spool) -> bool:
+    def _let_go_of_earlier(self, spool: Spool) -> None:
         if spool is not self._spool:
             self._earlier.remove(spool)
             spool.remove()
-            return True
+
+    async def _until_worth_sending(self) -> None:
+        """A batch costs as much as many calls: where they come fast, fewer and fuller ones are sent."""
+        spool = self._spool
+        if self._earlier or spool.length >= _BATCH_RECORDS:
+            return
         self._more.clear()
         if not spool.length:
             await self._more.wait()
-            await asyncio.sleep(_LINGER)
-            if spool.length > _MANY:
-                await self._while_a_batch_fills(spool)
-        return True
-
-    async def _while_a_batch_fills(self, spool: Spool) -> None:
-        # A batch costs as much as many calls: where they come fast, fewer and fuller ones are sent.
+        await asyncio.sleep(_LINGER)
         until = self._loop.time() + _LONGEST_LINGER
-        while spool.length < _BATCH_RECORDS and self._loop.time() < until:  # noqa: ASYNC110
+        while _MANY < spool.length < _BATCH_RECORDS and self._loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(_LINGER)
 
     async def _keep_synced(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from common.unix_sockets import connected
 from gateway.http_messages import Reply, Request, refusal
 from gateway.limits import Limits
+from gateway.outbox import Outbox
 from gateway.sse_transport import Place
 from gateway.upstream_answer import UpstreamAnswer, UpstreamError
 from gateway.upstream_connection import UpstreamConnection
@@ -75,7 +76,7 @@ class Handover:
 
         def made() -> UpstreamConnection:
             return UpstreamConnection(
-                self._limits, loop.time, on_free=lambda _: None, on_closed=lambda _: None
+                self._limits, loop.time, Outbox(loop), on_free=lambda _: None, on_closed=lambda _: None
             )
 
         path = self._door.folder and socket_of(self._door.folder, place.worker)

@@ -55,7 +55,7 @@ class Exchange(msgspec.Struct, eq=False):
         close = reply.close or self._close_after()
         length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(reply.body)
         body = b"" if self.request.method == b"HEAD" else reply.body
-        self._connection.write(self._head(reply.status, reply.headers, length, body, close=close))
+        self._connection.write_soon(self._head(reply.status, reply.headers, length, body, close=close))
         self._finish(close=close)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:

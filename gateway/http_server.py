@@ -20,6 +20,7 @@ from gateway.http_exchange import Exchange
 from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, refusal
 from gateway.http_parsing import body_too_large, framing_problem, join_repeated
 from gateway.limits import Limits
+from gateway.outbox import Outbox
 
 log = logging.getLogger("gateway.http")
 
@@ -52,6 +53,8 @@ class _Phase(Enum):
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_WAITING: Final = 64
+# What is longer is written at once, so that it is known at once whether the client takes it.
+_WRITTEN_SOON: Final = 16_384
 _MOST_HEADERS: Final = 128
 _UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
 _HEAD_TOO_LARGE: Final = refusal("The head of the request is too large.", status=431, close=True)
@@ -84,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._stalled_since: float | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._unsent = b""
 
     # From the transport
 
@@ -252,7 +256,23 @@ class Connection(asyncio.Protocol):
         self._server.running -= 1
 
     def write(self, data: bytes) -> None:
+        if self._unsent:
+            self._write_unsent()
         if self._transport is not None:
+            self._transport.write(data)
+
+    def write_soon(self, data: bytes) -> None:
+        """With what else is written in this turn of the loop. Nothing is ever written before it."""
+        if len(data) > _WRITTEN_SOON or self._stalled_since is not None:
+            self.write(data)
+            return
+        if not self._unsent:
+            self._server.outbox.add(self._write_unsent)
+        self._unsent += data
+
+    def _write_unsent(self) -> None:
+        data, self._unsent = self._unsent, b""
+        if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     @property
@@ -286,6 +306,7 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def abort(self) -> None:
+        self._write_unsent()
         self._phase = _Phase.CLOSING
         if self._transport is not None:
             self._transport.abort()
@@ -390,6 +411,7 @@ class Connection(asyncio.Protocol):
         self._enter(_Phase.CLOSING)
         self._since = self._server.now()
         self._forget_waiting()
+        self._write_unsent()
         transport = self._transport
         if transport is None:
             return
@@ -433,6 +455,7 @@ class HttpServer:
         self.port = 0
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
+        self.outbox = Outbox(self.loop)
         self.date_line = _date_line()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -15,6 +15,7 @@ from common.egress import AddressRefused, EgressPolicy
 from common.sealing import Keyring
 from gateway.credentials import CredentialsUnusable, upstream_secrets
 from gateway.limits import Limits
+from gateway.outbox import Outbox
 from gateway.upstream_answer import REFUSED_CREDENTIALS, TLS, UNREACHABLE, UpstreamError
 from gateway.upstream_connection import UpstreamConnection
 from gateway.upstream_target import Target, TargetUnusable
@@ -45,6 +46,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
         self._lookup: asyncio.Task[Sequence[str]] | None = None
         self._retired = False
+        self._outbox = Outbox(self._loop)
         self.last_used = self._loop.time()
 
     async def take(self) -> UpstreamConnection:
@@ -215,7 +217,9 @@ class Pool:
         return connection
 
     def _connection(self) -> UpstreamConnection:
-        return UpstreamConnection(self._limits, self._loop.time, on_free=self._free, on_closed=self._closed)
+        return UpstreamConnection(
+            self._limits, self._loop.time, self._outbox, on_free=self._free, on_closed=self._closed
+        )
 
     async def _secured(self, link: socket.socket, tls: ssl.SSLContext) -> UpstreamConnection:
         """Nothing of a request is sent before the server has shown who it is. Raises UpstreamError."""

@@ -10,6 +10,7 @@ import httptools
 
 from gateway.http_messages import KnownFrame
 from gateway.limits import Limits
+from gateway.outbox import Outbox
 from gateway.upstream_answer import INVALID, TOO_LARGE, UpstreamAnswer, UpstreamError
 
 _OK: Final = 200
@@ -44,12 +45,15 @@ class UpstreamConnection(asyncio.Protocol):
         self,
         limits: Limits,
         now: Callable[[], float],
+        outbox: Outbox,
         *,
         on_free: "Callable[[UpstreamConnection], None]",
         on_closed: "Callable[[UpstreamConnection], None]",
     ) -> None:
         self._limits = limits
         self._now = now
+        self._outbox = outbox
+        self._unsent = b""
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answer: UpstreamAnswer | None = None
@@ -80,8 +84,14 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is None or self.closed:
             answer.fail(UpstreamError(INVALID, _UNANSWERED, sent=False))
             return answer
-        self._transport.write(request)
+        self._unsent = request
+        self._outbox.add(self._write)
         return answer
+
+    def _write(self) -> None:
+        request, self._unsent = self._unsent, b""
+        if request and self._transport is not None and not (self.closed or self._transport.is_closing()):
+            self._transport.write(request)
 
     def close(self) -> None:
         self.closed = True
@@ -121,6 +131,8 @@ class UpstreamConnection(asyncio.Protocol):
             # Nobody asked: whatever this is, it must not become the answer to the next request.
             self.close()
             return
+        if self._unsent:
+            self._write()
         first = not self._head_bytes
         if first and self._known is not None and self._read_known(self._known, answer, data):
             answer.tell()
