@@ -12,36 +12,18 @@ from collections.abc import Coroutine
 from email.utils import formatdate
 from enum import Enum, auto
 from time import monotonic, time
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import httptools
 
 from gateway.http_exchange import Exchange
+from gateway.http_handler import Handler
 from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, refusal
 from gateway.http_parsing import body_too_large, framing_problem, join_repeated
 from gateway.limits import Limits
 from gateway.outbox import Outbox
 
 log = logging.getLogger("gateway.http")
-
-
-class Handler(Protocol):
-    def check_head(self, request: Request) -> Reply | None:
-        """Refuses by the head alone. Also prepares what begin() needs."""
-
-    def hold(self, request: Request, size: int) -> bool:
-        """That the request holds so many bytes now. False: there is no room for more."""
-
-    def refused(self, request: Request, reply: Reply) -> None:
-        """It is answered so, and never begins."""
-
-    def begin(self, exchange: Exchange) -> Coroutine[None, None, None] | None:
-        """What is left to be awaited. None: release() is called when it is over, or was already."""
-
-    def tick(self, now: float) -> None: ...
-
-    def drain(self) -> None:
-        """End what would not end by itself."""
 
 
 class _Phase(Enum):

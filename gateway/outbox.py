@@ -5,7 +5,11 @@ came before need not be woken again; one that waits for what we do between two w
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
+from typing import Final
+
+_log: Final = logging.getLogger("gateway.outbox")
 
 
 class Outbox:
@@ -22,4 +26,8 @@ class Outbox:
     def _make(self) -> None:
         writes, self._writes = self._writes, []
         for write in writes:
-            write()
+            try:
+                write()
+            except Exception as failure:
+                # The others are of other calls, and of other organizations.
+                _log.error("something could not be written: %s", type(failure).__name__)
