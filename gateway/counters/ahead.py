@@ -1,9 +1,9 @@
 """Charging ahead: where calls of one kind come fast, one transaction serves those of the next moment, too.
 
-What was charged ahead is used within LATE_MS or given back, and a counter with such charges counts all of
-them so much longer. So no window ever holds more than its max: whoever was let through in a window was
-charged for within the window and what it is lengthened by, and the last charge made saw all of that. A worker
-that is killed has used less than it was charged for, never more.
+What was charged ahead is used within the time late_ms() gives it or given back, and a counter with such
+charges counts all of them so much longer. So no window ever holds more than its max: whoever was let through
+in a window was charged for within the window and what it is lengthened by, and the last charge made saw all of
+that. A worker that is killed has used less than it was charged for, never more.
 """
 
 import secrets
@@ -14,10 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from gateway.counters.base import Charge, Reservation, Reserved
 from gateway.counters.charging import Batch
-from gateway.counters.windows import LATE_MS
 
-# Whole milliseconds are cut off at both ends.
-_USED_WITHIN_MS: Final = LATE_MS - 1
 # Fewer are not worth it, and a kind of call not seen for so long is a new one.
 _FEWEST: Final = 4
 _MOST: Final = 2_000
@@ -55,6 +52,7 @@ class Made(NamedTuple):
     calls: int
     name: str
     more: int
+    used_within_ms: int
 
 
 class Charged(NamedTuple):
@@ -100,15 +98,17 @@ class Ahead:
         return Charged(reservations, [self._charge_more(batch, *one) for one in calls.items()])
 
     def _charge_more(self, batch: Batch, kind: Kind, calls: int) -> Made:
-        name, wanted = f"ahead-{secrets.token_hex(12)}", self._wanted(kind, calls)
-        return Made(kind, calls, name, batch.reserve_ahead(name, kind, wanted) if wanted else 0)
+        name = f"ahead-{secrets.token_hex(12)}"
+        within = batch.lateness(kind) - 1  # whole milliseconds are cut off at both ends
+        wanted = self._wanted(kind, calls, within)
+        return Made(kind, calls, name, batch.reserve_ahead(name, kind, wanted) if wanted else 0, within)
 
-    def _wanted(self, kind: Kind, calls: int) -> int:
+    def _wanted(self, kind: Kind, calls: int, within: int) -> int:
         known = self._kinds.get(kind)
         elapsed = self.now() - known.began if known is not None else 0
         if known is None or elapsed > _FORGOTTEN_AFTER_MS:
             return 0
-        expected = (known.seen + calls) * _USED_WITHIN_MS // max(elapsed, 1)
+        expected = (known.seen + calls) * within // max(elapsed, 1)
         return min(expected, _MOST) if expected >= _FEWEST else 0
 
     def committed(self, charged: Charged, since: int) -> bool:
@@ -125,7 +125,7 @@ class Ahead:
         if len(self._kinds) >= _KINDS:
             oldest = next(iter(self._kinds))
             self._give_up(self._kinds.pop(oldest), oldest)
-        until = since + _USED_WITHIN_MS
+        until = since + made.used_within_ms
         self._kinds[made.kind] = _Ahead(made.name, since, made.calls, made.more, until)
 
     def give_back(self, decision: str) -> bool:

@@ -28,10 +28,11 @@ from gateway.counters.base import (
 from gateway.counters.tally import MERGE_EVERY, Counter, Tally, charge, total_at
 from gateway.counters.windows import (
     KEPT_ONE_BY_ONE,
-    LATE_MS,
     LIVE_KEYS,
     LONGEST_WINDOW_MS,
+    MOST_LATE_MS,
     has_room,
+    late_ms,
     merged_away,
     whole_seconds,
 )
@@ -42,7 +43,7 @@ _RESERVATION_KEPT_MS: Final = 3_600_000
 _FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
 _GRACE_MS: Final = 1000 * HOLD_GRACE_SECONDS
-_KEPT_MS: Final = LONGEST_WINDOW_MS + LATE_MS
+_KEPT_MS: Final = LONGEST_WINDOW_MS + MOST_LATE_MS
 # At most such a part of what a limit has left is charged ahead: one worker's must not be missed by another.
 _AHEAD: Final = 500
 
@@ -148,14 +149,22 @@ class Batch:
                 self._hold(decision, counter, cost, self.now + 1000 * hold_seconds)
         return Reserved()
 
+    def lateness(self, charges: Sequence[Charge]) -> int:
+        """How long calls that cost this may come after they were charged for ahead."""
+        owed, _ = self._owed(charges)
+        for limit, counter, _ in owed:
+            self._tally.lateness(counter, limit.window_ms)
+        counters = [counter.late.ms for _, counter, _ in owed if counter.late is not None]
+        return min([late_ms(one.window_ms) for one in charges] + counters)
+
     def reserve_ahead(self, name: str, charges: Sequence[Charge], wanted: int) -> int:
         """Charges for so many more calls that cost the same, under this name; for how many, it answers."""
-        owed, costs = self._owed(charges)
+        (owed, costs), late = self._owed(charges), self.lateness(charges)
         room = min([wanted, *(self._room_ahead(*one) for one in owed)])
         if room > 0:
             for counter, cost in costs.items():
                 self.charged = True
-                self._tally.add_ahead(name, counter, room * cost)
+                self._tally.add_ahead(name, counter, room * cost, late)
         return max(room, 0)
 
     def _room_ahead(self, limit: Charge, counter: Counter, cost: int) -> int:
@@ -285,7 +294,7 @@ class Batch:
 
     def _forget(self, counter: int, family: int, keyed: bool) -> None:
         self._db.execute("DELETE FROM charge WHERE counter = ?", (counter,))
-        self._db.execute("DELETE FROM ahead WHERE counter = ?", (counter,))
+        self._db.execute("DELETE FROM late WHERE counter = ?", (counter,))
         self._db.execute("DELETE FROM counter WHERE id = ?", (counter,))
         self._db.execute("UPDATE family SET keys = keys - ? WHERE id = ?", (1 if keyed else 0, family))
         self._db.execute(
@@ -295,7 +304,7 @@ class Batch:
 
     def _are_lost(self, limit: Charge) -> bool:
         """Whether there may be charges of it that are not known here. They may have been used later."""
-        return self._in_doubt(limit.window_ms + LATE_MS)
+        return self._in_doubt(limit.window_ms + MOST_LATE_MS)
 
     def _in_doubt(self, window: int) -> bool:
         return self._doubt is not None and self.now < self._doubt + window
@@ -372,12 +381,13 @@ class Batch:
         # Both only fall: whose leaving makes room is found without looking at all there are.
         counter_id, window = counter.id, limit.window_ms
         gone = self._tally.total_before(counter, window)
+        late = self._tally.lateness(counter, window)
 
         def left(at: int) -> int:
-            then = min(at, self.now + window) - window - counter.late_ms
+            then = min(at, self.now + window) - window - late
             return total_at(self._db, counter_id, then) - gone + held.over(at)
 
-        times = range(self.now, max([self.now + window + counter.late_ms, *held.ends]))
+        times = range(self.now, max([self.now + window + late, *held.ends]))
         return self.now + bisect_left(times, over, key=left)
 
     def _held_until(self, counter: Counter) -> "_Held":

@@ -48,7 +48,8 @@ CREATE TABLE IF NOT EXISTS held (
 CREATE INDEX IF NOT EXISTS held_decision ON held (decision);
 CREATE INDEX IF NOT EXISTS held_counter ON held (counter, until, micros);
 CREATE INDEX IF NOT EXISTS held_until ON held (until);
-CREATE TABLE IF NOT EXISTS ahead (counter INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS late (
+    counter INTEGER PRIMARY KEY, ms INTEGER NOT NULL, was_ms INTEGER NOT NULL, since INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS spent (ticket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS spent_until ON spent (until);
 """

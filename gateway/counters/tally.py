@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from gateway.counters.base import MICROS, Charge, key_text
-from gateway.counters.windows import KEPT_ONE_BY_ONE, LATE_MS
+from gateway.counters.windows import KEPT_ONE_BY_ONE, late_ms
 
 MERGE_EVERY: Final = 1_000
 
@@ -24,12 +24,22 @@ class Family:
     keys: int
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """How much later than it was made a charge may have been used: `ms`, and `was_ms` before `since`."""
+
+    ms: int
+    was_ms: int
+    since: int = 0
+
+    def of(self, window: int, now: int) -> int:
+        """By how much the window counts longer. What was used later than `ms` has left it for good."""
+        return self.ms if now >= self.since + window + self.was_ms else self.was_ms
+
+
 @dataclass(slots=True, eq=False)
 class Counter:
-    """As this transaction leaves it. id None: it was never charged. `before`: totals by window.
-
-    `late_ms`: so much later than it was made a charge of it may have been used.
-    """
+    """As this transaction leaves it. id None: it was never charged. `before`: totals by window."""
 
     identity: Identity
     family: Family
@@ -37,7 +47,7 @@ class Counter:
     last_ms: int = 0
     total: int = 0
     held: int = 0
-    late_ms: int = 0
+    late: Late | None = None
     before: dict[int, int] = field(default_factory=dict)
     added: list[tuple[str, int]] = field(default_factory=list)
     """What is not written down yet: decisions and what they cost."""
@@ -71,11 +81,25 @@ class Tally:
         """What the counter had come to when the window began."""
         if counter.id is None:
             return 0
-        window += counter.late_ms
+        window += self.lateness(counter, window)
         known = counter.before.get(window)
         if known is None:
             known = counter.before[window] = total_at(self._db, counter.id, self._now - window)
         return known
+
+    def lateness(self, counter: Counter, window: int) -> int:
+        """By how much the window counts longer. The shortest that ever counted here says by how much at most,
+        from the next millisecond on."""
+        late, most = counter.late, late_ms(window)
+        if late is None:
+            return 0
+        if most < late.ms:
+            late = counter.late = Late(most, max(late.ms, late.was_ms), self._now + 1)
+            self._db.execute(
+                "UPDATE late SET ms = ?, was_ms = ?, since = ? WHERE counter = ?",
+                (late.ms, late.was_ms, late.since, counter.id),
+            )
+        return late.of(window, self._now)
 
     def add(self, decision: str, counter: Counter, cost: int) -> None:
         if not counter.added:
@@ -104,12 +128,12 @@ class Tally:
         counter.id = made.lastrowid
         return counter.id
 
-    def add_ahead(self, name: str, counter: Counter, cost: int) -> None:
-        """A charge that is used a little later. From now on all of the counter's count so much longer."""
+    def add_ahead(self, name: str, counter: Counter, cost: int, late: int) -> None:
+        """A charge used up to so many milliseconds later. From now on all of the counter's count longer."""
         self.add(name, counter, cost)
-        if not counter.late_ms:
-            counter.late_ms = LATE_MS
-            self._db.execute("INSERT OR IGNORE INTO ahead VALUES (?)", (counter.id,))
+        if counter.late is None:
+            counter.late = Late(late, late)
+            self._db.execute("INSERT INTO late VALUES (?, ?, ?, 0)", (counter.id, late, late))
 
     def write_down(self) -> None:
         changed, self._changed = self._changed, []
@@ -129,8 +153,9 @@ class Tally:
         row = self._db.execute(
             "SELECT f.id, f.keys, c.id, c.last_ms, c.units, c.micros,"
             " (SELECT SUM(h.micros) FROM held h WHERE h.counter = c.id AND h.until > ?),"
-            " EXISTS (SELECT 1 FROM ahead a WHERE a.counter = c.id)"
-            " FROM family f LEFT JOIN counter c ON c.family = f.id AND c.key = ? WHERE f.name = ?",
+            " l.ms, l.was_ms, l.since"
+            " FROM family f LEFT JOIN counter c ON c.family = f.id AND c.key = ?"
+            " LEFT JOIN late l ON l.counter = c.id WHERE f.name = ?",
             (self._held_since, identity[4], name),
         ).fetchone()
         if row is None:
@@ -138,9 +163,9 @@ class Tally:
         family = self._families.setdefault(name, Family(row[0], row[1]))
         if row[2] is None:
             return Counter(identity, family)
-        _, _, found, last_ms, units, micros, held, ahead = row
-        late_ms = LATE_MS if ahead else 0
-        return Counter(identity, family, found, last_ms, units * MICROS + micros, held or 0, late_ms)
+        _, _, found, last_ms, units, micros, held, *lateness = row
+        late = None if lateness[0] is None else Late(*lateness)
+        return Counter(identity, family, found, last_ms, units * MICROS + micros, held or 0, late)
 
 
 def total_at(db: sqlite3.Connection, counter: int, at: int) -> int:

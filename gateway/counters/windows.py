@@ -15,8 +15,15 @@ KEPT_ONE_BY_ONE: Final = 10_000
 LIVE_KEYS: Final = 10_000
 # A charge may be counted longer than it should by at most this part of the window.
 _SLICES: Final = 1_000
-# What is charged ahead of the calls that use it is used within this time: under a hundredth of any window.
-LATE_MS: Final = 8
+# What is charged ahead of the calls that use it is used within this part of the window, or less.
+_LATE_PART: Final = 125
+_LEAST_LATE_MS: Final = 8
+MOST_LATE_MS: Final = 64
+
+
+def late_ms(window: int) -> int:
+    """So much later than it was made a charge may be used: under a hundredth of any window, 1 s or longer."""
+    return max(_LEAST_LATE_MS, min(MOST_LATE_MS, window // _LATE_PART))
 
 
 def has_room(counted: Micros, cost: Micros, maximum: Micros) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.counters.base import MICROS, Charge, Full, Reservation, Reserved
 from gateway.counters.sqlite import SqliteLimiter
-from gateway.counters.windows import LATE_MS
+from gateway.counters.windows import late_ms
 from tests.gateway.limiters import trusted_file
 from tests.gateway.test_counters_ledger import MINUTE, Store, VirtualClock
 
@@ -37,9 +37,11 @@ class _Caller:
     def __init__(self, limiter: SqliteLimiter) -> None:
         self.limiter = limiter
         self.calls = 0
+        self.passed = 0
 
     def ask(self, *charges: Charge) -> Reservation | None:
         [answer] = self.limiter.at_once([(f"d{self.calls}", charges)])
+        self.passed += answer == Reserved()
         return answer
 
     def call(self, *charges: Charge) -> Reservation:
@@ -87,7 +89,7 @@ async def test_calls_that_come_fast_are_charged_ahead_and_only_for_a_moment(
 ) -> None:
     caller = _Caller(limiter)
     holder = caller.until_ahead(tmp_path / "limits.sqlite3", charge())
-    await asyncio.sleep(LATE_MS / 1000)
+    await asyncio.sleep(late_ms(MINUTE) / 1000)
     assert caller.ask(charge()) is None
     assert caller.ask(charge(maximum=999)) is None, "another limit is another matter"
     holder.close()
@@ -122,10 +124,9 @@ async def test_closing_gives_back_what_was_not_used(tmp_path: Path) -> None:
     await limiter.reserve("first", [charge()])
     caller = _Caller(limiter)
     caller.until_ahead(path, charge()).close()
-    passed = sum(caller.call(charge()) == Reserved() for _ in range(3))
     before = charged(path)
     await limiter.close()
-    assert passed <= charged(path) < before
+    assert charged(path) == 1 + caller.passed < before
 
 
 async def test_near_a_limit_nothing_is_charged_ahead(limiter: SqliteLimiter) -> None:
@@ -140,10 +141,40 @@ def test_every_limit_of_a_counter_counts_what_was_charged_ahead_for_longer(tmp_p
     with store.ledger.batch() as batch:
         assert batch.reserve_ahead("ahead", [charge(maximum=100_000)], 50) == 50
     few = charge(maximum=50, window=1_000)
-    store.clock.pass_ms(1_000 + LATE_MS - 1)
+    store.clock.pass_ms(1_000 + late_ms(MINUTE) - 1)
     assert store.reserve(few) == Full(0, 1)
-    store.clock.pass_ms(1)
+    store.clock.pass_ms(2)
     assert store.reserve(few) == Reserved()
+    store.ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("window", "late"), [(1_000, 8), (2_000, 16), (5_000, 40), (10_000, 64), (MINUTE, 64), (604_800_000, 64)]
+)
+def test_charges_may_be_used_later_by_less_than_a_hundredth_of_the_window(window: int, late: int) -> None:
+    assert late_ms(window) == late < window / 100
+
+
+def test_a_shorter_window_of_the_same_counter_soon_counts_no_longer_than_suits_it(tmp_path: Path) -> None:
+    store, long, short = Store(tmp_path / "limits.sqlite3", VirtualClock()), charge(), charge(window=1_000)
+    with store.ledger.batch() as batch:
+        assert (batch.lateness([long]), batch.reserve_ahead("one", [long], 50)) == (64, 50)
+    with store.ledger.batch() as batch:
+        assert batch.lateness([short]) == 8
+    store.clock.pass_ms(1)
+    with store.ledger.batch() as batch:
+        assert batch.lateness([long]) == 8, "two limits share what they count"
+        assert batch.reserve_ahead("two", [long], 50) == 50
+    store.clock.pass_ms(1_000 + 63)
+    assert store.reserve(charge(maximum=50, window=1_000)) == Full(0, 1), "the first may have been used late"
+    store.clock.pass_ms(1)
+    assert store.reserve(charge(maximum=50, window=1_000)) == Reserved()
+    with store.ledger.batch() as batch:
+        assert batch.reserve_ahead("three", [short], 50) == 50
+    store.clock.pass_ms(1_000 + 7)
+    assert store.reserve(charge(maximum=50, window=1_000)) == Full(0, 1)
+    store.clock.pass_ms(1)
+    assert store.reserve(charge(maximum=50, window=1_000)) == Reserved()
     store.ledger.close()
 
 
@@ -190,7 +221,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))
 
 
 def test_in_no_window_is_more_than_the_max_though_a_worker_is_killed(tmp_path: Path) -> None:
-    maximum, second, late = 1_000, 1_000_000_000, LATE_MS * 1_000_000
+    maximum, second, late = 1_000, 1_000_000_000, late_ms(1_000) * 1_000_000
     files, path = [tmp_path / "one", tmp_path / "two"], trusted_file(tmp_path / "limits.sqlite3")
     workers = [_worker(path, told, maximum) for told in files]
     time.sleep(2.5)

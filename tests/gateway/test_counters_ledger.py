@@ -14,7 +14,7 @@ from gateway.counters.base import Charge, Full, Reservation, Reserved, Unavailab
 from gateway.counters.charging import Batch
 from gateway.counters.ledger import Ledger
 from gateway.counters.remembered import Remembered
-from gateway.counters.windows import LATE_MS, LONGEST_WINDOW_MS
+from gateway.counters.windows import LONGEST_WINDOW_MS, MOST_LATE_MS
 from tests.gateway.limiters import trust_from_birth
 from tests.gateway.naive_limits import NaiveLimits
 
@@ -258,7 +258,7 @@ def test_what_was_merged_away_can_still_be_given_back(tmp_path: Path) -> None:
 
 def test_what_no_window_counts_any_more_is_forgotten(store: Store) -> None:
     assert store.reserve(charge(key="old")) == Reserved()
-    store.clock.pass_ms(LONGEST_WINDOW_MS + LATE_MS)
+    store.clock.pass_ms(LONGEST_WINDOW_MS + MOST_LATE_MS)
     assert store.reserve(charge("new")) == Reserved()
     with store.ledger.batch() as batch:
         batch.sweep(0)
@@ -309,7 +309,7 @@ def test_a_machine_that_went_down_without_a_stop_is_in_doubt_for_each_limits_own
     store.ledger = store._open()
     assert store.reserve(charge()) == Unavailable()
     assert store.reserve(charge(cost=0)) == Reserved()
-    store.clock.pass_ms(MINUTE + LATE_MS)
+    store.clock.pass_ms(MINUTE + MOST_LATE_MS)
     assert store.reserve(charge()) == Reserved()
     assert store.reserve(charge(window=60 * MINUTE)) == Unavailable()
 
@@ -320,7 +320,7 @@ def test_a_store_wiped_in_mid_window_admits_nothing_until_the_window_is_over(sto
         store.path.with_name(store.path.name + suffix).unlink(missing_ok=True)
     assert not store.ledger.is_the_file()
     store.killed_and_started_again()
-    store.clock.pass_ms(MINUTE + LATE_MS - 1)
+    store.clock.pass_ms(MINUTE + MOST_LATE_MS - 1)
     assert store.reserve(charge()) == Unavailable()
     store.clock.pass_ms(1)
     assert store.reserve(charge()) == Reserved()
@@ -336,7 +336,7 @@ def test_a_worker_whose_clock_ran_ahead_puts_the_state_in_doubt(tmp_path: Path) 
         ahead.pass_ms(MINUTE + 5_000)
         assert other.reserve(charge(maximum=1)) == Reserved()
         assert store.reserve(charge(maximum=1)) == Unavailable()
-        store.clock.pass_ms(2 * MINUTE + 5_000 + LATE_MS)
+        store.clock.pass_ms(2 * MINUTE + 5_000 + MOST_LATE_MS)
         assert store.reserve(charge(maximum=1)) == Reserved()
 
 
