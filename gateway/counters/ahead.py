@@ -2,8 +2,8 @@
 
 What was charged ahead is used within the time late_ms() gives it or given back, and a counter with such
 charges counts all of them so much longer. So no window ever holds more than its max: whoever was let through
-in a window was charged for within the window and what it is lengthened by, and the last charge made saw all of
-that. A worker that is killed has used less than it was charged for, never more.
+in a window was charged for within the window and what it is lengthened by, and the last charge made saw all
+of that. A worker that is killed has used less than it was charged for, never more.
 """
 
 import secrets
