@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api_filters import Choice, Filter, InvalidQuery, Number, Text, asked, conditions
+from common.api_views import ApiView
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -110,7 +111,7 @@ class Declared(BaseFilterBackend):
         return [one.parameter() for one in view.filters]
 
 
-class ApiList(generics.ListAPIView[_M]):
+class ApiList(ApiView, generics.ListAPIView[_M]):
     # No docstring: the schema would give it to every list that has none of its own.
     # `orders`: a name to the fields, of which the last is unique and none may be null; the first is meant
     # where nothing is said.

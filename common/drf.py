@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     pass
 
 LARGEST_BODY = 2 * 1024 * 1024
-_ANY = ("*", '"*"')
+# RFC 9110, 8.8.3: a list of tags, whose own text may hold commas.
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAGS = re.compile(rf"[ \t,]*{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*[ \t,]*")
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -208,28 +210,24 @@ def etag_of_text(text: str) -> str:
 
 
 def is_of(request: Request, current: str) -> bool:
-    """Whether `If-Match`, which a change needs, insists on any version; raises where it names another."""
-    named = _named_version(request)
-    if named in _ANY:
+    """Whether `If-Match`, which a change needs, insists on any version; raises where it names only others."""
+    said = request.headers.get("If-Match")
+    if said is None:
+        raise PreconditionRequired("Send If-Match with the ETag you read, or If-Match: * to insist.")
+    if said.strip() == "*":
         return True
-    if named != current:
+    if current not in _strong_tags(said):
         raise Stale("Someone changed this since you read it. Read it again and send its ETag.")
     return False
 
 
-def _named_version(request: Request) -> str:
-    named = request.headers.get("If-Match")
-    if named is None:
-        raise PreconditionRequired('Send If-Match with the ETag you read, or If-Match: "*" to insist.')
-    return named.strip()
+def version_of(request: Request, current: int) -> int | None:
+    """The version a change is of, as `If-Match` names it; None where it insists on any."""
+    return None if is_of(request, etag(current)["ETag"]) else current
 
 
-def version_of(request: Request) -> int | None:
-    """The version named by `If-Match`, which a change needs; None for `*`. Raises the problem otherwise."""
-    named = _named_version(request)
-    if named in _ANY:
-        return None
-    found = re.fullmatch(r'"(\d{1,18})"', named)
-    if found is None:
-        raise Stale("This ETag is none of ours. Read it again and send its ETag.")
-    return int(found[1])
+def _strong_tags(said: str) -> list[str]:
+    """Of a list as RFC 9110 has it; none where it is no such list. A weak tag (`W/`) equals no other."""
+    if _TAGS.fullmatch(said) is None:
+        return []
+    return [found[0] for found in _TAG.finditer(said) if not found[0].startswith("W/")]

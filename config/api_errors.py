@@ -9,8 +9,8 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from common.api_views import ApiView
 from common.drf import problem, problem_answer
 from policies.language.problems import PolicyInvalid, Problem
 
@@ -34,7 +34,7 @@ def _entry(found: Problem) -> dict[str, Any]:
 
 
 @extend_schema(exclude=True)
-class Nothing(APIView):
+class Nothing(ApiView):
     """Paths that are none: who asks with a key gets JSON here, too."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

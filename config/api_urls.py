@@ -1,8 +1,8 @@
 """/api/v1/: every app's own paths, and the schema of all of them."""
 
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularJSONAPIView
 
+from common.api_document import ApiDocument
 from config.api_errors import Nothing
 
 urlpatterns = [
@@ -13,10 +13,6 @@ urlpatterns = [
     path("", include("approvals.api.urls")),
     path("", include("audit.api.urls")),
     path("", include("gateway_config.api.urls")),
-    path(
-        "schema/",
-        SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
-        name="api-schema",
-    ),
+    path("schema/", ApiDocument.as_view(), name="api-schema"),
     re_path(r".*/$", Nothing.as_view()),
 ]

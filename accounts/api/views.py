@@ -12,7 +12,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.api.serializers import (
@@ -38,13 +37,14 @@ from accounts.services.settings import change_security
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Text, token_in_state
 from common.api_lists import ApiList, both_ways
+from common.api_views import ApiView
 from common.drf import shown_once, valid
 from common.ids import public_id
 
 Row = TypeVar("Row", Membership, Invitation, ApiKey)
 
 
-class Me(APIView):
+class Me(ApiView):
     """Who asks: the person, their role, and the scopes of the key if one was sent."""
 
     @extend_schema(responses=MeSerializer)
@@ -61,7 +61,7 @@ class Me(APIView):
         )
 
 
-class OrganizationView(APIView):
+class OrganizationView(ApiView):
     read_scope = "organization:read"
 
     @extend_schema(responses=OrganizationSerializer)
@@ -98,7 +98,7 @@ class Members(ApiList[Membership]):
         return _mine(self.request, Membership).select_related("user")
 
 
-class MemberDetail(APIView):
+class MemberDetail(ApiView):
     read_scope = "members:read"
 
     @extend_schema(responses=MemberSerializer)
@@ -150,7 +150,7 @@ class Invitations(ApiList[Invitation]):
         return Response(InvitationSerializer(invitation).data, status=201)
 
 
-class InvitationDetail(APIView):
+class InvitationDetail(ApiView):
     read_scope = "members:read"
 
     @extend_schema(responses=InvitationSerializer)
@@ -165,7 +165,7 @@ class InvitationDetail(APIView):
         return Response(status=204)
 
 
-class InvitationResend(APIView):
+class InvitationResend(ApiView):
     @extend_schema(request=None, responses=InvitationSerializer)
     def post(self, request: Request, invitation_id: str) -> Response:
         """Sends a new link; the old one ends."""
@@ -197,7 +197,7 @@ class ApiKeys(ApiList[ApiKey]):
         return shown_once(ApiKeySerializer(key).data, "token", token, status=201)
 
 
-class ApiKeyDetail(APIView):
+class ApiKeyDetail(ApiView):
     read_scope = "keys:read"
 
     @extend_schema(responses=ApiKeySerializer)

@@ -9,7 +9,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.models import Membership
@@ -19,6 +18,7 @@ from approvals.models import Approval
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text
 from common.api_lists import ApiList, both_ways
+from common.api_views import ApiView
 from common.drf import valid
 
 State = Approval.State
@@ -58,7 +58,7 @@ class Approvals(ApiList[Approval]):
         return {**super().get_serializer_context(), "member": member_of(self.request)}
 
 
-class ApprovalDetail(APIView):
+class ApprovalDetail(ApiView):
     read_scope = "approvals:read"
 
     @extend_schema(responses=ApprovalSerializer)
@@ -67,21 +67,21 @@ class ApprovalDetail(APIView):
         return _shown(request, _find(request, approval_id))
 
 
-class ApprovalApprove(APIView):
+class ApprovalApprove(ApiView):
     @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
     def post(self, request: Request, approval_id: str) -> Response:
         """The identical call may be sent once, until the time limit ends. 409 when it waits no more."""
         return _answered(request, approval_id, services.approve)
 
 
-class ApprovalDecline(APIView):
+class ApprovalDecline(ApiView):
     @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
     def post(self, request: Request, approval_id: str) -> Response:
         """The identical call is denied until the time limit ends. 409 when it waits no more."""
         return _answered(request, approval_id, services.decline)
 
 
-class ApprovalRules(APIView):
+class ApprovalRules(ApiView):
     """How long calls wait, and whether people may approve calls of grants they hold. Owners change it."""
 
     read_scope = "organization:read"

@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.permissions import May, require
@@ -20,6 +19,7 @@ from approvals.models import Notice, Webhook
 from common.api_fields import SHOWN_ONCE, PublicIdField, uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Moment
 from common.api_lists import ApiList, both_ways
+from common.api_views import ApiView
 from common.drf import shown_once, valid
 
 # Mail has kinds of its own.
@@ -106,7 +106,7 @@ class Webhooks(ApiList[Webhook]):
         return _with_secret(webhook, secret, status=201)
 
 
-class WebhookDetail(APIView):
+class WebhookDetail(ApiView):
     read_scope = "webhooks:read"
 
     @extend_schema(responses=WebhookSerializer)
@@ -127,7 +127,7 @@ class WebhookDetail(APIView):
         return Response(status=204)
 
 
-class WebhookTest(APIView):
+class WebhookTest(ApiView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: str) -> Response:
         """Sends a test. It is tried once; the delivery says what came of it."""
@@ -135,7 +135,7 @@ class WebhookTest(APIView):
         return Response(DeliverySerializer(sent).data, status=202)
 
 
-class WebhookRotateSecret(APIView):
+class WebhookRotateSecret(ApiView):
     @extend_schema(request=None, responses=WebhookWithSecret)
     def post(self, request: Request, webhook_id: str) -> Response:
         """A new secret, in this answer alone; the old one signs beside it for a day."""
@@ -161,7 +161,7 @@ class WebhookDeliveries(ApiList[Notice]):
         return Notice.objects.visible_to(member_of(self.request)).filter(webhook=webhook)
 
 
-class WebhookRedeliver(APIView):
+class WebhookRedeliver(ApiView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
         """The same message under the same id once more, with all its tries."""

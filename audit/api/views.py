@@ -9,7 +9,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.models import AuditEvent
@@ -21,6 +20,7 @@ from audit.periods import Period, Unit
 from common.api_fields import PublicIdField, uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text, asked
 from common.api_lists import ApiList, both_ways, described
+from common.api_views import ApiView
 
 
 class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
@@ -107,7 +107,7 @@ class Decisions(ApiList[DecisionRecord]):
         return _visible(self.request)
 
 
-class DecisionDetail(APIView):
+class DecisionDetail(ApiView):
     read_scope = "logs:read"
 
     @extend_schema(responses=DecisionSerializer)
@@ -151,7 +151,7 @@ class StatsSerializer(serializers.Serializer[Any]):
     added_ms = LatencySerializer(allow_null=True)
 
 
-class DecisionStats(APIView):
+class DecisionStats(ApiView):
     """Calls by outcome over time, the tools that were called and denied most, and what we added to each."""
 
     read_scope = "logs:read"

@@ -8,7 +8,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from catalog.advice import Listed, advise
 from catalog.api.serializers import (
@@ -29,6 +28,7 @@ from catalog.summary import current, in_full
 from catalog.words import slug_asked
 from common.api_filters import Choice, Filter, Number, Text, asked
 from common.api_lists import described
+from common.api_views import ApiView
 from common.drf import valid
 
 _PAGE = 100
@@ -43,7 +43,7 @@ _FILTERS = (
 )
 
 
-class PublicView(APIView):
+class PublicView(ApiView):
     """Who asks makes no difference, so no key is read; the throttle counts by address."""
 
     authentication_classes = []

@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
+from common.api_views import ApiView
 from common.drf import valid, version_of
 from gateway_config.api.serializers import PublishedSerializer, RevisionWithRollout
 from gateway_config.rollout import rollout_of
@@ -20,18 +20,18 @@ from policies.models import PolicyRevision
 from policies.services import publish_policy, restore_revision
 
 
-class PolicyPublish(APIView):
+class PolicyPublish(ApiView):
     @extend_schema(request=PublishInput, responses=PublishedSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         """Makes the draft the revision in force; 422 with every problem if it has any."""
         policy = find_policy(request, policy_id)
-        version = version_of(request) if "If-Match" in request.headers else None
+        version = version_of(request, policy.version) if "If-Match" in request.headers else None
         given = valid(PublishInput(data=request.data))
         revision = publish_policy(member_of(request), policy, note=given.get("note", ""), if_version=version)
         return Response(_published(revision))
 
 
-class PolicyRestore(APIView):
+class PolicyRestore(ApiView):
     @extend_schema(request=RestoreInput, responses=PublishedSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
         """Publishes the text of one of its earlier revisions as a new one."""
@@ -41,7 +41,7 @@ class PolicyRestore(APIView):
         return Response(_published(restore_revision(member_of(request), revision)))
 
 
-class RevisionDetail(APIView):
+class RevisionDetail(ApiView):
     read_scope = "policies:read"
 
     @extend_schema(responses=RevisionWithRollout)
@@ -52,7 +52,7 @@ class RevisionDetail(APIView):
         return Response(RevisionWithRollout(revision).data)
 
 
-class RevisionRestore(APIView):
+class RevisionRestore(ApiView):
     @extend_schema(request=None, responses=PublishedSerializer)
     def post(self, request: Request, revision_id: str) -> Response:
         """Publishes an earlier revision's text as a new one."""

@@ -3,15 +3,15 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_filters import asked
+from common.api_views import ApiView
 from gateway_config.api.serializers import WorkersSerializer
 from gateway_config.rollout import dead_letter_of, worker_rows
 
 
-class Workers(APIView):
+class Workers(ApiView):
     """Every gateway worker: its version, the configuration it runs of this organization, when it was seen.
 
     `given_up`: since when changes could not be brought to the gateways, and why; they are not tried any more.

@@ -7,12 +7,12 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text, token_in_state
 from common.api_lists import ApiList, both_ways
+from common.api_views import ApiView
 from common.drf import shown_once, valid
 from policies.api.serializers import (
     GRANT_STATES,
@@ -59,7 +59,7 @@ class Grants(ApiList[Grant]):
         return _with_token(grant, token, status=201)
 
 
-class GrantDetail(APIView):
+class GrantDetail(ApiView):
     read_scope = "grants:read"
 
     @extend_schema(responses=GrantSerializer)
@@ -74,7 +74,7 @@ class GrantDetail(APIView):
         return Response(GrantSerializer(moved).data)
 
 
-class GrantRotate(APIView):
+class GrantRotate(ApiView):
     @extend_schema(request=RotateInput, responses=IssuedGrant)
     def post(self, request: Request, grant_id: str) -> Response:
         """A new token for the same grant; the old one works for a while longer. `token` stands here alone."""
@@ -84,7 +84,7 @@ class GrantRotate(APIView):
         return _with_token(rotated, token)
 
 
-class GrantRevoke(APIView):
+class GrantRevoke(ApiView):
     @extend_schema(request=None, responses=GrantSerializer)
     def post(self, request: Request, grant_id: str) -> Response:
         """The token stops working; streams it holds are closed."""

@@ -10,12 +10,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from common.api_fields import uuid_or_404
 from common.api_filters import Filter, Flag, Id, Moment, Text
 from common.api_lists import ApiList, both_ways
+from common.api_views import ApiView
 from common.drf import etag, etag_of_text, is_of, valid, version_of
 from policies.api.serializers import (
     CallInput,
@@ -94,7 +94,7 @@ class Policies(ApiList[Policy]):
         return Response(PolicySerializer(policy).data, status=201, headers=etag(policy.version))
 
 
-class PolicyDetail(APIView):
+class PolicyDetail(ApiView):
     read_scope = "policies:read"
 
     @extend_schema(responses=PolicySerializer)
@@ -105,13 +105,13 @@ class PolicyDetail(APIView):
     @extend_schema(request=PolicyChange, responses=PolicySerializer)
     def patch(self, request: Request, policy_id: str) -> Response:
         policy = find_policy(request, policy_id)
-        version = version_of(request)
+        version = version_of(request, policy.version)
         given = valid(PolicyChange(data=request.data))
         saved = save_draft(member_of(request), policy, given["document"], if_version=version)
         return Response(PolicySerializer(saved).data, headers=etag(saved.version))
 
 
-class _Asking(APIView):
+class _Asking(ApiView):
     """Questions about a policy's draft, or about a text sent instead of it. They change nothing."""
 
     read_scope = "policies:read"
@@ -183,7 +183,7 @@ class PolicyDiff(_Asking):
         return Response(changes_value(diff(before, judgement.compiled, [tool.name for tool in tools])))
 
 
-class PolicyTests(APIView):
+class PolicyTests(ApiView):
     read_scope = "policies:read"
 
     @extend_schema(responses=TestsSerializer)
@@ -213,7 +213,7 @@ def _tested(policy: Policy) -> HttpResponse:
     return answer
 
 
-class Convert(APIView):
+class Convert(ApiView):
     """A policy of another dialect in this language, never more permissive than its source."""
 
     read_scope = "policies:read"

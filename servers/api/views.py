@@ -10,13 +10,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.authentication import member_of
 from accounts.api.idempotency import ANSWERS_AGAIN, Again
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Id, Text
 from common.api_lists import ApiList, both_ways
+from common.api_views import ApiView
 from common.drf import etag, valid, version_of
 from servers.api.serializers import (
     ScanSerializer,
@@ -84,7 +84,7 @@ class Servers(ApiList[Server]):
         return Response(_shown(request, server), status=201, headers=etag(server.version))
 
 
-class ServerDetail(APIView):
+class ServerDetail(ApiView):
     read_scope = "servers:read"
 
     @extend_schema(responses=ServerSerializer)
@@ -95,7 +95,7 @@ class ServerDetail(APIView):
     @extend_schema(request=ServerChange, responses=ServerSerializer)
     def patch(self, request: Request, server_id: str) -> Response:
         server = find_server(request, server_id)
-        version = version_of(request)
+        version = version_of(request, server.version)
         given = valid(ServerChange(data=request.data))
         auth = given.get("auth")
         changed = change_server(
@@ -112,11 +112,11 @@ class ServerDetail(APIView):
     def delete(self, request: Request, server_id: str) -> Response:
         """Retires the server: its grants stop working at once."""
         server = find_server(request, server_id)
-        retire_server(member_of(request), server, if_version=version_of(request))
+        retire_server(member_of(request), server, if_version=version_of(request, server.version))
         return Response(status=204)
 
 
-class ServerScan(APIView):
+class ServerScan(ApiView):
     @extend_schema(request=None, responses=ScanSerializer)
     def post(self, request: Request, server_id: str) -> HttpResponseBase:
         """Connects, lists the tools, waits for the end and says what was found."""

@@ -185,3 +185,78 @@ def test_who_asks_too_often_is_told_for_how_long_to_wait(call: Call, monkeypatch
     assert strangers == [200, 200, 429]
     now[0] += 40
     assert call("get", "/me/").status_code == 200
+
+
+@override_settings(API_REQUESTS_A_MINUTE_UNKNOWN=5)
+def test_who_is_refused_is_counted_and_told_how_many_requests_are_left(call: Call) -> None:
+    caches["requests"].clear()
+    stranger = Client()
+    sent = [
+        stranger.get("/api/v1/servers/"),
+        call("get", "/servers/", key="plk_" + "0" * 33),
+        stranger.get("/api/v1/no/such/path/"),
+        stranger.options("/api/v1/servers/"),
+        stranger.post("/api/v1/servers/", "{", content_type="application/json"),
+        stranger.get("/api/v1/servers/"),
+    ]
+    assert [answer.status_code for answer in sent] == [401, 401, 401, 401, 401, 429]
+    assert [answer.headers["RateLimit"][:14] for answer in sent[:5]] == [
+        f'"requests";r={left}' for left in (4, 3, 2, 1, 0)
+    ]
+    mine = call("get", "/servers/", Accept="text/html"), call("get", "/no/such/path/")
+    assert [answer.status_code for answer in mine] == [406, 404]
+    assert all("RateLimit" in answer.headers for answer in mine)
+
+
+def test_options_and_trace_are_methods_like_any_that_a_path_does_not_answer(call: Call, acme: Acme) -> None:
+    """What an API framework tells of itself there is nobody's business, and the schema says more."""
+    for path, methods in (
+        ("/servers/", {"GET", "POST", "HEAD"}),
+        (f"/policies/{acme.policy.public_id}/publish/", {"POST"}),
+        ("/catalog/classify/", {"POST"}),
+        ("/schema/", {"GET", "HEAD"}),
+    ):
+        for method in ("options", "trace"):
+            answer = call(method, path)
+            assert kind_of(answer) == (405, "method_not_allowed"), (method, path)
+            assert set(answer.headers["Allow"].split(", ")) == methods, path
+
+
+def test_if_match_is_a_list_of_strong_tags(call: Call, acme: Acme) -> None:
+    path = f"/servers/{acme.server.public_id}/"
+    name = iter(range(100))
+
+    def change(said: str) -> Any:
+        return call("patch", path, {"name": f"Server {next(name)}"}, If_Match=said)
+
+    for also in (
+        "{seen}",
+        '"other", {seen}',
+        '{seen},"a,b"',
+        ' , {seen} , W/"1"',
+        '"",{seen},',
+        "\t{seen}\t",
+        "*",
+        " * ",
+    ):
+        seen = call("get", path).headers["ETag"]
+        assert change(also.format(seen=seen)).status_code == 200, also
+    seen = call("get", path).headers["ETag"]
+    for never in (
+        f"W/{seen}",
+        f'W/{seen}, "other"',
+        '"*"',
+        seen.strip('"'),
+        f'"x {seen}',
+        f"{seen} {seen}",
+        f"*, {seen}",
+        f"w/{seen}",
+        "",
+        ",",
+        f'"{seen}"',
+    ):
+        assert kind_of(change(never)) == (412, "stale"), never
+    tests = f"/policies/{acme.policy.public_id}/tests/"
+    seen = call("get", tests).headers["ETag"]
+    for said, status in ((f"W/{seen}", 412), (f'"x", {seen}', 200), ("*", 200)):
+        assert call("put", tests, {"tests": []}, If_Match=said).status_code == status, said
