@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
 from django.db import connection
 
-from audit.models import DecisionRecord
+from audit.models import DecisionRecord, LoggedName
 from audit.outcomes import shown_outcome
 from audit.periods import Unit
 
@@ -38,6 +38,7 @@ _A_DOUBLING: Final = 4
 _Calls: TypeAlias = tuple[UUID, str, datetime, str, int]
 _Uses: TypeAlias = tuple[UUID, str, datetime, UUID, UUID, str, str]
 _Tools: TypeAlias = tuple[UUID, str, datetime, str, str]
+_Name: TypeAlias = tuple[UUID, str, UUID, str]
 
 _ADD_CALLS = """
     INSERT INTO audit_callcount (organization_id, unit, start, outcome, added, calls)
@@ -73,7 +74,16 @@ _ADD_USERS = """
 """
 
 
-def count(rows: Iterable[DecisionRecord]) -> None:
+_ADD_NAMES = """
+    INSERT INTO audit_loggedname (organization_id, kind, digest, name, seen, calls)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[], %s::bigint[])
+    ON CONFLICT (organization_id, kind, digest)
+    DO UPDATE SET calls = audit_loggedname.calls + excluded.calls,
+        seen = greatest(audit_loggedname.seen, excluded.seen)
+"""
+
+
+def count(rows: Collection[DecisionRecord]) -> None:
     """Rows that were not there before, in the transaction that stores them."""
     calls: Counter[_Calls] = Counter()
     uses: Counter[_Uses] = Counter()
@@ -94,6 +104,23 @@ def count(rows: Iterable[DecisionRecord]) -> None:
                 cursor.execute(statement, [*_columns(counted), list(counted.values())])
         if uses:
             cursor.execute(_ADD_USERS, _columns(uses))
+        if names := _names(rows):
+            cursor.execute(
+                _ADD_NAMES, _columns((*name, seen, calls) for name, (seen, calls) in names.items())
+            )
+
+
+def _names(rows: Iterable[DecisionRecord]) -> dict[_Name, tuple[datetime, int]]:
+    """Each with its latest day and how many records."""
+    found: dict[_Name, tuple[datetime, int]] = {}
+    for row in rows:
+        day = Unit.DAY.start_of(row.at)
+        for kind, name in ((LoggedName.Kind.TOOL, row.tool), (LoggedName.Kind.RULE, row.rule)):
+            if name:
+                key = (row.organization_id, kind.value, LoggedName.digest_of(name), name)
+                latest, calls = found.get(key, (day, 0))
+                found[key] = (max(latest, day), calls + 1)
+    return found
 
 
 def _columns(counted: Iterable[tuple[object, ...]]) -> list[list[object]]:

@@ -21,7 +21,8 @@ from accounts.models import Membership
 from accounts.streams import News, event, stream
 from accounts.views.members import member_required
 from audit.outcomes import SHOWN
-from audit.queries import DecisionRow, Filters, newest_position, news_after
+from audit.queries import DecisionRow, newest_position, news_after
+from audit.search import Filters
 from common.ids import parse_public_id
 from common.notifications import DECISIONS
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import ClassVar
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import HashIndex
@@ -83,6 +85,12 @@ class DecisionRecord(OrganizationOwned):
             models.Index(fields=["organization", "code", "-position"], name="decisions_of_a_code"),
             # A name may be longer than a page of a tree holds.
             HashIndex(fields=["tool"], name="decisions_of_a_tool"),
+            HashIndex(fields=["rule"], name="decisions_of_a_rule"),
+            models.Index(
+                fields=["organization", "-position"],
+                name="decisions_that_stopped_a_call",
+                condition=~models.Q(outcome="allow"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,3 +170,25 @@ class ToolUser(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.grant_id} called {self.tool}"
+
+
+class LoggedName(OrganizationOwned):
+    """A tool or a rule that stands in the log, and how often: a part of a name is looked for among these."""
+
+    class Kind(models.TextChoices):
+        TOOL = "t"
+        RULE = "r"
+
+    pk = models.CompositePrimaryKey("organization", "kind", "digest")
+    kind = models.CharField(max_length=1, choices=Kind.choices)
+    digest = models.UUIDField(help_text="Of the name, which may be longer than a page of an index holds.")
+    name = models.CharField(max_length=2048)
+    calls = models.BigIntegerField(help_text="That were ever logged; also those the log forgot since.")
+    seen = models.DateTimeField(help_text="The day of the latest call.")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @staticmethod
+    def digest_of(name: str) -> UUID:
+        return UUID(sha256(name.encode()).hexdigest()[:32])

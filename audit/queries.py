@@ -6,9 +6,9 @@ Records name servers, grants and revisions by id alone; their names are looked u
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Max, Q, QuerySet
@@ -16,32 +16,14 @@ from django.db.models.functions import Coalesce, Greatest
 
 from accounts.tenancy import Asker
 from audit.models import DecisionRecord
-from audit.outcomes import of_outcome
-from common.ids import parse_public_id, public_id
+from audit.search import Filters, matching, newest
+from common.ids import public_id
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
 MOST = 500
+EVERYTHING: Final = Filters()
 MOST_IN_A_MINUTE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """None, or empty, does not filter. `outcome` is one of SHOWN.
-
-    `tool` and `rule` match in part; `words` is a part of either, or a decision's id.
-    """
-
-    words: str = ""
-
-    server: UUID | None = None
-    grant: UUID | None = None
-    tool: str = ""
-    outcome: str = ""
-    code: str = ""
-    rule: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +74,27 @@ class DecisionRow:
         return None if self.record.outcome == "allow" else self.added_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """A page of them, newest first. `older` and `reached` as what was found says."""
+
+    rows: list[DecisionRow]
+    older: int | None
+    reached: datetime | None
+
+
 def decisions(
-    member: Asker,
-    filters: Filters = Filters(),
-    *,
-    before: int | None = None,
-    after: int | None = None,
-    limit: int = 50,
-) -> list[DecisionRow]:
-    """Newest first, older than `before` or newer than `after`: the nearest to that position."""
-    found = matching(member, filters)
-    if before is not None:
-        found = found.filter(position__lt=before)
-    if after is not None:
-        found = found.filter(position__gt=after)
-    upwards = after is not None and before is None
-    records = list(found.order_by("position" if upwards else "-position")[: min(limit, MOST)])
-    return with_names(member, records[::-1] if upwards else records)
+    member: Asker, filters: Filters = EVERYTHING, *, before: int | None = None, limit: int = 50
+) -> Decisions:
+    """The nearest to that position that are older, or the newest."""
+    found = newest(member, filters, before, min(limit, MOST))
+    return Decisions(with_names(member, found.records), found.older, found.reached)
 
 
 def calls_since(member: Asker, filters: Filters, since: datetime) -> int:
     """As many as anybody can follow; more are not counted."""
-    return matching(member, filters).filter(at__gt=since)[:MOST_IN_A_MINUTE].count()
+    lately = replace(filters, since=max(filters.since or since, since))
+    return matching(member, lately)[:MOST_IN_A_MINUTE].count()
 
 
 def decision(member: Asker, decision_id: UUID) -> DecisionRow | None:
@@ -141,28 +122,6 @@ def first_call(member: Asker) -> DecisionRow | None:
     """The first call that was ever seen; cheap enough to ask every second."""
     record = DecisionRecord.objects.visible_to(member).order_by("position").first()
     return with_names(member, [record])[0] if record else None
-
-
-def matching(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
-    exact = {"server_id": filters.server, "grant_id": filters.grant, "code": filters.code}
-    parts = {"tool__icontains": filters.tool, "rule__icontains": filters.rule}
-    times = {"at__gte": filters.since, "at__lt": filters.until}
-    wanted = {
-        name: value.replace("\x00", "") if isinstance(value, str) else value
-        for name, value in {**exact, **parts, **times}.items()
-        if value
-    }
-    found = DecisionRecord.objects.visible_to(member).filter(**wanted)
-    if words := filters.words.replace("\x00", ""):
-        found = found.filter(_said(words))
-    return found.filter(of_outcome(filters.outcome)) if filters.outcome else found
-
-
-def _said(words: str) -> Q:
-    try:
-        return Q(pk=parse_public_id("dec", words))
-    except ValueError:
-        return Q(tool__icontains=words) | Q(rule__icontains=words)
 
 
 # ---- names

@@ -16,6 +16,11 @@ from audit.models import DecisionRecord
 
 # Deleted a little at a time: nobody waits long for a row, and no log of the database grows large.
 AT_ONCE: Final = 5_000
+# A day of grace: `seen` is the beginning of one, and a table may hold records of a day before.
+_FORGET_NAMES: Final = """
+    DELETE FROM audit_loggedname AS n USING accounts_organization AS o
+    WHERE o.id = n.organization_id AND n.seen < %s - (o.log_retention_days + 2) * interval '1 day'
+"""
 
 
 def keep_tables(now: datetime) -> None:
@@ -41,6 +46,7 @@ def forget_counts(now: datetime) -> None:
                     [unit.value, now - age],
                 )
         cursor.execute("DELETE FROM audit_tooluser WHERE called < %s", [now - USERS_KEPT])
+        cursor.execute(_FORGET_NAMES, [now])
 
 
 def _make_room(organization: Organization) -> int:

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.views.members import member_required
 from audit.live import filters_of
-from audit.queries import DecisionRow, matching, with_names
+from audit.queries import DecisionRow, with_names
+from audit.search import newest_first
 from common.csv_cells import csv_cell
 
 MOST = 10_000
@@ -31,7 +32,7 @@ COLUMNS = (
 @require_safe
 @member_required
 def export(request: MemberRequest, kind: str) -> HttpResponse:
-    newest = matching(request.member, filters_of(request.GET)).order_by("-position")[:MOST]
+    newest = newest_first(request.member, filters_of(request.GET))[:MOST]
     lines = [_line(row) for row in with_names(request.member, newest)]
     answer = HttpResponse(_written(kind, lines), content_type=TYPES[kind])
     name = f"calls-{timezone.now():%Y-%m-%d-%H%M}.{kind}"

@@ -15,12 +15,14 @@ from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
+from accounts.tenancy import Asker
 from accounts.views.members import member_required
 from audit.as_test import CallToTest, call_to_test
 from audit.kept import read
 from audit.live import filters_of, moment_of
 from audit.models import DecisionRecord
-from audit.queries import DecisionRow, calls_since, decision, decisions, newest_position
+from audit.queries import DecisionRow, Decisions, calls_since, decision, decisions, newest_position
+from audit.search import STRETCH, Filters
 from audit.trace import Step, trace
 from common.ids import parse_public_id, public_id
 from gateway_config.wire.messages import KeptArgument
@@ -87,15 +89,17 @@ def page(request: MemberRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     older_than = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     shown = filters_of(request.GET)
-    rows = decisions(member, shown, before=older_than, limit=PAGE)
+    found = decisions(member, shown, before=older_than, limit=PAGE)
     query = _without(request.GET, "before", "open")
     context = {
-        "rows": rows,
+        "rows": found.rows,
         "position": position,
         "live": older_than is None,
-        "lately": calls_since(member, shown, timezone.now() - A_MINUTE),
+        "lately": _lately(member, shown, found) if older_than is None else 0,
         "query": query.urlencode(),
-        "older": rows[-1].position if len(rows) == PAGE else None,
+        "older": found.older,
+        "reached": found.reached,
+        "stretch": f"{STRETCH:,}",
         "opened": _opened_in(request),
         "wanted": request.GET,
         "filtered": any(query.values()),
@@ -111,6 +115,14 @@ def page(request: MemberRequest) -> HttpResponse:
         "section": "log",
     }
     return render(request, "audit/log.html", context)
+
+
+def _lately(member: Asker, filters: Filters, found: Decisions) -> int:
+    """Calls of the last minute: a page holds them all, unless its last row arrived in it."""
+    since = timezone.now() - A_MINUTE
+    if found.rows and found.rows[-1].record.arrived_at > since:
+        return calls_since(member, filters, since)
+    return sum(row.record.at > since for row in found.rows)
 
 
 @require_safe

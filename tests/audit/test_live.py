@@ -20,7 +20,7 @@ from accounts import streams
 from accounts.models import Membership, User
 from accounts.streams import Viewer, follow
 from audit.live import news_of
-from audit.queries import Filters
+from audit.search import Filters
 from common.notifications import DECISIONS
 from tests.audit.records import arrive, called, denied, ended, umbra
 from tests.cast import Acme, Cast, inside

@@ -15,7 +15,7 @@ from accounts.tenancy import organization_context
 from audit import partitions, retention
 from audit.counts import KEPT
 from audit.figures import Counted, top_tools
-from audit.models import DecisionRecord, ToolUser
+from audit.models import DecisionRecord, LoggedName, ToolUser
 from audit.periods import Period, Unit
 from audit.tasks import keep_house
 from gateway_config.wire.messages import DecisionEntry
@@ -152,6 +152,17 @@ def test_counts_are_kept_as_long_as_they_are_shown(acme: Acme, cast: Cast) -> No
         assert ToolUser.objects.count() == 1
         retention.forget_counts(NOW + timedelta(days=41))
         assert not ToolUser.objects.exists()
+
+
+def test_names_are_known_for_as_long_as_records_that_hold_them(acme: Acme, cast: Cast) -> None:
+    keep_days(acme, 10)
+    store(of(acme, NOW - timedelta(days=9)), called(acme, "list_users"))
+    names = LoggedName.objects.order_by("name").filter(kind="t").values_list("name", flat=True)
+    with as_worker():
+        retention.forget_counts(NOW)
+        assert list(names.all()) == ["create_access_key", "list_users"]
+        retention.forget_counts(NOW + timedelta(days=4))
+        assert list(names.all()) == ["list_users"]
 
 
 def test_housekeeping_may_run_twice(acme: Acme) -> None:

@@ -21,7 +21,7 @@ from accounts.streams import Viewer, look_as
 from approvals.models import Approval
 from audit.ingest import ingest
 from audit.live import news_of
-from audit.queries import Filters
+from audit.search import Filters
 from catalog.models import CatalogServer
 from common.ids import public_id
 from common.tokens import WORKER, new_token

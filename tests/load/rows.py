@@ -354,3 +354,12 @@ _COUNTED.append(
     " date_trunc('minute', max(at) FILTER (WHERE outcome <> 'allow'), 'UTC')"
     " FROM audit_decisionrecord WHERE organization_id = %s GROUP BY 1, 2, 3"
 )
+_COUNTED.extend(
+    "INSERT INTO audit_loggedname (organization_id, kind, digest, name, calls, seen) SELECT organization_id,"
+    " 'KIND', substr(encode(sha256(convert_to(COLUMN, 'UTF8')), 'hex'), 1, 32)::uuid, COLUMN, count(*),"
+    " date_trunc('day', max(at), 'UTC')"
+    " FROM audit_decisionrecord WHERE organization_id = %s AND COLUMN <> '' GROUP BY 1, 4".replace(
+        "KIND", kind
+    ).replace("COLUMN", column)
+    for kind, column in (("t", "tool"), ("r", "rule"))
+)
