@@ -13,33 +13,17 @@ from typing import Final, Literal, TypeAlias
 
 from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money
+from catalog.nouns import deed_of, names_an_answer
+from catalog.verbs import RANK, in_context, verb_of
 from catalog.vocabulary import (
-    AREA_VERBS,
-    AREAS,
     BASE_SEVERITY,
-    COMMAND_WORDS,
-    FLOWS,
-    GLUED,
     INFLECTED,
-    JOB_WORDS,
-    JOINS,
     LOOSE,
     MANAGES,
-    MONEY_SETTLED,
-    NOT_GLUED,
-    NOT_MONEY,
     OPEN_ENDED,
+    PARTICIPLES,
     PLAIN,
-    POINTER,
-    REMOVAL,
-    REMOVES_A_RELATION,
     REPORTS_ON_CODE,
-    RESET_ENDS,
-    SETTLED,
-    SETTLES_MONEY,
-    SQL_THAT_DESTROYS,
-    TALK,
-    WORST_LAST,
     Severity,
     ToolClass,
 )
@@ -50,7 +34,6 @@ Param: TypeAlias = tuple[str, str, bool]
 REVIEW_BELOW: Final = 0.5
 DESCRIPTION_READ: Final = 240
 NO_HINTS: Final[Mapping[str, object]] = MappingProxyType({})
-_RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _LETTERS = re.compile(r"[A-Za-z]+")
 
@@ -98,7 +81,13 @@ class _Verdict:
 def classify(tool: ToolInput) -> Classification:
     words = words_of(tool.name)
     said = tuple(_LETTERS.findall(tool.description[:DESCRIPTION_READ].lower()))
-    verdict = _from_name(words, said, tool) or _from_description(said) or _from_nothing()
+    verdict = (
+        _from_name(words, said, tool)
+        or _from_description(said[:2])
+        or _from_nouns(words, tool.params)
+        or _from_description(said)
+        or _from_nothing()
+    )
     verdict = _with_hints(verdict, tool.annotations)
     # Of what we know nothing about we do not say that it changes access or reaches people.
     known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
@@ -134,22 +123,22 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
-    found = _verb(words)
+    found = verb_of(words)
     if found is None:
         return None
     verb, plain = found
-    tool_class = _in_context(verb, PLAIN[verb] if plain else LOOSE[verb], words)
+    tool_class = in_context(verb, words)
     confidence = 0.9 if plain else 0.7
-    if not plain and said and (described := INFLECTED.get(said[0])) in PLAIN:
-        # The name's word is as often a noun; what the description begins with is a verb.
-        if PLAIN[described] is tool_class:
-            confidence = 0.85
-        elif verb not in REPORTS_ON_CODE:
-            return _described(described, said[0], 0.65)
     if money := is_about_money(verb, tool_class, words, said, tool.siblings):
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         told = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (told,))
+    if not plain and said and (described := INFLECTED.get(said[0])) in PLAIN:
+        # The name's word is as often a noun; what the description begins with is a verb.
+        if PLAIN[described] is tool_class:
+            confidence = 0.85
+        elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and PLAIN[described] is ToolClass.READ):
+            return _described(described, said[0], 0.65)
     rule = "name.verb" if plain else "name.word"
     evidence = Evidence(rule, "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
     if paid := asks_for_money(tool_class, words, tool.params):
@@ -157,6 +146,18 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         told = Evidence("params.money", "params", paid, sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, told))
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
+
+
+def _from_nouns(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
+    if deed := deed_of(words):
+        word, verb = deed
+        tool_class = in_context(verb, words)
+        evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
+        return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
+    if named := names_an_answer(words, params):
+        sentence = f"“{named[0]}” in the name tells what is answered, and nothing in it what is changed."
+        return _Verdict(ToolClass.READ, 0.55, (Evidence("name.answer", "name", named, sentence),))
+    return None
 
 
 _MEANS: Final = {
@@ -168,65 +169,11 @@ _MEANS: Final = {
 }
 
 
-def _verb(words: tuple[str, ...]) -> tuple[str, bool] | None:
-    """The word that says what the tool does, and whether it is a plain verb."""
-    plain = [word for word in words if word in PLAIN]
-    if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
-        return words[-1], words[-1] in PLAIN
-    if plain and plain[0] == "read" and "mark" in words:
-        return "mark", False
-    if words and words[0] in MANAGES and all(PLAIN[word] is ToolClass.READ for word in plain):
-        return words[0], False
-    if plain:
-        if len(plain) > 1 and not JOINS.isdisjoint(words):
-            return max(plain, key=lambda word: _RANK[PLAIN[word]]), True
-        return plain[0], True
-    loose = [word for word in words if word in LOOSE]
-    if not loose:
-        return _glued(words)
-    return (loose[-1] if words[-1] == loose[-1] and words[0] != loose[0] else loose[0]), False
-
-
-def _glued(words: tuple[str, ...]) -> tuple[str, bool] | None:
-    for word in words:
-        for verb in GLUED:
-            if word.startswith(verb) and word[len(verb) :] not in NOT_GLUED:
-                return verb, True
-    return None
-
-
-def _in_context(verb: str, tool_class: ToolClass, words: tuple[str, ...]) -> ToolClass:
-    if verb in REMOVAL and not REMOVES_A_RELATION.isdisjoint(words):
-        return ToolClass.WRITE
-    if verb in ("cancel", "create") and not JOB_WORDS.isdisjoint(words):
-        return ToolClass.EXECUTE
-    if verb == "start" and not TALK.isdisjoint(words):
-        return ToolClass.WRITE
-    if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
-        return ToolClass.WRITE
-    if verb in SETTLES_MONEY and not MONEY_SETTLED.isdisjoint(words):
-        return ToolClass.FINANCIAL
-    if verb == "reset" and not RESET_ENDS.isdisjoint(words):
-        return ToolClass.DESTRUCTIVE
-    if verb == "resolve" and not SETTLED.isdisjoint(words):
-        return ToolClass.WRITE
-    if verb == "test" and not FLOWS.isdisjoint(words):
-        return ToolClass.EXECUTE
-    if verb == "drop" and not POINTER.isdisjoint(words):
-        return ToolClass.WRITE
-    if verb == "send" and "keys" in words:
-        return ToolClass.EXECUTE
-    if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words):
-        return ToolClass.EXECUTE
-    if tool_class is ToolClass.EXECUTE and not SQL_THAT_DESTROYS.isdisjoint(words):
-        return ToolClass.DESTRUCTIVE
-    return tool_class
-
-
 def _from_description(said: tuple[str, ...]) -> _Verdict | None:
     for lexicon, confidence in ((PLAIN, 0.65), (LOOSE, 0.5)):
-        for word in said[:14]:
-            verb = INFLECTED.get(word)
+        for place, word in enumerate(said[:14]):
+            # “the text that is scanned” says what is there, not what is done.
+            verb = INFLECTED.get(word) if place == 0 or word not in PARTICIPLES else None
             if verb in lexicon:
                 return _described(verb, word, confidence)
     return None
@@ -251,7 +198,7 @@ def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
         if named or verdict.tool_class is ToolClass.DESTRUCTIVE:
             return verdict
         return _hinted(verdict, ToolClass.READ, 0.6, "readOnlyHint", "The server marks it read-only.")
-    if destructive and _RANK[verdict.tool_class] < _RANK[ToolClass.DESTRUCTIVE]:
+    if destructive and RANK[verdict.tool_class] < RANK[ToolClass.DESTRUCTIVE]:
         sentence = "The server marks it destructive."
         if verdict.open_ended or not named:
             return _hinted(verdict, ToolClass.DESTRUCTIVE, 0.6, "destructiveHint", sentence)

@@ -2,16 +2,21 @@
 
 from catalog.vocabulary import (
     AMOUNTS,
+    ASKS_FOR,
     BOOKKEEPING,
     ENDS_ORDERS,
+    ENDS_POSITIONS,
+    GIVEN_AWAY,
     MONEY,
     MONEY_AMONG_MONEY,
     MONEY_COMPANY,
+    MONEY_ON_FILE,
     MONEY_SENT,
     MOVES_VALUE,
     NOT_MONEY,
     ORDERS,
     PARTIES,
+    POSITIONS,
     TRADE_PARAMS,
     TRADES,
     ToolClass,
@@ -26,6 +31,12 @@ def is_about_money(
         return None
     if tool_class is ToolClass.FINANCIAL and NOT_MONEY.isdisjoint(words):
         return next((word for word in words if word in MONEY or word in MONEY_SENT), verb)
+    if verb in ENDS_POSITIONS and (hit := next((w for w in words if w in POSITIONS), None)):
+        return hit
+    if verb in ASKS_FOR and (hit := next((w for w in words if w in GIVEN_AWAY), None)):
+        return hit
+    if not MONEY_ON_FILE.isdisjoint(words):
+        return None
     for word in words:
         if word == verb:
             continue

@@ -34,7 +34,7 @@ WORST_LAST: Final = tuple(ToolClass)
 BASE_SEVERITY: Final = dict(zip(WORST_LAST, (1, 2, 3, 4, 4), strict=True))
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -50,7 +50,9 @@ PLAIN: Final[dict[str, ToolClass]] = {
         analyze analyse compare calculate compute parse validate verify estimate summarize summarise extract
         detect identify recommend suggest examine discover explore observe download export dump poll peek
         grep glob ls cat whoami decode encrypt decrypt scrape crawl geocode enrich assess multiply
-        autocomplete enumerate diagnose forecast predict screenshot lint view gets lists
+        autocomplete enumerate diagnose forecast predict screenshot lint view gets lists aggregate consult
+        correlate decompile disassemble divide fingerprint introspect investigate ocr recall recognise
+        recognize simulate subtract traceroute transpose troubleshoot visualise whoami whois
     """,
     ),
     **_each(
@@ -63,7 +65,13 @@ PLAIN: Final[dict[str, ToolClass]] = {
         unfollow react upvote downvote submit customize initialize provision duplicate rewrite refactor fix
         autofix resize rotate switch push notify email broadcast forward resend toggle reactivate expose
         enforce unblock block undo logout authenticate finalize activate deactivate unstar dismiss unresolve
-        pin unpin mute unmute lock unlock join leave grant authorize ban unban demote extend
+        pin unpin mute unmute lock unlock join leave grant authorize ban unban demote extend acknowledge ack
+        allocate allowlist amend associate authorise blacklist customise deallocate dedupe denylist deprecate
+        disassociate dislike embed endorse escalate expire favorite favourite finalise freeze ignore inject
+        initialise mkdir onboard offboard persist populate prepare prepend prioritise prioritize protect
+        reassign rebase redact regenerate relabel renew repost reprioritize reschedule respond
+        restrict retag retweet revert scaffold snooze taint uncomplete undelete unfreeze unlabel
+        unlike unprotect unstage untag untaint whitelist
     """,
     ),
     **_each(
@@ -71,17 +79,18 @@ PLAIN: Final[dict[str, ToolClass]] = {
         """
         execute exec start stop restart reboot upgrade scale initiate drain cordon uncordon invoke launch
         deploy redeploy evaluate eval resume pause suspend shutdown terminate abort spawn navigate goto
-        rollback dispatch
+        rollback dispatch autoscale boot failback failover fuzz hibernate quit rebuild recycle redrive
+        relaunch replay reprocess rerun retrigger retry undeploy unpause wake
     """,
     ),
     **_each(
         T.DESTRUCTIVE,
         """
         delete deletes destroy drop purge wipe erase truncate prune uninstall revoke flush nuke deprovision
-        unregister deregister expunge rm del remove clear
+        unregister deregister expunge rm del remove clear decommission evict rmdir shred teardown
     """,
     ),
-    **_each(T.FINANCIAL, "pay refund withdraw purchase buy sell payout unstake"),
+    **_each(T.FINANCIAL, "pay refund withdraw purchase buy sell payout unstake redeem"),
 }
 
 LOOSE: Final[dict[str, ToolClass]] = {
@@ -94,7 +103,8 @@ LOOSE: Final[dict[str, ToolClass]] = {
         stat tree about docs documentation balance logs log metrics usage quote price prices pricing schema
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
         hello echo think locate measure determine analyzer calculator research brainstorm debug
-        render visualize chart plot decode encode hash format weather news current available reverse
+        render visualize chart plot decode encode hash format weather news current available reverse judge
+        reason reasoning thinking sequentialthinking minify beautify head
     """,
     ),
     **_each(
@@ -102,85 +112,98 @@ LOOSE: Final[dict[str, ToolClass]] = {
         """
         post comment tag label mark merge commit share schedule store sync message note draw fill click type
         press drag hover tap swipe scroll open close complete record manage handle link fork branch remember
-        memorize connect generate make build new login bulk reset reorder star vote select cancel request
+        memorize connect generate make new login bulk reset reorder star vote select cancel request
         book reserve ingest index load map emulate setup confirm transition promote compose design paint
         crop overlay place refresh init backup disconnect optimize refine transform process speak split
-        delegate mint void settle claim end exchange kick
+        delegate mint void settle claim end exchange kick compress
+        expand trim upscale gen tokenize sign pull trust stage collect harvest
     """,
     ),
     **_each(
         T.EXECUTE,
         """
         run call trigger command shell bash terminal script kill play control install reload reconnect
-        compile
+        compile build fire skip seek migrate reconcile recreate repl
     """,
     ),
-    **_each(T.DESTRUCTIVE, "trash discard cleanup empty forget"),
+    **_each(T.DESTRUCTIVE, "trash discard clean cleanup empty forget"),
     **_each(
         T.FINANCIAL,
         """
-        transfer swap trade charge stake bridge donate checkout tip borrow lend repay undelegate redelegate
-        disburse reimburse
+        transfer swap trade charge deposit fund stake bridge donate checkout tip borrow lend repay
+        undelegate redelegate disburse reimburse
     """,
     ),
 }
 
 # Verbs that leave open what becomes of things: the server's own hint decides.
-OPEN_ENDED: Final = _words("bulk control do handle manage operate perform process request use write")
+OPEN_ENDED: Final = word_set("bulk control do handle manage operate perform process request use write")
 # In front they are meant, and a `list` or `view` behind them is a thing: `manage_task_list`.
-MANAGES: Final = _words("handle manage")
+MANAGES: Final = word_set("handle manage")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
-AREAS: Final = _words("""
+AREAS: Final = word_set("""
     compute encrypt deploy email evaluate export forecast import launch notify purchase register view
 """)
 # To drop a thing on a page ends nothing.
-POINTER: Final = _words("browser drag element mouse")
-AREA_VERBS: Final = _words(
+POINTER: Final = word_set("browser drag element mouse")
+AREA_VERBS: Final = word_set(
     "add analyzer calculator create delete describe get list remove search send set show status update"
 )
 # What these run, they run to look: “executes a query” does not make a query an Execute.
-REPORTS_ON_CODE: Final = _words("audit check lint query report scan test")
-REMOVAL: Final = _words("clear del remove rm")
+REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
+REMOVAL: Final = word_set("clear del remove rm")
 # Removing one of these takes it off something; it does not end it.
-REMOVES_A_RELATION: Final = _words("""
+REMOVES_A_RELATION: Final = word_set("""
     assignee bookmark bookmarks favorite favourite filter filters from highlight label labels like member
     members participant participants reaction reactions reviewer reviewers star tag tags watcher
 """)
 # To resolve one of these is to change it; to resolve a name is to read.
-SETTLED: Final = _words("alert case comment conflict dispute finding incident issue thread ticket todo")
-JOB_WORDS: Final = _words("build execution job pipeline run")
-FLOWS: Final = _words("flow job pipeline workflow")
-TALK: Final = _words("chat conversation discussion thread")
-SQL_THAT_DESTROYS: Final = _words("ddl dml")
-JOINS: Final = _words("and or")
+SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
+JOB_WORDS: Final = word_set("build execution job pipeline run")
+JOB_VERBS: Final = word_set("cancel create post submit")
+FLOWS: Final = word_set("flow job pipeline workflow")
+TALK: Final = word_set("chat conversation discussion thread")
+SQL_THAT_DESTROYS: Final = word_set("ddl dml")
+JOINS: Final = word_set("and or")
 # `getwallethistory` is written as one word; `getting` is not such a one.
 GLUED: Final = ("get", "list", "create", "update", "delete", "search", "fetch", "retrieve", "find")
-NOT_GLUED: Final = _words("ting ter ters able d ed er ers ing ings or ors s")
+NOT_GLUED: Final = word_set("ting ter ters able d ed er ers ing ings or ors s")
 
 # Changing one of these changes who owns or owes.
-MONEY: Final = _words("""
+MONEY: Final = word_set("""
     billing charges checkout deposit deposits donation invoice invoices paylink payment payments payout
     payouts purchase purchases refund refunds withdrawal withdrawals
 """)
-MOVES_VALUE: Final = _words("bridge burn deposit mint move send stake swap trade transfer withdraw")
+MOVES_VALUE: Final = word_set("bridge burn deposit mint move send stake swap trade transfer withdraw")
 # Money only when moved: a token is as often a credential.
-MONEY_SENT: Final = _words("""
+MONEY_SENT: Final = word_set("""
     asset assets bitcoin bnb btc coin coins crypto erc20 erc721 eth ether funds lamports lightning matic
     money nft sats sol spl token tokens usdc usdt
 """)
 # Money only among its own kind: topics have subscriptions, too.
-MONEY_AMONG_MONEY: Final = _words("credit credits subscription subscriptions")
-MONEY_COMPANY: Final = _words("billing invoice payment payout refund")
-NOT_MONEY: Final = _words("""
+MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
+MONEY_COMPANY: Final = word_set("billing invoice payment payout refund")
+NOT_MONEY: Final = word_set("""
     branch call channel chat data domain event events feed file files git graph issue label newsletter
-    notification ownership repo repository topic webhook
+    notification ownership repo repository topic webhook agent app application card case chats contact
+    conversation customer database document domains drive folder image lead media object owner page phone
+    player project server site student style task team ticket user vm workflow workspace
 """)
-ORDERS: Final = _words("order orders position positions")
-TRADES: Final = _words("crypto futures limit market option options shares spot stock trade trading")
+# The kind of payment one keeps on file, and what is printed on a bill.
+MONEY_ON_FILE: Final = word_set(
+    "address contact method methods preference preferences profile template terms"
+)
+POSITIONS: Final = word_set("position positions")
+ENDS_POSITIONS: Final = word_set("close exit liquidate reduce")
+# Given away by a network or an issuer to whoever asks.
+GIVEN_AWAY: Final = word_set("airdrop dividend dividends faucet reward rewards winnings yield")
+ASKS_FOR: Final = word_set("claim collect harvest redeem request")
+ORDERS: Final = word_set("order orders position positions")
+TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
 
 # To capture a picture is to read; to capture a payment is to take it.
-SETTLES_MONEY: Final = _words("capture reverse settle void")
-MONEY_SETTLED: Final = _words("""
+SETTLES_MONEY: Final = word_set("capture reverse settle void")
+MONEY_SETTLED: Final = word_set("""
     authorization charge credit invoice order payment sale settlement transaction
 """)
 # An argument that says how much, beside one that says of what or whose.
@@ -190,21 +213,47 @@ PARTIES: Final = (
     "mint", "payee", "payer", "payment", "pix", "receiver", "recipient", "token", "validator", "wallet",
 )  # fmt: skip
 # Writing down what was spent spends nothing.
-BOOKKEEPING: Final = _words("""
+BOOKKEEPING: Final = word_set("""
     budget budgets category coupon coupons deal estimate estimates expense expenses goal goals lead
     opportunity plan price prices product products proposal quote quotes report
 """)
-TRADE_PARAMS: Final = _words("limit_price order_type qty quantity side symbol time_in_force trigger_price")
-ENDS_ORDERS: Final = _words("cancel close")
+TRADE_PARAMS: Final = word_set("limit_price order_type qty quantity side symbol time_in_force trigger_price")
+ENDS_ORDERS: Final = word_set("cancel close")
 # What is set back to its beginning loses what it held.
-RESET_ENDS: Final = _words("database db factory hard migrate migrations")
+RESET_ENDS: Final = word_set("branch database db factory hard migrate migrations")
+# Verbs that are also the thing they make; what stands last of these tells about it: `build_status`.
+NOUN_TOO: Final = word_set("""
+    backup bridge build call claim commit connect control fork index install job load login map merge migrate
+    order process run schedule script setup stake swap sync task trade transfer transition trigger
+""")
+TOLD_LAST: Final = word_set("""
+    analytics cost costs details docs guide health history info information logs metadata metrics progress
+    report reset results stats statistics status summary version
+""")
+# What one makes of these is the answer itself, and nobody keeps it.
+ANSWERS_MADE: Final = word_set("""
+    barcode context diff diagram embedding embeddings explanation hash hashes hint hints ideas locator
+    locators lorem map names number numbers outline palette qr query random regex selector selectors sql
+    string suggestion suggestions summary types url uuid uuids
+""")
+MAKES: Final = word_set("build compose construct gen generate make")
+SWITCHES: Final = {
+    "go": word_set("back forward to"),
+    "power": word_set("cycle off on"),
+    "turn": word_set("down off on up"),
+}
+# To clean one of these is to change it; to clean what was built or kept is to lose it.
+CLEANED: Final = word_set(
+    "address code csv column columns data dataset email html json name names sheet text"
+)
+TESTED: Final = word_set("all device mobile package project sim simulator suite")
 
-CREDENTIALS: Final = _words("""
+CREDENTIALS: Final = word_set("""
     access account accounts acl apikey certificate certificates credential credentials iam identity key keys
     login member members mfa oauth password passwords permission permissions policies policy role roles
     secret secrets session sessions sso token tokens user users
 """)
-SECRETS: Final = _words("""
+SECRETS: Final = word_set("""
     apikey apikeys credential credentials keystore mnemonic passphrase password passwords privatekey secret
     secrets vault
 """)
@@ -219,24 +268,26 @@ SECRET_PAIRS: Final = frozenset(
     }
 )
 SECRET_PARAMS: Final = ("password", "secret", "api_key", "apikey", "private_key")
-PRODUCTION: Final = _words("live prod production")
-BULK: Final = _words("all batch bulk everything many mass multiple")
-OUTBOUND_VERBS: Final = _words(
+PRODUCTION: Final = word_set("live prod production")
+BULK: Final = word_set("all batch bulk everything many mass multiple")
+OUTBOUND_VERBS: Final = word_set(
     "broadcast email forward invite message notify post publish reply send sms tweet"
 )
-OUTBOUND_NOUNS: Final = _words("""
+OUTBOUND_NOUNS: Final = word_set("""
     announcement comment dm email emails invitation mail message messages mms notification notifications
     post reply slack sms telegram tweet whatsapp
 """)
 # A draft of a message, or its label, reaches nobody.
-KEPT_BACK: Final = _words("draft drafts folder folders label labels template templates")
-SQL_WORDS: Final = _words("cypher dcl ddl dml sql")
-COMMAND_WORDS: Final = _words("bash cmd command powershell shell ssh terminal")
-CODE_WORDS: Final = _words("code javascript notebook python script")
+KEPT_BACK: Final = word_set("draft drafts folder folders label labels template templates")
+SQL_WORDS: Final = word_set("cypher dcl ddl dml sql")
+COMMAND_WORDS: Final = word_set("bash cmd command powershell shell ssh terminal")
+CODE_WORDS: Final = word_set("code javascript notebook python script")
 CODE_PARAMS: Final = {
-    **dict.fromkeys(_words("sql sql_query raw_sql statement statements cypher dml ddl"), "sql"),
-    **dict.fromkeys(_words("command cmd shell commands bash command_line args_string"), "command"),
-    **dict.fromkeys(_words("code script javascript python expression function_body js source_code"), "code"),
+    **dict.fromkeys(word_set("sql sql_query raw_sql statement statements cypher dml ddl"), "sql"),
+    **dict.fromkeys(word_set("command cmd shell commands bash command_line args_string"), "command"),
+    **dict.fromkeys(
+        word_set("code script javascript python expression function_body js source_code"), "code"
+    ),
 }
 
 
@@ -254,3 +305,8 @@ def _forms(verb: str) -> tuple[str, ...]:
 INFLECTED: Final[dict[str, str]] = {
     form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in _forms(verb)
 }
+PARTICIPLES: Final = frozenset(
+    form
+    for form, verb in INFLECTED.items()
+    if form.endswith("ed") and form not in PLAIN and form not in LOOSE
+)

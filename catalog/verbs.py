@@ -1,0 +1,117 @@
+"""Which word of a name says what the tool does, and what it means beside the others. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from catalog.vocabulary import (
+    ANSWERS_MADE,
+    AREA_VERBS,
+    AREAS,
+    CLEANED,
+    COMMAND_WORDS,
+    FLOWS,
+    GLUED,
+    JOB_VERBS,
+    JOB_WORDS,
+    JOINS,
+    LOOSE,
+    MAKES,
+    MANAGES,
+    MONEY_SETTLED,
+    NOT_GLUED,
+    NOT_MONEY,
+    NOUN_TOO,
+    PLAIN,
+    POINTER,
+    REMOVAL,
+    REMOVES_A_RELATION,
+    RESET_ENDS,
+    SETTLED,
+    SETTLES_MONEY,
+    SQL_THAT_DESTROYS,
+    SWITCHES,
+    TALK,
+    TESTED,
+    TOLD_LAST,
+    WORST_LAST,
+    ToolClass,
+)
+
+RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
+# What a verb means where one of these words stands beside it.
+_BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
+    **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, ToolClass.WRITE),)),
+    **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, ToolClass.EXECUTE),)),
+    **dict.fromkeys(MAKES, ((ANSWERS_MADE, ToolClass.READ),)),
+    **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, ToolClass.FINANCIAL),)),
+    "clean": ((CLEANED, ToolClass.WRITE),),
+    "drop": ((POINTER, ToolClass.WRITE),),
+    "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
+    "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
+    "resolve": ((SETTLED, ToolClass.WRITE),),
+    "send": ((frozenset({"keys"}), ToolClass.EXECUTE),),
+    "start": ((TALK, ToolClass.WRITE),),
+    "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
+    "write": ((frozenset({"contract"}), ToolClass.EXECUTE),),
+}
+
+
+def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
+    """The word that says what the tool does, and whether it is a plain verb."""
+    plain = [word for word in words if word in PLAIN]
+    if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
+        return words[-1], words[-1] in PLAIN
+    if plain and plain[0] == "read" and "mark" in words:
+        return "mark", False
+    if all(PLAIN[word] is ToolClass.READ for word in plain) and (verb := _manages(words)):
+        return verb, False
+    if plain:
+        if len(plain) > 1 and not JOINS.isdisjoint(words):
+            return max(plain, key=lambda word: RANK[PLAIN[word]]), True
+        return plain[0], True
+    return _loose(words) or _glued(words)
+
+
+def _manages(words: tuple[str, ...]) -> str | None:
+    """In front, or behind the name of the product."""
+    return next((word for word in words[:2] if word in MANAGES), None)
+
+
+def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
+    for word, beside in SWITCHES.items():
+        if word in words and not beside.isdisjoint(words):
+            return word, True
+    loose = [word for word in words if word in LOOSE]
+    if not loose:
+        return None
+    last = words[-1]
+    told = last in TOLD_LAST and loose[0] in NOUN_TOO
+    if last == loose[-1] and (told or words[0] != loose[0]):
+        return last, False
+    return loose[0], False
+
+
+def _glued(words: tuple[str, ...]) -> tuple[str, bool] | None:
+    for word in words:
+        for verb in GLUED:
+            if word.startswith(verb) and word[len(verb) :] not in NOT_GLUED:
+                return verb, True
+    return None
+
+
+def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
+    """The class of a verb that `verb_of` gave."""
+    tool_class = ToolClass.EXECUTE if verb in SWITCHES else PLAIN.get(verb) or LOOSE[verb]
+    for beside, meant in _BESIDE.get(verb, ()):
+        if not beside.isdisjoint(words):
+            return meant
+    if verb == "test" and words[-1] == "test" and len(words) <= 2:
+        return ToolClass.EXECUTE
+    if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
+        return ToolClass.WRITE
+    if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words):
+        return ToolClass.EXECUTE
+    if tool_class is ToolClass.EXECUTE and not SQL_THAT_DESTROYS.isdisjoint(words):
+        return ToolClass.DESTRUCTIVE
+    return tool_class
