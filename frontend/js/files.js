@@ -1,19 +1,31 @@
 // <input type="file" data-file-into="id_of_a_textarea"> inside [data-file]: what is in the file is put where it could have been typed.
+// What stood there goes to the textarea in the form's [data-before], which is shown then.
 import { fresh } from "./once.js";
 
 const LARGEST = 1_048_576;
 
+function keep(form, field, text) {
+  const before = form.querySelector("[data-before]");
+  if (!before || !field.value.trim() || field.value === text) return;
+  before.querySelector("textarea").value = field.value;
+  before.hidden = false;
+}
+
 async function read(input) {
   const field = document.getElementById(input.dataset.fileInto);
-  const said = input.closest("form").querySelector("[data-file-said]");
+  const form = input.closest("form");
+  const said = form.querySelector("[data-file-said]");
   const [file] = input.files;
   if (!file) return;
   const large = file.size > LARGEST;
   said.textContent = large ? `${file.name} is larger than a policy may be (1,048,576 bytes).` : "";
   said.hidden = !large;
-  if (!large) field.value = await file.text();
   input.value = "";
-  if (!large) field.focus();
+  if (large) return;
+  const text = await file.text();
+  keep(form, field, text);
+  field.value = text;
+  field.focus();
 }
 
 export function startFiles(scope) {

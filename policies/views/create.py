@@ -23,8 +23,9 @@ from policies.starts import Start, starts
 from policies.views._shared import find_policy, find_server
 from servers.models import Server, Tool
 
-PASTE = "paste"
+PASTE, COPY = "paste", "copy"
 MOST_TO_COPY = 200
+UNUSED = "That start does not use this text. Start from the text, or clear it and choose the start again."
 _DIALECTS = {"faq": "the short form of catalogue pages", "yaml": "an older rule file"}
 
 
@@ -48,14 +49,18 @@ def _begin(request: MemberRequest, server: Server) -> HttpResponse:
     form = StartForm(request.POST)
     chosen = {start.key: start.document for start in starts(tools)}
     chosen[PASTE] = request.POST.get("document", "").replace("\r\n", "\n")
+    if request.POST.get("start") == COPY:
+        return _copied(request, server, tools)
     if form.is_valid():
         key = form.cleaned_data["start"]
         if key not in chosen:
             form.add_error(None, "Choose where the policy starts.")
         elif not chosen[key].strip():
             form.add_error("document", "Paste the policy first, or choose a start above.")
+        elif key != PASTE and chosen[PASTE].strip():
+            form.add_error("document", UNUSED)
         elif key == PASTE and (brought := _converted(chosen[key], tools)):
-            return _page(request, server, form, tools, brought)
+            return _page(request, server, form, tools, brought, before=chosen[PASTE])
         else:
             try:
                 policy = create_policy(request.member, server, form.cleaned_data["name"], chosen[key])
@@ -82,13 +87,15 @@ def _page(
     tools: list[Tool] | None = None,
     brought: Conversion | None = None,
     status: int = 422,
+    before: str = "",
 ) -> HttpResponse:
     known = tools_of(server) if tools is None else tools
     context = {
         "title": f"A policy for {server.name}",
         "lede": _lede(len(known)),
         "server": server,
-        "form": form or _fresh_form(request, server),
+        "form": form or StartForm(initial={"server": server.public_id, "name": free_name(server)}),
+        "before": before or request.POST.get("before", ""),
         "others": _others(request),
         "starts": [_judged(start, server, known) for start in starts(known)],
         "tool_count": len(known),
@@ -100,12 +107,13 @@ def _page(
     return render(request, "policies/start.html", context, status=status if form is not None else 200)
 
 
-def _fresh_form(request: MemberRequest, server: Server) -> StartForm:
-    """With the draft of the policy that was chosen to be copied, if one was."""
-    initial = {"server": server.public_id, "name": free_name(server)}
-    if copied := request.GET.get("copy", ""):
-        initial["document"] = find_policy(request, copied).draft
-    return StartForm(initial=initial)
+def _copied(request: MemberRequest, server: Server, tools: list[Tool]) -> HttpResponse:
+    """The draft of another policy where one is typed; what stood there stays on the page."""
+    typed = request.POST.get("document", "").replace("\r\n", "\n")
+    draft = find_policy(request, request.POST.get("copy", "")).draft
+    form = StartForm(initial={**request.POST.dict(), "server": server.public_id, "document": draft})
+    replaced = typed if typed.strip() and typed != draft else ""
+    return _page(request, server, form, tools, status=200, before=replaced)
 
 
 def _others(request: MemberRequest) -> list[Policy]:

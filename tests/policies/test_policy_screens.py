@@ -290,15 +290,45 @@ def test_a_start_that_fails_keeps_what_was_typed(
         assert 'value="kept name"' in page(answer)
 
 
-def test_a_start_copies_another_policy_of_ones_own(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
-    start = f"{reverse('policies:create')}?server={acme.server.public_id}"
-    shown = signed_in(cast.carol).get(start)
+def test_a_start_copies_another_policy_and_keeps_what_was_typed(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    carol, create = signed_in(cast.carol), reverse("policies:create")
+    shown = carol.get(create, {"server": acme.server.public_id})
     assert f'<option value="{acme.policy.public_id}">agents, AWS IAM</option>' in page(shown)
-    copied = signed_in(cast.carol).get(f"{start}&copy={acme.policy.public_id}")
+    sent = {
+        "server": acme.server.public_id,
+        "name": "kept name",
+        "start": "copy",
+        "document": "{typed by hand",
+    }
+    copied = carol.post(create, sent | {"copy": acme.policy.public_id})
+    assert copied.status_code == 200
     assert unescape(page(copied)).count(POLICY) == 1
-    assert signed_in(cast.mallory).get(f"{start}&copy={acme.policy.public_id}").status_code == 404
-    for odd in ("pol_0", "x", "%00"):
-        assert signed_in(cast.carol).get(f"{start}&copy={odd}").status_code == 404
+    assert 'value="kept name"' in page(copied) and "{typed by hand" in unescape(page(copied))
+    empty = carol.post(create, sent | {"copy": acme.policy.public_id, "document": " "})
+    assert "data-before open hidden" in page(empty)
+    again = carol.post(create, sent | {"start": "paste", "name": "", "document": "{", "before": "once typed"})
+    assert again.status_code == 422 and "once typed" in page(again)
+    others = signed_in(cast.mallory).post(create, sent | {"copy": acme.policy.public_id})
+    assert others.status_code == 404
+    for odd in ("pol_0", "x", "\x00", ""):
+        assert carol.post(create, sent | {"copy": odd}).status_code == 404
+    assert signed_in(cast.bob).post(create, sent | {"copy": acme.policy.public_id}).status_code == 403
+
+
+def test_a_start_is_not_chosen_over_a_text_that_was_typed(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    sent = {
+        "server": acme.server.public_id,
+        "name": "agents-2",
+        "start": "empty",
+        "document": "{typed by hand",
+    }
+    answer = signed_in(cast.carol).post(reverse("policies:create"), sent)
+    assert answer.status_code == 422
+    assert "That start does not use this text." in words(answer) and "{typed by hand" in words_kept(answer)
 
 
 def test_hostile_names_are_text_everywhere(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
