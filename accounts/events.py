@@ -40,6 +40,7 @@ DID: Final = {
     "server.registered": "registered the server",
     "server.retired": "retired the server",
     "server.scanned": "scanned the server",
+    "server.scan_stopped": "stopped the scan of the server",
     "webhook.added": "added a webhook to",
     "webhook.changed": "changed the webhook to",
     "webhook.redelivered": "sent a message again to the webhook to",

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from django import forms
+from django.http import QueryDict
 
-HEADER_ROWS = 3
+from servers.models import Server
+
+HEADER_ROWS = 8
 # What the services call a field of the form.
 FIELDS = {"headers": "auth_kind"}
 
@@ -48,3 +51,18 @@ class ServerForm(forms.Form):
         if cleaned.get("auth_kind") == "headers" and not self.headers():
             self.add_error("auth_kind", "Give at least one header, or choose Nothing.")
         return cleaned
+
+
+class ConnectionForm(ServerForm):
+    """Of a server there is: its credential stays unless another is given, or none is wanted."""
+
+    def __init__(self, data: QueryDict | None, server: Server) -> None:
+        sealed = server.auth_kind == Server.Auth.HEADERS
+        start = {"name": server.name, "upstream_url": server.upstream_url}
+        super().__init__(data, initial=start | {"auth_kind": "keep" if sealed else "none"})
+        if sealed:
+            self.fields["auth_kind"].choices = [  # type: ignore[attr-defined]
+                ("keep", "As it is"),
+                ("none", "Nothing"),
+                ("headers", "New headers"),
+            ]

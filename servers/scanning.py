@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +22,12 @@ from servers.egress import egress, trusted
 from servers.models import Server, Tool, ToolScan
 from servers.probe import ScanFailed, ScanResult, Step, ToolDefinition
 from servers.probe import scan as probe
-from servers.services import announce, upstream_headers
+from servers.services import announce, settle, upstream_headers
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.05
+_ASK_SECONDS = 0.4
 MOST_TOLD = 50
 
 
@@ -49,6 +51,8 @@ def _run(scan: ToolScan) -> None:
         _set_status(scan.server, Server.Status.SCANNING)
     try:
         _keep(scan, _visit(scan))
+    except asyncio.CancelledError:
+        settle(scan.server)
     except ScanFailed as failed:
         _end_in_failure(scan, failed.code, failed.message, failed.hint)
     except SealingError:
@@ -64,23 +68,39 @@ def _visit(scan: ToolScan) -> ScanResult:
     """The visit runs on a thread of its own; this one writes down the steps as they happen."""
     headers = upstream_headers(scan.server)
     told: SimpleQueue[Step] = SimpleQueue()
+    stop = Event()
     with ThreadPoolExecutor(1, thread_name_prefix="scan") as visitor:
-        going = visitor.submit(_in_own_loop, scan.server.upstream_url, headers, told)
+        going = visitor.submit(_in_own_loop, scan.server.upstream_url, headers, told, stop)
         for step in _until_done(going, told):
-            _note_step(scan, step)
+            if step is not None:
+                _note_step(scan, step)
+            elif _was_stopped(scan):
+                stop.set()
         return going.result()
 
 
-def _in_own_loop(url: str, headers: dict[str, str], told: SimpleQueue[Step]) -> ScanResult:
-    return asyncio.run(probe(url, headers, egress(), told.put, tls=trusted()))
+def _in_own_loop(url: str, headers: dict[str, str], told: SimpleQueue[Step], stop: Event) -> ScanResult:
+    async def visit() -> ScanResult:
+        going = asyncio.ensure_future(probe(url, headers, egress(), told.put, tls=trusted()))
+        while not (await asyncio.wait([going], timeout=_ASK_SECONDS))[0]:
+            if stop.is_set():
+                going.cancel()
+        return going.result()
+
+    return asyncio.run(visit())
 
 
-def _until_done(going: Future[ScanResult], told: SimpleQueue[Step]) -> Iterator[Step]:
+def _until_done(going: Future[ScanResult], told: SimpleQueue[Step]) -> Iterator[Step | None]:
+    """None where nothing new was told for a while."""
     while not (going.done() and told.empty()):
         try:
-            yield told.get(timeout=_LOOK_SECONDS)
+            yield told.get(timeout=_LOOK_SECONDS if going.done() else _ASK_SECONDS)
         except Empty:
-            continue
+            yield None
+
+
+def _was_stopped(scan: ToolScan) -> bool:
+    return not ToolScan.objects.filter(pk=scan.pk, state=ToolScan.State.RUNNING).exists()
 
 
 def _note_step(scan: ToolScan, step: Step) -> None:
@@ -98,8 +118,16 @@ def _others_can_see() -> bool:
 
 
 # ---- what came of it
+def _holds(scan: ToolScan) -> bool:
+    """Nobody stopped it; and nobody does until the transaction is over."""
+    going = ToolScan.objects.select_for_update().filter(pk=scan.pk, state=ToolScan.State.RUNNING)
+    return going.exists()
+
+
 @transaction.atomic
 def _end_in_failure(scan: ToolScan, code: str, message: str, hint: str) -> None:
+    if not _holds(scan):
+        return
     scan.state = ToolScan.State.FAILED
     scan.code, scan.message, scan.hint = code, message, hint
     scan.finished_at = timezone.now()
@@ -111,6 +139,8 @@ def _end_in_failure(scan: ToolScan, code: str, message: str, hint: str) -> None:
 def _keep(scan: ToolScan, result: ScanResult) -> None:
     # Two scans of one server may end at once; the second sees what the first kept.
     server = Server.objects.select_for_update().get(pk=scan.server_id)
+    if not _holds(scan):
+        return
     if server.retired_at is not None:
         _end_in_failure(scan, "retired", "This server was retired meanwhile.", "Register it again to use it.")
         return

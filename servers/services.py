@@ -176,6 +176,30 @@ def start_scan(by: Membership, server: Server) -> ToolScan:
     return scan
 
 
+@transaction.atomic
+def stop_scan(by: Membership, server: Server) -> None:
+    """What is under way ends soon after, and nothing of it is kept. One that is over stays as it is."""
+    require(by, May.MANAGE_SERVERS)
+    going = server.scans.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING])
+    stopped = going.update(
+        state=ToolScan.State.FAILED,
+        code="stopped",
+        message="It was stopped before it was over.",
+        hint="Connect again when you are ready; what you typed is kept.",
+        finished_at=timezone.now(),
+    )
+    if stopped:
+        settle(server)
+        record_event(by, "server.scan_stopped", server.public_id, server.name)
+
+
+def settle(server: Server) -> None:
+    """After a scan that was stopped it is what it was before."""
+    answered = server.scans.filter(state=ToolScan.State.DONE).exists()
+    status = Server.Status.READY if answered else Server.Status.FAILING
+    Server.objects.filter(pk=server.pk, retired_at=None).update(status=status)
+
+
 def _leave_room_for_others(by: Membership) -> None:
     """The workers that scan are everybody's."""
     recent = ToolScan.objects.visible_to(by).filter(started_at__gt=timezone.now() - timedelta(hours=1))

@@ -4,25 +4,20 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.middleware import MemberRequest
-from accounts.models import Membership
-from accounts.permissions import May, may, require
+from accounts.permissions import May, may
 from accounts.views.members import member_required
-from catalog.selectors import KnownServer, known_server
 from common.ids import parse_public_id
-from common.refusals import REFUSED, say_in_form
 from common.templatetags._text import is_hidden
 from servers.classing import suggestion
-from servers.forms import FIELDS, ServerForm
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
-from servers.services import change_server, gateway_url, register_server, retire_server, start_scan
+from servers.services import gateway_url, retire_server, start_scan
 from servers.tasks import enqueue_scan
 
 
@@ -69,80 +64,20 @@ def _title(servers: Sequence[Server]) -> str:
     return f"{count}, {failing} not reachable" if failing else count
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_required
-def register(request: MemberRequest) -> HttpResponse:
-    require(request.member, May.MANAGE_SERVERS)
-    looked_up = "known" in request.POST
-    asked = (request.POST if looked_up else request.GET).get("known", "").replace("\x00", "").strip()
-    known = known_server(asked) if asked else None
-    form = ServerForm(None if looked_up else request.POST or None, initial=_prefilled(asked, known))
-    status = 200
-    if request.method == "POST" and not looked_up:
-        status = 422
-        if form.is_valid():
-            try:
-                server, scan = _register(request.member, form)
-            except REFUSED as refused:
-                status = say_in_form(form, refused, fields=FIELDS)
-            else:
-                enqueue_scan(scan)
-                return redirect("servers:detail", server.public_id)
-    context = {
-        "form": form,
-        "asked": asked,
-        "refused": "The server is not registered yet.",
-        "known": known,
-        "crumbs": [("Servers", reverse("servers:list")), ("Register", "")],
-        "section": "servers",
-    }
-    return render(request, "servers/register.html", context, status=status)
-
-
-@require_POST
-@member_required
-def known(request: MemberRequest) -> HttpResponse:
-    """The line below the URL: whether the catalogue knows a server of this address.
-
-    A POST, though it changes nothing: what is typed may hold a key, and addresses are written to logs.
-    """
-    require(request.member, May.MANAGE_SERVERS)
-    found = known_server(request.POST.get("upstream_url", "").replace("\x00", ""))
-    return render(request, "servers/_known.html", {"known": found})
-
-
-@transaction.atomic
-def _register(member: Membership, form: ServerForm) -> tuple[Server, ToolScan]:
-    """Both or neither: a server that may not be scanned now is not registered, and the form is kept."""
-    cleaned = form.cleaned_data
-    server = register_server(member, cleaned["name"], cleaned["upstream_url"], form.headers())
-    return server, start_scan(member, server)
-
-
-def _prefilled(asked: str, known: KnownServer | None) -> dict[str, object]:
-    """What was typed stays: the address of the catalogue is another server's unless it is this one's."""
-    address = asked if "://" in asked else ""
-    if known is None:
-        return {"upstream_url": address}
-    own = address if address and known.by in ("address", "host") else known.endpoint
-    start: dict[str, object] = {"name": known.name, "upstream_url": own}
-    if known.server.headers:
-        start |= {"auth_kind": "headers", "header_names": known.server.headers}
-    return start
-
-
 @require_safe
 @member_required
 def detail(request: MemberRequest, server_id: str) -> HttpResponse:
     server = find_server(request, server_id)
-    tools = list(Tool.objects.visible_to(request.member).filter(server=server).present().worst_first())
+    tools = tools_of(request, server)
     context = {
         "server": server,
         "gateway_url": gateway_url(server),
         "tools": [(tool, suggestion(tool)) for tool in tools],
-        "counts": _counts(tools),
-        "lede": _lede(tools),
-        "scan": _latest_scan(server),
+        "tool_count": len(tools),
+        "counts": counts(tools),
+        "lede": lede(tools),
+        "scan": latest_scan(server),
+        "bare": not server.policies.exists(),
         "policies": server.policies.select_related("published_revision").order_by("name"),
         "grants": server.grants.filter(revoked_at=None).select_related("policy").order_by("-issued_at")[:20],
         "may_manage": may(request.member, May.MANAGE_SERVERS),
@@ -167,50 +102,13 @@ def scan(request: MemberRequest, server_id: str) -> HttpResponse:
 def progress(request: MemberRequest, server_id: str) -> HttpResponse:
     """The running scan, asked for again by the page until it is over; then the page is loaded anew."""
     server = find_server(request, server_id)
-    latest = _latest_scan(server)
+    latest = latest_scan(server)
     if latest is None:
         raise Http404
     answer = render(request, "servers/_scan.html", {"server": server, "scan": latest})
     if latest.state in {ToolScan.State.DONE, ToolScan.State.FAILED}:
         answer["HX-Refresh"] = "true"
     return answer
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_required
-def change(request: MemberRequest, server_id: str) -> HttpResponse:
-    require(request.member, May.MANAGE_SERVERS)
-    server = find_server(request, server_id)
-    start = {"name": server.name, "upstream_url": server.upstream_url, "auth_kind": "keep"}
-    form = ServerForm(request.POST or None, initial=start)
-    form.fields["auth_kind"].choices = [  # type: ignore[attr-defined]
-        ("keep", "As it is"),
-        ("none", "Nothing"),
-        ("headers", "New headers"),
-    ]
-    status = 422 if request.method == "POST" else 200
-    if request.method == "POST" and form.is_valid():
-        cleaned = form.cleaned_data
-        kept = cleaned["auth_kind"] == "keep"
-        try:
-            change_server(
-                request.member,
-                server,
-                name=cleaned["name"],
-                upstream_url=cleaned["upstream_url"],
-                headers=None if kept else form.headers(),
-            )
-        except REFUSED as refused:
-            status = say_in_form(form, refused, fields=FIELDS)
-        else:
-            return redirect("servers:detail", server.public_id)
-    crumbs = [
-        ("Servers", reverse("servers:list")),
-        (server.name, reverse("servers:detail", args=[server.public_id])),
-        ("Change", ""),
-    ]
-    context = {"form": form, "server": server, "crumbs": crumbs, "section": "servers"}
-    return render(request, "servers/change.html", context, status=status)
 
 
 @require_POST
@@ -250,11 +148,15 @@ def _start(request: MemberRequest, server: Server) -> None:
     enqueue_scan(start_scan(request.member, server))
 
 
-def _latest_scan(server: Server) -> ToolScan | None:
+def tools_of(request: MemberRequest, server: Server) -> list[Tool]:
+    return list(Tool.objects.visible_to(request.member).filter(server=server).present().worst_first())
+
+
+def latest_scan(server: Server) -> ToolScan | None:
     return server.scans.order_by("-started_at").first()
 
 
-def _lede(tools: list[Tool]) -> str:
+def lede(tools: list[Tool]) -> str:
     if not tools:
         return "None of its tools is known yet; no agent can be given any."
     critical = sum(tool.severity == Severity.CRITICAL for tool in tools)
@@ -262,7 +164,7 @@ def _lede(tools: list[Tool]) -> str:
     return f"{count}, worst first; {critical} critical." if critical else f"{count}, worst first."
 
 
-def _counts(tools: list[Tool]) -> list[tuple[str, int]]:
+def counts(tools: list[Tool]) -> list[tuple[str, int]]:
     """`(class, how many)`, worst class first, only those there are; tools without a class last."""
     found = [(label, sum(tool.tool_class == value for tool in tools)) for value, label in ToolClass.choices]
     unclassed = sum(not tool.tool_class for tool in tools)

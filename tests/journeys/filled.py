@@ -308,7 +308,7 @@ def _pages(
         "server-large": f"/servers/{large['id']}/",
         "server-failing": f"/servers/{away['id']}/",
         "server-strange": f"/servers/{strange['id']}/",
-        "server-change": f"/servers/{small['id']}/change/",
+        "server-change": f"/servers/{small['id']}/connection/",
         "register": "/servers/register/",
         "inventory": "/servers/everything/",
         "inventory-end": "/servers/everything/?page=2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +12,10 @@ import pytest
 from django.utils import timezone
 
 from gateway_config.models import PublishRequest
-from servers import tasks
+from servers import scanning, tasks
 from servers.models import Server, Tool, ToolScan
 from servers.scanning import run_scan
-from servers.services import change_server, register_server, retire_server, start_scan
+from servers.services import change_server, register_server, retire_server, start_scan, stop_scan
 from tests.cast import Cast, inside
 from tests.fixtures.servers.start import RunningToy, running_toy
 from tests.roles import as_worker
@@ -168,6 +169,23 @@ def test_a_server_retired_meanwhile_stays_retired(cast: Cast, toy: RunningToy) -
         found = run_scan(scan.pk)
         server.refresh_from_db()
     assert (found.state, found.code, server.status) == ("failed", "retired", "retired")
+
+
+def test_what_a_stopped_visit_finds_is_not_kept(cast: Cast, toy: RunningToy) -> None:
+    """Of a server that answers at once, and of one that never would."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for url in (toy.url, f"http://127.0.0.1:{silent.getsockname()[1]}/mcp"):
+            server = registered(cast, url)
+            with inside(cast.alice):
+                scan = start_scan(cast.alice, server)
+                ToolScan.objects.filter(pk=scan.pk).update(state=ToolScan.State.RUNNING)
+                stop_scan(cast.alice, server)
+                scanning._run(scan)
+                scan.refresh_from_db()
+                server.refresh_from_db()
+                assert (scan.state, scan.code, server.status) == ("failed", "stopped", "failing")
+                assert not Tool.objects.filter(server=server).exists()
+                retire_server(cast.alice, server)
 
 
 def test_headers_that_do_not_open_are_asked_for_again(cast: Cast, toy: RunningToy) -> None:

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
+from accounts.models import AuditEvent
 from catalog.models import CatalogServer
 from common.ids import new_uuid
 from policies.services import create_policy, issue_grant, publish_policy, save_draft
@@ -58,7 +59,7 @@ def test_a_tool_is_shown_to_its_organization_only(
     assert signed_in(cast.alice).get(f"{at}tools/{new_uuid()}/").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/servers/register/", "change/"])
+@pytest.mark.parametrize("path", ["/servers/register/", "connection/"])
 def test_only_who_manages_servers_registers_and_changes(
     path: str, at: str, cast: Cast, signed_in: SignedIn, client: Client
 ) -> None:
@@ -101,19 +102,77 @@ def test_what_stands_behind_the_question_mark_of_a_url_is_on_no_page_but_the_one
         assert "canary-of-a-query" not in shown
     assert "https://mcp.example.com/mcp?…" in page(browser, "/servers/")
     assert "belongs into a header, which is sealed" in page(browser, at)
-    changing = browser.get(f"{at}change/")
+    changing = browser.get(f"{at}connection/")
     assert ("canary-of-a-query" in changing.content.decode()) == (who not in NOT_ADMINS)
 
 
 # ---- what a form says
-def test_registering_starts_a_scan_and_leads_to_the_server(cast: Cast, signed_in: SignedIn) -> None:
+def test_registering_starts_a_scan_and_shows_it_beside_the_form(cast: Cast, signed_in: SignedIn) -> None:
     answer = signed_in(cast.alice).post("/servers/register/", REGISTER)
     assert answer.status_code == 302
     with inside(cast.alice):
         server = Server.objects.get(name="GitHub")
         assert server.scans.count() == 1
-    assert answer.headers["Location"] == f"/servers/{server.public_id}/"
-    assert "waiting for its turn" in page(signed_in(cast.bob), answer.headers["Location"])
+    assert answer.headers["Location"] == f"/servers/{server.public_id}/connection/"
+    shown = page(signed_in(cast.alice), answer.headers["Location"])
+    assert "<title>Connecting GitHub ·" in shown and "waiting for its turn" in shown
+    assert 'value="https://mcp.example.com/mcp"' in shown and "hx-select=" in shown
+    assert "waiting for its turn" in page(signed_in(cast.bob), f"/servers/{server.public_id}/")
+
+
+def test_a_scan_that_failed_is_mended_in_the_form_beside_it(
+    at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    alice = signed_in(cast.alice)
+    with inside(cast.alice):
+        failed = _a_scan(acme, cast, "failed", message="It answered 401.", hint="Choose Headers.")
+    shown = page(alice, f"{at}connection/")
+    assert "<title>AWS IAM is not connected ·" in shown and "It answered 401." in shown
+    given = {"auth_kind": "headers", "header_name_0": "X-Key", "header_value_0": "v"}
+    answer = alice.post(f"{at}connection/", {**REGISTER, "name": "AWS IAM", **given})
+    assert answer.status_code == 302 and answer.headers["Location"] == f"{at}connection/"
+    with inside(cast.alice):
+        assert acme.server.scans.exclude(pk=failed.pk).get().state == "waiting"
+        assert ServerCredential.objects.get(server=acme.server).header_names == ["X-Key"]
+
+
+def test_a_new_name_alone_does_not_connect_again(
+    at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        _a_scan(acme, cast, "done")
+        Server.objects.filter(pk=acme.server.pk).update(status=Server.Status.READY)
+    named = {"name": "Renamed", "upstream_url": acme.server.upstream_url, "auth_kind": "none"}
+    answer = signed_in(cast.alice).post(f"{at}connection/", named)
+    assert answer.status_code == 302 and answer.headers["Location"] == at
+    with inside(cast.alice):
+        assert acme.server.scans.count() == 1
+
+
+@pytest.mark.parametrize("before", ["done", ""])
+def test_a_scan_under_way_is_stopped(
+    before: str, at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        if before:
+            _a_scan(acme, cast, before)
+        going = _a_scan(acme, cast, "running")
+    climb(Door(f"{at}scan/stop/", "post", good=302, barred=NOT_ADMINS), cast, signed_in)
+    with inside(cast.alice):
+        going.refresh_from_db()
+        acme.server.refresh_from_db()
+        assert (going.state, going.code) == ("failed", "stopped")
+        assert acme.server.status == ("ready" if before else "failing")
+    signed_in(cast.alice).post(f"{at}scan/stop/")  # a second click
+    with inside(cast.alice):
+        said = AuditEvent.objects.filter(verb="server.scan_stopped").count()
+        assert said == 1
+
+
+def _a_scan(acme: Acme, cast: Cast, state: str, **options: str) -> ToolScan:
+    return ToolScan.objects.create(
+        organization_id=cast.alice.organization_id, server=acme.server, state=state, **options
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,8 +260,8 @@ def test_a_credential_is_never_sent_back(at: str, acme: Acme, cast: Cast, signed
     assert wrong.status_code == 422
     assert "X-Key" in wrong.content.decode() and "very-secret-value" not in wrong.content.decode()
     kept = {"name": "AWS IAM", "upstream_url": acme.server.upstream_url, **secret}
-    assert alice.post(f"{at}change/", kept).status_code == 302
-    for path in (at, f"{at}change/"):
+    assert alice.post(f"{at}connection/", kept).status_code == 302
+    for path in (at, f"{at}connection/"):
         assert "very-secret-value" not in page(alice, path)
     assert "X-Key" in page(alice, at)
 
@@ -213,11 +272,11 @@ def test_changing_keeps_the_credential_unless_told_otherwise(
     alice = signed_in(cast.alice)
     given = {"auth_kind": "headers", "header_name_0": "X-Key", "header_value_0": "v"}
     url = {"name": "Renamed", "upstream_url": acme.server.upstream_url}
-    alice.post(f"{at}change/", {**url, **given})
-    alice.post(f"{at}change/", {**url, "auth_kind": "keep"})
+    alice.post(f"{at}connection/", {**url, **given})
+    alice.post(f"{at}connection/", {**url, "auth_kind": "keep"})
     with inside(cast.alice):
         assert ServerCredential.objects.get(server=acme.server).header_names == ["X-Key"]
-    alice.post(f"{at}change/", {**url, "auth_kind": "none"})
+    alice.post(f"{at}connection/", {**url, "auth_kind": "none"})
     with inside(cast.alice):
         assert not ServerCredential.objects.filter(server=acme.server).exists()
 
