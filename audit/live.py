@@ -11,7 +11,6 @@ from typing import Final
 from uuid import UUID
 
 from django.http import HttpResponseBase, QueryDict
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
@@ -23,6 +22,7 @@ from accounts.views.members import member_required
 from audit.outcomes import SHOWN
 from audit.queries import DecisionRow, newest_position, news_after
 from audit.search import Filters
+from audit.templatetags.decisions import call_rows
 from common.ids import parse_public_id
 from common.notifications import DECISIONS
 
@@ -68,8 +68,7 @@ def news_of(filters: Filters, member: Membership, position: int) -> News:
 
 
 def _event(row: DecisionRow, *, new: bool) -> str:
-    html = render_to_string("audit/_row.html", {"row": row})
-    return event("row" if new else "swap", row.news, html)
+    return event("row" if new else "swap", row.news, call_rows([row]))
 
 
 def _id(prefix: str, text: str) -> UUID | None:

@@ -138,16 +138,16 @@ def _row(
     record: DecisionRecord,
     servers: dict[UUID, str],
     grants: dict[UUID, str],
-    revisions: dict[UUID | None, PolicyRevision],
+    revisions: dict[UUID | None, tuple[str, UUID, int]],
 ) -> DecisionRow:
-    revision = revisions.get(record.policy_revision_id)
+    name, policy, number = revisions.get(record.policy_revision_id, ("", None, None))
     return DecisionRow(
         record=record,
         server_name=servers.get(record.server_id, ""),
         grant_label=grants.get(record.grant_id, ""),
-        policy_name=revision.policy.name if revision else "",
-        policy_id=revision.policy_id if revision else None,
-        policy_revision_number=revision.number if revision else None,
+        policy_name=name,
+        policy_id=policy,
+        policy_revision_number=number,
     )
 
 
@@ -155,8 +155,10 @@ def _names(rows: QuerySet[Any], field_name: str, ids: set[UUID]) -> dict[UUID, s
     return dict(rows.filter(pk__in=ids).values_list("pk", field_name)) if ids else {}
 
 
-def _revisions(member: Asker, ids: set[UUID]) -> dict[UUID | None, PolicyRevision]:
+def _revisions(member: Asker, ids: set[UUID]) -> dict[UUID | None, tuple[str, UUID, int]]:
+    """The policy of each, and its number."""
     if not ids:
         return {}
-    found = PolicyRevision.objects.visible_to(member).filter(pk__in=ids).select_related("policy")
-    return {revision.pk: revision for revision in found.only("number", "policy__name")}
+    found = PolicyRevision.objects.visible_to(member).filter(pk__in=ids)
+    read = found.values_list("pk", "policy__name", "policy_id", "number")
+    return {pk: (name, policy, number) for pk, name, policy, number in read}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -35,7 +37,7 @@ from servers.models import Server
 
 PAGE = 100
 A_MINUTE = timedelta(minutes=1)
-MOST_GRANTS = 200
+MOST_CHOICES = 200
 CONTEXT_LINES = 3
 TIMES = (
     ("", "Any time"),
@@ -110,11 +112,16 @@ def page(request: MemberRequest) -> HttpResponse:
         "retention": member.organization.log_retention_days,
         "times": TIMES,
         "outcomes": _outcomes(query),
-        "servers": Server.objects.visible_to(member).order_by("name"),
-        "grants": Grant.objects.visible_to(member).order_by("label")[:MOST_GRANTS],
+        "servers": _choices("srv", Server.objects.visible_to(member), "name"),
+        "grants": _choices("grt", Grant.objects.visible_to(member), "label"),
         "section": "log",
     }
     return render(request, "audit/log.html", context)
+
+
+def _choices(prefix: str, rows: QuerySet[Any], words: str) -> list[tuple[str, str]]:
+    found = rows.order_by(words).values_list("pk", words)[:MOST_CHOICES]
+    return [(public_id(prefix, pk), text) for pk, text in found]
 
 
 def _lately(member: Asker, filters: Filters, found: Decisions) -> int:

@@ -6,7 +6,7 @@ Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome 
 Figures: share_bar counts · effect_counts counts live=counts_before · rollout state words="..."
 Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell"
          · table "Caption" · step 3 "Issue a grant" state="now"; each ends with its end tag
-Forms:   field form.name hint= label= · error_summary form "Not saved." ·
+Forms:   field form.name hint= label= · options choices wanted · error_summary form "Not saved." ·
          problem_list problems target="id_document"
 Ways:    seg items label="View" · pager page noun="servers"
 Frame:   asset "app.css" · theme_attribute
@@ -24,7 +24,7 @@ from django import template
 from django.forms import BaseForm, BoundField
 from django.template import Context, loader
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from common.templatetags import _assets, _fields, _icons, _text, _words
@@ -164,6 +164,19 @@ def plain(text: object) -> str:
 def shown(text: object) -> SafeString:
     """As `oneline`, but lines stay lines."""
     return format_html('<bdi class="whitespace-pre-line">{}</bdi>', _text.visible(str(text)))
+
+
+_CHOSEN = format_html(" selected")
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[str, str]], wanted: object = None) -> SafeString:
+    """Of a select that may have hundreds: the value and a stranger's words of each."""
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((value, _CHOSEN if value == wanted else "", plain(words)) for value, words in choices),
+    )
 
 
 # ---- figures
