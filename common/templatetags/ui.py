@@ -166,7 +166,7 @@ def shown(text: object) -> SafeString:
     return format_html('<bdi class="whitespace-pre-line">{}</bdi>', _text.visible(str(text)))
 
 
-_CHOSEN = format_html(" selected")
+_CHOSEN = SafeString(" selected")
 
 
 @register.simple_tag

@@ -5,11 +5,13 @@ The palette shows this beside any page; without JavaScript it is a page of its o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 from django.db.models import Q
 from django.db.models.functions import Length
@@ -25,7 +27,7 @@ from accounts.views.members import member_required
 from policies.language.effects import Effect
 from policies.models import Grant, Policy
 from servers.models import Server, Tool
-from servers.views.inventory import BEST_FIRST, reach_of_grants
+from servers.reach import furthest
 
 MOST_OF_A_KIND: Final = 6
 PAGES: Final = (
@@ -126,21 +128,19 @@ def _found_tools(member: Membership, wanted: str) -> list[Tool]:
 
 def _tools(member: Membership, wanted: str) -> Iterator[Place]:
     tools = _found_tools(member, wanted)
-    effects = _effects(tools)
+    effects = _effects(member, tools)
     for tool in tools:
         href = reverse("servers:tool", args=[tool.server.public_id, tool.pk])
         yield Place("Tools", "tool", tool.name, href, tool.server.name, True, effects.get(tool))
 
 
-def _effects(tools: list[Tool]) -> dict[Tool, Effect]:
-    servers = Server.objects.filter(pk__in={tool.server_id for tool in tools})
-    found: dict[Tool, Effect] = {}
-    for server in servers.prefetch_related("grants__policy__published_revision"):
-        mine = [tool for tool in tools if tool.server_id == server.pk]
-        by_grant = [
-            one.effects for one in reach_of_grants(server, [(tool.name, tool.digest) for tool in mine])
-        ]
-        for tool in mine:
-            if by_grant:
-                found[tool] = min((each[tool.name] for each in by_grant), key=BEST_FIRST.index)
-    return found
+def _effects(member: Membership, tools: list[Tool]) -> dict[Tool, Effect]:
+    by_server: dict[UUID, list[Tool]] = defaultdict(list)
+    for tool in tools:
+        by_server[tool.server_id].append(tool)
+    wanted = {pk: [(tool.name, tool.digest) for tool in mine] for pk, mine in by_server.items()}
+    return {
+        tool: effect
+        for pk, found in furthest(member, wanted).items()
+        for tool, effect in zip(by_server[pk], found, strict=True)
+    }
