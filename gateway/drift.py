@@ -8,6 +8,7 @@ looking costs is bounded for each organization, whatever its servers send.
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ class _Shown:
 class DriftWatch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._digests: dict[bytes, str] = {}
+        self._digests: OrderedDict[bytes, str] = OrderedDict()
         self._moved: dict[Place, _Moved] = {}
         self._savings: dict[str, _Savings] = {}
         self._told: dict[Place, _Told] = {}
@@ -188,7 +189,7 @@ class DriftWatch:
 
     def _remember(self, one: _Shown, digest: str) -> str:
         if len(self._digests) >= _REMEMBERED:
-            del self._digests[next(iter(self._digests))]
+            self._digests.popitem(last=False)
         self._digests[one.text] = digest
         return digest
 

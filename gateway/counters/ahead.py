@@ -20,7 +20,8 @@ _FEWEST: Final = 4
 _MOST: Final = 2_000
 _FORGOTTEN_AFTER_MS: Final = 100
 _KINDS: Final = 1_000
-_REMEMBERED: Final = 20_000
+# Twice as many at most. A dict whose first is taken out again and again looks for it ever longer.
+_REMEMBERED: Final = 10_000
 
 Kind: TypeAlias = tuple[Charge, ...]
 
@@ -71,6 +72,7 @@ class Ahead:
     """To be given back."""
     _kinds: dict[Kind, _Ahead] = field(default_factory=dict)
     _names: dict[str, tuple[str, Kind]] = field(default_factory=dict)
+    _older_names: dict[str, tuple[str, Kind]] = field(default_factory=dict)
 
     def take(self, decision: str, kind: Kind) -> bool:
         """Whether this call is paid for already."""
@@ -82,10 +84,10 @@ class Ahead:
             return False
         known.left -= 1
         known.seen += 1
-        names = self._names
-        names[decision] = (known.name, kind)
-        if len(names) > _REMEMBERED:
-            del names[next(iter(names))]  # what is forgotten is not given back
+        self._names[decision] = (known.name, kind)
+        if len(self._names) >= _REMEMBERED:
+            # What is forgotten is not given back.
+            self._older_names, self._names = self._names, {}
         return True
 
     def charge(self, asked: Sequence[tuple[str, Kind]], batch: Batch) -> Charged:
@@ -130,10 +132,10 @@ class Ahead:
 
     def give_back(self, decision: str) -> bool:
         """Whether that is all there is to do: it was charged for ahead."""
-        name, kind = self._names.pop(decision, (None, ()))
-        if name is not None:
-            self.unused.append(Unused(name, kind, 1))
-        return name is not None
+        used = self._names.pop(decision, None) or self._older_names.pop(decision, None)
+        if used is not None:
+            self.unused.append(Unused(*used, 1))
+        return used is not None
 
     def give_up(self, *, all: bool = False) -> bool:
         """What was not used in time is to be given back. Whether any is still to be used."""

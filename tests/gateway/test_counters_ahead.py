@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.counters.ahead import Ahead, Charged, Made, Unused
 from gateway.counters.base import MICROS, Charge, Full, Reservation, Reserved
 from gateway.counters.sqlite import SqliteLimiter
 from gateway.counters.windows import late_ms
@@ -116,6 +117,16 @@ async def test_a_call_charged_ahead_that_is_not_sent_is_given_back_alone(
     await settled(path, len(reserved[1::2]))
     await limiter.give_back(reserved[0])
     await settled(path, len(reserved[1::2]))
+
+
+def test_what_was_taken_is_known_for_ten_thousand_calls_and_not_for_ever() -> None:
+    ahead, kind = Ahead(lambda: 0), (charge(),)
+    ahead.committed(Charged([], [Made(kind, 1, "ahead", 30_000, 63)]), since=0)
+    assert all(ahead.take(f"d{number}", kind) for number in range(30_000))
+    assert ahead.give_back("d20001")
+    assert not ahead.give_back("d20001"), "once"
+    assert not ahead.give_back("d0")
+    assert ahead.unused == [Unused("ahead", kind, 1)]
 
 
 async def test_closing_gives_back_what_was_not_used(tmp_path: Path) -> None:
