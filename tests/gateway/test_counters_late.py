@@ -8,9 +8,11 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from gateway.counters import redis
 from gateway.counters.base import Full, NotHeld, Reserved, Unavailable
 from gateway.counters.redis import RedisLimiter
 from gateway.counters.sqlite import SqliteLimiter, _Reserve
@@ -43,11 +45,18 @@ def stopped(server: RedisServer) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
+@contextmanager
+def late(server: RedisServer) -> Iterator[None]:
+    """It answers when whoever asks meanwhile waits no more."""
+    with stopped(server), patch.object(redis, "_GIVEN_UP_AFTER", 0.2):
+        yield
+
+
 @needs_redis
 async def test_a_charge_that_came_too_late_makes_room_again(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
-    with stopped(server):
+    with late(server):
         assert (
             await asyncio.gather(*(limiter.reserve(f"d{n}", [charge()]) for n in range(9)))
             == [Unavailable()] * 9
@@ -60,7 +69,7 @@ async def test_a_charge_that_came_too_late_makes_room_again(
 async def test_a_decision_that_is_brought_again_keeps_its_one_charge(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
-    with stopped(server):
+    with late(server):
         assert await limiter.reserve("one", [charge(maximum=1)]) == Unavailable()
         again = asyncio.ensure_future(limiter.reserve("one", [charge(maximum=1)]))
         await asyncio.sleep(0)
@@ -75,7 +84,7 @@ async def test_what_was_settled_too_late_is_given_back_and_not_held_any_more(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
     assert await limiter.reserve("held", [charge(maximum=1)], hold_seconds=60) == Reserved()
-    with stopped(server):
+    with late(server):
         assert await limiter.settle("held") == Unavailable()
     await until(lambda: limiter.reserve("afresh", [charge(maximum=1)]), Reserved())
     assert await limiter.settle("held") == NotHeld()
@@ -83,7 +92,7 @@ async def test_what_was_settled_too_late_is_given_back_and_not_held_any_more(
 
 @needs_redis
 async def test_a_hold_that_came_too_late_holds_nothing(server: RedisServer, limiter: RedisLimiter) -> None:
-    with stopped(server):
+    with late(server):
         assert await limiter.reserve("held", [charge(maximum=1)], hold_seconds=600) == Unavailable()
     await until(lambda: limiter.reserve("afresh", [charge(maximum=1)]), Reserved())
 
@@ -109,7 +118,7 @@ async def test_nothing_is_given_back_twice_nor_of_a_call_that_was_sent(
     for decision in sent:
         assert await limiter.reserve(decision, [charge(maximum=5)]) == Reserved()
     for _ in range(3):
-        with stopped(server):
+        with late(server):
             await asyncio.gather(*(limiter.reserve(f"d{n}", [charge(maximum=5)]) for n in range(4)))
         await eventually(lambda: not list(server.client().scan_iter("pl:r:d*")))
     await until(lambda: limiter.reserve("four", [charge(maximum=5)]), Reserved())
@@ -138,7 +147,7 @@ async def test_a_store_that_is_slow_now_and_then_admits_all_there_is_and_no_more
 
         async def slow() -> None:
             for _ in range(4):
-                with stopped(server):
+                with late(server):
                     await asyncio.sleep(0.3)
                 await asyncio.sleep(0.02)
 
