@@ -15,7 +15,7 @@ from django.test import TransactionTestCase
 
 from config import env
 from config.supervisor.roles import ensure_roles
-from tests import postgres
+from tests import postgres, prepared
 from tests.roles import as_owner, become
 
 pytest_plugins = ["tests.cast"]
@@ -32,6 +32,7 @@ hypothesis.settings.load_profile("steady")
 def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         postgres.start()  # the controller's server serves every xdist worker
+        prepared.place()
 
 
 # The longest first: whoever begins one of them last is waited for by everybody else.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests import prepared
 from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,9 +63,14 @@ class RunningProduct:
 
 @contextmanager
 def running_product(
-    folder: Path, *, gateways: int = 1, surroundings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    gateways: int = 1,
+    surroundings: Mapping[str, str] | None = None,
+    from_scratch: bool = False,
 ) -> Iterator[RunningProduct]:
-    """`surroundings`: what else stands in its environment."""
+    """`surroundings`: what else stands in its environment. `from_scratch`: with a database of its own making,
+    which outlives a power cut, as everybody's but a test's does."""
     ports = free_ports(3)
     data_dir, log = folder / "data", folder / "product.log"
     command = [
@@ -72,7 +79,9 @@ def running_product(
     ]
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
     kept |= surroundings or {}
-    with log.open("wb") as output:
+    with ExitStack() as copied, log.open("wb") as output:
+        if not from_scratch and not data_dir.exists():
+            copied.callback(shutil.rmtree, prepared.copy_into(data_dir), ignore_errors=True)
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=kept)
         try:
             web, gateway = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[2]}"

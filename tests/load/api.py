@@ -113,7 +113,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        with running_product(Path(folder), surroundings=UNBOUNDED) as product:
+        with running_product(Path(folder), surroundings=UNBOUNDED, from_scratch=True) as product:
             acme = fill(product, given.scale, given.seed)
             key = acme["keys"]["owner"]
             over = asyncio.run(measure(product.web, key, acme["ids"], given.rate, given.seconds))

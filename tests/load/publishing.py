@@ -151,7 +151,7 @@ def main() -> None:
             surroundings["CELERY_BROKER_URL"] = broker.url
         toy = stack.enter_context(running_toy())
         product = stack.enter_context(
-            running_product(folder, gateways=given.gateways, surroundings=surroundings)
+            running_product(folder, gateways=given.gateways, surroundings=surroundings, from_scratch=True)
         )
         found = measure(product, toy.url, given.edits, given.grants)
     for name, value in found.items():
