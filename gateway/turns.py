@@ -1,9 +1,9 @@
 """Calls that arrive together are carried out together.
 
-All the calls that arrive in one turn of the event loop are judged; the limiter is asked once for all of them,
-their records are written at one stroke, and then they are sent. So none costs a task or a wait of its own.
-Whatever would have to wait goes on alone from where it is: for a limiter that another process holds, for a
-connection to be opened, for a person, for an answer that comes in parts.
+All the calls that arrive in a turn or two of the event loop are judged; the limiter is asked once for all of
+them, their records are written at one stroke, and then they are sent. So none costs a task or a wait of its
+own. Whatever would have to wait goes on alone from where it is: for a limiter that another process holds, for
+a connection to be opened, for a person, for an answer that comes in parts.
 """
 
 import asyncio
@@ -57,8 +57,12 @@ class Turns:
 
     def join(self, pipeline: Pipeline, visit: Visit) -> None:
         if not self._plays:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._after_these)
         self._plays.append(Play(pipeline, visit))
+
+    def _after_these(self) -> None:
+        # What came meanwhile is judged along: a transaction and a write cost as much as some calls.
+        self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         plays, self._plays = self._plays[:_AT_ONCE], self._plays[_AT_ONCE:]
