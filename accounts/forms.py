@@ -22,14 +22,15 @@ SCOPES_OFFERED: Final = {
     "grants:read": "Read grants",
     "approvals:write": "Approve and decline calls",
     "approvals:read": "Read waiting calls and their answers",
-    "logs:read": "Read decisions and audit events",
     "members:write": "Invite, change and remove members",
     "members:read": "Read members and invitations",
     "webhooks:write": "Add and remove webhooks",
     "webhooks:read": "Read webhooks and what was sent to them",
     "organization:write": "Change the organization’s settings",
     "organization:read": "Read the organization",
+    "keys:write": "Revoke API keys; no key makes one",
     "keys:read": "Read the list of API keys",
+    "logs:read": "Read decisions and audit events",
 }
 EXPIRIES: Final = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "": "never"}
 ROLES_EXPLAINED: Final = {

@@ -6,7 +6,7 @@ from typing import Final
 
 from common.sealing import Keyring, SealingError
 from common.tokens import GRANT, is_well_formed, token_digest
-from gateway_config.wire.bundle import QUERY
+from gateway_config.wire.bundle import PATH, QUERY
 
 _SCHEME: Final = b"bearer "
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
@@ -16,6 +16,7 @@ _OURS: Final = re.compile(
     r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|accept.*|mcp-.*"
     r"|last-event-id|proxy-(?!authorization).*"
 )
+_PATH: Final = re.compile(r"[\x21\x22\x24-\x3e\x40-\x7e]{0,2000}")
 _QUERY: Final = re.compile(r"[\x21\x22\x24-\x7e]{0,2000}")
 _PURPOSE: Final = "upstream-headers"
 
@@ -35,7 +36,7 @@ def bearer_digest(authorization: bytes | None) -> bytes | None:
 def upstream_secrets(
     keyring: Keyring, organization: str, server: str, sealed: str | None
 ) -> tuple[dict[str, str], str]:
-    """Its headers, and the query of its address."""
+    """Its headers, and how its address goes on."""
     if sealed is None:
         return {}, ""
     try:
@@ -43,12 +44,18 @@ def upstream_secrets(
         headers = json.loads(plaintext)
     except (SealingError, ValueError):
         raise CredentialsUnusable from None
-    query = headers.pop(QUERY, "") if isinstance(headers, dict) else None
-    if not isinstance(query, str) or not _QUERY.fullmatch(query):
+    if not isinstance(headers, dict):
+        raise CredentialsUnusable
+    rest, query = headers.pop(PATH, ""), headers.pop(QUERY, "")
+    if not _is(_PATH, rest) or not _is(_QUERY, query):
         raise CredentialsUnusable
     if not all(_usable(*pair) for pair in headers.items()):
         raise CredentialsUnusable
-    return headers, query
+    return headers, f"{rest}?{query}" if query else rest
+
+
+def _is(what: re.Pattern[str], given: object) -> bool:
+    return isinstance(given, str) and what.fullmatch(given) is not None
 
 
 def _usable(name: object, value: object) -> bool:

@@ -287,9 +287,10 @@ class Upstreams:
 
     def _target(self, organization: str, server: LoadedServer) -> Target:
         try:
-            headers, query = upstream_secrets(self._keyring, organization, server.id, server.credentials)
-            url = f"{server.upstream_url}?{query}" if query else server.upstream_url
-            return Target.of(url, headers, self._tls)
+            headers, onwards = upstream_secrets(self._keyring, organization, server.id, server.credentials)
+            if onwards[:1] not in ("", "?") and not server.upstream_url.endswith("/"):
+                raise CredentialsUnusable  # it would go on within the name of the host
+            return Target.of(server.upstream_url + onwards, headers, self._tls)
         except CredentialsUnusable:
             reason = "The credentials kept for this server cannot be used."
             raise UpstreamError(REFUSED_CREDENTIALS, reason, sent=False) from None

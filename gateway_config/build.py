@@ -29,6 +29,7 @@ from gateway_config.models import ConfigRevision
 from gateway_config.wire.bundle import (
     FORMAT,
     FORMAT_IN_PARTS,
+    PATH,
     QUERY,
     Bundle,
     BundlePolicy,
@@ -39,6 +40,7 @@ from gateway_config.wire.bundle import (
 )
 from gateway_config.wire.mirrored import ANNOTATION, mirrored_arguments
 from policies.models import Policy
+from servers.addresses import Address, address_of
 from servers.models import Server, Tool, ToolScan
 
 logger = logging.getLogger(__name__)
@@ -121,15 +123,19 @@ def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[Bund
         .values_list("id", "name", "upstream_url", "credential__sealed", "spoken")
     )
     tools = _tools(organization_id)
-    # Its query may be a key: it goes with the credentials.
-    places = {pk: (place, query) for pk, _, url, _, _ in rows for place, _, query in [url.partition("?")]}
-    secret = {pk: (text or "", places[pk][1]) for pk, _, _, text, _ in rows if text or places[pk][1]}
+    # What of it may be a key goes with the credentials.
+    places = {pk: address_of(url) for pk, _, url, _, _ in rows}
+    secret = {
+        pk: (text or "", places[pk])
+        for pk, _, _, text, _ in rows
+        if text or places[pk].query or places[pk].rest
+    }
     sealed = _credentials(organization_id, secret, before)
     return tuple(
         BundleServer(
             id=str(pk),
             name=name,
-            upstream_url=places[pk][0],
+            upstream_url=places[pk].place,
             credentials=sealed.get(pk),
             tools=tools.get(pk, ()),
             revisions=_revisions(spoken),
@@ -173,17 +179,17 @@ class _SealedBefore(msgspec.Struct):
 
 
 def _credentials(
-    organization_id: UUID, secret: Mapping[UUID, tuple[str, str]], before: ConfigRevision | None
+    organization_id: UUID, secret: Mapping[UUID, tuple[str, Address]], before: ConfigRevision | None
 ) -> dict[UUID, str]:
-    """Of each server the sealed headers and the query. Opened with the database's keys, sealed with the
-    gateways'."""
+    """Of each server the headers and what may be a key in its address. Opened with the database's keys,
+    sealed with the gateways'."""
     if not secret:
         return {}
     gateways, kept = bundle_keys(), _sealed_before(before)
     found = {}
-    for server, (sealed, query) in secret.items():
+    for server, (sealed, address) in secret.items():
         bound = {"organization": str(organization_id), "subject": str(server), "purpose": PURPOSE}
-        plain = _with_query(_opened(sealed, bound) if sealed else None, query)
+        plain = _with_address(_opened(sealed, bound) if sealed else None, address)
         if plain is not None:
             old = kept.get(str(server), "")
             found[server] = old if _holds(gateways, old, plain, bound) else gateways.seal(plain, **bound)
@@ -200,10 +206,9 @@ def _opened(sealed: str, bound: Mapping[str, str]) -> bytes | None:
         return None
 
 
-def _with_query(headers: bytes | None, query: str) -> bytes | None:
-    if not query:
-        return headers
-    return json.dumps({**json.loads(headers or b"{}"), QUERY: query}).encode()
+def _with_address(headers: bytes | None, address: Address) -> bytes | None:
+    parts = {name: part for name, part in ((PATH, address.rest), (QUERY, address.query)) if part}
+    return json.dumps({**json.loads(headers or b"{}"), **parts}).encode() if parts else headers
 
 
 def bundle_keys() -> Keyring:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.tenancy import OrganizationOwned, TenantQuerySet
 from common.ids import new_uuid, public_id
+from servers.addresses import address_of
 
 
 class ToolClass(models.TextChoices):
@@ -71,13 +72,12 @@ class Server(OrganizationOwned):
 
     @property
     def shown_url(self) -> str:
-        """For everybody who may see the server: a query may be somebody's password."""
-        place, mark, _ = self.upstream_url.partition("?")
-        return f"{place}?…" if mark else place
+        """For everybody who may see the server: what may be somebody's password is left out."""
+        return address_of(self.upstream_url).shown
 
     @property
-    def has_query(self) -> bool:
-        return "?" in self.upstream_url
+    def hides_a_part(self) -> bool:
+        return self.shown_url != self.upstream_url
 
 
 class ServerCredential(OrganizationOwned):

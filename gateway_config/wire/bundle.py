@@ -13,6 +13,7 @@ from gateway_config.wire.mirrored import MirroredArgument
 
 FORMAT: Final = 1
 QUERY: Final = "?"
+PATH: Final = "/"
 FORMAT_IN_PARTS: Final = 2
 MOST_PARTS: Final = 256
 
@@ -57,8 +58,9 @@ class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`credentials`: JSON {header: value}, sealed for (organization, this id, "upstream-headers").
 
-    What follows the `?` of a server's address may be a secret, too: it does not stand in `upstream_url` but
-    among the credentials, under QUERY, which is no header. A gateway of the version before takes them for
+    What follows the `?` of a server's address may be a secret, too, and so may the end of its path: neither
+    stands in `upstream_url` but among the credentials, under QUERY and PATH, which are no headers; an
+    `upstream_url` that goes on there ends with a slash. A gateway of the version before takes them for
     unusable and calls that server no more, and every other one as before.
 
     `revisions` of the protocol that the last scan found it to speak; none: not known.

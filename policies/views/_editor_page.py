@@ -81,9 +81,9 @@ class Editing:
             case "builder":
                 return {**self._board(), **self._trial()}
             case "words":
-                return {"words": words_of(self.outlook, self.tools)}
+                return {"words": words_of(self.outlook, self.tools), **self._trial()}
             case _:
-                return {}
+                return self._trial()
 
     def _trial(self) -> dict[str, Any]:
         trial = self.extra.get("tried") or fresh_trial(self.look, self.tools)

@@ -121,6 +121,7 @@ def connection(request: MemberRequest, server_id: str) -> HttpResponse:
 def _changed(member: Membership, server: Server, form: ConnectionForm) -> ToolScan | None:
     """A new name is no reason to connect again to a server that answered."""
     cleaned = form.cleaned_data
+    stop_scan(member, server)  # what it would say is of what was given before
     before, kept = server.upstream_url, cleaned["auth_kind"] == "keep"
     changed = change_server(
         member,

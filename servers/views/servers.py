@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +22,8 @@ from servers.models import Server, Severity, Tool, ToolClass, ToolScan
 from servers.services import gateway_url, retire_server, start_scan
 from servers.tasks import enqueue_scan
 
+PER_PAGE = 50
+
 
 def find_server(request: MemberRequest, server_id: str) -> Server:
     try:
@@ -32,35 +36,53 @@ def find_server(request: MemberRequest, server_id: str) -> Server:
 @require_safe
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    servers = Server.objects.visible_to(request.member).filter(retired_at=None)
+    total = servers.count()
+    failing = servers.filter(status=Server.Status.FAILING).count()
+    found = servers.filter(name__icontains=wanted) if wanted else servers
+    page = Paginator(_with_counts(found), PER_PAGE).get_page(request.GET.get("page"))
+    classes = _classes_of(request, page.object_list)
+    context = {
+        "page": page,
+        "rows": [(server, classes[server.pk]) for server in page.object_list],
+        "total": total,
+        "wanted": wanted,
+        "title": _title(total, failing),
+        "section": "servers",
+        "may_manage": may(request.member, May.MANAGE_SERVERS),
+    }
+    return render(request, "servers/list.html", context)
+
+
+def _with_counts(servers: QuerySet[Server]) -> QuerySet[Server]:
     present = Q(tools__removed_at=None)
-    servers = list(
-        Server.objects.visible_to(request.member)
-        .filter(retired_at=None)
-        .annotate(
-            tool_count=Count("tools", filter=present, distinct=True),
-            critical_count=Count("tools", filter=present & Q(tools__severity=4), distinct=True),
-            policy_count=Count("policies", distinct=True),
-            grant_count=Count("grants", filter=Q(grants__revoked_at=None), distinct=True),
-        )
-        .order_by("name")
-    )
-    return render(
-        request,
-        "servers/list.html",
-        {
-            "servers": servers,
-            "title": _title(servers),
-            "section": "servers",
-            "may_manage": may(request.member, May.MANAGE_SERVERS),
-        },
+    return servers.annotate(
+        tool_count=Count("tools", filter=present, distinct=True),
+        critical_count=Count("tools", filter=present & Q(tools__severity=4), distinct=True),
+        policy_count=Count("policies", distinct=True),
+        grant_count=Count("grants", filter=Q(grants__revoked_at=None), distinct=True),
+    ).order_by("name")
+
+
+def _classes_of(request: MemberRequest, servers: Iterable[Server]) -> dict[UUID, list[tuple[str, int]]]:
+    """Of each server `(class, how many tools)`, worst class first."""
+    present = Tool.objects.visible_to(request.member).present().filter(server__in=[one.pk for one in servers])
+    counted = present.order_by().values_list("server_id", "tool_class").annotate(tools=Count("pk"))
+    found: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for server_id, tool_class, tools in counted:
+        found[server_id][tool_class] = tools
+    order = [*ToolClass.choices, ("", "")]
+    return defaultdict(
+        list,
+        {pk: [(label, of[value]) for value, label in order if value in of] for pk, of in found.items()},
     )
 
 
-def _title(servers: Sequence[Server]) -> str:
-    if not servers:
+def _title(total: int, failing: int) -> str:
+    if not total:
         return "Servers"
-    failing = sum(server.status == Server.Status.FAILING for server in servers)
-    count = "1 server" if len(servers) == 1 else f"{len(servers)} servers"
+    count = "1 server" if total == 1 else f"{total} servers"
     return f"{count}, {failing} not reachable" if failing else count
 
 

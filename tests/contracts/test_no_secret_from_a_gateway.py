@@ -19,6 +19,7 @@ import pytest
 
 from common.sealing import Keyring
 from common.tokens import GRANT, new_token, token_hash
+from gateway_config.wire.bundle import PATH as PATH_MEMBER
 from gateway_config.wire.bundle import QUERY as QUERY_MEMBER
 from gateway_config.wire.bundle import Bundle, BundleGrant, BundleServer, BundleTool
 from tests.gateway.test_main import Plane, Worker, _Internal
@@ -28,6 +29,7 @@ KEY: Final = base64.b64encode(b"canary-of-a-key-32-bytes-long-ok").decode()
 CREDENTIAL: Final = "canary-upstream-credential-7711"
 ARGUMENT: Final = "canary-argument-7712"
 QUERY: Final = "canary-query-7713"
+PATH: Final = "canary-path-7714"
 BODY: Final = "canary-body-7714"
 TOOLS: Final = (
     "fine",
@@ -140,7 +142,7 @@ def upstream() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/mcp?key={QUERY}"
+    yield f"http://127.0.0.1:{server.server_port}/mcp/{PATH}?key={QUERY}"
     server.shutdown()
     server.server_close()
 
@@ -170,9 +172,9 @@ def _bundle(url: str, tokens: dict[str, str]) -> Bundle:
         BundleServer(
             id=_id_of(name),
             name=name,
-            upstream_url=where.partition("?")[0],
+            upstream_url=where.partition(PATH)[0].partition("?")[0],
             tools=tools,
-            credentials=_sealed(_id_of(name), where.partition("?")[2]),
+            credentials=_sealed(_id_of(name), where),
         )
         for name, where in urls.items()
     )
@@ -195,8 +197,10 @@ def _id_of(server: str) -> str:
     return IAM if server == "fine" else an_id(50 + SERVERS.index(server))
 
 
-def _sealed(server: str, query: str) -> str:
-    secret = json.dumps({"Authorization": f"Bearer {CREDENTIAL}", QUERY_MEMBER: query}).encode()
+def _sealed(server: str, url: str) -> str:
+    query, rest = url.partition("?")[2], PATH if PATH in url else ""
+    parts = {"Authorization": f"Bearer {CREDENTIAL}", QUERY_MEMBER: query, PATH_MEMBER: rest}
+    secret = json.dumps(parts).encode()
     return Keyring.parse(f"b:{KEY}").seal(
         secret, organization=ACME, subject=server, purpose="upstream-headers"
     )
@@ -284,7 +288,7 @@ def test_no_canary_comes_out_of_answers_logs_metrics_or_files(tmp_path: Path, up
     } <= heard.codes
     assert all(json.loads(line)["message"] for line in out.splitlines())
     keys = {KEY, KEY[:43], base64.b64decode(KEY).decode()}
-    secrets = {*tokens.values(), plane.token, CREDENTIAL, ARGUMENT, QUERY, BODY, *keys}
+    secrets = {*tokens.values(), plane.token, CREDENTIAL, ARGUMENT, QUERY, PATH, BODY, *keys}
     outputs = {"stdout": out, "stderr": err, "metrics": metrics, **on_disk}
     outputs |= {f"answer {number}": answer for number, answer in enumerate(heard.answers)}
     leaked = [

@@ -257,6 +257,25 @@ async def test_the_query_of_its_address_comes_sealed_with_a_servers_credentials(
         assert "?" not in sent.headers
 
 
+async def test_the_end_of_its_path_comes_sealed_with_a_servers_credentials(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        host = it.upstream.url.removesuffix("/mcp")
+        it.reconfigure(url=f"{host}/api/", credentials=sealed({"/": "k3y/mcp", "?": "a=b"}))
+        await alice.call("read_file", {})
+        assert [sent.path for sent in it.upstream.received] == ["/api/k3y/mcp?a=b"]
+        it.reconfigure(url=host, credentials=sealed({"/": "k3y/mcp"}))
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_refused_credentials"
+        assert len(it.upstream.received) == 1
+
+
+@pytest.mark.parametrize("rest", ["a b", "a?b", "a#b", "a\r\nX: b", "é", 1, None, ["a"], "a" * 2001])
+async def test_a_sealed_path_that_is_none_is_not_used(tmp_path: Path, rest: Any) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        it.reconfigure(url=it.upstream.url + "/", credentials=sealed({"/": rest}))
+        assert failure(await alice.call("read_file", {}))[0] == "upstream_refused_credentials"
+        assert not it.upstream.received
+
+
 @pytest.mark.parametrize("query", ["a b", "a\r\nX: b", "a#b", "é", 1, None, ["a"], "a" * 2001])
 async def test_a_sealed_query_that_is_none_is_not_used(tmp_path: Path, query: Any) -> None:
     async with world(tmp_path) as it, it.client() as alice:

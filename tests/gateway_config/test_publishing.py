@@ -107,19 +107,25 @@ def test_a_credential_that_did_not_change_keeps_its_sealed_text(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer hidden"}])
-def test_the_query_of_a_servers_address_is_sealed_with_its_credentials(
-    cast: Cast, acme: Acme, publish: Publish, headers: dict[str, str]
+@pytest.mark.parametrize(
+    ("place", "onwards"),
+    [
+        ("https://iam.example.com/mcp", "?key=canary7Of9a&b=%2f"),
+        ("https://iam.example.com/api/", "canary7Of9a/mcp"),
+        ("https://iam.example.com/api/", "canary7Of9a/mcp/?b=%2f"),
+    ],
+)
+def test_what_may_be_a_key_in_a_servers_address_is_sealed_with_its_credentials(
+    cast: Cast, acme: Acme, publish: Publish, headers: dict[str, str], place: str, onwards: str
 ) -> None:
-    query = "key=canary-of-a-query&b=%2f"
     with inside(cast.alice):
-        url = f"https://iam.example.com/mcp?{query}"
-        change_server(cast.alice, acme.server, upstream_url=url, headers=headers)
+        change_server(cast.alice, acme.server, upstream_url=place + onwards, headers=headers)
     revision = publish()
-    assert revision is not None and "canary-of-a-query" not in revision.body
+    assert revision is not None and "canary7Of9a" not in revision.body
     server = load_organization(revision.body.encode()).servers[str(acme.server.pk)]
-    assert server.upstream_url == "https://iam.example.com/mcp"
+    assert server.upstream_url == place
     organization = str(acme.server.organization_id)
-    assert upstream_secrets(bundle_keys(), organization, server.id, server.credentials) == (headers, query)
+    assert upstream_secrets(bundle_keys(), organization, server.id, server.credentials) == (headers, onwards)
     with inside(cast.alice):
         change_server(cast.alice, acme.server, name=acme.server.name)
     assert publish() is None, "sealed again it would be another revision"
@@ -135,7 +141,7 @@ def test_a_query_goes_on_where_the_credential_does_not_open(cast: Cast, acme: Ac
     assert revision is not None
     server = load_organization(revision.body.encode()).servers[str(acme.server.pk)]
     organization = str(acme.server.organization_id)
-    assert upstream_secrets(bundle_keys(), organization, server.id, server.credentials) == ({}, "key=canary")
+    assert upstream_secrets(bundle_keys(), organization, server.id, server.credentials) == ({}, "?key=canary")
 
 
 def test_a_revoked_grant_and_a_retired_server_are_in_no_bundle(

@@ -331,6 +331,19 @@ def test_a_start_is_not_chosen_over_a_text_that_was_typed(
     assert "That start does not use this text." in words(answer) and "{typed by hand" in words_kept(answer)
 
 
+@pytest.mark.parametrize("view", ["builder", "json", "words"])
+def test_effects_tests_and_trying_a_call_stand_beside_every_view(
+    view: str, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    carol, at = signed_in(cast.carol), f"/policies/{acme.policy.public_id}/"
+    shown = page(carol.get(f"{at}?view={view}"))
+    for panel in ('id="effects"', 'id="tests-panel"', 'id="try-panel"'):
+        assert panel in shown, panel
+    tried = carol.post(f"{at}try/", {"view": view, "tool": "create_access_key", "arguments": ""})
+    assert tried.status_code == 200
+    assert "Allowed." in words(tried) and f'name="view" value="{view}"' in page(tried)
+
+
 def test_hostile_names_are_text_everywhere(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     with inside(cast.alice):
         Tool.objects.filter(name="list_users").update(name=HOSTILE, description=HOSTILE)
@@ -362,7 +375,8 @@ def test_a_viewer_reads_and_is_told_who_can_help(cast: Cast, acme: Acme, signed_
     shown = client.get(reverse("policies:editor", args=[acme.policy.public_id]), {"view": "json"})
     assert sentence in words(shown)
     assert "readonly" in page(shown)
-    assert "hx-post" not in page(shown)
+    text = page(shown).partition('id="id_document"')[2].partition("</textarea>")[0]
+    assert text and "hx-post" not in text
     assert sentence in words(client.get(reverse("policies:list")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
@@ -447,3 +448,25 @@ def _tool(acme: Acme, cast: Cast) -> Tool:
     with inside(cast.alice):
         found: Tool = Tool.objects.get(server=acme.server, name="delete_user")
     return found
+
+
+def test_the_list_is_searched_and_turned_and_counts_tools_by_class(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        for number in range(55):
+            Server.objects.create(
+                organization_id=cast.alice.organization_id,
+                name=f"server {number:02}",
+                upstream_url="https://h.example/mcp",
+            )
+    bob = signed_in(cast.bob)
+    first, second = page(bob, "/servers/"), page(bob, "/servers/?page=2")
+    assert "server 48" in first and "server 54" not in first and "server 54" in second
+    found = page(bob, "/servers/?q=SERVER+1")
+    assert "server 10" in found and "server 20" not in found and "10 of 56" in found
+    assert "None of 56 servers is called" in page(bob, "/servers/?q=%3Cb%3E%00")
+    own = page(bob, "/servers/?q=aws")
+    with inside(cast.alice):
+        writing = acme.server.tools.filter(tool_class="Write", removed_at=None).count()
+    assert writing and re.search(rf'Write</span><b class="num">{writing}</b>', own)
