@@ -8,8 +8,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Membership, User
-from accounts.services import MembershipName, member_of_key, memberships_of, organization_of_key
-from accounts.tenancy import organization_context
+from accounts.services import MembershipName, member_of_key, memberships_of
+from accounts.tenancy import context_of_key, organization_context
+from common.tokens import is_well_formed, token_hash
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organization"
@@ -44,11 +45,10 @@ class MemberMiddleware:
         return self.get_response(request)
 
     def _with_key(self, request: HttpRequest, token: str) -> HttpResponseBase:
-        organization = organization_of_key(token)
-        if organization is None:
+        if not is_well_formed(token, "plk_"):
             return self.get_response(request)
-        with organization_context(organization):
-            request.member = member_of_key(token)  # type: ignore[attr-defined]
+        with context_of_key(token_hash(token)) as found:
+            request.member = member_of_key(token) if found else None  # type: ignore[attr-defined]
             if request.member is not None:  # type: ignore[attr-defined]
                 return self._answer(request)
         return self.get_response(request)

@@ -49,13 +49,29 @@ class OrganizationOwned(models.Model):
 @contextmanager
 def organization_context(organization_id: UUID) -> Iterator[None]:
     """A transaction in which exactly this organization's rows can be seen and written."""
-    with transaction.atomic():
-        before = _current()
-        _enter(str(organization_id))
-        # Where this raises, the rollback puts the setting back as well: it belongs to the transaction.
+    with _inside("%s", str(organization_id)):
         yield
-        if not connection.needs_rollback:
-            _enter(before)
+
+
+@contextmanager
+def context_of_key(key_hash: str) -> Iterator[bool]:
+    """The same in the organization of an API key; whether there is one. The key itself is not judged."""
+    with _inside("accounts_organization_of_key(%s)::text", key_hash) as found:
+        yield found
+
+
+@contextmanager
+def _inside(organization: str, value: str) -> Iterator[bool]:
+    """`organization`: an expression of SQL, of one value. Whether it named any."""
+    # The setting belongs to the transaction: where this begins one, nothing was set, and nothing is left.
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        before = _current() if nested else ""
+        found = _enter(organization, value)
+        # Where this raises, the rollback puts the setting back as well.
+        yield bool(found)
+        if nested and not connection.needs_rollback:
+            _enter("%s", before)
 
 
 def become(role: str) -> None:
@@ -64,9 +80,11 @@ def become(role: str) -> None:
         cursor.execute(f"SET LOCAL ROLE {role}")
 
 
-def _enter(organization: str) -> None:
+def _enter(organization: str, value: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.organization', %s, true)", [organization])
+        cursor.execute(f"SELECT set_config('app.organization', coalesce({organization}, ''), true)", [value])
+        (entered,) = cursor.fetchone()
+    return str(entered)
 
 
 def _current() -> str:

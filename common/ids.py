@@ -1,6 +1,7 @@
 """Identifiers: UUIDs inside, prefixed opaque text outside."""
 
 import re
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +10,9 @@ import uuid_utils.compat
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH: Final = 26
+# Lists hold thousands of ids: two letters at a time.
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_SHIFTS: Final = tuple(range(5 * (_LENGTH - 2), -1, -10))
 _PREFIX: Final = re.compile(r"[a-z]{2,8}")
 
 
@@ -23,11 +27,15 @@ def first_uuid_of(unix_seconds: float) -> UUID:
 
 
 def public_id(prefix: str, uuid: UUID) -> str:
+    number = uuid.int
+    return _begun(prefix) + "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+
+
+@cache
+def _begun(prefix: str) -> str:
     if not _PREFIX.fullmatch(prefix):
         raise ValueError(f"`{prefix}` is no prefix of an id: two to eight lower-case letters, no underscore")
-    number = uuid.int
-    letters = [_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_LENGTH - 1), -1, -5)]
-    return f"{prefix}_{''.join(letters)}"
+    return f"{prefix}_"
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:

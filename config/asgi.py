@@ -1,10 +1,11 @@
 import os
 
+import django
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from config import env
-from config.bodies import with_bodies_up_to
+from config.bodies import Application, with_bodies_up_to
 from config.supervisor.lifeline import die_with_master
 
 die_with_master()
@@ -12,4 +13,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
 env.keys("ARGUMENT_KEYS")  # read when a call waits; a process without them must not get so far
 
-application = with_bodies_up_to(settings.LARGEST_BODY, get_asgi_application())
+
+def _application() -> Application:
+    if settings.INTERNAL:
+        # Gateways wait for news by the hundred: those views are coroutines, which need no thread.
+        return get_asgi_application()
+    django.setup(set_prefix=False)
+    from config.serving import Site
+
+    return Site()
+
+
+application = with_bodies_up_to(settings.LARGEST_BODY, _application())

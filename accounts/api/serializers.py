@@ -8,6 +8,7 @@ from accounts.models import ApiKey, Invitation, Membership, Organization, Role
 from accounts.permissions import SCOPES
 from accounts.services.settings import LEASE_SECONDS, LONGEST_KEPT_PATH, MOST_KEPT, RETENTION_DAYS
 from common.api_fields import SHOWN_ONCE, PublicIdField
+from common.api_shown import ShownRow
 
 INVITATION_STATES = ("open", "expired", "accepted", "withdrawn")
 
@@ -20,7 +21,7 @@ class MeSerializer(serializers.Serializer[Any]):
     scopes = serializers.ListField(child=serializers.CharField(), allow_null=True)
 
 
-class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+class OrganizationSerializer(ShownRow):
     id = PublicIdField("org", read_only=True)
 
     class Meta:
@@ -62,7 +63,7 @@ class OrganizationChange(serializers.Serializer[Any]):
     )
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class MemberSerializer(ShownRow):
     id = PublicIdField("mem", read_only=True)
     email = serializers.EmailField(source="user.email", read_only=True)
 
@@ -75,7 +76,7 @@ class MemberChange(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+class InvitationSerializer(ShownRow):
     id = PublicIdField("inv", read_only=True)
     state = serializers.ChoiceField(choices=INVITATION_STATES, read_only=True)
 
@@ -100,7 +101,7 @@ class InvitationInput(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+class ApiKeySerializer(ShownRow):
     """`hint` is how the token begins."""
 
     id = PublicIdField("key", read_only=True)

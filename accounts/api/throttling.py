@@ -1,7 +1,7 @@
 """How many requests one asker may send, and how the answer says so.
 
-One counter a minute and asker: a key, else a member, else an address. It stands in the cache, so that several
-web processes share it where they share a cache.
+One counter a minute and asker: a key, else a member, else an address. It stands in a cache of its own, which
+the web processes of one machine share, or those of many where there is CACHE_URL.
 """
 
 from __future__ import annotations
@@ -81,8 +81,12 @@ class RateLimitHeaders:
 
 def _count(key: str) -> int:
     cache = caches["requests"]
-    cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
-    return int(cache.incr(key))
+    try:
+        return int(cache.incr(key))
+    except ValueError:
+        # The first of the minute, or one of several firsts.
+        begun = cache.add(key, 1, timeout=2 * WINDOW_SECONDS)
+        return 1 if begun else int(cache.incr(key))
 
 
 def _asker(request: HttpRequest) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """The verbs of accounts. Both faces, screens and REST, call these."""
 
-from accounts.services.keys import create_api_key, member_of_key, organization_of_key, revoke_api_key
+from accounts.services.keys import create_api_key, member_of_key, revoke_api_key
 from accounts.services.organizations import (
     MembershipName,
     found_organization,
@@ -14,7 +14,6 @@ __all__ = [
     "found_organization",
     "member_of_key",
     "memberships_of",
-    "organization_of_key",
     "rename_organization",
     "revoke_api_key",
 ]

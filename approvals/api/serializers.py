@@ -12,9 +12,10 @@ from approvals.addresses import address
 from approvals.models import Approval
 from approvals.services import LONGEST_LIMIT, LONGEST_NOTE, SHORTEST_LIMIT
 from common.api_fields import PublicIdField
+from common.api_shown import ShownRow
 
 
-class ApprovalSerializer(serializers.ModelSerializer[Approval]):
+class ApprovalSerializer(ShownRow):
     """Needs the asking member in its context: arguments are for those who may approve."""
 
     id = PublicIdField("apr", read_only=True)

@@ -19,6 +19,7 @@ from approvals.models import Notice, Webhook
 from common.api_fields import SHOWN_ONCE, PublicIdField, uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Moment
 from common.api_lists import ApiList, both_ways
+from common.api_shown import ShownRow
 from common.api_views import ApiView
 from common.drf import shown_once, valid
 
@@ -26,7 +27,7 @@ from common.drf import shown_once, valid
 KINDS = tuple(kind.value for kind in Notice.Kind if kind is not Notice.Kind.REMINDER)
 
 
-class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+class WebhookSerializer(ShownRow):
     id = PublicIdField("whk", read_only=True)
     enabled = serializers.SerializerMethodField(help_text="Off: nothing is sent. An answer of 410 does that.")
     created_by = serializers.CharField(source="created_by_email", read_only=True)
@@ -57,7 +58,7 @@ class WebhookChange(serializers.Serializer[Any]):
     enabled = serializers.BooleanField(required=False)
 
 
-class DeliverySerializer(serializers.ModelSerializer[Notice]):
+class DeliverySerializer(ShownRow):
     """One message: its id is what the receiver reads in `webhook-id`."""
 
     id = PublicIdField("msg", read_only=True)

@@ -20,10 +20,11 @@ from audit.periods import Period, Unit
 from common.api_fields import PublicIdField, uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text, asked
 from common.api_lists import ApiList, both_ways, described
+from common.api_shown import ShownRow
 from common.api_views import ApiView
 
 
-class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
+class DecisionSerializer(ShownRow):
     id = PublicIdField("dec", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)
     grant = PublicIdField("grt", source="grant_id", read_only=True)
@@ -66,7 +67,7 @@ class DecisionSerializer(serializers.ModelSerializer[DecisionRecord]):
         return [{"path": each.path, "state": each.state, "json": each.json} for each in read(record)]
 
 
-class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+class AuditEventSerializer(ShownRow):
     id = PublicIdField("evt", read_only=True)
 
     class Meta:

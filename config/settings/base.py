@@ -165,8 +165,11 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": DATA_DIR / "cache",
     },
-    # Counted on every request of the API.
-    "requests": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "requests"},
+    # Counted on every request of the API, by all processes that serve the site here.
+    "requests": {
+        "BACKEND": "common.shared_counters.SharedCounters",
+        "LOCATION": DATA_DIR / "cache" / "requests.counters",
+    },
 }
 if CACHE_URL := env.text("CACHE_URL"):
     _SHARED = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
@@ -182,13 +185,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.IsMember"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttling.RequestsAMinute"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["common.api_shown.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.drf.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.api_errors.answer",
     "UNAUTHENTICATED_USER": None,
     # `?format=` is a parameter like any that nobody knows.
     "URL_FORMAT_OVERRIDE": None,
+    # As `common.api_shown.moment` writes it.
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
 }
 SPECTACULAR_SETTINGS = {

@@ -9,6 +9,8 @@ from pathlib import Path
 from config import env
 
 PARTS = ("web", "worker", "gateway")
+# Each has memory and connections to the database of its own; who wants more of them says so.
+MOST_PROCESSES_UNASKED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Options:
     internal_port: int
     metrics_port: int | None
     data_dir: Path
+    web_processes: int = 1
 
     @property
     def needs_database(self) -> bool:
@@ -84,7 +87,13 @@ def _options(given: Mapping[str, object]) -> Options:
     assert isinstance(data_dir, Path)
     values["data_dir"] = data_dir.absolute()
     values["metrics_port"] = env.optional_port("METRICS_PORT")
+    values["web_processes"] = env.integer("WEB_PROCESSES", most=64) or _one_for_each_core()
     return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be
+
+
+def _one_for_each_core() -> int:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, MOST_PROCESSES_UNASKED)
 
 
 def _parts(text: str) -> frozenset[str]:

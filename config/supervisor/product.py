@@ -82,7 +82,7 @@ class Product:
 
     def _web(self) -> Child:
         own = self._django("web", self._database(APP, APP_ROLE_PASSWORD), "SEALING_KEYS", "ARGUMENT_KEYS")
-        return _granian("web", own, self.options.host, self.options.port)
+        return _granian("web", own, self.options.host, self.options.port, self.options.web_processes)
 
     def _internal(self) -> Child:
         own = self._django("internal", self._database(WORKER, WORKER_ROLE_PASSWORD), "ARGUMENT_KEYS")
@@ -210,8 +210,9 @@ def module(name: str, own: Mapping[str, str], module: str, *arguments: str) -> C
     return Child(name, command, {**_surroundings(), **own}, ROOT)
 
 
-def _granian(name: str, own: Mapping[str, str], host: str, port: int) -> Child:
-    options = f"--interface asginl --host {host} --port {port} --workers 1 --no-ws --log-level warning"
+def _granian(name: str, own: Mapping[str, str], host: str, port: int, processes: int = 1) -> Child:
+    served = f"--interface asginl --host {host} --port {port} --workers {processes}"
+    options = f"{served} --no-ws --log-level warning"
     return module(name, own, "granian", *options.split(), "config.asgi:application")
 
 

@@ -7,6 +7,7 @@ from jiter import LosslessFloat
 from rest_framework import serializers
 
 from common.api_fields import SHOWN_ONCE, PublicIdField
+from common.api_shown import ShownRow
 from policies.beside import beside
 from policies.language.effects import Effect
 from policies.models import Grant, Policy, PolicyRevision
@@ -61,7 +62,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
-class PolicySerializer(serializers.ModelSerializer[Policy]):
+class PolicySerializer(ShownRow):
     id = PublicIdField("pol", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)
     document = serializers.CharField(source="draft", help_text="The draft, exactly as it was sent.")
@@ -77,7 +78,7 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         return list(ProblemSerializer(problems, many=True).data)
 
 
-class PolicySummary(serializers.ModelSerializer[Policy]):
+class PolicySummary(ShownRow):
     """A policy in a list: its text, and what is wrong with it, stand in the policy itself."""
 
     id = PublicIdField("pol", read_only=True)
@@ -202,7 +203,7 @@ class ConversionSerializer(serializers.Serializer[Any]):
     problems = ProblemSerializer(many=True)
 
 
-class RevisionSummary(serializers.ModelSerializer[PolicyRevision]):
+class RevisionSummary(ShownRow):
     """A revision in a list: its document stands in the revision itself."""
 
     id = PublicIdField("rev", read_only=True)
@@ -221,7 +222,7 @@ class RevisionSerializer(RevisionSummary):
 GRANT_STATES = ("active", "expired", "revoked")
 
 
-class GrantSerializer(serializers.ModelSerializer[Grant]):
+class GrantSerializer(ShownRow):
     id = PublicIdField("grt", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)
     policy = PublicIdField("pol", source="policy_id", read_only=True, allow_null=True)

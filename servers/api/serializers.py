@@ -7,6 +7,7 @@ from rest_framework import serializers
 from accounts.api.authentication import member_of
 from accounts.permissions import May, may
 from common.api_fields import PublicIdField
+from common.api_shown import ShownRow
 from servers.models import Server, Severity, Tool, ToolScan
 from servers.services import gateway_url
 
@@ -26,7 +27,7 @@ class AuthSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class ServerSerializer(serializers.ModelSerializer[Server]):
+class ServerSerializer(ShownRow):
     id = PublicIdField("srv", read_only=True)
     upstream_url = serializers.SerializerMethodField(
         help_text="Without its query for whoever may not change servers: it may be a password."
@@ -62,7 +63,7 @@ class ServerChange(serializers.Serializer[Any]):
     auth = AuthSerializer(required=False)
 
 
-class ScanSerializer(serializers.ModelSerializer[ToolScan]):
+class ScanSerializer(ShownRow):
     status = serializers.CharField(source="state")
     tools = serializers.IntegerField(source="tools_found")
     problems = serializers.SerializerMethodField()
@@ -77,7 +78,7 @@ class ScanSerializer(serializers.ModelSerializer[ToolScan]):
         return [{"code": scan.code, "message": scan.message, "hint": scan.hint}]
 
 
-class ToolSerializer(serializers.ModelSerializer[Tool]):
+class ToolSerializer(ShownRow):
     server = PublicIdField("srv", source="server_id", read_only=True)
     tool_class = serializers.CharField(help_text="Read, Write, Execute, Destructive or Financial.")
     severity = serializers.SerializerMethodField()

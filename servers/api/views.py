@@ -7,7 +7,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,6 +15,7 @@ from accounts.api.idempotency import ANSWERS_AGAIN, Again
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Flag, Id, Text
 from common.api_lists import ApiList, both_ways
+from common.api_shown import written
 from common.api_views import ApiView
 from common.drf import etag, valid, version_of
 from servers.api.serializers import (
@@ -139,7 +139,7 @@ ANSWERS_AGAIN["scan"] = _told_again
 
 
 def _written(scan: ToolScan) -> bytes:
-    return JSONRenderer().render(ScanSerializer(scan).data)
+    return written(ScanSerializer(scan).data)
 
 
 class ServerTools(ApiList[Tool]):

@@ -98,6 +98,18 @@ def test_gateways_have_their_own_folders_and_tokens_one_port_and_one_limiter(
     assert "web" not in found
 
 
+@pytest.mark.parametrize(("said", "cores", "processes"), [("", 2, 2), ("0", 64, 4), ("6", 2, 6), ("1", 8, 1)])
+def test_the_site_is_served_by_one_process_for_each_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, cores: int, processes: int
+) -> None:
+    monkeypatch.setenv("WEB_PROCESSES", said)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    commands = {child.name: child.command for child in product(tmp_path).children()}
+    assert commands["web"][commands["web"].index("--workers") + 1] == str(processes)
+    # Whoever waits there for news is woken by one listener.
+    assert commands["internal"][commands["internal"].index("--workers") + 1] == "1"
+
+
 def test_a_gateway_alone_shares_its_port_with_nobody(tmp_path: Path) -> None:
     assert environments(product(tmp_path))["gw-1"]["GATEWAY_SHARED_PORT"] == "no"
 

@@ -100,8 +100,12 @@ def test_a_key_that_is_none_is_refused(call: Call, key: str) -> None:
     assert kind_of(call("post", "/servers/", SERVER, Idempotency_Key=key)) == (400, "invalid_input")
 
 
+@pytest.mark.parametrize("used_just_now", [False, True])
 @pytest.mark.django_db(transaction=True)
-def test_twenty_at_once_under_one_key_have_one_effect(call: Call, cast: Cast) -> None:
+def test_twenty_at_once_under_one_key_have_one_effect(call: Call, cast: Cast, used_just_now: bool) -> None:
+    """Writing down that a key was used must not be what keeps them in line."""
+    if used_just_now:
+        assert call("get", "/me/").status_code == 200
     begin = threading.Barrier(AT_ONCE)
     came: list[tuple[int, str]] = []
 

@@ -1,0 +1,104 @@
+"""Counters that the processes of one machine share: a cache that only counts, in a file all of them map.
+
+For what is counted on every request, where a database or a server of its own would cost more than the answer.
+Where more counters are asked for than there is room, the smallest give way: a flood of strangers takes
+nothing from those who ask a lot.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+
+_SLOTS: Final = 1 << 15
+_LOOKED_AT: Final = 16
+# Whose it is, until when (Unix seconds), how many.
+_SLOT: Final = struct.Struct("<QII")
+_SIZE: Final = _SLOTS * _SLOT.size
+_MOST: Final = 2**32 - 1
+
+
+class SharedCounters(BaseCache):
+    """`add` begins a counter where there is none, `incr` counts it; nothing else is kept here."""
+
+    def __init__(self, location: str | Path, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._file = Path(location)
+        self._turn = threading.Lock()
+        self._open: tuple[int, mmap.mmap] | None = None
+
+    def add(
+        self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> bool:
+        mine, now = self._name(key, version), int(time.time())
+        with self._table() as table:
+            place, found = _find(table, mine, now)
+            if not found:
+                until = self.get_backend_timeout(timeout)
+                _SLOT.pack_into(table, place, mine, _MOST if until is None else int(until) + 1, int(value))
+        return not found
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        mine, now = self._name(key, version), int(time.time())
+        with self._table() as table:
+            place, found = _find(table, mine, now)
+            if not found:
+                raise ValueError(f"there is no counter {key!r}")
+            _, until, count = _SLOT.unpack_from(table, place)
+            count = min(count + delta, _MOST)
+            _SLOT.pack_into(table, place, mine, until, count)
+        return int(count)
+
+    def clear(self) -> None:
+        with self._table() as table:
+            table[:] = bytes(_SIZE)
+
+    def _name(self, key: str, version: int | None) -> int:
+        named = hashlib.blake2b(self.make_key(key, version).encode(), digest_size=8).digest()
+        # Nobody is called nothing: that is an empty slot.
+        return int.from_bytes(named, "little") or 1
+
+    @contextmanager
+    def _table(self) -> Iterator[mmap.mmap]:
+        """One thread of one process at a time. A process that dies lets go of the file."""
+        with self._turn:
+            file, table = self._opened()
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield table
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _opened(self) -> tuple[int, mmap.mmap]:
+        if self._open is None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(file, _SIZE)
+            self._open = file, mmap.mmap(file, _SIZE)
+        return self._open
+
+
+def _find(table: mmap.mmap, mine: int, now: int) -> tuple[int, bool]:
+    """Where the counter is; else where it may begin: in a slot that is free, or over the smallest."""
+    chosen, least = 0, _MOST + 1
+    for number in range(_LOOKED_AT):
+        place = (mine + number) % _SLOTS * _SLOT.size
+        owner, until, count = _SLOT.unpack_from(table, place)
+        alive = until > now
+        if owner == mine and alive:
+            return place, True
+        worth = count + 1 if owner and alive else 0
+        if worth < least:
+            chosen, least = place, worth
+    return chosen, False
