@@ -18,7 +18,7 @@ help:
 	@echo "make test-full  the same and the slow tests"
 	@echo "make soak       the same promises by the thousand, for hours; make soak SOAK='records --share 0.1'"
 	@echo "make conformance  the official MCP suite, directly and through gateways: no check may differ"
-	@echo "make bench      what a decision, a call and a publish cost, beside baselines of the same run"
+	@echo "make bench      the speeds that are promised, in a table, and what else is measured, beside baselines of the same run"
 	@echo "make format     lays the code out"
 
 setup:

@@ -28,9 +28,15 @@ def _waiting(in_sqlite: float, in_redis: float, dead_after: float) -> Iterator[N
         yield
 
 
+@contextmanager
+def waiting_long() -> Iterator[None]:
+    with _waiting(_LONG, _LONG, 2 * _LONG):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def limiters_wait_long() -> Iterator[None]:
-    with _waiting(_LONG, _LONG, 2 * _LONG):
+    with waiting_long():
         yield
 
 

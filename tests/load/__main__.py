@@ -1,21 +1,21 @@
-"""All measurements, one after the other: `python -m tests.load [name ...]`."""
+"""All measurements, one after the other: the speeds that are promised, a table of them, then the rest.
+
+python -m tests.load [name ...]
+"""
 
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
+from tests.load.promised import noted, table
+
 # Those that need nothing but Python come first.
-ORDER: Final = (
-    "policy_language",
+SPEEDS: Final = ("policy_language", "grants", "limiter", "gateway", "added_latency", "beside_a_peer")
+OTHERS: Final = (
     "policy_worst",
     "restart",
     "hostile",
-    "limiter",
-    "grants",
-    "gateway",
-    "added_latency",
-    "beside_a_peer",
     "judging",
     "publishing",
     "pages",
@@ -25,12 +25,17 @@ ORDER: Final = (
 
 
 def main() -> int:
-    here = Path(__file__).parent
-    names = sys.argv[1:] or [name for name in ORDER if (here / f"{name}.py").exists()]
-    codes = [
-        subprocess.run([sys.executable, "-m", f"tests.load.{name}"], check=False).returncode for name in names
-    ]
-    return max(codes, default=0)
+    named = sys.argv[1:]
+    with noted() as figures:
+        code = _run(named or SPEEDS)
+    if figures:
+        print(f"\n{table(figures)}\n", flush=True)
+    return max(code, 0 if named else _run(OTHERS))
+
+
+def _run(names: Sequence[str]) -> int:
+    measurements = [[sys.executable, "-m", f"tests.load.{name}"] for name in names]
+    return max(subprocess.run(one, check=False).returncode for one in measurements)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from typing import Final
 
 from tests.load.gateway import ANSWERS, PROXIES, gateway, nginx
 from tests.load.open_loop import OpenLoop, Slice
+from tests.load.promised import PROMISED, note
 from tests.ports import free_port
 
 _WARM_SECONDS: Final = 2.0
-PROMISED: Final = {50: (0.5, 0.1), 99: (2.0, 0.5)}
+_PARTS: Final = (50, 99)
 
 
 def percentile(seconds: Sequence[float], part: int) -> float:
@@ -48,13 +49,15 @@ def in_pairs(
 
 def tell(pairs: Sequence[tuple[Slice, Slice]]) -> None:
     print("| | nginx, ms | gateway, ms | added, ms | quarters | promised, goal |\n|---|---|---|---|---|---|")
-    for part, (floor, goal) in PROMISED.items():
+    for part in _PARTS:
+        promise = PROMISED[f"added p{part}"]
         theirs = [percentile(pair[0].latencies, part) for pair in pairs]
         mine = [percentile(pair[1].latencies, part) for pair in pairs]
         added = [after - before for before, after in zip(theirs, mine, strict=True)]
         low, middle, high = statistics.quantiles(added, n=4, method="inclusive")
         medians = f"{statistics.median(theirs):.2f} | {statistics.median(mine):.2f} | {middle:.2f}"
-        print(f"| p{part} | {medians} | {low:.2f} to {high:.2f} | {floor}, {goal} |")
+        print(f"| p{part} | {medians} | {low:.2f} to {high:.2f} | {promise.floor:g}, {promise.goal:g} |")
+        note(f"added p{part}", middle)
     overslept = [late for pair in pairs for one in pair for late in one.overslept]
     lost = sum(one.lost for pair in pairs for one in pair)
     late = f"{percentile(overslept, 50):.2f} ms late (p99 {percentile(overslept, 99):.2f})"

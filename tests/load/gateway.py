@@ -36,6 +36,7 @@ from gateway_config.wire.signing import sign
 from tests.gateway.limiters import trusted_file
 from tests.gateway.test_main import Plane, Worker, _Internal, _Server
 from tests.gateway_config.wire.bundles import KEY
+from tests.load.promised import note
 from tests.ports import free_port
 
 STREAMING: Final = "00000000-0000-7000-8000-0000000005e2"
@@ -284,6 +285,8 @@ def _in_turn(folder: Path, kind: str, targets: list[Target], given: argparse.Nam
         shares = [theirs / mine for theirs, mine in zip(proxy.cpu_us, ours.cpu_us, strict=True)]
         told = f"{statistics.median(shares):.2f} (rounds {min(shares):.2f} to {max(shares):.2f})"
         print(f"| | share of nginx | | {told} |", flush=True)
+        if (kind, connections) == ("JSON", 16):
+            note("share", statistics.median(shares))
 
 
 def _figures(target: Target) -> str:
@@ -303,6 +306,7 @@ def main() -> None:
         direct = stack.enter_context(nginx(folder, "direct", port, ANSWERS, port))
         proxy = stack.enter_context(nginx(folder, "proxy", proxy_port, PROXIES, port))
         plain, streaming, _ = stack.enter_context(gateway(folder, port))
+        note("memory", plain.memory_mb())
         print(f"memory at rest: {plain.memory_mb():.0f} MB")
         print("| | | calls a second | CPU a call, us |\n|---|---|---|---|")
         _in_turn(folder, "JSON", [direct, proxy, plain], given)

@@ -23,6 +23,8 @@ import uvloop
 from gateway.counters.base import Charge, Reserved
 from gateway.counters.redis import SCRIPT, RedisLimiter, _parameters
 from gateway.counters.redis_wire import Address, connect
+from tests.limiters_wait import waiting_long
+from tests.load.promised import note
 from tests.redis_server import FOUND, RedisServer, running
 
 IN_FLIGHT = 32
@@ -81,9 +83,10 @@ def main() -> None:
     calls = parser.parse_args().calls
     if FOUND is None:
         raise SystemExit("there is no redis-server")
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server, waiting_long():
         found = uvloop.run(measure(server, calls))
     ours = found["a limit in Redis"]
+    note("redis", ours)
     print(f"CPU of the asking process a call, {IN_FLIGHT} in flight, appendfsync always")
     for name, micros in found.items():
         print(f"  {name}: {micros:.1f} us (x{micros / ours:.2f})")

@@ -26,6 +26,7 @@ from policies.language.document import Document, Rule
 from policies.language.effects import Effect, effects
 from policies.language.lint import lint
 from policies.language.parse import parse_policy
+from tests.load.promised import note
 
 ARGUMENTS: Final[dict[str, Any]] = {
     "amount": 120,
@@ -197,6 +198,7 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     lines = [*deciding(rounds), *making(rounds)]
     print(f"Policy language, commit {commit()}, Python {sys.version.split()[0]}\n\n{table(lines)}")
+    note("decision", lines[0].microseconds)
     missed = [line.what for line in lines if not line.holds]
     if missed:
         print(f"\nNot within what was promised: {', '.join(missed)}.", file=sys.stderr)
