@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, DateTimeField, F, Func, Q, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, Count, DateTimeField, F, Func, Q, QuerySet, Sum, Value
+from django.db.models.expressions import CombinedExpression
 
 from accounts.models import Organization
 from accounts.tenancy import Asker
@@ -173,14 +174,32 @@ def added_latency(member: Asker, period: Period) -> Latency | None:
     return _latency(list(rows))
 
 
-def latency_over_time(member: Asker, period: Period, stretches: int) -> tuple[Latency | None, ...]:
-    """Of equal stretches, as `outcomes_over_time` cuts them; None where no call was seen."""
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """Of equal stretches the calls and what we added, None where there was none; and of the whole."""
+
+    buckets: tuple[Bucket, ...]
+    latencies: tuple[Latency | None, ...]
+    latency: Latency | None
+
+
+def over_time(member: Asker, period: Period, stretches: int) -> OverTime:
+    """Of all calls. As `outcomes_over_time` cuts them; a day's minutes are many, and are read once."""
     step = (period.until - period.since) / stretches
-    rows = _calls(member, period).annotate(bin=_binned(step, period.since)).values_list("bin", "added")
-    held: dict[datetime, list[tuple[int, int]]] = defaultdict(list)
-    for start, added, calls in rows.order_by("bin", "added").annotate(Sum("calls")):
-        held[start].append((added, calls))
-    return tuple(_latency(held[period.since + step * number]) for number in range(stretches))
+    starts = [period.since + step * number for number in range(stretches)]
+    counts = [dict.fromkeys(OUTCOMES, 0) for _ in starts]
+    held: list[dict[int, int]] = [defaultdict(int) for _ in starts]
+    whole: dict[int, int] = defaultdict(int)
+    rows = _calls(member, period).annotate(bin=_numbered(step, period.since)).order_by()
+    for number, outcome, added, calls in rows.values_list("bin", "outcome", "added").annotate(Sum("calls")):
+        counts[number][outcome] += calls
+        held[number][added] += calls
+        whole[added] += calls
+    return OverTime(
+        tuple(Bucket(start, found) for start, found in zip(starts, counts, strict=True)),
+        tuple(_latency(sorted(found.items())) for found in held),
+        _latency(sorted(whole.items())),
+    )
 
 
 def _latency(held: list[tuple[int, int]]) -> Latency | None:
@@ -193,6 +212,16 @@ def _latency(held: list[tuple[int, int]]) -> Latency | None:
 
 def _binned(step: timedelta, since: datetime) -> Func:
     return Func(Value(step), F("start"), Value(since), function="date_bin", output_field=DateTimeField())
+
+
+def _numbered(step: timedelta, since: datetime) -> CombinedExpression:
+    """The same as a number: thousands of moments would be made otherwise."""
+    seconds = Func(
+        F("start") - Value(since),
+        template="extract(epoch FROM %(expressions)s)::bigint",
+        output_field=BigIntegerField(),
+    )
+    return seconds / Value(round(step.total_seconds()))
 
 
 def _percentile(held: list[tuple[int, int]], rank: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from accounts.tenancy import Asker
 from audit.chart import STACK, Chart, Lines, calls_data, draw, draw_latency, latency_data
-from audit.figures import Bucket, latency_over_time, outcomes_over_time
+from audit.figures import Bucket, Latency, OverTime, outcomes_over_time, over_time
 from audit.periods import Period, Unit
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
@@ -69,18 +69,31 @@ def links(spans: Mapping[str, Span], current: str) -> list[dict[str, object]]:
     ]
 
 
-def calls_picture(
-    member: Asker, span: Span, period: Period, *, server: Server | None = None, grant: Grant | None = None
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """`added` and `latency` are None when no call was seen."""
+
+    calls: CallsPicture
+    added: LatencyPicture | None
+    latency: Latency | None
+
+
+def pictures(member: Asker, span: Span, period: Period) -> Pictures:
+    """Of everything."""
+    found = over_time(member, replace(period, unit=span.bar_unit), span.bars)
+    calls = _calls(found.buckets, span, period, _published(member, period.since))
+    return Pictures(calls, _added(found, span, period), found.latency)
+
+
+def picture_of_one(member: Asker, span: Span, period: Period, one: Server | Grant) -> CallsPicture:
+    only = {"server" if isinstance(one, Server) else "grant": one.pk}
+    buckets = outcomes_over_time(member, replace(period, unit=span.bar_unit), span.bars, **only)
+    return _calls(buckets, span, period, _published(member, period.since, one))
+
+
+def _calls(
+    buckets: tuple[Bucket, ...], span: Span, period: Period, published: list[PolicyRevision]
 ) -> CallsPicture:
-    """Of everything, or of one server or grant."""
-    buckets = outcomes_over_time(
-        member,
-        replace(period, unit=span.bar_unit),
-        span.bars,
-        server=server.pk if server else None,
-        grant=grant.pk if grant else None,
-    )
-    published = _published(member, period.since, server, grant)
     chart = draw(buckets, period.since, period.until, published)
     return CallsPicture(
         chart=chart,
@@ -91,24 +104,20 @@ def calls_picture(
     )
 
 
-def latency_picture(member: Asker, span: Span, period: Period) -> LatencyPicture | None:
-    """None when no call was seen."""
-    found = latency_over_time(member, replace(period, unit=span.bar_unit), span.bars)
-    lines = draw_latency(found)
+def _added(found: OverTime, span: Span, period: Period) -> LatencyPicture | None:
+    lines = draw_latency(found.latencies)
     if lines is None:
         return None
-    starts = [period.since + span.length / span.bars * number for number in range(span.bars)]
-    return LatencyPicture(lines, latency_data(found, starts, period.until, lines.top))
+    starts = [bucket.at for bucket in found.buckets]
+    return LatencyPicture(lines, latency_data(found.latencies, starts, period.until, lines.top))
 
 
-def _published(
-    member: Asker, since: datetime, server: Server | None, grant: Grant | None
-) -> list[PolicyRevision]:
+def _published(member: Asker, since: datetime, one: Server | Grant | None = None) -> list[PolicyRevision]:
     only: dict[str, Any] = {}
-    if server:
-        only["policy__server"] = server
-    if grant:
-        only["policy"] = grant.policy_id
+    if isinstance(one, Server):
+        only["policy__server"] = one
+    elif one is not None:
+        only["policy"] = one.policy_id
     newest = (
         PolicyRevision.objects.visible_to(member)
         .filter(published_at__gte=since, **only)

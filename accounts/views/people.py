@@ -21,7 +21,7 @@ from common.errors import InvalidInput
 from common.ids import parse_public_id
 from common.refusals import REFUSED, say_in_form
 
-PER_PAGE = 50
+PER_PAGE = 25
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -16,10 +16,11 @@ from accounts.middleware import MemberRequest
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
 from audit.chart import STACK
-from audit.figures import Counted, added_latency, calls_by_grant, tops
+from audit.figures import Counted, calls_by_grant, tops
 from audit.periods import Period
-from audit.pictures import SPANS, calls_picture, chosen, latency_picture, links
+from audit.pictures import SPANS, chosen, links, pictures
 from policies.models import Grant, Policy
+from policies.models.policy import OPEN_BY_DEFAULT
 from servers.models import Server
 
 ROWS = 6
@@ -46,12 +47,12 @@ def page(request: MemberRequest) -> HttpResponse:
         return redirect("onboarding")
     key, span = chosen(SPANS, request.GET.get("span"))
     period = Period.until_now(span.length, span.unit)
-    most = tops(member, period, ROWS)
+    most, shown = tops(member, period, ROWS), pictures(member, span, period)
     context = {
         "spans": links(SPANS, key),
-        "calls": calls_picture(member, span, period),
-        "latency": added_latency(member, period),
-        "lines": latency_picture(member, span, period),
+        "calls": shown.calls,
+        "latency": shown.latency,
+        "lines": shown.added,
         "held": _shared(most.held),
         "called": _shared(most.called),
         "grants": _grants(member, period),
@@ -91,8 +92,7 @@ def _letting_through(member: Asker) -> QuerySet[Policy]:
     """Policies in use whose revision in force allows what no rule names."""
     used = Grant.objects.visible_to(member).good().values("policy")
     found = Policy.objects.visible_to(member).filter(pk__in=used).select_related("server").order_by("name")
-    # A quote within a text is written with a backslash, so this is the member itself.
-    return found.filter(published_revision__document__regex=r'(^|[^\\])"default"\s*:\s*"allow"')
+    return found.filter(published_revision__document__regex=OPEN_BY_DEFAULT)
 
 
 def _shared(counted: list[Counted]) -> list[Shared]:

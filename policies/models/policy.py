@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.utils import timezone
@@ -43,6 +43,11 @@ class Policy(OrganizationOwned):
         return public_id("pol", self.id)
 
 
+# A quote within a text is written with a backslash, so this is the member itself. The database lists
+# these, for a question put in just these words.
+OPEN_BY_DEFAULT: Final = r'(^|[^\\])"default"\s*:\s*"allow"'
+
+
 class PolicyRevision(OrganizationOwned):
     """What was published. Never changed: the application's role may not update or delete it."""
 
@@ -73,6 +78,13 @@ class PolicyRevision(OrganizationOwned):
         ordering: ClassVar = ["-number"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["policy", "number"], name="one_revision_per_number")
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["organization"],
+                name="revisions_open_by_default",
+                condition=models.Q(document__regex=OPEN_BY_DEFAULT),
+            )
         ]
 
     def __str__(self) -> str:

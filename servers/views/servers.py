@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -56,13 +57,20 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 def _with_counts(servers: QuerySet[Server]) -> QuerySet[Server]:
+    """Each counted by itself, for the servers of a page: joined, they would multiply."""
     present = Q(tools__removed_at=None)
     return servers.annotate(
-        tool_count=Count("tools", filter=present, distinct=True),
-        critical_count=Count("tools", filter=present & Q(tools__severity=4), distinct=True),
-        policy_count=Count("policies", distinct=True),
-        grant_count=Count("grants", filter=Q(grants__revoked_at=None), distinct=True),
+        tool_count=_number_of("tools", present),
+        critical_count=_number_of("tools", present & Q(tools__severity=Severity.CRITICAL)),
+        policy_count=_number_of("policies", Q()),
+        grant_count=_number_of("grants", Q(grants__revoked_at=None)),
     ).order_by("name")
+
+
+def _number_of(things: str, which: Q) -> Coalesce:
+    same = Server.objects.filter(pk=OuterRef("pk")).order_by()
+    counted = same.filter(which).values("pk").annotate(number=Count(things)).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
 def _classes_of(request: MemberRequest, servers: Iterable[Server]) -> dict[UUID, list[tuple[str, int]]]:

@@ -14,8 +14,8 @@ from audit.figures import (
     Counted,
     added_latency,
     calls_by_grant,
-    latency_over_time,
     outcomes_over_time,
+    over_time,
     top_denials,
     top_tools,
     tops,
@@ -57,8 +57,11 @@ def test_what_we_add_is_told_for_each_stretch_and_for_the_quiet_ones_not(acme: A
         *[called(acme, at_ms=late, added_us=4_000) for _ in range(3)],
     )
     with inside(cast.bob):
-        found = latency_over_time(cast.bob, DAY, 6)
+        shown = over_time(cast.bob, DAY, 6)
         whole = added_latency(cast.bob, DAY)
+        assert shown.buckets == outcomes_over_time(cast.bob, DAY, 6)
+    found = shown.latencies
+    assert shown.latency == whole
     assert found[1:5] == (None,) * 4 and whole is not None
     first, last = found[0], found[5]
     assert first is not None and last is not None
