@@ -37,7 +37,14 @@ ENDLESS: Final = ("log/live/", "approvals/live/", "log/export.csv", "log/export.
 # What is asked of a path besides nothing: searched, filtered, further down.
 ALSO: Final = {
     "servers/everything/": ("?class=Destructive", "?q=delete"),
-    "log/": ("?outcome=deny", "?outcome=hidden", "?tool=delete_user_5", "?rule=default", "?q=nowhere", "?last=1h"),
+    "log/": (
+        "?outcome=deny",
+        "?outcome=hidden",
+        "?tool=delete_user_5",
+        "?rule=default",
+        "?q=nowhere",
+        "?last=1h",
+    ),
     "overview/": ("?span=30d", "?span=1h"),
     "grants/": ("?q=agent",),
     "policies/": ("?q=policy",),
