@@ -43,7 +43,7 @@ class Carried:
     def __init__(self, handles: Handles, states: States) -> None:
         self._handles = handles
         self._states = states
-        self._tools: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._tools = _TasksSeen(_MOST_TASKS)
 
     # From clients
 
@@ -201,13 +201,32 @@ class Carried:
         return self._handles.wrap("task", owner, msgspec.json.encode((tool, task))).decode("ascii")
 
     def _tool_of(self, visit: Visit, task: str) -> str | None:
-        return visit.tasks.get(task) or self._tools.get((visit.admitted.grant.id, task))
+        return visit.tasks.get(task) or self._tools.tool_of(visit.admitted, task)
 
     def _remember(self, visit: Visit, tool: str, task: str) -> None:
         visit.tasks[task] = tool
-        self._tools[visit.admitted.grant.id, task] = tool
-        while len(self._tools) > _MOST_TASKS:
-            self._tools.popitem(last=False)
+        self._tools.remember(visit.admitted, task, tool)
+
+
+class _TasksSeen:
+    """The tools of tasks handed out or asked about here. Of whoever has the most, the oldest is forgotten."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._by_organization: dict[str, OrderedDict[tuple[str, str], str]] = {}
+
+    def tool_of(self, owner: Admitted, task: str) -> str | None:
+        mine = self._by_organization.get(owner.organization.organization)
+        return None if mine is None else mine.get((owner.grant.id, task))
+
+    def remember(self, owner: Admitted, task: str, tool: str) -> None:
+        mine = self._by_organization.setdefault(owner.organization.organization, OrderedDict())
+        self._count += (owner.grant.id, task) not in mine
+        mine[owner.grant.id, task] = tool
+        if self._count > self._most:
+            max(self._by_organization.values(), key=len).popitem(last=False)
+            self._count -= 1
 
 
 def _check_declared(request: Request) -> None:

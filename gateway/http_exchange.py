@@ -84,6 +84,11 @@ class Exchange(msgspec.Struct, eq=False):
     def stalled(self) -> bool:
         return self._connection.stalled
 
+    @property
+    def unread(self) -> int:
+        """How much waits for a client that does not read; 0 while it does."""
+        return self._connection.unread
+
     async def drain(self) -> None:
         """Returns when the client has taken enough of what was written, or is gone."""
         await self._connection.drain()

@@ -219,6 +219,8 @@ class Connection(asyncio.Protocol):
         request.received_at = monotonic()
         self._since = self._at
         if self._waiting or self._exchange is not None or self._transport is None:
+            if request.problem is None and not self._server.handler.hold(request, len(request.body)):
+                request.problem = _NO_ROOM
             self._waiting.append(request)
             self._next()
         else:
@@ -260,6 +262,12 @@ class Connection(asyncio.Protocol):
     @property
     def stalled(self) -> bool:
         return self._stalled_since is not None and self._transport is not None
+
+    @property
+    def unread(self) -> int:
+        if self._stalled_since is None or self._transport is None:
+            return 0
+        return self._transport.get_write_buffer_size()
 
     async def drain(self) -> None:
         if not self.stalled:

@@ -32,6 +32,7 @@ from gateway.upstream_answer import (
     REFUSED_CREDENTIALS,
     TIMEOUT,
     TOO_LARGE,
+    UNREACHABLE,
     UpstreamAnswer,
     UpstreamError,
 )
@@ -45,10 +46,13 @@ _COME_BACK: Final = b"retry: 1000\n\n"
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 # Clients read these to fall back to another revision or to begin a new session.
 _VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
+# After these nothing may follow, whatever they say of it: a client would take it for the next answer.
+_WITHOUT_BODY: Final = frozenset({204, 205})
 _PASSED_TYPES: Final = (b"application/json", b"text/plain")
 # So long others wait at most while the events of one server are looked through.
 _FED_AT_ONCE: Final = 4_096
 _AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
+_OUTLIVED: Final = "What this call was allowed by has changed before it could be sent."
 _BROKEN_STREAM: Final[dict[type[Exception], tuple[str, str]]] = {
     EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
     EndpointEvent: (INVALID, "The server names an address for messages where none may be named."),
@@ -135,6 +139,10 @@ class Relay:
         if exchange.gone and visit.cancels:
             pool.put_back(connection)
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
+        if visit.outlived:
+            # It waited for a limit, a judge or a connection; meanwhile its grant or its policy has changed.
+            pool.put_back(connection)
+            raise UpstreamError(UNREACHABLE, _OUTLIVED, sent=False)
         target = pool.target if visit.stream is None else visit.stream.target
         body = None if visit.message is None else encode(visit.message.tree)
         answer = connection.send(target.request(exchange.request.method, visit.lines, body))
@@ -173,6 +181,8 @@ class Relay:
             return await self._verbatim(visit, answer)
         if visit.stream is not None:
             return await self._accepted(visit, answer)
+        if answer.status in _WITHOUT_BODY:
+            return await self._empty(visit, answer)
         if answer.is_stream:
             return await self._stream(visit, answer)
         if answer.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
@@ -240,7 +250,7 @@ class Relay:
                 return await self._long_json(visit, answer)
             # A longer list would not be looked through: so much is not even taken in.
             most = self._limits.list_bytes if visit.lists_tools else self._limits.answer_bytes
-            body = await answer.whole(most)
+            body = await answer.whole(most, visit.opened.hold)
         if len(body) <= LARGE:
             return self._whole_json(visit, answer, body)
         organization = visit.admitted.organization.organization
@@ -281,7 +291,8 @@ class Relay:
         try:
             while chunk is not None:
                 exchange.write(chunk)
-                await exchange.drain()
+                if not await self._taken(visit, 0):
+                    raise answer.failed(TOO_LARGE, "Too much is held for clients that do not read.")
                 chunk = await answer.next_chunk()
         except UpstreamError as error:
             exchange.abort()
@@ -342,11 +353,23 @@ class Relay:
             sharing.spent(organization, perf_counter() - began)
             if sharing.owes(organization):
                 await sharing.turn(organization)
-            if not visit.opened.hold(events.held):
+            if not await self._taken(visit, events.held):
                 raise EventTooLarge
-            await visit.exchange.drain()
             if start + _FED_AT_ONCE < len(chunk):
                 await asyncio.sleep(0)
+
+    async def _taken(self, visit: Visit, held_back: int) -> bool:
+        """Waits until the client has read enough. False: what it leaves unread, or what is held back of an
+        event, finds no room beside what else its organization holds."""
+        exchange, opened = visit.exchange, visit.opened
+        unread = exchange.unread
+        if not unread:
+            return opened.hold(held_back)
+        if not opened.hold(held_back + unread + self._limits.read_high_bytes):  # so much may come meanwhile
+            exchange.abort()
+            return False
+        await exchange.drain()
+        return opened.hold(held_back)
 
     def _register(self, visit: Visit, answer: UpstreamAnswer, events: EventStream) -> None:
         """A stream is ended when its grant is. The call behind it goes on, to be recorded."""

@@ -89,13 +89,16 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self._source.resume()
         return chunk
 
-    async def whole(self, most: int) -> bytes:
+    async def whole(self, most: int, hold: Callable[[int], bool] | None = None) -> bytes:
+        """`hold`: whether so much may be held now."""
         parts: list[bytes] = []
         size = 0
         while (chunk := await self.next_chunk()) is not None:
             size += len(chunk)
             if size > most:
                 raise self.failed(TOO_LARGE, "The server's answer is too large.")
+            if hold is not None and not hold(size):
+                raise self.failed(TOO_LARGE, "Too much of other answers is held already.")
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

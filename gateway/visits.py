@@ -41,12 +41,13 @@ class Admitted:
 class OpenRequest(msgspec.Struct, eq=False):
     """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended.
 
-    `admitted` is what holds now, not what held when the stream began.
+    `admitted` is what holds now, not what held when the request came. `over`: nothing of it does any more.
     """
 
     admitted: Admitted
     rooms: "Rooms"
     held: int = 0
+    over: bool = False
     end: Callable[[], None] | None = None
     leave: Callable[[], None] | None = None
 
@@ -124,6 +125,14 @@ class Visit(msgspec.Struct, eq=False):
         self.exchange.reply(replace(ACCEPTED, headers=ACCEPTED.headers + self.admitted.cors))
 
     @property
+    def outlived(self) -> bool:
+        """Whether it was let in, or judged, by what holds no more."""
+        now = self.opened.admitted.grant
+        return self.opened.over or (
+            self.decision_id is not None and now.policy_id != self.admitted.grant.policy_id
+        )
+
+    @property
     def cancels(self) -> bool:
         """Whether the server is to learn of it at once when the client goes away."""
         return self.era.modern or self.message is None
@@ -180,19 +189,21 @@ class OpenRequests:
             del self._by_organization[organization]
 
     def renew(self, renewed: _Renewed) -> None:
-        """Every open stream goes on by what holds now, or ends."""
-        for request in self._streams():
+        """Every open stream goes on by what holds now, or ends; what was not sent yet is not sent then."""
+        for request in self._all():
             admitted = renewed(request.admitted)
             if admitted is not None:
                 request.admitted = admitted
-            elif request.end is not None:
+                continue
+            request.over = True
+            if request.end is not None:
                 request.end()
 
     def leave_streams(self) -> None:
         """This worker goes: what a client can take up again elsewhere ends now."""
-        for request in self._streams():
+        for request in self._all():
             if request.leave is not None:
                 request.leave()
 
-    def _streams(self) -> Iterator[OpenRequest]:
-        return iter([one for mine in self._by_grant.values() for one in mine if one.end is not None])
+    def _all(self) -> Iterator[OpenRequest]:
+        return iter([one for mine in self._by_grant.values() for one in mine])

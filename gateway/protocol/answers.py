@@ -46,7 +46,8 @@ def _lenient(body: bytes) -> object:
     except ValueError:
         pass
     try:
-        return json.loads(body)
+        # Not json.loads(body), which guesses encodings: what is looked for in these bytes is UTF-8.
+        return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Nonsense("The server's answer is not JSON.") from None
 

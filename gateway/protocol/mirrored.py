@@ -17,6 +17,7 @@ from gateway.protocol.strict_json import Json
 from gateway_config.wire.mirrored import Kind, MirroredArgument
 
 PREFIX: Final = b"mcp-param-"
+_PUNCTUATION: Final = re.compile(rb"[^a-z0-9]")
 # Other spellings of a number are compared as texts: what reads them next does no more.
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LONGEST_NUMBER: Final = 400
@@ -31,6 +32,9 @@ def parameter_headers(
     for one in mirrored:
         name = f"Mcp-Param-{one.header}"
         header = unknown.pop(name.lower().encode(), None)
+        if unknown and _blurred(name.lower().encode()) in map(_blurred, unknown):
+            reason = f"A header differs from {name} only by its punctuation."
+            raise Refused(HEADER_MISMATCH, reason, id=request.id)
         argument = _found(request.params.get("arguments"), one.path)
         if header is None and argument is None:
             continue
@@ -40,6 +44,11 @@ def parameter_headers(
             raise Refused(HEADER_MISMATCH, reason, id=request.id)
         headers.append((name.encode(), written(told)))
     return headers + list(unknown.items())
+
+
+def _blurred(name: bytes) -> bytes:
+    """As many servers know it: a dash and an underscore are one to them, and one of two such headers wins."""
+    return _PUNCTUATION.sub(b"_", name)
 
 
 def _found(arguments: Json, path: Iterable[str]) -> str | int | bool | jiter.LosslessFloat | None:

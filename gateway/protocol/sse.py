@@ -140,9 +140,16 @@ class EventStream:
         return b"id: " + (self.wrap_id(line[1]) if line[1] else b"")
 
     def _filtered(self, event: bytes) -> bytes:
+        if not self.may_need_it(event):
+            return event
         data = _data_of(event)
         rewritten = self.rewrite_data(data) if data is not None and self.may_need_it(data) else None
-        return event if rewritten is None else _with_data(event, rewritten)
+        beside = [line for line in event.splitlines() if line and not _is_data(line)]
+        # Some clients end lines where others do not: a comment is data to them, and must hold no list.
+        kept = [line for line in beside if not self.may_need_it(line)]
+        if rewritten is None and kept == beside:
+            return event
+        return _written(kept, data if rewritten is None else rewritten)
 
 
 def _events_of(whole: bytes) -> Iterator[bytes]:
@@ -164,10 +171,9 @@ def _data_of(event: bytes) -> bytes | None:
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
 
 
-def _with_data(event: bytes, data: bytes) -> bytes:
-    kept = [line for line in event.splitlines() if line and not _is_data(line)]
-    told = [b"data: " + data] if data else []
-    return b"\n".join([*kept, *told, b"", b""])
+def _written(beside: list[bytes], data: bytes | None) -> bytes:
+    told = [b"data: " + line for line in data.split(b"\n")] if data else []
+    return b"\n".join([*beside, *told, b"", b""]) if beside or told else b""
 
 
 def _is_data(line: bytes) -> bool:

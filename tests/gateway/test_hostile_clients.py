@@ -31,7 +31,7 @@ def framed(client: Client, body: bytes) -> bytes:
 
 def change(it: World, how: str) -> None:
     if how == "denied":
-        it.reconfigure(document=STRICTER)
+        it.reconfigure(document=STRICTER, policy="00000000-0000-7000-8000-000000000902")
     elif how == "revoked":
         it.reconfigure(grants={})
     else:
@@ -232,3 +232,54 @@ async def test_another_grants_open_requests_leave_room_for_mine(tmp_path: Path) 
             alice.send(framed(alice, call("read_file")))
             await eventually(lambda: len(it.upstream.received) == 1)
             assert (await bob.call("read_file", {})).status == 200
+
+
+@pytest.mark.parametrize("how", ["denied", "revoked", "expired"])
+async def test_a_call_that_waits_for_its_server_is_sent_by_what_holds_then(tmp_path: Path, how: str) -> None:
+    go = asyncio.Event()
+
+    async def slowly(conversation: Conversation) -> None:
+        await go.wait()
+        await answer_ok(conversation)
+
+    limits = quick(connections_per_server=1, waiting_seconds=60, answer_seconds=60)
+    async with world(tmp_path, upstream=Upstream(slowly), limits=limits) as it:
+        async with it.client() as first, it.client() as second:
+            first.send(framed(first, call("search")))
+            await eventually(lambda: len(it.upstream.received) == 1)
+            second.send(framed(second, call("create_access_key")))
+            await eventually(lambda: len(it.log.decisions) == 2)
+            change(it, how)
+            go.set()
+            assert (await first.answer()).json["result"]["content"][0]["text"] == "done"
+            told = (await second.answer()).json["result"]
+            assert told["_meta"][META]["code"] == "upstream_unreachable"
+            assert len(it.upstream.received) == 1
+        await eventually(lambda: len(it.log.completions) == 2)
+        # Nothing was sent, so nothing was spent.
+        it.reconfigure()
+        async with it.client() as alice:
+            for _ in range(2):
+                assert "isError" not in (await alice.call("create_access_key", {})).json["result"]
+
+
+async def test_bodies_sent_ahead_are_held_for_their_organization(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def slowly(conversation: Conversation) -> None:
+        await go.wait()
+        await answer_ok(conversation)
+
+    limits = quick(held_bytes=300_000, answer_seconds=60)
+    async with world(tmp_path, upstream=Upstream(slowly), limits=limits) as it, it.client() as alice:
+        alice.send(framed(alice, call("search", 1)))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        padded = call("search", 2)[:-1] + b" " * 30_000 + b"}"
+        alice.send(framed(alice, padded) * 5)
+        await eventually(lambda: bool(it.gateway._rooms))
+        async with it.client(token=it.mallorys_token, server=MALLORYS_SERVER) as mallory:
+            go.set()
+            assert (await mallory.call("search", {"q": "x" * 80_000})).status == 200
+        statuses = [(await alice.answer()).status for _ in range(4)]
+        assert statuses == [200, 200, 200, 200]
+        await eventually(lambda: not it.gateway._rooms)

@@ -11,9 +11,21 @@ from typing import Any
 
 import pytest
 
+from gateway.carried import _TasksSeen
 from gateway.protocol.sse import EventStream
+from gateway.visits import Admitted
 from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
-from tests.gateway.world import MALLORYS_SERVER, SERVER, eventually, quick, world
+from tests.gateway.world import (
+    ACME,
+    MALLORYS_SERVER,
+    SERVER,
+    UMBRA,
+    eventually,
+    organization,
+    quick,
+    server,
+    world,
+)
 from tests.steps import grows_no_faster_than_its_size
 
 META = "policylayer/decision"
@@ -51,7 +63,7 @@ async def test_a_server_that_resets_every_connection_does_not_use_up_its_pool(tm
     listener.close()
 
 
-ACME_SERVER = ("00000000-0000-7000-8000-00000000ac3e", SERVER)
+ACME_SERVER = (ACME, SERVER)
 
 
 async def test_a_server_that_keeps_nothing_open_still_serves_those_who_wait(tmp_path: Path) -> None:
@@ -237,3 +249,115 @@ async def test_events_held_back_for_one_organization_are_bounded_together(tmp_pa
         assert not it.gateway._rooms
         for client in clients:
             client.writer.close()
+
+
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7"])
+async def test_a_list_in_another_encoding_is_not_shown(tmp_path: Path, encoding: str) -> None:
+    """Some clients guess the encoding of JSON, and would read what nobody looked through."""
+
+    async def disguise(conversation: Conversation) -> None:
+        tools = [{"name": "hidden_tool"}]
+        text = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}})
+        conversation.json(text.encode(encoding).replace(b'"', b"+ACI-" if encoding == "utf-7" else b'"'))
+
+    async with world(tmp_path, upstream=Upstream(disguise)) as it, it.client() as alice:
+        answer = await alice.post(LIST)
+        assert answer.json["error"]["data"]["code"] == "upstream_invalid"
+
+
+@pytest.mark.parametrize("status", [204, 205])
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json", "text/plain"])
+async def test_after_an_answer_without_a_body_comes_the_next_answer(
+    tmp_path: Path, status: int, kind: str
+) -> None:
+    async def says_nothing(conversation: Conversation) -> None:
+        if conversation.request.json["method"] == "tools/call":
+            return await answer_ok(conversation)
+        length = "" if status == 204 else "Content-Length: 0\r\n"
+        conversation.write(f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\n{length}\r\n".encode())
+        return None
+
+    async with world(tmp_path, upstream=Upstream(says_nothing)) as it, it.client() as alice:
+        assert (await alice.post(LIST)).json["error"]["data"]["code"] == "upstream_invalid"
+        told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        answer = await alice.post(told)
+        assert answer.status == status
+        assert "transfer-encoding" not in answer.headers
+        assert (await alice.call("search")).json["result"]["content"][0]["text"] == "done"
+
+
+async def test_lists_that_never_end_do_not_fill_the_memory(tmp_path: Path) -> None:
+    async def endless(conversation: Conversation) -> None:
+        begun = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"' + b"x" * 300_000
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 400000\r\n\r\n"
+        conversation.write(head + begun)
+        await asyncio.sleep(60)
+
+    limits = quick(held_bytes=1_000_000, answer_grace_seconds=60)
+    async with world(tmp_path, upstream=Upstream(endless), limits=limits) as it:
+        clients = [it.client() for _ in range(8)]
+        for client in clients:
+            await client.connect()
+            send(client, LIST)
+        answers = [asyncio.create_task(client.answer()) for client in clients]
+        await eventually(lambda: sum(answer.done() for answer in answers) == 5)
+        for answer in answers:
+            if answer.done():
+                assert answer.result().json["error"]["data"]["code"] == "upstream_too_large"
+        it.upstream.behaviour = answer_ok
+        async with it.client(token=it.mallorys_token, server=MALLORYS_SERVER) as mallory:
+            assert (await mallory.call("read_file", {"path": "x" * 100_000})).status == 200
+        for client, waiting in zip(clients, answers, strict=True):
+            waiting.cancel()
+            client.writer.close()
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_path: Path, kind: str) -> None:
+    """Each of them leaves less than makes a server stop; together it is more than they may."""
+
+    async def pour(conversation: Conversation) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        conversation.write(head.encode())
+        conversation.event("data: 1\n\n" if kind == "text/event-stream" else "{")
+        while not conversation.writer.is_closing():
+            conversation.event(b":" + b" " * 65_000 + b"\n\n")
+            await conversation.writer.drain()
+
+    limits = quick(held_bytes=3_000_000, stalled_seconds=600, orphan_seconds=0.5, answer_seconds=60)
+    async with world(tmp_path, upstream=Upstream(pour), limits=limits) as it:
+        clients = [it.client() for _ in range(10)]
+        for client in clients:
+            await client.connect()
+            client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            send(client)
+        # Six that read nothing hold all there is.
+        await eventually(lambda: len(it.log.completions) >= 4)
+        assert {end.upstream_code for end in it.log.completions} == {"upstream_too_large"}
+        await eventually(lambda: it.upstream.gone == len(it.log.completions))
+        assert len(it.upstream.received) == 10
+        assert 1 <= it.http.running <= 6
+        for client in clients:
+            client.writer.transport.abort()
+        it.upstream.behaviour = answer_ok
+        await eventually(lambda: not it.gateway._rooms, 60)
+        async with it.client() as alice:
+            assert (await alice.call("read_file", {})).status == 200
+
+
+def test_nobody_makes_the_gateway_forget_the_tasks_of_others() -> None:
+    acme, umbra = (
+        Admitted(b"", loaded, next(iter(loaded.grants.values())), loaded.servers[SERVER])
+        for loaded in (organization(name, server("http://127.0.0.1/"), {name: {}}) for name in (ACME, UMBRA))
+    )
+    seen = _TasksSeen(10)
+    seen.remember(acme, "mine", "search")
+    for number in range(100):
+        seen.remember(umbra, f"{number}", "search")
+    assert seen.tool_of(acme, "mine") == "search"
+    assert seen.tool_of(umbra, "mine") is None
+    assert [seen.tool_of(umbra, f"{number}") for number in (90, 91, 99)] == [None, "search", "search"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import pytest
 import pytest_asyncio
 from mcp.server.mcpserver import MCPServer
 from pydantic import Field
@@ -19,6 +19,7 @@ from tests.gateway.world import World, world
 REGION = (MirroredArgument("Region", ("region",), "string"),)
 MIRRORED = {"search": REGION, "hidden_tool": REGION}
 VERSION = "2026-07-28"
+MODERN = {"MCP-Protocol-Version": VERSION, "Mcp-Method": "tools/call", "Mcp-Name": "search"}
 
 
 def queries() -> MCPServer:
@@ -39,16 +40,18 @@ async def it(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def call(it: World, tool: str, region: str | None, **headers: str) -> Answer:
+    async with it.client(**MODERN | {"Mcp-Name": tool}) as alice:
+        return await alice.post(search(region, tool), **headers)
+
+
+def search(region: str | None, tool: str = "search") -> dict[str, Any]:
     arguments = {} if region is None else {"region": region}
     meta: dict[str, Any] = {
         "io.modelcontextprotocol/protocolVersion": VERSION,
         "io.modelcontextprotocol/clientCapabilities": {},
     }
     params = {"name": tool, "arguments": arguments, "_meta": meta}
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    said = {"MCP-Protocol-Version": VERSION, "Mcp-Method": "tools/call", "Mcp-Name": tool}
-    async with it.client(**said) as alice:
-        return await alice.post(body, **headers)
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 
 
 def code(answer: Answer) -> Any:
@@ -100,3 +103,18 @@ async def test_headers_of_older_revisions_stand_for_nothing_and_do_not_go_on(tmp
         assert (await alice.post(body, **{"Mcp-Param-Region": "us"})).status == 200
         [sent] = it.upstream.received
         assert "mcp-param-region" not in sent.headers
+
+
+@pytest.mark.parametrize("name", ["Mcp-Param-Bill_To", "Mcp-Param-Bill.To", "mcp-param-bill~to"])
+async def test_a_header_that_many_servers_take_for_another_is_refused(tmp_path: Path, name: str) -> None:
+    mirrored = {"search": (MirroredArgument("Bill-To", ("region",), "string"),)}
+    async with world(tmp_path) as it:
+        it.reconfigure(mirrored=mirrored)
+        async with it.client(**MODERN, **{"Mcp-Param-Bill-To": "eu", name: "us"}) as alice:
+            answer = await alice.post(search("eu"))
+            assert (answer.status, code(answer)) == (400, -32020)
+        async with it.client(**MODERN, **{name: "us"}) as alice:
+            assert (await alice.post(search(None))).status == 400
+        assert not it.upstream.received
+        async with it.client(**MODERN, **{"Mcp-Param-Bill-To": "eu", "Mcp-Param-Bill": "x"}) as alice:
+            assert (await alice.post(search("eu"))).status == 200

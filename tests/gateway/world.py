@@ -124,9 +124,10 @@ def organization(
     classes: Sequence[ToolClass] = (),
     revision: int = 7,
     kept: tuple[str, ...] = (),
+    policy: str = POLICY,
 ) -> LoadedOrganization:
     """`grants`: token -> fields that differ."""
-    policies = () if document is None else (BundlePolicy(POLICY, POLICY, 1, document, tuple(classes)),)
+    policies = () if document is None else (BundlePolicy(policy, POLICY, 1, document, tuple(classes)),)
     bundle = Bundle(
         organization=name,
         settings=BundleSettings(explain_denials=explain, kept_arguments=kept),
@@ -134,7 +135,7 @@ def organization(
         policies=policies,
         grants=tuple(
             BundleGrant(**{"id": _grant_id(token), "token_sha256": token_hash(token), "server": server.id}
-                        | {"policy": None if document is None else POLICY} | dict(fields))
+                        | {"policy": None if document is None else policy} | dict(fields))
             for token, fields in grants.items()
         ),
     )  # fmt: skip

@@ -167,3 +167,20 @@ def test_it_does_not_matter_how_the_bytes_arrive(cuts: list[int]) -> None:
     out = b"".join(events.feed(EVENTS[a:b]) for a, b in pairwise(places))
     assert parsed(out) == parsed(stream().feed(EVENTS))
     assert b"hidden" not in out
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1e"])
+@pytest.mark.parametrize("begin", [": comment", "event: message", "odd: field", "data2: x"])
+def test_a_list_beside_the_data_is_no_list_to_anybody(begin: str, end: str) -> None:
+    """Some clients end a line there, and would take what follows for data."""
+    hidden = f"{begin}{end}data: {LIST}\n"
+    for event in (f"{hidden}\n", f"{hidden}data: 1\n\n", f"id: 4\n{hidden}data: {LIST}\n\n"):
+        out = stream().feed(event.encode())
+        assert b"hidden" not in out
+        assert (b"data: 1\n\n" in out) == ("data: 1\n" in event)
+        assert (b"id: <4>\n" in out) == ("id: 4\n" in event)
+
+
+def test_data_in_several_lines_stays_what_it_was_when_something_beside_it_goes() -> None:
+    event = b': "tools"\ndata: {"a":\ndata: 1}\n\n'
+    assert stream().feed(event) == b'data: {"a":\ndata: 1}\n\n'
