@@ -201,9 +201,12 @@ class OpenRequests:
 
     def leave_streams(self) -> None:
         """This worker goes: what a client can take up again elsewhere ends now."""
-        for request in self._all():
+        for request in self._streams():
             if request.leave is not None:
                 request.leave()
+
+    def _streams(self) -> Iterator[OpenRequest]:
+        return (one for one in self._all() if one.end is not None)
 
     def _all(self) -> Iterator[OpenRequest]:
         return iter([one for mine in self._by_grant.values() for one in mine])
