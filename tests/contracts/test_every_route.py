@@ -33,6 +33,7 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete")
 SECRET_OF_ACME = "AWS IAM"
+JUNK = ("srv_" + "0" * 26, "x", "srv_", "%00", "..%2f", "💥", "a" * 3000)
 
 
 ALL = routes()
@@ -210,10 +211,11 @@ def _fingerprint(cast: Cast) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", WITH_ID, ids=lambda route: route.template)
-@pytest.mark.parametrize("junk", ["x", "srv_", "srv_" + "0" * 26, "%00", "..%2f", "💥", "a" * 3000])
 def test_an_id_that_is_none_is_not_found(
-    route: Route, junk: str, cast: Cast, signed_in: Callable[[Membership], Client]
+    route: Route, cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
-    path = route.path(dict.fromkeys(route.names, junk))
-    for answer in _answers(signed_in(cast.alice), path).values():
-        assert answer.status_code in {404, 405}
+    alice = signed_in(cast.alice)
+    for junk in JUNK:
+        path = route.path(dict.fromkeys(route.names, junk))
+        for method in METHODS if junk == JUNK[0] else ("get", "post"):
+            assert _ask(alice, method, path).status_code in {404, 405}, (method, junk)
