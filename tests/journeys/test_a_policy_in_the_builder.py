@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api
@@ -37,8 +37,8 @@ class World:
     browser: Browser
     product: RunningProduct
     api: Api
-    made: dict[str, Any]
     path: str
+    signed_in: StorageState
     complaints: list[str]
 
     def context(self, **options: Any) -> BrowserContext:
@@ -49,17 +49,26 @@ class World:
     def page(self, **options: Any) -> Page:
         """Alice, signed in, at the policy as it is in force."""
         self.api.ask("PATCH", self.path, {"document": AGENTS})
-        page = self.context(**options).new_page()
+        page = self.context(storage_state=self.signed_in, **options).new_page()
         page.set_default_timeout(90_000)
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        page.goto("/accounts/login/")
-        page.get_by_label("E-mail").fill(self.made["email"])
-        page.get_by_label("Password", exact=True).fill(self.made["password"])
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: "/accounts/" not in url)
         page.goto(self.path)
         return page
+
+
+def _signed_in(browser: Browser, web: str, made: dict[str, Any]) -> StorageState:
+    context = browser.new_context(base_url=web)
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    page.goto("/accounts/login/")
+    page.get_by_label("E-mail").fill(made["email"])
+    page.get_by_label("Password", exact=True).fill(made["password"])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/accounts/" not in url)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         api = Api(product.web, made["api_key"])
         policy = api.publish(api.register("AWS IAM", toy.url), AGENTS)
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())
-        yield World(browser, product, api, made, f"/policies/{policy}/", [])
+        yield World(browser, product, api, f"/policies/{policy}/", _signed_in(browser, product.web, made), [])
         browser.close()
 
 
