@@ -39,15 +39,17 @@ async def main() -> int:
 
 
 async def _servers(suite: Suite) -> set[_Which]:
+    """All at once the first time: each has a server of its own, and most of what they do is waiting."""
     directly = partial(server_scenarios.checks_of, suite, 0)
-    direct = await directly()
+    ways = {
+        f"through {workers} gateway{'s' * (workers > 1)}": partial(server_scenarios.checks_of, suite, workers)
+        for workers in (1, 2)
+    }
+    direct, *through = await asyncio.gather(directly(), *(ask() for ask in ways.values()))
     _summary("Server scenarios, directly", direct)
     differing: set[_Which] = set()
-    for workers in (1, 2):
-        how = f"through {workers} gateway{'s' * (workers > 1)}"
-        differing |= await _differing(
-            how, direct, directly, partial(server_scenarios.checks_of, suite, workers)
-        )
+    for (how, ask), found in zip(ways.items(), through, strict=True):
+        differing |= await _differing(how, compare(how, direct, found), directly, ask)
     return differing
 
 
@@ -55,13 +57,12 @@ async def _clients(suite: Suite) -> set[_Which]:
     directly = partial(client_scenarios.checks_of, suite, through=False)
     direct = await directly()
     _summary("Client scenarios, directly", direct)
-    through = partial(client_scenarios.checks_of, suite, through=True)
-    return await _differing("through a gateway", direct, directly, through)
+    how, through = "through a gateway", partial(client_scenarios.checks_of, suite, through=True)
+    return await _differing(how, compare(how, direct, await through()), directly, through)
 
 
-async def _differing(how: str, direct: Checks, directly: _Ask, through: _Ask) -> set[_Which]:
-    """What came out otherwise every time."""
-    differing = compare(how, direct, await through())
+async def _differing(how: str, differing: set[_Which], directly: _Ask, through: _Ask) -> set[_Which]:
+    """What came out otherwise every time, asked again by itself."""
     for _ in range(_ATTEMPTS - 1):
         if differing:
             differing &= compare(f"again {how}", await directly(), await through())
