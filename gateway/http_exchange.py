@@ -1,20 +1,53 @@
 """The answering side of one request. Writing to a client that went away does nothing."""
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from gateway.http_messages import STATUS_LINES, Reply, Request
 
-if TYPE_CHECKING:
-    from gateway.http_server import Connection
+
+class Line(Protocol):
+    """The connection an exchange is of."""
+
+    @property
+    def date_line(self) -> bytes: ...
+
+    @property
+    def leaving(self) -> bool:
+        """This worker goes: a client that is told so brings its next request to another."""
+
+    @property
+    def stalled(self) -> bool:
+        """The client does not take what was written."""
+
+    @property
+    def unread(self) -> int:
+        """How many bytes of what was written the client has not taken."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def write_soon(self, data: bytes) -> None:
+        """With what else is written in this turn of the loop. Nothing is ever written before it."""
+
+    async def drain(self) -> None:
+        """Returns when the client has taken enough of what was written, or is gone."""
+
+    def serve(self, exchange: "Exchange", rest: Coroutine[None, None, None]) -> None:
+        """In a task of its own, which releases the exchange at its end."""
+
+    def release(self, exchange: "Exchange") -> None: ...
+
+    def exchange_done(self, *, close: bool) -> None: ...
+
+    def abort(self) -> None: ...
 
 
 class Exchange(msgspec.Struct, eq=False):
     """`on_gone` is called once, when the client goes away before its answer ended."""
 
-    _connection: "Connection"
+    _connection: Line
     request: Request
     started: bool = False
     finished: bool = False
@@ -32,7 +65,6 @@ class Exchange(msgspec.Struct, eq=False):
         self._as_event = as_event
 
     def serve(self, rest: Coroutine[None, None, None]) -> None:
-        """Goes on in a task of its own, which releases at its end."""
         self._connection.serve(self, rest)
 
     def release(self) -> None:
@@ -90,7 +122,6 @@ class Exchange(msgspec.Struct, eq=False):
         return self._connection.unread
 
     async def drain(self) -> None:
-        """Returns when the client has taken enough of what was written, or is gone."""
         await self._connection.drain()
 
     def finish(self) -> None:

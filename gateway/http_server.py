@@ -246,7 +246,6 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def write_soon(self, data: bytes) -> None:
-        """With what else is written in this turn of the loop. Nothing is ever written before it."""
         if len(data) > _WRITTEN_SOON or self._stalled_since is not None:
             self.write(data)
             return
@@ -282,7 +281,6 @@ class Connection(asyncio.Protocol):
 
     @property
     def leaving(self) -> bool:
-        """This worker goes: a client that is told so brings its next request to another."""
         return self._server.draining
 
     def exchange_done(self, *, close: bool) -> None:
