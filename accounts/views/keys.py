@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -61,11 +62,17 @@ def revoke_key(request: MemberRequest, key_id: str) -> HttpResponse:
 def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpResponse:
     member = request.member
     mine = ApiKey.objects.visible_to(member)
-    everything = mine.select_related("member__user").order_by("-created_at")
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    found = (
+        mine.filter(Q(name__icontains=wanted) | Q(member__user__email__icontains=wanted)) if wanted else mine
+    )
+    everything = found.select_related("member__user").order_by("-created_at")
     good = mine.filter(revoked_at=None).exclude(expires_at__lte=timezone.now()).count()
     context = {
         "title": f"{good} API key{'' if good == 1 else 's'}" if good else "API keys",
         "form": form,
+        "total": mine.count(),
+        "wanted": wanted,
         "page": Paginator(everything, PER_PAGE).get_page(request.GET.get("page")),
         "may_keys": may(member, May.MAKE_KEYS),
         "section": "settings",

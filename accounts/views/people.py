@@ -99,8 +99,11 @@ def _invitation(request: MemberRequest, invitation_id: str) -> Invitation:
 
 def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpResponse:
     member = request.member
-    page = Paginator(_members(member), PER_PAGE).get_page(request.GET.get("page"))
-    total = page.paginator.count
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    everybody = _members(member)
+    total = everybody.count()
+    found = everybody.filter(user__email__icontains=wanted) if wanted else everybody
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     manages, owns = may(member, May.MANAGE_MEMBERS), may(member, May.CHANGE_OWNERS)
     open_ones = Invitation.objects.visible_to(member).open().order_by("-sent_at", "pk")
     waiting = Paginator(open_ones if manages else open_ones.none(), PER_PAGE)
@@ -109,6 +112,8 @@ def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpRe
         "title": f"{total} member{'' if total == 1 else 's'}",
         "form": form,
         "page": page,
+        "total": total,
+        "wanted": wanted,
         "rows": [(one, owns or (manages and one.role != Role.OWNER)) for one in page],
         "roles": [role for role in Role if owns or role is not Role.OWNER],
         "invitations": [(one, may(member, needed_for(one.role))) for one in invited],

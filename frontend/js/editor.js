@@ -6,12 +6,15 @@ import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import { differsFrom } from "./editor/differs.js";
 import { helping } from "./editor/help.js";
 import { classHighlighter } from "./editor/highlight.js";
+import { placeAt } from "./editor/place.js";
 import { problemMarks, setProblems } from "./editor/problems.js";
 import { fresh } from "./once.js";
 
 const views = new Map();
+const LONG = 200_000;
 
 // What cannot be seen, or turns the order of what follows, stands there by its number: a text must not read other than it is.
 const UNSEEN = {
@@ -35,7 +38,7 @@ function extensions(textarea) {
   return [
     EditorView.cspNonce.of(document.querySelector('meta[name="csp-nonce"]')?.content ?? ""),
     lineNumbers(), highlightSpecialChars(UNSEEN), history(), indentOnInput(), indentUnit.of("  "), bracketMatching(), highlightActiveLine(), highlightActiveLineGutter(),
-    highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), problemMarks,
+    highlightSelectionMatches(), search({ top: true }), json(), syntaxHighlighting(classHighlighter), differsFrom(textarea.dataset.then), problemMarks,
     EditorState.readOnly.of(textarea.readOnly), EditorState.tabSize.of(2),
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
     textarea.dataset.vocabulary ? helping(textarea.dataset.vocabulary, textarea.readOnly) : [],
@@ -61,11 +64,22 @@ function keep(textarea, state) {
   textarea.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+// Where in the document that is, as problems and the log name places.
+function pointerTo(text, at) {
+  const { steps, key } = placeAt(text, at);
+  return [...steps, ...(typeof key === "string" ? [key] : [])].map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
 function showPlace(textarea, state) {
   const at = state.selection.main.head;
   const line = state.doc.lineAt(at);
   const column = [...line.text.slice(0, at - line.from)].length + 1;
-  for (const place of document.querySelectorAll(`[data-editor-place="${textarea.id}"]`)) place.textContent = `Line ${line.number}, column ${column}`;
+  const pointer = state.doc.length > LONG ? "" : pointerTo(state.doc.toString(), at);
+  for (const place of document.querySelectorAll(`[data-editor-place="${textarea.id}"]`)) {
+    place.textContent = `Line ${line.number}, column ${column}`;
+    const path = Object.assign(document.createElement("span"), { className: "mono ml-2 wrap-anywhere hide-s", textContent: pointer });
+    if (pointer) place.append(" ", path);
+  }
 }
 
 // Only what differs is exchanged: the cursor stays where it is, and undo takes back just this.

@@ -389,3 +389,16 @@ def test_what_is_no_path_of_one_argument_is_refused_and_kept_in_the_field(
     )
     with inside(cast.alice):
         assert Organization.objects.get().kept_arguments == []
+
+
+def test_members_and_keys_are_found_by_what_they_are_called(cast: Cast, signed_in: SignedIn) -> None:
+    alice = signed_in(cast.alice)
+    with inside(cast.alice):
+        for name in ("build", "deploy"):
+            create_api_key(cast.alice, name, ["logs:read"], None)
+    found = alice.get("/settings/members/?q=CAROL").content.decode()
+    assert "carol@" in found and "dave@" not in found and "1 of 4" in found
+    assert "Nobody matches" in alice.get("/settings/members/?q=%3Cb%3E%00").content.decode()
+    found = alice.get("/settings/api-keys/?q=DEPL").content.decode()
+    assert "deploy" in found and "build" not in found and "1 of 2" in found
+    assert "No key matches" in alice.get("/settings/api-keys/?q=%3Cb%3E").content.decode()

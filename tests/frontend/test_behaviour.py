@@ -33,8 +33,26 @@ EDITOR = """<label for="id_document">Policy document</label>
 <ul data-problems="id_document"><li data-line="3" data-column="3" data-severity="error">
 <p data-message>Did you mean window?</p>
 <button type="button" data-goto hidden>Go to line 3</button></li></ul>"""
+CHANGED = """<label for="id_document">Policy document</label>
+<textarea class="editor" data-editor="json" data-then="live" id="id_document">{
+  "tools": {
+    "a/b": {
+      "x": 2,
+      "y": 1
+    }
+  }
+}</textarea><textarea id="live" hidden disabled aria-label="Then">{
+  "tools": {
+    "b": {
+      "x": 1,
+      "y": 1
+    }
+  }
+}</textarea><span data-editor-place="id_document"></span>"""
 FILE = """<form><label class="btn" data-file hidden>Choose<input type="file" data-file-into="text"></label>
-<span role="alert" data-file-said hidden></span><textarea id="text" aria-label="Text"></textarea></form>"""
+<span role="alert" data-file-said hidden></span><textarea id="text" aria-label="Text"></textarea>
+<details data-before open hidden><summary>Before</summary>
+<textarea aria-label="Before"></textarea></details></form>"""
 LIVE = """<section data-live="/stream/" data-live-into="#rows">
 <p data-live-status><span data-words>Not live</span> <i data-live-rate="0" hidden></i></p>
 <button type="button" data-live-pause hidden><span data-words>Pause</span></button>
@@ -55,6 +73,7 @@ THEME = """<button type="button" data-theme-choice="dark">Dark</button>
 PAGES = {
     "/": '{% extends "pages/home.html" %}',
     "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
+    "/changed/": _page("Changed", CHANGED, head='{% include "components/editor_assets.html" %}'),
     "/live/": _page("Live", LIVE),
     "/file/": _page("File", FILE),
     "/chart/": _page("Chart", CHART),
@@ -109,7 +128,28 @@ def test_the_editor_writes_what_is_typed_into_the_form(page: Page, site: Site) -
         == '  "windw": "minute", 1'
     )
     assert page.evaluate("window.heard")
-    assert page.inner_text("[data-editor-place]") == "Line 3, column 23"
+    assert page.inner_text("[data-editor-place]").split() == ["Line", "3,", "column", "23"]
+
+
+def test_the_editor_says_the_pointer_and_tints_what_is_not_in_force(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/changed/")
+    tinted = "() => [...document.querySelectorAll('.cm-differs')].map((line) => line.textContent.trim())"
+    assert page.evaluate(tinted) == ['"a/b": {', '"x": 2,']
+    page.locator(".cm-line", has_text='"x": 2').click()
+    page.keyboard.press("ArrowLeft")
+    assert page.inner_text("[data-editor-place]").endswith("/tools/a~1b/x")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("1")
+    assert page.evaluate(tinted) == ['"a/b": {']
+
+
+def test_a_file_that_is_chosen_leaves_what_was_typed_on_the_page(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/file/")
+    page.get_by_label("Text").fill("typed by hand")
+    page.set_input_files("[type=file]", {"name": "p.json", "mimeType": "text/plain", "buffer": b"{}"})
+    page.wait_for_function("document.getElementById('text').value === '{}'")
+    assert page.input_value("[data-before] textarea") == "typed by hand"
+    assert page.is_visible("[data-before] textarea")
 
 
 def test_a_problem_stands_below_its_line_and_underlines_the_word(page: Page, site: Site) -> None:
@@ -196,10 +236,10 @@ def test_a_chosen_file_stands_where_it_could_have_been_typed(page: Page, site: S
     page.set_input_files(
         "input[type=file]", {"name": "p.json", "mimeType": "", "buffer": b'{"version": "1"}'}
     )
-    expect(page.locator("textarea")).to_have_value('{"version": "1"}')
+    expect(page.locator("#text")).to_have_value('{"version": "1"}')
     page.set_input_files("input[type=file]", {"name": "big", "mimeType": "", "buffer": b" " * 1_048_577})
     expect(page.get_by_role("alert")).to_contain_text("larger than a policy may be")
-    expect(page.locator("textarea")).to_have_value('{"version": "1"}')
+    expect(page.locator("#text")).to_have_value('{"version": "1"}')
 
 
 def _seen(page: Page, how: str) -> None:
