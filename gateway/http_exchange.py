@@ -24,7 +24,7 @@ class Line(Protocol):
 
     @property
     def unread(self) -> int:
-        """How many bytes of what was written the client has not taken."""
+        """How much waits for a client that does not read; 0 while it does."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -118,7 +118,6 @@ class Exchange(msgspec.Struct, eq=False):
 
     @property
     def unread(self) -> int:
-        """How much waits for a client that does not read; 0 while it does."""
         return self._connection.unread
 
     async def drain(self) -> None:
