@@ -1,152 +1,191 @@
 """The worst tools that answer a question, and the largest servers, found without reading what is not shown.
 
-Few answers are read and put in order. Where there are very many, one level of severity is asked after the
-other until there are enough, and of each level a sample first: whatever is asked, a bounded number of rows is
-looked at.
+Where every word is a common one, the answer is read off the order of the index (`catalog.order`). Otherwise
+the rarest word says which few rows are read, by full-text search, and put in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import connection
 
-from catalog.lexemes import MOST_SIZES, SAMPLES, all_of, any_of, kinds_of
-from catalog.vocabulary import Severity
+from catalog.lexemes import all_of, any_of, begun, of_words
+from catalog.order import Order
 
 # Tools of one exact name are few, but for names like `search`.
 MOST_EXACT: Final = 50
-# As many are read to be put in order; about so many have to be expected for it to be tried.
+# Of what only rare words begin with, as many are read and put in order.
 MOST_READ: Final = 3_000
-FEW: Final = 2_000
-_NEAR: Final = 100
-_COLUMNS: Final = "id, server_id, tool_class, severity, name_key"
-_ANY: Final = f"SELECT {_COLUMNS} FROM catalog_catalogtool WHERE search @@ %s::tsquery LIMIT %s"  # noqa: S608
-_ORDERED: Final = f"""
-    WITH found AS MATERIALIZED ({_ANY})
-    SELECT *, count(*) OVER () FROM found ORDER BY severity DESC, name_key, id LIMIT %s
-"""  # noqa: S608
-_EXACT: Final = f"""
-    SELECT {_COLUMNS} FROM catalog_catalogtool
-    WHERE name_key = %s AND search @@ %s::tsquery ORDER BY severity DESC, id LIMIT %s
-"""  # noqa: S608
-_SERVERS: Final = (
-    "(SELECT id, tool_count, slug FROM catalog_catalogserver WHERE search @@ %s::tsquery LIMIT %s)"
+# The planner takes words for independent of each other; where it is wrong it would read the whole table for
+# the first rows. One statement of several is one transaction, after which the planner is itself again.
+_BY_INDEX: Final = "SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '16MB'; SET LOCAL jit = off; "
+_AGAIN: Final = (
+    "; SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL work_mem TO DEFAULT; SET LOCAL jit TO DEFAULT"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    pk: int
-    server: int
-    tool_class: str
-    severity: int
-    name_key: str
+_SETTINGS: Final = 3
+_COLUMNS: Final = "id, server_id, tool_class, severity, name_key"
+_NARROWED: Final = "search @@ %s::tsquery AND tool_class = ANY(%s) AND severity = ANY(%s)"
+_ORDERED: Final = f"""
+    WITH found AS MATERIALIZED (SELECT {_COLUMNS} FROM catalog_catalogtool WHERE {_NARROWED} LIMIT %s)
+    SELECT * FROM found ORDER BY severity DESC, name_key, id LIMIT %s
+"""  # noqa: S608
+_EXACT: Final = """
+    SELECT id FROM catalog_catalogtool
+    WHERE name_key = %s AND search IS NOT NULL AND (%s OR search @@ %s::tsquery)
+        AND tool_class = ANY(%s) AND severity = ANY(%s)
+    ORDER BY severity DESC, id LIMIT %s
+"""
+_SERVERS: Final = """
+    WITH found AS MATERIALIZED (
+        SELECT id, tool_count, slug FROM catalog_catalogserver WHERE search @@ %s::tsquery LIMIT %s
+    ) SELECT id FROM found ORDER BY tool_count DESC, slug LIMIT %s
+"""
+_ANY: Final = "SELECT 1 FROM catalog_catalogtool WHERE search @@ %s::tsquery LIMIT 1"
+_KINDS: Final = "SELECT id, vendor, transports FROM catalog_catalogserver WHERE id = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`parts` of a tsquery that all have to hold. `expected` is about how many answer it, were its terms
-    independent of each other; `of_level` shares them out."""
+    """`facets`: by name, any of the values of each. `classes` and `severities` are those that are asked for,
+    all of them where none is."""
 
-    parts: tuple[str, ...]
+    words: tuple[str, ...]
+    facets: Mapping[str, tuple[str, ...]]
     classes: tuple[str, ...]
-    levels: Mapping[int, float]
-    expected: float
+    severities: tuple[int, ...]
     exact: str = ""
 
-    def at(self, level: int) -> str:
-        """The whole question at one level of severity."""
-        here = kinds_of(self.classes, level) or [f"severity={level}"]
-        return all_of([*self.parts, any_of(here)])
+    def terms(self, common: Mapping[str, int]) -> list[list[str]] | None:
+        """Groups of common terms, one of each; None where a word is rare."""
+        each = [begun(word, common) for word in self.words]
+        facets = [[f"{name}={value.lower()}" for value in values] for name, values in self.facets.items()]
+        return [*each, *(group for group in facets if group)] if all(each) else None
 
-    def anywhere(self) -> str:
-        kinds = [kind for level in self.levels for kind in kinds_of(self.classes, level)]
-        return all_of([*self.parts, any_of(kinds or [f"severity={level}" for level in self.levels])])
+    def parts(self, common: Mapping[str, int]) -> list[str]:
+        """Of a tsquery; classes and severities are columns."""
+        return [*of_words(self.words, common), *self.of_facets()]
+
+    def glued(self, words: Sequence[str]) -> list[str]:
+        return [*words, *self.of_facets()]
+
+    def of_facets(self) -> list[str]:
+        return [
+            any_of(f"{name}={value.lower()}" for value in values)
+            for name, values in self.facets.items()
+            if values and name not in ("class", "severity")
+        ]
 
 
-def worst(asked: Question, wanted: int) -> list[Candidate]:
-    """At most `wanted`: the exact name first, then the worst, each level in the order of names."""
-    with by_index() as cursor:
-        exact = _exact(cursor, asked)
-        found = _read(cursor, asked, wanted) if asked.expected <= FEW else None
-        if found is None:
-            found = _walked(cursor, asked, wanted)
-    known = {one.pk for one in exact}
-    return [*exact, *(one for one in found if one.pk not in known)][:wanted]
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """`is_counted`: the total is that of all; else of so many as were wanted."""
+
+    keys: list[int]
+    total: int
+    counts: Mapping[str, Counter[str]]
+    is_counted: bool = True
+
+    def after(self, first: Sequence[int]) -> Matches:
+        """The same, behind those."""
+        before = set(first)
+        return replace(self, keys=[*first, *(key for key in self.keys if key not in before)])
 
 
-def _exact(cursor: CursorWrapper, asked: Question) -> list[Candidate]:
+def worst_ranked(
+    asked: Question,
+    common: Mapping[str, int],
+    order: Order,
+    wanted: int,
+    counted: Mapping[str, Sequence[str]],
+) -> Matches | None:
+    """Read off the order; None where a word is rare. `counted`: the values of facets to count."""
+    groups = asked.terms(common)
+    found = order.all_of(groups) if groups else None
+    if found is None:
+        return None
+    first = order.first(found, wanted)
+    terms = {f"{name}={value.lower()}": (name, value) for name, values in counted.items() for value in values}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in counted}
+    for term, many in order.having(found, list(terms)).items():
+        name, value = terms[term]
+        counts[name][value] = many
+    counts["vendor"] = _named(Counter(vendor for _, vendor in first if vendor))
+    return Matches([pk for pk, _ in first], found.bit_count(), counts)
+
+
+def worst_read(asked: Question, parts: Sequence[str], wanted: int) -> Matches:
+    rows = _by_index(_ORDERED, [*_given(asked, parts), MOST_READ, wanted]) if parts else []
+    return Matches(
+        keys=[row[0] for row in rows],
+        total=min(len(rows), wanted - 1),
+        counts=_counted(rows),
+        is_counted=len(rows) < wanted,
+    )
+
+
+def exact(asked: Question) -> list[int]:
+    """Tools of exactly this name, which has all of its words; they are shown before all others."""
     if not asked.exact:
         return []
-    cursor.execute(_EXACT, [asked.exact, asked.anywhere(), MOST_EXACT])
-    return [Candidate(*row) for row in cursor.fetchall()]
-
-
-def _read(cursor: CursorWrapper, asked: Question, wanted: int) -> list[Candidate] | None:
-    """None where there are more than are read."""
-    narrowed = asked.anywhere() if asked.classes or len(asked.levels) < len(Severity) else all_of(asked.parts)
-    cursor.execute(_ORDERED, [narrowed, MOST_READ + 1, wanted])
-    rows = cursor.fetchall()
-    return None if rows and rows[0][-1] > MOST_READ else [Candidate(*row[:-1]) for row in rows]
-
-
-def _walked(cursor: CursorWrapper, asked: Question, wanted: int) -> list[Candidate]:
-    found: list[Candidate] = []
-    for level in asked.levels:
-        found += sorted(
-            _of_level(cursor, asked, level, wanted - len(found)), key=lambda one: (one.name_key, one.pk)
-        )
-        if len(found) >= wanted:
-            break
-    return found
-
-
-def _of_level(cursor: CursorWrapper, asked: Question, level: int, wanted: int) -> list[Candidate]:
-    whole = asked.at(level)
-    samples = [size for size in SAMPLES if asked.expected * asked.levels[level] > wanted * size / 2]
-    for terms in [*(all_of([whole, any_of([f"sample={size}"])]) for size in samples), whole]:
-        cursor.execute(_ANY, [terms, wanted])
-        here = [Candidate(*row) for row in cursor.fetchall()]
-        if len(here) >= wanted:
-            return here
-    return here
-
-
-def largest_servers(parts: Sequence[str], wanted: int) -> list[int]:
-    """Keys, those of the most tools first."""
-    sizes = [any_of([f"size={size}"]) for size in range(MOST_SIZES, -1, -1)]
-    given: list[Any] = []
-    for size in sizes:
-        given += [all_of([*parts, size]), _NEAR]
-    each = " UNION ALL ".join([_SERVERS] * len(sizes))
-    with by_index() as cursor:
-        cursor.execute(
-            f"SELECT id FROM (SELECT * FROM ({each}) AS near LIMIT %s) AS found"  # noqa: S608
-            " ORDER BY tool_count DESC, slug LIMIT %s",
-            [*given, _NEAR, wanted],
-        )
+    facets = asked.of_facets()
+    with connection.cursor() as cursor:
+        cursor.execute(_EXACT, [asked.exact, not facets, *_given(asked, facets), MOST_EXACT])
         return [row[0] for row in cursor.fetchall()]
 
 
-def any_tool(parts: Sequence[str]) -> bool:
-    with by_index() as cursor:
-        cursor.execute(_ANY, [all_of(parts), 1])
-        return cursor.fetchone() is not None
+def _given(asked: Question, parts: Sequence[str]) -> list[Any]:
+    return [all_of(parts), list(asked.classes), list(asked.severities)]
 
 
-@contextmanager
-def by_index() -> Iterator[CursorWrapper]:
-    """The planner takes words for independent of each other and of a severity; where it is wrong it would
-    read the whole table for the first thousand rows."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '16MB'; SET LOCAL jit = off")
-        yield cursor
-        # Where this stands inside of another transaction, the rest of that is planned as ever.
-        cursor.execute(
-            "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL work_mem TO DEFAULT; SET LOCAL jit TO DEFAULT"
-        )
+def _counted(rows: Sequence[Any]) -> dict[str, Counter[str]]:
+    of_server = Counter(row[1] for row in rows)
+    transports, vendors = Counter[str](), Counter[str]()
+    for pk, vendor, kinds in _kinds_of(of_server):
+        transports.update(dict.fromkeys(kinds, of_server[pk]))
+        vendors.update({vendor: of_server[pk]} if vendor else {})
+    return {
+        "class": Counter(row[2] for row in rows),
+        "severity": Counter(str(row[3]) for row in rows),
+        "transport": transports,
+        "vendor": vendors,
+    }
+
+
+def _named(vendors: Counter[int]) -> Counter[str]:
+    """By the names of the servers that stand for them."""
+    return Counter({name: vendors[pk] for pk, name, _ in _kinds_of(dict(vendors.most_common(50)))})
+
+
+def _kinds_of(servers: Iterable[int]) -> list[tuple[int, str, list[str]]]:
+    # By hand: written out as five hundred parameters it costs more than everything else of a search.
+    if not (keys := list(servers)):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_KINDS, [keys])
+        found: list[tuple[int, str, list[str]]] = cursor.fetchall()
+    return found
+
+
+def largest_servers(words: Sequence[str], common: Mapping[str, int], order: Order, wanted: int) -> list[int]:
+    """Keys, those of the most tools first."""
+    groups = [begun(word, common) for word in words]
+    if all(groups) and (found := order.all_of(groups)) is not None:
+        return [pk for pk, _ in order.first(found, wanted)]
+    return [row[0] for row in _by_index(_SERVERS, [all_of(of_words(words, common)), MOST_READ, wanted])]
+
+
+def any_tool(word: str, common: Mapping[str, int]) -> bool:
+    return bool(begun(word, common)) or bool(_by_index(_ANY, [all_of(of_words([word], common))]))
+
+
+def _by_index(statement: str, given: Sequence[Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_BY_INDEX}{statement}{_AGAIN}", given)
+        for _ in range(_SETTINGS):
+            cursor.nextset()
+        rows: list[Any] = cursor.fetchall()
+    return rows

@@ -11,8 +11,8 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from catalog.classify import Classification
-from catalog.facts import Provenance, ServerFact, ToolFact, slug_of, tool_slug
-from catalog.lexemes import glued, kinds_of, samples_of, size_of, vector, words_in
+from catalog.facts import Provenance, ServerFact, ToolFact, tool_slug
+from catalog.lexemes import facet_terms, glued, vector, vendor_term, words_in
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rows import insert_rows, update_rows
 from catalog.rules import as_rows, classified
@@ -261,17 +261,13 @@ def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str | None:
         [
             *words_in(tool.name, server.title, server.vendor),
             glued(tool.name_key),
-            *kinds_of([tool.tool_class], tool.severity),
-            f"severity={tool.severity}",
-            *samples_of(server.slug, tool.slug),
             *facets_of_server(server),
         ]
     )
 
 
 def facets_of_server(server: CatalogServer) -> list[str]:
-    vendor = [f"vendor={slug_of(server.vendor)}"] if server.vendor else []
-    return [*vendor, *(f"transport={transport}" for transport in server.transports)]
+    return [*([vendor_term(server.vendor)] if server.vendor else []), *facet_terms(server.transports)]
 
 
 def _count(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
@@ -312,4 +308,4 @@ def search_of_server(server: CatalogServer) -> str | None:
     if server.status == CatalogServer.Status.DELETED:
         return None
     words = words_in(server.title, server.vendor, server.slug, server.package, server.repository)
-    return vector([*words, size_of(server.tool_count), *facets_of_server(server)])
+    return vector([*words, *facets_of_server(server)])

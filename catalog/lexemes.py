@@ -1,26 +1,23 @@
 """What the index is searched by: the lexemes of tools and servers, and the questions asked of them. Pure.
 
 Three kinds stand side by side, so that one index answers any mixture of them: words (`create`), names as one
-would type them in one go (`~createissue`), and properties (`class=write`).
+would type them in one go (`~createissue`), and properties (`transport=stdio`).
 """
 
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from catalog.classify import words_of
+from catalog.facts import slug_of
 
 _TOKEN = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"[a-z][A-Z]")
 LONGEST_WORD: Final = 60
 MOST_WORDS: Final = 8
 SHORTEST_GLUED: Final = 5
-# Of so many tools one lies in the sample of that name, so that a question which nearly everything answers is
-# put to a few first.
-SAMPLES: Final = (64, 12)
 
 
 def words_in(*texts: str) -> list[str]:
@@ -40,22 +37,12 @@ def glued(name_key: str) -> str:
     return f"~{name_key.replace('_', '')[:LONGEST_WORD]}"
 
 
-def samples_of(server: str, tool: str) -> list[str]:
-    place = zlib.crc32(f"{server}/{tool}".encode())
-    return [f"sample={size}" for size in SAMPLES if place % size == 0]
+def vendor_term(vendor: str) -> str:
+    return f"vendor={slug_of(vendor)}"
 
 
-def kinds_of(tool_classes: Iterable[str], severity: int) -> list[str]:
-    """Class and severity in one: a class has few tools at most levels, and each alone has very many."""
-    return [f"kind={tool_class.lower()}{severity}" for tool_class in tool_classes]
-
-
-def size_of(tool_count: int) -> str:
-    """Servers of about as many tools: from 0 for none, one more for each doubling."""
-    return f"size={min(tool_count.bit_length(), MOST_SIZES)}"
-
-
-MOST_SIZES: Final = 9
+def facet_terms(transports: Iterable[str]) -> list[str]:
+    return [f"transport={transport}" for transport in transports]
 
 
 def vector(lexemes: Iterable[str]) -> str:
@@ -71,31 +58,30 @@ def asked_words(typed: str) -> list[str]:
     return list(dict.fromkeys(word[:LONGEST_WORD] for word in found))[:MOST_WORDS]
 
 
+def begun(word: str, common: Mapping[str, int]) -> list[str]:
+    """The common words that begin so: they are what is meant, since to walk every rare one besides takes
+    long, and they alone fill what is shown. One letter is only itself."""
+    if len(word) == 1:
+        return [word] if word in common else []
+    return [each for each in common if each.startswith(word)]
+
+
 def of_words(asked: Iterable[str], common: Mapping[str, int]) -> list[str]:
-    """A part of a tsquery for each word, as the beginning of one. Where common words begin with it those are
-    what is meant: to walk every rare one besides takes long, and they alone fill what is shown."""
+    """A part of a tsquery for each word."""
     return [f"({' | '.join(_begun(word, common))})" for word in asked]
 
 
 def _begun(word: str, common: Mapping[str, int]) -> list[str]:
-    if len(word) == 1:
-        return [_lexeme(word)]
-    known = [_lexeme(each) for each in common if each.startswith(word)]
-    return known or [f"{_lexeme(word)}:*"]
-
-
-def how_many(word: str, common: Mapping[str, int]) -> int:
-    """About as many tools as have it; 0 where none of the common words begins with it."""
-    if len(word) == 1:
-        return common.get(word, 0)
-    return sum(count for each, count in common.items() if each.startswith(word))
+    if known := begun(word, common):
+        return [_lexeme(each) for each in known]
+    return [_lexeme(word) if len(word) == 1 else f"{_lexeme(word)}:*"]
 
 
 def of_glued(asked: Iterable[str], common: Mapping[str, int]) -> list[str]:
     """The same, where what was typed may be several words of a name in one; empty if none can be. A short
     one, or one that common words begin with, begins too many names to be meant so."""
     words = list(asked)
-    whole = {word for word in words if len(word) >= SHORTEST_GLUED and not how_many(word, common)}
+    whole = {word for word in words if len(word) >= SHORTEST_GLUED and not begun(word, common)}
     each = (
         [*_begun(word, common), *([f"{_lexeme('~' + word)}:*"] if word in whole else [])] for word in words
     )

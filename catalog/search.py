@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from math import prod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db import connection
 from django.http import QueryDict
 
-from catalog.candidates import Candidate, Question, any_tool, largest_servers, worst
+from catalog.candidates import (
+    Matches,
+    Question,
+    any_tool,
+    exact,
+    largest_servers,
+    worst_ranked,
+    worst_read,
+)
 from catalog.facts import slug_of
-from catalog.lexemes import any_of, asked_words, how_many, of_glued, of_words
+from catalog.lexemes import asked_words, of_glued
 from catalog.models import CatalogServer, CatalogTool
-from catalog.summary import Reading, as_listed, common_words, tools_in_order
+from catalog.order import Order
+from catalog.summary import Reading, as_listed, at_one_moment, common_words, current, tools_in_order
 from catalog.vocabulary import WORST_LAST, Severity
 from catalog.words import name_key
 
@@ -30,6 +37,7 @@ SEVERITIES: Final = tuple((str(int(level)), level.label) for level in reversed(S
 TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
 LEVELS: Final = tuple(value for value, _ in SEVERITIES)
 FACETS: Final = ("class", "severity", "transport", "vendor")
+_COUNTED: Final = {"class": CLASSES, "severity": LEVELS, "transport": TRANSPORTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +57,14 @@ class Asked:
         return not self.words and not any(self.chosen.values())
 
     @property
-    def groups(self) -> list[list[str]]:
-        """What has to hold besides the words, but for class and severity: so the index is walked."""
-        return [
-            [f"{facet}={value.lower()}" for value in values]
-            for facet, values in self.chosen.items()
-            if values and facet not in ("class", "severity")
-        ]
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        return tuple(v for v in LEVELS if v in (self.chosen.get("severity") or LEVELS))
+    def question(self) -> Question:
+        return Question(
+            words=tuple(self.words),
+            facets=self.chosen,
+            classes=self.chosen.get("class") or CLASSES,
+            severities=tuple(map(int, self.chosen.get("severity") or LEVELS)),
+            exact=name_key(self.text) if self.words else "",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Found:
     servers: list[CatalogServer]
     total: int
     is_capped: bool
+    is_counted: bool
     facets: dict[str, list[Option]]
     pages: int
 
@@ -97,7 +103,10 @@ def read_question(given: QueryDict) -> Asked:
 
 
 def find(asked: Asked, figures: Mapping[str, Any], read: Reading = as_listed) -> Found:
-    return _worst(asked, figures, read) if asked.is_open else _matching(asked, figures, read)
+    if asked.is_open:
+        return _worst(asked, figures, read)
+    with at_one_moment():
+        return _matching(asked, read)
 
 
 def _worst(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
@@ -117,83 +126,43 @@ def _worst(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
         servers=[],
         total=total,
         is_capped=total > MOST_FOUND,
+        is_counted=True,
         facets=_options(asked, counts),
         pages=_pages(min(total, MOST_FOUND)),
     )
 
 
-def _matching(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
-    question = _question(asked, figures)
-    found = worst(question, MOST_FOUND + 1)
-    if not found and (glued := of_glued(asked.words, common_words("tool"))):
-        parts = (*glued, *map(any_of, asked.groups))
-        found = worst(replace(question, parts=parts, expected=0, exact=""), MOST_FOUND + 1)
-    kept = found[:MOST_FOUND]
-    shown = [one.pk for one in kept][(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
+def _matching(asked: Asked, read: Reading) -> Found:
+    found = _found(asked.question)
+    keys = found.keys[:MOST_FOUND]
+    shown = keys[(asked.page - 1) * PER_PAGE : asked.page * PER_PAGE]
     return Found(
         tools=tools_in_order(shown, read),
         servers=find_servers(asked.text) if asked.page == 1 else [],
-        total=len(kept),
-        is_capped=len(found) > MOST_FOUND,
-        facets=_options(asked, _counted(kept)),
-        pages=_pages(len(kept)),
+        total=found.total,
+        is_capped=found.total > MOST_FOUND or not found.is_counted,
+        is_counted=found.is_counted,
+        facets=_options(asked, found.counts),
+        pages=_pages(len(keys)),
     )
 
 
-def _question(asked: Asked, figures: Mapping[str, Any]) -> Question:
-    common = common_words("tool") if asked.words else {}
-    total = max(int(figures.get("tools", 0)), 1)
-    severities = figures.get("severity", {})
-    return Question(
-        parts=(*of_words(asked.words, common), *map(any_of, asked.groups)),
-        classes=tuple(asked.chosen.get("class", ())),
-        levels={int(level): severities.get(level, 0) / total for level in asked.levels},
-        expected=total * prod(_share(asked, figures, common, total)),
-        exact=name_key(asked.text) if asked.words else "",
-    )
-
-
-def _share(
-    asked: Asked, figures: Mapping[str, Any], common: Mapping[str, int], total: int
-) -> Iterator[float]:
-    """Of each term, about what part of the index has it."""
-    yield from (how_many(word, common) / total for word in asked.words)
-    vendors = {slug_of(name): count for name, count in figures.get("vendor", ())}
-    for facet, values in asked.chosen.items():
-        counts = vendors if facet == "vendor" else figures.get(facet, {})
-        if values:
-            yield min(sum(counts.get(value, 0) for value in values) / total, 1.0)
-
-
-def _counted(rows: list[Candidate]) -> dict[str, Counter[str]]:
-    of_server = Counter(row.server for row in rows)
-    transports, vendors = Counter[str](), Counter[str]()
-    for pk, vendor, kinds in _kinds_of(list(of_server)):
-        transports.update(dict.fromkeys(kinds, of_server[pk]))
-        vendors.update({vendor: of_server[pk]} if vendor else {})
-    return {
-        "class": Counter(row.tool_class for row in rows),
-        "severity": Counter(str(row.severity) for row in rows),
-        "transport": transports,
-        "vendor": vendors,
-    }
-
-
-def _kinds_of(servers: list[int]) -> list[tuple[int, str, list[str]]]:
-    # By hand: written out as five hundred parameters it costs more than everything else of a search.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, vendor, transports FROM catalog_catalogserver WHERE id = ANY(%s)", [servers]
-        )
-        found: list[tuple[int, str, list[str]]] = cursor.fetchall()
-    return found
+def _found(question: Question) -> Matches:
+    common, order = common_words("tool"), Order("tool", current().order)
+    found = worst_ranked(question, common, order, MOST_FOUND, _COUNTED)
+    if found is None:
+        parts = question.parts(common)
+        found = worst_read(question, parts, MOST_FOUND + 1)
+        if not found.keys and (glued := of_glued(question.words, common)):
+            found = worst_read(question, question.glued(glued), MOST_FOUND + 1)
+    return found.after(exact(question)) if found.keys else found
 
 
 def find_servers(text: str, most: int = MOST_SERVERS) -> list[CatalogServer]:
     if not (words := asked_words(text)):
         return []
-    keys = largest_servers(of_words(words, common_words("server")), most)
-    found = CatalogServer.objects.defer("search").in_bulk(keys)
+    keys = largest_servers(words, common_words("server"), Order("server", current().order), most)
+    found = CatalogServer.objects.defer("search").in_bulk(keys) if keys else {}
     return [found[pk] for pk in keys if pk in found]
 
 
@@ -230,6 +199,6 @@ def near_miss(asked: Asked) -> str:
     words, common = asked.words, common_words("tool")
     for word in sorted(words, key=len, reverse=True)[:3]:
         for part in (word, word[:-2]):
-            if len(part) >= 3 and (len(words) > 1 or part != word) and any_tool(of_words([part], common)):
+            if len(part) >= 3 and (len(words) > 1 or part != word) and any_tool(part, common):
                 return part
     return ""

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, QuerySet, Sum
 
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
+from catalog.ordering import order_anew
 from catalog.picks import picks
 from catalog.rules import digest, digest_of_lexemes
 
@@ -23,11 +24,12 @@ LISTED: Final = (
 )
 Reading: TypeAlias = Callable[["QuerySet[CatalogTool]"], "QuerySet[CatalogTool]"]
 _held: ContextVar[CatalogSummary | None] = ContextVar("catalog_summary", default=None)
-# A word of more tools, or servers, than this is searched for as it stands (`lexemes.of_words`).
-COMMON = {"tool": 2000, "server": 500}
-_COMMON_WORDS = """
+# A term of as many tools, or servers, is kept in their order (`catalog.ordering`).
+COMMON = {"tool": 500, "server": 500}
+_COMMON_TERMS = """
     SELECT word, ndoc FROM ts_stat('SELECT search FROM catalog_catalog{kind} WHERE search IS NOT NULL')
-    WHERE ndoc >= %s AND position('=' in word) = 0 AND word NOT LIKE '~%%' ORDER BY word
+    WHERE ndoc >= %s AND (position('=' in word) = 0 OR word LIKE 'vendor=%%') AND word NOT LIKE '~%%'
+    ORDER BY word
 """
 
 
@@ -36,9 +38,14 @@ def count_anew() -> CatalogSummary:
     summary, _ = CatalogSummary.objects.select_for_update().get_or_create(pk=1)
     summary.figures = _figures()
     summary.classifier, summary.lexemes = digest(), digest_of_lexemes()
-    summary.words = {kind: _common_words(kind, least) for kind, least in COMMON.items()}
+    terms = {kind: _common_terms(kind, least) for kind, least in COMMON.items()}
+    summary.words = {
+        kind: {term: count for term, count in found.items() if "=" not in term}
+        for kind, found in terms.items()
+    }
     summary.picks = picks()
     summary.revision += 1
+    summary.order = order_anew(summary.order, terms)
     summary.save()
     return summary
 
@@ -51,7 +58,7 @@ def current() -> CatalogSummary:
 @contextmanager
 def at_one_moment() -> Iterator[CatalogSummary]:
     """Within it the figures stand still: a page is of one revision from its ETag to its last line."""
-    token = _held.set(_read())
+    token = _held.set(current())
     try:
         yield current()
     finally:
@@ -95,9 +102,9 @@ def tools_in_order(keys: list[int], read: Reading = as_listed) -> list[CatalogTo
     return [known[key] for key in keys if key in known and known[key].removed_at is None]
 
 
-def _common_words(kind: str, least: int) -> dict[str, int]:
+def _common_terms(kind: str, least: int) -> dict[str, int]:
     with connection.cursor() as cursor:
-        cursor.execute(_COMMON_WORDS.format(kind=kind), [least])
+        cursor.execute(_COMMON_TERMS.format(kind=kind), [least])
         return dict(cursor.fetchall())
 
 

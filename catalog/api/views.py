@@ -24,7 +24,7 @@ from catalog.models import CatalogServer
 from catalog.rules import as_rows
 from catalog.search import CLASSES, LONGEST_QUESTION, TRANSPORTS, Found, find, read_question
 from catalog.serial import server_facts, tool_facts
-from catalog.summary import current, in_full
+from catalog.summary import at_one_moment, in_full
 from catalog.words import slug_asked
 from common.api_filters import Choice, Filter, Number, Text, asked
 from common.api_lists import described
@@ -141,7 +141,8 @@ class Classify(PublicView):
 
 def _found(request: Request) -> Found:
     asked(request.query_params, _FILTERS)
-    return find(read_question(request._request.GET), current().figures, in_full)
+    with at_one_moment() as summary:
+        return find(read_question(request._request.GET), summary.figures, in_full)
 
 
 def _tools(found: Found) -> dict[str, Any]:

@@ -137,6 +137,7 @@ class CatalogSummary(models.Model):
     )
     lexemes = models.CharField(max_length=64, blank=True, help_text="Digest of the words rows are found by.")
     facts = models.CharField(max_length=64, blank=True, help_text="Digest of the shipped facts taken in.")
+    order = models.BigIntegerField(default=0, help_text="Which order of the index holds.")
     figures = models.JSONField(default=dict)
     words = models.JSONField(default=dict, help_text="What very many tools and servers have, by kind.")
     picks = models.JSONField(default=dict, help_text="Keys of the tools that pages show, by page.")

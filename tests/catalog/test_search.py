@@ -10,12 +10,12 @@ from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog import candidates, summary
-from catalog.candidates import Question, by_index, worst
+from catalog import search, summary
+from catalog.candidates import _by_index
 from catalog.facts import ServerFact, ToolFact
 from catalog.ingest import Report, ingest
-from catalog.lexemes import SAMPLES, any_of, of_words
-from catalog.models import CatalogServer, CatalogTool
+from catalog.models import CatalogServer, CatalogTerm, CatalogTool
+from catalog.order import Order
 from catalog.search import Found, find, find_servers, near_miss, read_question
 from catalog.seeding import reindex
 from catalog.summary import count_anew, current
@@ -99,73 +99,86 @@ def test_facets_narrow_what_is_found_and_count_it() -> None:
     assert ask("severity=9&class=Nothing").total == 12 * 16
 
 
-@pytest.mark.parametrize("typed", ["user", "u", "get", "ge", "get user", "zzz", "thing1", "1"])
-def test_a_question_as_wide_as_the_index_finds_what_a_narrow_one_would(
+@pytest.mark.parametrize(
+    "typed",
+    ["q=user", "q=u", "q=get", "q=ge", "q=get+user", "q=zzz", "q=thing1", "q=1", "q=thing1+get", "q=gett"]
+    + [f"q=user&{facet}" for facet in ("class=Write", "severity=4&severity=1", "vendor=acme&transport=sse")]
+    + ["vendor=acme", "transport=sse&class=Read", "class=Financial", "q=create+issue&class=Write"],
+)
+def test_what_is_read_off_the_order_is_what_full_text_search_finds(
     typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The common words, the levels and the parts change how the index is walked, not what is found."""
     fill()
-    plain = ask(f"q={typed}")
+    plain = ask(typed)
     monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
-    monkeypatch.setattr(candidates, "FEW", -1)
     with as_worker():
         count_anew()
     assert current().revision == 2 and summary.common_words("tool")["user"] == 48
-    wide = ask(f"q={typed}")
-    assert (wide.total, names(wide)) == (plain.total, names(plain))
-    assert [s.slug for s in wide.servers] == [s.slug for s in plain.servers]
+    ranked = ask(typed)
+    assert (ranked.total, names(ranked)) == (plain.total, names(plain))
+    assert [tool.pk for tool in ranked.tools] == [tool.pk for tool in plain.tools]
+    assert ranked.facets == plain.facets
+    assert [s.slug for s in ranked.servers] == [s.slug for s in plain.servers]
 
 
-def test_of_more_than_are_wanted_the_worst_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("common", [1, 500])
+def test_of_more_than_are_shown_the_worst_are(common: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": common, "server": common})
+    monkeypatch.setattr(search, "MOST_FOUND", 15)
     fill()
-    for few in (20_000, -1):
-        monkeypatch.setattr(candidates, "FEW", few)
-        found = worst(asked(*of_words(["user"], {}), expected=48), 15)
-        assert [one.severity for one in found] == [4] * 12 + [3] * 3
+    found = ask("q=user")
+    assert [tool.severity for tool in found.tools] == [4] * 12 + [3] * 3
+    assert found.is_capped and found.pages == 1
+    assert (found.total, found.is_counted) == ((48, True) if common == 1 else (15, False))
 
 
-def asked(*parts: str, expected: float = 0.0) -> Question:
-    return Question(parts, (), dict.fromkeys((4, 3, 2, 1), 0.25), expected)
+def test_the_facets_of_a_common_word_are_counted_over_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
+    monkeypatch.setattr(search, "MOST_FOUND", 15)
+    fill()
+    counts = {o.value: o.count for o in ask("q=user").facets["class"]}
+    assert counts == {"Financial": 0, "Destructive": 12, "Execute": 12, "Write": 12, "Read": 12}
 
 
-def test_the_samples_hold_about_as_many_tools_as_they_say() -> None:
-    fill(40)
-    for size in SAMPLES:
-        held = len(worst(asked(any_of([f"sample={size}"])), 1000))
-        assert 0.3 < held * size / (40 * 16) < 3
+def test_an_order_nobody_reads_any_more_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
+    fill(2)
+    first = current().order
+    with as_worker():
+        for _ in range(3):
+            count_anew()
+    kept = set(CatalogTerm.objects.values_list("order", flat=True))
+    assert len(kept) == 2 and current().order in kept and first not in kept
+    assert Order("tool", first).all_of([["get"]]) is None
+    assert ask("q=user").total == 8
 
 
-def test_where_a_sample_answers_the_rest_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(40)
-    everything = asked(any_of(["transport=sse", "transport=stdio"]), expected=1e9)
-    with CaptureQueriesContext(connection) as statements:
-        found = worst(everything, 5)
-    assert [one.severity for one in found] == [4] * 5
-    assert sum("sample=" in one["sql"] for one in statements) >= 1
-    assert len(worst(everything, 1000)) == 40 * 16
+def test_a_tool_that_was_taken_out_since_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
+    fill(2)
+    with as_worker():
+        CatalogTool.objects.filter(server__slug="s0").update(search=None, removed_at="2026-11-02")
+    assert {tool.server.slug for tool in ask("q=user").tools} == {"s1"}
 
 
 def test_nothing_is_read_through_and_the_planner_is_itself_again_afterwards() -> None:
     fill()
-    with by_index() as cursor:
-        cursor.execute(
-            "EXPLAIN SELECT id FROM catalog_catalogtool WHERE search @@ '''user'':*'::tsquery LIMIT 10"
-        )
-        plan = " ".join(row[0] for row in cursor.fetchall())
+    question = "SELECT id FROM catalog_catalogtool WHERE search @@ '''user'':*'::tsquery LIMIT 10"
+    plan = " ".join(row[0] for row in _by_index(f"EXPLAIN {question}", []))
     assert "Seq Scan" not in plan, plan
     with connection.cursor() as cursor:
         cursor.execute("SHOW enable_seqscan")
         assert cursor.fetchone() == ("on",)
 
 
-def test_a_question_costs_a_bounded_number_of_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("common", [1, 500])
+def test_a_question_costs_few_statements(common: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": common, "server": common})
     fill()
-    monkeypatch.setattr(candidates, "FEW", -1)
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
-        ask("q=user&class=Write&severity=2&transport=stdio")
-    assert len(asked) < 26, [one["sql"][:80] for one in asked]
+    for most in (9, 7):  # the second time common terms are known
+        with CaptureQueriesContext(connection) as asked:
+            ask("q=user&class=Write&severity=2&transport=stdio")
+        assert len(asked) <= most, [one["sql"][:80] for one in asked]
 
 
 @pytest.mark.parametrize(
