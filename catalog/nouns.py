@@ -1,7 +1,7 @@
 """Names without a verb: what their nouns and arguments say. Pure.
 
-`trial_searcher` and `code_validation` are verbs in disguise; `pods_top` and `cves_by_product` name what is
-answered. Weaker than any verb, and a name that takes an `action` says nothing by its nouns.
+`trial_searcher` and `code_validation` are verbs in disguise; `user_analysis` and `cves_by_product` name what
+is answered. Weaker than any verb, and a name that takes an `action` says nothing by its nouns.
 """
 
 from __future__ import annotations
@@ -9,30 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from catalog.vocabulary import CREDENTIALS, LOOSE, PLAIN, SECRETS, ToolClass, word_set
+from catalog.vocabulary import LOOSE, PLAIN, SECRETS, ToolClass, word_set
 
 _ANSWERS: Final = word_set("""
-    activity age altitude analysis analytics answer attribution averages background benchmark biography
-    bmi breakdown calendar candles captions catalog changelog coordinates counts coverage data
-    definition dictionary difference direction directions directory distance dominance duration earnings
-    elevation encyclopedia etymology excerpt explanation fact findings flow fundamentals glossary
-    headlines headline heatmap highlights historical horoscope hotspots index insight insights intraday
-    inventory joke kline klines knowledge leaderboard lineage linting listing listings lookalikes lyrics
-    manifest matrix meaning metadata methodology news nutrition ohlc ohlcv outline outlook percentile
-    performance playbook popular portfolio preview previews prognosis properties provenance quota
-    ranking rankings rate rates ratio ratios readme recent recipe recommended references result results
-    riddle route schedule score scores sentiment series similarity size specification spectrum standings
-    stat statement states status subtitles sunrise supported synonyms synopsis syntax telemetry tide
-    time timezone tips top total totals traffic transcript transcripts trends trivia uptime usages
-    utilization volume vocabulary whois
+    altitude analysis analytics biography breakdown candles changelog directions distance dominance earnings
+    elevation etymology excerpt findings fundamentals headlines heatmap historical horoscope hotspots insight
+    insights intraday kline klines leaderboard lineage lookalikes lyrics matrix methodology ohlc ohlcv
+    outlook percentile ranking rankings readme riddle sentiment similarity standings sunrise synonyms
+    synopsis telemetry tide trends trivia uptime utilization
+""")
+# In front; behind a word we do not know they may be what is done something to.
+_OF_MANY: Final = word_set("now popular recent recommended supported top upcoming")
+_FORMATS: Final = word_set("""
+    address coordinates csv docx geojson html json latex location markdown md pdf rest sql svg text topojson
+    unix utc xlsx xml yaml
 """)
 _CHOOSES: Final = word_set("action actions command mode op operation operations")
 _CARRIES: Final = word_set(
     "body content contents data fields html message new patch payload prompt text updates value values"
 )
 _ASKS: Final = word_set("am are can did does has how is should was what when where which who why will")
-# What is turned into these is made anew: a file, and often a bill.
-_MEDIA: Final = word_set("animation audio image images music picture song sound speech video videos voice")
 # Nouns of these verbs are more often things than deeds: a poster, a holder, an order, a caller.
 _NO_DEED: Final = word_set("""
     book call charge draw drop fill get hold label list make map mark message note order pay play post
@@ -76,15 +72,13 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
 
 
 def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
-    if not words:
+    """A word we do not know may be a verb, and a bare plural what it is done to: that says nothing."""
+    if len(words) < 2:
         return ()
-    if words[0] in _ASKS and len(words) > 1:
+    if words[0] in _ASKS or words[0] in _OF_MANY:
         return words[:1]
-    if found := tuple(word for word in words if word in _ANSWERS):
-        return found[-1:]
-    for joint in ("by", "to"):
-        if joint in words[1:-1] and words[-1] not in _MEDIA:
-            return (joint,)
-    last = words[-1]
-    plural = len(words) > 1 and len(last) > 4 and last.endswith("s") and not last.endswith(("ss", "us", "is"))
-    return (last,) if plural and CREDENTIALS.isdisjoint(words) else ()
+    if words[-1] in _ANSWERS:
+        return words[-1:]
+    if "to" in words[1:-1] and words[-1] in _FORMATS and words[words.index("to") - 1] in _FORMATS:
+        return ("to",)
+    return ("by",) if words[1] == "by" and words[0].endswith("s") and len(words) > 2 else ()

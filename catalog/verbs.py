@@ -62,7 +62,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     plain = [word for word in words if word in PLAIN]
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
-    if plain and plain[0] == "read" and "mark" in words:
+    if plain and (words[0] == "mark" or (plain[0] == "read" and "mark" in words)):
         return "mark", False
     if all(PLAIN[word] is ToolClass.READ for word in plain) and (verb := _manages(words)):
         return verb, False
@@ -106,6 +106,8 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     for beside, meant in _BESIDE.get(verb, ()):
         if not beside.isdisjoint(words):
             return meant
+    if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
+        return ToolClass.WRITE
     if verb == "test" and words[-1] == "test" and len(words) <= 2:
         return ToolClass.EXECUTE
     if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
@@ -115,3 +117,8 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if tool_class is ToolClass.EXECUTE and not SQL_THAT_DESTROYS.isdisjoint(words):
         return ToolClass.DESTRUCTIVE
     return tool_class
+
+
+def _is_of_logs(last: str) -> bool:
+    """`log_groups` and `log_summary` are read; `log_work` writes it down."""
+    return last.endswith("s") or last in TOLD_LAST

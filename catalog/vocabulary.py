@@ -88,6 +88,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         """
         delete deletes destroy drop purge wipe erase truncate prune uninstall revoke flush nuke deprovision
         unregister deregister expunge rm del remove clear decommission evict rmdir shred teardown
+        anonymise anonymize
     """,
     ),
     **_each(T.FINANCIAL, "pay refund withdraw purchase buy sell payout unstake redeem"),
@@ -116,14 +117,14 @@ LOOSE: Final[dict[str, ToolClass]] = {
         book reserve ingest index load map emulate setup confirm transition promote compose design paint
         crop overlay place refresh init backup disconnect optimize refine transform process speak split
         delegate mint void settle claim end exchange kick compress
-        expand trim upscale gen tokenize sign pull trust stage collect harvest
+        expand trim upscale gen tokenize sign pull trust stage wrap unwrap hide unhide reindex collect harvest
     """,
     ),
     **_each(
         T.EXECUTE,
         """
-        run call trigger command shell bash terminal script kill play control install reload reconnect
-        compile build fire skip seek migrate reconcile recreate repl
+        run call trigger command shell bash powershell terminal script kill play control install reload
+        reconnect compile build fire skip seek migrate reconcile recreate repl
     """,
     ),
     **_each(T.DESTRUCTIVE, "trash discard clean cleanup empty forget"),
@@ -174,7 +175,9 @@ MONEY: Final = word_set("""
     billing charges checkout deposit deposits donation invoice invoices paylink payment payments payout
     payouts purchase purchases refund refunds withdrawal withdrawals
 """)
-MOVES_VALUE: Final = word_set("bridge burn deposit mint move send stake swap trade transfer withdraw")
+MOVES_VALUE: Final = word_set("""
+    bridge burn deposit mint move send stake swap trade transfer unwrap withdraw wrap
+""")
 # Money only when moved: a token is as often a credential.
 MONEY_SENT: Final = word_set("""
     asset assets bitcoin bnb btc coin coins crypto erc20 erc721 eth ether funds lamports lightning matic
@@ -198,7 +201,7 @@ ENDS_POSITIONS: Final = word_set("close exit liquidate reduce")
 # Given away by a network or an issuer to whoever asks.
 GIVEN_AWAY: Final = word_set("airdrop dividend dividends faucet reward rewards winnings yield")
 ASKS_FOR: Final = word_set("claim collect harvest redeem request")
-ORDERS: Final = word_set("order orders position positions")
+ORDERS: Final = word_set("bet bets order orders position positions wager")
 TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
 
 # To capture a picture is to read; to capture a payment is to take it.

@@ -175,3 +175,36 @@ def test_the_arguments_that_make_a_tool_financial_are_named() -> None:
     found = classify(ToolInput("create_charge", params=(AMOUNT, CURRENCY)))
     assert found.evidence[-1].words == ("amount", "currency_code")
     assert found.evidence[-1].field == "params"
+
+
+@pytest.mark.parametrize("unknown", ["frobnicate", "xyzzy"])
+@pytest.mark.parametrize(
+    "rest", ["documents", "all_rooms", "data", "results", "recent_files", "to_text", "host_by_id", "status"]
+)
+def test_what_a_word_nobody_knows_does_to_things_is_not_taken_for_reading(unknown: str, rest: str) -> None:
+    found = classify(ToolInput(f"{unknown}_{rest}"))
+    assert found.tool_class != "Read" or found.evidence[0].words == ("status",)
+
+
+@pytest.mark.parametrize(
+    ("name", "tool_class"),
+    [
+        *(("trial_searcher", "Read"), ("code_validation", "Read"), ("user_analysis", "Read")),
+        *(
+            ("cves_by_product", "Read"),
+            ("is_contract", "Read"),
+            ("whoAmI", "Read"),
+            ("html_to_markdown", "Read"),
+        ),
+        *(("build_status", "Read"), ("log_groups", "Read"), ("log_work", "Write"), ("mark_no_show", "Write")),
+        *(("power_on_server", "Execute"), ("go_back", "Execute"), ("port_forward_pod", "Execute")),
+        *(("close_position", "Financial"), ("wrap_eth", "Financial"), ("attach_payment_method", "Write")),
+        *(
+            ("transfer_workflow", "Write"),
+            ("transfer_funds", "Financial"),
+            ("python_code_execution", "Execute"),
+        ),
+    ],
+)
+def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
+    assert classify(ToolInput(name)).tool_class == tool_class

@@ -8,7 +8,7 @@ from catalog.vocabulary import ToolClass
 from tests.catalog.labelled import SETS, answered, share
 
 # Right by the reader's first label; by a class the reader allowed. The first set's misses were looked at, by
-# their kinds; the second set's were not.
+# their kinds; those of the second were met once (0.85 and 0.91, 0.83 and 0.90), and then by kinds, too.
 FLOORS = {
     ("first", True): (0.91, 0.96),
     ("first", False): (0.90, 0.96),
