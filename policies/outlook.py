@@ -13,7 +13,7 @@ from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import explain
-from policies.language.once import once
+from policies.language.once import apart, once
 from policies.language.parse import parse_policy
 from policies.language.problems import Problem
 from policies.models import PolicyRevision
@@ -194,7 +194,8 @@ def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPoli
 
 
 def _compiled(document: str, facts: Sequence[ToolFacts]) -> CompiledPolicy:
-    return compile_policy(parse_policy(document, stored=True), facts)
+    with apart():
+        return compile_policy(parse_policy(document, stored=True), facts)
 
 
 def known_classes(facts: Iterable[ToolFacts]) -> tuple[tuple[str, str | None], ...]:

@@ -5,6 +5,7 @@ act: what was read of the last few large texts is kept for the next block of thi
 Nobody may change what is kept: it is shared, between threads too.
 """
 
+import gc
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +19,7 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 # Below this reading is quicker than looking after what was read.
 _SHORT: Final = 4_000
 # All that is read of a text takes about fifty bytes for each of its characters.
-_MOST_CHARACTERS: Final = 2_200_000
+_MOST_CHARACTERS: Final = 2_400_000
 
 
 class _Readings:
@@ -57,6 +58,27 @@ def each_text_once() -> Iterator[None]:
     try:
         with collector_paused():
             yield
+            _grow_old()
+    finally:
+        _inside.reset(token)
+
+
+def _grow_old() -> None:
+    """What was read is kept: the collector need not look whether it is, as it does with all that is new.
+
+    What is not kept and goes in circles is found when it looks through everything.
+    """
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
+        gc.unfreeze()
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """For a text whose reading is wanted only until something is made of it: it takes no other's place."""
+    token = _inside.set(False)
+    try:
+        yield
     finally:
         _inside.reset(token)
 

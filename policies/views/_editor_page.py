@@ -126,10 +126,17 @@ class Editing:
 
 
 def look_at(
-    request: MemberRequest, policy: Policy, text: str | None = None, *, look: Look | None = None, **extra: Any
+    request: MemberRequest,
+    policy: Policy,
+    text: str | None = None,
+    *,
+    look: Look | None = None,
+    tools: list[Tool] | None = None,
+    **extra: Any,
 ) -> Editing:
+    """`tools` spares the query where the caller has them."""
     shown = policy.draft if text is None else text
-    tools = tools_of(policy.server)
+    tools = tools_of(policy.server) if tools is None else tools
     seen = outlook(policy.server, shown, policy.published_revision, tools, beside(policy))
     return Editing(request, policy, shown, look or asked_look(request), tools, seen, extra)
 

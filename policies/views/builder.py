@@ -27,6 +27,7 @@ from policies.services import save_draft
 from policies.views._editor_page import asked_look, editor_page, editor_path, look_at
 from policies.views._shared import draft_before, find_policy, reads_each_text_once, typed_version
 from policies.views.editor import refused_words, stale_words
+from servers.models import Tool
 
 # An act that begins something opens the card to finish it in.
 _OPENING = frozenset({"limit", "rules", "hide", "deny"})
@@ -39,12 +40,12 @@ def builder(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Without a script no text is sent, and the act is done to the stored draft."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
-    before = draft_before(request, policy)
+    before, tools = draft_before(request, policy), tools_of(policy.server)
     try:
-        text = _acted(request, policy, before)
+        text = _acted(request, policy, before, tools)
     except CannotEdit as cannot:
-        return _answer(request, policy, before, 422, cannot=str(cannot))
-    return _saved(request, policy, before, text)
+        return _answer(request, policy, before, 422, tools=tools, cannot=str(cannot))
+    return _saved(request, policy, before, text, tools)
 
 
 @require_POST
@@ -55,14 +56,14 @@ def rewrite(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
     try:
-        text = _acted(request, policy, draft_before(request, policy))
+        text = _acted(request, policy, draft_before(request, policy), tools_of(policy.server))
     except CannotEdit as cannot:
         return HttpResponse(str(cannot), "text/plain; charset=utf-8", 422)
     return HttpResponse(text.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
-def _acted(request: MemberRequest, policy: Policy, before: str) -> str:
-    fields, tools = Fields(dict(request.POST.lists())), tools_of(policy.server)
+def _acted(request: MemberRequest, policy: Policy, before: str, tools: list[Tool]) -> str:
+    fields = Fields(dict(request.POST.lists()))
     if fields.get("do") == "mend":
         return mended(before, fields, tools, beside(policy))
     try:
@@ -73,18 +74,18 @@ def _acted(request: MemberRequest, policy: Policy, before: str) -> str:
         ) from None
 
 
-def _saved(request: MemberRequest, policy: Policy, before: str, text: str) -> HttpResponse:
+def _saved(request: MemberRequest, policy: Policy, before: str, text: str, tools: list[Tool]) -> HttpResponse:
     version = policy.version if text == policy.draft else typed_version(request)
     try:
         policy = save_draft(request.member, policy, text, if_version=version)
     except InvalidInput as invalid:
-        return _answer(request, policy, before, 422, refused=refused_words(invalid))
+        return _answer(request, policy, before, 422, tools=tools, refused=refused_words(invalid))
     except Conflict:
-        return _answer(request, policy, text, 412, **stale_words(request, policy, text))
+        return _answer(request, policy, text, 412, tools=tools, **stale_words(request, policy, text))
     policy = find_policy(request, policy.public_id)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(editor_path(policy, _next_look(request)))
-    return _answer(request, policy, text, done=_done(request) if text != before else "")
+    return _answer(request, policy, text, tools=tools, done=_done(request) if text != before else "")
 
 
 def _answer(request: MemberRequest, policy: Policy, text: str, status: int = 200, **why: Any) -> HttpResponse:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from functools import partial
 
 import pytest
 
 from policies.language.blocks import read_blocks
 from policies.language.json_reader import TextError, read_json
-from policies.language.once import _Readings, each_text_once, once
+from policies.language.once import _Readings, apart, each_text_once, once
 from policies.language.text_tree import tree_of
 
 LARGE = (
@@ -81,3 +82,39 @@ def test_one_text_for_other_tools_is_read_anew() -> None:
         with each_text_once():
             once("for tools", LARGE, partial(times.append, tools), tools)
     assert times == ["some", "others"]
+
+
+def test_what_is_read_apart_takes_no_place_of_what_is_kept() -> None:
+    times: list[str] = []
+    with each_text_once():
+        mine = read_json(LARGE)
+        with apart():
+            once("kind", LARGE, lambda: times.append("apart"))
+            once("kind", LARGE, lambda: times.append("apart"))
+            with each_text_once():
+                assert read_json(LARGE) is mine, "inside of it a block is a block"
+        assert read_json(LARGE) is mine
+    assert times == ["apart", "apart"]
+
+
+def test_the_collector_still_finds_what_goes_in_circles() -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    with each_text_once():
+        gone = weakref.ref(Circle())
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_somebody_froze_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with each_text_once():
+            read_json(LARGE)
+        assert gc.get_freeze_count() > frozen // 2
+    finally:
+        gc.unfreeze()
