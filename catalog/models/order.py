@@ -18,6 +18,8 @@ class CatalogTerm(models.Model):
     term = models.CharField(max_length=100)
     rows = models.BinaryField()
 
+    objects: ClassVar[models.Manager[CatalogTerm]] = models.Manager()
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "kind", "term"], name="one_row_of_a_catalog_term"),
@@ -35,6 +37,8 @@ class CatalogOrder(models.Model):
     block = models.PositiveSmallIntegerField()
     keys = models.BinaryField()
     vendors = models.BinaryField()
+
+    objects: ClassVar[models.Manager[CatalogOrder]] = models.Manager()
 
     class Meta:
         constraints: ClassVar = [
