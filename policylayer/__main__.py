@@ -17,6 +17,14 @@ from policylayer.folder import FolderInvalid
 from policylayer.login import NotLoggedIn, find
 from policylayer.output import FAILED, FINE, PROBLEMS, USAGE, complain
 
+_WHAT_TO_DO = {
+    "unauthenticated": "Make another in the app, under Settings, API keys; then: policylayer login URL.",
+}
+# The API speaks of headers, which a command has none of.
+_INSTEAD = {
+    "stale": "Somebody changed it meanwhile, and nothing of theirs was overwritten. Look at it in the app,"
+    " then say it again.",
+}
 COMMANDS = (session, servers, policies, grants, tail, approvals)
 
 
@@ -51,10 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explained(refused: Refused) -> int:
-    complain(str(refused))
+    asked_wrongly = bool(refused.errors) and all(error.parameter for error in refused.errors)
+    if not asked_wrongly:
+        complain(_INSTEAD.get(refused.kind) or f"{refused} {_WHAT_TO_DO.get(refused.kind, '')}".rstrip())
     for error in refused.errors:
+        if error.parameter:
+            complain(f"--{error.parameter}: {error.message}")
+            continue
         place = f"{error.line}:{error.column} " if error.line else ""
-        complain(f"  {place}{error.pointer or error.parameter or '(document)'}: {error.message}")
+        complain(f"  {place}{error.pointer or '(document)'}: {error.message}")
     return PROBLEMS if refused.kind == "invalid_policy" else FAILED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
@@ -16,6 +17,7 @@ from policylayer import shapes
 TRIES: Final = 4
 LONGEST_PAUSE_SECONDS: Final = 60.0
 _TOO_MANY: Final = 429
+_ERRNO: Final = re.compile(r"\[Errno -?\d+\] ?")
 _RESTARTING: Final = (502, 503, 504)  # what a proxy in front says meanwhile
 Shape = TypeVar("Shape")
 
@@ -193,7 +195,7 @@ class Client:
                 answer = self._http.request(method, path, content=content, headers=sent, params=params)
             except httpx.TransportError as wrong:
                 if tried == TRIES or "If-Match" in sent:
-                    raise Unreachable(f"{self._http.base_url.host} does not answer: {wrong}") from None
+                    raise Unreachable(_no_answer(self._http.base_url, wrong)) from None
                 self._pause(_rest(tried))
                 continue
             wait = _wait_of(answer, tried)
@@ -221,7 +223,17 @@ def _read(answer: httpx.Response, shape: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(answer.content, type=shape, strict=False)
     except msgspec.MsgspecError as wrong:
-        raise Unreachable(f"{answer.url.host} does not answer as PolicyLayer does: {wrong}") from None
+        said = f"{_origin(answer.url)} does not answer as PolicyLayer does: {wrong}."
+        raise Unreachable(f"{said} Is this the address of the site?") from None
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
+def _no_answer(url: httpx.URL, why: Exception) -> str:
+    reason = _ERRNO.sub("", str(why)).rstrip(".") or type(why).__name__
+    return f"{_origin(url)} does not answer: {reason}. Is the address right, and does it run?"
 
 
 def _refused(answer: httpx.Response) -> Refused:
@@ -230,5 +242,7 @@ def _refused(answer: httpx.Response) -> Refused:
         errors = msgspec.convert(body.get("errors", []), tuple[shapes.Problem, ...], strict=False)
         kind, detail = str(body["code"]), str(body["detail"])
     except (msgspec.MsgspecError, KeyError):
-        return Refused(answer.status_code, "unknown", f"The answer was {answer.status_code} and no reason.")
+        said = f"{answer.status_code} {answer.reason_phrase}".strip()
+        asked = f"{_origin(answer.url)} answered {said}, and not as PolicyLayer does."
+        return Refused(answer.status_code, "unknown", f"{asked} Is this the address of the site?")
     return Refused(answer.status_code, kind, detail, errors)

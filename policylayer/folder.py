@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
@@ -72,7 +73,7 @@ class Done:
 def read_folder(folder: Path) -> list[PolicyFile]:
     """Raises FolderInvalid where there is none, or nothing in it."""
     if not folder.is_dir():
-        raise FolderInvalid(f"{folder} is no folder.")
+        raise FolderInvalid(f"{folder} is no folder. It would hold {folder}/<server>/<policy>.json.")
     paths = sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(TESTS))
     if not paths:
         raise FolderInvalid(f"{folder} holds no policy. Write one to {folder}/<server>/<policy>.json.")
@@ -107,8 +108,11 @@ def plan(client: Client, files: Iterable[PolicyFile]) -> list[Step]:
 def _step(client: Client, file: PolicyFile, known: Known) -> Step:
     server = known.servers.get(file.server)
     if server is None:
-        names = ", ".join(sorted(known.servers)) or "none yet"
-        raise FolderInvalid(f"{file.path}: there is no server named {file.server}. There are: {names}.")
+        near = get_close_matches(file.server, known.servers, n=3, cutoff=0.5)
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise FolderInvalid(
+            f"{file.path}: there is no server named {file.server}.{meant} See: policylayer servers list"
+        )
     if server.id not in known.tools:
         known.tools[server.id] = facts(client.tools(server.id))
     tools = known.tools[server.id]

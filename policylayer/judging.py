@@ -4,7 +4,7 @@ carried out half stops nobody, so everything is known before the first change.""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,8 @@ from policies.language.compile import ToolFacts, compile_policy
 from policies.language.parse import parse_policy
 from policies.language.steps import read_tools
 from policylayer.shapes import Problem, Tool
+
+TEST_FAILED: Final = "test_failed"
 
 
 def facts(tools: Iterable[Tool]) -> list[ToolFacts]:
@@ -39,7 +41,7 @@ def what_blocks(text: str, tests: str | None, tools: list[ToolFacts]) -> tuple[P
             for each in invalid.problems
         )
     return tuple(
-        Problem("", f"The test {name_of(result.test)} fails: {result.sentence}", "test_failed")
+        Problem("", f"The test {name_of(result.test)} fails: {result.sentence}", TEST_FAILED)
         for result in results
         if not result.passed
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeAlias
 
 from policylayer.client import Refused
@@ -41,3 +42,15 @@ def names(found: Iterable[Named]) -> dict[str, str]:
         return {one.id: one.name for one in found}
     except Refused:
         return {}
+
+
+@contextmanager
+def naming(kind: str, wanted: str) -> Iterator[None]:
+    """What the API calls nothing is called by its name here."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.kind != "not_found":
+            raise
+        said = f"There is no {kind} {wanted}. See: policylayer {kind}s list"
+        raise Refused(refused.status, refused.kind, said) from None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import ONE_A_LINE, Verbs, group, names, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, names, naming, verb
 from policylayer.output import FINE, as_json, say, table
 
 
@@ -39,6 +39,7 @@ def _list(client: Client, given: argparse.Namespace) -> int:
 
 def _answer(client: Client, given: argparse.Namespace) -> int:
     act = client.approve if given.answer == "approve" else client.decline
-    approval = act(given.approval, given.note)
+    with naming("approval", given.approval):
+        approval = act(given.approval, given.note)
     say(f"{approval.tool} is {approval.state}.")
     return FINE

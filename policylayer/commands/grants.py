@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 
 from policylayer.client import Client
-from policylayer.commands import ONE_A_LINE, Verbs, group, names, verb
+from policylayer.commands import ONE_A_LINE, Verbs, group, names, naming, verb
 from policylayer.commands.servers import find
 from policylayer.output import FINE, USAGE, as_json, complain, say, table
 from policylayer.shapes import Grant
@@ -62,7 +62,9 @@ def _issue(client: Client, given: argparse.Namespace) -> int:
 
 
 def _rotate(client: Client, given: argparse.Namespace) -> int:
-    return _shown_once(client.rotate_grant(given.grant, given.overlap), given)
+    with naming("grant", given.grant):
+        rotated = client.rotate_grant(given.grant, given.overlap)
+    return _shown_once(rotated, given)
 
 
 def _shown_once(grant: Grant, given: argparse.Namespace) -> int:
@@ -75,6 +77,7 @@ def _shown_once(grant: Grant, given: argparse.Namespace) -> int:
 
 
 def _revoke(client: Client, given: argparse.Namespace) -> int:
-    grant = client.revoke_grant(given.grant)
+    with naming("grant", given.grant):
+        grant = client.revoke_grant(given.grant)
     say(f"{grant.label} is {grant.state}.")
     return FINE

@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 
 from policies import commandline
-from policylayer.client import Client, Refused
+from policylayer.client import Client, Refused, Unreachable
 from policylayer.commands import Verbs, group, verb
 from policylayer.commands.servers import find
-from policylayer.folder import Done, Step, apply, plan, pull, read_folder, read_text
-from policylayer.judging import tool_value
+from policylayer.folder import TESTS, Done, Step, apply, plan, pull, read_folder, read_text
+from policylayer.judging import TEST_FAILED, facts, tool_value, what_blocks
 from policylayer.output import CHANGES, FINE, PROBLEMS, USAGE, as_json, complain, say
-from policylayer.shapes import Diff
+from policylayer.shapes import Diff, Problem, Tool
 
 _LAID_OUT = "holds SERVER/POLICY.json, and its tests in SERVER/POLICY.tests.json"
 
@@ -47,21 +47,34 @@ def _of_server(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _lint(client: Client, given: argparse.Namespace) -> int:
-    return _with_tools(client, given.server, ["lint", *given.files])
+    tools = _tools_of(client, given.server)
+    return USAGE if tools is None else _judged(tools, ["lint", *given.files])
 
 
 def _test(client: Client, given: argparse.Namespace) -> int:
-    return _with_tools(client, given.server, ["test", given.file, *filter(None, [given.tests])])
-
-
-def _with_tools(client: Client, server_name: str, command: list[str]) -> int:
-    """The same code that judges at the API and in the gateway, with the server's tools as they are there."""
-    server = find(client, server_name)
-    if server is None:
+    file = Path(given.file)
+    text, tests = read_text(file), read_text(Path(given.tests) if given.tests else file.with_suffix(TESTS))
+    tools = _tools_of(client, given.server)
+    if tools is None:
         return USAGE
-    tools = [tool_value(tool) for tool in client.tools(server.id)]
+    unreadable = [each for each in what_blocks(text, tests, facts(tools)) if each.code != TEST_FAILED]
+    for problem in unreadable:
+        say(f"{file}{_place(problem)}: {problem.message}")
+    if unreadable:
+        return PROBLEMS
+    return _judged(tools, ["test", given.file, *filter(None, [given.tests])])
+
+
+def _tools_of(client: Client, server_name: str) -> list[Tool] | None:
+    """None where there is no such server; that is said."""
+    server = find(client, server_name)
+    return None if server is None else list(client.tools(server.id))
+
+
+def _judged(tools: list[Tool], command: list[str]) -> int:
+    """By the code that judges at the API and in the gateway, with the server's tools as they are there."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as kept:
-        json.dump(tools, kept)
+        json.dump([tool_value(tool) for tool in tools], kept)
         kept.flush()
         return commandline.main([command[0], "--tools", kept.name, *command[1:]])
 
@@ -89,15 +102,19 @@ def _push(client: Client, given: argparse.Namespace) -> int:
     wanted = [step for step in steps if step.is_change]
     if given.plan:
         return CHANGES if wanted else FINE
-    for step in wanted:
+    for before, step in enumerate(wanted):
         try:
             done = apply(client, step, given.note)
-        except Refused:
-            complain(f"{step.file.path} was not published; what stands above it was.")
+        except (Refused, Unreachable):
+            complain(f"{step.file.path} was not published; {_so_far(before)} before it.")
             raise
         if done is not None:
             _print_done(done, given.json)
     return FINE
+
+
+def _so_far(count: int) -> str:
+    return "nothing was" if count == 0 else "one policy was" if count == 1 else f"{count} policies were"
 
 
 def _pull(client: Client, given: argparse.Namespace) -> int:
@@ -122,16 +139,20 @@ def _print_step(step: Step, in_json: bool) -> None:
     also = " and its tests" if step.tests_change and step.verb != "create" else ""
     say(f"{step.verb:<8} {where}{also}")
     for problem in step.problems:
-        place = f":{problem.line}:{problem.column}" if problem.line else ""
-        say(f"  {step.file.path}{place}: {problem.message}")
+        say(f"  {step.file.path}{_place(problem)}: {problem.message}")
     if step.diff is not None:
         _print_diff(step.diff)
+
+
+def _place(problem: Problem) -> str:
+    return f":{problem.line}:{problem.column}" if problem.line else ""
 
 
 def _print_diff(diff: Diff) -> None:
     for word, changes in (("+", diff.looser), ("-", diff.tighter), ("~", diff.reworded)):
         for change in changes:
-            say(f"  {word} {change.sentence}")
+            of = f"{change.title}: " if change.title else ""
+            say(f"  {word} {of}{change.sentence}")
 
 
 def _print_done(done: Done, in_json: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Final
 
 from policylayer.client import Client, Unreachable
 from policylayer.commands import Verbs, verb
-from policylayer.output import FINE, as_json, complain, say
+from policylayer.commands.servers import find
+from policylayer.output import FINE, USAGE, as_json, complain, say
 from policylayer.shapes import Decision
 
 LOOK_SECONDS: Final = 1.0
@@ -18,10 +19,12 @@ MOST_BEHIND: Final = 2_000
 
 def add_to(verbs: Verbs) -> None:
     command = verb(verbs, "tail", _tail, "what the gateway decided, as it happens")
-    command.add_argument("-n", type=int, default=10, metavar="N", help="begin with the last N (default: 10)")
+    command.add_argument(
+        "-n", type=_count, default=10, metavar="N", help="begin with the last N (default: 10)"
+    )
     command.add_argument("--no-follow", dest="follow", action="store_false", help="end after them")
     for name, help in (
-        ("server", "only of this server: its id"),
+        ("server", "only of this server: its name or id"),
         ("grant", "only of this grant: its id"),
         ("tool", "only of this tool: its whole name"),
         ("code", "only with this code, such as limit_exceeded"),
@@ -32,12 +35,24 @@ def add_to(verbs: Verbs) -> None:
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise argparse.ArgumentTypeError(f"a whole number from 0 on, got {text!r}")
+    return int(text)
+
+
 def _tail(client: Client, given: argparse.Namespace) -> int:
     filters = {
         name: value
         for name in ("server", "grant", "tool", "code", "since", "outcome")
         if (value := getattr(given, name)) is not None
     }
+    if given.server is not None and not given.server.startswith("srv_"):
+        # Only then: who may read the log alone may not list servers.
+        server = find(client, given.server)
+        if server is None:
+            return USAGE
+        filters["server"] = server.id
     for decision in decisions(client, filters, given.n, follow=given.follow):
         if given.json:
             as_json(decision)

@@ -17,10 +17,12 @@ import pytest
 from accounts.models import Organization
 from audit.models import DecisionRecord
 from policies.models import Policy
+from policies.services import save_draft
 from policylayer import __main__ as command
 from policylayer import login
 from policylayer.client import Client, Unreachable
 from policylayer.commands import session, tail
+from policylayer.folder import Done, Step, apply
 from policylayer.shapes import Decision, Scan
 from servers.models import ServerCredential
 from tests.approvals.calls import waiting as waiting_call
@@ -359,4 +361,95 @@ def test_names_are_left_out_where_the_key_may_not_read_them(
 
 def test_approvals_are_listed_and_one_that_is_none_is_refused(run: Run, acme: Acme) -> None:
     assert run("approvals", "list")[0] == 0
-    assert run("approvals", "approve", "apr_x")[0] == 1
+    code, _, err = run("approvals", "approve", "apr_x")
+    assert (code, err) == (1, "There is no approval apr_x. See: policylayer approvals list\n")
+    for verb in ("revoke", "rotate"):
+        code, _, err = run("grants", verb, acme.server.public_id)
+        assert code == 1 and err.endswith("See: policylayer grants list\n")
+
+
+def test_a_key_that_is_no_good_is_told_where_to_get_another(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLICYLAYER_KEY", "plk_" + "0" * 33)
+    code, _, err = run("whoami")
+    assert code == 1 and "Settings, API keys" in err and "policylayer login URL" in err
+
+
+def test_an_address_where_nobody_answers_or_somebody_else_is_named_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/me/"):
+            return httpx.Response(404, text="<h1>Not Found</h1>")
+        raise httpx.ConnectError("[Errno 111] Connection refused")
+
+    silent = partial(Client, transport=httpx.MockTransport(elsewhere), pause=lambda _: None)
+    monkeypatch.setattr(command, "Client", silent)
+    monkeypatch.setenv("POLICYLAYER_URL", "https://example.com:9")
+    said = (
+        "https://example.com:9 does not answer: Connection refused. Is the address right, and does it run?\n"
+    )
+    code, _, err = run("servers", "list")
+    assert (code, err) == (1, said)
+    code, _, err = run("whoami")
+    assert code == 1 and err.startswith("https://example.com:9 answered 404 Not Found")
+    assert "Is this the address of the site?" in err
+
+
+def test_what_the_log_is_asked_wrongly_is_named_as_the_command_has_it(run: Run, acme: Acme) -> None:
+    code, _, err = run("tail", "--no-follow", "--since", "yesterday")
+    assert code == 1 and err.startswith("--since: Write date") and "URL" not in err
+    assert run("tail", "--no-follow", "--server", "AWS IAM")[0] == 0
+    code, _, err = run("tail", "--no-follow", "--server", "Nobody")
+    assert code == 2 and "policylayer servers list" in err
+    for count in ("-3", "x"):
+        with pytest.raises(SystemExit) as ended:
+            run("tail", "--no-follow", "-n", count)
+        assert ended.value.code == 2
+
+
+def test_a_server_that_is_spelt_wrongly_is_guessed_and_not_all_are_listed(
+    run: Run, acme: Acme, folder: Path
+) -> None:
+    (folder / "AWS IAM").rename(folder / "AWS-IAM")
+    code, _, err = run("policies", "push", str(folder))
+    assert code == 2 and "no server named AWS-IAM. Did you mean AWS IAM?" in err
+
+
+def test_a_difference_names_the_tools_it_is_about(run: Run, acme: Acme, folder: Path) -> None:
+    file = folder / "AWS IAM" / "agents.json"
+    file.write_text(POLICY.replace('"create_access_key"', '"delete_user"', 1))
+    out = run("policies", "diff", str(file), "--server", "AWS IAM")[1]
+    assert "+ delete_user: Becomes callable" in out and "~ create_access_key, list_users" in out
+
+
+def test_tests_that_cannot_be_read_are_told_in_sentences(run: Run, acme: Acme, folder: Path) -> None:
+    file = folder / "AWS IAM" / "agents.json"
+    file.with_name("agents.tests.json").write_text("[")
+    code, out, _ = run("policies", "test", str(file), "--server", "AWS IAM")
+    assert code == 3 and "of its tests: The text ends here" in out and not out.startswith("{")
+    file.with_name("agents.tests.json").unlink()
+    code, _, err = run("policies", "test", str(file), "--server", "AWS IAM")
+    assert code == 2 and "agents.tests.json: No such file" in err
+
+
+def test_an_edit_in_between_is_neither_overwritten_nor_hidden(
+    run: Run, acme: Acme, cast: Cast, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody saves in the app after the plan was made and before it is carried out."""
+    (folder / "AWS IAM" / "agents.json").write_text(LOOSER)
+    theirs = POLICY.replace('"max": 30', '"max": 31')
+
+    def later(client: Client, step: Step, note: str) -> Done | None:
+        with inside(cast.alice):
+            save_draft(cast.alice, Policy.objects.get(), theirs)
+        return apply(client, step, note)
+
+    monkeypatch.setattr("policylayer.commands.policies.apply", later)
+    code, out, err = run("policies", "push", str(folder))
+    assert code == 1 and "published" not in out
+    assert "agents.json was not published; nothing was before it." in err
+    assert "Look at it in the app" in err and "ETag" not in err
+    with inside(cast.alice):
+        assert Policy.objects.get().draft == theirs
