@@ -38,12 +38,12 @@ from gateway.protocol.eras import era_of
 from gateway.protocol.methods import Verdict, verdict_of
 from gateway.refusals import Refusals
 from gateway.relay import Relay
-from gateway.resolver import SystemResolver
+from gateway.resolver import Resolve, SystemResolver
 from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import StreamGone, Streams
 from gateway.states import States, asking
 from gateway.turns import Play, Turns
-from gateway.upstream import Resolve, Upstreams
+from gateway.upstream import Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Admitted, OpenRequests, Rooms, Visit
 from gateway.waiting import Waiting

@@ -2,12 +2,35 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, TypeAlias
+from weakref import WeakValueDictionary
 
-_THREADS: Final = 32
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+
+# They are made as they are needed, and do nothing but wait.
+_THREADS: Final = 256
+_AT_ONCE: Final = 8
+
+
+class InShares:
+    """So many lookups of one organization at a time: names that nobody answers for must not take the threads
+    that the names of others need."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, organization: str) -> Resolve:
+        share = self._shares.setdefault(organization, asyncio.Semaphore(_AT_ONCE))
+
+        async def look_up(host: str, port: int) -> Sequence[str]:
+            async with share:
+                return await self._resolve(host, port)
+
+        return look_up
 
 
 class SystemResolver:

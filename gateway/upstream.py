@@ -8,20 +8,18 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from common.egress import AddressRefused, EgressPolicy
 from common.sealing import Keyring
 from gateway.credentials import CredentialsUnusable, upstream_secrets
 from gateway.limits import Limits
 from gateway.outbox import Outbox
+from gateway.resolver import InShares, Resolve
 from gateway.upstream_answer import REFUSED_CREDENTIALS, TLS, UNREACHABLE, UpstreamError
 from gateway.upstream_connection import UpstreamConnection
 from gateway.upstream_target import Target, TargetUnusable
 from gateway_config.wire.loader import LoadedServer
-
-Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _MOST_ADDRESSES = 4
 _FORGOTTEN_AFTER = 300.0
@@ -244,7 +242,7 @@ class Upstreams:
     ) -> None:
         self._keyring = keyring
         self._egress = egress
-        self._resolve = resolve
+        self._lookups = InShares(resolve)
         self._limits = limits
         self._tls = tls
         self._tls.set_alpn_protocols(["http/1.1"])
@@ -263,7 +261,8 @@ class Upstreams:
                 return known[1]
             self._retire(known[1])
             del self._pools[place]
-        pool = Pool(self._target(organization, server), self._egress, self._resolve, self._limits)
+        resolve = self._lookups.of(organization)
+        pool = Pool(self._target(organization, server), self._egress, resolve, self._limits)
         self._pools[place] = (server, pool)
         return pool
 

@@ -7,10 +7,11 @@ import json
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.gateway.raw_http import Answer, Conversation, Upstream
+from tests.gateway.raw_http import Answer, Conversation, Upstream, answer_ok
 from tests.gateway.world import World, quick, world
 
 CALL = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search"}}).encode()
@@ -106,6 +107,49 @@ async def test_no_refusal_repeats_what_was_sent_and_each_is_in_the_log(
         answer = await alice.answer()
         assert b"kanarienvogel" not in answer.body and b"Canary" not in answer.body
     assert [record.message for record in caplog.records] == ["refused: This is not a request we can read."]
+
+
+OF_A_CONNECTION_OR_A_PROXY = (
+    "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate", "TE",
+    "Trailer", "Upgrade", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+    "X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "Via", "Cookie", "Cookie2", "X-Api-Key",
+    "X-Auth-Token", "X-Forwarded-User", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override",
+    "Accept-Encoding", "Origin", "Referer", "User-Agent", "Mcp-Proxy-Auth", "Mcp_Session_Id",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("revision", [None, "2025-11-25", "2026-07-28"])
+async def test_no_header_of_a_connection_a_proxy_or_a_login_reaches_the_server(
+    tmp_path: Path, revision: str | None
+) -> None:
+    values = {"Connection": "keep-alive, mcp-session-id", "Origin": "https://app.example", "Upgrade": "h2c"}
+    said = {name: values.get(name, "kanarienvogel") for name in OF_A_CONNECTION_OR_A_PROXY}
+    message: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "search"},
+    }
+    if revision == "2026-07-28":
+        message["params"]["_meta"] = {"io.modelcontextprotocol/protocolVersion": revision}
+        said |= {"Mcp-Method": "tools/call", "Mcp-Name": "search"}
+    if revision is not None:
+        said["MCP-Protocol-Version"] = revision
+
+    async def no_streams(conversation: Conversation) -> None:
+        if conversation.request.method == "POST":
+            return await answer_ok(conversation)
+        return conversation.json({}, status=405)
+
+    async with world(tmp_path, upstream=Upstream(no_streams)) as it, it.client(**said) as alice:
+        assert (await alice.post(message)).status == 200
+        assert (await alice.ask("GET")).status == 405
+        assert len(it.upstream.received) == 2
+        for sent in it.upstream.received:
+            ours = {"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"}
+            assert sent.headers.keys() - ours <= {"mcp-method", "mcp-name", "mcp-protocol-version"}
+            assert "kanarienvogel" not in " ".join(sent.headers.values())
+            assert it.token not in " ".join(sent.headers.values())
 
 
 # From servers

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from common.tokens import GRANT, new_token, token_digest
 from tests.gateway.raw_http import Client, Conversation, Upstream, read_chunk
-from tests.gateway.world import eventually, quick, world
+from tests.gateway.world import ACME, MALLORYS_SERVER, eventually, organization, quick, server, world
 
 META = "policylayer/decision"
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read_file", "arguments": {}}}
@@ -297,7 +298,7 @@ async def ended(client: Client) -> bool:
     return await asyncio.wait_for(read_chunk(client.reader), 60) == b""
 
 
-@pytest.mark.parametrize("how", ["revoked", "moved", "expired"])
+@pytest.mark.parametrize("how", ["revoked", "moved", "retired", "rotated", "closed", "expired"])
 async def test_streams_of_a_grant_that_is_gone_end_within_a_second(tmp_path: Path, how: str) -> None:
     async with world(tmp_path, upstream=Upstream(standing)) as it, it.client() as alice:
         alice.send(alice.head("GET", None, {}))
@@ -305,6 +306,17 @@ async def test_streams_of_a_grant_that_is_gone_end_within_a_second(tmp_path: Pat
         if how == "revoked":
             it.reconfigure(grants={})
         elif how == "moved":
+            elsewhere = server(it.upstream.url, id=MALLORYS_SERVER)
+            it.config.organizations[0] = organization(ACME, elsewhere, {it.token: {}}, revision=8)
+            it.gateway.on_swap()
+        elif how == "retired":
+            other = server(it.upstream.url, id=MALLORYS_SERVER)
+            it.config.organizations[0] = organization(ACME, other, {}, revision=8)
+            it.gateway.on_swap()
+        elif how == "rotated":
+            known = it.config.organizations[0].grants[token_digest(it.token)]
+            it.reconfigure(grants={new_token(GRANT): {"id": known.id}})
+        elif how == "closed":
             it.config.organizations.pop(0)
             it.gateway.on_swap()
         else:

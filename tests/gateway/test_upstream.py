@@ -5,15 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.egress import EgressPolicy, parse_listeners, parse_networks
+from common.tokens import GRANT, new_token
 from tests.gateway.limiters import Counting
 from tests.gateway.raw_http import Answer, Conversation, Upstream
-from tests.gateway.world import ACME, KEYS, MALLORYS_SERVER, SERVER, eventually, quick, world
+from tests.gateway.world import (
+    ACME,
+    KEYS,
+    MALLORYS_SERVER,
+    SERVER,
+    UMBRA,
+    eventually,
+    organization,
+    quick,
+    server,
+    world,
+)
 
 META = "policylayer/decision"
 
@@ -169,6 +182,34 @@ async def test_a_resolver_that_hangs_holds_up_no_other_server(tmp_path: Path) ->
             answers = await asyncio.gather(one.call("read_file", {}), other.call("read_file", {}))
             assert {failure(answer)[0] for answer in answers} == {"upstream_unreachable"}
             assert asked == 1
+
+
+async def test_names_nobody_answers_for_take_no_more_than_their_organizations_share(tmp_path: Path) -> None:
+    asked: list[str] = []
+    let_go = asyncio.Event()
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        if host.startswith("silent"):
+            await let_go.wait()
+        return ["127.0.0.1"]
+
+    async with world(tmp_path, resolve=resolve) as it, AsyncExitStack() as stack:
+        calls = []
+        for number in range(20):
+            token, id = new_token(GRANT), f"00000000-0000-7000-8000-0000000006{number:02d}"
+            silent = server(f"http://silent{number}.example:{it.upstream.port}/mcp", id=id)
+            it.config.organizations.append(organization(UMBRA, silent, {token: {}}))
+            mallory = await stack.enter_async_context(it.client(token=token, server=id))
+            calls.append(asyncio.create_task(mallory.call("read_file", {})))
+        it.reconfigure(url=f"http://files.example:{it.upstream.port}/mcp")
+        await eventually(lambda: len(asked) == 8)
+        async with it.client() as alice:
+            assert (await alice.call("read_file", {})).json["result"]["content"][0]["text"] == "done"
+        assert {failure(await call)[0] for call in calls} == {"upstream_unreachable"}
+        assert len(asked) == 9
+        let_go.set()
+        await eventually(lambda: len(asked) == 21)
 
 
 @pytest.mark.parametrize(
