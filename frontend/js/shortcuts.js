@@ -35,11 +35,12 @@ export function startShortcuts() {
   showChoice();
   const sheet = document.getElementById("keys");
   if (!sheet) return;
-  let gone = 0;
+  // The time of an event counts from when the page was begun: 0 is a moment ago.
+  let gone = -Infinity;
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || !singleKey(event)) return;
     const going = event.timeStamp - gone < WITHIN;
-    gone = 0;
+    gone = -Infinity;
     if (going && Object.hasOwn(PLACES, event.key)) location.assign(PLACES[event.key]);
     else if (event.key === "g") gone = event.timeStamp;
     else if (event.key === "?") sheet.showModal();
