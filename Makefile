@@ -4,8 +4,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 UP_FLAGS = $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAYS),--gateways $(GATEWAYS))
 # A file stays in one process, so that what it started serves all its tests; tests/conftest.py puts the longest
-# first. Three for two cores: there is always one that waits for another process, or for a bound to be over.
-PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
+# first. Four for two cores: there are always some that wait for another process, or for a bound to be over.
+PYTEST_FLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
+# Every one of them, and hundreds of processes they start, would compile what they import anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo format check test test-full soak conformance bench
