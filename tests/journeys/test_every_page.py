@@ -49,7 +49,11 @@ ALIVE = """() => [...document.querySelectorAll('*')].flatMap((one) => [
             ? ['a script of the page'] : []),
         ...(one.matches('main b') && one.textContent === 'bold' ? ['bold'] : []),
     ])"""
-LOOKED_AT = (1440, 390)
+# Where axe looks, in which theme and at what: a theme changes colours and nothing else.
+LOOKS = ((1440, "layer", RULES), (390, "layer-dark", COLOURS))
+OTHER_LOOKS = ((1440, "layer-dark", COLOURS), (390, "layer", RULES))
+# The largest page of all takes axe as long as twenty others: it looks there with the other looks.
+LATER = "/api/docs/"
 WIDTHS = (1440, 768, 390, 320)
 OUTSIDE = (
     # /api/docs/, the largest page of all, is the same for everybody: it is looked over once, as Alice.
@@ -111,7 +115,7 @@ NO_PAGES = {
     *("settings/rename/", "settings/leave/", "invitations/<str:token>/"),
     *(f"settings/members/<str:member_id>/{verb}/" for verb in ("role", "remove")),
     *(f"settings/invitations/<str:invitation_id>/{verb}/" for verb in ("resend", "withdraw")),
-    *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "retire")),
+    *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "scan/stop", "retire")),
     *(
         f"policies/<str:policy_id>/{verb}/"
         for verb in (
@@ -274,6 +278,24 @@ def test_a_page_without_anything_to_show_is_good(site: Site, path: str) -> None:
     _look_over(site, site.newcomer, path)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_every_page_is_good_in_the_other_theme_at_the_other_width(site: Site) -> None:
+    wrong = []
+    for page, paths in (
+        (site.alice, site.pages.values()),
+        (site.nobody, OUTSIDE),
+        (site.newcomer, WITHOUT_DATA),
+    ):
+        for path in paths:
+            page.goto(path)
+            for width in (1440, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                looks = OTHER_LOOKS + (LOOKS if path == LATER else ())
+                wrong += [f"{path}: {said}" for said in _seen_by_axe(page, width, looks)]
+    assert wrong == []
+
+
 def test_the_pages_of_a_second_step_are_good(site: Site) -> None:
     browser = site.alice.context.browser
     assert browser is not None
@@ -417,12 +439,18 @@ def _look_over(site: Site, page: Page, path: str) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         if (reached := page.evaluate("document.documentElement.scrollWidth")) > width:
             wrong.append(f"at {width} it scrolls sideways to {reached}")
-        if width in LOOKED_AT:
-            # A theme changes colours and nothing else.
-            wrong += _violations(page, "layer", RULES, width)
-            wrong += _violations(page, "layer-dark", COLOURS, width)
+        if path != LATER:
+            wrong += _seen_by_axe(page, width, LOOKS)
     wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]
     assert wrong == []
+
+
+def _seen_by_axe(
+    page: Page, width: int, looks: tuple[tuple[int, str, dict[str, list[str]]], ...]
+) -> list[str]:
+    return [
+        wrong for at, theme, rules in looks if at == width for wrong in _violations(page, theme, rules, width)
+    ]
 
 
 def _violations(page: Page, theme: str, rules: dict[str, list[str]], width: int) -> list[str]:
