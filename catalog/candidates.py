@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from catalog.lexemes import all_of, any_of, begun, of_words
+from catalog.lexemes import all_of, any_of, begun, of_glued, of_words
 from catalog.order import Order
 
 # Tools of one exact name are few, but for names like `search`.
@@ -28,7 +28,9 @@ _AGAIN: Final = (
 )
 _SETTINGS: Final = 3
 _COLUMNS: Final = "id, server_id, tool_class, severity, name_key"
-_NARROWED: Final = "search @@ %s::tsquery AND tool_class = ANY(%s) AND severity = ANY(%s)"
+# What is true of a common word is looked up in the rows that the rare ones found, and not in the index.
+_NARROWED: Final = """search @@ %s::tsquery AND (%s OR search @@ %s::tsquery) IS TRUE
+    AND tool_class = ANY(%s) AND severity = ANY(%s)"""
 _ORDERED: Final = f"""
     WITH found AS MATERIALIZED (SELECT {_COLUMNS} FROM catalog_catalogtool WHERE {_NARROWED} LIMIT %s)
     SELECT * FROM found ORDER BY severity DESC, name_key, id LIMIT %s
@@ -65,12 +67,14 @@ class Question:
         facets = [[f"{name}={value.lower()}" for value in values] for name, values in self.facets.items()]
         return [*each, *(group for group in facets if group)] if all(each) else None
 
-    def parts(self, common: Mapping[str, int]) -> list[str]:
-        """Of a tsquery; classes and severities are columns."""
-        return [*of_words(self.words, common), *self.of_facets()]
+    def sought(self, common: Mapping[str, int]) -> Sought:
+        rare, rest = of_words(self.words, common)
+        facets = self.of_facets()
+        return Sought(rare, [*rest, *facets]) if rare else Sought(facets, rest)
 
-    def glued(self, words: Sequence[str]) -> list[str]:
-        return [*words, *self.of_facets()]
+    def sought_glued(self, common: Mapping[str, int]) -> Sought:
+        rare, rest = of_glued(self.words, common)
+        return Sought(rare, [*rest, *self.of_facets()])
 
     def of_facets(self) -> list[str]:
         return [
@@ -78,6 +82,15 @@ class Question:
             for name, values in self.facets.items()
             if values and name not in ("class", "severity")
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Parts of a tsquery: those by which rows are found, and those that have to be true of them as well.
+    Classes and severities are columns."""
+
+    rare: Sequence[str]
+    rest: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +130,9 @@ def worst_ranked(
     return Matches([pk for pk, _ in first], found.bit_count(), counts)
 
 
-def worst_read(asked: Question, parts: Sequence[str], wanted: int) -> Matches:
-    rows = _by_index(_ORDERED, [*_given(asked, parts), MOST_READ, wanted]) if parts else []
+def worst_read(asked: Question, sought: Sought, wanted: int) -> Matches:
+    given = [all_of(sought.rare), not sought.rest, all_of(sought.rest), *_kinds(asked)]
+    rows = _by_index(_ORDERED, [*given, MOST_READ, wanted]) if sought.rare else []
     return Matches(
         keys=[row[0] for row in rows],
         total=min(len(rows), wanted - 1),
@@ -133,12 +147,12 @@ def exact(asked: Question) -> list[int]:
         return []
     facets = asked.of_facets()
     with connection.cursor() as cursor:
-        cursor.execute(_EXACT, [asked.exact, not facets, *_given(asked, facets), MOST_EXACT])
+        cursor.execute(_EXACT, [asked.exact, not facets, all_of(facets), *_kinds(asked), MOST_EXACT])
         return [row[0] for row in cursor.fetchall()]
 
 
-def _given(asked: Question, parts: Sequence[str]) -> list[Any]:
-    return [all_of(parts), list(asked.classes), list(asked.severities)]
+def _kinds(asked: Question) -> list[Any]:
+    return [list(asked.classes), list(asked.severities)]
 
 
 def _counted(rows: Sequence[Any]) -> dict[str, Counter[str]]:
@@ -175,11 +189,13 @@ def largest_servers(words: Sequence[str], common: Mapping[str, int], order: Orde
     groups = [begun(word, common) for word in words]
     if all(groups) and (found := order.all_of(groups)) is not None:
         return [pk for pk, _ in order.first(found, wanted)]
-    return [row[0] for row in _by_index(_SERVERS, [all_of(of_words(words, common)), MOST_READ, wanted])]
+    rare, rest = of_words(words, common)
+    return [row[0] for row in _by_index(_SERVERS, [all_of([*rare, *rest]), MOST_READ, wanted])]
 
 
 def any_tool(word: str, common: Mapping[str, int]) -> bool:
-    return bool(begun(word, common)) or bool(_by_index(_ANY, [all_of(of_words([word], common))]))
+    rare, _ = of_words([word], common)
+    return not rare or bool(_by_index(_ANY, rare))
 
 
 def _by_index(statement: str, given: Sequence[Any]) -> list[Any]:

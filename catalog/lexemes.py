@@ -66,26 +66,36 @@ def begun(word: str, common: Mapping[str, int]) -> list[str]:
     return [each for each in common if each.startswith(word)]
 
 
-def of_words(asked: Iterable[str], common: Mapping[str, int]) -> list[str]:
-    """A part of a tsquery for each word."""
-    return [f"({' | '.join(_begun(word, common))})" for word in asked]
+def of_words(asked: Iterable[str], common: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """A part of a tsquery for each word: the rare ones, by which rows are found, and the common ones."""
+    rare: list[str] = []
+    rest: list[str] = []
+    for word in asked:
+        (rest if begun(word, common) else rare).append(f"({' | '.join(_begun(word, common))})")
+    return rare, rest
 
 
 def _begun(word: str, common: Mapping[str, int]) -> list[str]:
     if known := begun(word, common):
         return [_lexeme(each) for each in known]
-    return [_lexeme(word) if len(word) == 1 else f"{_lexeme(word)}:*"]
+    return [_lexeme(word) if len(word) == 1 else _beginning(word)]
 
 
-def of_glued(asked: Iterable[str], common: Mapping[str, int]) -> list[str]:
-    """The same, where what was typed may be several words of a name in one; empty if none can be. A short
-    one, or one that common words begin with, begins too many names to be meant so."""
-    words = list(asked)
-    whole = {word for word in words if len(word) >= SHORTEST_GLUED and not begun(word, common)}
-    each = (
-        [*_begun(word, common), *([f"{_lexeme('~' + word)}:*"] if word in whole else [])] for word in words
-    )
-    return [f"({' | '.join(choices)})" for choices in each] if whole else []
+def of_glued(asked: Iterable[str], common: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """The same, where what was typed may be several words of a name in one; nothing is rare if none can be.
+    A short one, or one that common words begin with, begins too many names to be meant so."""
+    glued_ones, rest = [], []
+    for word in asked:
+        choices = _begun(word, common)
+        if len(word) >= SHORTEST_GLUED and not begun(word, common):
+            glued_ones.append(f"({' | '.join([*choices, _beginning('~' + word)])})")
+        else:
+            rest.append(f"({' | '.join(choices)})")
+    return glued_ones, rest
+
+
+def _beginning(word: str) -> str:
+    return f"{_lexeme(word)}:*"
 
 
 def any_of(lexemes: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from catalog.candidates import (
     worst_read,
 )
 from catalog.facts import slug_of
-from catalog.lexemes import asked_words, of_glued
+from catalog.lexemes import asked_words
 from catalog.models import CatalogServer, CatalogTool
 from catalog.order import Order
 from catalog.summary import Reading, as_listed, at_one_moment, common_words, current, tools_in_order
@@ -151,10 +151,9 @@ def _found(question: Question) -> Matches:
     common, order = common_words("tool"), Order("tool", current().order)
     found = worst_ranked(question, common, order, MOST_FOUND, _COUNTED)
     if found is None:
-        parts = question.parts(common)
-        found = worst_read(question, parts, MOST_FOUND + 1)
-        if not found.keys and (glued := of_glued(question.words, common)):
-            found = worst_read(question, question.glued(glued), MOST_FOUND + 1)
+        found = worst_read(question, question.sought(common), MOST_FOUND + 1)
+        if not found.keys:
+            found = worst_read(question, question.sought_glued(common), MOST_FOUND + 1)
     return found.after(exact(question)) if found.keys else found
 
 
