@@ -20,15 +20,18 @@ _MAC_BYTES: Final = 20
 
 
 class Handles:
-    """The key comes from the bundles' first key, so that every worker wraps and unwraps alike."""
+    """The keys come from the bundles' keys, so that every worker wraps and unwraps alike.
+
+    The first wraps, all unwrap: while keys are changed, sessions and tasks go on.
+    """
 
     def __init__(self, keyring: Keyring) -> None:
-        derive = HKDF(SHA256(), length=32, salt=None, info=b"policylayer gateway handles 1")
-        self._key = derive.derive(keyring.keys[keyring.first])
+        others = [key for name, key in keyring.keys.items() if name != keyring.first]
+        self._key, *self._earlier = map(_derived, [keyring.keys[keyring.first], *others])
 
     def wrap(self, kind: Kind, owner: Admitted, handle: bytes, bound: Sequence[str] = ()) -> bytes:
         """`bound`: what else it is good for alone, such as one tool."""
-        return _encode(handle) + b"." + _encode(self._mac(kind, owner, handle, bound))
+        return _encode(handle) + b"." + _encode(_mac(self._key, _named(kind, owner, bound) + handle))
 
     def unwrap(self, kind: Kind, owner: Admitted, wrapped: bytes, bound: Sequence[str] = ()) -> bytes | None:
         """None for whatever was not wrapped by us for exactly this owner and this purpose."""
@@ -38,14 +41,26 @@ class Handles:
         except (binascii.Error, ValueError):
             return None
         # The same bytes may be written in several ways; what was handed out is one of them.
-        same = wrapped == _encode(handle) + b"." + _encode(given)
-        return handle if same and hmac.compare_digest(given, self._mac(kind, owner, handle, bound)) else None
+        if wrapped != _encode(handle) + b"." + _encode(given):
+            return None
+        named = _named(kind, owner, bound) + handle
+        known = any(hmac.compare_digest(given, _mac(key, named)) for key in (self._key, *self._earlier))
+        return handle if known else None
 
-    def _mac(self, kind: Kind, owner: Admitted, handle: bytes, bound: Sequence[str]) -> bytes:
-        # No part but the last can hold a NUL, so no two different bindings are one text.
-        digest = sha256(json.dumps(bound).encode()).hexdigest() if bound else ""
-        named = (kind, owner.organization.organization, owner.server.id, owner.grant.id, digest, "")
-        return hmac.digest(self._key, "\0".join(named).encode() + handle, sha256)[:_MAC_BYTES]
+
+def _derived(key: bytes) -> bytes:
+    return HKDF(SHA256(), length=32, salt=None, info=b"policylayer gateway handles 1").derive(key)
+
+
+def _named(kind: Kind, owner: Admitted, bound: Sequence[str]) -> bytes:
+    # No part but the last can hold a NUL, so no two different bindings are one text.
+    digest = sha256(json.dumps(bound).encode()).hexdigest() if bound else ""
+    named = (kind, owner.organization.organization, owner.server.id, owner.grant.id, digest, "")
+    return "\0".join(named).encode()
+
+
+def _mac(key: bytes, named: bytes) -> bytes:
+    return hmac.digest(key, named, sha256)[:_MAC_BYTES]
 
 
 def _encode(data: bytes) -> bytes:

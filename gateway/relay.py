@@ -48,7 +48,6 @@ _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 _VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 # After these nothing may follow, whatever they say of it: a client would take it for the next answer.
 _WITHOUT_BODY: Final = frozenset({204, 205})
-_PASSED_TYPES: Final = (b"application/json", b"text/plain")
 # So long others wait at most while the events of one server are looked through.
 _FED_AT_ONCE: Final = 4_096
 _AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
@@ -221,8 +220,9 @@ class Relay:
 
     async def _verbatim(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         body = await answer.whole(self._limits.collected_bytes)
-        given = answer.headers.get(b"content-type", b"")
-        kind = given if given.lower().startswith(_PASSED_TYPES) else b"text/plain"
+        given = answer.headers.get(b"content-type", b"").lower()
+        # Without what else it says of itself: an encoding, say, by which nobody looked through it.
+        kind = b"application/json" if given.startswith(b"application/json") else b"text/plain"
         try:
             body = self._filtered(visit, body) or body
         except (NotStrict, ListTooLong):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
+from common.sealing import Keyring
 from common.tokens import GRANT, new_token
+from gateway.handles import Handles
+from gateway.visits import Admitted
 from tests.gateway.raw_http import Conversation, Upstream
-from tests.gateway.world import MALLORYS_SERVER, world
+from tests.gateway.world import ACME, MALLORYS_SERVER, SERVER, organization, server, world
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}}
 PING = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
@@ -141,3 +145,22 @@ async def test_a_body_where_none_belongs_reaches_no_server_and_is_no_request_of_
             assert (await alice.answer()).status == 400
         assert (await alice.post(PING, mcp_session_id=session)).status == 200
         assert [sent.method for sent in it.upstream.received] == ["POST", "POST"]
+
+
+def test_a_handle_outlives_the_change_of_its_key_and_not_the_end_of_it() -> None:
+    old, new = (f"{name}:{base64.b64encode(name.encode() * 16).decode()}" for name in ("k1", "k2"))
+    loaded = organization(ACME, server("http://127.0.0.1/"), {"a": {}})
+    owner = Admitted(b"", loaded, next(iter(loaded.grants.values())), loaded.servers[SERVER])
+    before, between, after = (Handles(Keyring.parse(keys)) for keys in (old, f"{new},{old}", new))
+    wrapped = before.wrap("task", owner, b"raw", ["bound"])
+    assert between.unwrap("task", owner, wrapped, ["bound"]) == b"raw"
+    assert between.unwrap("task", owner, wrapped) is None
+    assert after.unwrap("task", owner, wrapped, ["bound"]) is None
+    again = between.wrap("task", owner, b"raw", ["bound"])
+    assert (
+        before.unwrap("task", owner, again, ["bound"]),
+        after.unwrap("task", owner, again, ["bound"]),
+    ) == (
+        None,
+        b"raw",
+    )
