@@ -25,6 +25,10 @@ class ShownRow(ModelSerializer[Any]):
     # Shows rows and takes nothing in. Fields inside of others know nothing of the context.
     # No docstring: the schema would give it to every row that has none of its own.
 
+    def get_extra_kwargs(self) -> dict[str, Any]:
+        # What is shown is always there, also what the model would fill in.
+        return {name: {"required": True} for name in self.Meta.fields if name not in self._declared_fields}
+
     def to_representation(self, instance: Any) -> dict[str, Any]:
         return {name: taken(self, instance) for name, taken in _plan(type(self))}
 
