@@ -166,7 +166,7 @@ def shown(text: object) -> SafeString:
     return format_html('<bdi class="whitespace-pre-line">{}</bdi>', _text.visible(str(text)))
 
 
-_CHOSEN = SafeString(" selected")
+_CHOSEN = format_html("{}", " selected")
 
 
 @register.simple_tag

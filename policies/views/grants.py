@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May
 from accounts.views.members import member_required
+from common.near import MOST_LOOKED_AT, near_miss
 from policies.calls import calls_today
 from policies.forms import MoveForm, RotateForm, policies_of
 from policies.language.effects import effects
@@ -33,7 +34,7 @@ from servers.services import gateway_url
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
     wanted = request.GET.get("q", "").strip().replace("\x00", "")
-    grants = _grants(request)
+    everything = grants = _grants(request)
     total = grants.count()
     if wanted:
         named = Q(label__icontains=wanted) | Q(policy__name__icontains=wanted)
@@ -47,11 +48,17 @@ def index(request: MemberRequest) -> HttpResponse:
         "rows": [(grant, today.get(grant.pk, 0)) for grant in page],
         "total": total,
         "wanted": wanted,
+        "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
         "servers": Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name"),
         "refusal": refusal(request, May.ISSUE_GRANTS),
         "section": "grants",
     }
     return render(request, "grants/list.html", context)
+
+
+def _names(grants: QuerySet[Grant]) -> list[str]:
+    found = grants.values_list("label", "policy__name", "server__name")[:MOST_LOOKED_AT]
+    return [name for names in found for name in names if name]
 
 
 @require_safe

@@ -24,7 +24,9 @@ from accounts.middleware import MemberRequest
 from accounts.models import Membership
 from accounts.permissions import May, may
 from accounts.views.members import member_required
+from policies.builder.look import Look
 from policies.language.effects import Effect
+from policies.language.problems import escape_token
 from policies.models import Grant, Policy
 from servers.models import Server, Tool
 from servers.reach import furthest
@@ -99,10 +101,24 @@ def _places(member: Membership, wanted: str) -> Iterator[Place]:
             yield Place("Do", "new", words, reverse(name))
     if wanted:
         log = f"{reverse('audit:log')}?tool="
-        for tool in dict.fromkeys(tool.name for tool in _found_tools(member, wanted)[:2]):
+        closest = _found_tools(member, wanted)[:2]
+        yield from _to_try(member, closest)
+        for tool in dict.fromkeys(tool.name for tool in closest):
             yield Place(
                 "Do", "audit:log", f"Show calls of {tool} in the live log", log + quote(tool, safe="")
             )
+
+
+def _to_try(member: Membership, tools: list[Tool]) -> Iterator[Place]:
+    """Under the policy of its server that was edited last."""
+    policies = Policy.objects.visible_to(member).filter(server__in={tool.server_id for tool in tools})
+    newest = policies.only("id", "name", "server_id").order_by("server_id", "-draft_saved_at")
+    of = {policy.server_id: policy for policy in newest.distinct("server_id")}
+    for tool in tools:
+        if policy := of.get(tool.server_id):
+            look = Look().opening(f"/tools/{escape_token(tool.name)}")
+            href = reverse("policies:editor", args=[policy.public_id]) + look.query
+            yield Place("Do", "new", f"Try a call of {tool.name}", f"{href}#try-panel", policy.name)
 
 
 def _things(member: Membership, wanted: str) -> Iterator[Place]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May
 from accounts.views.members import member_required
+from common.near import MOST_LOOKED_AT, near_miss
 from policies.models import Policy
 from policies.views._shared import PER_PAGE, refusal
 from servers.models import Server
@@ -22,7 +23,7 @@ from servers.models import Server
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
     wanted = request.GET.get("q", "").strip().replace("\x00", "")
-    policies = _policies(request)
+    everything = policies = _policies(request)
     total = policies.count()
     in_force = policies.exclude(published_revision=None).count()
     if wanted:
@@ -33,11 +34,17 @@ def index(request: MemberRequest) -> HttpResponse:
         "page": page,
         "total": total,
         "wanted": wanted,
+        "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
         "has_servers": bool(total) or _servers(request).exists(),
         "refusal": refusal(request, May.EDIT_POLICIES),
         "section": "policies",
     }
     return render(request, "policies/list.html", context)
+
+
+def _names(policies: QuerySet[Policy]) -> list[str]:
+    found = policies.values_list("name", "server__name")[:MOST_LOOKED_AT]
+    return [name for names in found for name in names]
 
 
 def _title(total: int, in_force: int) -> str:

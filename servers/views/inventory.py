@@ -15,6 +15,7 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
 from common.csv_cells import csv_cell
+from common.near import near_miss
 from common.templatetags._words import EFFECT_WORDS, effect_key
 from policies.language.effects import Effect
 from servers.models import Severity, ToolClass
@@ -32,9 +33,11 @@ def index(request: MemberRequest) -> HttpResponse:
     labels = {label for server in servers for label, judged in server.grants if judged.lets_any_through}
     query = request.GET.copy()
     query.pop("page", None)
+    found = _filtered(rows, request.GET)
     context = {
         **_totals(rows),
-        "rows": Paginator(_filtered(rows, request.GET), PER_PAGE).get_page(request.GET.get("page")),
+        "instead": "" if found else near_miss(request.GET.get("q", "").strip(), (r.tool.name for r in rows)),
+        "rows": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
         "servers": [(name, name) for name in sorted(server.name for server in servers)],
         "labels": [(label, label) for label in sorted(labels)[:MOST_LABELS]],
         "effects": [(effect.value, EFFECT_WORDS[effect_key(effect)]) for effect in BEST_FIRST],

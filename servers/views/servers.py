@@ -17,6 +17,7 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
 from common.ids import parse_public_id
+from common.near import near_miss
 from common.templatetags._text import is_hidden
 from servers.classing import suggestion
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
@@ -43,12 +44,14 @@ def index(request: MemberRequest) -> HttpResponse:
     failing = servers.filter(status=Server.Status.FAILING).count()
     found = servers.filter(name__icontains=wanted) if wanted else servers
     page = Paginator(_with_counts(found), PER_PAGE).get_page(request.GET.get("page"))
+    missed = bool(wanted) and not page.paginator.count
     classes = _classes_of(request, page.object_list)
     context = {
         "page": page,
         "rows": [(server, classes[server.pk]) for server in page.object_list],
         "total": total,
         "wanted": wanted,
+        "instead": near_miss(wanted, servers.values_list("name", flat=True)) if missed else "",
         "title": _title(total, failing),
         "section": "servers",
         "may_manage": may(request.member, May.MANAGE_SERVERS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
@@ -91,3 +92,13 @@ def test_more_of_everything_is_not_more_questions(cast: Cast, acme: Acme, signed
         for number in range(8):
             issue_grant(cast.alice, acme.server, acme.policy, f"one more {number}")
     assert queries_of(bob, JUMP + "?q=e") == few
+
+
+def test_a_tool_under_a_policy_leads_to_a_tried_call(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    found = signed_in(cast.bob).get("/jump/", {"q": "create_access"}).content.decode()
+    at = f"/policies/{acme.policy.public_id}/"
+    assert "Try a call of create_access_key" in found and f'href="{at}?' in found and "#try-panel" in found
+    led = re.search(rf'href="({at}\?[^"#]*)#try-panel"', found)
+    assert led
+    editor = signed_in(cast.bob).get(unescape(led[1])).content.decode()
+    assert 'id="try-tool" value="create_access_key"' in editor

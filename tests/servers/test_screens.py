@@ -470,3 +470,16 @@ def test_the_list_is_searched_and_turned_and_counts_tools_by_class(
     with inside(cast.alice):
         writing = acme.server.tools.filter(tool_class="Write", removed_at=None).count()
     assert writing and re.search(rf'Write</span><b class="num">{writing}</b>', own)
+
+
+def test_what_is_not_found_is_offered_as_what_was_meant(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    for path, meant in (
+        ("/servers/?q=AWS+IAN", "aws iam"),
+        ("/servers/everything/?q=acess", "access"),
+        ("/policies/?q=agnets", "agents"),
+        ("/grants/?q=lapotp", "laptop"),
+    ):
+        shown = page(bob, path)
+        assert "Did you mean" in shown and f">{meant}<" in re.sub("</?bdi[^>]*>", "", shown), path
+        assert "Did you mean" not in page(bob, path.partition("=")[0] + "=zzzzzz")

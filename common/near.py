@@ -1,0 +1,27 @@
+"""What was probably meant, where nothing was found. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+# So many are looked at: a page that found nothing must not take long to say so.
+MOST_LOOKED_AT: Final = 10_000
+_LONGEST: Final = 60
+_BETWEEN: Final = re.compile(r"[\s_.\-/]+")
+
+
+def near_miss(wanted: str, names: Iterable[str]) -> str:
+    """The name, or the word of one, that reads most like it; empty where none does."""
+    wanted = wanted.casefold()
+    if not 2 < len(wanted) <= _LONGEST:
+        return ""
+    words: dict[str, None] = {}
+    for name in names:
+        if len(words) >= MOST_LOOKED_AT:
+            break
+        words |= dict.fromkeys((name.casefold(), *_BETWEEN.split(name.casefold())))
+    near = get_close_matches(wanted, [word for word in words if 2 < len(word) <= _LONGEST], 1, 0.7)
+    return near[0] if near and near[0].isprintable() else ""
