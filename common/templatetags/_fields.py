@@ -9,6 +9,7 @@ from django.forms import (
     BoundField,
     CheckboxInput,
     CheckboxSelectMultiple,
+    Field,
     PasswordInput,
     RadioSelect,
     Select,
@@ -45,6 +46,7 @@ def field_context(bound: BoundField, options: dict[str, Any]) -> dict[str, Any]:
         attrs["class"] += " bad-in"
     return {
         "field": bound,
+        "messages": messages(bound),
         "kind": kind,
         "id": bound.id_for_label or bound.auto_id,
         "auto_id": bound.auto_id,
@@ -67,10 +69,17 @@ def _kind(widget: Widget) -> tuple[str, str]:
     )
 
 
+def messages(bound: BoundField, *, named: bool = False) -> list[str]:
+    """`named`: away from the field, where "this" would say nothing."""
+    empty = str(Field.default_error_messages["required"])
+    said = f"{bound.label}: fill this in." if named else "Fill this in."
+    return [said if message == empty else str(message) for message in bound.errors]
+
+
 def summary_context(form: BaseForm, title: str) -> dict[str, Any]:
     entries = [("", message) for message in form.non_field_errors()]
     for bound in form:
         target = bound.id_for_label or bound.auto_id
-        entries += [(target, message) for message in bound.errors]
+        entries += [(target, message) for message in messages(bound, named=True)]
     count = "One thing" if len(entries) == 1 else f"{len(entries)} things"
     return {"entries": entries, "title": f"{title or 'Nothing was saved.'} {count} to mend:"}

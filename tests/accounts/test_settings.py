@@ -224,7 +224,7 @@ def test_inviting_says_no_in_place_and_keeps_what_was_typed(
     for sent, status, said in (
         ({"email": "", "role": "viewer"}, 422, "Enter one e-mail address"),
         ({"email": "x", "role": "viewer"}, 422, "Enter one e-mail address"),
-        ({"email": "x@example.com"}, 422, "This field is required"),
+        ({"email": "x@example.com"}, 422, "Fill this in."),
         ({"email": "x@example.com", "role": "emperor"}, 422, "Select a valid choice"),
         ({"email": "bob@example.com", "role": "viewer"}, 409, "a member already"),
         ({"email": "erin@example.com", "role": "viewer"}, 409, "still good"),

@@ -180,8 +180,8 @@ def _a_scan(acme: Acme, cast: Cast, state: str, **options: str) -> ToolScan:
     ("changed", "said"),
     [
         ({"upstream_url": "mcp.example.com"}, "starting with https://"),
-        ({"upstream_url": ""}, "required"),
-        ({"name": "   "}, "required"),
+        ({"upstream_url": ""}, "Server URL: fill this in."),
+        ({"name": "   "}, "Name: fill this in."),
         ({"name": "AWS IAM"}, "There is a server named AWS IAM already"),
         ({"auth_kind": "headers"}, "Give at least one header"),
         ({"auth_kind": "headers", "header_name_0": "Authorization"}, "The value of Authorization must be"),
