@@ -39,16 +39,21 @@ def place() -> Path:
 
 def copy_into(data_dir: Path) -> Path:
     """Where its database lies, for the caller to remove: the run's own folder is closed to PostgreSQL."""
-    original = _original()
     home = Path(tempfile.mkdtemp(prefix="policylayer-product-"))
     home.chmod(0o711)
     data_dir.mkdir(parents=True)
     data_dir.chmod(0o711)
-    shutil.copy2(original / "secrets.json", data_dir)
-    # Whoever it belongs to keeps it.
-    subprocess.run(["cp", "-a", str((original / "postgres").resolve()), str(home / "postgres")], check=True)
+    copy_apart(keys=data_dir, database=home / "postgres")
     (data_dir / "postgres").symlink_to(home / "postgres")
     return home
+
+
+def copy_apart(*, keys: Path, database: Path) -> None:
+    """`keys`: the folder they are put into."""
+    original = _original()
+    shutil.copy2(original / "secrets.json", keys)
+    # Whoever it belongs to keeps it.
+    subprocess.run(["cp", "-a", str((original / "postgres").resolve()), str(database)], check=True)
 
 
 def _original() -> Path:

@@ -19,13 +19,14 @@ from typing import Any, Final
 
 import psycopg
 
+from config.supervisor.access import SUPERUSER_PASSWORD
 from config.supervisor.cluster import open_cluster
 from config.supervisor.keys import Keys
 from config.supervisor.lifeline import die_with_parent
 from config.supervisor.options import read_options
 from config.supervisor.product import ROOT, Product
 from config.supervisor.supervise import Child
-from tests import postgres
+from tests import postgres, prepared
 from tests.cluster.faults import Faults, Link
 from tests.cluster.upstream import Recorder
 from tests.journeys.api import Api, wait_until
@@ -89,10 +90,10 @@ class Database:
     # What it answered for is with the system when it is killed; a power cut is not tried here.
     SETTINGS: Final = {**postgres.FAST, "synchronous_commit": "on"}
 
-    def __init__(self, folder: Path) -> None:
-        self._cluster = open_cluster(folder / "postgres", "tests-only", durable=False)
+    def __init__(self, folder: Path, password: str) -> None:
+        self._cluster = open_cluster(folder, password)
         self.folder = self._cluster.sockets
-        self.url = self._cluster.url("tests-only", "policylayer")
+        self.url = self._cluster.url(password, "policylayer")
         self.start()
 
     def start(self) -> None:
@@ -137,14 +138,18 @@ class Cluster:
         self._stack.callback(self.faults.close)
         self.upstream = Recorder(self.faults, tools)
         self._stack.callback(self.upstream.close)
-        self.database = Database(folder)
+        data = folder / "data"
+        data.mkdir()
+        prepared.copy_apart(keys=data, database=folder / "postgres")
+        keys = Keys(data / "secrets.json", {})
+        self.database = Database(folder / "postgres", keys[SUPERUSER_PASSWORD])
         self._stack.callback(self.database.close)
         self.broker, self.limiter = self._redis("broker"), self._redis("limiter", clock=clock)
         ports = free_ports(3 + gateways)
         self.ports = dict(zip(self.names, ports[3:], strict=True))
         self._web_port, self._internal_port = ports[0], ports[1]
         self.links: dict[tuple[str, str], Link] = {}
-        self.product = self._product(ports)
+        self.product = self._product(data, keys, ports)
         self.processes = self._processes(limiter)
         for process in self.processes.values():
             self._stack.callback(process.kill)
@@ -158,11 +163,7 @@ class Cluster:
         self._stack.callback(server.kill)
         return server
 
-    def _product(self, ports: list[int]) -> Product:
-        data = self._folder / "data"
-        data.mkdir()
-        keys = Keys(data / "secrets.json", {})
-        keys.make_missing()
+    def _product(self, data: Path, keys: Keys, ports: list[int]) -> Product:
         flags = ["--data-dir", str(data), "--gateways", str(len(self.names))]
         flags += ["--port", str(ports[0]), "--internal-port", str(ports[1]), "--gateway-port", str(ports[2])]
         return Product(read_options(flags), keys, self.database.url, {"LOG_LEVEL": "info"})
