@@ -83,6 +83,9 @@ class DecisionRecord(OrganizationOwned):
             models.Index(fields=["organization", "grant_id", "-position"]),
             models.Index(fields=["organization", "server_id", "-position"]),
             models.Index(fields=["organization", "code", "-position"], name="decisions_of_a_code"),
+            models.Index(
+                fields=["organization", "policy_revision_id", "-position"], name="decisions_of_a_revision"
+            ),
             # A name may be longer than a page of a tree holds.
             HashIndex(fields=["tool"], name="decisions_of_a_tool"),
             HashIndex(fields=["rule"], name="decisions_of_a_rule"),

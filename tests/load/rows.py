@@ -31,6 +31,8 @@ VERBS: Final = ("list", "get", "search", "create", "update", "delete", "run", "p
 NOUNS: Final = ("user", "role", "invoice", "ticket", "bucket", "secret", "branch", "page", "order", "key")
 CODES: Final = ((0.8, "allow", None), (0.9, "deny", "default_deny"), (0.96, "deny", "limit_exceeded"))
 HANDFUL: Final = 6
+# Called once, long ago.
+ONCE: Final = "wipe_disk_1"
 DOCUMENT: Final = """{
   "version": "1",
   "default": "deny",
@@ -279,6 +281,8 @@ class _Filling:
             # An agent calls a handful of what it may call.
             tools = of_server[grant.server_id]
             called = tools[(hash(grant.pk) + chance.randrange(HANDFUL)) % len(tools)]
+            if number == count // 2:
+                called = ONCE
             pk = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(60))
             if number == 0:
                 self.out.ids["decision_id"] = public_id("dec", pk)
