@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.05
 _ASK_SECONDS = 0.4
+_LOOKS_A_QUESTION = 8
 MOST_TOLD = 50
 
 
@@ -71,10 +72,13 @@ def _visit(scan: ToolScan) -> ScanResult:
     stop = Event()
     with ThreadPoolExecutor(1, thread_name_prefix="scan") as visitor:
         going = visitor.submit(_in_own_loop, scan.server.upstream_url, headers, told, stop)
+        quiet = 0
         for step in _until_done(going, told):
             if step is not None:
                 _note_step(scan, step)
-            elif _was_stopped(scan):
+                continue
+            quiet += 1
+            if quiet % _LOOKS_A_QUESTION == 0 and _was_stopped(scan):
                 stop.set()
         return going.result()
 
@@ -94,7 +98,7 @@ def _until_done(going: Future[ScanResult], told: SimpleQueue[Step]) -> Iterator[
     """None where nothing new was told for a while."""
     while not (going.done() and told.empty()):
         try:
-            yield told.get(timeout=_LOOK_SECONDS if going.done() else _ASK_SECONDS)
+            yield told.get(timeout=_LOOK_SECONDS)
         except Empty:
             yield None
 

@@ -197,7 +197,8 @@ def settle(server: Server) -> None:
     """After a scan that was stopped it is what it was before."""
     answered = server.scans.filter(state=ToolScan.State.DONE).exists()
     status = Server.Status.READY if answered else Server.Status.FAILING
-    Server.objects.filter(pk=server.pk, retired_at=None).update(status=status)
+    known = (Server.Status.READY, Server.Status.FAILING)
+    Server.objects.filter(pk=server.pk, retired_at=None).exclude(status__in=known).update(status=status)
 
 
 def _leave_room_for_others(by: Membership) -> None:
