@@ -217,6 +217,18 @@ def test_where_nothing_is_found_a_part_that_finds_something_is_named() -> None:
     assert near_miss(read_question(QueryDict("q=qqqqqq"))) == ""
 
 
+def test_a_misspelt_word_is_named_as_common_ones_are_spelt(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
+    fill()
+    for typed, meant in (("repositroy", "repository"), ("delete isue", "delete issue"), ("qqqqqq", "")):
+        assert near_miss(read_question(QueryDict(f"q={typed}"))) == meant
+    page = client.get("/catalogue/", {"q": "creaet"}).content.decode()
+    assert '<a class="link" href="?q=create">create</a>' in page
+    assert 'name="severity"' not in page and 'name="severity"' in client.get("/catalogue/").content.decode()
+
+
 def test_rows_are_found_anew_when_what_they_are_found_by_changes() -> None:
     fill(2)
     with as_worker():
