@@ -282,4 +282,8 @@ async def test_bodies_sent_ahead_are_held_for_their_organization(tmp_path: Path)
             assert (await mallory.call("search", {"q": "x" * 80_000})).status == 200
         statuses = [(await alice.answer()).status for _ in range(4)]
         assert statuses == [200, 200, 200, 200]
+        # The one that found no room, and nothing after it.
+        assert (await alice.answer()).status == 429
+        assert await alice.closed()
+        assert len(it.upstream.received) == 5
         await eventually(lambda: not it.gateway._rooms)
