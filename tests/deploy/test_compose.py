@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def test_the_processes_are_started_as_manage_py_starts_them(
 ) -> None:
     keys = Keys(tmp_path / "secrets.json", {})
     keys.make_missing()
-    product = Product(read_options(["--data-dir", str(tmp_path), "--host", "0.0.0.0"]), keys, "", {})
+    # A container holds one process; who wants more of the site starts more containers.
+    asked = replace(read_options(["--data-dir", str(tmp_path), "--host", "0.0.0.0"]), web_processes=1)
+    product = Product(asked, keys, "", {})
     started = {child.name: list(child.command[1:]) for child in product.children()}
     started["internal"] = ["0.0.0.0" if word == "127.0.0.1" else word for word in started["internal"]]
     for name in ("web", "internal", "worker"):
