@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 from django.core.exceptions import RequestDataTooBig
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
@@ -26,7 +25,6 @@ HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-_ONE_KEY: Final = 70_236
 # No JSON begins so.
 _AGAIN: Final = "again:"
 
@@ -46,7 +44,7 @@ ANSWERS_AGAIN: Final[dict[str, Callable[[UUID, UUID], HttpResponseBase]]] = {}
 class IdempotencyMiddleware:
     """Stands inside the request's transaction, so that an effect and the mark that it happened are one.
 
-    The second of two requests at once waits for the end of the first. A request that was
+    The second of two requests at once waits for the row of the first, which is unique. A request that was
     refused had no effect: its key may be used again.
     """
 
@@ -70,7 +68,6 @@ class IdempotencyMiddleware:
 
     def _once(self, request: HttpRequest, member: Membership, key: str, digest: str) -> HttpResponseBase:
         mine = IdempotentAnswer.objects.filter(member=member, api_key=member.acting_key)
-        _one_at_a_time(member, key)
         _forget_old_ones(member)
         row = IdempotentAnswer(
             organization_id=member.organization_id,
@@ -104,13 +101,6 @@ def _forget_old_ones(member: Membership) -> None:
     old = IdempotentAnswer.objects.visible_to(member).filter(created_at__lt=timezone.now() - KEPT)
     free = old.select_for_update(skip_locked=True).values("pk")
     IdempotentAnswer.objects.filter(pk__in=free).delete()
-
-
-def _one_at_a_time(member: Membership, key: str) -> None:
-    """Until the transaction ends. Rows of one key, inserted at once, may wait for each other in a circle."""
-    asker = f"{member.pk} {member.acting_key and member.acting_key.pk} {key}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ONE_KEY, asker])
 
 
 def _instead(request: HttpRequest, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
