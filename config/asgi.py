@@ -1,9 +1,11 @@
 import os
+from importlib import import_module
 
 import django
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from common.memory import collect_less
 from config import env
 from config.bodies import Application, with_bodies_up_to
 from config.supervisor.lifeline import die_with_master
@@ -25,3 +27,5 @@ def _application() -> Application:
 
 
 application = with_bodies_up_to(settings.LARGEST_BODY, _application())
+import_module(settings.ROOT_URLCONF)  # and with it every view, before the first request
+collect_less()

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import fcntl
-import gc
 import logging
 import os
 import resource
@@ -18,6 +17,7 @@ from typing import Final
 
 import uvloop
 
+from common.memory import collect_less
 from common.unix_sockets import listening
 from gateway.app import Gateway
 from gateway.approvals_client import ApprovalsClient
@@ -44,7 +44,6 @@ _SWITCH_SECONDS: Final = 0.0005
 _LAST_RECORDS_SECONDS: Final = 3.0
 _MOST_FILES: Final = 65_536
 _FILES_KEPT: Final = 256
-_COLLECTED_AFTER: Final = 10_000
 _FEWEST_CONNECTIONS: Final = 64
 
 
@@ -79,13 +78,6 @@ def _limits() -> Limits:
     plain = Limits()
     most = max(_FEWEST_CONNECTIONS, (files - _FILES_KEPT) // 2)
     return replace(plain, connections=min(plain.connections, most))
-
-
-def _collect_less() -> None:
-    """What was loaded stays for long: looking through it for garbage would hold up every call."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECTED_AFTER, 20, 50)
 
 
 @contextmanager
@@ -130,7 +122,7 @@ async def _run(settings: Settings) -> None:
         )
         await stack.enter_async_context(_beside(background, ending))
         await stack.enter_async_context(_serving(settings, store, limiter, decisions, drift, approvals))
-        _collect_less()
+        collect_less()
         _say_what_serves(settings, store)
         await ending.event.wait()
         _log.info("stopping: nothing new is accepted, calls that run are finished")

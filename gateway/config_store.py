@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from common.memory import give_back_memory
 from gateway.config_files import ConfigFiles, Contact, Mark, read_bundle
-from gateway.memory import give_back_memory
 from gateway.token_owners import Beginnings, Owners
 from gateway_config.wire.bundle import Bundle, BundleInvalid
 from gateway_config.wire.codec import decode_bundle, named_parts

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from common.memory import give_back_memory
 from gateway.config_files import ConfigFiles
 from gateway.config_store import ConfigStore
-from gateway.memory import give_back_memory
 from gateway_config.wire.bundle import Bundle
 from gateway_config.wire.signing import VerifyKeys
 from tests.gateway_config.wire.bundles import KEY, acme, in_parts, signed
