@@ -129,7 +129,7 @@ def test_verbs_are_set_by_key_and_undone_through_a_reload(world: World) -> None:
 def test_many_tools_change_at_once_and_one_undo_takes_it_back(world: World) -> None:
     page = world.page()
     before = text_of(page)
-    page.get_by_role("link", name=re.compile("^Show the 3 tools")).click()
+    page.get_by_role("link", name=re.compile("^Show the")).first.click()  # it opens them all
     for name in ("echo", "slow_tool"):
         row(page, name).locator(".cb").check()
     expect(page.locator("[data-selected]")).to_have_text("2 selected")
