@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 from django.db import transaction
-from django.test import Client
+from django.test import Client, override_settings
 
 from accounts.permissions import SCOPES
 from policies.services import publish_policy
@@ -216,6 +216,7 @@ def send(client: Client, method: str, path: str, body: bytes, **headers: str) ->
     return answer
 
 
+@override_settings(API_REQUESTS_A_MINUTE=10**6, API_REQUESTS_A_MINUTE_UNKNOWN=10**6)
 def test_no_request_made_from_the_schema_is_answered_5xx_or_without_a_key(
     cast: Cast, ids: dict[str, str], api_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

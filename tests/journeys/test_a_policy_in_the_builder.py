@@ -27,6 +27,7 @@ LOST = (
     "ERR_INTERNET_DISCONNECTED",
     "ERR_FAILED",
     "htmx:sendError",
+    "htmx:sendAbort",
     "htmx:afterRequest",
     "htmx:responseError",
 )
