@@ -25,6 +25,7 @@ from django.db import connection, transaction
 from django.test import Client, override_settings
 
 from accounts.models import Membership
+from common.memory import collect_less
 from tests.load.rows import Filled
 from tests.load.volumes import filled
 from tests.roles import become
@@ -168,6 +169,7 @@ def main() -> int:
     given = parser.parse_args()
     acme = Filled(**filled(given.scale, given.seed)["Acme"])
     found: list[Timed] = []
+    collect_less()  # as the processes of the site do
     with override_settings(API_REQUESTS_A_MINUTE=10**9):
         for role, browser, keyed in clients(acme, given.role):
             for route, path in targets(acme.ids, given.only):
