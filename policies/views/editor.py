@@ -53,7 +53,9 @@ def save(request: MemberRequest, policy_id: str) -> HttpResponse:
     except InvalidInput as invalid:
         return _kept(request, policy, text, 422, {"refused": refused_words(invalid)})
     except Conflict:
-        return _kept(request, policy, text, 412, stale_words(request, policy, text))
+        policy.refresh_from_db()
+        if policy.draft != text:  # else the page's own save came in between
+            return _kept(request, policy, text, 412, stale_words(request, policy, text))
     if request.htmx:  # type: ignore[attr-defined]
         answer = render(request, "policies/_draft.html", draft_context(policy))
         answer["ETag"] = f'"{policy.version}"'
