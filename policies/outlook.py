@@ -19,16 +19,8 @@ from policies.language.problems import Problem
 from policies.models import PolicyRevision
 from policies.services import Finding, judge
 from servers.models import Server, Severity, Tool
+from servers.reach import BEST_FIRST
 
-# From what lets most through to what lets nothing be seen.
-OPENNESS = (
-    Effect.ALLOWED,
-    Effect.LIMITED,
-    Effect.CONDITIONAL,
-    Effect.NEEDS_APPROVAL,
-    Effect.DENIED,
-    Effect.HIDDEN,
-)
 _NOT_CALLABLE = frozenset([Effect.DENIED, Effect.HIDDEN])
 
 
@@ -45,7 +37,7 @@ class ToolOutlook:
     @property
     def moved(self) -> int:
         """Below 0: looser. Above 0: tighter."""
-        return OPENNESS.index(self.after) - OPENNESS.index(self.before)
+        return BEST_FIRST.index(self.after) - BEST_FIRST.index(self.before)
 
     @property
     def changed(self) -> bool:

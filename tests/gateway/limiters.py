@@ -1,6 +1,8 @@
 """Limiters for tests of what is around them."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from gateway.counters.base import Charge, Reservation, Reserved, Settlement
@@ -79,3 +81,10 @@ class Broken(Counting):
 
     async def spend(self, ticket: str, seconds: int) -> bool:
         raise OSError("disk gone")
+
+
+async def until(ask: Callable[[], Awaitable[Reservation]], answer: Reservation) -> None:
+    deadline = time.monotonic() + 60
+    while await ask() != answer:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

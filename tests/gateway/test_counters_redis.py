@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 from gateway.counters.base import Charge, Full, NotHeld, Reservation, Reserved, Unavailable
 from gateway.counters.redis import ANSWER_WITHIN, SCRIPT, RedisLimiter
 from gateway.counters.redis_wire import Address, OnAnswer
+from tests.gateway.limiters import until
 from tests.redis_server import RedisServer, needs_redis, running
 
 pytestmark = needs_redis
@@ -65,13 +66,6 @@ async def trusted(server: RedisServer, limiter: RedisLimiter) -> None:
 async def eventually(holds: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
-async def until(ask: Callable[[], Awaitable[Reservation]], answer: Reservation) -> None:
-    deadline = time.monotonic() + 60
-    while await ask() != answer:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
 
