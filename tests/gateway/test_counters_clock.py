@@ -16,7 +16,8 @@ from gateway.counters.clock import SystemClock
 from gateway.counters.clock_watch import ClockWatch, KnownClock
 from gateway.counters.redis import RedisLimiter
 from gateway.counters.redis_wire import OnAnswer
-from tests.gateway.test_counters_redis import LEAPING, _answered, at, charge, eventually, trusted, until
+from tests.gateway.limiters import until
+from tests.gateway.test_counters_redis import LEAPING, _answered, at, charge, eventually, trusted
 from tests.redis_server import RedisServer, needs_redis, running
 
 HOUR = 3_600_000

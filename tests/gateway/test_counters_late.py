@@ -16,7 +16,8 @@ from gateway.counters import redis
 from gateway.counters.base import Full, NotHeld, Reserved, Unavailable
 from gateway.counters.redis import RedisLimiter
 from gateway.counters.sqlite import SqliteLimiter, _Reserve
-from tests.gateway.test_counters_redis import _answered, at, charge, eventually, trusted, until
+from tests.gateway.limiters import until
+from tests.gateway.test_counters_redis import _answered, at, charge, eventually, trusted
 from tests.gateway.test_counters_sqlite import limiter as sqlite_limiter
 from tests.redis_server import RedisServer, needs_redis, running
 
