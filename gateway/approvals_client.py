@@ -182,10 +182,10 @@ class ApprovalsClient:
         self._in_trouble = False
         for news in answer.news:
             await self._take(news)
-        moved = bool(answer.news) or answer.cursor != self._cursor
+        moved = answer.cursor != self._cursor
         self._cursor = answer.cursor
         if not moved and time.monotonic() - began < 1:
-            # It did not wait with its answer. We do, then.
+            # It did not wait with its answer, or told us the same again. We wait, then.
             await asyncio.sleep(1)
 
     async def _take(self, news: ApprovalNews) -> None:

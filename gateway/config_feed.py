@@ -90,11 +90,11 @@ class ConfigFeed:
     async def _poll_long(self) -> None:
         began = time.monotonic()
         answer = await self._control.heads(self._cursor, self._pace.long_poll)
-        moved = bool(answer.heads) or answer.cursor != self._cursor
+        moved = answer.cursor != self._cursor
         self._cursor = answer.cursor
         await self._hear(answer)
         if not moved and time.monotonic() - began < 1:
-            # It did not wait with its answer. We do, then.
+            # It did not wait with its answer, or told us the same again. We wait, then.
             await asyncio.sleep(1)
 
     async def _poll_plainly(self) -> None:

@@ -7,11 +7,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from gateway.approvals_client import ApprovalsClient
 from gateway.counters.base import Charge, Full, Reservation, Reserved
+from gateway_config.wire.approvals import ApprovalNews, NewsAnswer
 from tests.gateway.people import People
 from tests.gateway.raw_http import Answer, Client
 from tests.gateway.world import ACME, DOCUMENT, World, eventually, quick, world
@@ -364,3 +366,26 @@ async def test_a_client_that_cannot_is_told_to_repeat(tmp_path: Path, able: Any)
         result = (await alice.post(message, **headers)).json["result"]
         assert result["resultType"] == "complete"
         assert result["_meta"][META]["code"] == "approval_required"
+
+
+class Repeating:
+    """A control plane whose cursor stands still, and which never waits with its news."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def approval_news(self, after: int, wait: int) -> NewsAnswer:
+        self.asked += 1
+        one = ApprovalNews(id="apr_1", organization=ACME, reserved_by="call", state="pending")
+        return NewsAnswer(cursor=after, news=(one,))
+
+
+async def test_news_that_are_told_again_and_again_are_not_asked_for_without_a_rest() -> None:
+    control = Repeating()
+    client = ApprovalsClient(cast(Any, control), cast(Any, None), answer_seconds=1)
+    following = asyncio.create_task(client.run())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert control.asked == 1

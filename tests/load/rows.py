@@ -218,6 +218,10 @@ class _Filling:
         sent: dict[str, Any] = {"webhook_id": webhook.pk, "state": "sent", "status": 200, "attempts": 1}
         notices = [self._of(Notice, kind="policy.published", data={}, **sent) for _ in range(count)]
         invitations = [self._invitation(number) for number in range(min(count, 200))]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval('approvals_position') FROM generate_series(1, %s)", [count])
+            for row, (position,) in zip(approvals, cursor.fetchall(), strict=True):
+                row.position = position
         for rows in (approvals, [webhook], notices, invitations, [self._event(n) for n in range(count)]):
             copy(rows)
         self.out.ids |= {
