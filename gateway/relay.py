@@ -17,7 +17,7 @@ from gateway.handles import Handles
 from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.observer import Observer
-from gateway.protocol.answers import Nonsense, check_answer, is_answer_to, looks_like_json
+from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_text, is_answer_to
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
@@ -59,6 +59,7 @@ _BROKEN_STREAM: Final[dict[type[Exception], tuple[str, str]]] = {
     NotStrict: (INVALID, _AMBIGUOUS),
     ListTooLong: (TOO_LARGE, "The server's list of tools is too long to be looked through."),
 }
+_BREAKING: Final[tuple[type[Exception], ...]] = (UpstreamError, *_BROKEN_STREAM)
 
 
 class Relay:
@@ -224,7 +225,8 @@ class Relay:
         # Without what else it says of itself: an encoding, say, by which nobody looked through it.
         kind = b"application/json" if given.startswith(b"application/json") else b"text/plain"
         try:
-            body = self._filtered(visit, body) or body
+            # Another encoding is not looked through; some clients would guess it.
+            body = b"" if b"\0" in body else self._filtered(visit, body) or body
         except (NotStrict, ListTooLong):
             body = b""  # the status says enough
         lines = b"Content-Type: %b\r\nX-Content-Type-Options: nosniff\r\n%b" % (kind, NO_STORE)
@@ -244,13 +246,15 @@ class Relay:
         return Forwarded(answer.status)
 
     async def _json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        body = answer.arrived()
-        if body is None:
-            if not (visit.lists_tools or self._is_small(visit, answer)):
-                return await self._long_json(visit, answer)
+        body, most = answer.arrived(), self._limits.list_bytes
+        if body is None and visit.lists_tools:
             # A longer list would not be looked through: so much is not even taken in.
-            most = self._limits.list_bytes if visit.lists_tools else self._limits.answer_bytes
             body = await answer.whole(most, visit.opened.hold)
+        if body is None:
+            is_long = int(answer.headers.get(b"content-length", b"0")) > most
+            body, is_all = await answer.beginning(0 if is_long else most, visit.opened.hold)
+            if not is_all:
+                return await self._long_json(visit, answer, body)
         if len(body) <= LARGE:
             return self._whole_json(visit, answer, body)
         organization = visit.admitted.organization.organization
@@ -263,38 +267,43 @@ class Relay:
 
     def _whole_json(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded:
         try:
-            if isinstance(visit.message, Request):
-                check_answer(body, visit.message.id)
+            self._check(visit, body)
             rewritten = self._rewritten(visit, body)
             body = body if rewritten is None else rewritten
-        except Nonsense as nonsense:
-            raise answer.failed(INVALID, nonsense.reason) from None
-        except (NotStrict, ListTooLong) as problem:
-            raise answer.failed(*_BROKEN_STREAM[type(problem)]) from None
+        except (Nonsense, NotStrict, ListTooLong) as problem:
+            raise _why_broken(answer, problem) from None
         visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), body))
         return Forwarded(answer.status)
 
-    def _is_small(self, visit: Visit, answer: UpstreamAnswer) -> bool:
-        length = answer.headers.get(b"content-length")
-        most = self._limits.list_bytes if visit.tasks else self._limits.collected_bytes
-        return length is not None and int(length) <= most
+    def _check(self, visit: Visit, body: bytes) -> None:
+        # To read one that is long, and no list, would hold up others for nothing.
+        is_read = visit.lists_tools or len(body) <= self._limits.collected_bytes
+        if isinstance(visit.message, Request) and is_read:
+            check_answer(body, visit.message.id)
+        else:
+            check_text(body)
 
     # Answers that are passed on as they come
 
-    async def _long_json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        exchange = visit.exchange
-        chunk = await answer.next_chunk()
-        if chunk is None or not looks_like_json(chunk):
-            raise answer.failed(INVALID, "The server's answer is not JSON.")
+    async def _long_json(self, visit: Visit, answer: UpstreamAnswer, begun: bytes) -> Forwarded:
+        exchange, watched, passing = visit.exchange, LongAnswer(), False
         length = answer.headers.get(b"content-length")
-        exchange.start(answer.status, JSON + self._lines(visit, answer), int(length) if length else None)
+        chunk: bytes | None = begun
         try:
             while chunk is not None:
+                watched.look(chunk)
+                if not passing:
+                    lines = JSON + self._lines(visit, answer)
+                    exchange.start(answer.status, lines, int(length) if length else None)
+                    passing = True
                 exchange.write(chunk)
                 if not await self._taken(visit, 0):
                     raise answer.failed(TOO_LARGE, "Too much is held for clients that do not read.")
                 chunk = await answer.next_chunk()
-        except UpstreamError as error:
+        except (UpstreamError, Nonsense, ListTooLong) as problem:
+            error = _why_broken(answer, problem)
+            if not passing:
+                raise error from None
             exchange.abort()
             return Forwarded(answer.status, error.code)
         exchange.finish()
@@ -326,11 +335,8 @@ class Relay:
         try:
             while (chunk := await answer.next_chunk()) is not None:
                 await self._feed(visit, events, chunk)
-        except UpstreamError as error:
-            return self._broken_off(visit, answer, events, error)
-        except (EventTooLarge, EndpointEvent, TargetUnusable, NotStrict, ListTooLong) as problem:
-            code, reason = _BROKEN_STREAM[type(problem)]
-            return self._broken_off(visit, answer, events, answer.failed(code, reason))
+        except _BREAKING as problem:
+            return self._broken_off(visit, answer, events, _why_broken(answer, problem))
         self._let_go(visit, INVALID)
         exchange.finish()
         return Forwarded(answer.status)
@@ -454,6 +460,14 @@ def _refused(answer: UpstreamAnswer) -> UpstreamError | None:
     if not (200 <= answer.status < 300 or answer.status in _VERBATIM):
         return answer.failed(INVALID, f"The server answered with HTTP {answer.status}.")
     return None
+
+
+def _why_broken(answer: UpstreamAnswer, problem: Exception) -> UpstreamError:
+    if isinstance(problem, UpstreamError):
+        return problem
+    if isinstance(problem, Nonsense):
+        return answer.failed(INVALID, problem.reason)
+    return answer.failed(*_BROKEN_STREAM[type(problem)])
 
 
 def _may_need_rewriting(text: bytes) -> bool:

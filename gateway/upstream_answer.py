@@ -102,6 +102,17 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def beginning(self, most: int, hold: Callable[[int], bool]) -> tuple[bytes, bool]:
+        """No more of it than about this much, and than may be held; and whether it is all."""
+        parts: list[bytes] = []
+        size = 0
+        while (chunk := await self.next_chunk()) is not None:
+            size += len(chunk)
+            parts.append(chunk)
+            if size > most or not hold(size):
+                return b"".join(parts), False
+        return b"".join(parts), True
+
     def arrived(self) -> bytes | None:
         """The whole body, where all of it is here already and nothing of it was read. It stays to be read."""
         if not self.complete or self._error is not None:

@@ -1,10 +1,15 @@
 """Whether what a server sent is an answer at all, and to what."""
 
 import json
+from dataclasses import dataclass
+from typing import Final
 
 import jiter
 
 from gateway.protocol.jsonrpc import Id
+from gateway.protocol.tool_list import LONGEST_NAME, ListTooLong, may_hold_tools
+
+_NOT_JSON: Final = "The server's answer is not JSON."
 
 
 class Nonsense(Exception):  # noqa: N818
@@ -35,8 +40,30 @@ def is_answer_to(data: bytes, expected: Id) -> bool:
     return True
 
 
-def looks_like_json(start: bytes) -> bool:
-    return start.lstrip(b" \t\r\n")[:1] in (b"{", b"")
+def check_text(body: bytes) -> None:
+    """Raises Nonsense for what is surely no JSON, or another encoding of it: nobody looked through that."""
+    if b"\0" in body or body.lstrip(b" \t\r\n")[:1] not in (b"{", b""):
+        raise Nonsense(_NOT_JSON)
+
+
+@dataclass(slots=True)
+class LongAnswer:
+    """Looks at an answer that is too long to be looked at as a whole, piece by piece, before each passes."""
+
+    _begun: bool = False
+    _tail: bytes = b""
+
+    def look(self, piece: bytes) -> None:
+        """Raises Nonsense, and ListTooLong where it names tools."""
+        if not self._begun:
+            check_text(piece)
+            self._begun = bool(piece.strip(b" \t\r\n"))
+        if b"\0" in piece:
+            raise Nonsense(_NOT_JSON)
+        seen = self._tail + piece
+        if may_hold_tools(seen):
+            raise ListTooLong
+        self._tail = seen[1 - LONGEST_NAME :]
 
 
 def _lenient(body: bytes) -> object:
@@ -49,7 +76,7 @@ def _lenient(body: bytes) -> object:
         # Not json.loads(body), which guesses encodings: what is looked for in these bytes is UTF-8.
         return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        raise Nonsense("The server's answer is not JSON.") from None
+        raise Nonsense(_NOT_JSON) from None
 
 
 def _same(given: object, expected: Id) -> bool:

@@ -16,6 +16,7 @@ _O: Final = rb"[oO]|\\u00[46][fF]"
 _L: Final = rb"[lL]|\\u00[46][cC]"
 _S: Final = rb"[sS]|\xc5\xbf|\\u00[57]3|\\u017[fF]"
 _MOST_BYTES: Final = 2_097_152
+LONGEST_NAME: Final = len(rb'"\u0074\u006f\u006f\u006c\u0073"')
 _NAMES_TOOLS: Final = re.compile(b'"' + b"".join(b"(?:" + one + b")" for one in (_T, _O, _O, _L, _S)) + b'"')
 
 
