@@ -1,6 +1,6 @@
 // <textarea data-editor="json"> becomes a CodeMirror editor; the textarea keeps the text, so forms and htmx go on as before.
 // Problems are read from the list that names the textarea: <ul data-problems="id"> (templates/components/problem_list.html).
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentWithTab, redo, redoDepth, undo, undoDepth } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
@@ -44,7 +44,7 @@ function extensions(textarea) {
     textarea.dataset.vocabulary ? helping(textarea.dataset.vocabulary, textarea.readOnly) : [],
     EditorView.contentAttributes.of(attributes(textarea)), EditorView.domEventHandlers({ beforeinput: typeOver }),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) keep(textarea, update.state);
+      if (update.docChanged) { keep(textarea, update.state); showSteps(update.view); }
       if (update.docChanged || update.selectionSet) showPlace(textarea, update.state);
     }),
   ];
@@ -62,6 +62,25 @@ function typeOver(event, view) {
 function keep(textarea, state) {
   textarea.value = state.doc.toString();
   textarea.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// The page's own two buttons, for whoever does not know the keys.
+const STEPS = { undo: [undo, undoDepth], redo: [redo, redoDepth] };
+
+function showSteps(view) {
+  for (const [name, [, depth]] of Object.entries(STEPS)) {
+    for (const button of document.querySelectorAll(`.head [data-${name}]`)) {
+      button.hidden = view.state.readOnly;
+      button.setAttribute("aria-disabled", String(!depth(view.state)));
+    }
+  }
+}
+
+function step(event) {
+  const view = views.get("id_document");
+  for (const [name, [does]] of Object.entries(STEPS)) {
+    if (view && event.target.closest(`.head [data-${name}]`)) does(view);
+  }
 }
 
 // Where in the document that is, as problems and the log name places.
@@ -105,6 +124,7 @@ function mount(textarea) {
   textarea.addEventListener("layer:set-text", (event) => setText(view, event.detail));
   textarea.form?.addEventListener("reset", () => setTimeout(() => setText(view, textarea.value)));
   showPlace(textarea, view.state);
+  if (textarea.id === "id_document") showSteps(view);
 }
 
 function readProblems(list) {
@@ -165,3 +185,4 @@ printWhole();
 document.addEventListener("htmx:load", (event) => start(event.target));
 document.addEventListener("htmx:oobAfterSwap", () => document.querySelectorAll("[data-problems]").forEach(showProblems));
 document.addEventListener("click", onClick);
+document.addEventListener("click", step);

@@ -18,6 +18,7 @@ from policies.builder.plain_words import words_of
 from policies.builder.rows import key_of, row_pointer
 from policies.builder.trial import fresh_trial, more_arguments
 from policies.kept_tests import kept_tests
+from policies.language.reference_codes import TEXT_PROBLEMS
 from policies.mends import mend_of
 from policies.models import Policy
 from policies.outlook import Outlook, outlook, tools_of
@@ -56,6 +57,7 @@ class Editing:
             "outlook": self.outlook,
             "tests": self._tests(),
             **self._told(),
+            "reads": reads_as(self.outlook),
             "look": self.look,
             "may_edit": may(self.request.member, May.EDIT_POLICIES),
             **self._of_view(),
@@ -123,6 +125,20 @@ class Editing:
             "passing": passing[:FEWEST_PASSING],
             "more": passing[FEWEST_PASSING:],
         }
+
+
+def reads_as(seen: Outlook) -> str:
+    """One sentence above the text: whether it can be read, and where it is wrong first."""
+    if seen.problems and seen.problems[0].code in TEXT_PROBLEMS:
+        return f"Not JSON yet: line {seen.problems[0].line}."
+    wrong = seen.errors or seen.warnings
+    if not wrong:
+        return "Reads as JSON. No problems."
+    many = len(wrong) > 1
+    what = f"problem{'s' if many else ''}" if seen.errors else "to know"
+    line = min((each.line for each in wrong if each.line), default=0)
+    where = f", {'the first on ' if many else ''}line {line}" if line else ""
+    return f"Reads as JSON. {len(wrong)} {what}{where}."
 
 
 def look_at(

@@ -19,6 +19,7 @@ from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server
 
 PER_PAGE = 50
+MOST_TO_COPY = 200
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -52,6 +53,12 @@ def find_grant(request: MemberRequest, grant_id: str) -> Grant:
         "server", "policy__published_revision", "holder__user", "issued_by__user"
     )
     return get_object_or_404(mine, pk=_uuid("grt", grant_id))
+
+
+def to_copy(request: MemberRequest) -> list[Policy]:
+    """Those edited last."""
+    mine = Policy.objects.visible_to(request.member).select_related("server").defer("draft", "last_readable")
+    return list(mine.order_by("-draft_saved_at", "name")[:MOST_TO_COPY])
 
 
 def refusal(request: MemberRequest, act: May) -> str:

@@ -13,20 +13,18 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
 from common.refusals import REFUSED, say_in_form
+from policies.brought import converted, dialect_words
 from policies.forms import StartForm
-from policies.language.convert import Conversion, convert
-from policies.language.parse import LARGEST_TEXT
+from policies.language.convert import Conversion
 from policies.models import Policy
-from policies.outlook import facts_of, outlook, tools_of
+from policies.outlook import outlook, tools_of
 from policies.services import create_policy
 from policies.starts import Start, starts
-from policies.views._shared import find_policy, find_server
+from policies.views._shared import find_policy, find_server, to_copy
 from servers.models import Server, Tool
 
 PASTE, COPY = "paste", "copy"
-MOST_TO_COPY = 200
 UNUSED = "That start does not use this text. Start from the text, or clear it and choose the start again."
-_DIALECTS = {"faq": "the short form of catalogue pages", "yaml": "an older rule file"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,7 +57,7 @@ def _begin(request: MemberRequest, server: Server) -> HttpResponse:
             form.add_error("document", "Paste the policy first, or choose a start above.")
         elif key != PASTE and chosen[PASTE].strip():
             form.add_error("document", UNUSED)
-        elif key == PASTE and (brought := _converted(chosen[key], tools)):
+        elif key == PASTE and (brought := converted(chosen[key], tools)):
             return _page(request, server, form, tools, brought, before=chosen[PASTE])
         else:
             try:
@@ -69,15 +67,6 @@ def _begin(request: MemberRequest, server: Server) -> HttpResponse:
             else:
                 return redirect("policies:editor", policy.public_id)
     return _page(request, server, form, tools)
-
-
-def _converted(text: str, tools: list[Tool]) -> Conversion | None:
-    """What a policy of another dialect is here; the person sees it before anything is made of it."""
-    if len(text) > LARGEST_TEXT:
-        return None
-    conversion = convert(text, [facts_of(tool) for tool in tools])
-    foreign = conversion.dialect not in (None, "canonical") and conversion.policy_text is not None
-    return conversion if foreign else None
 
 
 def _page(
@@ -96,11 +85,11 @@ def _page(
         "server": server,
         "form": form or StartForm(initial={"server": server.public_id, "name": free_name(server)}),
         "before": before or request.POST.get("before", ""),
-        "others": _others(request),
+        "others": to_copy(request),
         "starts": [_judged(start, server, known) for start in starts(known)],
         "tool_count": len(known),
         "brought": brought,
-        "dialect": _DIALECTS.get(brought.dialect or "", "") if brought else "",
+        "dialect": dialect_words(brought),
         "crumbs": _crumbs(server),
         "section": "policies",
     }
@@ -114,12 +103,6 @@ def _copied(request: MemberRequest, server: Server, tools: list[Tool]) -> HttpRe
     form = StartForm(initial={**request.POST.dict(), "server": server.public_id, "document": draft})
     replaced = typed if typed.strip() and typed != draft else ""
     return _page(request, server, form, tools, status=200, before=replaced)
-
-
-def _others(request: MemberRequest) -> list[Policy]:
-    """To copy one; those edited last."""
-    mine = Policy.objects.visible_to(request.member).select_related("server").defer("draft", "last_readable")
-    return list(mine.order_by("-draft_saved_at", "name")[:MOST_TO_COPY])
 
 
 def _lede(tools: int) -> str:

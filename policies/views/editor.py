@@ -37,7 +37,7 @@ def check(request: MemberRequest, policy_id: str) -> HttpResponse:
     editing = look_at(request, policy, typed_text(request), look=_json(request))
     if not request.htmx:  # type: ignore[attr-defined]
         return editor_page(editing)
-    return render(request, "policies/_judgement.html", editing.context())
+    return render(request, "policies/_check_answer.html", editing.context())
 
 
 @require_POST

@@ -41,6 +41,7 @@ DOORS = [
     Door("policies:keep-test", "post", POLICY, who="bob", good=422),
     Door("policies:drop-test", "post", POLICY, who="bob", good=302),
     Door("policies:save", "post", POLICY, who="bob", good=302),
+    Door("policies:paste", "post", POLICY, who="bob"),
     Door("policies:discard", "post", POLICY, who="bob", good=302),
     Door("policies:review", "get", POLICY),
     Door("policies:publish", "post", POLICY, who="bob", good=302),
@@ -108,7 +109,13 @@ def test_the_anonymous_are_sent_to_sign_in(door: Door, published: Acme) -> None:
 @each_door
 def test_another_method_is_405(door: Door, cast: Cast, published: Acme, signed_in: SignedIn) -> None:
     # Who follows a link of the page that a tried call answers with comes to the editor, by a GET.
-    other = "put" if door.name == "policies:try" else "post" if door.method == "get" else "get"
+    other = (
+        "put"
+        if door.name in ("policies:try", "policies:paste")
+        else "post"
+        if door.method == "get"
+        else "get"
+    )
     assert getattr(signed_in(cast.alice), other)(door.path(published)).status_code == 405
 
 
