@@ -137,6 +137,17 @@ class Tool(OrganizationOwned):
         return self.name
 
 
+class ToolSet(OrganizationOwned):
+    """Which tools a server has, in one word: triggers write another whenever anything of them changes.
+
+    What was made of a server's tools holds for as long as the word is the same; a server whose tools have
+    not changed since there is the word has none.
+    """
+
+    server = models.OneToOneField(Server, primary_key=True, on_delete=models.CASCADE, related_name="tool_set")
+    state = models.UUIDField(editable=False)
+
+
 class ToolScan(OrganizationOwned):
     """One visit to a server: its steps as they happened, and what came of it."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import StringIO
+from operator import itemgetter
 from typing import Final
 
 from django.core.paginator import Paginator
@@ -17,9 +19,9 @@ from accounts.views.members import member_required
 from common.csv_cells import csv_cell
 from common.near import near_miss
 from common.templatetags._words import EFFECT_WORDS, effect_key
-from policies.language.effects import Effect
 from servers.models import Severity, ToolClass
-from servers.reach import BEST_FIRST, Row, everything
+from servers.reach import BEST_FIRST
+from servers.shelves import Row, Shelf, shelves, totals_of
 
 PER_PAGE = 50
 MOST_LABELS = 200
@@ -28,17 +30,17 @@ MOST_LABELS = 200
 @require_safe
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
-    rows = everything(request.member)
-    servers = {id(row.server): row.server for row in rows}.values()
-    labels = {label for server in servers for label, judged in server.grants if judged.lets_any_through}
+    all_of_them = shelves(request.member)
+    labels = {label for one in all_of_them for label, judged in one.server.grants if judged.lets_any_through}
     query = request.GET.copy()
     query.pop("page", None)
-    found = _filtered(rows, request.GET)
+    found = _filtered(all_of_them, request.GET)
+    instead = "" if found else near_miss(request.GET.get("q", "").strip(), _names(all_of_them))
     context = {
-        **_totals(rows),
-        "instead": "" if found else near_miss(request.GET.get("q", "").strip(), (r.tool.name for r in rows)),
+        **totals_of(all_of_them)._asdict(),
+        "instead": instead,
         "rows": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
-        "servers": [(name, name) for name in sorted(server.name for server in servers)],
+        "servers": [(name, name) for name in sorted(one.server.name for one in all_of_them)],
         "labels": [(label, label) for label in sorted(labels)[:MOST_LABELS]],
         "effects": [(effect.value, EFFECT_WORDS[effect_key(effect)]) for effect in BEST_FIRST],
         "classes": ToolClass.choices,
@@ -52,49 +54,50 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "servers/inventory.html", context)
 
 
-def _totals(rows: Sequence[Row]) -> dict[str, int]:
-    reach = [row for row in rows if row.within_reach]
-    critical = [row for row in reach if row.tool.severity == Severity.CRITICAL]
-    return {
-        "total": len(rows),
-        "within_reach": len(reach),
-        "critical": sum(row.tool.severity == Severity.CRITICAL for row in rows),
-        "critical_within_reach": len(critical),
-        "critical_asking": sum(row.effect is Effect.NEEDS_APPROVAL for row in critical),
-        "unruled": sum(row.unruled for row in reach),
-        "open_and_unlimited": sum(
-            row.effect is Effect.ALLOWED and row.tool.tool_class != "Read" for row in reach
-        ),
-    }
+def _names(of: Sequence[Shelf]) -> Iterator[str]:
+    return (row.tool.name for shelf in of for row in shelf.rows)
 
 
 @require_safe
 @member_required
 def as_csv(request: MemberRequest) -> HttpResponse:
     """What the list shows, all of its pages."""
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="everything-callable.csv"'
-    writer = csv.writer(answer)
+    text = StringIO(newline="")
+    writer = csv.writer(text)
     writer.writerow(
         ("tool", "server", "class", "severity", "what_can_happen", "value", "decided_by", "reached_by")
     )
-    for row in _filtered(everything(request.member), request.GET):
-        tool = row.tool
-        cells = (
-            *(
-                tool.name,
-                row.server.name,
-                tool.tool_class or "",
-                Severity(tool.severity).label if tool.severity else "",
-            ),
-            *(str(row.effect or ""), row.value, row.rule, " ".join(row.grants)),
-        )
-        writer.writerow([csv_cell(cell) for cell in cells])
+    writer.writerows(map(_cells, _filtered(shelves(request.member), request.GET)))
+    answer = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="everything-callable.csv"'
     return answer
 
 
-def _filtered(rows: Sequence[Row], wanted: QueryDict) -> Sequence[Row]:
+def _cells(row: Row) -> tuple[object, ...]:
+    """Names and labels are somebody's words; the others are ours and begin like no formula."""
+    tool, server, best = row.tool, row.server, row.best
+    named = (csv_cell(tool.name), csv_cell(server.name), tool.tool_class, _SEVERITIES.get(tool.severity, ""))
+    if best is None:
+        return (*named, "", "", "", "")
+    effect = BEST_FIRST[best.ranks[row.place]].value
+    return (*named, effect, row.value, row.rule, csv_cell(" ".join(row.grants)))
+
+
+_SEVERITIES: Final[Mapping[int, str]] = {one.value: one.label for one in Severity}
+
+
+def _filtered(of: Sequence[Shelf], wanted: QueryDict) -> Sequence[Row]:
+    """Worst first. What can be asked of a whole server is asked once of it."""
+    if server := wanted.get("server", ""):
+        of = [shelf for shelf in of if shelf.server.name == server]
+    found = [row for shelf in of for row in _of_one(shelf, wanted)]
+    found.sort(key=itemgetter(0))
+    return found
+
+
+def _of_one(shelf: Shelf, wanted: QueryDict) -> Sequence[Row]:
     """The cheapest questions first: each is asked of what the ones before left."""
+    rows = shelf.rows
     for name, of_row in _ASKED.items():
         if value := wanted.get(name, ""):
             rows = [row for row in rows if of_row(row) == value]
@@ -103,21 +106,28 @@ def _filtered(rows: Sequence[Row], wanted: QueryDict) -> Sequence[Row]:
     if wanted.get("unruled") == "yes":
         rows = [row for row in rows if row.unruled]
     if label := wanted.get("grant", ""):
-        rows = [row for row in rows if label in row.grants]
+        rows = _reached(rows, shelf, lambda one: one == label)
     if words := wanted.get("q", "").casefold().strip():
-        rows = [row for row in rows if any(words in text.casefold() for text in _said(row))]
+        rows = _said(rows, shelf, words)
     return rows
 
 
 _ASKED: Final[Mapping[str, Callable[[Row], str]]] = {
     "class": lambda row: row.tool.tool_class,
-    "server": lambda row: row.server.name,
     "severity": lambda row: str(row.tool.severity),
     "effect": lambda row: str(row.effect or ""),
 }
 
 
-def _said(row: Row) -> Iterator[str]:
-    yield row.tool.name
-    yield row.server.name
-    yield from row.grants
+def _reached(rows: Sequence[Row], shelf: Shelf, by: Callable[[str], bool]) -> Sequence[Row]:
+    """Those that a grant with such a label gets through to."""
+    through = [judged for label, judged in shelf.server.grants if by(label)]
+    return [row for row in rows if any(judged.lets_through(row.place) for judged in through)]
+
+
+def _said(rows: Sequence[Row], shelf: Shelf, words: str) -> Sequence[Row]:
+    """Those that the words stand in: in its name, its server's or that of a grant that reaches it."""
+    if words in shelf.server.name.casefold():
+        return rows
+    reached = {row.place for row in _reached(rows, shelf, lambda label: words in label.casefold())}
+    return [row for row in rows if row.place in reached or words in row.tool.name.casefold()]

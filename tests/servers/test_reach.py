@@ -13,16 +13,21 @@ from policies.models import Grant
 from policies.services import create_policy, issue_grant, publish_policy, revoke_grant, save_draft
 from servers import reach
 from servers.models import Tool
-from servers.reach import everything, furthest
+from servers.reach import furthest
+from servers.shelves import Row, shelves
 from tests.cast import Acme, Cast, inside
 
 BY_CLASS = '{"version": "1", "default": "deny", "classes": {"Read": {}}}'
 OPEN = '{"version": "1", "default": "allow"}'
 
 
+def rows_of(member: Membership) -> dict[str, Row]:
+    return {row.tool.name: row for shelf in shelves(member) for row in shelf.rows}
+
+
 def seen(member: Membership) -> dict[str, Effect | None]:
     with inside(member):
-        return {row.tool.name: row.effect for row in everything(member)}
+        return {name: row.effect for name, row in rows_of(member).items()}
 
 
 @pytest.fixture
@@ -64,7 +69,7 @@ def test_of_two_grants_the_one_that_gets_furthest_is_shown(published: Acme, cast
         other = create_policy(cast.alice, published.server, "wide", OPEN)
         publish_policy(cast.alice, other)
         issue_grant(cast.alice, published.server, other, "desk")
-        rows = {row.tool.name: row for row in everything(cast.alice)}
+        rows = rows_of(cast.alice)
     assert (rows["create_access_key"].effect, rows["create_access_key"].rule) == (
         Effect.ALLOWED,
         "(default allow)",
@@ -88,5 +93,5 @@ def test_what_is_kept_of_policies_is_bounded(
 def test_nobody_sees_what_anothers_agents_can_call(published: Acme, cast: Cast) -> None:
     definitions = [(name, "") for name in seen(cast.bob)]
     with inside(cast.mallory):
-        assert everything(cast.mallory) == []
+        assert shelves(cast.mallory) == []
         assert furthest(cast.mallory, {published.server.pk: definitions}) == {}
