@@ -3,11 +3,22 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.services import found_organization
+from common.mail import attach_page
+
+# What the button of a mail says that leads somewhere.
+_ACTIONS = {
+    "email_confirmation": "Confirm this address",
+    "email_confirmation_signup": "Confirm this address",
+    "password_reset_key": "Set a new password",
+    "account_already_exists": "Set a new password",
+    "unknown_account": "Create an account",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -20,3 +31,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             name = form.cleaned_data.get("organization") or user.email.partition("@")[0]
             found_organization(user, name)
         return user
+
+    def render_mail(self, template_prefix: str, email: Any, context: Any, headers: Any = None) -> Any:
+        message = super().render_mail(template_prefix, email, context, headers)
+        assert isinstance(message, EmailMultiAlternatives)
+        attach_page(message, _ACTIONS.get(template_prefix.rpartition("/")[2], "Open it"))
+        return message

@@ -3,11 +3,11 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import Invitation
+from common import mail
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,7 @@ def post(invitation: Invitation, token: str) -> None:
     subject = render_to_string("settings/emails/invitation_subject.txt", context)
     body = render_to_string("settings/emails/invitation.txt", context)
     try:
-        # A subject is one line, whatever an organization is called.
-        send_mail("".join(subject.splitlines())[:200], body, None, [invitation.email])
+        mail.send(subject, body, invitation.email, action="Look at the invitation")
     except OSError as problem:
         # What a mail server says may hold addresses.
         logger.warning("an invitation was not taken by the mail server (%s)", type(problem).__name__)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
 from approvals.notices import addressees
 from approvals.webhooks import deliver
+from common import mail
 
 Kind, State = Notice.Kind, Notice.State
 
@@ -107,8 +107,7 @@ def _mail(to: str, approvals: list[Approval]) -> None:
     }
     subject = render_to_string("approvals/emails/waiting_subject.txt", context)
     body = render_to_string("approvals/emails/waiting.txt", context)
-    # A subject is one line, whatever a tool is called.
-    send_mail("".join(subject.splitlines())[:200], body, None, [to])
+    mail.send(subject, body, to, action="Look at the call")
 
 
 def _to_webhook(notice: Notice, webhook: Webhook) -> None:

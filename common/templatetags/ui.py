@@ -28,6 +28,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from common.templatetags import _assets, _fields, _icons, _text, _words
+from common.user_agents import browser_words
 
 register = template.Library()
 
@@ -158,6 +159,11 @@ def oneline(text: object) -> SafeString:
 def plain(text: object) -> str:
     """As `oneline`, for titles, options and labels: text and nothing else."""
     return _text.visible_plain(str(text))
+
+
+@register.filter
+def browser(user_agent: object) -> str:
+    return browser_words(str(user_agent))
 
 
 @register.filter

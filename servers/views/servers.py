@@ -25,6 +25,8 @@ from servers.services import gateway_url, retire_server, start_scan
 from servers.tasks import enqueue_scan
 
 PER_PAGE = 50
+TOOLS_PER_PAGE = 200
+SEARCHED_FROM = 12
 
 
 def find_server(request: MemberRequest, server_id: str) -> Server:
@@ -102,11 +104,18 @@ def _title(total: int, failing: int) -> str:
 def detail(request: MemberRequest, server_id: str) -> HttpResponse:
     server = find_server(request, server_id)
     tools = tools_of(request, server)
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    found = [tool for tool in tools if wanted.casefold() in tool.name.casefold()]
+    page = Paginator(found, TOOLS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "server": server,
         "gateway_url": gateway_url(server),
-        "tools": [(tool, suggestion(tool)) for tool in tools],
+        "tools": [(tool, suggestion(tool)) for tool in page],
         "tool_count": len(tools),
+        "page": page,
+        "searched": len(tools) > SEARCHED_FROM,
+        "wanted": wanted,
+        "instead": near_miss(wanted, [tool.name for tool in tools]) if wanted and not found else "",
         "counts": counts(tools),
         "lede": lede(tools),
         "scan": latest_scan(server),
@@ -194,7 +203,7 @@ def lede(tools: list[Tool]) -> str:
         return "None of its tools is known yet; no agent can be given any."
     critical = sum(tool.severity == Severity.CRITICAL for tool in tools)
     count = "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
-    return f"{count}, worst first; {critical} critical." if critical else f"{count}, worst first."
+    return f"{count}, worst first; {critical} critical." if critical else f"{count}, none critical."
 
 
 def counts(tools: list[Tool]) -> list[tuple[str, int]]:

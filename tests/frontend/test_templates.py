@@ -35,7 +35,9 @@ def short(path: Path) -> str:
 @pytest.mark.parametrize("path", TEMPLATES, ids=short)
 def test_a_template_holds_nothing_the_content_policy_forbids(path: Path) -> None:
     text = path.read_text()
-    assert [what for what, pattern in FORBIDDEN.items() if pattern.search(text)] == []
+    found = {what for what, pattern in FORBIDDEN.items() if pattern.search(text)}
+    # A mail is no page of the site: no policy stands over it, and it may ask nobody for a sheet.
+    assert found - ({"a style element"} if short(path) == "templates/mail.html" else set()) == set()
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=short)

@@ -24,7 +24,7 @@ PASSWORD = "a long enough password 4 Bob"
 OFFERS = (
     ("servers", "link", "Register a server", "admin"),
     ("server", "button", "Scan again", "admin"),
-    ("server", "link", "Put a policy on it", "policy_manager"),
+    ("server", "link", "Another policy", "policy_manager"),
     ("server", "link", "Issue a grant", "admin"),
     ("policies", "link", "New policy", "policy_manager"),
     ("policy", "button", "Review and publish…", "policy_manager"),

@@ -409,6 +409,16 @@ def test_more_than_fifty_tools_come_page_by_page(acme: Acme, cast: Cast, signed_
     assert "1 to 50 of 63 tools" in first and "51 to 63 of 63 tools" in second
 
 
+def test_the_tools_of_one_server_are_searched(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    assert "Find a tool" not in page(bob, at)
+    _many_tools(acme, cast, 30)
+    every, found, none = (page(bob, at + query) for query in ("", "?q=DELETE_us", "?q=delete_usr"))
+    assert "Find a tool" in every and ">list_users<" in every
+    assert ">delete_user<" in found and ">list_users<" not in found
+    assert "No tool matches" in none and "Did you mean" in none
+
+
 # ---- how often the database is asked
 def test_more_rows_are_not_more_questions(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     _reach(acme, cast)
