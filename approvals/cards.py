@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -77,9 +77,19 @@ def visible(member: Membership) -> ApprovalQuerySet:
     return found.select_related("grant__holder", "grant__policy", "server").defer("grant__policy__draft")
 
 
-def waiting(member: Membership) -> list[Approval]:
+def waiting(member: Membership) -> ApprovalQuerySet:
     """Who runs out of time first comes first."""
-    return list(visible(member).waiting().order_by("expires_at", "pk"))
+    return visible(member).waiting().order_by("expires_at", "pk")
+
+
+def like(rows: ApprovalQuerySet, wanted: str) -> ApprovalQuerySet:
+    """Those in whose tool, grant or server it stands; all of them where nothing is looked for."""
+    named = Q(tool__icontains=wanted) | Q(grant__label__icontains=wanted) | Q(server__name__icontains=wanted)
+    return rows.filter(named) if wanted else rows
+
+
+def wanted_of(query: Mapping[str, str]) -> str:
+    return query.get("q", "").strip().replace("\x00", "")
 
 
 def cards(member: Membership, rows: Iterable[Approval]) -> list[Card]:

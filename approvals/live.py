@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Max
 from django.http import HttpResponseBase
@@ -16,8 +18,8 @@ from accounts.middleware import MemberRequest
 from accounts.models import Membership
 from accounts.streams import News, event, stream
 from accounts.views.members import member_required
-from approvals.cards import Card, cards, visible
-from approvals.models import Approval
+from approvals.cards import Card, cards, like, visible, wanted_of
+from approvals.models import Approval, ApprovalQuerySet
 from common.notifications import APPROVALS
 
 AT_ONCE: Final = 50
@@ -26,7 +28,9 @@ AT_ONCE: Final = 50
 @require_GET
 @member_required
 def live(request: MemberRequest) -> HttpResponseBase:
-    return stream(request, APPROVALS, news_of, lambda: newest_position(request.member))
+    """`q`: as the page that listens was searched; of the others is told only that they wait no longer."""
+    look = partial(news_of, wanted_of(request.GET.dict()))
+    return stream(request, APPROVALS, look, lambda: newest_position(request.member))
 
 
 def newest_position(member: Membership) -> int:
@@ -34,19 +38,27 @@ def newest_position(member: Membership) -> int:
     return newest or 0
 
 
-def news_of(member: Membership, position: int) -> News:
+def news_of(wanted: str, member: Membership, position: int) -> News:
     newest = newest_position(member)
     changed = visible(member).filter(position__gt=position).order_by("position")
     rows = list(changed[:AT_ONCE])
     everything = len(rows) < AT_ONCE
     reached = max([position, *(row.position or 0 for row in rows), newest if everything else 0])
-    events = [_event(card, reached) for card in cards(member, rows)]
-    if events:
+    sought = _sought(rows, wanted)
+    events = [
+        _event(card, reached) for card in cards(member, rows) if not card.waits or card.approval.pk in sought
+    ]
+    if rows:
         count = Approval.objects.visible_to(member).waiting().count()
         for name in ("_title", "_nav_count"):
             html = render_to_string(f"approvals/{name}.html", {"waiting_count": count})
             events.append(event("swap", reached, html))
     return News(events, reached, everything)
+
+
+def _sought(rows: list[Approval], wanted: str) -> set[UUID]:
+    found: ApprovalQuerySet = Approval.objects.filter(pk__in=[row.pk for row in rows])
+    return set(like(found, wanted).values_list("pk", flat=True)) if wanted else {row.pk for row in rows}
 
 
 def _event(card: Card, position: int) -> str:

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
 from accounts.views.members import member_required
-from approvals.cards import card, cards, visible, waiting
+from approvals.cards import card, cards, like, visible, waiting, wanted_of
 from approvals.live import newest_position
-from approvals.models import Approval
+from approvals.models import Approval, ApprovalQuerySet
 from approvals.views._shared import find_approval
+from common.near import MOST_LOOKED_AT, near_miss
 from policies.language.place import lines_of
 from policies.models import PolicyRevision
 
@@ -35,13 +36,17 @@ _STATES = {"approved": (State.APPROVED, State.USED)}
 @member_required
 def index(request: MemberRequest) -> HttpResponse:
     member = request.member
-    position = newest_position(member)
-    rows = waiting(member)
-    answered = _answered(request)
+    position, wanted = newest_position(member), wanted_of(request.GET.dict())
+    everything, answered = waiting(member), _answered(request)
+    page = Paginator(like(everything, wanted), MOST_SHOWN).get_page(request.GET.get("page"))
+    total = everything.count() if wanted else page.paginator.count
     context = {
-        "cards": cards(member, rows[:MOST_SHOWN]),
-        "waiting_count": len(rows),
-        "more": max(len(rows) - MOST_SHOWN, 0),
+        "cards": cards(member, page.object_list),
+        "page": page,
+        "wanted": wanted,
+        "waiting_count": total,
+        "total": total,
+        "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
         "position": position,
         "answered": answered[:NEWEST],
         "answered_count": answered.count(),
@@ -55,15 +60,15 @@ def index(request: MemberRequest) -> HttpResponse:
 def history(request: MemberRequest) -> HttpResponse:
     answered = _answered(request)
     total = answered.count()
-    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    wanted, everything = wanted_of(request.GET.dict()), answered
     chosen = request.GET.get("state", "")
     if chosen in dict(SHOWN) and chosen:
         answered = answered.filter(state__in=_STATES.get(chosen, (chosen,)))
-    if wanted:
-        answered = answered.filter(tool__icontains=wanted) | answered.filter(grant__label__icontains=wanted)
+    page = Paginator(like(answered, wanted), PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "page": Paginator(answered, PER_PAGE).get_page(request.GET.get("page")),
+        "page": page,
         "total": total,
+        "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
         "wanted": wanted,
         "chosen": chosen,
         "states": [
@@ -92,7 +97,12 @@ def detail(request: MemberRequest, approval_id: str) -> HttpResponse:
     return render(request, "approvals/detail.html", context)
 
 
-def _answered(request: MemberRequest):  # type: ignore[no-untyped-def]
+def _names(rows: ApprovalQuerySet) -> list[str]:
+    found = rows.order_by().values_list("tool", "grant__label", "server__name").distinct()[:MOST_LOOKED_AT]
+    return [name for names in found for name in names]
+
+
+def _answered(request: MemberRequest) -> ApprovalQuerySet:
     found = visible(request.member).defer("sealed")
     return found.exclude(pk__in=found.waiting().values("pk")).order_by("-asked_at", "-pk")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May
 from accounts.views.members import member_required
+from common.near import MOST_LOOKED_AT, near_miss
 from policies.beside import beside
 from policies.forms import CompareForm
 from policies.language.problems import PolicyInvalid
@@ -93,16 +95,16 @@ def _revision(
 
 
 def _history(request: MemberRequest, policy: Policy, form: CompareForm, status: int = 200) -> HttpResponse:
-    revisions = (
-        PolicyRevision.objects.visible_to(request.member)
-        .filter(policy=policy)
-        .defer("text", "document", "classes")
-        .order_by("-number")
-    )
-    page = Paginator(revisions, PER_PAGE).get_page(request.GET.get("page"))
-    count = page.paginator.count
+    mine = PolicyRevision.objects.visible_to(request.member).filter(policy=policy)
+    everything = mine.defer("text", "document", "classes").order_by("-number")
+    wanted = request.GET.get("q", "").strip().replace("\x00", "")
+    page = Paginator(_like(everything, wanted), PER_PAGE).get_page(request.GET.get("page"))
+    count = everything.count() if wanted else page.paginator.count
     context = {
         "title": f"{count} revision{'' if count == 1 else 's'} of {policy.name}",
+        "total": count,
+        "wanted": wanted,
+        "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
         "policy": policy,
         "live": policy.published_revision,
         "page": page,
@@ -111,3 +113,19 @@ def _history(request: MemberRequest, policy: Policy, form: CompareForm, status: 
         "section": "policies",
     }
     return render(request, "policies/history.html", context, status=status)
+
+
+def _like(revisions: QuerySet[PolicyRevision], wanted: str) -> QuerySet[PolicyRevision]:
+    """By what is said of it, by who published it, or by its number."""
+    if not wanted:
+        return revisions
+    named = Q(note__icontains=wanted) | Q(published_by_email__icontains=wanted)
+    number = wanted.lower().removeprefix("revision").strip()
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        named |= Q(number=int(number))
+    return revisions.filter(named)
+
+
+def _names(revisions: QuerySet[PolicyRevision]) -> list[str]:
+    found = revisions.values_list("note", "published_by_email")[:MOST_LOOKED_AT]
+    return [name for names in found for name in names]

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEvent, Membership, Organization
+from approvals.live import news_of
 from approvals.models import Approval, MailMuted, Notice, Webhook
 from approvals.services import approve, decline
 from approvals.webhooks import add_webhook, send_test
@@ -179,6 +180,26 @@ def test_history_is_filtered_by_answer_and_name(
     assert "tool_1" in declined and "tool_0" not in declined
     assert "No answered call is like that" in text_of(bob, "/approvals/history/?q=nothing")
     assert text_of(bob, "/approvals/history/?state=junk&page=99&q=%00")
+
+
+def test_what_waits_is_searched_and_news_of_the_rest_stay_away(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    rows = [waiting(acme, {"n": number}, tool=f"tool_{number}", tool_digest="") for number in range(3)]
+    bob = signed_in(cast.bob)
+    found = text_of(bob, "/approvals/?q=TOOL_1")
+    assert f'id="{rows[1].public_id}"' in found and f'id="{rows[0].public_id}"' not in found
+    assert "3 calls wait for an answer" in found and "1 of 3" in found
+    assert 'data-live="/approvals/live/?q=TOOL_1"' in found
+    assert text_of(bob, "/approvals/?q=laptop").count("data-card") == 3
+    none = text_of(bob, "/approvals/?q=tol_1&page=99&x=%00")
+    assert "No waiting call matches" in none and "Did you mean" in none
+    assert "find a waiting call" not in text_of(signed_in(cast.mallory), "/approvals/").lower()
+    with inside(cast.carol):
+        approve(cast.carol, rows[0])
+        told = "".join(news_of("tool_1", cast.carol, 0).events)
+    assert rows[1].public_id in told and rows[2].public_id not in told
+    assert "event: swap" in told and rows[0].public_id in told, "who waits no longer is told of everywhere"
 
 
 def test_more_calls_ask_the_database_no_more(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:

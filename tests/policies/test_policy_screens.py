@@ -240,6 +240,31 @@ def test_history_compares_and_restores_as_a_new_revision(cast: Cast, acme: Acme,
         assert (third.text, third.note) == (POLICY, "Restores revision 1.")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found", "left_out"),
+    [
+        ("refunds", "Refunds wait", "First try"),
+        ("REVISION 1", "First try", "Refunds wait"),
+        ("2", "Refunds wait", "First try"),
+        ("alice@", "First try", "No revision matches"),
+        ("refnuds", "Did you mean", "First try"),
+        ("%", "No revision matches", "First try"),
+        ("9" * 400, "No revision matches", "First try"),
+        ("\x00", "First try", "No revision matches"),
+    ],
+)
+def test_history_is_searched(
+    wanted: str, found: str, left_out: str, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy, note="First try")
+        publish_policy(cast.alice, acme.policy, LOOSER, note="Refunds wait")
+    path = reverse("policies:history", args=[acme.policy.public_id])
+    shown = words(signed_in(cast.bob).get(path, {"q": wanted}))
+    assert found in shown and left_out not in shown
+    assert "2 revisions of agents" in shown
+
+
 @pytest.mark.parametrize("query", [{}, {"old": "1"}, {"old": "x", "new": "1"}, {"old": "0", "new": "1"}])
 def test_a_comparison_of_nothing_shows_the_list_again(
     query: dict[str, str], cast: Cast, acme: Acme, signed_in: SignedIn
