@@ -41,7 +41,7 @@ def words_of(outlook: Outlook, tools: Sequence[Tool]) -> Words | None:
     compiled = outlook.compiled
     if compiled is None:
         return None
-    said = [*_sentences(compiled, tools)]
+    said = [*sentences_of(compiled, tools)]
     return Words(
         compiled.document.description or "",
         tuple(said[:MOST_SENTENCES]),
@@ -49,7 +49,7 @@ def words_of(outlook: Outlook, tools: Sequence[Tool]) -> Words | None:
     )
 
 
-def _sentences(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sentence]:
+def sentences_of(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sentence]:
     document = compiled.document
     if document.hide:
         told = "hidden: agents are not told that they exist, and calling them fails."

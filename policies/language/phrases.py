@@ -46,10 +46,10 @@ def is_words(condition: Condition) -> str:
         return "present" if value is True else "absent"
     if condition.op in ("in", "not_in", "host_in"):
         return _membership(condition.op, value if isinstance(value, list) else [value])
-    return _IS[condition.op].format(value_words(value))
+    return IS[condition.op].format(value_words(value))
 
 
-_IS: dict[Operator, str] = {
+IS: dict[Operator, str] = {
     "eq": "{}",
     "neq": "anything but {}",
     "lt": "less than {}",

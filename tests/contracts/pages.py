@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import django
 
 from config.env import SETTINGS, Setting
 
@@ -27,5 +30,14 @@ def _row(setting: Setting) -> str:
     return f"| `{setting.name}` | {setting.kind} | {default} | {setting.read_by} | {setting.description} |"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
+    django.setup()
+    from tests.contracts.plain_words import plain_words_page
+
     (ROOT / "docs" / "settings.md").write_text(settings_page())
+    (ROOT / "docs" / "user" / "plain-words.md").write_text(plain_words_page())
+
+
+if __name__ == "__main__":
+    main()
