@@ -446,7 +446,7 @@ class HttpServer:
         self.outbox = Outbox(self.loop)
         self.date_line = _date_line()
         self._server: asyncio.Server | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.Handle | None = None
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> None:
         self._server = await self.loop.create_server(
@@ -475,16 +475,23 @@ class HttpServer:
             await asyncio.sleep(0.02)
         for connection in tuple(self.connections):
             connection.abort()
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._next_look is not None:
+            self._next_look.cancel()
 
     def _tick(self) -> None:
+        # Where the loop stood still, what came meanwhile is read first: nobody is called slow for that.
+        self._next_look = self.loop.call_soon(self._after_this_turn)
+
+    def _after_this_turn(self) -> None:
+        self._next_look = self.loop.call_soon(self._look_after_deadlines)
+
+    def _look_after_deadlines(self) -> None:
         self.date_line = _date_line()
         now = self.now()
         for connection in tuple(self.connections):
             connection.tick(now)
         self.handler.tick(now)
-        self._timer = self.loop.call_later(self.limits.tick_seconds, self._tick)
+        self._next_look = self.loop.call_later(self.limits.tick_seconds, self._tick)
 
 
 def _date_line() -> bytes:

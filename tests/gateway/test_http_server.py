@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import time
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.gateway.raw_http import Client, Conversation, Upstream
 from tests.gateway.world import quick, world
@@ -211,6 +214,31 @@ async def test_a_body_that_trickles_in_is_given_up(tmp_path: Path) -> None:
         answer = await slow.answer()
         assert (answer.status, answer.headers["connection"]) == (408, "close")
         assert not it.upstream.received
+
+
+def test_what_came_while_the_worker_stood_still_came_in_time(tmp_path: Path) -> None:
+    """The worker's own loop sees to its clocks before it reads."""
+
+    async def stand_still(bell: socket.socket, ring: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+
+        def read_nothing_else() -> None:
+            loop.remove_reader(bell)
+            alice.sendall(CALL)
+            time.sleep(0.6)
+
+        async with world(tmp_path, limits=quick(body_grace_seconds=0.3)) as it:
+            asks: dict[str, str | None] = {"Content-Type": "application/json", "Expect": "100-continue"}
+            with socket.create_connection(("127.0.0.1", it.http.port), 60) as alice:
+                alice.sendall(it.client().head("POST", len(CALL), asks))
+                assert (await asyncio.to_thread(alice.recv, 4096)).startswith(b"HTTP/1.1 100 ")
+                loop.add_reader(bell, read_nothing_else)
+                ring.send(b"!")
+                assert (await asyncio.to_thread(alice.recv, 4096)).startswith(b"HTTP/1.1 200 ")
+
+    bell, ring = socket.socketpair()
+    with bell, ring:
+        uvloop.run(stand_still(bell, ring))
 
 
 async def test_a_connection_that_says_nothing_is_closed(tmp_path: Path) -> None:
