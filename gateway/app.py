@@ -177,10 +177,14 @@ class Gateway:
     def drain(self) -> None:
         self._open.leave_streams()
 
-    def hold(self, request: Request, size: int) -> bool:
+    def hold(self, request: Request, size: int, *, unfinished: bool = False) -> bool:
         """Whether a request that was let in may hold this much of the worker's memory."""
         admitted = request.admitted
         assert isinstance(admitted, Admitted)
+        if unfinished and not self._open.keep_place(request, admitted):
+            return False
+        if not (unfinished or size):
+            self._open.give_up_place(request)
         taken = self._rooms.take(admitted.organization.organization, _HELD_FOR_A_BYTE * (size - request.held))
         if taken:
             request.held = size
@@ -211,7 +215,7 @@ class Gateway:
         if refused is None and not handed and exchange.request.method == b"POST":
             paced = self._paces.refuse(admitted.organization)
             refused = paced and _with_cors(paced, admitted)
-        opened = self._open.enter(admitted) if refused is None else None
+        opened = self._open.take_up(exchange.request, admitted) if refused is None else None
         if opened is None:
             refused = refused or _with_cors(_TOO_MANY, admitted)
             self._refusals.note(refused, admitted)

@@ -11,8 +11,11 @@ class Handler(Protocol):
     def check_head(self, request: Request) -> Reply | None:
         """Refuses by the head alone. Also prepares what begin() needs."""
 
-    def hold(self, request: Request, size: int) -> bool:
-        """That the request holds so many bytes now. False: there is no room for more."""
+    def hold(self, request: Request, size: int, *, unfinished: bool = False) -> bool:
+        """That the request holds so many bytes now, or nothing. False: there is no room for more.
+
+        `unfinished`: the rest of it has yet to come, and meanwhile it is one of those that are open.
+        """
 
     def refused(self, request: Request, reply: Reply) -> None:
         """It is answered so, and never begins."""

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
+from time import time
 from typing import Final, Self
 
 import msgspec
@@ -70,6 +72,8 @@ class Request(msgspec.Struct, eq=False):
     received_at: float = 0.0
     held: int = 0
     admitted: object = None
+    place: object = None
+    """Among those that are open, where it was given one before it was whole."""
     memo: HeadMemo = msgspec.field(default_factory=HeadMemo)
 
 
@@ -121,7 +125,7 @@ class KnownHead:
             # What would be taken for the end of the head may stand inside of its chunks.
             return None
         frame = KnownFrame.of(data, len(request.body))
-        return None if frame is None else cls(frame, replace(request, body=b"", held=0))
+        return None if frame is None else cls(frame, replace(request, body=b"", held=0, place=None))
 
     def read(self, data: bytes, most: int) -> Request | None:
         """The one whole request that is in `data`; None where it has to be looked at as any other."""
@@ -130,7 +134,11 @@ class KnownHead:
             return None
         first = self.first
         return Request(first.method, first.target, first.headers, body, None, first.http11, first.keep_alive,
-                       True, 0.0, 0, first.admitted, first.memo)  # fmt: skip
+                       True, 0.0, 0, first.admitted, None, first.memo)  # fmt: skip
+
+
+def date_line() -> bytes:
+    return f"Date: {formatdate(time(), usegmt=True)}\r\n".encode()
 
 
 def refusal(reason: str, *, status: int = 400, headers: bytes = b"", close: bool = False) -> Reply:

@@ -4,6 +4,14 @@ from typing import Final
 
 from gateway.http_messages import Reply, Request, refusal
 
+UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
+HEAD_TOO_LARGE: Final = refusal("The head of the request is too large.", status=431, close=True)
+TOO_SLOW: Final = refusal("The request took too long to arrive.", status=408, close=True)
+FULL: Final = refusal("Too many connections.", status=503, headers=b"Retry-After: 1\r\n", close=True)
+NO_ROOM: Final = refusal(
+    "Too many or too large requests are open.", status=429, headers=b"Retry-After: 1\r\n", close=True
+)
+FAILED: Final = refusal("The gateway failed on this request.", status=500, close=True)
 # Of these, two readers might each believe another copy.
 _SINGLE: Final = frozenset(
     {

@@ -9,17 +9,17 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Coroutine
-from email.utils import formatdate
 from enum import Enum, auto
-from time import monotonic, time
+from time import monotonic
 from typing import Final, cast
 
 import httptools
 
+from gateway import http_parsing
+from gateway.giving_way import Rank, Room
 from gateway.http_exchange import Exchange
 from gateway.http_handler import Handler
-from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, refusal
-from gateway.http_parsing import body_too_large, framing_problem, join_repeated
+from gateway.http_messages import HeadMemo, KnownHead, Reply, Request, date_line, refusal
 from gateway.limits import Limits
 from gateway.outbox import Outbox
 
@@ -38,14 +38,6 @@ _MOST_WAITING: Final = 64
 # What is longer is written at once, so that it is known at once whether the client takes it.
 _WRITTEN_SOON: Final = 16_384
 _MOST_HEADERS: Final = 128
-_UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
-_HEAD_TOO_LARGE: Final = refusal("The head of the request is too large.", status=431, close=True)
-_TOO_SLOW: Final = refusal("The request took too long to arrive.", status=408, close=True)
-_FULL: Final = refusal("Too many connections.", status=503, headers=b"Retry-After: 1\r\n", close=True)
-_NO_ROOM: Final = refusal(
-    "Too many large requests are open.", status=429, headers=b"Retry-After: 1\r\n", close=True
-)
-_FAILED: Final = refusal("The gateway failed on this request.", status=500, close=True)
 
 
 class Connection(asyncio.Protocol):
@@ -58,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._exchange: Exchange | None = None
         self._phase = _Phase.IDLE
-        self._since = self._at = server.now()
+        self._since = self._at = self._made_at = server.now()
         self._memo = HeadMemo()
         self._known: KnownHead | None = None
         self._completed: list[Request] = []
@@ -76,9 +68,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes)
+        has_room = self._server.room.make(self._server.connections)
         self._server.connections.add(self)
-        if self._server.draining or len(self._server.connections) > self._limits.connections:
-            self._stop(_FULL)
+        if self._server.draining or not has_room:
+            self._stop(http_parsing.FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
@@ -109,9 +102,9 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._stop(_UNREADABLE)
+            self._stop(http_parsing.UNREADABLE)
         if self._phase is _Phase.HEAD and self._head_bytes > self._limits.head_bytes:
-            self._stop(_HEAD_TOO_LARGE)
+            self._stop(http_parsing.HEAD_TOO_LARGE)
         if self._phase is _Phase.BODY and self._request is not None:
             self._look_at_unfinished(self._request)
         if self._waiting and self._exchange is not None:
@@ -128,8 +121,8 @@ class Connection(asyncio.Protocol):
     def _look_at_unfinished(self, request: Request) -> None:
         if request.problem is not None:
             self._stop(request.problem)
-        elif request.body and not self._server.handler.hold(request, len(request.body)):
-            self._stop(_NO_ROOM)
+        elif not self._server.handler.hold(request, len(request.body), unfinished=True):
+            self._stop(http_parsing.NO_ROOM)
 
     def pause_writing(self) -> None:
         self._stalled_since = self._server.now()
@@ -166,7 +159,7 @@ class Connection(asyncio.Protocol):
         if name.startswith(b"mcp-"):
             value = value.strip(b" \t")  # white space around a value is none of it
         if name in request.headers:
-            join_repeated(request, name, value)
+            http_parsing.join_repeated(request, name, value)
         elif self._header_bytes <= self._limits.head_bytes:
             request.headers[name] = value
 
@@ -179,10 +172,10 @@ class Connection(asyncio.Protocol):
         request.memo = self._memo
         self._phase = _Phase.BODY
         if self._header_bytes > self._limits.head_bytes or len(request.headers) > _MOST_HEADERS:
-            request.problem = _HEAD_TOO_LARGE
+            request.problem = http_parsing.HEAD_TOO_LARGE
         request.problem = (
             request.problem
-            or framing_problem(request, self._parser.get_http_version(), self._limits.body_bytes)
+            or http_parsing.framing_problem(request, self._parser.get_http_version(), self._limits.body_bytes)
             or self._server.handler.check_head(request)
         )
         asks_first = b"expect" in request.headers and request.http11
@@ -198,7 +191,7 @@ class Connection(asyncio.Protocol):
         else:
             request.body = bytearray(request.body + body) if request.body else body
         if len(request.body) > self._limits.body_bytes:
-            request.problem = body_too_large(self._limits.body_bytes)
+            request.problem = http_parsing.body_too_large(self._limits.body_bytes)
             request.body = b""
 
     def on_message_complete(self) -> None:
@@ -206,13 +199,13 @@ class Connection(asyncio.Protocol):
         if request is None or self._phase is _Phase.CLOSING:
             return
         if self._parser.should_upgrade():
-            request.problem = _UNREADABLE
+            request.problem = http_parsing.UNREADABLE
         self._request = None
         self._phase = _Phase.IDLE
         self._completed.append(request)
         self._take(request)
         if len(self._waiting) > _MOST_WAITING:
-            self._stop(_UNREADABLE)
+            self._stop(http_parsing.UNREADABLE)
 
     def _take(self, request: Request) -> None:
         # Not the loop's clock, which stands still while the loop works and counts whole milliseconds.
@@ -220,7 +213,7 @@ class Connection(asyncio.Protocol):
         self._since = self._at
         if self._waiting or self._exchange is not None or self._transport is None:
             if request.problem is None and not self._server.handler.hold(request, len(request.body)):
-                request.problem = _NO_ROOM
+                request.problem = http_parsing.NO_ROOM
             self._waiting.append(request)
             self._next()
         else:
@@ -235,7 +228,7 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(tasks.discard)
 
     def release(self, exchange: Exchange) -> None:
-        if exchange.request.held:
+        if exchange.request.held or exchange.request.place is not None:
             self._let_go(exchange.request)
         self._server.running -= 1
 
@@ -308,7 +301,20 @@ class Connection(asyncio.Protocol):
             if self._exchange is None and now - self._since > self._patience():
                 self.abort()
         elif self._exchange is None and self._overdue(now - self._since):
-            self._close() if self._phase is _Phase.IDLE else self._stop(_TOO_SLOW)
+            self._close() if self._phase is _Phase.IDLE else self._stop(http_parsing.TOO_SLOW)
+
+    def expendable(self) -> tuple[Rank, float] | None:
+        if self._exchange is not None:
+            return None
+        if self._phase is _Phase.CLOSING:
+            return Rank.LEAVING, self._since
+        if not self._memo.said:
+            return Rank.STRANGER, self._made_at
+        return None if self._phase is _Phase.BODY else (Rank.IDLE, self._since)
+
+    def give_way(self) -> None:
+        self._server.connections.discard(self)
+        self._close() if self._phase is _Phase.IDLE else self.abort()
 
     def drain_now(self) -> None:
         if self._exchange is None:
@@ -320,14 +326,12 @@ class Connection(asyncio.Protocol):
 
     def _overdue(self, elapsed: float) -> bool:
         limits = self._limits
-        match self._phase:
-            case _Phase.IDLE:
-                return elapsed > (limits.idle_seconds if self._served else limits.head_seconds)
-            case _Phase.HEAD:
-                return elapsed > limits.head_seconds
-            case _:
-                received = len(self._request.body) if self._request is not None else 0
-                return elapsed > limits.body_grace_seconds + received / limits.body_bytes_per_second
+        if self._phase is _Phase.IDLE:
+            return elapsed > (limits.idle_seconds if self._served else limits.head_seconds)
+        if self._phase is _Phase.HEAD:
+            return elapsed > limits.head_seconds
+        received = len(self._request.body) if self._request is not None else 0
+        return elapsed > limits.body_grace_seconds + received / limits.body_bytes_per_second
 
     def _enter(self, phase: _Phase) -> None:
         if self._phase is not _Phase.CLOSING:
@@ -352,7 +356,7 @@ class Connection(asyncio.Protocol):
             self._begin(exchange)
 
     def _let_go(self, request: Request) -> None:
-        if request.held:
+        if request.admitted is not None:
             self._server.handler.hold(request, 0)
 
     def _forget_waiting(self) -> None:
@@ -426,7 +430,7 @@ def _fail(exchange: Exchange, failure: Exception) -> None:
     trace = failure.__traceback__
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
     log.error("request failed: %s at %s", type(failure).__name__, place)
-    exchange.abort() if exchange.started else exchange.reply(_FAILED)
+    exchange.abort() if exchange.started else exchange.reply(http_parsing.FAILED)
 
 
 class HttpServer:
@@ -444,7 +448,8 @@ class HttpServer:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
         self.outbox = Outbox(self.loop)
-        self.date_line = _date_line()
+        self.room = Room(limits.connections)
+        self.date_line = date_line()
         self._server: asyncio.Server | None = None
         self._next_look: asyncio.Handle | None = None
 
@@ -486,13 +491,10 @@ class HttpServer:
         self._next_look = self.loop.call_soon(self._look_after_deadlines)
 
     def _look_after_deadlines(self) -> None:
-        self.date_line = _date_line()
+        self.date_line = date_line()
         now = self.now()
         for connection in tuple(self.connections):
             connection.tick(now)
         self.handler.tick(now)
+        self.room.tell()
         self._next_look = self.loop.call_later(self.limits.tick_seconds, self._tick)
-
-
-def _date_line() -> bytes:
-    return f"Date: {formatdate(time(), usegmt=True)}\r\n".encode()

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply
+from gateway.http_messages import Request as HttpRequest
 from gateway.protocol.eras import NO_ERA, Era
 from gateway.protocol.jsonrpc import Message, Request
 from gateway.upstream_answer import UpstreamAnswer
@@ -172,6 +173,25 @@ class OpenRequests:
         self._by_organization[organization.organization] = open_already + 1
         self._left -= 1
         return request
+
+    def keep_place(self, request: HttpRequest, admitted: Admitted) -> bool:
+        """For one whose body is still coming: it counts as open until it is, or is given up."""
+        if request.place is None:
+            request.place = self.enter(admitted)
+        return request.place is not None
+
+    def give_up_place(self, request: HttpRequest) -> None:
+        if isinstance(request.place, OpenRequest):
+            self.leave(request.place)
+            request.place = None
+
+    def take_up(self, request: HttpRequest, admitted: Admitted) -> OpenRequest | None:
+        """The place that was kept for it, or a new one."""
+        place = request.place
+        if not isinstance(place, OpenRequest):
+            return self.enter(admitted)
+        request.place, place.admitted = None, admitted
+        return place
 
     def leave(self, request: OpenRequest) -> None:
         if request.held:

@@ -259,14 +259,6 @@ async def test_slow_connections_hold_up_nobody(tmp_path: Path) -> None:
             client.writer.close()
 
 
-async def test_connections_beyond_the_bound_are_told_to_come_back(tmp_path: Path) -> None:
-    async with world(tmp_path, limits=quick(connections=1)) as it, it.client() as alice:
-        assert (await alice.call("read_file", {})).status == 200
-        async with it.client() as one_too_many:
-            assert (await one_too_many.answer()).status == 503
-        assert (await alice.call("read_file", {})).status == 200
-
-
 async def test_a_connection_is_closed_when_the_client_wishes_it(tmp_path: Path) -> None:
     async with world(tmp_path) as it, it.client() as alice:
         answer = await alice.post(CALL, connection="close")

@@ -40,7 +40,7 @@ class Reader:
     def check_head(self, request: Request) -> Reply | None:
         return None if b"host" in request.headers else refusal("", close=True)
 
-    def hold(self, request: Request, size: int) -> bool:
+    def hold(self, request: Request, size: int, *, unfinished: bool = False) -> bool:
         request.held = size
         return True
 

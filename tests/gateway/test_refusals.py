@@ -19,7 +19,7 @@ from gateway.logs import _Lines
 from gateway.observer import Unobserved
 from gateway.refusals import Refusals
 from gateway_config.wire.grants import NO_GRANTS
-from tests.gateway.raw_http import Answer, Client
+from tests.gateway.raw_http import Answer, Client, Conversation, Upstream, answer_ok
 from tests.gateway.world import ACME, MALLORYS_SERVER, World, eventually, quick, world
 
 CANARY = "canary-5f1c"
@@ -208,8 +208,22 @@ def test_of_a_thousand_kinds_in_one_second_fifty_are_told_apart(
 async def test_a_worker_with_too_many_connections_says_so_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    go = asyncio.Event()
+
+    async def slowly(conversation: Conversation) -> None:
+        await go.wait()
+        await answer_ok(conversation)
+
     caplog.set_level(logging.INFO)
-    limits: Limits = quick(connections=1)
-    async with world(tmp_path, limits=limits) as it, it.client(), it.client() as second:
-        assert (await second.answer()).status == 503
+    limits: Limits = quick(connections=1, answer_seconds=60)
+    async with world(tmp_path, upstream=Upstream(slowly), limits=limits) as it, it.client() as alice:
+        call = asyncio.create_task(alice.call("read_file", {}))
+        await eventually(lambda: len(it.upstream.received) == 1)
+        async with it.client() as second:
+            assert (await second.answer()).status == 503
+        go.set()
+        assert (await call).status == 200
+        async with it.client() as bob:
+            assert (await bob.call("read_file", {})).status == 200
+        await eventually(lambda: "1 gave way to newcomers" in caplog.text)
     assert [line["status"] for line in _told(caplog)] == [503]
