@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -103,13 +104,7 @@ _MOST = """
 
 def tops(member: Asker, period: Period, limit: int = 10, *, with_grants: bool = True) -> Tops:
     """`with_grants`: also by how many grants since the period began; it is to end now."""
-    asked = {
-        "organization": member.organization_id,
-        "unit": period.unit.value,
-        "since": period.since,
-        "until": period.until,
-        "limit": limit,
-    }
+    asked = {**_asked(member, period), "limit": limit}
     called: dict[str, dict[str, int]] = defaultdict(dict)
     held: dict[str, dict[str, int]] = defaultdict(dict)
     with connection.cursor() as cursor:
@@ -168,10 +163,40 @@ def records_kept(member: Asker) -> int:
     return int(kept.aggregate(calls=Sum("calls"))["calls"] or 0)
 
 
-def added_latency(member: Asker, period: Period) -> Latency | None:
-    """None when no call was seen."""
-    rows = _calls(member, period).order_by("added").values_list("added").annotate(Sum("calls"))
-    return _latency(list(rows))
+# By stretch and outcome, and by what we added: of one look at the counts.
+_OUTCOMES_AND_LATENCY = """
+    SELECT date_bin(make_interval(secs => %(seconds)s), start, %(since)s) AS bin,
+        outcome, added, sum(calls)::bigint
+    FROM audit_callcount WHERE organization_id = %(organization)s AND unit = %(unit)s
+        AND start >= %(since)s AND start < %(until)s
+    GROUP BY GROUPING SETS ((bin, outcome), (added)) ORDER BY added
+"""
+
+
+def outcomes_and_latency(
+    member: Asker, period: Period, buckets: int
+) -> tuple[tuple[Bucket, ...], Latency | None]:
+    """Equal stretches, and what we added in the whole; None when no call was seen."""
+    step = (period.until - period.since) / buckets
+    counts = {period.since + step * number: dict.fromkeys(OUTCOMES, 0) for number in range(buckets)}
+    held: list[tuple[int, int]] = []
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTCOMES_AND_LATENCY, {**_asked(member, period), "seconds": step.total_seconds()})
+        for start, outcome, added, calls in cursor.fetchall():
+            if added is None:
+                counts[start][outcome] += calls
+            else:
+                held.append((added, calls))
+    return tuple(Bucket(start, found) for start, found in counts.items()), _latency(held)
+
+
+def _asked(member: Asker, period: Period) -> dict[str, Any]:
+    return {
+        "organization": member.organization_id,
+        "unit": period.unit.value,
+        "since": period.since,
+        "until": period.until,
+    }
 
 
 @dataclass(frozen=True, slots=True)

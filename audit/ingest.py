@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -25,7 +26,7 @@ from gateway_config.wire.messages import CompletionEntry, DecisionEntry, Record
 logger = logging.getLogger(__name__)
 
 # Positions are given in commit order: whoever saw one has seen every smaller one.
-_COMMIT_ORDER = 70_233
+COMMIT_ORDER: Final = 70_233
 _MOST_NAMES = 64
 _OUTCOMES = frozenset({"allow", "deny", "approval"})
 
@@ -87,7 +88,7 @@ def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
         else:
             row.upstream_status, row.upstream_code, row.total_us = end.status, end.code, end.total_us
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMIT_ORDER])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
         fresh = _not_there_yet(spool, rows)
         DecisionRecord.objects.bulk_create(fresh, batch_size=500)
         count(fresh)

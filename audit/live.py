@@ -19,8 +19,9 @@ from accounts.middleware import MemberRequest
 from accounts.models import Membership
 from accounts.streams import News, event, stream
 from accounts.views.members import member_required
+from audit.days import newest_position
 from audit.outcomes import SHOWN
-from audit.queries import DecisionRow, newest_position, news_after
+from audit.queries import DecisionRow, news_after
 from audit.search import Filters
 from audit.templatetags.decisions import call_rows
 from common.ids import parse_public_id

@@ -109,6 +109,22 @@ class DecisionRecord(OrganizationOwned):
         return self.tool[:256]
 
 
+class LogDay(OrganizationOwned):
+    """Where the records whose ids were made on one day stand in the order of arrival.
+
+    The database keeps it itself, by a trigger on the log; see `audit.days`.
+    """
+
+    pk = models.CompositePrimaryKey("organization", "day")
+    day = models.IntegerField(help_text="Days since 1970 of the time in the ids.")
+    first = models.BigIntegerField(help_text="No record of the day has a lower position.")
+    last = models.BigIntegerField(help_text="Nor a higher one.")
+    completed = models.BigIntegerField(null=True, help_text="Nor a higher completed position.")
+
+    def __str__(self) -> str:
+        return f"day {self.day}: {self.first} to {self.last}"
+
+
 class CallCount(OrganizationOwned):
     """Calls that arrived in one unit of time, with one outcome, delayed by us about equally long."""
 

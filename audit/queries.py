@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.tenancy import Asker
+from audit.days import first_of, slices_upwards
 from audit.models import DecisionRecord
 from audit.search import Filters, matching, newest
 from common.ids import public_id
@@ -110,18 +111,10 @@ def news_after(member: Asker, filters: Filters, position: int, limit: int = 200)
     return with_names(member, found[:limit])
 
 
-def newest_position(member: Asker) -> int:
-    """Where a live tail begins."""
-    newest = DecisionRecord.objects.visible_to(member).aggregate(
-        position=Max("position"), completed=Max("completed_position")
-    )
-    return max(newest["position"] or 0, newest["completed"] or 0)
-
-
-def first_call(member: Asker) -> DecisionRow | None:
-    """The first call that was ever seen; cheap enough to ask every second."""
-    record = DecisionRecord.objects.visible_to(member).order_by("position").first()
-    return with_names(member, [record])[0] if record else None
+def first_call(member: Asker) -> DecisionRecord | None:
+    """The first that was ever seen; cheap enough to ask every second."""
+    found = DecisionRecord.objects.visible_to(member).order_by("position")
+    return next(iter(first_of(found, slices_upwards(member), 1)), None)
 
 
 # ---- names

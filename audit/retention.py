@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
@@ -12,14 +12,25 @@ from accounts.limits import Limit, most
 from accounts.models import Organization
 from audit import partitions
 from audit.counts import KEPT, USERS_KEPT
+from audit.ingest import COMMIT_ORDER
 from audit.models import DecisionRecord
 
 # Deleted a little at a time: nobody waits long for a row, and no log of the database grows large.
 AT_ONCE: Final = 5_000
+_EPOCH: Final = date(1970, 1, 1)
 # A day of grace: `seen` is the beginning of one, and a table may hold records of a day before.
 _FORGET_NAMES: Final = """
     DELETE FROM audit_loggedname AS n USING accounts_organization AS o
     WHERE o.id = n.organization_id AND n.seen < %s - (o.log_retention_days + 2) * interval '1 day'
+"""
+
+# Nobody stores meanwhile: a record whose day went at the same moment would never be found.
+_FORGET_DAYS: Final = """
+    DELETE FROM audit_logday AS d WHERE d.day < %s AND NOT EXISTS (
+        SELECT FROM audit_decisionrecord AS r WHERE r.organization_id = d.organization_id
+        AND r.id >= audit_first_id_of(date '1970-01-01' + d.day)
+        AND r.id < audit_first_id_of(date '1970-01-02' + d.day)
+    )
 """
 
 
@@ -47,6 +58,13 @@ def forget_counts(now: datetime) -> None:
                 )
         cursor.execute("DELETE FROM audit_tooluser WHERE called < %s", [now - USERS_KEPT])
         cursor.execute(_FORGET_NAMES, [now])
+
+
+def forget_days(now: datetime) -> None:
+    """Days of which the log holds nothing any more; what is asked of it need not look there."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
+        cursor.execute(_FORGET_DAYS, [(now.date() - _EPOCH).days - 1])
 
 
 def _make_room(organization: Organization) -> int:

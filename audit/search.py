@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from accounts.tenancy import Asker
+from audit.days import first_of, slices
 from audit.models import DecisionRecord, LoggedName
 from audit.outcomes import of_outcome
 from common.ids import first_uuid_of, parse_public_id
@@ -74,16 +75,29 @@ def newest_first(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
 
 def newest(member: Asker, filters: Filters, before: int | None, limit: int) -> Found:
     place = _in_time(member, filters)
-    if before is not None:
-        place = place.filter(position__lt=before)
     if (rare := _rare(member, filters)) is not None:
+        if before is not None:
+            place = place.filter(position__lt=before)
         return _page(list(_fetched(place.filter(_all_of(filters)), rare)[: limit + 1]), limit)
     first, rest = _in_order(filters)
-    stretch = place.filter(first).order_by("-position")
+    stretch, parts = place.filter(first).order_by("-position"), slices(member, before=before)
     if not rest:
-        return _page(list(stretch[: limit + 1]), limit)
-    records = _among(stretch[:STRETCH], rest, limit + 1)
-    return _page(records, limit) if len(records) > limit else _end_of(stretch, records)
+        return _page(first_of(stretch, parts, limit + 1), limit)
+    return _sought(stretch, parts, rest, limit)
+
+
+def _sought(stretch: QuerySet[DecisionRecord], parts: Iterator[Q], rest: Q, limit: int) -> Found:
+    records: list[DecisionRecord] = []
+    left = STRETCH
+    for part in parts:
+        here = stretch.filter(part)
+        records += _among(here[:left], rest, limit + 1 - len(records))
+        if len(records) > limit:
+            return _page(records, limit)
+        if last := here.values_list("position", "at")[left - 1 : left].first():
+            return Found(records, *last)
+        left -= here.count()
+    return Found(records)
 
 
 def _fetched(found: QuerySet[DecisionRecord], rare: Q | None) -> QuerySet[DecisionRecord]:
@@ -95,11 +109,6 @@ def _fetched(found: QuerySet[DecisionRecord], rare: Q | None) -> QuerySet[Decisi
 
 def _page(records: list[DecisionRecord], limit: int) -> Found:
     return Found(records[:limit], records[limit - 1].position if len(records) > limit else None)
-
-
-def _end_of(stretch: QuerySet[DecisionRecord], records: list[DecisionRecord]) -> Found:
-    last = stretch.values_list("position", "at")[STRETCH - 1 : STRETCH].first()
-    return Found(records, *last) if last else Found(records)
 
 
 def _among(stretch: QuerySet[DecisionRecord], rest: Q, limit: int) -> list[DecisionRecord]:

@@ -14,3 +14,4 @@ def keep_house() -> None:
     retention.keep_tables(now)
     retention.forget_old(now)
     retention.forget_counts(now)
+    retention.forget_days(now)

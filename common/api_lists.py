@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.core.signing import BadSignature, Signer
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import generics
 from rest_framework.filters import BaseFilterBackend
@@ -55,11 +55,8 @@ class Keyset(BasePagination):
         cursor = self._cursor(given.get(CURSOR))
         limit: int = given.get(LIMIT, view.page_size)
         turned = cursor is not None and cursor.before
-        found = queryset.order_by(*(_turned(self._fields) if turned else self._fields))
-        if cursor is not None:
-            fields = _turned(self._fields) if turned else self._fields
-            found = found.filter(_beyond(fields, cursor.values))
-        rows = list(found[: limit + 1])
+        fields = _turned(self._fields) if turned else self._fields
+        rows = view.rows_of(queryset, fields, cursor.values if cursor is not None else None, limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         if turned:
             rows.reverse()
@@ -122,6 +119,13 @@ class ApiList(ApiView, generics.ListAPIView[_M]):
     orders: ClassVar[Mapping[str, tuple[str, ...]]]
     page_size: ClassVar[int] = 50
     largest_page: ClassVar[int] = 200
+
+    def rows_of(
+        self, found: QuerySet[_M], fields: tuple[str, ...], behind: tuple[Any, ...] | None, most: int
+    ) -> list[_M]:
+        # In the order of these fields, from behind the row that has these values.
+        place = found if behind is None else found.filter(_beyond(fields, behind))
+        return list(place.order_by(*fields)[:most])
 
 
 def page_parameters(view: ApiList[Any]) -> tuple[Filter, ...]:

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from accounts.api.authentication import member_of
 from accounts.models import AuditEvent
 from accounts.permissions import May, may
-from audit.figures import added_latency, outcomes_over_time, tops
+from audit.days import first_of, slices, slices_upwards
+from audit.figures import outcomes_and_latency, tops
 from audit.kept import read
 from audit.models import DecisionRecord
 from audit.periods import Period, Unit
@@ -107,6 +108,18 @@ class Decisions(ApiList[DecisionRecord]):
     def get_queryset(self) -> QuerySet[DecisionRecord]:
         return _visible(self.request)
 
+    def rows_of(
+        self,
+        found: QuerySet[DecisionRecord],
+        fields: tuple[str, ...],
+        behind: tuple[Any, ...] | None,
+        most: int,
+    ) -> list[DecisionRecord]:
+        member, position = member_of(self.request), behind[0] if behind else None
+        down = fields[0].startswith("-")
+        parts = slices(member, before=position) if down else slices_upwards(member, after=position or 0)
+        return first_of(found.order_by(*fields), parts, most)
+
 
 class DecisionDetail(ApiView):
     read_scope = "logs:read"
@@ -163,13 +176,14 @@ class DecisionStats(ApiView):
         length, unit, buckets = PERIODS[wanted]
         period, member = Period.until_now(length, unit), member_of(request)
         most = tops(member, period, with_grants=False)
+        outcomes, latency = outcomes_and_latency(member, period, buckets)
         stats = {
             "since": period.since,
             "until": period.until,
-            "outcomes": outcomes_over_time(member, period, buckets),
+            "outcomes": outcomes,
             "top_tools": most.called,
             "top_denials": most.held,
-            "added_ms": added_latency(member, period),
+            "added_ms": latency,
         }
         return Response(StatsSerializer(stats).data)
 

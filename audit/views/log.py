@@ -20,10 +20,11 @@ from accounts.permissions import May, may
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
 from audit.as_test import CallToTest, call_to_test
+from audit.days import newest_position
 from audit.kept import read
 from audit.live import filters_of, moment_of
 from audit.models import DecisionRecord
-from audit.queries import DecisionRow, Decisions, calls_since, decision, decisions, newest_position
+from audit.queries import DecisionRow, Decisions, calls_since, decision, decisions
 from audit.search import STRETCH, Filters
 from audit.trace import Step, trace
 from common.ids import parse_public_id, public_id

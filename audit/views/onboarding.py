@@ -15,6 +15,7 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
 from audit.models import DecisionRecord
+from audit.queries import first_call
 from policies.models import Grant, Policy
 from policies.services import judge, tool_facts
 from servers.models import Server
@@ -92,7 +93,7 @@ def _progress(request: MemberRequest) -> Progress:
         policy=policy,
         effects=_effects(policy),
         grant=Grant.objects.visible_to(member).good().select_related("server").order_by("issued_at").first(),
-        call=DecisionRecord.objects.visible_to(member).order_by("position").first(),
+        call=first_call(member),
     )
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from audit.counts import bounds_of, bucket_of
 from audit.figures import (
     Counted,
-    added_latency,
     calls_by_grant,
+    outcomes_and_latency,
     outcomes_over_time,
     over_time,
     top_denials,
@@ -58,8 +58,8 @@ def test_what_we_add_is_told_for_each_stretch_and_for_the_quiet_ones_not(acme: A
     )
     with inside(cast.bob):
         shown = over_time(cast.bob, DAY, 6)
-        whole = added_latency(cast.bob, DAY)
-        assert shown.buckets == outcomes_over_time(cast.bob, DAY, 6)
+        told, whole = outcomes_and_latency(cast.bob, DAY, 6)
+        assert shown.buckets == told == outcomes_over_time(cast.bob, DAY, 6)
     found = shown.latencies
     assert shown.latency == whole
     assert found[1:5] == (None,) * 4 and whole is not None
@@ -150,11 +150,11 @@ def test_names_too_long_for_a_count_are_counted_all_the_same(acme: Acme, cast: C
 def test_added_latency_is_told_in_milliseconds(acme: Acme, cast: Cast) -> None:
     store(*(called(acme, added_us=number * 1000) for number in range(1, 101)))
     with inside(cast.bob):
-        found = added_latency(cast.bob, Period.today())
+        _, found = outcomes_and_latency(cast.bob, Period.today(), 1)
     assert found is not None and found.calls == 100
     assert found.p50 == pytest.approx(50.5, rel=0.1) and found.p99 == pytest.approx(99, rel=0.1)
     with inside(cast.mallory):
-        assert added_latency(cast.mallory, Period.today()) is None
+        assert outcomes_and_latency(cast.mallory, Period.today(), 1)[1] is None
         assert top_tools(cast.mallory, Period.today()) == []
 
 

@@ -14,9 +14,9 @@ from django.db import ProgrammingError, transaction
 from django.test import Client
 
 from accounts.tenancy import organization_context
+from audit.days import newest_position
 from audit.ingest import ingest
 from audit.models import DecisionRecord
-from audit.queries import newest_position
 from common.tokens import WORKER, new_token
 from gateway_config.services import enroll_worker
 from gateway_config.wire.messages import BatchAnswer, Record, RecordBatch

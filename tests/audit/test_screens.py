@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from audit.counts import count as count_them
 from audit.models import DecisionRecord
+from common.ids import new_uuid
 from policies.services import issue_grant, publish_policy
 from servers.models import Server
 from tests.cast import Acme, Cast, inside
@@ -30,7 +31,7 @@ _sequences = count(1)
 def happened(acme: Acme, **fields: Any) -> DecisionRecord:
     """One record, as the worker would have written it."""
     given: dict[str, Any] = {
-        "id": uuid4(),
+        "id": new_uuid(),
         "organization_id": acme.server.organization_id,
         "worker": "gw-1",
         "sequence": next(_sequences),
