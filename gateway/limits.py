@@ -36,7 +36,7 @@ class Limits:
     list_bytes: int = 2_097_152
     """A message that names tools is parsed whole, and nobody else is served meanwhile."""
     held_bytes: int = 67_108_864
-    """Of one organization on one worker: bodies, and parts of events that cannot be passed on yet."""
+    """Of one organization on one worker: bodies, and what has come of answers and was not passed on yet."""
     collected_bytes: int = 65_536
     """A JSON answer known to be this small is checked as a whole before any of it is passed on."""
     connections_per_server: int = 256

@@ -146,13 +146,16 @@ class Relay:
         target = pool.target if visit.stream is None else visit.stream.target
         body = None if visit.message is None else encode(visit.message.tree)
         answer = connection.send(target.request(exchange.request.method, visit.lines, body))
+        answer.room = visit.opened
         exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
         if exchange.gone:
             exchange.on_gone()
         return answer
 
     def _done(self, visit: Visit, answer: UpstreamAnswer) -> None:
-        visit.exchange.on_gone = None
+        visit.exchange.on_gone = answer.room = None
+        if visit.opened.unread:
+            visit.opened.leave_unread(0)
         if answer.status:
             self._observer.upstream(answer.waited)
         if visit.orphaned is not None:
@@ -371,7 +374,7 @@ class Relay:
         unread = exchange.unread
         if not unread:
             return opened.hold(held_back)
-        if not opened.hold(held_back + unread + self._limits.read_high_bytes):  # so much may come meanwhile
+        if not opened.hold(held_back + unread):
             exchange.abort()
             return False
         await exchange.drain()

@@ -39,6 +39,15 @@ class Source(Protocol):
     def abandon(self) -> None: ...
 
 
+class Room(Protocol):
+    """What its organization may hold: the part of an answer that nobody has passed on yet is counted."""
+
+    def leave_unread(self, size: int) -> bool: ...
+
+    @property
+    def scarce(self) -> bool: ...
+
+
 class UpstreamAnswer(msgspec.Struct, eq=False):
     """Filled by a connection, read by one reader. Every reading method may raise UpstreamError.
 
@@ -57,6 +66,8 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
     left: bool = False
     _chunks: deque[bytes] = msgspec.field(default_factory=deque)
     _queued: int = 0
+    _being_read: int = 0
+    room: Room | None = None
     received: int = 0
     _error: UpstreamError | None = None
     _wakeup: asyncio.Future[None] | None = None
@@ -76,7 +87,8 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             raise self._error
 
     async def next_chunk(self) -> bytes | None:
-        """None at the end of the body."""
+        """None at the end of the body. What it gave before is done with."""
+        self._done_with(self._being_read)
         while not self._chunks:
             if self._error is not None:
                 raise self._error
@@ -85,7 +97,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             await self._more()
         chunk = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
-        self._queued = 0
+        self._queued, self._being_read = 0, len(chunk)
         self._source.resume()
         return chunk
 
@@ -95,6 +107,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         size = 0
         while (chunk := await self.next_chunk()) is not None:
             size += len(chunk)
+            self._done_with(len(chunk))
             if size > most:
                 raise self.failed(TOO_LARGE, "The server's answer is too large.")
             if hold is not None and not hold(size):
@@ -109,6 +122,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         while (chunk := await self.next_chunk()) is not None:
             size += len(chunk)
             parts.append(chunk)
+            self._done_with(len(chunk))
             if size > most or not hold(size):
                 return b"".join(parts), False
         return b"".join(parts), True
@@ -178,7 +192,11 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             return
         self._chunks.append(chunk)
         self._queued += len(chunk)
-        if self._queued > self._limits.read_high_bytes:
+        if self.room is not None and not self.room.leave_unread(self._queued + self._being_read):
+            self.fail(self.failed(TOO_LARGE, "Too much of other answers is held already."))
+            self.abandon()
+            return
+        if self._queued > self._limits.read_high_bytes or (self.room is not None and self.room.scarce):
             self._source.pause()
         self._wake()
 
@@ -225,6 +243,11 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         if self.left:
             return limits.answer_grace_seconds
         return limits.answer_grace_seconds + self.received / limits.answer_bytes_per_second
+
+    def _done_with(self, size: int) -> None:
+        if size and self.room is not None:
+            self.room.leave_unread(self._queued + self._being_read - size)
+        self._being_read -= size
 
     async def _more(self) -> None:
         self._wakeup = asyncio.get_running_loop().create_future()

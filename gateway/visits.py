@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.sse_transport import HeldStream
     from gateway.states import State
 
+# Not counted: however full its room is, an organization's ordinary answers pass.
+_LITTLE: Final = 16_384
 ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 
 
@@ -48,6 +50,7 @@ class OpenRequest(msgspec.Struct, eq=False):
     admitted: Admitted
     rooms: "Rooms"
     held: int = 0
+    unread: int = 0
     over: bool = False
     end: Callable[[], None] | None = None
     leave: Callable[[], None] | None = None
@@ -60,6 +63,22 @@ class OpenRequest(msgspec.Struct, eq=False):
         if taken:
             self.held = size
         return taken
+
+    # For what its server has sent
+
+    def leave_unread(self, size: int) -> bool:
+        """That so much of the answer is here and was not passed on yet. False: there is no room for it."""
+        size = size if size > _LITTLE else 0
+        if size == self.unread:
+            return True
+        taken = self.rooms.take(self.admitted.organization.organization, size - self.unread)
+        if taken:
+            self.unread = size
+        return taken
+
+    @property
+    def scarce(self) -> bool:
+        return self.rooms.scarce(self.admitted.organization.organization)
 
 
 class Rooms:
@@ -78,6 +97,10 @@ class Rooms:
         else:
             self._held.pop(organization, None)
         return True
+
+    def scarce(self, organization: str) -> bool:
+        """Whether it holds so much that no more should be asked for than is needed."""
+        return self._held.get(organization, 0) > self._most // 2
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -196,6 +219,8 @@ class OpenRequests:
     def leave(self, request: OpenRequest) -> None:
         if request.held:
             request.hold(0)
+        if request.unread:
+            request.leave_unread(0)
         grant, organization = request.admitted.grant.id, request.admitted.organization.organization
         mine = self._by_grant.get(grant, _NONE)
         if request not in mine:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from gateway.carried import _TasksSeen
 from gateway.protocol.sse import EventStream
+from gateway.sharing import Sharing
+from gateway.upstream_answer import UpstreamAnswer
 from gateway.visits import Admitted
 from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
 from tests.gateway.world import (
@@ -20,6 +23,7 @@ from tests.gateway.world import (
     MALLORYS_SERVER,
     SERVER,
     UMBRA,
+    World,
     eventually,
     organization,
     quick,
@@ -335,11 +339,11 @@ async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_p
             client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             send(client)
+        await eventually(lambda: len(it.upstream.received) == 10)
         # Six that read nothing hold all there is.
         await eventually(lambda: len(it.log.completions) >= 4)
         assert {end.upstream_code for end in it.log.completions} == {"upstream_too_large"}
         await eventually(lambda: it.upstream.gone == len(it.log.completions))
-        assert len(it.upstream.received) == 10
         assert 1 <= it.http.running <= 6
         for client in clients:
             client.writer.transport.abort()
@@ -347,6 +351,44 @@ async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_p
         await eventually(lambda: not it.gateway._rooms, 60)
         async with it.client() as alice:
             assert (await alice.call("read_file", {})).status == 200
+
+
+async def test_what_comes_while_others_have_their_turn_is_bounded_for_its_organization(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their clients read all they are given; but it is not given to them before its turn."""
+    go = asyncio.Event()
+
+    async def turn(_: object, organization: str) -> None:
+        await go.wait()
+
+    async def pour(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        while not conversation.writer.is_closing():
+            conversation.event(b": " + b" " * 65_000 + b"\n\n")
+            await conversation.writer.drain()
+
+    limits = quick(held_bytes=2_000_000, answer_seconds=60, stream_idle_seconds=60, orphan_seconds=0.5)
+    async with world(tmp_path, upstream=Upstream(pour), limits=limits) as it:
+        monkeypatch.setattr(Sharing, "owes", lambda *_: True)
+        monkeypatch.setattr(Sharing, "turn", turn)
+        clients = [it.client() for _ in range(12)]
+        for client in clients:
+            await client.connect()
+            send(client)
+        await eventually(lambda: len(it.upstream.received) == 12 and it.upstream.gone >= 1)
+        answers = list(_held_answers(it))
+        assert sum(answer.received for answer in answers if not answer.left) <= 3_500_000
+        assert it.gateway._rooms._held[ACME] <= 2_000_000
+        go.set()
+        for client in clients:
+            client.writer.transport.abort()
+        await eventually(lambda: not it.gateway._rooms, 60)
+
+
+def _held_answers(it: World) -> Iterator[UpstreamAnswer]:
+    pool = it.gateway._upstreams._pools[ACME_SERVER][1]
+    return (one._answer for one in pool._all if one._answer is not None and not one.closed)
 
 
 def test_nobody_makes_the_gateway_forget_the_tasks_of_others() -> None:
