@@ -2,7 +2,7 @@
 
 `R name(argument,other:number) @hint,-hint What it does.` under the name of its server. A second letter is a
 class that the reader would have taken, too; `?` is a tool whose work the reader could not tell. `first` and
-`second` were written down; the others were drawn by chance (`tests.catalog.drawing`) and have no descriptions.
+`second` were written down; the others were drawn by chance (`tests.catalog.drawing`) without descriptions.
 `python -m tests.catalog.labelled [first|drawn-1]` tells how often the classifier is right, with the
 descriptions and without, and each miss. Every set was met once before its misses were looked at, by their
 kinds: see `docs/measurements.md`.
