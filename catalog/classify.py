@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money
-from catalog.nouns import deed_of, names_an_answer
+from catalog.nouns import asks_a_model, deed_of, makes_media, names_an_answer, only_numbers, without_product
 from catalog.verbs import RANK, in_context, verb_of
 from catalog.vocabulary import (
     BASE_SEVERITY,
@@ -82,9 +82,10 @@ def classify(tool: ToolInput) -> Classification:
     words = words_of(tool.name)
     said = tuple(_LETTERS.findall(tool.description[:DESCRIPTION_READ].lower()))
     verdict = (
-        _from_name(words, said, tool)
+        _from_numbers(words, tool.params)
+        or _from_name(words, said, tool)
         or _from_description(said[:2])
-        or _from_nouns(words, tool.params)
+        or _from_nouns(without_product(words, tool.siblings), tool.params)
         or _from_description(said)
         or _from_nothing()
     )
@@ -148,12 +149,25 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
 
 
+def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
+    if not (numbers := only_numbers(words, params)):
+        return None
+    sentence = "It takes numbers and nothing that they could change."
+    return _Verdict(ToolClass.READ, 0.7, (Evidence("params.numbers", "params", numbers, sentence),))
+
+
 def _from_nouns(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
     if deed := deed_of(words):
         word, verb = deed
         tool_class = in_context(verb, words)
         evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
         return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
+    if made := makes_media(words):
+        sentence = f"“to {made[0]}” in the name: what comes out is made anew."
+        return _Verdict(ToolClass.WRITE, 0.6, (Evidence("name.made", "name", made, sentence),))
+    if asked := asks_a_model(words, params):
+        sentence = f"“{asked[0]}” among its arguments: it asks a model and answers with what that says."
+        return _Verdict(ToolClass.READ, 0.55, (Evidence("params.model", "params", asked, sentence),))
     if named := names_an_answer(words, params):
         sentence = f"“{named[0]}” in the name tells what is answered, and nothing in it what is changed."
         return _Verdict(ToolClass.READ, 0.55, (Evidence("name.answer", "name", named, sentence),))

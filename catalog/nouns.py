@@ -6,30 +6,37 @@ is answered. Weaker than any verb, and a name that takes an `action` says nothin
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
-from catalog.vocabulary import LOOSE, PLAIN, SECRETS, ToolClass, word_set
+from catalog.things import THINGS, only_things
+from catalog.vocabulary import LOOSE, MEDIA, PLAIN, SECRETS, ToolClass, word_set
 
 _ANSWERS: Final = word_set("""
-    altitude analysis analytics biography breakdown candles changelog directions distance dominance earnings
-    elevation etymology excerpt findings fundamentals headlines heatmap historical horoscope hotspots insight
-    insights intraday kline klines leaderboard lineage lookalikes lyrics matrix methodology ohlc ohlcv
-    outlook percentile ranking rankings readme riddle sentiment similarity standings sunrise synonyms
-    synopsis telemetry tide trends trivia uptime utilization
+    achievements altitude analysis analytics biography breakdown candles changelog directions distance
+    dominance earnings elevation etymology excerpt findings fundamentals headlines heatmap historical
+    horoscope hotspots insight insights intraday kline klines leaderboard lineage lookalikes lyrics matrix
+    methodology ohlc ohlcv outlook percentile ranking rankings readme riddle sentiment similarity
+    standings sunrise synonyms synopsis telemetry tide trends trivia uptime utilization
 """)
 # In front; behind a word we do not know they may be what is done something to.
 _OF_MANY: Final = word_set("now popular recent recommended supported top upcoming")
 _FORMATS: Final = word_set("""
-    address coordinates csv docx geojson html json latex location markdown md pdf rest sql svg text topojson
-    unix utc xlsx xml yaml
+    address coordinates csv docx geojson html id json key latex location markdown md pdf rest sql svg text
+    topojson unix utc xlsx xml yaml
 """)
+_THOUGHTS: Final = ("argumentation", "reasoning", "thinking")
+_TRAILING: Final = word_set("now today tomorrow tool yesterday")
 _CHOOSES: Final = word_set("action actions command mode op operation operations")
 _CARRIES: Final = word_set(
     "body content contents data fields html message new patch payload prompt text updates value values"
 )
 _ASKS: Final = word_set("am are can did does has how is should was what when where which who why will")
 # Nouns of these verbs are more often things than deeds: a poster, a holder, an order, a caller.
+_START: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NO_DEED: Final = word_set("""
     book call charge draw drop fill get hold label list make map mark message note order pay play post
     press put record rm score set share show stat store tag tip trade tree track use wait watch browse
@@ -62,9 +69,58 @@ def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
     return next(((word, DEEDS[word]) for word in reversed(words) if word in DEEDS), None)
 
 
+_OPERANDS: Final = word_set(
+    "a addend b c dividend divisor m minuend multiplicand multiplier n num num1 num2 number1 number2 numbers"
+)
+# Places on a screen or a map as well: only where the name says that it is a sum.
+_PLACES: Final = word_set("x x1 x2 y y1 y2 z value1 value2 first second")
+_SUMS: Final = word_set("add divide multiply pow power subtract sum")
+_NUMERIC: Final = word_set("array float int integer number")
+
+
+def only_numbers(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """The arguments of a sum: `add(a, b)` adds nothing to anything."""
+    if not params or len(words) > 3:
+        return ()
+    known = _OPERANDS if _SUMS.isdisjoint(words) else _OPERANDS | _PLACES
+    if all(name.lower() in known and kind in _NUMERIC for name, kind, _ in params):
+        return tuple(name for name, _, _ in params)
+    return ()
+
+
+_MODELS: Final = word_set("chat completion completions prompt")
+_ASKED: Final = word_set("max_tokens messages model models prompt question temperature")
+
+
+def asks_a_model(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """The argument that tells: a message to a person goes to somebody, this to a model."""
+    if _MODELS.isdisjoint(words):
+        return ()
+    return next(((name,) for name, _, _ in params if name.lower() in _ASKED), ())
+
+
+def makes_media(words: tuple[str, ...]) -> tuple[str, ...]:
+    return words[-1:] if "to" in words[1:-1] and words[-1] in MEDIA else ()
+
+
+def without_product(words: tuple[str, ...], siblings: tuple[str, ...]) -> tuple[str, ...]:
+    """A word in front of most tools of a server is its name, unless it is a verb or a thing."""
+    first = words[0] if words else ""
+    if len(siblings) < 3 or len(words) < 2 or first in THINGS or first in PLAIN or first in LOOSE:
+        return words
+    return words[1:] if first == _shared(siblings) else words
+
+
+@lru_cache(maxsize=512)
+def _shared(siblings: tuple[str, ...]) -> str:
+    starts = Counter(found[0].lower() for name in siblings if (found := _START.match(name)))
+    word, times = starts.most_common(1)[0] if starts else ("", 0)
+    return word if times * 2 > len(siblings) else ""
+
+
 def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
     """The words that name what is answered; empty where it takes content or a choice of what to do."""
-    named = _naming(words)
+    named = _naming(words[:-1] if len(words) > 1 and words[-1] in _TRAILING else words)
     if not named or not SECRETS.isdisjoint(words):
         return ()
     given = {part for name, _, _ in params for part in name.lower().split("_")}
@@ -74,11 +130,15 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
 def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
     """A word we do not know may be a verb, and a bare plural what it is done to: that says nothing."""
     if len(words) < 2:
-        return ()
+        return only_things(words) or (words if words and words[0].endswith(_THOUGHTS) else ())
     if words[0] in _ASKS or words[0] in _OF_MANY:
         return words[:1]
-    if words[-1] in _ANSWERS:
+    if words[-1] in _ANSWERS or words[-1].endswith(_THOUGHTS):
         return words[-1:]
     if "to" in words[1:-1] and words[-1] in _FORMATS and words[words.index("to") - 1] in _FORMATS:
         return ("to",)
-    return ("by",) if words[1] == "by" and words[0].endswith("s") and len(words) > 2 else ()
+    if words[1] == "by" and words[0].endswith("s") and len(words) > 2:
+        return ("by",)
+    if "between" in words[1:-1]:
+        return ("between",)
+    return only_things(words)

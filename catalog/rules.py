@@ -13,7 +13,16 @@ from catalog.facts import ToolFact
 from catalog.models import CatalogTool
 from catalog.vocabulary import Severity, ToolClass
 
-_RULES = ("classify.py", "modifiers.py", "money.py", "nouns.py", "verbs.py", "vocabulary.py")
+_RULES = (
+    "classify.py",
+    "modifiers.py",
+    "money.py",
+    "nouns.py",
+    "things.py",
+    "tongues.py",
+    "verbs.py",
+    "vocabulary.py",
+)
 _LEXEMES = ("lexemes.py",)
 
 

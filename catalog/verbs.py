@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from catalog.vocabulary import (
     ANSWERS_MADE,
     AREA_VERBS,
     AREAS,
+    CALLS,
     CLEANED,
     COMMAND_WORDS,
     FLOWS,
@@ -24,9 +26,14 @@ from catalog.vocabulary import (
     NOUN_TOO,
     PLAIN,
     POINTER,
+    PRINTED,
+    PRODUCTS,
     REMOVAL,
     REMOVES_A_RELATION,
     RESET_ENDS,
+    SCREEN_VERBS,
+    SCREENS,
+    SEARCHES,
     SETTLED,
     SETTLES_MONEY,
     SQL_THAT_DESTROYS,
@@ -45,20 +52,35 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, ToolClass.EXECUTE),)),
     **dict.fromkeys(MAKES, ((ANSWERS_MADE, ToolClass.READ),)),
     **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, ToolClass.FINANCIAL),)),
+    **dict.fromkeys(SCREEN_VERBS, ((SCREENS, ToolClass.EXECUTE),)),
+    "execute": ((SEARCHES, ToolClass.READ),),
     "clean": ((CLEANED, ToolClass.WRITE),),
     "drop": ((POINTER, ToolClass.WRITE),),
     "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
+    "join": ((CALLS, ToolClass.EXECUTE),),
+    "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
+    "print": ((PRINTED, ToolClass.READ),),
     "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
     "resolve": ((SETTLED, ToolClass.WRITE),),
     "send": ((frozenset({"keys"}), ToolClass.EXECUTE),),
-    "start": ((TALK, ToolClass.WRITE),),
+    "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
     "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
     "write": ((frozenset({"contract"}), ToolClass.EXECUTE),),
 }
 
 
+_IN_PRODUCTS: Final = frozenset(first for first, _ in PRODUCTS)
+
+
+def _without_products(words: tuple[str, ...]) -> tuple[str, ...]:
+    at = next((place for place, pair in enumerate(pairwise(words)) if pair in PRODUCTS), None)
+    return words if at is None else words[:at] + words[at + 2 :]
+
+
 def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     """The word that says what the tool does, and whether it is a plain verb."""
+    if not _IN_PRODUCTS.isdisjoint(words):
+        words = _without_products(words) or words
     plain = [word for word in words if word in PLAIN]
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN

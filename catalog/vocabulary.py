@@ -7,6 +7,8 @@ A *plain* verb says what a tool does wherever it stands in a name. A *loose* one
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from catalog import tongues
+
 
 class ToolClass(StrEnum):
     """Worst last."""
@@ -53,8 +55,10 @@ PLAIN: Final[dict[str, ToolClass]] = {
         autocomplete enumerate diagnose forecast predict screenshot lint view gets lists aggregate consult
         correlate decompile disassemble divide fingerprint introspect investigate ocr recall recognise
         recognize simulate subtract traceroute transpose troubleshoot visualise whoami whois
+        distill geolocate grab obtain paraphrase rephrase
     """,
     ),
+    **_each(T.READ, tongues.READS),
     **_each(
         T.WRITE,
         """
@@ -72,8 +76,11 @@ PLAIN: Final[dict[str, ToolClass]] = {
         reassign rebase redact regenerate relabel renew repost reprioritize reschedule respond
         restrict retag retweet revert scaffold snooze taint uncomplete undelete unfreeze unlabel
         unlike unprotect unstage untag untaint whitelist
+        bump contribute enqueue impersonate localize outpaint inpaint reimagine interpolate synthesize
+        ungroup unset vectorize unapprove
     """,
     ),
+    **_each(T.WRITE, tongues.WRITES),
     **_each(
         T.EXECUTE,
         """
@@ -81,8 +88,11 @@ PLAIN: Final[dict[str, ToolClass]] = {
         deploy redeploy evaluate eval resume pause suspend shutdown terminate abort spawn navigate goto
         rollback dispatch autoscale boot failback failover fuzz hibernate quit rebuild recycle redrive
         relaunch replay reprocess rerun retrigger retry undeploy unpause wake
+        actuate blink brew disarm dispense equip fly honk interact isolate maximize maximise minimize
+        minimise operate preheat quarantine teleport unequip vibrate
     """,
     ),
+    **_each(T.EXECUTE, tongues.EXECUTES),
     **_each(
         T.DESTRUCTIVE,
         """
@@ -91,7 +101,9 @@ PLAIN: Final[dict[str, ToolClass]] = {
         anonymise anonymize
     """,
     ),
+    **_each(T.DESTRUCTIVE, tongues.DESTROYS),
     **_each(T.FINANCIAL, "pay refund withdraw purchase buy sell payout unstake redeem"),
+    **_each(T.FINANCIAL, tongues.PAYS),
 }
 
 LOOSE: Final[dict[str, ToolClass]] = {
@@ -105,7 +117,9 @@ LOOSE: Final[dict[str, ToolClass]] = {
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
         hello echo think locate measure determine analyzer calculator research brainstorm debug
         render visualize chart plot decode encode hash format weather news current available reverse judge
-        reason reasoning thinking sequentialthinking minify beautify head
+        reason reasoning thinking sequentialthinking minify beautify head map display sleep define
+        addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
+        remainder sine sqrt sum tan
     """,
     ),
     **_each(
@@ -114,10 +128,11 @@ LOOSE: Final[dict[str, ToolClass]] = {
         post comment tag label mark merge commit share schedule store sync message note draw fill click type
         press drag hover tap swipe scroll open close complete record manage handle link fork branch remember
         memorize connect generate make new login bulk reset reorder star vote select cancel request
-        book reserve ingest index load map emulate setup confirm transition promote compose design paint
+        book reserve ingest index load emulate setup confirm transition promote compose design paint
         crop overlay place refresh init backup disconnect optimize refine transform process speak split
         delegate mint void settle claim end exchange kick compress
         expand trim upscale gen tokenize sign pull trust stage wrap unwrap hide unhide reindex collect harvest
+        award correct defend enhance finish give issue rekey revise shorten slice standardize timeout
     """,
     ),
     **_each(
@@ -125,8 +140,19 @@ LOOSE: Final[dict[str, ToolClass]] = {
         """
         run call trigger command shell bash powershell terminal script kill play control install reload
         reconnect compile build fire skip seek migrate reconcile recreate repl
+        act arm attack beep continue cool dig fullscreen heat jump land park print step summon vacuum walk
     """,
     ),
+    # What keeps values by their keys names its commands so.
+    **_each(
+        T.READ,
+        "dbsize hexists hget hgetall hkeys hlen hvals lindex llen lrange mget scard smembers ttl xlen xrange "
+        "xread xreadgroup zcard zrange zscore",
+    ),
+    **_each(
+        T.WRITE, "decr hincrby hmset hset incr lpush mset psubscribe rpush sadd setex setnx xack xadd zadd"
+    ),
+    **_each(T.DESTRUCTIVE, "flushall flushdb hdel lpop lrem ltrim rpop spop srem xdel zrem"),
     **_each(T.DESTRUCTIVE, "trash discard clean cleanup empty forget"),
     **_each(
         T.FINANCIAL,
@@ -164,6 +190,18 @@ JOB_WORDS: Final = word_set("build execution job pipeline run")
 JOB_VERBS: Final = word_set("cancel create post submit")
 FLOWS: Final = word_set("flow job pipeline workflow")
 TALK: Final = word_set("chat conversation discussion thread")
+# What is shown on a screen: to open, switch or close one of these sets a program going or ends it.
+SCREENS: Final = word_set("""
+    app application apps browser emulator page program simulator tab tabs terminal terminals window windows
+""")
+SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
+PRINTED: Final = word_set("config env environment info list settings status tree")
+CALLS: Final = word_set("call conference meeting room voice")
+SEARCHES: Final = word_set("search searches")
+# Names of products in which a verb stands.
+PRODUCTS: Final = frozenset({("app", "store"), ("google", "play"), ("key", "vault"), ("play", "store")})
+# `text_to_speech`: what comes out is made, where other formats are read another way.
+MEDIA: Final = word_set("audio image images music song sound speech video voice")
 SQL_THAT_DESTROYS: Final = word_set("ddl dml")
 JOINS: Final = word_set("and or")
 # `getwallethistory` is written as one word; `getting` is not such a one.
@@ -199,7 +237,9 @@ MONEY_ON_FILE: Final = word_set(
 POSITIONS: Final = word_set("position positions")
 ENDS_POSITIONS: Final = word_set("close exit liquidate reduce")
 # Given away by a network or an issuer to whoever asks.
-GIVEN_AWAY: Final = word_set("airdrop dividend dividends faucet reward rewards winnings yield")
+GIVEN_AWAY: Final = word_set(
+    "airdrop commission commissions dividend dividends faucet reward rewards winnings yield"
+)
 ASKS_FOR: Final = word_set("claim collect harvest redeem request")
 ORDERS: Final = word_set("bet bets order orders position positions wager")
 TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
@@ -235,9 +275,9 @@ TOLD_LAST: Final = word_set("""
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode context diff diagram embedding embeddings explanation hash hashes hint hints ideas locator
-    locators lorem map names number numbers outline palette qr query random regex selector selectors sql
-    string suggestion suggestions summary types url uuid uuids
+    barcode context diagram diff embedding embeddings explanation hash hashes hint hints id ideas
+    identifier ids locator locators lorem map names number numbers outline palette qr query random regex
+    selector selectors sql string suggestion suggestions summary types url uuid uuids
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 SWITCHES: Final = {
@@ -292,6 +332,31 @@ CODE_PARAMS: Final = {
         word_set("code script javascript python expression function_body js source_code"), "code"
     ),
 }
+
+
+# In front of a verb these undo it or do it again; what is no verb with them is left out.
+_PREFIXES: Final = ("un", "re", "de", "dis")
+_NO_VERBS: Final = word_set("""
+    debit delay demap deposit detest discount dislike display disorder dissent recall recent record redraw
+    relate relation release remove render repost request resend reset resort resource respond restart result
+    retail retest retrain retrace return unread unset untested reform remark remit present rescore reparse
+""")
+
+
+def _prefixed() -> dict[str, ToolClass]:
+    """`unconfirm`, `reauthenticate`: whatever is read again may have been changed by it, so never Read."""
+    return {
+        prefix + verb: max(tool_class, T.WRITE, key=WORST_LAST.index) if prefix == "re" else T.WRITE
+        for lexicon in (LOOSE, PLAIN)
+        for verb, tool_class in lexicon.items()
+        for prefix in _PREFIXES
+        if len(verb) > 3 and tool_class is not T.READ and prefix + verb not in _NO_VERBS
+    }
+
+
+for _verb, _class in _prefixed().items():
+    if _verb not in PLAIN:
+        LOOSE.setdefault(_verb, _class)
 
 
 def _forms(verb: str) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ kinds: see `docs/measurements.md`.
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
 import re
 import sys
 from collections import Counter, defaultdict
@@ -90,9 +93,10 @@ def answered(name: str, *, described: bool) -> list[Answered]:
 
 def asked(name: str, *, described: bool) -> list[Answered]:
     tools = list(labelled(name))
-    siblings: dict[str, list[str]] = defaultdict(list)
+    siblings = listed_beside()
     for tool in tools:
-        siblings[tool.server].append(tool.name)
+        if tool.name not in siblings[tool.server]:
+            siblings[tool.server].append(tool.name)
     return [
         Answered(
             tool,
@@ -108,6 +112,16 @@ def asked(name: str, *, described: bool) -> list[Answered]:
         )
         for tool in tools
     ]
+
+
+def listed_beside() -> dict[str, list[str]]:
+    """The other tools of each server, where the public lists are at hand."""
+    found: dict[str, list[str]] = defaultdict(list)
+    if folder := os.environ.get("POLICYLAYER_TEST_DATA"):
+        with gzip.open(Path(folder) / "catalog" / "tools.jsonl.gz", "rt") as lines:
+            for row in map(json.loads, lines):
+                found[row["server"]].append(row["tool"])
+    return found
 
 
 def share(kept: list[bool]) -> float:
