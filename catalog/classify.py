@@ -14,14 +14,14 @@ from typing import Final, Literal, TypeAlias
 from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money
 from catalog.nouns import asks_a_model, deed_of, makes_media, names_an_answer, only_numbers, without_product
+from catalog.sentences import SENTENCE, Said, deed_said, deed_unspaced
 from catalog.verbs import RANK, in_context, verb_of
 from catalog.vocabulary import (
+    ANSWERS_WITH,
     BASE_SEVERITY,
     INFLECTED,
-    LOOSE,
     MANAGES,
     OPEN_ENDED,
-    PARTICIPLES,
     PLAIN,
     REPORTS_ON_CODE,
     Severity,
@@ -84,8 +84,9 @@ def classify(tool: ToolInput) -> Classification:
     verdict = (
         _from_numbers(words, tool.params)
         or _from_name(words, said, tool)
-        or _from_description(said[:2])
+        or _from_description(said, 2)
         or _from_nouns(without_product(words, tool.siblings), tool.params)
+        or _from_unspaced(tool)
         or _from_description(said)
         or _from_nothing()
     )
@@ -134,12 +135,12 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         told = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (told,))
-    if not plain and said and (described := INFLECTED.get(said[0])) in PLAIN:
+    if not plain and said and (described := _first_verb(said)) in PLAIN:
         # The name's word is as often a noun; what the description begins with is a verb.
         if PLAIN[described] is tool_class:
             confidence = 0.85
         elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and PLAIN[described] is ToolClass.READ):
-            return _described(described, said[0], 0.65)
+            return _from_description(said)
     rule = "name.verb" if plain else "name.word"
     evidence = Evidence(rule, "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
     if paid := asks_for_money(tool_class, words, tool.params):
@@ -147,6 +148,10 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         told = Evidence("params.money", "params", paid, sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, told))
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
+
+
+def _first_verb(said: tuple[str, ...]) -> str | None:
+    return "get" if said[0] in ANSWERS_WITH else INFLECTED.get(said[0])
 
 
 def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
@@ -183,20 +188,23 @@ _MEANS: Final = {
 }
 
 
-def _from_description(said: tuple[str, ...]) -> _Verdict | None:
-    for lexicon, confidence in ((PLAIN, 0.65), (LOOSE, 0.5)):
-        for place, word in enumerate(said[:14]):
-            # “the text that is scanned” says what is there, not what is done.
-            verb = INFLECTED.get(word) if place == 0 or word not in PARTICIPLES else None
-            if verb in lexicon:
-                return _described(verb, word, confidence)
-    return None
+def _from_description(said: tuple[str, ...], first: int = SENTENCE) -> _Verdict | None:
+    found = deed_said(said, first)
+    return _described(found) if found else None
 
 
-def _described(verb: str, word: str, confidence: float) -> _Verdict:
-    tool_class = PLAIN.get(verb) or LOOSE[verb]
-    sentence = f"The description says “{word}”: {_MEANS[tool_class]}."
-    return _Verdict(tool_class, confidence, (Evidence("description.verb", "description", (word,), sentence),))
+def _described(found: Said) -> _Verdict:
+    sentence = f"The description says “{' … '.join(found.words)}”: {_MEANS[found.tool_class]}."
+    evidence = Evidence("description.verb", "description", found.words, sentence)
+    return _Verdict(found.tool_class, found.confidence, (evidence,))
+
+
+def _from_unspaced(tool: ToolInput) -> _Verdict | None:
+    if found := deed_unspaced(tool.name):
+        sentence = f"“{found.words[0]}” in the name: {_MEANS[found.tool_class]}."
+        return _Verdict(found.tool_class, 0.7, (Evidence("name.verb", "name", found.words, sentence),))
+    found = deed_unspaced(tool.description[:DESCRIPTION_READ])
+    return _described(found) if found else None
 
 
 def _from_nothing() -> _Verdict:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from catalog.things import THINGS, only_things
+from catalog.verbs import without_products
 from catalog.vocabulary import LOOSE, MEDIA, PLAIN, SECRETS, ToolClass, word_set
 
 _ANSWERS: Final = word_set("""
@@ -25,10 +26,19 @@ _ANSWERS: Final = word_set("""
 # In front; behind a word we do not know they may be what is done something to.
 _OF_MANY: Final = word_set("now popular recent recommended supported top upcoming")
 _FORMATS: Final = word_set("""
-    address coordinates csv docx geojson html id json key latex location markdown md pdf rest sql svg text
-    topojson unix utc xlsx xml yaml
+    address coordinates csv docx geojson gpx html id json key kml latex location markdown md pdf rest rss sql svg text
+    topojson unix utc wkt xlsx xml yaml
 """)
-_THOUGHTS: Final = ("argumentation", "reasoning", "thinking")
+_THOUGHTS: Final = (
+    "approach",
+    "argumentation",
+    "framework",
+    "method",
+    "paradigm",
+    "pattern",
+    "reasoning",
+    "thinking",
+)
 _TRAILING: Final = word_set("now today tomorrow tool yesterday")
 _CHOOSES: Final = word_set("action actions command mode op operation operations")
 _CARRIES: Final = word_set(
@@ -80,7 +90,7 @@ _NUMERIC: Final = word_set("array float int integer number")
 
 def only_numbers(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
     """The arguments of a sum: `add(a, b)` adds nothing to anything."""
-    if not params or len(words) > 3:
+    if not params or len(words) > 5:
         return ()
     known = _OPERANDS if _SUMS.isdisjoint(words) else _OPERANDS | _PLACES
     if all(name.lower() in known and kind in _NUMERIC for name, kind, _ in params):
@@ -89,7 +99,7 @@ def only_numbers(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ..
 
 
 _MODELS: Final = word_set("chat completion completions prompt")
-_ASKED: Final = word_set("max_tokens messages model models prompt question temperature")
+_ASKED: Final = word_set("max_tokens messages model models prompt query question temperature")
 
 
 def asks_a_model(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
@@ -105,6 +115,7 @@ def makes_media(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def without_product(words: tuple[str, ...], siblings: tuple[str, ...]) -> tuple[str, ...]:
     """A word in front of most tools of a server is its name, unless it is a verb or a thing."""
+    words = without_products(words)
     first = words[0] if words else ""
     if len(siblings) < 3 or len(words) < 2 or first in THINGS or first in PLAIN or first in LOOSE:
         return words
@@ -127,10 +138,14 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
     return () if given & _CHOOSES or given & _CARRIES else named
 
 
+def _is_thought(word: str) -> bool:
+    return word.endswith(_THOUGHTS) and word not in _THOUGHTS
+
+
 def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
     """A word we do not know may be a verb, and a bare plural what it is done to: that says nothing."""
     if len(words) < 2:
-        return only_things(words) or (words if words and words[0].endswith(_THOUGHTS) else ())
+        return only_things(words) or (words if words and _is_thought(words[0]) else ())
     if words[0] in _ASKS or words[0] in _OF_MANY:
         return words[:1]
     if words[-1] in _ANSWERS or words[-1].endswith(_THOUGHTS):

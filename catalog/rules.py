@@ -18,6 +18,7 @@ _RULES = (
     "modifiers.py",
     "money.py",
     "nouns.py",
+    "sentences.py",
     "things.py",
     "tongues.py",
     "verbs.py",

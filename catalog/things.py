@@ -14,53 +14,54 @@ THINGS: Final = word_set("""
     abstract abstracts account accounts achievements activities activity address addresses adr agenda
     agents alarms albums alerts algorithms allergies announcements anomalies answers api apis app
     applications apps architecture area areas arrival arrivals article articles artifact artifacts artist
-    artists aspects asset assets attachments attendance attribute attributes author authors availability
-    badges balances bars baseline basket batches benchmark benchmarks bestsellers bills blobs blocks blog
-    blogs board boards body bookings bookmarks books branches brands browser bucket buckets budgets bugs
-    builds buses business calendar calendars calls campaigns candidates candles capabilities car cards
-    carriers cart cases catalog catalogs catalogue categories category census certificate certificates
-    champion champions changes channel channels chapter chapters characters charges chats child children
-    chunks citation citations cities city classes clients clusters code codes coding coins collaborators
-    collection collections columns comments commits commodities commodity companies company competitions
-    competitors compliance component components compounds concepts conditions config configs configuration
-    configurations connections connectors consensus constituents contact contacts container containers
-    content contents contests context contributors conventions conversation conversations coordinates
-    corners counters countries country course courses coverage coworkers creator creators credits crowding
-    crypto cryptocurrencies cryptocurrency currencies currency customer customers cve cves dashboards data
-    database databases datapoint dataset datasets dates day days deals definitions delays departures
-    dependencies deployments descriptor descriptors developer device devices dictionary difficulty
-    directories directory discussions disputes districts dividend dividends dns document documents domain
-    domains downloads drivers drug drugs due economics editions email emails employee employees encounters
-    endpoint endpoints energy engines entities entries entry environment environments episodes equities
-    equity error errors esports estimate event events examples exchanges executions exhibitions expenses
-    experiments extensions facets facilities fact facts faqs feature features fees field fields figures
-    file files filings finance financial financials fires fixtures flags flights flows folder folders
-    followers following forecasts forks formulary formulas fraud friends functions fundamentals funding
-    funds futures galleries games gates genes genres gists goals grants graph graphs groups hashrate
-    hashtags headlines heroes hierarchy highlights holders holdings holidays hooks horizons hosts hotels
-    hour hourly hours hrv hydration id identities identity ids images impact impacts incidents income
-    indexes indicator indicators indices industries industry ingredients insight instance instances
-    institutions instruments integrations intensity interactions interest interfaces inventories inventory
-    investor investors invoices ips issuer issues item items job jobs journals jurisdictions key keys
-    keyword keywords kit knowledge label labels lanes languages laws layers leads league leagues lectures
-    legislation lessons levels libraries library licences licenses lines links list listing listings lists
-    literature live loans local locations lyrics machines maintainers manifest maps market markets matches
-    materials matters mcp me measures mechanism media meetings member members memberships memories memory
-    mentions menu menus merchants messages meta metadata methods milestones minutes mismatches modalities
-    model models modules molecule molecules month monthly mortgage movie movies museum museums namespace
-    namespaces national neighbors neighbourhoods network networks news nfts nightly node nodes notes
-    notification notifications object objects observations offers offices opportunities options order
-    orders organisation organisations organization organizations outages outbreaks outcomes overlap owners
-    packages pages pairs palettes panels paper papers parameters parks participants partners parts patents
-    paths patients patterns payees payments payouts peers people percentiles performance periods
-    permissions person phenotypes photos phrases pipelines places plans platform platforms player players
-    podcasts points policies poll polls pools population populations portfolio portfolios ports position
-    positions posts practices precipitation prediction predictions preferences premium prescriptions
-    presentations prices principles privacy problem problems procedures process processes product products
-    profiles progress project projects prompts properties property proposals protein proteins protocol
-    protocols provider providers publication publications publishers purchases quality quarters queries
-    questions queue queues quota quotas quotes races rate rates rating ratings readings realtime recipe
-    recipes recommendations records references refunds region regions registries regulations relations
+    artists aspects asset assets assignments attachments attendance attribute attributes author authors
+    availability badges balances bars baseline basket batches benchmark benchmarks bestsellers bills blobs
+    blocks blog blogs board boards body bookings bookmarks books branches brands browser bucket buckets
+    budgets bugs builds buses business calendar calendars calls campaigns candidates candles capabilities
+    car cards carriers cart cases catalog catalogs catalogue categories category census certificate
+    certificates champion champions changes channel channels chapter chapters characters charges chats
+    child children chunks citation citations cities city classes clients clusters code codes coding coins
+    collaborators collection collections columns comments commits commodities commodity companies company
+    competitions competitors compliance component components compounds concepts conditions config configs
+    configuration configurations connections connectors consensus constituents contact contacts container
+    containers content contents contests context contributors conventions conversation conversations
+    coordinates corners counters countries country course courses coverage coworkers creator creators
+    credits crowding crypto cryptocurrencies cryptocurrency currencies currency customer customers cve
+    cves dashboards data database databases datapoint dataset datasets dates day days deadlines deals
+    definitions delays departures dependencies deployments descriptor descriptors developer device devices
+    dictionary difficulty directories directory discussions disputes districts dividend dividends dns
+    document documents domain domains downloads drivers drug drugs due economics editions email emails
+    employee employees encounters endpoint endpoints energy engines entities entries entry environment
+    environments episodes equities equity error errors esports estimate event events examples exchanges
+    executions exhibitions expenses experiments extensions facets facilities fact facts faqs feature
+    features fees field fields figures file files filings finance financial financials fires fixtures
+    flags flights flows folder folders followers following forecasts forks formulary formulas fraud
+    friends functions fundamentals funding funds futures galleries games gates genes genres gists goals
+    grants graph graphs groups hashrate hashtags headlines heroes hierarchy highlights holders holdings
+    holidays hooks horizons hosts hotels hour hourly hours hrv hydration id identities identity ids images
+    impact impacts incidents income indexes indicator indicators indices industries industry ingredients
+    insight instance instances institutions instruments integrations intensity interactions interest
+    interfaces inventories inventory investor investors invoices ips issuer issues item items job jobs
+    journals jurisdictions key keys keyword keywords kit knowledge label labels lanes languages laws
+    layers leads league leagues lectures legislation lessons levels libraries library licences licenses
+    lines links list listing listings lists literature live loans local locations lyrics machines
+    maintainers manifest maps market markets matches materials matters mcp me measures mechanism media
+    meetings member members memberships memories memory mentions menu menus merchants messages meta
+    metadata methods milestones minutes mismatches modalities model models modules molecule molecules
+    month monthly mortgage movie movies museum museums namespace namespaces national neighbors
+    neighbourhoods network networks news nfts nightly node nodes notes notification notifications object
+    objects observations offers offices opportunities options order orders organisation organisations
+    organization organizations outages outbreaks outcomes outlines overlap owners packages pages pairs
+    palettes panels paper papers parameters parks participants partners parts patents paths patients
+    patterns payees payments payouts peers people percentiles performance periods permissions person
+    phenotypes photos phrases pipelines places plans platform platforms player players podcasts points
+    policies poll polls pools population populations portfolio portfolios ports position positions posts
+    practices precipitation prediction predictions preferences premium prescriptions presentations prices
+    principles privacy problem problems procedures process processes product products profiles progress
+    project projects prompts properties property proposals protein proteins protocol protocols provider
+    providers publication publications publishers purchases quality quarters queries questions queue
+    queues quota quotas quotes races rate rates rating ratings readings realtime recipe recipes
+    recommendations records references refunds region regions registries regulations relations
     relationships release releases reminders remote reports repositories repository requests requirement
     requirements residues resource resources restaurants results returns revenue revenues reviews
     revisions risks roles roster rosters routes rows rule rules runs sale sales samples satellites

@@ -72,15 +72,16 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
 _IN_PRODUCTS: Final = frozenset(first for first, _ in PRODUCTS)
 
 
-def _without_products(words: tuple[str, ...]) -> tuple[str, ...]:
+def without_products(words: tuple[str, ...]) -> tuple[str, ...]:
+    if _IN_PRODUCTS.isdisjoint(words):
+        return words
     at = next((place for place, pair in enumerate(pairwise(words)) if pair in PRODUCTS), None)
-    return words if at is None else words[:at] + words[at + 2 :]
+    return words if at is None else words[:at] + words[at + 2 :] or words
 
 
 def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     """The word that says what the tool does, and whether it is a plain verb."""
-    if not _IN_PRODUCTS.isdisjoint(words):
-        words = _without_products(words) or words
+    words = without_products(words)
     plain = [word for word in words if word in PLAIN]
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN

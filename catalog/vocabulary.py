@@ -117,7 +117,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
         hello echo think locate measure determine analyzer calculator research brainstorm debug
         render visualize chart plot decode encode hash format weather news current available reverse judge
-        reason reasoning thinking sequentialthinking minify beautify head map display sleep define
+        reason reasoning thinking sequentialthinking minify beautify head map display sleep define look
         addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
         remainder sine sqrt sum tan
     """,
@@ -373,6 +373,18 @@ def _forms(verb: str) -> tuple[str, ...]:
 INFLECTED: Final[dict[str, str]] = {
     form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in _forms(verb)
 }
+# A description that begins so says what is answered.
+ANSWERS_WITH: Final = word_set(
+    "answers contains displays outputs provides responds return returns returning shows tells"
+)
+# Where a sentence says what a tool does, one of these stands in front of the verb.
+LEADS_TO_VERB: Final = word_set("""
+    action allow allows also and api can command enables endpoint function helps lets method operation or
+    could that then this to tool used user users which will you
+""")
+READ_ONLY: Final = frozenset(
+    {("read", "only"), ("select", "queries"), ("select", "query"), ("select", "statements")}
+)
 PARTICIPLES: Final = frozenset(
     form
     for form, verb in INFLECTED.items()
