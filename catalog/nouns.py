@@ -26,14 +26,16 @@ _ANSWERS: Final = word_set("""
 # In front; behind a word we do not know they may be what is done something to.
 _OF_MANY: Final = word_set("now popular recent recommended supported top upcoming")
 _FORMATS: Final = word_set("""
-    address coordinates csv docx geojson gpx html id json key kml latex location markdown md pdf rest rss sql svg text
-    topojson unix utc wkt xlsx xml yaml
+    address coordinates csv docx geojson gpx html id json key kml latex location markdown md pdf rest rss
+    sql svg text topojson unix utc wkt xlsx xml yaml
 """)
 _THOUGHTS: Final = (
     "approach",
     "argumentation",
+    "debate",
     "framework",
     "method",
+    "monologue",
     "paradigm",
     "pattern",
     "reasoning",
@@ -134,7 +136,7 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
     named = _naming(words[:-1] if len(words) > 1 and words[-1] in _TRAILING else words)
     if not named or not SECRETS.isdisjoint(words):
         return ()
-    given = {part for name, _, _ in params for part in name.lower().split("_")}
+    given = {part for name, kind, _ in params if kind != "array" for part in name.lower().split("_")}
     return () if given & _CHOOSES or given & _CARRIES else named
 
 

@@ -37,12 +37,12 @@ THINGS: Final = word_set("""
     features fees field fields figures file files filings finance financial financials fires fixtures
     flags flights flows folder folders followers following forecasts forks formulary formulas fraud
     friends functions fundamentals funding funds futures galleries games gates genes genres gists goals
-    grants graph graphs groups hashrate hashtags headlines heroes hierarchy highlights holders holdings
-    holidays hooks horizons hosts hotels hour hourly hours hrv hydration id identities identity ids images
-    impact impacts incidents income indexes indicator indicators indices industries industry ingredients
-    insight instance instances institutions instruments integrations intensity interactions interest
-    interfaces inventories inventory investor investors invoices ips issuer issues item items job jobs
-    journals jurisdictions key keys keyword keywords kit knowledge label labels lanes languages laws
+    grants graph graphs groups guides hashrate hashtags headlines heroes hierarchy highlights holders
+    holdings holidays hooks horizons hosts hotels hour hourly hours hrv hydration id identities identity
+    ids images impact impacts incidents income indexes indicator indicators indices industries industry
+    ingredients insight instance instances institutions instruments integrations intensity interactions
+    interest interfaces inventories inventory investor investors invoices ips issuer issues item items job
+    jobs journals jurisdictions key keys keyword keywords kit knowledge label labels lanes languages laws
     layers leads league leagues lectures legislation lessons levels libraries library licences licenses
     lines links list listing listings lists literature live loans local locations lyrics machines
     maintainers manifest maps market markets matches materials matters mcp me measures mechanism media

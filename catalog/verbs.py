@@ -12,6 +12,7 @@ from catalog.vocabulary import (
     CALLS,
     CLEANED,
     COMMAND_WORDS,
+    EVALUATED,
     FLOWS,
     GLUED,
     JOB_VERBS,
@@ -85,6 +86,9 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     plain = [word for word in words if word in PLAIN]
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
+    if plain and words[-1] == "get" and JOINS.isdisjoint(words):
+        # `block_raw_get`: nothing is done to a get.
+        return "get", True
     if plain and (words[0] == "mark" or (plain[0] == "read" and "mark" in words)):
         return "mark", False
     if all(PLAIN[word] is ToolClass.READ for word in plain) and (verb := _manages(words)):
@@ -131,6 +135,9 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
             return meant
     if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
         return ToolClass.WRITE
+    if verb == "evaluate" and len(words) > 2 and words[0] == verb and EVALUATED.isdisjoint(words):
+        # Code is run; a need, a risk or an answer is weighed.
+        return ToolClass.READ
     if verb == "test" and words[-1] == "test" and len(words) <= 2:
         return ToolClass.EXECUTE
     if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):

@@ -252,8 +252,9 @@ MONEY_SETTLED: Final = word_set("""
 # An argument that says how much, beside one that says of what or whose.
 AMOUNTS: Final = ("amount", "lamports")
 PARTIES: Final = (
-    "bank", "beneficiary", "card", "creditor", "currency", "debtor", "delegator", "iban", "installments",
-    "mint", "payee", "payer", "payment", "pix", "receiver", "recipient", "token", "validator", "wallet",
+    "bank", "beneficiary", "card", "creditor", "currency", "debtor", "delegator", "denom", "iban",
+    "installments", "mint", "payee", "payer", "payment", "pix", "receiver", "recipient", "token", "validator",
+    "wallet",
 )  # fmt: skip
 # Writing down what was spent spends nothing.
 BOOKKEEPING: Final = word_set("""
@@ -325,6 +326,7 @@ KEPT_BACK: Final = word_set("draft drafts folder folders label labels template t
 SQL_WORDS: Final = word_set("cypher dcl ddl dml sql")
 COMMAND_WORDS: Final = word_set("bash cmd command powershell shell ssh terminal")
 CODE_WORDS: Final = word_set("code javascript notebook python script")
+EVALUATED: Final = CODE_WORDS | word_set("browser console expression expressions function js page statement")
 CODE_PARAMS: Final = {
     **dict.fromkeys(word_set("sql sql_query raw_sql statement statements cypher dml ddl"), "sql"),
     **dict.fromkeys(word_set("command cmd shell commands bash command_line args_string"), "command"),

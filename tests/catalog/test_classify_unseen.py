@@ -5,15 +5,19 @@ from __future__ import annotations
 import pytest
 
 from catalog.vocabulary import ToolClass
-from tests.catalog.labelled import WRITTEN, answered, share
+from tests.catalog.labelled import DRAWN, SETS, WRITTEN, answered, asked, share
 
-# Right by the reader's first label; by a class the reader allowed. The first set's misses were looked at, by
-# their kinds; those of the second were met once (0.85 and 0.91, 0.83 and 0.90), and then by kinds, too.
+# Right by the reader's first label; by a class the reader allowed. How right each set was when first met,
+# before its misses were looked at by their kinds, is in docs/measurements.md; these only hold what was won.
 FLOORS = {
     ("first", True): (0.91, 0.96),
     ("first", False): (0.90, 0.96),
-    ("second", True): (0.84, 0.90),
-    ("second", False): (0.82, 0.89),
+    ("second", True): (0.87, 0.93),
+    ("second", False): (0.87, 0.93),
+    ("drawn-1", False): (0.92, 0.95),
+    ("drawn-2", False): (0.94, 0.96),
+    ("drawn-3", False): (0.93, 0.96),
+    ("drawn-4", False): (0.93, 0.95),
 }
 GRAVE = (ToolClass.DESTRUCTIVE, ToolClass.FINANCIAL)
 
@@ -34,6 +38,12 @@ def test_nothing_that_destroys_or_pays_is_taken_for_reading(name: str, described
     assert [one.tool.name for one in given if one.found.tool_class is ToolClass.READ] == []
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_a_reader_could_not_tell_is_hardly_ever_taken_for_reading(name: str) -> None:
+    untold = [one for one in asked(name, described=False) if one.tool.label is None]
+    assert sum(one.found.tool_class is ToolClass.READ and not one.found.needs_review for one in untold) <= 3
+
+
+@pytest.mark.parametrize("name", SETS)
 def test_few_of_them_wait_for_a_person(name: str) -> None:
     assert share([one.found.needs_review for one in answered(name, described=False)]) <= 0.12
