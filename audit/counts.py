@@ -1,6 +1,7 @@
 """Records are counted as they arrive, so that a chart never reads them again and outlives them.
 
-Counts are kept by whole minutes, hours and days. Latencies go into buckets, four for each doubling.
+Counts are kept by whole minutes, hours and days, those of all calls by half hours as well. Latencies go into
+buckets, four for each doubling.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from audit.periods import Unit
 KEPT: Final[dict[str, dict[Unit, timedelta]]] = {
     "audit_callcount": {
         Unit.MINUTE: timedelta(days=3),
+        Unit.HALF_HOUR: timedelta(days=3),
         Unit.HOUR: timedelta(days=40),
         Unit.DAY: timedelta(days=800),
     },
@@ -90,9 +92,11 @@ def count(rows: Collection[DecisionRecord]) -> None:
     tools: Counter[_Tools] = Counter()
     for row in rows:
         outcome = shown_outcome(row.outcome, row.code)
-        for unit in Unit:
+        for unit in KEPT["audit_callcount"]:
             start = unit.start_of(row.at)
             calls[row.organization_id, unit.value, start, outcome, bucket_of(row.added_us)] += 1
+        for unit in KEPT["audit_usecount"]:
+            start = unit.start_of(row.at)
             uses[
                 row.organization_id, unit.value, start, row.server_id, row.grant_id, row.counted_tool, outcome
             ] += 1

@@ -1,4 +1,4 @@
-"""Stretches of time that counts are kept for: whole minutes, hours and days, in UTC."""
+"""Stretches of time that counts are kept for: whole minutes, half hours, hours and days, in UTC."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 class Unit(StrEnum):
     MINUTE = "m"
+    HALF_HOUR = "t"
     HOUR = "h"
     DAY = "d"
 
@@ -19,6 +20,8 @@ class Unit(StrEnum):
         match self:
             case Unit.MINUTE:
                 return timedelta(minutes=1)
+            case Unit.HALF_HOUR:
+                return timedelta(minutes=30)
             case Unit.HOUR:
                 return timedelta(hours=1)
             case Unit.DAY:
@@ -29,6 +32,8 @@ class Unit(StrEnum):
         match self:
             case Unit.MINUTE:
                 return moment
+            case Unit.HALF_HOUR:
+                return moment.replace(minute=moment.minute // 30 * 30)
             case Unit.HOUR:
                 return moment.replace(minute=0)
             case Unit.DAY:

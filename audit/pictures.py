@@ -31,7 +31,7 @@ class Span:
 
 SPANS: Final = {
     "1h": Span("1 h", timedelta(hours=1), 30, "H:i", Unit.MINUTE, Unit.MINUTE),
-    "24h": Span("24 h", timedelta(hours=24), 48, "H:i", Unit.HOUR, Unit.MINUTE),
+    "24h": Span("24 h", timedelta(hours=24), 48, "H:i", Unit.HOUR, Unit.HALF_HOUR),
     "7d": Span("7 d", timedelta(days=7), 42, "j M", Unit.HOUR, Unit.HOUR),
     "30d": Span("30 d", timedelta(days=30), 30, "j M", Unit.DAY, Unit.DAY),
 }

@@ -47,7 +47,7 @@ ALSO: Final = {
         "?q=nowhere",
         "?last=1h",
     ),
-    "overview/": ("?span=30d", "?span=1h"),
+    "overview/": ("?span=30d", "?span=7d", "?span=1h"),
     "grants/": ("?q=agent",),
     "policies/": ("?q=policy",),
     "jump/": ("?q=delete",),

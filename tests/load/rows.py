@@ -323,38 +323,40 @@ class _Filling:
 _SHOWN: Final = (
     "CASE WHEN outcome <> 'deny' THEN outcome WHEN code = 'limit_exceeded' THEN 'limit' ELSE 'deny' END"
 )
-# What is kept of each unit, as `audit.counts` does.
+# What is kept of each unit, as `audit.counts` does; rows lie in the order in which calls arrive.
 _COUNTED: Final = [
-    statement.replace("UNIT", unit).replace("WORD", word).replace("SHOWN", _SHOWN).replace("KEPT", kept)
-    for unit, word, calls, uses in (
-        ("m", "minute", "3 days", "3 hours"),
-        ("h", "hour", "40 days", "9 days"),
-        ("d", "day", "800 days", "800 days"),
+    statement.replace("UNIT", unit).replace("START", start).replace("SHOWN", _SHOWN).replace("KEPT", kept)
+    for unit, start, calls, uses in (
+        ("m", "date_trunc('minute', at, 'UTC')", "3 days", "3 hours"),
+        ("t", "date_bin('30 minutes', at, '2000-01-01Z')", "3 days", ""),
+        ("h", "date_trunc('hour', at, 'UTC')", "40 days", "9 days"),
+        ("d", "date_trunc('day', at, 'UTC')", "800 days", "800 days"),
     )
     for statement, kept in (
         (
             "INSERT INTO audit_callcount (organization_id, unit, start, outcome, added, calls)"
-            " SELECT organization_id, 'UNIT', date_trunc('WORD', at, 'UTC'), SHOWN,"
+            " SELECT organization_id, 'UNIT', START, SHOWN,"
             " floor(4 * log(2, added_us + 1)), count(*) FROM audit_decisionrecord"
-            " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5",
+            " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5 ORDER BY 3",
             calls,
         ),
         (
             "INSERT INTO audit_usecount"
             " (organization_id, unit, start, server_id, grant_id, tool, outcome, calls)"
-            " SELECT organization_id, 'UNIT', date_trunc('WORD', at, 'UTC'), server_id, grant_id, tool,"
-            " SHOWN, count(*) FROM audit_decisionrecord"
-            " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5, 6, 7",
+            " SELECT organization_id, 'UNIT', START, server_id, grant_id, tool, SHOWN, count(*)"
+            " FROM audit_decisionrecord WHERE organization_id = %s AND at > now() - interval 'KEPT'"
+            " GROUP BY 1, 3, 4, 5, 6, 7 ORDER BY 3",
             uses,
         ),
         (
             "INSERT INTO audit_toolcount (organization_id, unit, start, tool, outcome, calls)"
-            " SELECT organization_id, 'UNIT', date_trunc('WORD', at, 'UTC'), tool, SHOWN, count(*)"
+            " SELECT organization_id, 'UNIT', START, tool, SHOWN, count(*)"
             " FROM audit_decisionrecord"
-            " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5",
+            " WHERE organization_id = %s AND at > now() - interval 'KEPT' GROUP BY 1, 3, 4, 5 ORDER BY 3",
             uses,
         ),
     )
+    if kept
 ]
 _COUNTED.append(
     "INSERT INTO audit_tooluser (organization_id, tool, grant_id, called, held)"
