@@ -107,7 +107,13 @@ SETTINGS: list[Setting] = [
         "How many processes serve the site under `up`; 0: one for each core, four at most.",
         "up",
     ),
-    Setting("INTERNAL_PORT", Kind.INTEGER, "8001", "Where gateways fetch their configuration.", "internal"),
+    Setting(
+        "INTERNAL_PORT",
+        Kind.INTEGER,
+        "",
+        "Where gateways fetch their configuration under `up`. Empty: the one after PORT.",
+        "internal",
+    ),
     Setting("GATEWAY_PORT", Kind.INTEGER, "8100", "The port agents connect to.", "gateway"),
     Setting("GATEWAY_HOST", Kind.TEXT, "127.0.0.1", "The address the gateway listens on.", "gateway"),
     Setting(

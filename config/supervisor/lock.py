@@ -54,12 +54,18 @@ def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
     for flag, host, port in wanted:
         if problem := _why_not(host, port):
             raise CannotStart(
-                f"Port {port} on {host} {problem}: stop what listens there, or choose another with {flag}."
+                f"Port {port} on {host} {problem}: stop what listens there, or choose another with"
+                f" {_how_to_choose(flag)}."
             )
     ports = [port for _, _, port in wanted]
     for port in ports:
         if ports.count(port) > 1:
             raise CannotStart(f"Port {port} was given to two listeners: choose different ports.")
+
+
+def _how_to_choose(flag: str) -> str:
+    variable = flag.removeprefix("--").replace("-", "_").upper()
+    return flag if flag == variable else f"{flag} or {variable}=…"
 
 
 def _why_not(host: str, port: int) -> str | None:

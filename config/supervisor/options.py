@@ -69,12 +69,15 @@ def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Opt
         "--gateways", type=_number(1, 64), default=1, help="how many gateways share the port (1)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="where the web part listens (127.0.0.1)")
-    for flag, variable in (
-        ("--port", "PORT"),
-        ("--gateway-port", "GATEWAY_PORT"),
-        ("--internal-port", "INTERNAL_PORT"),
-    ):
-        parser.add_argument(flag, type=_number(1, 65535), default=env.port(variable), help=variable)
+    port = _number(1, 65535)
+    parser.add_argument("--port", type=port, default=env.port("PORT"), help="PORT")
+    parser.add_argument("--gateway-port", type=port, default=env.port("GATEWAY_PORT"), help="GATEWAY_PORT")
+    parser.add_argument(
+        "--internal-port",
+        type=port,
+        default=env.optional_port("INTERNAL_PORT"),
+        help="INTERNAL_PORT (the one after --port)",
+    )
     parser.add_argument("--gateway-host", default=env.text("GATEWAY_HOST"), help="GATEWAY_HOST")
     parser.add_argument("--data-dir", type=Path, default=Path(env.text("DATA_DIR")), help="DATA_DIR")
     return _options(vars(parser.parse_args(arguments)))
@@ -82,6 +85,8 @@ def read_options(arguments: Sequence[str], program: str = "manage.py up") -> Opt
 
 def _options(given: Mapping[str, object]) -> Options:
     values = dict(given)
+    if values["internal_port"] is None:
+        values["internal_port"] = _beside(values["port"])
     values["parts"] = values.pop("only")
     data_dir = values["data_dir"]
     assert isinstance(data_dir, Path)
@@ -89,6 +94,11 @@ def _options(given: Mapping[str, object]) -> Options:
     values["metrics_port"] = env.optional_port("METRICS_PORT")
     values["web_processes"] = env.integer("WEB_PROCESSES", most=64) or _one_for_each_core()
     return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be
+
+
+def _beside(port: object) -> int:
+    assert isinstance(port, int)
+    return port + 1 if port < 65535 else port - 1
 
 
 def _one_for_each_core() -> int:

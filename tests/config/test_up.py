@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.supervisor.lock import take_lock
+from config.supervisor.options import read_options
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -35,9 +36,26 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
     said = manage("up", "--data-dir", tmp_path, "--port", taken_port)
     assert said.returncode == 1
     assert said.stderr == (
-        f"Port {taken_port} on 127.0.0.1 is taken: stop what listens there, or choose another with --port.\n"
+        f"Port {taken_port} on 127.0.0.1 is taken: stop what listens there, or choose another with --port"
+        " or PORT=….\n"
     )
     assert {found.name for found in tmp_path.iterdir()} <= {"lock"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "found"),
+    [
+        (["--port", "8010"], "", 8011),
+        (["--port", "65535"], "", 65534),
+        (["--port", "8010"], "9100", 9100),
+        (["--port", "8010", "--internal-port", "9200"], "9100", 9200),
+    ],
+)
+def test_a_second_product_on_this_machine_need_not_name_its_internal_port(
+    asked: list[str], given: str, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERNAL_PORT", given)
+    assert read_options(asked).internal_port == found
 
 
 def test_a_second_start_on_the_same_folder_says_so_and_touches_nothing(tmp_path: Path) -> None:
