@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,6 +19,8 @@ PURPOSE: Final = "approval-arguments"
 KEPT_AFTER_THE_END = timedelta(days=7)
 AT_ONCE: Final = 1_000
 _LONGEST_LINE: Final = 200
+_SHORT_LINE: Final = 80
+_BREAKS: Final = re.compile(r"\n *")
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,9 @@ class Argument:
 
     @property
     def head(self) -> str:
-        return self.value[:_LONGEST_LINE].split("\n", 1)[0]
+        """Its first line; JSON, which has line breaks only between its parts, is read on as one."""
+        begins = self.value[:_LONGEST_LINE]
+        return _BREAKS.sub(" ", begins) if self.kind == "json" else begins.split("\n", 1)[0]
 
     @property
     def is_long(self) -> bool:
@@ -82,7 +87,9 @@ def _argument(name: str, raw: bytes, why: str) -> Argument:
         text = msgspec.json.decode(raw, type=str)
         return Argument(name, raw.decode() if _misleads(text) else text, "text", why)
     if raw[:1] in (b"{", b"["):
-        return Argument(name, msgspec.json.format(raw, indent=2).decode(), "json", why)
+        line = msgspec.json.format(raw, indent=0).decode()
+        fits = len(line) <= _SHORT_LINE
+        return Argument(name, line if fits else msgspec.json.format(raw, indent=2).decode(), "json", why)
     return Argument(name, raw.decode(), "json", why)
 
 

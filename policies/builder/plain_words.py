@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from policies.builder.rows import row_pointer
 from policies.language.compile import CompiledPolicy, compile_policy
 from policies.language.document import CLASSES, Access, Document, Rule
 from policies.language.effects import Effect, effects
 from policies.language.explain import explain_rule
+from policies.language.problems import Problem, escape_token
 from policies.outlook import Outlook
+from policies.services import Finding
 from servers.models import Tool
 
 # A policy of thousands of rules is read by nobody at once.
 MOST_SENTENCES: Final = 500
+MOST_PROBLEMS: Final = 3
 _ALONE: Final = "rule"
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`names` are tools, patterns or a class; `said` what happens to their calls. `effect` for the glyph."""
+    """`names` are tools, patterns or a class; `said` what happens to their calls. `effect` for the glyph.
+
+    `rows`: what of the document it tells of; `problems`: what was found there.
+    """
 
     effect: str
     names: tuple[str, ...]
     said: tuple[str, ...]
     lead: str = ""
+    rows: tuple[str, ...] = ()
+    problems: tuple[Problem | Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +51,23 @@ def words_of(outlook: Outlook, tools: Sequence[Tool]) -> Words | None:
     if compiled is None:
         return None
     said = [*sentences_of(compiled, tools)]
+    found: dict[str, list[Problem | Finding]] = defaultdict(list)
+    for each in outlook.told:
+        found[_row(each.pointer)].append(each)
     return Words(
         compiled.document.description or "",
-        tuple(said[:MOST_SENTENCES]),
+        tuple(_with_problems(sentence, found) for sentence in said[:MOST_SENTENCES]),
         max(0, len(said) - MOST_SENTENCES),
     )
+
+
+def _row(pointer: str) -> str:
+    return "/hide" if pointer.startswith("/hide/") else row_pointer(pointer)
+
+
+def _with_problems(sentence: Sentence, found: Mapping[str, Sequence[Problem | Finding]]) -> Sentence:
+    problems = tuple(each for row in sentence.rows for each in found.get(row, ()))
+    return replace(sentence, problems=problems[:MOST_PROBLEMS]) if problems else sentence
 
 
 def sentences_of(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sentence]:
@@ -58,9 +79,20 @@ def sentences_of(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Se
             if len(document.hide) > 1
             else "hidden: agents are not told that it exists, and calling it fails."
         )
-        yield Sentence("hidden", document.hide[:50], (f"{'are' if len(document.hide) > 1 else 'is'} {told}",))
+        yield Sentence(
+            "hidden",
+            document.hide[:50],
+            (f"{'are' if len(document.hide) > 1 else 'is'} {told}",),
+            rows=("/hide",),
+        )
     if document.all_tools is not None:
-        yield Sentence(_effect(document.all_tools), (), _rule(document.all_tools, "/all_tools"), "Every call")
+        yield Sentence(
+            _effect(document.all_tools),
+            (),
+            _rule(document.all_tools, "/all_tools"),
+            "Every call",
+            ("/all_tools",),
+        )
     yield from _named(document)
     yield from _by_class(compiled, tools)
     yield _otherwise(document)
@@ -74,7 +106,8 @@ def _named(document: Document) -> Iterator[Sentence]:
     for name, rule in document.tools.items():
         together[_effect(rule), _rule(rule, f"/tools/{name}")].append(name)
     for (effect, said), names in together.items():
-        yield Sentence(effect, tuple(names), said)
+        rows = tuple(f"/tools/{escape_token(name)}" for name in names)
+        yield Sentence(effect, tuple(names), said, rows=rows)
 
 
 def _by_class(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sentence]:
@@ -89,7 +122,7 @@ def _by_class(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sente
             if count
             else f"{name} tools that may come"
         )
-        yield Sentence(_effect(rule), (), _rule(rule, f"/classes/{name}"), lead)
+        yield Sentence(_effect(rule), (), _rule(rule, f"/classes/{name}"), lead, (f"/classes/{name}",))
 
 
 def _followers(compiled: CompiledPolicy, tools: Iterable[Tool]) -> Mapping[str, int]:
@@ -104,7 +137,9 @@ def _followers(compiled: CompiledPolicy, tools: Iterable[Tool]) -> Mapping[str, 
 def _otherwise(document: Document) -> Sentence:
     allowed = document.default == "allow"
     said = f"such as a tool the server adds later, is {'allowed' if allowed else 'denied'}."
-    return Sentence("allowed" if allowed else "denied", (), (said,), "Anything not named here,")
+    return Sentence(
+        "allowed" if allowed else "denied", (), (said,), "Anything not named here,", ("/default",)
+    )
 
 
 def _access(title: str, access: Access | None, document: Document) -> Sentence:
@@ -115,7 +150,7 @@ def _access(title: str, access: Access | None, document: Document) -> Sentence:
     if exceptions:
         other = "denied" if default == "allow" else "allowed"
         said = f"are {word}; {other} {'is' if len(exceptions) == 1 else 'are'} {', '.join(exceptions[:20])}."
-    return Sentence("allowed" if default == "allow" else "denied", (), (said,), title)
+    return Sentence("allowed" if default == "allow" else "denied", (), (said,), title, (f"/{title.lower()}",))
 
 
 def _rule(rule: Rule, at: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Paste or import: what a text from elsewhere is and would do is seen before it becomes the draft."""
+"""What stands around the three views: how a text reads, what is pasted into it, what was found in it."""
 
 from __future__ import annotations
 
@@ -136,3 +136,13 @@ def test_the_head_of_the_text_says_how_it_reads_as_it_is_typed(
         save_draft(cast.alice, acme.policy, text)
     stored = carol.get(reverse("policies:editor", args=[acme.policy.public_id]), {"view": "json"})
     assert sentence in words(stored)
+
+
+def test_plain_words_say_what_was_found_where_it_stands(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    text = '{"version": "1", "default": "deny", "tools": {"no_such_tool": {}, "delete_user": {}}}'
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, text)
+    editor = reverse("policies:editor", args=[acme.policy.public_id])
+    shown = words(signed_in(cast.carol).get(editor, {"view": "words"}))
+    told = shown.split('id="words"')[1].split("Anything not named")[0]
+    assert "Every call is allowed." in told and "The server has no tool no_such_tool." in told
