@@ -24,6 +24,20 @@ _ACTIONS = {
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Signing up makes an organization with it, so that no one is ever a person without a place."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": "This account is switched off.",
+        "cannot_remove_primary_email": "The primary address stays: make another one primary first.",
+        "duplicate_email": "This address is yours already.",
+        "email_password_mismatch": "No account has this address with this password.",
+        "email_taken": "Another account has this address.",
+        "enter_current_password": "Type the password you have now.",
+        "incorrect_password": "That is not your password.",
+        "invalid_password_reset": "This link is used up or too old. Ask for another one.",
+        "max_email_addresses": "%d addresses are as many as an account has.",
+        "too_many_login_attempts": "Too many tries. Wait a few minutes and try again.",
+        "unverified_primary_email": "Confirm your primary address first.",
+    }
+
     @transaction.atomic
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         user = super().save_user(request, user, form, commit)

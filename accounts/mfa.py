@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 
+from accounts.models import User
 from common.sealing import Keyring
+from common.user_agents import browser_words
 
 # A person belongs to no organization; allauth does not say whose secret it is.
 BOUND: Final = {"organization": "", "subject": "person", "purpose": "second-factor"}
@@ -20,6 +23,12 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
         "add_email_blocked": "Switch two-step sign-in off before you add an address.",
         "cannot_generate_recovery_codes": "Set up an authenticator app or a passkey first.",
     }
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        """What is proposed; a second one on the same machine is told apart by its number."""
+        name = browser_words(self.request.headers.get("User-Agent", "")) or "Key"
+        others = Authenticator.objects.filter(user=user, type=type).count()
+        return f"{name} {others + 1}" if others else name
 
     def encrypt(self, text: str) -> str:
         return Keyring.parse(settings.SEALING_KEYS).seal(text.encode(), **BOUND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.validators import validate_email
 from django.forms import (
     BaseForm,
     BoundField,
@@ -69,11 +70,17 @@ def _kind(widget: Widget) -> tuple[str, str]:
     )
 
 
+# Where what the framework says is not how we say it.
+_SAID = {
+    str(validate_email.message): "This is no e-mail address: one looks like name@example.com.",
+}
+
+
 def messages(bound: BoundField, *, named: bool = False) -> list[str]:
     """`named`: away from the field, where "this" would say nothing."""
     empty = str(Field.default_error_messages["required"])
     said = f"{bound.label}: fill this in." if named else "Fill this in."
-    return [said if message == empty else str(message) for message in bound.errors]
+    return [said if message == empty else _SAID.get(str(message), str(message)) for message in bound.errors]
 
 
 def summary_context(form: BaseForm, title: str) -> dict[str, Any]:

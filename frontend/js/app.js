@@ -1,4 +1,5 @@
 import { startApprovals } from "./approvals.js";
+import { startConnection } from "./connection.js";
 import { startCopying } from "./copy.js";
 import { startCountdowns } from "./countdown.js";
 import { startDialogs } from "./dialogs.js";
@@ -17,7 +18,7 @@ import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 

@@ -50,6 +50,15 @@ async function options(form) {
   return (await answer.json()).request_options;
 }
 
+function why(problem) {
+  switch (problem.name) {
+    case "NotAllowedError": return "It was cancelled, or took too long. Try again.";
+    case "InvalidStateError": return "This one is added already.";
+    case "SecurityError": return `Browsers give keys only to sites with a name, over https. This page is at ${location.host}: open it by its name (on your own machine: localhost).`;
+    default: return problem.message;
+  }
+}
+
 async function go(form) {
   const said = form.querySelector("[data-passkey-said]");
   said.hidden = true;
@@ -59,8 +68,7 @@ async function go(form) {
     form.elements.credential.value = JSON.stringify(key);
     form.requestSubmit();
   } catch (problem) {
-    said.querySelector("[data-words]").textContent =
-      problem.name === "NotAllowedError" ? "It was cancelled, or took too long. Try again." : problem.message;
+    said.querySelector("[data-words]").textContent = why(problem);
     said.hidden = false;
   }
 }

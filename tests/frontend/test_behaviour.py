@@ -252,6 +252,22 @@ def _seen(page: Page, how: str) -> None:
     )
 
 
+def test_a_lost_connection_is_said_for_as_long_as_it_is_lost(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/theme/", wait_until="networkidle")
+    page.context.set_offline(True)
+    expect(page.get_by_text("No connection since")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("No connection since")).to_be_hidden()
+
+
+def test_a_site_that_does_not_answer_is_told_apart_from_a_lost_connection(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/theme/")
+    page.evaluate("document.dispatchEvent(new CustomEvent('htmx:sendError'))")
+    expect(page.get_by_text("The site has not answered since")).to_be_visible()
+    page.evaluate("document.dispatchEvent(new CustomEvent('htmx:afterOnLoad'))")
+    expect(page.get_by_text("The site has not answered since")).to_be_hidden()
+
+
 def test_the_chosen_theme_is_there_before_the_first_paint_of_the_next_page(page: Page, site: Site) -> None:
     page.goto(f"{site.address}/theme/")
     page.click("[data-theme-choice=dark]")

@@ -1,0 +1,30 @@
+// Says that the connection is lost for as long as it is: what a page shows may be old then, and what is pressed goes nowhere.
+// Two reasons: the machine is offline, or the site gave no answer to what htmx asked; each ends by itself.
+const clock = () => new Date().toISOString().slice(11, 16);
+const reasons = new Map();
+
+function strip() {
+  const made = document.createElement("div");
+  made.className = "lost";
+  made.setAttribute("aria-live", "polite");
+  document.body.append(made);
+  return made;
+}
+
+export function startConnection() {
+  // There before it is filled: a live region that comes with its words is not read out.
+  const place = strip();
+  const draw = () => { place.textContent = [...reasons.values()][0] ?? ""; };
+  const say = (reason, words) => { if (!reasons.has(reason)) reasons.set(reason, words); draw(); };
+  const end = (reason) => { reasons.delete(reason); draw(); };
+
+  const offline = () => say("offline", `No connection since ${clock()} UTC. What stands here may be old; what you typed stays.`);
+  const silent = () => say("silent", `The site has not answered since ${clock()} UTC. What you did last may not have arrived; try it again.`);
+  addEventListener("offline", offline);
+  addEventListener("online", () => end("offline"));
+  document.addEventListener("htmx:sendError", silent);
+  document.addEventListener("htmx:timeout", silent);
+  document.addEventListener("htmx:afterOnLoad", () => end("silent"));
+  document.addEventListener("htmx:responseError", (event) => (event.detail.xhr.status >= 502 ? silent() : end("silent")));
+  if (!navigator.onLine) offline();
+}
