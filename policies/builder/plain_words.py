@@ -27,7 +27,8 @@ _ALONE: Final = "rule"
 class Sentence:
     """`names` are tools, patterns or a class; `said` what happens to their calls. `effect` for the glyph.
 
-    `rows`: what of the document it tells of; `problems`: what was found there.
+    `rows`: what of the document it tells of; `problems`: what was found there. `goes_on`: what is said goes
+    on where the names end, without a colon.
     """
 
     effect: str
@@ -35,6 +36,7 @@ class Sentence:
     said: tuple[str, ...]
     lead: str = ""
     rows: tuple[str, ...] = ()
+    goes_on: bool = False
     problems: tuple[Problem | Finding, ...] = ()
 
 
@@ -84,6 +86,7 @@ def sentences_of(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Se
             document.hide[:50],
             (f"{'are' if len(document.hide) > 1 else 'is'} {told}",),
             rows=("/hide",),
+            goes_on=True,
         )
     if document.all_tools is not None:
         yield Sentence(
@@ -138,7 +141,7 @@ def _otherwise(document: Document) -> Sentence:
     allowed = document.default == "allow"
     said = f"such as a tool the server adds later, is {'allowed' if allowed else 'denied'}."
     return Sentence(
-        "allowed" if allowed else "denied", (), (said,), "Anything not named here,", ("/default",)
+        "allowed" if allowed else "denied", (), (said,), "Anything not named here,", ("/default",), True
     )
 
 
@@ -150,7 +153,9 @@ def _access(title: str, access: Access | None, document: Document) -> Sentence:
     if exceptions:
         other = "denied" if default == "allow" else "allowed"
         said = f"are {word}; {other} {'is' if len(exceptions) == 1 else 'are'} {', '.join(exceptions[:20])}."
-    return Sentence("allowed" if default == "allow" else "denied", (), (said,), title, (f"/{title.lower()}",))
+    return Sentence(
+        "allowed" if default == "allow" else "denied", (), (said,), title, (f"/{title.lower()}",), True
+    )
 
 
 def _rule(rule: Rule, at: str) -> tuple[str, ...]:

@@ -329,10 +329,8 @@ def said_of(document: dict[str, Any], tools: Sequence[Tool] = TOOLS) -> list[str
 
 
 def shown(sentence: Sentence) -> str:
-    said = " ".join(sentence.said)
     begins = sentence.lead or ", ".join(sentence.names)
-    continues = sentence.effect == "hidden" if sentence.names else said[:1].islower()
-    return f"{begins}{' ' if continues else ': '}{said}"
+    return f"{begins}{' ' if sentence.goes_on else ': '}{' '.join(sentence.said)}"
 
 
 def rule_pattern() -> str:
