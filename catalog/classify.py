@@ -15,7 +15,7 @@ from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money
 from catalog.nouns import asks_a_model, deed_of, makes_media, names_an_answer, only_numbers, without_product
 from catalog.sentences import SENTENCE, Said, deed_said, deed_unspaced
-from catalog.verbs import RANK, in_context, verb_of
+from catalog.verbs import RANK, beside, in_context, verb_of
 from catalog.vocabulary import (
     ANSWERS_WITH,
     BASE_SEVERITY,
@@ -133,8 +133,8 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
     confidence = 0.9 if plain else 0.7
     if money := is_about_money(verb, tool_class, words, said, tool.siblings):
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
-        told = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
-        return _Verdict(ToolClass.FINANCIAL, confidence, (told,))
+        moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
+        return _Verdict(ToolClass.FINANCIAL, confidence, (moved,))
     if not plain and said and (described := _first_verb(said)) in PLAIN:
         # The name's word is as often a noun; what the description begins with is a verb.
         if PLAIN[described] is tool_class:
@@ -142,11 +142,12 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and PLAIN[described] is ToolClass.READ):
             return _from_description(said)
     rule = "name.verb" if plain else "name.word"
-    evidence = Evidence(rule, "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
+    told = (verb, *beside(verb, words))
+    evidence = Evidence(rule, "name", told, f"“{'” beside “'.join(told)}” in the name: {_MEANS[tool_class]}.")
     if paid := asks_for_money(tool_class, words, tool.params):
         sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
-        told = Evidence("params.money", "params", paid, sentence)
-        return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, told))
+        asked = Evidence("params.money", "params", paid, sentence)
+        return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, asked))
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
 
 

@@ -40,6 +40,8 @@ def is_about_money(
     for word in words:
         if word == verb:
             continue
+        if word == "checkout" and not NOT_MONEY.isdisjoint(words):
+            continue
         if word in MONEY or (word in MONEY_SENT and verb in MOVES_VALUE):
             return word
         if word in ORDERS and (verb == "place" or not TRADES.isdisjoint(words)):

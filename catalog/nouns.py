@@ -50,9 +50,10 @@ _ASKS: Final = word_set("am are can did does has how is should was what when whe
 # Nouns of these verbs are more often things than deeds: a poster, a holder, an order, a caller.
 _START: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NO_DEED: Final = word_set("""
-    book call charge draw drop fill get hold label list make map mark message note order pay play post
-    press put record rm score set share show stat store tag tip trade tree track use wait watch browse
-    collect notify attach compute inspect control command
+    act arm attach attack book browse call charge collect command compute control cool dig draw drop fill
+    get heat hold inspect jump label land list make map mark message note notify order park pay play post
+    press put record rm score set share show stat store tag tip track trade tree use vacuum wait walk
+    watch
 """)
 
 
@@ -76,8 +77,14 @@ DEEDS: Final[dict[str, str]] = {
 }
 
 
+# What is told of a deed: `connection_state`.
+_OF_DEEDS: Final = word_set("info rate rates state states stats status type types")
+
+
 def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
     """A noun made of a verb, and the verb; the last one, since a noun's own noun comes last."""
+    if len(words) > 1 and words[-1] in _OF_DEEDS:
+        return None
     return next(((word, DEEDS[word]) for word in reversed(words) if word in DEEDS), None)
 
 

@@ -53,7 +53,7 @@ THINGS: Final = word_set("""
     objects observations offers offices opportunities options order orders organisation organisations
     organization organizations outages outbreaks outcomes outlines overlap owners packages pages pairs
     palettes panels paper papers parameters parks participants partners parts patents paths patients
-    patterns payees payments payouts peers people percentiles performance periods permissions person
+    patterns payees payments payouts pdf peers people percentiles performance periods permissions person
     phenotypes photos phrases pipelines places plans platform platforms player players podcasts points
     policies poll polls pools population populations portfolio portfolios ports position positions posts
     practices precipitation prediction predictions preferences premium prescriptions presentations prices
@@ -76,8 +76,8 @@ THINGS: Final = word_set("""
     tests themes threads thresholds tickers tickets tiers time times timezones title titles today token
     tokens tools topic topics tournaments towns traces tracks trades traffic trains transactions
     transcript transcripts transfers trials tutorials tvl tweets types units universities unread updates
-    uptime urls usage user users vaccines validators values variables variant variants vehicle vehicles
-    vendors venues versions video videos views violations visitors visits vitals volume volumes
+    uptime url urls usage user users vaccines validators values variables variant variants vehicle
+    vehicles vendors venues versions video videos views violations visitors visits vitals volume volumes
     vulnerabilities wallet wallets watchers weather webhooks week weekly weights wiki wind winners words
     workflows workouts workspace workspaces world worlds year years yields zip zone zones
 """)
@@ -102,7 +102,7 @@ _TOLD: Final = word_set("""
     abstract agenda architecture availability census consensus content coverage data difficulty energy
     formulary hashrate hierarchy hydration income intensity inventory legislation lineage literature me
     metadata news performance precipitation privacy progress quota realtime revenue roster sleep spending
-    storage stress supply traffic transcript tvl usage weather wind
+    storage stress supply traffic transcript tvl url urls usage weather wind
 """)
 
 

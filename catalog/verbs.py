@@ -18,6 +18,8 @@ from catalog.vocabulary import (
     JOB_VERBS,
     JOB_WORDS,
     JOINS,
+    LOOKED_AT,
+    LOOKS,
     LOOSE,
     MAKES,
     MANAGES,
@@ -25,10 +27,13 @@ from catalog.vocabulary import (
     NOT_GLUED,
     NOT_MONEY,
     NOUN_TOO,
+    OF_EXCHANGES,
+    ONLY_ASKED,
     PLAIN,
     POINTER,
     PRINTED,
     PRODUCTS,
+    READ_ONLY,
     REMOVAL,
     REMOVES_A_RELATION,
     RESET_ENDS,
@@ -57,10 +62,11 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "execute": ((SEARCHES, ToolClass.READ),),
     "clean": ((CLEANED, ToolClass.WRITE),),
     "drop": ((POINTER, ToolClass.WRITE),),
+    "exchange": ((OF_EXCHANGES, ToolClass.READ),),
     "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
     "join": ((CALLS, ToolClass.EXECUTE),),
     "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
-    "print": ((PRINTED, ToolClass.READ),),
+    "print": ((PRINTED, ToolClass.EXECUTE),),
     "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
     "resolve": ((SETTLED, ToolClass.WRITE),),
     "send": ((frozenset({"keys"}), ToolClass.EXECUTE),),
@@ -83,7 +89,7 @@ def without_products(words: tuple[str, ...]) -> tuple[str, ...]:
 def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     """The word that says what the tool does, and whether it is a plain verb."""
     words = without_products(words)
-    plain = [word for word in words if word in PLAIN]
+    plain = _plain(words)
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
     if plain and words[-1] == "get" and JOINS.isdisjoint(words):
@@ -100,6 +106,16 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     return _loose(words) or _glued(words)
 
 
+def _plain(words: tuple[str, ...]) -> list[str]:
+    plain = [word for word in words if word in PLAIN]
+    if len(words) > 1 and words[0] in LOOKS and plain == [words[-1]] and words[-1] in LOOKED_AT:
+        return []
+    if "resume" in plain and any(word in LOOSE for word in words[: words.index("resume")]):
+        # What somebody sends with an application: `generate_resume`.
+        plain.remove("resume")
+    return plain
+
+
 def _manages(words: tuple[str, ...]) -> str | None:
     """In front, or behind the name of the product."""
     return next((word for word in words[:2] if word in MANAGES), None)
@@ -110,6 +126,8 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
         if word in words and not beside.isdisjoint(words):
             return word, True
     loose = [word for word in words if word in LOOSE]
+    if loose == ["index"] and words[-1] == "index" and len(words) > 1:
+        loose = []
     if not loose:
         return None
     last = words[-1]
@@ -127,6 +145,10 @@ def _glued(words: tuple[str, ...]) -> tuple[str, bool] | None:
     return None
 
 
+# A key for a shell is kept; the shell is not used.
+_KEYS: Final = frozenset({"key", "keys"})
+
+
 def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     """The class of a verb that `verb_of` gave."""
     tool_class = ToolClass.EXECUTE if verb in SWITCHES else PLAIN.get(verb) or LOOSE[verb]
@@ -135,18 +157,35 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
             return meant
     if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
         return ToolClass.WRITE
-    if verb == "evaluate" and len(words) > 2 and words[0] == verb and EVALUATED.isdisjoint(words):
+    if verb == "evaluate" and words[-1] != verb and EVALUATED.isdisjoint(words):
         # Code is run; a need, a risk or an answer is weighed.
         return ToolClass.READ
     if verb == "test" and words[-1] == "test" and len(words) <= 2:
         return ToolClass.EXECUTE
     if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
         return ToolClass.WRITE
-    if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words):
+    if tool_class is ToolClass.FINANCIAL and not ONLY_ASKED.isdisjoint(words):
+        return ToolClass.READ
+    if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words) and words[-1] not in _KEYS:
         return ToolClass.EXECUTE
-    if tool_class is ToolClass.EXECUTE and not SQL_THAT_DESTROYS.isdisjoint(words):
+    return _what_runs(verb, words) if tool_class is ToolClass.EXECUTE else tool_class
+
+
+def beside(verb: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The word without which the verb would mean something else; empty where it means what it always does."""
+    tool_class = in_context(verb, words)
+    if tool_class is in_context(verb, (verb,)):
+        return ()
+    without = ((word, tuple(other for other in words if other != word)) for word in words if word != verb)
+    return next(((word,) for word, rest in without if rest and in_context(verb, rest) is not tool_class), ())
+
+
+def _what_runs(verb: str, words: tuple[str, ...]) -> ToolClass:
+    if not SQL_THAT_DESTROYS.isdisjoint(words):
         return ToolClass.DESTRUCTIVE
-    return tool_class
+    if verb == "execute" and any(PLAIN.get(word) is ToolClass.DESTRUCTIVE for word in words):
+        return ToolClass.DESTRUCTIVE
+    return ToolClass.READ if any(pair in READ_ONLY for pair in pairwise(words)) else ToolClass.EXECUTE
 
 
 def _is_of_logs(last: str) -> bool:

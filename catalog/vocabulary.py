@@ -117,7 +117,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
         hello echo think locate measure determine analyzer calculator research brainstorm debug
         render visualize chart plot decode encode hash format weather news current available reverse judge
-        reason reasoning thinking sequentialthinking minify beautify head map display sleep define look
+        reason reasoning thinking sequentialthinking minify beautify head map display sleep define look print
         addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
         remainder sine sqrt sum tan
     """,
@@ -140,7 +140,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         """
         run call trigger command shell bash powershell terminal script kill play control install reload
         reconnect compile build fire skip seek migrate reconcile recreate repl
-        act arm attack beep continue cool dig fullscreen heat jump land park print step summon vacuum walk
+        act arm attack beep continue cool dig fullscreen heat jump land park summon vacuum walk
     """,
     ),
     # What keeps values by their keys names its commands so.
@@ -181,8 +181,9 @@ REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
 REMOVAL: Final = word_set("clear del remove rm")
 # Removing one of these takes it off something; it does not end it.
 REMOVES_A_RELATION: Final = word_set("""
-    assignee bookmark bookmarks favorite favourite filter filters from highlight label labels like member
-    members participant participants reaction reactions reviewer reviewers star tag tags watcher
+    assignee background bookmark bookmarks favorite favourite filter filters from highlight label labels
+    like member members noise participant participants reaction reactions reviewer reviewers star tag tags
+    watcher watermark
 """)
 # To resolve one of these is to change it; to resolve a name is to read.
 SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
@@ -195,7 +196,19 @@ SCREENS: Final = word_set("""
     app application apps browser emulator page program simulator tab tabs terminal terminals window windows
 """)
 SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
-PRINTED: Final = word_set("config env environment info list settings status tree")
+# An exchange has these; whoever exchanges something gives it another.
+OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
+# In front they only look, and a verb behind them that is a noun, too, is what they look at: `check_email`.
+LOOKS: Final = word_set("audit check monitor query review")
+LOOKED_AT: Final = word_set(
+    "archive block broadcast change copy deploy email export forward import invite lock patch push put "
+    "release reply save start switch update upgrade upload"
+)
+# What it would cost is asked, and nothing paid.
+ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
+PRINTED: Final = word_set(
+    "3mf document documents gcode job label labels page pages pdf photo photos receipt stl ticket tickets"
+)
 CALLS: Final = word_set("call conference meeting room voice")
 SEARCHES: Final = word_set("search searches")
 # Names of products in which a verb stands.
@@ -225,10 +238,11 @@ MONEY_SENT: Final = word_set("""
 MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
 MONEY_COMPANY: Final = word_set("billing invoice payment payout refund")
 NOT_MONEY: Final = word_set("""
-    branch call channel chat data domain event events feed file files git graph issue label newsletter
-    notification ownership repo repository topic webhook agent app application card case chats contact
-    conversation customer database document domains drive folder image lead media object owner page phone
-    player project server site student style task team ticket user vm workflow workspace
+    agent app application branch call card case channel chat chats contact conversation customer data
+    database document domain domains drive event events feed file files folder git graph image index
+    indexes indices issue label lead media newsletter notification object owner ownership page phone
+    player project repo repository server site student style task team ticket topic user vm webhook
+    workflow workspace
 """)
 # The kind of payment one keeps on file, and what is printed on a bill.
 MONEY_ON_FILE: Final = word_set(
@@ -276,14 +290,16 @@ TOLD_LAST: Final = word_set("""
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode context diagram diff embedding embeddings explanation hash hashes hint hints id ideas
-    identifier ids locator locators lorem map names number numbers outline palette qr query random regex
-    selector selectors sql string suggestion suggestions summary types url uuid uuids
+    barcode context diagram diff embedding embeddings explanation hash hashes hint hints hypotheses id
+    ideas identifier ids insights keywords locator locators lorem map names number numbers outline palette
+    qr query questions random recommendations regex selector selectors sql string suggestion suggestions
+    summary types url uuid uuids
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 SWITCHES: Final = {
     "go": word_set("back forward to"),
     "power": word_set("cycle off on"),
+    "step": word_set("back forward into out over"),
     "turn": word_set("down off on up"),
 }
 # To clean one of these is to change it; to clean what was built or kept is to lose it.
