@@ -72,22 +72,28 @@ class Rollout:
     def in_step(self) -> int:
         return self.workers_applied
 
+    @property
+    def words(self) -> str:
+        """Empty where the two numbers say it: not while there is nothing that could be in force."""
+        nothing_yet = self.state == "in_force" and self.config_revision is None
+        return f"{self.workers_total} connected" if nothing_yet and self.workers_total else ""
+
 
 def rollout_of(revision: PolicyRevision) -> Rollout:
     """How far one published revision has come; a later one of its policy carries it along."""
     return _rollout(revision.organization_id, _first_holding(revision), revision.published_at)
 
 
-def rollout_of_organization(member: Asker) -> Rollout | None:
-    """How many workers run the organization's newest configuration. None: there is none yet."""
+def rollout_of_organization(member: Asker) -> Rollout:
+    """How many workers run the organization's newest configuration."""
     newest = _newest(member.organization_id)
     waiting = _waiting_since(member.organization_id)
-    if newest is None and waiting is None:
-        return None
     if waiting is not None:
         return _rollout(member.organization_id, None, waiting)
-    assert newest is not None
-    return _rollout(member.organization_id, newest, newest.created_at)
+    if newest is not None:
+        return _rollout(member.organization_id, newest, newest.created_at)
+    living = tuple(state for state in _states(member.organization_id, None) if not state.gone)
+    return Rollout("in_force", len(living), len(living), (), None, living=living)
 
 
 def worker_rows(member: Asker) -> tuple[WorkerState, ...]:

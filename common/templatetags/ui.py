@@ -216,6 +216,7 @@ def rollout(state: Any, words: str = "") -> dict[str, Any]:
     total = int(getattr(state, "total", 0) or 0)
     in_step = min(int(getattr(state, "in_step", 0) or 0), total)
     refused = min(int(getattr(state, "refused", 0) or 0), total - in_step)
+    words = words or getattr(state, "words", "")
     return {
         "total": total,
         "in_step": in_step,

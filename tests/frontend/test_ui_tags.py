@@ -122,7 +122,8 @@ def test_counts_show_the_difference_to_what_is_live() -> None:
     [
         (SimpleNamespace(total=4, in_step=3), "3 of 4 in step", 4),
         (SimpleNamespace(total=40, in_step=39), "39 of 40 in step", 0),
-        (SimpleNamespace(total=0, in_step=0), "No gateway connected", 0),
+        (SimpleNamespace(total=0, in_step=0, words=""), "No gateway connected", 0),
+        (SimpleNamespace(total=2, in_step=2, words="2 connected"), "2 connected", 2),
         (None, "No gateway connected", 0),
     ],
 )

@@ -31,9 +31,13 @@ def long_ago(cast: Cast) -> None:
         PolicyRevision.objects.update(published_at=timezone.now() - timedelta(seconds=10))
 
 
-def test_before_anything_is_published_nothing_is_shown(cast: Cast) -> None:
+def test_before_anything_is_published_it_is_shown_who_is_connected(cast: Cast, enrolled: Enrolled) -> None:
     with inside(cast.mallory):
-        assert rollout_of_organization(cast.mallory) is None
+        assert rollout_of_organization(cast.mallory).words == ""
+    enrolled("gw-1")
+    with inside(cast.mallory):
+        shown = rollout_of_organization(cast.mallory)
+    assert (shown.words, shown.total, shown.in_step, shown.behind) == ("1 connected", 1, 1, ())
 
 
 def test_a_policy_just_published_is_pending(cast: Cast, acme: Acme, enrolled: Enrolled) -> None:
@@ -170,7 +174,6 @@ def test_the_foot_of_every_page_counts_who_runs_the_newest(
     enrolled("gw-2")
     with inside(cast.bob), django_assert_max_num_queries(4):  # type: ignore[attr-defined]
         shown = rollout_of_organization(cast.bob)
-    assert shown is not None
     assert (shown.total, shown.in_step, shown.refused) == (2, 1, 0)
 
 
@@ -181,7 +184,7 @@ def test_a_change_that_waits_is_not_called_in_step(
     with inside(cast.alice):
         PublishRequest.objects.create(organization_id=cast.alice.organization_id)
         shown = rollout_of_organization(cast.alice)
-    assert shown is not None and shown.state == "pending" and shown.in_step == 0
+    assert shown.state == "pending" and shown.in_step == 0
 
 
 def test_one_organization_never_sees_what_the_workers_run_of_another(
