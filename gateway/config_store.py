@@ -19,7 +19,6 @@ from gateway.config_files import ConfigFiles, Contact, Mark, read_bundle
 from gateway.token_owners import Beginnings, Owners
 from gateway_config.wire.bundle import Bundle, BundleInvalid
 from gateway_config.wire.codec import decode_bundle, named_parts
-from gateway_config.wire.grant_rows import beginning
 from gateway_config.wire.grants import LoadedGrant, LoadedPart, load_part, parts_of
 from gateway_config.wire.loader import NO_PARTS, Lease, LoadedOrganization, load_bundle
 from gateway_config.wire.messages import Ack, Envelope, SignedBundle
@@ -84,13 +83,14 @@ class ConfigStore:
 
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
         state = self._state
-        found = state.owners.of(beginning(token))
+        found = state.owners.of(token)
         if found is None:
             return None
         owner, place = found
-        loaded = state.held[owner].loaded or self._warm(owner, state.held[owner])
-        grant = loaded and loaded.grants.at(place, token)
-        return (loaded, grant) if loaded and grant else None
+        held = state.held[owner]
+        loaded = held.loaded or self._warm(owner, held)
+        grant = None if loaded is None else loaded.grants.at(place, token)
+        return None if loaded is None or grant is None else (loaded, grant)
 
     def on_swap(self, callback: Swapped) -> None:
         """Called with what just took force, after every reader sees it."""

@@ -7,15 +7,18 @@ organization, the later configuration would not be taken; a token is compared as
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from struct import Struct
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 Beginnings: TypeAlias = "array[int]"
 
+_read_beginning: Final = Struct(">Q").unpack_from
 # Kept in shares by the first byte, so that one organization's news copies a few of them.
 _SHARES: Final = 256
 _SHIFT: Final = 56
 _PLACES: Final = 32
+_PLACE: Final = (1 << _PLACES) - 1
 _NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
 
 
@@ -30,9 +33,10 @@ class Owners:
         self._shares = shares
         self._names = names
 
-    def of(self, beginning: int) -> tuple[str, int] | None:
+    def of(self, token: bytes) -> tuple[str, int] | None:
+        (beginning,) = _read_beginning(token)
         found = self._shares[beginning >> _SHIFT].get(beginning)
-        return None if found is None else (self._names[found >> _PLACES], found & ((1 << _PLACES) - 1))
+        return None if found is None else (self._names[found >> _PLACES], found & _PLACE)
 
     def changed(
         self, organization: str, gone: Iterable[Beginnings], come: Iterable[Beginnings]

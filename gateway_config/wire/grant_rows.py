@@ -87,9 +87,10 @@ class Rows(Mapping[bytes, Row]):
         """None unless the token stands there."""
         if not compare_digest(self._tokens[_TOKEN * place : _TOKEN * (place + 1)], token):
             return None
-        end = self._ends[place] if self._ends else _NO_END
-        own = self._ids[_ID * place : _ID * (place + 1)]
-        return own, self._kinds[place], None if end == _NO_END else end
+        own, kind = self._ids[_ID * place : _ID * (place + 1)], self._kinds[place]
+        if not self._ends or (end := self._ends[place]) == _NO_END:
+            return own, kind, None
+        return own, kind, end
 
     def __iter__(self) -> Iterator[bytes]:
         return (token for (token,) in iter_unpack(f"{_TOKEN}s", self._tokens))

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway_config.wire.bundle import MOST_PARTS, Bundle, BundleInvalid, Uuid
 from gateway_config.wire.codec import MAX_BODY_BYTES, check_ids_and_tokens
-from gateway_config.wire.grant_rows import NO_ROWS, PartGrant, Row, Rows
+from gateway_config.wire.grant_rows import NO_ROWS, PartGrant, Rows
 from policies.language.compile import CompiledPolicy
 
 Kind: TypeAlias = tuple[Uuid, Uuid | None]
@@ -139,8 +139,7 @@ class Grants(Mapping[bytes, LoadedGrant]):
         self._of = len(self._parts)
 
     def __getitem__(self, token: bytes) -> LoadedGrant:
-        part = token[0] * self._of // MOST_PARTS
-        found = self._loaded(part, self._parts[part][token])
+        found = self.at(-1, token)
         if found is None:
             raise KeyError(token)
         return found
@@ -148,13 +147,16 @@ class Grants(Mapping[bytes, LoadedGrant]):
     def at(self, place: int, token: bytes) -> LoadedGrant | None:
         """Sooner than by its token alone, where it is known at which place of its part it stands."""
         part = token[0] * self._of // MOST_PARTS
-        row = self._parts[part].at(place, token)
-        return self.get(token) if row is None else self._loaded(part, row)
-
-    def _loaded(self, part: int, row: Row) -> LoadedGrant | None:
+        rows = self._parts[part]
+        row = rows.at(place, token) or rows.get(token)
+        if row is None:
+            return None
         own, kind, expires_at = row
         shared = self._kinds[part][kind]
-        return None if shared is None else LoadedGrant(own, *shared, expires_at)
+        if shared is None:
+            return None
+        server, compiled, policy_id, policy_number = shared
+        return LoadedGrant(own, server, compiled, policy_id, policy_number, expires_at)
 
     def __iter__(self) -> Iterator[bytes]:
         for rows, kinds in zip(self._parts, self._kinds, strict=True):
