@@ -12,12 +12,16 @@ from django.utils.safestring import SafeString
 
 from policies.builder.board_view import BoardRow
 from policies.builder.look import Look
+from policies.together import together
 
 register = template.Library()
 
 _ROW: Final = "policies/_row.html"
 # Of some 2 KB each.
 _MOST_KEPT: Final = 4_096
+
+
+register.filter("together", together)
 
 
 @register.simple_tag(takes_context=True)
