@@ -143,6 +143,8 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
     named = _naming(words[:-1] if len(words) > 1 and words[-1] in _TRAILING else words)
     if not named or not SECRETS.isdisjoint(words):
         return ()
+    if named[0].endswith(_THOUGHTS):
+        return named
     given = {part for name, kind, _ in params if kind != "array" for part in name.lower().split("_")}
     return () if given & _CHOOSES or given & _CARRIES else named
 

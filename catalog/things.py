@@ -53,14 +53,14 @@ THINGS: Final = word_set("""
     objects observations offers offices opportunities options order orders organisation organisations
     organization organizations outages outbreaks outcomes outlines overlap owners packages pages pairs
     palettes panels paper papers parameters parks participants partners parts patents paths patients
-    patterns payees payments payouts pdf peers people percentiles performance periods permissions person
-    phenotypes photos phrases pipelines places plans platform platforms player players podcasts points
-    policies poll polls pools population populations portfolio portfolios ports position positions posts
-    practices precipitation prediction predictions preferences premium prescriptions presentations prices
-    principles privacy problem problems procedures process processes product products profiles progress
-    project projects prompts properties property proposals protein proteins protocol protocols provider
-    providers publication publications publishers purchases quality quarters queries questions queue
-    queues quota quotas quotes races rate rates rating ratings readings realtime recipe recipes
+    patterns payees payment payments payouts pdf peers people percentiles performance periods permissions
+    person phenotypes photos phrases pipelines places plans platform platforms player players podcasts
+    points policies poll polls pools population populations portfolio portfolios ports position positions
+    posts practices precipitation prediction predictions preferences premium prescriptions presentations
+    prices principles privacy problem problems procedures process processes product products profiles
+    progress project projects prompts properties property proposals protein proteins protocol protocols
+    provider providers publication publications publishers purchases quality quarters queries questions
+    queue queues quota quotas quotes races rate rates rating ratings readings realtime recipe recipes
     recommendations records references refunds region regions registries regulations relations
     relationships release releases reminders remote reports repositories repository requests requirement
     requirements residues resource resources restaurants results returns revenue revenues reviews

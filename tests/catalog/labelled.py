@@ -128,6 +128,16 @@ def share(kept: list[bool]) -> float:
     return sum(kept) / len(kept)
 
 
+def macro_f1(given: list[Answered]) -> float:
+    scores = []
+    for label in {one.tool.label for one in given}:
+        said = sum(one.found.tool_class is label for one in given)
+        true = sum(one.tool.label is label for one in given)
+        both = sum(one.is_right for one in given if one.tool.label is label)
+        scores.append(2 * both / (said + true))
+    return sum(scores) / len(scores)
+
+
 def _tell(name: str, described: bool) -> Iterator[str]:
     everything = asked(name, described=described)
     given = [a for a in everything if a.tool.label is not None]
@@ -135,6 +145,9 @@ def _tell(name: str, described: bool) -> Iterator[str]:
     unsure = share([a.found.needs_review for a in given])
     yield f"== {name}, {'with' if described else 'without'} descriptions: {len(given)} tools"
     yield f"right {right:.3f}   or of a class the reader allowed {allowed:.3f}   needs review {unsure:.3f}"
+    grave = [a for a in given if a.tool.label in (ToolClass.DESTRUCTIVE, ToolClass.FINANCIAL)]
+    light = [a for a in grave if a.found.tool_class in (ToolClass.READ, ToolClass.WRITE)]
+    yield f"macro-F1 {macro_f1(given):.3f}   Destructive or Financial said less: {len(light)} of {len(grave)}"
     counts = Counter((a.tool.label, a.found.tool_class) for a in given)
     for label in ToolClass:
         yield f"{label:>12}" + "".join(f"{counts[label, said]:>12}" for said in ToolClass)
