@@ -24,6 +24,7 @@ from catalog.vocabulary import (
     OPEN_ENDED,
     PLAIN,
     REPORTS_ON_CODE,
+    SQL_THAT_DESTROYS,
     Severity,
     ToolClass,
 )
@@ -148,7 +149,17 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
         asked = Evidence("params.money", "params", paid, sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, asked))
+    if verb == "reset" and (sure := _confirmed(tool.params)):
+        sentence = f"“{sure[0]}” among its arguments: it wants to be sure before it resets."
+        wants = Evidence("params.confirm", "params", sure, sentence)
+        return _Verdict(
+            max(tool_class, ToolClass.DESTRUCTIVE, key=RANK.__getitem__), confidence, (evidence, wants)
+        )
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
+
+
+def _confirmed(params: tuple[Param, ...]) -> tuple[str, ...]:
+    return next(((name,) for name, _, _ in params if name.lower().startswith("confirm")), ())
 
 
 def _first_verb(said: tuple[str, ...]) -> str | None:
@@ -163,17 +174,20 @@ def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict
 
 
 def _from_nouns(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
-    if deed := deed_of(words):
-        word, verb = deed
-        tool_class = in_context(verb, words)
-        evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
-        return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
+    if sql := tuple(word for word in words if word in SQL_THAT_DESTROYS):
+        sentence = f"“{sql[0]}” in the name: statements that change or delete what is stored."
+        return _Verdict(ToolClass.DESTRUCTIVE, 0.6, (Evidence("name.sql", "name", sql, sentence),), True)
     if made := makes_media(words):
         sentence = f"“to {made[0]}” in the name: what comes out is made anew."
         return _Verdict(ToolClass.WRITE, 0.6, (Evidence("name.made", "name", made, sentence),))
     if asked := asks_a_model(words, params):
         sentence = f"“{asked[0]}” among its arguments: it asks a model and answers with what that says."
         return _Verdict(ToolClass.READ, 0.55, (Evidence("params.model", "params", asked, sentence),))
+    if deed := deed_of(words):
+        word, verb = deed
+        tool_class = in_context(verb, words)
+        evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
+        return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
     if named := names_an_answer(words, params):
         sentence = f"“{named[0]}” in the name tells what is answered, and nothing in it what is changed."
         return _Verdict(ToolClass.READ, 0.55, (Evidence("name.answer", "name", named, sentence),))

@@ -82,11 +82,11 @@ THINGS: Final = word_set("""
     workflows workouts workspace workspaces world worlds year years yields zip zone zones
 """)
 _BETWEEN: Final = word_set("""
-    a active all and any at available average by common completed current daily default details every
-    first for free from full general global historical hot in internal key last latest local main max min
-    monthly my new next of old on open or other own past per popular previous primary private public
-    random raw realtime recent related shared single static supported system the today tool tools top
-    total trending upcoming user users weekly with yearly your
+    a absolute active all and any at available average by common completed current daily default details
+    every first for free from full general global historical hot in internal key last latest local main
+    max min monthly my new next of old on open or other own past per popular previous primary private
+    public random raw realtime recent related relative shared single static supported system the today
+    tool tools top total trending upcoming user users weekly with yearly your
 """)
 # In front of another word these are as often what is done: `flag phrases`, `issue card`, `rate movies`.
 _DEEDS_IN_FRONT: Final = word_set("""
@@ -99,10 +99,10 @@ _DEEDS_IN_FRONT: Final = word_set("""
 
 # One account is what something is done to; many, or one of these, are what is answered.
 _TOLD: Final = word_set("""
-    abstract agenda architecture availability census consensus content coverage data difficulty energy
-    formulary hashrate hierarchy hydration income intensity inventory legislation lineage literature me
-    metadata news performance precipitation privacy progress quota realtime revenue roster sleep spending
-    storage stress supply traffic transcript tvl url urls usage weather wind
+    abstract agenda architecture availability census consensus content coverage data date difficulty
+    energy formulary hashrate hierarchy hydration income intensity inventory legislation lineage
+    literature me metadata news performance precipitation privacy progress quota realtime revenue roster
+    sleep spending storage stress supply time traffic transcript tvl url urls usage weather wind
 """)
 
 

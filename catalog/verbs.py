@@ -29,6 +29,7 @@ from catalog.vocabulary import (
     NOUN_TOO,
     OF_EXCHANGES,
     ONLY_ASKED,
+    ONLY_IN_FRONT,
     PLAIN,
     POINTER,
     PRINTED,
@@ -60,6 +61,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, ToolClass.FINANCIAL),)),
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS, ToolClass.EXECUTE),)),
     "execute": ((SEARCHES, ToolClass.READ),),
+    "accept": ((frozenset({"chargeback", "dispute"}), ToolClass.FINANCIAL),),
     "clean": ((CLEANED, ToolClass.WRITE),),
     "drop": ((POINTER, ToolClass.WRITE),),
     "exchange": ((OF_EXCHANGES, ToolClass.READ),),
@@ -106,9 +108,14 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     return _loose(words) or _glued(words)
 
 
+def _leads(word: str) -> bool:
+    """`check_email`, `trash_email`: the mail is what it is done to. To test one it is sent."""
+    return word in LOOKS or (word in LOOSE and LOOSE[word] is not ToolClass.READ)
+
+
 def _plain(words: tuple[str, ...]) -> list[str]:
     plain = [word for word in words if word in PLAIN]
-    if len(words) > 1 and words[0] in LOOKS and plain == [words[-1]] and words[-1] in LOOKED_AT:
+    if len(words) > 1 and plain == [words[-1]] and words[-1] in LOOKED_AT and _leads(words[0]):
         return []
     if "resume" in plain and any(word in LOOSE for word in words[: words.index("resume")]):
         # What somebody sends with an application: `generate_resume`.
@@ -125,13 +132,15 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     for word, beside in SWITCHES.items():
         if word in words and not beside.isdisjoint(words):
             return word, True
-    loose = [word for word in words if word in LOOSE]
-    if loose == ["index"] and words[-1] == "index" and len(words) > 1:
-        loose = []
+    loose = [
+        word for place, word in enumerate(words) if word in LOOSE and not (place and word in ONLY_IN_FRONT)
+    ]
     if not loose:
         return None
     last = words[-1]
     told = last in TOLD_LAST and loose[0] in NOUN_TOO
+    if told and last not in LOOSE:
+        return None
     if last == loose[-1] and (told or words[0] != loose[0]):
         return last, False
     return loose[0], False

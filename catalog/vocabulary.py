@@ -118,6 +118,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         hello echo think locate measure determine analyzer calculator research brainstorm debug
         render visualize chart plot decode encode hash format weather news current available reverse judge
         reason reasoning thinking sequentialthinking minify beautify head map display sleep define look print
+        greet sample
         addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
         remainder sine sqrt sum tan
     """,
@@ -198,7 +199,7 @@ SCREENS: Final = word_set("""
 SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
 # An exchange has these; whoever exchanges something gives it another.
 OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
-# In front they only look, and a verb behind them that is a noun, too, is what they look at: `check_email`.
+# In front they only look, and a verb behind them that is a noun, too, is what they look at.
 LOOKS: Final = word_set("audit check monitor query review")
 LOOKED_AT: Final = word_set(
     "archive block broadcast change copy deploy email export forward import invite lock patch push put "
@@ -206,6 +207,8 @@ LOOKED_AT: Final = word_set(
 )
 # What it would cost is asked, and nothing paid.
 ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
+# Behind another word these are things: a risk index, a developer's tip.
+ONLY_IN_FRONT: Final = word_set("index label tip")
 PRINTED: Final = word_set(
     "3mf document documents gcode job label labels page pages pdf photo photos receipt stl ticket tickets"
 )
@@ -223,8 +226,8 @@ NOT_GLUED: Final = word_set("ting ter ters able d ed er ers ing ings or ors s")
 
 # Changing one of these changes who owns or owes.
 MONEY: Final = word_set("""
-    billing charges checkout deposit deposits donation invoice invoices paylink payment payments payout
-    payouts purchase purchases refund refunds withdrawal withdrawals
+    billing boleto boletos charges checkout deposit deposits donation invoice invoices nfe nfse paylink
+    payment payments payout payouts purchase purchases refund refunds withdrawal withdrawals
 """)
 MOVES_VALUE: Final = word_set("""
     bridge burn deposit mint move send stake swap trade transfer unwrap withdraw wrap
@@ -281,12 +284,13 @@ ENDS_ORDERS: Final = word_set("cancel close")
 RESET_ENDS: Final = word_set("branch database db factory hard migrate migrations")
 # Verbs that are also the thing they make; what stands last of these tells about it: `build_status`.
 NOUN_TOO: Final = word_set("""
-    backup bridge build call claim commit connect control fork index install job load login map merge migrate
-    order process run schedule script setup stake swap sync task trade transfer transition trigger
+    backup bridge build call claim commit connect control fork index install job label load login map
+    merge migrate order process run schedule script setup stake swap sync task trade transfer transition
+    trigger
 """)
 TOLD_LAST: Final = word_set("""
-    analytics cost costs details docs guide health history info information logs metadata metrics progress
-    report reset results stats statistics status summary version
+    analytics cost costs details docs fields guide health history info information logs metadata metrics
+    names progress report reset results state statistics stats status summary types values version
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
