@@ -75,6 +75,7 @@ class Reading:
         "every",
         "indexes",
         "keyed",
+        "last",
         "members",
         "needles",
         "program",
@@ -91,6 +92,7 @@ class Reading:
         self.keyed = False  # a container here is compared
         self.each = 0  # conditions with [*] that end here
         self.below = 0  # conditions with [*] that end here or further on
+        self.last = 0  # those of them with no [*] further on: each counts every value here
         self.walking = 0  # of the first: nanoseconds for following every path once
         self.members: dict[str, Reading] = {}
         self.indexes: dict[int, Reading] = {}
@@ -119,9 +121,12 @@ def reading_of(conditions: Iterable[tuple[Condition, int]]) -> Reading | None:
             _EACH_STEP_NANOSECONDS if quantified else _STEP_NANOSECONDS
         )
         here.below += quantified
+        left = sum(not isinstance(step, str | int) for step in condition.path.steps)
         for step in condition.path.steps:
             here = here.follow(step)
             here.below += quantified
+            left -= not isinstance(step, str | int)
+            here.last += quantified and not left
         here.each += quantified
         here.regex += program > 0
         here.program += program
@@ -164,7 +169,7 @@ def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool
     count = _Count(only_whether_light)
     count.nanoseconds = reading.walking
     stack = [(arguments, _Place((reading,)))]
-    while stack and not (only_whether_light and not count.amount().is_light):
+    while stack and not (only_whether_light and count.is_heavy):
         value, place = stack.pop()
         count.nanoseconds += _VISIT_NANOSECONDS
         count.ends(value, place)
@@ -187,6 +192,7 @@ class _Place:
         "below",
         "each",
         "keyed",
+        "last",
         "needles",
         "nodes",
         "program",
@@ -203,6 +209,7 @@ class _Place:
         self.keyed = any(node.keyed for node in nodes)
         self.each = sum(node.each for node in nodes)
         self.below = sum(node.below for node in nodes)
+        self.last = sum(node.last for node in nodes)
         self._members: dict[str, _Place] | None = None
         self._elements: dict[int | None, _Place] | None = None
 
@@ -238,6 +245,14 @@ class _Count:
 
     def amount(self) -> Amount:
         return Amount(self.regex_bytes, self.regex_steps, self.searched, self.each_values, self.nanoseconds)
+
+    @property
+    def is_heavy(self) -> bool:
+        return (
+            self.each_values > _LIGHT_EACH_VALUES
+            or self.nanoseconds > LIGHT_NANOSECONDS
+            or self.regex_bytes > _LIGHT_REGEX_BYTES
+        )
 
     def ends(self, value: object, place: _Place) -> None:
         self.each_values += place.each
@@ -286,12 +301,18 @@ class _Count:
         if every is not None:
             # Counted before they are visited, so that a list of ten thousand is not even written down.
             self.nanoseconds += _VISIT_NANOSECONDS * len(value)
-            if self._only_light and self.nanoseconds > LIGHT_NANOSECONDS:
+            if self._only_light and self._is_too_long(len(value), every):
                 return
             if len(children) == 1:
                 stack.extend(zip(value, repeat(every)))
             else:
                 stack += [(element, every) for index, element in enumerate(value) if index not in children]
+
+    def _is_too_long(self, elements: int, every: _Place) -> bool:
+        """As many as these would take as long to visit as to judge."""
+        if self.each_values + elements * every.last > _LIGHT_EACH_VALUES:
+            self.each_values += elements * every.last
+        return self.is_heavy
 
 
 def _nodes(value: object, most: int) -> int:

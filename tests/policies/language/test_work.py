@@ -328,6 +328,40 @@ def test_what_is_light_by_its_size_alone_is_light(asks: list[tuple[str, str]], t
     assert not heavy or needs_offloading(compiled, ToolCall("t", arguments), size)
 
 
+@given(
+    st.lists(st.tuples(paths, st.sampled_from(["regex", "eq", "lt"])), min_size=1, max_size=4),
+    st.lists(trees, min_size=1, max_size=4),
+    st.integers(0, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_whether_it_is_light_is_told_alike_by_who_stops_early_and_who_counts_all(
+    asks: list[tuple[str, str]], elements: list[Any], spread: int
+) -> None:
+    reading = reading_of([(condition(path, op), 10 if op == "regex" else 0) for path, op in asks])
+    if reading is None:
+        return
+    times = (2000, 1000, 500, 667)[spread] // len(asks) // len(elements)
+    for more in range(-1, 2):
+        arguments = {"a": elements * max(0, times + more)}
+        counted = amount_read(reading, arguments)
+        told = amount_read(reading, arguments, only_whether_light=True)
+        # Who stops early counts what is compared, too: it may call a light one heavy, never the other way.
+        assert not told.is_light or counted.is_light
+        assert told.is_light or not counted.is_light or not all(op in ("regex", "lt") for _, op in asks)
+
+
+def test_a_long_list_is_found_long_without_looking_at_what_is_in_it() -> None:
+    class Untouched(dict[str, object]):
+        def __len__(self) -> int:
+            raise AssertionError
+
+        __contains__ = __len__  # type: ignore[assignment]
+
+    reading = reading_of([(condition("args.a[*].b", "eq"), 0)])
+    assert reading is not None
+    assert not amount_read(reading, {"a": [Untouched()] * 2001}, only_whether_light=True).is_light
+
+
 @pytest.mark.parametrize("call", [ToolCall("t"), ToolCall("t", [1]), ToolCall("other", {}), PromptGet("p")])
 def test_what_is_refused_at_once_is_light(call: Call) -> None:
     assert not needs_offloading(None, call)
