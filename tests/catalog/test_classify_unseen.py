@@ -18,6 +18,8 @@ FLOORS = {
     ("drawn-2", False): (0.94, 0.96),
     ("drawn-3", False): (0.93, 0.96),
     ("drawn-4", False): (0.93, 0.95),
+    ("drawn-5", False): (0.93, 0.94),
+    ("drawn-6", False): (0.90, 0.94),
 }
 GRAVE = (ToolClass.DESTRUCTIVE, ToolClass.FINANCIAL)
 
