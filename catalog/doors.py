@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from common.addresses import place_of
+
 FROM_ONE_PLACE = 5
 FROM_EVERYWHERE = 200
 SECONDS = 3600
@@ -25,9 +27,8 @@ def came_from_us(request: HttpRequest) -> bool:
 
 def may_send(request: HttpRequest) -> bool:
     """A few an hour from one address, and no flood from all of them together."""
-    place = hashlib.sha256(
-        f"{settings.SECRET_KEY} {request.META.get('REMOTE_ADDR', '')}".encode()
-    ).hexdigest()[:24]
+    address = place_of(request.META.get("REMOTE_ADDR", ""))
+    place = hashlib.sha256(f"{settings.SECRET_KEY} {address}".encode()).hexdigest()[:24]
     return _counted(f"catalog-forms-{place}", FROM_ONE_PLACE) and _counted("catalog-forms", FROM_EVERYWHERE)
 
 

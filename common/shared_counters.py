@@ -1,8 +1,8 @@
 """Counters that the processes of one machine share: a cache that only counts, in a file all of them map.
 
 For what is counted on every request, where a database or a server of its own would cost more than the answer.
-Where more counters are asked for than there is room, the smallest give way: a flood of strangers takes
-nothing from those who ask a lot.
+Where more counters are asked for than there is room, the smallest gives way, and the new one goes on from it:
+a flood of strangers makes counts too high, never too low, and takes nothing from those who ask a lot.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class SharedCounters(BaseCache):
             place, found = _find(table, mine, now)
             if not found:
                 until = self.get_backend_timeout(timeout)
-                _SLOT.pack_into(table, place, mine, _MOST if until is None else int(until) + 1, int(value))
+                ends = _MOST if until is None else int(until) + 1
+                count = min(_left_at(table, place, now) + int(value), _MOST)
+                _SLOT.pack_into(table, place, mine, ends, count)
         return not found
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
@@ -87,6 +89,12 @@ class SharedCounters(BaseCache):
             os.ftruncate(file, _SIZE)
             self._open = file, mmap.mmap(file, _SIZE)
         return self._open
+
+
+def _left_at(table: mmap.mmap, place: int, now: int) -> int:
+    """What is counted there: it may be of one that had to give way before, and comes back."""
+    owner, until, count = _SLOT.unpack_from(table, place)
+    return int(count) if owner and until > now else 0
 
 
 def _find(table: mmap.mmap, mine: int, now: int) -> tuple[int, bool]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import stat
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,18 @@ def test_a_flood_of_strangers_takes_nothing_from_those_who_ask_a_lot(
         counters.add(f"stranger {number}", 1, timeout=600)
     assert counters.incr("alice") == 41
     assert file.stat().st_size == 64 * 16
+
+
+def test_nobody_is_forgotten_by_making_room_for_others(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_counters, "_SLOTS", 16)
+    monkeypatch.setattr(shared_counters, "_SIZE", 16 * 16)
+    counters, asked = SharedCounters(file, {}), Counter[str]()
+    chance = random.Random(7)
+    for _ in range(2_000):
+        who = f"stranger {chance.randrange(100)}"
+        asked[who] += 1
+        counters.add(who, 0, timeout=600)
+        assert counters.incr(who) >= asked[who]
 
 
 def test_nobody_else_reads_it(file: Path) -> None:
