@@ -13,7 +13,11 @@ export function startDialogs() {
     }
     if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog")?.close();
   });
-  const showWaiting = () => document.querySelectorAll("dialog[data-dialog-show]").forEach(show);
+  const showWaiting = () => document.querySelectorAll("dialog[data-dialog-show]").forEach((dialog) => {
+    // Once: whoever closes it does not want it back with the next thing that arrives.
+    delete dialog.dataset.dialogShow;
+    show(dialog);
+  });
   showWaiting();
   document.addEventListener("htmx:load", showWaiting);
 }

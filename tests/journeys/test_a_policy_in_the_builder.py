@@ -275,6 +275,42 @@ def test_a_slip_is_mended_at_its_line_and_undone(world: World) -> None:
     expect(page.get_by_role("button", name="Write default")).to_have_count(0)
 
 
+@pytest.mark.parametrize("view", ["json", "builder"])
+def test_a_text_from_elsewhere_is_looked_at_put_in_and_taken_back(view: str, world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view={view}")
+    before = text_of(page)
+    if view == "builder":
+        page.get_by_text("Start from…").click()
+    page.get_by_text("Paste or import…").click()
+    dialog = page.get_by_role("dialog", name="Paste or import")
+    dialog.get_by_label("The policy to take").fill(
+        "tools:\n  echo:\n    rules:\n      - rate_limit: 5/minute\n"
+    )
+    dialog.get_by_role("button", name="See what it does").click()
+    expect(dialog).to_contain_text("Read as an older rule file.")
+    expect(dialog).to_contain_text("If you publish this")
+    dialog.get_by_role("button", name="Put it in the editor").click()
+    expect(dialog).to_be_hidden()
+    expect_other_text(page, before)
+    assert '"echo"' in text_of(page)
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    expect_text(page, before)
+
+
+def test_the_head_of_the_json_says_how_it_reads(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    right = text_of(page)
+    expect(page.locator("#reads")).to_contain_text("Reads as JSON.")
+    page.evaluate(SET_TEXT, right[:-3])
+    expect(page.locator("#reads")).to_contain_text("Not JSON yet: line")
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect_text(page, right)
+    expect(page.locator("#reads")).to_contain_text("Reads as JSON.")
+
+
 def test_a_finding_is_mended_in_the_builder_and_undone(world: World) -> None:
     page = world.page()
     before = text_of(page)
