@@ -33,7 +33,7 @@ from gateway.handover import Door
 from gateway.health import numbers, routes, serve_on_loopback
 from gateway.limiter_watch import LimiterWatch
 from gateway.limits import Limits
-from gateway.logs import log_to_stdout
+from gateway.logs import log_to_stdout, tell_of_failures
 from gateway.metrics import Metrics
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
 
@@ -101,6 +101,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 async def _run(settings: Settings) -> None:
     ending = _Ending()
+    tell_of_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         control = await stack.enter_async_context(ControlPlane(settings.control_url, settings.worker_token))
         store = ConfigStore(settings.folder / "config", settings.verify_keys)

@@ -4,6 +4,10 @@ from typing import Final
 
 from gateway.http_messages import Reply, Request, refusal
 
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+MOST_HEADERS: Final = 128
+MOST_WAITING: Final = 64
+"""Requests of one connection, sent before the one before them was answered."""
 UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
 HEAD_TOO_LARGE: Final = refusal("The head of the request is too large.", status=431, close=True)
 TOO_SLOW: Final = refusal("The request took too long to arrive.", status=408, close=True)

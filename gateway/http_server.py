@@ -33,11 +33,8 @@ class _Phase(Enum):
     CLOSING = auto()
 
 
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_MOST_WAITING: Final = 64
 # What is longer is written at once, so that it is known at once whether the client takes it.
 _WRITTEN_SOON: Final = 16_384
-_MOST_HEADERS: Final = 128
 
 
 class Connection(asyncio.Protocol):
@@ -146,6 +143,7 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         if self._request is not None:
             self._request.target += url
+            self._header_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         request = self._request
@@ -154,13 +152,15 @@ class Connection(asyncio.Protocol):
         if self._phase is not _Phase.HEAD:
             request.problem = refusal("Trailers are not accepted.", close=True)
             return
-        self._header_bytes += len(name) + len(value)
+        self._header_bytes += len(name) + len(value) + 4
+        if self._header_bytes > self._limits.head_bytes:
+            return  # it is refused, and nobody looks at what it says
         name = name.lower()
         if name.startswith(b"mcp-"):
             value = value.strip(b" \t")  # white space around a value is none of it
         if name in request.headers:
             http_parsing.join_repeated(request, name, value)
-        elif self._header_bytes <= self._limits.head_bytes:
+        else:
             request.headers[name] = value
 
     def on_headers_complete(self) -> None:
@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
         request.keep_alive = self._parser.should_keep_alive()
         request.memo = self._memo
         self._phase = _Phase.BODY
-        if self._header_bytes > self._limits.head_bytes or len(request.headers) > _MOST_HEADERS:
+        if self._header_bytes > self._limits.head_bytes or len(request.headers) > http_parsing.MOST_HEADERS:
             request.problem = http_parsing.HEAD_TOO_LARGE
         request.problem = (
             request.problem
@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
         )
         asks_first = b"expect" in request.headers and request.http11
         if asks_first and request.problem is None and self._exchange is None:
-            self.write(_CONTINUE)
+            self.write(http_parsing.CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         request = self._request
@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
         self._phase = _Phase.IDLE
         self._completed.append(request)
         self._take(request)
-        if len(self._waiting) > _MOST_WAITING:
+        if len(self._waiting) > http_parsing.MOST_WAITING:
             self._stop(http_parsing.UNREADABLE)
 
     def _take(self, request: Request) -> None:

@@ -1,10 +1,15 @@
 """Logs as one JSON object a line on standard output. What is logged is chosen to hold no secret."""
 
+import asyncio
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Final
+
+_log: Final = logging.getLogger(__name__)
 
 
 class _Lines(logging.Formatter):
@@ -31,6 +36,20 @@ def _place(traceback: TracebackType | None) -> str:
         place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return place
+
+
+def tell_of_failures(loop: asyncio.AbstractEventLoop) -> None:
+    """What nobody caught is told by its kind and place. By itself the loop would write out what failed: the
+    values a callback was given, and the exception's own words."""
+    loop.set_exception_handler(lambda _, context: _failed(context))
+
+
+def _failed(context: Mapping[str, object]) -> None:
+    failure = context.get("exception")
+    told = (type(failure), failure, failure.__traceback__) if isinstance(failure, BaseException) else None
+    # Without a failure it is the loop's own sentence, which holds nothing that came from outside.
+    message = "something failed that nobody waited for" if told else str(context.get("message", ""))
+    _log.error(message, exc_info=told)
 
 
 def log_to_stdout(level: str) -> None:

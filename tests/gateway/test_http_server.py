@@ -178,7 +178,9 @@ async def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes(t
 
 async def test_a_head_too_large_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path) as it:
-        for head in (b"X-A: " + b"a" * 40_000, b"\r\n".join(b"X-%d: a" % n for n in range(200))):
+        many = b"\r\n".join(b"X-%d: a" % n for n in range(200))
+        again = b"\r\n".join([b"X: a"] * 12_000)
+        for head in (b"X-A: " + b"a" * 40_000, many, again):
             async with it.client() as alice:
                 alice.send(alice.head("POST", len(CALL), {})[:-2] + head + b"\r\n\r\n" + CALL)
                 assert (await alice.answer()).status == 431
@@ -326,3 +328,10 @@ async def test_of_requests_sent_at_once_what_follows_a_refused_one_is_still_judg
         assert second.json["id"] == 7 and second.json["result"]["isError"]
         assert third.status == 200 and "isError" not in third.json["result"]
         assert len(it.upstream.received) == 1
+
+
+async def test_a_target_too_long_is_refused_however_it_comes(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        alice.path += "?" + "a" * 40_000
+        assert (await alice.call("read_file", {})).status == 431
+        assert not it.upstream.received
