@@ -11,6 +11,7 @@ from catalog.models import CatalogTool
 MOST_OF_A_PATTERN: Final = 6
 # One of each kind, worst first; two of what destroys.
 HOME: Final = {"Financial": 1, "Destructive": 2, "Execute": 1, "Write": 1, "Read": 1}
+_LOOKED_AT: Final = 200
 _SIGNALS: Final = {
     "credential-leaks": "secret_result",
     "token-misuse": "credentials",
@@ -36,10 +37,16 @@ def _worst(tools: QuerySet[CatalogTool]) -> list[int]:
 
 
 def _for_home(tools: QuerySet[CatalogTool]) -> list[int]:
-    """The surest of each class, and of those the first that came."""
+    """The surest of each class, of those the first that came; each of another server where that can be."""
     found: list[int] = []
+    servers: set[int] = set()
     for tool_class, most in HOME.items():
         surest = tools.filter(tool_class=tool_class, confidence__gte=0.9, name_key__contains="_")
         order = ("id",) if tool_class == "Read" else ("-severity", "id")
-        found += surest.order_by(*order).values_list("pk", flat=True)[:most]
+        candidates = list(surest.order_by(*order).values_list("pk", "server_id")[:_LOOKED_AT])
+        for _ in range(min(most, len(candidates))):
+            pick = min(candidates, key=lambda one: one[1] in servers)  # the first of these, in their order
+            candidates.remove(pick)
+            found.append(pick[0])
+            servers.add(pick[1])
     return found

@@ -13,8 +13,10 @@ from django.test import Client
 
 from accounts.models import Membership
 from catalog.attacks import ATTACKS
-from catalog.ingest import Report, take_out
+from catalog.facts import Provenance, ServerFact, ToolFact
+from catalog.ingest import Report, ingest, take_out
 from catalog.models import CatalogServer, CatalogTool
+from catalog.picks import picks
 from catalog.summary import count_anew, current
 from catalog.views.machines import _fixed
 from tests.cast import Cast
@@ -52,6 +54,25 @@ def test_a_page_is_the_same_bytes_for_everybody_and_sets_nothing(
             assert not answer.cookies
             assert "Cookie" not in answer.headers.get("Vary", "")
             assert answer.headers["Cache-Control"].startswith("public")
+
+
+def test_the_home_page_shows_tools_of_different_servers(index: Report) -> None:
+    """The small index has one server that is sure to destroy: here comes another."""
+    mill = ServerFact(
+        slug="mill",
+        title="Mill",
+        vendor="Mill",
+        repository="mill/mill",
+        subfolder="",
+        package="npm:mill",
+        transports=("stdio",),
+        checked="2026-11-01",
+    )
+    removes = ToolFact("delete_wheel", "Deletes a wheel of the mill.", (), {}, Provenance.SERVED, "")
+    with as_worker():
+        ingest([(mill, [removes])], Report())
+    shown = CatalogTool.objects.filter(pk__in=picks()["home"], tool_class="Destructive")
+    assert {tool.server.slug for tool in shown.select_related("server")} == {"mill", "awslabs-iam-mcp-server"}
 
 
 def test_an_unchanged_page_is_not_sent_twice_and_a_changed_index_is(index: Report, client: Client) -> None:
