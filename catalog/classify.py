@@ -23,6 +23,7 @@ from catalog.vocabulary import (
     MANAGES,
     OPEN_ENDED,
     PLAIN,
+    REMOVAL,
     REPORTS_ON_CODE,
     SQL_THAT_DESTROYS,
     Severity,
@@ -155,7 +156,9 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         return _Verdict(
             max(tool_class, ToolClass.DESTRUCTIVE, key=RANK.__getitem__), confidence, (evidence, wants)
         )
-    return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED)
+    # What is only taken off something: a server that calls that destructive knows better.
+    taken_off = verb in REMOVAL and tool_class is ToolClass.WRITE
+    return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
 
 
 def _confirmed(params: tuple[Param, ...]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """What makes a tool worse than its class, each by name, with the words it rests on and a sentence. Pure."""
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from catalog.vocabulary import (
     BULK,
@@ -20,6 +21,11 @@ from catalog.vocabulary import (
     SECRETS,
     SQL_WORDS,
     ToolClass,
+)
+
+# `secretId`, `secret_name`, `password_policy`: which secret, and not the secret.
+_NO_SECRET: Final = re.compile(
+    r"(?:Id|_id|Ids|_ids|Name|_name|Arn|_arn|Type|_type|Policy|_policy|Length|_length)\Z"
 )
 
 Words: TypeAlias = tuple[str, ...]
@@ -117,7 +123,7 @@ def _free_form_parameter(params: Params) -> Modifier | None:
 
 def _secret_parameter(params: Params) -> Modifier | None:
     for name, _, _ in params:
-        if any(word in name.lower() for word in SECRET_PARAMS):
+        if any(word in name.lower() for word in SECRET_PARAMS) and not _NO_SECRET.search(name):
             return Modifier(
                 "secret_parameter", "params", (name,), 0, f"“{name}” carries a secret in the call."
             )

@@ -294,10 +294,10 @@ TOLD_LAST: Final = word_set("""
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode context diagram diff embedding embeddings explanation hash hashes hint hints hypotheses id
-    ideas identifier ids insights keywords locator locators lorem map names number numbers outline palette
-    qr query questions random recommendations regex selector selectors sql string suggestion suggestions
-    summary types url uuid uuids
+    barcode chart charts context diagram diff embedding embeddings explanation hash hashes hint hints
+    hypotheses id ideas identifier ids insights keywords locator locators lorem map names number numbers
+    outline palette plot qr query questions random recommendations regex selector selectors sql string
+    suggestion suggestions summary types url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 SWITCHES: Final = {
