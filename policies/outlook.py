@@ -9,11 +9,11 @@ from functools import cached_property
 
 from policies.beside import NOTHING_BESIDE, Beside
 from policies.language.cases import TestResult
-from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
+from policies.language.compile import CompiledPolicy, Plan, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import explain
-from policies.language.once import apart, once
+from policies.language.once import apart, are_kept, once, piece
 from policies.language.parse import parse_policy
 from policies.language.problems import Problem
 from policies.models import PolicyRevision
@@ -21,6 +21,7 @@ from policies.services import Finding, judge
 from servers.models import Server, Severity, Tool
 from servers.reach import BEST_FIRST
 
+_WEIGHT_OF_WORDS = 100
 _NOT_CALLABLE = frozenset([Effect.DENIED, Effect.HIDDEN])
 
 
@@ -145,7 +146,8 @@ def outlook(
     judgement = judge(text, [facts_of(tool) for tool in rows], beside)
     if judgement.compiled is None:
         return Outlook(judgement.problems, (), (), len(rows), live is not None)
-    seen = _outlook(rows, _told_in_force(live, rows), judgement.compiled, live is not None)
+    after = _told(judgement.compiled, rows, judgement.effects)
+    seen = _outlook(rows, _told_in_force(live, rows), after, judgement.compiled, live is not None)
     return replace(
         seen,
         findings=judgement.findings,
@@ -161,7 +163,7 @@ def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook
     after = in_force(new, rows)
     if after is None:
         return Outlook((), (), (), len(rows), True)
-    return _outlook(rows, _told_in_force(old, rows), after, True)
+    return _outlook(rows, _told_in_force(old, rows), _told(after, rows), after, True)
 
 
 def tools_of(server: Server) -> list[Tool]:
@@ -212,9 +214,24 @@ def _told_in_force(live: PolicyRevision | None, tools: Sequence[Tool]) -> _Told:
     return once("told in force", live.text, lambda: _told(compiled, tools), (live.pk, classes))
 
 
-def _told(compiled: CompiledPolicy | None, tools: Sequence[Tool]) -> _Told:
+def _told(
+    compiled: CompiledPolicy | None, tools: Sequence[Tool], known: Mapping[str, Effect] | None = None
+) -> _Told:
+    """`known`: its effects on these tools, where they were asked for already."""
     names = [tool.name for tool in tools]
-    return _Told(compiled, effects(compiled, names), {name: tuple(explain(compiled, name)) for name in names})
+    return _Told(
+        compiled, known or effects(compiled, names), {name: _words(compiled, name) for name in names}
+    )
+
+
+def _words(compiled: CompiledPolicy | None, tool: str) -> tuple[str, ...]:
+    """Sentences say nothing but what applies, which is kept beside them: no other is found by its id."""
+    applies = compiled.applies_to(tool) if compiled else None
+    if not isinstance(applies, Plan) or not are_kept():
+        return tuple(explain(compiled, tool))
+    key, weight = ("words", tool, id(applies)), _WEIGHT_OF_WORDS
+    words, _ = piece(key, weight, lambda: ((tuple(explain(compiled, tool)), applies), True))
+    return words
 
 
 def facts_in_force(live: PolicyRevision, tools: Iterable[Tool]) -> list[ToolFacts]:
@@ -226,11 +243,13 @@ def facts_in_force(live: PolicyRevision, tools: Iterable[Tool]) -> list[ToolFact
     return facts
 
 
-def _outlook(tools: Sequence[Tool], before: _Told, after: CompiledPolicy, has_live: bool) -> Outlook:
+def _outlook(
+    tools: Sequence[Tool], before: _Told, after: _Told, compiled: CompiledPolicy, has_live: bool
+) -> Outlook:
     return Outlook(
         problems=(),
-        tools=tuple(_compare(tools, before, _told(after, tools))),
-        elsewhere=tuple(_elsewhere(before.compiled, after)),
+        tools=tuple(_compare(tools, before, after)),
+        elsewhere=tuple(_elsewhere(before.compiled, compiled)),
         known_tools=len(tools),
         has_live=has_live,
     )

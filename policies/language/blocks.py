@@ -3,7 +3,7 @@
 Blocks are read from any JSON object, also from one with problems.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from .block_types import (
@@ -20,7 +20,7 @@ from .block_types import (
     RuleBlock,
 )
 from .json_reader import Members, Node, Number, TextError
-from .once import once
+from .once import are_kept, once, piece
 from .parse import LARGEST_TEXT, decode, find_problems
 from .problems import PolicyInvalid, Problem
 from .text_edit import Source, Wanted, put
@@ -170,7 +170,20 @@ class _Take:
         if node is None or not isinstance(node.value, Members):
             return None
         del self._left[key]
-        return {member.key: _rule(self._tree, member.node) for member in members(node)}
+        return dict(self._kept_rules(node.value))
+
+    def _kept_rules(self, found: Members) -> Iterator[tuple[str, RuleBlock | Source]]:
+        """The first of each name, in order. Of a rule that is written as one was before, its block."""
+        seen: set[str] = set()
+        for (key, _, node), source in found.sources(self._tree.text):
+            if key not in seen:
+                seen.add(key)
+                yield key, self._kept_rule(node, source)
+
+    def _kept_rule(self, node: Node, source: str) -> RuleBlock | Source:
+        if not source or not are_kept():
+            return _rule(self._tree, node)
+        return piece(("block", source), len(source), lambda: (_rule(self._tree, node), True))
 
     def rest(self) -> Extra:
         return tuple((key, Source(self._tree.source(node))) for key, node in self._left.items())

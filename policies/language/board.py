@@ -12,6 +12,7 @@ from .effects import Effect, effects
 from .exact import whole_text
 from .json_reader import Number
 from .matching import NameList, is_pattern
+from .once import are_kept, piece
 from .paths import Path
 from .problems import escape_token
 from .text_edit import Source
@@ -93,6 +94,7 @@ _ALONE: Final = "rule"
 _ANY: Final = Limit("any", 1, 1, "grant")
 _ANY_CONDITION: Final = Condition(Path("args", ()), "exists", True)
 _ANY_CONDITIONS: Final = Predicate((_ANY_CONDITION,))
+_WEIGHT_OF_AN_OUTLINE: Final = 100
 _UNCONDITIONAL: Final = Predicate(())
 
 
@@ -177,9 +179,18 @@ def _outline(blocks: PolicyBlocks) -> Document:
     return Document(
         default="allow" if blocks.default == "allow" else "deny",
         hide=blocks.hide,
-        tools={name: _outline_of(rule) for name, rule in (blocks.tools or {}).items()},
+        tools={name: _kept_outline_of(rule) for name, rule in (blocks.tools or {}).items()},
         classes={name: _outline_of(rule) for name, rule in classes.items()},
     )
+
+
+def _kept_outline_of(block: RuleBlock | Source) -> Rule:
+    """The block is kept beside it: no other is found by its id."""
+    if not are_kept():
+        return _outline_of(block)
+    key, weight = ("outline", id(block)), _WEIGHT_OF_AN_OUTLINE
+    outline, _ = piece(key, weight, lambda: ((_outline_of(block), block), True))
+    return outline
 
 
 def _outline_of(rule: RuleBlock | Source) -> Rule:

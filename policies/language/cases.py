@@ -102,7 +102,7 @@ def read_tests(text: str | bytes) -> tuple[PolicyTest, ...]:
     except TextError as stop:
         problems = as_problems(decoded, [Finding(stop.at, stop.code, None, stop.message)])
         raise TestsInvalid(problems) from None
-    reader = _TestReader()
+    reader = _TestReader(decoded)
     tests = reader.tests(tree)
     if reader.findings:
         raise TestsInvalid(as_problems(decoded, reader.findings))

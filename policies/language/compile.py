@@ -8,6 +8,7 @@ from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
 from .decision import Decision, Outcome, TakeQuota
 from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
 from .matching import NameList, Ranked, applying, by_strength, is_pattern, is_too_much
+from .once import are_kept, piece
 from .pause import collector_paused
 from .problems import escape_token
 from .quota import ONE_CALL, Charge
@@ -86,6 +87,7 @@ class Refusal:
 
 # A tenth of what is light enough for an event loop.
 _SLOW_LOOK_UP_NANOSECONDS: Final = 100_000
+_WEIGHT_OF_A_PLAN: Final = 100
 HIDDEN: Final = Refusal("hidden", "(hidden)")
 DEFAULT_DENY: Final = Refusal("default_deny", "(default deny)")
 Applies: TypeAlias = Plan | Refusal
@@ -160,7 +162,7 @@ def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPo
 
 def _compiled(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
     rules = _Rules(document)
-    plans = {name: rules.plan(rule, "tools", name) for name, rule in document.tools.items()}
+    plans = {name: rules.kept_plan(rule, "tools", name) for name, rule in document.tools.items()}
     return CompiledPolicy(
         document=document,
         hide=NameList.of(document.hide),
@@ -190,6 +192,14 @@ class _Rules:
     def plan(self, rule: Rule, section: str, name: str) -> Plan:
         at = f"/{section}/{escape_token(name)}"
         return self._plan(at, self._rule(rule, at))
+
+    def kept_plan(self, rule: Rule, section: str, name: str) -> Plan:
+        """As `plan`, which holds the very rules that it was made of: no others are found by their ids."""
+        if not are_kept():
+            return self.plan(rule, section, name)
+        everywhere = self._all_tools and id(self._all_tools.source)
+        key = ("plan", section, name, id(rule), everywhere)
+        return piece(key, _WEIGHT_OF_A_PLAN, lambda: (self.plan(rule, section, name), True))
 
     def default_plan(self) -> Plan:
         return self._plan("(default allow)", None)

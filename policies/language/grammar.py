@@ -21,6 +21,7 @@ from .document import (
 )
 from .findings import Pointer
 from .json_reader import Members, Node
+from .once import are_kept, piece
 from .operand import OPERATORS, read_operand
 from .problems import shown
 from .shapes import ShapeReader
@@ -66,7 +67,11 @@ _HINTS: Final = {
 
 
 class Reader(ShapeReader):
-    """Reads one tree. `findings` tells whether what it returned may be used."""
+    """Reads the tree of a text. `findings` tells whether what it returned may be used."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
 
     def policy(self, node: Node) -> Document | None:
         if not isinstance(node.value, Members):
@@ -86,14 +91,18 @@ class Reader(ShapeReader):
             schema=self.string(schema, (None, "$schema"), '"$schema" is a text') if schema else None,
             description=self.text(fields, "description", None),
             hide=self.each(fields, "hide", None, self.name),
-            all_tools=self.rule(fields["all_tools"], (None, "all_tools"), "all_tools_rate")
-            if "all_tools" in fields
-            else None,
+            all_tools=self.everywhere(fields.get("all_tools"), node.value),
             tools=tools,
             classes=classes,
             resources=self.access(fields, "resources"),
             prompts=self.access(fields, "prompts"),
         )
+
+    def everywhere(self, node: Node | None, policy: Members) -> Rule | None:
+        if node is None:
+            return None
+        source = next(source for member, source in policy.sources(self._text) if member.node is node)
+        return self.kept_rule(node, (None, "all_tools"), "all_tools_rate", source)
 
     def version(self, fields: dict[str, Node]) -> None:
         node = fields.get("version")
@@ -113,14 +122,27 @@ class Reader(ShapeReader):
         if not isinstance(node.value, Members):
             self.wrong_type(node, at, '"tools" is an object of names and rules')
             return rules, 0
-        for name, name_at, value in node.value.all:
+        for (name, name_at, value), source in node.value.sources(self._text):
             if name in rules:
                 self.repeated(name, name_at, at)
                 continue
             if not is_name(name):
                 self.bad_name(name, name_at, (at, name))
-            rules[name] = self.rule(value, (at, name), shorthand_counter(name))
+            rules[name] = self.kept_rule(value, (at, name), shorthand_counter(name), source)
         return rules, len(rules)
+
+    def kept_rule(self, node: Node, at: Pointer, counter: str, source: str) -> Rule:
+        """As `rule`; `source` is how it is written, where that is known."""
+        if not source or not are_kept():
+            return self.rule(node, at, counter)
+
+        def read() -> tuple[Rule, bool]:
+            before = len(self.findings), self.patterns.asked
+            rule = self.rule(node, at, counter)
+            # What was found has a place, and patterns share a ration.
+            return rule, before == (len(self.findings), self.patterns.asked)
+
+        return piece(("rule", counter, source), len(source), read)
 
     def classes(self, fields: dict[str, Node]) -> tuple[dict[str, Rule], int]:
         if "classes" not in fields:

@@ -5,6 +5,7 @@ text, works in linear time and stops at the first thing that is no JSON.
 """
 
 import re
+from collections.abc import Iterator
 from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Final, NamedTuple, TypeAlias
@@ -46,6 +47,14 @@ class Members(NamedTuple):
     """An object: its members in order, repeated keys included."""
 
     all: list[Member]
+
+    def sources(self, text: str) -> Iterator[tuple[Member, str]]:
+        """Each member, and its value as it is written up to the next one; of the last nothing."""
+        following = [member.at for member in self.all[1:]]
+        for member, end in zip(self.all, following, strict=False):
+            yield member, text[member.node.at : end]
+        if self.all:
+            yield self.all[-1], ""
 
 
 Value: TypeAlias = "Members | list[Node] | str | Number | bool | None"

@@ -34,11 +34,11 @@ _JUDGES: Final[dict[Operator, frozenset[str]]] = {
 
 def argument_findings(survey: Survey) -> Iterator[LintFinding]:
     for entry in survey.every():
-        if entry.condition_count() > MOST_CONDITIONS:
+        if len(entry.conditions) > MOST_CONDITIONS:
             # Refused for that already, and too many to look at one by one.
             continue
         guarded = _guarded(entry, survey)
-        for section, at, condition in entry.conditions():
+        for section, at, condition in entry.conditions:
             if section == "deny_if" and condition.op == "under_path":
                 message = (
                     "Links and other spellings of a path are not seen here. Require the paths that are right."
@@ -49,7 +49,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
                 yield from _unguarded(survey, entry, at, condition, guarded)
         for at, path in _paths_read(entry):
             yield from _unknown(survey, entry, at, path)
-        for section, at, predicate in entry.predicates():
+        for section, at, predicate in entry.asked:
             yield from _paired(at, predicate)
             yield from _constant(survey, entry, section, at, predicate)
     if survey.all_tools is not None:
@@ -63,7 +63,7 @@ def _first(path: Path) -> str | None:
 
 
 def _paths_read(entry: Entry) -> Iterator[tuple[str, Path]]:
-    for _, at, condition in entry.conditions():
+    for _, at, condition in entry.conditions:
         yield f"{at}/path", condition.path
     for index, limit in enumerate(entry.rule.limits):
         for key, path in (("key", limit.key), ("increment_from", limit.increment_from)):
@@ -77,7 +77,7 @@ def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
     return frozenset(
         _first(condition.path)
         for rule in rules.values()
-        for _, _, condition in rule.conditions()
+        for _, _, condition in rule.conditions
         if condition.op == "exists"
     )
 
@@ -181,7 +181,7 @@ def _constant(
 
 
 def _needed_by_all(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
-    for section, at, condition in entry.conditions():
+    for section, at, condition in entry.conditions:
         holds = condition.op in _MISSING_HOLDS or (condition.op == "exists" and condition.value is False)
         if section == "require" and not holds:
             yield from _lacking(survey, entry, at, condition.path)

@@ -42,11 +42,11 @@ def reach_findings(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _too_many_conditions(survey: Survey) -> Iterator[LintFinding]:
-    everywhere = survey.all_tools.condition_count() if survey.all_tools else 0
+    everywhere = len(survey.all_tools.conditions) if survey.all_tools else 0
     if everywhere > MOST_CONDITIONS:
         yield _too_many(ALL_TOOLS, everywhere)
     for entry in survey.own():
-        total = entry.condition_count() + everywhere
+        total = len(entry.conditions) + everywhere
         if total > MOST_CONDITIONS >= everywhere:
             yield _too_many(entry.at, total)
 
@@ -60,7 +60,7 @@ def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
     """RE2 takes time in proportion to the text and to the pattern's program: of both large, seconds."""
     patterns = Patterns()
     for entry in survey.every():
-        for _, at, condition in entry.conditions():
+        for _, at, condition in entry.conditions:
             size = patterns.size_of(condition)
             if size > LARGEST_PROGRAM:
                 message = (
@@ -153,7 +153,7 @@ def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
 def _unrestated(survey: Survey, entry: Entry, rivals: Iterable[Entry]) -> Entry | None:
     """Another pattern of the tool that asks for something that the entry does not."""
     for rival in rivals:
-        if not survey.patience.spend(Patience.LOOK * (1 + rival.condition_count() + len(rival.rule.limits))):
+        if not survey.patience.spend(Patience.LOOK * (1 + len(rival.conditions) + len(rival.rule.limits))):
             return None
         if not _restates(entry.rule, rival.rule):
             return rival

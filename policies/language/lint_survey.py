@@ -47,20 +47,22 @@ class Entry:
     rule: Rule
     tools: tuple[ToolFacts, ...]
 
-    def predicates(self) -> Iterator[tuple[str, str, Predicate]]:
-        """Section, pointer and predicate."""
-        for section in SECTIONS:
-            predicates: tuple[Predicate, ...] = getattr(self.rule, section)
+    asked: tuple[tuple[str, str, Predicate], ...]
+    """Section, pointer and predicate: gone through again and again, and put together once."""
+    conditions: tuple[tuple[str, str, Condition], ...]
+
+    @classmethod
+    def of(cls, at: str, name: str, rule: Rule, tools: tuple[ToolFacts, ...]) -> "Entry":
+        asked: list[tuple[str, str, Predicate]] = []
+        for section, predicates in zip(SECTIONS, (rule.require, rule.deny_if, rule.approve_if), strict=True):
             for index, predicate in enumerate(predicates):
-                yield section, f"{self.at}/{section}/{index}", predicate
-
-    def condition_count(self) -> int:
-        return sum(len(predicate.conditions) for predicate in self.rule.predicates())
-
-    def conditions(self) -> Iterator[tuple[str, str, Condition]]:
-        for section, at, predicate in self.predicates():
-            for index, condition in enumerate(predicate.conditions):
-                yield section, f"{at}/conditions/{index}", condition
+                asked.append((section, f"{at}/{section}/{index}", predicate))
+        conditions = [
+            (section, f"{below}/conditions/{index}", condition)
+            for section, below, predicate in asked
+            for index, condition in enumerate(predicate.conditions)
+        ]
+        return cls(at, name, rule, tools, tuple(asked), tuple(conditions))
 
 
 class Patience:
@@ -155,7 +157,7 @@ class Survey:
 
         def entries(section: str, rules: Iterable[tuple[str, Rule]]) -> tuple[Entry, ...]:
             placed = ((f"/{section}/{escape_token(name)}", name, rule) for name, rule in rules)
-            return tuple(Entry(at, name, rule, tuple(reached.get(at, ()))) for at, name, rule in placed)
+            return tuple(Entry.of(at, name, rule, tuple(reached.get(at, ()))) for at, name, rule in placed)
 
         everywhere = document.all_tools
         return cls(
@@ -166,7 +168,7 @@ class Survey:
             by_default=tuple(reached.get(BY_DEFAULT, ())),
             entries=entries("tools", document.tools.items()),
             classes=entries("classes", document.classes.items()),
-            all_tools=Entry(ALL_TOOLS, "", everywhere, reachable) if everywhere else None,
+            all_tools=Entry.of(ALL_TOOLS, "", everywhere, reachable) if everywhere else None,
             patterns=patterns,
             matched=reach.matched,
             met=frozenset(reach.met),

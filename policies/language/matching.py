@@ -111,6 +111,8 @@ class PatternIndex:
 
     def first(self, name: str) -> int | None:
         """The number of the first pattern that matches."""
+        if not self._patterns:
+            return None
         best, unsure = len(self._patterns), list[int]()
         for found in self._hits(name):
             if found.sure and found.sure[0] < best:
@@ -126,6 +128,8 @@ class PatternIndex:
 
     def every(self, name: str) -> list[int]:
         """The numbers of all patterns that match, in order."""
+        if not self._patterns:
+            return []
         matching = []
         for found in self._hits(name):
             matching += found.sure

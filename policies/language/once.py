@@ -20,6 +20,9 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 _SHORT: Final = 4_000
 # All that is read of a text takes about fifty bytes for each of its characters.
 _MOST_CHARACTERS: Final = 2_400_000
+# Twice as much at most; the largest policy there is comes to about this. Some ten bytes each, which what is
+# kept of whole texts shares.
+_MOST_PIECES: Final = 4_000_000
 
 
 class _Readings:
@@ -47,6 +50,30 @@ class _Readings:
 
 
 _readings: Final = _Readings(_MOST_CHARACTERS)
+
+
+class _Pieces:
+    """By what each was made of. When full, those that nobody asks for again until it is full once more go."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._weight = most, 0
+        self._young: dict[Hashable, object] = {}
+        self._old: dict[Hashable, object] = {}
+
+    def get(self, key: Hashable, weight: int) -> object | None:
+        found = self._young.get(key)
+        if found is None and (found := self._old.get(key)) is not None:
+            self.keep(key, found, weight)
+        return found
+
+    def keep(self, key: Hashable, found: object, weight: int) -> None:
+        self._young[key] = found
+        self._weight += weight
+        if self._weight > self._most:
+            self._old, self._young, self._weight = self._young, {}, 0
+
+
+_pieces: Final = _Pieces(_MOST_PIECES)
 
 
 @contextmanager
@@ -81,6 +108,27 @@ def apart() -> Iterator[None]:
         yield
     finally:
         _inside.reset(token)
+
+
+def are_kept() -> bool:
+    """Whether pieces of texts are worth looking for here."""
+    return _inside.get()
+
+
+def piece(key: Hashable, weight: int, make: Callable[[], tuple[T, bool]]) -> T:
+    """One of the thousands of rules of a text, of which an act changes one; inside the block alone.
+
+    `key`: all that it is made of. `make`: the piece, which is not None, and whether it may be kept.
+    """
+    if not _inside.get():
+        return make()[0]
+    found = _pieces.get(key, weight)
+    if found is not None:
+        return cast(T, found)
+    made, may_be_kept = make()
+    if may_be_kept:
+        _pieces.keep(key, made, weight)
+    return made
 
 
 def once(kind: str, text: str, read: Callable[[], T], given: Hashable = None) -> T:

@@ -39,7 +39,7 @@ def _judged(text: str) -> tuple[Document | None, tuple[Problem, ...]]:
         tree = read_json(text)
     except TextError as stop:
         return None, as_problems(text, [Finding(stop.at, stop.code, None, stop.message)])
-    reader = Reader()
+    reader = Reader(text)
     document = reader.policy(tree)
     return document, as_problems(text, reader.findings)
 

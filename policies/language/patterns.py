@@ -45,9 +45,11 @@ class PatternJudge:
     def __init__(self) -> None:
         self._left = _RATION_MICROSECONDS
         self._known: dict[str, str | None] = {}
+        self.asked = 0
 
     def problem(self, pattern: str) -> str | None:
         """What is wrong with a pattern, in a sentence."""
+        self.asked += 1
         if pattern not in self._known:
             self._known[pattern] = self._judge(pattern)
         return self._known[pattern]

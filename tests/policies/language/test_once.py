@@ -8,10 +8,20 @@ import weakref
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.language.blocks import read_blocks
+from policies.language.board import read_board
+from policies.language.compile import ToolFacts, compile_policy
+from policies.language.decide import decide
+from policies.language.decision import ToolCall
+from policies.language.effects import effects
+from policies.language.explain import explain
 from policies.language.json_reader import TextError, read_json
-from policies.language.once import _Readings, apart, each_text_once, once
+from policies.language.once import _Pieces, _Readings, apart, each_text_once, once, piece
+from policies.language.parse import parse_policy
+from policies.language.problems import PolicyInvalid
 from policies.language.text_tree import tree_of
 
 LARGE = (
@@ -118,3 +128,86 @@ def test_what_somebody_froze_stays_frozen() -> None:
         assert gc.get_freeze_count() > frozen // 2
     finally:
         gc.unfreeze()
+
+
+# ---- pieces
+def test_a_piece_is_made_once_inside_and_found_by_all_that_it_is_made_of() -> None:
+    made: list[object] = []
+
+    def make() -> tuple[object, bool]:
+        made.append(object())
+        return made[-1], True
+
+    with each_text_once():
+        first = piece(("test", "a"), 1, make)
+        assert first is made[0]
+        assert piece(("test", "a"), 1, make) is first
+        assert piece(("test", "b"), 1, make) is not first
+        assert piece(("test", "c"), 1, lambda: ("not to be kept", False)) == "not to be kept"
+        assert piece(("test", "c"), 1, make) is made[-1] and len(made) == 3
+    assert piece(("test", "a"), 1, make) is not first
+
+
+def test_pieces_that_nobody_asks_for_go() -> None:
+    kept = _Pieces(most=10)
+    for number in range(100):
+        kept.keep(number, f"piece {number}", 1)
+        assert kept.get(0, 1) == "piece 0"
+    assert kept.get(50, 1) is None
+    assert len(kept._young) + len(kept._old) <= 24
+
+
+RULES = (
+    "{}",
+    '{"action": "deny", "reason": "No."}',
+    '{"action": "require_approval"}',
+    '{"limits": [{"counter": "c", "window": "minute", "max": 3, "scope": "grant"}]}',
+    '{"rate_limit": {"max": 3, "window": "hour"}}',
+    '{"require": [{"conditions": [{"path": "args.owner", "op": "in", "value": ["a", "b"]}]}]}',
+    '{"deny_if": [{"conditions": [{"path": "args.owner", "op": "regex", "value": "^a+$"}]}]}',
+    '{"approve_if": [{"conditions": []}], "limits": []}',
+    '{"deny_if": [{"conditions": [{"path": "args.owner", "op": "regex", "value": "("}]}]}',
+    '{"acton": "deny"}',
+    '{"action": "deny", "action": "allow"}',
+    "[]",
+    " {  }\n ",
+)
+NAMES = ("tool_1", "tool_2", "tool_3", "delete_*", "*", "bad name", "tool_1")
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """Of which one and the next have most in common."""
+    members = [f'"{name}": {draw(st.sampled_from(RULES))}' for name in draw(st.permutations(NAMES))]
+    everywhere = draw(st.sampled_from(("", *(f'"all_tools": {rule},' for rule in RULES))))
+    twice = draw(st.sampled_from(("", f'"all_tools": {RULES[1]},')))
+    default = draw(st.sampled_from(("allow", "deny")))
+    tools = draw(st.sampled_from((",", " ,\n"))).join(members[: draw(st.integers(0, len(members)))])
+    head = f'"version": "1", "default": "{default}"'
+    space = " " * draw(st.sampled_from((0, 5_000)))  # short texts are read anew each time
+    return f'{{{space}{everywhere}{twice}{head}, "tools": {{{tools}}}}}'
+
+
+def said(text: str) -> object:
+    tools = [ToolFacts(name, "Read", {"type": "object"}) for name in ("tool_1", "tool_2", "delete_all")]
+    try:
+        found = parse_policy(text)
+    except PolicyInvalid as invalid:
+        return invalid.problems, read_blocks(text), read_board(text, tools)
+    compiled = compile_policy(found, tools)
+    calls = [
+        decide(compiled, ToolCall(tool.name, {"owner": owner}))
+        for tool in tools
+        for owner in ("a", "aaa", "c", 1)
+    ]
+    words = {tool.name: explain(compiled, tool.name) for tool in tools}
+    return found, read_blocks(text), read_board(text, tools), effects(compiled, words), words, calls
+
+
+@given(st.lists(texts(), min_size=2, max_size=4))
+def test_what_is_made_of_pieces_is_what_is_made_anew(written: list[str]) -> None:
+    anew = [said(text) for text in written]
+    with each_text_once():
+        assert [said(text) for text in written] == anew
+    with each_text_once():
+        assert [said(text) for text in reversed(written)] == anew[::-1]
