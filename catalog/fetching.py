@@ -16,6 +16,7 @@ from django.conf import settings
 
 from catalog.registry import PageInvalid
 from common.egress import AddressRefused, EgressPolicy
+from common.machine import is_ours
 from common.tls import trusting
 
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
@@ -84,7 +85,7 @@ async def _get(url: str, how: Manners) -> bytes:
 
 def _checked(host: str, port: int, resolve: Resolve) -> list[str]:
     own = frozenset((str(address), number) for address, number in settings.OWN_LISTENERS)
-    policy = EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=own)
+    policy = EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=own, is_ours=is_ours)
     found = list(resolve(host, port))
     for address in found:
         try:

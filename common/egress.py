@@ -4,6 +4,7 @@ Pure: names are resolved by the caller, who checks every address it got and conn
 """
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, TypeAlias
@@ -63,6 +64,10 @@ _THIS_HOST: Final = IPv4Network("0.0.0.0/8")
 _BROADCAST: Final = IPv4Address("255.255.255.255")
 
 
+def _nowhere(_: Address) -> bool:
+    return False
+
+
 class AddressRefused(Exception):  # noqa: N818
     def __init__(self, address: str, why: str) -> None:
         super().__init__(f"{address} is not connected to: {why}")
@@ -72,10 +77,14 @@ class AddressRefused(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """`allow` opens ranges of the deny table. `own_listeners` are refused by address and port even so."""
+    """`allow` opens ranges of the deny table. `own_listeners` are refused by address and port even so.
+
+    `is_ours`: whether an address is one of this machine's, where a listener is bound to all of them.
+    """
 
     allow: tuple[Network, ...] = ()
     own_listeners: frozenset[Listener] = frozenset()
+    is_ours: Callable[[Address], bool] = _nowhere
 
     def check(self, address: str, port: int) -> None:
         """Returns when a connection may be made; `address` is an address as resolved, never a name."""
@@ -84,13 +93,21 @@ class EgressPolicy:
 
     def _check_one(self, written: str, meant: Address, port: int) -> None:
         refused = why_denied(meant)
-        if any(listener_port == port and _reaches(host, meant) for host, listener_port in self.own_listeners):
+        if any(listening == port and self._reaches(host, meant) for host, listening in self.own_listeners):
             raise AddressRefused(written, "it is one of our own listeners")
         if refused is None:
             return
         if _may_be_opened(meant) and any(_within(meant, network) for network in self.allow):
             return
         raise AddressRefused(written, f"it is {refused}")
+
+    def _reaches(self, host: str, meant: Address) -> bool:
+        """Whether connecting to `meant` may end at a listener bound to `host`."""
+        bound = _every_meaning(ipaddress.ip_address(host))[-1]
+        if bound.is_unspecified:
+            # Every address inside might be another one of this machine's, by a translation nobody tells of.
+            return why_denied(meant) is not None or self.is_ours(meant)
+        return bound == meant or (bound.is_loopback and meant.is_loopback)
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
@@ -156,15 +173,6 @@ def _may_be_opened(address: Address) -> bool:
 
 def _within(address: Address, network: Network) -> bool:
     return address.version == network.version and address in network
-
-
-def _reaches(host: str, meant: Address) -> bool:
-    """Whether connecting to `meant` may end at a listener bound to `host`."""
-    bound = _every_meaning(ipaddress.ip_address(host))[-1]
-    if bound.is_unspecified:
-        # Bound to every address of the machine, which we do not know: every address that is not public.
-        return why_denied(meant) is not None
-    return bound == meant or (bound.is_loopback and meant.is_loopback)
 
 
 def _network(text: str) -> Network:

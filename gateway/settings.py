@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from common.egress import EgressPolicy, Listener, Network, parse_listeners, parse_networks
+from common.machine import is_ours
 from common.sealing import Keyring, SealingError
 from common.tls import AuthoritiesUnusable, trusting
 from common.tokens import WORKER, is_well_formed
@@ -92,7 +93,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         shared_port=read.yes("GATEWAY_SHARED_PORT"),
         path_prefix=public.path.rstrip("/"),
         door=door,
-        egress=EgressPolicy(read.opened_networks(host), own),
+        egress=EgressPolicy(read.opened_networks(host), own, is_ours),
         tls=read.authorities(),
         log_level=read.log_level(),
     )

@@ -5,12 +5,13 @@ import ssl
 from django.conf import settings
 
 from common.egress import EgressPolicy
+from common.machine import is_ours
 from common.tls import trusting
 
 
 def egress() -> EgressPolicy:
     listeners = frozenset((str(host), port) for host, port in settings.OWN_LISTENERS)
-    return EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=listeners)
+    return EgressPolicy(allow=settings.EGRESS_ALLOW_PRIVATE, own_listeners=listeners, is_ours=is_ours)
 
 
 def trusted() -> ssl.SSLContext:

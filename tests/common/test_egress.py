@@ -1,9 +1,11 @@
 import json
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from common.egress import AddressRefused, EgressPolicy, parse_listeners, parse_networks
+from common.machine import is_ours
 
 CASES = json.loads((Path(__file__).parent.parent / "cases" / "egress.json").read_text("utf-8"))
 LOOPBACK_OPENED = parse_networks("127.0.0.0/8, ::1/128")
@@ -67,6 +69,24 @@ def test_a_listener_on_every_address_is_refused_on_every_address_inside(bound: s
             policy.check(address, 8001)
         policy.check(address, 8002)
     policy.check("8.8.8.8", 8001)
+
+
+@pytest.mark.parametrize("bound", ["0.0.0.0:8001", "[::]:8001"])
+def test_a_listener_on_every_address_is_refused_on_this_machines_public_ones(bound: str) -> None:
+    ours = (ip_address("8.8.8.8"), ip_address("2606:4700::1"))
+    policy = EgressPolicy(own_listeners=parse_listeners(bound), is_ours=ours.__contains__)
+    for address in ("8.8.8.8", "::ffff:8.8.8.8", "2002:808:808::", "2606:4700::1"):
+        with pytest.raises(AddressRefused, match="our own listeners"):
+            policy.check(address, 8001)
+        policy.check(address, 8002)
+    policy.check("8.8.4.4", 8001)
+
+
+def test_what_is_this_machines_is_known_without_being_told() -> None:
+    for address in ("127.0.0.1", "127.0.0.2"):
+        assert is_ours(ip_address(address))
+    for address in ("8.8.8.8", "192.0.2.1", "2001:db8::1"):
+        assert not is_ours(ip_address(address))
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "loopback", "10.0.0.0/8;::1"])
