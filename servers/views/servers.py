@@ -19,6 +19,7 @@ from accounts.views.members import member_required
 from common.ids import parse_public_id
 from common.near import near_miss
 from common.templatetags._text import is_hidden
+from servers.arguments import arguments_of
 from servers.classing import suggestion
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
 from servers.services import gateway_url, retire_server, start_scan
@@ -173,6 +174,7 @@ def tool(request: MemberRequest, server_id: str, tool_id: UUID) -> HttpResponse:
     context = {
         "server": server,
         "tool": found,
+        "arguments": arguments_of(found.input_schema),
         "schema": _as_json(found.input_schema),
         "crumbs": crumbs,
         "section": "servers",

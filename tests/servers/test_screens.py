@@ -419,6 +419,16 @@ def test_the_tools_of_one_server_are_searched(at: str, acme: Acme, cast: Cast, s
     assert "No tool matches" in none and "Did you mean" in none
 
 
+def test_the_page_of_a_tool_leads_to_who_reaches_it(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    with inside(cast.alice):
+        tool = acme.server.tools.get(name="delete_user")
+    shown = page(bob, f"/servers/{acme.server.public_id}/tools/{tool.pk}/")
+    [leads] = re.findall(r'href="(/servers/everything/[^"]+)"', shown)
+    there = page(bob, unescape(leads))
+    assert ">delete_user<" in there and ">list_users<" not in there
+
+
 # ---- how often the database is asked
 def test_more_rows_are_not_more_questions(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     _reach(acme, cast)

@@ -1,0 +1,51 @@
+"""A tool's arguments as a person reads them, out of whatever a stranger calls a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+MOST_SHOWN: Final = 200
+_VALUES_SHOWN: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    name: str
+    kind: str
+    is_required: bool
+    says: str
+
+
+def arguments_of(schema: object) -> list[Argument]:
+    """Those of the first level, in the server's order; the schema itself says the rest."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict) or not isinstance(schema, dict):
+        return []
+    listed = schema.get("required")
+    required = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
+    return [
+        _argument(str(name), described if isinstance(described, dict) else {}, name in required)
+        for name, described in islice(properties.items(), MOST_SHOWN)
+    ]
+
+
+def _argument(name: str, described: Mapping[str, Any], is_required: bool) -> Argument:
+    says = described.get("description")
+    return Argument(name, _kind(described), is_required, says if isinstance(says, str) else "")
+
+
+def _kind(described: Mapping[str, Any]) -> str:
+    values = described.get("enum")
+    if isinstance(values, list) and values:
+        rest = len(values) - _VALUES_SHOWN
+        shown = ", ".join(
+            str(value) for value in values[:_VALUES_SHOWN] if not isinstance(value, dict | list)
+        )
+        return f"one of {shown}" + (f" and {rest} more" if rest > 0 else "")
+    kind = described.get("type")
+    if isinstance(kind, list):
+        return " or ".join(each for each in kind if isinstance(each, str))
+    return kind if isinstance(kind, str) else "anything"
