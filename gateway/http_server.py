@@ -313,8 +313,11 @@ class Connection(asyncio.Protocol):
         return None if self._phase is _Phase.BODY else (Rank.IDLE, self._since)
 
     def give_way(self) -> None:
+        if self._phase is _Phase.IDLE:
+            # It stays among them: one that leaves its answers unread is looked after, and goes next.
+            return self._close()
         self._server.connections.discard(self)
-        self._close() if self._phase is _Phase.IDLE else self.abort()
+        return self.abort()
 
     def drain_now(self) -> None:
         if self._exchange is None:
@@ -332,11 +335,6 @@ class Connection(asyncio.Protocol):
             return elapsed > limits.head_seconds
         received = len(self._request.body) if self._request is not None else 0
         return elapsed > limits.body_grace_seconds + received / limits.body_bytes_per_second
-
-    def _enter(self, phase: _Phase) -> None:
-        if self._phase is not _Phase.CLOSING:
-            self._phase = phase
-            self._since = self._server.now()
 
     def _next(self) -> None:
         while self._exchange is None and self._waiting and self._transport is not None:
@@ -396,12 +394,11 @@ class Connection(asyncio.Protocol):
             self._request = None
         self._lingers = True
         self._waiting.append(stopped)
-        self._enter(_Phase.CLOSING)
+        self._phase, self._since = _Phase.CLOSING, self._server.now()
         self._next()
 
     def _close(self) -> None:
-        self._enter(_Phase.CLOSING)
-        self._since = self._server.now()
+        self._phase, self._since = _Phase.CLOSING, self._server.now()
         self._forget_waiting()
         self._write_unsent()
         transport = self._transport

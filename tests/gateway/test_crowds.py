@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -44,6 +45,25 @@ async def test_who_was_not_let_in_gives_way_the_longest_here_first(tmp_path: Pat
         assert (await alice.call("read_file", {})).status == 200
         assert len(it.http.connections) <= 17
         assert await gone(strangers[0])
+
+
+async def test_a_stranger_that_reads_no_answer_is_not_kept_after_it_gave_way(tmp_path: Path) -> None:
+    limits = quick(connections=2, write_high_bytes=1_000_000, **PATIENT)
+    async with world(tmp_path, limits=limits) as it, it.client() as deaf:
+        deaf.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await eventually(lambda: len(it.http.connections) == 1)
+        (connection,) = it.http.connections
+        transport = connection._transport
+        assert transport is not None
+        while not transport.get_write_buffer_size():
+            deaf.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 60)
+            await asyncio.sleep(0.01)
+        async with it.client(), it.client() as alice:
+            assert (await alice.call("read_file", {})).status == 200
+            async with it.client(), it.client() as bob:
+                assert (await bob.call("read_file", {})).status == 200
+                await eventually(lambda: connection._transport is None)
 
 
 async def test_who_asks_for_nothing_gives_way_where_no_stranger_is_left(tmp_path: Path) -> None:
