@@ -57,10 +57,10 @@ def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
                 f"Port {port} on {host} {problem}: stop what listens there, or choose another with"
                 f" {_how_to_choose(flag)}."
             )
-    ports = [port for _, _, port in wanted]
-    for port in ports:
-        if ports.count(port) > 1:
-            raise CannotStart(f"Port {port} was given to two listeners: choose different ports.")
+    for _, _, port in wanted:
+        flags = [_how_to_choose(flag) for flag, _, also in wanted if also == port]
+        if len(flags) > 1:
+            raise CannotStart(f"Port {port} is wanted twice: choose another with {' or '.join(flags)}.")
 
 
 def _how_to_choose(flag: str) -> str:

@@ -77,7 +77,7 @@ class GrantDetail(ApiView):
 class GrantRotate(ApiView):
     @extend_schema(request=RotateInput, responses=IssuedGrant)
     def post(self, request: Request, grant_id: str) -> Response:
-        """A new token for the same grant; the old one works for a while longer. `token` stands here alone."""
+        """A new token, which stands in this answer alone; the old one works for a while longer."""
         grant = find_grant(request, grant_id)
         given = valid(RotateInput(data=request.data))
         rotated, token = rotate_grant(member_of(request), grant, given["overlap_seconds"])

@@ -39,12 +39,17 @@ def _list(client: Client, given: argparse.Namespace) -> int:
             (
                 *(one.label, one.state, servers.get(one.server, one.server)),
                 *(policies.get(one.policy or "", one.policy or "none"), one.hint + "…"),
-                *(one.last_used_at or "not yet", one.id),
+                *(_used(one), one.id),
             )
             for one in found
         )
         table(("LABEL", "STATE", "SERVER", "POLICY", "TOKEN", "LAST USED", "ID"), rows)
     return FINE
+
+
+def _used(grant: Grant) -> str:
+    """To the second."""
+    return f"{grant.last_used_at[:19]}Z" if grant.last_used_at else "not yet"
 
 
 def _issue(client: Client, given: argparse.Namespace) -> int:

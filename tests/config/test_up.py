@@ -42,6 +42,16 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
     assert {found.name for found in tmp_path.iterdir()} <= {"lock"}
 
 
+def test_a_port_wanted_twice_is_named_with_what_chooses_it(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = manage("up", "--data-dir", tmp_path, "--port", port, "--gateway-port", port)
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"Port {port} is wanted twice: choose another with --port or PORT=…")
+    assert "--gateway-port or GATEWAY_PORT=…" in said.stderr
+
+
 @pytest.mark.parametrize(
     ("asked", "given", "found"),
     [
