@@ -13,8 +13,13 @@ def address(name: str) -> str:
     found = finders.find(f"dist/{name}")
     if not isinstance(found, str):
         return static(f"dist/{name}")
-    digest = hashlib.sha256(Path(found).read_bytes()).hexdigest()[:10]
-    return f"{static(f'dist/{name}')}?v={digest}"
+    return f"{static(f'dist/{name}')}?v={digest_of(found)}"
+
+
+@cache
+def digest_of(path: str) -> str:
+    """Of a file that belongs to the program: it stays what it is while this runs."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
 
 
 def sprite() -> str:

@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "config.proxies.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "catalog.public.SameForEverybody",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static_files.StaticFilesMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
