@@ -123,7 +123,8 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             size += len(chunk)
             parts.append(chunk)
             self._done_with(len(chunk))
-            if size > most or not hold(size):
+            # What is left of the room is for what comes unasked.
+            if size > most or (self.room is not None and self.room.scarce) or not hold(size):
                 return b"".join(parts), False
         return b"".join(parts), True
 

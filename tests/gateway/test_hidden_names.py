@@ -216,7 +216,7 @@ async def test_many_long_answers_at_once_pass_though_not_all_find_room_to_be_loo
         await go.wait()
         conversation.write(body[-1:])
 
-    limits = quick(held_bytes=2_000_000, answer_grace_seconds=60)
+    limits = quick(held_bytes=4_000_000, answer_grace_seconds=60)
     async with world(tmp_path, upstream=Upstream(say), limits=limits) as it:
         clients = [it.client() for _ in range(8)]
         for client in clients:
