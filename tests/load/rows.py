@@ -288,8 +288,7 @@ class _Filling:
             if number == count // 2:
                 called = ONCE
             pk = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(60))
-            # The oldest is forgotten while it is looked for.
-            if number == count - 1:
+            if number == 0:
                 self.out.ids["decision_id"] = public_id("dec", pk)
             row = {
                 "id": pk,
