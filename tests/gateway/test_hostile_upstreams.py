@@ -331,7 +331,7 @@ async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_p
             conversation.event(b":" + b" " * 65_000 + b"\n\n")
             await conversation.writer.drain()
 
-    limits = quick(held_bytes=3_000_000, stalled_seconds=600, orphan_seconds=0.5, answer_seconds=60)
+    limits = quick(held_bytes=1_500_000, stalled_seconds=600, orphan_seconds=0.5, answer_seconds=60)
     async with world(tmp_path, upstream=Upstream(pour), limits=limits) as it:
         clients = [it.client() for _ in range(10)]
         for client in clients:
