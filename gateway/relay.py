@@ -377,7 +377,9 @@ class Relay:
         if not opened.hold(held_back + unread):
             exchange.abort()
             return False
+        opened.cut = exchange.abort
         await exchange.drain()
+        opened.cut = None
         return opened.hold(held_back)
 
     def _register(self, visit: Visit, answer: UpstreamAnswer, events: EventStream) -> None:

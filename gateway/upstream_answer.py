@@ -194,6 +194,9 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self._chunks.append(chunk)
         self._queued += len(chunk)
         if self.room is not None and not self.room.leave_unread(self._queued + self._being_read):
+            self._chunks.clear()
+            self._queued = 0
+            self.room.leave_unread(self._being_read)
             self.fail(self.failed(TOO_LARGE, "Too much of other answers is held already."))
             self.abandon()
             return

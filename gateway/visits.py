@@ -42,7 +42,8 @@ class Admitted:
 
 
 class OpenRequest(msgspec.Struct, eq=False):
-    """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended.
+    """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended, `cut`
+    while it is waited for a client that does not read.
 
     `admitted` is what holds now, not what held when the request came. `over`: nothing of it does any more.
     """
@@ -53,6 +54,7 @@ class OpenRequest(msgspec.Struct, eq=False):
     unread: int = 0
     over: bool = False
     end: Callable[[], None] | None = None
+    cut: Callable[[], None] | None = None
     leave: Callable[[], None] | None = None
 
     def hold(self, size: int) -> bool:
@@ -74,6 +76,8 @@ class OpenRequest(msgspec.Struct, eq=False):
         taken = self.rooms.take(self.admitted.organization.organization, size - self.unread)
         if taken:
             self.unread = size
+        elif self.cut is not None:
+            self.cut()
         return taken
 
     @property
