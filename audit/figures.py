@@ -81,13 +81,22 @@ class Tops:
     """Tools whose calls did not pass, whatever held them."""
 
 
-# Added up by the database: of thousands of tools a handful are wanted.
+# Added up by the database: of thousands of tools a handful are wanted. Whole days are read as such.
 _MOST = """
     WITH parts AS MATERIALIZED (
-        SELECT tool, outcome, sum(calls)::bigint AS calls FROM audit_toolcount
-        WHERE organization_id = %(organization)s AND unit = %(unit)s
-            AND start >= %(since)s AND start < %(until)s
-        GROUP BY tool, outcome
+        SELECT tool, outcome, sum(calls)::bigint AS calls FROM (
+            SELECT tool, outcome, calls FROM audit_toolcount
+            WHERE organization_id = %(organization)s AND unit = %(unit)s
+                AND start >= %(since)s AND start < %(first_day)s
+            UNION ALL
+            SELECT tool, outcome, calls FROM audit_toolcount
+            WHERE organization_id = %(organization)s AND unit = 'd'
+                AND start >= %(first_day)s AND start < %(last_day)s
+            UNION ALL
+            SELECT tool, outcome, calls FROM audit_toolcount
+            WHERE organization_id = %(organization)s AND unit = %(unit)s
+                AND start >= %(last_day)s AND start < %(until)s
+        ) counted GROUP BY tool, outcome
     ), called AS (
         SELECT tool FROM parts GROUP BY tool
         ORDER BY sum(calls) DESC, tool COLLATE "C" LIMIT %(limit)s
@@ -103,7 +112,8 @@ _MOST = """
 
 def tops(member: Asker, period: Period, limit: int = 10, *, with_grants: bool = True) -> Tops:
     """`with_grants`: also by how many grants since the period began; it is to end now."""
-    asked = {**_asked(member, period), "limit": limit}
+    first_day, last_day = period.whole_days
+    asked = {**_asked(member, period), "first_day": first_day, "last_day": last_day, "limit": limit}
     called: dict[str, dict[str, int]] = defaultdict(dict)
     held: dict[str, dict[str, int]] = defaultdict(dict)
     with connection.cursor() as cursor:
@@ -147,7 +157,7 @@ def top_denials(member: Asker, period: Period, limit: int = 10) -> list[Counted]
 
 def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dict[UUID, int]:
     """For the grants that had any."""
-    seen = _uses(member, period).filter(grant_id__in=list(grants))
+    seen = UseCount.objects.visible_to(member).filter(_in_all(period), grant_id__in=list(grants))
     return dict(seen.order_by().values_list("grant_id").annotate(Sum("calls")))
 
 
@@ -258,13 +268,22 @@ def _percentile(held: list[tuple[int, int]], rank: float) -> float:
     return bounds_of(held[-1][0])[1]
 
 
+def _in_all(period: Period) -> Q:
+    """The counts of it where only their sum matters: whole days are read as such."""
+    first, last = period.whole_days
+    if first == last or period.unit is Unit.DAY:
+        return _counted_in(period.unit, period.since, period.until)
+    edges = _counted_in(period.unit, period.since, first) | _counted_in(period.unit, last, period.until)
+    return _counted_in(Unit.DAY, first, last) | edges
+
+
+def _counted_in(unit: Unit, since: datetime, until: datetime) -> Q:
+    return Q(unit=unit, start__gte=since, start__lt=until)
+
+
 def _calls(member: Asker, period: Period) -> QuerySet[CallCount]:
-    return CallCount.objects.visible_to(member).filter(
-        unit=period.unit, start__gte=period.since, start__lt=period.until
-    )
+    return CallCount.objects.visible_to(member).filter(_counted_in(period.unit, period.since, period.until))
 
 
 def _uses(member: Asker, period: Period) -> QuerySet[UseCount]:
-    return UseCount.objects.visible_to(member).filter(
-        unit=period.unit, start__gte=period.since, start__lt=period.until
-    )
+    return UseCount.objects.visible_to(member).filter(_counted_in(period.unit, period.since, period.until))

@@ -54,6 +54,15 @@ class Period:
         until = unit.start_of(timezone.now()) + unit.length
         return cls(until - length, until, unit)
 
+    @property
+    def whole_days(self) -> tuple[datetime, datetime]:
+        """From when until when it is whole days; twice its end where it holds none."""
+        first = Unit.DAY.start_of(self.since)
+        if first < self.since:
+            first += Unit.DAY.length
+        last = Unit.DAY.start_of(self.until)
+        return (first, last) if first < last else (self.until, self.until)
+
     @classmethod
     def today(cls) -> Period:
         return cls.until_now(timedelta(days=1), Unit.DAY)

@@ -184,3 +184,29 @@ def test_a_day_in_half_hours_is_the_day_in_minutes(acme: Acme, cast: Cast) -> No
         assert over_time(cast.bob, replace(DAY, unit=Unit.HALF_HOUR), 48) == over_time(cast.bob, DAY, 48)
     with inside(cast.mallory):
         assert over_time(cast.mallory, replace(DAY, unit=Unit.HALF_HOUR), 48).latency is None
+
+
+def test_tools_called_most_in_a_week_of_hours_are_counted_to_the_hour(acme: Acme, cast: Cast) -> None:
+    week = Period(datetime(2026, 11, 13, 9, tzinfo=UTC), datetime(2026, 11, 20, 9, tzinfo=UTC), Unit.HOUR)
+    hours = [week.since + timedelta(hours=hour) for hour in (0, 14, 15, 39, 100, 158, 159, 167)]
+    beyond = [week.since - timedelta(seconds=1), week.until]
+    store(*[called(acme, at_ms=at(moment)) for moment in (*hours, *beyond)])
+    with inside(cast.bob):
+        (found,) = tops(cast.bob, week, with_grants=False).called
+        by_grant = calls_by_grant(cast.bob, [acme.grant.pk], week)
+    assert (found.count, by_grant) == (len(hours), {acme.grant.pk: len(hours)})
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.integers(1, 72), st.sampled_from(Unit))
+def test_the_whole_days_of_a_period_lie_in_it_and_leave_less_than_a_day_at_each_end(
+    since: datetime, units: int, unit: Unit
+) -> None:
+    begin = unit.start_of(since.replace(tzinfo=UTC))
+    period = Period(begin, begin + units * unit.length, unit)
+    first, last = period.whole_days
+    assert period.since <= first <= last <= period.until
+    if first < last:
+        assert first == Unit.DAY.start_of(first) and last == Unit.DAY.start_of(last)
+        assert first - period.since < Unit.DAY.length and period.until - last < Unit.DAY.length
+    else:
+        assert first == period.until and period.until - period.since < 2 * Unit.DAY.length
