@@ -86,7 +86,10 @@ def _diff(client: Client, given: argparse.Namespace) -> int:
     name = given.policy or given.file.stem
     for policy in client.policies():
         if (policy.server, policy.name) == (server.id, name):
-            _print_diff(client.diff(policy.id, read_text(given.file)))
+            diff = client.diff(policy.id, read_text(given.file))
+            if diff.is_empty:
+                say("Publishing it would change nothing.")
+            _print_diff(diff)
             return FINE
     complain(f"{server.name} has no policy named {name}.")
     return USAGE

@@ -215,6 +215,8 @@ def test_what_is_pulled_is_what_push_would_keep(run: Run, acme: Acme, folder: Pa
     assert run("policies", "pull", str(pulled))[0] == 0
     assert (pulled / "AWS IAM" / "agents.json").read_text() == POLICY
     assert run("policies", "push", str(pulled), "--plan")[0] == 0
+    said = run("policies", "diff", str(pulled / "AWS IAM" / "agents.json"), "--server", "AWS IAM")
+    assert said == (0, "Publishing it would change nothing.\n", "")
 
 
 @pytest.mark.parametrize("name", ["../../up", ".hidden", "agents.tests", "a\\b"])
