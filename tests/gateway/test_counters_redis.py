@@ -279,7 +279,7 @@ async def test_nothing_is_told_of_the_password(caplog: pytest.LogCaptureFixture)
 async def test_a_password_opens_the_door(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         server.client().config_set("requirepass", "open sesame")
-        address = Address.parse(server.url.replace("127", ":open%20sesame@127"))
+        address = Address.parse(server.url.replace("//", "//:open%20sesame@"))
         limiter = RedisLimiter(address)
         await until(lambda: limiter.reserve("d", [charge(window=1)]), Reserved())
         await limiter.close()
