@@ -16,7 +16,7 @@ from policies.language.cases import PolicyTest, run_tests
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.decision import ToolCall
 from policies.language.effects import Effect, effects
-from policies.language.explain import explain
+from policies.language.explain import explanation
 from policies.language.lint import lint
 from policies.language.parse import parse_policy
 
@@ -77,7 +77,7 @@ def advise(tool: Listed, others: Sequence[str]) -> Advice:
     return Advice(
         text=text,
         effect=found[tool.name],
-        sentences=tuple(explain(compiled, tool.name)[1:]),
+        sentences=explanation(compiled, tool.name).details,
         elsewhere=_elsewhere([found[name] for name in others]),
         verb=VERBS[ToolClass.DESTRUCTIVE if tool.found.needs_review else tool.found.tool_class],
         checks=tuple(result.sentence for result in results if result.passed),

@@ -12,7 +12,7 @@ from policies.language.cases import TestResult
 from policies.language.compile import CompiledPolicy, Plan, ToolFacts, compile_policy
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
-from policies.language.explain import explain
+from policies.language.explain import Explanation, explanation
 from policies.language.once import apart, are_kept, once, piece
 from policies.language.parse import parse_policy
 from policies.language.problems import Problem
@@ -27,13 +27,17 @@ _NOT_CALLABLE = frozenset([Effect.DENIED, Effect.HIDDEN])
 
 @dataclass(frozen=True, slots=True)
 class ToolOutlook:
-    """One tool under the text (`after`, `words`) and under the revision in force (`before`, `was`)."""
+    """One tool under the text (`after`, `now`) and under the revision in force (`before`, `was`)."""
 
     tool: Tool
     before: Effect
-    was: tuple[str, ...]
+    was: Explanation
     after: Effect
-    words: tuple[str, ...]
+    now: Explanation
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.now.of(self.tool.name)
 
     @property
     def moved(self) -> int:
@@ -42,7 +46,7 @@ class ToolOutlook:
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after or self.was != self.words
+        return self.before != self.after or self.was != self.now
 
     @property
     def becomes_callable(self) -> bool:
@@ -203,7 +207,7 @@ class _Told:
 
     compiled: CompiledPolicy | None
     effects: Mapping[str, Effect]
-    words: Mapping[str, tuple[str, ...]]
+    explained: Mapping[str, Explanation]
 
 
 def _told_in_force(live: PolicyRevision | None, tools: Sequence[Tool]) -> _Told:
@@ -220,18 +224,18 @@ def _told(
     """`known`: its effects on these tools, where they were asked for already."""
     names = [tool.name for tool in tools]
     return _Told(
-        compiled, known or effects(compiled, names), {name: _words(compiled, name) for name in names}
+        compiled, known or effects(compiled, names), {name: _explained(compiled, name) for name in names}
     )
 
 
-def _words(compiled: CompiledPolicy | None, tool: str) -> tuple[str, ...]:
-    """Sentences say nothing but what applies, which is kept beside them: no other is found by its id."""
+def _explained(compiled: CompiledPolicy | None, tool: str) -> Explanation:
+    """It says nothing but what applies, which is kept beside it: no other is found by its id."""
     applies = compiled.applies_to(tool) if compiled else None
     if not isinstance(applies, Plan) or not are_kept():
-        return tuple(explain(compiled, tool))
-    key, weight = ("words", tool, id(applies)), _WEIGHT_OF_WORDS
-    words, _ = piece(key, weight, lambda: ((tuple(explain(compiled, tool)), applies), True))
-    return words
+        return explanation(compiled, tool)
+    key, weight = ("explained", id(applies)), _WEIGHT_OF_WORDS
+    explained, _ = piece(key, weight, lambda: ((explanation(compiled, tool), applies), True))
+    return explained
 
 
 def facts_in_force(live: PolicyRevision, tools: Iterable[Tool]) -> list[ToolFacts]:
@@ -259,7 +263,7 @@ def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[Too
     for tool in tools:
         name = tool.name
         yield ToolOutlook(
-            tool, before.effects[name], before.words[name], after.effects[name], after.words[name]
+            tool, before.effects[name], before.explained[name], after.effects[name], after.explained[name]
         )
 
 

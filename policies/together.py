@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from policies.language.effects import Effect
+from policies.language.explain import Explanation
 from policies.outlook import ToolOutlook
 
-_Key: TypeAlias = tuple[Effect, Effect, tuple[str, ...], tuple[str, ...]]
+_Key: TypeAlias = tuple[Effect, Effect, Explanation, Explanation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +34,15 @@ def together(rows: Iterable[ToolOutlook]) -> list[Together]:
     """In the order of the first of each."""
     alike: dict[_Key, list[ToolOutlook]] = defaultdict(list)
     for row in rows:
-        words, was = (_of_any(said, row.tool.name) for said in (row.words, row.was))
-        alike[row.before, row.after, words, was].append(row)
-    return [_one(key, found) for key, found in alike.items()]
+        alike[row.before, row.after, row.now, row.was].append(row)
+    return [_one(found) for found in alike.values()]
 
 
-def _one(key: _Key, rows: list[ToolOutlook]) -> Together:
-    before, after, words, was = key
-    if len(rows) == 1:
-        words, was = rows[0].words, rows[0].was
-    return Together(tuple(rows), before, after, words, was)
+def _one(rows: list[ToolOutlook]) -> Together:
+    first = rows[0]
+    words, was = (_words(told, rows) for told in (first.now, first.was))
+    return Together(tuple(rows), first.before, first.after, words, was)
 
 
-def _of_any(said: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """Only the first sentence, of which rule applies, names the tool."""
-    first, *rest = said
-    return (_of_each(first, name), *rest)
-
-
-def _of_each(sentence: str, name: str) -> str:
-    if sentence.startswith(f"{name} "):
-        return f"Each{sentence.removeprefix(name)}"
-    if sentence.endswith(f" {name}."):
-        return f"{sentence.removesuffix(f'{name}.')}each."
-    return sentence.replace(f"No rule names {name}, ", "No rule names any of these, ", 1)
+def _words(told: Explanation, rows: list[ToolOutlook]) -> tuple[str, ...]:
+    return told.of(rows[0].tool.name) if len(rows) == 1 else told.of_each()

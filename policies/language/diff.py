@@ -25,7 +25,7 @@ from .diff_limits import limit_changes
 from .diff_predicates import predicate_changes
 from .document import CLASSES, Document, Predicate, Rule
 from .effects import Effect, effects
-from .explain import explain
+from .explain import explanation
 from .matching import is_pattern
 
 __all__ = ["Change", "Changes", "Direction", "changes_value", "diff"]
@@ -146,7 +146,7 @@ class _Side:
     @classmethod
     def of(cls, compiled: CompiledPolicy | None, probe: str) -> "_Side":
         effect = effects(compiled, [probe])[probe]
-        details = tuple(explain(compiled, probe)[1:])
+        details = explanation(compiled, probe).details
         if compiled is None:
             return cls(effect, None, False, details, "none")
         applies = compiled.applies_to(probe)

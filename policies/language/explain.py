@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from .compile import HIDDEN, CompiledPolicy, CompiledRule, Plan, Refusal
@@ -13,40 +15,71 @@ from .sentences import no_policy_sentence
 _ALL_TOOLS: Final = "/all_tools"
 
 
+class Applies(StrEnum):
+    """Why a policy does to a tool what it does. Each with the sentence for it."""
+
+    NO_POLICY = no_policy_sentence()
+    HIDDEN = "{begins} is hidden: agents do not see it, and every call is denied."
+    DENIED_BY_DEFAULT = (
+        "No rule names {named}, so the default applies: agents do not see it, and every call is denied."
+    )
+    ALLOWED_BY_DEFAULT = "No rule names {named}, so the default applies: calls are allowed."
+    CLASS = "{begins} is of the class {rule}, and the rule of that class applies."
+    PATTERN = "The rule for {rule} applies, the strongest pattern that matches {matched}."
+    OWN = "{begins} has a rule of its own."
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What happens to the calls of a tool, whichever it is: tools that fare alike have equal ones."""
+
+    applies: Applies
+    details: tuple[str, ...] = ()
+    # The class or the pattern whose rule it is.
+    rule: str = ""
+
+    def of(self, tool: str) -> tuple[str, ...]:
+        return self._sentences(begins=tool, named=tool, matched=tool)
+
+    def of_each(self) -> tuple[str, ...]:
+        """For several tools at once."""
+        return self._sentences(begins="Each", named="any of these", matched="each")
+
+    def _sentences(self, **who: str) -> tuple[str, ...]:
+        return (self.applies.format(rule=self.rule, **who), *self.details)
+
+
 def explain(compiled: CompiledPolicy | None, tool: str) -> list[str]:
+    return list(explanation(compiled, tool).of(tool))
+
+
+def explanation(compiled: CompiledPolicy | None, tool: str) -> Explanation:
     if compiled is None:
-        return [no_policy_sentence()]
+        return Explanation(Applies.NO_POLICY)
     applies = compiled.applies_to(tool)
     if isinstance(applies, Refusal):
-        return [_refusal(applies, tool)]
-    said = [_origin(applies, tool)]
-    if applies.denied is not None:
-        return [
-            *said,
-            f"Every call is denied{_where(applies.denied)}.{_saying(applies.denied.source.reason)}",
-        ]
-    for rule in applies.rules:
-        said += _rule_sentences(rule.source, rule.at)
-    return said if len(said) > 1 else [*said, "Every call is allowed."]
+        return Explanation(Applies.HIDDEN if applies is HIDDEN else Applies.DENIED_BY_DEFAULT)
+    return _of_plan(applies)
 
 
-def _refusal(refusal: Refusal, tool: str) -> str:
-    if refusal is HIDDEN:
-        return f"{tool} is hidden: agents do not see it, and every call is denied."
-    return f"No rule names {tool}, so the default applies: agents do not see it, and every call is denied."
+def _of_plan(plan: Plan) -> Explanation:
+    why, name = _why(plan)
+    if plan.denied is not None:
+        denied = f"Every call is denied{_where(plan.denied)}.{_saying(plan.denied.source.reason)}"
+        return Explanation(why, (denied,), name)
+    said = [sentence for rule in plan.rules for sentence in _rule_sentences(rule.source, rule.at)]
+    return Explanation(why, tuple(said) or ("Every call is allowed.",), name)
 
 
-def _origin(plan: Plan, tool: str) -> str:
+def _why(plan: Plan) -> tuple[Applies, str]:
     rule = next((rule for rule in plan.rules if rule.at == plan.allowed_by), None)
     if rule is None:
-        return f"No rule names {tool}, so the default applies: calls are allowed."
+        return Applies.ALLOWED_BY_DEFAULT, ""
     _, section, name = rule.at.split("/")
     name = name.replace("~1", "/").replace("~0", "~")
     if section == "classes":
-        return f"{tool} is of the class {name}, and the rule of that class applies."
-    if is_pattern(name):
-        return f"The rule for {name} applies, the strongest pattern that matches {tool}."
-    return f"{tool} has a rule of its own."
+        return Applies.CLASS, name
+    return (Applies.PATTERN, name) if is_pattern(name) else (Applies.OWN, "")
 
 
 def _where(rule: CompiledRule) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.language.compile import ToolFacts, compile_policy
 from policies.language.effects import effects
-from policies.language.explain import explain
+from policies.language.explain import explanation
 from policies.language.parse import parse_policy
 from policies.outlook import ToolOutlook
 from policies.together import together
@@ -25,7 +25,7 @@ def rows(before: str, after: str) -> list[ToolOutlook]:
     was, now = (compile_policy(parse_policy(text), facts) for text in (before, after))
     then, there = effects(was, CLASSES), effects(now, CLASSES)
     return [
-        ToolOutlook(Tool(name=n), then[n], tuple(explain(was, n)), there[n], tuple(explain(now, n)))
+        ToolOutlook(Tool(name=n), then[n], explanation(was, n), there[n], explanation(now, n))
         for n in CLASSES
     ]
 
