@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 FINE, USAGE, PROBLEMS, TESTS_FAILED, CHANGES, FAILED = 0, 2, 3, 4, 5, 1
 
@@ -31,6 +33,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())  # noqa: T201
+
+
+def listed(
+    found: Sequence[T],
+    in_json: bool,
+    heads: Sequence[str],
+    row: Callable[[T], Sequence[Any]],
+    none: str,
+) -> int:
+    """A table, or one JSON object a line. `none`: said on standard error where nothing was found."""
+    if in_json:
+        for one in found:
+            as_json(one)
+    elif found:
+        table(heads, map(row, found))
+    else:
+        complain(none)
+    return FINE
 
 
 def plain(text: str) -> str:

@@ -4,7 +4,8 @@ import argparse
 
 from policylayer.client import Client
 from policylayer.commands import ONE_A_LINE, Verbs, group, names, naming, verb
-from policylayer.output import FINE, as_json, say, table
+from policylayer.output import FINE, listed, say
+from policylayer.shapes import Approval
 
 
 def add_to(verbs: Verbs) -> None:
@@ -21,20 +22,21 @@ def add_to(verbs: Verbs) -> None:
 
 def _list(client: Client, given: argparse.Namespace) -> int:
     found = list(client.approvals(**({} if given.all else {"state": "pending"})))
-    if given.json:
-        for approval in found:
-            as_json(approval)
-    else:
-        servers = names(client.servers())
-        rows = (
-            (
-                *(one.id, one.state, servers.get(one.server, one.server), one.tool),
-                *(f"{one.seconds_left} s", one.reason or one.rule, one.arguments_json or "not shown"),
-            )
-            for one in found
+    # Nobody asks for the names where no table is shown.
+    servers = names(client.servers()) if found and not given.json else {}
+
+    def row(one: Approval) -> tuple[str, ...]:
+        return (
+            *(one.id, one.state, servers.get(one.server, one.server), one.tool),
+            *(f"{one.seconds_left} s", one.reason or one.rule, one.arguments_json or "not shown"),
         )
-        table(("ID", "STATE", "SERVER", "TOOL", "LEFT", "WHY", "ARGUMENTS"), rows)
-    return FINE
+
+    none = (
+        "No call ever waited for a person. A rule that asks for approval makes one wait."
+        if given.all
+        else "Nothing waits. What is over: policylayer approvals list --all"
+    )
+    return listed(found, given.json, ("ID", "STATE", "SERVER", "TOOL", "LEFT", "WHY", "ARGUMENTS"), row, none)
 
 
 def _answer(client: Client, given: argparse.Namespace) -> int:

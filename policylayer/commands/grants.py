@@ -5,7 +5,7 @@ import argparse
 from policylayer.client import Client
 from policylayer.commands import ONE_A_LINE, Verbs, group, names, naming, verb
 from policylayer.commands.servers import find
-from policylayer.output import FINE, USAGE, as_json, complain, say, table
+from policylayer.output import FINE, USAGE, as_json, complain, listed, say
 from policylayer.shapes import Grant
 
 
@@ -30,21 +30,20 @@ def add_to(verbs: Verbs) -> None:
 
 def _list(client: Client, given: argparse.Namespace) -> int:
     found = list(client.grants())
-    if given.json:
-        for grant in found:
-            as_json(grant)
-    else:
-        servers, policies = names(client.servers()), names(client.policies())
-        rows = (
-            (
-                *(one.label, one.state, servers.get(one.server, one.server)),
-                *(policies.get(one.policy or "", one.policy or "none"), one.hint + "…"),
-                *(_used(one), one.id),
-            )
-            for one in found
+    in_table = found and not given.json
+    servers = names(client.servers()) if in_table else {}
+    policies = names(client.policies()) if in_table else {}
+
+    def row(one: Grant) -> tuple[str, ...]:
+        return (
+            *(one.label, one.state, servers.get(one.server, one.server)),
+            *(policies.get(one.policy or "", one.policy or "none"), one.hint + "…"),
+            *(_used(one), one.id),
         )
-        table(("LABEL", "STATE", "SERVER", "POLICY", "TOKEN", "LAST USED", "ID"), rows)
-    return FINE
+
+    none = "There is no grant yet. Issue one: policylayer grants issue SERVER LABEL --policy NAME"
+    heads = ("LABEL", "STATE", "SERVER", "POLICY", "TOKEN", "LAST USED", "ID")
+    return listed(found, given.json, heads, row, none)
 
 
 def _used(grant: Grant) -> str:

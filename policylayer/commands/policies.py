@@ -121,8 +121,11 @@ def _so_far(count: int) -> str:
 
 
 def _pull(client: Client, given: argparse.Namespace) -> int:
-    for path in pull(client, given.folder):
+    written = pull(client, given.folder)
+    for path in written:
         say(str(path))
+    if not written:
+        complain("There is no policy to write yet. Make one in the app, or: policylayer policies push FOLDER")
     return FINE
 
 

@@ -5,7 +5,7 @@ import argparse
 from policylayer.client import Client
 from policylayer.commands import ONE_A_LINE, Verbs, group, verb
 from policylayer.login import secret
-from policylayer.output import FAILED, FINE, USAGE, as_json, complain, say, table
+from policylayer.output import FAILED, FINE, USAGE, complain, listed, say
 from policylayer.shapes import Server
 
 
@@ -41,15 +41,10 @@ def find(client: Client, wanted: str) -> Server | None:
 
 
 def _list(client: Client, given: argparse.Namespace) -> int:
+    none = "There is no server yet. Register one: policylayer servers add NAME URL"
+    heads = ("NAME", "STATUS", "GATEWAY URL", "ID")
     found = list(client.servers())
-    if given.json:
-        for server in found:
-            as_json(server)
-    else:
-        table(
-            ("NAME", "STATUS", "GATEWAY URL", "ID"), ((s.name, s.status, s.gateway_url, s.id) for s in found)
-        )
-    return FINE
+    return listed(found, given.json, heads, lambda one: (one.name, one.status, one.gateway_url, one.id), none)
 
 
 def _add(client: Client, given: argparse.Namespace) -> int:
@@ -78,10 +73,7 @@ def _tools(client: Client, given: argparse.Namespace) -> int:
     server = find(client, given.server)
     if server is None:
         return USAGE
+    none = f"No tools are known of {server.name}. Look again: policylayer servers scan {server.id}"
+    heads = ("TOOL", "CLASS", "SEVERITY")
     found = list(client.tools(server.id))
-    if given.json:
-        for tool in found:
-            as_json(tool)
-    else:
-        table(("TOOL", "CLASS", "SEVERITY"), ((tool.name, tool.tool_class, tool.severity) for tool in found))
-    return FINE
+    return listed(found, given.json, heads, lambda tool: (tool.name, tool.tool_class, tool.severity), none)

@@ -53,7 +53,10 @@ def _tail(client: Client, given: argparse.Namespace) -> int:
         if server is None:
             return USAGE
         filters["server"] = server.id
-    for decision in decisions(client, filters, given.n, follow=given.follow):
+    quiet = given.json or given.n == 0
+    for decision in decisions(
+        client, filters, given.n, follow=given.follow, none="" if quiet else _none(given)
+    ):
         if given.json:
             as_json(decision)
         else:
@@ -61,9 +64,22 @@ def _tail(client: Client, given: argparse.Namespace) -> int:
     return FINE
 
 
-def decisions(client: Client, filters: dict[str, str], first: int, *, follow: bool) -> Iterator[Decision]:
-    """Oldest first, each once; begins with the last `first`."""
+def _none(given: argparse.Namespace) -> str:
+    more = (
+        "Waiting for the next one; Ctrl-C ends this."
+        if given.follow
+        else "To wait for it: leave out --no-follow."
+    )
+    return f"Nothing like that was decided yet. {more}"
+
+
+def decisions(
+    client: Client, filters: dict[str, str], first: int, *, follow: bool, none: str = ""
+) -> Iterator[Decision]:
+    """Oldest first, each once; begins with the last `first`. `none`: said where there is none of them."""
     newest = _newer(client, filters, "", max(first, 1))
+    if none and not newest:
+        complain(none)
     yield from newest[: max(first, 0)]
     seen = newest[-1].id if newest else ""
     while follow:

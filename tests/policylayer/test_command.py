@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from accounts.models import Organization
 from audit.models import DecisionRecord
@@ -24,7 +25,7 @@ from policylayer.client import Client, Unreachable
 from policylayer.commands import session, tail
 from policylayer.folder import Done, Step, apply
 from policylayer.shapes import Decision, Scan
-from servers.models import ServerCredential
+from servers.models import ServerCredential, Tool
 from tests.approvals.calls import waiting as waiting_call
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.policylayer.conftest import SCOPES, URL
@@ -347,8 +348,36 @@ def test_what_waits_is_listed_and_answered(run: Run, acme: Acme, cast: Cast) -> 
     assert "is declined" in run("approvals", "decline", second.public_id)[1]
     code, _, err = run("approvals", "approve", second.public_id)
     assert code == 1 and "declined" in err
-    assert run("approvals", "list")[1].splitlines()[1:] == []
+    assert run("approvals", "list")[1] == ""
     assert len(run("approvals", "list", "--all", "--json")[1].splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        (("servers", "list"), "policylayer servers add NAME URL"),
+        (("grants", "list"), "policylayer grants issue SERVER LABEL --policy NAME"),
+        (("approvals", "list"), "policylayer approvals list --all"),
+        (("approvals", "list", "--all"), "A rule that asks for approval"),
+        (("policies", "pull", "nothing"), "policylayer policies push FOLDER"),
+        (("tail", "--no-follow"), "leave out --no-follow"),
+    ],
+)
+def test_where_there_is_nothing_to_list_a_sentence_says_what_to_run(
+    run: Run, words: tuple[str, ...], then: str
+) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (0, "") and then in err and err.count("\n") == 1
+    if words[0] != "policies":
+        assert run(*words, "--json") == (0, "", "")
+
+
+def test_a_server_without_tools_says_how_to_look_again(run: Run, cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        Tool.objects.update(removed_at=timezone.now())
+    code, out, err = run("servers", "tools", "AWS IAM")
+    assert (code, out) == (0, "") and err.endswith(f"policylayer servers scan {acme.server.public_id}\n")
+    assert run("servers", "tools", "AWS IAM", "--json") == (0, "", "")
 
 
 def test_names_are_left_out_where_the_key_may_not_read_them(
