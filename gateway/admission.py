@@ -8,6 +8,8 @@ from typing import Final, Protocol, TypeAlias
 from msgspec.structs import replace
 
 from gateway.credentials import bearer_digest
+from gateway.hops import HEADER as HOP
+from gateway.hops import Hops
 from gateway.http_messages import HeadMemo, Reply, Request, refusal
 from gateway.visits import Admitted
 from gateway_config.wire.grants import LoadedGrant
@@ -59,8 +61,10 @@ class Admission:
         hosts: frozenset[str],
         origins: frozenset[str],
         routes: Mapping[str, Route],
+        hops: Hops,
     ) -> None:
         self._config = config
+        self._hops = hops
         self._hosts = frozenset(host.lower().encode("latin-1") for host in hosts)
         self._origins = frozenset(origin.lower().encode("latin-1") for origin in origins)
         self._routes = {path.encode(): route for path, route in routes.items()}
@@ -77,6 +81,7 @@ class Admission:
             headers.get(b"origin"),
             headers.get(b"content-type"),
             headers.get(b"content-encoding"),
+            headers.get(HOP),
         )
         memo = request.memo
         if said == memo.said:
@@ -108,7 +113,11 @@ class Admission:
             return _UNAUTHORIZED
         memo.token, memo.server, memo.cors = token, path["server"].decode(), _cors(origin)
         # What the token opens comes before what is wrong with the rest: a stranger is told only 401.
-        return self._admit(request, memo) or _check_shape(request)
+        return self._admit(request, memo) or self._came_through(request) or _check_shape(request)
+
+    def _came_through(self, request: Request) -> Reply | None:
+        given = request.headers.get(HOP)
+        return None if given is None else self._hops.refuse(given)
 
     def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
         version, found = self._config.version, self._config.grant(memo.token)

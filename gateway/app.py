@@ -25,6 +25,7 @@ from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused
 from gateway.forwarding import upstream_lines
 from gateway.handles import Handles
 from gateway.handover import NO_STREAM, Door, Handover
+from gateway.hops import Hops
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply, Request, refusal
 from gateway.http_server import HttpServer
@@ -90,14 +91,15 @@ class Gateway:
         hold_open_seconds: float = 0,
     ) -> None:
         self._limits = limits or Limits()
-        self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {})
+        hops = Hops(keyring)
+        self._admission = Admission(config, hosts=hosts, origins=origins, routes=routes or {}, hops=hops)
         self._rooms = Rooms(self._limits.held_bytes)
         self._open = OpenRequests(self._limits.connections, self._limits.requests_per_grant, self._rooms)
         self._paces = Paces()
         self._handles = Handles(keyring)
         self._resolver = SystemResolver()
         self._upstreams = Upstreams(
-            keyring, egress, tls or trusting(""), resolve or self._resolver, self._limits
+            keyring, egress, tls or trusting(""), resolve or self._resolver, self._limits, hops.line
         )
         door = door or Door("gw-1")
         self._streams = Streams(keyring, door.worker, door.address, prefix)

@@ -14,7 +14,7 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
 # These frame or route the message: a stored value must not.
 _OURS: Final = re.compile(
     r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|accept.*|mcp-.*"
-    r"|last-event-id|proxy-(?!authorization).*"
+    r"|last-event-id|policylayer-hop|proxy-(?!authorization).*"
 )
 _PATH: Final = re.compile(r"[\x21\x22\x24-\x3e\x40-\x7e]{0,2000}")
 _QUERY: Final = re.compile(r"[\x21\x22\x24-\x7e]{0,2000}")

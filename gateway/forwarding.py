@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.drift import DriftWatch
 from gateway.handles import Handles, Kind
+from gateway.hops import HEADER as HOP
 from gateway.protocol.eras import VERSION_HEADER, check_version, headers_for
 from gateway.protocol.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, Refused, Request
 from gateway.protocol.mirrored import parameter_headers
@@ -14,7 +15,7 @@ from policies.language.decide import is_listed
 
 _ACCEPTS: Final = b"application/json, text/event-stream"
 _HANDLES: Final = frozenset({b"mcp-session-id", b"last-event-id"})
-_TRACES: Final = ((b"traceparent", b"Traceparent"), (b"tracestate", b"Tracestate"))
+_PASSED: Final = ((b"traceparent", b"Traceparent"), (b"tracestate", b"Tracestate"), (HOP, b"PolicyLayer-Hop"))
 
 
 def upstream_lines(visit: Visit, handles: Handles, drift: DriftWatch) -> bytes:
@@ -45,7 +46,7 @@ def _upstream_headers(
         headers.append((b"Mcp-Session-Id", _unwrapped(visit, handles, "session", given[b"mcp-session-id"])))
     if b"last-event-id" in given:
         headers.append((b"Last-Event-ID", _unwrapped(visit, handles, "event", given[b"last-event-id"])))
-    headers += [(name, given[key]) for key, name in _TRACES if key in given]
+    headers += [(name, given[key]) for key, name in _PASSED if key in given]
     if visit.era.modern and isinstance(visit.message, Request):
         headers += parameter_headers(visit.message, _mirrored(visit, visit.message, drift), given)
     return headers

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from common.unix_sockets import connected
+from gateway.hops import HEADER as HOP
 from gateway.http_messages import Reply, Request, refusal
 from gateway.limits import Limits
 from gateway.outbox import Outbox
@@ -23,7 +24,7 @@ _log: Final = logging.getLogger(__name__)
 
 _CONNECT_SECONDS: Final = 2.0
 _HANDED: Final = frozenset(
-    {b"host", b"authorization", b"origin", b"content-type", b"accept", b"traceparent", b"tracestate"}
+    {b"host", b"authorization", b"origin", b"content-type", b"accept", b"traceparent", b"tracestate", HOP}
 )
 _PASSED: Final = (b"Content-Type", b"Retry-After", b"Allow")
 NO_STREAM: Final = refusal("There is no such stream.", status=404)

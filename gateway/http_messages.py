@@ -17,7 +17,7 @@ REASONS: Final = {
     408: b"Request Timeout", 409: b"Conflict", 410: b"Gone", 415: b"Unsupported Media Type",
     417: b"Expectation Failed", 422: b"Unprocessable Content", 429: b"Too Many Requests",
     431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
-    503: b"Service Unavailable",
+    503: b"Service Unavailable", 508: b"Loop Detected",
 }  # fmt: skip
 _THEIRS: Final = -32600
 _OURS: Final = -32603

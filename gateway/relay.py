@@ -44,6 +44,7 @@ from policies.language.decide import is_listed, names_exactly
 # Another worker, or this one started again, answers after about a second.
 _COME_BACK: Final = b"retry: 1000\n\n"
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
+_LOOP: Final = 508
 # Clients read these to fall back to another revision or to begin a new session.
 _VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 # After these nothing may follow, whatever they say of it: a client would take it for the next answer.
@@ -462,6 +463,10 @@ def _refused(answer: UpstreamAnswer) -> UpstreamError | None:
     if answer.status in _CREDENTIALS_REFUSED:
         # Never passed on: a client would begin a login there.
         return answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
+    if answer.status == _LOOP:
+        return answer.failed(
+            INVALID, "The server's address leads back to a gateway the call has come through."
+        )
     if not (200 <= answer.status < 300 or answer.status in _VERBATIM):
         return answer.failed(INVALID, f"The server answered with HTTP {answer.status}.")
     return None

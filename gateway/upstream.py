@@ -235,11 +235,21 @@ class Pool:
 
 
 class Upstreams:
-    """Finds the pool of a server, and makes it anew when where or how it is called has changed."""
+    """Finds the pool of a server, and makes it anew when where or how it is called has changed.
+
+    `mark`: the header line all of them are sent.
+    """
 
     def __init__(
-        self, keyring: Keyring, egress: EgressPolicy, tls: ssl.SSLContext, resolve: Resolve, limits: Limits
+        self,
+        keyring: Keyring,
+        egress: EgressPolicy,
+        tls: ssl.SSLContext,
+        resolve: Resolve,
+        limits: Limits,
+        mark: bytes,
     ) -> None:
+        self._mark = mark
         self._keyring = keyring
         self._egress = egress
         self._lookups = InShares(resolve)
@@ -289,7 +299,7 @@ class Upstreams:
             headers, onwards = upstream_secrets(self._keyring, organization, server.id, server.credentials)
             if onwards[:1] not in ("", "?") and not server.upstream_url.endswith("/"):
                 raise CredentialsUnusable  # it would go on within the name of the host
-            return Target.of(server.upstream_url + onwards, headers, self._tls)
+            return Target.of(server.upstream_url + onwards, headers, self._tls, self._mark)
         except CredentialsUnusable:
             reason = "The credentials kept for this server cannot be used."
             raise UpstreamError(REFUSED_CREDENTIALS, reason, sent=False) from None

@@ -29,7 +29,7 @@ class Target:
     fixed: bytes
 
     @classmethod
-    def of(cls, url: str, credentials: Mapping[str, str], tls: ssl.SSLContext) -> Self:
+    def of(cls, url: str, credentials: Mapping[str, str], tls: ssl.SSLContext, mark: bytes) -> Self:
         try:
             parts = urlsplit(url)
             port = parts.port or _PORTS[parts.scheme]
@@ -39,7 +39,7 @@ class Target:
         name = host.decode("ascii")
         if not _HOST.fullmatch(name) or parts.username is not None or parts.password is not None:
             raise TargetUnusable
-        fixed = _fixed_lines(_authority(name, port, parts.scheme), credentials)
+        fixed = _fixed_lines(_authority(name, port, parts.scheme), credentials) + mark
         return cls(name, port, _path(parts), tls if parts.scheme == "https" else None, fixed)
 
     def at(self, reference: bytes) -> Self:

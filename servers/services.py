@@ -39,6 +39,7 @@ FORBIDDEN_HEADERS = frozenset(
         "mcp-protocol-version",
         "mcp-session-id",
         "origin",
+        "policylayer-hop",
         "proxy-authenticate",
         "proxy-authorization",
         "te",
@@ -269,6 +270,8 @@ def problem_of_url(url: str) -> str | None:
         return "Leave the user name and password out of the URL; choose Headers and add them there."
     if parts.fragment or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or port == 0:
         return "This URL holds characters that do not belong there."
+    if _is_of_the_gateway(url):
+        return "This is an address of the gateway itself. Give the server's own."
     return "Use at most 2,000 characters." if len(url) > 2000 else None
 
 
@@ -281,6 +284,18 @@ def _problem_of_header(name: str, value: str) -> str | None:
     if not value or len(value) > 8192 or not value.isascii() or not value.isprintable():
         return f"The value of {name} must be 1 to 8,192 printable ASCII characters."
     return None
+
+
+def _is_of_the_gateway(url: str) -> bool:
+    """What leads back under another name, the gateway tells by the mark it leaves."""
+    gateway = settings.GATEWAY_PUBLIC_URL
+    here = urlsplit(url).path.startswith(f"{urlsplit(gateway).path.rstrip('/')}/mcp/")
+    return here and _place(url) == _place(gateway)
+
+
+def _place(url: str) -> tuple[str | None, int]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -214,6 +214,7 @@ async def world(
     people: People | None = None,
     hold_open_seconds: float = 0,
     kept: tuple[str, ...] = (),
+    keyring: Keyring = KEYS,
 ) -> AsyncIterator[World]:
     async with upstream or Upstream() as server_, AsyncExitStack() as stack:
         token, mallorys = new_token(GRANT), new_token(GRANT)
@@ -236,7 +237,7 @@ async def world(
             decisions=log,
             egress=egress or EgressPolicy(parse_networks("127.0.0.0/8")),
             tls=tls,
-            keyring=KEYS,
+            keyring=keyring,
             hosts=hosts,
             origins=origins,
             routes={"/healthz": lambda: (200, b"ok\n", "text/plain")},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from common.errors import InvalidInput
 from gateway_config.models import PublishRequest
 from servers import scanning, tasks
 from servers.models import Server, Tool, ToolScan
@@ -100,6 +101,21 @@ def test_what_changed_since_the_last_scan_is_said(cast: Cast, toy: RunningToy) -
         assert "long_gone" not in present and second.name in present
         assert Tool.objects.get(pk=first.pk).tool_class != "", "classed again by what it is now"
     assert requests(cast) == before + 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://gw.example/in/mcp/0190/", "https://GW.example:443/in/mcp/", "https://gw.example/in/mcp/?a=b"],
+)
+def test_an_address_of_the_gateway_itself_is_no_server(cast: Cast, settings: Any, url: str) -> None:
+    settings.GATEWAY_PUBLIC_URL = "https://gw.example/in"
+    with inside(cast.alice):
+        with pytest.raises(InvalidInput) as invalid:
+            register_server(cast.alice, "Round", url)
+        assert invalid.value.field_errors == {
+            "upstream_url": ("This is an address of the gateway itself. Give the server's own.",)
+        }
+        register_server(cast.alice, "Beside it", "https://gw.example/other/mcp/")
 
 
 def test_a_scan_runs_as_the_worker_too(cast: Cast, toy: RunningToy) -> None:
