@@ -241,7 +241,12 @@ SETTINGS: list[Setting] = [
         "Networks of proxies whose `X-Forwarded-For` says who asks; from anybody else it is not read.",
         "web",
     ),
-    Setting("PUBLIC_URL", Kind.URL, "http://127.0.0.1:8000", "The site as people reach it."),
+    Setting(
+        "PUBLIC_URL",
+        Kind.URL,
+        "http://localhost:8000",
+        "The site as people reach it. By a name: passkeys are bound to one, which an address is not.",
+    ),
     Setting(
         "EMAIL_URL",
         Kind.SECRET,

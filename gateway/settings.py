@@ -252,7 +252,7 @@ class _Reader:
 
 def _hosts(public: SplitResult, host: str) -> frozenset[str]:
     found = {public.netloc, public.hostname or public.netloc}
-    if _is_loopback(host):
+    if _is_loopback(host) or _is_loopback(public.hostname or ""):
         found |= {"127.0.0.1", "localhost", "[::1]"}
     else:
         found.add(f"[{host}]" if ":" in host else host)

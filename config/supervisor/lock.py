@@ -51,7 +51,7 @@ def _is_alive(written: bytes) -> bool:
 
 def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
     """`wanted`: who listens, where, on which port, as the flag that changes it would say."""
-    for flag, host, port in wanted:
+    for flag, host, port in [*wanted, *_others_of_localhost(wanted)]:
         if problem := _why_not(host, port):
             raise CannotStart(
                 f"Port {port} on {host} {problem}: stop what listens there, or choose another with"
@@ -61,6 +61,22 @@ def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
         flags = [_how_to_choose(flag) for flag, _, also in wanted if also == port]
         if len(flags) > 1:
             raise CannotStart(f"Port {port} is wanted twice: choose another with {' or '.join(flags)}.")
+
+
+def _others_of_localhost(wanted: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+    """Browsers that open `localhost` may try ::1 first: nobody else is to answer there in our place."""
+    if not has_ipv6_loopback():
+        return []
+    return [(flag, "::1", port) for flag, host, port in wanted if flag == "--port" and host == "127.0.0.1"]
+
+
+def has_ipv6_loopback() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def _how_to_choose(flag: str) -> str:

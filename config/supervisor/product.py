@@ -23,6 +23,7 @@ from config.supervisor.options import PARTS, Options
 from config.supervisor.supervise import Child
 
 ROOT = Path(__file__).resolve().parents[2]
+_ONE_MACHINE = "config.settings.dev"
 LOOPBACK = "127.0.0.0/8,::1/128"
 # Longer than a gateway that stops gives its calls to finish.
 GATEWAY_GRACE_SECONDS = 30.0
@@ -37,7 +38,8 @@ class Product:
 
     @property
     def web_url(self) -> str:
-        return _local(self.options.host, self.options.port)
+        """As a browser opens it: a passkey is bound to a name, which an address is not."""
+        return _named(self.options.host, self.options.port)
 
     @property
     def internal_url(self) -> str:
@@ -46,6 +48,15 @@ class Product:
     @property
     def gateway_url(self) -> str:
         return _local(self.options.gateway_host, self.options.gateway_port)
+
+    @property
+    def mail_folder(self) -> Path | None:
+        """Where mail is written instead of being sent; `config.settings.dev` says so."""
+        return self.options.data_dir / "mail" if self._settings == _ONE_MACHINE else None
+
+    @property
+    def _settings(self) -> str:
+        return self.operator.get("DJANGO_SETTINGS_MODULE") or _ONE_MACHINE
 
     def preparation(self) -> Child:
         tokens = {name: self._worker_token(name) for name in self.options.workers}
@@ -70,7 +81,7 @@ class Product:
     def health_checks(self) -> dict[str, str]:
         checks = {}
         if "web" in self.options.parts:
-            checks["web"] = f"{self.web_url}/healthz"
+            checks["web"] = f"{_local(self.options.host, self.options.port)}/healthz"
         if "worker" in self.options.parts:
             checks["internal"] = f"{self.internal_url}/healthz"
         # Not at the port they share: each is asked at its own door.
@@ -143,9 +154,8 @@ class Product:
         return url_as(self.admin_url, role, self.keys[password])
 
     def _django(self, process: str, database_url: str, *keys: str) -> dict[str, str]:
-        settings = self.operator.get("DJANGO_SETTINGS_MODULE") or "config.settings.dev"
         return {
-            "DJANGO_SETTINGS_MODULE": settings,
+            "DJANGO_SETTINGS_MODULE": self._settings,
             **self._shared_by_all(),
             **_given(process, self.operator),
             "DATABASE_URL": database_url,
@@ -219,6 +229,12 @@ def _granian(name: str, own: Mapping[str, str], host: str, port: int, processes:
 def _local(host: str, port: int) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
+
+
+def _named(host: str, port: int) -> str:
+    """`localhost` where that is served: what listens on all addresses or on this machine's own."""
+    here = _is_address(host) and (ip_address(host).is_unspecified or host in ("127.0.0.1", "::1"))
+    return f"http://localhost:{port}" if here else _local(host, port)
 
 
 def _is_address(host: str) -> bool:

@@ -164,6 +164,8 @@ class _Run:
         product = self._product
         if "web" in product.options.parts:
             self._printer.say(OURS, f"the site:    {product.web_url}/")
+            if product.mail_folder:
+                self._printer.say(OURS, f"its mail:    a file each in {product.mail_folder}")
         if count := len(product.options.workers):
             workers = f" ({count} workers)" if count > 1 else ""
             self._printer.say(OURS, f"the gateway: {product.gateway_url}/mcp/<server>/{workers}")

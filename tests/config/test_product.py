@@ -140,6 +140,35 @@ def test_private_networks_are_open_only_on_a_machine_of_ones_own(tmp_path: Path)
     assert all("EGRESS_ALLOW_PRIVATE" not in own for own in environments(public).values())
 
 
+@pytest.mark.parametrize(
+    ("host", "opened"),
+    [
+        ("127.0.0.1", "http://localhost:8000"),
+        ("0.0.0.0", "http://localhost:8000"),
+        ("::1", "http://localhost:8000"),
+        ("127.0.0.2", "http://127.0.0.2:8000"),
+        ("10.0.0.5", "http://10.0.0.5:8000"),
+        ("site.internal", "http://site.internal:8000"),
+    ],
+)
+def test_the_site_on_this_machine_is_opened_by_a_name_which_passkeys_need(
+    tmp_path: Path, host: str, opened: str
+) -> None:
+    made = product(tmp_path, "--host", host)
+    assert made.web_url == environments(made)["web"]["PUBLIC_URL"] == opened
+
+
+def test_the_site_is_asked_whether_it_lives_where_it_listens_whatever_its_name(tmp_path: Path) -> None:
+    assert product(tmp_path).health_checks()["web"] == "http://127.0.0.1:8000/healthz"
+
+
+def test_mail_is_said_to_be_where_it_is(tmp_path: Path) -> None:
+    made = product(tmp_path)
+    assert made.mail_folder == tmp_path / "mail"
+    behind_tls = {"DJANGO_SETTINGS_MODULE": "config.settings.prod"}
+    assert Product(made.options, made.keys, ADMIN, behind_tls).mail_folder is None
+
+
 def test_keys_are_made_once_for_this_user_alone(tmp_path: Path) -> None:
     first = product(tmp_path).keys
     again = product(tmp_path).keys

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from config.supervisor.lock import take_lock
+from config.supervisor.lock import has_ipv6_loopback, take_lock
 from config.supervisor.options import read_options
 from tests.ports import free_ports
 
@@ -40,6 +40,19 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
         " or PORT=….\n"
     )
     assert {found.name for found in tmp_path.iterdir()} <= {"lock"}
+
+
+def test_nobody_else_answers_at_localhost_in_our_place(tmp_path: Path) -> None:
+    """Browsers may try ::1 before 127.0.0.1, where the site listens."""
+    if not has_ipv6_loopback():
+        pytest.skip("this machine has no ::1")
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = manage("up", "--data-dir", tmp_path, "--port", port)
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"Port {port} on ::1 is taken")
 
 
 def test_a_port_wanted_twice_is_named_with_what_chooses_it(tmp_path: Path) -> None:

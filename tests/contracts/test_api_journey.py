@@ -193,7 +193,7 @@ def test_a_malformed_body_is_a_problem_never_a_500(
         headers={"Authorization": f"Bearer {api_key(cast.alice)}"},
     )
     assert answer.status_code == 400
-    assert answer.json()["type"].startswith("http://127.0.0.1:8000/api/docs/problems/")
+    assert answer.json()["type"].startswith("http://localhost:8000/api/docs/problems/")
 
 
 def test_the_schema_lists_every_path(client: Client) -> None:

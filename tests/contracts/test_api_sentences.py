@@ -68,7 +68,7 @@ def test_without_a_good_key_every_operation_is_401_with_a_problem_that_says_what
                 assert answer.headers["Content-Type"] == "application/problem+json"
                 assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
                 assert "RateLimit" in answer.headers
-                assert Client().get(said["type"].removeprefix("http://127.0.0.1:8000")).status_code == 200
+                assert Client().get(said["type"].removeprefix("http://localhost:8000")).status_code == 200
 
 
 def test_each_path_answers_the_methods_of_the_schema_and_names_them(

@@ -81,6 +81,12 @@ def test_our_own_listeners_are_refused_without_being_told() -> None:
     egress.check("127.0.0.1", 9000)
 
 
+def test_on_a_machine_of_ones_own_agents_may_name_it_either_way() -> None:
+    both = {"127.0.0.1", "localhost", "[::1]"}
+    assert both <= settings(GATEWAY_PUBLIC_URL="http://localhost:8100").hosts
+    assert both <= settings(GATEWAY_HOST="0.0.0.0", GATEWAY_PUBLIC_URL="http://127.0.0.1:8100").hosts
+
+
 def test_only_the_public_name_is_served_where_strangers_can_connect() -> None:
     read = settings(GATEWAY_HOST="10.0.0.5", GATEWAY_PUBLIC_URL="https://gw.example.com/")
     assert read.hosts == {"gw.example.com", "10.0.0.5"}

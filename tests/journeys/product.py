@@ -84,7 +84,7 @@ def running_product(
             copied.callback(shutil.rmtree, prepared.copy_into(data_dir), ignore_errors=True)
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=kept)
         try:
-            web, gateway = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[2]}"
+            web, gateway = f"http://localhost:{ports[0]}", f"http://127.0.0.1:{ports[2]}"
             _wait(process, log, f"{web}/readyz")
             _wait(process, log, f"{gateway}/healthz")
             internal = f"http://127.0.0.1:{ports[1]}"

@@ -373,10 +373,10 @@ def _told_by_agents_and_workers(site: Site, grant: dict[str, Any]) -> list[str]:
 
 
 def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -> None:
-    """The key is a device that Chromium plays. A passkey is bound to a name, which 127.0.0.1 is not."""
+    """The key is a device that Chromium plays."""
     browser = site.alice.context.browser
     assert browser is not None
-    page = _new_page(browser, site.web.replace("127.0.0.1", "localhost"))
+    page = _new_page(browser, site.web)
     _plug_in_a_key(page)
     _sign_in(page, *site.newcomers)
     page.goto("/accounts/2fa/webauthn/add/")
@@ -394,6 +394,23 @@ def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(lambda url: "/accounts/" not in url)
+
+
+def test_the_address_without_a_name_serves_as_well_but_for_passkeys_and_says_so(site: Site) -> None:
+    browser = site.alice.context.browser
+    assert browser is not None
+    page = _new_page(browser, site.web.replace("localhost", "127.0.0.1"))
+    _listen(page, site.complaints)
+    _plug_in_a_key(page)
+    victor = site.product.bootstrap("victor@example.com", "Victory")
+    _sign_in(page, victor["email"], victor["password"])
+    page.goto("/accounts/2fa/webauthn/add/")
+    page.get_by_label("Password", exact=True).fill(victor["password"])
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("alert")).to_contain_text("open it by its name (on your own machine: localhost)")
+    page.context.close()
+    assert site.complaints == []
 
 
 def test_the_palette_goes_anywhere_by_keys_and_the_sheet_tells_them(site: Site) -> None:
