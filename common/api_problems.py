@@ -97,6 +97,18 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         "Wait for as many seconds as `Retry-After` says. `RateLimit` on every answer says how many requests "
         "are left.",
     ),
+    "failed": ProblemKind(
+        500,
+        "Something broke on our side.",
+        "What went wrong is in the log of whoever runs this installation. Nothing was changed.",
+    ),
+    "unavailable": ProblemKind(
+        503,
+        "The control plane is away for a moment.",
+        "Its database does not answer, or is being brought up to date. Wait for as many seconds as "
+        "`Retry-After` says; a POST that is sent again with its `Idempotency-Key` is done once. Gateways do "
+        "not depend on it and go on judging calls.",
+    ),
 }
 
 

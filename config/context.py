@@ -2,21 +2,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connection
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from psycopg.pq import TransactionStatus
 
 from accounts.verification import is_verified
 from approvals.models import Approval
 from gateway_config.rollout import rollout_of_organization
 
 
+def _answers() -> bool:
+    """Whether the frame may ask the database: within a transaction that failed, nothing may."""
+    session = connection.connection
+    failed = session is not None and session.info.transaction_status is TransactionStatus.INERROR
+    return not (failed or connection.needs_rollback)
+
+
 def product(request: HttpRequest) -> dict[str, Any]:
-    """What every page's frame shows."""
+    """What every page's frame shows. `frame`: what an error page stands in."""
     member = getattr(request, "member", None)
     shown: dict[str, Any] = {
         "member": member,
         "memberships": getattr(request, "memberships", []),
         "csp_nonce": getattr(request, "csp_nonce", ""),
+        "frame": "app.html" if member is not None and _answers() else "public.html",
     }
     if member is not None:
         shown["waiting_count"] = SimpleLazyObject(

@@ -9,6 +9,8 @@ from config import health
 from gateway_config.views import workers
 from policies.views.jump import jump
 
+handler500 = "config.failures.failed"
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("healthz", health.healthz),

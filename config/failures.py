@@ -1,0 +1,96 @@
+"""What is answered when a view could not: that something broke, or that the database is away for now.
+
+Nothing here needs the database, a session or a signed-in person.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import cache
+from typing import Final
+
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from common.api_docs import PREFIX
+from common.drf import problem_answer_of
+
+RETRY_AFTER_SECONDS: Final = 10
+GONE: Final = "Its database does not answer."
+UPDATING: Final = "Its database is being brought up to date."
+_TRY_AGAIN: Final = "Nothing was lost. Try again in a few seconds."
+# The connection may have broken in the very moment in which all of it was done.
+_LOOK_FIRST: Final = "In a few seconds, look whether what you sent was done; if it was not, send it again."
+# Of PostgreSQL's codes: the connection broke, it has no room left, it stops or starts, it may only be read.
+_GONE_CODES: Final = ("08", "53", "57P", "25006")
+# A table, column or function that this program knows and the database does not, or not any more.
+_STRANGE_CODES: Final = ("42P01", "42703", "42883")
+
+_log = logging.getLogger(__name__)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`: called while the exception is being handled."""
+    error = sys.exception()
+    away = why_away(error) if isinstance(error, Error) else None
+    if away is None:
+        return _broken(request)
+    answer = _away(request, away)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    answer.headers["Cache-Control"] = "no-store"
+    # Every request there is meets it: one line each, without the traceback that Django would write.
+    _log.warning("answered 503: %s (%s)", away, type(error).__name__)
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
+
+
+def why_away(error: Error) -> str | None:
+    """The sentence for people; None for what is a defect of ours."""
+    code: str | None = getattr(error.__cause__, "sqlstate", None)
+    match error:
+        case OperationalError() | InterfaceError() if code is None:
+            return GONE
+        case _ if code is not None and code.startswith(_GONE_CODES):
+            return GONE
+        case ProgrammingError() if code in _STRANGE_CODES and _is_of_another_release():
+            return UPDATING
+        case _:
+            return None
+
+
+def _is_of_another_release() -> bool:
+    """Asked outside of the transaction that failed, which answers nothing any more."""
+    ours = known_migrations()
+    beside = connection.copy()
+    try:
+        with beside.cursor() as cursor:
+            cursor.execute("SELECT app, name FROM django_migrations")
+            applied = {(app, name) for app, name in cursor.fetchall()}
+    except Error:
+        return True
+    finally:
+        beside.close()
+    apps = {app for app, _ in ours}
+    return ours != {each for each in applied if each[0] in apps}
+
+
+@cache
+def known_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+
+
+def _broken(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(PREFIX):
+        return problem_answer_of("failed", "Nothing was changed. What went wrong is in the log.")
+    return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def _away(request: HttpRequest, why: str) -> HttpResponse:
+    if request.path.startswith(PREFIX):
+        return problem_answer_of("unavailable", f"{why} Wait for Retry-After and send it again.")
+    again = request.method in ("GET", "HEAD")
+    then = _TRY_AGAIN if again else _LOOK_FIRST
+    return HttpResponse(render_to_string("503.html", {"text": f"{why} {then}", "again": again}), status=503)

@@ -1,0 +1,165 @@
+"""What is answered while the database is away, and when something broke."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import Error, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from common.errors import Conflict
+from config import failures
+from config.middleware import DomainErrorMiddleware
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def _away(cast: Cast) -> Iterator[None]:
+    """The database is where nobody listens."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        there = {name: connection.settings_dict[name] for name in ("HOST", "PORT")}
+        connection.close()
+        connection.settings_dict.update(HOST="127.0.0.1", PORT=nobody.getsockname()[1])
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict.update(there)
+
+
+@pytest.fixture
+def key_of_alice(cast: Cast, api_key: Callable[..., str]) -> str:
+    return api_key(cast.alice)
+
+
+@pytest.mark.usefixtures("_away")
+@pytest.mark.parametrize("path", ["/", "/catalogue/", "/catalogue/risk/critical/"])
+def test_while_the_database_is_away_a_page_says_so_and_when_to_come_back(browser: Client, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert not answer.cookies
+    page = answer.content.decode()
+    assert "Its database does not answer." in page and "Try again" in page
+    assert "127.0.0.1" not in page and "psycopg" not in page
+
+
+def test_who_is_signed_in_is_told_the_same(
+    request: pytest.FixtureRequest, cast: Cast, signed_in: Callable[..., Client]
+) -> None:
+    client = signed_in(cast.alice)
+    client.raise_request_exception = False
+    request.getfixturevalue("_away")
+    assert client.get("/policies/").status_code == 503
+    sent = client.post("/organizations/new/", {"name": "Acme 2"})
+    assert sent.status_code == 503
+    assert "look whether what you sent was done" in sent.content.decode()
+
+
+def test_a_program_is_told_so_as_a_problem(
+    request: pytest.FixtureRequest, browser: Client, key_of_alice: str
+) -> None:
+    request.getfixturevalue("_away")
+    answer = browser.get("/api/v1/servers/", headers={"Authorization": f"Bearer {key_of_alice}"})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+    assert answer.headers["Retry-After"] == "10"
+    assert answer.json()["code"] == "unavailable"
+    assert answer.json()["type"].endswith("/api/docs/problems/unavailable/")
+
+
+def test_each_request_that_meets_it_is_one_line_of_the_log_and_no_traceback(
+    request: pytest.FixtureRequest, browser: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    request.getfixturevalue("_away")
+    browser.get("/")
+    assert [(one.levelname, one.exc_info) for one in caplog.records] == [("WARNING", None)]
+
+
+def _unknown_table() -> Error:
+    with pytest.raises(Error) as said, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM nothing_of_the_kind")
+    return said.value
+
+
+def test_a_table_that_is_missing_is_a_defect_unless_the_database_is_of_another_release(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = _unknown_table()
+    assert failures.why_away(error) is None
+    newer = failures.known_migrations() | {("servers", "9999_to_come")}
+    monkeypatch.setattr(failures, "known_migrations", lambda: newer)
+    assert failures.why_away(error) == failures.UPDATING
+
+
+def test_a_statement_that_is_refused_is_a_defect() -> None:
+    with pytest.raises(Error) as said, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    assert failures.why_away(said.value) is None
+
+
+def test_a_connection_that_breaks_under_a_request_is_the_database_away() -> None:
+    connection.ensure_connection()
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(Error) as said, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    connection.close()
+    assert failures.why_away(said.value) == failures.GONE
+
+
+def _failed_at(path: str) -> HttpResponse:
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        return failures.failed(RequestFactory().get(path))
+
+
+def test_a_defect_is_a_page_for_people_and_a_problem_for_programs() -> None:
+    page, problem = _failed_at("/servers/"), _failed_at("/api/v1/servers/")
+    assert (page.status_code, problem.status_code) == (500, 500)
+    assert "Something broke on our side" in page.content.decode()
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert b'"code": "failed"' in problem.content
+
+
+def test_who_is_signed_in_meets_an_error_within_the_site(
+    cast: Cast, signed_in: Callable[..., Client], browser: Client
+) -> None:
+    nowhere = "/servers/srv_00000000000000000000000000/"
+    within, without = signed_in(cast.alice).get(nowhere), browser.get("/nothing/")
+    assert (within.status_code, without.status_code) == (404, 404)
+    assert f'href="{reverse("policies:list")}"' in within.content.decode()
+    assert f'href="{reverse("policies:list")}"' not in without.content.decode()
+    refused = signed_in(cast.bob).get("/servers/register/")
+    assert refused.status_code == 403
+    assert f'href="{reverse("policies:list")}"' in refused.content.decode()
+
+
+def test_a_refusal_out_of_a_failed_transaction_asks_the_database_nothing(cast: Cast) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        raise NotImplementedError
+
+    request = RequestFactory().get("/")
+    request.member = cast.alice  # type: ignore[attr-defined]
+    with transaction.atomic():
+        with pytest.raises(Error), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        answer = DomainErrorMiddleware(view).process_exception(request, Conflict("It is taken."))
+        transaction.set_rollback(True)
+    assert isinstance(answer, HttpResponse)
+    assert answer.status_code == 409 and "It is taken." in answer.content.decode()
