@@ -25,6 +25,7 @@ from accounts.models import Membership
 from accounts.tenancy import organization_context
 from common.async_database import in_thread
 from common.notifications import waiting_for
+from common.places import Places
 
 HEARTBEAT_SECONDS: Final = 15.0
 # Several changes a second are shown together; nobody reads faster.
@@ -32,8 +33,8 @@ REST_SECONDS: Final = 0.2
 STREAMS_PER_MEMBER: Final = 10
 _HIGHEST: Final = 2**63 - 1
 
-# Each open stream's member. Threads add and the loop takes away: either is one step.
-_open_streams: Final[dict[object, UUID]] = {}
+# All processes of the machine count together.
+_places: Final = Places(settings.DATA_DIR / "cache" / "live-pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,15 @@ Look: TypeAlias = Callable[[Membership, int], News]
 def stream(request: MemberRequest, topic: str, look: Look, newest: Callable[[], int]) -> HttpResponseBase:
     """Begins after Last-Event-ID, else after `?after=`, else now."""
     member = request.member
-    if open_streams(member.pk) >= STREAMS_PER_MEMBER:
+    place = _places.take(member.pk, STREAMS_PER_MEMBER)
+    if place is None:
         return HttpResponse("Too many live pages are open.\n", status=HTTPStatus.TOO_MANY_REQUESTS)
+    held = _Held(place)
     start = _start(request)
     position = newest() if start is None else start
     viewer = Viewer(member.pk, member.organization_id, member.user_id, request.session.session_key)
     answer = StreamingHttpResponse(
-        _Stream(viewer, follow(viewer, topic, look, position)), content_type="text/event-stream"
+        _Stream(held, follow(viewer, topic, look, position)), content_type="text/event-stream"
     )
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
@@ -106,26 +109,31 @@ def event(name: str, position: int, html: str) -> str:
 
 
 def open_streams(member_id: UUID) -> int:
-    return list(_open_streams.values()).count(member_id)
+    """In this process."""
+    return _places.held(member_id)
+
+
+class _Held:
+    """A place that is given back when it is dropped, at the latest."""
+
+    def __init__(self, place: int) -> None:
+        self.give_back = finalize(self, _places.give_back, place)
 
 
 class _Stream:
-    """Counted from its making until it is closed, or dropped.
+    """Counted until it is closed, or dropped.
 
     Django closes the answers it began to send. One whose reader left while it was being made, it drops.
     """
 
-    def __init__(self, viewer: Viewer, events: AsyncIterator[str]) -> None:
-        self._events = events
-        place = object()
-        _open_streams[place] = viewer.member_id
-        self._give_back = finalize(self, _open_streams.pop, place, None)
+    def __init__(self, held: _Held, events: AsyncIterator[str]) -> None:
+        self._events, self._held = events, held
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self._events
 
     def close(self) -> None:
-        self._give_back()
+        self._held.give_back()
 
 
 def _still(viewer: Viewer) -> Membership | None:

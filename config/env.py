@@ -104,8 +104,8 @@ SETTINGS: list[Setting] = [
         "WEB_PROCESSES",
         Kind.INTEGER,
         "0",
-        "How many processes serve the site under `up`; 0: one for each core, four at most.",
-        "up",
+        "How many processes serve the site; 0: one for each core it may use, four at most.",
+        "up, web",
     ),
     Setting(
         "INTERNAL_PORT",

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config import env
+from config.supervisor.site import web_processes
 
 PARTS = ("web", "worker", "gateway")
-# Each has memory and connections to the database of its own; who wants more of them says so.
-MOST_PROCESSES_UNASKED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +91,13 @@ def _options(given: Mapping[str, object]) -> Options:
     assert isinstance(data_dir, Path)
     values["data_dir"] = data_dir.absolute()
     values["metrics_port"] = env.optional_port("METRICS_PORT")
-    values["web_processes"] = env.integer("WEB_PROCESSES", most=64) or _one_for_each_core()
+    values["web_processes"] = web_processes()
     return Options(**values)  # type: ignore[arg-type]  # argparse has made every one of them what it must be
 
 
 def _beside(port: object) -> int:
     assert isinstance(port, int)
     return port + 1 if port < 65535 else port - 1
-
-
-def _one_for_each_core() -> int:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_PROCESSES_UNASKED)
 
 
 def _parts(text: str) -> frozenset[str]:

@@ -20,6 +20,7 @@ from config.supervisor.access import (
 )
 from config.supervisor.keys import MADE, Keys
 from config.supervisor.options import PARTS, Options
+from config.supervisor.site import granian
 from config.supervisor.supervise import Child
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,9 +222,7 @@ def module(name: str, own: Mapping[str, str], module: str, *arguments: str) -> C
 
 
 def _granian(name: str, own: Mapping[str, str], host: str, port: int, processes: int = 1) -> Child:
-    served = f"--interface asginl --host {host} --port {port} --workers {processes}"
-    options = f"{served} --no-ws --log-level warning"
-    return module(name, own, "granian", *options.split(), "config.asgi:application")
+    return module(name, own, *granian(host, port, processes))
 
 
 def _local(host: str, port: int) -> str:

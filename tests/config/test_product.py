@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.tokens import WORKER, is_well_formed
+from config.supervisor import site
 from config.supervisor.keys import Keys, verify_key
 from config.supervisor.options import read_options
 from config.supervisor.product import Product
@@ -98,11 +99,24 @@ def test_gateways_have_their_own_folders_and_tokens_one_port_and_one_limiter(
     assert "web" not in found
 
 
-@pytest.mark.parametrize(("said", "cores", "processes"), [("", 2, 2), ("0", 64, 4), ("6", 2, 6), ("1", 8, 1)])
-def test_the_site_is_served_by_one_process_for_each_core(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, cores: int, processes: int
+@pytest.mark.parametrize(
+    ("said", "cores", "quota", "processes"),
+    [
+        ("", 2, "max 100000", 2),
+        ("0", 64, "", 4),
+        ("6", 2, "max 100000", 6),
+        ("1", 8, "", 1),
+        ("", 64, "150000 100000", 2),
+        ("", 64, "10000 100000", 1),
+    ],
+)
+def test_the_site_is_served_by_one_process_for_each_core_it_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, cores: int, quota: str, processes: int
 ) -> None:
     monkeypatch.setenv("WEB_PROCESSES", said)
+    monkeypatch.setattr(site, "_QUOTA", tmp_path / "cpu.max")
+    if quota:
+        (tmp_path / "cpu.max").write_text(f"{quota}\n")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
     commands = {child.name: child.command for child in product(tmp_path).children()}
     assert commands["web"][commands["web"].index("--workers") + 1] == str(processes)

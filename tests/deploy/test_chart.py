@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config import env
-from config.supervisor import fresh_secrets
+from config.supervisor import fresh_secrets, site
 from gateway.settings import VERSION
 from tests.deploy.files import VALUES, read_chart
 
@@ -59,12 +59,28 @@ def test_values_that_cannot_be_meant_are_refused() -> None:
         {"images": {"tag": "latest"}},
         {"web": {"replicas": 0}},
         {"web": {"replica": 2}},
+        {"web": {"processes": -1}},
         {"settings": {"logLevel": "loud"}},
         {"settings": {"egressAllowPrivate": ["everything"]}},
         {"secretKey": "x"},
     ]
     said = read_chart(*[VALUES | one for one in wrong])
     assert [one for one, read in zip(wrong, said, strict=True) if not read["errors"]] == []
+
+
+def test_so_many_processes_serve_the_site_in_each_pod_as_the_values_say(
+    chart: dict[str, Any], pods: dict[str, dict[str, Any]]
+) -> None:
+    said = {one["name"]: one.get("value") for one in container(pods["web"])["env"]}
+    assert said["WEB_PROCESSES"] == "2"
+    (changed,) = read_chart(VALUES | {"web": {"processes": 6}})
+    (web,) = (
+        one
+        for one in changed["manifests"]
+        if one["kind"] == "Deployment" and one["metadata"]["name"].endswith("-web")
+    )
+    assert {"name": "WEB_PROCESSES", "value": "6"} in container(web)["env"]
+    assert container(web)["command"][2] == site.__name__
 
 
 def test_a_process_gets_what_it_reads_and_nothing_else(pods: dict[str, dict[str, Any]]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from dataclasses import replace
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import env
-from config.supervisor import cluster, fresh_secrets
+from config.supervisor import cluster, fresh_secrets, site
 from config.supervisor.keys import Keys
 from config.supervisor.options import read_options
 from config.supervisor.product import Product
@@ -118,18 +119,27 @@ def test_each_process_enters_the_database_as_the_role_that_is_its_own(
     }
 
 
+def served(words: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: became.append(command))
+    site.main(words)
+    return became[0]
+
+
 def test_the_processes_are_started_as_manage_py_starts_them(
-    compose: dict[str, dict[str, Any]], tmp_path: Path
+    compose: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = Keys(tmp_path / "secrets.json", {})
     keys.make_missing()
-    # A container holds one process; who wants more of the site starts more containers.
-    asked = replace(read_options(["--data-dir", str(tmp_path), "--host", "0.0.0.0"]), web_processes=1)
+    asked = read_options(["--data-dir", str(tmp_path), "--host", "0.0.0.0"])
     product = Product(asked, keys, "", {})
     started = {child.name: list(child.command[1:]) for child in product.children()}
     started["internal"] = ["0.0.0.0" if word == "127.0.0.1" else word for word in started["internal"]]
-    for name in ("web", "internal", "worker"):
+    for name in ("internal", "worker"):
         assert compose[name]["command"] == ["python", *started[name]], name
+    # Only in the container it is known how many there should be.
+    assert compose["web"]["command"][:3] == ["python", "-m", site.__name__]
+    assert served(compose["web"]["command"][3:], monkeypatch) == [sys.executable, *started["web"]]
     assert compose["prepare"]["command"] == ["python", *product.preparation().command[1:]]
 
 

@@ -89,11 +89,6 @@ securityContext:
 - { name: OWN_LISTENERS, value: {{ join "," (concat .own .root.Values.settings.ownListeners) | quote }} }
 {{- end -}}
 
-{{- define "policylayer.granian" -}}
-command: [python, -m, granian, --interface, asginl, --host, 0.0.0.0, --port, {{ . | quote }}, --workers, "1",
-          --no-ws, --log-level, warning, "config.asgi:application"]
-{{- end -}}
-
 {{- define "policylayer.scratch" -}}
 - { name: data, emptyDir: { sizeLimit: 256Mi } }
 - { name: tmp, emptyDir: { sizeLimit: 256Mi } }

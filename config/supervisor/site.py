@@ -1,0 +1,50 @@
+"""The processes that serve the site; `python -m config.supervisor.site` is a container's own."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+from config import env
+
+# Each has memory and connections to the database of its own; who wants more of them says so.
+MOST_UNASKED: Final = 4
+_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="config.supervisor.site", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", default=str(env.port("PORT")))
+    given = parser.parse_args(arguments)
+    # In this one's place: what stops it stops them.
+    os.execv(sys.executable, [sys.executable, "-m", *granian(given.host, given.port, web_processes())])  # noqa: S606
+
+
+def granian(host: str, port: int | str, processes: int) -> list[str]:
+    served = ["--interface", "asginl", "--host", host, "--port", str(port), "--workers", str(processes)]
+    return ["granian", *served, "--no-ws", "--log-level", "warning", "config.asgi:application"]
+
+
+def web_processes() -> int:
+    return env.integer("WEB_PROCESSES", most=64) or min(_cores(), MOST_UNASKED)
+
+
+def _cores() -> int:
+    """As many as may be used: a container sees all of its machine's, and may be given less."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return max(min(usable, ceil(int(quota) / int(period))), 1)
+    except (OSError, ValueError):
+        return usable  # nothing is said, or "max"
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except env.EnvironmentInvalid as problem:
+        sys.exit(str(problem))
