@@ -7,11 +7,11 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec.structs import replace
 
+from gateway.admitted import Admitted
 from gateway.credentials import bearer_digest
 from gateway.hops import HEADER as HOP
 from gateway.hops import Hops
 from gateway.http_messages import HeadMemo, Reply, Request, refusal
-from gateway.visits import Admitted
 from gateway_config.wire.grants import LoadedGrant
 from gateway_config.wire.loader import LoadedOrganization
 

@@ -16,6 +16,7 @@ from common.sealing import Keyring
 from common.tls import trusting
 from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
+from gateway.admitted import Admitted
 from gateway.approvals_client import Approvals, NobodyToAsk
 from gateway.carried import Carried
 from gateway.counters.base import Limiter
@@ -32,6 +33,7 @@ from gateway.http_server import HttpServer
 from gateway.judges import Judges
 from gateway.limits import Limits
 from gateway.observer import Observer, Unobserved
+from gateway.open_requests import OpenRequests, Rooms
 from gateway.pace import Paces
 from gateway.pipeline import Asker, Pipeline, Round
 from gateway.protocol import jsonrpc
@@ -46,7 +48,7 @@ from gateway.states import States, asking
 from gateway.turns import Play, Turns
 from gateway.upstream import Upstreams
 from gateway.upstream_answer import UpstreamError
-from gateway.visits import Admitted, OpenRequests, Rooms, Visit
+from gateway.visits import Visit
 from gateway.waiting import Waiting
 from policies.language.offloading import needs_offloading, together_need_offloading
 
@@ -305,7 +307,7 @@ class Gateway:
             if exchange.stalled:
                 await exchange.drain()
             if visit.stream is not None:
-                await visit.stream.visit.exchange.drain()
+                await visit.stream.exchange.drain()
             self._open.leave(visit.opened)
 
     def _leave(self, visit: Visit) -> Coroutine[None, None, None] | None:

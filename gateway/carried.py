@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.admitted import Admitted
 from gateway.handles import Handles
 from gateway.protocol.jsonrpc import (
     INVALID_PARAMS,
@@ -22,7 +23,7 @@ from gateway.protocol.jsonrpc import (
 from gateway.protocol.methods import SUBSCRIBES, TASK_METHODS
 from gateway.protocol.strict_json import Json, NotStrict, encode, parse
 from gateway.states import States, state_for
-from gateway.visits import Admitted, Visit
+from gateway.visits import Visit
 
 RELATED_TASK: Final = "io.modelcontextprotocol/related-task"
 TASKS: Final = "io.modelcontextprotocol/tasks"

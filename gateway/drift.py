@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
+from gateway.admitted import Admitted
 from gateway.protocol.strict_json import Json, encode
-from gateway.visits import Admitted
 from gateway_config.wire.digest import LEFT_OUT, DefinitionUnusable, definition_digest
 from gateway_config.wire.messages import DriftReport
 from policies.language.compile import CompiledPolicy, without_class

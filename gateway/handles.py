@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from common.sealing import Keyring
-from gateway.visits import Admitted
+from gateway.admitted import Admitted
 
 Kind = Literal["session", "event", "task", "state"]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.admitted import Admitted
 from gateway.http_messages import Reply
 from gateway.observer import Observer
-from gateway.visits import Admitted
 
 _log: Final = logging.getLogger("gateway.refused")
 

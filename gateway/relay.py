@@ -14,6 +14,7 @@ from gateway.carried import Carried, may_be_carried
 from gateway.drift import DriftWatch
 from gateway.effects import Forwarded, NotAnswered
 from gateway.handles import Handles
+from gateway.held_stream import HeldStream
 from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.observer import Observer
@@ -24,7 +25,7 @@ from gateway.protocol.strict_json import Json, NotStrict, encode
 from gateway.protocol.tool_list import ListTooLong, filtered, may_hold_tools
 from gateway.replies import EVENT_STREAM, JSON, NO_STORE, upstream_failed
 from gateway.sharing import LARGE, Sharing
-from gateway.sse_transport import HeldStream, Streams
+from gateway.sse_transport import Streams
 from gateway.upstream import Pool, Upstreams
 from gateway.upstream_answer import (
     CLIENT_GONE,
@@ -197,22 +198,25 @@ class Relay:
 
     async def _post(self, visit: Visit, stream: HeldStream) -> Forwarded:
         """Ends when the server has answered on the stream; the client's request has ended before that."""
-        waiting = stream.expect(visit)
+        asked = visit.message
+        awaited = None
+        if isinstance(asked, Request):
+            awaited = stream.expect(asked.id, lambda failure: upstream_failed(visit, failure).body)
         try:
             forwarded = await self._exchange(visit)
-            if isinstance(visit.message, Notification) and visit.message.method == "notifications/cancelled":
-                stream.cancelled(visit.message, self._limits.orphan_seconds)
-            if waiting is None or not 200 <= forwarded.status < 300:
+            if isinstance(asked, Notification) and asked.method == "notifications/cancelled":
+                stream.cancelled(asked, self._limits.orphan_seconds)
+            if awaited is None or not 200 <= forwarded.status < 300:
                 return forwarded
             async with asyncio.timeout(self._limits.stream_idle_seconds):
-                return Forwarded(forwarded.status, await waiting.done)
+                return Forwarded(forwarded.status, await awaited.done)
         except TimeoutError:
             failure = NotAnswered(TIMEOUT, "The server did not answer in time.", sent=True)
             stream.tell(upstream_failed(visit, failure).body)
             return Forwarded(202, TIMEOUT)
         finally:
-            if waiting is not None:
-                stream.forget(waiting)
+            if awaited is not None:
+                stream.forget(awaited)
 
     async def _accepted(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         if answer.is_stream:

@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
+from gateway.admitted import Admitted
 from gateway.handles import Handles
 from gateway.protocol import arguments
 from gateway.protocol.jsonrpc import Request
-from gateway.visits import Admitted
 
 STATE_SECONDS: Final = 900
 

@@ -1,113 +1,22 @@
-"""One request on its way through: who was let in, what was said, and the open streams of every grant."""
+"""One request on its way through: who was let in, what was said, and what became of it so far."""
 
 from asyncio import TimerHandle
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from gateway.admitted import Admitted
+from gateway.held_stream import HeldStream
 from gateway.http_exchange import Exchange
 from gateway.http_messages import Reply
-from gateway.http_messages import Request as HttpRequest
+from gateway.open_requests import OpenRequest
 from gateway.protocol.eras import NO_ERA, Era
 from gateway.protocol.jsonrpc import Message, Request
+from gateway.states import State
 from gateway.upstream_answer import UpstreamAnswer
-from gateway_config.wire.grants import LoadedGrant
-from gateway_config.wire.loader import LoadedOrganization, LoadedServer
 
-if TYPE_CHECKING:
-    from gateway.sse_transport import HeldStream
-    from gateway.states import State
-
-# Not counted: however full its room is, an organization's ordinary answers pass.
-_LITTLE: Final = 16_384
 ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
-
-
-@dataclass(slots=True, eq=False)
-class Admitted:
-    """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines.
-
-    `version`: the last of the configuration for which this was found to hold. Nothing else ever changes.
-    """
-
-    token: bytes
-    organization: LoadedOrganization
-    grant: LoadedGrant
-    server: LoadedServer
-    cors: bytes = b""
-    version: int = -1
-
-
-class OpenRequest(msgspec.Struct, eq=False):
-    """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended, `cut`
-    while it is waited for a client that does not read.
-
-    `admitted` is what holds now, not what held when the request came. `over`: nothing of it does any more.
-    """
-
-    admitted: Admitted
-    rooms: "Rooms"
-    held: int = 0
-    unread: int = 0
-    over: bool = False
-    end: Callable[[], None] | None = None
-    cut: Callable[[], None] | None = None
-    leave: Callable[[], None] | None = None
-
-    def hold(self, size: int) -> bool:
-        """That it now holds this much, all in all. False when its organization holds too much."""
-        if size == self.held:
-            return True
-        taken = self.rooms.take(self.admitted.organization.organization, size - self.held)
-        if taken:
-            self.held = size
-        return taken
-
-    # For what its server has sent
-
-    def leave_unread(self, size: int) -> bool:
-        """That so much of the answer is here and was not passed on yet. False: there is no room for it."""
-        size = size if size > _LITTLE else 0
-        if size == self.unread:
-            return True
-        taken = self.rooms.take(self.admitted.organization.organization, size - self.unread)
-        if taken:
-            self.unread = size
-        elif self.cut is not None:
-            self.cut()
-        return taken
-
-    @property
-    def scarce(self) -> bool:
-        return self.rooms.scarce(self.admitted.organization.organization)
-
-
-class Rooms:
-    """Bounds what each organization's requests hold, so that none of them takes the memory of all."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: dict[str, int] = {}
-
-    def take(self, organization: str, size: int) -> bool:
-        held = self._held.get(organization, 0) + size
-        if size > 0 and held > self._most:
-            return False
-        if held:
-            self._held[organization] = held
-        else:
-            self._held.pop(organization, None)
-        return True
-
-    def scarce(self, organization: str) -> bool:
-        """Whether it holds so much that no more should be asked for than is needed."""
-        return self._held.get(organization, 0) > self._most // 2
-
-    def __bool__(self) -> bool:
-        return bool(self._held)
 
 
 class Visit(msgspec.Struct, eq=False):
@@ -131,7 +40,7 @@ class Visit(msgspec.Struct, eq=False):
     decision_id: str | None = None
     subject: str | None = None
     arguments: object = None
-    again: "State | None" = None
+    again: State | None = None
     agreed: str = ""
     opens_pages: bool = False
     tool_digest: str = ""
@@ -139,9 +48,9 @@ class Visit(msgspec.Struct, eq=False):
     tasks: dict[str, str] = msgspec.field(default_factory=dict)
     orphaned: TimerHandle | None = None
     asked: UpstreamAnswer | None = None
-    stream: "HeldStream | None" = None
+    stream: HeldStream | None = None
     """Where its answer is awaited, when it was posted for a stream of the 2024-11-05 transport."""
-    held: "HeldStream | None" = None
+    held: HeldStream | None = None
     """The stream of that transport that it is itself."""
 
     def answer(self, reply: Reply) -> None:
@@ -164,98 +73,3 @@ class Visit(msgspec.Struct, eq=False):
     def cancels(self) -> bool:
         """Whether the server is to learn of it at once when the client goes away."""
         return self.era.modern or self.message is None
-
-
-_Renewed: TypeAlias = Callable[[Admitted], Admitted | None]
-_NONE: Final[set[OpenRequest]] = set()
-
-
-class OpenRequests:
-    """By grant and organization: to bound them, and to end the streams of a grant that is gone.
-
-    An organization has at most as many open as are left for others: however many grants it makes, and however
-    long its servers take, others find room.
-    """
-
-    def __init__(self, most: int, most_per_grant: int, rooms: Rooms) -> None:
-        self._left = most
-        self._most_per_grant = most_per_grant
-        self._rooms = rooms
-        self._by_grant: dict[str, set[OpenRequest]] = {}
-        self._by_organization: dict[str, int] = {}
-
-    def enter(self, admitted: Admitted) -> OpenRequest | None:
-        """None when the grant or its organization has too many open already."""
-        organization, mine = admitted.organization, self._by_grant.get(admitted.grant.id, _NONE)
-        most, open_already = self._most_per_grant, self._by_organization.get(organization.organization, 0)
-        if organization.settings.most_open:
-            most = min(most, organization.settings.most_open)
-        if len(mine) >= most or open_already >= self._left:
-            return None
-        request = OpenRequest(admitted, self._rooms)
-        if mine:
-            mine.add(request)
-        else:
-            self._by_grant[admitted.grant.id] = {request}
-        self._by_organization[organization.organization] = open_already + 1
-        self._left -= 1
-        return request
-
-    def keep_place(self, request: HttpRequest, admitted: Admitted) -> bool:
-        """For one whose body is still coming: it counts as open until it is, or is given up."""
-        if request.place is None:
-            request.place = self.enter(admitted)
-        return request.place is not None
-
-    def give_up_place(self, request: HttpRequest) -> None:
-        if isinstance(request.place, OpenRequest):
-            self.leave(request.place)
-            request.place = None
-
-    def take_up(self, request: HttpRequest, admitted: Admitted) -> OpenRequest | None:
-        """The place that was kept for it, or a new one."""
-        place = request.place
-        if not isinstance(place, OpenRequest):
-            return self.enter(admitted)
-        request.place, place.admitted = None, admitted
-        return place
-
-    def leave(self, request: OpenRequest) -> None:
-        if request.held:
-            request.hold(0)
-        if request.unread:
-            request.leave_unread(0)
-        grant, organization = request.admitted.grant.id, request.admitted.organization.organization
-        mine = self._by_grant.get(grant, _NONE)
-        if request not in mine:
-            return
-        mine.remove(request)
-        if not mine:
-            del self._by_grant[grant]
-        self._left += 1
-        self._by_organization[organization] -= 1
-        if not self._by_organization[organization]:
-            del self._by_organization[organization]
-
-    def renew(self, renewed: _Renewed) -> None:
-        """Every open stream goes on by what holds now, or ends; what was not sent yet is not sent then."""
-        for request in self._all():
-            admitted = renewed(request.admitted)
-            if admitted is not None:
-                request.admitted = admitted
-                continue
-            request.over = True
-            if request.end is not None:
-                request.end()
-
-    def leave_streams(self) -> None:
-        """This worker goes: what a client can take up again elsewhere ends now."""
-        for request in self._streams():
-            if request.leave is not None:
-                request.leave()
-
-    def _streams(self) -> Iterator[OpenRequest]:
-        return (one for one in self._all() if one.end is not None)
-
-    def _all(self) -> Iterator[OpenRequest]:
-        return iter([one for mine in self._by_grant.values() for one in mine])

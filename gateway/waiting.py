@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
+from gateway.admitted import Admitted
 from gateway.approvals_client import Approvals
 from gateway.effects import NO_APPROVALS, Ask, AwaitAnswer, Claim, Claimed, Unused
 from gateway.progress import Progress
 from gateway.protocol.strict_json import encode
 from gateway.replies import as_event
-from gateway.visits import Admitted, Visit
+from gateway.visits import Visit
 from gateway_config.wire.approvals import ApprovalAsk, ApprovalClaim, ApprovalUnused, ClaimAnswer
 from policies.language.identity import call_digest
 

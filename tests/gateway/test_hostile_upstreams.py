@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from gateway.admitted import Admitted
 from gateway.carried import _TasksSeen
 from gateway.protocol.sse import EventStream
 from gateway.sharing import Sharing
 from gateway.upstream_answer import UpstreamAnswer
-from gateway.visits import Admitted
 from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
 from tests.gateway.world import (
     ACME,

@@ -9,8 +9,8 @@ import pytest
 
 from common.sealing import Keyring
 from common.tokens import GRANT, new_token
+from gateway.admitted import Admitted
 from gateway.handles import Handles
-from gateway.visits import Admitted
 from tests.gateway.raw_http import Conversation, Upstream
 from tests.gateway.world import ACME, MALLORYS_SERVER, SERVER, organization, server, world
 

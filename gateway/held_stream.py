@@ -1,0 +1,122 @@
+"""A client's stream of the HTTP+SSE transport of 2024-11-05, and the answers that are awaited on it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import jiter
+
+from gateway.admitted import Admitted
+from gateway.effects import NotAnswered
+from gateway.http_exchange import Exchange
+from gateway.open_requests import OpenRequest
+from gateway.protocol.jsonrpc import Id, Notification
+from gateway.protocol.strict_json import Json
+from gateway.upstream import Pool
+from gateway.upstream_answer import CLIENT_GONE
+from gateway.upstream_target import Target
+
+_Key: TypeAlias = tuple[bool, str]
+
+# Read on the event loop while nobody waits; a longer one is read beside it.
+_READ_AT_ONCE: Final = 262_144
+
+
+@dataclass(slots=True, eq=False)
+class Awaited:
+    """`failed`: the message that tells its client what went wrong."""
+
+    key: _Key
+    failed: Callable[[NotAnswered], bytes]
+    done: asyncio.Future[str | None]
+    """What broke the answer off; None when it came."""
+
+
+@dataclass(slots=True, eq=False)
+class HeldStream:
+    """`target` is where the server wants the client's messages."""
+
+    id: str
+    exchange: Exchange
+    admitted: Admitted
+    opened: OpenRequest
+    pool: Pool
+    target: Target
+    ended: str | None = None
+    _awaited: dict[_Key, list[Awaited]] = field(default_factory=dict)
+
+    def tell(self, message: bytes) -> None:
+        """Writes one message between those of the server. It is one line."""
+        if self.ended is None:
+            self.exchange.write(b"event: message\ndata: %b\n\n" % message)
+
+    # Answers that are awaited
+
+    def expect(self, identifier: Id, failed: Callable[[NotAnswered], bytes]) -> Awaited:
+        """To be called before the server can answer."""
+        awaited = Awaited(_key(identifier), failed, asyncio.get_running_loop().create_future())
+        if self.ended is not None:
+            awaited.done.set_result(self.ended)
+        self._awaited.setdefault(awaited.key, []).append(awaited)
+        return awaited
+
+    def forget(self, awaited: Awaited) -> None:
+        same = self._awaited.get(awaited.key, [])
+        if awaited in same:
+            same.remove(awaited)
+        if not same:
+            self._awaited.pop(awaited.key, None)
+
+    def hear(self, data: bytes) -> None:
+        """The server said this on the stream."""
+        if not self._awaited:
+            return
+        if len(data) <= _READ_AT_ONCE:
+            self._settle(_answered(data))
+            return
+        loop = asyncio.get_running_loop()
+        reading = loop.run_in_executor(None, _answered, data)
+        reading.add_done_callback(lambda read: None if read.cancelled() else self._settle(read.result()))
+
+    def cancelled(self, message: Notification, seconds: float) -> None:
+        """A call its client gave up is mostly never answered: its record does not wait for ever."""
+        identifier = message.params.get("requestId")
+        for awaited in self._awaited.get(_key(identifier), []):
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, _resolve, awaited.done, CLIENT_GONE)
+
+    def _settle(self, key: _Key | None) -> None:
+        for awaited in self._awaited.get(key, []) if key is not None else ():
+            if not awaited.done.done():
+                awaited.done.set_result(None)
+                return
+
+    def close(self, code: str, reason: str) -> None:
+        """Nothing more comes. Calls still waiting are told so, if anybody listens."""
+        if self.ended is not None:
+            return
+        for awaited in [one for same in self._awaited.values() for one in same if not one.done.done()]:
+            self.tell(awaited.failed(NotAnswered(code, reason, sent=True)))
+            awaited.done.set_result(code)
+        self.ended = code
+
+
+def _key(identifier: Json) -> _Key:
+    return isinstance(identifier, str), str(identifier)
+
+
+def _answered(data: bytes) -> _Key | None:
+    """Which request this answers. Read leniently: it passes whatever it is, and decides about nothing."""
+    try:
+        message = jiter.from_json(data)
+    except ValueError:
+        return None
+    if not isinstance(message, dict) or "method" in message:
+        return None
+    return _key(message["id"]) if "id" in message and ("result" in message or "error" in message) else None
+
+
+def _resolve(future: asyncio.Future[str | None], code: str) -> None:
+    if not future.done():
+        future.set_result(code)
