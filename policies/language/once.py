@@ -23,6 +23,8 @@ _MOST_CHARACTERS: Final = 2_400_000
 # Twice as much at most; the largest policy there is comes to about this. Some ten bytes each, which what is
 # kept of whole texts shares.
 _MOST_PIECES: Final = 4_000_000
+# Python 3.12 begins with a few hundred objects frozen; whoever freezes has thousands by then.
+_FROZEN_BY_NOBODY: Final = 1_000
 
 
 class _Readings:
@@ -95,7 +97,7 @@ def _grow_old() -> None:
 
     What is not kept and goes in circles is found when it looks through everything.
     """
-    if gc.get_freeze_count() == 0:
+    if gc.get_freeze_count() <= _FROZEN_BY_NOBODY:
         gc.freeze()
         gc.unfreeze()
 
