@@ -11,10 +11,20 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from catalog.choices import Choices, worst_choice
 from catalog.modifiers import Modifier, modifiers
-from catalog.money import asks_for_money, is_about_money
-from catalog.nouns import asks_a_model, deed_of, makes_media, names_an_answer, only_numbers, without_product
-from catalog.sentences import SENTENCE, Said, deed_said, deed_unspaced
+from catalog.money import asks_for_money, is_about_money, moves_something_else
+from catalog.nouns import (
+    asks_a_model,
+    asks_for_a_part,
+    deed_of,
+    makes_media,
+    names_an_answer,
+    only_numbers,
+    without_product,
+)
+from catalog.rare import rare_verb, surely_a_verb
+from catalog.sentences import SENTENCE, Said, deed_said, deed_unspaced, worst_listed
 from catalog.verbs import RANK, beside, in_context, verb_of
 from catalog.vocabulary import (
     ANSWERS_WITH,
@@ -25,16 +35,19 @@ from catalog.vocabulary import (
     PLAIN,
     REMOVAL,
     REPORTS_ON_CODE,
+    RUNS_WHAT,
     SQL_THAT_DESTROYS,
+    UMBRELLAS,
     Severity,
     ToolClass,
 )
 
-Field: TypeAlias = Literal["name", "description", "params", "annotations", "siblings"]
+Field: TypeAlias = Literal["name", "title", "description", "params", "annotations", "siblings"]
 Param: TypeAlias = tuple[str, str, bool]
 
 REVIEW_BELOW: Final = 0.5
 DESCRIPTION_READ: Final = 240
+TITLE_READ: Final = 120
 NO_HINTS: Final[Mapping[str, object]] = MappingProxyType({})
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -47,6 +60,8 @@ class ToolInput:
     params: tuple[Param, ...] = ()
     annotations: Mapping[str, object] = field(default_factory=lambda: NO_HINTS)
     siblings: tuple[str, ...] = ()
+    title: str = ""
+    choices: Choices = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,7 @@ class Evidence:
 
 
 NOTHING_KNOWN: Final = "nothing.known"
+CHOSEN: Final = "params.choice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +103,15 @@ def classify(tool: ToolInput) -> Classification:
         _from_numbers(words, tool.params)
         or _from_name(words, said, tool)
         or _from_description(said, 2)
+        or _from_title(tool)
         or _from_nouns(without_product(words, tool.siblings), tool.params)
         or _from_unspaced(tool)
+        or _from_rare(without_product(words, tool.siblings))
         or _from_description(said)
+        or _from_params(words, tool.params)
         or _from_nothing()
     )
-    verdict = _with_hints(verdict, tool.annotations)
+    verdict = _with_hints(_with_choices(verdict, words, tool), tool.annotations)
     # Of what we know nothing about we do not say that it changes access or reaches people.
     known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
     found = modifiers(known, words, said, tool.params)
@@ -133,7 +152,10 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
     verb, plain = found
     tool_class = in_context(verb, words)
     confidence = 0.9 if plain else 0.7
-    if money := is_about_money(verb, tool_class, words, said, tool.siblings):
+    money = is_about_money(verb, tool_class, words, said, tool.siblings)
+    if money == verb and moves_something_else(verb, tool.params):
+        money, tool_class, confidence = None, ToolClass.WRITE, 0.6
+    if money:
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (moved,))
@@ -143,6 +165,8 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
             confidence = 0.85
         elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and PLAIN[described] is ToolClass.READ):
             return _from_description(said)
+    if verb in UMBRELLAS and (listed := worst_listed(said)) and RANK[listed.tool_class] > RANK[tool_class]:
+        return _described(listed)
     rule = "name.verb" if plain else "name.word"
     told = (verb, *beside(verb, words))
     evidence = Evidence(rule, "name", told, f"“{'” beside “'.join(told)}” in the name: {_MEANS[tool_class]}.")
@@ -197,6 +221,54 @@ def _from_nouns(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict |
     return None
 
 
+def _from_title(tool: ToolInput) -> _Verdict | None:
+    """Its verb, where the name has none."""
+    words = words_of(tool.title[:TITLE_READ]) if tool.title else ()
+    if not words or words == words_of(tool.name) or not (found := verb_of(words)):
+        return None
+    verb, plain = found
+    tool_class = in_context(verb, words)
+    told: tuple[str, ...] = (verb,)
+    if money := is_about_money(verb, tool_class, words, (), tool.siblings):
+        tool_class, told = ToolClass.FINANCIAL, tuple(dict.fromkeys((verb, money)))
+    sentence = f"“{'” with “'.join(told)}” in the title: {_MEANS[tool_class]}."
+    evidence = Evidence("title.verb", "title", told, sentence)
+    return _Verdict(tool_class, 0.65 if plain else 0.55, (evidence,), verb in OPEN_ENDED)
+
+
+def _with_choices(verdict: _Verdict, words: tuple[str, ...], tool: ToolInput) -> _Verdict:
+    """What can be chosen raises any class, and decides where the rest leaves open what is done."""
+    worst = worst_choice(words, tool.choices, tool.siblings) if tool.choices else None
+    if worst is None:
+        return verdict
+    rises = RANK[worst.tool_class] > RANK[verdict.tool_class]
+    says_nothing = verdict.open_ended or verdict.confidence < REVIEW_BELOW
+    # What plainly reads is raised only by a value that as plainly does not: `sort` may be an operation, too.
+    if not (says_nothing and (rises or worst.all_known)) and not (rises and worst.is_plain):
+        return verdict
+    sentence = f"“{worst.value}” can be chosen as “{worst.param}”: {_MEANS[worst.tool_class]}."
+    evidence = Evidence(CHOSEN, "params", (worst.param,), sentence)
+    return _Verdict(worst.tool_class, 0.8, (evidence, *verdict.evidence[: not says_nothing]))
+
+
+def _from_rare(words: tuple[str, ...]) -> _Verdict | None:
+    if not (verb := rare_verb(words)):
+        return None
+    tool_class = in_context(verb, words)
+    evidence = Evidence("name.verb", "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
+    return _Verdict(tool_class, 0.6 if surely_a_verb(verb) else 0.5, (evidence,))
+
+
+def _from_params(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
+    if asked := asks_for_a_part(words, params):
+        sentence = f"“{asked[0]}” among its arguments: it answers with a part of many."
+        return _Verdict(ToolClass.READ, 0.55, (Evidence("params.part", "params", asked, sentence),))
+    if run := next(((name,) for name, _, _ in params if name.lower() in RUNS_WHAT), ()):
+        sentence = f"“{run[0]}” among its arguments: what is written there is run."
+        return _Verdict(ToolClass.EXECUTE, 0.55, (Evidence("params.run", "params", run, sentence),))
+    return None
+
+
 _MEANS: Final = {
     ToolClass.READ: "it reads and changes nothing",
     ToolClass.WRITE: "it creates or changes something",
@@ -233,7 +305,8 @@ def _from_nothing() -> _Verdict:
 
 def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
     destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
-    named = verdict.evidence[0].field == "name" and verdict.confidence >= REVIEW_BELOW
+    says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule == CHOSEN
+    named = says and verdict.confidence >= REVIEW_BELOW
     if reads is True:
         if named or verdict.tool_class is ToolClass.DESTRUCTIVE:
             return verdict

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from catalog.choices import choices_of_rows
 from catalog.classify import Classification, ToolInput, classify
 from catalog.facts import hints_of, params_of_rows
 from catalog.listing import LONGEST_LINE, lines_of
@@ -68,6 +69,8 @@ def _read(line: bytes) -> ToolInput:
         tuple(params_of_rows(given.get("params"))),
         hints_of(given.get("annotations")),
         tuple(one for one in siblings if isinstance(one, str)) if isinstance(siblings, list) else (),
+        given["title"] if isinstance(given.get("title"), str) else "",
+        choices_of_rows(given.get("choices")),
     )
 
 

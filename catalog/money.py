@@ -1,6 +1,7 @@
 """Whether a tool that changes something changes who owns or owes money. Pure."""
 
 from catalog.vocabulary import (
+    ALSO_OF_OTHERS,
     AMOUNTS,
     ASKS_FOR,
     BOOKKEEPING,
@@ -19,6 +20,7 @@ from catalog.vocabulary import (
     POSITIONS,
     TRADE_PARAMS,
     TRADES,
+    WORTH,
     ToolClass,
 )
 
@@ -49,6 +51,14 @@ def is_about_money(
         if word in MONEY_AMONG_MONEY and NOT_MONEY.isdisjoint(words) and _in_company(said, siblings):
             return word
     return None
+
+
+def moves_something_else(verb: str, params: tuple[tuple[str, str, bool], ...]) -> bool:
+    """A transfer, a trade or a withdrawal of which no argument says how much, of what or whose."""
+    if verb not in ALSO_OF_OTHERS or not params:
+        return False
+    names = [name.lower() for name, _, _ in params]
+    return not ({"from", "to"} <= set(names) or any(word in name for name in names for word in WORTH))
 
 
 def asks_for_money(

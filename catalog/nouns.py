@@ -12,19 +12,23 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from catalog.phrases import without_things
 from catalog.things import THINGS, only_things
 from catalog.verbs import without_products
-from catalog.vocabulary import LOOSE, MEDIA, PLAIN, SECRETS, ToolClass, word_set
+from catalog.vocabulary import LOOSE, MEDIA, PLAIN, RUNS_WHAT, SECRETS, ToolClass, word_set
 
 _ANSWERS: Final = word_set("""
-    achievements altitude analysis analytics biography breakdown candles changelog directions distance
-    dominance earnings elevation etymology excerpt findings fundamentals headlines heatmap historical
-    horoscope hotspots insight insights intraday kline klines leaderboard lineage lookalikes lyrics matrix
-    methodology ohlc ohlcv outlook percentile ranking rankings readme riddle sentiment similarity
-    standings sunrise synonyms synopsis telemetry tide trends trivia uptime utilization
+    achievements aggregations altitude analysis analytics biography breakdown candles changelog directions
+    distance determinant dominance earnings eigenvalues elevation etymology excerpt findings fundamentals
+    headlines heatmap historical gradient horoscope hotspots insight insights intraday isochrone joke
+    jokes kline klines leaderboard lineage lookalikes lyrics matrix methodology ohlc ohlcv outlook
+    percentile ranking rankings readme riddle sentiment similarity standings sunrise antonyms synonyms
+    synopsis telemetry tide trends trivia uptime utilization
 """)
 # In front; behind a word we do not know they may be what is done something to.
-_OF_MANY: Final = word_set("now popular recent recommended supported top upcoming")
+_OF_MANY: Final = word_set(
+    "daily hourly monthly nearby nearest now popular random recent recommended supported top upcoming weekly"
+)
 _FORMATS: Final = word_set("""
     address coordinates csv docx geojson gpx html id json key kml latex location markdown md pdf rest rss
     sql svg text topojson unix utc wkt xlsx xml yaml
@@ -42,6 +46,7 @@ _THOUGHTS: Final = (
     "thinking",
 )
 _TRAILING: Final = word_set("now today tomorrow tool yesterday")
+_WHO_DOES: Final = word_set("agent assistant bot service tool")
 _CHOOSES: Final = word_set("action actions command mode op operation operations")
 _CARRIES: Final = word_set(
     "body content contents data fields html message new patch payload prompt text updates value values"
@@ -67,6 +72,13 @@ def _disguises(verb: str) -> Iterator[str]:
         yield f"{verb[:-1]}ication"
 
 
+# Nouns made of verbs in ways of their own.
+_IRREGULAR: Final = {
+    "approval": "approve", "comparison": "compare", "conversion": "convert", "diagnosis": "diagnose",
+    "discovery": "discover", "getter": "get", "inspection": "inspect", "playback": "play",
+    "recognition": "recognize", "removal": "remove", "renewal": "renew", "retrieval": "retrieve",
+    "runner": "run", "setter": "set", "understanding": "analyze",
+}  # fmt: skip
 DEEDS: Final[dict[str, str]] = {
     form: verb
     for lexicon in (LOOSE, PLAIN)
@@ -74,7 +86,7 @@ DEEDS: Final[dict[str, str]] = {
     if len(verb) > 3 and tool_class is not ToolClass.FINANCIAL and verb not in _NO_DEED
     for form in _disguises(verb)
     if form not in PLAIN and form not in LOOSE
-}
+} | {noun: verb for noun, verb in _IRREGULAR.items() if noun not in PLAIN and noun not in LOOSE}
 
 
 # What is told of a deed: `connection_state`.
@@ -85,7 +97,13 @@ def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
     """A noun made of a verb, and the verb; the last one, since a noun's own noun comes last."""
     if len(words) > 1 and words[-1] in _OF_DEEDS:
         return None
-    return next(((word, DEEDS[word]) for word in reversed(words) if word in DEEDS), None)
+    last = len(words) - 1 - (len(words) > 1 and words[-1] in _WHO_DOES)
+    for place in range(last, -1, -1):
+        word = words[place]
+        # Who does it is a thing unless it stands last: `home_manager_options`.
+        if word in DEEDS and (place == last or not word.endswith(("er", "or"))):
+            return word, DEEDS[word]
+    return None
 
 
 _OPERANDS: Final = word_set(
@@ -125,7 +143,7 @@ def makes_media(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def without_product(words: tuple[str, ...], siblings: tuple[str, ...]) -> tuple[str, ...]:
     """A word in front of most tools of a server is its name, unless it is a verb or a thing."""
-    words = without_products(words)
+    words = without_things(without_products(words))
     first = words[0] if words else ""
     if len(siblings) < 3 or len(words) < 2 or first in THINGS or first in PLAIN or first in LOOSE:
         return words
@@ -157,7 +175,8 @@ def _is_thought(word: str) -> bool:
 def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
     """A word we do not know may be a verb, and a bare plural what it is done to: that says nothing."""
     if len(words) < 2:
-        return only_things(words) or (words if words and _is_thought(words[0]) else ())
+        alone = words and (words[0] in _ANSWERS or _is_thought(words[0]))
+        return words if alone else only_things(words)
     if words[0] in _ASKS or words[0] in _OF_MANY:
         return words[:1]
     if words[-1] in _ANSWERS or words[-1].endswith(_THOUGHTS):
@@ -169,3 +188,22 @@ def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
     if "between" in words[1:-1]:
         return ("between",)
     return only_things(words)
+
+
+# What one asks for a part of many with.
+_PARTS: Final = word_set("""
+    cursor end_date enddate from_date keyword keywords limit max_results maxresults num_results offset
+    order_by orderby page page_number page_size pagenumber pagesize per_page perpage q search search_term
+    search_query searchquery searchterm since skip sort sort_by sort_order sortby start_date startdate
+    to_date top_k topk
+""")
+
+
+def asks_for_a_part(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """The argument that says which part, unless others carry something or choose what is done."""
+    if not SECRETS.isdisjoint(words):
+        return ()
+    given = {part.lower() for name, _, _ in params for part in _START.findall(name)}
+    if given & _CHOOSES or given & _CARRIES or given & RUNS_WHAT:
+        return ()
+    return next(((name,) for name, _, _ in params if name.lower() in _PARTS), ())

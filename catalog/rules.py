@@ -14,10 +14,13 @@ from catalog.models import CatalogTool
 from catalog.vocabulary import Severity, ToolClass
 
 _RULES = (
+    "choices.py",
     "classify.py",
     "modifiers.py",
     "money.py",
     "nouns.py",
+    "phrases.py",
+    "rare.py",
     "sentences.py",
     "things.py",
     "tongues.py",
@@ -48,7 +51,8 @@ def classified(tools: Iterable[ToolFact]) -> list[tuple[ToolFact, Classification
     known = list(tools)
     siblings = tuple(tool.name for tool in known)
     return [
-        (tool, classify(ToolInput(tool.name, "", tool.params, tool.annotations, siblings))) for tool in known
+        (tool, classify(ToolInput(tool.name, "", tool.params, tool.annotations, siblings, tool.title)))
+        for tool in known
     ]
 
 

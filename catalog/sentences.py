@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Final
 
 from catalog.money import is_about_money
+from catalog.rare import RARE
 from catalog.tongues import UNSPACED
-from catalog.verbs import in_context
+from catalog.verbs import RANK, in_context
 from catalog.vocabulary import (
     ANSWERS_WITH,
     INFLECTED,
@@ -24,12 +25,20 @@ from catalog.vocabulary import (
     PLAIN,
     READ_ONLY,
     ToolClass,
+    forms,
 )
 
 SENTENCE: Final = 14
 _CLAUSE: Final = 6
+_LISTED: Final = 30
+_A_ROW: Final = 2
+_JOINING: Final = frozenset({"and", "or"})
 # In a name `from` means that something is taken off something.
 _SMALL: Final = frozenset({"a", "all", "an", "from", "the"})
+# As a description spells rare verbs; what was done to a thing is no verb of it.
+_RARE_FORMS: Final = {
+    form: verb for verb in RARE for form in forms(verb) if not form.endswith("ed") and form not in INFLECTED
+}
 _UNSPACED: Final = re.compile("|".join(sorted(UNSPACED, key=len, reverse=True)))
 
 
@@ -47,6 +56,22 @@ def deed_said(said: tuple[str, ...], first: int = SENTENCE) -> Said | None:
     return next((_done(said, place, verb, sure) for place, verb, sure in _verbs(said, first)), None)
 
 
+def worst_listed(said: tuple[str, ...]) -> Said | None:
+    """Of verbs that stand in a row: “manage issues: list, create, update or delete”."""
+    row: list[str] = []
+    best: list[str] = []
+    for word in said[:_LISTED]:
+        if word in PLAIN:
+            row.append(word)
+        elif word not in _JOINING:
+            row = []
+        best = max(best, row, key=len)
+    if len(best) < _A_ROW:
+        return None
+    worst = max(best, key=lambda word: RANK[PLAIN[word]])
+    return Said((worst,), PLAIN[worst], 0.65)
+
+
 def deed_unspaced(text: str) -> Said | None:
     if text.isascii() or not (found := _UNSPACED.search(text)):
         return None
@@ -57,13 +82,15 @@ def _verbs(said: tuple[str, ...], first: int) -> Iterator[tuple[int, str, float]
     """Those that stand where a sentence has its verb, before those that stand anywhere."""
     looked_at = said[:first]
     for leads, lexicon, sure in (
-        (True, PLAIN, 0.65), (True, LOOSE, 0.55), (False, PLAIN, 0.55), (False, LOOSE, 0.5),
+        (True, PLAIN, 0.65), (True, LOOSE, 0.55), (True, RARE, 0.55),
+        (False, PLAIN, 0.55), (False, LOOSE, 0.5),
     ):  # fmt: skip
+        forms_known = _RARE_FORMS if lexicon is RARE else INFLECTED
         for place, word in enumerate(looked_at):
             if leads and place and not _leads(said[place - 1]):
                 continue
             # “the text that is scanned” says what is there, not what is done.
-            verb = INFLECTED.get(word) if place == 0 or word not in PARTICIPLES else None
+            verb = forms_known.get(word) if place == 0 or word not in PARTICIPLES else None
             if verb in lexicon:
                 yield place, verb, sure
 

@@ -106,10 +106,42 @@ _TOLD: Final = word_set("""
 """)
 
 
+# Names of products and of what they keep, which say nothing of what is done.
+PRODUCTS: Final = word_set("""
+    airtable alpaca android anki ansible anthropic arxiv asana athena aws azure bigquery binance bing
+    bitbucket bitcoin blender bluesky brave btc canva cf chatgpt claude clickhouse clickup cloudflare
+    coingecko confluence databricks datadog dbt deepseek discogs discord docker dropbox dynamodb ec2 ecs
+    eks elasticsearch eth ethereum evm excel facebook fhir figma firebase firestore gcp gcs gdrive gemini
+    git github gitlab gmail google grafana hackernews helm heroku hubspot huggingface imdb instagram
+    intercom ios jenkins jira kafka kubernetes linkedin lambda linear llm mailchimp metabase mongo mongodb
+    mysql neo4j neon netlify notion npm obsidian okta ollama onedrive openai opensearch oracle outlook
+    pagerduty paypal perplexity pg pinecone polygon postgres postgresql postman powerpoint prometheus
+    pubmed pypi quickbooks rabbitmq reddit redis redshift s3 salesforce sendgrid sentry servicenow sf
+    sharepoint shopify slack snowflake solana splunk spotify sqlite sqs steam strapi strava stripe
+    substack supabase telegram terraform tiktok todoist trello twilio twitch twitter unity unreal vercel
+    wc whatsapp wikipedia woocommerce wordpress wp xero yahoo youtube yt zendesk zotero
+""")
+_NO_PLURAL: Final = ("ss", "us", "is")
+
+
+def _is_plural(word: str) -> bool:
+    return len(word) > 3 and word.endswith("s") and not word.endswith(_NO_PLURAL)
+
+
 def only_things(words: tuple[str, ...]) -> tuple[str, ...]:
     """The last of them, where every word is a thing or stands between things; else empty."""
     if not words or (len(words) > 1 and words[0] in _DEEDS_IN_FRONT):
         return ()
-    if not (words[-1] in _TOLD or (words[-1] in THINGS and words[-1].endswith("s"))):
+    last = words[-1]
+    # Behind things a plural that we do not know is one, too.
+    if not (last in _TOLD or (last.endswith("s") and (last in THINGS or _behind_a_thing(words)))):
         return ()
-    return words[-1:] if all(word in THINGS or word in _BETWEEN or word.isdigit() for word in words) else ()
+    return words[-1:] if all(_is_thing(word) for word in words[:-1]) else ()
+
+
+def _behind_a_thing(words: tuple[str, ...]) -> bool:
+    return _is_plural(words[-1]) and len(words) > 1 and (words[-2] in THINGS or words[-2] in PRODUCTS)
+
+
+def _is_thing(word: str) -> bool:
+    return word in THINGS or word in PRODUCTS or word in _BETWEEN or word.isdigit()

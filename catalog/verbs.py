@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
+from catalog.phrases import PHRASES, follows_a_quality, phrase_of, without_things
+from catalog.rare import RARE
 from catalog.vocabulary import (
     ANSWERS_MADE,
     AREA_VERBS,
@@ -43,9 +45,11 @@ from catalog.vocabulary import (
     SEARCHES,
     SETTLED,
     SETTLES_MONEY,
+    SPELLED,
     SQL_THAT_DESTROYS,
     SWITCHES,
     TALK,
+    TERMINATED,
     TESTED,
     TOLD_LAST,
     WORST_LAST,
@@ -62,17 +66,23 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS, ToolClass.EXECUTE),)),
     "execute": ((SEARCHES, ToolClass.READ),),
     "accept": ((frozenset({"chargeback", "dispute"}), ToolClass.FINANCIAL),),
+    "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), ToolClass.WRITE),),
     "clean": ((CLEANED, ToolClass.WRITE),),
+    "correct": ((SPELLED, ToolClass.READ),),
     "drop": ((POINTER, ToolClass.WRITE),),
     "exchange": ((OF_EXCHANGES, ToolClass.READ),),
+    "fix": ((SPELLED, ToolClass.READ),),
     "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
     "join": ((CALLS, ToolClass.EXECUTE),),
     "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
+    "press": ((frozenset({"remote"}), ToolClass.EXECUTE),),
     "print": ((PRINTED, ToolClass.EXECUTE),),
+    "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), ToolClass.FINANCIAL),),
     "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
     "resolve": ((SETTLED, ToolClass.WRITE),),
     "send": ((frozenset({"keys"}), ToolClass.EXECUTE),),
     "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
+    "terminate": ((TERMINATED, ToolClass.DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
     "write": ((frozenset({"contract"}), ToolClass.EXECUTE),),
 }
@@ -90,7 +100,9 @@ def without_products(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     """The word that says what the tool does, and whether it is a plain verb."""
-    words = without_products(words)
+    words = without_things(without_products(words))
+    if phrase := phrase_of(words):
+        return phrase[0], True
     plain = _plain(words)
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
@@ -103,9 +115,15 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
         return verb, False
     if plain:
         if len(plain) > 1 and not JOINS.isdisjoint(words):
-            return max(plain, key=lambda word: RANK[PLAIN[word]]), True
+            return max(_joined(words, plain), key=lambda word: RANK[PLAIN[word]]), True
         return plain[0], True
     return _loose(words) or _glued(words)
+
+
+def _joined(words: tuple[str, ...], plain: list[str]) -> list[str]:
+    """`create_or_update`; in `get_card_by_set_and_number` two things are joined, and nothing is set."""
+    before = words[: words.index("by")] if "by" in words else words
+    return [word for word in plain if word in before] or plain
 
 
 def _leads(word: str) -> bool:
@@ -133,7 +151,11 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
         if word in words and not beside.isdisjoint(words):
             return word, True
     loose = [
-        word for place, word in enumerate(words) if word in LOOSE and not (place and word in ONLY_IN_FRONT)
+        word
+        for place, word in enumerate(words)
+        if word in LOOSE
+        and not (place and word in ONLY_IN_FRONT)
+        and not (word in NOUN_TOO and follows_a_quality(words, place))
     ]
     if not loose:
         return None
@@ -160,7 +182,9 @@ _KEYS: Final = frozenset({"key", "keys"})
 
 def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     """The class of a verb that `verb_of` gave."""
-    tool_class = ToolClass.EXECUTE if verb in SWITCHES else PLAIN.get(verb) or LOOSE[verb]
+    if (phrase := phrase_of(words)) and phrase[0] == verb:
+        return PHRASES[phrase]
+    tool_class = _alone(verb)
     for beside, meant in _BESIDE.get(verb, ()):
         if not beside.isdisjoint(words):
             return meant
@@ -178,6 +202,12 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words) and words[-1] not in _KEYS:
         return ToolClass.EXECUTE
     return _what_runs(verb, words) if tool_class is ToolClass.EXECUTE else tool_class
+
+
+def _alone(verb: str) -> ToolClass:
+    if verb in SWITCHES:
+        return ToolClass.EXECUTE
+    return PLAIN.get(verb) or LOOSE.get(verb) or RARE.get(verb, ToolClass.WRITE)
 
 
 def beside(verb: str, words: tuple[str, ...]) -> tuple[str, ...]:

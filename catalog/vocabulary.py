@@ -118,7 +118,8 @@ LOOSE: Final[dict[str, ToolClass]] = {
         hello echo think locate measure determine analyzer calculator research brainstorm debug
         render visualize chart plot decode encode hash format weather news current available reverse judge
         reason reasoning thinking sequentialthinking minify beautify head map display sleep define look print
-        greet sample
+        greet sample checker detector estimator explorer finder predictor recommender scanner searcher
+        validator viewer
         addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
         remainder sine sqrt sum tan
     """,
@@ -166,6 +167,8 @@ LOOSE: Final[dict[str, ToolClass]] = {
 
 # Verbs that leave open what becomes of things: the server's own hint decides.
 OPEN_ENDED: Final = word_set("bulk control do handle manage operate perform process request use write")
+# Verbs for whatever else the description lists: “create, update or delete”.
+UMBRELLAS: Final = word_set("administer control handle manage operate perform")
 # In front they are meant, and a `list` or `view` behind them is a thing: `manage_task_list`.
 MANAGES: Final = word_set("handle manage")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
@@ -183,8 +186,8 @@ REMOVAL: Final = word_set("clear del remove rm")
 # Removing one of these takes it off something; it does not end it.
 REMOVES_A_RELATION: Final = word_set("""
     assignee background bookmark bookmarks favorite favourite filter filters from highlight label labels
-    like member members noise participant participants reaction reactions reviewer reviewers star tag tags
-    watcher watermark
+    like member members noise participant participants reaction reactions reviewer reviewers selection
+    star tag tags watcher watermark
 """)
 # To resolve one of these is to change it; to resolve a name is to read.
 SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
@@ -228,6 +231,9 @@ NOT_GLUED: Final = word_set("ting ter ters able d ed er ers ing ings or ors s")
 MONEY: Final = word_set("""
     billing boleto boletos charges checkout deposit deposits donation invoice invoices nfe nfse paylink
     payment payments payout payouts purchase purchases refund refunds withdrawal withdrawals
+    cobranca cobrancas devolucao devolucion devolution estorno factura facturas fatura faturas pagamento
+    pagamentos pago pagos paiement rechnung reembolso remboursement transferencia ueberweisung virement
+    zahlung
 """)
 MOVES_VALUE: Final = word_set("""
     bridge burn deposit mint move send stake swap trade transfer unwrap withdraw wrap
@@ -255,7 +261,7 @@ POSITIONS: Final = word_set("position positions")
 ENDS_POSITIONS: Final = word_set("close exit liquidate reduce")
 # Given away by a network or an issuer to whoever asks.
 GIVEN_AWAY: Final = word_set(
-    "airdrop commission commissions dividend dividends faucet reward rewards winnings yield"
+    "airdrop commission commissions dividend dividends faucet fees reward rewards winnings yield"
 )
 ASKS_FOR: Final = word_set("claim collect harvest redeem request")
 ORDERS: Final = word_set("bet bets order orders position positions wager")
@@ -273,6 +279,13 @@ PARTIES: Final = (
     "installments", "mint", "payee", "payer", "payment", "pix", "receiver", "recipient", "token", "validator",
     "wallet",
 )  # fmt: skip
+# What else is transferred, traded or withdrawn: cards of a game, a call, an application.
+ALSO_OF_OTHERS: Final = word_set("charge swap trade transfer withdraw")
+WORTH: Final = (
+    *AMOUNTS, *PARTIES, "account", "address", "asset", "balance", "chain", "coin", "customer", "fee", "fund",
+    "invoice", "order", "price", "private", "qty", "quantity", "share", "slippage", "stock", "sum", "symbol",
+    "ticker", "transaction", "usd", "value", "volume",
+)  # fmt: skip
 # Writing down what was spent spends nothing.
 BOOKKEEPING: Final = word_set("""
     budget budgets category coupon coupons deal estimate estimates expense expenses goal goals lead
@@ -289,14 +302,15 @@ NOUN_TOO: Final = word_set("""
     trigger
 """)
 TOLD_LAST: Final = word_set("""
-    analytics cost costs details docs fields guide health history info information logs metadata metrics
-    names progress report reset results state statistics stats status summary types values version
+    analytics checker cost costs detector details docs estimator explorer fields finder guide health
+    history info information logs metadata metrics names predictor progress report reset results scanner
+    searcher state statistics stats status summary types validator values version viewer
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
     barcode chart charts context diagram diff embedding embeddings explanation hash hashes hint hints
     hypotheses id ideas identifier ids insights keywords locator locators lorem map names number numbers
-    outline palette plot qr query questions random recommendations regex selector selectors sql string
+    outline palette plot qr query questions quiz random recommendations regex selector selectors sql string
     suggestion suggestions summary types url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
@@ -310,6 +324,13 @@ SWITCHES: Final = {
 CLEANED: Final = word_set(
     "address code csv column columns data dataset email html json name names sheet text"
 )
+# What is put right in a text is answered.
+SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
+# To terminate one of these is to lose it; a process or a session that ends can begin again.
+TERMINATED: Final = word_set("""
+    account accounts contract database deployment droplet employee environment host instance instances lease
+    machine machines member server stack tenant user vm vms workspace
+""")
 TESTED: Final = word_set("all device mobile package project sim simulator suite")
 
 CREDENTIALS: Final = word_set("""
@@ -354,6 +375,8 @@ CODE_PARAMS: Final = {
         word_set("code script javascript python expression function_body js source_code"), "code"
     ),
 }
+# Of a tool whose name says nothing these say that it runs what it is given.
+RUNS_WHAT: Final = word_set("command commands cmd shell sql sql_query raw_sql")
 
 
 # In front of a verb these undo it or do it again; what is no verb with them is left out.
@@ -381,7 +404,7 @@ for _verb, _class in _prefixed().items():
         LOOSE.setdefault(_verb, _class)
 
 
-def _forms(verb: str) -> tuple[str, ...]:
+def forms(verb: str) -> tuple[str, ...]:
     stem = verb[:-1]
     if verb.endswith("e"):
         return (verb, verb + "s", stem + "ing", verb + "d")
@@ -393,7 +416,7 @@ def _forms(verb: str) -> tuple[str, ...]:
 
 # How a description spells a verb of the lexicons, to the verb. Plain ones win.
 INFLECTED: Final[dict[str, str]] = {
-    form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in _forms(verb)
+    form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in forms(verb)
 }
 # A description that begins so says what is answered.
 ANSWERS_WITH: Final = word_set(

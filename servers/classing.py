@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from catalog import vocabulary
+from catalog.choices import choices_of_schema
 from catalog.classify import Classification, Param, ToolInput, classify
 from catalog.recommend import short_form
 from servers.models import Severity, Tool, ToolClass
@@ -23,6 +24,8 @@ def write_class(tool: Tool, siblings: tuple[str, ...]) -> None:
             params=tuple(_params(tool.input_schema)),
             annotations=tool.annotations,
             siblings=siblings,
+            title=tool.title,
+            choices=tuple(choices_of_schema(tool.input_schema)),
         )
     )
     tool.tool_class = ToolClass(found.tool_class)

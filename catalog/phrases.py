@@ -1,0 +1,78 @@
+"""What a verb means with the little word behind it, and where it belongs to a thing and is none. Data."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+from catalog.vocabulary import ToolClass, word_set
+
+T = ToolClass
+
+
+def _with(tool_class: ToolClass, text: str) -> dict[tuple[str, str], ToolClass]:
+    halves = (each.partition("_") for each in text.split())
+    return {(verb, particle): tool_class for verb, _, particle in halves}
+
+
+# Together they are one verb: to check in is not to check, and an option that is exercised is bought.
+PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
+    **_with(T.READ, "figure_out find_out look_up read_out sum_up"),
+    **_with(
+        T.WRITE,
+        """
+        back_up check_in check_off check_out clock_in clock_out cross_off fade_in fade_out fill_in fill_out
+        follow_up hand_off hand_over log_in log_out opt_in opt_out punch_in punch_out set_up sign_in sign_off
+        sign_out sign_up tick_off wrap_up write_down write_off
+        """,
+    ),
+    **_with(
+        T.EXECUTE,
+        """
+        boot_up bring_down bring_up carry_out hang_up kick_off roll_back shut_down shut_off spin_down spin_up
+        start_up switch_off switch_on take_off
+        """,
+    ),
+    **_with(T.DESTRUCTIVE, "tear_down throw_away throw_out wipe_out"),
+    **_with(T.FINANCIAL, "cash_out exercise_option exercise_options pay_off pay_out top_up"),
+}
+_PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
+# In front of one of these the verb belongs to a thing: a stop order is placed, nothing is stopped.
+_OF_A_THING: Final[dict[str, frozenset[str]]] = {
+    "download": word_set("count counts station stats url urls"),
+    "follow": word_set("up ups"),
+    "import": word_set("map maps path paths"),
+    "open": word_set(
+        "access alerts bids bugs cases data deals graph incidents interest invoices issues library orders "
+        "positions prs source tickets trades"
+    ),
+    "pull": word_set("request requests"),
+    "search": word_set("ads console"),
+    "send": word_set("grid"),
+    "stop": word_set("limit loss order orders price sequence sequences word words"),
+}
+_VERBS_IN_THINGS: Final = frozenset(_OF_A_THING)
+# What stands behind one of these is a thing: `recent_run_issues`.
+_BEFORE_THINGS: Final = word_set(
+    "completed failed monthly past pending previous recent scheduled top total upcoming weekly"
+)
+
+
+def phrase_of(words: tuple[str, ...]) -> tuple[str, str] | None:
+    """At the beginning or at the end: in between they seldom belong together."""
+    if len(words) < 2 or _PARTICLES.isdisjoint(words):
+        return None
+    pairs = ((words[0], words[1]), (words[-2], words[-1]))
+    return next((pair for pair in pairs if pair in PHRASES), None)
+
+
+def follows_a_quality(words: tuple[str, ...], place: int) -> bool:
+    return place > 0 and words[place - 1] in _BEFORE_THINGS
+
+
+def without_things(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the verbs that belong to a thing, where one does."""
+    if _VERBS_IN_THINGS.isdisjoint(words):
+        return words
+    kept = [word for word, behind in pairwise(words) if behind not in _OF_A_THING.get(word, ())]
+    return (*kept, words[-1])

@@ -1,0 +1,189 @@
+"""What a tool lets its caller choose decides what it can do; titles and arguments where names say nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.choices import choices_of_rows, choices_of_schema
+from catalog.classify import Classification, ToolInput, classify
+
+
+def schema_of(name: str, *values: object) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string", "enum": list(values)}, "id": {}}}
+
+
+def chosen(tool: str, *values: str, param: str = "action", **more: Any) -> Classification:
+    return classify(ToolInput(tool, choices=((param, values),), **more))
+
+
+@pytest.mark.parametrize(
+    ("tool", "values", "tool_class"),
+    [
+        ("manage_labels", ("list", "get"), "Read"),
+        ("manage_issue", ("get", "update"), "Write"),
+        ("manage_issue", ("get", "update", "delete"), "Destructive"),
+        ("manage_vm", ("start", "list"), "Execute"),
+        ("manage_payments", ("list", "refund"), "Financial"),
+        ("wiki", ("list", "getPage", "createPage"), "Write"),
+        ("wiki", ("list", "get"), "Read"),
+        ("wiki", ("list", "frobnicate"), "Write"),
+        ("get_calendar", ("get", "delete"), "Destructive"),
+        ("compute_vm_power_state", ("start", "deallocate"), "Execute"),
+        ("sort_rows", ("order", "filter"), "Read"),
+        ("calculator", ("add", "subtract", "multiply"), "Read"),
+        ("delete_user", ("get", "list"), "Destructive"),
+    ],
+)
+def test_the_worst_that_can_be_chosen_decides(tool: str, values: tuple[str, ...], tool_class: str) -> None:
+    assert chosen(tool, *values).tool_class == tool_class
+
+
+def test_a_choice_that_decides_is_the_evidence() -> None:
+    found = chosen("manage_issue", "get", "delete", param="operation")
+    assert (found.evidence[0].rule, found.evidence[0].words) == ("params.choice", ("operation",))
+    assert "“delete” can be chosen as “operation”" in found.evidence[0].sentence
+    assert not found.needs_review
+
+
+def test_a_server_that_hints_read_only_does_not_talk_away_what_can_be_chosen() -> None:
+    found = chosen("issues", "get", "update", annotations={"readOnlyHint": True})
+    assert found.tool_class == "Write"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        schema_of("action", "get", "delete"),
+        schema_of("issueAction", "get", "delete"),
+        {"properties": {"op": {"type": "array", "items": {"enum": ["get", "delete"]}}}},
+        {"properties": {"op": {"anyOf": [{"const": "get"}, {"const": "delete"}, {"type": "null"}]}}},
+        {
+            "properties": {"op": {"$ref": "#/$defs/Op"}},
+            "$defs": {"Op": {"enum": ["get", "delete"]}},
+        },
+    ],
+)
+def test_choices_are_read_wherever_a_schema_keeps_them(schema: dict[str, Any]) -> None:
+    [(_, values)] = choices_of_schema(schema)
+    assert values == ("get", "delete")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        None,
+        [],
+        {"properties": []},
+        {"properties": {"action": None, 3: {}}},
+        {"properties": {"action": {"enum": "delete"}}},
+        {"properties": {"action": {"enum": [1, None, {}, "x" * 61, ""]}}},
+        {"properties": {"action": {"$ref": "#/properties/action"}}},
+        {"properties": {"action": {"anyOf": [{"$ref": "#/a/b"}, 4]}}},
+        schema_of("colour", "delete"),
+        {"properties": {"": {"enum": ["delete"]}}},
+    ],
+)
+def test_a_schema_without_choices_or_with_odd_ones_gives_none(schema: object) -> None:
+    assert list(choices_of_schema(schema)) == []
+
+
+def test_a_schema_that_never_ends_is_read_to_an_end() -> None:
+    loop: dict[str, Any] = {"enum": [f"do{number}" for number in range(1000)]}
+    loop["anyOf"] = [loop] * 1000
+    [(_, values)] = choices_of_schema({"properties": {"action": loop}})
+    assert len(values) <= 60
+
+
+def test_choices_of_a_line_are_taken_and_odd_ones_left_out() -> None:
+    assert choices_of_rows({"action": ["get", 4], "colour": ["red"], "op": "x"}) == (("action", ("get",)),)
+    assert choices_of_rows(["action"]) == ()
+
+
+@given(st.text(max_size=20), st.lists(st.text(max_size=12), max_size=4))
+def test_whatever_can_be_chosen_is_answered_and_never_lowers_a_plain_name(
+    name: str, values: list[str]
+) -> None:
+    choices = (("action", tuple(values)),)
+    assert classify(ToolInput(name, choices=choices)).evidence
+    assert classify(ToolInput("delete_it", choices=choices)).tool_class in ("Destructive", "Financial")
+
+
+@pytest.mark.parametrize(
+    ("description", "tool_class"),
+    [
+        ("Manage issues: list, create, update or delete them.", "Destructive"),
+        ("Manage contexts. List, get, or set the current one.", "Write"),
+        ("Manage how it looks.", "Write"),
+    ],
+)
+def test_verbs_in_a_row_tell_what_managing_is(description: str, tool_class: str) -> None:
+    assert classify(ToolInput("manage_them", description)).tool_class == tool_class
+
+
+@pytest.mark.parametrize(
+    ("title", "tool_class"),
+    [
+        ("List the widgets", "Read"),
+        ("Erase all widgets", "Destructive"),
+        ("Refund a widget", "Financial"),
+        ("Widgets", "Write"),
+    ],
+)
+def test_a_title_speaks_where_the_name_does_not(title: str, tool_class: str) -> None:
+    found = classify(ToolInput("zqx", title=title))
+    assert found.tool_class == tool_class
+    assert (found.evidence[0].field == "title") == (title != "Widgets")
+    assert classify(ToolInput("delete_zqx", title=title)).tool_class in ("Destructive", "Financial")
+
+
+@pytest.mark.parametrize(
+    ("name", "tool_class"),
+    [
+        *(("check_in_guest", "Write"), ("guest_check_out", "Write"), ("check_inventory", "Read")),
+        *(("tear_down_lab", "Destructive"), ("top_up_phone", "Financial"), ("spin_up_lab", "Execute")),
+        *(("place_stop_order", "Financial"), ("reset_stop_words", "Write"), ("open_orders", "Read")),
+        *(
+            ("open_order", "Write"),
+            ("get_card_by_set_and_number", "Read"),
+            ("create_or_delete_card", "Destructive"),
+        ),
+        *(("recent_build_issues", "Read"), ("trade_finder", "Read"), ("exercise_option", "Financial")),
+        *(("terminate_instances", "Destructive"), ("terminate_process", "Execute")),
+        *(("blur_image", "Write"), ("image_blur", "Write"), ("roll_dice", "Read"), ("exit_game", "Execute")),
+        *(("liquidate_holdings", "Financial"), ("eradicate_rows", "Destructive"), ("wire_usd", "Financial")),
+        *(
+            ("git_files", "Read"),
+            ("customer_widgets", "Read"),
+            ("zqx_widgets", "Write"),
+            ("random_zqx", "Read"),
+        ),
+        *(("create_devolucao", "Financial"), ("fix_spelling", "Read"), ("fix_bug", "Write")),
+    ],
+)
+def test_names_are_read_as_they_are_meant(name: str, tool_class: str) -> None:
+    assert classify(ToolInput(name)).tool_class == tool_class
+
+
+TEXT, LIMIT, COMMAND = ("text", "string", True), ("limit", "integer", False), ("command", "string", True)
+GAME, AMOUNT = ("game_id", "string", True), ("amount", "number", True)
+
+
+@pytest.mark.parametrize(
+    ("tool", "tool_class", "field"),
+    [
+        (ToolInput("zqx", params=(LIMIT,)), "Read", "params"),
+        (ToolInput("zqx", params=(LIMIT, TEXT)), "Write", "name"),
+        (ToolInput("zqx", params=(LIMIT, ("action", "string", True))), "Write", "name"),
+        (ToolInput("zqx", params=(COMMAND, LIMIT)), "Execute", "params"),
+        (ToolInput("withdraw_from_zqx", params=(GAME,)), "Write", "name"),
+        (ToolInput("withdraw_from_zqx", params=(GAME, AMOUNT)), "Financial", "name"),
+        (ToolInput("withdraw_from_zqx"), "Financial", "name"),
+    ],
+)
+def test_arguments_speak_where_the_name_does_not(tool: ToolInput, tool_class: str, field: str) -> None:
+    found = classify(tool)
+    assert (found.tool_class, found.evidence[0].field) == (tool_class, field)
