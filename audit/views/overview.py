@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,6 +21,7 @@ from audit.chart import STACK
 from audit.figures import Counted, calls_by_grant, tops
 from audit.periods import Period
 from audit.pictures import SPANS, chosen, links, pictures
+from audit.stops import last_reasons
 from policies.models import Grant, Policy
 from policies.models.policy import OPEN_BY_DEFAULT
 from servers.models import Server
@@ -30,13 +33,22 @@ WORDS = [(name, words) for name, _, words in STACK]
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Calls of one outcome. `reason`: what was said to the last of them; empty where that is long ago."""
+
+    calls: int
+    words: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """One of the most called or most stopped: as long as its share of `most`, coloured by what is most."""
 
     tool: Counted
     most: int
     key: str
-    parts: list[tuple[int, str]]
+    parts: list[Part]
 
 
 @require_safe
@@ -53,7 +65,7 @@ def page(request: MemberRequest) -> HttpResponse:
         "calls": shown.calls,
         "latency": shown.latency,
         "lines": shown.added,
-        "held": _shared(most.held),
+        "held": _shared(most.held, last_reasons(member, [one.name for one in most.held], period.since)),
         "called": _shared(most.called),
         "grants": _grants(member, period),
         "waiting": _waiting(member),
@@ -95,14 +107,20 @@ def _letting_through(member: Asker) -> QuerySet[Policy]:
     return found.filter(published_revision__document__regex=OPEN_BY_DEFAULT)
 
 
-def _shared(counted: list[Counted]) -> list[Shared]:
+def _shared(
+    counted: list[Counted], reasons: Mapping[tuple[str, str], str] = MappingProxyType({})
+) -> list[Shared]:
     most = max((one.count for one in counted), default=1)
     return [
         Shared(
             one,
             most,
             KEYS[one.mostly],
-            [(one.outcomes[name], words) for name, words in WORDS if name in one.outcomes],
+            [
+                Part(one.outcomes[name], words, reasons.get((one.name, name), ""))
+                for name, words in WORDS
+                if name in one.outcomes
+            ],
         )
         for one in counted
     ]

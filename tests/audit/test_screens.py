@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import count
@@ -255,6 +256,32 @@ def test_the_overview_counts_by_outcome(span: str, acme: Acme, cast: Cast, signe
     assert "Calls by outcome: 3 allowed, 0 held back, 0 asked a person, 1 denied, 0 hidden" in shown
     assert "1 publication" in shown and "agents, revision 1, published" in shown
     assert "0.23" in shown, "to within a tenth"
+
+
+def test_what_is_stopped_most_says_why_the_last_of_its_calls_was(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    happened(acme, tool="merge", reason="An older reason.")
+    happened(acme, tool="merge", reason="Open a pull request instead.")
+    happened(
+        acme,
+        tool="merge",
+        code="limit_exceeded",
+        reason="merge has reached a limit; try again in 12 s.",
+        retry_after_seconds=12,
+    )
+    happened(acme, tool="drop", reason="This call of drop is not allowed.", rule="/classes/Destructive")
+    happened(acme, tool="x\u202e<b>", reason="<img src=x>\u202e")
+    shown = page(signed_in(cast.bob), "/overview/")
+    stopped = re.sub(
+        r"<[^>]+>|\s+|&nbsp;", " ", shown[shown.index("Most stopped") : shown.index("Most called")]
+    )
+    stopped = re.sub(" +", " ", stopped)
+    assert "2 denied: Open a pull request instead" in stopped
+    assert "1 held back: merge has reached a limit" in stopped and "try again in" not in stopped
+    assert "denied: Destructive rule" in stopped and "An older reason" not in stopped
+    written = signed_in(cast.bob).get("/overview/").content.decode()
+    assert "&lt;img src=x&gt;" in written and "<img src=x>" not in written and "\u202e" not in written
 
 
 def test_the_overview_names_what_somebody_should_look_at(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:

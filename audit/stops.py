@@ -1,0 +1,54 @@
+"""Why tools were stopped last: the counts hold no reasons, the newest stopped calls do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Final
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.tenancy import Asker
+from audit.outcomes import shown_outcome
+from common.ids import first_uuid_of
+from policies.language.glance import rule_words
+from policies.language.sentences import denied_sentence, not_available_sentence
+
+# So many are looked at, by the index of what was stopped, and no older ones: a page waits for it.
+NEWEST: Final = 500
+LATELY: Final = timedelta(days=7)
+
+_STOPS = """
+    SELECT DISTINCT ON (1, 2, 3)
+        left(tool, 256), outcome, code, reason, rule, retry_after_seconds, position
+    FROM (
+        SELECT tool, outcome, code, reason, rule, retry_after_seconds, position FROM audit_decisionrecord
+        WHERE organization_id = %s AND NOT (outcome = 'allow') AND id >= %s
+        ORDER BY position DESC LIMIT %s
+    ) newest WHERE left(tool, 256) = ANY(%s)
+    ORDER BY 1, 2, 3, position DESC
+"""
+
+
+def last_reasons(member: Asker, tools: Iterable[str], since: datetime) -> dict[tuple[str, str], str]:
+    """By tool, named as counts name it, and by one of OUTCOMES; without what was not stopped lately."""
+    named = list(tools)
+    if not named:
+        return {}
+    earliest = first_uuid_of(max(since, timezone.now() - LATELY).timestamp())
+    found: dict[tuple[str, str], str] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_STOPS, [member.organization_id, earliest, NEWEST, named])
+        rows = sorted(cursor.fetchall(), key=itemgetter(-1), reverse=True)
+    for tool, outcome, code, reason, rule, again, _ in rows:
+        found.setdefault((tool, shown_outcome(outcome, code)), _told(tool, reason, rule, again))
+    return found
+
+
+def _told(tool: str, reason: str, rule: str, again: int | None) -> str:
+    """Not when to try again, which is over; the rule where the sentence says no more than the outcome."""
+    if reason in ("", denied_sentence(tool), not_available_sentence(tool)):
+        return rule_words(rule, tool)
+    return reason.removesuffix(f"; try again in {again} s.").removesuffix(".")
