@@ -19,6 +19,7 @@ from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.observer import Observer
 from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_text, is_answer_to
+from gateway.protocol.blotting import Blotting
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
@@ -148,7 +149,7 @@ class Relay:
         target = pool.target if visit.stream is None else visit.stream.target
         body = None if visit.message is None else encode(visit.message.tree)
         answer = connection.send(target.request(exchange.request.method, visit.lines, body))
-        answer.room = visit.opened
+        answer.room, answer.secrets = visit.opened, target.secrets
         exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
         if exchange.gone:
             exchange.on_gone()
@@ -241,7 +242,8 @@ class Relay:
         for name in (b"Allow", b"Retry-After"):
             if name.lower() in answer.headers:
                 lines += b"%b: %b\r\n" % (name, answer.headers[name.lower()])
-        visit.exchange.reply(Reply(answer.status, lines + self._lines(visit, answer), body))
+        lines = answer.shown(lines) + self._lines(visit, answer)
+        visit.exchange.reply(Reply(answer.status, lines, answer.shown(body)))
         return Forwarded(answer.status)
 
     async def _empty(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
@@ -280,7 +282,7 @@ class Relay:
             body = body if rewritten is None else rewritten
         except (Nonsense, NotStrict, ListTooLong) as problem:
             raise _why_broken(answer, problem) from None
-        visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), body))
+        visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), answer.shown(body)))
         return Forwarded(answer.status)
 
     def _check(self, visit: Visit, body: bytes) -> None:
@@ -295,6 +297,7 @@ class Relay:
 
     async def _long_json(self, visit: Visit, answer: UpstreamAnswer, begun: bytes) -> Forwarded:
         exchange, watched, passing = visit.exchange, LongAnswer(), False
+        blotting = Blotting(answer.secrets)
         length = answer.headers.get(b"content-length")
         chunk: bytes | None = begun
         try:
@@ -304,7 +307,7 @@ class Relay:
                     lines = JSON + self._lines(visit, answer)
                     exchange.start(answer.status, lines, int(length) if length else None)
                     passing = True
-                exchange.write(chunk)
+                exchange.write(blotting.feed(chunk))
                 if not await self._taken(visit, 0):
                     raise answer.failed(TOO_LARGE, "Too much is held for clients that do not read.")
                 chunk = await answer.next_chunk()
@@ -314,6 +317,7 @@ class Relay:
                 raise error from None
             exchange.abort()
             return Forwarded(answer.status, error.code)
+        exchange.write(blotting.end())
         exchange.finish()
         return Forwarded(answer.status)
 
@@ -323,7 +327,9 @@ class Relay:
             passed = self._events(visit).feed(body)
         except tuple(_BROKEN_STREAM):
             return None
-        visit.exchange.reply(Reply(answer.status, EVENT_STREAM + self._lines(visit, answer), passed))
+        visit.exchange.reply(
+            Reply(answer.status, EVENT_STREAM + self._lines(visit, answer), answer.shown(passed))
+        )
         return Forwarded(answer.status)
 
     def _events(self, visit: Visit) -> EventStream:
@@ -342,7 +348,7 @@ class Relay:
         exchange.start(answer.status, EVENT_STREAM + self._lines(visit, answer))
         try:
             while (chunk := await answer.next_chunk()) is not None:
-                await self._feed(visit, events, chunk)
+                await self._feed(visit, answer, events, chunk)
         except _BREAKING as problem:
             return self._broken_off(visit, answer, events, _why_broken(answer, problem))
         self._let_go(visit, INVALID)
@@ -359,11 +365,12 @@ class Relay:
         if visit.held is not None:
             self._streams.let_go(visit.held, code)
 
-    async def _feed(self, visit: Visit, events: EventStream, chunk: bytes) -> None:
+    async def _feed(self, visit: Visit, answer: UpstreamAnswer, events: EventStream, chunk: bytes) -> None:
         organization, sharing = visit.admitted.organization.organization, self._sharing
         for start in range(0, len(chunk), _FED_AT_ONCE):
             began = perf_counter()
-            visit.exchange.write(events.feed(chunk[start : start + _FED_AT_ONCE]))
+            # What it gives ends at the end of a line, which no header holds.
+            visit.exchange.write(answer.shown(events.feed(chunk[start : start + _FED_AT_ONCE])))
             sharing.spent(organization, perf_counter() - began)
             if sharing.owes(organization):
                 await sharing.turn(organization)

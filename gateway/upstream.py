@@ -299,7 +299,7 @@ class Upstreams:
             headers, onwards = upstream_secrets(self._keyring, organization, server.id, server.credentials)
             if onwards[:1] not in ("", "?") and not server.upstream_url.endswith("/"):
                 raise CredentialsUnusable  # it would go on within the name of the host
-            return Target.of(server.upstream_url + onwards, headers, self._tls, self._mark)
+            return Target.of(server.upstream_url, onwards, headers, self._tls, self._mark)
         except CredentialsUnusable:
             reason = "The credentials kept for this server cannot be used."
             raise UpstreamError(REFUSED_CREDENTIALS, reason, sent=False) from None

@@ -9,6 +9,7 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from gateway.limits import Limits
+from gateway.protocol.blotting import Secrets
 
 
 class UpstreamError(Exception):
@@ -51,7 +52,8 @@ class Room(Protocol):
 class UpstreamAnswer(msgspec.Struct, eq=False):
     """Filled by a connection, read by one reader. Every reading method may raise UpstreamError.
 
-    `_asked_at` is not by the loop's clock, which counts whole milliseconds, as `_since` is.
+    `_asked_at` is not by the loop's clock, which counts whole milliseconds, as `_since` is. `secrets`: what
+    its server was sent and no client is shown.
     """
 
     _source: Source
@@ -68,6 +70,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
     _queued: int = 0
     _being_read: int = 0
     room: Room | None = None
+    secrets: Secrets | None = None
     received: int = 0
     _error: UpstreamError | None = None
     _wakeup: asyncio.Future[None] | None = None
@@ -135,6 +138,9 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         if len(self._chunks) > 1:
             self._chunks = deque([b"".join(self._chunks)])
         return self._chunks[0] if self._chunks else b""
+
+    def shown(self, text: bytes) -> bytes:
+        return text if self.secrets is None else self.secrets.blot(text)
 
     def failed(self, code: str, reason: str) -> UpstreamError:
         return UpstreamError(code, reason, sent=True, status=self.status or None)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from gateway.protocol.blotting import Secrets
+
 _SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 _PORTS: Final = {"http": 80, "https": 443}
 _REFERENCE: Final = re.compile(rb"[\x21-\x7e]{1,2048}")
@@ -20,18 +22,23 @@ class TargetUnusable(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
-    """`fixed` are the header lines of every request, credentials among them."""
+    """`fixed` are the header lines of every request, credentials among them; `secrets` what no client is to
+    see of these."""
 
     host: str
     port: int
     path: bytes
     tls: ssl.SSLContext | None
     fixed: bytes
+    secrets: Secrets | None
 
     @classmethod
-    def of(cls, url: str, credentials: Mapping[str, str], tls: ssl.SSLContext, mark: bytes) -> Self:
+    def of(
+        cls, place: str, onwards: str, credentials: Mapping[str, str], tls: ssl.SSLContext, mark: bytes
+    ) -> Self:
+        """`onwards`: how its URL goes on, which nobody is told."""
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(place + onwards)
             port = parts.port or _PORTS[parts.scheme]
             host = (parts.hostname or "").encode("idna" if not (parts.hostname or "").isascii() else "ascii")
         except (ValueError, KeyError):
@@ -40,7 +47,8 @@ class Target:
         if not _HOST.fullmatch(name) or parts.username is not None or parts.password is not None:
             raise TargetUnusable
         fixed = _fixed_lines(_authority(name, port, parts.scheme), credentials) + mark
-        return cls(name, port, _path(parts), tls if parts.scheme == "https" else None, fixed)
+        secrets = Secrets.of(credentials, onwards)
+        return cls(name, port, _path(parts), tls if parts.scheme == "https" else None, fixed, secrets)
 
     def at(self, reference: bytes) -> Self:
         """The same server, at an address it named itself. That must be of its own origin."""

@@ -1,0 +1,132 @@
+"""A server's credentials are for the server: where it repeats one in an answer, stars stand in its place.
+
+Only what nobody can guess is looked for. Were `summer24` blotted out, whoever may have a server repeat what
+they send could try a hundred thousand such words with one call and see which of them turns into stars. And
+no answer loses a word that merely is a region, a date or a name.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import quote, unquote_plus
+
+_FEWEST: Final = 16
+_FEWEST_KINDS: Final = 8
+# Each costs every answer a search.
+_MOST: Final = 8
+_MOST_FORMS: Final = 24
+_WORDS: Final = re.compile(r"[\s,;]+")
+# Words, as people name things, joined as they join them: "2026-07-28", "eu-central-1", "claude-sonnet-4".
+_PLAIN: Final = re.compile(r"(?:[A-Za-z]{0,20}\d{0,8})(?:[-_.:/@][A-Za-z]{0,20}\d{0,8})*")
+_ALPHABETS: Final = tuple(map(re.compile, ("[a-z]", "[A-Z]", "[0-9]")))
+_ORDINARY: Final = re.compile(
+    r"(?:\A|[-_.])(?i:id|user|username|name|email|version|region|zone|url|uri|host|origin|referer|type|team"
+    r"|org|organi[sz]ation|project|account|tenant|workspace|site|env|environment|agent|locale)\Z|[a-z]Id\Z"
+)
+_GO: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
+_GSON: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&='"})
+_DOTNET: Final = str.maketrans({c: f"\\u{ord(c):04X}" for c in "<>&+'`"})
+_PHP: Final = str.maketrans({"/": "\\/"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secrets:
+    """As servers write them into JSON. Stars are as many as what they stand for: no length changes."""
+
+    forms: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], onwards: str) -> Self | None:
+        """Of a server's headers, and of what its address goes on with. None: there is nothing to look for."""
+        found = dict.fromkeys(word for word in _words(headers, onwards) if _cannot_be_guessed(word))
+        longest = sorted(found, key=len, reverse=True)[:_MOST]
+        forms = dict.fromkeys((*map(_in_json, longest), *(form for word in longest for form in _forms(word))))
+        as_bytes = [form.encode() for form in forms][:_MOST_FORMS]
+        return cls(tuple(sorted(as_bytes, key=len, reverse=True))) if as_bytes else None
+
+    def blot(self, text: bytes) -> bytes:
+        for form in self.forms:
+            if form in text:
+                text = text.replace(form, b"*" * len(form))
+        return text
+
+    def begun(self, text: bytes) -> int:
+        """Where at its end something begins that may become one of them."""
+        first = len(text)
+        for form in self.forms:
+            start = text.find(form[:1], max(0, len(text) - len(form) + 1))
+            while 0 <= start < first:
+                if form.startswith(text[start:]):
+                    first = start
+                start = text.find(form[:1], start + 1)
+        return first
+
+
+@dataclass(slots=True)
+class Blotting:
+    """Of a text that comes in pieces: no more is held back than may be the beginning of one of them."""
+
+    secrets: Secrets | None
+    _held: bytes = field(default=b"")
+
+    def feed(self, piece: bytes) -> bytes:
+        if self.secrets is None:
+            return piece
+        text = self.secrets.blot(self._held + piece)
+        begun = self.secrets.begun(text)
+        self._held = text[begun:]
+        return text[:begun]
+
+    def end(self) -> bytes:
+        return self._held
+
+
+def _words(headers: Mapping[str, str], onwards: str) -> Iterable[str]:
+    for name, value in headers.items():
+        if not _ORDINARY.search(name):
+            for word in _WORDS.split(value):
+                yield from _said_by(word)
+    path, _, query = onwards.partition("?")
+    for name, _, value in (pair.partition("=") for pair in query.split("&")):
+        if not _ORDINARY.search(name):
+            yield from (value, unquote_plus(value))
+    yield from path.split("/")
+
+
+def _said_by(word: str) -> Iterable[str]:
+    """Of `name=value` the value, too; of what Basic packs together the password, which decides about both."""
+    packed = _unpacked(word)
+    if packed is None:
+        yield from (word, word.partition("=")[2].strip('"'))
+    elif _cannot_be_guessed(packed):
+        yield from (word, packed)
+
+
+def _unpacked(word: str) -> str | None:
+    try:
+        user, colon, password = base64.b64decode(word, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if colon and user.isprintable() and password.isprintable() else None
+
+
+def _cannot_be_guessed(word: str) -> bool:
+    if len(word) < _FEWEST or len(set(word)) < _FEWEST_KINDS or "://" in word:
+        return False
+    # One of digits alone might be a number of the answer, which stars would break.
+    return sum(map(bool, (one.search(word) for one in _ALPHABETS))) > 1 and not _PLAIN.fullmatch(word)
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _forms(word: str) -> list[str]:
+    plain = _in_json(word)
+    written = [plain, *(plain.translate(table) for table in (_GO, _GSON, _DOTNET, _PHP))]
+    # JSON within a text within JSON, as most tools answer.
+    return [*written, *map(_in_json, written), quote(word, safe="")]
