@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
 from common.errors import InvalidInput, NotFound, Stale
-from policies.language.cases import PolicyTest, TestsInvalid, read_tests, tests_text
+from policies.language.cases import Expectation, PolicyTest, TestsInvalid, read_tests, tests_text
 from policies.language.parse import LARGEST_TEXT
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy
@@ -57,6 +58,20 @@ def drop_test(by: Membership, policy: Policy, name: str) -> Policy:
     if len(after) == len(before):
         raise NotFound(f"{policy.name} has no test of this name.")
     return _keep(by, policy, after)
+
+
+@transaction.atomic
+def change_expectation(by: Membership, policy: Policy, name: str, expect: Expectation, rule: str) -> Policy:
+    """Of one test; the others stay as they are. `rule` counts only for a test that names one."""
+    require(by, May.EDIT_POLICIES)
+    policy = _locked(policy)
+    before = kept_tests(policy)
+    test = next((test for test in before if test.name == name), None)
+    if test is None:
+        raise NotFound(f"{policy.name} has no test of this name.")
+    wanted = replace(test, expect=expect, rule=test.rule and (rule or test.rule))
+    _read(tests_text([wanted]))
+    return _keep(by, policy, tuple(wanted if each is test else each for each in before))
 
 
 def _read(text: str) -> tuple[PolicyTest, ...]:

@@ -91,6 +91,11 @@ class Outlook:
         return [*self.problems, *errors, *self.failed]
 
     @cached_property
+    def failing(self) -> list[TestResult]:
+        """One for each of `failed`, in the same order."""
+        return [result for result in self.tests if not result.passed]
+
+    @cached_property
     def told(self) -> list[Problem | Finding]:
         """Everything to mend and to know of a text without problems."""
         return [*self.failed, *self.findings]

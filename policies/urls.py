@@ -26,6 +26,7 @@ urlpatterns = [
     path("<str:policy_id>/rewrite/", builder.rewrite, name="rewrite"),
     path("<str:policy_id>/try/", trial.try_call, name="try"),
     path("<str:policy_id>/tests/keep/", trial.keep, name="keep-test"),
+    path("<str:policy_id>/tests/expect/", trial.expect, name="expect"),
     path("<str:policy_id>/tests/drop/", trial.drop, name="drop-test"),
     path("<str:policy_id>/vocabulary/", vocabulary.vocabulary, name="vocabulary"),
     path("<str:policy_id>/live/", others.live, name="others"),

@@ -153,14 +153,17 @@ def typed_arguments(typed: str) -> object:
 
 def test_of(fields: Mapping[str, str]) -> PolicyTest:
     """Raises RequestInvalid for arguments that are none."""
-    expect = fields.get("expect", "")
-    known: tuple[Expectation, ...] = ("allow", "deny", "approval", "limited")
-    wanted = next((each for each in known if each == expect), None)
-    if wanted is None:
-        raise RequestInvalid("Say what the call must come to: allowed, denied, approval or limited.")
-    name = fields.get("name", "").strip()
+    wanted, name = expectation_of(fields.get("expect", "")), fields.get("name", "").strip()
     arguments = typed_arguments(fields.get("arguments", "").replace("\r\n", "\n"))
     return PolicyTest(name, ToolCall(fields.get("tool", "").strip(), arguments), wanted)
+
+
+def expectation_of(word: str) -> Expectation:
+    known: tuple[Expectation, ...] = ("allow", "deny", "approval", "limited")
+    wanted = next((each for each in known if each == word), None)
+    if wanted is None:
+        raise RequestInvalid("Say what the call must come to: allowed, denied, approval or limited.")
+    return wanted
 
 
 def _line_value(text: str) -> object:

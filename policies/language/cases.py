@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import jiter
@@ -23,6 +23,11 @@ MOST_TESTS: Final = 1000
 _EXPECTATIONS: Final[tuple[Expectation, ...]] = ("allow", "deny", "approval", "limited")
 _DEEPEST: Final = 200
 _WHOLE = re.compile(r"-?[0-9]{1,300}\Z")
+_OUTCOMES: Final[dict[Outcome, Expectation]] = {
+    Outcome.ALLOW: "allow",
+    Outcome.DENY: "deny",
+    Outcome.APPROVAL: "approval",
+}
 _ANSWERED: Final = {
     Outcome.ALLOW: "allowed",
     Outcome.DENY: "denied",
@@ -54,6 +59,19 @@ class TestResult:
     sentence: str
 
     __test__ = False  # not one of pytest's
+
+    @property
+    def as_it_is(self) -> PolicyTest:
+        """The same test, expecting what happens now; one that names a rule names the rule that decided."""
+        expect: Expectation = _OUTCOMES[self.decision.outcome]
+        if _meets(self.decision, self.test.expect):
+            expect = self.test.expect
+        return replace(self.test, expect=expect, rule=self.test.rule and self.decision.rule)
+
+    @property
+    def came_to(self) -> str:
+        """What `as_it_is` would expect, in words; empty where only the rule is another."""
+        return "" if self.as_it_is.expect == self.test.expect else _ANSWERED[self.decision.outcome]
 
 
 class TestsInvalid(Exception):  # noqa: N818 - the word of the house

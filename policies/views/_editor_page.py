@@ -67,9 +67,11 @@ class Editing:
         """Each problem with the row on which it sits, and what mends it."""
         everything = self.outlook.problems or self.outlook.told
         rows = [(each, row_pointer(each.pointer)) for each in everything[:MOST_TOLD]]
+        failing = dict(zip(map(id, self.outlook.failed), self.outlook.failing, strict=True))
         told = [
             {
                 "problem": each,
+                "result": failing.get(id(each)),
                 "key": key_of(each.pointer),
                 "query": self.look.opening(row).query if row and row != "/default" else "",
                 "mend": mend_of(self.text, each, self.tools),
@@ -116,12 +118,11 @@ class Editing:
 
     def _tests(self) -> dict[str, Any]:
         results = self.outlook.tests
-        failing = [result for result in results if not result.passed]
         passing = [result for result in results if result.passed]
         kept = len(results) if results else len(kept_tests(self.policy))
         return {
             "kept": kept,
-            "failing": failing,
+            "failing": self.outlook.failing,
             "passing": passing[:FEWEST_PASSING],
             "more": passing[FEWEST_PASSING:],
         }

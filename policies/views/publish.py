@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -10,15 +12,18 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from common.errors import Conflict
+from common.templatetags._text import visible_plain
 from policies.beside import beside
 from policies.forms import PublishForm
 from policies.language.problems import PolicyInvalid
-from policies.models import Policy, PolicyRevision
+from policies.models import Grant, Policy, PolicyRevision
 from policies.outlook import Outlook, outlook
 from policies.services import publish_policy
 from policies.textdiff import text_diff
 from policies.views._editor_page import crumbs
 from policies.views._shared import find_policy, find_revision, reads_each_text_once, refusal, typed_version
+
+MOST_NAMED = 5
 
 
 @require_safe
@@ -41,7 +46,7 @@ def publish(request: MemberRequest, policy_id: str) -> HttpResponse:
         return _changed_meanwhile(request, policy)
     seen = _seen(policy)
     form = PublishForm(request.POST, opened=_opened(seen))
-    if seen.problems or not form.is_valid():
+    if seen.errors or not form.is_valid():
         return _page(request, policy, seen, form, status=422)
     note = form.cleaned_data["note"]
     try:
@@ -114,7 +119,9 @@ def _page(
     number = _next_number(policy)
     context = {
         "title": f"Publish revision {number} of {policy.name}",
-        "lede": _replaces(current, len(grants)),
+        "lede": _replaces(current, grants),
+        "problems": _problems(seen),
+        "in_the_way": _in_the_way(seen),
         "note_hint": f"Everyone in {request.member.organization.name} can read it.",
         "policy": policy,
         "live": current,
@@ -131,11 +138,27 @@ def _page(
     return render(request, "policies/review.html", context, status=status)
 
 
-def _replaces(current: PolicyRevision | None, grants: int) -> str:
+def _replaces(current: PolicyRevision | None, grants: Sequence[Grant]) -> str:
     if current is None:
         return "The first revision. Until it is published, every call under this policy is denied."
-    whom = {0: "No grant is under it yet", 1: "1 grant meets it"}.get(grants, f"{grants} grants meet it")
-    return f"It replaces revision {current.number}. {whom}."
+    if not grants:
+        return f"It replaces revision {current.number}. No grant is under it yet."
+    named = [visible_plain(grant.label) for grant in grants[:MOST_NAMED]]
+    more = [f"{len(grants) - MOST_NAMED} more"] if len(grants) > MOST_NAMED else []
+    many = f"{len(grants)} grant{'s' if len(grants) > 1 else ''}"
+    return f"It replaces revision {current.number} for {many}: {', '.join(named + more)}."
+
+
+def _problems(seen: Outlook) -> int:
+    return len(seen.errors) - len(seen.failed)
+
+
+def _in_the_way(seen: Outlook) -> str:
+    """Why it cannot be published, in a few words; empty when it can."""
+    tests, problems = len(seen.failed), _problems(seen)
+    said = [f"{problems} problem{'s' if problems > 1 else ''}"] if problems else []
+    said += [f"{tests} failing test{'s' if tests > 1 else ''}"] if tests else []
+    return " and ".join(said)
 
 
 def _next_number(policy: Policy) -> int:

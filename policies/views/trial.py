@@ -13,8 +13,8 @@ from accounts.middleware import MemberRequest
 from accounts.permissions import May, may, require
 from accounts.views.members import member_required
 from common.errors import InvalidInput, NotFound
-from policies.builder.trial import Trial, as_grant, more_arguments, read_trial, test_of
-from policies.kept_tests import drop_test, keep_test
+from policies.builder.trial import Trial, as_grant, expectation_of, more_arguments, read_trial, test_of
+from policies.kept_tests import change_expectation, drop_test, keep_test
 from policies.language.loose_json import RequestInvalid
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy
@@ -86,11 +86,29 @@ def drop(request: MemberRequest, policy_id: str) -> HttpResponse:
     return _tests(request, policy)
 
 
+@require_POST
+@member_required
+@reads_each_text_once
+def expect(request: MemberRequest, policy_id: str) -> HttpResponse:
+    """What the button said, though the policy may come to something else by now: the test says so then."""
+    policy = find_policy(request, policy_id)
+    require(request.member, May.EDIT_POLICIES)
+    sent = request.POST
+    try:
+        wanted = expectation_of(sent.get("expect", ""))
+        change_expectation(request.member, policy, sent.get("name", ""), wanted, sent.get("rule", ""))
+    except (InvalidInput, NotFound, PolicyInvalid, RequestInvalid) as refused:
+        return _tests(request, policy, 422, str(refused))
+    return _tests(request, policy)
+
+
 def _tests(request: MemberRequest, policy: Policy, status: int = 200, refused: str = "") -> HttpResponse:
     policy = find_policy(request, policy.public_id)
     editing = look_at(request, policy, draft_before(request, policy), test_refused=refused)
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "policies/_judgement.html", editing.context(), status=status)
+        answer = render(request, "policies/_judgement.html", editing.context(), status=status)
+        answer["HX-Trigger"] = "layer:tests-changed"  # the rows say what is wrong with them, too
+        return answer
     if refused:
         return editor_page(editing, status)
     return redirect(editor_path(policy, asked_look(request)))

@@ -173,6 +173,13 @@ def test_a_call_is_tried_and_kept_as_a_test(world: World) -> None:
     row(page, "create_refund").locator("input[value=allow]").check(force=True)
     expect(page.locator("#tests-panel")).to_contain_text("1 of 1 fails")
     expect(page.locator("#verdict")).to_contain_text("Allowed.")
+    expect(row(page, "create_refund")).to_contain_text("1 problem")
+    page.locator("#tests-panel").get_by_role("button", name=re.compile("^Change expectation to")).press(
+        "Enter"
+    )
+    expect(page.locator("#tests-panel")).to_contain_text("1 passes")
+    expect(row(page, "create_refund")).not_to_contain_text("problem")
+    expect(page.locator("#tests-panel")).to_be_focused()
     page.get_by_role("button", name=re.compile("^Remove the test")).click()
     expect(page.locator("#tests-panel")).not_to_contain_text("create_refund")
 

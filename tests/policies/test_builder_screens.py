@@ -143,6 +143,41 @@ def test_a_tried_call_becomes_a_test_and_leaves_again(cast: Cast, acme: Acme, si
     assert client.post(drop, {"name": "Yes"}, headers=HTMX).status_code == 200, "it is gone already"
 
 
+@pytest.mark.parametrize("view", ["builder", "json", "words"])
+def test_a_failing_tests_finding_carries_the_button_that_changes_its_expectation(
+    cast: Cast, acme: Acme, signed_in: SignedIn, view: str
+) -> None:
+    client = signed_in(cast.carol)
+    sent = {"tool": "delete_user", "arguments": "", "expect": "allow", "name": "Is <b> free"}
+    client.post(reverse("policies:keep-test", args=[acme.policy.public_id]), sent, headers=HTMX)
+    editor = reverse("policies:editor", args=[acme.policy.public_id]) + f"?view={view}"
+    assert words(client.get(editor)).count("Change expectation to denied<") == 2, "a problem, and a test"
+    assert "Change expectation" not in words(signed_in(cast.bob).get(editor))
+    change = reverse("policies:expect", args=[acme.policy.public_id])
+    pressed = {"name": "Is <b> free", "expect": "deny", "rule": "", "view": view}
+    answer = client.post(change, pressed, headers=HTMX)
+    assert "1 passes" in words(answer)
+    assert answer["HX-Trigger"] == "layer:tests-changed"
+    assert "Change expectation" not in words(client.get(editor))
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"name": "gone", "expect": "deny"}, "has no test of this name"),
+        ({"name": "gone", "expect": "perhaps"}, "Say what the call must come to"),
+        ({}, "Say what the call must come to"),
+    ],
+)
+def test_an_expectation_that_cannot_be_changed_says_why(
+    cast: Cast, acme: Acme, signed_in: SignedIn, sent: dict[str, str], said: str
+) -> None:
+    change = reverse("policies:expect", args=[acme.policy.public_id])
+    answer = signed_in(cast.carol).post(change, sent, headers=HTMX)
+    assert answer.status_code == 422
+    assert said in words(answer)
+
+
 def test_the_builder_asks_the_database_the_same_for_any_number_of_tools(
     cast: Cast, acme: Acme, signed_in: SignedIn
 ) -> None:

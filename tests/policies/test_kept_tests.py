@@ -13,8 +13,16 @@ from django.test import Client
 from accounts.models import AuditEvent, Membership
 from common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from policies.beside import Beside
-from policies.kept_tests import MOST_KEPT, drop_test, keep_test, kept_tests, replace_tests
+from policies.kept_tests import (
+    MOST_KEPT,
+    change_expectation,
+    drop_test,
+    keep_test,
+    kept_tests,
+    replace_tests,
+)
 from policies.language.cases import PolicyTest
+from policies.language.cases import tests_text as text_of
 from policies.language.decision import ToolCall
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy
@@ -175,8 +183,52 @@ def test_a_viewer_changes_no_test_and_one_that_is_not_there_cannot_be_dropped(ca
             replace_tests(cast.bob, acme.policy, "[]")
         with pytest.raises(NotAllowed):
             drop_test(cast.bob, acme.policy, "keys of root")
-    with inside(cast.carol), pytest.raises(NotFound):
-        drop_test(cast.carol, acme.policy, "keys of root")
+        with pytest.raises(NotAllowed):
+            change_expectation(cast.bob, acme.policy, "keys of root", "allow", "")
+    with inside(cast.carol):
+        with pytest.raises(NotFound):
+            drop_test(cast.carol, acme.policy, "keys of root")
+        with pytest.raises(NotFound):
+            change_expectation(cast.carol, acme.policy, "keys of root", "allow", "")
+
+
+RULED = PolicyTest(
+    "by its own rule", ToolCall("create_access_key"), "allow", "/tools/create_access_key/deny_if/0"
+)
+
+
+@pytest.mark.parametrize(
+    ("test", "rule", "expected", "came_to"),
+    [
+        (NEVER, "{}", ("allow", None), "allowed"),
+        (LIMITED, '{"action": "deny"}', ("deny", None), "denied"),
+        (LIMITED, '{"action": "require_approval"}', ("approval", None), "left to a person"),
+        (LIMITED, "{}", ("allow", None), "allowed"),
+        (RULED, "{}", ("allow", "/tools/create_access_key"), ""),
+        (RULED, '{"action": "deny"}', ("deny", "/tools/create_access_key/action"), "denied"),
+    ],
+)
+def test_a_failing_test_set_to_what_happens_passes_and_leaves_the_others_as_they_are(
+    cast: Cast,
+    acme: Acme,
+    test: PolicyTest,
+    rule: str,
+    expected: tuple[str, str | None],
+    came_to: str,
+) -> None:
+    others = (replace(NEVER, name="before"), replace(LIMITED, name="after"))
+    text = OPEN.replace("{}", rule)
+    with inside(cast.carol):
+        replace_tests(cast.carol, acme.policy, text_of([others[0], test, others[1]]))
+        acme.policy.refresh_from_db()
+        (result,) = judge(text, tool_facts(acme.server), Beside(tests=(test,))).tests
+        assert result.came_to == came_to
+        wanted = result.as_it_is
+        policy = change_expectation(cast.carol, acme.policy, test.name, wanted.expect, result.decision.rule)
+    assert kept_tests(policy) == (others[0], wanted, others[1])
+    assert (wanted.expect, wanted.rule) == expected
+    (again,) = judge(text, tool_facts(acme.server), Beside(tests=(wanted,))).tests
+    assert again.passed
 
 
 def test_the_screens_say_which_test_is_in_the_way(

@@ -39,6 +39,7 @@ DOORS = [
     Door("policies:builder", "post", POLICY, who="bob", good=302),
     Door("policies:try", "post", POLICY),
     Door("policies:keep-test", "post", POLICY, who="bob", good=422),
+    Door("policies:expect", "post", POLICY, who="bob", good=422),
     Door("policies:drop-test", "post", POLICY, who="bob", good=302),
     Door("policies:save", "post", POLICY, who="bob", good=302),
     Door("policies:paste", "post", POLICY, who="bob"),

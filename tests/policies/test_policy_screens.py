@@ -11,6 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Membership
+from policies.kept_tests import keep_test
+from policies.language.cases import PolicyTest
+from policies.language.decision import ToolCall
 from policies.models import Policy, PolicyRevision
 from policies.services import create_policy, publish_policy, save_draft
 from policies.views import editor
@@ -150,7 +153,7 @@ def test_the_review_says_what_becomes_looser_before_what_becomes_tighter(
         save_draft(cast.alice, acme.policy, LOOSER.replace('"limits"', '"action": "deny", "limits"'))
     shown = words(signed_in(cast.carol).get(reverse("policies:review", args=[acme.policy.public_id])))
     assert "Publish revision 2 of agents" in shown
-    assert "It replaces revision 1. 1 grant meets it." in shown
+    assert "It replaces revision 1 for 1 grant: " in shown
     looser, tighter = shown.index("Looser, 1"), shown.index("Tighter, 1")
     assert looser < shown.index(">delete_user<") < tighter < shown.rindex(">create_access_key<")
 
@@ -176,6 +179,27 @@ def test_publishing_a_draft_with_problems_says_why_and_keeps_it(
     assert answer.status_code == 422
     assert "Did you mean" in words(answer)
     assert draft(cast) == BROKEN
+    with inside(cast.alice):
+        assert not PolicyRevision.objects.exists()
+
+
+def test_a_review_that_is_blocked_shows_what_would_change_and_why_it_cannot_be_published(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        keep_test(cast.alice, acme.policy, PolicyTest("no deleting", ToolCall("delete_user"), "deny"))
+        save_draft(cast.alice, acme.policy, LOOSER)
+    client = signed_in(cast.carol)
+    shown = words(client.get(reverse("policies:review", args=[acme.policy.public_id])))
+    assert "This draft cannot be published: 1 failing test." in shown
+    assert "Looser, " in shown
+    assert "1 of 1 test fails" in shown
+    assert 'aria-disabled="true" aria-describedby="publish-how"' in shown
+    assert 'form="publish"' not in shown, "nothing there publishes"
+    path = reverse("policies:publish", args=[acme.policy.public_id])
+    refused = client.post(path, {"version": "2", "note": "Kept", "opens_critical": "on"})
+    assert refused.status_code == 422
+    assert 'value="Kept"' in page(refused)
     with inside(cast.alice):
         assert not PolicyRevision.objects.exists()
 

@@ -138,6 +138,7 @@ export function startActs() {
   document.addEventListener("submit", onSubmit, true);
   document.addEventListener("click", onClick);
   document.addEventListener("input", onInput);
+  document.addEventListener("layer:tests-changed", () => look(new URLSearchParams(new FormData(policyForm()))));
   document.addEventListener("htmx:sendError", () => { lost = true; });
   document.addEventListener("htmx:timeout", () => { lost = true; });
   document.addEventListener("htmx:responseError", undoControls);
