@@ -18,6 +18,7 @@ from approvals.grounds import Grounds, grounds_of
 from approvals.models import Approval, ApprovalQuerySet
 from approvals.services import may_answer_own, others_can, possible_approvers
 from common.errors import NotAllowed
+from common.ids import public_id
 from policies.models import PolicyRevision
 from servers.models import Tool
 
@@ -74,7 +75,7 @@ def left_words(seconds: int) -> str:
 
 def visible(member: Membership) -> ApprovalQuerySet:
     found: ApprovalQuerySet = Approval.objects.visible_to(member)
-    return found.select_related("grant__holder", "grant__policy", "server").defer("grant__policy__draft")
+    return found.select_related("grant", "server")
 
 
 def waiting(member: Membership) -> ApprovalQuerySet:
@@ -146,7 +147,7 @@ def _card(row: Approval, around: _Around) -> Card:
         seconds_left=max(int((row.expires_at - around.now).total_seconds()), 0),
         seconds_in_all=max(int((row.expires_at - _began(row)).total_seconds()), 1),
         habit=around.habits.get((row.grant_id, row.tool)),
-        policy=row.grant.policy.public_id if row.grant.policy else "",
+        policy=public_id("pol", row.grant.policy_id) if row.grant.policy_id else "",
     )
 
 

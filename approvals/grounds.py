@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+
+import msgspec
 
 from policies.language.document import Condition, Document, Predicate, Rule
 from policies.language.parse import parse_policy
@@ -56,12 +59,28 @@ def _parts(rule: str) -> tuple[str, str, list[str]]:
 def _predicate(document: str | None, section: str, name: str, part: list[str]) -> Predicate | None:
     if document is None or len(part) != 2 or part[0] != "approve_if" or not part[1].isdecimal():
         return None
+    alone = _alone(document, section, name)
+    if alone is None:
+        return None
     try:
-        found = _rule(parse_policy(document, stored=True), section, name)
+        found = _rule(parse_policy(alone, stored=True), section, name)
     except PolicyInvalid:
         return None
     place = int(part[1][:4])
     return found.approve_if[place] if found is not None and place < len(found.approve_if) else None
+
+
+def _alone(document: str, section: str, name: str) -> str | None:
+    """A policy of that one rule: thousands of others are not read with it. The rule keeps its spelling."""
+    try:
+        rule = msgspec.json.decode(document, type=dict[str, msgspec.Raw])[section]
+        if section != "all_tools":
+            rule = msgspec.json.decode(rule, type=dict[str, msgspec.Raw])[name]
+    except (KeyError, msgspec.MsgspecError):
+        return None
+    text = bytes(rule).decode()
+    said = text if section == "all_tools" else f"{{{json.dumps(name)}: {text}}}"
+    return f'{{"version": "1", "default": "deny", {json.dumps(section)}: {said}}}'
 
 
 def _rule(document: Document, section: str, name: str) -> Rule | None:

@@ -92,7 +92,12 @@ class Approval(OrganizationOwned):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["organization", "-asked_at"]),
+            # Counting and turning what was answered reads nothing else.
+            models.Index(
+                fields=["organization", "-asked_at", "-id"],
+                include=["state", "expires_at"],
+                name="answered_in_order",
+            ),
             models.Index(fields=["organization", "-position"]),
             models.Index(fields=["grant", "-asked_at"]),
             models.Index(

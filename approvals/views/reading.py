@@ -10,7 +10,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
 from accounts.views.members import member_required
-from approvals.cards import card, cards, like, visible, waiting, wanted_of
+from approvals.answered import answered, newest, rows_of, turn
+from approvals.cards import card, cards, like, waiting, wanted_of
 from approvals.live import newest_position
 from approvals.models import Approval, ApprovalQuerySet
 from approvals.views._shared import find_approval
@@ -19,8 +20,7 @@ from policies.language.place import lines_of
 from policies.models import PolicyRevision
 
 NEWEST = 5
-PER_PAGE = 50
-MOST_SHOWN = 100
+PER_PAGE = 20
 State = Approval.State
 SHOWN = (
     ("", "All"),
@@ -29,7 +29,6 @@ SHOWN = (
     ("expired", "Expired"),
     ("superseded", "Void"),
 )
-_STATES = {"approved": (State.APPROVED, State.USED)}
 
 
 @require_safe
@@ -37,8 +36,8 @@ _STATES = {"approved": (State.APPROVED, State.USED)}
 def index(request: MemberRequest) -> HttpResponse:
     member = request.member
     position, wanted = newest_position(member), wanted_of(request.GET.dict())
-    everything, answered = waiting(member), _answered(request)
-    page = Paginator(like(everything, wanted), MOST_SHOWN).get_page(request.GET.get("page"))
+    everything = waiting(member)
+    page = Paginator(like(everything, wanted), PER_PAGE).get_page(request.GET.get("page"))
     total = everything.count() if wanted else page.paginator.count
     context = {
         "cards": cards(member, page.object_list),
@@ -48,8 +47,7 @@ def index(request: MemberRequest) -> HttpResponse:
         "total": total,
         "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
         "position": position,
-        "answered": answered[:NEWEST],
-        "answered_count": answered.count(),
+        "answered": rows_of(member, answered(member).values_list("pk", flat=True)[:NEWEST]),
         "section": "approvals",
     }
     return render(request, "approvals/list.html", context)
@@ -58,17 +56,16 @@ def index(request: MemberRequest) -> HttpResponse:
 @require_safe
 @member_required
 def history(request: MemberRequest) -> HttpResponse:
-    answered = _answered(request)
-    total = answered.count()
-    wanted, everything = wanted_of(request.GET.dict()), answered
+    member, wanted = request.member, wanted_of(request.GET.dict())
     chosen = request.GET.get("state", "")
-    if chosen in dict(SHOWN) and chosen:
-        answered = answered.filter(state__in=_STATES.get(chosen, (chosen,)))
-    page = Paginator(like(answered, wanted), PER_PAGE).get_page(request.GET.get("page"))
+    turned = turn(member, chosen if chosen in dict(SHOWN) else "", wanted, request.GET.get("page"))
+    near = "" if turned.page.paginator.count else near_miss(wanted, _names(newest(answered(member))))
     context = {
-        "page": page,
-        "total": total,
-        "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
+        "page": turned.page,
+        "rows": turned.rows,
+        "total": turned.total,
+        "searched": turned.searched,
+        "instead": near,
         "wanted": wanted,
         "chosen": chosen,
         "states": [
@@ -100,11 +97,6 @@ def detail(request: MemberRequest, approval_id: str) -> HttpResponse:
 def _names(rows: ApprovalQuerySet) -> list[str]:
     found = rows.order_by().values_list("tool", "grant__label", "server__name").distinct()[:MOST_LOOKED_AT]
     return [name for names in found for name in names]
-
-
-def _answered(request: MemberRequest) -> ApprovalQuerySet:
-    found = visible(request.member).defer("sealed")
-    return found.exclude(pk__in=found.waiting().values("pk")).order_by("-asked_at", "-pk")
 
 
 def _link(state: str, wanted: str) -> str:

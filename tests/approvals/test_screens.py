@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEvent, Membership, Organization
+from approvals import answered
 from approvals.live import news_of
 from approvals.models import Approval, MailMuted, Notice, Webhook
 from approvals.services import approve, decline
@@ -180,6 +181,27 @@ def test_history_is_filtered_by_answer_and_name(
     assert "tool_1" in declined and "tool_0" not in declined
     assert "No answered call is like that" in text_of(bob, "/approvals/history/?q=nothing")
     assert text_of(bob, "/approvals/history/?state=junk&page=99&q=%00")
+
+
+def test_history_is_turned_and_only_its_newest_are_searched(
+    cast: Cast, acme: Acme, signed_in: SignedIn, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answered, "PER_PAGE", 2)
+    monkeypatch.setattr(answered, "SEARCHED", 2)
+    for number in range(3):
+        row = waiting(acme, {"n": number}, tool=f"tool_{number}", tool_digest="")
+        with inside(cast.carol):
+            decline(cast.carol, row)
+        clock.go_on(1)
+    waiting(acme, {"n": 3}, tool="tool_3", tool_digest="")
+    bob = signed_in(cast.bob)
+    first, second = (text_of(bob, f"/approvals/history/?state=declined&page={number}") for number in (1, 2))
+    assert "3 answered calls" in first and "1 to 2 of 3" in first
+    assert first.index("tool_2") < first.index("tool_1") and "tool_0" not in first
+    assert "tool_0" in second and "tool_1" not in second
+    assert "tool_3" not in first + second, "what waits is not answered"
+    assert "1 of the newest 2" in text_of(bob, "/approvals/history/?q=tool_1")
+    assert "None of the newest 2 is like that" in text_of(bob, "/approvals/history/?q=tool_0")
 
 
 def test_what_waits_is_searched_and_news_of_the_rest_stay_away(

@@ -18,8 +18,8 @@ from tests.load.rows import Filled, Sizes, fill
 from tests.roles import as_owner
 from tests.routes import Route, routes
 
-FEW = Sizes(servers=3, tools=9, policies=3, grants=3, members=4, decisions=12, days=2, others=3)
-MANY = Sizes(servers=30, tools=900, policies=30, grants=30, members=30, decisions=300, days=2, others=30)
+FEW = Sizes(3, 9, 3, 3, 4, decisions=12, days=2, answered=2, waiting=2, others=3)
+MANY = Sizes(30, 900, 30, 30, 30, decisions=300, days=2, answered=20, waiting=10, others=30)
 # What waits for news, and what is as long as the log.
 ENDLESS = {"log/live/", "approvals/live/", "log/export.csv", "log/export.ndjson"}
 # Staff alone see reports, and they are no tenant's.

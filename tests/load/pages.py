@@ -50,6 +50,8 @@ ALSO: Final = {
     "overview/": ("?span=30d", "?span=7d", "?span=1h"),
     "grants/": ("?q=agent",),
     "policies/": ("?q=policy",),
+    "approvals/": ("?q=agent", "?q=nowhere", "?page=3"),
+    "approvals/history/": ("?state=declined", "?q=agent", "?q=nowhere", "?page=1500"),
     "jump/": ("?q=delete",),
     "api/v1/decisions/": (
         "?outcome=deny",

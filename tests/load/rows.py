@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Organization, Role, User
 from accounts.permissions import SCOPES
-from approvals.models import Approval, Notice, Webhook
+from approvals.models import Notice, Webhook
 from audit.models import DecisionRecord
 from common.ids import new_uuid, public_id
 from common.tokens import new_token, token_hash
@@ -26,6 +26,7 @@ from policies.language.canonical import canonical_text
 from policies.language.parse import parse_policy
 from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server, Tool, ToolClass, ToolScan
+from tests.load.asked import Around, calls_asked_about
 
 VERBS: Final = ("list", "get", "search", "create", "update", "delete", "run", "pay", "export", "rotate")
 NOUNS: Final = ("user", "role", "invoice", "ticket", "bucket", "secret", "branch", "page", "order", "key")
@@ -39,6 +40,7 @@ DOCUMENT: Final = """{
   "classes": { "Read": {}, "Destructive": { "action": "deny", "reason": "Deleting is done by people." } },
   "tools": {
     "create_*": { "rate_limit": { "max": 30, "window": "minute" } },
+    "pay_*": { "approve_if": [{ "conditions": [{ "path": "args.amount", "op": "gt", "value": 500 }] }] },
     "rotate_key_%d": { "action": "require_approval" }
   }
 }"""
@@ -46,7 +48,9 @@ DOCUMENT: Final = """{
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`tools` are of all servers together, `decisions` of all days. `others`: of everything else there is."""
+    """`tools` are of all servers together, `decisions` of all days; `answered` and `waiting` are calls that a
+    person was, and is, asked about. `others`: of everything else there is.
+    """
 
     servers: int = 200
     tools: int = 5_000
@@ -55,6 +59,8 @@ class Sizes:
     members: int = 50
     decisions: int = 1_000_000
     days: int = 30
+    answered: int = 100_000
+    waiting: int = 500
     others: int = 1_000
 
     def scaled(self, by: float) -> Sizes:
@@ -191,6 +197,10 @@ class _Filling:
         self.out.ids |= {"policy_id": self.policies[0].public_id, "revision_id": self.revisions[2].public_id}
         self.out.ids["number"] = "3"
 
+    def _in_force(self) -> dict[UUID, UUID]:
+        """By policy its revision."""
+        return {policy.pk: self.revisions[3 * at + 2].pk for at, policy in enumerate(self.policies)}
+
     def _revision(self, policy: Policy, text: str, document: str, number: int) -> PolicyRevision:
         named = {"text": text, "document": document, "classes": [], "note": f"Change {number}"}
         revision: PolicyRevision = self._of(PolicyRevision, policy_id=policy.pk, number=number, **named)
@@ -213,15 +223,12 @@ class _Filling:
 
     def _others(self) -> None:
         count = self.sizes.others
-        approvals = [self._approval(number) for number in range(count)]
+        around = Around(self.grants, self._in_force(), self.members[0], self._ago)
+        approvals = calls_asked_about(self.sizes.answered, self.sizes.waiting, around)
         webhook = self._of(Webhook, url="https://hooks.example/a", sealed_secret="", created_by_email="p0@a")
         sent: dict[str, Any] = {"webhook_id": webhook.pk, "state": "sent", "status": 200, "attempts": 1}
         notices = [self._of(Notice, kind="policy.published", data={}, **sent) for _ in range(count)]
         invitations = [self._invitation(number) for number in range(min(count, 200))]
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT nextval('approvals_position') FROM generate_series(1, %s)", [count])
-            for row, (position,) in zip(approvals, cursor.fetchall(), strict=True):
-                row.position = position
         for rows in (approvals, [webhook], notices, invitations, [self._event(n) for n in range(count)]):
             copy(rows)
         self.out.ids |= {
@@ -230,20 +237,6 @@ class _Filling:
             "delivery_id": notices[0].public_id,
             "invitation_id": invitations[0].public_id,
         }
-
-    def _approval(self, number: int) -> Approval:
-        """The newest ten wait, or a third."""
-        grant, at = self.grants[number % len(self.grants)], self._ago(number, self.sizes.others)
-        waits = number >= self.sizes.others - min(10, self.sizes.others // 3)
-        row: Approval = self._of(Approval, server_id=grant.server_id, grant_id=grant.pk, tool="rotate_key_1")
-        row.grant_token, row.rules_digest, row.rule = grant.token_hash, "a" * 64, "/tools/rotate_key_1/action"
-        row.call_digest = hashlib.sha256(f"{row.pk}".encode()).hexdigest()
-        row.state, row.standing = ("pending" if waits else "expired"), waits
-        row.called_at = row.asked_at = self.now if waits else at
-        row.expires_at = row.asked_at + timedelta(days=1 if waits else 0, minutes=15)
-        row.asked_by = row.reserved_by = new_uuid()
-        row.reason = "A person has to agree."
-        return row
 
     def _invitation(self, number: int) -> Invitation:
         email, until = f"i{number}@{self.name.lower()}.example", self.now + timedelta(days=7)
@@ -276,7 +269,7 @@ class _Filling:
         of_server: dict[UUID, list[str]] = {}
         for tool in self.tools:
             of_server.setdefault(tool.server_id, []).append(tool.name)
-        revision = {policy.pk: self.revisions[3 * at + 2].pk for at, policy in enumerate(self.policies)}
+        revision = self._in_force()
         otherwise = {str(one.column): one.get_default() for one in DecisionRecord._meta.concrete_fields}
         count, chance = self.sizes.decisions, self.chance
         for number in range(count):
