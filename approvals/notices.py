@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Membership
 from accounts.permissions import May, require
 from approvals.models import Approval, MailMuted, Notice, Webhook
-from common.errors import Conflict, LimitReached
+from common.errors import Conflict, TooSoon
 from common.starting import start
 
 Kind = Notice.Kind
@@ -45,11 +45,12 @@ def remind(by: Membership, approval: Approval) -> int:
     require(by, May.READ_ARGUMENTS)
     if approval.now is not Approval.State.PENDING:
         raise Conflict("This call does not wait any more.")
-    recent = approval.notices.filter(
-        kind=Kind.REMINDER, created_at__gt=timezone.now() - REST_BETWEEN_REMINDERS
-    )
-    if recent.exists():
-        raise LimitReached("They were reminded a moment ago. Wait five minutes before you do it again.")
+    now = timezone.now()
+    recent = approval.notices.filter(kind=Kind.REMINDER, created_at__gt=now - REST_BETWEEN_REMINDERS)
+    last = recent.order_by("created_at").last()
+    if last is not None:
+        wait = last.created_at + REST_BETWEEN_REMINDERS - now
+        raise TooSoon("They were reminded a moment ago. Wait five minutes before you do it again.", wait)
     others = [email for member, email in addressees(by.organization_id) if member != by.pk]
     _write([_to_mailbox(approval, Kind.REMINDER, email) for email in others])
     return len(others)

@@ -27,7 +27,7 @@ from accounts.permissions import May, require
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
 from approvals.notices import again, write_test
-from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, TooSoon
 from common.ids import new_uuid, public_id
 from common.sealing import Keyring, SealingError
 from servers.egress import egress, trusted
@@ -139,9 +139,12 @@ def send_test(by: Membership, webhook: Webhook) -> Notice:
     require(by, May.MANAGE_WEBHOOKS)
     if webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
-    recent = webhook.notices.filter(created_at__gt=timezone.now() - REST_BETWEEN_TESTS)
-    if recent.filter(kind=Notice.Kind.TEST).count() >= MOST_TESTS:
-        raise LimitReached("There were several tests a moment ago. Wait a minute.")
+    now = timezone.now()
+    recent = webhook.notices.filter(kind=Notice.Kind.TEST, created_at__gt=now - REST_BETWEEN_TESTS)
+    times = list(recent.order_by("created_at").values_list("created_at", flat=True))
+    if len(times) >= MOST_TESTS:
+        wait = times[-MOST_TESTS] + REST_BETWEEN_TESTS - now
+        raise TooSoon("There were several tests a moment ago. Wait a minute.", wait)
     record_event(by, "webhook.tested", webhook.public_id, _host(webhook.url))
     return write_test(webhook)
 

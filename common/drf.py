@@ -20,7 +20,16 @@ from rest_framework.serializers import BaseSerializer
 from common.api_filters import InvalidQuery
 from common.api_problems import PROBLEMS, problem_type
 from common.api_strict import misfits
-from common.errors import Conflict, DomainError, InvalidInput, LimitReached, NotAllowed, NotFound, Stale
+from common.errors import (
+    Conflict,
+    DomainError,
+    InvalidInput,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    Stale,
+    TooSoon,
+)
 
 if TYPE_CHECKING:
     # At run time this would be a circle: the views of DRF read the parser from its settings.
@@ -118,6 +127,10 @@ def _of_domain(error: DomainError) -> Response:
             return problem("not_allowed", error.message)
         case NotFound():
             return problem("not_found", error.message)
+        case TooSoon():
+            answer = problem("throttled", error.message)
+            answer["Retry-After"] = error.retry_after
+            return answer
         case LimitReached():
             return problem("limit_reached", error.message)
         case Stale():
@@ -151,8 +164,9 @@ def _of_framework(error: Exception) -> Response | None:
         case PreconditionRequired():
             return problem("precondition_required", str(error.detail))
         case exceptions.Throttled():
-            answer = problem("throttled", str(error.detail))
-            answer["Retry-After"] = str(math.ceil(getattr(error, "wait", None) or 1))
+            wait = str(math.ceil(getattr(error, "wait", None) or 1))
+            answer = problem("throttled", f"There were too many requests. Wait {wait} s, then send it again.")
+            answer["Retry-After"] = wait
             return answer
         case RequestDataTooBig():
             return problem("too_large", "The body may have at most 2 MiB.")

@@ -1,6 +1,8 @@
 """One tree of domain errors: services raise them, each face turns them into answers in one place."""
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 
 class DomainError(Exception):
@@ -36,6 +38,19 @@ class Stale(Conflict):
 
 class LimitReached(DomainError):  # noqa: N818
     """The organization already has as many of these as it may."""
+
+
+class TooSoon(LimitReached):
+    """It was done as often as it may be in a while; `wait` says when there is room again."""
+
+    def __init__(self, message: str, wait: timedelta) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+    @property
+    def retry_after(self) -> str:
+        """For the header of that name: whole seconds, one at the least."""
+        return str(max(math.ceil(self.wait.total_seconds()), 1))
 
 
 class NotAllowed(DomainError):  # noqa: N818

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
@@ -48,7 +48,10 @@ class DomainErrorMiddleware:
             case NotAllowed():
                 return render(request, "403.html", {"message": str(error)}, status=403)
             case LimitReached():
-                return render(request, "403.html", {"message": str(error)}, status=429)
+                answer = render(request, "403.html", {"message": str(error)}, status=429)
+                if isinstance(error, TooSoon):
+                    answer["Retry-After"] = error.retry_after
+                return answer
             case Conflict():
                 return render(request, "403.html", {"message": str(error)}, status=409)
             case InvalidInput():

@@ -16,7 +16,7 @@ from accounts.audit import record_event
 from accounts.limits import Limit, leave_room, most
 from accounts.models import Membership
 from accounts.permissions import May, require
-from common.errors import Conflict, InvalidInput, LimitReached, Stale
+from common.errors import Conflict, InvalidInput, Stale, TooSoon
 from common.events import config_changed
 from common.sealing import Keyring
 from servers.models import Server, ServerCredential, ToolScan
@@ -50,6 +50,9 @@ FORBIDDEN_HEADERS = frozenset(
 )
 PURPOSE = "upstream-headers"
 MOST_SCANS_AT_ONCE = 8
+_AN_HOUR = timedelta(hours=1)
+# Most scans are over before.
+_A_SCAN_TAKES = timedelta(seconds=10)
 
 
 def gateway_url(server: Server) -> str:
@@ -204,13 +207,18 @@ def settle(server: Server) -> None:
 
 def _leave_room_for_others(by: Membership) -> None:
     """The workers that scan are everybody's."""
-    recent = ToolScan.objects.visible_to(by).filter(started_at__gt=timezone.now() - timedelta(hours=1))
+    now = timezone.now()
+    recent = ToolScan.objects.visible_to(by).filter(started_at__gt=now - _AN_HOUR)
     going = recent.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING]).count()
     if going >= MOST_SCANS_AT_ONCE:
-        raise LimitReached(f"{going} scans are going on. Wait until one of them has ended.")
+        said = f"{going} scans are going on. Wait until one of them has ended."
+        raise TooSoon(said, _A_SCAN_TAKES)
     there_may_be = most(by.organization_id, Limit.SCANS_PER_HOUR)
-    if recent.count() >= there_may_be:
-        raise LimitReached(f"There were {there_may_be} scans within an hour, as many as there may be.")
+    if (count := recent.count()) >= there_may_be:
+        # When so many are over an hour old that there is room for one.
+        oldest = recent.order_by("started_at").values_list("started_at", flat=True)[count - there_may_be]
+        said = f"There were {there_may_be} scans within an hour, as many as there may be."
+        raise TooSoon(said, oldest + _AN_HOUR - now)
 
 
 def _seal(server: Server, headers: Mapping[str, str]) -> None:

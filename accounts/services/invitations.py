@@ -25,7 +25,7 @@ from accounts.services.members import needed_for
 from accounts.services.organizations import locked
 from accounts.tenancy import organization_context
 from accounts.verification import is_verified
-from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
 from common.ids import public_id
 from common.tokens import INVITATION, is_well_formed, new_token, token_hash
 
@@ -88,7 +88,9 @@ def resend(by: Membership, invitation: Invitation) -> Invitation:
     if invitation.sent_times >= MOST_MAILS_EACH:
         raise LimitReached(f"It was sent {MOST_MAILS_EACH} times. Withdraw it and invite anew another day.")
     if invitation.sent_at > now - REST_BETWEEN_MAILS:
-        raise LimitReached("It was sent less than a minute ago. Look in the spam folder, or try again soon.")
+        wait = invitation.sent_at + REST_BETWEEN_MAILS - now
+        said = "It was sent less than a minute ago. Look in the spam folder, or try again soon."
+        raise TooSoon(said, wait)
     token = new_token(INVITATION)
     invitation.token_hash, invitation.sent_at, invitation.expires_at = token_hash(token), now, now + GOOD_FOR
     invitation.sent_times += 1

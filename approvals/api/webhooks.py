@@ -82,6 +82,11 @@ class DeliverySerializer(ShownRow):
         ]
         read_only_fields = fields
 
+    def to_representation(self, notice: Notice) -> dict[str, Any]:
+        shown = super().to_representation(notice)
+        # Sent once more, it keeps what was answered before until it is answered anew.
+        return shown if notice.attempts else shown | {"status": None, "error": ""}
+
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_next_try_at(self, notice: Notice) -> str | None:
         shown: str | None = serializers.DateTimeField().to_representation(notice.due_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from approvals.webhooks import signed_headers
 from policies.services import publish_policy
 from tests.approvals.test_notices import Receiver, deliver_due, receiving
 from tests.cast import Acme, Cast, confirm, inside
+from tests.roles import as_worker
 
 Ask = Callable[..., Any]
 URL = "https://hooks.example/acme"
@@ -161,3 +163,33 @@ def test_an_application_changes_nothing_of_what_a_message_says(ask: Ask, path: s
         for name, value in (("data", {"x": 1}), ("kind", "policy.published"), ("status", 200)):
             with pytest.raises(ProgrammingError), transaction.atomic():
                 Notice.objects.update(**{name: value})
+
+
+def test_whoever_tests_too_often_is_told_when_to_do_it_again(
+    ask: Ask, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        assert ask("post", f"{path}test/").status_code == 202
+    refused = ask("post", f"{path}test/")
+    assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    later = timezone.now() + timedelta(seconds=int(refused.headers["Retry-After"]))
+    monkeypatch.setattr("approvals.webhooks.timezone.now", lambda: later)
+    assert ask("post", f"{path}test/").status_code == 202
+
+
+def test_a_message_that_is_sent_once_more_tells_nothing_of_the_time_before(ask: Ask, path: str) -> None:
+    sent = ask("post", f"{path}test/").json()
+    with as_worker():
+        Notice.objects.update(state="failed", attempts=1, error="refused", ended_at=timezone.now())
+    again = ask("post", f"{path}deliveries/{sent['id']}/redeliver/").json()
+    assert (again["state"], again["attempts"], again["status"], again["error"]) == ("waiting", 0, None, "")
+
+
+def test_every_message_stands_in_the_reference_of_the_site_and_in_the_documentation(client: Client) -> None:
+    page = client.get("/api/docs/").content.decode()
+    written = (Path(__file__).parents[2] / "docs" / "user" / "webhooks.md").read_text()
+    kinds = [kind.value for kind in Notice.Kind if kind is not Notice.Kind.REMINDER]
+    assert kinds and all(f'"mono">{kind}<' in page and f"| `{kind}` |" in written for kind in kinds)
+    for said in ("whsec_", "webhook-id", "webhook-timestamp", "webhook-signature", "HMAC-SHA256", "410"):
+        assert said in page and said in written
