@@ -19,6 +19,7 @@ from config.supervisor.access import (
     url_as,
 )
 from config.supervisor.keys import MADE, Keys
+from config.supervisor.listeners import listeners_at, written
 from config.supervisor.options import PARTS, Options
 from config.supervisor.site import granian
 from config.supervisor.supervise import Child
@@ -180,10 +181,16 @@ class Product:
         return shared
 
     def _own_listeners(self) -> set[str]:
-        found = set()
+        given = (self.admin_url, *(self.operator.get(name, "") for name in _STAND_ON))
+        found = set().union(*map(listeners_at, given))
+        found |= {one.strip() for one in self.operator.get("OWN_LISTENERS", "").split(",") if one.strip()}
+        if self.operator.get("HANDOVER_ADDRESS"):
+            found |= {
+                self._ports_of(number)["HANDOVER_ADDRESS"] for number in range(len(self.options.workers))
+            }
         for _, host, port in replace(self.options, parts=frozenset(PARTS)).listeners():
             for address in {"127.0.0.1", host if _is_address(host) else "127.0.0.1"}:
-                found.add(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+                found.add(written(address, port))
         return found
 
 
@@ -192,7 +199,7 @@ def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] =
     return {
         setting.name: operator[setting.name]
         for setting in env.SETTINGS
-        if setting.name not in without
+        if setting.name not in (*without, "OWN_LISTENERS")  # it is joined with ours: _own_listeners()
         and operator.get(setting.name)
         and setting.name not in _SECRETS
         and (setting.read_by == "all" or process in setting.read_by.split(", "))
@@ -201,6 +208,7 @@ def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] =
 
 _DECIDED_HERE = ("GATEWAY_HOST", "GATEWAY_PORT", "GATEWAY_SHARED_PORT", "DATA_DIR", "METRICS_PORT",
                  "HANDOVER_DIR", "HANDOVER_ADDRESS")  # fmt: skip
+_STAND_ON = ("CELERY_BROKER_URL", "CACHE_URL", "LIMITER_URL")
 _INTERNAL = {"DJANGO_URLCONF": "config.internal_urls"}
 _SECRETS = frozenset(
     {"DATABASE_URL", "SECRET_KEY", "SEALING_KEYS", "ARGUMENT_KEYS", "BUNDLE_KEYS", "SIGNING_KEY"}

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from common.tokens import WORKER, is_well_formed
 from config.supervisor import site
 from config.supervisor.keys import Keys, verify_key
+from config.supervisor.listeners import listeners_at
 from config.supervisor.options import read_options
 from config.supervisor.product import Product
 from config.supervisor.stops import CannotStart
@@ -145,6 +146,30 @@ def test_no_listener_of_the_product_may_be_an_upstream(
     own = environments(product(tmp_path, "--gateways", "2"))["gw-1"]["OWN_LISTENERS"]
     ports = (8000, 8001, 8100, 9100, 9101)
     assert own == ",".join(f"127.0.0.1:{port}" for port in ports)
+
+
+def test_what_the_product_stands_on_may_be_no_upstream_nor_what_the_operator_names(tmp_path: Path) -> None:
+    operator = {
+        "CELERY_BROKER_URL": "redis://:pw@127.0.0.1/0; amqp://[::1]:5600//",
+        "LIMITER_URL": "rediss://127.0.0.1:6390",
+        "CACHE_URL": "redis://127.0.0.1:6379/1",
+        "OWN_LISTENERS": "127.0.0.1:9000, 10.0.0.5:80",
+        "HANDOVER_ADDRESS": "10.0.0.5:7000",
+    }
+    made = product(tmp_path, "--gateways", "2")
+    own = Product(made.options, made.keys, "postgresql://a:b@127.0.0.1/c?port=5433", operator)
+    wanted = "10.0.0.5:7000 10.0.0.5:7001 10.0.0.5:80 127.0.0.1:5433 127.0.0.1:6379 127.0.0.1:6390"
+    wanted += " 127.0.0.1:8000 127.0.0.1:8001 127.0.0.1:8100 127.0.0.1:9000 [::1]:5600"
+    for process in ("web", "worker", "gw-1", "gw-2"):
+        assert environments(own)[process]["OWN_LISTENERS"].split(",") == wanted.split()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", ADMIN, "postgresql://a@%2Frun%2Fpg/c", "sqlite:////tmp/a", "redis://nobody.invalid", "redis://a:x"],
+)
+def test_what_listens_nowhere_or_nobody_knows_where_is_left_out(url: str) -> None:
+    assert listeners_at(url) == frozenset()
 
 
 def test_private_networks_are_open_only_on_a_machine_of_ones_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -343,10 +344,12 @@ async def test_the_path_a_proxy_takes_off_is_put_before_the_address(tmp_path: Pa
 
 # More than one worker
 
+NAMES = ("gw-1", "gw-2")
+
 
 @dataclass
 class Second:
-    """Another worker of the same machine, with the same configuration."""
+    """Another worker with the same configuration."""
 
     gateway: Gateway
     http: HttpServer
@@ -354,27 +357,38 @@ class Second:
 
 
 @asynccontextmanager
-async def two_workers(tmp_path: Path, old: OldServer) -> AsyncIterator[tuple[World, Second]]:
+async def two_workers(
+    tmp_path: Path, old: OldServer, *, far: bool = False
+) -> AsyncIterator[tuple[World, Second]]:
+    """On one machine; `far`: on two, which reach each other by their internal addresses."""
     folder = tmp_path / "doors"
+    links = [
+        socket.create_server(("127.0.0.1", 0)) if far else listening(socket_of(folder, name))
+        for name in NAMES
+    ]
+    first, other = (
+        Door(name, None, f"127.0.0.1:{link.getsockname()[1]}") if far else Door(name, folder)
+        for name, link in zip(NAMES, links, strict=True)
+    )
     async with AsyncExitStack() as stack:
-        it = await stack.enter_async_context(
-            world(tmp_path, upstream=Upstream(old), door=Door("gw-1", folder))
-        )
-        gateway = it.another(Door("gw-2", folder))
+        it = await stack.enter_async_context(world(tmp_path, upstream=Upstream(old), door=first))
+        gateway = it.another(other)
         stack.callback(gateway.close)
         http = await gateway.serve("127.0.0.1", 0)
         stack.push_async_callback(http.close)
         doors = [
-            await one.serve_workers(listening(socket_of(folder, name)))
-            for one, name in ((it.gateway, "gw-1"), (gateway, "gw-2"))
+            await one.serve_workers(link) for one, link in zip((it.gateway, gateway), links, strict=True)
         ]
         for door in doors:
             stack.push_async_callback(door.close)
         yield it, Second(gateway, http, doors[0])
 
 
-async def test_a_message_that_reaches_another_worker_is_answered_on_the_stream(tmp_path: Path) -> None:
-    async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
+@pytest.mark.parametrize("far", [False, True])
+async def test_a_message_that_reaches_another_worker_is_answered_on_the_stream(
+    tmp_path: Path, far: bool
+) -> None:
+    async with two_workers(tmp_path, OldServer(), far=far) as (it, second), stream_of(it.client()) as stream:
         elsewhere = second.http.port
         assert (await post(it, stream, call("read_file", id=1), port=elsewhere)).status == 202
         assert (await stream.message())["result"]["content"][0]["text"] == "read_file"
