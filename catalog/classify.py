@@ -16,11 +16,13 @@ from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money, moves_something_else
 from catalog.nouns import (
     asks_a_model,
-    asks_for_a_part,
+    asks_for,
     deed_of,
+    kept_where,
     makes_media,
     names_an_answer,
     only_numbers,
+    switches,
     without_product,
 )
 from catalog.rare import rare_verb, surely_a_verb
@@ -76,6 +78,8 @@ class Evidence:
 
 NOTHING_KNOWN: Final = "nothing.known"
 CHOSEN: Final = "params.choice"
+# What arguments say beside a name that says something: no hint talks it away.
+DECIDES: Final = frozenset({CHOSEN, "params.switch", "params.kept"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +184,21 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         return _Verdict(
             max(tool_class, ToolClass.DESTRUCTIVE, key=RANK.__getitem__), confidence, (evidence, wants)
         )
+    if tool_class is ToolClass.READ and not plain and (writes := _writes_all_the_same(verb, tool.params)):
+        return _Verdict(ToolClass.WRITE, confidence, (writes,))
     # What is only taken off something: a server that calls that destructive knows better.
     taken_off = verb in REMOVAL and tool_class is ToolClass.WRITE
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
+
+
+def _writes_all_the_same(verb: str, params: tuple[Param, ...]) -> Evidence | None:
+    if switch := switches(verb, params):
+        sentence = f"“{switch[0]}” among its arguments: it is switched on and off."
+        return Evidence("params.switch", "params", switch, sentence)
+    if where := kept_where(verb, params):
+        sentence = f"“{where[0]}” among its arguments: what it makes is written there."
+        return Evidence("params.kept", "params", where, sentence)
+    return None
 
 
 def _confirmed(params: tuple[Param, ...]) -> tuple[str, ...]:
@@ -260,9 +276,9 @@ def _from_rare(words: tuple[str, ...]) -> _Verdict | None:
 
 
 def _from_params(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
-    if asked := asks_for_a_part(words, params):
-        sentence = f"“{asked[0]}” among its arguments: it answers with a part of many."
-        return _Verdict(ToolClass.READ, 0.55, (Evidence("params.part", "params", asked, sentence),))
+    if asked := asks_for(words, params):
+        sentence = f"“{asked[0]}” among its arguments says what is looked up, and none what is changed."
+        return _Verdict(ToolClass.READ, 0.55, (Evidence("params.asked", "params", asked, sentence),))
     if run := next(((name,) for name, _, _ in params if name.lower() in RUNS_WHAT), ()):
         sentence = f"“{run[0]}” among its arguments: what is written there is run."
         return _Verdict(ToolClass.EXECUTE, 0.55, (Evidence("params.run", "params", run, sentence),))
@@ -305,7 +321,7 @@ def _from_nothing() -> _Verdict:
 
 def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
     destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
-    says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule == CHOSEN
+    says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule in DECIDES
     named = says and verdict.confidence >= REVIEW_BELOW
     if reads is True:
         if named or verdict.tool_class is ToolClass.DESTRUCTIVE:

@@ -15,7 +15,18 @@ from typing import Final
 from catalog.phrases import without_things
 from catalog.things import THINGS, only_things
 from catalog.verbs import without_products
-from catalog.vocabulary import LOOSE, MEDIA, PLAIN, RUNS_WHAT, SECRETS, ToolClass, word_set
+from catalog.vocabulary import (
+    LOOKS,
+    LOOSE,
+    MAKES_ANEW,
+    MEDIA,
+    PLAIN,
+    RUNS_WHAT,
+    SECRETS,
+    TOLD_LAST,
+    ToolClass,
+    word_set,
+)
 
 _ANSWERS: Final = word_set("""
     achievements aggregations altitude analysis analytics biography breakdown candles changelog directions
@@ -48,6 +59,12 @@ _THOUGHTS: Final = (
 _TRAILING: Final = word_set("now today tomorrow tool yesterday")
 _WHO_DOES: Final = word_set("agent assistant bot service tool")
 _CHOOSES: Final = word_set("action actions command mode op operation operations")
+# What is looked up in the world or worked out, and belongs to nobody.
+_LOOKED_UP: Final = word_set("""
+    article_url city country_code date day doi equation exp expr expression formula isbn language lat latitude
+    lng locale lon longitude month page_url pdf_url pmid question repo_url station timezone units video_url
+    website_url word year zip_code zipcode
+""")
 _CARRIES: Final = word_set(
     "body content contents data fields html message new patch payload prompt text updates value values"
 )
@@ -74,10 +91,10 @@ def _disguises(verb: str) -> Iterator[str]:
 
 # Nouns made of verbs in ways of their own.
 _IRREGULAR: Final = {
-    "approval": "approve", "comparison": "compare", "conversion": "convert", "diagnosis": "diagnose",
-    "discovery": "discover", "getter": "get", "inspection": "inspect", "playback": "play",
-    "recognition": "recognize", "removal": "remove", "renewal": "renew", "retrieval": "retrieve",
-    "runner": "run", "setter": "set", "understanding": "analyze",
+    "analysis": "analyze", "approval": "approve", "comparison": "compare", "conversion": "convert",
+    "diagnosis": "diagnose", "discovery": "discover", "getter": "get", "inspection": "inspect",
+    "playback": "play", "recognition": "recognize", "removal": "remove", "renewal": "renew",
+    "retrieval": "retrieve", "runner": "run", "setter": "set", "understanding": "analyze",
 }  # fmt: skip
 DEEDS: Final[dict[str, str]] = {
     form: verb
@@ -199,11 +216,34 @@ _PARTS: Final = word_set("""
 """)
 
 
-def asks_for_a_part(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """The argument that says which part, unless others carry something or choose what is done."""
+def asks_for(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """The argument that says what, or which part, unless others carry something or choose what is done."""
     if not SECRETS.isdisjoint(words):
         return ()
     given = {part.lower() for name, _, _ in params for part in _START.findall(name)}
     if given & _CHOOSES or given & _CARRIES or given & RUNS_WHAT:
         return ()
+    if params and all(name.lower() in _LOOKED_UP for name, _, _ in params):
+        return (params[0][0],)
     return next(((name,) for name, _, _ in params if name.lower() in _PARTS), ())
+
+
+def switches(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """`profile(enabled)` begins and ends it; what looks for something may ask for what is enabled."""
+    if verb in LOOKS or verb in TOLD_LAST:
+        return ()
+    flags = ((name,) for name, kind, _ in params if name in ("enable", "enabled") and kind == "boolean")
+    return next(flags, ())
+
+
+_KEPT_WHERE: Final = word_set("""
+    output_dir output_directory output_file output_file_path output_path outputdir outputfile outputfilepath
+    outputpath save_dir save_path savedir savepath target_path targetpath
+""")
+
+
+def kept_where(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
+    """Where what is made of something else is written to."""
+    if verb not in MAKES_ANEW:
+        return ()
+    return next(((name,) for name, _, _ in params if name.lower() in _KEPT_WHERE), ())

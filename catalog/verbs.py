@@ -7,16 +7,19 @@ from typing import Final
 
 from catalog.phrases import PHRASES, follows_a_quality, phrase_of, without_things
 from catalog.rare import RARE
+from catalog.things import THINGS
 from catalog.vocabulary import (
     ANSWERS_MADE,
     AREA_VERBS,
     AREAS,
+    BECOMES,
     CALLS,
     CLEANED,
     COMMAND_WORDS,
     EVALUATED,
     FLOWS,
     GLUED,
+    GLUED_LAST,
     JOB_VERBS,
     JOB_WORDS,
     JOINS,
@@ -37,6 +40,7 @@ from catalog.vocabulary import (
     PRINTED,
     PRODUCTS,
     READ_ONLY,
+    READ_WHOLE,
     REMOVAL,
     REMOVES_A_RELATION,
     RESET_ENDS,
@@ -56,6 +60,8 @@ from catalog.vocabulary import (
     ToolClass,
 )
 
+# As long as two words written as one may be.
+_TWO_WORDS: Final = 7
 RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
 # What a verb means where one of these words stands beside it.
 _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
@@ -68,12 +74,14 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "accept": ((frozenset({"chargeback", "dispute"}), ToolClass.FINANCIAL),),
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), ToolClass.WRITE),),
     "clean": ((CLEANED, ToolClass.WRITE),),
+    "convert": ((BECOMES, ToolClass.WRITE),),
     "correct": ((SPELLED, ToolClass.READ),),
     "drop": ((POINTER, ToolClass.WRITE),),
     "exchange": ((OF_EXCHANGES, ToolClass.READ),),
     "fix": ((SPELLED, ToolClass.READ),),
     "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
     "join": ((CALLS, ToolClass.EXECUTE),),
+    "load": ((READ_WHOLE, ToolClass.READ),),
     "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
     "press": ((frozenset({"remote"}), ToolClass.EXECUTE),),
     "print": ((PRINTED, ToolClass.EXECUTE),),
@@ -173,7 +181,24 @@ def _glued(words: tuple[str, ...]) -> tuple[str, bool] | None:
         for verb in GLUED:
             if word.startswith(verb) and word[len(verb) :] not in NOT_GLUED:
                 return verb, True
+        if len(word) >= _TWO_WORDS and (verb_there := _in_front(word) or _at_the_end(word)):
+            return verb_there
     return None
+
+
+def _in_front(word: str) -> tuple[str, bool] | None:
+    """`resolveaddress`: a verb, and what it is done to."""
+    for cut in range(4, len(word) - 2):
+        verb, thing = word[:cut], word[cut:]
+        if verb in PLAIN and verb != "view" and (thing in THINGS or f"{thing}s" in THINGS):
+            return verb, True
+    return None
+
+
+def _at_the_end(word: str) -> tuple[str, bool] | None:
+    if (verb := next((end for end in GLUED_LAST if word.endswith(end)), None)) is None:
+        return None
+    return (verb, False) if verb in LOOSE or verb in PLAIN else None
 
 
 # A key for a shell is kept; the shell is not used.

@@ -119,7 +119,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         render visualize chart plot decode encode hash format weather news current available reverse judge
         reason reasoning thinking sequentialthinking minify beautify head map display sleep define look print
         greet sample checker detector estimator explorer finder predictor recommender scanner searcher
-        validator viewer
+        validator viewer converter crawler scraper translator
         addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
         remainder sine sqrt sum tan
     """,
@@ -226,6 +226,11 @@ JOINS: Final = word_set("and or")
 # `getwallethistory` is written as one word; `getting` is not such a one.
 GLUED: Final = ("get", "list", "create", "update", "delete", "search", "fetch", "retrieve", "find")
 NOT_GLUED: Final = word_set("ting ter ters able d ed er ers ing ings or ors s")
+# `websearch`, `smartscraper`: at the end of a word, too.
+GLUED_LAST: Final = (
+    "search", "lookup", "scraper", "crawler", "finder", "checker", "analyzer", "calculator", "converter",
+    "translator", "viewer", "explorer", "validator", "info", "stats", "status", "history", "details",
+)  # fmt: skip
 
 # Changing one of these changes who owns or owes.
 MONEY: Final = word_set("""
@@ -314,11 +319,18 @@ ANSWERS_MADE: Final = word_set("""
     suggestion suggestions summary types url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
+# What comes of these is answered, unless an argument says where it is kept.
+MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
+# What is only loaded to be read.
+READ_WHOLE: Final = word_set("docs documentation guide guides instructions pdf rules skill skills")
+# To convert one of these is to change what it is.
+BECOMES: Final = word_set("issue lead opportunity subtask task ticket user")
 SWITCHES: Final = {
     "go": word_set("back forward to"),
     "power": word_set("cycle off on"),
     "step": word_set("back forward into out over"),
     "turn": word_set("down off on up"),
+    "use": word_set("browser computer"),
 }
 # To clean one of these is to change it; to clean what was built or kept is to lose it.
 CLEANED: Final = word_set(

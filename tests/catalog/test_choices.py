@@ -161,6 +161,14 @@ def test_a_title_speaks_where_the_name_does_not(title: str, tool_class: str) -> 
             ("zqx_widgets", "Write"),
             ("random_zqx", "Read"),
         ),
+        *(
+            ("convert_lead", "Write"),
+            ("convert_units", "Read"),
+            ("load_skill", "Read"),
+            ("load_data", "Write"),
+        ),
+        *(("websearch", "Read"), ("smartscraper", "Read"), ("sendemail", "Write"), ("heatmap", "Read")),
+        *(("zqx_browser_use_agent", "Execute"), ("zqx_analysis", "Read"), ("home_manager_zqx", "Write")),
         *(("create_devolucao", "Financial"), ("fix_spelling", "Read"), ("fix_bug", "Write")),
     ],
 )
@@ -169,6 +177,7 @@ def test_names_are_read_as_they_are_meant(name: str, tool_class: str) -> None:
 
 
 TEXT, LIMIT, COMMAND = ("text", "string", True), ("limit", "integer", False), ("command", "string", True)
+ENABLED, KEPT = ("enabled", "boolean", True), ("outputPath", "string", True)
 GAME, AMOUNT = ("game_id", "string", True), ("amount", "number", True)
 
 
@@ -182,6 +191,13 @@ GAME, AMOUNT = ("game_id", "string", True), ("amount", "number", True)
         (ToolInput("withdraw_from_zqx", params=(GAME,)), "Write", "name"),
         (ToolInput("withdraw_from_zqx", params=(GAME, AMOUNT)), "Financial", "name"),
         (ToolInput("withdraw_from_zqx"), "Financial", "name"),
+        (ToolInput("zqx", params=(("question", "string", True),)), "Read", "params"),
+        (ToolInput("zqx", params=(("question", "string", True), TEXT)), "Write", "name"),
+        (ToolInput("profile_layouts", params=(ENABLED,)), "Write", "params"),
+        (ToolInput("query_layouts", params=(ENABLED,)), "Read", "name"),
+        (ToolInput("convert_csv", params=(KEPT,)), "Write", "params"),
+        (ToolInput("convert_csv", params=(KEPT,), annotations={"readOnlyHint": True}), "Write", "params"),
+        (ToolInput("convert_csv", params=(TEXT,)), "Read", "name"),
     ],
 )
 def test_arguments_speak_where_the_name_does_not(tool: ToolInput, tool_class: str, field: str) -> None:

@@ -19,7 +19,9 @@ FLOORS = {
     ("drawn-3", False): (0.93, 0.96),
     ("drawn-4", False): (0.93, 0.95),
     ("drawn-5", False): (0.93, 0.94),
-    ("drawn-6", False): (0.90, 0.94),
+    ("drawn-6", False): (0.92, 0.95),
+    ("drawn-7", False): (0.92, 0.95),
+    ("drawn-8", False): (0.95, 0.97),
 }
 GRAVE = (ToolClass.DESTRUCTIVE, ToolClass.FINANCIAL)
 
