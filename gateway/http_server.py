@@ -479,6 +479,7 @@ class HttpServer:
             connection.abort()
         if self._next_look is not None:
             self._next_look.cancel()
+        self.room.tell()
 
     def _tick(self) -> None:
         # Where the loop stood still, what came meanwhile is read first: nobody is called slow for that.

@@ -107,14 +107,16 @@ async def test_a_file_that_cannot_be_made_denies_and_harms_nothing_else(tmp_path
 HAMMER = """
 import asyncio, sys
 from pathlib import Path
-from gateway.counters.base import Charge, Reserved
+from gateway.counters.base import Charge, Reserved, Unavailable
 from gateway.counters.sqlite import SqliteLimiter
 
 async def main(path, worker, calls, maximum):
     limiter = SqliteLimiter(Path(path), worker=worker, witness=Path(path).with_name(worker))
     charge = Charge("acme", "grant", "g1", "c", None, 600_000, maximum, 1_000_000)
     async def one(n):
-        if await limiter.reserve(f"{worker}-{n}", [charge]) == Reserved():
+        while (answer := await limiter.reserve(f"{worker}-{n}", [charge])) == Unavailable():
+            await asyncio.sleep(0.01)
+        if answer == Reserved():
             print("reserved", flush=True)
     for start in range(0, calls, 20):
         await asyncio.gather(*(one(n) for n in range(start, min(calls, start + 20))))
