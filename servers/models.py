@@ -53,6 +53,9 @@ class Server(OrganizationOwned):
         "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
     )
     retired_at = models.DateTimeField(null=True, blank=True)
+    drifted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a scan last found a tool that it had seen before changed."
+    )
 
     class Meta:
         constraints: ClassVar = [

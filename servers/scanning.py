@@ -159,6 +159,8 @@ def _keep(scan: ToolScan, result: ScanResult) -> None:
     scan.finished_at = timezone.now()
     scan.save()
     _set_status(server, Server.Status.READY)
+    if drift.changed:
+        Server.objects.filter(pk=server.pk).update(drifted_at=scan.finished_at)
     if drift or before != result.protocol_version:
         announce(server.organization_id)
     if drift and before is not None:
