@@ -32,8 +32,12 @@ def picks() -> dict[str, list[int]]:
 
 
 def _worst(tools: QuerySet[CatalogTool]) -> list[int]:
-    keys = tools.order_by("-severity", "name_key", "id").values_list("pk", flat=True)
-    return list(keys[:MOST_OF_A_PATTERN])
+    """Each name once: the same tool of three servers is one example."""
+    ordered = tools.order_by("-severity", "name_key", "id").values_list("name_key", "pk")
+    first: dict[str, int] = {}
+    for name, key in ordered[:_LOOKED_AT]:
+        first.setdefault(name, key)
+    return list(first.values())[:MOST_OF_A_PATTERN]
 
 
 def _for_home(tools: QuerySet[CatalogTool]) -> list[int]:

@@ -54,6 +54,8 @@ def robots(request: HttpRequest) -> HttpResponse:
             f"Disallow: {path}"
             for path in ("/accounts/", "/api/", "/catalogue/?*page=", "/catalogue/wrong-label/")
         ),
+        # What llms.txt leads to.
+        *(f"Allow: {path}" for path in ("/api/docs/", "/api/v1/catalog/")),
         f"Sitemap: {absolute(reverse('catalog:sitemap'))}",
         "",
     ]

@@ -56,9 +56,8 @@ def test_a_page_is_the_same_bytes_for_everybody_and_sets_nothing(
             assert answer.headers["Cache-Control"].startswith("public")
 
 
-def test_the_home_page_shows_tools_of_different_servers(index: Report) -> None:
-    """The small index has one server that is sure to destroy: here comes another."""
-    mill = ServerFact(
+def other_server() -> ServerFact:
+    return ServerFact(
         slug="mill",
         title="Mill",
         vendor="Mill",
@@ -68,6 +67,11 @@ def test_the_home_page_shows_tools_of_different_servers(index: Report) -> None:
         transports=("stdio",),
         checked="2026-11-01",
     )
+
+
+def test_the_home_page_shows_tools_of_different_servers(index: Report) -> None:
+    """The small index has one server that is sure to destroy: here comes another."""
+    mill = other_server()
     removes = ToolFact("delete_wheel", "Deletes a wheel of the mill.", (), {}, Provenance.SERVED, "")
     with as_worker():
         ingest([(mill, [removes])], Report())
@@ -176,6 +180,26 @@ def test_every_attack_has_a_page_of_its_own_with_its_policy_decided(index: Repor
         page = text_of(client, f"/attacks/{attack.key}/")
         for words in ("How it works", "An example", "What stops it here", "policy.json"):
             assert words in page
+
+
+def test_the_examples_of_an_attack_are_tools_of_different_names(index: Report) -> None:
+    """The small index has one server: here comes another with the same tools."""
+    twins = [
+        ToolFact(name, "Deletes it.", (), {}, Provenance.SERVED, "")
+        for name in ("delete_user", "delete_group", "delete_wheel")
+    ]
+    with as_worker():
+        ingest([(other_server(), twins)], Report())
+    for key, shown in picks().items():
+        names = [tool.name_key for tool in CatalogTool.objects.filter(pk__in=shown)]
+        assert key == "home" or len(names) == len(set(names)), key
+
+
+def test_what_is_told_to_machines_may_be_read_by_them(index: Report, client: Client) -> None:
+    told = client.get("/llms.txt").content.decode()
+    rules = client.get("/robots.txt").content.decode().splitlines()
+    for path in ("/api/docs/", "/api/v1/catalog/"):
+        assert path in told and f"Allow: {path}" in rules
 
 
 def test_a_page_of_a_server_filters_its_tools(index: Report, client: Client) -> None:
