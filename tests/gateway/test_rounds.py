@@ -220,6 +220,23 @@ async def test_a_state_in_a_stream_is_wrapped_as_well(tmp_path: Path) -> None:
         assert b"requestState" in answer.body
 
 
+async def test_a_result_whose_state_is_wrapped_is_otherwise_as_the_server_wrote_it(tmp_path: Path) -> None:
+    numbers = "[-0,1.50,1E400,123456789012345678901234567890]"
+    before = f'"n":{numbers},"structuredContent":[null,"\u2028é"],"ours":{{"a":[]}},'
+    body = (
+        f'{{"jsonrpc":"2.0","id":1,"result":{{{before}"resultType":"input_required","requestState":"raw"}}}}'
+    )
+
+    async def answers(conversation: Conversation) -> None:
+        conversation.json(body.encode())
+
+    async with world(tmp_path, upstream=Upstream(answers)) as it, it.client() as alice:
+        answer = (await say(alice)).body.decode()
+        kept, _, state = answer.partition('"requestState":')
+        assert kept == body.partition('"requestState":')[0]
+        assert state.endswith('"}}') and "raw" not in state
+
+
 async def test_a_later_round_of_an_approved_call_is_the_same_call(tmp_path: Path) -> None:
     async with asking(tmp_path, upstream=asks()) as (it, people, alice):
         await say(alice, "approved_only")

@@ -342,6 +342,28 @@ async def test_a_forwarded_call_of_a_revoked_grant_is_finished_and_recorded(tmp_
         assert it.log.completions[0].upstream_code is None
 
 
+async def test_a_stream_shows_no_tool_that_a_policy_published_since_hides(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    async def lists_twice(conversation: Conversation) -> None:
+        conversation.begin_stream()
+        for number in range(2):
+            listed: list[dict[str, Any]] = [
+                {"name": name, "inputSchema": {}} for name in ("read_file", "search")
+            ]
+            conversation.message({"jsonrpc": "2.0", "id": number, "result": {"tools": listed}})
+            await go.wait()
+
+    async with world(tmp_path, upstream=Upstream(lists_twice)) as it, it.client() as alice:
+        alice.send(alice.head("GET", None, {}))
+        first = await begun(alice)
+        assert b"read_file" in first and b"search" in first
+        it.reconfigure(document='{"version": "1", "default": "allow", "hide": ["read_*"]}')
+        go.set()
+        second = await read_chunk(alice.reader)
+        assert b"search" in second and b"read_file" not in second
+
+
 async def test_another_organizations_news_ends_no_stream(tmp_path: Path) -> None:
     async with world(tmp_path, upstream=Upstream(standing)) as it, it.client() as alice:
         alice.send(alice.head("GET", None, {}))
