@@ -24,6 +24,7 @@ from catalog.nouns import (
     only_numbers,
     switches,
     without_product,
+    without_server,
 )
 from catalog.rare import rare_verb, surely_a_verb
 from catalog.sentences import SENTENCE, Said, deed_said, deed_unspaced, worst_listed
@@ -64,6 +65,7 @@ class ToolInput:
     siblings: tuple[str, ...] = ()
     title: str = ""
     choices: Choices = ()
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,16 @@ class _Verdict:
 def classify(tool: ToolInput) -> Classification:
     words = words_of(tool.name)
     said = tuple(_LETTERS.findall(tool.description[:DESCRIPTION_READ].lower()))
+    named = without_product(words, tool.siblings)
     verdict = (
         _from_numbers(words, tool.params)
         or _from_name(words, said, tool)
         or _from_description(said, 2)
         or _from_title(tool)
-        or _from_nouns(without_product(words, tool.siblings), tool.params)
+        or _from_nouns(named, tool.params)
+        or _from_nouns(without_server(named, tool.server), tool.params)
         or _from_unspaced(tool)
-        or _from_rare(without_product(words, tool.siblings))
+        or _from_rare(named)
         or _from_description(said)
         or _from_params(words, tool.params)
         or _from_nothing()

@@ -71,6 +71,7 @@ def _read(line: bytes) -> ToolInput:
         tuple(one for one in siblings if isinstance(one, str)) if isinstance(siblings, list) else (),
         given["title"] if isinstance(given.get("title"), str) else "",
         choices_of_rows(given.get("choices")),
+        given["server"] if isinstance(given.get("server"), str) else "",
     )
 
 

@@ -65,6 +65,7 @@ def _answer(row: dict[str, str], descriptions: dict[str, str], siblings: dict[st
         params=tuple((str(name), str(kind), bool(required)) for name, kind, required in params),
         annotations=hints,
         siblings=tuple(siblings[row["server"]]),
+        server=row["server"],
     )
     return Answer(row["set"], row["server"], row["tool"], row["category"], classify(tool))
 

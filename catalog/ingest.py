@@ -198,7 +198,7 @@ def _compare(
     said_on = date.fromisoformat(taken.fact.checked) if taken.fact.checked else day
     rows = dict(known)
     present: set[str] = set()
-    for tool, found in classified(taken.tools):
+    for tool, found in classified(taken.tools, server.slug):
         row = _row(server, tool, found, said_on)
         if row.slug in present:
             report.refuse(server.slug, "a tool listed twice")

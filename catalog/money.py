@@ -18,6 +18,8 @@ from catalog.vocabulary import (
     ORDERS,
     PARTIES,
     POSITIONS,
+    SENDS,
+    SENT,
     TRADE_PARAMS,
     TRADES,
     WORTH,
@@ -45,6 +47,8 @@ def is_about_money(
         if word == "checkout" and not NOT_MONEY.isdisjoint(words):
             continue
         if word in MONEY or (word in MONEY_SENT and verb in MOVES_VALUE):
+            return word
+        if word in SENT and verb in SENDS:
             return word
         if word in ORDERS and (verb == "place" or not TRADES.isdisjoint(words)):
             return word

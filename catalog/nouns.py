@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from catalog.phrases import without_things
+from catalog.rare import surely_a_verb
 from catalog.things import THINGS, only_things
 from catalog.verbs import without_products
 from catalog.vocabulary import (
@@ -161,10 +162,26 @@ def makes_media(words: tuple[str, ...]) -> tuple[str, ...]:
 def without_product(words: tuple[str, ...], siblings: tuple[str, ...]) -> tuple[str, ...]:
     """A word in front of most tools of a server is its name, unless it is a verb or a thing."""
     words = without_things(without_products(words))
-    first = words[0] if words else ""
-    if len(siblings) < 3 or len(words) < 2 or first in THINGS or first in PLAIN or first in LOOSE:
+    if len(siblings) < 3 or len(words) < 2 or not _is_a_name(words[0]):
         return words
-    return words[1:] if first == _shared(siblings) else words
+    return words[1:] if words[0] == _shared(siblings) else words
+
+
+def without_server(words: tuple[str, ...], server: str) -> tuple[str, ...]:
+    """Without the words of its server's name that stand in front."""
+    named = _named(server)
+    while len(words) > 1 and words[0] in named and _is_a_name(words[0]):
+        words = words[1:]
+    return words
+
+
+def _is_a_name(word: str) -> bool:
+    return not (word in THINGS or word in PLAIN or word in LOOSE or surely_a_verb(word))
+
+
+@lru_cache(maxsize=512)
+def _named(server: str) -> frozenset[str]:
+    return frozenset(part.lower() for part in _START.findall(server[:200]))
 
 
 @lru_cache(maxsize=512)
@@ -181,8 +198,18 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
         return ()
     if named[0].endswith(_THOUGHTS):
         return named
-    given = {part for name, kind, _ in params if kind != "array" for part in name.lower().split("_")}
-    return () if given & _CHOOSES or given & _CARRIES else named
+    one = (name for name, kind, _ in params if kind != "array")
+    return () if any(_chooses_or_carries(name) for name in one) else named
+
+
+def _chooses_or_carries(param: str) -> bool:
+    """`html_content` carries some, and `content_id` says which."""
+    parts = [part.lower() for part in _START.findall(param)]
+    return (
+        bool(parts)
+        and parts[0] not in ("filter", "query", "search")
+        and (parts[-1] in _CARRIES or parts[0] in ("new", "patch") or not _CHOOSES.isdisjoint(parts))
+    )
 
 
 def _is_thought(word: str) -> bool:
@@ -220,8 +247,7 @@ def asks_for(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) 
     """The argument that says what, or which part, unless others carry something or choose what is done."""
     if not SECRETS.isdisjoint(words):
         return ()
-    given = {part.lower() for name, _, _ in params for part in _START.findall(name)}
-    if given & _CHOOSES or given & _CARRIES or given & RUNS_WHAT:
+    if any(_chooses_or_carries(name) or name.lower() in RUNS_WHAT for name, _, _ in params):
         return ()
     if params and all(name.lower() in _LOOKED_UP for name, _, _ in params):
         return (params[0][0],)

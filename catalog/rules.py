@@ -46,12 +46,17 @@ def digest_of_lexemes() -> str:
     return _digest(_LEXEMES)
 
 
-def classified(tools: Iterable[ToolFact]) -> list[tuple[ToolFact, Classification]]:
-    """All tools of one server: each is judged among its siblings."""
+def classified(tools: Iterable[ToolFact], server: str = "") -> list[tuple[ToolFact, Classification]]:
+    """All tools of one server, each judged among its siblings; `server` is the name that it goes by."""
     known = list(tools)
     siblings = tuple(tool.name for tool in known)
     return [
-        (tool, classify(ToolInput(tool.name, "", tool.params, tool.annotations, siblings, tool.title)))
+        (
+            tool,
+            classify(
+                ToolInput(tool.name, "", tool.params, tool.annotations, siblings, tool.title, server=server)
+            ),
+        )
         for tool in known
     ]
 

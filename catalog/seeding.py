@@ -81,7 +81,9 @@ def _reclassify(servers: dict[int, CatalogServer], report: Report) -> None:
     changed = []
     for pk, rows in by_server.items():
         anew = [
-            row for row, found in zip(rows, _judged(rows), strict=True) if _moved(servers[pk], row, found)
+            row
+            for row, found in zip(rows, _judged(rows, servers[pk].slug), strict=True)
+            if _moved(servers[pk], row, found)
         ]
         if anew:
             recount(servers[pk], rows)
@@ -98,7 +100,7 @@ def _moved(server: CatalogServer, row: CatalogTool, found: Classification) -> bo
     return True
 
 
-def _judged(rows: list[CatalogTool]) -> list[Classification]:
+def _judged(rows: list[CatalogTool], server: str) -> list[Classification]:
     facts = [
         ToolFact(
             row.name,
@@ -109,7 +111,7 @@ def _judged(rows: list[CatalogTool]) -> list[Classification]:
         )
         for row in rows
     ]
-    return [found for _, found in classified(facts)]
+    return [found for _, found in classified(facts, server)]
 
 
 def _stands(row: CatalogTool, found: Classification) -> bool:

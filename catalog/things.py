@@ -82,7 +82,7 @@ THINGS: Final = word_set("""
     workflows workouts workspace workspaces world worlds year years yields zip zone zones
 """)
 _BETWEEN: Final = word_set("""
-    a absolute active all and any at available average by common completed current daily default details
+    a absolute active ai all and any at available average by common completed current daily default details
     every first for free from full general global historical hot in internal key last latest local main
     max min monthly my new next of old on open or other own past per popular previous primary private
     public random raw realtime recent related relative shared single static supported system the today

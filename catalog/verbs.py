@@ -37,6 +37,7 @@ from catalog.vocabulary import (
     ONLY_IN_FRONT,
     PLAIN,
     POINTER,
+    POPS_UP,
     PRINTED,
     PRODUCTS,
     READ_ONLY,
@@ -76,6 +77,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "clean": ((CLEANED, ToolClass.WRITE),),
     "convert": ((BECOMES, ToolClass.WRITE),),
     "correct": ((SPELLED, ToolClass.READ),),
+    "display": ((POPS_UP, ToolClass.WRITE),),
     "drop": ((POINTER, ToolClass.WRITE),),
     "exchange": ((OF_EXCHANGES, ToolClass.READ),),
     "fix": ((SPELLED, ToolClass.READ),),
@@ -88,7 +90,9 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), ToolClass.FINANCIAL),),
     "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
     "resolve": ((SETTLED, ToolClass.WRITE),),
+    "select": ((SCREENS - {"browser"}, ToolClass.EXECUTE),),
     "send": ((frozenset({"keys"}), ToolClass.EXECUTE),),
+    "show": ((POPS_UP, ToolClass.WRITE),),
     "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
     "terminate": ((TERMINATED, ToolClass.DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
@@ -167,6 +171,8 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     ]
     if not loose:
         return None
+    if "check" in loose and loose[0] != words[0]:
+        return "check", False
     last = words[-1]
     told = last in TOLD_LAST and loose[0] in NOUN_TOO
     if told and last not in LOOSE:

@@ -88,7 +88,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         deploy redeploy evaluate eval resume pause suspend shutdown terminate abort spawn navigate goto
         rollback dispatch autoscale boot failback failover fuzz hibernate quit rebuild recycle redrive
         relaunch replay reprocess rerun retrigger retry undeploy unpause wake
-        actuate blink brew disarm dispense equip fly honk interact isolate maximize maximise minimize
+        actuate blink brew exit disarm dispense equip fly honk interact isolate maximize maximise minimize
         minimise operate preheat quarantine teleport unequip vibrate
     """,
     ),
@@ -177,6 +177,8 @@ AREAS: Final = word_set("""
 """)
 # To drop a thing on a page ends nothing.
 POINTER: Final = word_set("browser drag element mouse")
+# Where one of these is shown, somebody is told something.
+POPS_UP: Final = word_set("banner dialog notification popup toast")
 AREA_VERBS: Final = word_set(
     "add analyzer calculator create delete describe get list remove search send set show status update"
 )
@@ -248,6 +250,9 @@ MONEY_SENT: Final = word_set("""
     asset assets bitcoin bnb btc coin coins crypto erc20 erc721 eth ether funds lamports lightning matic
     money nft sats sol spl token tokens usdc usdt
 """)
+# Of these a ledger is asked to do what stands in them.
+SENDS: Final = word_set("broadcast relay send submit")
+SENT: Final = word_set("swap trade transaction transactions transfer tx txn userop")
 # Money only among its own kind: topics have subscriptions, too.
 MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
 MONEY_COMPANY: Final = word_set("billing invoice payment payout refund")

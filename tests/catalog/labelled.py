@@ -107,6 +107,7 @@ def asked(name: str, *, described: bool) -> list[Answered]:
                     tool.params,
                     tool.hints,
                     siblings=tuple(siblings[tool.server]),
+                    server=tool.server,
                 )
             ),
         )
