@@ -6,11 +6,11 @@ no answer loses a word that merely is a region, a date or a name.
 """
 
 import base64
-import binascii
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Self
 from urllib.parse import quote, unquote_plus
 
@@ -19,6 +19,8 @@ _FEWEST_KINDS: Final = 8
 # Each costs every answer a search.
 _MOST: Final = 8
 _MOST_FORMS: Final = 24
+# And each word of them is looked at while others wait.
+_MOST_WORDS: Final = 256
 _WORDS: Final = re.compile(r"[\s,;]+")
 # Words, as people name things, joined as they join them: "2026-07-28", "eu-central-1", "claude-sonnet-4".
 _PLAIN: Final = re.compile(r"(?:[A-Za-z]{0,20}\d{0,8})(?:[-_.:/@][A-Za-z]{0,20}\d{0,8})*")
@@ -42,7 +44,7 @@ class Secrets:
     @classmethod
     def of(cls, headers: Mapping[str, str], onwards: str) -> Self | None:
         """Of a server's headers, and of what its address goes on with. None: there is nothing to look for."""
-        found = dict.fromkeys(word for word in _words(headers, onwards) if _cannot_be_guessed(word))
+        found = dict.fromkeys(filter(_cannot_be_guessed, islice(_words(headers, onwards), _MOST_WORDS)))
         longest = sorted(found, key=len, reverse=True)[:_MOST]
         forms = dict.fromkeys((*map(_in_json, longest), *(form for word in longest for form in _forms(word))))
         as_bytes = [form.encode() for form in forms][:_MOST_FORMS]
@@ -85,7 +87,7 @@ class Blotting:
         return self._held
 
 
-def _words(headers: Mapping[str, str], onwards: str) -> Iterable[str]:
+def _words(headers: Mapping[str, str], onwards: str) -> Iterator[str]:
     for name, value in headers.items():
         if not _ORDINARY.search(name):
             for word in _WORDS.split(value):
@@ -109,7 +111,7 @@ def _said_by(word: str) -> Iterable[str]:
 def _unpacked(word: str) -> str | None:
     try:
         user, colon, password = base64.b64decode(word, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return password if colon and user.isprintable() and password.isprintable() else None
 
@@ -127,6 +129,9 @@ def _in_json(text: str) -> str:
 
 def _forms(word: str) -> list[str]:
     plain = _in_json(word)
-    written = [plain, *(plain.translate(table) for table in (_GO, _GSON, _DOTNET, _PHP))]
+    written = [
+        json.dumps(word, ensure_ascii=False)[1:-1],
+        *(plain.translate(table) for table in (_GO, _GSON, _DOTNET, _PHP)),
+    ]
     # JSON within a text within JSON, as most tools answer.
     return [*written, *map(_in_json, written), quote(word, safe="")]
