@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -81,28 +83,20 @@ class Tops:
     """Tools whose calls did not pass, whatever held them."""
 
 
-# Added up by the database: of thousands of tools a handful are wanted. Whole days are read as such.
+_COUNTED = """
+    SELECT tool, outcome, calls FROM audit_toolcount
+    WHERE organization_id = %s AND unit = %s AND start >= %s AND start < %s
+"""
+# Added up by the database: of thousands of tools a handful are wanted.
 _MOST = """
     WITH parts AS MATERIALIZED (
-        SELECT tool, outcome, sum(calls)::bigint AS calls FROM (
-            SELECT tool, outcome, calls FROM audit_toolcount
-            WHERE organization_id = %(organization)s AND unit = %(unit)s
-                AND start >= %(since)s AND start < %(first_day)s
-            UNION ALL
-            SELECT tool, outcome, calls FROM audit_toolcount
-            WHERE organization_id = %(organization)s AND unit = 'd'
-                AND start >= %(first_day)s AND start < %(last_day)s
-            UNION ALL
-            SELECT tool, outcome, calls FROM audit_toolcount
-            WHERE organization_id = %(organization)s AND unit = %(unit)s
-                AND start >= %(last_day)s AND start < %(until)s
-        ) counted GROUP BY tool, outcome
+        SELECT tool, outcome, sum(calls)::bigint AS calls FROM ({counted}) counted GROUP BY tool, outcome
     ), called AS (
         SELECT tool FROM parts GROUP BY tool
-        ORDER BY sum(calls) DESC, tool COLLATE "C" LIMIT %(limit)s
+        ORDER BY sum(calls) DESC, tool COLLATE "C" LIMIT %s
     ), held AS (
         SELECT tool FROM parts WHERE outcome <> 'allow' GROUP BY tool
-        ORDER BY sum(calls) DESC, tool COLLATE "C" LIMIT %(limit)s
+        ORDER BY sum(calls) DESC, tool COLLATE "C" LIMIT %s
     )
     SELECT true, tool, outcome, calls FROM called JOIN parts USING (tool)
     UNION ALL
@@ -112,12 +106,12 @@ _MOST = """
 
 def tops(member: Asker, period: Period, limit: int = 10, *, with_grants: bool = True) -> Tops:
     """`with_grants`: also by how many grants since the period began; it is to end now."""
-    first_day, last_day = period.whole_days
-    asked = {**_asked(member, period), "first_day": first_day, "last_day": last_day, "limit": limit}
+    most = _MOST.format(counted=" UNION ALL ".join([_COUNTED] * len(period.parts)))
+    asked = [value for part in period.parts for value in _asked(member, part).values()]
     called: dict[str, dict[str, int]] = defaultdict(dict)
     held: dict[str, dict[str, int]] = defaultdict(dict)
     with connection.cursor() as cursor:
-        cursor.execute(_MOST, asked)
+        cursor.execute(most, [*asked, limit, limit])
         for of_all, tool, outcome, calls in cursor.fetchall():
             (called if of_all else held)[tool][outcome] = calls
     grants = _grants_of(member, {*called, *held}, period.since) if with_grants else {}
@@ -157,7 +151,8 @@ def top_denials(member: Asker, period: Period, limit: int = 10) -> list[Counted]
 
 def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dict[UUID, int]:
     """For the grants that had any."""
-    seen = UseCount.objects.visible_to(member).filter(_in_all(period), grant_id__in=list(grants))
+    counted = reduce(or_, map(_counted_in, period.parts))
+    seen = UseCount.objects.visible_to(member).filter(counted, grant_id__in=list(grants))
     return dict(seen.order_by().values_list("grant_id").annotate(Sum("calls")))
 
 
@@ -217,12 +212,13 @@ class OverTime:
     latency: Latency | None
 
 
-# Thousands of sums: the database makes them numbers that need no more looking at.
+# By stretch and outcome, and by stretch and what we added: of one look at the counts, each but once.
 _OVER_TIME = """
-    SELECT extract(epoch FROM start - %(since)s)::bigint / %(seconds)s, outcome, added, sum(calls)::bigint
+    SELECT (extract(epoch FROM start - %(since)s)::bigint / %(seconds)s)::integer AS number,
+        outcome, added, sum(calls)::bigint
     FROM audit_callcount WHERE organization_id = %(organization)s AND unit = %(unit)s
         AND start >= %(since)s AND start < %(until)s
-    GROUP BY 1, 2, 3
+    GROUP BY GROUPING SETS ((number, outcome), (number, added))
 """
 
 
@@ -231,17 +227,19 @@ def over_time(member: Asker, period: Period, stretches: int) -> OverTime:
     step = (period.until - period.since) / stretches
     starts = [period.since + step * number for number in range(stretches)]
     counts = [dict.fromkeys(OUTCOMES, 0) for _ in starts]
-    held: list[dict[int, int]] = [defaultdict(int) for _ in starts]
+    held: list[list[tuple[int, int]]] = [[] for _ in starts]
     whole: dict[int, int] = defaultdict(int)
     with connection.cursor() as cursor:
         cursor.execute(_OVER_TIME, {**_asked(member, period), "seconds": round(step.total_seconds())})
         for number, outcome, added, calls in cursor.fetchall():
-            counts[number][outcome] += calls
-            held[number][added] += calls
-            whole[added] += calls
+            if added is None:
+                counts[number][outcome] += calls
+            else:
+                held[number].append((added, calls))
+                whole[added] += calls
     return OverTime(
         tuple(Bucket(start, found) for start, found in zip(starts, counts, strict=True)),
-        tuple(_latency(sorted(found.items())) for found in held),
+        tuple(_latency(sorted(found)) for found in held),
         _latency(sorted(whole.items())),
     )
 
@@ -268,22 +266,13 @@ def _percentile(held: list[tuple[int, int]], rank: float) -> float:
     return bounds_of(held[-1][0])[1]
 
 
-def _in_all(period: Period) -> Q:
-    """The counts of it where only their sum matters: whole days are read as such."""
-    first, last = period.whole_days
-    if first == last or period.unit is Unit.DAY:
-        return _counted_in(period.unit, period.since, period.until)
-    edges = _counted_in(period.unit, period.since, first) | _counted_in(period.unit, last, period.until)
-    return _counted_in(Unit.DAY, first, last) | edges
-
-
-def _counted_in(unit: Unit, since: datetime, until: datetime) -> Q:
-    return Q(unit=unit, start__gte=since, start__lt=until)
+def _counted_in(period: Period) -> Q:
+    return Q(unit=period.unit, start__gte=period.since, start__lt=period.until)
 
 
 def _calls(member: Asker, period: Period) -> QuerySet[CallCount]:
-    return CallCount.objects.visible_to(member).filter(_counted_in(period.unit, period.since, period.until))
+    return CallCount.objects.visible_to(member).filter(_counted_in(period))
 
 
 def _uses(member: Asker, period: Period) -> QuerySet[UseCount]:
-    return UseCount.objects.visible_to(member).filter(_counted_in(period.unit, period.since, period.until))
+    return UseCount.objects.visible_to(member).filter(_counted_in(period))

@@ -55,13 +55,23 @@ class Period:
         return cls(until - length, until, unit)
 
     @property
-    def whole_days(self) -> tuple[datetime, datetime]:
-        """From when until when it is whole days; twice its end where it holds none."""
+    def parts(self) -> tuple[Period, ...]:
+        """What to add up where only the sum matters: whole days as such, and what is left around."""
+        first, last = self._whole_days()
+        if self.unit is Unit.DAY or first >= last:
+            return (self,)
+        cut = (
+            Period(self.since, first, self.unit),
+            Period(first, last, Unit.DAY),
+            Period(last, self.until, self.unit),
+        )
+        return tuple(part for part in cut if part.since < part.until)
+
+    def _whole_days(self) -> tuple[datetime, datetime]:
         first = Unit.DAY.start_of(self.since)
         if first < self.since:
             first += Unit.DAY.length
-        last = Unit.DAY.start_of(self.until)
-        return (first, last) if first < last else (self.until, self.until)
+        return first, Unit.DAY.start_of(self.until)
 
     @classmethod
     def today(cls) -> Period:

@@ -198,15 +198,18 @@ def test_tools_called_most_in_a_week_of_hours_are_counted_to_the_hour(acme: Acme
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.integers(1, 72), st.sampled_from(Unit))
-def test_the_whole_days_of_a_period_lie_in_it_and_leave_less_than_a_day_at_each_end(
+def test_the_parts_of_a_period_follow_each_other_and_leave_less_than_a_day_at_each_end(
     since: datetime, units: int, unit: Unit
 ) -> None:
     begin = unit.start_of(since.replace(tzinfo=UTC))
     period = Period(begin, begin + units * unit.length, unit)
-    first, last = period.whole_days
-    assert period.since <= first <= last <= period.until
-    if first < last:
-        assert first == Unit.DAY.start_of(first) and last == Unit.DAY.start_of(last)
-        assert first - period.since < Unit.DAY.length and period.until - last < Unit.DAY.length
+    parts = period.parts
+    assert [part.until for part in parts[:-1]] == [part.since for part in parts[1:]]
+    assert (parts[0].since, parts[-1].until) == (period.since, period.until)
+    assert all(part.unit.start_of(part.since) == part.since < part.until for part in parts)
+    whole = [part for part in parts if part.unit is Unit.DAY]
+    assert all(Unit.DAY.start_of(part.until) == part.until for part in whole)
+    if whole:
+        assert all(part in whole or part.until - part.since < Unit.DAY.length for part in parts)
     else:
-        assert first == period.until and period.until - period.since < 2 * Unit.DAY.length
+        assert parts == (period,) and period.until - period.since < 2 * Unit.DAY.length
