@@ -55,7 +55,7 @@ def release() -> str:
     files = [
         *(root / "templates").rglob("*.html"),
         *(root / "catalog").rglob("*.py"),
-        *(root / "static/dist").glob("*.*"),
+        *(root / "static").rglob("*.*"),
     ]
     digest = hashlib.sha256()
     for file in sorted(files):

@@ -1,19 +1,39 @@
-"""The site's own files: packed for clients that take that, kept for ever under the address of their bytes."""
+"""The site's own files: packed for clients that take that, kept for ever under the address of their bytes.
+
+WhiteNoise would pack and name them, too, in a folder that something has collected and written before the site
+starts. Here they are served from where they lie, in a checkout as in an image.
+"""
 
 from __future__ import annotations
 
 import gzip
-from functools import lru_cache
+import hashlib
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from common.templatetags._assets import digest_of
-
 _PACKED: Final = ("text/css", "text/javascript", "image/svg+xml")
+
+
+class AddressedByTheirBytes(StaticFilesStorage):
+    """Every address changes with its file, whoever asks for it: an old copy is never used with a new page."""
+
+    def url(self, name: str | None, force: bool = False) -> str:
+        plain = super().url(name)
+        found = finders.find(name) if name else None
+        return f"{plain}?v={digest_of(found)}" if isinstance(found, str) else plain
+
+
+@cache
+def digest_of(path: str) -> str:
+    """Of a file that belongs to the program: it stays what it is while this runs."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it comes without types
@@ -32,9 +52,9 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it c
         return answer
 
 
-def _packed(answer: HttpResponseBase, path: str) -> HttpResponse:
+def _packed(answer: Any, path: str) -> HttpResponse:
     """Other bytes than those the ETag is of; when the file was changed still tells whether it was."""
-    answer.close()
+    answer.file_to_stream.close()  # the answer itself would say that the request is over
     packed = HttpResponse(_gzipped(path))
     packed.headers = answer.headers
     del packed.headers["ETag"]

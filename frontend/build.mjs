@@ -1,6 +1,7 @@
 // Builds everything under static/dist from this folder, the templates and common/templatetags.
 // The output is committed; tests/frontend/test_assets.py builds it again and compares. BUILD_TO=dir writes elsewhere.
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,9 +68,17 @@ function fonts() {
   cpSync(join(modules, "uplot/LICENSE"), join(out, "chart.LICENSE.txt"));
 }
 
+// A file's address changes with its bytes, as that of every file that a page names: config/static_files.py.
+function addressed() {
+  const css = join(out, "app.css");
+  const digest = (name) => createHash("sha256").update(readFileSync(join(out, name))).digest("hex").slice(0, 10);
+  writeFileSync(css, readFileSync(css, "utf8").replace(/url\((fonts\/[^)?]+)\)/g, (_, name) => `url(${name}?v=${digest(name)})`));
+}
+
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, "fonts"), { recursive: true });
 fonts();
 writeFileSync(join(out, "icons.svg"), sprite());
 await scripts();
 styles();
+addressed();

@@ -220,6 +220,10 @@ SPECTACULAR_SETTINGS = {
 # ---- files, time, words
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.AddressedByTheirBytes"},
+}
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 USE_TZ = True
