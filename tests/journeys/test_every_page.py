@@ -55,6 +55,12 @@ OTHER_LOOKS = ((1440, "layer-dark", COLOURS), (390, "layer", RULES))
 # The largest page of all takes axe as long as twenty others: it looks there with the other looks.
 LATER = "/api/docs/"
 WIDTHS = (1440, 768, 390, 320)
+# A field that is reached only by scrolling the row it stands in.
+CUT_OFF = """[...document.querySelectorAll('.filters :is(input:not([type=hidden]), select)')]
+  .filter((each) => {
+    const row = each.closest('.filters').getBoundingClientRect(), at = each.getBoundingClientRect();
+    return at.width > 2 && at.right > row.right + 4;
+  }).map((each) => each.name)"""
 OUTSIDE = (
     # /api/docs/, the largest page of all, is the same for everybody: it is looked over once, as Alice.
     "/",
@@ -460,6 +466,7 @@ def _look_over(site: Site, page: Page, path: str) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         if (reached := page.evaluate("document.documentElement.scrollWidth")) > width:
             wrong.append(f"at {width} it scrolls sideways to {reached}")
+        wrong += [f"at {width} {cut} is cut off" for cut in page.evaluate(CUT_OFF)]
         if path != LATER:
             wrong += _seen_by_axe(page, width, LOOKS)
     wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]

@@ -68,6 +68,15 @@ function say(isLost) {
   document.getElementById("draft").append(note);
 }
 
+// What was not saved is told at the top of the page; whoever works far below it is brought there, once.
+let told = false;
+function showRefusal() {
+  const alert = document.querySelector("#draft [role=alert]");
+  const top = alert?.getBoundingClientRect().top;
+  if (alert && !told && (top < 0 || top > innerHeight)) alert.scrollIntoView({ block: "center" });
+  told = Boolean(alert);
+}
+
 function undoControls() {
   for (const input of document.querySelectorAll("#board input[type=radio]")) input.checked = input.defaultChecked;
 }
@@ -144,6 +153,7 @@ export function startActs() {
   document.addEventListener("htmx:responseError", undoControls);
   document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
   document.addEventListener("htmx:afterSettle", putBack);
+  document.addEventListener("htmx:afterSettle", showRefusal);
   const left = kept().get();
   if (left?.version === version()) left.acts.forEach(({ entries, ...extra }) => send(entries, extra));
   else kept().drop();
