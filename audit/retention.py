@@ -14,6 +14,7 @@ from audit import partitions
 from audit.counts import KEPT, USERS_KEPT
 from audit.ingest import COMMIT_ORDER
 from audit.models import DecisionRecord
+from audit.periods import Unit
 
 # Deleted a little at a time: nobody waits long for a row, and no log of the database grows large.
 AT_ONCE: Final = 5_000
@@ -33,6 +34,19 @@ _FORGET_DAYS: Final = """
     )
 """
 
+# Half hours that hold less than their minutes do.
+_LACKING: Final = """
+    SELECT o.id, 't', minutes.start, minutes.outcome, minutes.added, minutes.calls
+    FROM accounts_organization AS o CROSS JOIN LATERAL (
+        SELECT date_bin('30 minutes', start, '2000-01-01Z') AS start, outcome, added,
+            sum(calls)::bigint AS calls
+        FROM audit_callcount WHERE organization_id = o.id AND unit = 'm' AND start >= %s GROUP BY 1, 2, 3
+    ) AS minutes LEFT JOIN audit_callcount AS half ON half.organization_id = o.id AND half.unit = 't'
+        AND half.start = minutes.start AND half.outcome = minutes.outcome AND half.added = minutes.added
+    WHERE coalesce(half.calls, 0) < minutes.calls
+"""
+_MENDED: Final = timedelta(hours=2)
+
 
 def keep_tables(now: datetime) -> None:
     """Tables for the days to come; none for days that nobody keeps."""
@@ -41,6 +55,23 @@ def keep_tables(now: datetime) -> None:
     if longest is not None:
         # A record of a clock that is behind may lie a day further back than its time says.
         partitions.drop_partitions((now - timedelta(days=longest + 1)).date())
+
+
+def mend_half_hours(now: datetime) -> None:
+    """Where a process of before half hours were counted stored records beside those of today."""
+    since = Unit.HALF_HOUR.start_of(now - _MENDED)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS ({_LACKING})", [since])
+        if cursor.fetchone() == (False,):
+            return
+        # Nobody stores meanwhile: what arrived at the same moment would be lost, or counted twice.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
+        cursor.execute(
+            "INSERT INTO audit_callcount (organization_id, unit, start, outcome, added, calls)"
+            f" {_LACKING} ON CONFLICT (organization_id, unit, start, outcome, added)"
+            " DO UPDATE SET calls = excluded.calls",
+            [since],
+        )
 
 
 def forget_old(now: datetime) -> int:

@@ -12,6 +12,7 @@ from audit import retention
 def keep_house() -> None:
     now = timezone.now()
     retention.keep_tables(now)
+    retention.mend_half_hours(now)
     retention.forget_old(now)
     retention.forget_counts(now)
     retention.forget_days(now)

@@ -16,7 +16,7 @@ from accounts.tenancy import organization_context
 from audit import partitions, retention
 from audit.counts import KEPT
 from audit.figures import Counted, top_tools
-from audit.models import DecisionRecord, LoggedName, ToolCount, ToolUser
+from audit.models import CallCount, DecisionRecord, LoggedName, ToolCount, ToolUser
 from audit.periods import Period, Unit
 from audit.tasks import keep_house
 from gateway_config.wire.messages import DecisionEntry
@@ -187,3 +187,31 @@ def test_the_application_reaches_no_days_table_and_calls_no_housekeeping(acme: A
                 cursor.execute(statement)
     with as_worker(), pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"TABLE {named(NOW)}")
+
+
+def half_hours() -> tuple[dict[datetime, int], dict[datetime, int]]:
+    """What is counted of them, and what of the minutes in them."""
+    found: tuple[dict[datetime, int], dict[datetime, int]] = ({}, {})
+    with as_worker():
+        for start, unit, calls in CallCount.objects.filter(unit__in="tm").values_list(
+            "start", "unit", "calls"
+        ):
+            counts, half = found[unit == Unit.MINUTE], Unit.HALF_HOUR.start_of(start)
+            counts[half] = counts.get(half, 0) + calls
+    return found
+
+
+def test_half_hours_that_an_older_process_did_not_count_are_made_up_for_from_their_minutes(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = [NOW - timedelta(minutes=minutes) for minutes in (0, 1, 35, 62)]
+    with monkeypatch.context() as older:
+        older.delitem(KEPT["audit_callcount"], Unit.HALF_HOUR)
+        store(*(of(acme, moment) for moment in moments))
+    store(*(of(acme, moment) for moment in moments[:3]))
+    counted, by_minutes = half_hours()
+    assert sum(counted.values()) == 3 and sum(by_minutes.values()) == 7
+    for _ in range(2):
+        with as_worker():
+            retention.mend_half_hours(NOW)
+        assert half_hours() == (by_minutes, by_minutes)
