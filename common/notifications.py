@@ -78,6 +78,12 @@ class _Hub:
     def keep_listening(self) -> None:
         if self.task is None or self.task.done():
             self.task = asyncio.create_task(self._listen_for_ever())
+            self.task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # Kept, a task that was cancelled while it connected would keep that connection open.
+        if self.task is task:
+            self.task = None
 
     async def _listen_for_ever(self) -> None:
         while True:
