@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -151,6 +151,14 @@ class ToolSet(OrganizationOwned):
     state = models.UUIDField(editable=False)
 
 
+# What follows a step of a scan.
+_NEXT: Final = {
+    "Found the host": "Connecting",
+    "Connected": "Asking whether it speaks MCP",
+    "Secure connection": "Asking whether it speaks MCP",
+}
+
+
 class ToolScan(OrganizationOwned):
     """One visit to a server: its steps as they happened, and what came of it."""
 
@@ -175,3 +183,16 @@ class ToolScan(OrganizationOwned):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["server", "-started_at"])]
+
+    @property
+    def steps_done(self) -> list[dict[str, Any]]:
+        """Without the last one while that goes on."""
+        steps: list[dict[str, Any]] = self.steps
+        return steps[:-1] if steps and steps[-1]["milliseconds"] is None else steps
+
+    @property
+    def under_way(self) -> str:
+        """What is being done now, while it runs."""
+        if len(self.steps_done) < len(self.steps):
+            return "{title}: {detail}".format_map(self.steps[-1])
+        return _NEXT.get(self.steps[-1]["title"], "Reading tools") if self.steps else "Looking the host up"

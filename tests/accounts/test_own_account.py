@@ -6,6 +6,7 @@ import re
 import time
 from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from allauth.core.context import request_context
@@ -154,6 +155,23 @@ def test_every_browser_is_listed_and_the_others_can_be_signed_out(erin: Membersh
     assert here.get("/servers/").status_code == 200
     assert there.get("/servers/").headers["Location"].startswith(SIGN_IN)
     assert "Only this browser is signed in." in page(here, "/accounts/sessions/")
+
+
+def test_a_new_password_is_set_by_the_link_in_a_mail_and_once(erin: Membership, client: Client) -> None:
+    new = "a lantern on the kestrel"
+    confirm(erin)
+    client.post("/accounts/password/reset/", {"email": "erin@example.com"})
+    link = next(word for word in str(mail.outbox[-1].body).split() if "/password/reset/key/" in word)
+    path = urlsplit(link).path
+    # The secret stays in the session: what stands in the address bar opens nothing.
+    form = client.get(path).headers["Location"]
+    assert "The link is used up" in page(Client(), form)
+    said = unescape(client.post(form, {"password1": "short", "password2": ""}).content.decode())
+    assert "New password, again: fill this in." in said and "(again)" not in said
+    done = client.post(form, {"password1": new, "password2": new})
+    assert "Your password is set" in page(client, done.headers["Location"])
+    assert "The link is used up" in page(Client(), path)
+    assert Client().post(SIGN_IN, {"login": "erin@example.com", "password": new}).status_code == 302
 
 
 # ---- throttling

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
+from django.template.loader import render_to_string
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from common.ids import parse_public_id
 from gateway_config.wire.messages import Ack, Hello
@@ -417,6 +419,39 @@ def test_the_address_without_a_name_serves_as_well_but_for_passkeys_and_says_so(
     expect(page.get_by_role("alert")).to_contain_text("open it by its name (on your own machine: localhost)")
     page.context.close()
     assert site.complaints == []
+
+
+def test_a_policy_is_printed_whole_dark_on_light_on_one_sheet(site: Site) -> None:
+    page = site.alice
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    try:
+        for view, there in {"words": "#words", "json": ".cm-editor"}.items():
+            page.goto(f"{site.pages['policy']}?view={view}")
+            page.locator(there).wait_for()
+            sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))
+            assert len(sheets) == 1, view
+        written = str(page.locator("#id_document").evaluate("(one) => one.value"))
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        assert page.locator("pre.whole-text").inner_text().strip() == written.strip()
+        assert page.evaluate("document.documentElement.dataset.theme") == "layer"
+        assert not page.get_by_role("button", name="Review and publish…").is_visible()
+    finally:
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.emulate_media(media="screen", color_scheme="light")
+
+
+def test_what_is_shown_when_nothing_else_can_be_is_a_page_like_any(site: Site) -> None:
+    """Their bytes come with 200: an answer of 503 is what the listener complains of."""
+    policy = site.nobody.request.get("/").headers["content-security-policy"]
+    away = {"text": "Its database does not answer.", "again": True}
+    for name, context in {"400": {}, "503": away}.items():
+        path = f"/last-resort/{name}/"
+        body = render_to_string(f"{name}.html", context)
+        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
+        site.nobody.route(f"**{path}", partial(Route.fulfill, body=body, headers=headers))
+        _look_over(site, site.nobody, path)
 
 
 def test_the_palette_goes_anywhere_by_keys_and_the_sheet_tells_them(site: Site) -> None:

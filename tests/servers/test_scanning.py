@@ -59,6 +59,24 @@ def test_a_scan_finds_and_classes_the_tools_and_tells_the_gateways(cast: Cast, t
     assert requests(cast) == before + 1
 
 
+@pytest.mark.parametrize(
+    ("steps", "done", "under_way"),
+    [
+        ([], 0, "Looking the host up"),
+        ([("Found the host", 1)], 1, "Connecting"),
+        ([("Found the host", 1), ("Secure connection", 2)], 2, "Asking whether it speaks MCP"),
+        ([("Found the host", 1), ("Connected", 2), ("Speaks MCP", 3)], 3, "Reading tools"),
+        ([("Speaks MCP", 3), ("Reading tools", None)], 1, "Reading tools: 2 pages"),
+    ],
+)
+def test_a_running_scan_says_what_it_is_at(
+    steps: list[tuple[str, int | None]], done: int, under_way: str
+) -> None:
+    written = [{"title": title, "detail": "2 pages", "milliseconds": took} for title, took in steps]
+    scan = ToolScan(steps=written, state=ToolScan.State.RUNNING)
+    assert (len(scan.steps_done), scan.under_way) == (done, under_way)
+
+
 def test_a_scan_that_finds_nothing_new_tells_nobody(cast: Cast, toy: RunningToy) -> None:
     server = registered(cast, toy.url)
     scanned(cast, server)
