@@ -66,6 +66,7 @@ _LOOKED_UP: Final = word_set("""
     lng locale lon longitude month page_url pdf_url pmid question repo_url station timezone units video_url
     website_url word year zip_code zipcode
 """)
+_NARROWS: Final = word_set("filter query search")
 _CARRIES: Final = word_set(
     "body content contents data fields html message new patch payload prompt text updates value values"
 )
@@ -198,18 +199,16 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
         return ()
     if named[0].endswith(_THOUGHTS):
         return named
-    one = (name for name, kind, _ in params if kind != "array")
-    return () if any(_chooses_or_carries(name) for name in one) else named
+    one = ((name, kind) for name, kind, _ in params if kind != "array")
+    return () if any(_chooses_or_carries(name, kind) for name, kind in one) else named
 
 
-def _chooses_or_carries(param: str) -> bool:
-    """`html_content` carries some, and `content_id` says which."""
+def _chooses_or_carries(param: str, kind: str) -> bool:
+    """`html_content` carries some, `content_id` says which; `fields` in a text are those to be answered."""
     parts = [part.lower() for part in _START.findall(param)]
-    return (
-        bool(parts)
-        and parts[0] not in ("filter", "query", "search")
-        and (parts[-1] in _CARRIES or parts[0] in ("new", "patch") or not _CHOOSES.isdisjoint(parts))
-    )
+    if not parts or parts[0] in _NARROWS or (parts[-1] == "fields" and kind in ("string", "array")):
+        return False
+    return parts[-1] in _CARRIES or parts[0] in ("new", "patch") or not _CHOOSES.isdisjoint(parts)
 
 
 def _is_thought(word: str) -> bool:
@@ -247,7 +246,7 @@ def asks_for(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) 
     """The argument that says what, or which part, unless others carry something or choose what is done."""
     if not SECRETS.isdisjoint(words):
         return ()
-    if any(_chooses_or_carries(name) or name.lower() in RUNS_WHAT for name, _, _ in params):
+    if any(_chooses_or_carries(name, kind) or name.lower() in RUNS_WHAT for name, kind, _ in params):
         return ()
     if params and all(name.lower() in _LOOKED_UP for name, _, _ in params):
         return (params[0][0],)

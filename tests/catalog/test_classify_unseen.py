@@ -22,7 +22,8 @@ FLOORS = {
     ("drawn-6", False): (0.92, 0.95),
     ("drawn-7", False): (0.92, 0.95),
     ("drawn-8", False): (0.95, 0.97),
-    ("drawn-9", False): (0.94, 0.96),
+    ("drawn-9", False): (0.95, 0.97),
+    ("drawn-10", False): (0.92, 0.95),
 }
 GRAVE = (ToolClass.DESTRUCTIVE, ToolClass.FINANCIAL)
 
