@@ -32,6 +32,10 @@ class PublicIdField(serializers.Field[UUID, str, str, Any]):
             self.fail("invalid", prefix=self.prefix)
 
 
+class WrittenJsonField(serializers.JSONField):
+    """JSON that is read as text and shown as it stands: of a thousand rows nothing is taken apart."""
+
+
 def uuid_or_404(prefix: str, text: str) -> UUID:
     """For ids in paths: what is no id names nothing."""
     try:

@@ -14,7 +14,7 @@ from rest_framework import fields
 from rest_framework.renderers import BaseRenderer
 from rest_framework.serializers import ModelSerializer
 
-from common.api_fields import PublicIdField
+from common.api_fields import PublicIdField, WrittenJsonField
 from common.ids import public_id
 
 Shown: TypeAlias = Callable[[Any], Any]
@@ -62,6 +62,8 @@ def _shown(field: fields.Field[Any, Any, Any, Any]) -> Shown | None:
             return partial(public_id, field.prefix)
         case fields.DateTimeField():
             return moment
+        case WrittenJsonField():
+            return msgspec.Raw
         case fields.CharField() | fields.ChoiceField():
             return str
         case fields.IntegerField() | fields.BooleanField() | fields.JSONField():

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.api.authentication import member_of
 from accounts.permissions import May, may
-from common.api_fields import PublicIdField
+from common.api_fields import PublicIdField, WrittenJsonField
 from common.api_shown import ShownRow
 from servers.models import Server, Severity, Tool, ToolScan
 from servers.services import gateway_url
@@ -82,6 +82,9 @@ class ToolSerializer(ShownRow):
     server = PublicIdField("srv", source="server_id", read_only=True)
     tool_class = serializers.CharField(help_text="Read, Write, Execute, Destructive or Financial.")
     severity = serializers.SerializerMethodField()
+    evidence = WrittenJsonField(source="evidence_text")
+    signals = WrittenJsonField(source="signals_text")
+    input_schema = WrittenJsonField(source="input_schema_text")
 
     class Meta:
         model = Tool

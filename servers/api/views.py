@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -174,5 +175,7 @@ class Tools(ApiList[Tool]):
 
 
 def _tools(request: Request) -> QuerySet[Tool]:
-    """Without what no answer holds: each value is JSON that would be read."""
-    return Tool.objects.visible_to(member_of(request)).present().defer("annotations")
+    """What is JSON is read as text: a thousand schemas are not taken apart to be written again."""
+    texts = {f"{name}_text": Cast(name, TextField()) for name in ("evidence", "signals", "input_schema")}
+    shown = Tool.objects.visible_to(member_of(request)).present()
+    return shown.defer("annotations", "evidence", "signals", "input_schema").annotate(**texts)
