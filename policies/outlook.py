@@ -13,6 +13,7 @@ from policies.language.compile import CompiledPolicy, Plan, ToolFacts, compile_p
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import Explanation, explanation
+from policies.language.glance import value_of
 from policies.language.once import apart, are_kept, once, piece
 from policies.language.parse import parse_policy
 from policies.language.problems import Problem
@@ -34,6 +35,9 @@ class ToolOutlook:
     was: Explanation
     after: Effect
     now: Explanation
+    # What a pill says in place of the effect's word, like 30/min; only where it tells the two apart.
+    before_value: str = ""
+    after_value: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -214,6 +218,9 @@ class _Told:
     effects: Mapping[str, Effect]
     explained: Mapping[str, Explanation]
 
+    def value(self, tool: str) -> str:
+        return value_of(self.compiled, tool, self.effects[tool]) if self.compiled else ""
+
 
 def _told_in_force(live: PolicyRevision | None, tools: Sequence[Tool]) -> _Told:
     compiled = in_force(live, tools)
@@ -267,9 +274,15 @@ def _outlook(
 def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[ToolOutlook]:
     for tool in tools:
         name = tool.name
-        yield ToolOutlook(
+        row = ToolOutlook(
             tool, before.effects[name], before.explained[name], after.effects[name], after.explained[name]
         )
+        yield _with_values(row, before, after) if row.changed else row
+
+
+def _with_values(row: ToolOutlook, before: _Told, after: _Told) -> ToolOutlook:
+    was, now = before.value(row.tool.name), after.value(row.tool.name)
+    return row if was == now else replace(row, before_value=was, after_value=now)
 
 
 def _elsewhere(before: CompiledPolicy | None, after: CompiledPolicy) -> Iterable[Elsewhere]:

@@ -229,8 +229,11 @@ def test_the_second_of_two_people_is_told_and_chooses(world: World) -> None:
     page = world.page()
     theirs = {**AGENTS, "description": "Somebody else was here."}
     world.api.ask("PATCH", world.path, {"document": theirs})
-    row(page, "create_refund").locator("input[value=approval]").check(force=True)
+    page.locator("#description").fill("Mine, typed far below what is told of it.")
+    page.set_viewport_size({"width": 1440, "height": 320})
+    page.locator("#description").press("Enter")
     expect(page.locator("#draft")).to_contain_text("Someone saved this policy while you were editing.")
+    expect(page.locator("#draft [role=alert]")).to_be_in_viewport()
     mine = text_of(page)
     page.locator("#draft").get_by_text("Compare: theirs against yours").click()
     expect(page.locator("#draft")).to_contain_text("Somebody else was here.")

@@ -63,6 +63,9 @@ def test_a_limit_of_another_size_is_a_change(cast: Cast, acme: Acme) -> None:
     assert [row.tool.name for row in seen.altered] == ["create_access_key"]
     assert (seen.looser, seen.tighter) == ([], [])
     assert not seen.changes_nothing
+    (row,) = seen.altered
+    assert (row.before_value, row.after_value) == ("30/min", "300/min")
+    assert all((row.before_value, row.after_value) == ("", "") for row in seen.tools if not row.changed)
 
 
 def test_another_spelling_of_the_same_rules_changes_nothing(cast: Cast, acme: Acme) -> None:
