@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tests.cluster.history import ALLOWED, Call, History, Limit, Published, Receipt, Shown, Verdict
 
@@ -37,15 +37,7 @@ class Bounds:
 
 def broken(history: History, bounds: Bounds | None = None) -> list[Broken]:
     bounds = bounds or Bounds()
-    laws: dict[str, Iterable[str]] = {
-        "every receipt has exactly one earlier allow": unallowed(history),
-        "the revision a worker judges by never falls": fallen(history),
-        "no verdict under an older revision after its bound": outdated(history, bounds),
-        "in any window receipts are at most the limit": overshot(history),
-        "an approval is for one call, once": spent_twice(history),
-        "no call without its record, none lost, none doubled": lost_or_doubled(history),
-    }
-    return [Broken(law, how) for law, found in laws.items() for how in found]
+    return [Broken(law, how) for law, found in LAWS.items() for how in found(history, bounds)]
 
 
 # ---- 1
@@ -203,3 +195,13 @@ def _grouped(items: Iterable[_Item], key: Callable[[_Item], str]) -> dict[str, l
     for item in items:
         found.setdefault(key(item), []).append(item)
     return found
+
+
+LAWS: Final[dict[str, Callable[[History, Bounds], Iterable[str]]]] = {
+    "every receipt has exactly one earlier allow": lambda history, _: unallowed(history),
+    "the revision a worker judges by never falls": lambda history, _: fallen(history),
+    "no verdict under an older revision after its bound": outdated,
+    "in any window receipts are at most the limit": lambda history, _: overshot(history),
+    "an approval is for one call, once": lambda history, _: spent_twice(history),
+    "no call without its record, none lost, none doubled": lambda history, _: lost_or_doubled(history),
+}

@@ -3,8 +3,9 @@
     python -m tests.cluster.soak [PART ...] [--share 1] [--seed N] [--gateways 4]
 
 Each part starts a cluster of its own, does its worst to it, and holds the whole history against every law.
-What it found is printed as it comes, with commit and seed, as rows for docs/measurements.md. `--share 0.05`
-does a twentieth of everything.
+First it says what it is going to do, and against which laws (`--plan`: only that); then what it found, part
+by part, with commit and seed, as rows for docs/measurements.md. `--share 0.05`: a twentieth of everything.
+Ends with 0 if every law was kept. Times are told and judge nothing: they mean something on a quiet machine.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from dataclasses import dataclass
 
 from config.supervisor.product import ROOT
 from tests.cluster import scenarios
+from tests.cluster.laws import LAWS
 from tests.cluster.scenarios import EVERY_FAULT, Figures
 from tests.cluster.stage import OPEN, Stage, stage
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`large`: how many, or how many seconds. `act` gets the stage and that number, scaled."""
+    """`large`: how many, or how many seconds, of what `does` says. `act` gets that number, scaled."""
 
     promise: int
     large: int
+    does: str
     act: Callable[[Stage, random.Random, int], Figures]
     limiter: str = "redis"
     clock: bool = False
@@ -47,18 +50,23 @@ def _faults(running: Stage, rng: random.Random, rounds: int) -> Figures:
     return figures
 
 
+_A_LIMIT = "a limit through all gateways, some of them killed"
 PARTS = {
-    "limits": Part(6, 200, lambda running, rng, runs: scenarios.limits(running, rng, runs)),
-    "limits-embedded": Part(
-        6, 200, lambda running, rng, runs: scenarios.limits(running, rng, runs), "sqlite"
+    "limits": Part(6, 200, f"runs of {_A_LIMIT}, counted in Redis", scenarios.limits),
+    "limits-embedded": Part(6, 200, f"runs of {_A_LIMIT}, counted in SQLite", scenarios.limits, "sqlite"),
+    "clocks": Part(
+        6, 60, "runs of a limit while the limiter's clock is stepped", scenarios.clock_steps, clock=True
     ),
-    "clocks": Part(6, 60, lambda running, rng, runs: scenarios.clock_steps(running, rng, runs), clock=True),
-    "records": Part(10, 500, lambda running, rng, kills: scenarios.kills(running, rng, kills)),
-    "approvals": Part(14, 100, lambda running, rng, runs: scenarios.approvals(running, rng, runs)),
-    "edits": Part(4, 300, lambda running, _, count: scenarios.edits(running, count)),
-    "faults": Part(4, 20, _faults),
-    "alone": Part(5, 3600, lambda running, rng, seconds: scenarios.alone(running, rng, seconds)),
+    "records": Part(10, 500, "kills of any process or store while agents call", scenarios.kills),
+    "approvals": Part(14, 100, "approvals, each called fifty times at once", scenarios.approvals),
+    "edits": Part(
+        4, 300, "edits while agents call: how soon in force", lambda on, _, count: scenarios.edits(on, count)
+    ),
+    "faults": Part(4, 20, "rounds of every fault on every way: how soon named and healed", _faults),
+    "alone": Part(5, 3600, "seconds without control plane, database and broker", scenarios.alone),
 }
+# None of these may be found, whatever else is.
+MUST_BE_NONE = ("overshoot", "wrong verdicts", "sent more than once", "executions on changed arguments")
 # Not a cluster's: the suite's own test, asked for more.
 BYPASS = "bypass"
 BYPASS_REQUESTS = 1_000_000
@@ -70,6 +78,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the large figures (1)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--gateways", type=int, default=4)
+    parser.add_argument("--plan", action="store_true", help="only say what would be done")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(_names()):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
@@ -77,9 +86,29 @@ def main() -> int:
     print(
         f"commit {_commit()}, seed {given.seed}, {given.gateways} gateways, share {given.share:g}", flush=True
     )
-    wrong = [name for name in given.parts or _names() if not _did_well(name, given)]
+    names = given.parts or _names()
+    _say_what_is_done(names, given.share)
+    if given.plan:
+        return 0
+    print("\n| promise | part | found | took |\n|---|---|---|---|", flush=True)
+    wrong = [name for name in names if not _did_well(name, given)]
     print(f"wrong: {', '.join(wrong)}" if wrong else "every law was kept")
     return len(wrong)
+
+
+def _say_what_is_done(names: list[str], share: float) -> None:
+    for name in names:
+        does = PARTS[name].does if name in PARTS else "mutated requests of what is denied: none may arrive"
+        print(f"  {name}: {_size(name, share):,} {does}")
+    print("Held against the whole history of each part (of bypass: that nothing arrived):")
+    for law in (*LAWS, *(f"{what}: 0" for what in MUST_BE_NONE)):
+        print(f"  - {law}")
+
+
+def _size(name: str, share: float) -> int:
+    if name == BYPASS:
+        return max(int(BYPASS_REQUESTS * share), 1_000)
+    return max(round(PARTS[name].large * share), 1)
 
 
 def _names() -> list[str]:
@@ -88,9 +117,8 @@ def _names() -> list[str]:
 
 def _did_well(name: str, given: argparse.Namespace) -> bool:
     if name == BYPASS:
-        return _bypass(max(int(BYPASS_REQUESTS * given.share), 1_000), given.seed)
-    part = PARTS[name]
-    size = max(round(part.large * given.share), 1)
+        return _bypass(_size(name, given.share), given.seed)
+    part, size = PARTS[name], _size(name, given.share)
     began = time.monotonic()
     with stage(
         gateways=given.gateways, limits=max(size, 8), limiter=part.limiter, clock=part.clock
@@ -103,17 +131,18 @@ def _did_well(name: str, given: argparse.Namespace) -> bool:
     print(f"| {part.promise} | {name} {size} | {shown} | {time.monotonic() - began:.0f} s |", flush=True)
     for one in broken:
         print(f"BROKEN {one.law}: {one.how}", flush=True)
-    must_be_none = ("overshoot", "wrong verdicts", "sent more than once", "executions on changed arguments")
-    return not broken and not any(figures.get(what) for what in must_be_none)
+    return not broken and not any(figures.get(what) for what in MUST_BE_NONE)
 
 
 def _bypass(requests: int, seed: int) -> bool:
     test = "tests/gateway/test_bypass.py::test_nothing_arrives_in_fifty_thousand_requests"
     asked = {"POLICYLAYER_BYPASS_REQUESTS": str(requests), "POLICYLAYER_BYPASS_SEED": str(seed)}
+    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", test], cwd=ROOT, check=False, env={**os.environ, **asked}
     )
-    print(f"| 1 | {BYPASS} {requests} | {'passed' if done.returncode == 0 else 'FAILED'} | |", flush=True)
+    found = "passed" if done.returncode == 0 else "FAILED"
+    print(f"| 1 | {BYPASS} {requests} | {found} | {time.monotonic() - began:.0f} s |", flush=True)
     return done.returncode == 0
 
 

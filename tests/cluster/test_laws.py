@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.cluster import soak
 from tests.cluster.history import ALLOWED, Call, History, Limit, Published, Receipt, Shown, Verdict
-from tests.cluster.laws import broken
+from tests.cluster.laws import LAWS, broken
 
 RECEIPTS, FALLS, OLD, WINDOWS, APPROVALS, RECORDS = (
     "every receipt has exactly one earlier allow",
@@ -212,3 +213,14 @@ def test_a_record_stored_twice_is_seen_by_its_id_and_by_its_place() -> None:
         history.calls.append(call("d0", 0.2))
         history.verdicts = [*history.verdicts, replace(history.verdicts[0], **changed)]
         assert laws_broken_by(history) == {RECORDS}, changed
+
+
+def test_the_soak_says_what_it_does_and_what_it_is_held_against(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["soak", "--plan", "--share", "0.1", "--seed", "7"])
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings.test")
+    assert soak.main() == 0
+    said = capsys.readouterr().out
+    assert "seed 7" in said and "records: 50 kills" in said and "bypass: 100,000 " in said
+    assert all(f"  {name}: " in said for name in soak.PARTS) and all(law in said for law in LAWS)
