@@ -139,7 +139,7 @@ NO_PAGES = {
             "difference",
         )
     ),
-    *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop")),
+    *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop", "expect")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
     "approvals/live/",
     # Lead on to another page, or answer a browser's own question.
