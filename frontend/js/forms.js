@@ -56,6 +56,13 @@ function trackRequests() {
     clearTimeout(waiting.get(button));
     mark(button, false);
   });
+  // htmx sends whatever a form asks for by itself to where the button leads that was pressed in it last.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, triggeringEvent, verb } = event.detail;
+    if (elt.matches("form[hx-post]") && verb === "post" && triggeringEvent && triggeringEvent.type !== "submit") {
+      event.detail.path = elt.getAttribute("hx-post");
+    }
+  });
   // A form's problems come as 422 and have to be shown like any answer.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if ([409, 412, 422].includes(event.detail.xhr.status)) {
