@@ -19,6 +19,7 @@ _FEWEST_KINDS: Final = 8
 # Each costs every answer a search.
 _MOST: Final = 8
 _MOST_FORMS: Final = 24
+_MOST_TRIED: Final = 4
 # And each word of them is looked at while others wait.
 _MOST_WORDS: Final = 256
 _WORDS: Final = re.compile(r"[\s,;]+")
@@ -57,20 +58,26 @@ class Secrets:
         return text
 
     def begun(self, text: bytes) -> int:
-        """Where at its end something begins that may become one of them."""
+        """Where at its end something begins that may become one of them.
+
+        Where many places look like it, what comes after the first few is held back unseen: a server that
+        knows what is looked for must not make its answers dear.
+        """
         first = len(text)
         for form in self.forms:
             start = text.find(form[:1], max(0, len(text) - len(form) + 1))
+            tried = 0
             while 0 <= start < first:
-                if form.startswith(text[start:]):
+                if tried == _MOST_TRIED or form.startswith(text[start:]):
                     first = start
+                tried += 1
                 start = text.find(form[:1], start + 1)
         return first
 
 
 @dataclass(slots=True)
 class Blotting:
-    """Of a text that comes in pieces: no more is held back than may be the beginning of one of them."""
+    """Of a text that comes in pieces: never more is held back than the longest of them has bytes."""
 
     secrets: Secrets | None
     _held: bytes = field(default=b"")

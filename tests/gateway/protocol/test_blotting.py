@@ -113,3 +113,19 @@ def test_many_and_odd_credentials_cost_an_answer_no_more_than_a_few_searches() -
     secrets = Secrets.of(headers, "")
     assert secrets is not None and len(secrets.forms) == 24
     assert secrets.blot(b"nothing of it") == b"nothing of it"
+
+
+def test_what_only_looks_like_a_beginning_again_and_again_is_compared_a_few_times() -> None:
+    class Counted(bytes):
+        compared = 0
+
+        def startswith(self, *given: object) -> bool:
+            Counted.compared += 1
+            return super().startswith(*given)  # type: ignore[arg-type]
+
+    secrets = Secrets((Counted(b"a" * 8_000 + b"Zk9"),))
+    blotting = Blotting(secrets)
+    text = b"a" * 65_535 + b"b"
+    said = blotting.feed(text) + blotting.feed(text) + blotting.end()
+    assert said == text + text
+    assert 0 < Counted.compared <= 8
