@@ -56,11 +56,15 @@ function trackRequests() {
     clearTimeout(waiting.get(button));
     mark(button, false);
   });
-  // htmx sends whatever a form asks for by itself to where the button leads that was pressed in it last.
+  // htmx counts the button that was pressed last into whatever the form asks for by itself next: where it leads, and its value.
   document.addEventListener("htmx:configRequest", (event) => {
-    const { elt, triggeringEvent, verb } = event.detail;
-    if (elt.matches("form[hx-post]") && verb === "post" && triggeringEvent && triggeringEvent.type !== "submit") {
-      event.detail.path = elt.getAttribute("hx-post");
+    const { elt, triggeringEvent, verb, formData } = event.detail;
+    if (!elt.matches("form[hx-post]") || verb !== "post" || !triggeringEvent || triggeringEvent.type === "submit") return;
+    event.detail.path = elt.getAttribute("hx-post");
+    const filled = new FormData(elt);
+    for (const { name } of [...elt.elements].filter((one) => one.matches("button[name], input[type=submit][name]"))) {
+      formData.delete(name);
+      for (const value of filled.getAll(name)) formData.append(name, value);
     }
   });
   // A form's problems come as 422 and have to be shown like any answer.

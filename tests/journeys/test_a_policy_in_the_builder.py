@@ -391,3 +391,17 @@ def test_what_turns_the_order_of_letters_is_spelt_out_in_the_json(world: World) 
         SET_TEXT, '{ "version": "1", "default": "deny", "hide": ["safe\u202egnp.exe", "a\u2066b"] }'
     )
     expect(page.locator(".cm-unseen")).to_have_text(["U+202E", "U+2066"])
+
+
+def test_a_form_that_asks_by_itself_sends_no_button_that_was_pressed_before(world: World) -> None:
+    page = world.page()
+    button = page.get_by_role("button", name="Try it")
+    button.evaluate("(button) => { button.name = 'pressed'; button.value = 'yes'; }")
+    page.locator("#try-tool").fill("create_refund")
+    with page.expect_request("**/try/") as asked:
+        button.click()
+    assert "pressed=yes" in (asked.value.post_data or "")
+    with page.expect_request("**/try/") as asked:
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('layer:text-changed'))")
+    assert "tool=create_refund" in (asked.value.post_data or "")
+    assert "pressed" not in (asked.value.post_data or "")
