@@ -33,7 +33,7 @@ const rememberSignedIn = (yes) => writeCookie("signed_in", yes ? "1" : "", yes ?
 function forgetDrafts() {
   try {
     for (const store of [localStorage, sessionStorage]) {
-      for (const key of Object.keys(store)) if (/^(draft|acts|undo):/.test(key)) store.removeItem(key);
+      for (const key of Object.keys(store)) if (/^(draft|acts|undo|saved):/.test(key)) store.removeItem(key);
     }
   } catch { /* a browser that keeps nothing */ }
 }

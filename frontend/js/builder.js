@@ -2,13 +2,13 @@
 import { startActs } from "./builder/acts.js";
 import { startDrafts } from "./builder/drafts.js";
 import { startKeys } from "./builder/keys.js";
-import { startOthers } from "./builder/others.js";
+import { startNewest, startOthers } from "./builder/others.js";
 import { startPasting } from "./builder/pasting.js";
 import { startRewriting } from "./builder/rewrite.js";
 import { startSelection } from "./builder/selection.js";
 import { startTrying } from "./builder/trying.js";
 import { startUndo } from "./builder/undo.js";
 
-if (document.getElementById("policy-form")) [startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers, startPasting, startTrying].forEach((start) => start());
+if (document.getElementById("policy-form")) [startNewest, startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers, startPasting, startTrying].forEach((start) => start());
 document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
 for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, StorageState, expect, sync_playwright
 
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api
@@ -391,6 +391,44 @@ def test_what_turns_the_order_of_letters_is_spelt_out_in_the_json(world: World) 
         SET_TEXT, '{ "version": "1", "default": "deny", "hide": ["safe\u202egnp.exe", "a\u2066b"] }'
     )
     expect(page.locator(".cm-unseen")).to_have_text(["U+202E", "U+2066"])
+
+
+def test_a_page_that_is_older_than_what_was_saved_from_it_is_read_again(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    older = page.context.request.get(page.url)
+    page.evaluate(SET_TEXT, text_of(page) + "\n")
+    newest = text_of(page)
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    # As when the page is asked for while its save is under way, and comes after the answer to it.
+    page.route(page.url, lambda route: route.fulfill(response=older), times=1)
+    page.reload()
+    expect_text(page, newest)
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    page.wait_for_timeout(2_000)  # longer than the page waits before it says anything
+    expect(page.locator("#others")).to_be_hidden()
+
+
+def test_what_was_typed_while_a_save_was_under_way_is_not_taken_for_another_persons(world: World) -> None:
+    page = world.page()
+    page.goto(f"{world.path}?view=json")
+    mine = text_of(page) + "\n\n"
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        page.evaluate(SET_TEXT, mine)
+        route.fulfill(response=answer)
+
+    page.route("**/save/", answer_late, times=1)
+    with page.expect_response("**/save/"):
+        page.evaluate(SET_TEXT, text_of(page) + "\n")
+    page.route("**/save/", lambda route: route.abort())
+    expect(page.locator("#connection")).to_contain_text("kept on this machine")
+    page.unroute("**/save/")
+    with page.expect_response("**/save/") as saved:
+        page.reload()
+    assert saved.value.status == 200
+    assert text_of(page) == mine
 
 
 def test_a_form_that_asks_by_itself_sends_no_button_that_was_pressed_before(world: World) -> None:

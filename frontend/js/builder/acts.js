@@ -41,6 +41,7 @@ async function run() {
     }
     const act = waiting.shift();
     if (!waiting.length) kept().drop();
+    else if (kept().get()) kept().set({ version: version(), acts: waiting });
     say(false);
     for (const listener of listeners) listener(act, before, textOf());
   }

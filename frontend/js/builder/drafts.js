@@ -23,14 +23,15 @@ export function startDrafts() {
     if (kept.get()) htmx.trigger(form, "layer:save");
   }
 
-  field.addEventListener("input", () => kept.set({ text: field.value, version: version().value }));
+  const keep = () => kept.set({ text: field.value, version: version().value });
+  field.addEventListener("input", keep);
   form.addEventListener("htmx:configRequest", (event) => {
     if (event.target === form) sent = event.detail.parameters.document ?? field.value;
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt !== form) return;
     const { xhr, successful } = event.detail;
-    if (successful && field.value === sent) kept.drop();
+    if (successful) field.value === sent ? kept.drop() : keep();
     if (xhr.status) return;
     say("No connection. What you type is kept on this machine and saved as soon as it is back.");
     setTimeout(again, AGAIN);

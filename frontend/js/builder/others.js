@@ -1,6 +1,19 @@
 // Somebody else saved or published while this page is open: said, and nothing that was typed is touched.
 // One's own saves come over the same stream; they are known by the version this page already has.
+import { remembered } from "./store.js";
+
 const A_WHILE = 1500;
+
+const versionOf = () => Number(document.querySelector("#draft input[name=version]")?.value ?? 0);
+
+// A page may have been written before this tab's last save and come after its answer: then the newest is asked for, once.
+export function startNewest() {
+  const saved = remembered(sessionStorage, `saved:${document.getElementById("policy-form").dataset.policy}`);
+  const isBehind = saved.get() > versionOf();
+  saved.drop();
+  if (isBehind) return location.reload();
+  document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && saved.set(versionOf()));
+}
 
 export function startOthers() {
   const form = document.getElementById("policy-form");
@@ -11,10 +24,9 @@ export function startOthers() {
   function show() {
     const notice = document.getElementById("others");
     if (!notice) return;
-    const own = Number(document.querySelector("#draft input[name=version]")?.value ?? 0);
     // A save that was refused for it says the same, and offers more.
     const told = document.querySelector("#draft [name=on_top]");
-    const saved = Number(notice.dataset.version) > own && !told;
+    const saved = Number(notice.dataset.version) > versionOf() && !told;
     const published = Number(notice.dataset.revision) > began;
     for (const part of notice.querySelectorAll("[data-saved]")) part.hidden = !saved;
     for (const part of notice.querySelectorAll("[data-published]")) part.hidden = !published;
