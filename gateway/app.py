@@ -37,8 +37,8 @@ from gateway.open_requests import OpenRequests, Rooms
 from gateway.pace import Paces
 from gateway.pipeline import Asker, Pipeline, Round
 from gateway.protocol import jsonrpc
-from gateway.protocol.eras import era_of
-from gateway.protocol.methods import Verdict, verdict_of
+from gateway.protocol.eras import Era, era_of
+from gateway.protocol.methods import PASS, REFUSE, Verdict, verdict_of
 from gateway.refusals import Refusals
 from gateway.relay import Relay
 from gateway.resolver import Resolve, SystemResolver
@@ -277,12 +277,12 @@ class Gateway:
 
     def _read(self, visit: Visit) -> Pipeline | None:
         """How it is to be judged; None: it is not. Raises Refused."""
-        request, verdict = visit.exchange.request, Verdict.PASS
+        request, verdict = visit.exchange.request, PASS
         if request.method == b"POST":
             message = visit.message = jsonrpc.read(bytes(request.body))
             visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
-            verdict = _verdict(visit)
-            self._carried.take_in(visit)
+            verdict = _verdict(message, visit.era)
+            self._carried.take_in(visit, message)
         else:
             visit.standing = request.method == b"GET"
         visit.lines = upstream_lines(visit, self._handles, self._drift)
@@ -455,14 +455,13 @@ async def _nothing() -> None:
     pass
 
 
-def _verdict(visit: Visit) -> Verdict:
-    message = visit.message
-    if message is None or isinstance(message, jsonrpc.Answer):
-        return Verdict.PASS
+def _verdict(message: jsonrpc.Message, era: Era) -> Verdict:
+    if isinstance(message, jsonrpc.Answer):
+        return PASS
     notification = isinstance(message, jsonrpc.Notification)
-    verdict = verdict_of(message.method, notification=notification, modern=visit.era.modern)
-    if verdict is Verdict.REFUSE:
-        raise _unknown(visit)
+    verdict = verdict_of(message.method, notification=notification, modern=era.modern)
+    if verdict is REFUSE:
+        raise _unknown(message, era)
     return verdict
 
 
@@ -485,10 +484,10 @@ def _lease_over(visit: Visit) -> bool:
     return time.time() >= visit.admitted.organization.lease_until
 
 
-def _unknown(visit: Visit) -> jsonrpc.Refused:
-    message, reason = visit.message, "This method is not available here."
+def _unknown(message: jsonrpc.Message, era: Era) -> jsonrpc.Refused:
+    reason = "This method is not available here."
     if not isinstance(message, jsonrpc.Request):
         return jsonrpc.Refused(jsonrpc.METHOD_NOT_FOUND, reason)
     # To a client with a session 404 would mean that the session is over.
-    status = 404 if visit.era.modern else 200
+    status = 404 if era.modern else 200
     return jsonrpc.Refused(jsonrpc.METHOD_NOT_FOUND, reason, id=message.id, status=status)

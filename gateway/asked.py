@@ -12,8 +12,7 @@ def tool_call(request: Request) -> ToolCall:
 
 def shows_pages(request: Request) -> bool:
     """Whether the client can open a page for its user, as elicitation in URL mode has it."""
-    meta = request.params.get("_meta")
-    able = meta.get("io.modelcontextprotocol/clientCapabilities") if isinstance(meta, dict) else None
+    able = request.meta.get("io.modelcontextprotocol/clientCapabilities")
     elicits = able.get("elicitation") if isinstance(able, dict) else None
     return isinstance(elicits, dict) and isinstance(elicits.get("url"), dict)
 
@@ -60,7 +59,7 @@ def _subscribed(request: Request) -> list[str]:
 
 def _text(request: Request, key: str) -> str:
     value = request.params.get(key)
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise _unusable(request, f"`{key}` must be a string.")
     return value
 

@@ -14,8 +14,7 @@ from gateway.handles import Handles
 from gateway.protocol.jsonrpc import (
     INVALID_PARAMS,
     MISSING_CAPABILITY,
-    Answer,
-    Notification,
+    Message,
     Refused,
     Request,
     same_id,
@@ -28,6 +27,7 @@ from gateway.visits import Visit
 RELATED_TASK: Final = "io.modelcontextprotocol/related-task"
 TASKS: Final = "io.modelcontextprotocol/tasks"
 _CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
+_NAME_TASKS: Final = frozenset({*TASK_METHODS, SUBSCRIBES})
 _TASK_NEWS: Final = frozenset({"notifications/tasks", "notifications/tasks/status"})
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 _MOST_TASKS: Final = 10_000
@@ -37,7 +37,7 @@ _TASK: Final = msgspec.json.Decoder(tuple[str, str])
 
 def may_be_carried(text: bytes) -> bool:
     """Whether a message of a server may hold such a handle. One it hides opens nothing when it comes back."""
-    return b"taskId" in text or b"input_required" in text
+    return text.find(b"taskId") >= 0 or text.find(b"input_required") >= 0
 
 
 class Carried:
@@ -48,22 +48,24 @@ class Carried:
 
     # From clients
 
-    def take_in(self, visit: Visit) -> None:
+    def take_in(self, visit: Visit, message: Message) -> None:
         """Puts the server's own handles into the message. Raises Refused for what is not this client's."""
-        message = visit.message
-        if message is None:
-            return
-        if isinstance(message, Request):
+        if type(message) is Request:
             if message.params.get("requestState") is not None:
                 self._take_state(visit, message)
-            if message.method in TASK_METHODS:
-                if visit.era.modern:
-                    _check_declared(message)
-                task = message.params["taskId"] = self._task(visit, message, message.params.get("taskId"))
-                visit.subject = visit.tasks[task]
-            if message.method == SUBSCRIBES:
-                self._take_subscribed(visit, message)
-        self._take_related(visit, message)
+            if message.method in _NAME_TASKS:
+                self._take_named(visit, message)
+        if RELATED_TASK in message.meta:
+            self._take_related(visit, message, message.meta[RELATED_TASK])
+
+    def _take_named(self, visit: Visit, request: Request) -> None:
+        if request.method == SUBSCRIBES:
+            self._take_subscribed(visit, request)
+            return
+        if visit.era.modern:
+            _check_declared(request)
+        task = request.params["taskId"] = self._task(visit, request, request.params.get("taskId"))
+        visit.subject = visit.tasks[task]
 
     def _take_state(self, visit: Visit, request: Request) -> None:
         state = self._states.unwrap(visit.admitted, request, request.params["requestState"])
@@ -87,9 +89,7 @@ class Carried:
             raise Refused(INVALID_PARAMS, "`taskIds` must be a list.", id=request.id)
         wanted["taskIds"] = [self._task(visit, request, one) for one in ids]
 
-    def _take_related(self, visit: Visit, message: Request | Notification | Answer) -> None:
-        meta = _meta_of(message)
-        related = meta.get(RELATED_TASK) if meta is not None else None
+    def _take_related(self, visit: Visit, message: Message, related: Json) -> None:
         if not isinstance(related, dict) or "taskId" not in related:
             return
         if isinstance(message, Request):
@@ -232,8 +232,7 @@ class _TasksSeen:
 
 def _check_declared(request: Request) -> None:
     """As its server would: it asks about nothing that its client has not said it understands."""
-    meta = _meta_of(request)
-    able = meta.get(_CAPABILITIES) if meta is not None else None
+    able = request.meta.get(_CAPABILITIES)
     extensions = able.get("extensions") if isinstance(able, dict) else None
     if not isinstance(extensions, dict) or TASKS not in extensions:
         raise Refused(
@@ -242,9 +241,3 @@ def _check_declared(request: Request) -> None:
             id=request.id,
             data={"requiredCapabilities": {"extensions": {TASKS: {}}}},
         )
-
-
-def _meta_of(message: Request | Notification | Answer) -> dict[str, Json] | None:
-    holder = message.tree.get("result") if isinstance(message, Answer) else message.params
-    meta = holder.get("_meta") if isinstance(holder, dict) else None
-    return meta if isinstance(meta, dict) else None

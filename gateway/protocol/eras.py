@@ -35,6 +35,7 @@ _NAMED_BY: Final = {
 }
 _VERSION: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MODERN: Final = frozenset(revision.encode() for revision in MODERN)
+_FIRST_MODERN: Final = min(_MODERN)
 _LONGEST_SHOWN: Final = 32
 
 
@@ -53,7 +54,7 @@ def era_of(headers: Mapping[bytes, bytes], message: Message, spoken: Sequence[st
     `spoken` are the revisions that the server is known to speak; none: that is not known.
     """
     version = headers.get(VERSION_HEADER)
-    claimed = None if not isinstance(message, Request) else _claimed(message.params)
+    claimed = message.meta.get(_VERSION_KEY) if type(message) is Request else None
     if version is None and claimed is None:
         era = NO_ERA
     elif claimed is None and version is not None and is_of_sessions(version):
@@ -68,7 +69,7 @@ def era_of(headers: Mapping[bytes, bytes], message: Message, spoken: Sequence[st
 
 def is_of_sessions(version: bytes) -> bool:
     """Any date before the era without them: which of those a server takes, it negotiates itself."""
-    return _VERSION.fullmatch(version) is not None and version < min(_MODERN)
+    return _VERSION.fullmatch(version) is not None and version < _FIRST_MODERN
 
 
 def check_version(version: bytes) -> None:
@@ -113,11 +114,6 @@ def _check_shared(era: Era, message: Message, spoken: Sequence[str]) -> None:
 def _offered(message: Message) -> str:
     offered = None if not isinstance(message, Request) else message.params.get("protocolVersion")
     return offered if isinstance(offered, str) else ""
-
-
-def _claimed(params: Mapping[str, Json]) -> Json:
-    meta = params.get("_meta")
-    return meta.get(_VERSION_KEY) if isinstance(meta, dict) else None
 
 
 def _check(headers: Mapping[bytes, bytes], version: bytes | None, claimed: Json, message: Message) -> None:

@@ -42,22 +42,27 @@ class Refused(Exception):  # noqa: N818
 
 
 class Request(msgspec.Struct, frozen=True):
+    """`meta`: the `_meta` of its parameters, for every message; empty where there is none."""
+
     id: Id
     method: str
     params: dict[str, Json]
+    meta: dict[str, Json]
     tree: dict[str, Json]
 
 
 class Notification(msgspec.Struct, frozen=True):
     method: str
     params: dict[str, Json]
+    meta: dict[str, Json]
     tree: dict[str, Json]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a client answers to a request of the server's."""
+    """What a client answers to a request of the server's. `meta`: of its result."""
 
     id: Id
+    meta: dict[str, Json]
     tree: dict[str, Json]
 
 
@@ -117,7 +122,7 @@ _REF: Final = frozenset({"type", "name", "uri", "title"})
 _NOTIFICATIONS: Final = frozenset(
     {"promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"}
 )
-_KNOWN_INSIDE: Final = (("_meta", _META), ("ref", _REF), ("notifications", _NOTIFICATIONS))
+_KNOWN_INSIDE: Final = (("ref", _REF), ("notifications", _NOTIFICATIONS))
 _WHOLE: Final = re.compile(r"-?[0-9]+")
 
 
@@ -132,8 +137,11 @@ def read(body: bytes) -> Message:
 
 
 def message_of(tree: dict[str, Json]) -> Message:
-    _refuse_twins(tree, _ENVELOPE)
-    identifier = _id_of(tree)
+    if not _ENVELOPE.issuperset(tree):
+        _refuse_twins(tree, _ENVELOPE)
+    identifier = tree.get("id")
+    if type(identifier) is not str and type(identifier) is not int:
+        identifier = _odd_id(tree)
     if tree.get("jsonrpc") != "2.0":
         raise Refused(INVALID_REQUEST, '`jsonrpc` must be "2.0".', id=identifier)
     if "method" in tree:
@@ -153,7 +161,7 @@ def same_id(one: object, other: object) -> bool:
     return type(one) is type(other) and str(one) == str(other)
 
 
-def _id_of(tree: Mapping[str, Json]) -> Id | None:
+def _odd_id(tree: Mapping[str, Json]) -> Id | None:
     if "id" not in tree:
         return None
     identifier = tree["id"]
@@ -164,21 +172,24 @@ def _id_of(tree: Mapping[str, Json]) -> Id | None:
 
 def _call(tree: dict[str, Json], identifier: Id | None) -> Request | Notification:
     method = tree["method"]
-    if not isinstance(method, str):
+    if type(method) is not str:
         raise Refused(INVALID_REQUEST, "`method` must be a string.", id=identifier)
     if "result" in tree or "error" in tree:
         raise Refused(INVALID_REQUEST, "A message has either a `method` or an answer.", id=identifier)
     params = tree.get("params", {})
-    if not isinstance(params, dict):
+    if type(params) is not dict:
         raise Refused(INVALID_REQUEST, "`params` must be an object.", id=identifier)
-    _refuse_twins(params, KNOWN_PARAMS, identifier)
+    if not KNOWN_PARAMS.issuperset(params):
+        _refuse_twins(params, KNOWN_PARAMS, identifier)
+    meta = _meta_in(params)
+    if not _META.issuperset(meta):
+        _refuse_twins(meta, _META, identifier)
     for name, known in _KNOWN_INSIDE:
-        inner = params.get(name)
-        if isinstance(inner, dict):
-            _refuse_twins(inner, known, identifier)
+        if name in params:
+            _refuse_twins_inside(params[name], known, identifier)
     if identifier is None:
-        return Notification(method, params, tree)
-    return Request(identifier, method, params, tree)
+        return Notification(method, params, meta, tree)
+    return Request(identifier, method, params, meta, tree)
 
 
 def _answer(tree: dict[str, Json], identifier: Id | None) -> Answer:
@@ -186,7 +197,13 @@ def _answer(tree: dict[str, Json], identifier: Id | None) -> Answer:
         raise Refused(INVALID_REQUEST, "A message needs a `method`, a `result` or an `error`.", id=identifier)
     if identifier is None:
         raise Refused(INVALID_REQUEST, "An answer needs the `id` of what it answers.")
-    return Answer(identifier, tree)
+    result = tree.get("result")
+    return Answer(identifier, _meta_in(result) if type(result) is dict else {}, tree)
+
+
+def _meta_in(holder: Mapping[str, Json]) -> dict[str, Json]:
+    meta = holder.get("_meta")
+    return meta if type(meta) is dict else {}
 
 
 def _folded(names: Iterable[str]) -> frozenset[str]:
@@ -199,8 +216,11 @@ _FOLDED: Final = {known: _folded(known) for known in (_ENVELOPE, KNOWN_PARAMS, _
 def _refuse_twins(members: Iterable[str], known: frozenset[str], identifier: Id | None = None) -> None:
     # Some servers read keys without regard to case, and the last one wins: `Name` beside `name` would be
     # judged as one tool and run as another. casefold() also knows U+017F as s and U+212A as k.
-    if known.issuperset(members):
-        return
     for key in members:
         if key not in known and key.casefold() in _FOLDED[known]:
             raise Refused(INVALID_REQUEST, "A key differs from a known one only by case.", id=identifier)
+
+
+def _refuse_twins_inside(value: Json, known: frozenset[str], identifier: Id | None) -> None:
+    if type(value) is dict:
+        _refuse_twins(value, known, identifier)

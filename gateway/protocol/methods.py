@@ -30,6 +30,11 @@ class Verdict(StrEnum):
     REFUSE = "refuse"
 
 
+# Up to Python 3.11 a member is found by a function of its own each time it is named.
+PASS: Final = Verdict.PASS
+REFUSE: Final = Verdict.REFUSE
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     name: str
@@ -105,15 +110,16 @@ MODERN_TASK_METHODS: Final = frozenset(
 METHODS: Final = (*_FROM_SERVER, *_FROM_CLIENT)
 
 
-_OF_ERA: Final = {
-    modern: {method.name: method for method in METHODS if _is_of_era(method, modern=modern)}
-    for modern in (False, True)
-}
+def _verdicts(*, notification: bool, modern: bool) -> dict[str, Verdict]:
+    known = [method for method in METHODS if method.notification is notification]
+    return {method.name: method.verdict for method in known if _is_of_era(method, modern=modern)}
+
+
+_OF_REQUESTS: Final = {modern: _verdicts(notification=False, modern=modern) for modern in (False, True)}
+_OF_NOTIFICATIONS: Final = {modern: _verdicts(notification=True, modern=modern) for modern in (False, True)}
 
 
 def verdict_of(name: str, *, notification: bool, modern: bool) -> Verdict:
     """A request's name on a notification is as unknown as any other: nobody would see the answer."""
-    method = _OF_ERA[modern].get(name)
-    if method is None or method.notification is not notification:
-        return Verdict.REFUSE
-    return method.verdict
+    verdicts = _OF_NOTIFICATIONS if notification else _OF_REQUESTS
+    return verdicts[modern].get(name, REFUSE)

@@ -126,6 +126,14 @@ def test_a_value_is_written_as_it_was_read(text: str) -> None:
         assert encode(parse(spelled.encode())).decode() == spelled
 
 
+@pytest.mark.parametrize("number", ["1234567890123456789", "9999999999999999999", "-1" + "0" * 19, "7" * 25])
+def test_a_long_number_is_kept_wherever_it_stands(number: str) -> None:
+    for shift in range(20):
+        text = f'{{"{"k" * shift}":{number}}}'.encode()
+        assert isinstance(parse(text)["k" * shift], jiter.LosslessFloat)  # type: ignore[call-overload, index]
+        assert encode(parse(text)) == text
+
+
 def test_keys_keep_their_order() -> None:
     text = b'{"z":1,"a":2,"m":{"y":1,"b":2},"":3}'
     assert encode(parse(text)) == text
