@@ -22,7 +22,7 @@ from gateway.carried import Carried
 from gateway.counters.base import Limiter
 from gateway.drift import DriftWatch
 from gateway.driver import DecisionLog, Driver
-from gateway.effects import Effect, Ending, Failed, NotAnswered, Passed, Refused, Ruling
+from gateway.effects import Effect, Ending, Forwarded, NotAnswered, Ruling
 from gateway.forwarding import upstream_lines
 from gateway.handles import Handles
 from gateway.handover import NO_STREAM, Door, Handover
@@ -357,14 +357,14 @@ class Gateway:
 
     def _tell(self, visit: Visit, ending: Ending) -> None:
         match ending:
-            case Passed():
+            case Forwarded():
                 return
-            case Refused(ruling):
-                visit.answer(self._denied(visit, ruling))
-            case Failed(failure) if failure.code == rulings.INTERNAL_ERROR.code:
+            case Ruling():
+                visit.answer(self._denied(visit, ending))
+            case NotAnswered(rulings.INTERNAL_ERROR.code):
                 visit.answer(replies.denied(visit, rulings.INTERNAL_ERROR))
-            case Failed(failure):
-                visit.answer(replies.upstream_failed(visit, failure))
+            case NotAnswered():
+                visit.answer(replies.upstream_failed(visit, ending))
 
     def _denied(self, visit: Visit, ruling: Ruling) -> Reply:
         message = visit.message

@@ -15,7 +15,6 @@ from gateway.effects import (
     AwaitAnswer,
     Claim,
     Claimed,
-    Complete,
     Decide,
     Decided,
     Effect,
@@ -87,13 +86,12 @@ class Driver:
                 match effect:
                     case Record(ruling):
                         (answer,) = self.record_all([(ruling, visit)])
-                    case Complete():
-                        self.complete(effect, visit)
                     case _:
                         answer = await self._wait_for(effect, visit)
                 effect = pipeline.send(answer)
         except StopIteration as stop:
             ending: Ending = stop.value
+            self.ended(ending, visit)
             return ending
 
     # What is done for many calls together as for one
@@ -147,7 +145,7 @@ class Driver:
             case Unused():
                 self._waiting.unused(effect, visit)
                 return None
-            case Record() | Complete():
+            case Record():
                 raise TypeError("this needs no waiting for")
             case _:
                 assert_never(effect)
@@ -196,16 +194,19 @@ class Driver:
             # The safe direction: what is not given back stays spent.
             log.error("nothing could be given back: %s", type(failure).__name__)
 
-    def complete(self, effect: Complete, visit: Visit) -> None:
+    def ended(self, ending: Ending, visit: Visit) -> None:
+        """Of a call that was to be sent it is recorded, too, how that ended."""
+        if isinstance(ending, Ruling):
+            return
         total = time.monotonic() - visit.exchange.request.received_at
         entry = CompletionEntry(
             id=_decision_id(visit),
             organization=visit.admitted.organization.organization,
-            upstream_status=effect.upstream_status,
-            upstream_code=effect.upstream_code,
+            upstream_status=ending.status,
+            upstream_code=ending.code,
             total_us=round(total * 1e6),
         )
-        self._observer.completion(effect.upstream_code, total)
+        self._observer.completion(ending.code, total)
         try:
             self._decisions.append_later(entry)
         except Exception as failure:

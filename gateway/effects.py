@@ -119,26 +119,8 @@ class Forward(msgspec.Struct, frozen=True):
 FORWARD: Final = Forward()
 
 
-class Complete(msgspec.Struct, frozen=True):
-    """Record how the forwarded call ended. Answered by None."""
-
-    upstream_status: int | None
-    upstream_code: str | None
-
-
 Effect: TypeAlias = (
-    Decide
-    | Reserve
-    | Spend
-    | Claim
-    | Ask
-    | AwaitAnswer
-    | Settle
-    | GiveBack
-    | Unused
-    | Record
-    | Forward
-    | Complete
+    Decide | Reserve | Spend | Claim | Ask | AwaitAnswer | Settle | GiveBack | Unused | Record | Forward
 )
 
 
@@ -193,19 +175,5 @@ Answer: TypeAlias = (
 )
 
 
-class Refused(msgspec.Struct, frozen=True):
-    ruling: Ruling
-
-
-class Passed(msgspec.Struct, frozen=True):
-    """The client was answered while forwarding."""
-
-
-PASSED: Final = Passed()
-
-
-class Failed(msgspec.Struct, frozen=True):
-    failure: NotAnswered
-
-
-Ending: TypeAlias = Refused | Passed | Failed
+Ending: TypeAlias = Ruling | Forwarded | NotAnswered
+"""Refused by a ruling; or sent, and how that ended."""

@@ -14,25 +14,21 @@ from gateway.counters.base import Charge, Full, NotHeld, Reserved
 from gateway.effects import (
     FORWARD,
     NO_APPROVALS,
-    PASSED,
     Answer,
     Ask,
     AwaitAnswer,
     Claim,
     Claimed,
-    Complete,
     Decide,
     Decided,
     Effect,
     Ending,
-    Failed,
     Forward,
     Forwarded,
     GiveBack,
     NotAnswered,
     Record,
     Recorded,
-    Refused,
     Reserve,
     Ruling,
     Settle,
@@ -240,14 +236,12 @@ def _send(means: _Means, ruling: Ruling) -> Pipeline:
         return (yield from refuse(rulings.record_unavailable(ruling.rule)))
     outcome = yield Forward(means.agreed) if means.agreed else FORWARD
     match outcome:
-        case Forwarded(status, code):
-            yield Complete(status, code)
-            return PASSED
+        case Forwarded():
+            return outcome
         case NotAnswered():
             if not outcome.sent:
                 yield from _undo(means)
-            yield Complete(outcome.status, outcome.code)
-            return Failed(outcome)
+            return outcome
         case _:
             raise TypeError("forwarding was answered with something else")
 
@@ -262,7 +256,7 @@ def _undo(means: _Means) -> Generator[Effect, Answer, None]:
 def refuse(ruling: Ruling) -> Pipeline:
     # A refusal that cannot be recorded is still a refusal.
     yield Record(ruling)
-    return Refused(ruling)
+    return ruling
 
 
 def _claimed(answer: Answer) -> Claimed:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.driver import Driver, not_answered
-from gateway.effects import Answer, Complete, Effect, Ending, Forward, Record, Reserve
+from gateway.effects import Answer, Effect, Ending, Forward, Record, Reserve
 from gateway.pipeline import Pipeline
 from gateway.relay import Relay
 from gateway.visits import Visit
@@ -84,6 +84,7 @@ class Turns:
             play.effect = play.pipeline.send(answer)
         except StopIteration as stop:
             play.effect = None
+            self._driver.ended(stop.value, play.visit)
             self._over(play.visit, stop.value)
         except Exception as failure:
             play.effect = None
@@ -126,8 +127,5 @@ class Turns:
 
     def _ended(self, play: Play, answer: Answer) -> None:
         self._tell(play, answer)
-        if isinstance(play.effect, Complete):
-            self._driver.complete(play.effect, play.visit)
-            self._tell(play, None)
         if play.effect is not None:
             self._alone(play)

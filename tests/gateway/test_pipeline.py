@@ -7,17 +7,13 @@ from msgspec.structs import replace
 
 from gateway.counters.base import Charge, Full, Reserved, Unavailable
 from gateway.effects import (
-    Complete,
-    Failed,
     Forward,
     Forwarded,
     GiveBack,
     NotAnswered,
     NotRecorded,
-    Passed,
     Record,
     Recorded,
-    Refused,
     Reserve,
     Ruling,
 )
@@ -69,21 +65,20 @@ def test_an_allowed_call_is_recorded_before_it_is_sent_and_completed_after() -> 
         tools_call(ALICE, ToolCall("read", {})),
         (allowed("/tools/read"), Recorded()),
         (Forward(), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
 def test_a_denied_call_is_recorded_and_nothing_else_is_asked() -> None:
     ruling = refusal("denied", "/tools/delete/action", "Nothing is deleted here.")
     ruling = replace(ruling, explained="Nothing is deleted here.")
-    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), Recorded()), ends=Refused(ruling))
+    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), Recorded()), ends=ruling)
 
 
 def test_a_denial_stands_even_when_it_cannot_be_recorded() -> None:
     ruling = refusal("denied", "/tools/delete/action", "Nothing is deleted here.")
     ruling = replace(ruling, explained="Nothing is deleted here.")
-    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), NotRecorded()), ends=Refused(ruling))
+    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), NotRecorded()), ends=ruling)
 
 
 def test_an_allowed_call_that_cannot_be_recorded_is_not_sent() -> None:
@@ -96,7 +91,7 @@ def test_an_allowed_call_that_cannot_be_recorded_is_not_sent() -> None:
         tools_call(ALICE, ToolCall("read", {})),
         (allowed("/tools/read"), NotRecorded()),
         (Record(ruling), NotRecorded()),
-        ends=Refused(ruling),
+        ends=ruling,
     )
 
 
@@ -112,7 +107,7 @@ def test_what_a_call_spent_is_given_back_when_it_cannot_be_recorded() -> None:
         (allowed("/tools/keys"), NotRecorded()),
         (GiveBack("d1"), None),
         (Record(ruling), NotRecorded()),
-        ends=Refused(ruling),
+        ends=ruling,
     )
 
 
@@ -122,8 +117,7 @@ def test_all_limits_are_reserved_at_once_before_anything_is_sent() -> None:
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), Recorded()),
         (Forward(), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
@@ -140,7 +134,7 @@ def test_a_call_over_its_limit_never_reaches_the_server() -> None:
         tools_call(ALICE, ToolCall("keys", {})),
         (Reserve(KEYS), Full(0, 12)),
         (Record(ruling), Recorded()),
-        ends=Refused(ruling),
+        ends=ruling,
     )
 
 
@@ -152,7 +146,7 @@ def test_the_limit_that_is_full_is_the_one_that_is_named() -> None:
         tools_call(ALICE, ToolCall("keys", {})),
         (Reserve(KEYS), Full(1, None)),
         (Record(ruling), Recorded()),
-        ends=Refused(ruling),
+        ends=ruling,
     )
 
 
@@ -166,7 +160,7 @@ def test_a_limiter_that_does_not_answer_denies() -> None:
         tools_call(ALICE, ToolCall("keys", {})),
         (Reserve(KEYS), Unavailable()),
         (Record(ruling), Recorded()),
-        ends=Refused(ruling),
+        ends=ruling,
     )
 
 
@@ -178,8 +172,7 @@ def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
         (allowed("/tools/keys"), Recorded()),
         (Forward(), failure),
         (GiveBack("d1"), None),
-        (Complete(None, "upstream_unreachable"), None),
-        ends=Failed(failure),
+        ends=failure,
     )
 
 
@@ -191,8 +184,7 @@ def test_a_call_that_was_sent_stays_spent_whatever_became_of_it(code: str) -> No
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), Recorded()),
         (Forward(), failure),
-        (Complete(500, code), None),
-        ends=Failed(failure),
+        ends=failure,
     )
 
 
@@ -249,8 +241,7 @@ def test_an_allowed_resource_is_recorded_and_read() -> None:
         access(ALICE, [ResourceRead("file:///public/a")]),
         (allowed("/resources/allow/0"), Recorded()),
         (Forward(), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 

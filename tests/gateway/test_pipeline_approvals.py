@@ -12,18 +12,14 @@ from gateway.effects import (
     Ask,
     AwaitAnswer,
     Claim,
-    Complete,
-    Failed,
     Forward,
     Forwarded,
     GiveBack,
     NoApprovals,
     NotAnswered,
     NotRecorded,
-    Passed,
     Record,
     Recorded,
-    Refused,
     Reserve,
     Ruling,
     Settle,
@@ -67,7 +63,7 @@ def test_the_first_call_is_paid_for_before_a_person_is_asked_and_is_not_sent() -
         (Reserve(PAY, hold_seconds=900), Reserved()),
         (Ask(RULES, RULE, REASON), PENDING),
         (Record(WAITS), Recorded()),
-        ends=Refused(WAITS),
+        ends=WAITS,
     )
 
 
@@ -85,7 +81,7 @@ def test_a_repeat_while_it_waits_is_not_charged_again() -> None:
         tools_call(ALICE, PAYS),
         (Claim(RULES), ANOTHERS),
         (Record(WAITS), Recorded()),
-        ends=Refused(WAITS),
+        ends=WAITS,
     )
 
 
@@ -97,7 +93,7 @@ def test_of_two_that_ask_at_once_the_second_gives_its_reservation_back() -> None
         (Ask(RULES, RULE, REASON), ANOTHERS),
         (GiveBack("d1"), None),
         (Record(WAITS), Recorded()),
-        ends=Refused(WAITS),
+        ends=WAITS,
     )
 
 
@@ -108,8 +104,7 @@ def test_an_approved_call_is_charged_when_it_is_sent_by_what_was_held() -> None:
         (Settle("d0"), Reserved()),
         (SENT, Recorded()),
         (Forward(AGREED), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
@@ -121,8 +116,7 @@ def test_where_nothing_is_held_any_more_an_approved_call_needs_room_like_any_oth
         (Reserve(PAY), Reserved()),
         (SENT, Recorded()),
         (Forward(AGREED), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
@@ -157,7 +151,7 @@ def test_an_approved_call_that_cannot_be_recorded_is_not_sent_and_its_approval_n
         (GiveBack("d0"), None),
         (Unused("a1"), None),
         (Record(ruling), NotRecorded()),
-        ends=Refused(ruling),
+        ends=ruling,
     )
 
 
@@ -171,8 +165,7 @@ def test_an_approved_call_of_which_no_byte_was_sent_may_be_sent_again() -> None:
         (Forward(AGREED), failure),
         (GiveBack("d0"), None),
         (Unused("a1"), None),
-        (Complete(None, "upstream_unreachable"), None),
-        ends=Failed(failure),
+        ends=failure,
     )
 
 
@@ -184,8 +177,7 @@ def test_an_approved_call_that_was_sent_is_used_up_whatever_became_of_it() -> No
         (Settle("d0"), Reserved()),
         (SENT, Recorded()),
         (Forward(AGREED), failure),
-        (Complete(None, "upstream_timeout"), None),
-        ends=Failed(failure),
+        ends=failure,
     )
 
 
@@ -208,7 +200,7 @@ def test_with_the_control_plane_away_nothing_is_charged_at_all() -> None:
         tools_call(ALICE, PAYS),
         (Claim(RULES), NoApprovals()),
         (Record(UNAVAILABLE), Recorded()),
-        ends=Refused(UNAVAILABLE),
+        ends=UNAVAILABLE,
     )
 
 
@@ -220,7 +212,7 @@ def test_what_was_reserved_is_given_back_where_nobody_can_be_asked_after_all() -
         (Ask(RULES, RULE, REASON), NoApprovals()),
         (GiveBack("d1"), None),
         (Record(UNAVAILABLE), Recorded()),
-        ends=Refused(UNAVAILABLE),
+        ends=UNAVAILABLE,
     )
 
 
@@ -244,8 +236,7 @@ def test_a_patient_client_gets_the_answer_of_the_person_itself() -> None:
         (Settle("d1"), Reserved()),
         (SENT, Recorded()),
         (Forward(AGREED), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
@@ -255,8 +246,7 @@ def test_a_later_round_of_a_call_is_judged_again_but_not_charged_again() -> None
         (Spend("d0:1"), True),
         (Record(Ruling(True, None, "/tools/keys")), Recorded()),
         (Forward(), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
     refused = next(tools_call(ALICE, ToolCall("delete", {}), Round("d0:1")))
     assert isinstance(refused, Record)
@@ -281,8 +271,7 @@ def test_a_later_round_of_an_approved_call_needs_no_second_approval() -> None:
         (Spend("d0:1"), True),
         (Record(Ruling(True, None, "/tools/pay")), Recorded()),
         (Forward(AGREED), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
@@ -296,8 +285,7 @@ def test_a_task_is_reached_as_long_as_its_tool_may_be_called_at_all() -> None:
         access(ALICE, [], ["pay"]),
         (Record(Ruling(True, None, "(nothing named)")), Recorded()),
         (Forward(), Forwarded(200)),
-        (Complete(200, None), None),
-        ends=Passed(),
+        ends=Forwarded(200),
     )
 
 
