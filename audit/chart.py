@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from audit.figures import Bucket, Latency
 from common.templatetags._text import visible_plain
-from policies.models import PolicyRevision
 
 HEIGHT: Final = 100.0
 # Bottom to top; the same order as the words in the panel's head.
@@ -43,6 +42,12 @@ class Column:
     words: str
 
 
+class Publication(NamedTuple):
+    policy: str
+    number: int
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     x: float
@@ -68,7 +73,7 @@ class Chart:
 
 
 def draw(
-    buckets: Sequence[Bucket], since: datetime, until: datetime, revisions: Iterable[PolicyRevision]
+    buckets: Sequence[Bucket], since: datetime, until: datetime, publications: Iterable[Publication]
 ) -> Chart:
     levels = levels_for(max((bucket.total for bucket in buckets), default=0))
     step = (until - since) / max(len(buckets), 1)
@@ -79,7 +84,7 @@ def draw(
         levels=levels,
         lines=tuple(round(HEIGHT - HEIGHT * level / top, 2) for level in levels),
         ticks=tuple(since + (until - since) * part / 4 for part in range(5)),
-        published=tuple(_published(revision, since, step) for revision in revisions),
+        published=tuple(_published(one, since, step) for one in publications),
         words=", ".join(f"{sum(b.counts[name] for b in buckets)} {words}" for name, _, words in STACK),
         each=_length(step),
     )
@@ -191,9 +196,8 @@ def _column(x: int, bucket: Bucket, step: timedelta, top: int) -> Column:
     return Column(x, tuple(bars), f"{bucket.at:%-d %b %H:%M} to {bucket.at + step:%H:%M} UTC: {said}")
 
 
-def _published(revision: PolicyRevision, since: datetime, step: timedelta) -> Published:
-    x = round((revision.published_at - since) / step, 2)
-    return Published(x, f"{revision.policy.name}, revision {revision.number}", revision.published_at)
+def _published(one: Publication, since: datetime, step: timedelta) -> Published:
+    return Published(round((one.at - since) / step, 2), f"{one.policy}, revision {one.number}", one.at)
 
 
 def _length(step: timedelta) -> str:

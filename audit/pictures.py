@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from accounts.tenancy import Asker
-from audit.chart import STACK, Chart, Lines, calls_data, draw, draw_latency, latency_data
+from audit.chart import STACK, Chart, Lines, Publication, calls_data, draw, draw_latency, latency_data
 from audit.figures import Bucket, Latency, OverTime, outcomes_over_time, over_time
 from audit.periods import Period, Unit
 from policies.models import Grant, PolicyRevision
@@ -92,7 +92,7 @@ def picture_of_one(member: Asker, span: Span, period: Period, one: Server | Gran
 
 
 def _calls(
-    buckets: tuple[Bucket, ...], span: Span, period: Period, published: list[PolicyRevision]
+    buckets: tuple[Bucket, ...], span: Span, period: Period, published: list[Publication]
 ) -> CallsPicture:
     chart = draw(buckets, period.since, period.until, published)
     return CallsPicture(
@@ -112,7 +112,7 @@ def _added(found: OverTime, span: Span, period: Period) -> LatencyPicture | None
     return LatencyPicture(lines, latency_data(found.latencies, starts, period.until, lines.top))
 
 
-def _published(member: Asker, since: datetime, one: Server | Grant | None = None) -> list[PolicyRevision]:
+def _published(member: Asker, since: datetime, one: Server | Grant | None = None) -> list[Publication]:
     only: dict[str, Any] = {}
     if isinstance(one, Server):
         only["policy__server"] = one
@@ -121,8 +121,7 @@ def _published(member: Asker, since: datetime, one: Server | Grant | None = None
     newest = (
         PolicyRevision.objects.visible_to(member)
         .filter(published_at__gte=since, **only)
-        .select_related("policy")
-        .only("number", "published_at", "policy__name")
-        .order_by("-published_at")[:MOST_PUBLISHED]
+        .order_by("-published_at")
+        .values_list("policy__name", "number", "published_at")[:MOST_PUBLISHED]
     )
-    return list(newest)[::-1]
+    return [Publication(*one) for one in newest][::-1]

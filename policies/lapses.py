@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts.tenancy import Asker
 from policies.models import Grant, Policy
@@ -35,18 +36,25 @@ class Lapse:
 
 def lapses(member: Asker, *, server: Server | None = None, policy: Policy | None = None) -> list[Lapse]:
     """Of policies that agents are under and that have rules by class; at most MOST of them."""
+    drifted = [server] if server is not None else list(_drifted(member))
+    if not drifted:  # as ever so often: then no policy is asked about
+        return []
     used = Grant.objects.visible_to(member).good().values("policy")
     found = Policy.objects.visible_to(member).filter(
         pk__in=used,
+        server__in=drifted,
         server__drifted_at__gt=F("published_revision__published_at"),
         published_revision__document__contains='"classes"',
     )
-    if server is not None:
-        found = found.filter(server=server)
     if policy is not None:
         found = found.filter(pk=policy.pk)
     policies = found.select_related("server", "published_revision").order_by("server__name", "name")[:MOST]
     return [lapse for each in policies if (lapse := _lapse(member, each)).tools]
+
+
+def _drifted(member: Asker) -> QuerySet[Server, UUID]:
+    servers = Server.objects.visible_to(member).filter(retired_at=None, drifted_at__isnull=False)
+    return servers.order_by().values_list("pk", flat=True)
 
 
 def _lapse(member: Asker, policy: Policy) -> Lapse:

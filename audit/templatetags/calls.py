@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audit.chart import Chart, Column
+from audit.chart import Chart
 from audit.figures import Bucket
 from audit.periods import Period
 from audit.pictures import SPANS_OF_ONE, chosen, links, picture_of_one
@@ -38,23 +39,19 @@ def calls_over_time(context: dict[str, Any], one: Server | Grant) -> dict[str, A
 
 @register.simple_tag
 def chart_columns(chart: Chart) -> SafeString:
-    columns = ({"words": one.words, "x": one.x, "bars": _bars(one)} for one in chart.columns)
-    return filled("audit/_column.html", columns)
+    """The bars, and over them what each column says."""
+    columns = ({"words": one.words, "x": one.x} for one in chart.columns)
+    return filled("audit/_bars.html", _bars(chart)) + filled("audit/_column.html", columns)
 
 
-def _bars(column: Column) -> SafeString:
-    """Bottom to top; what was denied is hatched as well."""
-    bars = (
-        {
-            "key": bar.key,
-            "hatched": _HATCHED if bar.key == "deny" else "",
-            "x": column.x,
-            "y": f"{bar.y:.2f}",
-            "height": f"{bar.height:.2f}",
-        }
-        for bar in column.bars
-    )
-    return filled("audit/_bar.html", bars)
+def _bars(chart: Chart) -> Iterator[dict[str, str]]:
+    """One shape for all bars of an outcome; what was denied is hatched as well."""
+    shapes: dict[str, list[str]] = defaultdict(list)
+    for column in chart.columns:
+        for bar in column.bars:
+            shapes[bar.key].append(f"M{column.x}.06 {bar.y:.2f}h.88v{bar.height:.2f}h-.88z")
+    for key, shape in shapes.items():
+        yield {"key": key, "hatched": _HATCHED if key == "deny" else "", "shape": "".join(shape)}
 
 
 @register.simple_tag

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,12 +21,14 @@ from audit.figures import Counted, calls_by_grant, tops
 from audit.periods import Period
 from audit.pictures import SPANS, chosen, links, pictures
 from audit.stops import last_reasons
-from policies.models import Grant, Policy
+from common.ids import public_id
+from policies.models import Grant, Policy, PolicyRevision
 from policies.models.policy import OPEN_BY_DEFAULT
 from servers.models import Server
 
 ROWS = 6
 MOST_GRANTS = 50
+EACH = 3
 KEYS = {name: key for name, key, _ in STACK}
 WORDS = [(name, words) for name, _, words in STACK]
 
@@ -49,6 +50,27 @@ class Shared:
     most: int
     key: str
     parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A grant and how often it called."""
+
+    public_id: str
+    label: str
+    server: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Something to look at: a server, a grant or a policy by its name; a policy with its server's."""
+
+    kind: str
+    public_id: str
+    name: str
+    server: str = ""
+    at: datetime | None = None
 
 
 @require_safe
@@ -74,40 +96,50 @@ def page(request: MemberRequest) -> HttpResponse:
     return render(request, "audit/overview.html", context)
 
 
-def _grants(member: Asker, period: Period) -> list[tuple[Grant, int]]:
-    """The busiest first."""
-    good = Grant.objects.visible_to(member).good()
-    calls = dict.fromkeys(good.values_list("pk", flat=True)[:MOST_GRANTS], 0)
-    calls |= calls_by_grant(member, calls, period)
-    busiest = sorted(calls, key=lambda pk: -calls[pk])[:ROWS]
-    found = Grant.objects.visible_to(member).select_related("server").in_bulk(busiest)
-    return [(found[pk], calls[pk]) for pk in busiest if pk in found]
+def _grants(member: Asker, period: Period) -> list[Busy]:
+    """Of those used last the busiest first."""
+    good = Grant.objects.visible_to(member).good().order_by(F("last_used_at").desc(nulls_last=True), "pk")
+    named = {
+        pk: (label, server)
+        for pk, label, server in good.values_list("pk", "label", "server__name")[:MOST_GRANTS]
+    }
+    calls = calls_by_grant(member, named, period)
+    busiest = sorted(named, key=lambda pk: -calls.get(pk, 0))[:ROWS]
+    return [Busy(public_id("grt", pk), *named[pk], calls.get(pk, 0)) for pk in busiest]
 
 
-def _waiting(member: Asker) -> list[dict[str, Any]]:
+def _waiting(member: Asker) -> list[Waits]:
     """What somebody should look at, each with the place to do it."""
     failing = Server.objects.visible_to(member).filter(status=Server.Status.FAILING, retired_at=None)
-    soon = timezone.now() + timedelta(days=7)
-    good = Grant.objects.visible_to(member).good()
+    good, soon = Grant.objects.visible_to(member).good(), timezone.now() + timedelta(days=7)
+    bare = good.filter(policy__published_revision=None).order_by("label")
+    ending = good.filter(expires_at__lt=soon).order_by("expires_at")
     return [
-        *({"kind": "server", "server": server} for server in failing.order_by("name")[:3]),
         *(
-            {"kind": "bare", "grant": grant}
-            for grant in good.filter(policy__published_revision=None).order_by("label")[:3]
+            Waits("server", public_id("srv", pk), name)
+            for pk, name in failing.order_by("name").values_list("pk", "name")[:EACH]
         ),
-        *({"kind": "open", "policy": policy} for policy in _letting_through(member)[:3]),
+        *(Waits("bare", public_id("grt", pk), label) for pk, label in bare.values_list("pk", "label")[:EACH]),
+        *_letting_through(member),
         *(
-            {"kind": "expires", "grant": grant}
-            for grant in good.filter(expires_at__lt=soon).order_by("expires_at")[:3]
+            Waits("expires", public_id("grt", pk), label, at=at)
+            for pk, label, at in ending.values_list("pk", "label", "expires_at")[:EACH]
         ),
     ]
 
 
-def _letting_through(member: Asker) -> QuerySet[Policy]:
+def _letting_through(member: Asker) -> list[Waits]:
     """Policies in use whose revision in force allows what no rule names."""
+    # Hardly anybody has any: an index says so at once.
+    if not PolicyRevision.objects.visible_to(member).filter(document__regex=OPEN_BY_DEFAULT).exists():
+        return []
     used = Grant.objects.visible_to(member).good().values("policy")
-    found = Policy.objects.visible_to(member).filter(pk__in=used).select_related("server").order_by("name")
-    return found.filter(published_revision__document__regex=OPEN_BY_DEFAULT)
+    found = Policy.objects.visible_to(member).filter(pk__in=used).order_by("name")
+    found = found.filter(published_revision__document__regex=OPEN_BY_DEFAULT)
+    return [
+        Waits("open", public_id("pol", pk), name, server)
+        for pk, name, server in found.values_list("pk", "name", "server__name")[:EACH]
+    ]
 
 
 def _shared(

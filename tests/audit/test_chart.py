@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.chart import HEIGHT, calls_data, draw, draw_latency, levels_for
+from audit.chart import HEIGHT, Publication, calls_data, draw, draw_latency, levels_for
 from audit.figures import Bucket, Latency
 from audit.models import DecisionRecord
 from audit.outcomes import OUTCOMES
 from audit.trace import trace
 from policies.language.glance import rule_words
-from policies.models import Policy, PolicyRevision
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -57,9 +56,9 @@ def test_a_script_is_given_the_same_figures_the_picture_was_drawn_from() -> None
     step = timedelta(minutes=30)
     counts = [{**dict.fromkeys(OUTCOMES, 0), "allow": x, "limit": 1} for x in range(4)]
     buckets = [Bucket(NOW + step * x, each) for x, each in enumerate(counts)]
-    revision = PolicyRevision(number=3, published_at=NOW + step, policy=Policy(name="keys\u202e"))
+    published = Publication("keys\u202e", 3, NOW + step)
     until = NOW + step * 4
-    data = calls_data(draw(buckets, NOW, until, [revision]), buckets, until)
+    data = calls_data(draw(buckets, NOW, until, [published]), buckets, until)
     assert data["starts"] == [round((NOW + step * x).timestamp()) for x in range(4)]
     assert data["counts"] == {name: [each[name] for each in counts] for name in OUTCOMES}
     assert data["published"] == [{"at": round((NOW + step).timestamp()), "words": "keysU+202E, revision 3"}]
