@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from catalog.lines import LONGEST_PARAM, MOST_PARAMS, line_of
 from catalog.money import is_about_money
 from catalog.rare import rare_verb
 from catalog.verbs import RANK, in_context, verb_of
@@ -15,13 +16,16 @@ from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 Choices: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
+# Of one parameter, and of one tool altogether.
 MOST_VALUES: Final = 60
+MOST_KEPT: Final = 240
 LONGEST_VALUE: Final = 60
 _CHOOSES: Final = word_set("action actions command method op operation operations verb")
 # What is done to numbers is done to nothing else.
 _SUMS: Final = word_set("average divide max min modulo multiply pow subtract sum")
 _PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-_LEVELS: Final = 4
+# A schema of a parameter is made of other schemas, and a reference may lead back to it.
+_MOST_PARTS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,50 +39,70 @@ class Chosen:
     all_known: bool
 
 
-def choices_of_schema(schema: object) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The first level only, whatever a stranger calls a schema."""
+def choices_of_schema(schema: object) -> Choices:
+    """The first level only, whatever a stranger calls a schema. Only texts are choices."""
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(schema, Mapping) or not isinstance(properties, Mapping):
-        return
-    for name, described in list(properties.items())[:200]:
-        if isinstance(name, str) and _chooses(name) and (values := _values(described, schema, _LEVELS)):
-            yield name, tuple(dict.fromkeys(values))[:MOST_VALUES]
+        return ()
+    return _kept((name, _values(described, schema)) for name, described in _first(properties))
 
 
 def choices_of_rows(rows: object) -> Choices:
     """`{"action": ["get", "delete"]}`, the form of our own lists."""
-    if not isinstance(rows, Mapping):
-        return ()
-    found = ((str(name), tuple(_texts(values))[:MOST_VALUES]) for name, values in rows.items())
-    return tuple((name, values) for name, values in found if values and _chooses(name))
+    return _kept((name, _texts(values)) for name, values in _first(rows)) if isinstance(rows, Mapping) else ()
 
 
-def _chooses(name: str) -> bool:
-    return bool(parts := _PART.findall(name[:80])) and parts[-1].lower() in _CHOOSES
+def _first(said: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    return list(said.items())[:MOST_PARAMS]
+
+
+def _kept(found: Iterable[tuple[Any, list[str]]]) -> Choices:
+    """What says what is done comes first: no list of colours takes its place."""
+    named = [(line_of(name, LONGEST_PARAM), tuple(dict.fromkeys(values))) for name, values in found if values]
+    kept: dict[str, tuple[str, ...]] = {}
+    left = MOST_KEPT
+    for name, values in sorted(named, key=lambda one: not chooses(one[0])):
+        if name and name not in kept and (fits := values[: min(left, MOST_VALUES)]):
+            kept[name] = fits
+            left -= len(fits)
+    return tuple(kept.items())
+
+
+@lru_cache(maxsize=4096)
+def chooses(name: str) -> bool:
+    """Whether an argument of this name says what is done."""
+    return bool(parts := _PART.findall(name)) and parts[-1].lower() in _CHOOSES
 
 
 def _texts(values: object) -> list[str]:
     if not isinstance(values, list):
         return []
-    return [one for one in values[:MOST_VALUES] if isinstance(one, str) and 0 < len(one) <= LONGEST_VALUE]
+    lines = (line_of(one, LONGEST_VALUE + 1) for one in values[:MOST_VALUES])
+    return [line for line in lines if 0 < len(line) <= LONGEST_VALUE]
 
 
-def _values(described: object, schema: Mapping[str, Any], levels: int) -> list[str]:
-    if not isinstance(described, Mapping) or not levels:
-        return []
-    found = _texts(described.get("enum")) + _texts([described.get("const")])
-    parts = [described.get("items")]
-    for several in ("anyOf", "oneOf"):
-        more = described.get(several)
-        parts += more[:MOST_VALUES] if isinstance(more, list) else []
-    if isinstance(reference := described.get("$ref"), str):
-        parts.append(_referred(reference, schema))
-    for part in parts:
-        found += _values(part, schema, levels - 1)
-    return found[:MOST_VALUES]
+def _values(described: object, schema: Mapping[str, Any]) -> list[str]:
+    """Of a parameter and of what it is made of."""
+    parts, found = [described], list[str]()
+    for part in parts:  # grows meanwhile
+        if isinstance(part, Mapping):
+            found += _texts(part.get("enum")) + _texts([part.get("const")])
+            parts += _made_of(part, schema)[: _MOST_PARTS - len(parts)]
+    return found
 
 
-def _referred(reference: str, schema: Mapping[str, Any]) -> object:
+def _made_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[object]:
+    made: list[object] = [part["items"]] if "items" in part else []
+    for several in ("anyOf", "oneOf", "allOf"):
+        more = part.get(several)
+        made += more[:MOST_VALUES] if isinstance(more, list) else []
+    if isinstance(reference := part.get("$ref"), str):
+        made.append(referred(reference, schema))
+    return made
+
+
+def referred(reference: str, schema: Mapping[str, Any]) -> object:
+    """What `#/$defs/Name` leads to, in the schema itself."""
     found: object = schema
     for step in reference.removeprefix("#/").split("/")[:6]:
         found = found.get(step) if isinstance(found, Mapping) else None
@@ -96,7 +120,7 @@ def worst_choice(words: tuple[str, ...], choices: Choices, siblings: tuple[str, 
     found: list[tuple[str, str, ToolClass, bool]] = []
     unknown = False
     for param, values in choices:
-        if not _SUMS.isdisjoint(value.lower() for value in values):
+        if not chooses(param) or not _SUMS.isdisjoint(value.lower() for value in values):
             continue
         for value in values:
             judged = _judged(_words(value), things, siblings)

@@ -1,6 +1,7 @@
 """What is known of a server and its tools, read from whatever a stranger sent. Pure.
 
-Facts only: names, titles, parameter names and types, the standard hints. No sentence of a server is kept.
+Facts only: names, titles, parameter names and types, what can be chosen for them, the standard hints. No
+sentence of a server is kept.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from catalog.choices import Choices, choices_of_schema, referred
 from catalog.classify import Param
+from catalog.lines import LONGEST_PARAM, MOST_PARAMS, line_of
 
 HINTS: Final = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 LONGEST_NAME: Final = 128
 LONGEST_TITLE: Final = 160
-LONGEST_PARAM: Final = 80
-MOST_PARAMS: Final = 200
 MOST_TOOLS: Final = 5_000
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _ALSO: Final = {"int": "integer", "str": "string", "bool": "boolean", "float": "number", "list": "array"}
@@ -47,6 +48,7 @@ class ToolFact:
     annotations: Mapping[str, bool] = field(default_factory=dict)
     provenance: Provenance = Provenance.SERVED
     source: str = ""  # package and version, or repository, commit and path
+    choices: Choices = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def read_tool(said: Mapping[str, Any], provenance: Provenance, source: str) -> T
         annotations=hints_of(hints),
         provenance=provenance,
         source=source,
+        choices=choices_of_schema(said.get("inputSchema")),
     )
 
 
@@ -95,16 +98,6 @@ def tool_name(said: object) -> str:
     if any(unicodedata.category(each) in ("Cc", "Cs", "Cn") for each in said):
         raise FactRefused("a tool's name with characters that are none")
     return said
-
-
-def line_of(said: object, longest: int) -> str:
-    """One line without control characters, cut; empty for what is no text."""
-    if not isinstance(said, str):
-        return ""
-    kept = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in said[: longest * 2]
-    )
-    return " ".join(kept.split())[:longest]
 
 
 def hints_of(said: object) -> dict[str, bool]:
@@ -141,7 +134,7 @@ def _type_of(described: object, schema: Mapping[str, Any]) -> str:
         reference = described.get("$ref")
         if not isinstance(reference, str):
             break
-        described = _referred(reference, schema)
+        described = referred(reference, schema)
     if not isinstance(described, Mapping):
         return "any"
     kind = described.get("type")
@@ -155,15 +148,6 @@ def _type_of(described: object, schema: Mapping[str, Any]) -> str:
             kinds = [c.get("type") if isinstance(c, Mapping) else None for c in choices[:8]]
             return _known_types(kinds)
     return "string" if isinstance(described.get("enum"), list) else "any"
-
-
-def _referred(reference: str, schema: Mapping[str, Any]) -> object:
-    found: object = schema
-    for part in reference.removeprefix("#/").split("/")[:6]:
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(part)
-    return found
 
 
 def _known_types(said: Iterable[object]) -> str:

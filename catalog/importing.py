@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.choices import choices_of_rows
 from catalog.facts import (
     MOST_TOOLS,
     FactRefused,
@@ -21,12 +22,12 @@ from catalog.facts import (
     ServerFact,
     ToolFact,
     hints_of,
-    line_of,
     params_of_rows,
     slug_of,
     tool_name,
 )
 from catalog.ingest import Listed, Report
+from catalog.lines import line_of
 from catalog.listing import LONGEST_LINE
 
 SHIPPED: Final = Path(__file__).parent / "facts" / "servers"
@@ -65,6 +66,7 @@ def _row_tool(row: Mapping[str, Any], provenance: Provenance, source: str) -> To
         annotations=hints_of(row.get("annotations")),
         provenance=provenance,
         source=source,
+        choices=choices_of_rows(row.get("choices")),
     )
 
 

@@ -26,8 +26,8 @@ BATCH_TOOLS: Final = 4_000
 _TURN: Final = 0x706C_6361_7461
 _STRENGTH: Final = {provenance.value: rank for rank, provenance in enumerate(Provenance)}
 _COMPARED: Final = (
-    "title", "params", "annotations", "provenance", "source", "tool_class", "severity", "confidence",
-    "needs_review", "evidence", "signals",
+    "title", "params", "choices", "annotations", "provenance", "source", "tool_class", "severity",
+    "confidence", "needs_review", "evidence", "signals",
 )  # fmt: skip
 _WRITTEN: Final = (*_COMPARED, "name_key", "checked_at", "changed_at", "removed_at", "search")
 Listed = tuple[ServerFact, Sequence[ToolFact]]
@@ -233,6 +233,7 @@ def _row(server: CatalogServer, tool: ToolFact, found: Classification, day: date
         name_key=name_key(tool.name),
         title=tool.title,
         params=[list(param) for param in tool.params],
+        choices=[[name, list(values)] for name, values in tool.choices],
         annotations=dict(tool.annotations),
         provenance=tool.provenance.value,
         source=tool.source[:300],

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 from django.db import transaction
 
 from catalog.crawling.packages import repository_of
-from catalog.facts import ServerFact, line_of, slug_of
+from catalog.facts import ServerFact, slug_of
 from catalog.ingest import Report, ingest, search_of_server, take_out
+from catalog.lines import line_of
 from catalog.models import CatalogServer
 from catalog.naming import package_name, plain_endpoint
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from catalog.choices import Choices
 from catalog.classify import Classification, Evidence, ToolInput, classify
 from catalog.facts import ToolFact
 from catalog.models import CatalogTool
@@ -54,11 +55,24 @@ def classified(tools: Iterable[ToolFact], server: str = "") -> list[tuple[ToolFa
         (
             tool,
             classify(
-                ToolInput(tool.name, "", tool.params, tool.annotations, siblings, tool.title, server=server)
+                ToolInput(
+                    tool.name,
+                    "",
+                    tool.params,
+                    tool.annotations,
+                    siblings,
+                    tool.title,
+                    tool.choices,
+                    server,
+                )
             ),
         )
         for tool in known
     ]
+
+
+def choices_of_row(tool: CatalogTool) -> Choices:
+    return tuple((name, tuple(values)) for name, values in tool.choices)
 
 
 def as_rows(evidence: Iterable[Evidence]) -> list[list[Any]]:

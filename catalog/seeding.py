@@ -15,7 +15,7 @@ from catalog.importing import SHIPPED, shipped
 from catalog.ingest import BATCH, Report, ingest, recount, search_of_server, search_of_tool, write_class
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.rows import update_rows
-from catalog.rules import as_rows, classified, digest, digest_of_lexemes
+from catalog.rules import as_rows, choices_of_row, classified, digest, digest_of_lexemes
 from catalog.summary import count_anew, current
 
 _CLASSED = ("tool_class", "severity", "confidence", "needs_review", "evidence", "signals", "search")
@@ -108,6 +108,7 @@ def _judged(rows: list[CatalogTool], server: str) -> list[Classification]:
             tuple((n, k, r) for n, k, r in row.params),
             row.annotations,
             Provenance(row.provenance),
+            choices=choices_of_row(row),
         )
         for row in rows
     ]

@@ -33,6 +33,7 @@ def server_facts(server: CatalogServer) -> dict[str, Any]:
 
 
 def tool_facts(tool: CatalogTool) -> dict[str, Any]:
+    choices = dict(tool.choices)
     return {
         "tool": tool.name,
         "title": tool.title,
@@ -46,7 +47,10 @@ def tool_facts(tool: CatalogTool) -> dict[str, Any]:
             {"rule": rule, "field": where, "words": words, "sentence": sentence}
             for rule, where, words, sentence in tool.evidence
         ],
-        "params": [{"name": name, "type": kind, "required": must} for name, kind, must in tool.params],
+        "params": [
+            {"name": name, "type": kind, "required": must, "choices": choices.get(name, [])}
+            for name, kind, must in tool.params
+        ],
         "annotations": tool.annotations,
         "provenance": {"how": tool.provenance, "source": tool.source, "checked": tool.checked_at.isoformat()},
         "path": tool.get_absolute_url(),

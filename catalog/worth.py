@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from catalog.choices import chooses
 from catalog.classify import Param, words_of
 
 _BY_WORD: Final = (
@@ -27,14 +28,17 @@ _BY_WORD: Final = (
     ("name id key user username", "Only names your agents own: starts with"),
 )  # fmt: skip
 _HINTS: Final = {word: hint for words, hint in reversed(_BY_WORD) for word in words.split()}
+_DEEDS: Final = "Only what your agents are there for: is one of"
 TYPES: Final = {
     "string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no",
     "array": "list", "object": "object", "any": "anything",
 }  # fmt: skip
 
 
-def worth_a_rule(param: Param) -> str:
+def worth_a_rule(param: Param, choices: tuple[str, ...] = ()) -> str:
     """The hint of the word that says most; empty where none does."""
+    if choices and chooses(param[0]):
+        return _DEEDS
     words = words_of(param[0])
     order = list(_HINTS)
     found = [order.index(word) for word in words if word in _HINTS]

@@ -97,10 +97,11 @@ def problem_answer(error: Exception, context: Mapping[str, Any]) -> Response | N
 
 
 def field_errors(fields: Mapping[str, Any], at: str = "") -> list[dict[str, Any]]:
-    """Flattens nested field errors into `[{pointer, message}]`."""
+    """Nested field errors as `[{pointer, message}]`. What is about no one field is about the whole."""
     found: list[dict[str, Any]] = []
     for name, said in fields.items():
-        pointer = f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}" if name != "" else at
+        inside = name not in ("", "non_field_errors")
+        pointer = f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}" if inside else at
         if isinstance(said, Mapping):
             found += field_errors(said, pointer)
         else:
@@ -177,8 +178,7 @@ def _of_framework(error: Exception) -> Response | None:
 def _validation_errors(error: exceptions.ValidationError) -> list[dict[str, Any]]:
     detail = error.detail
     if isinstance(detail, Mapping):
-        renamed = {"" if name == "non_field_errors" else name: said for name, said in detail.items()}
-        return field_errors(renamed)
+        return field_errors(detail)
     return [{"pointer": "", "message": str(sentence)} for sentence in detail]
 
 

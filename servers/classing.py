@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
 
 from catalog import vocabulary
 from catalog.choices import choices_of_schema
-from catalog.classify import Classification, Param, ToolInput, classify
+from catalog.classify import Classification, ToolInput, classify
+from catalog.facts import hints_of, params_of_schema
 from catalog.recommend import short_form
 from servers.models import Severity, Tool, ToolClass
 
 _RANKS = {tool_class.value: rank for rank, tool_class in enumerate(ToolClass)}
 
 
-def write_class(tool: Tool, siblings: tuple[str, ...]) -> None:
-    """`siblings`: the names of all tools of its server."""
+def write_class(tool: Tool, siblings: tuple[str, ...], server: str) -> None:
+    """As the catalogue does, and with its description. `siblings`: the names of all tools of `server`."""
     found = classify(
         ToolInput(
             name=tool.name,
             description=tool.description,
-            params=tuple(_params(tool.input_schema)),
-            annotations=tool.annotations,
+            params=tuple(params_of_schema(tool.input_schema)),
+            annotations=hints_of(tool.annotations),
             siblings=siblings,
             title=tool.title,
-            choices=tuple(choices_of_schema(tool.input_schema)),
+            choices=choices_of_schema(tool.input_schema),
+            server=server,
         )
     )
     tool.tool_class = ToolClass(found.tool_class)
@@ -52,14 +52,3 @@ def classification_of(tool: Tool) -> Classification:
 def suggestion(tool: Tool) -> tuple[str, str]:
     """`(effect, words)` of the rule we would begin with."""
     return short_form(classification_of(tool))
-
-
-def _params(schema: Mapping[str, Any]) -> Iterator[Param]:
-    """Name, type and whether it is required, of whatever a stranger calls a schema."""
-    properties, required = schema.get("properties"), schema.get("required")
-    if not isinstance(properties, dict):
-        return
-    must = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
-    for name, described in properties.items():
-        kind = described.get("type") if isinstance(described, dict) else None
-        yield str(name), kind if isinstance(kind, str) else "", name in must

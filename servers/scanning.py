@@ -213,7 +213,7 @@ def _keep_tools(server: Server, definitions: tuple[ToolDefinition, ...]) -> Drif
             tool = Tool(organization_id=server.organization_id, server=server, name=definition.name)
             new.append(tool)
         _describe(tool, definition, position)
-        write_class(tool, names)
+        write_class(tool, names, server.name)
     known = [rows[name] for name in names if name in rows]
     Tool.objects.bulk_create(new, batch_size=500)
     Tool.objects.bulk_update(known, _WRITTEN, batch_size=500)

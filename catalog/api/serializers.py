@@ -4,7 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from catalog.facts import MOST_PARAMS
+from catalog.facts import LONGEST_NAME, LONGEST_TITLE
+from catalog.lines import MOST_PARAMS
 from catalog.vocabulary import ToolClass
 
 CLASSES = [str(each) for each in ToolClass]
@@ -15,6 +16,10 @@ class ParamSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=128)
     type = serializers.CharField(max_length=60, required=False, default="any")
     required = serializers.BooleanField(required=False, default=False)  # type: ignore[assignment]
+
+
+class ListedParamSerializer(ParamSerializer):
+    choices = serializers.ListField(child=serializers.CharField())
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
@@ -53,7 +58,7 @@ class JudgedSerializer(VerdictSerializer):
 class CatalogToolSerializer(VerdictSerializer):
     title = serializers.CharField()
     server = serializers.CharField()
-    params = ParamSerializer(many=True)
+    params = ListedParamSerializer(many=True)
     annotations = serializers.DictField(child=serializers.BooleanField())
     provenance = ProvenanceSerializer()
     path = serializers.CharField()
@@ -99,15 +104,28 @@ class SearchSerializer(ToolsSerializer):
 
 
 class ClassifyInput(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=128)
+    """A tool as a server lists it. `siblings`: the names of all tools of its server; `server`: what that is
+    called. `params` stands in for an input schema, where there is none."""
+
+    name = serializers.CharField(max_length=LONGEST_NAME)
+    title = serializers.CharField(max_length=LONGEST_TITLE, required=False, allow_blank=True, default="")
     description = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+    input_schema = serializers.DictField(
+        required=False, help_text="JSON Schema. What its enumerations let one choose is heard."
+    )
     params = ParamSerializer(many=True, required=False)
     annotations = serializers.DictField(child=serializers.BooleanField(), required=False)
     siblings = serializers.ListField(
-        child=serializers.CharField(max_length=128), max_length=500, required=False
+        child=serializers.CharField(max_length=LONGEST_NAME), max_length=500, required=False
     )
+    server = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
     def validate_params(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(given) > MOST_PARAMS:
             raise serializers.ValidationError(f"At most {MOST_PARAMS}.")
+        return given
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "params" in given and "input_schema" in given:
+            raise serializers.ValidationError({"params": "Send these or an input schema, not both."})
         return given

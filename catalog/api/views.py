@@ -18,8 +18,9 @@ from catalog.api.serializers import (
     ServersSerializer,
     ToolsSerializer,
 )
+from catalog.choices import choices_of_schema
 from catalog.classify import ToolInput, classify
-from catalog.facts import hints_of
+from catalog.facts import hints_of, params_of_schema
 from catalog.models import CatalogServer
 from catalog.rules import as_rows
 from catalog.search import CLASSES, LONGEST_QUESTION, TRANSPORTS, Found, find, read_question
@@ -110,17 +111,9 @@ class Classify(PublicView):
     )
     def post(self, request: Request) -> Response:
         given = valid(ClassifyInput(data=request.data))
-        params = tuple((one["name"], one["type"], one["required"]) for one in given.get("params", ()))
-        found = classify(
-            ToolInput(
-                given["name"],
-                given["description"],
-                params,
-                hints_of(given.get("annotations")),
-                tuple(given.get("siblings", ())),
-            )
-        )
-        advice = advise(Listed(given["name"], params, found), ())
+        tool = _tool(given)
+        found = classify(tool)
+        advice = advise(Listed(tool.name, tool.params, found), ())
         evidence = [
             dict(zip(("rule", "field", "words", "sentence"), row, strict=True))
             for row in as_rows(found.evidence)
@@ -137,6 +130,21 @@ class Classify(PublicView):
             "policy_does": list(advice.sentences),
         }
         return Response(body)
+
+
+def _tool(given: dict[str, Any]) -> ToolInput:
+    schema = given.get("input_schema", {})
+    said = tuple((one["name"], one["type"], one["required"]) for one in given.get("params", ()))
+    return ToolInput(
+        name=given["name"],
+        description=given["description"],
+        params=said or tuple(params_of_schema(schema)),
+        annotations=hints_of(given.get("annotations")),
+        siblings=tuple(given.get("siblings", ())),
+        title=given["title"],
+        choices=choices_of_schema(schema),
+        server=given["server"],
+    )
 
 
 def _found(request: Request) -> Found:

@@ -18,10 +18,10 @@ from catalog.facts import (
     Provenance,
     ServerFact,
     ToolFact,
-    line_of,
     read_tool,
     slug_of,
 )
+from catalog.lines import line_of
 
 FACTS: Final = Path(__file__).resolve().parents[1] / "facts"
 WANTED: Final = FACTS / "packages.json"
@@ -165,6 +165,8 @@ def _tool_json(tool: ToolFact) -> dict[str, Any]:
     if tool.title:
         kept["title"] = tool.title
     kept["params"] = [list(param) for param in tool.params]
+    if tool.choices:
+        kept["choices"] = dict(tool.choices)
     if tool.annotations:
         kept["annotations"] = dict(tool.annotations)
     return kept

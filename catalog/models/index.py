@@ -75,6 +75,11 @@ class CatalogTool(models.Model):
     )
     title = models.CharField(max_length=160, blank=True)
     params = models.JSONField(default=list, help_text="[[name, type, required]]")
+    choices = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text="[[name of a parameter, [what can be chosen]]]",
+    )
     annotations = models.JSONField(default=dict)
     provenance = models.CharField(max_length=10)
     source = models.CharField(max_length=300, blank=True)

@@ -20,7 +20,7 @@ _RANKS: Final = {str(tool_class): rank for rank, tool_class in enumerate(WORST_L
 
 def tools_of(server: CatalogServer) -> list[CatalogTool]:
     """Worst first. Without what only a tool's own page shows."""
-    tools = list(server.tools.filter(removed_at=None).defer("search", "evidence", "annotations"))
+    tools = list(server.tools.filter(removed_at=None).defer("search", "evidence", "annotations", "choices"))
     for tool in tools:
         tool.server = server
     return sorted(tools, key=lambda tool: (-tool.severity, -_RANKS[tool.tool_class], tool.name))

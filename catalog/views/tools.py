@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -14,7 +16,7 @@ from catalog.classify import Classification
 from catalog.faq import Asked, questions
 from catalog.models import CatalogTool
 from catalog.public import public_page
-from catalog.rules import classification_of
+from catalog.rules import choices_of_row, classification_of
 from catalog.serial import tool_facts
 from catalog.summary import as_listed
 from catalog.views._shared import absolute, crumbs, page
@@ -23,11 +25,24 @@ from catalog.words import slug_asked
 from catalog.worth import worth_a_rule
 
 MOST_RELATED = 6
+MOST_CHOICES = 12
 _PROVENANCE = {
     "served": "Listed by the server itself",
     "published": "From a list published with the server",
     "parsed": "Parsed from the server’s source",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """`choices`: the first that can be chosen; `more`: how many there are beside them."""
+
+    name: str
+    kind: str
+    required: bool
+    choices: tuple[str, ...]
+    more: int
+    hint: str
 
 
 def find(server_slug: str, tool_slug: str) -> CatalogTool:
@@ -67,9 +82,7 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         "reasons": _reasons(found),
         "signals": [(s, prose.SIGNAL_TITLES[s]) for s in found.signals if s in prose.SIGNAL_TITLES],
         "attacks": invited_by(found, listed.params),
-        "params": [
-            (name, kind, must, worth_a_rule((name, kind, must))) for name, kind, must in listed.params
-        ],
+        "params": list(_arguments(row)),
         "required": sum(must for _, _, must in listed.params),
         "related": _related(row),
         "elsewhere": _elsewhere(row),
@@ -96,6 +109,14 @@ def _reasons(found: Classification) -> list[tuple[str, str, str]]:
         mark = next(letters, "") if evidence.field == "name" and evidence.words else ""
         rows.append((mark, " ".join(evidence.words), evidence.sentence))
     return rows
+
+
+def _arguments(row: CatalogTool) -> Iterator[_Argument]:
+    choices = dict(choices_of_row(row))
+    for name, kind, must in row.params:
+        of_it = choices.get(name, ())
+        hint = worth_a_rule((name, kind, must), of_it)
+        yield _Argument(name, kind, must, of_it[:MOST_CHOICES], len(of_it[MOST_CHOICES:]), hint)
 
 
 def _related(row: CatalogTool) -> list[CatalogTool]:

@@ -30,7 +30,10 @@ def hostile() -> Listed:
         checked="2026-11-01",
     )
     tools = [
-        ToolFact(HOSTILE, "", (("</dl><script>", "string", True),), {}, Provenance.SERVED, "<b>"),
+        ToolFact(
+            *(HOSTILE, "", (("</dl><script>", "string", True),), {}, Provenance.SERVED, "<b>"),
+            choices=(("</dl><script>", (HOSTILE, BIDI, *(f"<b>{n}" for n in range(20)))),),
+        ),
         ToolFact(BIDI, "", (), {"destructiveHint": True}, Provenance.SERVED, ""),
         ToolFact("a/b?c#d%2e", "", (), {}, Provenance.SERVED, ""),
         ToolFact("../../accounts/login", "", (), {}, Provenance.SERVED, ""),

@@ -61,9 +61,94 @@ def test_a_tool_of_ones_own_is_classified_with_its_policy(index: Report) -> None
     assert said["policy_does"] == ["Every call waits for a person's approval."]
 
 
-@pytest.mark.parametrize("body", [{}, [], {"name": ""}, {"name": "x" * 200}, {"name": "a", "params": [1]}])
-def test_what_is_no_tool_is_a_problem(index: Report, body: Any) -> None:
-    assert ask("/classify/", body)[0] == 400
+def schema_of(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)[:1]}
+
+
+ACTION = schema_of(action={"type": "string", "enum": ["get", "delete"]}, id={"type": "string"})
+REFERRED = {**schema_of(op={"$ref": "#/$defs/Op"}), "$defs": {"Op": {"enum": ["get", "delete"]}}}
+
+
+@pytest.mark.parametrize(
+    ("more", "tool_class", "rule"),
+    [
+        ({}, "Write", "nothing.known"),
+        ({"input_schema": {}}, "Write", "nothing.known"),
+        ({"title": "Erase every widget"}, "Destructive", "title.verb"),
+        ({"description": "Deletes a widget."}, "Destructive", "description.verb"),
+        ({"input_schema": ACTION}, "Destructive", "params.choice"),
+        ({"input_schema": REFERRED}, "Destructive", "params.choice"),
+        ({"input_schema": schema_of(question={"type": "string"})}, "Read", "params.asked"),
+        ({"params": [{"name": "question", "type": "string"}]}, "Read", "params.asked"),
+        ({"input_schema": schema_of(colour={"enum": ["delete"]})}, "Write", "nothing.known"),
+        ({"server": "zqx-mcp", "name": "zqx_methods"}, "Read", "name.answer"),
+        ({"server": "other", "name": "zqx_methods"}, "Write", "nothing.known"),
+        ({"annotations": {"destructiveHint": True}}, "Destructive", "nothing.known"),
+    ],
+)
+def test_each_part_of_a_definition_is_heard(
+    index: Report, more: dict[str, Any], tool_class: str, rule: str
+) -> None:
+    status, said = ask("/classify/", {"name": "zqx", **more})
+    assert (status, said["class"], said["evidence"][0]["rule"]) == (200, tool_class, rule)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/name"),
+        ([], ""),
+        ({"name": ""}, "/name"),
+        ({"name": "x" * 200}, "/name"),
+        ({"name": "a", "params": [1]}, "/params/0"),
+        ({"name": "a", "title": ["b"]}, "/title"),
+        ({"name": "a", "title": "b" * 161}, "/title"),
+        ({"name": "a", "server": {"name": "b"}}, "/server"),
+        ({"name": "a", "server": "b" * 201}, "/server"),
+        ({"name": "a", "input_schema": []}, "/input_schema"),
+        ({"name": "a", "input_schema": "{}"}, "/input_schema"),
+        ({"name": "a", "input_schema": None}, "/input_schema"),
+        ({"name": "a", "input_schema": {}, "params": []}, "/params"),
+    ],
+)
+def test_what_is_no_tool_is_a_problem_with_its_place(index: Report, body: Any, pointer: str) -> None:
+    status, said = ask("/classify/", body)
+    assert status == 400 and pointer in [one["pointer"] for one in said["errors"]], said
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": []},
+        {"properties": {"action": None, "b": 7}, "required": "action"},
+        {"properties": {"action": {"$ref": "#/properties/action"}}},
+        {"properties": {"action": {"enum": ["de\x00lete", 7, {}]}}},
+        {
+            "properties": {
+                f"action{n}": {"anyOf": [{"$ref": "#/properties/action0"}] * 60} for n in range(300)
+            }
+        },
+    ],
+)
+def test_no_schema_is_too_odd_for_an_answer(index: Report, schema: dict[str, Any]) -> None:
+    assert ask("/classify/", {"name": "zqx", "input_schema": schema})[0] == 200
+
+
+def test_a_tool_of_the_index_and_the_same_one_asked_about_get_one_answer(index: Report) -> None:
+    for tool in ask("/tools/?vendor=AWS")[1]["results"]:
+        properties = {one["name"]: {"type": one["type"]} for one in tool["params"]}
+        required = [one["name"] for one in tool["params"] if one["required"]]
+        said = ask(
+            "/classify/",
+            {
+                "name": tool["tool"],
+                "title": tool["title"],
+                "input_schema": {"properties": properties, "required": required},
+                "annotations": tool["annotations"],
+                "server": tool["server"],
+            },
+        )[1]
+        assert (said["class"], said["severity"]) == (tool["class"], tool["severity"]), tool["tool"]
 
 
 def test_it_only_answers_and_only_so_often(index: Report, settings: Any) -> None:

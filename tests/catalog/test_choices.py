@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.choices import choices_of_rows, choices_of_schema
+from catalog.choices import MOST_KEPT, MOST_VALUES, choices_of_rows, choices_of_schema
 from catalog.classify import Classification, ToolInput, classify
 
 
@@ -61,6 +61,7 @@ def test_a_server_that_hints_read_only_does_not_talk_away_what_can_be_chosen() -
         schema_of("issueAction", "get", "delete"),
         {"properties": {"op": {"type": "array", "items": {"enum": ["get", "delete"]}}}},
         {"properties": {"op": {"anyOf": [{"const": "get"}, {"const": "delete"}, {"type": "null"}]}}},
+        {"properties": {"op": {"allOf": [{"enum": ["get", "delete"]}], "default": "get"}}},
         {
             "properties": {"op": {"$ref": "#/$defs/Op"}},
             "$defs": {"Op": {"enum": ["get", "delete"]}},
@@ -83,23 +84,42 @@ def test_choices_are_read_wherever_a_schema_keeps_them(schema: dict[str, Any]) -
         {"properties": {"action": {"enum": [1, None, {}, "x" * 61, ""]}}},
         {"properties": {"action": {"$ref": "#/properties/action"}}},
         {"properties": {"action": {"anyOf": [{"$ref": "#/a/b"}, 4]}}},
-        schema_of("colour", "delete"),
         {"properties": {"": {"enum": ["delete"]}}},
     ],
 )
 def test_a_schema_without_choices_or_with_odd_ones_gives_none(schema: object) -> None:
-    assert list(choices_of_schema(schema)) == []
+    assert choices_of_schema(schema) == ()
 
 
 def test_a_schema_that_never_ends_is_read_to_an_end() -> None:
     loop: dict[str, Any] = {"enum": [f"do{number}" for number in range(1000)]}
     loop["anyOf"] = [loop] * 1000
-    [(_, values)] = choices_of_schema({"properties": {"action": loop}})
-    assert len(values) <= 60
+    (_, values), *others = choices_of_schema({"properties": {f"{n}_action": loop for n in range(300)}})
+    assert len(values) == MOST_VALUES and sum(len(more) for _, more in others) == MOST_KEPT - MOST_VALUES
+
+
+def test_what_says_what_is_done_is_kept_before_all_else() -> None:
+    colours = {f"colour{n}": {"enum": [f"c{n}{m}" for m in range(60)]} for n in range(9)}
+    kept = choices_of_schema({"properties": {**colours, "action": {"enum": ["get", "delete"]}}})
+    assert kept[0] == ("action", ("get", "delete"))
+    assert [name for name, _ in kept[1:]] == ["colour0", "colour1", "colour2", "colour3"]
+
+
+def test_what_is_kept_is_short_text_on_one_line_each_once() -> None:
+    odd = ["get", "get", "de\x00l\nete", "\ud800x", "x" * 61, "x" * 60, "", " ", 7, None, ["get"]]
+    assert choices_of_schema(schema_of("a\x00ction", *odd)) == (
+        ("a ction", ("get", "de l ete", "x", "x" * 60)),
+    )
+
+
+def test_only_what_says_what_is_done_is_heard() -> None:
+    assert chosen("manage_issue", "get", "delete", param="colour").tool_class == "Write"
+    assert chosen("manage_issue", "get", "delete", param="issueAction").tool_class == "Destructive"
 
 
 def test_choices_of_a_line_are_taken_and_odd_ones_left_out() -> None:
-    assert choices_of_rows({"action": ["get", 4], "colour": ["red"], "op": "x"}) == (("action", ("get",)),)
+    rows = {"action": ["get", 4], "colour": ["red"], "op": "x", "": ["get"], "none": []}
+    assert choices_of_rows(rows) == (("action", ("get",)), ("colour", ("red",)))
     assert choices_of_rows(["action"]) == ()
 
 

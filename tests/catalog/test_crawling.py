@@ -152,6 +152,20 @@ def test_facts_are_written_only_when_something_changed(tmp_path: Path) -> None:
     assert json.loads(as_json(crawled))["tools"][0] == {"name": "a", "params": []}
 
 
+def test_what_a_server_lets_one_choose_is_written_and_read_again(tmp_path: Path) -> None:
+    deeds = ["get", "delete"]
+    schema = {"properties": {"action": {"enum": deeds}, "id": {"type": "string"}}}
+    tools, refused = read_tools([{"name": "issues", "inputSchema": schema}], "npm:x 1")
+    server = ServerFact("x", "X", package="npm:x", version="1", checked="2026-11-01")
+    assert write_facts(Crawled(server, tools, refused), tmp_path)
+    ((_, (kept,)),) = shipped(tmp_path)
+    assert kept == tools[0] and kept.choices == (("action", ("get", "delete")),)
+    assert not write_facts(Crawled(server, tools, refused), tmp_path)
+    deeds.remove("delete")
+    fewer, _ = read_tools([{"name": "issues", "inputSchema": schema}], "npm:x 1")
+    assert write_facts(Crawled(server, fewer, refused), tmp_path)
+
+
 def test_every_shipped_server_can_be_crawled_again() -> None:
     wanted = {str(one.package) for one in wanted_packages()}
     assert {server.package for server, _ in shipped()} <= wanted

@@ -15,9 +15,10 @@ from django.core.management import call_command
 
 from catalog import ingest as ingesting
 from catalog.crawling.crawl import read_tools
-from catalog.facts import MOST_PARAMS, MOST_TOOLS, Provenance, ServerFact, ToolFact, params_of_schema
+from catalog.facts import MOST_TOOLS, Provenance, ServerFact, ToolFact, params_of_schema
 from catalog.importing import listed_in
 from catalog.ingest import Report, ingest
+from catalog.lines import MOST_PARAMS
 from catalog.listing import LONGEST_LINE, lines_of
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.seeding import reclassify
@@ -104,6 +105,38 @@ def test_a_bad_line_is_refused_by_itself_with_its_place_and_why() -> None:
     assert ("line 2", "not well-formed JSON") in report.refused
     assert ("line 10", "a tool listed twice") in report.refused
     assert "nul" not in str(report.refused)
+
+
+def test_what_can_be_chosen_is_kept_heard_and_heard_again() -> None:
+    params, choices = [["action", "string", True]], {"action": ["get", "delete"], "colour": ["red"]}
+    lines = [line(tool="issues", params=params, choices=choices), line(tool="labels", params=params)]
+    take_in(lines)
+    issues, labels = CatalogTool.objects.order_by("name")
+    assert (issues.tool_class, issues.evidence[0][0]) == ("Destructive", "params.choice")
+    assert issues.choices == [["action", ["get", "delete"]], ["colour", ["red"]]]
+    assert (labels.tool_class, labels.choices) == ("Write", [])
+    assert take_in(lines).counts["tools unchanged"] == 2
+    with as_worker():
+        reclassify(report := Report())
+    assert report.counts["tools classed anew"] == 0
+    again = take_in([line(tool="issues", params=params, choices={"action": ["get"]}), lines[1]])
+    assert (again.counts["tools changed"], again.counts["tools unchanged"]) == (1, 1)
+    assert CatalogTool.objects.get(name="issues").tool_class == "Read"
+
+
+@pytest.mark.parametrize(
+    "choices", ["x", 7, ["action"], {"action": "delete"}, {"action": [{"a": 1}, None, 7]}, {"": ["delete"]}]
+)
+def test_choices_that_are_none_cost_a_line_nothing(choices: object) -> None:
+    report = take_in([line(tool="issues", choices=choices)])
+    assert (report.counts["refused"], CatalogTool.objects.get().choices) == (0, [])
+
+
+def test_choices_a_database_cannot_hold_are_kept_as_text() -> None:
+    take_in(
+        [line(tool="issues", choices={"act\u0000ion": ["de\u0000lete", "\ud800get", HOSTILE, "x" * 500]})]
+    )
+    assert CatalogTool.objects.get().choices == [["act ion", ["de lete", "get", HOSTILE]]]
 
 
 def test_hostile_text_is_kept_as_text_and_found_again() -> None:

@@ -56,6 +56,9 @@ def test_a_page_is_the_same_bytes_for_everybody_and_sets_nothing(
             assert answer.headers["Cache-Control"].startswith("public")
 
 
+PARAMS = (("action", "string", True), ("id", "string", False))
+
+
 def other_server() -> ServerFact:
     return ServerFact(
         slug="mill",
@@ -116,6 +119,26 @@ def test_a_tool_page_holds_what_the_specification_lists(index: Report, client: C
         assert words in page, words
     assert page.count("<details") == 6
     assert '<link rel="canonical" href="http' in page
+
+
+def test_a_tool_page_and_its_json_say_what_can_be_chosen(index: Report, client: Client) -> None:
+    mill = [ToolFact("wheels", "", PARAMS, {}, Provenance.SERVED, "", (("action", ("get", "delete")),))]
+    with as_worker():
+        ingest([(other_server(), mill)], Report())
+    page = text_of(client, "/tools/mill/wheels/")
+    assert '<bdi class="mono">get</bdi>, <bdi class="mono">delete</bdi></span>' in page
+    assert "“delete” can be chosen as “action”" in page
+    assert "Only what your agents are there for: is one of" in page
+    for path in ("/tools/mill/wheels.json", "/servers/mill.json", "/api/v1/catalog/tools/?q=wheels"):
+        found = json.loads(text_of(client, path))
+        tool = found if "tool" in found else (found.get("tools") or found["results"])[0]
+        assert tool["class"] == "Destructive"
+        assert [one["choices"] for one in tool["params"]] == [["get", "delete"], []]
+
+
+def test_of_many_that_can_be_chosen_the_first_are_shown(index: Report, client: Client) -> None:
+    page = text_of(client, tool_named(HOSTILE).get_absolute_url())
+    assert "&lt;b&gt;9</bdi> and 10 more" in page and "&lt;b&gt;10" not in page
 
 
 class _Blocks(HTMLParser):

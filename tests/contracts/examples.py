@@ -25,7 +25,7 @@ _PLAIN: Final = (
     (re.compile(r"\b(pl[gk]_)[0-9A-Za-z]{4}\b"), r"\g<1>1a2b"),
     (re.compile(r"\bwhsec_[0-9A-Za-z+/=]+"), "whsec_made-up"),
     (re.compile(r"cursor=[^&\"]+"), "cursor=made-up"),
-    (re.compile(r"https?://(testserver|127\.0\.0\.1:8000)"), "https://policylayer.example.com"),
+    (re.compile(r"https?://(testserver|(127\.0\.0\.1|localhost):8000)"), "https://policylayer.example.com"),
     (re.compile(r"http://127\.0\.0\.1:8100"), "https://gateway.example.com"),
 )
 

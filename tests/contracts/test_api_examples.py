@@ -72,7 +72,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "POST /catalog/classify/": {
         "name": "delete_user",
         "description": "Deletes a user for good.",
-        "params": [{"name": "user_name", "type": "string", "required": True}],
+        "input_schema": {"properties": {"user_name": {"type": "string"}}, "required": ["user_name"]},
+        "server": "Users MCP",
     },
 }
 ASKS: Final = ("/lint/", "/decide/", "/effects/", "/diff/", "/convert/", "/classify/")

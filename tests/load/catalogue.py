@@ -16,6 +16,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -87,7 +88,7 @@ def _size(chance: random.Random) -> int:
 def _tool(chance: random.Random, shapes: list[ToolFact], words: list[str], index: int) -> ToolFact:
     shape = chance.choice(shapes)
     name = f"{shape.name}_{chance.choice(words)}{index if chance.random() < 0.2 else ''}"[:120]
-    return ToolFact(name, shape.title, shape.params, shape.annotations, Provenance.PUBLISHED, "a list")
+    return replace(shape, name=name, provenance=Provenance.PUBLISHED, source="a list")
 
 
 def prepare() -> None:
@@ -125,7 +126,7 @@ def _told(listed: Iterator[Listed]) -> Iterator[Listed]:
 
 def classify_alone(seed: int) -> None:
     tools = [tool for _, tools in lists(3_000, seed) for tool in tools]
-    inputs = [ToolInput(tool.name, "", tool.params, tool.annotations, ()) for tool in tools]
+    inputs = [ToolInput(tool.name, "", tool.params, tool.annotations, choices=tool.choices) for tool in tools]
     started = time.process_time()
     for one in inputs:
         classify(one)

@@ -1,0 +1,22 @@
+"""A stranger's text as it is kept: one line, without control characters, bounded. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+LONGEST_PARAM: Final = 80
+MOST_PARAMS: Final = 200
+
+
+def line_of(said: object, longest: int) -> str:
+    """Cut where it is longer; empty for what is no text."""
+    if not isinstance(said, str):
+        return ""
+    cut = said[: longest * 2]
+    kept = cut if cut.isprintable() else "".join(" " if _is_no_character(c) else c for c in cut)
+    return " ".join(kept.split())[:longest]
+
+
+def _is_no_character(each: str) -> bool:
+    return unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp")
