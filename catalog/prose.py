@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from catalog.classify import Classification, Param, words_of
+from catalog.classify import CHOSEN, Classification, Param, words_of
 from catalog.vocabulary import BASE_SEVERITY, Severity, ToolClass
 
 _DOES: Final = {
@@ -16,6 +16,14 @@ _DOES: Final = {
     "arguments, and may go on after the answer has come.",
     ToolClass.DESTRUCTIVE: "Each call takes something away: {thing}. What is gone may not come back.",
     ToolClass.FINANCIAL: "Each call moves money or makes somebody owe it: {thing}.",
+}
+# Where an argument says what a call does.
+_CHOSEN: Final = {
+    ToolClass.READ: "Whatever is chosen there, it answers and changes nothing.",
+    ToolClass.WRITE: "Some of what can be chosen there creates or changes something.",
+    ToolClass.EXECUTE: "Some of what can be chosen there sets something going.",
+    ToolClass.DESTRUCTIVE: "Some of what can be chosen there takes something away, which may not come back.",
+    ToolClass.FINANCIAL: "Some of what can be chosen there moves money or makes somebody owe it.",
 }
 _WHY: Final = {
     ToolClass.READ: "Reading looks harmless until what was read travels on: the answer stands in the "
@@ -103,6 +111,8 @@ class Piece:
 def does(name: str, found: Classification) -> str:
     if found.needs_review:
         return _UNKNOWN
+    if found.evidence and found.evidence[0].rule == CHOSEN:
+        return f"What a call does stands in its “{found.evidence[0].words[0]}”. {_CHOSEN[found.tool_class]}"
     return _DOES[found.tool_class].format(thing=_thing(name, found))
 
 

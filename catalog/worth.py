@@ -6,6 +6,7 @@ from typing import Final
 
 from catalog.choices import chooses
 from catalog.classify import Param, words_of
+from catalog.vocabulary import word_set
 
 _BY_WORD: Final = (
     ("password passwd secret token apikey credential passphrase", "A secret in the call: the agent "
@@ -28,6 +29,8 @@ _BY_WORD: Final = (
     ("name id key user username", "Only names your agents own: starts with"),
 )  # fmt: skip
 _HINTS: Final = {word: hint for words, hint in reversed(_BY_WORD) for word in words.split()}
+_COUNTED: Final = word_set("amount cost count limit max price quantity size total value")
+_AGREED: Final = word_set("confirm confirmation confirmed force yes")
 _DEEDS: Final = "Only what your agents are there for: is one of"
 TYPES: Final = {
     "string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no",
@@ -41,8 +44,16 @@ def worth_a_rule(param: Param, choices: tuple[str, ...] = ()) -> str:
         return _DEEDS
     words = words_of(param[0])
     order = list(_HINTS)
-    found = [order.index(word) for word in words if word in _HINTS]
+    found = [order.index(word) for word in words if word in _HINTS and _fits(word, param[1])]
     return _HINTS[order[max(found)]] if found else ""
+
+
+def _fits(word: str, kind: str) -> bool:
+    """No number starts with anything, and nothing that is yes or no has a ceiling."""
+    kinds = set(kind.split("|"))
+    if kinds <= {"integer", "number"}:
+        return word in _COUNTED
+    return word in _AGREED if kinds == {"boolean"} else True
 
 
 def type_words(kind: str) -> str:

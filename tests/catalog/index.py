@@ -34,7 +34,10 @@ def hostile() -> Listed:
             *(HOSTILE, "", (("</dl><script>", "string", True),), {}, Provenance.SERVED, "<b>"),
             choices=(("</dl><script>", (HOSTILE, BIDI, *(f"<b>{n}" for n in range(20)))),),
         ),
-        ToolFact(BIDI, "", (), {"destructiveHint": True}, Provenance.SERVED, ""),
+        ToolFact(
+            *(BIDI, "", ((f"{BIDI}_action", "string", True),), {"destructiveHint": True}),
+            choices=((f"{BIDI}_action", ("get", "delete", BIDI)),),
+        ),
         ToolFact("a/b?c#d%2e", "", (), {}, Provenance.SERVED, ""),
         ToolFact("../../accounts/login", "", (), {}, Provenance.SERVED, ""),
         ToolFact("*", "", (), {}, Provenance.SERVED, ""),

@@ -128,6 +128,8 @@ def test_a_tool_page_and_its_json_say_what_can_be_chosen(index: Report, client: 
     page = text_of(client, "/tools/mill/wheels/")
     assert '<bdi class="mono">get</bdi>, <bdi class="mono">delete</bdi></span>' in page
     assert "“delete” can be chosen as “action”" in page
+    assert "What a call does stands in its “action”. Some of what can be chosen there takes" in page
+    assert "Each call" not in page
     assert "Only what your agents are there for: is one of" in page
     for path in ("/tools/mill/wheels.json", "/servers/mill.json", "/api/v1/catalog/tools/?q=wheels"):
         found = json.loads(text_of(client, path))
