@@ -77,7 +77,7 @@ class Request(msgspec.Struct, eq=False):
     memo: HeadMemo = msgspec.field(default_factory=HeadMemo)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KnownFrame:
     """The bytes of a head, to know it again when only its length differs.
 
@@ -86,6 +86,8 @@ class KnownFrame:
 
     before: bytes
     after: bytes
+    head_bytes: int
+    """Of the last. The next one's length most often has as many digits."""
 
     @classmethod
     def of(cls, data: bytes, body_length: int) -> Self | None:
@@ -94,21 +96,27 @@ class KnownFrame:
         lengths = list(_LENGTH.finditer(head))
         if not head.endswith(b"\r\n\r\n") or len(lengths) != 1 or int(lengths[0][1]) != body_length:
             return None
-        return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :])
+        return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :], len(head))
 
     def body_in(self, data: bytes, most: int) -> bytes | None:
         """Of the one whole message that is in `data`; None where it has to be looked at as any other."""
-        before, after = self.before, self.after
-        if not data.startswith(before):
+        length = len(data) - self.head_bytes
+        # The only head like this that is followed by so much and nothing else.
+        head = b"%b%d%b" % (self.before, length, self.after)
+        if len(head) != self.head_bytes:
+            return self._body_after_another(data, most)
+        if not data.startswith(head) or not 0 < length <= most:
             return None
-        begin = len(before)
-        end = data.find(b"\r", begin, begin + _MOST_DIGITS + 1)
-        if end < 0 or not data.startswith(after, end):
-            return None
-        digits, body = data[begin:end], data[end + len(after) :]
-        if not digits.isdigit() or int(digits) != len(body) or not body or len(body) > most:
-            return None
-        return body
+        return data[len(head) :]
+
+    def _body_after_another(self, data: bytes, most: int) -> bytes | None:
+        """Its length has more digits than the last, or fewer."""
+        rest = len(data) - len(self.before) - len(self.after)
+        for digits in range(1, _MOST_DIGITS + 1):
+            if len(b"%d" % (rest - digits)) == digits:
+                self.head_bytes = len(data) - rest + digits
+                return self.body_in(data, most)
+        return None
 
 
 @dataclass(slots=True)

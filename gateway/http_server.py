@@ -33,6 +33,10 @@ class _Phase(Enum):
     CLOSING = auto()
 
 
+# Up to Python 3.11 a member is found by a function of its own each time it is named.
+_IDLE: Final = _Phase.IDLE
+_CLOSING: Final = _Phase.CLOSING
+
 # What is longer is written at once, so that it is known at once whether the client takes it.
 _WRITTEN_SOON: Final = 16_384
 
@@ -80,10 +84,10 @@ class Connection(asyncio.Protocol):
             self._exchange.lost()
 
     def data_received(self, data: bytes) -> None:
-        if self._phase is _Phase.CLOSING:
+        if self._phase is _CLOSING:
             return
         self._at = self._server.now()
-        whole = self._phase is _Phase.IDLE
+        whole = self._phase is _IDLE
         if whole and self._known is not None and self._exchange is None:
             again = self._known.read(data, self._limits.body_bytes)
             if again is not None:

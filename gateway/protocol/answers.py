@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import jiter
+import msgspec
 
 from gateway.protocol.jsonrpc import Id
 from gateway.protocol.tool_list import LONGEST_NAME, ListTooLong, may_hold_tools
@@ -20,8 +21,33 @@ class Nonsense(Exception):  # noqa: N818
         self.reason = reason
 
 
+class _Result(msgspec.Struct):
+    """The usual answer, of which only the id is taken out."""
+
+    id: object
+    result: msgspec.Raw
+
+
+_RESULT: Final = msgspec.json.Decoder(_Result)
+
+
 def check_answer(body: bytes, expected: Id) -> None:
     """Raises Nonsense unless the body is the JSON-RPC answer to the request with this id."""
+    if not _is_result_of(body, expected):
+        _check_any_answer(body, expected)
+
+
+def _is_result_of(body: bytes, expected: Id) -> bool:
+    """What is not is looked at once more, as any other."""
+    try:
+        # Of a text, for what is passed over of bytes need not be UTF-8.
+        answer = _RESULT.decode(body.decode())
+    except (ValueError, RecursionError):
+        return False
+    return type(answer.id) is type(expected) and answer.id == expected
+
+
+def _check_any_answer(body: bytes, expected: Id) -> None:
     tree = _lenient(body)
     if not isinstance(tree, dict) or not ("result" in tree or "error" in tree):
         raise Nonsense("The server's answer is not a JSON-RPC answer.")

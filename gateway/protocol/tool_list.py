@@ -18,6 +18,9 @@ _S: Final = rb"[sS]|\xc5\xbf|\\u00[57]3|\\u017[fF]"
 _MOST_BYTES: Final = 2_097_152
 LONGEST_NAME: Final = len(rb'"\u0074\u006f\u006f\u006c\u0073"')
 _NAMES_TOOLS: Final = re.compile(b'"' + b"".join(b"(?:" + one + b")" for one in (_T, _O, _O, _L, _S)) + b'"')
+# What a spelling that lower() does not know has in it, besides `\u`.
+_BACKSLASH: Final = ord("\\")
+_OF_LONG_S: Final = 0xC5
 
 
 class ListTooLong(Exception):  # noqa: N818
@@ -25,7 +28,9 @@ class ListTooLong(Exception):  # noqa: N818
 
 
 def may_hold_tools(text: bytes) -> bool:
-    return _NAMES_TOOLS.search(text) is not None
+    if _OF_LONG_S in text or (_BACKSLASH in text and text.find(b"\\u") >= 0):
+        return _NAMES_TOOLS.search(text) is not None
+    return text.lower().find(b'"tools"') >= 0
 
 
 def filtered(

@@ -1,0 +1,55 @@
+"""A head that was taken apart once is known again by its bytes, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.http_messages import KnownFrame
+
+MOST = 1_000_000
+
+
+def message(length: object, body: bytes) -> bytes:
+    return f"POST / HTTP/1.1\r\nContent-Length: {length}\r\nX: 1\r\n\r\n".encode() + body
+
+
+def known(body: bytes = b"a" * 50) -> KnownFrame:
+    frame = KnownFrame.of(message(len(body), body), len(body))
+    assert frame is not None
+    return frame
+
+
+def test_a_body_of_any_length_is_found_whatever_came_before() -> None:
+    frame = known()
+    for size in [*range(1, 1_100), 50, 9_999, 10_000, 99_999, 100_000, 1, 999, 9, 1_000_000]:
+        body = b"b" * size
+        assert frame.body_in(message(size, body), MOST) == body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"P",
+        message(0, b""),
+        message(10, b"a" * 9),
+        message(9, b"a" * 10),
+        message(10, b"a" * 100),
+        message("010", b"a" * 10),
+        message("+10", b"a" * 10),
+        message("-1", b""),
+        message(" 10", b"a" * 10),
+        message("10 ", b"a" * 10),
+        message("1e1", b"a" * 10),
+        message(10, b"a" * 10).replace(b"X: 1", b"X: 2"),
+        message(10, b"a" * 10).replace(b"POST", b"PUT "),
+        message(10, b"a" * 10).replace(b"\r\n\r\n", b"\r\n \n"),
+        message(10, b"a" * 10) + message(10, b"a" * 10),
+        message(MOST + 1, b"a" * (MOST + 1)),
+    ],
+)
+def test_whatever_differs_is_read_as_any_other(data: bytes) -> None:
+    frame = known()
+    for _ in range(2):
+        assert frame.body_in(data, MOST) is None
+    assert frame.body_in(message(10, b"c" * 10), MOST) == b"c" * 10
