@@ -84,11 +84,13 @@ class Exchange(msgspec.Struct, eq=False):
         if self.started:
             self.abort()
             return
-        close = reply.close or self._close_after()
-        length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(reply.body)
-        body = b"" if self.request.method == b"HEAD" else reply.body
-        self._connection.write_soon(self._head(reply.status, reply.headers, length, body, close=close))
-        self._finish(close=close)
+        self.started = self.finished = True
+        connection, request, body = self._connection, self.request, reply.body
+        close = reply.close or not request.keep_alive or connection.leaving
+        length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(body)
+        head = _head(reply.status, connection.date_line, reply.headers, length, close=close)
+        connection.write_soon(head if request.method == b"HEAD" else head + body)
+        connection.exchange_done(close=close)
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         if self._as_event is not None:
@@ -104,7 +106,8 @@ class Exchange(msgspec.Struct, eq=False):
             self._chunked = True
         else:
             self._open_ended = True
-        self._connection.write(self._head(status, headers, close=self._close_after()))
+        head = _head(status, self._connection.date_line, headers, close=self._close_after())
+        self._connection.write(head)
 
     def write(self, data: bytes) -> None:
         if self._in_event:
@@ -131,7 +134,8 @@ class Exchange(msgspec.Struct, eq=False):
             self.write(b"\n\n")
         if self._chunked:
             self._connection.write(b"0\r\n\r\n")
-        self._finish(close=self._close_after())
+        self.finished = True
+        self._connection.exchange_done(close=self._close_after())
 
     def abort(self) -> None:
         """The client must not take what it has for the whole."""
@@ -149,16 +153,10 @@ class Exchange(msgspec.Struct, eq=False):
     def _close_after(self) -> bool:
         return self._open_ended or not self.request.keep_alive or self._connection.leaving
 
-    def _head(
-        self, status: int, headers: bytes, length: bytes = b"", body: bytes = b"", *, close: bool
-    ) -> bytes:
-        self.started = True
-        end = b"Connection: close\r\n\r\n" if close else b"\r\n"
-        return b"".join((STATUS_LINES[status], self._connection.date_line, headers, length, end, body))
 
-    def _finish(self, *, close: bool) -> None:
-        self.finished = True
-        self._connection.exchange_done(close=close)
+def _head(status: int, date_line: bytes, headers: bytes, length: bytes = b"", *, close: bool) -> bytes:
+    end = b"Connection: close\r\n\r\n" if close else b"\r\n"
+    return b"".join((STATUS_LINES[status], date_line, headers, length, end))
 
 
 def _one_line(data: bytes) -> bytes:
