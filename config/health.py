@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+
+from config.failures import known_migrations
 
 
 @require_safe
@@ -17,6 +21,31 @@ def readyz(request: HttpRequest) -> HttpResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        _is_migrated()
     except DatabaseError:
-        return HttpResponse("the database does not answer\n", status=503, content_type="text/plain")
+        return _not_yet("the database does not answer\n")
+    except _NotMigratedError as behind:
+        return _not_yet(f"the database is not brought up to date yet: {behind} has not run\n")
     return HttpResponse("ready\n", content_type="text/plain")
+
+
+def _not_yet(why: str) -> HttpResponse:
+    return HttpResponse(why, status=503, content_type="text/plain")
+
+
+class _NotMigratedError(Exception):
+    """Named by the first migration of ours that has not run."""
+
+
+@cache
+def _is_migrated() -> bool:
+    """Asked until it is so, and remembered: a release that is rolled out waits for its migrations.
+
+    A database that is ahead serves: the processes of the release before go on until they are replaced.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app, name FROM django_migrations")
+        missing = known_migrations() - {(app, name) for app, name in cursor.fetchall()}
+    if missing:
+        raise _NotMigratedError(".".join(min(missing)))
+    return True

@@ -13,9 +13,10 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from common.errors import Conflict
-from config import failures
+from config import failures, health
 from config.middleware import DomainErrorMiddleware
 from tests.cast import Cast
+from tests.roles import become
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,3 +164,38 @@ def test_a_refusal_out_of_a_failed_transaction_asks_the_database_nothing(cast: C
         transaction.set_rollback(True)
     assert isinstance(answer, HttpResponse)
     assert answer.status_code == 409 and "It is taken." in answer.content.decode()
+
+
+def test_a_site_whose_migrations_have_not_run_takes_no_traffic_until_they_have(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = ("servers", "9999_to_come")
+    ours = failures.known_migrations()
+    monkeypatch.setattr(health, "known_migrations", lambda: ours | {coming})
+    health._is_migrated.cache_clear()
+    try:
+        become("policylayer_app")
+        answer = browser.get("/readyz")
+        assert (answer.status_code, answer.content) == (
+            503,
+            b"the database is not brought up to date yet: servers.9999_to_come has not run\n",
+        )
+        become(None)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())", coming
+            )
+        assert browser.get("/readyz").status_code == 200
+        monkeypatch.setattr(health, "known_migrations", lambda: pytest.fail("asked again"))
+        assert browser.get("/readyz").status_code == 200
+    finally:
+        become(None)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM django_migrations WHERE name = %s", [coming[1]])
+        health._is_migrated.cache_clear()
+
+
+@pytest.mark.usefixtures("_away")
+def test_a_site_without_its_database_takes_no_traffic(browser: Client) -> None:
+    assert browser.get("/readyz").status_code == 503
+    assert browser.get("/healthz").status_code == 200
