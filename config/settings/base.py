@@ -106,6 +106,9 @@ DATABASES: dict[str, dict[str, Any]] = {
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
             **dict(_database.options),
+            # A request waits so long for a connection, whether none can be made or all are busy: the
+            # pool tells neither apart. Less would turn people away from a database that is slow and
+            # well; who waits holds one thread, and no gateway ever asks here.
             "pool": {"min_size": 1, "max_size": 12, "timeout": 5},
             "connect_timeout": 5,
         },
