@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from policies.lapses import lapses
@@ -17,6 +19,7 @@ from servers.scanning import run_scan
 from servers.services import register_server, start_scan
 from tests.cast import Cast, inside
 from tests.fixtures.servers.listing import listing
+from tests.roles import as_owner
 
 BY_CLASS = {"version": "1", "default": "deny", "classes": {"Read": {}}}
 BY_NAME = {"version": "1", "default": "deny", "tools": {"list_customers": {}}}
@@ -129,3 +132,18 @@ def test_what_a_hostile_server_calls_its_tools_is_text(
     said = _told(signed_in(cast.alice), "/overview/")
     assert "gained the argument" in said
     assert not any(raw in said for raw in ("<b>x</b>", "<script>alert", "<i>Payments", "\u202e"))
+
+
+def test_what_scans_found_before_it_was_kept_is_found_in_the_scans(
+    cast: Cast, payments: Server, tools: list[dict[str, Any]]
+) -> None:
+    _used(cast, payments, BY_CLASS)
+    _changes(cast, payments, tools, _tool("list_customers", "all"), tools[1])
+    _changes(cast, payments, tools, *tools, _tool("new_one"))
+    Server.objects.filter(pk=payments.pk).update(drifted_at=None)
+    assert lapses(cast.alice) == []
+    migration = import_module("servers.migrations.0005_drift_of_before")
+    with as_owner(), connection.cursor() as cursor:
+        for statement in ("SET CONSTRAINTS ALL IMMEDIATE", *migration.FIND_WHAT_IS_THERE):
+            cursor.execute(statement)
+    assert [lapse.tools for lapse in lapses(cast.alice)] == [("list_customers",)]
