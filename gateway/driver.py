@@ -9,6 +9,7 @@ from gateway import rulings
 from gateway.counters.base import Limiter, Reservation, Settlement, Unavailable
 from gateway.effects import (
     NO_APPROVALS,
+    NOT_RECORDED,
     RECORDED,
     Answer,
     Ask,
@@ -108,17 +109,14 @@ class Driver:
             self._observer.limiter(time.monotonic() - began)
 
     def record_all(self, rulings: Sequence[tuple[Ruling, Visit]]) -> Sequence[Recorded | NotRecorded]:
+        now, at_ms = time.monotonic(), time.time_ns() // 1_000_000
         try:
-            entries = [self._decided(ruling, visit) for ruling, visit in rulings]
-            return [RECORDED if kept else NotRecorded() for kept in self._decisions.append_all(entries)]
+            entries = [_decision_entry(ruling, visit, at_ms, now) for ruling, visit in rulings]
+            self._observer.decisions(entries)
+            return [RECORDED if kept else NOT_RECORDED for kept in self._decisions.append_all(entries)]
         except Exception as failure:
             log.error("decisions could not be recorded: %s", type(failure).__name__)
-            return [NotRecorded()] * len(rulings)
-
-    def _decided(self, ruling: Ruling, visit: Visit) -> DecisionEntry:
-        added = time.monotonic() - visit.exchange.request.received_at
-        self._observer.decision(ruling, added)
-        return _decision_entry(ruling, visit, added)
+            return [NOT_RECORDED] * len(rulings)
 
     # One at a time
 
@@ -198,15 +196,14 @@ class Driver:
         """Of a call that was to be sent it is recorded, too, how that ended."""
         if isinstance(ending, Ruling):
             return
-        total = time.monotonic() - visit.exchange.request.received_at
         entry = CompletionEntry(
-            id=_decision_id(visit),
-            organization=visit.admitted.organization.organization,
+            _decision_id(visit),
+            visit.admitted.organization.organization,
             upstream_status=ending.status,
             upstream_code=ending.code,
-            total_us=round(total * 1e6),
+            total_us=_microseconds(visit, time.monotonic()),
         )
-        self._observer.completion(ending.code, total)
+        self._observer.completion(entry)
         try:
             self._decisions.append_later(entry)
         except Exception as failure:
@@ -235,27 +232,33 @@ def _decision_id(visit: Visit) -> str:
     return visit.decision_id
 
 
-def _decision_entry(ruling: Ruling, visit: Visit, added: float) -> DecisionEntry:
-    admitted = visit.admitted
-    given = visit.arguments
+def _microseconds(visit: Visit, now: float) -> int:
+    """Since the request came."""
+    return int((now - visit.exchange.request.received_at) * 1e6)
+
+
+def _decision_entry(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> DecisionEntry:
+    admitted, message, subject, given = visit.admitted, visit.message, visit.subject, visit.arguments
+    organization, grant = admitted.organization, admitted.grant
+    # Names for all of them would be too many to be passed without a dict made for it.
     return DecisionEntry(
-        id=_decision_id(visit),
-        at_ms=time.time_ns() // 1_000_000,
-        organization=admitted.organization.organization,
-        server=admitted.server.id,
-        grant=admitted.grant.id,
-        method=visit.message.method if isinstance(visit.message, Request) else "",
-        tool=visit.subject[:_LONGEST_SUBJECT] if visit.subject is not None else None,
-        outcome=ruling.outcome,
+        _decision_id(visit),
+        at_ms,
+        organization.organization,
+        grant.server,
+        grant.id,
+        message.method if isinstance(message, Request) else "",
+        ruling.outcome,
+        ruling.rule,
+        tool=subject[:_LONGEST_SUBJECT] if subject is not None else None,
         code=ruling.code,
-        rule=ruling.rule,
         reason=ruling.reason,
-        policy=admitted.grant.policy_id,
-        revision=admitted.organization.revision,
+        policy=grant.policy_id,
+        revision=organization.revision,
         argument_names=arguments.names(given),
         argument_digest=None if given is None else arguments.digest(given),
-        added_us=round(added * 1e6),
+        added_us=_microseconds(visit, now),
         retry_after_seconds=ruling.retry_after_seconds,
         approval=ruling.approval.id if ruling.approval is not None else None,
-        kept=arguments.kept(given, admitted.organization.settings.kept_arguments),
+        kept=arguments.kept(given, organization.settings.kept_arguments),
     )

@@ -143,6 +143,9 @@ class NotRecorded(msgspec.Struct, frozen=True):
     pass
 
 
+NOT_RECORDED: Final = NotRecorded()
+
+
 class Forwarded(msgspec.Struct, frozen=True):
     """The client has the server's answer, or as much of it as there was: `code` says what broke it off."""
 

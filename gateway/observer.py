@@ -1,16 +1,17 @@
 """Where the data plane says what it did, for whoever counts. Numbers only: no names, no texts."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.effects import Ruling
+from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 
 
 class Observer(Protocol):
-    """Seconds throughout. Called on the event loop: nothing here may wait."""
+    """What takes how long is told in seconds. Called on the event loop: nothing here may wait."""
 
-    def decision(self, ruling: Ruling, added: float) -> None: ...
+    def decisions(self, entries: Sequence[DecisionEntry]) -> None: ...
 
-    def completion(self, upstream_code: str | None, total: float) -> None: ...
+    def completion(self, entry: CompletionEntry) -> None: ...
 
     def limiter(self, seconds: float) -> None: ...
 
@@ -22,10 +23,10 @@ class Observer(Protocol):
 
 
 class Unobserved:
-    def decision(self, ruling: Ruling, added: float) -> None:
+    def decisions(self, entries: Sequence[DecisionEntry]) -> None:
         pass
 
-    def completion(self, upstream_code: str | None, total: float) -> None:
+    def completion(self, entry: CompletionEntry) -> None:
         pass
 
     def limiter(self, seconds: float) -> None:

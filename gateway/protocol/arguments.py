@@ -22,11 +22,12 @@ _LONGEST_POWER: Final = 12
 def names(arguments: object) -> tuple[str, ...]:
     if not isinstance(arguments, dict):
         return ()
-    if len(arguments) <= _MOST_NAMES and sum(map(len, arguments)) <= _LONGEST_NAME:
-        return tuple(arguments)
+    given = tuple(arguments)
+    if len(given) <= _MOST_NAMES and len("".join(given)) <= _LONGEST_NAME:
+        return given
     kept: list[str] = []
     length = 0
-    for name in arguments:
+    for name in given:
         length += len(name[:_LONGEST_NAME])
         if len(kept) == _MOST_NAMES or length > _LONGEST_TOGETHER:
             break

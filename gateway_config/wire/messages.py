@@ -82,23 +82,25 @@ class KeptArgument(msgspec.Struct, frozen=True, array_like=True):
     json: str = ""
 
 
-class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="decision"):
+class DecisionEntry(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="decision", omit_defaults=True, gc=False
+):
     """Written before the call is forwarded. `sequence` is given by the log; 0 until then.
 
     `approval` is the id of the approval the call waits for, was sent by, or was refused by.
     """
 
-    sequence: int = 0
     id: str
     at_ms: int
     organization: str
     server: str
     grant: str
     method: str
-    tool: str | None = None
     outcome: str
-    code: str | None = None
     rule: str
+    sequence: int = 0
+    tool: str | None = None
+    code: str | None = None
     reason: str | None = None
     policy: str | None = None
     revision: int = 0
@@ -110,12 +112,14 @@ class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind",
     kept: tuple[KeptArgument, ...] = ()
 
 
-class CompletionEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="completion"):
+class CompletionEntry(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="completion", omit_defaults=True, gc=False
+):
     """Written when the forwarded call ended; `id` is that of its DecisionEntry."""
 
-    sequence: int = 0
     id: str
     organization: str
+    sequence: int = 0
     upstream_status: int | None = None
     upstream_code: str | None = None
     total_us: int = 0

@@ -27,6 +27,15 @@ def test_a_batch_says_of_each_record_what_it_is() -> None:
     assert msgspec.json.decode(text, type=RecordBatch) == batch
 
 
+def test_what_a_record_does_not_have_is_left_out_and_read_as_nothing() -> None:
+    text = msgspec.json.encode(DECISION)
+    assert b"null" not in text
+    assert b"approval" not in text
+    assert msgspec.json.decode(text, type=DecisionEntry) == DECISION
+    spelt_out = {**msgspec.json.decode(text), "approval": None, "reason": None, "kept": [], "added_us": 0}
+    assert msgspec.convert(spelt_out, DecisionEntry) == DECISION
+
+
 def test_a_field_of_a_later_version_does_not_stop_the_news() -> None:
     answer = msgspec.json.decode(b'{"cursor": 4, "heads": [], "new": true}', type=HeadsAnswer)
     assert answer == HeadsAnswer(4)
