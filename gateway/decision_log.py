@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from gateway.counters.clock import SystemClock
 from gateway.spool import Batch, Spool, sync
@@ -46,7 +47,7 @@ class DecisionLog:
         self._spool, self._earlier = Spool.of_this_boot(folder, boot or SystemClock().boot())
         self._encoder = msgspec.json.Encoder()
         self._loop = asyncio.get_running_loop()
-        self._later: list[bytes] = []
+        self._later: list[Record] = []
         self._later_owners: list[str] = []
         self._again: asyncio.Handle | None = None
         self._more = asyncio.Event()
@@ -66,32 +67,33 @@ class DecisionLog:
 
     def append_all(self, entries: Sequence[Record]) -> Sequence[bool]:
         """Which of them outlive this process when it returns: one write for all that find room."""
-        records = [self._encoded(entry, behind) for behind, entry in enumerate(entries, len(self._later))]
         owners = [entry.organization for entry in entries]
+        records = self._encoded([*self._later, *entries])
         wanted = sum(map(len, records))
-        if any(self._problem(owner, wanted) for owner in set(owners)):
+        if self._is_tight(wanted) and any(self._problem(owner, wanted) for owner in set(owners)):
             return self._append_those_with_room(entries)
-        return [self._write(self._later + records, self._later_owners + owners)] * len(records)
+        return [self._write(records, self._later_owners + owners)] * len(entries)
 
     def _append_those_with_room(self, entries: Sequence[Record]) -> Sequence[bool]:
-        records, owners = self._later.copy(), self._later_owners.copy()
         kept: list[bool] = []
+        found_room: list[Record] = []
         wanted = 0
         for entry in entries:
-            record = self._encoded(entry, len(records))
-            room = self._has_room(entry.organization, wanted + len(record))
+            size = len(self._encoder.encode(entry))
+            room = self._has_room(entry.organization, wanted + size)
             kept.append(room)
             if room:
-                wanted += len(record)
-                records.append(record)
-                owners.append(entry.organization)
-        if wanted and not self._write(records, owners):
+                wanted += size
+                found_room.append(entry)
+        owners = [entry.organization for entry in found_room]
+        records = self._encoded([*self._later, *found_room])
+        if found_room and not self._write(records, self._later_owners + owners):
             return [False] * len(kept)
         return kept
 
     def append_later(self, entry: Record) -> None:
         """Written with the records of this turn of the event loop, or else after it."""
-        self._later.append(self._encoded(entry, len(self._later)))
+        self._later.append(entry)
         self._later_owners.append(entry.organization)
         if self._again is None:
             self._again = self._loop.call_soon(self._after_this_turn)
@@ -138,10 +140,12 @@ class DecisionLog:
             self._complained_at = self._loop.time()
             _log.error("calls cannot be recorded and are denied: %s", problem)
 
-    def _encoded(self, entry: Record, behind: int) -> bytes:
-        # Frozen for everybody else: it becomes a record here, and a record has its sequence.
-        msgspec.structs.force_setattr(entry, "sequence", self._spool.next_sequence + behind)
-        return self._encoder.encode(entry)
+    def _encoded(self, entries: Sequence[Record]) -> list[bytes]:
+        """As they are to be written next."""
+        # Frozen for everybody else: here they become records, and a record has its sequence.
+        for sequence, entry in enumerate(entries, self._spool.next_sequence):
+            force_setattr(entry, "sequence", sequence)
+        return list(map(self._encoder.encode, entries))
 
     def _after_this_turn(self) -> None:
         # Calls that came with the answers are judged in the same turn: one write is enough for both.
@@ -151,7 +155,7 @@ class DecisionLog:
         self._again = None
         if not self._later or self._closed:
             return
-        if not self._write(self._later, self._later_owners):
+        if not self._write(self._encoded(self._later), self._later_owners):
             # They wait, and while too many wait no call is let through that would add another.
             _log.error("%d records of how calls ended wait to be written", len(self._later))
             self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
@@ -175,19 +179,28 @@ class DecisionLog:
             self._complain(problem)
         return problem is None
 
+    def _is_tight(self, wanted: int) -> bool:
+        """Whether anybody might not find room."""
+        free = self._free()
+        return self._stuck or wanted > free or self._spool.size > _SHARE_OF_FREE * free
+
     def _problem(self, organization: str, wanted: int) -> str | None:
-        if self._closed or len(self._later) > _MOST_LATER:
+        if self._stuck:
             return "too many records wait to be written"
-        held = self._spool.size
-        for earlier in self._earlier:
-            held += earlier.size
-        free = self._max_bytes - held
+        free = self._free()
         if wanted > free:
-            return f"the spool holds {held} bytes of at most {self._max_bytes}"
+            return f"the spool holds {self._max_bytes - free} bytes of at most {self._max_bytes}"
         # However much one organization records, the others find room.
         if self._spool.held_by(organization) > _SHARE_OF_FREE * free:
             return f"organization {organization} has too many records waiting"
         return None
+
+    @property
+    def _stuck(self) -> bool:
+        return self._closed or len(self._later) > _MOST_LATER
+
+    def _free(self) -> int:
+        return self._max_bytes - self._spool.size - sum(earlier.size for earlier in self._earlier)
 
     async def _ship_once(self, send: SendRecords) -> bool:
         spool = self._earlier[0] if self._earlier else self._spool

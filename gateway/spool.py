@@ -14,9 +14,8 @@ import threading
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, islice, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +37,19 @@ class Batch:
 
     first: int
     records: tuple[bytes, ...]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.records) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """Records that were written together. `size`: what they take on the disk."""
+
+    first: int
+    records: Sequence[bytes]
+    size: int
 
     @property
     def last(self) -> int:
@@ -81,8 +93,8 @@ class Spool:
         self._synced = True
         self._size = sum(segment.size for segment in self._segments)
         self._owners: Counter[str] = Counter()
-        self._recent: deque[bytes] = deque()
-        """The newest records, up to the last one written."""
+        self._recent: deque[_Recent] = deque()
+        """The newest, up to the last ones written."""
         self._recent_bytes = 0
 
     @classmethod
@@ -121,41 +133,43 @@ class Spool:
         active = self._segments[-1]
         if active.size >= _SEGMENT_BYTES:
             active = self._rotate()
-        frames = b"".join([_FRAME.pack(len(record), zlib.crc32(record)) + record for record in records])
+        frames = [_FRAME.pack(len(record), zlib.crc32(record)) + record for record in records]
+        written = b"".join(frames)
         try:
-            if os.write(self._written, frames) != len(frames):
+            if os.write(self._written, written) != len(written):
                 raise OSError(28, "only a part was written")
         except OSError:
             # What stands behind a torn frame would never be read.
             os.ftruncate(self._written, active.size)
             raise
-        active.size += len(frames)
-        self._size += len(frames)
-        sizes: dict[str, int] = {}
-        for owner, record in zip(owners, records, strict=False):
-            sizes[owner] = sizes.get(owner, 0) + len(record)
-        for owner, size in sizes.items():
+        active.size += len(written)
+        self._size += len(written)
+        for owner, size in _by_owner(owners, frames, len(written)):
             active.owners[owner] += size
             self._owners[owner] += size
+        self._recent.append(_Recent(self.next_sequence, records, len(written)))
+        self._recent_bytes += len(written)
+        while self._recent_bytes > _RECENT_BYTES:
+            self._forget_oldest()
         self.next_sequence += len(records)
         self._synced = False
-        self._recent.extend(records)
-        self._recent_bytes += len(frames)
-        while self._recent_bytes > _RECENT_BYTES:
-            self._forget_oldest(1)
 
     def recent(self, most: int, most_bytes: int) -> Batch | None:
-        """read() of what is still in memory; None where the oldest that wait are not, or none wait."""
-        self._forget_oldest(len(self._recent) - self.length)
-        if not self.length or self.next_sequence - len(self._recent) > self._shipped + 1:
+        """What is still in memory of what read() would give; None where that has to be read."""
+        while self._recent and self._recent[0].last <= self._shipped:
+            self._forget_oldest()
+        if not self._recent or self._recent[0].first != self._shipped + 1:
             return None
-        sizes = takewhile(most_bytes.__ge__, accumulate(map(len, islice(self._recent, most))))
-        count = max(1, sum(1 for _ in sizes))
-        return Batch(self._shipped + 1, tuple(islice(self._recent, count)))
+        records: list[bytes] = []
+        for together in self._recent:
+            most_bytes -= together.size
+            if len(records) + len(together.records) > most or most_bytes < 0:
+                break
+            records += together.records
+        return Batch(self._shipped + 1, tuple(records)) if records else None
 
-    def _forget_oldest(self, count: int) -> None:
-        forgotten = [self._recent.popleft() for _ in range(count)]
-        self._recent_bytes -= _FRAME.size * len(forgotten) + sum(map(len, forgotten))
+    def _forget_oldest(self) -> None:
+        self._recent_bytes -= self._recent.popleft().size
 
     def read(self, most: int, most_bytes: int) -> Batch | None:
         """The oldest records that wait, without taking them away."""
@@ -263,6 +277,16 @@ class Spool:
     def _read_shipped(self) -> int:
         text = _read_text(self._folder / "shipped")
         return int(text) if text.isdigit() else 0
+
+
+def _by_owner(owners: Sequence[str], frames: Sequence[bytes], size: int) -> Iterable[tuple[str, int]]:
+    """How many bytes of the frames are whose."""
+    if len(set(owners)) == 1:
+        return [(owners[0], size)]
+    sizes: dict[str, int] = {}
+    for owner, frame in zip(owners, frames, strict=False):
+        sizes[owner] = sizes.get(owner, 0) + len(frame)
+    return sizes.items()
 
 
 def sync(descriptors: Sequence[int]) -> None:

@@ -321,7 +321,8 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
     written = [b"record %d" % number for number in range(200)]
     first, shipped, remembered = spool.next_sequence, [b""] * 0, 0
     for start in range(0, len(written), 10):
-        spool.append(written[start : start + 10])
+        for piece in (slice(start, start + 1), slice(start + 1, start + 3), slice(start + 3, start + 10)):
+            spool.append(written[piece])
         for _ in range(1 if start < 100 else 3):
             recent = spool.recent(7, 40)
             remembered += recent is not None
@@ -335,6 +336,17 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
         spool.forget(batch.last)
     assert shipped == written
     assert bool(remembered) == bool(in_memory)
+    spool.close()
+
+
+def test_whose_bytes_are_held_is_known_of_records_that_came_mixed_and_alone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", boot=BOOT)
+    spool.append([b"a" * 100, b"b" * 300, b"c" * 100], ["acme", "umbra", "acme"])
+    spool.append([b"d" * 500], ["acme"])
+    assert spool.held_by("umbra") > 300
+    assert spool.held_by("acme") > 700
+    assert spool.held_by("acme") + spool.held_by("umbra") == spool.size
+    assert spool.held_by("nobody") == 0
     spool.close()
 
 
