@@ -139,6 +139,6 @@ def _judged(
         return None
     together = said + things
     tool_class = in_context(verb, together)
-    if is_about_money(verb, tool_class, together, (), siblings):
+    if is_about_money(verb, tool_class, together, siblings):
         tool_class = ToolClass.FINANCIAL
     return tool_class, plain

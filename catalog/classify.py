@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, overload
 
 from catalog.choices import Choices, worst_choice
+from catalog.clauses import sentences_of
 from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money, moves_something_else
 from catalog.nouns import (
+    DEEDS,
     asks_a_model,
     asks_for,
     deed_of,
@@ -27,13 +29,13 @@ from catalog.nouns import (
     without_server,
 )
 from catalog.rare import rare_verb, surely_a_verb
-from catalog.sentences import SENTENCE, Said, deed_said, deed_unspaced, worst_listed
+from catalog.sentences import Said, deed_said, deed_unspaced, kept_said, lead, worst_listed
 from catalog.verbs import RANK, beside, in_context, verb_of
 from catalog.vocabulary import (
-    ANSWERS_WITH,
+    AREAS,
     BASE_SEVERITY,
-    INFLECTED,
     MANAGES,
+    MAYBE_KEPT,
     OPEN_ENDED,
     PLAIN,
     REMOVAL,
@@ -49,11 +51,12 @@ Field: TypeAlias = Literal["name", "title", "description", "params", "annotation
 Param: TypeAlias = tuple[str, str, bool]
 
 REVIEW_BELOW: Final = 0.5
+# More than that where a plain verb stands in front.
+SURELY_SAID: Final = 0.6
 DESCRIPTION_READ: Final = 240
 TITLE_READ: Final = 120
 NO_HINTS: Final[Mapping[str, object]] = MappingProxyType({})
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W\d_a-zA-Z]+")
-_LETTERS = re.compile(r"[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +107,24 @@ class _Verdict:
 
 def classify(tool: ToolInput) -> Classification:
     words = words_of(tool.name)
-    said = tuple(_LETTERS.findall(tool.description[:DESCRIPTION_READ].lower()))
     named = without_product(words, tool.siblings)
     verdict = (
         _from_numbers(words, tool.params)
-        or _from_name(words, said, tool)
-        or _from_description(said, 2)
+        or _from_name(words, tool)
+        or _described(lead(sentences_of(tool.description)))
         or _from_title(tool)
         or _from_nouns(named, tool.params)
         or _from_nouns(without_server(named, tool.server), tool.params)
         or _from_unspaced(tool)
         or _from_rare(named)
-        or _from_description(said)
+        or _described(deed_said(sentences_of(tool.description)))
         or _from_params(words, tool.params)
         or _from_nothing()
     )
     verdict = _with_hints(_with_choices(verdict, words, tool), tool.annotations)
     # Of what we know nothing about we do not say that it changes access or reaches people.
     known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
-    found = modifiers(known, words, said, tool.params)
+    found = modifiers(known, words, tool.params)
     severity, raised = _raise(BASE_SEVERITY[verdict.tool_class], found)
     return Classification(
         tool_class=verdict.tool_class,
@@ -153,27 +155,34 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORD.findall(name))
 
 
-def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
+def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     found = verb_of(words)
     if found is None:
         return None
     verb, plain = found
+    led = None if plain and _is_in_front(verb, words) else lead(sentences_of(tool.description))
+    if led and (chosen := _chosen_by(led, verb, words)):
+        return chosen
     tool_class = in_context(verb, words)
     confidence = 0.9 if plain else 0.7
-    money = is_about_money(verb, tool_class, words, said, tool.siblings)
+    money = is_about_money(verb, tool_class, words, (tool.description[:DESCRIPTION_READ], *tool.siblings))
     if money == verb and moves_something_else(verb, tool.params):
         money, tool_class, confidence = None, ToolClass.WRITE, 0.6
     if money:
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
         return _Verdict(ToolClass.FINANCIAL, confidence, (moved,))
-    if not plain and said and (described := _first_verb(said)) in PLAIN:
+    if not plain and led and led.verb in PLAIN:
         # The name's word is as often a noun; what the description begins with is a verb.
-        if PLAIN[described] is tool_class:
+        if led.tool_class is tool_class:
             confidence = 0.85
-        elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and PLAIN[described] is ToolClass.READ):
-            return _from_description(said)
-    if verb in UMBRELLAS and (listed := worst_listed(said)) and RANK[listed.tool_class] > RANK[tool_class]:
+        elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and led.tool_class is ToolClass.READ):
+            return _described(led)
+    if (
+        verb in UMBRELLAS
+        and (listed := worst_listed(sentences_of(tool.description)))
+        and RANK[listed.tool_class] > RANK[tool_class]
+    ):
         return _described(listed)
     rule = "name.verb" if plain else "name.word"
     told = (verb, *beside(verb, words))
@@ -190,6 +199,14 @@ def _from_name(words: tuple[str, ...], said: tuple[str, ...], tool: ToolInput) -
         )
     if tool_class is ToolClass.READ and not plain and (writes := _writes_all_the_same(verb, tool.params)):
         return _Verdict(ToolClass.WRITE, confidence, (writes,))
+    if (
+        tool_class is ToolClass.READ
+        and verb in MAYBE_KEPT
+        and (kept := kept_said(sentences_of(tool.description)))
+    ):
+        sentence = f"The description says “{' … '.join(kept)}”: what comes of it is kept there."
+        where = Evidence("description.kept", "description", kept, sentence)
+        return _Verdict(ToolClass.WRITE, 0.7, (where, evidence))
     # What is only taken off something: a server that calls that destructive knows better.
     taken_off = verb in REMOVAL and tool_class is ToolClass.WRITE
     return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
@@ -209,8 +226,22 @@ def _confirmed(params: tuple[Param, ...]) -> tuple[str, ...]:
     return next(((name,) for name, _, _ in params if name.lower().startswith("confirm")), ())
 
 
-def _first_verb(said: tuple[str, ...]) -> str | None:
-    return "get" if said[0] in ANSWERS_WITH else INFLECTED.get(said[0])
+def _is_in_front(verb: str, words: tuple[str, ...]) -> bool:
+    return words[0] == verb and len(words) > 1 and verb not in AREAS
+
+
+def _chosen_by(led: Said, verb: str, words: tuple[str, ...]) -> _Verdict | None:
+    """`resolve_import`, “Resolve …”: of the words of a name the description begins with its verb."""
+    if led.verb == verb or _is_in_front(verb, words):
+        return None
+    if len(words) == 1:
+        return _described(led) if led.verb in PLAIN and verb not in REPORTS_ON_CODE else None
+    word = next((word for word in words if led.verb in (word, DEEDS.get(word))), None)
+    if word is None:
+        return None
+    sentence = f"“{word}” in the name, with which the description begins: {_MEANS[led.tool_class]}."
+    evidence = Evidence("name.verb", "name", (word,), sentence)
+    return _Verdict(led.tool_class, 0.75, (evidence,), led.verb in OPEN_ENDED)
 
 
 def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
@@ -249,7 +280,7 @@ def _from_title(tool: ToolInput) -> _Verdict | None:
     verb, plain = found
     tool_class = in_context(verb, words)
     told: tuple[str, ...] = (verb,)
-    if money := is_about_money(verb, tool_class, words, (), tool.siblings):
+    if money := is_about_money(verb, tool_class, words, tool.siblings):
         tool_class, told = ToolClass.FINANCIAL, tuple(dict.fromkeys((verb, money)))
     sentence = f"“{'” with “'.join(told)}” in the title: {_MEANS[tool_class]}."
     evidence = Evidence("title.verb", "title", told, sentence)
@@ -298,13 +329,19 @@ _MEANS: Final = {
 }
 
 
-def _from_description(said: tuple[str, ...], first: int = SENTENCE) -> _Verdict | None:
-    found = deed_said(said, first)
-    return _described(found) if found else None
-
-
-def _described(found: Said) -> _Verdict:
-    sentence = f"The description says “{' … '.join(found.words)}”: {_MEANS[found.tool_class]}."
+@overload
+def _described(found: Said) -> _Verdict: ...
+@overload
+def _described(found: None) -> None: ...
+def _described(found: Said | None) -> _Verdict | None:
+    if not found:
+        return None
+    quoted = " … ".join(found.words)
+    if not found.verb:
+        sentence = f"The description begins with “{quoted}”: it names what is answered."
+        evidence = Evidence("description.answer", "description", found.words, sentence)
+        return _Verdict(found.tool_class, found.confidence, (evidence,))
+    sentence = f"The description says “{quoted}”: {_MEANS[found.tool_class]}."
     evidence = Evidence("description.verb", "description", found.words, sentence)
     return _Verdict(found.tool_class, found.confidence, (evidence,))
 
@@ -313,8 +350,7 @@ def _from_unspaced(tool: ToolInput) -> _Verdict | None:
     if found := deed_unspaced(tool.name):
         sentence = f"“{found.words[0]}” in the name: {_MEANS[found.tool_class]}."
         return _Verdict(found.tool_class, 0.7, (Evidence("name.verb", "name", found.words, sentence),))
-    found = deed_unspaced(tool.description[:DESCRIPTION_READ])
-    return _described(found) if found else None
+    return _described(deed_unspaced(tool.description[:DESCRIPTION_READ]))
 
 
 def _from_nothing() -> _Verdict:
@@ -327,13 +363,14 @@ def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
     destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
     says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule in DECIDES
     named = says and verdict.confidence >= REVIEW_BELOW
+    told = named or (verdict.evidence[0].rule == "description.verb" and verdict.confidence > SURELY_SAID)
     if reads is True:
         if named or verdict.tool_class is ToolClass.DESTRUCTIVE:
             return verdict
         return _hinted(verdict, ToolClass.READ, 0.6, "readOnlyHint", "The server marks it read-only.")
     if destructive and RANK[verdict.tool_class] < RANK[ToolClass.DESTRUCTIVE]:
         sentence = "The server marks it destructive."
-        if verdict.open_ended or not named:
+        if verdict.open_ended or not told:
             return _hinted(verdict, ToolClass.DESTRUCTIVE, 0.6, "destructiveHint", sentence)
         if verdict.tool_class is ToolClass.READ:
             # Its name and its hint say opposite things: a person has to look.

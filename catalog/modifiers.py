@@ -43,7 +43,7 @@ class Modifier:
     sentence: str
 
 
-def modifiers(tool_class: ToolClass, words: Words, said: Words, params: Params) -> tuple[Modifier, ...]:
+def modifiers(tool_class: ToolClass, words: Words, params: Params) -> tuple[Modifier, ...]:
     match tool_class:
         case ToolClass.READ:
             found = [_secret_result(words), _money_seen(words)]

@@ -1,5 +1,7 @@
 """Whether a tool that changes something changes who owns or owes money. Pure."""
 
+from collections.abc import Iterable
+
 from catalog.vocabulary import (
     ALSO_OF_OTHERS,
     AMOUNTS,
@@ -28,9 +30,10 @@ from catalog.vocabulary import (
 
 
 def is_about_money(
-    verb: str, tool_class: ToolClass, words: tuple[str, ...], said: tuple[str, ...], siblings: tuple[str, ...]
+    verb: str, tool_class: ToolClass, words: tuple[str, ...], company: Iterable[str]
 ) -> str | None:
-    """The word that tells, or None. A tool that only reads is never Financial."""
+    """The word that tells, or None: a tool that only reads is never Financial. `company` is what else is said
+    of it and beside it."""
     if tool_class is ToolClass.READ:
         return None
     if tool_class is ToolClass.FINANCIAL and NOT_MONEY.isdisjoint(words):
@@ -52,7 +55,7 @@ def is_about_money(
             return word
         if word in ORDERS and (verb == "place" or not TRADES.isdisjoint(words)):
             return word
-        if word in MONEY_AMONG_MONEY and NOT_MONEY.isdisjoint(words) and _in_company(said, siblings):
+        if word in MONEY_AMONG_MONEY and NOT_MONEY.isdisjoint(words) and _in_company(company):
             return word
     return None
 
@@ -82,7 +85,5 @@ def asks_for_money(
     return (much, whose) if much and whose else None
 
 
-def _in_company(said: tuple[str, ...], siblings: tuple[str, ...]) -> bool:
-    if not MONEY_COMPANY.isdisjoint(said):
-        return True
-    return any(noun in sibling.lower() for sibling in siblings for noun in MONEY_COMPANY)
+def _in_company(company: Iterable[str]) -> bool:
+    return any(noun in text.lower() for text in company for noun in MONEY_COMPANY)

@@ -17,6 +17,7 @@ from catalog.vocabulary import Severity, ToolClass
 _RULES = (
     "choices.py",
     "classify.py",
+    "clauses.py",
     "modifiers.py",
     "money.py",
     "nouns.py",

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
+from catalog.clauses import LABEL, Sentence
 from catalog.money import is_about_money
+from catalog.nouns import deed_of
 from catalog.rare import RARE
+from catalog.things import THINGS, only_things
 from catalog.tongues import UNSPACED
 from catalog.verbs import RANK, in_context
 from catalog.vocabulary import (
@@ -20,12 +23,15 @@ from catalog.vocabulary import (
     INFLECTED,
     LEADS_TO_VERB,
     LOOSE,
+    MAKES,
     MEDIA,
     PARTICIPLES,
     PLAIN,
     READ_ONLY,
+    TOLD_LAST,
     ToolClass,
     forms,
+    word_set,
 )
 
 SENTENCE: Final = 14
@@ -39,48 +45,151 @@ _SMALL: Final = frozenset({"a", "all", "an", "from", "the"})
 _RARE_FORMS: Final = {
     form: verb for verb in RARE for form in forms(verb) if not form.endswith("ed") and form not in INFLECTED
 }
+# Behind a word that may be a thing these say that it is one.
+_BEHIND_NOUNS: Final = word_set("of that which who")
+_ARTICLES: Final = word_set("a all an any each every one the this these those your")
+_BEHIND_HEADS: Final = word_set("""
+    about across and as at between by during for from grouped in including of on per since such that to under
+    via where which who with within
+""")
+# What begins so names something.
+_DETERMINES: Final = word_set("""
+    a all an any both complete current each every full how individual latest my one our recent some the
+    these top total what when where whether which who whose your
+""")
+# To call one of these and return what it says is to ask.
+_MODELS: Final = word_set("ai api llm model")
+_KEEPS: Final = word_set("save saved saves saving store stores write writes")
+_KEPT: Final = word_set("disk file image it result results them to")
+_PLACES: Final = word_set("directory disk folder subdirectory")
+_PLACE_WITHIN: Final = 6
+_BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | _BEHIND_HEADS | {"given", "take", "takes"}
 _UNSPACED: Final = re.compile("|".join(sorted(UNSPACED, key=len, reverse=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
+    """`verb`: empty where a thing is named and nothing is done."""
+
     words: tuple[str, ...]
     tool_class: ToolClass
     confidence: float
+    verb: str = ""
 
 
-def deed_said(said: tuple[str, ...], first: int = SENTENCE) -> Said | None:
-    """Looked for among the `first` words; the others tell what it means."""
-    if said and said[0] in ANSWERS_WITH:
-        return Said(said[:1], ToolClass.READ, 0.65)
-    return next((_done(said, place, verb, sure) for place, verb, sure in _verbs(said, first)), None)
+def deed_said(sentences: tuple[Sentence, ...]) -> Said | None:
+    """What the first sentence with a verb in front says; else what a sentence without one names."""
+    if led := lead(sentences):
+        return led
+    if not sentences or _begins_unknown(sentences[0]):
+        return None
+    return named(sentences[0]) or next(
+        (_done(sentences[0], place, verb, sure) for place, verb, sure in _verbs(sentences[0])), None
+    )
 
 
-def worst_listed(said: tuple[str, ...]) -> Said | None:
+def lead(sentences: tuple[Sentence, ...]) -> Said | None:
+    """The verb in front; of later sentences only where they tell and do not ask: “Returns …”."""
+    for number, said in enumerate(sentences):
+        word = said[0]
+        if word in ANSWERS_WITH:
+            return Said(said[:1], ToolClass.READ, 0.65, "get")
+        if number and not word.endswith("s"):
+            continue
+        for lexicon, sure in ((PLAIN, 0.65), (LOOSE, 0.55), (RARE, 0.55)):
+            verb = (_RARE_FORMS if lexicon is RARE else INFLECTED).get(word)
+            if verb in lexicon and not _is_noun(said, lexicon[verb]):
+                return _worst_joined(said, verb, sure)
+        if _begins_unknown(said):
+            return None
+    return None
+
+
+def _begins_unknown(said: Sentence) -> bool:
+    """“Frobs the users”: whatever that is, it is done to something."""
+    if len(said) < 2 or said[1] not in _ARTICLES:
+        return False
+    return said[0] not in INFLECTED and said[0] not in _BEFORE_ARTICLES
+
+
+def _worst_joined(said: Sentence, verb: str, sure: float) -> Said:
+    """“Find and merge …” merges."""
+    first = _done(said, 0, verb, sure)
+    if first.tool_class is not ToolClass.READ or len(said) < 3 or said[1] not in _JOINING:
+        return first
+    other = INFLECTED.get(said[2])
+    return _done(said, 2, other, sure) if other and other not in MAKES else first
+
+
+def _is_noun(said: Sentence, tool_class: ToolClass) -> bool:
+    """“Requests of a user”, “Runs.”: many of a thing."""
+    if RANK[tool_class] > RANK[ToolClass.EXECUTE]:
+        return False
+    return said[0].endswith("s") and said[0] in THINGS and (len(said) == 1 or said[1] in _BEHIND_NOUNS)
+
+
+def named(said: Sentence) -> Said | None:
+    """A sentence without a verb in front names what is answered: “The turns of a conversation”."""
+    end = next((place for place, word in enumerate(said) if word in _BEHIND_HEADS), len(said))
+    head = said[:end]
+    if said[-1] == LABEL or said[0] in _DETERMINES or said[1:2] == ("s",):
+        return Said((said[0],), ToolClass.READ, 0.5)
+    if (
+        not head
+        or (said[0] in INFLECTED and not _is_noun(said, ToolClass.READ))
+        or not _ARTICLES.isdisjoint(head)
+    ):
+        return None
+    if deed := deed_of(head):
+        word, verb = deed
+        return Said((word,), in_context(verb, head), 0.5, verb)
+    if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (len(head) > 2 or only_things(head)):
+        return Said((head[-1],), ToolClass.READ, 0.5)
+    return None
+
+
+def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
     """Of verbs that stand in a row: “manage issues: list, create, update or delete”."""
-    row: list[str] = []
-    best: list[str] = []
-    for word in said[:_LISTED]:
+    said = tuple(chain.from_iterable(sentences))[:_LISTED]
+    row: list[int] = []
+    best: list[int] = []
+    for place, word in enumerate(said):
         if word in PLAIN:
-            row.append(word)
+            row.append(place)
         elif word not in _JOINING:
             row = []
         best = max(best, row, key=len)
     if len(best) < _A_ROW:
         return None
-    worst = max(best, key=lambda word: RANK[PLAIN[word]])
-    return Said((worst,), PLAIN[worst], 0.65)
+    # What they are done to stands behind the last of them.
+    done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + _CLAUSE] if word not in _SMALL)
+    done = {said[place]: in_context(said[place], (said[place], *done_to)) for place in best}
+    worst = max(done, key=lambda verb: RANK[done[verb]])
+    return Said((worst,), done[worst], 0.65, worst)
+
+
+def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
+    """Where it says that what is made or fetched is kept: “save it”, “to the models directory”."""
+    for said in sentences:
+        for place, word in enumerate(said[:-1]):
+            if word in _KEEPS and not _KEPT.isdisjoint(said[place + 1 : place + 3]):
+                return (word,)
+            if word == "to":
+                behind = said[place + 1 : place + _PLACE_WITHIN]
+                if where := next((other for other in behind if other in _PLACES), None):
+                    return (word, where)
+    return ()
 
 
 def deed_unspaced(text: str) -> Said | None:
     if text.isascii() or not (found := _UNSPACED.search(text)):
         return None
-    return Said((found[0],), PLAIN[UNSPACED[found[0]]], 0.6)
+    return Said((found[0],), PLAIN[UNSPACED[found[0]]], 0.6, UNSPACED[found[0]])
 
 
-def _verbs(said: tuple[str, ...], first: int) -> Iterator[tuple[int, str, float]]:
-    """Those that stand where a sentence has its verb, before those that stand anywhere."""
-    looked_at = said[:first]
+def _verbs(said: Sentence) -> Iterator[tuple[int, str, float]]:
+    """Those behind a word that leads to one, before those that stand anywhere."""
+    looked_at = said[:SENTENCE]
     for leads, lexicon, sure in (
         (True, PLAIN, 0.65), (True, LOOSE, 0.55), (True, RARE, 0.55),
         (False, PLAIN, 0.55), (False, LOOSE, 0.5),
@@ -102,13 +211,15 @@ def _leads(word: str) -> bool:
 def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     clause = (verb, *(word for word in said[place + 1 : place + _CLAUSE] if word not in _SMALL))
     tool_class = in_context(verb, clause)
-    if money := is_about_money(verb, tool_class, clause, said, ()):
-        return Said((said[place], money), ToolClass.FINANCIAL, sure)
+    if money := is_about_money(verb, tool_class, clause, said):
+        return Said((said[place], money), ToolClass.FINANCIAL, sure, verb)
     if tool_class is ToolClass.EXECUTE and any(pair in READ_ONLY for pair in pairwise(said)):
-        return Said((said[place],), ToolClass.READ, sure)
+        return Said((said[place],), ToolClass.READ, sure, verb)
+    if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
+        return Said((said[place],), ToolClass.READ, sure, verb)
     if tool_class is ToolClass.WRITE and verb in LOOSE and _only_answers(said):
-        return Said((said[place],), ToolClass.READ, sure)
-    return Said((said[place],), tool_class, sure)
+        return Said((said[place],), ToolClass.READ, sure, verb)
+    return Said((said[place],), tool_class, sure, verb)
 
 
 def _only_answers(said: tuple[str, ...]) -> bool:

@@ -14,10 +14,13 @@ from catalog.vocabulary import (
     AREAS,
     BECOMES,
     CALLS,
+    CARRIED_OUT,
     CLEANED,
     COMMAND_WORDS,
+    COMMANDED,
     EVALUATED,
     FLOWS,
+    GIVEN_TEXT,
     GLUED,
     GLUED_LAST,
     JOB_VERBS,
@@ -28,6 +31,7 @@ from catalog.vocabulary import (
     LOOSE,
     MAKES,
     MANAGES,
+    MEDIA,
     MONEY_SETTLED,
     NOT_GLUED,
     NOT_MONEY,
@@ -35,6 +39,8 @@ from catalog.vocabulary import (
     OF_EXCHANGES,
     ONLY_ASKED,
     ONLY_IN_FRONT,
+    PAUSED,
+    PICKED,
     PLAIN,
     POINTER,
     POPS_UP,
@@ -50,6 +56,7 @@ from catalog.vocabulary import (
     SEARCHES,
     SETTLED,
     SETTLES_MONEY,
+    SIGNALS,
     SPELLED,
     SQL_THAT_DESTROYS,
     SWITCHES,
@@ -68,13 +75,19 @@ RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
 _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, ToolClass.WRITE),)),
     **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, ToolClass.EXECUTE),)),
-    **dict.fromkeys(MAKES, ((ANSWERS_MADE, ToolClass.READ),)),
+    **dict.fromkeys(MAKES, ((MEDIA, ToolClass.WRITE), (ANSWERS_MADE, ToolClass.READ))),
     **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, ToolClass.FINANCIAL),)),
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS, ToolClass.EXECUTE),)),
     "execute": ((SEARCHES, ToolClass.READ),),
+    **dict.fromkeys(
+        ("clean", "sanitise", "sanitize"), ((GIVEN_TEXT, ToolClass.READ), (CLEANED, ToolClass.WRITE))
+    ),
+    **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, ToolClass.WRITE),)),
+    **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, ToolClass.WRITE),)),
+    "apply": ((CARRIED_OUT, ToolClass.EXECUTE),),
     "accept": ((frozenset({"chargeback", "dispute"}), ToolClass.FINANCIAL),),
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), ToolClass.WRITE),),
-    "clean": ((CLEANED, ToolClass.WRITE),),
+    "confirm": ((frozenset({"exists", "whether"}), ToolClass.READ),),
     "convert": ((BECOMES, ToolClass.WRITE),),
     "correct": ((SPELLED, ToolClass.READ),),
     "display": ((POPS_UP, ToolClass.WRITE),),
@@ -87,11 +100,12 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
     "press": ((frozenset({"remote"}), ToolClass.EXECUTE),),
     "print": ((PRINTED, ToolClass.EXECUTE),),
+    "put": ((COMMANDED, ToolClass.EXECUTE),),
     "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), ToolClass.FINANCIAL),),
     "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
     "resolve": ((SETTLED, ToolClass.WRITE),),
-    "select": ((SCREENS - {"browser"}, ToolClass.EXECUTE),),
-    "send": ((frozenset({"keys"}), ToolClass.EXECUTE),),
+    "select": ((SCREENS - {"browser"}, ToolClass.EXECUTE), (PICKED, ToolClass.READ)),
+    "send": ((SIGNALS, ToolClass.EXECUTE),),
     "show": ((POPS_UP, ToolClass.WRITE),),
     "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
     "terminate": ((TERMINATED, ToolClass.DESTRUCTIVE),),
@@ -166,6 +180,7 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
         word
         for place, word in enumerate(words)
         if word in LOOSE
+        and not (place and words[place - 1] == "by")
         and not (place and word in ONLY_IN_FRONT)
         and not (word in NOUN_TOO and follows_a_quality(words, place))
     ]

@@ -55,7 +55,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         autocomplete enumerate diagnose forecast predict screenshot lint view gets lists aggregate consult
         correlate decompile disassemble divide fingerprint introspect investigate ocr recall recognise
         recognize simulate subtract traceroute transpose troubleshoot visualise whoami whois
-        distill geolocate grab obtain paraphrase rephrase
+        distill geolocate grab obtain paraphrase rephrase synthesise synthesize
     """,
     ),
     **_each(T.READ, tongues.READS),
@@ -70,14 +70,13 @@ PLAIN: Final[dict[str, ToolClass]] = {
         autofix resize rotate switch push notify email broadcast forward resend toggle reactivate expose
         enforce unblock block undo logout authenticate finalize activate deactivate unstar dismiss unresolve
         pin unpin mute unmute lock unlock join leave grant authorize ban unban demote extend acknowledge ack
-        allocate allowlist amend associate authorise blacklist customise deallocate dedupe denylist deprecate
-        disassociate dislike embed endorse escalate expire favorite favourite finalise freeze ignore inject
-        initialise mkdir onboard offboard persist populate prepare prepend prioritise prioritize protect
-        reassign rebase redact regenerate relabel renew repost reprioritize reschedule respond
-        restrict retag retweet revert scaffold snooze taint uncomplete undelete unfreeze unlabel
-        unlike unprotect unstage untag untaint whitelist
-        bump contribute enqueue impersonate localize outpaint inpaint reimagine interpolate synthesize
-        ungroup unset vectorize unapprove
+        allocate allowlist amend associate authorise blacklist customise deallocate dedupe denylist
+        deprecate disassociate dislike embed endorse escalate expire favorite favourite finalise freeze
+        ignore inject initialise mkdir onboard offboard persist populate prepare prepend prioritise
+        prioritize protect reassign rebase redact relabel renew repost reprioritize reschedule respond
+        restrict retag retweet revert scaffold snooze taint uncomplete undelete unfreeze unlabel unlike
+        unprotect unstage untag untaint whitelist bump contribute enqueue impersonate localize outpaint
+        inpaint redo reimagine interpolate ungroup unset vectorize unapprove
     """,
     ),
     **_each(T.WRITE, tongues.WRITES),
@@ -87,9 +86,9 @@ PLAIN: Final[dict[str, ToolClass]] = {
         execute exec start stop restart reboot upgrade scale initiate drain cordon uncordon invoke launch
         deploy redeploy evaluate eval resume pause suspend shutdown terminate abort spawn navigate goto
         rollback dispatch autoscale boot failback failover fuzz hibernate quit rebuild recycle redrive
-        relaunch replay reprocess rerun retrigger retry undeploy unpause wake
-        actuate blink brew exit disarm dispense equip fly honk interact isolate maximize maximise minimize
-        minimise operate preheat quarantine teleport unequip vibrate
+        relaunch replay reprocess rerun retrigger retry undeploy unpause wake actuate blink brew exit disarm
+        dispense equip fly honk interact interrupt isolate maximize maximise minimize minimise operate
+        preheat quarantine regenerate teleport unequip vibrate
     """,
     ),
     **_each(T.EXECUTE, tongues.EXECUTES),
@@ -115,13 +114,12 @@ LOOSE: Final[dict[str, ToolClass]] = {
         resolve review report trace profile track convert translate transcribe match rank score classify
         stat tree about docs documentation balance logs log metrics usage quote price prices pricing schema
         timeline feed trending latest similar related suggestions wait advice guide tutorial reference ping
-        hello echo think locate measure determine analyzer calculator research brainstorm debug
-        render visualize chart plot decode encode hash format weather news current available reverse judge
-        reason reasoning thinking sequentialthinking minify beautify head map display sleep define look print
-        greet sample checker detector estimator explorer finder predictor recommender scanner searcher
-        validator viewer converter crawler scraper translator
-        addition ceil cos cosine division factorial floor gcd lcm ln mean median modulo mul multiplication pow
-        remainder sine sqrt sum tan
+        hello echo think locate measure determine analyzer calculator research brainstorm debug render
+        visualize chart plot decode encode hash format weather news current available reverse judge reason
+        reasoning thinking sequentialthinking minify beautify head map display sleep define look print greet
+        sample checker detector estimator explorer finder predictor recommender scanner searcher validator
+        viewer converter crawler scraper translator addition ceil cos cosine division factorial floor gcd
+        lcm ln mean median modulo mul multiplication pow remainder sine sqrt sum tan
     """,
     ),
     **_each(
@@ -129,12 +127,12 @@ LOOSE: Final[dict[str, ToolClass]] = {
         """
         post comment tag label mark merge commit share schedule store sync message note draw fill click type
         press drag hover tap swipe scroll open close complete record manage handle link fork branch remember
-        memorize connect generate make new login bulk reset reorder star vote select cancel request
-        book reserve ingest index load emulate setup confirm transition promote compose design paint
-        crop overlay place refresh init backup disconnect optimize refine transform process speak split
-        delegate mint void settle claim end exchange kick compress
-        expand trim upscale gen tokenize sign pull trust stage wrap unwrap hide unhide reindex collect harvest
-        award correct defend enhance finish give issue rekey revise shorten slice standardize timeout
+        memorize connect generate make new login bulk reset reorder star vote select cancel request book
+        reserve ingest index load emulate setup confirm transition promote compose design paint crop overlay
+        place refresh init backup disconnect optimize refine transform process speak split delegate mint
+        void settle claim end exchange kick compress expand trim upscale gen tokenize sign pull trust stage
+        wrap unwrap hide unhide reindex collect harvest award correct defend enhance finish give issue rekey
+        revise shorten slice standardize timeout
     """,
     ),
     **_each(
@@ -179,17 +177,18 @@ AREAS: Final = word_set("""
 POINTER: Final = word_set("browser drag element mouse")
 # Where one of these is shown, somebody is told something.
 POPS_UP: Final = word_set("banner dialog notification popup toast")
-AREA_VERBS: Final = word_set(
-    "add analyzer calculator create delete describe get list remove search send set show status update"
-)
+AREA_VERBS: Final = word_set("""
+    add analyzer audit calculator check create delete describe get list remove search send set show status
+    update validate verify
+""")
 # What these run, they run to look: “executes a query” does not make a query an Execute.
 REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
 REMOVAL: Final = word_set("clear del remove rm")
 # Removing one of these takes it off something; it does not end it.
 REMOVES_A_RELATION: Final = word_set("""
-    assignee background bookmark bookmarks favorite favourite filter filters from highlight label labels
-    like member members noise participant participants reaction reactions reviewer reviewers selection
-    star tag tags watcher watermark
+    assignee background bookmark bookmarks breakpoint breakpoints favorite favourite filter filters from
+    highlight label labels like member members noise participant participants reaction reactions relation
+    relations relationship relationships reviewer reviewers selection star tag tags watcher watermark
 """)
 # To resolve one of these is to change it; to resolve a name is to read.
 SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
@@ -205,7 +204,7 @@ SCREEN_VERBS: Final = word_set("activate close focus new open restore select swi
 # An exchange has these; whoever exchanges something gives it another.
 OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
 # In front they only look, and a verb behind them that is a noun, too, is what they look at.
-LOOKS: Final = word_set("audit check monitor query review")
+LOOKS: Final = word_set("audit check monitor query resolve review")
 LOOKED_AT: Final = word_set(
     "archive block broadcast change copy deploy email export forward import invite lock patch push put "
     "release reply save start switch update upgrade upload"
@@ -318,14 +317,17 @@ TOLD_LAST: Final = word_set("""
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode chart charts context diagram diff embedding embeddings explanation hash hashes hint hints
-    hypotheses id ideas identifier ids insights keywords locator locators lorem map names number numbers
-    outline palette plot qr query questions quiz random recommendations regex selector selectors sql string
-    suggestion suggestions summary types url uuid uuids visualization
+    barcode chart charts command commands context diagram documentation diff embedding embeddings
+    explanation hash hashes hint hints hypotheses id ideas identifier ids insights keywords locator locators
+    lorem map names number numbers outline palette plot qr query questions quiz random recommendations regex
+    report selector selectors sql string suggestion suggestions summary test tests text types url uuid uuids
+    visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # What comes of these is answered, unless an argument says where it is kept.
 MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
+# What comes of these may be kept: that the description says.
+MAYBE_KEPT: Final = MAKES_ANEW | word_set("capture download export extract fetch record screenshot snapshot")
 # What is only loaded to be read.
 READ_WHOLE: Final = word_set("docs documentation guide guides instructions pdf rules skill skills")
 # To convert one of these is to change what it is.
@@ -338,9 +340,21 @@ SWITCHES: Final = {
     "use": word_set("browser computer"),
 }
 # To clean one of these is to change it; to clean what was built or kept is to lose it.
-CLEANED: Final = word_set(
-    "address code csv column columns data dataset email html json name names sheet text"
-)
+CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
+# What is given and comes back clean.
+GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
+# What goes on to stand there while it is paused: nothing of it runs.
+PAUSED: Final = word_set("""
+    account ad ads adset adsets advertisement campaign campaigns keyword keywords listing matching member
+    membership notification notifications subscription user
+""")
+# Plans that are carried out.
+CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terraform")
+# What a device or a program is told to do.
+SIGNALS: Final = word_set("keys keystroke keystrokes sigint signal sigterm")
+COMMANDED: Final = word_set("action actions")
+# Parts of a text or a table that are picked out.
+PICKED: Final = word_set("column columns field fields line lines record records row rows")
 # What is put right in a text is answered.
 SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
 # To terminate one of these is to lose it; a process or a session that ends can begin again.

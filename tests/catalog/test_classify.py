@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from catalog import prose
 from catalog.classify import ToolInput, classify, words_of
+from catalog.clauses import without_accents
 from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
 
 CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
@@ -72,7 +73,7 @@ def test_the_same_tool_always_gets_the_same_answer_with_its_reasons(tool: ToolIn
 def test_evidence_quotes_words_that_stand_in_the_definition(tool: ToolInput) -> None:
     sources = {
         "name": tool.name.lower(),
-        "description": tool.description.lower(),
+        "description": without_accents(tool.description).lower(),
         "params": " ".join(name for name, _, _ in tool.params),
         "annotations": " ".join(tool.annotations),
     }
@@ -208,3 +209,63 @@ def test_what_a_word_nobody_knows_does_to_things_is_not_taken_for_reading(unknow
 )
 def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
     assert classify(ToolInput(name)).tool_class == tool_class
+
+
+@pytest.mark.parametrize(
+    ("description", "tool_class"),
+    [
+        ("Call AFTER validate_company to screen it against all lists. Returns a verdict.", "Read"),
+        ("Use this tool when you need to delete a page.", "Destructive"),
+        ("Company intelligence: owners, filings. $0.75/call.", "Read"),
+        ("PAID $0.01 via x402. Sends the report to everybody.", "Write"),
+        ("ADVANCED: Update a contact by its raw card.", "Write"),
+        ("[blueprint] Create a new graph.", "Write"),
+        ("BATCH mode: delete up to 50 pages.", "Destructive"),
+        ("Top file extensions by total size.", "Read"),
+        ("Ticket requests queue.", "Read"),
+        ("The keys that may be used to delete a volume.", "Read"),
+        ("Deletion of a volume.", "Destructive"),
+        ("Runs of a workspace.", "Read"),
+        ("Runs the checks of a workspace.", "Execute"),
+        ("Find and merge duplicates.", "Write"),
+        ("Select columns of each line.", "Read"),
+        ("Call the chat API and return the reply.", "Read"),
+        ("Pauses a campaign.", "Write"),
+        ("Pauses a container.", "Execute"),
+        ("Remove a breakpoint by its number.", "Write"),
+        ("Clean a prompt of what is suspicious.", "Read"),
+        ("Clean the build directory.", "Destructive"),
+        ("Renders a page. Use the returned cursor and delete nothing.", "Read"),
+    ],
+)
+def test_a_description_is_read_as_sentences(description: str, tool_class: str) -> None:
+    assert classify(ToolInput("frobnicate", description)).tool_class == tool_class
+
+
+def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
+    assert classify(ToolInput("frobnicate", "Frobs the list of users. Returns it.")).needs_review
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "tool_class"),
+    [
+        ("resolve_import", "Resolve an import to its file.", "Read"),
+        ("keyword_create_preview", "Preview the creation of a keyword.", "Read"),
+        ("create_keyword", "Preview the creation of a keyword.", "Write"),
+        ("scale", "Resize a video.", "Write"),
+        ("generate_barcode", "Generate a barcode. Saves the image to the folder.", "Write"),
+        ("generate_barcode", "Generate a barcode.", "Read"),
+        ("download_model", "Download a model to the models directory.", "Write"),
+        ("download_report", "Download a report.", "Read"),
+        ("manage_tags", "Add or remove tags on items.", "Write"),
+        ("manage_items", "Add or remove items.", "Destructive"),
+    ],
+)
+def test_a_name_and_its_description_are_read_together(name: str, description: str, tool_class: str) -> None:
+    assert classify(ToolInput(name, description)).tool_class == tool_class
+
+
+def test_a_hint_of_destruction_does_not_outdo_what_is_plainly_said() -> None:
+    hints = {"destructiveHint": True}
+    assert classify(ToolInput("frobnicate", "Launch the viewer", annotations=hints)).tool_class == "Execute"
+    assert classify(ToolInput("frobnicate", annotations=hints)).tool_class == "Destructive"

@@ -1,0 +1,113 @@
+"""What of a description says what its tool does, as sentences of words. Pure.
+
+Left out is what stands there for whoever calls: labels in front, a price, what it needs and when to call it.
+Of “Call after `validate` to screen a company” what follows the “to” is kept.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from catalog.vocabulary import ANSWERS_WITH, INFLECTED, word_set
+
+Sentence: TypeAlias = tuple[str, ...]
+
+READ: Final = 480
+MOST: Final = 3
+_LETTERS: Final = re.compile(r"[A-Za-z]+")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+# `[blueprint]`, `<use_case>`, signs and pictures.
+_IN_FRONT: Final = re.compile(r"(?:\s|\[[^\]\n]{1,40}\]|<[^>\n]{1,40}>|[^\w\s'\"`(\[<$]+)+")
+_BETWEEN: Final = re.compile(r"[.!?;:\n—–-](?:(?<=\n)|(?=\s))[\s*•#-]*")
+_PRICED: Final = re.compile(r"[$€£]\s?\d|\d\s?(?:usdc?|sats|credits?)\b|\bx402\b", re.IGNORECASE)
+_LONGEST_PRICE: Final = 9
+# Sentences that begin so tell what it needs or is like.
+_ASIDES: Final = word_set("""
+    beta caution cheap cost costs deprecated don example examples experimental free important needs never note
+    paid prerequisite prerequisites recommended required requires slow step tip todo warning
+""")
+# Any but the first that begins so tells what to give.
+_GIVEN: Final = word_set("enter include omit pass provide set specify supply")
+# Said of how it is done.
+_HOW: Final = word_set("advanced also always auto batch bulk force only please safely")
+_CALLED: Final = word_set("call if invoke prefer run use used useful using when whenever")
+# Behind one of those these say when.
+_WHEN: Final = word_set("""
+    after as at before early every first for if immediately in instead it me once only periodically right
+    sparingly the this to tool when whenever with you
+""")
+_THE_TOOL: Final = word_set("api function tool")
+# Behind a label that nothing follows which does something: “Company intelligence: owners, filings”.
+LABEL: Final = ":"
+_LABEL: Final = 3
+
+
+def sentences_of(description: str) -> tuple[Sentence, ...]:
+    return _sentences(description[:READ])
+
+
+# One tool is asked about more than once.
+@lru_cache(maxsize=64)
+def _sentences(text: str) -> tuple[Sentence, ...]:
+    text = without_accents(text)
+    kept: list[Sentence] = []
+    is_label = is_later = False
+    for part, end in _parts(text):
+        words = _without_when(_without_how(tuple(_LETTERS.findall(part.lower()))))
+        if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
+            is_later = True
+            continue
+        if is_label and (words[0] in INFLECTED or words[0] in ANSWERS_WITH):
+            kept.clear()
+        is_label = not is_later and end == ":" and len(words) <= _LABEL and words[0] not in INFLECTED
+        kept.append((*words, LABEL) if is_label else words)
+        if len(kept) == MOST:
+            break
+        is_later = True
+    return tuple(kept)
+
+
+def without_accents(text: str) -> str:
+    return text if text.isascii() else _ACCENTS.sub("", unicodedata.normalize("NFD", text))
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Each, and the sign behind it."""
+    in_front = _IN_FRONT.match(text)
+    start = in_front.end() if in_front else 0
+    for found in _BETWEEN.finditer(text, start):
+        yield text[start : found.start()], found[0][0]
+        start = found.end()
+    yield text[start:], ""
+
+
+def _is_aside(words: Sentence, part: str) -> bool:
+    return words[0] in _ASIDES or (len(words) <= _LONGEST_PRICE and _PRICED.search(part) is not None)
+
+
+def _without_how(words: Sentence) -> Sentence:
+    """“Permanently delete …” as what is done."""
+    while len(words) > 1 and (words[0] in _HOW or (words[0].endswith("ly") and words[0] not in INFLECTED)):
+        words = words[1:]
+    return words
+
+
+def _without_when(words: Sentence) -> Sentence:
+    """“Use this to …” as what follows; empty where nothing does."""
+    if not words or words[0] not in _CALLED or (words[0] in ("call", "run") and not _says_when(words)):
+        return words
+    for place, word in enumerate(words[:-1]):
+        verb = words[place + 1]
+        if (word == "to" and verb in INFLECTED) or (word == "for" and verb.endswith("ing")):
+            return words[place + 1 :]
+    return ()
+
+
+def _says_when(words: Sentence) -> bool:
+    if len(words) < 2 or words[1] not in _WHEN:
+        return False
+    return words[1] != "the" or (len(words) > 2 and words[2] in _THE_TOOL)
