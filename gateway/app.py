@@ -38,7 +38,7 @@ from gateway.pace import Paces
 from gateway.pipeline import Asker, Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import Era, era_of
-from gateway.protocol.methods import PASS, REFUSE, Verdict, verdict_of
+from gateway.protocol.methods import FILTER_TOOLS, JUDGE_TOOL, PASS, REFUSE, Verdict, verdict_of
 from gateway.refusals import Refusals
 from gateway.relay import Relay
 from gateway.resolver import Resolve, SystemResolver
@@ -54,7 +54,6 @@ from policies.language.offloading import needs_offloading, together_need_offload
 
 log = logging.getLogger("gateway.app")
 
-_UNJUDGED: Final = frozenset({Verdict.PASS, Verdict.FILTER_TOOLS})
 # What a body becomes beside itself: its values, and our writing of them.
 _HELD_FOR_A_BYTE: Final = 3
 _ASIDE_THREADS: Final = 2
@@ -292,8 +291,8 @@ class Gateway:
         message = visit.message
         if message is None or isinstance(message, jsonrpc.Answer):
             return None
-        visit.lists_tools = verdict is Verdict.FILTER_TOOLS
-        if isinstance(message, jsonrpc.Notification) or verdict in _UNJUDGED:
+        visit.lists_tools = verdict is FILTER_TOOLS
+        if visit.lists_tools or verdict is PASS or isinstance(message, jsonrpc.Notification):
             return None
         visit.decision_id = str(uuid7())
         return self._question(visit, message, verdict)
@@ -375,7 +374,7 @@ class Gateway:
         return replies.opens_page(visit, message, ruling, state)
 
     def _question(self, visit: Visit, message: jsonrpc.Request, verdict: Verdict) -> Pipeline:
-        if verdict is Verdict.JUDGE_TOOL:
+        if verdict is JUDGE_TOOL:
             call = asked.tool_call(message)
             visit.subject = call.tool
             visit.arguments = message.params.get("arguments", {})

@@ -33,9 +33,7 @@ class _Phase(Enum):
     CLOSING = auto()
 
 
-# Up to Python 3.11 a member is found by a function of its own each time it is named.
-_IDLE: Final = _Phase.IDLE
-_CLOSING: Final = _Phase.CLOSING
+_IDLE, _CLOSING = _Phase.IDLE, _Phase.CLOSING  # named on every call: up to Python 3.11 members are slow
 
 # What is longer is written at once, so that it is known at once whether the client takes it.
 _WRITTEN_SOON: Final = 16_384

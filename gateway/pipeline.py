@@ -55,6 +55,7 @@ from policies.language.rules_digest import rules_digest
 
 Pipeline: TypeAlias = Generator[Effect, Answer, Ending]
 
+_DENY: Final = Outcome.DENY
 _NOT_EVEN_THERE: Final = frozenset({"no_policy", "hidden", "default_deny"})
 
 
@@ -103,7 +104,7 @@ def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipe
     (decision,) = (yield from _decided(asker, [call])) if asker.heavy else (decide(asker.compiled, call),)
     if decision.code not in _NOT_EVEN_THERE and not _is_there(asker, call.tool):
         return (yield from refuse(rulings.not_listed(call.tool)))
-    if decision.outcome is Outcome.DENY:
+    if decision.outcome is _DENY:
         return (yield from refuse(rulings.of_decision(decision)))
 
     quotas = [owed for owed in decision.obligations if isinstance(owed, TakeQuota)]

@@ -122,7 +122,6 @@ _REF: Final = frozenset({"type", "name", "uri", "title"})
 _NOTIFICATIONS: Final = frozenset(
     {"promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"}
 )
-_KNOWN_INSIDE: Final = (("ref", _REF), ("notifications", _NOTIFICATIONS))
 _WHOLE: Final = re.compile(r"-?[0-9]+")
 
 
@@ -184,9 +183,10 @@ def _call(tree: dict[str, Json], identifier: Id | None) -> Request | Notificatio
     meta = _meta_in(params)
     if not _META.issuperset(meta):
         _refuse_twins(meta, _META, identifier)
-    for name, known in _KNOWN_INSIDE:
-        if name in params:
-            _refuse_twins_inside(params[name], known, identifier)
+    if "ref" in params:
+        _refuse_twins_inside(params["ref"], _REF, identifier)
+    if "notifications" in params:
+        _refuse_twins_inside(params["notifications"], _NOTIFICATIONS, identifier)
     if identifier is None:
         return Notification(method, params, meta, tree)
     return Request(identifier, method, params, meta, tree)

@@ -33,6 +33,8 @@ class Verdict(StrEnum):
 # Up to Python 3.11 a member is found by a function of its own each time it is named.
 PASS: Final = Verdict.PASS
 REFUSE: Final = Verdict.REFUSE
+FILTER_TOOLS: Final = Verdict.FILTER_TOOLS
+JUDGE_TOOL: Final = Verdict.JUDGE_TOOL
 
 
 @dataclass(frozen=True, slots=True)
