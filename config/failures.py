@@ -85,7 +85,8 @@ def known_migrations() -> frozenset[tuple[str, str]]:
 def _broken(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(PREFIX):
         return problem_answer_of("failed", "Nothing was changed. What went wrong is in the log.")
-    return HttpResponse(render_to_string("500.html"), status=500)
+    again = request.method in ("GET", "HEAD")
+    return HttpResponse(render_to_string("500.html", {"again": again}), status=500)
 
 
 def _away(request: HttpRequest, why: str) -> HttpResponse:

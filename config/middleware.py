@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
@@ -14,6 +14,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+NOT_DONE = "That was not done"
 
 
 class ContentSecurityPolicyMiddleware:
@@ -46,15 +47,25 @@ class DomainErrorMiddleware:
             case NotFound():
                 raise Http404
             case NotAllowed():
-                return render(request, "403.html", {"message": str(error)}, status=403)
-            case LimitReached():
-                answer = render(request, "403.html", {"message": str(error)}, status=429)
-                if isinstance(error, TooSoon):
-                    answer["Retry-After"] = error.retry_after
+                title = "This page is not open to you" if request.method in ("GET", "HEAD") else NOT_DONE
+                return _refused(request, error, 403, title, beside="members")
+            case TooSoon():
+                answer = _refused(request, error, 429, "Too soon")
+                answer["Retry-After"] = error.retry_after
                 return answer
+            case LimitReached():
+                return _refused(request, error, 429, "There is no more room", beside="usage")
             case Conflict():
-                return render(request, "403.html", {"message": str(error)}, status=409)
+                return _refused(request, error, 409)
             case InvalidInput():
-                return render(request, "403.html", {"message": str(error)}, status=422)
+                return _refused(request, error, 422)
             case _:
                 return None
+
+
+def _refused(
+    request: HttpRequest, error: Exception, status: int, title: str = NOT_DONE, *, beside: str = ""
+) -> HttpResponse:
+    """`beside`: the page that says who can, or how much there is room for."""
+    said = {"title": title, "message": str(error), "beside": beside}
+    return render(request, "403.html", said, status=status)

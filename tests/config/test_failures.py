@@ -133,7 +133,7 @@ def _failed_at(path: str) -> HttpResponse:
 def test_a_defect_is_a_page_for_people_and_a_problem_for_programs() -> None:
     page, problem = _failed_at("/servers/"), _failed_at("/api/v1/servers/")
     assert (page.status_code, problem.status_code) == (500, 500)
-    assert "Something broke on our side" in page.content.decode()
+    assert "Something broke on our side" in page.content.decode() and "Try again" in page.content.decode()
     assert problem.headers["Content-Type"] == "application/problem+json"
     assert b'"code": "failed"' in problem.content
 
@@ -148,7 +148,12 @@ def test_who_is_signed_in_meets_an_error_within_the_site(
     assert f'href="{reverse("policies:list")}"' not in without.content.decode()
     refused = signed_in(cast.bob).get("/servers/register/")
     assert refused.status_code == 403
-    assert f'href="{reverse("policies:list")}"' in refused.content.decode()
+    page = refused.content.decode()
+    assert f'href="{reverse("policies:list")}"' in page
+    assert "This page is not open to you" in page and "needs the admin role. Yours is viewer" in page
+    assert f'href="{reverse("members")}">See who can' in page
+    sent = signed_in(cast.bob).post("/settings/members/", {"email": "erin@example.com", "role": "viewer"})
+    assert sent.status_code == 403 and "That was not done" in sent.content.decode()
 
 
 def test_a_refusal_out_of_a_failed_transaction_asks_the_database_nothing(cast: Cast) -> None:
