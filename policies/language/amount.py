@@ -70,6 +70,7 @@ class Reading:
     """A place that paths lead to: what is read there, and where they lead from there."""
 
     __slots__ = (
+        "_place",
         "below",
         "each",
         "every",
@@ -97,6 +98,13 @@ class Reading:
         self.members: dict[str, Reading] = {}
         self.indexes: dict[int, Reading] = {}
         self.every: Reading | None = None
+        self._place: _Place | None = None
+
+    def place(self) -> "_Place":
+        """Where calls begin to be read. It is kept, and with it the places that calls led to."""
+        if self._place is None:
+            self._place = _Place((self,))
+        return self._place
 
     def follow(self, step: Step) -> "Reading":
         if isinstance(step, str):
@@ -168,7 +176,7 @@ def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool
     """Asked only whether it is light, it stops when it is not."""
     count = _Count(only_whether_light)
     count.nanoseconds = reading.walking
-    stack = [(arguments, _Place((reading,)))]
+    stack = [(arguments, reading.place())]
     while stack and not (only_whether_light and count.is_heavy):
         value, place = stack.pop()
         count.nanoseconds += _VISIT_NANOSECONDS

@@ -1,17 +1,17 @@
 """A document bound to the tools of one server, ready to decide calls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
-from .conditions import CompiledCondition, Compiler, Join, Test, Verdict
-from .decision import Decision, Outcome, TakeQuota
+from .conditions import CompiledCondition, Compiler, Join, Judge, Verdict
+from .decision import CounterKey, Decision, Outcome, TakeQuota
 from .document import CLASSES, Access, Default, Document, Limit, Predicate, Rule
 from .matching import NameList, Ranked, applying, by_strength, is_pattern, is_too_much
 from .once import are_kept, piece
 from .pause import collector_paused
 from .problems import escape_token
-from .quota import ONE_CALL, Charge
+from .quota import MICROS
 from .words import LONGEST_NAME
 from .work import NO_SOURCES, Sources, Work
 
@@ -33,8 +33,23 @@ def known_class(tool: ToolFacts) -> str | None:
 class CompiledPredicate:
     at: str
     conditions: tuple[CompiledCondition, ...]
-    test: Test
     reason: str | None  # the explicit text, if there is one
+
+    def test(self, work: Work) -> Verdict:
+        verdict: Verdict = True
+        for condition in self.conditions:
+            found = condition.test(work)
+            if found is False:
+                return False
+            if found is None:
+                verdict = None
+        return verdict
+
+
+# One thing that must be so: the argument that is looked at (None: all of them), what says whether, the
+# verdict where there is no such argument, the one that is wanted, and the predicate named for another.
+# A requirement holds when each of its conditions does, so each is a check; what denies is one by itself.
+Check: TypeAlias = tuple[str | None, Judge, bool, bool, CompiledPredicate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class Plan:
     approve_if: tuple[tuple[CompiledPredicate, ...], ...]
     limits: tuple[CompiledLimit, ...]
     rules: tuple[CompiledRule, ...]
+    checks: tuple[Check, ...]  # what `require` and `deny_if` come to
     sources: Sources
     allow: Decision | None  # the one allow there is, when it is the same for every call
     always: Decision | None  # the same, when nothing about a call could change it
@@ -81,6 +97,7 @@ class Plan:
 class Refusal:
     """Every call of the tool is denied before its rules are looked at."""
 
+    sources: ClassVar[Sources] = NO_SOURCES
     code: str
     rule: str
 
@@ -118,24 +135,21 @@ class CompiledPolicy:
     otherwise: Applies
     resources: CompiledAccess | None
     prompts: CompiledAccess | None
-    _known: dict[str, Applies] = field(default_factory=dict, repr=False, compare=False)
+    # What was asked for before, and need not be looked for.
+    known: dict[str, Applies] = field(default_factory=dict, repr=False, compare=False)
 
     def applies_to(self, tool: str) -> Applies:
-        return self._known.get(tool) or self._look_up(tool)
+        return self.known.get(tool) or self._look_up(tool)
 
     def look_up_nanoseconds(self, length: int) -> int:
         """What finding out may take for the worst name of this length that was never asked for."""
         return self.hide.index.nanoseconds(length) + self.patterns.index.nanoseconds(length)
 
-    def knows(self, tool: str) -> bool:
-        """Whether the tool was asked for before, and what applies to it need not be looked for."""
-        return tool in self._known
-
     def _look_up(self, tool: str) -> Applies:
         found = self._resolve(tool)
         # Only names that somebody registered or wrote down: a caller must not be able to fill this.
         if tool in self.class_of or tool in self.exact:
-            self._known[tool] = found
+            self.known[tool] = found
         return found
 
     def _resolve(self, tool: str) -> Applies:
@@ -147,7 +161,7 @@ class CompiledPolicy:
 
 def without_class(compiled: CompiledPolicy, tools: Iterable[str]) -> CompiledPolicy:
     """The same policy for a server some of whose tools are no longer what their class was made for."""
-    return replace(compiled, class_of={**compiled.class_of, **dict.fromkeys(tools)}, _known={})
+    return replace(compiled, class_of={**compiled.class_of, **dict.fromkeys(tools)}, known={})
 
 
 def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
@@ -208,16 +222,19 @@ class _Rules:
         rules = tuple(each for each in (rule, self._all_tools) if each is not None)
         denied = next((each for each in rules if each.source.action == "deny"), None)
         allow, sources = _fixed_allow(allowed_by, rules), _sources(rules)
-        judged = denied is not None or any(each.require or each.deny_if for each in rules)
+        require = tuple(predicate for each in rules for predicate in each.require)
+        deny_if = tuple(predicate for each in rules for predicate in each.deny_if)
+        judged = denied is not None or require or deny_if
         return Plan(
             allowed_by=allowed_by,
             denied=denied,
             asked=next((each for each in rules if each.source.action == "require_approval"), None),
-            require=tuple(predicate for each in rules for predicate in each.require),
-            deny_if=tuple(predicate for each in rules for predicate in each.deny_if),
+            require=require,
+            deny_if=deny_if,
             approve_if=tuple(each.approve_if for each in rules),
             limits=tuple(limit for each in rules for limit in each.limits),
             rules=rules,
+            checks=(*_required(require), *map(_ruled_out, deny_if)),
             sources=sources,
             allow=allow,
             always=None if judged else allow,
@@ -247,20 +264,21 @@ class _Rules:
 
     def _predicate(self, source: Predicate, at: str, reason: str | None, join: Join) -> CompiledPredicate:
         conditions = tuple(self._compiler.condition(condition, join) for condition in source.conditions)
-        test = _all_hold(tuple(condition.test for condition in conditions))
-        return CompiledPredicate(at, conditions, test, source.on_deny or reason)
+        return CompiledPredicate(at, conditions, source.on_deny or reason)
 
 
 def _limit(source: Limit, at: str, reason: str | None) -> CompiledLimit:
     fixed = None
     if source.key is None and source.increment_from is None and "{tool}" not in source.counter:
-        fixed = take_quota(source, source.counter, ONE_CALL, at, reason)
+        fixed = take_quota(source, source.counter, None, MICROS, at, reason)
     return CompiledLimit(at, source, reason, fixed)
 
 
-def take_quota(source: Limit, counter: str, charge: Charge, at: str, reason: str | None) -> TakeQuota:
+def take_quota(
+    source: Limit, counter: str, key: CounterKey, cost_micros: int, at: str, reason: str | None
+) -> TakeQuota:
     window, most = source.window_seconds, source.max
-    return TakeQuota(counter, charge.key, source.scope, window, most, charge.cost_micros, at, reason)
+    return TakeQuota(counter, key, source.scope, window, most, cost_micros, at, reason)
 
 
 def _fixed_allow(allowed_by: str, rules: tuple[CompiledRule, ...]) -> Decision | None:
@@ -271,21 +289,17 @@ def _fixed_allow(allowed_by: str, rules: tuple[CompiledRule, ...]) -> Decision |
     return Decision(Outcome.ALLOW, None, allowed_by, None, tuple(quota for quota in quotas if quota))
 
 
-def _all_hold(tests: tuple[Test, ...]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
+def _required(predicates: Iterable[CompiledPredicate]) -> Iterator[Check]:
+    for predicate in predicates:
+        for condition in predicate.conditions:
+            yield condition.member, condition.judge, condition.missing, True, predicate
 
-    def all_hold(work: Work) -> Verdict:
-        verdict: Verdict = True
-        for test in tests:
-            found = test(work)
-            if found is False:
-                return False
-            if found is None:
-                verdict = None
-        return verdict
 
-    return all_hold
+def _ruled_out(predicate: CompiledPredicate) -> Check:
+    if len(predicate.conditions) == 1:
+        condition = predicate.conditions[0]
+        return condition.member, condition.judge, condition.missing, False, predicate
+    return None, lambda _, work: predicate.test(work), False, False, predicate
 
 
 def _sources(rules: tuple[CompiledRule, ...]) -> Sources:

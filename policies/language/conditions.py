@@ -8,16 +8,15 @@ from typing import Final, Literal, TypeAlias
 from .amount import SHORT_TEXT
 from .decision import MISSING
 from .document import Condition, JsonValue, Operator
-from .exact import ExactNumber, exact
+from .exact import LARGEST, ExactNumber, exact
 from .hosts import HostIndex, parse_host_pattern
 from .identity import INEXACT
 from .paths import EACH, Step
-from .patterns import Finds, Patterns
+from .patterns import ANYWHERE, NOWHERE, WHOLE, Match, Patterns
 from .textual_paths import resolve_path
 from .work import WRONG_KIND, Work, walk
 
 Verdict: TypeAlias = bool | None
-Test: TypeAlias = Callable[[Work], Verdict]
 Judge: TypeAlias = Callable[[object, Work], Verdict]
 Join: TypeAlias = Literal["and", "or"]
 
@@ -33,11 +32,20 @@ _COMPARISONS: Final[dict[str, Callable[[ExactNumber, ExactNumber], bool]]] = {
 
 @dataclass(slots=True)
 class CompiledCondition:
-    """`program`: the size of the regex's program, 0 for another operator."""
+    """What `judge` says of the argument named `member`, or of all of them; `missing` where there is none.
+
+    `program`: the size of the regex's program, 0 for another operator.
+    """
 
     source: Condition
-    test: Test
+    member: str | None
+    judge: Judge
+    missing: bool
     program: int
+
+    def test(self, work: Work) -> Verdict:
+        value = work.arguments if self.member is None else work.arguments.get(self.member, MISSING)
+        return self.missing if value is MISSING else self.judge(value, work)
 
 
 class Compiler:
@@ -49,10 +57,15 @@ class Compiler:
         self._probe = Work({})
 
     def condition(self, source: Condition, join: Join) -> CompiledCondition:
-        steps, judge = source.path.steps, self._judge(source.op, source.value)
-        test = _test_each if EACH in steps else _test_one
+        steps, judge, missing = source.path.steps, self._judge(source.op, source.value), _when_missing(source)
         program = self._patterns.size_of(source)
-        return CompiledCondition(source, test(steps, judge, _when_missing(source), join), program)
+        if EACH in steps:
+            return CompiledCondition(source, None, _of_each(steps, judge, missing, join), missing, program)
+        member = steps[0] if steps and isinstance(steps[0], str) else None
+        further = steps if member is None else steps[1:]
+        if further:
+            judge = _of_what_is_at(further, judge, missing)
+        return CompiledCondition(source, member, judge, missing, program)
 
     def _judge(self, op: Operator, value: JsonValue) -> Judge:
         match op:
@@ -67,7 +80,7 @@ class Compiler:
             case "starts_with" | "ends_with":
                 return _starts(_text(value)) if op == "starts_with" else _ends(_text(value))
             case "regex" | "matches":
-                return _finds(self._patterns.finder(_text(value), op == "matches"))
+                return _finds(self._patterns.match(_text(value)), WHOLE if op == "matches" else ANYWHERE)
             case "exists":
                 return _exists(value is True)
             case "length_lte" | "length_gte":
@@ -99,47 +112,22 @@ def _number(value: JsonValue) -> ExactNumber:
 # Where a condition looks
 
 
-def _test_one(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -> Test:
-    if len(steps) == 1 and isinstance(steps[0], str):
-        member = steps[0]
-
-        def test_member(work: Work) -> Verdict:
-            value = work.arguments.get(member, MISSING)
-            return missing if value is MISSING else judge(value, work)
-
-        return test_member
-
-    if all(isinstance(step, str) for step in steps):
-        return _test_members(steps, judge, missing)
-
-    def test_path(work: Work) -> Verdict:
-        value = walk(work.arguments, steps)
-        if value is WRONG_KIND:
+def _of_what_is_at(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Judge:
+    def of_what_is_at(value: object, work: Work) -> Verdict:
+        found = walk(value, steps)
+        if found is WRONG_KIND:
             return None
-        return missing if value is MISSING else judge(value, work)
+        return missing if found is MISSING else judge(found, work)
 
-    return test_path
-
-
-def _test_members(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Test:
-    def test_members(work: Work) -> Verdict:
-        value: object = work.arguments
-        for step in steps:
-            if isinstance(value, dict):
-                value = value.get(step, MISSING)
-            else:
-                return missing if value is None or value is MISSING else None
-        return missing if value is MISSING else judge(value, work)
-
-    return test_members
+    return of_what_is_at
 
 
-def _test_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -> Test:
+def _of_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -> Judge:
     # *and* ends with the first false, *or* with the first true; undecidable ones wait for that.
     decisive = join == "or"
 
-    def test_each(work: Work) -> Verdict:
-        if not work.each_allowed:
+    def of_each(_: object, work: Work) -> Verdict:
+        if not work.allows_each():
             return None
         found = work.each(steps)
         if found.missing and missing is decisive:
@@ -152,7 +140,7 @@ def _test_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join)
             undecidable = undecidable or verdict is None
         return None if undecidable else not decisive
 
-    return test_each
+    return of_each
 
 
 # What a condition asks of a value that is there, null included
@@ -160,7 +148,7 @@ def _test_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join)
 
 def _equals(expected: object, positive: bool) -> Judge:
     def equals(value: object, work: Work) -> Verdict:
-        key = work.key(value)
+        key = value if type(value) is str else work.key(value)
         return None if key is INEXACT else (key == expected) is positive
 
     return equals
@@ -168,7 +156,7 @@ def _equals(expected: object, positive: bool) -> Judge:
 
 def _is_in(expected: frozenset[object], positive: bool) -> Judge:
     def is_in(value: object, work: Work) -> Verdict:
-        key = work.key(value)
+        key = value if type(value) is str else work.key(value)
         return None if key is INEXACT else (key in expected) is positive
 
     return is_in
@@ -176,6 +164,8 @@ def _is_in(expected: frozenset[object], positive: bool) -> Judge:
 
 def _compares(compare: Callable[[ExactNumber, ExactNumber], bool], expected: ExactNumber) -> Judge:
     def compares(value: object, work: Work) -> Verdict:
+        if type(value) is int and -LARGEST <= value <= LARGEST:
+            return compare(value, expected)
         number = work.number(value)
         return None if number is None else compare(number, expected)
 
@@ -185,7 +175,7 @@ def _compares(compare: Callable[[ExactNumber, ExactNumber], bool], expected: Exa
 def _contains(expected: JsonValue, expected_key: object, positive: bool) -> Judge:
     def contains(value: object, work: Work) -> Verdict:
         if isinstance(value, str):
-            if not isinstance(expected, str) or (len(value) > SHORT_TEXT and not work.search_allowed):
+            if not isinstance(expected, str) or (len(value) > SHORT_TEXT and not work.allows_search()):
                 return None
             return _holds(value, expected) is positive
         if not isinstance(value, list):
@@ -213,14 +203,15 @@ def _ends(expected: str) -> Judge:
     return lambda value, work: value.endswith(expected) if isinstance(value, str) else None
 
 
-def _finds(finds: Finds) -> Judge:
+def _finds(match: Match, anchor: object) -> Judge:
     def found(value: object, work: Work) -> Verdict:
-        if not isinstance(value, str) or not work.regex_allowed:
+        if not isinstance(value, str) or not work.allows_regex_on(value):
             return None
         try:
-            return finds(value.encode())
+            text = value.encode()
         except UnicodeEncodeError:
             return None
+        return match(anchor, text, 0, len(text))[0] != NOWHERE
 
     return found
 

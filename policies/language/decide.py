@@ -7,7 +7,16 @@ import re
 from typing import assert_never
 
 from . import sentences, undecided
-from .compile import Applies, CompiledAccess, CompiledPolicy, CompiledPredicate, Plan, Refusal, take_quota
+from .compile import (
+    CompiledAccess,
+    CompiledLimit,
+    CompiledPolicy,
+    CompiledPredicate,
+    Plan,
+    Refusal,
+    take_quota,
+)
+from .conditions import Verdict
 from .decision import (
     MISSING,
     AwaitApproval,
@@ -20,7 +29,7 @@ from .decision import (
     ToolCall,
 )
 from .phrases import condition_words
-from .quota import Unusable, charge_of
+from .quota import Unusable, cost_of, key_of
 from .sentences import Thing
 from .work import Work
 
@@ -63,10 +72,12 @@ def _no_policy() -> Decision:
 def _decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
     if compiled is None:
         return _no_policy()
-    applies: Applies = compiled.applies_to(call.tool)
+    applies = compiled.applies_to(call.tool)
     if isinstance(applies, Refusal):
         return _deny(applies.code, applies.rule, sentences.not_available_sentence(call.tool))
-    arguments = {} if call.arguments is MISSING else call.arguments
+    arguments = call.arguments
+    if arguments is MISSING:
+        arguments = {}
     if not isinstance(arguments, dict):
         return _deny("malformed", "(malformed)", sentences.malformed_sentence())
     if applies.always is not None:
@@ -80,20 +91,29 @@ def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
     if plan.denied is not None:
         rule = plan.denied
         return _deny("denied", f"{rule.at}/action", rule.source.reason or sentences.denied_sentence(tool))
-    for predicate in plan.require:
-        verdict = predicate.test(work)
-        if verdict is not True:
-            unmet = _undecidable(predicate, work) if verdict is None else None
-            return unmet or _requirement_failed(predicate, tool, work)
-    for predicate in plan.deny_if:
-        verdict = predicate.test(work)
-        if verdict is not False:
-            return _undecidable(predicate, work) if verdict is None else _denied_if(predicate, tool)
+    arguments = work.arguments
+    for member, judge, missing, wanted, predicate in plan.checks:
+        value = arguments if member is None else arguments.get(member, MISSING)
+        verdict = missing if value is MISSING else judge(value, work)
+        if verdict is not wanted:
+            refused = _unmet if wanted else _met
+            return refused(predicate, verdict, tool, work)
     for predicates in plan.approve_if:
         for predicate in predicates:
             if predicate.test(work) is None:
                 return _undecidable(predicate, work)
     return None
+
+
+def _unmet(predicate: CompiledPredicate, verdict: Verdict, tool: str, work: Work) -> Decision:
+    """One of its conditions is not true. If it is undecidable, another may be false, and that decides."""
+    if verdict is None and predicate.test(work) is None:
+        return _undecidable(predicate, work)
+    return _requirement_failed(predicate, tool, work)
+
+
+def _met(predicate: CompiledPredicate, verdict: Verdict, tool: str, work: Work) -> Decision:
+    return _undecidable(predicate, work) if verdict is None else _denied_if(predicate, tool)
 
 
 def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
@@ -105,12 +125,15 @@ def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
         if limit.fixed is not None:
             obligations.append(limit.fixed)
             continue
-        charge = charge_of(work.arguments, limit.source)
-        if isinstance(charge, Unusable):
-            standard = sentences.undecidable_sentence(charge.path, charge.must_be)
-            return _deny("undecidable", limit.at, limit.reason or standard)
-        counter = limit.source.counter.replace("{tool}", tool)
-        obligations.append(take_quota(limit.source, counter, charge, limit.at, limit.reason))
+        source = limit.source
+        key = key_of(work.arguments, source.key)
+        cost = cost_of(work.arguments, source.increment_from)
+        if isinstance(key, Unusable):
+            return _uncounted(limit, key)
+        if isinstance(cost, Unusable):
+            return _uncounted(limit, cost)
+        counter = source.counter.replace("{tool}", tool)
+        obligations.append(take_quota(source, counter, key, cost, limit.at, limit.reason))
     asked = _asks(plan, work)
     if asked is None:
         return Decision(Outcome.ALLOW, None, plan.allowed_by, None, tuple(obligations))
@@ -118,6 +141,11 @@ def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
     reason = explicit or sentences.approval_required_sentence(tool)
     obligations.append(AwaitApproval(at, reason, plan.allowed_by))
     return Decision(Outcome.APPROVAL, "approval_required", at, reason, tuple(obligations), reason)
+
+
+def _uncounted(limit: CompiledLimit, unusable: Unusable) -> Decision:
+    standard = sentences.undecidable_sentence(unusable.path, unusable.must_be)
+    return _deny("undecidable", limit.at, limit.reason or standard)
 
 
 def _asks(plan: Plan, work: Work) -> tuple[str, str | None] | None:

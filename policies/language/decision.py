@@ -1,9 +1,10 @@
 """What can be asked of a policy, and what it answers."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias
+
+import msgspec
 
 from .document import Scope
 
@@ -17,19 +18,16 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True):
     tool: str
     arguments: object = MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRead:
+class ResourceRead(msgspec.Struct, frozen=True):
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class PromptGet:
+class PromptGet(msgspec.Struct, frozen=True):
     name: str
 
 
@@ -43,8 +41,7 @@ class Outcome(StrEnum):
     APPROVAL = "approval"
 
 
-@dataclass(frozen=True, slots=True)
-class TakeQuota:
+class TakeQuota(msgspec.Struct, frozen=True):
     """All of a decision's quotas are taken together or none is.
 
     `key` is told apart by type and value: 1, "1" and true are three keys, 1 and 1.0 are one.
@@ -60,8 +57,7 @@ class TakeQuota:
     reason_when_full: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitApproval:
+class AwaitApproval(msgspec.Struct, frozen=True):
     """`rule_when_approved`: what the decision names once the approved call is sent."""
 
     rule: str
@@ -72,8 +68,7 @@ class AwaitApproval:
 Obligation: TypeAlias = TakeQuota | AwaitApproval
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """`code` is None for an allow, else a code of the log; `reason` is filled for everything but an allow.
 
     `explained` is the reason for an agent whose organization explains denials: the standard sentence with

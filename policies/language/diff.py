@@ -89,7 +89,7 @@ def _with_probes(compiled: CompiledPolicy | None, written: Iterable[str]) -> Com
     return replace(
         compiled,
         class_of={**dict.fromkeys(written), **compiled.class_of, **probes, _ANY_OTHER: None},
-        _known={},
+        known={},
     )
 
 

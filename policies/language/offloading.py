@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from .amount import LIGHT_NANOSECONDS, amount_read
-from .compile import CompiledAccess, CompiledPolicy, Refusal
+from .compile import CompiledAccess, CompiledPolicy
 from .decision import Call, PromptGet, ResourceRead, ToolCall
 from .work import NO_SOURCES
 
@@ -38,14 +38,17 @@ def together_need_offloading(
 
 
 def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall, size: int | None) -> bool:
-    if not compiled.knows(call.tool) and compiled.look_up_nanoseconds(len(call.tool)) > LIGHT_NANOSECONDS:
-        return True
-    applies = compiled.applies_to(call.tool)
-    if isinstance(applies, Refusal) or applies.sources is NO_SOURCES or not isinstance(call.arguments, dict):
+    applies = compiled.known.get(call.tool)
+    if applies is None:
+        if compiled.look_up_nanoseconds(len(call.tool)) > LIGHT_NANOSECONDS:
+            return True
+        applies = compiled.applies_to(call.tool)
+    sources = applies.sources
+    if sources is NO_SOURCES or (size is not None and size <= sources.light_size):
         return False
-    if size is not None and size <= applies.sources.light_size:
+    if not isinstance(call.arguments, dict):
         return False
-    reading = applies.sources.reading
+    reading = sources.reading
     return reading is not None and not amount_read(reading, call.arguments, only_whether_light=True).is_light
 
 

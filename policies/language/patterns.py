@@ -28,15 +28,16 @@ _RANGE: Final = re.compile(r"\{[0-9]*,[0-9]")
 _CLASS: Final = re.compile(r"\\[pP]")
 _CLASS_MICROSECONDS: Final = 120
 
-Finds: TypeAlias = Callable[[bytes], bool]
+# What it is given: where it must match, a text, and from where to where.
+Match: TypeAlias = Callable[[object, bytes, int, int], list[tuple[int, int]]]
 _TOO_LARGE: Final = "This pattern needs too much memory. Ask for fewer repetitions."
 _TOO_MUCH: Final = "The patterns of this policy together take too long to prepare. Ask for fewer repetitions."
 
 # The wrapper around this one spends three times as long on a short text as RE2 does.
 _Program: Any = type(re2.compile("")._regexp)
-_ANYWHERE: Any = _Program.Anchor.UNANCHORED
-_WHOLE: Any = _Program.Anchor.ANCHOR_BOTH
-_NOWHERE: Final = (-1, -1)
+ANYWHERE: Final[object] = _Program.Anchor.UNANCHORED
+WHOLE: Final[object] = _Program.Anchor.ANCHOR_BOTH
+NOWHERE: Final = (-1, -1)
 
 
 class PatternJudge:
@@ -112,13 +113,9 @@ class Patterns:
             return 0
         return int(self._program(condition.value).ProgramSize())
 
-    def finder(self, pattern: str, whole: bool) -> Finds:
-        match, anchor = self._program(pattern).Match, _WHOLE if whole else _ANYWHERE
-
-        def finds(text: bytes) -> bool:
-            return match(anchor, text, 0, len(text))[0] != _NOWHERE  # type: ignore[no-any-return]
-
-        return finds
+    def match(self, pattern: str) -> Match:
+        found: Match = self._program(pattern).Match
+        return found
 
     def _program(self, pattern: str) -> Any:
         program = self._programs.get(pattern)

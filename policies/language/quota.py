@@ -1,11 +1,10 @@
-"""What a call takes from a counter: which key of it, and how much."""
+"""What a call takes from a counter: which key of it, and how many millionths."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
 from typing import Final
 
 from .decision import MISSING, CounterKey
-from .document import Limit
 from .exact import ExactNumber, exact
 from .paths import Path
 from .work import walk
@@ -21,24 +20,7 @@ class Unusable:
     must_be: str
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    key: CounterKey
-    cost_micros: int
-
-
-ONE_CALL: Final = Charge(None, MICROS)
-
-
-def charge_of(arguments: dict[str, object], limit: Limit) -> Charge | Unusable:
-    key = _key(arguments, limit.key)
-    if isinstance(key, Unusable):
-        return key
-    cost = _cost(arguments, limit.increment_from)
-    return cost if isinstance(cost, Unusable) else Charge(key, cost)
-
-
-def _key(arguments: dict[str, object], path: Path | None) -> CounterKey | Unusable:
+def key_of(arguments: dict[str, object], path: Path | None) -> CounterKey | Unusable:
     if path is None:
         return None
     value = walk(arguments, path.steps)
@@ -52,7 +34,7 @@ def _key(arguments: dict[str, object], path: Path | None) -> CounterKey | Unusab
     )
 
 
-def _cost(arguments: dict[str, object], path: Path | None) -> int | Unusable:
+def cost_of(arguments: dict[str, object], path: Path | None) -> int | Unusable:
     if path is None:
         return MICROS
     value = walk(arguments, path.steps)

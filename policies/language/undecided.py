@@ -14,15 +14,15 @@ from .work import WRONG_KIND, Work, take
 def sentence(conditions: Sequence[CompiledCondition], work: Work) -> str:
     condition = next(condition for condition in conditions if condition.test(work) is None)
     path = condition.source.path
-    if path.quantified and not work.each_allowed:
+    if path.quantified and not work.allows_each():
         return undecidable_sentence(path.text, f"it must name at most {MOST_EACH_VALUES:,} values")
     where = _wrong_step(work.arguments, path)
     if where is not None:
         return undecidable_sentence(*where)
-    if condition.program and not work.regex_allowed:
+    if condition.program and not work.allows_regex():
         must_be = f"the texts that patterns read must be at most {MOST_REGEX_BYTES:,} bytes together"
         return undecidable_sentence(path.text, f"{must_be}, fewer where patterns are large")
-    if searches(condition.source) and not work.search_allowed:
+    if searches(condition.source) and not work.allows_search():
         must_be = f"the texts that are searched must be at most {MOST_SEARCHED:,} characters together"
         return undecidable_sentence(path.text, f"{must_be}, counted for each condition")
     return undecidable_sentence(path.text, MUST_BE[condition.source.op])

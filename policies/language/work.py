@@ -11,6 +11,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .amount import (
     MOST_EACH_VALUES,
+    MOST_REGEX_BYTES,
+    MOST_REGEX_STEPS,
     MOST_SEARCHED,
     NOTHING,
     SHORT_TEXT,
@@ -31,6 +33,7 @@ from .paths import EACH, Step
 from .textual_paths import resolve_path
 
 _FEW_VALUES: Final = 8
+_LONGEST_IN_UTF_8: Final = 4
 _ONLY_LISTS: Final = frozenset([list])
 
 
@@ -59,7 +62,16 @@ class Each(NamedTuple):
 class Sources:
     """What the conditions of the rules that apply to one tool read, and how much of it they may read."""
 
-    __slots__ = ("_conditions", "_light_size", "_reading", "quantified", "regexes", "searched_paths")
+    __slots__ = (
+        "_conditions",
+        "_light_size",
+        "_reading",
+        "lone_regex",
+        "quantified",
+        "regexes",
+        "searched_paths",
+        "short_enough",
+    )
 
     def __init__(self, conditions: Iterable[tuple[Condition, int]] = ()) -> None:
         """Each condition with the size of its regex's program, 0 for another."""
@@ -70,6 +82,11 @@ class Sources:
         self.searched_paths = tuple(
             condition.path.steps for condition, _ in self._conditions if searches(condition)
         )
+        # Where only one text is read for its pattern, that is all there is to count.
+        self.lone_regex = len(self.regexes) == 1 and EACH not in self.regexes[0][0]
+        # Texts of so many characters together are within the bound on regexes, however they are spelt.
+        largest = max((size for _, size in self.regexes), default=1)
+        self.short_enough = min(MOST_REGEX_BYTES, MOST_REGEX_STEPS // largest) // _LONGEST_IN_UTF_8
         self._light_size: int | None = None
 
     @property
@@ -91,11 +108,14 @@ NO_SOURCES: Final = Sources()
 
 def walk(value: object, steps: Sequence[Step]) -> object:
     for step in steps:
-        if value is None or value is MISSING:
+        if type(value) is dict and type(step) is str:
+            value = value.get(step, MISSING)
+        elif value is None or value is MISSING:
             return MISSING
-        value = take(value, step)
-        if value is WRONG_KIND:
-            return value
+        else:
+            value = take(value, step)
+            if value is WRONG_KIND:
+                return value
     return value
 
 
@@ -109,7 +129,6 @@ def take(value: object, step: Step) -> object:
 
 class Work:
     __slots__ = (
-        "_each",
         "_each_allowed",
         "_found",
         "_regex_allowed",
@@ -124,10 +143,9 @@ class Work:
         self._regex_allowed: bool | None = None
         self._search_allowed: bool | None = None
         self._each_allowed: bool | None = None
-        self._each: dict[tuple[int, Step], Each] = {}
         # Named with their kind: a path and a URL of one spelling are two questions. Containers and numbers go
         # by identity: the arguments keep them alive for as long as this lives.
-        self._found: dict[tuple[str, object], object] = {}
+        self._found: dict[tuple[object, ...], object] = {}
 
     # Equality
 
@@ -191,24 +209,34 @@ class Work:
 
     # Bounds
 
-    @property
-    def regex_allowed(self) -> bool:
+    def allows_regex(self) -> bool:
         if self._regex_allowed is None:
             if self._sources.quantified:
                 self._count()
             else:
-                size = steps = 0
-                for path, program in self._sources.regexes:
-                    text = walk(self.arguments, path)
-                    if isinstance(text, str):
-                        length = text_size(text)
-                        size += length
-                        steps += length * program
-                self._regex_allowed = Amount(size, steps, 0, 0, 0).allows_regex
+                self._count_regexes()
         return self._regex_allowed is True
 
-    @property
-    def search_allowed(self) -> bool:
+    def allows_regex_on(self, text: str) -> bool:
+        """The same, asked with a text that a pattern is to read."""
+        sources = self._sources
+        return (sources.lone_regex and len(text) <= sources.short_enough) or self.allows_regex()
+
+    def _count_regexes(self) -> None:
+        read, characters = [], 0
+        for path, program in self._sources.regexes:
+            text = walk(self.arguments, path)
+            if isinstance(text, str):
+                read.append((text, program))
+                characters += len(text)
+        if characters <= self._sources.short_enough:
+            self._regex_allowed = True
+            return
+        sizes = [(text_size(text), program) for text, program in read]
+        steps = sum(size * program for size, program in sizes)
+        self._regex_allowed = Amount(sum(size for size, _ in sizes), steps, 0, 0, 0).allows_regex
+
+    def allows_search(self) -> bool:
         """Asked of texts that are not short."""
         if self._search_allowed is None:
             if self._sources.quantified:
@@ -220,8 +248,7 @@ class Work:
                 self._search_allowed = searched <= MOST_SEARCHED
         return self._search_allowed is True
 
-    @property
-    def each_allowed(self) -> bool:
+    def allows_each(self) -> bool:
         if self._each_allowed is None:
             self._count()
         return self._each_allowed is True
@@ -238,11 +265,11 @@ class Work:
         for step in steps:
             if not found.values:
                 break
-            at = (id(found), step)
-            following = self._each.get(at)
+            at = ("step", id(found), step)
+            following = self._found.get(at)
             if following is None:
-                following = self._each[at] = self._same(_one_step(found, step))
-            found = following
+                following = self._found[at] = self._same(_one_step(found, step))
+            found = following  # type: ignore[assignment]
         return found
 
     def _same(self, found: Each) -> Each:
