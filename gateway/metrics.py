@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,9 +18,9 @@ class Metrics:
     """The gateway's observer, and what it saw as text."""
 
     def __init__(self) -> None:
-        self._decisions: Counter[tuple[str, str]] = Counter()
-        self._completions: Counter[str] = Counter()
-        self._refused: Counter[int] = Counter()
+        self._decisions: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._completions: defaultdict[str, int] = defaultdict(int)
+        self._refused: defaultdict[int, int] = defaultdict(int)
         self._added = _Histogram("policylayer_added_seconds", "From a call's arrival to its decision.")
         self._calls = _Histogram("policylayer_call_seconds", "From a call's arrival to its end.")
         self._upstream = _Histogram(
