@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from accounts.views.sign_in import page_of_the_form
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
 
 _POLICY = (
@@ -68,4 +69,6 @@ def _refused(
 ) -> HttpResponse:
     """`beside`: the page that says who can, or how much there is room for."""
     said = {"title": title, "message": str(error), "beside": beside}
+    if request.method == "POST":
+        said["back"] = page_of_the_form(request)
     return render(request, "403.html", said, status=status)

@@ -161,6 +161,7 @@ SESSION_COOKIE_AGE = 14 * 86_400
 SESSION_COOKIE_NAME = "policylayer_session"
 CSRF_COOKIE_NAME = "policylayer_csrf"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "accounts.views.sign_in.page_too_old"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https:")
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

@@ -16,9 +16,10 @@ import { startTabs } from "./tabs.js";
 import { startThemes } from "./themes.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
+import { startTyped } from "./typed.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 
@@ -33,7 +34,7 @@ const rememberSignedIn = (yes) => writeCookie("signed_in", yes ? "1" : "", yes ?
 function forgetDrafts() {
   try {
     for (const store of [localStorage, sessionStorage]) {
-      for (const key of Object.keys(store)) if (/^(draft|acts|undo|saved):/.test(key)) store.removeItem(key);
+      for (const key of Object.keys(store)) if (/^(draft|acts|undo|saved|typed):/.test(key)) store.removeItem(key);
     }
   } catch { /* a browser that keeps nothing */ }
 }

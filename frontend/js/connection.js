@@ -1,5 +1,6 @@
 // Says that the connection is lost for as long as it is: what a page shows may be old then, and what is pressed goes nowhere.
-// Two reasons: the machine is offline, or the site gave no answer to what htmx asked; each ends by itself.
+// Two reasons: the machine is offline, or the site gave no answer to what htmx asked; each ends by itself. So does a refusal
+// of what a page asked for by itself, told in the sentence of the page it came with.
 const clock = () => new Date().toISOString().slice(11, 16);
 const reasons = new Map();
 
@@ -24,7 +25,16 @@ export function startConnection() {
   addEventListener("online", () => end("offline"));
   document.addEventListener("htmx:sendError", silent);
   document.addEventListener("htmx:timeout", silent);
-  document.addEventListener("htmx:afterOnLoad", () => end("silent"));
-  document.addEventListener("htmx:responseError", (event) => (event.detail.xhr.status >= 502 ? silent() : end("silent")));
+  const refused = ({ responseText }) => {
+    const sentence = new DOMParser().parseFromString(responseText, "text/html").querySelector("main p")?.textContent;
+    end("refused");
+    say("refused", sentence || "That was not done. Load the page again and try once more.");
+  };
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.successful) return;
+    end("silent");
+    end("refused");
+  });
+  document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => (xhr.status >= 502 ? silent() : refused(xhr)));
   if (!navigator.onLine) offline();
 }

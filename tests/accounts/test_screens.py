@@ -47,6 +47,32 @@ def test_when_the_session_is_over_a_fragment_sends_the_whole_page_to_sign_in(
     assert answer.content == b""
 
 
+def test_a_form_sent_after_the_session_leads_back_to_the_page_it_stood_on(db: None, client: Client) -> None:
+    for came_from, page in (
+        ("http://testserver/settings/?a=b", "/settings/%3Fa%3Db"),
+        ("http://evil.example/settings/", "/overview/"),
+        ("http://testserver//evil.example/", "/evil.example/"),
+        ("", "/overview/"),
+    ):
+        answer = client.post("/settings/rename/", {"name": "x"}, headers={"Referer": came_from})
+        assert answer.headers["Location"] == f"/accounts/login/?next={page}"
+
+
+def test_a_page_older_than_the_last_sign_in_is_loaded_anew_or_led_back_to(cast: Cast) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(cast.alice.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    strict.get("/settings/")
+    stale = {"X-CSRFToken": "x" * 32, "Referer": "http://testserver/settings/"}
+    by_itself = strict.post("/settings/rename/", {"name": "x"}, headers={**stale, "HX-Request": "true"})
+    assert (by_itself.status_code, by_itself.headers["HX-Refresh"]) == (403, "true")
+    by_hand = strict.post("/settings/rename/", {"name": "x"}, headers=stale)
+    assert by_hand.status_code == 403 and 'href="/settings/"' in by_hand.content.decode()
+    strict.cookies.clear()
+    # Loaded anew, it would be refused again: no cookie is kept.
+    without = strict.post("/settings/rename/", {"name": "x"}, headers={**stale, "HX-Request": "true"})
+    assert without.status_code == 403 and "HX-Refresh" not in without.headers
+
+
 # ---- organizations
 @pytest.mark.parametrize("path", ["/overview/", "/servers/", "/policies/", "/log/", "/settings/"])
 def test_a_person_without_an_organization_is_led_to_one(path: str, lonely: Client) -> None:

@@ -152,8 +152,11 @@ def test_who_is_signed_in_meets_an_error_within_the_site(
     assert f'href="{reverse("policies:list")}"' in page
     assert "This page is not open to you" in page and "needs the admin role. Yours is viewer" in page
     assert f'href="{reverse("members")}">See who can' in page
-    sent = signed_in(cast.bob).post("/settings/members/", {"email": "erin@example.com", "role": "viewer"})
+    came_from = {"Referer": "http://testserver/servers/"}
+    asked = {"email": "erin@example.com", "role": "viewer"}
+    sent = signed_in(cast.bob).post("/settings/members/", asked, headers=came_from)
     assert sent.status_code == 403 and "That was not done" in sent.content.decode()
+    assert 'href="/servers/">Back to the page' in sent.content.decode()
 
 
 def test_a_refusal_out_of_a_failed_transaction_asks_the_database_nothing(cast: Cast) -> None:

@@ -264,7 +264,9 @@ def test_a_site_that_does_not_answer_is_told_apart_from_a_lost_connection(page: 
     page.goto(f"{site.address}/theme/")
     page.evaluate("document.dispatchEvent(new CustomEvent('htmx:sendError'))")
     expect(page.get_by_text("The site has not answered since")).to_be_visible()
-    page.evaluate("document.dispatchEvent(new CustomEvent('htmx:afterOnLoad'))")
+    page.evaluate(
+        "document.dispatchEvent(new CustomEvent('htmx:afterRequest', {detail: {successful: true}}))"
+    )
     expect(page.get_by_text("The site has not answered since")).to_be_hidden()
 
 

@@ -1,6 +1,6 @@
 // One act after the other: each goes with the text as the one before left it. While there is no connection they wait,
 // through a reload too, and are made when it is back.
-import { remembered } from "./store.js";
+import { remembered } from "../store.js";
 
 const AGAIN = 3000;
 const LOOK = ["show", "q", "open", "unfold", "page"];
@@ -151,6 +151,10 @@ export function startActs() {
   document.addEventListener("layer:tests-changed", () => look(new URLSearchParams(new FormData(policyForm()))));
   document.addEventListener("htmx:sendError", () => { lost = true; });
   document.addEventListener("htmx:timeout", () => { lost = true; });
+  // The session is over, or the page is older than a newer sign-in: what waits is made when the page is back.
+  document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
+    if (xhr.getResponseHeader("HX-Redirect") || xhr.getResponseHeader("HX-Refresh")) lost = true;
+  });
   document.addEventListener("htmx:responseError", undoControls);
   document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
   document.addEventListener("htmx:afterSettle", putBack);

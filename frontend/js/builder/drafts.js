@@ -1,5 +1,5 @@
 // What is typed into the JSON stays on this machine until the server has it: through a reload, and without a connection.
-import { remembered } from "./store.js";
+import { remembered } from "../store.js";
 
 const AGAIN = 5000;
 

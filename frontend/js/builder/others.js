@@ -1,6 +1,6 @@
 // Somebody else saved or published while this page is open: said, and nothing that was typed is touched.
 // One's own saves come over the same stream; they are known by the version this page already has.
-import { remembered } from "./store.js";
+import { remembered } from "../store.js";
 
 const A_WHILE = 1500;
 

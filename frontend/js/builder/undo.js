@@ -1,6 +1,6 @@
 // Undo goes back to where the tab began, through a reload too: every text the acts went through.
 import { onDone, policyForm, send, textOf } from "./acts.js";
-import { remembered } from "./store.js";
+import { remembered } from "../store.js";
 
 const MOST = 60;
 const LARGEST = 2_000_000;

@@ -1,0 +1,45 @@
+"""To the sign-in page and back, and to a page that is older than the last sign-in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """And back. A fragment asked for by a page would be filled with the form: there the whole page goes."""
+    if "HX-Request" not in request.headers:
+        return redirect_to_login(page_to_return_to(request))
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    answer = HttpResponse()
+    answer["HX-Redirect"] = redirect_to_login(page._replace(scheme="", netloc="").geturl() or "/").url
+    return answer
+
+
+def page_to_return_to(request: HttpRequest) -> str:
+    """The page itself, or the one a form was sent from: where forms are sent to, there is often no page."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    return page_of_the_form(request) or reverse("overview")
+
+
+def page_of_the_form(request: HttpRequest) -> str:
+    """Nothing where the browser does not say, or says a page of another site."""
+    came_from = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+        return ""
+    page = urlsplit(came_from)
+    return page._replace(scheme="", netloc="", path=f"/{page.path.lstrip('/')}").geturl()
+
+
+def page_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's `CSRF_FAILURE_VIEW`. A page that asks by itself is loaded anew where that mends it: it was
+    open while its reader signed in again elsewhere."""
+    if "HX-Request" in request.headers and reason.endswith("incorrect."):
+        return HttpResponse(status=403, headers={"HX-Refresh": "true"})
+    return render(request, "403_csrf.html", {"back": page_of_the_form(request)}, status=403)

@@ -1,0 +1,56 @@
+// What was typed into a form comes back when sending it led to the sign-in page, or to one that says the page was too
+// old: then the next page of the site is asked for again and the words stand where they stood. No secret is kept, and nothing
+// for whoever else signs in.
+import { readCookie } from "./cookies.js";
+import { remembered } from "./store.js";
+
+const SKIPPED = "[type=hidden], [type=password], [type=file], [type=submit], button";
+const kept = remembered(sessionStorage, "typed:form");
+const here = () => location.pathname + location.search;
+const person = () => document.body.dataset.person;
+
+const fieldsOf = (form) => [...form.elements].filter((one) => one.name && !one.matches(SKIPPED));
+const isOn = (one) => one.matches("[type=checkbox], [type=radio]");
+
+function keep(event) {
+  const form = event.target;
+  if (!person() || form.method !== "post" || !form.closest("main") || form.closest("#editor")) return;
+  const typed = fieldsOf(form).map((one) => [one.name, one.value, isOn(one) ? one.checked : null]);
+  kept.set({ person: person(), page: here(), action: form.getAttribute("action"), typed });
+}
+
+function putBack({ action, typed }) {
+  const form = [...document.querySelectorAll("main form")].find((one) => one.getAttribute("action") === action && one.method === "post");
+  if (!form) return;
+  let differs = false;
+  for (const [name, value, checked] of typed) {
+    const one = fieldsOf(form).find((each) => each.name === name && (checked === null || each.value === value));
+    if (!one) continue;
+    differs ||= checked === null ? one.value !== value : one.checked !== checked;
+    if (checked === null) one.value = value;
+    else one.checked = checked;
+  }
+  if (!differs) return;
+  for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  const note = Object.assign(document.createElement("p"), { className: "note ok", textContent: "What you had typed is back. It was not sent yet." });
+  note.setAttribute("role", "status");
+  form.prepend(note);
+  note.scrollIntoView({ block: "nearest" });
+}
+
+function sayWhySignIn(left) {
+  const note = document.querySelector("[data-signed-out]");
+  if (!note) return;
+  note.hidden = !left && readCookie("signed_in") !== "1";
+  note.querySelector("[data-typed-kept]").hidden = !left;
+}
+
+export function startTyped() {
+  document.addEventListener("submit", keep, true);
+  const left = kept.get();
+  sayWhySignIn(left);
+  if (!left) return;
+  if (!person()) return kept.set({ ...left, interrupted: true });
+  kept.drop();
+  if (left.interrupted && left.person === person() && left.page === here()) putBack(left);
+}

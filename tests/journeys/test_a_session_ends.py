@@ -1,0 +1,160 @@
+"""The session is over while somebody types: the sign-in leads back to the page, with what was typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.fixtures.servers.start import running_toy
+from tests.journeys.api import Api, wait_until
+from tests.journeys.browser import FLAGS, chromium
+from tests.journeys.product import RunningProduct, running_product
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(600)]
+
+RULES = {"version": "1", "default": "deny", "tools": {"list_users": {}}}
+BACK = "What you had typed is back. It was not sent yet."
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    browser: Browser
+    product: RunningProduct
+    email: str
+    password: str
+    api: Api
+    policy: str
+
+    def signs_in(self, page: Page) -> None:
+        page.get_by_label("E-mail").fill(self.email)
+        page.get_by_label("Password", exact=True).fill(self.password)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+
+    def page(self, path: str) -> Page:
+        page = self.browser.new_context(base_url=self.product.web).new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"/accounts/login/?next={path}")
+        expect(page.get_by_text("You were signed out")).to_be_hidden()
+        self.signs_in(page)
+        page.wait_for_url(f"**{path}")
+        return page
+
+    def signs_in_again_elsewhere(self, page: Page) -> None:
+        """In another tab, after signing out there: every form that is still open is older than that."""
+        other = page.context.new_page()
+        other.goto("/accounts/logout/")
+        other.locator("main").get_by_role("button", name="Sign out").click()
+        other.goto("/accounts/login/?next=/settings/")
+        self.signs_in(other)
+        other.wait_for_url("**/settings/")
+        other.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    program = chromium()
+    with (
+        running_product(tmp_path_factory.mktemp("product")) as product,
+        running_toy() as toy,
+        sync_playwright() as playwright,
+    ):
+        made = product.bootstrap("alice@example.com", "Acme")
+        api = Api(product.web, made["api_key"])
+        policy = api.publish(api.register("AWS IAM", toy.url), RULES)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
+        yield World(browser, product, made["email"], made["password"], api, f"/policies/{policy}/")
+        browser.close()
+
+
+def _session_ends(page: Page) -> None:
+    page.context.clear_cookies(name="policylayer_session")
+
+
+def test_a_form_sent_too_late_comes_back_as_it_was_typed_without_its_secrets(world: World) -> None:
+    page = world.page("/servers/register/")
+    page.get_by_label("Name", exact=True).fill("Payments")
+    page.get_by_label("Server URL").fill("https://mcp.example.com/mcp")
+    page.get_by_text("Headers", exact=True).click()
+    page.get_by_label("Value of header 1").fill("Bearer secret")
+    _session_ends(page)
+    page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_text("You were signed out")).to_contain_text("with what you typed")
+    assert "secret" not in str(page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})"))
+    world.signs_in(page)
+    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Payments")
+    expect(page.get_by_label("Server URL")).to_have_value("https://mcp.example.com/mcp")
+    expect(page.get_by_label("Headers")).to_be_checked()
+    expect(page.get_by_label("Value of header 1")).to_have_value("")
+
+
+def test_a_form_without_a_page_of_its_own_leads_back_to_the_page_it_stands_on(world: World) -> None:
+    page = world.page("/settings/")
+    name = page.locator("form[action='/settings/rename/'] input[name=name]")
+    name.fill("Acme Harbour")
+    _session_ends(page)
+    name.press("Enter")
+    world.signs_in(page)
+    page.wait_for_url("**/settings/")
+    expect(name).to_have_value("Acme Harbour")
+    name.press("Enter")
+    expect(page.get_by_text(BACK)).to_be_hidden()
+    expect(name).to_have_value("Acme Harbour")
+    # Sent and done: nothing is put back a second time.
+    page.reload()
+    expect(page.get_by_text(BACK)).to_be_hidden()
+
+
+def test_a_form_older_than_the_last_sign_in_leads_back_to_what_was_typed(world: World) -> None:
+    page = world.page("/settings/")
+    name = page.locator("form[action='/settings/rename/'] input[name=name]")
+    name.fill("Acme Tower")
+    world.signs_in_again_elsewhere(page)
+    name.press("Enter")
+    page.get_by_role("link", name="Back to the page").click()
+    expect(page.get_by_text(BACK)).to_be_visible()
+    expect(name).to_have_value("Acme Tower")
+
+
+def test_who_signs_in_next_does_not_get_what_somebody_else_typed(world: World) -> None:
+    other = world.product.bootstrap("bob@example.com", "Umbra")
+    page = world.page("/settings/")
+    name = page.locator("form[action='/settings/rename/'] input[name=name]")
+    name.fill("Nobody else's")
+    _session_ends(page)
+    name.press("Enter")
+    page.get_by_label("E-mail").fill(other["email"])
+    page.get_by_label("Password", exact=True).fill(other["password"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/settings/")
+    expect(name).to_have_value("Umbra")
+    assert page.evaluate("sessionStorage.getItem('typed:form')") is None
+
+
+@pytest.mark.parametrize("how", ["ended", "renewed elsewhere"])
+def test_an_act_in_the_builder_is_made_once_its_reader_is_signed_in_again(how: str, world: World) -> None:
+    page = world.page(world.policy)
+    tool = page.locator(".brow[data-row][aria-label^='delete_user,']")
+    chosen = "hide" if _rule(world) == "deny" else "deny"
+    if how == "ended":
+        _session_ends(page)
+    else:
+        world.signs_in_again_elsewhere(page)
+    tool.locator(f"input[value={chosen}]").focus()
+    page.keyboard.press(chosen[0])
+    if how == "ended":
+        page.wait_for_url("**/accounts/login/**")
+        world.signs_in(page)
+    wait_until(lambda: _rule(world) == chosen, "what was chosen is not in the draft")
+    expect(tool.locator(f"input[value={chosen}]")).to_be_checked()
+
+
+def _rule(world: World) -> str:
+    """How the draft answers a call of delete_user."""
+    document = json.loads(world.api.ask("GET", world.policy)["document"])
+    hidden = "delete_user" in document.get("hide", [])
+    return "hide" if hidden else document["tools"].get("delete_user", {}).get("action", "none")
