@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, overload
 
@@ -29,7 +30,16 @@ from catalog.nouns import (
     without_server,
 )
 from catalog.rare import rare_verb, surely_a_verb
-from catalog.sentences import Said, deed_said, deed_unspaced, kept_said, lead, worst_listed
+from catalog.sentences import (
+    Said,
+    deed_said,
+    deed_unspaced,
+    kept_said,
+    lead,
+    reads_only,
+    runs_sql,
+    worst_listed,
+)
 from catalog.verbs import RANK, beside, in_context, verb_of
 from catalog.vocabulary import (
     AREAS,
@@ -38,10 +48,13 @@ from catalog.vocabulary import (
     MAYBE_KEPT,
     OPEN_ENDED,
     PLAIN,
+    QUERIES,
     REMOVAL,
     REPORTS_ON_CODE,
+    RUNS_QUERIES,
     RUNS_WHAT,
     SQL_THAT_DESTROYS,
+    TOLD_BY_DESCRIPTION,
     UMBRELLAS,
     Severity,
     ToolClass,
@@ -165,7 +178,9 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         return chosen
     tool_class = in_context(verb, words)
     confidence = 0.9 if plain else 0.7
-    money = is_about_money(verb, tool_class, words, (tool.description[:DESCRIPTION_READ], *tool.siblings))
+    money = is_about_money(
+        verb, tool_class, words, chain((tool.description[:DESCRIPTION_READ],), tool.siblings)
+    )
     if money == verb and moves_something_else(verb, tool.params):
         money, tool_class, confidence = None, ToolClass.WRITE, 0.6
     if money:
@@ -178,38 +193,55 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
             confidence = 0.85
         elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and led.tool_class is ToolClass.READ):
             return _described(led)
-    if (
-        verb in UMBRELLAS
-        and (listed := worst_listed(sentences_of(tool.description)))
-        and RANK[listed.tool_class] > RANK[tool_class]
-    ):
-        return _described(listed)
     rule = "name.verb" if plain else "name.word"
     told = (verb, *beside(verb, words))
     evidence = Evidence(rule, "name", told, f"“{'” beside “'.join(told)}” in the name: {_MEANS[tool_class]}.")
-    if paid := asks_for_money(tool_class, words, tool.params):
-        sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
-        asked = Evidence("params.money", "params", paid, sentence)
-        return _Verdict(ToolClass.FINANCIAL, confidence, (evidence, asked))
-    if verb == "reset" and (sure := _confirmed(tool.params)):
-        sentence = f"“{sure[0]}” among its arguments: it wants to be sure before it resets."
-        wants = Evidence("params.confirm", "params", sure, sentence)
-        return _Verdict(
-            max(tool_class, ToolClass.DESTRUCTIVE, key=RANK.__getitem__), confidence, (evidence, wants)
-        )
-    if tool_class is ToolClass.READ and not plain and (writes := _writes_all_the_same(verb, tool.params)):
-        return _Verdict(ToolClass.WRITE, confidence, (writes,))
-    if (
-        tool_class is ToolClass.READ
-        and verb in MAYBE_KEPT
-        and (kept := kept_said(sentences_of(tool.description)))
-    ):
-        sentence = f"The description says “{' … '.join(kept)}”: what comes of it is kept there."
-        where = Evidence("description.kept", "description", kept, sentence)
-        return _Verdict(ToolClass.WRITE, 0.7, (where, evidence))
     # What is only taken off something: a server that calls that destructive knows better.
     taken_off = verb in REMOVAL and tool_class is ToolClass.WRITE
-    return _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
+    alone = _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
+    if changed := _by_arguments(alone, verb, words, tool.params):
+        return changed
+    if verb in TOLD_BY_DESCRIPTION and tool.description:
+        return _by_what_is_said(alone, verb, words, tool.description) or alone
+    return alone
+
+
+def _by_arguments(
+    found: _Verdict, verb: str, words: tuple[str, ...], params: tuple[Param, ...]
+) -> _Verdict | None:
+    """What a verb means beside its arguments, where that is something else."""
+    if paid := asks_for_money(found.tool_class, words, params):
+        sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
+        asked = Evidence("params.money", "params", paid, sentence)
+        return _Verdict(ToolClass.FINANCIAL, found.confidence, (*found.evidence, asked))
+    if verb == "reset" and (sure := _confirmed(params)):
+        sentence = f"“{sure[0]}” among its arguments: it wants to be sure before it resets."
+        wants = Evidence("params.confirm", "params", sure, sentence)
+        worse = max(found.tool_class, ToolClass.DESTRUCTIVE, key=RANK.__getitem__)
+        return _Verdict(worse, found.confidence, (*found.evidence, wants))
+    if found.tool_class is ToolClass.READ and verb not in PLAIN:
+        writes = _writes_all_the_same(verb, params)
+        return _Verdict(ToolClass.WRITE, found.confidence, (writes,)) if writes else None
+    return None
+
+
+def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], description: str) -> _Verdict | None:
+    """What a verb means beside its description, where the verb leaves that open."""
+    said = sentences_of(description)
+    if verb in UMBRELLAS:
+        listed = worst_listed(said)
+        return _described(listed) if listed and RANK[listed.tool_class] > RANK[found.tool_class] else None
+    if verb == "query" and found.tool_class is ToolClass.READ and (ran := runs_sql(said)):
+        sentence = f"The description says “{' … '.join(ran)}”: whatever is written there is run."
+        return _Verdict(ToolClass.EXECUTE, 0.7, (Evidence("description.verb", "description", ran, sentence),))
+    if verb in RUNS_QUERIES and not QUERIES.isdisjoint(words) and (only := reads_only(said)):
+        sentence = f"The description says “{' '.join(only)}”: what it runs changes nothing."
+        return _Verdict(ToolClass.READ, 0.7, (Evidence("description.reads", "description", only, sentence),))
+    if verb in MAYBE_KEPT and found.tool_class is ToolClass.READ and (kept := kept_said(said)):
+        sentence = f"The description says “{' … '.join(kept)}”: what comes of it is kept there."
+        where = Evidence("description.kept", "description", kept, sentence)
+        return _Verdict(ToolClass.WRITE, 0.7, (where, *found.evidence))
+    return None
 
 
 def _writes_all_the_same(verb: str, params: tuple[Param, ...]) -> Evidence | None:

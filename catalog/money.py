@@ -8,13 +8,13 @@ from catalog.vocabulary import (
     ASKS_FOR,
     BOOKKEEPING,
     ENDS_ORDERS,
-    ENDS_POSITIONS,
     GIVEN_AWAY,
     MONEY,
     MONEY_AMONG_MONEY,
     MONEY_COMPANY,
     MONEY_ON_FILE,
     MONEY_SENT,
+    MOVES_POSITIONS,
     MOVES_VALUE,
     NOT_MONEY,
     ORDERS,
@@ -38,7 +38,7 @@ def is_about_money(
         return None
     if tool_class is ToolClass.FINANCIAL and NOT_MONEY.isdisjoint(words):
         return next((word for word in words if word in MONEY or word in MONEY_SENT), verb)
-    if verb in ENDS_POSITIONS and (hit := next((w for w in words if w in POSITIONS), None)):
+    if verb in MOVES_POSITIONS and (hit := next((w for w in words if w in POSITIONS), None)):
         return hit
     if verb in ASKS_FOR and (hit := next((w for w in words if w in GIVEN_AWAY), None)):
         return hit

@@ -11,45 +11,48 @@ from typing import Final
 from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 _READS: Final = """
-    appraise assert attest blame brief choose cite clarify coach conceptualise conceptualize conjugate
-    contextualise contextualize contrast critique debunk deconstruct deduce deliberate demonstrate
-    dereference derive differentiate disambiguate discern disprove dissect distinguish elaborate expect
-    extrapolate factcheck factor flip gauge grade guess hypothesize ideate illustrate infer integrate
-    interpret interview lemmatise lemmatize listen narrate normalise normalize outline pick plan ponder
-    prefetch pronounce proofread prove quantify query recalculate recheck recite recompute recount reflect
-    refute regeocode rerender reveal rhyme roll romanise romanize scout segment sense sift simplify skim
-    sniff solve speculate spell spellcheck spot study supervise survey tally teach tell theorise theorize
-    toss transliterate triangulate tutor uncover unfurl unshorten weigh
+    advise appraise approximate assert attest blame brief challenge choose cite clarify coach
+    conceptualise conceptualize condense conjugate contextualise contextualize contrast critique
+    crosscheck debate debunk deconstruct deduce deliberate demonstrate dereference derive differentiate
+    disambiguate discern disprove dissect distinguish elaborate expect extrapolate factcheck factor flip
+    gather gauge grade guess hypothesize ideate illustrate infer integrate interpret interrogate
+    interview lemmatise lemmatize listen narrate normalise normalize outline pick plan ponder prefetch
+    probe pronounce proofread prove quantify query recalculate recheck recite recompute reconstruct
+    recount reflect refute regeocode rerender reveal rhyme roll romanise romanize scout segment sense
+    sift simplify skim sniff solve speculate spell spellcheck spot study supervise survey tally teach
+    tell theorise theorize toss transliterate triangulate tutor uncover unfurl unshorten weigh
 """
 _WRITES: Final = """
-    abandon accredit admit advertise align animate appeal appoint author autofill autofit backfill banish
-    begin bevel bind bisect blend blur bold boost brighten bundle cache calibrate cartoonise cartoonize
-    center centre certify chamfer checkin checkpoint clamp clap clockin clockout collage color colorise
-    colorize colour combine compact concat concatenate consolidate contest countersign craft cut darken
-    decimate dedup deduplicate defragment delay delist denoise denormalize desaturate deskew dim disown
-    dispute dither divert draft elevate emboss encapsulate engrave enlist enrol enroll ensure equalize
-    etch expel extrude fillet film finetune flag flatten focus footnote forbid free fuse grayscale
-    greyscale group hand harden highlight hire hydrate hyphenate indent invalidate invert italicise
-    italicize iterate journal justify layer license lipsync loft love mark mash mask materialise
-    materialize memorise mention mirror mix mock mount mute nest nominate notarise notarize nudge nullify
-    obfuscate outdent override paginate pan paste pair partition pause penalise penalize permit photograph
-    pinch pivot pixelate plant plug postpone posterize pretend prime prohibit provide pseudonymise
-    pseudonymize quantise quantize rate ratify realign recalibrate recolor recolour recruit redirect
-    redraw regroup rehash rehire remap remesh remind remix remount reparent repartition replicate reroute
-    reshard reshape retire retune revalidate revolve rig route rsvp salt sanction sanitise sanitize
-    saturate savepoint sculpt seal seed sharpen ship shuffle skew sketch smooth snap spellfix splice
-    squash stash stitch straighten strikethrough strip stylise stylize subdivide syndicate tessellate
-    texture thumbnail tick tie tint transcode tune tweak typeset unbind unblur unbold unbundle uncache
-    uncheck unclaim underline unenrol unenroll ungroup unify unlist unmap unmask unmount unnest unpack
-    unpair unplug unseal unsend untie untick unzip upsample downsample vaccinate veto vote voxelize warp
-    watermark weave zip zoom
+    abandon accredit admit advertise align animate appeal appoint author autofill autofit backfill
+    banish begin bevel bind bisect blend blur bold boost brighten bundle cache calibrate cartoonise
+    cartoonize center centre certify chamfer checkin checkpoint clamp clap clockin clockout collage
+    color colorise colorize colour combine compact concat concatenate consolidate contest countersign
+    craft cut darken decimate dedup deduplicate defragment delay delist denoise denormalize desaturate
+    deskew dim disown dispute dither divert draft elevate emboss encapsulate engrave enlist enrol enroll
+    ensure equalize etch expel extrude fillet film finetune flag flatten focus footnote forbid free fuse
+    grayscale greyscale group hand harden highlight hire hydrate hyphenate indent invalidate invert
+    italicise italicize iterate journal justify layer license lipsync loft love mark mash mask
+    materialise materialize memorise mention mirror mix mock mount mute nest nominate notarise notarize
+    nudge nullify obfuscate outdent override paginate pan paste pair partition pause penalise penalize
+    permit photograph pinch pivot pixelate plant plug postpone posterize pretend prime prohibit provide
+    pseudonymise pseudonymize quantise quantize rate ratify realign recalibrate recolor recolour recruit
+    redirect redraw regroup rehash rehire remap remesh remind remix remount reparent repartition
+    replicate reroute reshard reshape retire retune revalidate revolve rig route rsvp salt sanction
+    sanitise sanitize saturate savepoint sculpt seal seed sharpen ship shuffle skew sketch smooth snap
+    spellfix splice squash stash stitch straighten strikethrough strip stylise stylize subdivide
+    syndicate tessellate texture thumbnail tick tie tint transcode tune tweak typeset unbind unblur
+    unbold unbundle uncache uncheck unclaim underline unenrol unenroll ungroup unify unlist unmap unmask
+    unmount unnest unpack unpair unplug unseal unsend untie untick unzip upsample downsample vaccinate
+    veto vote voxelize warp watermark weave zip zoom administer advance alert alter assemble augment
+    cleanse declare deliver deny dequeue heal improve polish produce queue repair scrub substitute
+    synchronise synchronize tweet warm warn
 """
 _EXECUTES: Final = """
-    accelerate airplay alarm automate awaken benchmark bootstrap brake bruteforce cast chime conduct crack
-    detonate dial disengage dock drive eject engage exit explode exploit flash flood hunt ignite irrigate
-    jailbreak jam kickoff kickstart loop mow orchestrate perform phish proxy pump pwn redial reflash relay
-    respawn retrain revive rewind ring root spin spoof spray steer stream takeoff train tunnel undock
-    unleash warmup
+    accelerate airplay alarm automate awaken benchmark bootstrap brake bruteforce cast chime conduct
+    crack detonate dial disengage dock downgrade drive eject engage exit explode exploit flash flood
+    halt hunt ignite irrigate jailbreak jam kickoff kickstart loop mow orchestrate perform phish proxy
+    pump pwn redial reflash relay respawn retrain revive rewind ring root spin spoof spray steer stream
+    takeoff train tunnel undock unleash warmup
 """
 _DESTROYS: Final = """
     annihilate burn demolish disband dismantle dissolve eradicate exterminate obliterate raze
@@ -81,7 +84,7 @@ _NAMES_TOO: Final = word_set("""
     plant plug pledge pretend prime proxy pump query rate redirect relay ring roll root route salt
     sanction scout seal seed segment sense shuffle sketch snap spell spin spot spray stash stream strip
     study sunset survey tally texture thumbnail tick tie tint train tune tunnel tutor veto vote warp
-    watermark wire zip zoom
+    watermark wire zip zoom advance alert queue tweet
 """)
 
 

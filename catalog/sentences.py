@@ -14,8 +14,9 @@ from typing import Final
 from catalog.clauses import LABEL, Sentence
 from catalog.money import is_about_money
 from catalog.nouns import deed_of
+from catalog.phrases import PHRASES
 from catalog.rare import RARE
-from catalog.things import THINGS, only_things
+from catalog.things import THINGS, begins_with_thing, only_things
 from catalog.tongues import UNSPACED
 from catalog.verbs import RANK, in_context
 from catalog.vocabulary import (
@@ -28,6 +29,7 @@ from catalog.vocabulary import (
     PARTICIPLES,
     PLAIN,
     READ_ONLY,
+    SWITCHES,
     TOLD_LAST,
     ToolClass,
     forms,
@@ -64,6 +66,19 @@ _KEPT: Final = word_set("disk file image it result results them to")
 _PLACES: Final = word_set("directory disk folder subdirectory")
 _PLACE_WITHIN: Final = 6
 _BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | _BEHIND_HEADS | {"given", "take", "takes"}
+_VERBS_OF_PHRASES: Final = {
+    form: verb for verb in (*(verb for verb, _ in PHRASES), *SWITCHES) for form in forms(verb)
+}
+# Things as well: verbs where an article stands behind them.
+_BEFORE_ARTICLE: Final = {
+    verb: tool_class
+    for tool_class, verbs in (
+        (ToolClass.READ, "access cluster graph model project question screen surface"),
+        (ToolClass.WRITE, "file release"),
+        (ToolClass.FINANCIAL, "order"),
+    )
+    for verb in verbs.split()
+}
 _UNSPACED: Final = re.compile("|".join(sorted(UNSPACED, key=len, reverse=True)))
 
 
@@ -96,12 +111,27 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
             return Said(said[:1], ToolClass.READ, 0.65, "get")
         if number and not word.endswith("s"):
             continue
+        if phrase := _phrase(said):
+            return phrase
         for lexicon, sure in ((PLAIN, 0.65), (LOOSE, 0.55), (RARE, 0.55)):
             verb = (_RARE_FORMS if lexicon is RARE else INFLECTED).get(word)
             if verb in lexicon and not _is_noun(said, lexicon[verb]):
                 return _worst_joined(said, verb, sure)
         if _begins_unknown(said):
             return None
+    return None
+
+
+def _phrase(said: Sentence) -> Said | None:
+    """“Turns on the light”, “Order a pizza”: what is a verb by the word behind it."""
+    word, behind = said[0], said[1] if len(said) > 1 else ""
+    if verb := _VERBS_OF_PHRASES.get(word):
+        if tool_class := PHRASES.get((verb, behind)):
+            return Said((word, behind), tool_class, 0.65, verb)
+        if behind in SWITCHES.get(verb, ()):
+            return Said((word, behind), ToolClass.EXECUTE, 0.65, verb)
+    if behind in _ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):
+        return Said((word,), tool_class, 0.55, word)
     return None
 
 
@@ -143,9 +173,14 @@ def named(said: Sentence) -> Said | None:
     if deed := deed_of(head):
         word, verb = deed
         return Said((word,), in_context(verb, head), 0.5, verb)
-    if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (len(head) > 2 or only_things(head)):
+    if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (_is_thing_in_front(head) or only_things(head)):
         return Said((head[-1],), ToolClass.READ, 0.5)
     return None
+
+
+def _is_thing_in_front(head: Sentence) -> bool:
+    """“Ticket requests queue”; what “Release locked funds” begins with may be a verb."""
+    return len(head) > 2 and begins_with_thing(head) and head[0] not in RARE
 
 
 def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
@@ -168,6 +203,19 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
     return Said((worst,), done[worst], 0.65, worst)
 
 
+def reads_only(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
+    """Where it says that it only selects."""
+    return next((pair for said in sentences for pair in pairwise(said) if pair in READ_ONLY), ())
+
+
+def runs_sql(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
+    """“Execute a SQL query”, whatever it is; empty where it only selects."""
+    said = sentences[0] if sentences else ()
+    if not said or INFLECTED.get(said[0]) not in ("execute", "run") or "sql" not in said[1:_CLAUSE]:
+        return ()
+    return () if reads_only(sentences) or any("select" in each for each in sentences) else (said[0], "sql")
+
+
 def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
     """Where it says that what is made or fetched is kept: “save it”, “to the models directory”."""
     for said in sentences:
@@ -182,7 +230,7 @@ def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
 
 
 def deed_unspaced(text: str) -> Said | None:
-    if text.isascii() or not (found := _UNSPACED.search(text)):
+    if text.isascii() or not (found := _UNSPACED.search(text.lower())):
         return None
     return Said((found[0],), PLAIN[UNSPACED[found[0]]], 0.6, UNSPACED[found[0]])
 
@@ -213,7 +261,7 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     tool_class = in_context(verb, clause)
     if money := is_about_money(verb, tool_class, clause, said):
         return Said((said[place], money), ToolClass.FINANCIAL, sure, verb)
-    if tool_class is ToolClass.EXECUTE and any(pair in READ_ONLY for pair in pairwise(said)):
+    if tool_class is ToolClass.EXECUTE and reads_only((said,)):
         return Said((said[place],), ToolClass.READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
         return Said((said[place],), ToolClass.READ, sure, verb)

@@ -139,6 +139,12 @@ def only_things(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[-1:] if all(_is_thing(word) for word in words[:-1]) else ()
 
 
+def begins_with_thing(words: tuple[str, ...]) -> bool:
+    """And not with what may be done, too."""
+    first = words[0]
+    return first not in _DEEDS_IN_FRONT and (_is_thing(first) or f"{first}s" in THINGS)
+
+
 def _behind_a_thing(words: tuple[str, ...]) -> bool:
     return _is_plural(words[-1]) and len(words) > 1 and (words[-2] in THINGS or words[-2] in PRODUCTS)
 

@@ -250,7 +250,7 @@ MONEY_SENT: Final = word_set("""
     money nft sats sol spl token tokens usdc usdt
 """)
 # Of these a ledger is asked to do what stands in them.
-SENDS: Final = word_set("broadcast relay send submit")
+SENDS: Final = word_set("broadcast execute perform relay send submit")
 SENT: Final = word_set("swap trade transaction transactions transfer tx txn userop")
 # Money only among its own kind: topics have subscriptions, too.
 MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
@@ -267,7 +267,7 @@ MONEY_ON_FILE: Final = word_set(
     "address contact method methods preference preferences profile template terms"
 )
 POSITIONS: Final = word_set("position positions")
-ENDS_POSITIONS: Final = word_set("close exit liquidate reduce")
+MOVES_POSITIONS: Final = word_set("close exit increase liquidate open reduce")
 # Given away by a network or an issuer to whoever asks.
 GIVEN_AWAY: Final = word_set(
     "airdrop commission commissions dividend dividends faucet fees reward rewards winnings yield"
@@ -343,6 +343,12 @@ SWITCHES: Final = {
 CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
 # What is given and comes back clean.
 GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
+# What is told about one of these is written down there.
+REPORTED: Final = word_set("abuse bug bugs incident issue problem spam")
+# Whatever one asks of these is done.
+ASKED_TO_DO: Final = word_set("api graphql http rest")
+# What is formatted loses what it held.
+FORMATTED: Final = word_set("disk drive partition volume")
 # What goes on to stand there while it is paused: nothing of it runs.
 PAUSED: Final = word_set("""
     account ad ads adset adsets advertisement campaign campaigns keyword keywords listing matching member
@@ -458,8 +464,14 @@ LEADS_TO_VERB: Final = word_set("""
     action allow allows also and api can command enables endpoint function helps lets method operation or
     could that then this to tool used user users which will you
 """)
+# What may as well only look: that the description says.
+RUNS_QUERIES: Final = word_set("execute run")
+QUERIES: Final = word_set("cypher queries query sql")
+TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | RUNS_QUERIES | {"query"}
 READ_ONLY: Final = frozenset(
-    {("read", "only"), ("select", "queries"), ("select", "query"), ("select", "statements")}
+    pair
+    for behind in ("only", "queries", "query", "statement", "statements")
+    for pair in (("read", "only"), ("only", "select"), ("select", behind))
 )
 PARTICIPLES: Final = frozenset(
     form
