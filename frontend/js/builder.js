@@ -4,11 +4,12 @@ import { startDrafts } from "./builder/drafts.js";
 import { startKeys } from "./builder/keys.js";
 import { startNewest, startOthers } from "./builder/others.js";
 import { startPasting } from "./builder/pasting.js";
+import { startReasons } from "./builder/reason.js";
 import { startRewriting } from "./builder/rewrite.js";
 import { startSelection } from "./builder/selection.js";
 import { startTrying } from "./builder/trying.js";
 import { startUndo } from "./builder/undo.js";
 
-if (document.getElementById("policy-form")) [startNewest, startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers, startPasting, startTrying].forEach((start) => start());
+if (document.getElementById("policy-form")) [startNewest, startActs, startUndo, startSelection, startKeys, startDrafts, startRewriting, startOthers, startPasting, startTrying, startReasons].forEach((start) => start());
 document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
 for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;

@@ -152,6 +152,7 @@ def view_board(board: Board, beside: Beside, look: Look) -> BoardView:
     draw = _Drawing(board, beside, look)
     tools = [draw.row(row) for row in board.tools]
     patterns = [draw.row(row) for row in board.patterns]
+    rest = [draw.row(row) for row in (board.all_tools, *board.classes, board.default)]
     matching = [row for row in (*patterns, *tools) if draw.is_wanted(row)]
     grouped: dict[str, list[BoardRow]] = defaultdict(list)
     for row in matching:
@@ -168,7 +169,7 @@ def view_board(board: Board, beside: Beside, look: Look) -> BoardView:
         default=draw.row(board.default),
         tools=len(tools),
         changed=sum(row.changed for row in (*tools, *patterns)),
-        with_problems=sum(row.problems + row.odd > 0 for row in (*tools, *patterns)),
+        with_problems=sum(row.problems + row.odd > 0 for row in (*tools, *patterns, *rest)),
         shown=len(kept),
         matching=len(matching),
         page=page,
@@ -235,9 +236,13 @@ class _Drawing:
             return True
         if self.look.wanted and self.look.wanted.casefold() not in row.name.casefold():
             return False
-        if self.look.show == "changed":
-            return row.changed
-        return row.problems + row.odd > 0 if self.look.show == "problems" else True
+        return self.look.show not in ("changed", "problems") or self._is_shown(row)
+
+    def _is_shown(self, row: BoardRow) -> bool:
+        """For what the row holds, and not for its name."""
+        if self.look.show == "problems":
+            return row.problems + row.odd > 0
+        return row.changed
 
     def folded(
         self, grouped: Mapping[str, list[BoardRow]]
@@ -274,7 +279,7 @@ class _Drawing:
             rows = tuple(row for row in shown[name] if row.key in kept)
             head, away = heads.get(name), folds.get(name, ())
             quiet = bool(self.look.wanted) or self.look.show in ("changed", "problems")
-            worth = head is not None and (head.changed or head.problems or head.opened or not quiet)
+            worth = head is not None and (head.opened or not quiet or self._is_shown(head))
             if rows or away or (worth and head and (self.sizes[name] or head.own)):
                 yield Group(name, head, self.sizes[name], rows, away)
 

@@ -127,6 +127,18 @@ def test_verbs_are_set_by_key_and_undone_through_a_reload(world: World) -> None:
     expect(page.locator("#draft")).to_contain_text("Nothing changed since revision 1")
 
 
+def test_who_denies_with_the_mouse_writes_next_why_and_may_undo_it_there(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    row(page, "delete_access_key").locator("input[value=deny]").click()
+    why = page.get_by_label("What the agent reads")
+    expect(why).to_be_focused()
+    assert page.evaluate("getSelection().toString()") == why.input_value() != ""
+    expect_other_text(page, before)
+    page.keyboard.press("Control+z")
+    expect_text(page, before)
+
+
 def test_many_tools_change_at_once_and_one_undo_takes_it_back(world: World) -> None:
     page = world.page()
     before = text_of(page)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from django.template import Context, Template
 
-from policies.builder.board_view import BoardRow
+from policies.builder.board_view import Beside, BoardRow, view_board
 from policies.builder.look import Look
-from policies.language.board import Address, Verb
+from policies.language.board import Address, Verb, read_board
+from policies.language.compile import ToolFacts
 
 ROW = BoardRow(
     key="/tools/refund",
@@ -61,3 +62,13 @@ def test_who_may_not_edit_and_who_looks_otherwise_sees_their_own() -> None:
     assert "disabled" in drawn(ROW, may_edit=False) and "disabled" not in drawn(ROW)
     assert "show=all" in drawn(ROW, look=Look(show="all"))
     assert "q=%3Cb%3E" in drawn(ROW, look=Look(wanted="<b>"))
+
+
+def test_what_is_to_be_known_of_a_rule_for_a_class_counts_and_is_shown_among_the_problems() -> None:
+    text = '{"version": "1", "default": "deny", "classes": {"Read": {}}, "tools": {"a": {}}}'
+    board = read_board(text, [ToolFacts("a", "Read", {})])
+    beside = Beside.of(None, problems=[], odd=["/classes/Read"], tools=[])
+    seen = view_board(board, beside, Look(show="problems"))
+    assert seen.with_problems == 1
+    assert [(group.tool_class, group.rows) for group in seen.groups] == [("Read", ())]
+    assert view_board(board, beside, Look(show="changed")).groups == ()

@@ -5,6 +5,7 @@ import { redo, undo } from "./undo.js";
 
 const VERBS = { a: "allow", l: "limit", r: "rules", p: "approval", d: "deny", h: "hide" };
 const typing = (target) => target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
+const untouched = (target) => target.matches("#board [name=reason]") && target.value === target.defaultValue;
 const rowsOf = () => [...document.querySelectorAll("#board .brow[data-row]")];
 const rowAt = () => document.activeElement.closest?.(".brow[data-row]");
 const handle = (row) => row?.querySelector(".cell > input:checked") ?? row?.querySelector(".cell > input, a");
@@ -39,8 +40,9 @@ function onPage(event) {
   const far = event.ctrlKey || event.metaKey;
   if (far && event.key === "Enter") return document.querySelector("[data-review]")?.click() ?? true;
   if (event.altKey && ["1", "2", "3"].includes(event.key)) return document.querySelector(`[data-view="${event.key}"]`)?.click() ?? true;
-  if (typing(event.target)) return false;
-  if (far && event.key.toLowerCase() === "z" && document.getElementById("board")) return (event.shiftKey ? redo() : undo()) ?? true;
+  const undoes = far && event.key.toLowerCase() === "z";
+  if (typing(event.target) && !(undoes && untouched(event.target))) return false;
+  if (undoes && document.getElementById("board")) return (event.shiftKey ? redo() : undo()) ?? true;
   if (far || event.altKey) return false;
   if (event.key === "/" && document.getElementById("find")) return document.getElementById("find").focus() ?? true;
   if (event.key === "Escape") { clear(); return false; }
