@@ -90,14 +90,14 @@ def relative_time(moment: datetime, now: datetime) -> str:
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 1:
         return "now"
-    span = _span(int(abs(seconds)))
-    return f"{span} ago" if seconds > 0 else f"in {span}"
+    # What was set a moment ago to end in 7 days ends in 7 days, and not in 6.
+    return f"{_span(int(seconds))} ago" if seconds > 0 else f"in {_span(int(-seconds), 86_400)}"
 
 
-def _span(seconds: int) -> str:
+def _span(seconds: int, rounded_from: float = float("inf")) -> str:
     for below, unit, word in (*_SPANS, *_LONG_SPANS):
         if seconds < below:
-            count = seconds // unit
+            count = (seconds + unit // 2 if unit >= rounded_from else seconds) // unit
             plural = "s" if len(word) > 3 or word == "day" else ""
             return f"{count} {word}{plural if count != 1 else ''}"
     raise AssertionError("the last span has no end")

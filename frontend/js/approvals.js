@@ -22,6 +22,14 @@ function onKey(event) {
   event.preventDefault();
 }
 
+// Whoever has the page open behind others sees in the tab that a call waits.
+function nameTab() {
+  const title = document.getElementById("approvals-title")?.textContent;
+  if (title) document.title = `${title} · PolicyLayer`;
+}
+
 export function startApprovals() {
-  if (document.querySelector("[data-approvals]")) document.addEventListener("keydown", onKey);
+  if (!document.querySelector("[data-approvals]")) return;
+  document.addEventListener("keydown", onKey);
+  for (const change of ["layer:added", "htmx:afterSwap", "htmx:oobAfterSwap"]) document.addEventListener(change, nameTab);
 }

@@ -2,17 +2,17 @@
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const SPANS = [[MINUTE, 1, "s"], [HOUR, MINUTE, "min"], [DAY, HOUR, "h"], [30 * DAY, DAY, "day"], [365 * DAY, 30 * DAY, "month"], [Infinity, 365 * DAY, "year"]];
 
-function span(seconds) {
+function span(seconds, roundedFrom = Infinity) {
   const [, unit, word] = SPANS.find(([below]) => seconds < below);
-  const count = Math.floor(seconds / unit);
+  const count = Math.floor((seconds + (unit >= roundedFrom ? unit / 2 : 0)) / unit);
   return `${count} ${word}${count !== 1 && (word.length > 3 || word === "day") ? "s" : ""}`;
 }
 
 export function relative(moment, now) {
   const seconds = (now - moment) / 1000;
   if (Math.abs(seconds) < 1) return "now";
-  const words = span(Math.floor(Math.abs(seconds)));
-  return seconds > 0 ? `${words} ago` : `in ${words}`;
+  const whole = Math.floor(Math.abs(seconds));
+  return seconds > 0 ? `${span(whole)} ago` : `in ${span(whole, DAY)}`;
 }
 
 function tick() {

@@ -168,25 +168,37 @@ def test_text_given_to_a_block_is_escaped() -> None:
 
 SPANS = (0, 0.4, 1, 59, 60, 3599, 3600, 86_399, 86_400, 2 * 86_400, 31 * 86_400, 364 * 86_400, 800 * 86_400)
 
+AHEAD = (119, 86_399, 129_599, 7 * 86_400 - 1, 90 * 86_400 - 1, 90 * 86_400 + 5, 365 * 86_400 + 1)
+
 
 def test_times_are_said_in_words() -> None:
     said = [relative_time(NOW - timedelta(seconds=seconds), NOW) for seconds in SPANS]
     assert said[:7] == ["now", "now", "1 s ago", "59 s ago", "1 min ago", "59 min ago", "1 h ago"]
     assert said[7:10] == ["23 h ago", "1 day ago", "2 days ago"]
     assert said[10:] == ["1 month ago", "12 months ago", "2 years ago"]
-    assert relative_time(NOW + timedelta(days=90, seconds=5), NOW) == "in 3 months"
+    ahead = [relative_time(NOW + timedelta(seconds=seconds), NOW) for seconds in AHEAD]
+    assert ahead == [
+        "in 1 min",
+        "in 23 h",
+        "in 1 day",
+        "in 7 days",
+        "in 3 months",
+        "in 3 months",
+        "in 1 year",
+    ]
 
 
 def test_the_browser_says_times_in_the_same_words_as_the_server() -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node was not found")
+    seconds_ago = [*SPANS, *(-each for each in AHEAD)]
     script = (
         f"const {{ relative }} = await import({json.dumps(TIMES.as_uri())});"
-        f"console.log(JSON.stringify({json.dumps([*SPANS, -7_776_005])}.map((s) => relative(0, s * 1000))));"
+        f"console.log(JSON.stringify({json.dumps(seconds_ago)}.map((s) => relative(0, s * 1000))));"
     )
     answer = subprocess.run(
         [node, "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    moments = [NOW - timedelta(seconds=seconds) for seconds in (*SPANS, -7_776_005)]
+    moments = [NOW - timedelta(seconds=seconds) for seconds in seconds_ago]
     assert json.loads(answer.stdout) == [relative_time(moment, NOW) for moment in moments]

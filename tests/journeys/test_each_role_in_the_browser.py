@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.journeys.api import Api, wait_until
 from tests.journeys.browser import FLAGS, chromium
@@ -141,3 +141,19 @@ def test_a_viewer_sees_no_argument_of_a_waiting_call(world: World) -> None:
     world.becomes("policy_manager")
     world.bob.goto("/approvals/")
     assert "ch_3Qx81" in world.bob.inner_text("main")
+
+
+def test_the_tab_says_how_many_calls_wait_also_once_one_is_answered_elsewhere(world: World) -> None:
+    world.becomes("policy_manager")
+    page, api = world.bob, world.made.api
+    waiting = api.ask("GET", "/approvals/?state=pending")["results"]
+    page.goto("/approvals/")
+    expect(page).to_have_title(f"{len(waiting)} calls wait for an answer · PolicyLayer")
+    other = page.context.new_page()
+    other.goto(f"/approvals/{waiting[0]['id']}/")
+    other.get_by_role("button", name="Decline").click()
+    other.get_by_text("Declined", exact=True).first.wait_for()
+    left = len(waiting) - 1
+    expect(page).to_have_title(
+        f"{left} call{'s' * (left != 1)} wait{'s' * (left == 1)} for an answer · PolicyLayer"
+    )
