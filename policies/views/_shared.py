@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -37,6 +38,17 @@ def reads_each_text_once(view: Callable[P, R]) -> Callable[P, R]:
 
 def find_server(request: MemberRequest, server_id: str) -> Server:
     return get_object_or_404(Server.objects.visible_to(request.member), pk=_uuid("srv", server_id))
+
+
+def server_to_choose(request: MemberRequest) -> Server | dict[str, Any]:
+    """The only one there is, or what a page to choose from shows."""
+    servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
+    total, wanted = servers.count(), request.GET.get("q", "").strip().replace("\x00", "")
+    if total == 1:
+        return servers.get()
+    found = servers.filter(name__icontains=wanted) if wanted else servers
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    return {"page": page, "total": total, "wanted": wanted}
 
 
 def find_policy(request: MemberRequest, policy_id: str) -> Policy:

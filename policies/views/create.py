@@ -20,7 +20,7 @@ from policies.models import Policy
 from policies.outlook import outlook, tools_of
 from policies.services import create_policy
 from policies.starts import Start, starts
-from policies.views._shared import find_policy, find_server, to_copy
+from policies.views._shared import find_policy, find_server, server_to_choose, to_copy
 from servers.models import Server, Tool
 
 PASTE, COPY = "paste", "copy"
@@ -35,10 +35,10 @@ def create(request: MemberRequest) -> HttpResponse:
         return _begin(request, find_server(request, request.POST.get("server", "")))
     if named := request.GET.get("server"):
         return _page(request, find_server(request, named))
-    servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
-    if len(servers) == 1:
-        return _page(request, servers[0])
-    context = {"servers": servers, "section": "policies", "crumbs": _crumbs()}
+    offered = server_to_choose(request)
+    if isinstance(offered, Server):
+        return _page(request, offered)
+    context = {**offered, "section": "policies", "crumbs": _crumbs()}
     return render(request, "policies/choose_server.html", context)
 
 

@@ -25,7 +25,7 @@ from policies.forms import IssueForm, RotateForm, policies_of
 from policies.models import Grant
 from policies.services import issue_grant, rotate_grant
 from policies.snippets import snippets
-from policies.views._shared import find_grant, find_server
+from policies.views._shared import find_grant, find_server, server_to_choose
 from policies.views.grants import what_it_may
 from servers.models import Server
 from servers.services import gateway_url
@@ -44,13 +44,11 @@ def issue(request: MemberRequest) -> HttpResponse:
         return answer
     if named := request.GET.get("server"):
         return _page(request, find_server(request, named))
-    servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
-    if len(servers) == 1:
-        return _page(request, servers[0])
+    offered = server_to_choose(request)
+    if isinstance(offered, Server):
+        return _page(request, offered)
     crumbs = [("Grants", reverse("grants:list")), ("Issue", "")]
-    return render(
-        request, "grants/choose_server.html", {"servers": servers, "section": "grants", "crumbs": crumbs}
-    )
+    return render(request, "grants/choose_server.html", {**offered, "section": "grants", "crumbs": crumbs})
 
 
 def _issue(request: MemberRequest, server: Server) -> HttpResponse:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from common.tokens import is_well_formed, token_hash
 from policies.models import Grant
 from policies.services import create_policy, issue_grant, publish_policy
+from servers.models import Server
 from servers.services import gateway_url
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.policies.screens import SignedIn, page, words
@@ -225,3 +226,24 @@ def count_queries(client: Client) -> int:
     with CaptureQueriesContext(connection) as asked:
         assert client.get(reverse("grants:list")).status_code == 200
     return len(asked)
+
+
+@pytest.mark.parametrize("door", ["grants:issue", "policies:create"])
+def test_among_many_servers_the_one_is_found_by_its_name_or_by_turning_pages(
+    door: str, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    client = signed_in(cast.dave)
+    assert "Find a server" not in page(client.get(reverse(door), {"server": acme.server.public_id}))
+    with inside(cast.alice):
+        for number in range(60):
+            Server.objects.create(
+                organization_id=cast.alice.organization_id,
+                name=f"Platform {number:02}",
+                upstream_url=f"https://mcp{number}.example.com/mcp",
+            )
+    first = page(client.get(reverse(door)))
+    assert "Platform 48" in first and "Platform 49" not in first and "1 to 50 of 61 servers" in first
+    assert "Platform 59" in page(client.get(reverse(door), {"page": "2"}))
+    found = page(client.get(reverse(door), {"q": "form 49"}))
+    assert "Platform 49" in found and "Platform 48" not in found
+    assert "None of 61 servers" in page(client.get(reverse(door), {"q": "\x00nothing <b>"}))
