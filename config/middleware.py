@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 
 from accounts.views.sign_in import page_of_the_form
@@ -41,7 +41,10 @@ class DomainErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        answer = self.get_response(request)
+        if isinstance(answer, HttpResponseNotAllowed) and request.method == "GET":
+            return _no_page(request, answer)
+        return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         match error:
@@ -72,3 +75,11 @@ def _refused(
     if request.method == "POST":
         said["back"] = page_of_the_form(request)
     return render(request, "403.html", said, status=status)
+
+
+def _no_page(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
+    """Reached by a bookmark, or by going to the address of an answer. Without it, a browser shows its own."""
+    said = {"title": "No page is here", "message": "Forms are sent to this address. Nothing was changed."}
+    answer = render(request, "403.html", said, status=refused.status_code)
+    answer["Allow"] = refused["Allow"]
+    return answer

@@ -67,9 +67,13 @@ def _enter(by: Membership, member: Membership) -> None:
         raise NotFound
 
 
-def _keep_an_owner(member: Membership, *, unless: bool = False) -> None:
+def is_sole_owner(member: Membership) -> bool:
     owners = Membership.objects.visible_to(member).filter(role=Role.OWNER)
-    if not unless and member.role == Role.OWNER and owners.count() == 1:
+    return member.role == Role.OWNER and owners.count() == 1
+
+
+def _keep_an_owner(member: Membership, *, unless: bool = False) -> None:
+    if not unless and is_sole_owner(member):
         raise Conflict(LAST_OWNER)
 
 

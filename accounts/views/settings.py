@@ -14,6 +14,7 @@ from accounts.models import Membership, Organization
 from accounts.permissions import May, may, require
 from accounts.services import rename_organization
 from accounts.services.closing import delete_organization
+from accounts.services.members import is_sole_owner
 from accounts.services.members import leave as leave_organization
 from accounts.services.settings import MINUTE, change_security
 from accounts.views.members import member_required
@@ -114,6 +115,7 @@ def _organization(request: MemberRequest, form: OrganizationForm, status: int = 
         "organization": member.organization,
         "members": Membership.objects.visible_to(member).count(),
         "may_rename": may(member, May.CHANGE_ORGANIZATION),
+        "sole_owner": is_sole_owner(member),
         "may_delete": may(member, May.DELETE_ORGANIZATION),
         "section": "settings",
         "pane": "organization",

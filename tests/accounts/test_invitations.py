@@ -263,6 +263,10 @@ def test_who_has_no_account_makes_one_and_is_asked_once_more(
     cast: Cast, sender: Membership, client: Client
 ) -> None:
     client.get(f"/invitations/{invited(sender)}/")
+    to_sign_up = f"/accounts/signup/?next={ANSWER}&email=erin%40example.com"
+    assert to_sign_up in unescape(client.get(ANSWER).content.decode())
+    form = client.get(to_sign_up).content.decode()
+    assert 'value="erin@example.com"' in form and "whether you join the one that invited you" in form
     sign_up = {"email": "erin@example.com", "password1": "correct horse battery", "next": ANSWER}
     assert client.post("/accounts/signup/", sign_up).headers["Location"] == ANSWER
     assert "Join as erin@example.com" in client.get(ANSWER).content.decode()

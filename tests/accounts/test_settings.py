@@ -86,6 +86,8 @@ def test_one_leaves_and_is_outside_at_once(cast: Cast, signed_in: SignedIn) -> N
     assert memberships_of(cast.bob.user) == []
     assert bob.get("/servers/").headers["Location"] == "/organizations/new/"
     assert signed_in(cast.alice).post("/settings/leave/").status_code == 409
+    assert "You are its only owner" in page(signed_in(cast.alice), "/settings/")
+    assert "You are its only owner" not in page(signed_in(cast.dave), "/settings/")
     assert Client().post("/settings/leave/").headers["Location"].startswith("/accounts/login/")
 
 

@@ -159,6 +159,16 @@ def test_who_is_signed_in_meets_an_error_within_the_site(
     assert 'href="/servers/">Back to the page' in sent.content.decode()
 
 
+def test_an_address_that_only_takes_forms_says_so_to_whoever_looks(
+    cast: Cast, signed_in: Callable[..., Client], browser: Client
+) -> None:
+    for client in (signed_in(cast.alice), browser):
+        answer = client.get("/settings/leave/")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+        assert "Forms are sent to this address" in answer.content.decode()
+    assert signed_in(cast.alice).delete("/settings/leave/").content == b""
+
+
 def test_a_refusal_out_of_a_failed_transaction_asks_the_database_nothing(cast: Cast) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         raise NotImplementedError
