@@ -17,7 +17,6 @@ from policies.language.decision import (
     Call,
     CounterKey,
     Decision,
-    Obligation,
     Outcome,
     PromptGet,
     ResourceRead,
@@ -54,7 +53,7 @@ class Question(msgspec.Struct, frozen=True):
     things: tuple[Thing, ...] = ()
 
 
-class _Quota(msgspec.Struct, frozen=True, tag="quota"):
+class _Quota(msgspec.Struct, frozen=True):
     counter: str
     key_type: Literal["none", "text", "boolean", "integer", "decimal"]
     key: str
@@ -66,7 +65,7 @@ class _Quota(msgspec.Struct, frozen=True, tag="quota"):
     reason_when_full: str | None
 
 
-class _Approval(msgspec.Struct, frozen=True, tag="approval"):
+class _Approval(msgspec.Struct, frozen=True):
     rule: str
     reason: str
     rule_when_approved: str
@@ -78,7 +77,8 @@ class _Decided(msgspec.Struct, frozen=True):
     rule: str
     reason: str | None
     explained: str | None
-    obligations: tuple[_Quota | _Approval, ...]
+    quotas: tuple[_Quota, ...]
+    approval: _Approval | None
 
 
 _QUESTION: Final = msgspec.msgpack.Decoder(Question)
@@ -129,31 +129,27 @@ def _thing(thing: ResourceRead | PromptGet) -> Thing:
 
 
 def _decided(decision: Decision) -> _Decided:
-    owed = tuple(_owed(one) for one in decision.obligations)
-    return _Decided(decision.outcome, decision.code, decision.rule, decision.reason, decision.explained, owed)
+    owed = decision.approval
+    approval = None if owed is None else _Approval(owed.rule, owed.reason, owed.rule_when_approved)
+    return _Decided(decision.outcome, decision.code, decision.rule, decision.reason, decision.explained,
+                    tuple(map(_quota, decision.quotas)), approval)  # fmt: skip
 
 
-def _owed(obligation: Obligation) -> _Quota | _Approval:
-    match obligation:
-        case TakeQuota() as quota:
-            return _Quota(quota.counter, *_key_text(quota.key), quota.scope, quota.window_seconds, quota.max,
-                          quota.cost_micros, quota.rule, quota.reason_when_full)  # fmt: skip
-        case AwaitApproval(rule, reason, rule_when_approved):
-            return _Approval(rule, reason, rule_when_approved)
-        case _:
-            assert_never(obligation)
+def _quota(quota: TakeQuota) -> _Quota:
+    return _Quota(quota.counter, *_key_text(quota.key), quota.scope, quota.window_seconds, quota.max,
+                  quota.cost_micros, quota.rule, quota.reason_when_full)  # fmt: skip
 
 
 def _decision(decided: _Decided) -> Decision:
-    owed = tuple(_obligation(one) for one in decided.obligations)
-    return Decision(decided.outcome, decided.code, decided.rule, decided.reason, owed, decided.explained)
+    owed = decided.approval
+    approval = None if owed is None else AwaitApproval(owed.rule, owed.reason, owed.rule_when_approved)
+    return Decision(decided.outcome, decided.code, decided.rule, decided.reason,
+                    tuple(map(_taken, decided.quotas)), approval, decided.explained)  # fmt: skip
 
 
-def _obligation(owed: _Quota | _Approval) -> Obligation:
-    if isinstance(owed, _Approval):
-        return AwaitApproval(owed.rule, owed.reason, owed.rule_when_approved)
-    return TakeQuota(owed.counter, _key(owed), owed.scope, owed.window_seconds, owed.max, owed.cost_micros,
-                     owed.rule, owed.reason_when_full)  # fmt: skip
+def _taken(quota: _Quota) -> TakeQuota:
+    return TakeQuota(quota.counter, _key(quota), quota.scope, quota.window_seconds, quota.max,
+                     quota.cost_micros, quota.rule, quota.reason_when_full)  # fmt: skip
 
 
 def _key_text(key: CounterKey) -> _Key:

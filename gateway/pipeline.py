@@ -101,14 +101,16 @@ _Step: TypeAlias = Generator[Effect, Answer, Ruling | None]
 def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipeline:
     if asker.lease_over:
         return (yield from refuse(rulings.CONFIGURATION_EXPIRED))
-    (decision,) = (yield from _decided(asker, [call])) if asker.heavy else (decide(asker.compiled, call),)
+    if asker.heavy:
+        (decision,) = yield from _decided(asker, [call])
+    else:
+        decision = decide(asker.compiled, call)
     if decision.code not in _NOT_EVEN_THERE and not _is_there(asker, call.tool):
         return (yield from refuse(rulings.not_listed(call.tool)))
     if decision.outcome is _DENY:
         return (yield from refuse(rulings.of_decision(decision)))
 
-    quotas = [owed for owed in decision.obligations if isinstance(owed, TakeQuota)]
-    owed = next((owed for owed in decision.obligations if isinstance(owed, AwaitApproval)), None)
+    quotas, owed = decision.quotas, decision.approval
     agreement = "" if owed is None else _agreement(asker, call)
     goes_on = again is not None and (quotas or owed) and (owed is None or again.agreed == agreement)
     if goes_on and again is not None and (yield Spend(again.ticket)):

@@ -100,8 +100,7 @@ class Replay:
 
     def standing(self, decision: Decision, grant: UUID, now_ms: int) -> tuple[Standing, ...]:
         """Of the limits that a call which was decided so would take from. Nothing is taken."""
-        quotas = (each for each in decision.obligations if isinstance(each, TakeQuota))
-        return tuple(Standing(each, self.windows.used(each, grant, now_ms)) for each in quotas)
+        return tuple(Standing(each, self.windows.used(each, grant, now_ms)) for each in decision.quotas)
 
     @property
     def calls(self) -> int:
@@ -149,8 +148,7 @@ def _would(draft: CompiledPolicy, call: RecordedCall, unread: Sequence[Path], wi
     decision = decide(draft, ToolCall(call.tool, _arguments(call)))
     if decision.outcome is Outcome.DENY:
         return "refuse"
-    quotas = [each for each in decision.obligations if isinstance(each, TakeQuota)]
-    if not windows.take(quotas, call.grant, call.at_ms):
+    if not windows.take(decision.quotas, call.grant, call.at_ms):
         return "refuse"
     return "ask" if decision.outcome is Outcome.APPROVAL else "pass"
 

@@ -159,13 +159,14 @@ class PolicyDecide(_Asking):
             raise PolicyInvalid(judgement.problems)
         arguments = dict(request.data).get("arguments", MISSING)
         decision = decide(judgement.compiled, ToolCall(given["tool"], arguments))
+        owed = (*decision.quotas, decision.approval)
         return Response(
             {
                 "outcome": decision.outcome,
                 "code": decision.code,
                 "rule": decision.rule,
                 "reason": decision.reason,
-                "obligations": [type(obligation).__name__ for obligation in decision.obligations],
+                "obligations": [type(each).__name__ for each in owed if each],
             }
         )
 

@@ -14,7 +14,7 @@ from policies.builder.rows import address_of
 from policies.language.cases import Expectation, PolicyTest
 from policies.language.compile import HIDDEN, CompiledPolicy, CompiledPredicate, CompiledRule, Plan, Refusal
 from policies.language.decide import decide
-from policies.language.decision import MISSING, AwaitApproval, Decision, Outcome, TakeQuota, ToolCall
+from policies.language.decision import MISSING, Decision, Outcome, TakeQuota, ToolCall
 from policies.language.loose_json import RequestInvalid
 from policies.language.phrases import condition_words, limit_words
 from policies.language.steps import read_arguments
@@ -179,10 +179,12 @@ def _line_value(text: str) -> object:
 def _decided(compiled: CompiledPolicy, call: ToolCall, typed: str) -> Trial:
     decision = decide(compiled, call)
     applies = compiled.applies_to(call.tool)
-    quotas = [each for each in decision.obligations if isinstance(each, TakeQuota)]
     steps = [*_steps(applies, call, decision)][:_MOST_STEPS]
-    words = tuple(f"{quota.counter}: {quota.max:,} in {_span(quota.window_seconds)}" for quota in quotas)
-    return Trial(call.tool, typed, decision, tuple(steps), words)
+    return Trial(call.tool, typed, decision, tuple(steps), tuple(map(_quota_words, decision.quotas)))
+
+
+def _quota_words(quota: TakeQuota) -> str:
+    return f"{quota.counter}: {quota.max:,} in {_span(quota.window_seconds)}"
 
 
 def _span(seconds: int) -> str:
@@ -235,8 +237,7 @@ def _owed(rules: Sequence[CompiledRule], decision: Decision) -> Iterator[Step]:
     for rule in rules:
         for limit in rule.source.limits:
             yield Step("passed", f"counts toward {limit_words(limit)}")
-    asked = next((each for each in decision.obligations if isinstance(each, AwaitApproval)), None)
-    if asked is not None:
+    if decision.approval is not None:
         yield Step("asks", "a person is asked, and the agent waits")
     elif decision.outcome is Outcome.DENY:
         yield Step("stopped", "an argument that decides cannot be judged")

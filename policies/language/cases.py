@@ -10,7 +10,7 @@ import jiter
 
 from .compile import CompiledPolicy
 from .decide import decide
-from .decision import MISSING, Decision, Outcome, TakeQuota, ToolCall
+from .decision import MISSING, Decision, Outcome, ToolCall
 from .findings import Finding, Pointer, as_problems
 from .grammar import Reader
 from .json_reader import Members, Node, Number, TextError, read_json
@@ -103,8 +103,7 @@ def _run(compiled: CompiledPolicy | None, test: PolicyTest) -> TestResult:
 def _meets(decision: Decision, expect: Expectation) -> bool:
     if expect != "limited":
         return decision.outcome == expect
-    taken = any(isinstance(obligation, TakeQuota) for obligation in decision.obligations)
-    return decision.outcome is Outcome.ALLOW and taken
+    return decision.outcome is Outcome.ALLOW and bool(decision.quotas)
 
 
 # Reading

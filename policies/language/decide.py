@@ -22,10 +22,10 @@ from .decision import (
     AwaitApproval,
     Call,
     Decision,
-    Obligation,
     Outcome,
     PromptGet,
     ResourceRead,
+    TakeQuota,
     ToolCall,
 )
 from .phrases import condition_words
@@ -59,7 +59,7 @@ def names_exactly(compiled: CompiledPolicy | None, tool: str) -> bool:
 
 
 def _deny(code: str, rule: str, reason: str, explained: str | None = None) -> Decision:
-    return Decision(Outcome.DENY, code, rule, reason, (), explained or reason)
+    return Decision(Outcome.DENY, code, rule, reason, explained=explained or reason)
 
 
 def _no_policy() -> Decision:
@@ -120,10 +120,10 @@ def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
     """Steps 7 to 10: what is owed before the call may go on."""
     if plan.allow is not None:
         return plan.allow
-    obligations: list[Obligation] = []
+    quotas: list[TakeQuota] = []
     for limit in plan.limits:
         if limit.fixed is not None:
-            obligations.append(limit.fixed)
+            quotas.append(limit.fixed)
             continue
         source = limit.source
         key = key_of(work.arguments, source.key)
@@ -133,14 +133,14 @@ def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
         if isinstance(cost, Unusable):
             return _uncounted(limit, cost)
         counter = source.counter.replace("{tool}", tool)
-        obligations.append(take_quota(source, counter, key, cost, limit.at, limit.reason))
+        quotas.append(take_quota(source, counter, key, cost, limit.at, limit.reason))
     asked = _asks(plan, work)
     if asked is None:
-        return Decision(Outcome.ALLOW, None, plan.allowed_by, None, tuple(obligations))
+        return Decision(Outcome.ALLOW, None, plan.allowed_by, None, tuple(quotas))
     at, explicit = asked
     reason = explicit or sentences.approval_required_sentence(tool)
-    obligations.append(AwaitApproval(at, reason, plan.allowed_by))
-    return Decision(Outcome.APPROVAL, "approval_required", at, reason, tuple(obligations), reason)
+    owed = AwaitApproval(at, reason, plan.allowed_by)
+    return Decision(Outcome.APPROVAL, "approval_required", at, reason, tuple(quotas), owed, reason)
 
 
 def _uncounted(limit: CompiledLimit, unusable: Unusable) -> Decision:

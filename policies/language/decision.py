@@ -65,11 +65,10 @@ class AwaitApproval(msgspec.Struct, frozen=True):
     rule_when_approved: str = ""
 
 
-Obligation: TypeAlias = TakeQuota | AwaitApproval
-
-
 class Decision(msgspec.Struct, frozen=True):
     """`code` is None for an allow, else a code of the log; `reason` is filled for everything but an allow.
+
+    `quotas` and `approval` are what is owed before the call may go on.
 
     `explained` is the reason for an agent whose organization explains denials: the standard sentence with
     what decided, or the explicit text. It never holds an argument's value.
@@ -79,5 +78,6 @@ class Decision(msgspec.Struct, frozen=True):
     code: str | None
     rule: str
     reason: str | None
-    obligations: tuple[Obligation, ...] = ()
+    quotas: tuple[TakeQuota, ...] = ()
+    approval: AwaitApproval | None = None
     explained: str | None = None

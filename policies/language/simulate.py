@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from . import sentences
 from .compile import CompiledPolicy
 from .decide import decide
-from .decision import MISSING, AwaitApproval, Call, Decision, Obligation, Outcome, TakeQuota, ToolCall
+from .decision import MISSING, AwaitApproval, Call, Decision, Outcome, ToolCall
 from .identity import identity_text
 from .virtual_counters import Full, Holder, Reservation, VirtualCounters
 
@@ -27,10 +27,6 @@ class Verdict:
     reason: str | None
     retry_after_seconds: int | None
     decision: Decision
-
-    @property
-    def obligations(self) -> tuple[Obligation, ...]:
-        return self.decision.obligations
 
 
 class _State(StrEnum):
@@ -60,10 +56,9 @@ class Simulation:
         decision = decide(self._compiled, call)
         if decision.outcome is Outcome.DENY or not isinstance(call, ToolCall):
             return _as_decided(decision)
-        waiting = next((o for o in decision.obligations if isinstance(o, AwaitApproval)), None)
-        if waiting is None:
+        if decision.approval is None:
             return self._reserve(call, decision, now, holder)
-        return self._judge_approval(call, decision, waiting, now, holder)
+        return self._judge_approval(call, decision, decision.approval, now, holder)
 
     def answer(self, call: ToolCall, answer: Answer, at: Seconds, holder: Holder) -> None:
         """A person answers the call's approval. At the end of its time limit it is too late."""
@@ -109,10 +104,9 @@ class Simulation:
         return Verdict(Outcome.ALLOW, None, waiting.rule_when_approved, None, None, decision)
 
     def _reserve(self, call: ToolCall, decision: Decision, now: int, holder: Holder) -> Verdict:
-        limits = [o for o in decision.obligations if isinstance(o, TakeQuota)]
         waits = decision.outcome is Outcome.APPROVAL
         held_until = now + self._time_limit if waits else None
-        taken = self._counters.reserve(holder, limits, now, held_until)
+        taken = self._counters.reserve(holder, decision.quotas, now, held_until)
         if isinstance(taken, Full):
             return _full(call, decision, taken)
         if waits:

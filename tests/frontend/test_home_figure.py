@@ -53,7 +53,7 @@ def test_the_call_that_waits_for_a_person_asks_one(compiled: object) -> None:
 
 
 def test_the_thirty_first_call_in_a_minute_has_no_room(compiled: object) -> None:
-    (quota,) = judged(compiled, "create_access_key").obligations
+    (quota,) = judged(compiled, "create_access_key").quotas
     assert (getattr(quota, "max", None), getattr(quota, "window_seconds", None)) == (30, 60)
 
 

@@ -20,7 +20,7 @@ from policies.language.changes import (
 )
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.decide import decide
-from policies.language.decision import Call, Decision, Outcome, PromptGet, ResourceRead, TakeQuota, ToolCall
+from policies.language.decision import Call, Decision, Outcome, PromptGet, ResourceRead, ToolCall
 from policies.language.diff import changes_value, diff
 from policies.language.effects import Effect
 from policies.language.parse import parse_policy
@@ -307,7 +307,7 @@ def _about(found: Any, call: Call) -> bool:
 
 
 def _limits(decision: Decision) -> set[tuple[Any, ...]]:
-    taken = (o for o in decision.obligations if isinstance(o, TakeQuota))
+    taken = decision.quotas
     return {(t.counter, str(t.key), t.scope, t.window_seconds, t.max, t.cost_micros) for t in taken}
 
 

@@ -79,7 +79,7 @@ def test_a_rule_for_all_tools_never_allows_more(policy: Any, rule: Any, call: To
 
 
 def quotas(decision: Decision) -> set[TakeQuota]:
-    return {obligation for obligation in decision.obligations if isinstance(obligation, TakeQuota)}
+    return set(decision.quotas)
 
 
 @given(policies, st.builds(ToolCall, called, arguments))

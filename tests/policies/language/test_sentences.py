@@ -125,9 +125,7 @@ def test_a_quota_carries_the_words_for_when_it_is_full() -> None:
         "key": "args.k",
     }
     decision = ask({"reason": "Slow.", "limits": [limit]}, {"n": 0.5, "k": "x"})
-    assert decision.obligations == (
-        TakeQuota("c", "x", "grant", 60, 3, 500_000, "/tools/pay/limits/0", "Slow."),
-    )
+    assert decision.quotas == (TakeQuota("c", "x", "grant", 60, 3, 500_000, "/tools/pay/limits/0", "Slow."),)
 
 
 def test_a_missing_argument_of_a_limit_says_what_is_missing() -> None:
