@@ -27,7 +27,10 @@ _JSON = '-H "Content-Type: application/json"'
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """`tried`: the newest server, where none has answered yet."""
+
     server: Server | None
+    tried: Server | None
     classes: list[tuple[str, int]]
     policy: Policy | None
     effects: dict[str, int]
@@ -77,9 +80,8 @@ def _context(request: MemberRequest) -> dict[str, object]:
 
 def _progress(request: MemberRequest) -> Progress:
     member = request.member
-    server = (
-        Server.objects.visible_to(member).filter(status=Server.Status.READY).order_by("created_at").first()
-    )
+    servers = Server.objects.visible_to(member)
+    server = servers.filter(status=Server.Status.READY).order_by("created_at").first()
     policy = (
         Policy.objects.visible_to(member)
         .exclude(published_revision=None)
@@ -89,6 +91,7 @@ def _progress(request: MemberRequest) -> Progress:
     )
     return Progress(
         server=server,
+        tried=None if server else servers.filter(retired_at=None).order_by("-created_at").first(),
         classes=_classes(server),
         policy=policy,
         effects=_effects(policy),

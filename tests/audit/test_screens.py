@@ -303,6 +303,9 @@ def test_each_step_is_ticked_by_what_really_happened(acme: Acme, cast: Cast, sig
         return shown[shown.index("Steps, ") :][:18], "hx-trigger" if "hx-trigger" in shown else ""
 
     assert steps() == ("Steps, 1 of 4 done", "hx-trigger")
+    began = page(alice, "/get-started/steps/")
+    assert "has not listed its tools yet" in began
+    assert f'href="/servers/{acme.server.public_id}/connection/"' in began
     with inside(cast.alice):
         Server.objects.filter(pk=acme.server.pk).update(status=Server.Status.READY)
         publish_policy(cast.alice, acme.policy)
