@@ -157,6 +157,16 @@ def test_every_browser_is_listed_and_the_others_can_be_signed_out(erin: Membersh
     assert "Only this browser is signed in." in page(here, "/accounts/sessions/")
 
 
+def test_a_new_password_signs_every_other_browser_out_as_its_page_says(erin: Membership) -> None:
+    change, new = "/accounts/password/change/", "a lantern on the kestrel"
+    here, there = signs_in(), signs_in()
+    assert "Every other browser is signed out with it" in page(here, change)
+    sent = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    assert here.post(change, sent).status_code == 302
+    assert here.get("/servers/").status_code == 200
+    assert there.get("/servers/").headers["Location"].startswith(SIGN_IN)
+
+
 def test_a_new_password_is_set_by_the_link_in_a_mail_and_once(erin: Membership, client: Client) -> None:
     new = "a lantern on the kestrel"
     confirm(erin)
