@@ -31,11 +31,15 @@ from catalog.nouns import (
 )
 from catalog.rare import rare_verb, surely_a_verb
 from catalog.sentences import (
+    MADE,
     Said,
+    answer_named,
     deed_said,
     deed_unspaced,
+    drawn_up_unsigned,
     kept_said,
     lead,
+    made_by_a_model,
     reads_only,
     runs_sql,
     worst_listed,
@@ -44,6 +48,7 @@ from catalog.verbs import RANK, beside, in_context, verb_of
 from catalog.vocabulary import (
     AREAS,
     BASE_SEVERITY,
+    DRAWN_UP,
     MANAGES,
     MAYBE_KEPT,
     OPEN_ENDED,
@@ -126,8 +131,8 @@ def classify(tool: ToolInput) -> Classification:
         or _from_name(words, tool)
         or _described(lead(sentences_of(tool.description)))
         or _from_title(tool)
-        or _from_nouns(named, tool.params)
-        or _from_nouns(without_server(named, tool.server), tool.params)
+        or _from_nouns(named, tool)
+        or _from_nouns(without_server(named, tool.server), tool)
         or _from_unspaced(tool)
         or _from_rare(named)
         or _described(deed_said(sentences_of(tool.description)))
@@ -177,6 +182,16 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
     tool_class = in_context(verb, words)
+    is_open = verb == words[-1] and RANK[tool_class] <= RANK[ToolClass.WRITE]
+    if led and led.verb == verb and is_open and led.tool_class is not tool_class:
+        # The name leaves open to what it is done.
+        return _described(led)
+    if (
+        verb in DRAWN_UP
+        and "unsigned" in tool.description
+        and (drawn := drawn_up_unsigned(sentences_of(tool.description)))
+    ):
+        return _described(drawn)
     confidence = 0.9 if plain else 0.7
     money = is_about_money(
         verb, tool_class, words, chain((tool.description[:DESCRIPTION_READ],), tool.siblings)
@@ -201,6 +216,10 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     alone = _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
     if changed := _by_arguments(alone, verb, words, tool.params):
         return changed
+    if verb in MADE and tool_class is ToolClass.WRITE:
+        made = made_by_a_model(verb, words, sentences_of(tool.description))
+        if made:
+            return _described(made)
     if verb in TOLD_BY_DESCRIPTION and tool.description:
         return _by_what_is_said(alone, verb, words, tool.description) or alone
     return alone
@@ -234,7 +253,8 @@ def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], descrip
     if verb == "query" and found.tool_class is ToolClass.READ and (ran := runs_sql(said)):
         sentence = f"The description says “{' … '.join(ran)}”: whatever is written there is run."
         return _Verdict(ToolClass.EXECUTE, 0.7, (Evidence("description.verb", "description", ran, sentence),))
-    if verb in RUNS_QUERIES and not QUERIES.isdisjoint(words) and (only := reads_only(said)):
+    is_query = verb in RUNS_QUERIES and not QUERIES.isdisjoint(words)
+    if (is_query or verb == "call") and (only := reads_only(said)):
         sentence = f"The description says “{' '.join(only)}”: what it runs changes nothing."
         return _Verdict(ToolClass.READ, 0.7, (Evidence("description.reads", "description", only, sentence),))
     if verb in MAYBE_KEPT and found.tool_class is ToolClass.READ and (kept := kept_said(said)):
@@ -283,7 +303,8 @@ def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict
     return _Verdict(ToolClass.READ, 0.7, (Evidence("params.numbers", "params", numbers, sentence),))
 
 
-def _from_nouns(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
+def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
+    params = tool.params
     if sql := tuple(word for word in words if word in SQL_THAT_DESTROYS):
         sentence = f"“{sql[0]}” in the name: statements that change or delete what is stored."
         return _Verdict(ToolClass.DESTRUCTIVE, 0.6, (Evidence("name.sql", "name", sql, sentence),), True)
@@ -296,6 +317,8 @@ def _from_nouns(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict |
     if deed := deed_of(words):
         word, verb = deed
         tool_class = in_context(verb, words)
+        if tool_class is not ToolClass.READ and (answer := answer_named(sentences_of(tool.description))):
+            return _described(answer)
         evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
         return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
     if named := names_an_answer(words, params):

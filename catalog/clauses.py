@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from catalog.vocabulary import ANSWERS_WITH, INFLECTED, word_set
+from catalog.vocabulary import ANSWERS_WITH, INFLECTED, PARTICIPLES, word_set
 
 Sentence: TypeAlias = tuple[str, ...]
 
@@ -43,7 +43,8 @@ _WHEN: Final = word_set("""
 _THE_TOOL: Final = word_set("api function tool")
 # Behind a label that nothing follows which does something: “Company intelligence: owners, filings”.
 LABEL: Final = ":"
-_LABEL: Final = 3
+_LABELS: Final = {":": 3} | dict.fromkeys("—–-", 8)
+_INITIALS: Final = re.compile(r"[A-Z]{2,5}\b")
 
 
 def sentences_of(description: str) -> tuple[Sentence, ...]:
@@ -61,10 +62,10 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
         if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
             is_later = True
             continue
-        if is_label and (words[0] in INFLECTED or words[0] in ANSWERS_WITH):
+        if is_label and _does(words[0]) and not _is_shouted(part):
             kept.clear()
-        is_label = not is_later and end == ":" and len(words) <= _LABEL and words[0] not in INFLECTED
-        kept.append((*words, LABEL) if is_label else words)
+        is_label = not is_later and len(words) <= _LABELS.get(end, 0) and words[0] not in INFLECTED
+        kept.append((*words, LABEL) if is_label or (not is_later and _is_initials(words[0], part)) else words)
         if len(kept) == MOST:
             break
         is_later = True
@@ -83,6 +84,22 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
         yield text[start : found.start()], found[0][0]
         start = found.end()
     yield text[start:], ""
+
+
+def _does(word: str) -> bool:
+    return (word in INFLECTED and word not in PARTICIPLES) or word in ANSWERS_WITH
+
+
+def _is_shouted(part: str) -> bool:
+    """“CLEAN / SUSPICIOUS”: what may be answered."""
+    letters = "".join(_LETTERS.findall(part))
+    return letters.isupper()
+
+
+def _is_initials(word: str, part: str) -> bool:
+    """“DEX pairs”: nothing that is done."""
+    found = _INITIALS.match(part)
+    return found is not None and found[0].lower() == word and word not in INFLECTED
 
 
 def _is_aside(words: Sentence, part: str) -> bool:

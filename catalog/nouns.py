@@ -109,7 +109,9 @@ DEEDS: Final[dict[str, str]] = {
 
 
 # What is told of a deed: `connection_state`.
-_OF_DEEDS: Final = word_set("info rate rates state states stats status type types")
+_OF_DEEDS: Final = word_set(
+    "checklist guide info instructions rate rates state states stats status steps tips type types"
+)
 
 
 def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ def _with(tool_class: ToolClass, text: str) -> dict[tuple[str, str], ToolClass]:
 
 # Together they are one verb: to check in is not to check, and an option that is exercised is bought.
 PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
-    **_with(T.READ, "figure_out find_out look_up read_out sum_up"),
+    **_with(T.READ, "dry_run figure_out find_out look_up read_out sum_up"),
     **_with(
         T.WRITE,
         """
@@ -29,8 +29,9 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.EXECUTE,
         """
-        boot_up bring_down bring_up carry_out hang_up kick_off roll_back shut_down shut_off spin_down spin_up
-        start_up switch_off switch_on take_off
+        boot_up bring_down bring_up carry_out hang_up kick_off next_song next_track previous_song
+        previous_track roll_back shut_down shut_off spin_down spin_up start_up switch_off switch_on
+        take_off
         """,
     ),
     **_with(T.DESTRUCTIVE, "tear_down throw_away throw_out wipe_out"),

@@ -14,7 +14,7 @@ from typing import Final
 from catalog.clauses import LABEL, Sentence
 from catalog.money import is_about_money
 from catalog.nouns import deed_of
-from catalog.phrases import PHRASES
+from catalog.phrases import PHRASES, without_things
 from catalog.rare import RARE
 from catalog.things import THINGS, begins_with_thing, only_things
 from catalog.tongues import UNSPACED
@@ -29,8 +29,10 @@ from catalog.vocabulary import (
     PARTICIPLES,
     PLAIN,
     READ_ONLY,
+    REMOVAL,
     SWITCHES,
     TOLD_LAST,
+    UMBRELLAS,
     ToolClass,
     forms,
     word_set,
@@ -40,6 +42,7 @@ SENTENCE: Final = 14
 _CLAUSE: Final = 6
 _LISTED: Final = 30
 _A_ROW: Final = 2
+_TURNED: Final = frozenset({"power", "turn"})
 _JOINING: Final = frozenset({"and", "or"})
 # In a name `from` means that something is taken off something.
 _SMALL: Final = frozenset({"a", "all", "an", "from", "the"})
@@ -50,6 +53,8 @@ _RARE_FORMS: Final = {
 # Behind a word that may be a thing these say that it is one.
 _BEHIND_NOUNS: Final = word_set("of that which who")
 _ARTICLES: Final = word_set("a all an any each every one the this these those your")
+_ENDS: Final = ((), ("by",), ("for",), ("of",), ("with",))
+_TOLD: Final = word_set("history rating ratings score scores state statistics stats status")
 _BEHIND_HEADS: Final = word_set("""
     about across and as at between by during for from grouped in including of on per since such that to under
     via where which who with within
@@ -59,6 +64,28 @@ _DETERMINES: Final = word_set("""
     a all an any both complete current each every full how individual latest my one our recent some the
     these top total what when where whether which who whose your
 """)
+# In front of a thing: what begins so names something, too, unless that is a deed.
+_QUALITIES: Final = word_set("""
+    best cheapest comprehensive daily detailed general hourly largest live monthly popular real trending
+    upcoming useful weekly
+""")
+# Whoever sends some of these wants to hear what they say.
+_TALKERS: Final = word_set("advisors council critic critics experts judges jury panel reviewers")
+# What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.
+_AT_A_MODEL: Final = word_set("""
+    ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen imagen kling
+    lyrics midjourney model models openai poll prompt prompts runway sora suno tts veo
+""")
+_ONLY_BY_A_MODEL: Final = word_set("music song songs speech voice voiceover")
+_PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects photo picture videos")
+_SURELY_MADE: Final = word_set("gen generate synthesise synthesize")
+MADE: Final = (
+    MAKES | _SURELY_MADE | word_set("animate convert create draw imagine inpaint outpaint produce upscale")
+)
+_PUT_ON: Final = word_set("add assign attach set")
+_CRUD: Final = "crud"
+_CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
+_NOT: Final = word_set("cannot disallowed no non not never only without")
 # To call one of these and return what it says is to ask.
 _MODELS: Final = word_set("ai api llm model")
 _KEEPS: Final = word_set("save saved saves saving store stores write writes")
@@ -98,13 +125,28 @@ def deed_said(sentences: tuple[Sentence, ...]) -> Said | None:
         return led
     if not sentences or _begins_unknown(sentences[0]):
         return None
-    return named(sentences[0]) or next(
-        (_done(sentences[0], place, verb, sure) for place, verb, sure in _verbs(sentences[0])), None
-    )
+    said = sentences[0]
+    found = named(said) or next((_done(said, place, verb, sure) for place, verb, sure in _verbs(said)), None)
+    if found and found.words[0] in said and _names_all_through(said, found):
+        return Said(found.words[:1], ToolClass.READ, 0.5)
+    return found
+
+
+def _names_all_through(said: Sentence, found: Said) -> bool:
+    """“Honeypot and rug-pull risk score”, “Console messages of”: behind a noun the verb is one, too."""
+    word, place = found.words[0], said.index(found.words[0])
+    if RANK[found.tool_class] > RANK[ToolClass.EXECUTE]:
+        return False
+    if not place or said[0] in INFLECTED or said[0] in _ARTICLES or _leads(said[place - 1]):
+        return False
+    behind = said[place + 1] if place + 1 < len(said) else "of"
+    return (word == found.verb and word in LOOSE) or (word.endswith("s") and behind in _BEHIND_HEADS)
 
 
 def lead(sentences: tuple[Sentence, ...]) -> Said | None:
     """The verb in front; of later sentences only where they tell and do not ask: “Returns …”."""
+    if sentences and _CRUD in sentences[0]:
+        return Said((_CRUD,), ToolClass.DESTRUCTIVE, 0.65, "delete")
     for number, said in enumerate(sentences):
         word = said[0]
         if word in ANSWERS_WITH:
@@ -116,7 +158,11 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
         for lexicon, sure in ((PLAIN, 0.65), (LOOSE, 0.55), (RARE, 0.55)):
             verb = (_RARE_FORMS if lexicon is RARE else INFLECTED).get(word)
             if verb in lexicon and not _is_noun(said, lexicon[verb]):
-                return _worst_joined(said, verb, sure)
+                return (
+                    _worst_listed_under(sentences, verb)
+                    or made_by_a_model(verb, (), sentences)
+                    or _worst_joined(said, verb, sure)
+                )
         if _begins_unknown(said):
             return None
     return None
@@ -128,8 +174,9 @@ def _phrase(said: Sentence) -> Said | None:
     if verb := _VERBS_OF_PHRASES.get(word):
         if tool_class := PHRASES.get((verb, behind)):
             return Said((word, behind), tool_class, 0.65, verb)
-        if behind in SWITCHES.get(verb, ()):
-            return Said((word, behind), ToolClass.EXECUTE, 0.65, verb)
+        beside = said[1:_CLAUSE] if verb in _TURNED else said[1:2]
+        if switched := next((other for other in beside if other in SWITCHES.get(verb, ())), None):
+            return Said((word, switched), ToolClass.EXECUTE, 0.65, verb)
     if behind in _ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):
         return Said((word,), tool_class, 0.55, word)
     return None
@@ -142,27 +189,70 @@ def _begins_unknown(said: Sentence) -> bool:
     return said[0] not in INFLECTED and said[0] not in _BEFORE_ARTICLES
 
 
+def _worst_listed_under(sentences: tuple[Sentence, ...], verb: str) -> Said | None:
+    """“Manages reminders. Supports reading and deleting …” deletes."""
+    listed = worst_listed(sentences) if verb in UMBRELLAS else None
+    return listed if listed and RANK[listed.tool_class] > RANK[ToolClass.WRITE] else None
+
+
 def _worst_joined(said: Sentence, verb: str, sure: float) -> Said:
-    """“Find and merge …” merges."""
+    """“Find and merge …” merges, and “Create, list and delete …” deletes."""
     first = _done(said, 0, verb, sure)
-    if first.tool_class is not ToolClass.READ or len(said) < 3 or said[1] not in _JOINING:
+    if RANK[first.tool_class] >= RANK[ToolClass.EXECUTE]:
         return first
-    other = INFLECTED.get(said[2])
-    return _done(said, 2, other, sure) if other and other not in MAKES else first
+    behind = next((place for place in range(1, len(said)) if not _in_a_row(said, place)), len(said))
+    if behind <= _A_ROW and _JOINING.isdisjoint(said[1:behind]):
+        return first
+    row = [verb, *(INFLECTED[word] for word in said[1:behind] if word not in _JOINING)]
+    others = (
+        _done(said, place, INFLECTED[said[place]], sure)
+        for place in range(1, behind)
+        if said[place] not in _JOINING and _counts(INFLECTED[said[place]], row)
+    )
+    return max((first, *others), key=lambda one: RANK[one.tool_class])
+
+
+def _in_a_row(said: Sentence, place: int) -> bool:
+    """What may be a noun, too, only beside an “and”, and behind no verb that reads: “Get issue and label”."""
+    verb = INFLECTED.get(said[place])
+    if not verb or said[place] in PARTICIPLES:
+        return said[place] in _JOINING
+    if verb in PLAIN or said[place - 1] in _JOINING:
+        return True
+    first = PLAIN.get(INFLECTED[said[0]], ToolClass.READ)
+    return first is not ToolClass.READ and said[place + 1 : place + 2] in (("and",), ("or",))
+
+
+def _counts(verb: str, row: list[str]) -> bool:
+    """What is put on and taken off again does not end."""
+    return verb not in MAKES and not (verb in REMOVAL and not _PUT_ON.isdisjoint(row))
 
 
 def _is_noun(said: Sentence, tool_class: ToolClass) -> bool:
     """“Requests of a user”, “Runs.”: many of a thing."""
+    if _begins_with_compound(said):
+        return True
     if RANK[tool_class] > RANK[ToolClass.EXECUTE]:
         return False
     return said[0].endswith("s") and said[0] in THINGS and (len(said) == 1 or said[1] in _BEHIND_NOUNS)
+
+
+def _begins_with_compound(said: Sentence) -> bool:
+    """“Trust score of an agent”, “Open positions of an account”."""
+    if len(said) < _A_ROW or said[_A_ROW : _A_ROW + 1] not in _ENDS:
+        return False
+    return len(without_things(said[:_A_ROW])) < _A_ROW or (said[0] in LOOSE and said[1] in _TOLD)
 
 
 def named(said: Sentence) -> Said | None:
     """A sentence without a verb in front names what is answered: “The turns of a conversation”."""
     end = next((place for place, word in enumerate(said) if word in _BEHIND_HEADS), len(said))
     head = said[:end]
-    if said[-1] == LABEL or said[0] in _DETERMINES or said[1:2] == ("s",):
+    if said[-1] == LABEL or said[0] in _QUALITIES:
+        deed = deed_of(head) if head and head[-1] not in TOLD_LAST else None
+        if not deed or in_context(deed[1], head) is ToolClass.READ:
+            return Said((said[0],), ToolClass.READ, 0.5)
+    elif said[0] in _DETERMINES or said[1:2] == ("s",) or _begins_with_compound(said):
         return Said((said[0],), ToolClass.READ, 0.5)
     if (
         not head
@@ -178,6 +268,12 @@ def named(said: Sentence) -> Said | None:
     return None
 
 
+def answer_named(sentences: tuple[Sentence, ...]) -> Said | None:
+    """Where the first sentence names an answer and does nothing."""
+    found = named(sentences[0]) if sentences else None
+    return found if found and found.tool_class is ToolClass.READ else None
+
+
 def _is_thing_in_front(head: Sentence) -> bool:
     """“Ticket requests queue”; what “Release locked funds” begins with may be a verb."""
     return len(head) > 2 and begins_with_thing(head) and head[0] not in RARE
@@ -189,7 +285,7 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
     row: list[int] = []
     best: list[int] = []
     for place, word in enumerate(said):
-        if word in PLAIN:
+        if _listed(word):
             row.append(place)
         elif word not in _JOINING:
             row = []
@@ -198,9 +294,16 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
         return None
     # What they are done to stands behind the last of them.
     done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + _CLAUSE] if word not in _SMALL)
-    done = {said[place]: in_context(said[place], (said[place], *done_to)) for place in best}
-    worst = max(done, key=lambda verb: RANK[done[verb]])
-    return Said((worst,), done[worst], 0.65, worst)
+    done = {said[place]: _listed(said[place]) for place in best}
+    classes = {word: in_context(verb, (verb, *done_to)) for word, verb in done.items()}
+    worst = max(done, key=lambda word: RANK[classes[word]])
+    return Said((worst,), classes[worst], 0.65, done[worst])
+
+
+def _listed(word: str) -> str:
+    """“create”, “creating”; empty where it is no plain verb."""
+    verb = INFLECTED.get(word, "") if word.endswith("ing") else word
+    return verb if verb in PLAIN else ""
 
 
 def reads_only(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
@@ -213,7 +316,28 @@ def runs_sql(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
     said = sentences[0] if sentences else ()
     if not said or INFLECTED.get(said[0]) not in ("execute", "run") or "sql" not in said[1:_CLAUSE]:
         return ()
-    return () if reads_only(sentences) or any("select" in each for each in sentences) else (said[0], "sql")
+    if reads_only(sentences) or any(_only_selects(each) for each in sentences):
+        return ()
+    return (said[0], "sql")
+
+
+def _only_selects(said: Sentence) -> bool:
+    return "select" in said and (_CHANGES_SQL.isdisjoint(said) or not _NOT.isdisjoint(said))
+
+
+def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence, ...]) -> Said | None:
+    """Where a model is set to making a picture, a sound or a film."""
+    if verb not in MADE or not sentences:
+        return None
+    made = next((word for word in (*sentences[0][:_CLAUSE], *words) if word in _PICTURED), "")
+    if not made:
+        return None
+    told = next((word for said in sentences for word in said if word in _AT_A_MODEL), "")
+    if told:
+        return Said((made, told) if made in sentences[0] else (told,), ToolClass.EXECUTE, 0.7, verb)
+    if verb in _SURELY_MADE and made in _ONLY_BY_A_MODEL and made in sentences[0]:
+        return Said((made,), ToolClass.EXECUTE, 0.7, verb)
+    return None
 
 
 def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
@@ -227,6 +351,12 @@ def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
                 if where := next((other for other in behind if other in _PLACES), None):
                     return (word, where)
     return ()
+
+
+def drawn_up_unsigned(sentences: tuple[Sentence, ...]) -> Said | None:
+    """“Prepare an unsigned transaction”: it is answered, and nothing is sent."""
+    told = sentences and "unsigned" in sentences[0]
+    return Said(("unsigned",), ToolClass.READ, 0.65, "prepare") if told else None
 
 
 def deed_unspaced(text: str) -> Said | None:
@@ -261,7 +391,7 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     tool_class = in_context(verb, clause)
     if money := is_about_money(verb, tool_class, clause, said):
         return Said((said[place], money), ToolClass.FINANCIAL, sure, verb)
-    if tool_class is ToolClass.EXECUTE and reads_only((said,)):
+    if tool_class is ToolClass.EXECUTE and (reads_only((said,)) or not _TALKERS.isdisjoint(clause)):
         return Said((said[place],), ToolClass.READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
         return Said((said[place],), ToolClass.READ, sure, verb)

@@ -17,6 +17,7 @@ from catalog.vocabulary import (
     CALLS,
     CARRIED_OUT,
     CLEANED,
+    COLLECTED,
     COMMAND_WORDS,
     COMMANDED,
     EVALUATED,
@@ -28,6 +29,7 @@ from catalog.vocabulary import (
     JOB_VERBS,
     JOB_WORDS,
     JOINS,
+    LETTERS,
     LOOKED_AT,
     LOOKS,
     LOOSE,
@@ -86,20 +88,27 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
         ("clean", "improve", "polish", "sanitise", "sanitize"),
         ((GIVEN_TEXT, ToolClass.READ), (CLEANED, ToolClass.WRITE)),
     ),
+    **dict.fromkeys(
+        ("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, ToolClass.READ),)
+    ),
     **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, ToolClass.WRITE),)),
     **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, ToolClass.WRITE),)),
     "apply": ((CARRIED_OUT, ToolClass.EXECUTE),),
+    "activate": ((SCREENS | {"scene"}, ToolClass.EXECUTE),),
     "accept": ((frozenset({"chargeback", "dispute"}), ToolClass.FINANCIAL),),
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), ToolClass.WRITE),),
+    "collect": ((COLLECTED, ToolClass.READ),),
     "confirm": ((frozenset({"exists", "whether"}), ToolClass.READ),),
     "convert": ((BECOMES | MEDIA, ToolClass.WRITE),),
     "correct": ((SPELLED, ToolClass.READ),),
     "display": ((POPS_UP, ToolClass.WRITE),),
     "drop": ((POINTER, ToolClass.WRITE),),
+    "embed": ((GIVEN_TEXT | {"query"}, ToolClass.READ),),
     "exchange": ((OF_EXCHANGES, ToolClass.READ),),
     "fix": ((SPELLED, ToolClass.READ),),
     "format": ((FORMATTED, ToolClass.DESTRUCTIVE),),
     "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
+    "harvest": ((COLLECTED, ToolClass.READ),),
     "join": ((CALLS, ToolClass.EXECUTE),),
     "load": ((READ_WHOLE, ToolClass.READ),),
     "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
@@ -117,7 +126,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
     "terminate": ((TERMINATED, ToolClass.DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
-    "write": ((frozenset({"contract"}), ToolClass.EXECUTE),),
+    "write": ((frozenset({"contract"}), ToolClass.EXECUTE), (LETTERS, ToolClass.READ)),
 }
 
 
@@ -139,6 +148,8 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     plain = _plain(words)
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
+    if len(plain) > 1 and words[-1] in _SET_GOING and PLAIN.get(words[-2]) is ToolClass.READ:
+        return words[-1], True
     if plain and words[-1] == "get" and JOINS.isdisjoint(words):
         # `block_raw_get`: nothing is done to a get.
         return "get", True
@@ -151,6 +162,10 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
             return max(_joined(words, plain), key=lambda word: RANK[PLAIN[word]]), True
         return plain[0], True
     return _loose(words) or _glued(words)
+
+
+# `crawl_start`: what reads otherwise goes on by itself.
+_SET_GOING: Final = frozenset({"restart", "resume", "start"})
 
 
 def _joined(words: tuple[str, ...], plain: list[str]) -> list[str]:

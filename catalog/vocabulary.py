@@ -126,7 +126,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         T.WRITE,
         """
         post comment tag label mark merge commit share schedule store sync message note draw fill click type
-        press drag hover tap swipe scroll open close complete record manage handle link fork branch remember
+        press drag hover tap swipe open close complete record manage handle link fork branch remember
         memorize connect generate make new login bulk reset reorder star vote select cancel request book
         reserve ingest index load emulate setup confirm transition promote compose design paint crop overlay
         place refresh init backup disconnect optimize refine transform process speak split delegate mint
@@ -139,7 +139,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         T.EXECUTE,
         """
         run call trigger command shell bash powershell terminal script kill play control install reload
-        reconnect compile build fire skip seek migrate reconcile recreate repl
+        reconnect compile build fire scroll skip seek migrate reconcile recreate repl
         act arm attack beep continue cool dig fullscreen heat jump land park summon vacuum walk
     """,
     ),
@@ -311,23 +311,27 @@ NOUN_TOO: Final = word_set("""
     trigger
 """)
 TOLD_LAST: Final = word_set("""
-    analytics checker cost costs detector details docs estimator explorer fields finder guide health
-    history info information logs metadata metrics names predictor progress report reset results scanner
-    searcher state statistics stats status summary types validator values version viewer
+    analytics checker checklist cost costs details detector docs estimator explorer fields finder guide
+    health history info information instructions logs metadata metrics names predictor progress report
+    reset results scanner searcher state statistics stats status summary types validator values version
+    viewer
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode chart charts command commands context diagram documentation diff embedding embeddings
-    explanation hash hashes hint hints hypotheses id ideas identifier ids insights keywords locator locators
-    lorem map names number numbers outline palette plot qr query questions quiz random recommendations regex
-    report selector selectors sql string suggestion suggestions summary test tests text types url uuid uuids
-    visualization
+    barcode boilerplate chart charts command commands context diagram diff documentation embedding
+    embeddings explanation hash hashes hashtags headline headlines hint hints hypotheses id ideas
+    identifier ids insights keywords locator locators lorem map name names number numbers outline palette
+    plot qr query questions quiz random recommendations regex report selector selectors slogan slogans
+    snippet snippets sql string suggestion suggestions summary tagline taglines test tests text types url
+    uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # What comes of these is answered, unless an argument says where it is kept.
 MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
 # What comes of these may be kept: that the description says.
 MAYBE_KEPT: Final = MAKES_ANEW | word_set("capture download export extract fetch record screenshot snapshot")
+# What is only drawn up is done by whoever signs it.
+DRAWN_UP: Final = MAKES | {"create", "encode", "prepare"}
 # What is only loaded to be read.
 READ_WHOLE: Final = word_set("docs documentation guide guides instructions pdf rules skill skills")
 # To convert one of these is to change what it is.
@@ -360,7 +364,14 @@ CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terra
 SIGNALS: Final = word_set("keys keystroke keystrokes sigint signal sigterm")
 COMMANDED: Final = word_set("action actions")
 # Parts of a text or a table that are picked out.
-PICKED: Final = word_set("column columns field fields line lines record records row rows")
+PICKED: Final = word_set("column columns field fields line lines query record records row rows sql")
+# What is collected without being taken away.
+COLLECTED: Final = word_set("""
+    context data diagnostics emails every evidence information instance instances links log logs metrics
+    profiles statistics stats subdomains telemetry traces urls
+""")
+# What is written for whoever asks.
+LETTERS: Final = word_set("copy essay letter poem slogan")
 # What is put right in a text is answered.
 SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
 # To terminate one of these is to lose it; a process or a session that ends can begin again.
@@ -467,7 +478,7 @@ LEADS_TO_VERB: Final = word_set("""
 # What may as well only look: that the description says.
 RUNS_QUERIES: Final = word_set("execute run")
 QUERIES: Final = word_set("cypher queries query sql")
-TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | RUNS_QUERIES | {"query"}
+TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | RUNS_QUERIES | {"call", "query"}
 READ_ONLY: Final = frozenset(
     pair
     for behind in ("only", "queries", "query", "statement", "statements")
