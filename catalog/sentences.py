@@ -174,7 +174,7 @@ def _phrase(said: Sentence) -> Said | None:
     if verb := _VERBS_OF_PHRASES.get(word):
         if tool_class := PHRASES.get((verb, behind)):
             return Said((word, behind), tool_class, 0.65, verb)
-        beside = said[1:_CLAUSE] if verb in _TURNED else said[1:2]
+        beside = said[1:_CLAUSE] if verb in _TURNED and "into" not in said else said[1:2]
         if switched := next((other for other in beside if other in SWITCHES.get(verb, ())), None):
             return Said((word, switched), ToolClass.EXECUTE, 0.65, verb)
     if behind in _ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):

@@ -237,6 +237,7 @@ def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
         ("Clean the build directory.", "Destructive"),
         ("Turns on the lights.", "Execute"),
         ("Turns a light on or off.", "Execute"),
+        ("Turns notes into slides on a page.", "Write"),
         ("AML compliance screening — CLEAN / SUSPICIOUS", "Read"),
         ("Server volumes — delete one by its number.", "Destructive"),
         ("SSH command execution on a host.", "Execute"),
