@@ -270,6 +270,32 @@ def test_a_site_that_does_not_answer_is_told_apart_from_a_lost_connection(page: 
     expect(page.get_by_text("The site has not answered since")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(403, "Editing policies needs the policy manager role."), (503, "The site has not answered since")],
+)
+def test_a_refusal_of_what_a_page_asks_for_by_itself_is_said_until_something_is_done(
+    status: int, said: str, page: Page, site: Site
+) -> None:
+    page.goto(f"{site.address}/theme/")
+    answer = f"<main><h1>That was not done</h1><p>{said}</p></main>"
+    # As htmx tells of an answer: what went wrong first, then that it is over.
+    page.evaluate(
+        """([status, responseText]) => {
+            const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+            tell("htmx:responseError", { xhr: { status, responseText } });
+            tell("htmx:afterRequest", { successful: false });
+            tell("htmx:afterOnLoad", { successful: false });
+        }""",
+        [status, answer],
+    )
+    expect(page.get_by_text(said)).to_be_visible()
+    page.evaluate(
+        "document.dispatchEvent(new CustomEvent('htmx:afterRequest', {detail: {successful: true}}))"
+    )
+    expect(page.get_by_text(said)).to_be_hidden()
+
+
 def test_the_chosen_theme_is_there_before_the_first_paint_of_the_next_page(page: Page, site: Site) -> None:
     page.goto(f"{site.address}/theme/")
     page.click("[data-theme-choice=dark]")
