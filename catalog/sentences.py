@@ -219,7 +219,7 @@ def _in_a_row(said: Sentence, place: int) -> bool:
         return said[place] in _JOINING
     if verb in PLAIN or said[place - 1] in _JOINING:
         return True
-    first = PLAIN.get(INFLECTED[said[0]], ToolClass.READ)
+    first = PLAIN.get(INFLECTED.get(said[0], said[0]), ToolClass.READ)
     return first is not ToolClass.READ and said[place + 1 : place + 2] in (("and",), ("or",))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from catalog import prose
 from catalog.classify import ToolInput, classify, words_of
 from catalog.clauses import without_accents
-from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
+from catalog.vocabulary import BASE_SEVERITY, INFLECTED, LOOSE, PLAIN, ToolClass
 
 CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
 
@@ -44,10 +44,16 @@ def test_an_example_is_classed_as_written(case: dict[str, Any]) -> None:
     assert {key: told[key] for key in told if key in case} == {key: case[key] for key in told if key in case}
 
 
+_SPOKEN = [
+    *INFLECTED,
+    *LOOSE,
+    *["and", "or", "the", "of", "not", "list", "user", "x", ",", ".", "-", "("] * 20,
+]
+spoken = st.lists(st.sampled_from(_SPOKEN), max_size=9).map(" ".join)
 tools = st.builds(
     ToolInput,
     name=st.text(max_size=40) | st.lists(st.sampled_from([*PLAIN, *LOOSE]), max_size=4).map("_".join),
-    description=st.text(max_size=60),
+    description=st.text(max_size=60) | spoken,
     params=st.lists(st.tuples(st.text(max_size=10), st.just("string"), st.booleans()), max_size=3).map(tuple),
     annotations=st.dictionaries(
         st.sampled_from(["readOnlyHint", "destructiveHint", "openWorldHint"]),
@@ -311,3 +317,10 @@ def test_a_hint_of_destruction_does_not_outdo_what_is_plainly_said() -> None:
     hints = {"destructiveHint": True}
     assert classify(ToolInput("frobnicate", "Launch the viewer", annotations=hints)).tool_class == "Execute"
     assert classify(ToolInput("frobnicate", annotations=hints)).tool_class == "Destructive"
+
+
+@pytest.mark.parametrize(
+    "description", ["Alert get issue and label", "Cache stats list and tag", "<b>alert(1)</b> lists"]
+)
+def test_a_description_that_begins_with_what_is_also_a_noun_is_read_like_any(description: str) -> None:
+    assert classify(ToolInput("ui_get", description)).evidence
