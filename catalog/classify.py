@@ -178,10 +178,12 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if found is None:
         return None
     verb, plain = found
+    tool_class = in_context(verb, words)
     led = None if plain and _is_in_front(verb, words) else lead(sentences_of(tool.description))
+    if led and _says_too_little(led, tool_class, plain=plain):
+        led = None
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
-    tool_class = in_context(verb, words)
     is_open = verb == words[-1] and RANK[tool_class] <= RANK[ToolClass.WRITE]
     if led and led.verb == verb and is_open and led.tool_class is not tool_class:
         # The name leaves open to what it is done.
@@ -223,6 +225,13 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if verb in TOLD_BY_DESCRIPTION and tool.description:
         return _by_what_is_said(alone, verb, words, tool.description) or alone
     return alone
+
+
+def _says_too_little(led: Said, named: ToolClass, *, plain: bool) -> bool:
+    """`delete`, “Returns the deleted item.”: whoever describes a tool does not talk its name away."""
+    if RANK[named] >= RANK[ToolClass.DESTRUCTIVE]:
+        return RANK[led.tool_class] < RANK[named]
+    return plain and named is ToolClass.EXECUTE and led.tool_class is ToolClass.READ
 
 
 def _by_arguments(

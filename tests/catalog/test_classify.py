@@ -324,3 +324,19 @@ def test_a_hint_of_destruction_does_not_outdo_what_is_plainly_said() -> None:
 )
 def test_a_description_that_begins_with_what_is_also_a_noun_is_read_like_any(description: str) -> None:
     assert classify(ToolInput("ui_get", description)).evidence
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "tool_class"),
+    [
+        ("delete", "Returns the deleted item.", ToolClass.DESTRUCTIVE),
+        ("purge", "Gets rid of what is old and returns how much that was.", ToolClass.DESTRUCTIVE),
+        ("execute", "Gets the result of a command.", ToolClass.EXECUTE),
+        ("payout", "Returns a receipt.", ToolClass.FINANCIAL),
+        ("transfer", "Get the receipt of a transfer.", ToolClass.FINANCIAL),
+    ],
+)
+def test_no_description_talks_a_dangerous_name_away(
+    name: str, description: str, tool_class: ToolClass
+) -> None:
+    assert classify(ToolInput(name, description)).tool_class is tool_class
