@@ -1,7 +1,8 @@
 """What a tool can do, how bad that can get, and why we say so.
 
 Pure and deterministic: the same definition always gets the same answer, and every part of an answer names the
-words it rests on. A hint of the server may raise a class; it lowers one only where the name says nothing.
+words it rests on. What a server tells besides the name, in a description or a hint, may raise a class; it
+lowers one only where the name says nothing, or says it with a last word that leaves open what is done.
 """
 
 import re
@@ -40,7 +41,6 @@ from catalog.sentences import (
     kept_said,
     lead,
     made_by_a_model,
-    reads_only,
     runs_sql,
     worst_listed,
 )
@@ -53,10 +53,8 @@ from catalog.vocabulary import (
     MAYBE_KEPT,
     OPEN_ENDED,
     PLAIN,
-    QUERIES,
     REMOVAL,
     REPORTS_ON_CODE,
-    RUNS_QUERIES,
     RUNS_WHAT,
     SQL_THAT_DESTROYS,
     TOLD_BY_DESCRIPTION,
@@ -129,6 +127,7 @@ def classify(tool: ToolInput) -> Classification:
     verdict = (
         _from_numbers(words, tool.params)
         or _from_name(words, tool)
+        or _from_rare(named, surely=True)
         or _described(lead(sentences_of(tool.description)))
         or _from_title(tool)
         or _from_nouns(named, tool)
@@ -139,7 +138,7 @@ def classify(tool: ToolInput) -> Classification:
         or _from_params(words, tool.params)
         or _from_nothing()
     )
-    verdict = _with_hints(_with_choices(verdict, words, tool), tool.annotations)
+    verdict = _with_hints(_with_choices(verdict, words, tool), words, tool.annotations)
     # Of what we know nothing about we do not say that it changes access or reaches people.
     known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
     found = modifiers(known, words, tool.params)
@@ -180,7 +179,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     verb, plain = found
     tool_class = in_context(verb, words)
     led = None if plain and _is_in_front(verb, words) else lead(sentences_of(tool.description))
-    if led and _says_too_little(led, tool_class, plain=plain):
+    if led and RANK[led.tool_class] < RANK[tool_class] and _holds(led, verb, words, plain=plain):
         led = None
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
@@ -227,11 +226,25 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     return alone
 
 
-def _says_too_little(led: Said, named: ToolClass, *, plain: bool) -> bool:
+def _leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
+    """`code_generate`: a last word that is no plain verb; perhaps nothing is changed."""
+    return not plain and verb == words[-1] and RANK[in_context(verb, words)] <= RANK[ToolClass.WRITE]
+
+
+def _holds(led: Said, verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
     """`delete`, “Returns the deleted item.”: whoever describes a tool does not talk its name away."""
-    if RANK[named] >= RANK[ToolClass.DESTRUCTIVE]:
-        return RANK[led.tool_class] < RANK[named]
-    return plain and named is ToolClass.EXECUTE and led.tool_class is ToolClass.READ
+    if words == (verb,) and in_context(verb, words) is ToolClass.EXECUTE:
+        return led.tool_class is ToolClass.READ
+    return not _leaves_open(verb, words, plain=plain)
+
+
+def _says_nothing_worse(words: tuple[str, ...]) -> bool:
+    """Whether a name may be marked read-only."""
+    found = verb_of(words)
+    if not found:
+        return True
+    verb, plain = found
+    return in_context(verb, words) is ToolClass.READ or _leaves_open(verb, words, plain=plain)
 
 
 def _by_arguments(
@@ -262,10 +275,6 @@ def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], descrip
     if verb == "query" and found.tool_class is ToolClass.READ and (ran := runs_sql(said)):
         sentence = f"The description says “{' … '.join(ran)}”: whatever is written there is run."
         return _Verdict(ToolClass.EXECUTE, 0.7, (Evidence("description.verb", "description", ran, sentence),))
-    is_query = verb in RUNS_QUERIES and not QUERIES.isdisjoint(words)
-    if (is_query or verb == "call") and (only := reads_only(said)):
-        sentence = f"The description says “{' '.join(only)}”: what it runs changes nothing."
-        return _Verdict(ToolClass.READ, 0.7, (Evidence("description.reads", "description", only, sentence),))
     if verb in MAYBE_KEPT and found.tool_class is ToolClass.READ and (kept := kept_said(said)):
         sentence = f"The description says “{' … '.join(kept)}”: what comes of it is kept there."
         where = Evidence("description.kept", "description", kept, sentence)
@@ -366,10 +375,13 @@ def _with_choices(verdict: _Verdict, words: tuple[str, ...], tool: ToolInput) ->
     return _Verdict(worst.tool_class, 0.8, (evidence, *verdict.evidence[: not says_nothing]))
 
 
-def _from_rare(words: tuple[str, ...]) -> _Verdict | None:
-    if not (verb := rare_verb(words)):
+def _from_rare(words: tuple[str, ...], *, surely: bool = False) -> _Verdict | None:
+    """`surely`: what is no noun, in front, and more than reads; no description comes before it."""
+    if not (verb := rare_verb(words)) or (surely and (verb != words[0] or not surely_a_verb(verb))):
         return None
     tool_class = in_context(verb, words)
+    if surely and tool_class is ToolClass.READ:
+        return None
     evidence = Evidence("name.verb", "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
     return _Verdict(tool_class, 0.6 if surely_a_verb(verb) else 0.5, (evidence,))
 
@@ -423,13 +435,13 @@ def _from_nothing() -> _Verdict:
     return _Verdict(ToolClass.WRITE, 0.3, (Evidence(NOTHING_KNOWN, "name", (), sentence),), True)
 
 
-def _with_hints(verdict: _Verdict, hints: Mapping[str, object]) -> _Verdict:
+def _with_hints(verdict: _Verdict, words: tuple[str, ...], hints: Mapping[str, object]) -> _Verdict:
     destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
     says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule in DECIDES
     named = says and verdict.confidence >= REVIEW_BELOW
     told = named or (verdict.evidence[0].rule == "description.verb" and verdict.confidence > SURELY_SAID)
     if reads is True:
-        if named or verdict.tool_class is ToolClass.DESTRUCTIVE:
+        if named or verdict.tool_class is ToolClass.DESTRUCTIVE or not _says_nothing_worse(words):
             return verdict
         return _hinted(verdict, ToolClass.READ, 0.6, "readOnlyHint", "The server marks it read-only.")
     if destructive and RANK[verdict.tool_class] < RANK[ToolClass.DESTRUCTIVE]:

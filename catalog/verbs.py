@@ -148,6 +148,9 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     plain = _plain(words)
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
+    if len(plain) > 1 and words[-1] == "preview" and plain[0] != words[0]:
+        # `ad_pause_preview`: shown, and not done.
+        return "preview", True
     if len(plain) > 1 and words[-1] in _SET_GOING and PLAIN.get(words[-2]) is ToolClass.READ:
         return words[-1], True
     if plain and words[-1] == "get" and JOINS.isdisjoint(words):

@@ -331,7 +331,7 @@ MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
 # What comes of these may be kept: that the description says.
 MAYBE_KEPT: Final = MAKES_ANEW | word_set("capture download export extract fetch record screenshot snapshot")
 # What is only drawn up is done by whoever signs it.
-DRAWN_UP: Final = MAKES | {"create", "encode", "prepare"}
+DRAWN_UP: Final = MAKES | {"encode", "prepare"}
 # What is only loaded to be read.
 READ_WHOLE: Final = word_set("docs documentation guide guides instructions pdf rules skill skills")
 # To convert one of these is to change what it is.
@@ -475,10 +475,7 @@ LEADS_TO_VERB: Final = word_set("""
     action allow allows also and api can command enables endpoint function helps lets method operation or
     could that then this to tool used user users which will you
 """)
-# What may as well only look: that the description says.
-RUNS_QUERIES: Final = word_set("execute run")
-QUERIES: Final = word_set("cypher queries query sql")
-TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | RUNS_QUERIES | {"call", "query"}
+TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | {"query"}
 READ_ONLY: Final = frozenset(
     pair
     for behind in ("only", "queries", "query", "statement", "statements")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from catalog import prose
 from catalog.classify import ToolInput, classify, words_of
 from catalog.clauses import without_accents
+from catalog.verbs import RANK
 from catalog.vocabulary import BASE_SEVERITY, INFLECTED, LOOSE, PLAIN, ToolClass
 
 CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
@@ -303,7 +304,9 @@ def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
         ("query_data", "Execute a SQL SELECT query.", "Read"),
         ("query_data", "Query the data of a chart.", "Read"),
         ("execute_query", "Execute a SQL query.", "Execute"),
-        ("execute_query", "Execute a SQL query; only SELECT statements are allowed.", "Read"),
+        ("query_data", "Execute a SQL query; only SELECT statements are allowed.", "Read"),
+        ("code_generate", "Suggest code for a task.", "Read"),
+        ("ad_group_pause_preview", "", "Read"),
         ("execute_plan", "Execute a read-only plan.", "Execute"),
         ("manage_tags", "Add or remove tags on items.", "Write"),
         ("manage_items", "Add or remove items.", "Destructive"),
@@ -332,6 +335,16 @@ def test_a_description_that_begins_with_what_is_also_a_noun_is_read_like_any(des
         ("delete", "Returns the deleted item.", ToolClass.DESTRUCTIVE),
         ("purge", "Gets rid of what is old and returns how much that was.", ToolClass.DESTRUCTIVE),
         ("execute", "Gets the result of a command.", ToolClass.EXECUTE),
+        ("execute_query", "Execute a query; only SELECT statements are allowed.", ToolClass.EXECUTE),
+        ("call_contract", "Read-only call.", ToolClass.EXECUTE),
+        ("server_run", "Lists the runs.", ToolClass.EXECUTE),
+        ("sanitize_disk", "Show a disk.", ToolClass.WRITE),
+        ("cancel_booking", "Preview a cancellation.", ToolClass.WRITE),
+        ("hotel_cancel_booking", "Preview a cancellation.", ToolClass.WRITE),
+        ("create_transaction", "Prepare an unsigned transaction.", ToolClass.WRITE),
+        ("update", "Get the latest release.", ToolClass.WRITE),
+        ("delete_preview", "Preview what would be deleted.", ToolClass.DESTRUCTIVE),
+        ("select_page", "Switch between pages.", ToolClass.EXECUTE),
         ("payout", "Returns a receipt.", ToolClass.FINANCIAL),
         ("transfer", "Get the receipt of a transfer.", ToolClass.FINANCIAL),
     ],
@@ -340,3 +353,12 @@ def test_no_description_talks_a_dangerous_name_away(
     name: str, description: str, tool_class: ToolClass
 ) -> None:
     assert classify(ToolInput(name, description)).tool_class is tool_class
+    assert classify(ToolInput(name, description, annotations={"readOnlyHint": True})).tool_class is tool_class
+
+
+@given(tools)
+def test_nothing_said_beside_a_name_that_does_something_takes_it_for_reading(tool: ToolInput) -> None:
+    bare = classify(ToolInput(tool.name, "", tool.params, {}, tool.siblings))
+    by, named = bare.evidence[0], words_of(tool.name)
+    if by.rule in ("name.verb", "name.word") and bare.confidence > 0.5 and by.words[0] in named[:-1]:
+        assert RANK[classify(tool).tool_class] >= RANK[bare.tool_class]
