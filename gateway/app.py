@@ -226,7 +226,7 @@ class Gateway:
             exchange.release()
             return None
         visit = Visit(exchange, admitted, opened)
-        if b"?" in exchange.request.target:
+        if exchange.request.target.find(b"?") >= 0:
             return self._to_its_end(visit, self._of_stream(visit, handed=handed))
         try:
             return self._begin(visit)
@@ -289,10 +289,8 @@ class Gateway:
 
     def _by_verdict(self, visit: Visit, verdict: Verdict) -> Pipeline | None:
         message = visit.message
-        if message is None or isinstance(message, jsonrpc.Answer):
-            return None
         visit.lists_tools = verdict is FILTER_TOOLS
-        if visit.lists_tools or verdict is PASS or isinstance(message, jsonrpc.Notification):
+        if visit.lists_tools or verdict is PASS or type(message) is not jsonrpc.Request:
             return None
         visit.decision_id = str(uuid7())
         return self._question(visit, message, verdict)
@@ -455,9 +453,9 @@ async def _nothing() -> None:
 
 
 def _verdict(message: jsonrpc.Message, era: Era) -> Verdict:
-    if isinstance(message, jsonrpc.Answer):
+    if type(message) is jsonrpc.Answer:
         return PASS
-    notification = isinstance(message, jsonrpc.Notification)
+    notification = type(message) is jsonrpc.Notification
     verdict = verdict_of(message.method, notification=notification, modern=era.modern)
     if verdict is REFUSE:
         raise _unknown(message, era)

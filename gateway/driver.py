@@ -194,7 +194,7 @@ class Driver:
 
     def ended(self, ending: Ending, visit: Visit) -> None:
         """Of a call that was to be sent it is recorded, too, how that ended."""
-        if isinstance(ending, Ruling):
+        if type(ending) is Ruling:
             return
         entry = CompletionEntry(
             _decision_id(visit),

@@ -1,6 +1,6 @@
 """What judging a call asks of the world, and what the world may answer. Values only: the driver acts."""
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, final
 
 import msgspec
 
@@ -17,6 +17,7 @@ class Approval(msgspec.Struct, frozen=True):
     url: str
 
 
+@final
 class Ruling(msgspec.Struct, frozen=True):
     """What goes to the log, and to the agent unless the call is allowed. `code` is the log's."""
 

@@ -128,7 +128,7 @@ class OpenRequests:
     def take_up(self, request: Request, admitted: Admitted) -> OpenRequest | None:
         """The place that was kept for it, or a new one."""
         place = request.place
-        if not isinstance(place, OpenRequest):
+        if type(place) is not OpenRequest:
             return self.enter(admitted)
         request.place, place.admitted = None, admitted
         return place

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, final
 
 import jiter
 import msgspec
@@ -58,6 +58,7 @@ class Notification(msgspec.Struct, frozen=True):
     tree: dict[str, Json]
 
 
+@final
 class Answer(msgspec.Struct, frozen=True):
     """What a client answers to a request of the server's. `meta`: of its result."""
 

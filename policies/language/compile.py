@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias, final
 
 from .conditions import CompiledCondition, Compiler, Join, Judge, Verdict
 from .decision import CounterKey, Decision, Outcome, TakeQuota
@@ -93,6 +93,7 @@ class Plan:
     always: Decision | None  # the same, when nothing about a call could change it
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Every call of the tool is denied before its rules are looked at."""

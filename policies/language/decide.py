@@ -73,7 +73,7 @@ def _decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
     if compiled is None:
         return _no_policy()
     applies = compiled.applies_to(call.tool)
-    if isinstance(applies, Refusal):
+    if type(applies) is Refusal:
         return _deny(applies.code, applies.rule, sentences.not_available_sentence(call.tool))
     arguments = call.arguments
     if arguments is MISSING:
