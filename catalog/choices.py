@@ -21,6 +21,11 @@ MOST_VALUES: Final = 60
 MOST_KEPT: Final = 240
 LONGEST_VALUE: Final = 60
 _CHOOSES: Final = word_set("action actions command method op operation operations verb")
+# `dropIndexSuggestions` names what is answered.
+_ADVICE: Final = word_set("candidates recommendations suggestions")
+# What of a call is written down is not called: `add_request(method)`.
+_WRITTEN_DOWN: Final = word_set("add create define edit insert register save set update")
+_OF_HTTP: Final = frozenset({"get", "post"})
 # What is done to numbers is done to nothing else.
 _SUMS: Final = word_set("average divide max min modulo multiply pow subtract sum")
 _PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -120,7 +125,10 @@ def worst_choice(words: tuple[str, ...], choices: Choices, siblings: tuple[str, 
     found: list[tuple[str, str, ToolClass, bool]] = []
     unknown = False
     for param, values in choices:
-        if not chooses(param) or not _SUMS.isdisjoint(value.lower() for value in values):
+        told = {value.lower() for value in values}
+        if not chooses(param) or not _SUMS.isdisjoint(told):
+            continue
+        if words and words[0] in _WRITTEN_DOWN and told >= _OF_HTTP:
             continue
         for value in values:
             judged = _judged(_words(value), things, siblings)
@@ -134,6 +142,8 @@ def worst_choice(words: tuple[str, ...], choices: Choices, siblings: tuple[str, 
 def _judged(
     said: tuple[str, ...], things: tuple[str, ...], siblings: tuple[str, ...]
 ) -> tuple[ToolClass, bool] | None:
+    if len(said) > 2 and said[-1] in _ADVICE:
+        return ToolClass.READ, True
     verb, plain = verb_of(said) or (rare_verb(said), False)
     if verb is None:
         return None

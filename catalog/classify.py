@@ -38,10 +38,12 @@ from catalog.sentences import (
     deed_said,
     deed_unspaced,
     drawn_up_unsigned,
+    ends_besides,
     kept_said,
     lead,
     made_by_a_model,
     runs_sql,
+    said_worse,
     worst_listed,
 )
 from catalog.verbs import RANK, beside, in_context, verb_of
@@ -138,6 +140,8 @@ def classify(tool: ToolInput) -> Classification:
         or _from_params(words, tool.params)
         or _from_nothing()
     )
+    if tool.description:
+        verdict = _worsened(verdict, tool.description)
     verdict = _with_hints(_with_choices(verdict, words, tool), words, tool.annotations)
     # Of what we know nothing about we do not say that it changes access or reaches people.
     known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
@@ -224,6 +228,18 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if verb in TOLD_BY_DESCRIPTION and tool.description:
         return _by_what_is_said(alone, verb, words, tool.description) or alone
     return alone
+
+
+def _worsened(found: _Verdict, description: str) -> _Verdict:
+    """`prepare_metadata`, “Run …”; `evaluate_thought`, “Assign a score …”; “Wipes the folder first.”"""
+    by, worse = found.evidence[0], None
+    if by.field == "name" and by.words:
+        worse = _described(said_worse(description, found.tool_class, by.words[0]))
+    if not worse and found.tool_class in (ToolClass.WRITE, ToolClass.EXECUTE):
+        worse = _described(ends_besides(description))
+    if not worse:
+        return found
+    return _Verdict(worse.tool_class, worse.confidence, (*worse.evidence, *found.evidence))
 
 
 def _leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:

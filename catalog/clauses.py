@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from catalog.vocabulary import ANSWERS_WITH, INFLECTED, PARTICIPLES, word_set
+from catalog.inflected import ANSWERS_WITH, INFLECTED, PARTICIPLES
+from catalog.vocabulary import word_set
 
 Sentence: TypeAlias = tuple[str, ...]
 

@@ -40,16 +40,23 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 # In front of one of these the verb belongs to a thing: a stop order is placed, nothing is stopped.
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {
+    "block": word_set("count explorer hash height info number range reward time times"),
+    "call": word_set("counts graph hierarchy stack tree"),
+    "change": word_set("history log logs"),
+    "charge": word_set("point points station stations"),
     "download": word_set("count counts station stats url urls"),
     "follow": word_set("up ups"),
+    "fund": word_set("flow flows holdings manager managers nav performance portfolio rating ratings"),
     "import": word_set("map maps path paths"),
     "open": word_set(
         "access alerts bids bugs cases data deals graph incidents interest invoices issues library orders "
-        "positions prs source tickets trades"
+        "positions prs runs source tickets trades"
     ),
     "pull": word_set("request requests"),
+    "put": word_set("call calls option options"),
     "search": word_set("ads console"),
     "send": word_set("grid"),
+    "share": word_set("price prices"),
     "stop": word_set("limit loss order orders price sequence sequences word words"),
 }
 _VERBS_IN_THINGS: Final = frozenset(_OF_A_THING)

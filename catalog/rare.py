@@ -16,7 +16,8 @@ _READS: Final = """
     crosscheck debate debunk deconstruct deduce deliberate demonstrate dereference derive differentiate
     disambiguate discern disprove dissect distinguish elaborate expect extrapolate factcheck factor flip
     gather gauge grade guess hypothesize ideate illustrate infer integrate interpret interrogate
-    interview lemmatise lemmatize listen narrate normalise normalize outline pick plan ponder prefetch
+    interview justify lemmatise lemmatize listen narrate narrow normalise normalize outline pick plan
+    ponder prefetch
     probe pronounce proofread prove quantify query recalculate recheck recite recompute reconstruct
     recount reflect refute regeocode rerender reveal rhyme roll romanise romanize scout segment sense
     sift simplify skim sniff solve speculate spell spellcheck spot study supervise survey tally teach
@@ -29,9 +30,9 @@ _WRITES: Final = """
     color colorise colorize colour combine compact concat concatenate consolidate contest countersign
     craft cut darken decimate dedup deduplicate defragment delay delist denoise denormalize desaturate
     deskew dim disown dispute dither divert draft elevate emboss encapsulate engrave enlist enrol enroll
-    ensure equalize etch expel extrude fillet film finetune flag flatten focus footnote forbid free fuse
+    ensure equalize etch expel extrude fillet film flag flatten focus footnote forbid free fuse
     grayscale greyscale group hand harden highlight hire hydrate hyphenate indent invalidate invert
-    italicise italicize iterate journal justify layer license lipsync loft love mark mash mask
+    italicise italicize iterate journal layer license lipsync loft love mark mash mask
     materialise materialize memorise mention mirror mix mock mount mute nest nominate notarise notarize
     nudge nullify obfuscate outdent override paginate pan paste pair partition pause penalise penalize
     permit photograph pinch pivot pixelate plant plug postpone posterize pretend prime prohibit provide
@@ -49,7 +50,7 @@ _WRITES: Final = """
 """
 _EXECUTES: Final = """
     accelerate airplay alarm automate awaken benchmark bootstrap brake bruteforce cast chime conduct
-    crack detonate dial disengage dock downgrade drive eject engage exit explode exploit flash flood
+    crack detonate dial disengage dock downgrade drive eject engage exit explode exploit finetune flash flood
     halt hunt ignite irrigate jailbreak jam kickoff kickstart loop mow orchestrate perform phish proxy
     pump pwn redial reflash relay respawn retrain revive rewind ring root spin spoof spray steer stream
     takeoff train tunnel undock unleash warmup

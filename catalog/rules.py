@@ -18,6 +18,7 @@ _RULES = (
     "choices.py",
     "classify.py",
     "clauses.py",
+    "inflected.py",
     "modifiers.py",
     "money.py",
     "nouns.py",

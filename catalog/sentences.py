@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
 
-from catalog.clauses import LABEL, Sentence
+from catalog.clauses import LABEL, Sentence, sentences_of
+from catalog.inflected import ANSWERS_WITH, INFLECTED, LEADS_TO_VERB, PARTICIPLES, forms
 from catalog.money import is_about_money
 from catalog.nouns import deed_of
 from catalog.phrases import PHRASES, without_things
@@ -20,13 +21,10 @@ from catalog.things import THINGS, begins_with_thing, only_things
 from catalog.tongues import UNSPACED
 from catalog.verbs import RANK, in_context
 from catalog.vocabulary import (
-    ANSWERS_WITH,
-    INFLECTED,
-    LEADS_TO_VERB,
+    ANSWERS_MADE,
     LOOSE,
     MAKES,
     MEDIA,
-    PARTICIPLES,
     PLAIN,
     READ_ONLY,
     REMOVAL,
@@ -34,7 +32,6 @@ from catalog.vocabulary import (
     TOLD_LAST,
     UMBRELLAS,
     ToolClass,
-    forms,
     word_set,
 )
 
@@ -44,8 +41,9 @@ _LISTED: Final = 30
 _A_ROW: Final = 2
 _TURNED: Final = frozenset({"power", "turn"})
 _JOINING: Final = frozenset({"and", "or"})
+_SMALL: Final = frozenset({"a", "all", "an", "the"})
 # In a name `from` means that something is taken off something.
-_SMALL: Final = frozenset({"a", "all", "an", "from", "the"})
+_SMALL_OFF: Final = _SMALL | {"from"}
 # As a description spells rare verbs; what was done to a thing is no verb of it.
 _RARE_FORMS: Final = {
     form: verb for verb in RARE for form in forms(verb) if not form.endswith("ed") and form not in INFLECTED
@@ -78,6 +76,8 @@ _AT_A_MODEL: Final = word_set("""
 """)
 _ONLY_BY_A_MODEL: Final = word_set("music song songs speech voice voiceover")
 _PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects photo picture videos")
+# Of a film or a song these are texts and figures.
+_PUT_IN_WORDS: Final = ANSWERS_MADE | word_set("metadata notation script scripts sheet theory")
 _SURELY_MADE: Final = word_set("gen generate synthesise synthesize")
 MADE: Final = (
     MAKES | _SURELY_MADE | word_set("animate convert create draw imagine inpaint outpaint produce upscale")
@@ -85,6 +85,15 @@ MADE: Final = (
 _PUT_ON: Final = word_set("add assign attach set")
 _CRUD: Final = "crud"
 _CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
+# What a description begins with is set going, whatever the name calls it.
+_SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")
+# What a gesture sets off belongs to it.
+_GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
+# With a capital a sentence begins, wherever it stands.
+_ENDS_SOMETHING: Final = (
+    "Deletes ", "Destroys ", "Drops ", "Erases ", "Irreversibly ", "Permanently ", "Purges ", "Wipes ",
+)  # fmt: skip
+_LONGEST_VERB: Final = 24
 _NOT: Final = word_set("cannot disallowed no non not never only without")
 # To call one of these and return what it says is to ask.
 _MODELS: Final = word_set("ai api llm model")
@@ -166,6 +175,28 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
         if _begins_unknown(said):
             return None
     return None
+
+
+def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
+    """What it begins with in so many words, where that is worse than what the name says by its verb."""
+    word = description[:_LONGEST_VERB].partition(" ")[0].lower()
+    verb = INFLECTED.get(word, "")
+    if verb in _SETS_GOING:
+        begins_worse = named is ToolClass.WRITE and by not in _GESTURES
+    else:
+        meant = PLAIN.get(verb, ToolClass.READ)
+        begins_worse = meant is not ToolClass.EXECUTE and RANK[meant] > RANK[named]
+    if begins_worse and (led := lead(sentences := sentences_of(description))):
+        sure = verb in _SETS_GOING or not _ARTICLES.isdisjoint(sentences[0][1:2])
+        if sure and led.words[0] == word and RANK[led.tool_class] > RANK[named]:
+            return led
+    return None
+
+
+def ends_besides(description: str) -> Said | None:
+    """“… Wipes the folder first.”"""
+    ended = next((begins for begins in _ENDS_SOMETHING if begins in description), "")
+    return Said((ended.strip().lower(),), ToolClass.DESTRUCTIVE, 0.6, "delete") if ended else None
 
 
 def _phrase(said: Sentence) -> Said | None:
@@ -293,7 +324,7 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
     if len(best) < _A_ROW:
         return None
     # What they are done to stands behind the last of them.
-    done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + _CLAUSE] if word not in _SMALL)
+    done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + _CLAUSE] if word not in _SMALL_OFF)
     done = {said[place]: _listed(said[place]) for place in best}
     classes = {word: in_context(verb, (verb, *done_to)) for word, verb in done.items()}
     worst = max(done, key=lambda word: RANK[classes[word]])
@@ -329,13 +360,17 @@ def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence
     """Where a model is set to making a picture, a sound or a film."""
     if verb not in MADE or not sentences:
         return None
-    made = next((word for word in (*sentences[0][:_CLAUSE], *words) if word in _PICTURED), "")
+    said = sentences[0]
+    at = next((place for place, word in enumerate(said[:_CLAUSE]) if word in _PICTURED), None)
+    if at is not None and not _PUT_IN_WORDS.isdisjoint(said[at + 1 : at + 3]):
+        return None
+    made = next((word for word in words if word in _PICTURED), "") if at is None else said[at]
     if not made:
         return None
-    told = next((word for said in sentences for word in said if word in _AT_A_MODEL), "")
+    told = next((word for word in chain.from_iterable(sentences) if word in _AT_A_MODEL), "")
     if told:
-        return Said((made, told) if made in sentences[0] else (told,), ToolClass.EXECUTE, 0.7, verb)
-    if verb in _SURELY_MADE and made in _ONLY_BY_A_MODEL and made in sentences[0]:
+        return Said((made, told) if made in said else (told,), ToolClass.EXECUTE, 0.7, verb)
+    if verb in _SURELY_MADE and made in _ONLY_BY_A_MODEL and made in said:
         return Said((made,), ToolClass.EXECUTE, 0.7, verb)
     return None
 
@@ -387,7 +422,8 @@ def _leads(word: str) -> bool:
 
 
 def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
-    clause = (verb, *(word for word in said[place + 1 : place + _CLAUSE] if word not in _SMALL))
+    small = _SMALL if verb in MAKES else _SMALL_OFF
+    clause = (verb, *(word for word in said[place + 1 : place + _CLAUSE] if word not in small))
     tool_class = in_context(verb, clause)
     if money := is_about_money(verb, tool_class, clause, said):
         return Said((said[place], money), ToolClass.FINANCIAL, sure, verb)
@@ -395,7 +431,7 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
         return Said((said[place],), ToolClass.READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
         return Said((said[place],), ToolClass.READ, sure, verb)
-    if tool_class is ToolClass.WRITE and verb in LOOSE and _only_answers(said):
+    if tool_class is ToolClass.WRITE and verb in LOOSE and (_only_answers(said) or reads_only((said,))):
         return Said((said[place],), ToolClass.READ, sure, verb)
     return Said((said[place],), tool_class, sure, verb)
 

@@ -24,7 +24,7 @@ WRITES: Final = """
     speichern aggiungi aggiorna modifica invia salva olustur ekle guncelle duzenle gonder kaydet
     degistir ayarla genera generar gerar anade agrega inserta guarda registra publica publicar configura
     configurar cancela cancelar responde responder asigna asignar sube subir importa importar renombra
-    copia copiar mueve mover cree ajoute modifie envoie enregistre genere generer publie annule annuler
+    copia copiar mueve cree ajoute modifie envoie enregistre genere generer publie annule annuler
     erstellt aktualisiert sendet speichert andert aendert fugt fuegt setzt legt veroffentlicht
     aggiornare creare inviare salvare maakt stuurt
 """

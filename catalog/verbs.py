@@ -31,6 +31,7 @@ from catalog.vocabulary import (
     JOINS,
     LETTERS,
     LOOKED_AT,
+    LOOKERS,
     LOOKS,
     LOOSE,
     MAKES,
@@ -41,6 +42,7 @@ from catalog.vocabulary import (
     NOT_MONEY,
     NOUN_TOO,
     OF_EXCHANGES,
+    OF_WHAT,
     ONLY_ASKED,
     ONLY_IN_FRONT,
     PAUSED,
@@ -59,6 +61,7 @@ from catalog.vocabulary import (
     SCREEN_VERBS,
     SCREENS,
     SEARCHES,
+    SESSIONS,
     SETTLED,
     SETTLES_MONEY,
     SIGNALS,
@@ -69,6 +72,7 @@ from catalog.vocabulary import (
     TERMINATED,
     TESTED,
     TOLD_LAST,
+    WIRED,
     WORST_LAST,
     ToolClass,
 )
@@ -76,11 +80,17 @@ from catalog.vocabulary import (
 # As long as two words written as one may be.
 _TWO_WORDS: Final = 7
 RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
+_CALLED: Final = frozenset({"call"})
+_VOICE: Final = frozenset({"voice"})
+_MADE: Final = ((MEDIA, ToolClass.WRITE), (ANSWERS_MADE, ToolClass.READ))
 # What a verb means where one of these words stands beside it.
 _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, ToolClass.WRITE),)),
     **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, ToolClass.EXECUTE),)),
-    **dict.fromkeys(MAKES, ((MEDIA, ToolClass.WRITE), (ANSWERS_MADE, ToolClass.READ))),
+    **dict.fromkeys(MAKES, ((_CALLED, ToolClass.EXECUTE), *_MADE)),
+    "assemble": ((ANSWERS_MADE, ToolClass.READ),),
+    "change": ((_VOICE, ToolClass.EXECUTE),),
+    "clone": ((_VOICE, ToolClass.EXECUTE),),
     **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, ToolClass.FINANCIAL),)),
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS, ToolClass.EXECUTE),)),
     "execute": ((SEARCHES, ToolClass.READ),),
@@ -99,7 +109,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), ToolClass.WRITE),),
     "collect": ((COLLECTED, ToolClass.READ),),
     "confirm": ((frozenset({"exists", "whether"}), ToolClass.READ),),
-    "convert": ((BECOMES | MEDIA, ToolClass.WRITE),),
+    "convert": ((_VOICE, ToolClass.EXECUTE), (BECOMES | MEDIA, ToolClass.WRITE)),
     "correct": ((SPELLED, ToolClass.READ),),
     "display": ((POPS_UP, ToolClass.WRITE),),
     "drop": ((POINTER, ToolClass.WRITE),),
@@ -112,6 +122,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "join": ((CALLS, ToolClass.EXECUTE),),
     "load": ((READ_WHOLE, ToolClass.READ),),
     "open": ((SCREENS | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
+    "place": ((_CALLED, ToolClass.EXECUTE),),
     "press": ((frozenset({"remote"}), ToolClass.EXECUTE),),
     "print": ((PRINTED, ToolClass.EXECUTE),),
     "put": ((COMMANDED, ToolClass.EXECUTE),),
@@ -126,6 +137,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
     "terminate": ((TERMINATED, ToolClass.DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
+    "wire": ((WIRED, ToolClass.WRITE),),
     "write": ((frozenset({"contract"}), ToolClass.EXECUTE), (LETTERS, ToolClass.READ)),
 }
 
@@ -143,6 +155,9 @@ def without_products(words: tuple[str, ...]) -> tuple[str, ...]:
 def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     """The word that says what the tool does, and whether it is a plain verb."""
     words = without_things(without_products(words))
+    if "wait" in words[:2] and JOINS.isdisjoint(words):
+        # Whatever one waits for is done by somebody else.
+        return "wait", True
     if phrase := phrase_of(words):
         return phrase[0], True
     plain = _plain(words)
@@ -151,7 +166,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     if len(plain) > 1 and words[-1] == "preview" and plain[0] != words[0]:
         # `ad_pause_preview`: shown, and not done.
         return "preview", True
-    if len(plain) > 1 and words[-1] in _SET_GOING and PLAIN.get(words[-2]) is ToolClass.READ:
+    if len(plain) > 1 and words[-1] in _SET_GOING and words[-2] in _GOES_ON:
         return words[-1], True
     if plain and words[-1] == "get" and JOINS.isdisjoint(words):
         # `block_raw_get`: nothing is done to a get.
@@ -167,8 +182,12 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     return _loose(words) or _glued(words)
 
 
-# `crawl_start`: what reads otherwise goes on by itself.
+# `research_start`: what reads otherwise goes on by itself.
 _SET_GOING: Final = frozenset({"restart", "resume", "start"})
+_GOES_ON: Final = frozenset(verb for verb, meant in PLAIN.items() if meant is ToolClass.READ) - {
+    "get",
+    "list",
+}
 
 
 def _joined(words: tuple[str, ...], plain: list[str]) -> list[str]:
@@ -184,7 +203,15 @@ def _leads(word: str) -> bool:
 
 def _plain(words: tuple[str, ...]) -> list[str]:
     plain = [word for word in words if word in PLAIN]
-    if len(words) > 1 and plain == [words[-1]] and words[-1] in LOOKED_AT and _leads(words[0]):
+    if not plain or len(words) == 1:
+        return plain
+    if plain == [words[-1]] and words[-1] in LOOKED_AT and _leads(words[0]):
+        return []
+    if words[0] in LOOKS and LOOKED_AT.issuperset(plain) and JOINS.isdisjoint(words):
+        # `check_launch_task`
+        return []
+    if plain == [words[0]] and words[0] in LOOKED_AT and words[-1] in LOOKERS:
+        # `grant_evaluator`
         return []
     if "resume" in plain and any(word in LOOSE for word in words[: words.index("resume")]):
         # What somebody sends with an application: `generate_resume`.
@@ -214,6 +241,9 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     if "check" in loose and loose[0] != words[0]:
         return "check", False
     last = words[-1]
+    if loose[0] in SESSIONS and LOOSE.get(last) is ToolClass.READ:
+        # `terminal_wait`
+        return last, False
     told = last in TOLD_LAST and loose[0] in NOUN_TOO
     if told and last not in LOOSE:
         return None
@@ -256,9 +286,13 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if (phrase := phrase_of(words)) and phrase[0] == verb:
         return PHRASES[phrase]
     tool_class = _alone(verb)
+    if verb in MAKES:
+        words = _made(words)
     for beside, meant in _BESIDE.get(verb, ()):
         if not beside.isdisjoint(words):
             return meant
+    if verb == "log" and words[-1] == "progress":
+        return ToolClass.WRITE
     if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
         return ToolClass.WRITE
     if verb == "evaluate" and words[-1] != verb and EVALUATED.isdisjoint(words):
@@ -273,6 +307,12 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words) and words[-1] not in _KEYS:
         return ToolClass.EXECUTE
     return _what_runs(verb, words) if tool_class is ToolClass.EXECUTE else tool_class
+
+
+def _made(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what it is made of: `generate_movie_from_text`; a title for a video is a text."""
+    end = next((place for place, word in enumerate(words) if place > 1 and word in OF_WHAT), len(words))
+    return words[end - 1 : end] if words[end - 1] in ANSWERS_MADE else words[:end]
 
 
 def _alone(verb: str) -> ToolClass:

@@ -171,15 +171,16 @@ UMBRELLAS: Final = word_set("administer control handle manage operate perform")
 MANAGES: Final = word_set("handle manage")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
 AREAS: Final = word_set("""
-    compute encrypt deploy email evaluate export forecast import launch notify purchase register view
+    compute crawl encrypt deploy email evaluate export forecast import launch notify poll purchase register
+    scrape simulate view
 """)
 # To drop a thing on a page ends nothing.
 POINTER: Final = word_set("browser drag element mouse")
 # Where one of these is shown, somebody is told something.
 POPS_UP: Final = word_set("banner dialog notification popup toast")
 AREA_VERBS: Final = word_set("""
-    add analyzer audit calculator check create delete describe get list remove search send set show status
-    update validate verify
+    abort add analyzer audit calculator cancel check create delete describe get list pause remove resume
+    search send set show start status stop submit update validate verify
 """)
 # What these run, they run to look: “executes a query” does not make a query an Execute.
 REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
@@ -192,7 +193,10 @@ REMOVES_A_RELATION: Final = word_set("""
 """)
 # To resolve one of these is to change it; to resolve a name is to read.
 SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
-JOB_WORDS: Final = word_set("build execution job pipeline run")
+JOB_WORDS: Final = word_set("""
+    analysis backtest build execution finetune generation inference job pipeline prediction rendering run
+    simulation training transcription
+""")
 JOB_VERBS: Final = word_set("cancel create post submit")
 FLOWS: Final = word_set("flow job pipeline workflow")
 TALK: Final = word_set("chat conversation discussion thread")
@@ -206,9 +210,18 @@ OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
 # In front they only look, and a verb behind them that is a noun, too, is what they look at.
 LOOKS: Final = word_set("audit check monitor query resolve review")
 LOOKED_AT: Final = word_set(
-    "archive block broadcast change copy deploy email export forward import invite lock patch push put "
-    "release reply save start switch update upgrade upload"
+    "archive block broadcast change copy deploy email export forward grant import invite launch lock patch "
+    "push put release reply save start switch update upgrade upload"
 )
+# What looks at the things in front of it: `email_validator`.
+LOOKERS: Final = word_set("""
+    analyzer calculator checker estimator evaluator explorer finder inspector lookup predictor scanner
+    searcher tracker validator viewer
+""")
+# What one sits at: `terminal_wait`.
+SESSIONS: Final = word_set("bash call command powershell shell terminal")
+# Behind one of these stands what something is made of or for.
+OF_WHAT: Final = word_set("about by for from in of on using via with")
 # What it would cost is asked, and nothing paid.
 ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
 # Behind another word these are things: a risk index, a developer's tip.
@@ -221,7 +234,10 @@ SEARCHES: Final = word_set("search searches")
 # Names of products in which a verb stands.
 PRODUCTS: Final = frozenset({("app", "store"), ("google", "play"), ("key", "vault"), ("play", "store")})
 # `text_to_speech`: what comes out is made, where other formats are read another way.
-MEDIA: Final = word_set("audio image images music song sound speech video voice")
+MEDIA: Final = word_set("""
+    animation audio avatar film image images movie movies music podcast song songs sound soundtrack speech
+    video videos voice voiceover
+""")
 SQL_THAT_DESTROYS: Final = word_set("ddl dml")
 JOINS: Final = word_set("and or")
 # `getwallethistory` is written as one word; `getting` is not such a one.
@@ -318,12 +334,13 @@ TOLD_LAST: Final = word_set("""
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode boilerplate chart charts command commands context diagram diff documentation embedding
-    embeddings explanation hash hashes hashtags headline headlines hint hints hypotheses id ideas
-    identifier ids insights keywords locator locators lorem map name names number numbers outline palette
-    plot qr query questions quiz random recommendations regex report selector selectors slogan slogans
-    snippet snippets sql string suggestion suggestions summary tagline taglines test tests text types url
-    uuid uuids visualization
+    barcode boilerplate caption captions chart charts command commands concepts context description
+    descriptions diagram diff documentation embedding embeddings explanation hash hashes hashtags headline
+    headlines hint hints hypotheses id idea ideas identifier ids insights keywords locator locators lorem
+    lyrics map name names notation number numbers outline palette plot prompt prompts qr query questions
+    quiz random recommendations regex report selector selectors slogan slogans snippet snippets sql
+    storyboard string suggestion suggestions summary tagline taglines test tests text title titles types
+    url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # What comes of these is answered, unless an argument says where it is kept.
@@ -347,8 +364,12 @@ SWITCHES: Final = {
 CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
 # What is given and comes back clean.
 GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
+# What is wired otherwise than money.
+WIRED: Final = word_set(
+    "circuit component components connection node nodes pin pins port ports signal signals"
+)
 # What is told about one of these is written down there.
-REPORTED: Final = word_set("abuse bug bugs incident issue problem spam")
+REPORTED: Final = word_set("abuse bug bugs incident issue problem progress spam")
 # Whatever one asks of these is done.
 ASKED_TO_DO: Final = word_set("api graphql http rest")
 # What is formatted loses what it held.
@@ -451,38 +472,9 @@ for _verb, _class in _prefixed().items():
     if _verb not in PLAIN:
         LOOSE.setdefault(_verb, _class)
 
-
-def forms(verb: str) -> tuple[str, ...]:
-    stem = verb[:-1]
-    if verb.endswith("e"):
-        return (verb, verb + "s", stem + "ing", verb + "d")
-    if verb.endswith("y") and verb[-2:-1] not in "aeiou":
-        return (verb, stem + "ies", verb + "ing", stem + "ied")
-    doubled = verb + verb[-1]
-    return (verb, verb + "s", verb + "es", verb + "ing", verb + "ed", doubled + "ing", doubled + "ed")
-
-
-# How a description spells a verb of the lexicons, to the verb. Plain ones win.
-INFLECTED: Final[dict[str, str]] = {
-    form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in forms(verb)
-}
-# A description that begins so says what is answered.
-ANSWERS_WITH: Final = word_set(
-    "answers contains displays outputs provides responds return returns returning shows tells"
-)
-# Where a sentence says what a tool does, one of these stands in front of the verb.
-LEADS_TO_VERB: Final = word_set("""
-    action allow allows also and api can command enables endpoint function helps lets method operation or
-    could that then this to tool used user users which will you
-""")
 TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | {"query"}
 READ_ONLY: Final = frozenset(
     pair
     for behind in ("only", "queries", "query", "statement", "statements")
     for pair in (("read", "only"), ("only", "select"), ("select", behind))
-)
-PARTICIPLES: Final = frozenset(
-    form
-    for form, verb in INFLECTED.items()
-    if form.endswith("ed") and form not in PLAIN and form not in LOOSE
 )

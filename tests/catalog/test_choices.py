@@ -42,6 +42,17 @@ def test_the_worst_that_can_be_chosen_decides(tool: str, values: tuple[str, ...]
     assert chosen(tool, *values).tool_class == tool_class
 
 
+def test_the_method_of_a_call_that_is_only_written_down_is_not_called() -> None:
+    methods = ("GET", "POST", "DELETE")
+    assert chosen("createRequest", *methods, param="method").tool_class == "Write"
+    assert chosen("send_request", *methods, param="method").tool_class == "Destructive"
+
+
+def test_a_choice_that_names_what_is_answered_does_nothing() -> None:
+    values = ("slowQueryLogs", "dropIndexSuggestions")
+    assert chosen("get_advice", *values, param="operations").tool_class == "Read"
+
+
 def test_a_choice_that_decides_is_the_evidence() -> None:
     found = chosen("manage_issue", "get", "delete", param="operation")
     assert (found.evidence[0].rule, found.evidence[0].words) == ("params.choice", ("operation",))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from catalog import prose
 from catalog.classify import ToolInput, classify, words_of
 from catalog.clauses import without_accents
+from catalog.inflected import INFLECTED
 from catalog.verbs import RANK
-from catalog.vocabulary import BASE_SEVERITY, INFLECTED, LOOSE, PLAIN, ToolClass
+from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
 
 CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
 
@@ -212,6 +213,12 @@ def test_what_a_word_nobody_knows_does_to_things_is_not_taken_for_reading(unknow
             ("transfer_funds", "Financial"),
             ("python_code_execution", "Execute"),
         ),
+        *(("terminal_wait", "Read"), ("wait_for_reply", "Read"), ("check_launch_task", "Read")),
+        *(("call_tree", "Read"), ("block_number", "Read"), ("fund_holdings", "Read"), ("get_resume", "Read")),
+        *(("crawl_cancel", "Write"), ("email_validator", "Read"), ("log_progress", "Write")),
+        *(("generate_movie_from_text", "Write"), ("generate_video_titles", "Read"), ("make_call", "Execute")),
+        *(("clone_voice", "Execute"), ("clone_repository", "Write"), ("create_prediction", "Execute")),
+        *(("wire_pins", "Write"), ("wire_funds", "Financial")),
     ],
 )
 def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
@@ -308,6 +315,15 @@ def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
         ("code_generate", "Suggest code for a task.", "Read"),
         ("ad_group_pause_preview", "", "Read"),
         ("execute_plan", "Execute a read-only plan.", "Execute"),
+        ("generate_song_lyrics", "Generate song lyrics with a model.", "Read"),
+        ("prepare_metadata", "Run the extraction again.", "Execute"),
+        ("refresh_all", "Trigger a refresh of all queries.", "Execute"),
+        ("hover", "Trigger hover states.", "Write"),
+        ("get_report", "Run a report.", "Read"),
+        ("get_link", "Creates a link that opens the deployment.", "Write"),
+        ("get_changes", "Update history of a page.", "Read"),
+        ("finish", "Copy the draft. Wipes the folder first.", "Destructive"),
+        ("state_plan", "Generate the read-only plan of what would run.", "Read"),
         ("manage_tags", "Add or remove tags on items.", "Write"),
         ("manage_items", "Add or remove items.", "Destructive"),
     ],
