@@ -5,10 +5,20 @@ from __future__ import annotations
 from django.db import transaction
 
 from accounts.models import Membership, User
-from accounts.services.members import LAST_OWNER, leave
+from accounts.services.members import LAST_OWNER, is_sole_owner, leave
 from accounts.services.organizations import memberships_of
 from accounts.tenancy import organization_context
 from common.errors import Conflict
+
+
+def only_owner_of(user: User) -> list[str]:
+    """The organizations they cannot leave: the names."""
+    found = []
+    for membership in memberships_of(user):
+        with organization_context(membership.organization_id):
+            if is_sole_owner(Membership.objects.get(pk=membership.id)):
+                found.append(membership.organization_name)
+    return found
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
-from accounts.services.people import delete_account
+from accounts.services.people import delete_account, only_owner_of
 from accounts.verification import has_confirmed
 from common.errors import Conflict
 
@@ -45,9 +45,8 @@ def delete(request: HttpRequest) -> HttpResponse:
         else:
             logout(request)
             return redirect("home")
-    return render(
-        request, "account/delete.html", {"said": said, "pane": "delete"}, status=409 if said else 200
-    )
+    context = {"said": said, "stays_in": only_owner_of(_person(request)), "pane": "delete"}
+    return render(request, "account/delete.html", context, status=409 if said else 200)
 
 
 def _person(request: HttpRequest) -> User:

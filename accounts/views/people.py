@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
@@ -14,14 +16,22 @@ from accounts.middleware import MemberRequest
 from accounts.models import Invitation, Membership, Role
 from accounts.permissions import May, may, require
 from accounts.services import invitations
-from accounts.services.members import change_role, needed_for, remove_member
+from accounts.services.members import change_role, is_sole_owner, needed_for, remove_member
 from accounts.verification import is_verified
 from accounts.views.members import member_required
-from common.errors import InvalidInput
+from common.errors import Conflict, InvalidInput, LimitReached
 from common.ids import parse_public_id
 from common.refusals import REFUSED, say_in_form
 
 PER_PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Said in the row it is about."""
+
+    about: str
+    said: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,6 +60,8 @@ def change(request: MemberRequest, member_id: str) -> HttpResponse:
         member = change_role(request.member, _member(request, member_id), request.POST.get("role", ""))
     except InvalidInput:
         raise Http404 from None
+    except Conflict as stays:
+        return _refused(request, member_id, stays)
     messages.success(request, f"{member.user.email} is {member.get_role_display().lower()} now.")
     return redirect("members")
 
@@ -59,7 +71,10 @@ def change(request: MemberRequest, member_id: str) -> HttpResponse:
 def remove(request: MemberRequest, member_id: str) -> HttpResponse:
     member = _member(request, member_id)
     email, own = member.user.email, member.pk == request.member.pk
-    remove_member(request.member, member)
+    try:
+        remove_member(request.member, member)
+    except Conflict as stays:
+        return _refused(request, member_id, stays)
     messages.success(request, "You left." if own else f"{email} belongs to this organization no more.")
     return redirect("overview" if own else "members")
 
@@ -67,7 +82,10 @@ def remove(request: MemberRequest, member_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def resend(request: MemberRequest, invitation_id: str) -> HttpResponse:
-    sent = invitations.resend(request.member, _invitation(request, invitation_id))
+    try:
+        sent = invitations.resend(request.member, _invitation(request, invitation_id))
+    except (Conflict, LimitReached) as refused:
+        return _refused(request, invitation_id, refused)
     messages.success(request, f"A new link is on its way to {sent.email}; the old one no longer works.")
     return redirect("members")
 
@@ -76,7 +94,10 @@ def resend(request: MemberRequest, invitation_id: str) -> HttpResponse:
 @member_required
 def withdraw(request: MemberRequest, invitation_id: str) -> HttpResponse:
     invitation = _invitation(request, invitation_id)
-    invitations.withdraw(request.member, invitation)
+    try:
+        invitations.withdraw(request.member, invitation)
+    except Conflict as refused:
+        return _refused(request, invitation_id, refused)
     messages.success(request, f"The link sent to {invitation.email} no longer works.")
     return redirect("members")
 
@@ -97,7 +118,15 @@ def _invitation(request: MemberRequest, invitation_id: str) -> Invitation:
     return get_object_or_404(Invitation.objects.visible_to(request.member), pk=pk)
 
 
-def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpResponse:
+def _refused(request: MemberRequest, about: str, refused: Conflict | LimitReached) -> HttpResponse:
+    form = InviteForm(owners=may(request.member, May.CHANGE_OWNERS))
+    status = 429 if isinstance(refused, LimitReached) else 409
+    return _page(request, form, status, Refusal(about, refused.message))
+
+
+def _page(
+    request: MemberRequest, form: InviteForm, status: int = 200, refusal: Refusal | None = None
+) -> HttpResponse:
     member = request.member
     wanted = request.GET.get("q", "").strip().replace("\x00", "")
     everybody = _members(member)
@@ -108,6 +137,7 @@ def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpRe
     open_ones = Invitation.objects.visible_to(member).open().order_by("-sent_at", "pk")
     waiting = Paginator(open_ones if manages else open_ones.none(), PER_PAGE)
     invited = waiting.get_page(request.GET.get("invited"))
+    shown = {one.public_id for one in page} | {one.public_id for one in invited}
     context = {
         "title": f"{total} member{'' if total == 1 else 's'}",
         "form": form,
@@ -120,6 +150,9 @@ def _page(request: MemberRequest, form: InviteForm, status: int = 200) -> HttpRe
         "invited": invited,
         "manages": manages,
         "verified": is_verified(member),
+        "only_owner": member.public_id if owns and is_sole_owner(member) else None,
+        "refusal": refusal,
+        "refused_in_a_row": refusal and refusal.about in shown,
         "section": "settings",
         "pane": "members",
     }

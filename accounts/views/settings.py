@@ -18,14 +18,14 @@ from accounts.services.members import is_sole_owner
 from accounts.services.members import leave as leave_organization
 from accounts.services.settings import MINUTE, change_security
 from accounts.views.members import member_required
-from common.errors import InvalidInput
+from common.errors import Conflict, InvalidInput
 from common.refusals import say_in_form
 
 
 @require_safe
 @member_required
 def settings(request: MemberRequest) -> HttpResponse:
-    return _organization(request, OrganizationForm(initial={"name": request.member.organization.name}))
+    return _settings(request)
 
 
 @require_POST
@@ -44,7 +44,10 @@ def rename(request: MemberRequest) -> HttpResponse:
 @member_required
 def leave(request: MemberRequest) -> HttpResponse:
     name = request.member.organization.name
-    leave_organization(request.member)
+    try:
+        leave_organization(request.member)
+    except Conflict as stays:
+        return _settings(request, status=409, stays=stays.message)
     messages.info(request, f"You left {name}. Your API keys there no longer work.")
     return redirect("overview")
 
@@ -108,7 +111,14 @@ def _initial(organization: Organization) -> dict[str, object]:
     }
 
 
-def _organization(request: MemberRequest, form: OrganizationForm, status: int = 200) -> HttpResponse:
+def _settings(request: MemberRequest, status: int = 200, stays: str = "") -> HttpResponse:
+    form = OrganizationForm(initial={"name": request.member.organization.name})
+    return _organization(request, form, status, stays)
+
+
+def _organization(
+    request: MemberRequest, form: OrganizationForm, status: int = 200, stays: str = ""
+) -> HttpResponse:
     member = request.member
     context = {
         "form": form,
@@ -116,6 +126,7 @@ def _organization(request: MemberRequest, form: OrganizationForm, status: int = 
         "members": Membership.objects.visible_to(member).count(),
         "may_rename": may(member, May.CHANGE_ORGANIZATION),
         "sole_owner": is_sole_owner(member),
+        "stays": stays,
         "may_delete": may(member, May.DELETE_ORGANIZATION),
         "section": "settings",
         "pane": "organization",

@@ -226,6 +226,8 @@ def test_the_only_owner_is_told_what_to_do_first(cast: Cast) -> None:
     found_organization(cast.bob.user, "Bob's own")
     bob = signs_in("bob@example.com")
     is_it_still_you(bob)
+    shown = page(bob, DELETE)
+    assert "You are the only owner of" in shown and "Bob's own" in shown and "Delete bob@" not in shown
     answer = bob.post(DELETE)
     assert answer.status_code == 409
     assert "You are the only owner of Bob's own." in unescape(answer.content.decode())

@@ -159,7 +159,25 @@ def test_the_last_owner_reads_why_they_stay(cast: Cast, signed_in: SignedIn) -> 
         signed_in(cast.alice).post(f"{at}role/", {"role": "admin"}),
         signed_in(cast.alice).post(f"{at}remove/"),
     ):
-        assert answer.status_code == 409 and "at least one owner" in answer.content.decode()
+        shown = unescape(answer.content.decode())
+        assert answer.status_code == 409 and "Invite somebody" in shown
+        row = re.findall(r"<tr>.*?</tr>", shown, re.DOTALL)[1]
+        assert "alice@example.com" in row and "at least one owner" in words(row)
+    row = re.findall(r"<tr>.*?</tr>", page(signed_in(cast.alice), MEMBERS), re.DOTALL)[1]
+    assert "make somebody else an owner first" in words(row) and "<form" not in row
+
+
+def test_what_came_too_late_or_too_soon_is_said_in_its_row(
+    cast: Cast, invitation: Invitation, signed_in: SignedIn
+) -> None:
+    at, alice = f"/settings/invitations/{invitation.public_id}/", signed_in(cast.alice)
+    alice.post(f"{at}resend/")
+    again = alice.post(f"{at}resend/")
+    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*erin@example.com.*?</tr>", again.content.decode(), re.DOTALL)
+    assert again.status_code == 429 and "less than a minute ago" in words(row)
+    alice.post(f"{at}withdraw/")
+    answer = alice.post(f"{at}withdraw/")
+    assert answer.status_code == 409 and "That was not done." in answer.content.decode()
 
 
 def test_a_role_that_is_none_is_not_found(cast: Cast, signed_in: SignedIn) -> None:
