@@ -64,6 +64,15 @@ class ResetPasswordKeyForm(_NewPassword, allauth.ResetPasswordKeyForm):  # type:
     pass
 
 
+class LoginForm(allauth.LoginForm):  # type: ignore[misc]
+    """Knows the address that the way here was for, as the sign-up does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.request is not None:
+            self.fields["login"].initial = self.request.GET.get("email", "")
+
+
 class SignupForm(allauth.SignupForm):  # type: ignore[misc]
     organization = forms.CharField(
         label="Organization",

@@ -11,6 +11,7 @@ def is_verified(member: Membership) -> bool:
     return has_confirmed(member.user)
 
 
-def has_confirmed(user: User) -> bool:
+def has_confirmed(user: User, address: str = "") -> bool:
+    """The address given, or the one that messages go to."""
     confirmed = EmailAddress.objects.filter(user_id=user.pk, verified=True)
-    return bool(confirmed.filter(email__iexact=user.email).exists())
+    return bool(confirmed.filter(email__iexact=address or user.email).exists())

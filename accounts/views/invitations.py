@@ -6,6 +6,7 @@ The link's token leaves the address bar at once: it is kept in the session until
 from __future__ import annotations
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.middleware import SESSION_KEY
 from accounts.services.invitations import NOT_GOOD, accept, offer
+from accounts.verification import has_confirmed
 from common.errors import Conflict, LimitReached, NotFound
 
 HELD = "invitation"
@@ -35,12 +37,18 @@ def answer(request: HttpRequest) -> HttpResponse:
     offered = offer(token)
     if offered is None:
         return _not_good(request, NOT_GOOD)
-    return render(request, "settings/invitation.html", {"offer": offered})
+    user = request.user
+    theirs = user.is_authenticated and (
+        user.email.lower() == offered.email or has_confirmed(user, offered.email)
+    )
+    return render(request, "settings/invitation.html", {"offer": offered, "theirs": theirs})
 
 
 def _answered(request: HttpRequest, token: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect("answer-invitation")
+    if request.POST.get("answer") == "switch":
+        return _signed_out(request, token)
     if request.POST.get("answer") != "join":
         request.session.pop(HELD, None)
         messages.info(request, "You did not join. The link stays good until its time is over.")
@@ -55,6 +63,13 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
     request.session[SESSION_KEY] = str(member.organization_id)
     messages.success(request, f"You belong to {member.organization.name} now.")
     return redirect("overview")
+
+
+def _signed_out(request: HttpRequest, token: str) -> HttpResponse:
+    """To the same question, for whoever was invited to sign in."""
+    logout(request)
+    request.session[HELD] = token
+    return redirect("answer-invitation")
 
 
 def _not_good(request: HttpRequest, said: str) -> HttpResponse:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
@@ -20,7 +21,7 @@ from accounts.services.invitations import MOST_A_DAY, MOST_MAILS_EACH, accept, i
 from accounts.services.members import change_role, remove_member
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from common.tokens import new_token
-from tests.cast import Cast, confirm, inside, person
+from tests.cast import PASSWORD, Cast, confirm, inside, person
 from tests.roles import as_worker
 
 ANSWER = "/invitations/answer/"
@@ -269,7 +270,7 @@ def test_who_has_no_account_makes_one_and_is_asked_once_more(
     assert 'value="erin@example.com"' in form and "whether you join the one that invited you" in form
     sign_up = {"email": "erin@example.com", "password1": "correct horse battery", "next": ANSWER}
     assert client.post("/accounts/signup/", sign_up).headers["Location"] == ANSWER
-    assert "Join as erin@example.com" in client.get(ANSWER).content.decode()
+    assert 'Join as <bdi class="line">erin@example.com' in client.get(ANSWER).content.decode()
     assert client.post(ANSWER, {"answer": "join"}).headers["Location"] == "/overview/"
     assert "Acme" in client.get("/settings/").content.decode()
 
@@ -291,7 +292,41 @@ def test_a_link_under_another_account_says_whose_it_becomes(
 ) -> None:
     client.force_login(cast.mallory.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     client.get(f"/invitations/{invited(sender)}/")
-    assert "You are signed in as mallory@example.com." in client.get(ANSWER).content.decode()
+    shown = unescape(client.get(ANSWER).content.decode())
+    assert "You are signed in as" in shown and 'Join as <bdi class="line">mallory@example.com' in shown
+    assert 'Sign out and go on as <bdi class="line">erin@example.com' in shown
+
+
+def test_under_another_account_one_signs_out_and_goes_on_as_who_was_invited(
+    cast: Cast, sender: Membership, client: Client
+) -> None:
+    erin = person("erin")
+    client.force_login(cast.mallory.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.get(f"/invitations/{invited(sender)}/")
+    assert client.post(ANSWER, {"answer": "switch"}).headers["Location"] == ANSWER
+    assert client.get("/servers/").headers["Location"].startswith("/accounts/login/")
+    to_sign_in = f"/accounts/login/?next={ANSWER}&email=erin%40example.com"
+    assert to_sign_in in unescape(client.get(ANSWER).content.decode())
+    assert 'value="erin@example.com"' in client.get(to_sign_in).content.decode()
+    sign_in = {"login": "erin@example.com", "password": PASSWORD, "next": ANSWER}
+    assert client.post("/accounts/login/", sign_in).headers["Location"] == ANSWER
+    assert "You are signed in as" not in client.get(ANSWER).content.decode()
+    client.post(ANSWER, {"answer": "join"})
+    assert [one.organization_name for one in memberships_of(erin)] == ["Acme"]
+    assert [one.organization_name for one in memberships_of(cast.mallory.user)] == ["Umbra"]
+
+
+def test_an_invitation_to_another_address_of_ones_own_is_ones_own(
+    cast: Cast, sender: Membership, client: Client
+) -> None:
+    user = cast.mallory.user
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.get(f"/invitations/{invited(sender)}/")
+    address = EmailAddress.objects.create(user=user, email="erin@example.com")
+    assert "Sign out and go on" in client.get(ANSWER).content.decode()
+    address.verified = True
+    address.save()
+    assert "Sign out and go on" not in client.get(ANSWER).content.decode()
 
 
 @pytest.mark.parametrize("token", ["x", "pli_" + "0" * 33, "%00", "a" * 2000, "plk_" + "0" * 33])
