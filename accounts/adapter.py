@@ -13,6 +13,7 @@ from common.mail import attach_page
 
 # What the button of a mail says that leads somewhere.
 _ACTIONS = {
+    "address_asked": "Add this address",
     "email_confirmation": "Confirm this address",
     "email_confirmation_signup": "Confirm this address",
     "password_reset_key": "Set a new password",

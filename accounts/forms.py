@@ -4,10 +4,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from allauth.account import forms as allauth
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from allauth.mfa.utils import is_mfa_enabled
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.addresses import send_link
 from accounts.models import Role
 from accounts.services.settings import LEASE_MINUTES, RETENTION_DAYS, read_kept_paths
 from common.errors import InvalidInput
@@ -62,6 +68,29 @@ class SetPasswordForm(_NewPassword, allauth.SetPasswordForm):  # type: ignore[mi
 
 class ResetPasswordKeyForm(_NewPassword, allauth.ResetPasswordKeyForm):  # type: ignore[misc]
     pass
+
+
+class AddEmailForm(allauth.AddEmailForm):  # type: ignore[misc]
+    @property
+    def confirmed_first(self) -> bool:
+        """Who has a second step has no address that is not confirmed."""
+        return bool(is_mfa_enabled(self.user))
+
+    def clean_email(self) -> str:
+        try:
+            return str(super().clean_email())
+        except ValidationError as refused:
+            # Asked last of all: nothing else stands in its way.
+            if refused.code != "add_email_blocked":
+                raise
+            return str(get_adapter().clean_email(self.cleaned_data["email"].lower()))
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        if not self.confirmed_first:
+            return super().save(request)
+        email = self.cleaned_data["email"]
+        send_link(request, self.user, email)
+        return EmailAddress(user=self.user, email=email)
 
 
 class LoginForm(allauth.LoginForm):  # type: ignore[misc]
@@ -168,4 +197,4 @@ class SecurityForm(forms.Form):
         try:
             return read_kept_paths(self.cleaned_data["kept_arguments"].splitlines())
         except InvalidInput as invalid:
-            raise forms.ValidationError(list(invalid.field_errors["kept_arguments"])) from None
+            raise ValidationError(list(invalid.field_errors["kept_arguments"])) from None

@@ -18,6 +18,7 @@ urlpatterns = [
     path("settings/usage/", settings.usage, name="usage"),
     path("settings/events/", events.events, name="audit-events"),
     path("account/", account.account, name="account"),
+    path("account/address/<str:key>/", account.add_address, name="add-address"),
     path("account/delete/", account.delete, name="delete-account"),
     path("organizations/new/", organizations.found, name="found-organization"),
     path("organizations/switch/", organizations.switch, name="switch-organization"),

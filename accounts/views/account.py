@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -9,8 +10,10 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.addresses import asked_for
 from accounts.models import User
 from accounts.services.people import delete_account, only_owner_of
 from accounts.verification import has_confirmed
@@ -47,6 +50,18 @@ def delete(request: HttpRequest) -> HttpResponse:
             return redirect("home")
     context = {"said": said, "stays_in": only_owner_of(_person(request)), "pane": "delete"}
     return render(request, "account/delete.html", context, status=409 if said else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def add_address(request: HttpRequest, key: str) -> HttpResponse:
+    """Where the link leads that was sent to an address which is added once it is confirmed."""
+    address = asked_for(_person(request), key)
+    if request.method == "POST" and address and get_adapter().confirm_email(request, address):
+        return redirect("account_email")
+    status = 200 if address else 410
+    return render(request, "account/add_address.html", {"address": address}, status=status)
 
 
 def _person(request: HttpRequest) -> User:

@@ -134,6 +134,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "PolicyLayer: "
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_FORMS = {
+    "add_email": "accounts.forms.AddEmailForm",
     "login": "accounts.forms.LoginForm",
     "signup": "accounts.forms.SignupForm",
     "change_password": "accounts.forms.ChangePasswordForm",

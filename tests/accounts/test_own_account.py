@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.core.context import request_context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
@@ -23,6 +24,7 @@ from accounts.services.members import change_role
 from tests.cast import PASSWORD, Acme, Cast, confirm, inside, person
 from tests.ladder import SignedIn
 
+EMAIL = "/accounts/email/"
 SIGN_IN, DELETE, TOTP = "/accounts/login/", "/account/delete/", "/accounts/2fa/totp/activate/"
 
 
@@ -143,6 +145,58 @@ def test_a_forged_passkey_signs_nobody_in(erin: Membership, client: Client) -> N
         answer = client.post("/accounts/2fa/webauthn/login/", {"credential": forged})
         assert answer.status_code in {200, 302, 429}
         assert client.get("/servers/").headers["Location"].startswith(SIGN_IN)
+
+
+# ---- addresses
+def asks_to_add(client: Client, email: str) -> str:
+    """Where the link in the mail leads."""
+    form = {"email": email, "action_add": ""}
+    assert client.post(EMAIL, form).headers["Location"] == EMAIL
+    assert mail.outbox[-1].to == [email]
+    found = re.search(r"http://testserver(/account/address/\S+)", str(mail.outbox[-1].body))
+    assert found is not None
+    return found.group(1)
+
+
+def test_with_a_second_step_an_address_is_added_once_its_link_was_opened(erin: Membership) -> None:
+    client = signs_in()
+    set_up_app(client)
+    assert "added once you opened the link" in page(client, EMAIL)
+    link = asks_to_add(client, "erin@other.example")
+    shown = page(client, EMAIL)
+    assert "on its way to erin@other.example" in shown
+    assert EmailAddress.objects.count() == 1 and "Not confirmed" not in shown
+    assert "Is this your address?" in page(client, link)
+    assert EmailAddress.objects.count() == 1
+    assert client.post(link).headers["Location"] == EMAIL
+    assert EmailAddress.objects.get(email="erin@other.example").verified
+    for method in (client.get, client.post):
+        assert method(link).status_code == 410  # used
+
+
+def test_the_link_adds_nothing_for_anybody_but_who_asked(erin: Membership, cast: Cast) -> None:
+    client = signs_in()
+    set_up_app(client)
+    link = asks_to_add(client, "mallory@other.example")
+    assert Client().get(link).headers["Location"].startswith(SIGN_IN)
+    mallory = signs_in("mallory@example.com")
+    for sent_to in (link, link[:-3] + "xx/"):
+        assert mallory.post(sent_to).status_code == 410
+    taken = EmailAddress.objects.create(user=cast.mallory.user, email="mallory@other.example", verified=True)
+    assert "Someone else has this address" in unescape(client.post(link).content.decode())
+    assert list(EmailAddress.objects.filter(email=taken.email)) == [taken]
+
+
+def test_an_address_asked_for_twice_at_once_gets_one_mail(erin: Membership) -> None:
+    client = signs_in()
+    set_up_app(client)
+    asks_to_add(client, "erin@other.example")
+    sent = len(mail.outbox)
+    client.post(EMAIL, {"email": "erin@other.example", "action_add": ""})
+    assert len(mail.outbox) == sent
+    assert "a few minutes ago" in page(client, EMAIL)
+    wrong = client.post(EMAIL, {"email": "ERIN@example.com", "action_add": ""})
+    assert "This address is yours already." in unescape(wrong.content.decode())
 
 
 # ---- sessions

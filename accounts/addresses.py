@@ -1,0 +1,44 @@
+"""An address of somebody who has a second step: it is added once its link was opened, and not before.
+
+Standing there unconfirmed it would keep its real owner out for good: they could not sign up with
+it, and a new password, which they can have, would not be enough to get in and take it away.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from allauth.account import app_settings
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from allauth.core import ratelimit
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.models import User
+
+_SALT: Final = "accounts.addresses"
+
+
+def send_link(request: HttpRequest, user: User, email: str) -> None:
+    if not ratelimit.consume(request, action="confirm_email", key=email):
+        messages.info(request, f"A link went to {email} a few minutes ago. Open that one.")
+        return
+    key = signing.dumps([str(user.pk), email], salt=_SALT)
+    link = request.build_absolute_uri(reverse("add-address", args=[key]))
+    get_adapter().send_mail("account/email/address_asked", email, {"activate_url": link, "user": user})
+    messages.info(request, f"A link is on its way to {email}. The address stands here once you opened it.")
+
+
+def asked_for(user: User, key: str) -> EmailAddress | None:
+    """What the link would add. Nothing if it is not whole, too old, used, or another person's."""
+    days = app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS
+    try:
+        owner, email = signing.loads(key, salt=_SALT, max_age=days * 86_400)
+    except signing.BadSignature:
+        return None
+    if owner != str(user.pk) or EmailAddress.objects.filter(user=user, email=email).exists():
+        return None
+    return EmailAddress(user=user, email=email)
