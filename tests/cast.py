@@ -108,11 +108,11 @@ def acme(cast: Cast) -> Acme:
     return make_acme(cast)
 
 
-def make_acme(cast: Cast) -> Acme:
+def make_acme(cast: Cast, upstream_url: str = "http://127.0.0.1:9/mcp") -> Acme:
     from policies.services import create_policy, issue_grant
 
     with inside(cast.alice):
-        server = register_server(cast.alice, "AWS IAM", "http://127.0.0.1:9/mcp")
+        server = register_server(cast.alice, "AWS IAM", upstream_url)
         for position, (name, tool_class, severity) in enumerate(
             [("create_access_key", "Write", 3), ("delete_user", "Destructive", 4), ("list_users", "Read", 1)]
         ):

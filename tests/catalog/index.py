@@ -45,12 +45,13 @@ def hostile() -> Listed:
     return server, tools
 
 
-def fill() -> Report:
+def fill(*, with_hostile: bool = True) -> Report:
     """As the worker, who alone may write the index."""
+    others = (hostile(),) if with_hostile else ()
     report = Report()
     listed: Iterator[Listed] = (one for one in shipped() if one[0].slug in KEPT)
     with as_worker():
-        ingest([*listed, hostile()], report)
+        ingest([*listed, *others], report)
         count_anew()
     return report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -25,10 +26,11 @@ from common.ids import public_id
 from policies.services import publish_policy
 from servers import waiting
 from servers.api.serializers import ScanSerializer
-from servers.models import ToolScan
+from servers.classing import write_class
+from servers.models import Tool, ToolScan
 from tests.approvals.calls import waiting as a_waiting_call
 from tests.audit.records import denied
-from tests.cast import Acme, Cast, confirm, inside
+from tests.cast import Acme, Cast, confirm, inside, make_acme
 from tests.catalog.index import fill
 from tests.contracts.examples import FILE, WRITE, normal, shape, written
 from tests.roles import as_worker
@@ -39,6 +41,14 @@ POLICY: Final = {
     "tools": {"list_*": {}, "create_access_key": {"rate_limit": {"max": 30, "window": "minute"}}},
 }
 TEST: Final = {"name": "users stay", "call": {"tool": "delete_user"}, "expect": "deny"}
+# What the server says of its tools.
+TOLD: Final = {
+    "create_access_key": "Create a new access key for an IAM user.",
+    "delete_user": "Delete an IAM user, with their keys and their group memberships.",
+    "list_users": "List the IAM users of the account.",
+}
+# By the path behind /api/v1: what is asked for, where everything would be too much to read.
+ASKED_FOR: Final = {"/catalog/tools/": "?q=access+key", "/catalog/search/": "?q=access+key"}
 # By method and the path behind /api/v1; {names} are ids of things there are.
 REQUESTS: Final[dict[str, Any]] = {
     "PATCH /organization/": {"name": "Acme Ltd", "lease_seconds": 43_200, "explain_denials": True},
@@ -60,7 +70,9 @@ REQUESTS: Final[dict[str, Any]] = {
     "POST /policies/{policy_id}/publish/": {"note": "Keys are made at most 30 times a minute"},
     "POST /policies/{policy_id}/restore/": {"revision": "{revision_id}"},
     "PUT /policies/{policy_id}/tests/": {"tests": [TEST]},
-    "POST /policies/convert/": {"text": json.dumps({"version": "1", "default": "deny", "tools": {"a": {}}})},
+    "POST /policies/convert/": {
+        "text": json.dumps({"version": "1", "default": "deny", "tools": {"list_users": {}}})
+    },
     "POST /grants/": {"server": "{server_id}", "policy": "{policy_id}", "label": "laptop of Alice"},
     "PATCH /grants/{grant_id}/": {"policy": "{policy_id}"},
     "POST /grants/{grant_id}/rotate/": {"overlap_seconds": 3_600},
@@ -82,17 +94,29 @@ BY_DAVE: Final = ("/approve/", "/decline/")
 
 
 @pytest.fixture
+def acme(cast: Cast) -> Acme:
+    """As a reader would have it: at an address with a name, its tools classified as a scan does."""
+    made = make_acme(cast, "https://iam.mcp.example.com/mcp")
+    with inside(cast.alice):
+        for tool in Tool.objects.all():
+            tool.description = TOLD[tool.name]
+            write_class(tool, tuple(TOLD), made.server.name)
+            tool.save()
+    return made
+
+
+@pytest.fixture
 def ids(cast: Cast, acme: Acme, confirmed_alice: None) -> dict[str, str]:
-    fill()
+    fill(with_hostile=False)
     with as_worker():
         decided = denied(acme)
         ingest("gw-1", [decided])
     with inside(cast.alice):
         revision = publish_policy(cast.alice, acme.policy)
-        key, _ = create_api_key(cast.alice, "tests", ["logs:read"])
-        webhook, _ = add_webhook(cast.alice, "https://hooks.example.com/a", verified=True)
+        key, _ = create_api_key(cast.alice, "nightly export", ["logs:read"])
+        webhook, _ = add_webhook(cast.alice, "https://hooks.example.com/policylayer", verified=True)
         delivery = send_test(cast.alice, webhook)
-        invitation = invite(cast.alice, "open@example.com", "viewer")
+        invitation = invite(cast.alice, "frank@example.com", "viewer")
         Invitation.objects.update(sent_at=timezone.now() - timedelta(days=1))
     with as_worker():
         Notice.objects.update(state="failed")
@@ -131,7 +155,9 @@ def answered(client: Client, method: str, path: str, body: Any) -> tuple[int, An
     with transaction.atomic():
         before = AuditEvent.objects.count()
         sent = {} if method == "get" else {"data": json.dumps(body), "content_type": "application/json"}
-        answer = getattr(client, method)(f"/api/v1{path}", headers={"If-Match": "*"}, **sent)
+        answer = getattr(client, method)(
+            f"/api/v1{path}{ASKED_FOR.get(path, '')}", headers={"If-Match": "*"}, **sent
+        )
         if answer.streaming:
             told = json.loads(json.dumps(ScanSerializer(ToolScan.objects.latest("started_at")).data))
         else:
@@ -186,6 +212,11 @@ def _misfits(schema: dict[str, Any], response: dict[str, Any], told: Any, name: 
     (content,) = response["content"].values()
     whole = {**content["schema"], "components": schema["components"]}
     return [f"{name}: {error.message}" for error in jsonschema.Draft202012Validator(whole).iter_errors(told)]
+
+
+def test_no_example_shows_what_stands_in_tests_alone() -> None:
+    found = re.findall(r"hostile|evil|127\.0\.0\.1|localhost|testserver|<\w+|\u202e", FILE.read_text())
+    assert found == []
 
 
 def test_the_schema_carries_the_examples_and_they_fit_it(client: Client, db: None) -> None:
