@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -24,6 +25,10 @@ from tests.cast import Cast, inside
 from tests.roles import as_worker
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+async def _all(parts: AsyncIterator[bytes]) -> list[bytes]:
+    return [part async for part in parts]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -44,11 +49,11 @@ def test_the_api_waits_for_the_worker_and_answers_with_what_it_found(
         workers[-1].start()
 
     monkeypatch.setattr("config.celery.app.send_task", lambda _, given: work(*given))
-    answer = Client().post(
+    answer: Any = Client().post(
         f"/api/v1/servers/{server.public_id}/scan/",
         headers={"Authorization": f"Bearer {api_key(cast.alice)}"},
     )
-    scan = json.loads(b"".join(answer))
+    scan = json.loads(b"".join(asyncio.run(_all(aiter(answer)))))
     workers[0].join()
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     assert (scan["status"], scan["tools"], scan["problems"][0]["code"]) == ("failed", 0, "refused")
@@ -63,10 +68,7 @@ def test_a_scan_that_nobody_takes_up_is_answered_as_it_stands(
     with inside(cast.alice):
         scan = start_scan(cast.alice, register_server(cast.alice, "Nobody", "http://127.0.0.1:1/mcp"))
 
-    async def read(parts: AsyncIterator[bytes]) -> list[bytes]:
-        return [part async for part in parts]
-
-    parts = asyncio.run(read(waiting.when_over(scan, lambda seen: seen.state.encode())))
+    parts = asyncio.run(_all(waiting.when_over(scan, lambda seen: seen.state.encode())))
     assert parts[0] == b" " and parts[-1] == b"waiting"
 
 
