@@ -6,6 +6,7 @@ import { startDialogs } from "./dialogs.js";
 import { startFiles } from "./files.js";
 import { startFolds } from "./folds.js";
 import { startForms } from "./forms.js";
+import { startLines } from "./lines.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menus.js";
 import { startOpened } from "./opened.js";
@@ -19,7 +20,7 @@ import { startToasts } from "./toasts.js";
 import { startTyped } from "./typed.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 

@@ -70,6 +70,8 @@ THEME = """<button type="button" data-theme-choice="dark">Dark</button>
 <button type="button" data-dialog-open="sure">Open</button>
 <dialog class="dlg" id="sure" aria-label="Sure?"><button data-dialog-close>Close</button></dialog>
 <form action="/" data-signs-out><button>Sign out</button></form>"""
+CUT = """<div class="w-20"><bdi class="line">one_name_too_long_to_stand_here</bdi></div>
+<bdi class="line">short</bdi>"""
 PAGES = {
     "/": '{% extends "pages/home.html" %}',
     "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
@@ -77,6 +79,7 @@ PAGES = {
     "/live/": _page("Live", LIVE),
     "/file/": _page("File", FILE),
     "/chart/": _page("Chart", CHART),
+    "/cut/": _page("Cut", CUT),
     "/theme/": _page("Theme", THEME),
 }
 FLAGS = [
@@ -383,3 +386,12 @@ def test_without_a_script_a_chart_is_the_picture_the_server_drew(browser: Browse
     page.goto(site.address + "/chart/")
     assert page.get_by_role("img", name="Drawn by the server").count() == 1
     page.context.close()
+
+
+def test_a_name_that_is_cut_stands_whole_under_the_pointer(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/cut/")
+    cut, short = page.locator(".line").all()
+    for line in (cut, short):
+        line.hover()
+    expect(cut).to_have_attribute("title", "one_name_too_long_to_stand_here")
+    assert short.get_attribute("title") is None

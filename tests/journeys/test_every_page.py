@@ -63,6 +63,10 @@ CUT_OFF = """[...document.querySelectorAll('.filters :is(input:not([type=hidden]
     const row = each.closest('.filters').getBoundingClientRect(), at = each.getBoundingClientRect();
     return at.width > 2 && at.right > row.right + 4;
   }).map((each) => each.name)"""
+# In a list that stands as lines of words: a name that is not whole, or reaches out of what it stands in.
+CUT_NAME = """[...document.querySelectorAll('.tbl.stack :is(.line, .tag)')]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 2)
+  .map((each) => each.textContent.slice(0, 40))"""
 OUTSIDE = (
     # /api/docs/, the largest page of all, is the same for everybody: it is looked over once, as Alice.
     "/",
@@ -287,6 +291,21 @@ def test_a_page_without_anything_to_show_is_good(site: Site, path: str) -> None:
     _look_over(site, site.newcomer, path)
 
 
+def test_an_invitation_is_good_before_signing_in_and_under_another_account(site: Site) -> None:
+    mails = "".join(file.read_text() for file in (site.product.data_dir / "mail").iterdir())
+    link = re.search(r"/invitations/pli_\w+/", mails)
+    browser, oscar = site.alice.context.browser, site.product.bootstrap("oscar@example.com", "Other")
+    assert browser is not None and link is not None
+    page = _new_page(browser, site.web)
+    _sign_in(page, oscar["email"], oscar["password"])
+    page.goto(link[0])
+    _look_over(site, page, "/invitations/answer/")
+    page.get_by_role("button", name="Sign out and go on as a.person.with.a.long").click()
+    expect(page.get_by_role("link", name="Create an account")).to_be_visible()
+    _look_over(site, page, "/invitations/answer/")
+    page.context.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_every_page_is_good_in_the_other_theme_at_the_other_width(site: Site) -> None:
@@ -503,6 +522,8 @@ def _look_over(site: Site, page: Page, path: str) -> None:
         if (reached := page.evaluate("document.documentElement.scrollWidth")) > width:
             wrong.append(f"at {width} it scrolls sideways to {reached}")
         wrong += [f"at {width} {cut} is cut off" for cut in page.evaluate(CUT_OFF)]
+        if width <= 640:
+            wrong += [f"at {width} {cut} is not whole" for cut in page.evaluate(CUT_NAME)]
         if path != LATER:
             wrong += _seen_by_axe(page, width, LOOKS)
     wrong += [said for said in site.complaints if not any(word in said for word in HARMLESS)]
