@@ -22,12 +22,14 @@ function onSubmit(event) {
   if (button?.matches(".btn")) setTimeout(() => form.dataset.sent && mark(button, true), PENDING_AFTER);
 }
 
-// The page came back from the browser's memory: the form may be sent again.
-function onShow() {
+// The page came back by the browser's "back": its forms may be sent again, and what a list is searched by is what it shows.
+function onShow(event) {
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;
     form.querySelectorAll("[aria-busy]").forEach((button) => mark(button, false));
   }
+  if (!event.persisted && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
+  for (const form of document.querySelectorAll("main form[method=get]")) form.reset();
 }
 
 function onRevealClick(event) {

@@ -70,6 +70,9 @@ THEME = """<button type="button" data-theme-choice="dark">Dark</button>
 <button type="button" data-dialog-open="sure">Open</button>
 <dialog class="dlg" id="sure" aria-label="Sure?"><button data-dialog-close>Close</button></dialog>
 <form action="/" data-signs-out><button>Sign out</button></form>"""
+FOUND = """<form method="get" action="/theme/"><label>Find<input type="search" name="q" value="kept"></label>
+<label>Sort<select name="sort"><option>name</option><option>newest</option></select></label>
+<button>Find</button></form>"""
 CUT = """<div class="w-20"><bdi class="line">one_name_too_long_to_stand_here</bdi></div>
 <bdi class="line">short</bdi>"""
 PAGES = {
@@ -79,6 +82,7 @@ PAGES = {
     "/live/": _page("Live", LIVE),
     "/file/": _page("File", FILE),
     "/chart/": _page("Chart", CHART),
+    "/found/": _page("Found", FOUND),
     "/cut/": _page("Cut", CUT),
     "/theme/": _page("Theme", THEME),
 }
@@ -386,6 +390,18 @@ def test_without_a_script_a_chart_is_the_picture_the_server_drew(browser: Browse
     page.goto(site.address + "/chart/")
     assert page.get_by_role("img", name="Drawn by the server").count() == 1
     page.context.close()
+
+
+def test_back_at_a_list_its_search_says_what_the_list_shows(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/found/")
+    page.get_by_label("Find").fill("other words")
+    page.get_by_label("Sort").select_option("newest")
+    page.get_by_role("button", name="Find").click()
+    page.wait_for_url("**/theme/**")
+    page.go_back()
+    page.wait_for_url("**/found/")
+    expect(page.get_by_label("Find")).to_have_value("kept")
+    expect(page.get_by_label("Sort")).to_have_value("name")
 
 
 def test_a_name_that_is_cut_stands_whole_under_the_pointer(page: Page, site: Site) -> None:
