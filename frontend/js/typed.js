@@ -1,10 +1,11 @@
 // What was typed into a form comes back when sending it led to the sign-in page, or to one that says the page was too
-// old: then the next page of the site is asked for again and the words stand where they stood. No secret is kept, and nothing
-// for whoever else signs in.
+// old: then the next page of the site is asked for again and the words stand where they stood. No secret is kept, nothing for
+// whoever else signs in, and nothing once any other page was reached.
 import { readCookie } from "./cookies.js";
 import { remembered } from "./store.js";
 
-const SKIPPED = "[type=hidden], [type=password], [type=file], [type=submit], button";
+// What a browser would fill in of itself (a password, a code), and a secret that is shown: its type is text for as long.
+const SKIPPED = "[type=hidden], [type=password], [type=file], [type=submit], button, [autocomplete$=-password], [autocomplete=one-time-code], .reveal *";
 const kept = remembered(sessionStorage, "typed:form");
 const here = () => location.pathname + location.search;
 const person = () => document.body.dataset.person;
@@ -50,7 +51,8 @@ export function startTyped() {
   const left = kept.get();
   sayWhySignIn(left);
   if (!left) return;
-  if (!person()) return kept.set({ ...left, interrupted: true });
+  const interrupts = left.interrupted || document.querySelector("[data-signed-out], [data-too-old]");
+  if (!person() && interrupts) return kept.set({ ...left, interrupted: true });
   kept.drop();
   if (left.interrupted && left.person === person() && left.page === here()) putBack(left);
 }

@@ -13,6 +13,7 @@ from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api, wait_until
 from tests.journeys.browser import FLAGS, chromium
 from tests.journeys.product import RunningProduct, running_product
+from tests.journeys.second_step import prove_it
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -90,6 +91,52 @@ def test_a_form_sent_too_late_comes_back_as_it_was_typed_without_its_secrets(wor
     expect(page.get_by_label("Server URL")).to_have_value("https://mcp.example.com/mcp")
     expect(page.get_by_label("Headers")).to_be_checked()
     expect(page.get_by_label("Value of header 1")).to_have_value("")
+
+
+KEPT = "JSON.stringify({...sessionStorage, ...localStorage})"
+
+
+def test_no_password_and_no_code_is_kept_not_even_one_that_is_shown(world: World) -> None:
+    page = world.page("/accounts/password/change/")
+    for number, field in enumerate(page.locator("main .reveal input").all()):
+        field.fill(f"secret words {number}")
+    for button in page.locator("main [data-reveal]").all():
+        button.click()
+    expect(page.locator("main .reveal input[type=text]")).to_have_count(3)
+    _session_ends(page)
+    page.locator("main form").get_by_role("button", name="Change").click()
+    expect(page.get_by_text("You were signed out")).to_be_visible()
+    assert "secret" not in page.evaluate(KEPT) and "/password/change/" in page.evaluate(KEPT)
+
+    page = world.page("/settings/")
+    prove_it(page, "/accounts/2fa/totp/activate/", world.password)
+    page.get_by_label("Six digits").fill("314159")
+    _session_ends(page)
+    page.get_by_role("button", name="Switch it on").click()
+    expect(page.get_by_text("You were signed out")).to_be_visible()
+    assert "314159" not in page.evaluate(KEPT)
+
+
+def test_what_was_typed_is_kept_until_any_other_page_and_not_past_signing_out(world: World) -> None:
+    page = world.page("/settings/")
+    name = page.locator("form[action='/settings/rename/'] input[name=name]")
+    name.fill("Acme Pier")
+    _session_ends(page)
+    name.press("Enter")
+    expect(page.get_by_text("You were signed out")).to_be_visible()
+    assert "Acme Pier" in page.evaluate(KEPT)
+    page.goto("/accounts/login/?next=/servers/")
+    world.signs_in(page)
+    page.wait_for_url("**/servers/")
+    assert "Acme Pier" not in page.evaluate(KEPT)
+
+    page.goto("/settings/")
+    page.evaluate("addEventListener('submit', (event) => event.preventDefault(), { once: true })")
+    name.fill("Acme Quay")
+    name.press("Enter")
+    assert "Acme Quay" in page.evaluate(KEPT)
+    page.goto("/accounts/logout/")
+    assert "Acme Quay" not in page.evaluate(KEPT)
 
 
 def test_a_form_without_a_page_of_its_own_leads_back_to_the_page_it_stands_on(world: World) -> None:
