@@ -59,7 +59,6 @@ def calls_rows(table: Iterable[Bucket]) -> SafeString:
     return filled("audit/_calls_row.html", _fillings(table))
 
 
-def _fillings(table: Iterable[Bucket]) -> Iterator[dict[str, str]]:
+def _fillings(table: Iterable[Bucket]) -> Iterator[dict[str, object]]:
     for bucket in table:
-        counts = {name: f"{count:,}" for name, count in bucket.counts.items()}
-        yield {"at": f"{bucket.at:%-d %b %H:%M}", **counts}
+        yield {"at": f"{bucket.at:%-d %b %H:%M}", **bucket.counts}

@@ -1,23 +1,36 @@
 """Rows by the hundred: a template's own way costs up to half a millisecond for each.
 
 A mould is a template with names in braces. It is drawn once, and filled as `format_html` fills: escaping.
+Numbers may stand there as `{calls:,}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from html import escape
 
 from django.conf import settings
 from django.template import loader
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 
 def filled(template: str, fillings: Iterable[Mapping[str, object]], **fixed: str | bool) -> SafeString:
     """`fixed`: what the template itself is told, the same for every row."""
     draw = _drawn.__wrapped__ if settings.DEBUG else _drawn
-    return format_html_join("", draw(template, tuple(fixed.items())), fillings)
+    mould = draw(template, tuple(fixed.items()))
+    return SafeString("".join([mould.format_map(_escaped(filling)) for filling in fillings]))
+
+
+def _escaped(filling: Mapping[str, object]) -> dict[str, object]:
+    """Without `format_html`, whose five calls around each value are most of what a page of rows costs."""
+    return {
+        name: value if type(value) in _HARMLESS else escape(str(value)) for name, value in filling.items()
+    }
+
+
+# What has nothing to escape, or was escaped. Their subclasses are written out as anything else is.
+_HARMLESS = frozenset({int, float, SafeString})
 
 
 @lru_cache(maxsize=64)

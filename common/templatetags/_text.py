@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from html import escape
 
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 # Letters and marks by category, yet nothing is drawn for them.
@@ -15,17 +16,18 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozens
 )
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _LAYOUT = {ord("\n"): None, ord("\t"): None}
+_SPACES = re.compile(r"[ \t\r\n]+")
 _HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def one_line(text: str) -> str:
     # Not str.split(): it would swallow spaces that only look like one, and those are to be shown.
-    return re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
+    return _SPACES.sub(" ", text).strip(" ")
 
 
 def visible(text: str) -> SafeString:
     if hides_nothing(text):
-        return escape(text)
+        return SafeString(escape(text))
     told_apart = ((_mark(each) if hidden else each,) for each, hidden in _told_apart(text))
     return format_html_join("", "{}", told_apart)
 
