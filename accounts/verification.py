@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from allauth.account.models import EmailAddress
+from django.db.models import QuerySet
 
 from accounts.models import Membership, User
+from common.spelt_once import spelt_once
 
 
 def is_verified(member: Membership) -> bool:
@@ -13,5 +17,10 @@ def is_verified(member: Membership) -> bool:
 
 def has_confirmed(user: User, address: str = "") -> bool:
     """The address given, or the one that messages go to."""
-    confirmed = EmailAddress.objects.filter(user_id=user.pk, verified=True)
-    return bool(confirmed.filter(email__iexact=address or user.email).exists())
+    return bool(_confirmed(user.pk, address or user.email))
+
+
+@spelt_once
+def _confirmed(user_id: UUID, email: str) -> QuerySet[EmailAddress, tuple[int]]:
+    found: QuerySet[EmailAddress] = EmailAddress.objects.filter(user_id=user_id, verified=True)
+    return found.filter(email__iexact=email).order_by().values_list("pk")[:1]

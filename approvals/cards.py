@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.permissions import May, may, require
+from accounts.tenancy import Asker
 from approvals import arguments
 from approvals.arguments import Argument
 from approvals.grounds import Grounds, grounds_of
@@ -19,6 +20,7 @@ from approvals.models import Approval, ApprovalQuerySet
 from approvals.services import may_answer_own, others_can, possible_approvers
 from common.errors import NotAllowed
 from common.ids import public_id
+from common.spelt_once import spelt_once
 from policies.models import PolicyRevision
 from servers.models import Tool
 
@@ -81,6 +83,16 @@ def visible(member: Membership) -> ApprovalQuerySet:
 def waiting(member: Membership) -> ApprovalQuerySet:
     """Who runs out of time first comes first."""
     return visible(member).waiting().order_by("expires_at", "pk")
+
+
+def how_many_wait(member: Asker) -> int:
+    return sum(calls for (calls,) in _counted_waiting(member, timezone.now()))
+
+
+@spelt_once
+def _counted_waiting(member: Asker, now: datetime) -> QuerySet[Approval, tuple[int]]:
+    found = Approval.objects.visible_to(member).waiting(now).order_by().values("organization")
+    return found.annotate(calls=Count("pk")).values_list("calls")
 
 
 def like(rows: ApprovalQuerySet, wanted: str) -> ApprovalQuerySet:

@@ -18,7 +18,7 @@ from accounts.middleware import MemberRequest
 from accounts.models import Membership
 from accounts.streams import News, event, stream
 from accounts.views.members import member_required
-from approvals.cards import Card, cards, like, visible, wanted_of
+from approvals.cards import Card, cards, how_many_wait, like, visible, wanted_of
 from approvals.models import Approval, ApprovalQuerySet
 from common.notifications import APPROVALS
 
@@ -49,7 +49,7 @@ def news_of(wanted: str, member: Membership, position: int) -> News:
         _event(card, reached) for card in cards(member, rows) if not card.waits or card.approval.pk in sought
     ]
     if rows:
-        count = Approval.objects.visible_to(member).waiting().count()
+        count = how_many_wait(member)
         for name in ("_title", "_nav_count"):
             html = render_to_string(f"approvals/{name}.html", {"waiting_count": count})
             events.append(event("swap", reached, html))

@@ -11,8 +11,8 @@ from common.ids import new_uuid, public_id
 
 
 class ApprovalQuerySet(TenantQuerySet["Approval"]):
-    def waiting(self) -> ApprovalQuerySet:
-        return self.filter(state=Approval.State.PENDING, expires_at__gt=timezone.now())
+    def waiting(self, now: datetime | None = None) -> ApprovalQuerySet:
+        return self.filter(state=Approval.State.PENDING, expires_at__gt=now or timezone.now())
 
     def over(self) -> ApprovalQuerySet:
         """Whose time limit ended and of whom nobody noted it yet."""

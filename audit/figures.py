@@ -6,18 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, DateTimeField, F, Func, Q, QuerySet, Sum, Value
+from django.db.models import DateTimeField, F, Func, Q, QuerySet, Sum, Value
 
 from accounts.models import Organization
 from accounts.tenancy import Asker
 from audit.counts import bounds_of
-from audit.models import CallCount, ToolUser, UseCount
+from audit.models import CallCount, UseCount
 from audit.outcomes import OUTCOMES
 from audit.periods import Period, Unit
 
@@ -129,16 +127,17 @@ def _counted(tool: str, outcomes: dict[str, int], grants: int) -> Counted:
     return Counted(tool, sum(outcomes.values()), outcomes, grants)
 
 
+_USERS = """
+    SELECT tool, count(*), count(*) FILTER (WHERE held >= %s) FROM audit_tooluser
+    WHERE organization_id = %s AND tool = ANY(%s) AND called >= %s GROUP BY tool
+"""
+
+
 def _grants_of(member: Asker, tools: set[str], since: datetime) -> dict[str, tuple[int, int]]:
     """By tool: how many grants called it since then, and how many of them were held back there."""
-    seen = ToolUser.objects.visible_to(member).filter(tool__in=tools, called__gte=since)
-    counts = seen.order_by().values_list("tool")
-    return {
-        tool: (of_all, of_held)
-        for tool, of_all, of_held in counts.annotate(
-            of_all=Count("grant_id"), of_held=Count("grant_id", filter=Q(held__gte=since))
-        )
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(_USERS, [since, member.organization_id, list(tools), since])
+        return {tool: (of_all, of_held) for tool, of_all, of_held in cursor.fetchall()}
 
 
 def top_tools(member: Asker, period: Period, limit: int = 10) -> list[Counted]:
@@ -149,11 +148,20 @@ def top_denials(member: Asker, period: Period, limit: int = 10) -> list[Counted]
     return tops(member, period, limit).held
 
 
+_USED = """
+    SELECT grant_id, calls FROM audit_usecount
+    WHERE organization_id = %s AND unit = %s AND start >= %s AND start < %s AND grant_id = ANY(%s)
+"""
+_USED_IN_ALL = "SELECT grant_id, sum(calls)::bigint FROM ({counted}) counted GROUP BY grant_id"
+
+
 def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dict[UUID, int]:
     """For the grants that had any."""
-    counted = reduce(or_, map(_counted_in, period.parts))
-    seen = UseCount.objects.visible_to(member).filter(counted, grant_id__in=list(grants))
-    return dict(seen.order_by().values_list("grant_id").annotate(Sum("calls")))
+    counted, wanted = " UNION ALL ".join([_USED] * len(period.parts)), list(grants)
+    asked = [value for part in period.parts for value in (*_asked(member, part).values(), wanted)]
+    with connection.cursor() as cursor:
+        cursor.execute(_USED_IN_ALL.format(counted=counted), asked)
+        return dict(cursor.fetchall())
 
 
 def calls_of_today(member: Asker, grants: Iterable[UUID]) -> dict[UUID, int]:

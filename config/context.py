@@ -8,7 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from psycopg.pq import TransactionStatus
 
 from accounts.verification import is_verified
-from approvals.models import Approval
+from approvals.cards import how_many_wait
 from gateway_config.rollout import rollout_of_organization
 
 
@@ -29,9 +29,7 @@ def product(request: HttpRequest) -> dict[str, Any]:
         "frame": "app.html" if member is not None and _answers() else "public.html",
     }
     if member is not None:
-        shown["waiting_count"] = SimpleLazyObject(
-            lambda: Approval.objects.visible_to(member).waiting().count()
-        )
+        shown["waiting_count"] = SimpleLazyObject(lambda: how_many_wait(member))
         shown["unconfirmed"] = SimpleLazyObject(lambda: not is_verified(member))
         shown["rollout"] = SimpleLazyObject(lambda: rollout_of_organization(member))
     return shown

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
-from uuid import UUID
+from typing import Any, Literal, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import FilteredRelation, Q, QuerySet
 from django.utils import timezone
 
 from accounts.tenancy import Asker
-from gateway_config.models import ConfigRevision, PublishRequest, Worker, WorkerStatus
+from common.spelt_once import spelt_once
+from gateway_config.models import ConfigRevision, PublishRequest, Worker
 from gateway_config.workers import GONE_AFTER
 from policies.models import PolicyRevision
 
@@ -79,27 +80,35 @@ class Rollout:
         return f"{self.workers_total} connected" if nothing_yet and self.workers_total else ""
 
 
+class _Bundle(NamedTuple):
+    """A ConfigRevision without what is in it."""
+
+    number: int
+    created_at: datetime
+    in_force_at: datetime | None
+
+
 def rollout_of(revision: PolicyRevision) -> Rollout:
     """How far one published revision has come; a later one of its policy carries it along."""
-    return _rollout(revision.organization_id, _first_holding(revision), revision.published_at)
+    return _rollout(revision, _first_holding(revision), revision.published_at)
 
 
 def rollout_of_organization(member: Asker) -> Rollout:
     """How many workers run the organization's newest configuration."""
-    newest = _newest(member.organization_id)
-    waiting = _waiting_since(member.organization_id)
+    newest = _newest(member)
+    waiting = _waiting_since(member)
     if waiting is not None:
-        return _rollout(member.organization_id, None, waiting)
+        return _rollout(member, None, waiting)
     if newest is not None:
-        return _rollout(member.organization_id, newest, newest.created_at)
-    living = tuple(state for state in _states(member.organization_id, None) if not state.gone)
+        return _rollout(member, newest, newest.created_at)
+    living = tuple(state for state in _states(member, None) if not state.gone)
     return Rollout("in_force", len(living), len(living), (), None, living=living)
 
 
 def worker_rows(member: Asker) -> tuple[WorkerState, ...]:
     """Every worker that was not removed, by name."""
-    newest = _newest(member.organization_id)
-    return _states(member.organization_id, newest.number if newest else None)
+    newest = _newest(member)
+    return _states(member, newest.number if newest else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +128,8 @@ def dead_letter_of(member: Asker) -> DeadLetter | None:
     return DeadLetter(*found) if found and not trying.exists() else None
 
 
-def _rollout(organization_id: UUID, held_by: ConfigRevision | None, since: datetime) -> Rollout:
-    states = _states(organization_id, held_by.number if held_by else None)
+def _rollout(asker: Asker, held_by: _Bundle | None, since: datetime) -> Rollout:
+    states = _states(asker, held_by.number if held_by else None)
     living = [state for state in states if not state.gone]
     applied = sum(state.applied for state in living)
     refused = sum(_refuses(state, held_by) for state in living)
@@ -139,7 +148,7 @@ def _rollout(organization_id: UUID, held_by: ConfigRevision | None, since: datet
     )
 
 
-def _state(held_by: ConfigRevision | None, total: int, applied: int, refused: int, late: bool) -> State:
+def _state(held_by: _Bundle | None, total: int, applied: int, refused: int, late: bool) -> State:
     if held_by is not None and refused:
         return "rejected"
     if held_by is not None and total and applied == total:
@@ -147,14 +156,12 @@ def _state(held_by: ConfigRevision | None, total: int, applied: int, refused: in
     return "behind" if late else "pending"
 
 
-def _refuses(state: WorkerState, held_by: ConfigRevision | None) -> bool:
+def _refuses(state: WorkerState, held_by: _Bundle | None) -> bool:
     refused = state.rejected_revision
     return held_by is not None and not state.applied and refused is not None and refused >= held_by.number
 
 
-def _seconds(
-    state: State, held_by: ConfigRevision | None, since: datetime, living: list[WorkerState]
-) -> float:
+def _seconds(state: State, held_by: _Bundle | None, since: datetime, living: list[WorkerState]) -> float:
     if state != "in_force" or held_by is None:
         return round((timezone.now() - since).total_seconds(), 1)
     # A worker that went away can have been the last one missing: then nobody noted the moment.
@@ -162,17 +169,35 @@ def _seconds(
     return round(max((last - since).total_seconds(), 0.0), 1)
 
 
-def _states(organization_id: UUID, wanted: int | None) -> tuple[WorkerState, ...]:
+def _states(asker: Asker, wanted: int | None) -> tuple[WorkerState, ...]:
     gone = timezone.now() - GONE_AFTER
-    statuses = {row.worker_id: row for row in WorkerStatus.objects.filter(organization_id=organization_id)}
+    return tuple(_one(_Worker(*row), wanted, gone) for row in _workers(asker))
+
+
+class _Worker(NamedTuple):
+    """One that was not removed. From `revision` on as it last answered about the organization, if it did."""
+
+    name: str
+    version: str
+    last_seen_at: datetime | None
+    doubt_since: datetime | None
+    revision: int | None
+    rejected_revision: int | None
+    reason: str | None
+    at: datetime | None
+
+
+@spelt_once
+def _workers(asker: Asker) -> QuerySet[Worker, tuple[Any, ...]]:
+    mine = FilteredRelation("statuses", condition=Q(statuses__organization_id=asker.organization_id))
+    workers = Worker.objects.filter(removed_at=None).annotate(mine=mine).order_by("name")
+    said = ("mine__revision", "mine__rejected_revision", "mine__reason", "mine__at")
     # The application's role may not read the tokens' hashes.
-    workers = Worker.objects.filter(removed_at=None).order_by("name").select_related("limiter")
-    workers = workers.only("name", "version", "last_seen_at", "limiter__doubt_since")
-    return tuple(_one(worker, statuses.get(worker.pk), wanted, gone) for worker in workers)
+    return workers.values_list("name", "version", "last_seen_at", "limiter__doubt_since", *said)
 
 
-def _one(worker: Worker, status: WorkerStatus | None, wanted: int | None, gone: datetime) -> WorkerState:
-    revision = status.revision if status and status.revision else None
+def _one(worker: _Worker, wanted: int | None, gone: datetime) -> WorkerState:
+    revision = worker.revision or None
     return WorkerState(
         name=worker.name,
         version=worker.version,
@@ -181,34 +206,48 @@ def _one(worker: Worker, status: WorkerStatus | None, wanted: int | None, gone: 
         revision=revision,
         lag=None if wanted is None else max(wanted - (revision or 0), 0),
         applied=wanted is not None and revision is not None and revision >= wanted,
-        rejected_revision=status.rejected_revision if status else None,
-        reason=status.reason if status else "",
-        at=status.at if status else None,
-        limits_in_doubt_since=worker.limiter.doubt_since if worker.limiter else None,
+        rejected_revision=worker.rejected_revision,
+        reason=worker.reason or "",
+        at=worker.at,
+        limits_in_doubt_since=worker.doubt_since,
     )
 
 
-def _newest(organization_id: UUID) -> ConfigRevision | None:
-    return _without_bodies(organization_id).order_by("-number").first()
+def _newest(asker: Asker) -> _Bundle | None:
+    return _first(_by_number(asker))
 
 
-def _first_holding(revision: PolicyRevision) -> ConfigRevision | None:
+@spelt_once
+def _by_number(asker: Asker) -> QuerySet[ConfigRevision, tuple[Any, ...]]:
+    return _bundles(asker).order_by("-number")[:1]
+
+
+def _first_holding(revision: PolicyRevision) -> _Bundle | None:
     """The first configuration with this revision, or with a later one of the same policy."""
     carriers = PolicyRevision.objects.filter(policy_id=revision.policy_id, number__gte=revision.number)
     ids = list(carriers.values_list("pk", flat=True))
-    held = _without_bodies(revision.organization_id).filter(policy_revisions__overlap=ids)
-    found = held.order_by("number").first()
-    if found is not None or _waiting_since(revision.organization_id) is not None:
+    held = _bundles(revision).filter(policy_revisions__overlap=ids)
+    found = _first(held.order_by("number")[:1])
+    if found is not None or _waiting_since(revision) is not None:
         return found
     # Its server was retired before anything was published: what there is says all there is to say.
-    return _newest(revision.organization_id)
+    return _newest(revision)
 
 
-def _without_bodies(organization_id: UUID) -> QuerySet[ConfigRevision]:
-    return ConfigRevision.objects.filter(organization_id=organization_id).defer("body", "envelope")
+def _bundles(asker: Asker) -> QuerySet[ConfigRevision, tuple[Any, ...]]:
+    return ConfigRevision.objects.visible_to(asker).values_list(*_Bundle._fields)
 
 
-def _waiting_since(organization_id: UUID) -> datetime | None:
+def _first(rows: Iterable[tuple[Any, ...]]) -> _Bundle | None:
+    return next((_Bundle(*row) for row in rows), None)
+
+
+def _waiting_since(asker: Asker) -> datetime | None:
     """When the oldest change that is in no bundle yet was made."""
-    waiting = PublishRequest.objects.filter(organization_id=organization_id, done_at=None)
-    return waiting.order_by("id").values_list("created_at", flat=True).first()
+    return next((at for (at,) in _waiting(asker)), None)
+
+
+@spelt_once
+def _waiting(asker: Asker) -> QuerySet[PublishRequest, tuple[datetime]]:
+    waiting = PublishRequest.objects.visible_to(asker).filter(done_at=None)
+    return waiting.order_by("id").values_list("created_at")[:1]

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 
 from accounts.tenancy import Asker
+from common.spelt_once import spelt_once
 from policies.models import Grant, Policy
 from servers.models import Server, Tool, ToolScan
 
@@ -36,7 +37,7 @@ class Lapse:
 
 def lapses(member: Asker, *, server: Server | None = None, policy: Policy | None = None) -> list[Lapse]:
     """Of policies that agents are under and that have rules by class; at most MOST of them."""
-    drifted = [server] if server is not None else list(_drifted(member))
+    drifted = [server.pk] if server is not None else [pk for (pk,) in _drifted(member)]
     if not drifted:  # as ever so often: then no policy is asked about
         return []
     used = Grant.objects.visible_to(member).good().values("policy")
@@ -52,9 +53,10 @@ def lapses(member: Asker, *, server: Server | None = None, policy: Policy | None
     return [lapse for each in policies if (lapse := _lapse(member, each)).tools]
 
 
-def _drifted(member: Asker) -> QuerySet[Server, UUID]:
+@spelt_once
+def _drifted(member: Asker) -> QuerySet[Server, tuple[UUID]]:
     servers = Server.objects.visible_to(member).filter(retired_at=None, drifted_at__isnull=False)
-    return servers.order_by().values_list("pk", flat=True)
+    return servers.order_by().values_list("pk")
 
 
 def _lapse(member: Asker, policy: Policy) -> Lapse:

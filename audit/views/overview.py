@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import F
+from django.db.models import DateTimeField, F, QuerySet, Value
+from django.db.models.functions import Cast
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,6 +25,7 @@ from audit.periods import Period
 from audit.pictures import SPANS, chosen, links, pictures
 from audit.stops import last_reasons
 from common.ids import public_id
+from common.spelt_once import spelt_once
 from policies.models import Grant, Policy, PolicyRevision
 from policies.models.policy import OPEN_BY_DEFAULT
 from servers.models import Server
@@ -77,7 +81,7 @@ class Waits:
 @member_required
 def page(request: MemberRequest) -> HttpResponse:
     member = request.member
-    if not Server.objects.visible_to(member).exists() and request.GET.get("stay") is None:
+    if not _any_server(member) and request.GET.get("stay") is None:
         return redirect("onboarding")
     key, span = chosen(SPANS, request.GET.get("span"))
     period = Period.until_now(span.length, span.unit)
@@ -96,42 +100,65 @@ def page(request: MemberRequest) -> HttpResponse:
     return render(request, "audit/overview.html", context)
 
 
+@spelt_once
+def _any_server(member: Asker) -> QuerySet[Server, tuple[UUID]]:
+    return Server.objects.visible_to(member).order_by().values_list("pk")[:1]
+
+
 def _grants(member: Asker, period: Period) -> list[Busy]:
     """Of those used last the busiest first."""
-    good = Grant.objects.visible_to(member).good().order_by(F("last_used_at").desc(nulls_last=True), "pk")
-    named = {
-        pk: (label, server)
-        for pk, label, server in good.values_list("pk", "label", "server__name")[:MOST_GRANTS]
-    }
+    named = {pk: (label, server) for pk, label, server in _used_last(member, timezone.now())}
     calls = calls_by_grant(member, named, period)
     busiest = sorted(named, key=lambda pk: -calls.get(pk, 0))[:ROWS]
     return [Busy(public_id("grt", pk), *named[pk], calls.get(pk, 0)) for pk in busiest]
 
 
+@spelt_once
+def _used_last(member: Asker, now: datetime) -> QuerySet[Grant, tuple[UUID, str, str]]:
+    good = Grant.objects.visible_to(member).good(now)
+    used_last = good.order_by(F("last_used_at").desc(nulls_last=True), "pk")
+    return used_last.values_list("pk", "label", "server__name")[:MOST_GRANTS]
+
+
 def _waiting(member: Asker) -> list[Waits]:
     """What somebody should look at, each with the place to do it."""
+    now = timezone.now()
+    found: dict[str, list[Waits]] = {kind: [] for kind in _PREFIXES}
+    for kind, pk, name, at in _worth_a_look(member, now, now + timedelta(days=7)):
+        found[kind].append(Waits(kind, public_id(_PREFIXES[kind], pk), name, at=at))
+    found["open"] = _letting_through(member)
+    return [each for kind in found.values() for each in kind]
+
+
+# In the order in which they are shown.
+_PREFIXES: Final = {"server": "srv", "bare": "grt", "open": "pol", "expires": "grt"}
+
+
+@spelt_once
+def _worth_a_look(
+    member: Asker, now: datetime, soon: datetime
+) -> QuerySet[Any, tuple[str, UUID, str, datetime | None]]:
     failing = Server.objects.visible_to(member).filter(status=Server.Status.FAILING, retired_at=None)
-    good, soon = Grant.objects.visible_to(member).good(), timezone.now() + timedelta(days=7)
+    good = Grant.objects.visible_to(member).good(now)
     bare = good.filter(policy__published_revision=None).order_by("label")
     ending = good.filter(expires_at__lt=soon).order_by("expires_at")
-    return [
-        *(
-            Waits("server", public_id("srv", pk), name)
-            for pk, name in failing.order_by("name").values_list("pk", "name")[:EACH]
-        ),
-        *(Waits("bare", public_id("grt", pk), label) for pk, label in bare.values_list("pk", "label")[:EACH]),
-        *_letting_through(member),
-        *(
-            Waits("expires", public_id("grt", pk), label, at=at)
-            for pk, label, at in ending.values_list("pk", "label", "expires_at")[:EACH]
-        ),
-    ]
+    never = Cast(Value(None), DateTimeField())
+    return _told("server", failing.order_by("name"), F("name"), never).union(
+        _told("bare", bare, F("label"), never),
+        _told("expires", ending, F("label"), F("expires_at")),
+        all=True,
+    )
+
+
+def _told(kind: str, rows: QuerySet[Any], name: F, at: F | Cast) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = rows.annotate(kind=Value(kind), which=F("pk"), said=name, at=at)
+    return found.values_list("kind", "which", "said", "at")[:EACH]
 
 
 def _letting_through(member: Asker) -> list[Waits]:
     """Policies in use whose revision in force allows what no rule names."""
     # Hardly anybody has any: an index says so at once.
-    if not PolicyRevision.objects.visible_to(member).filter(document__regex=OPEN_BY_DEFAULT).exists():
+    if not _any_open(member):
         return []
     used = Grant.objects.visible_to(member).good().values("policy")
     found = Policy.objects.visible_to(member).filter(pk__in=used).order_by("name")
@@ -140,6 +167,16 @@ def _letting_through(member: Asker) -> list[Waits]:
         Waits("open", public_id("pol", pk), name, server)
         for pk, name, server in found.values_list("pk", "name", "server__name")[:EACH]
     ]
+
+
+@spelt_once
+def _any_open(member: Asker) -> QuerySet[PolicyRevision, tuple[UUID]]:
+    return (
+        PolicyRevision.objects.visible_to(member)
+        .filter(document__regex=OPEN_BY_DEFAULT)
+        .order_by()
+        .values_list("pk")[:1]
+    )
 
 
 def _shared(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -10,9 +11,9 @@ from common.ids import new_uuid, public_id
 
 
 class GrantQuerySet(TenantQuerySet["Grant"]):
-    def good(self) -> GrantQuerySet:
+    def good(self, now: datetime | None = None) -> GrantQuerySet:
         """Grants a client can call with now."""
-        alive = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        alive = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
         return self.filter(alive, revoked_at=None, server__retired_at=None)
 
 
