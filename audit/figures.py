@@ -222,7 +222,7 @@ class OverTime:
 
 # By stretch and outcome, and by stretch and what we added: of one look at the counts, each but once.
 _OVER_TIME = """
-    SELECT (extract(epoch FROM start - %(since)s)::bigint / %(seconds)s)::integer AS number,
+    SELECT (date_part('epoch', start - %(since)s)::bigint / %(seconds)s)::integer AS number,
         outcome, added, sum(calls)::bigint
     FROM audit_callcount WHERE organization_id = %(organization)s AND unit = %(unit)s
         AND start >= %(since)s AND start < %(until)s
