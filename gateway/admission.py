@@ -136,6 +136,8 @@ class Admission:
         known = request.admitted
         assert isinstance(known, Admitted)
         renewed = self.renewed(known)
+        if renewed is known:
+            return None
         if renewed is None:
             found = self._config.grant(known.token)
             refused = _UNAUTHORIZED if found is None or _expired(found[1]) else _NOT_FOUND

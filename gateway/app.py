@@ -57,6 +57,7 @@ log = logging.getLogger("gateway.app")
 # What a body becomes beside itself: its values, and our writing of them.
 _HELD_FOR_A_BYTE: Final = 3
 _ASIDE_THREADS: Final = 2
+_QUESTION_MARK: Final = ord("?")  # as a number it is looked for much faster
 _TOO_MANY: Final = refusal(
     "This grant or its organization has too many requests open.", status=429, headers=b"Retry-After: 1\r\n"
 )
@@ -174,6 +175,7 @@ class Gateway:
         self._upstreams.tick(now)
         self._open.renew(self._admission.renewed)
         self._drift.tick()
+        self._observer.tick()
         self._refusals.tick()
         self._sharing.tick()
 
@@ -211,14 +213,15 @@ class Gateway:
             await rest
 
     def _begin_now(self, exchange: Exchange, *, handed: bool) -> Coroutine[None, None, None] | None:
+        request = exchange.request
         # Its body or its turn may have taken minutes to come: it is judged by what holds now.
-        refused = self._admission.renew(exchange.request)
-        admitted = exchange.request.admitted
+        refused = self._admission.renew(request)
+        admitted = request.admitted
         assert isinstance(admitted, Admitted)
-        if refused is None and not handed and exchange.request.method == b"POST":
+        if refused is None and not handed and request.method == b"POST":
             paced = self._paces.refuse(admitted.organization)
             refused = paced and _with_cors(paced, admitted)
-        opened = self._open.take_up(exchange.request, admitted) if refused is None else None
+        opened = self._open.take_up(request, admitted) if refused is None else None
         if opened is None:
             refused = refused or _with_cors(_TOO_MANY, admitted)
             self._refusals.note(refused, admitted)
@@ -226,7 +229,7 @@ class Gateway:
             exchange.release()
             return None
         visit = Visit(exchange, admitted, opened)
-        if exchange.request.target.find(b"?") >= 0:
+        if _QUESTION_MARK in request.target:
             return self._to_its_end(visit, self._of_stream(visit, handed=handed))
         try:
             return self._begin(visit)
@@ -278,7 +281,8 @@ class Gateway:
         """How it is to be judged; None: it is not. Raises Refused."""
         request, verdict = visit.exchange.request, PASS
         if request.method == b"POST":
-            message = visit.message = jsonrpc.read(bytes(request.body))
+            body = request.body
+            message = visit.message = jsonrpc.read(body if type(body) is bytes else bytes(body))
             visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
             verdict = _verdict(message, visit.era)
             self._carried.take_in(visit, message)
@@ -289,8 +293,10 @@ class Gateway:
 
     def _by_verdict(self, visit: Visit, verdict: Verdict) -> Pipeline | None:
         message = visit.message
-        visit.lists_tools = verdict is FILTER_TOOLS
-        if visit.lists_tools or verdict is PASS or type(message) is not jsonrpc.Request:
+        if verdict is FILTER_TOOLS:
+            visit.lists_tools = True
+            return None
+        if verdict is PASS or type(message) is not jsonrpc.Request:
             return None
         visit.decision_id = str(uuid7())
         return self._question(visit, message, verdict)
@@ -308,7 +314,7 @@ class Gateway:
             self._open.leave(visit.opened)
 
     def _leave(self, visit: Visit) -> Coroutine[None, None, None] | None:
-        if visit.exchange.stalled:
+        if visit.exchange.line.stalled_since is not None:
             return self._to_its_end(visit, _nothing())
         self._open.leave(visit.opened)
         visit.exchange.release()
@@ -335,11 +341,12 @@ class Gateway:
     # For the turns
 
     def _over(self, visit: Visit, ending: Ending) -> None:
-        try:
-            self._tell(visit, ending)
-        except Exception as failure:
-            log.error("a call could not be answered: %s", type(failure).__name__)
-            visit.exchange.abort()
+        if type(ending) is not Forwarded:
+            try:
+                self._tell(visit, ending)
+            except Exception as failure:
+                log.error("a call could not be answered: %s", type(failure).__name__)
+                visit.exchange.abort()
         rest = self._leave(visit)
         if rest is not None:
             visit.exchange.serve(rest)
@@ -377,10 +384,11 @@ class Gateway:
             visit.subject = call.tool
             visit.arguments = message.params.get("arguments", {})
             # Shown once: the client that comes back from the page is told how things stand.
-            visit.opens_pages = visit.era.modern and asked.shows_pages(message) and not _was_shown(visit)
+            if visit.era.modern:
+                visit.opens_pages = asked.shows_pages(message) and not _was_shown(visit)
             asker = self._asker(visit)
-            visit.heavy = needs_offloading(asker.compiled, call, len(visit.exchange.request.body))
-            if visit.heavy:
+            if needs_offloading(asker.compiled, call, len(visit.exchange.request.body)):
+                visit.heavy = True
                 asker = replace(asker, heavy=True)
             return pipeline.tools_call(asker, call, _round(visit))
         tasks = sorted(set(visit.tasks.values()))
@@ -478,7 +486,7 @@ def _with_cors(reply: Reply, admitted: Admitted) -> Reply:
 
 
 def _lease_over(visit: Visit) -> bool:
-    return time.time() >= visit.admitted.organization.lease_until
+    return time.time() >= visit.admitted.organization.lease.until
 
 
 def _unknown(message: jsonrpc.Message, era: Era) -> jsonrpc.Refused:

@@ -66,15 +66,11 @@ class ConfigStore:
         self._marks: dict[str, Mark] = {}
         self._contact = self._files.contact()
         self._contact_kept_at = 0.0
-        self._state = self._from_disk()
+        self._swap(self._from_disk())
 
     @property
     def ready(self) -> bool:
         return bool(self._state.held)
-
-    @property
-    def version(self) -> int:
-        return self._state.version
 
     @property
     def last_contact(self) -> float:
@@ -166,7 +162,7 @@ class ConfigStore:
         await asyncio.to_thread(partial(self._files.keep, envelope, body, parts, alone=alone))
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
         lease.until = time.time() + envelope.lease_seconds
-        self._state = state  # one assignment: a reader sees the old configuration or the new, never a mix
+        self._swap(state)
         self._tell(fresh.loaded)
 
     def _checked(self, envelope: Envelope, body: bytes, parts: Sequence[bytes], lease: Lease) -> _Held:
@@ -195,6 +191,10 @@ class ConfigStore:
     def _rejected(self, organization: str, revision: int, reason: str) -> Ack:
         _log.error("revision %d of organization %s is not taken: %s", revision, organization, reason)
         return Ack(organization, revision, "rejected", reason)
+
+    def _swap(self, state: _State) -> None:
+        self._state = state  # one assignment: a reader sees the old configuration or the new, never a mix
+        self.version = state.version
 
     def _tell(self, loaded: LoadedOrganization) -> None:
         for callback in self._callbacks:
@@ -263,9 +263,9 @@ class ConfigStore:
                 except Exception as error:
                     _log.error("organization %s does not load from disk: %s", organization, error)
                     continue
-                self._state = _with(self._state, older)
+                self._swap(_with(self._state, older))
                 return loaded
-        self._state = _without(self._state, organization)
+        self._swap(_without(self._state, organization))
         return None
 
 

@@ -1,26 +1,34 @@
 """The answering side of one request. Writing to a client that went away does nothing."""
 
 from collections.abc import Callable, Coroutine
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from gateway.http_messages import STATUS_LINES, Reply, Request
 
+_CLOSE: Final = b"Connection: close\r\n\r\n"
 
-class Line(Protocol):
-    """The connection an exchange is of."""
+
+class Serving(Protocol):
+    """What serves the connection. `draining`: a client that is told so brings its next request to another."""
 
     @property
     def date_line(self) -> bytes: ...
 
     @property
-    def leaving(self) -> bool:
-        """This worker goes: a client that is told so brings its next request to another."""
+    def draining(self) -> bool: ...
+
+
+class Line(Protocol):
+    """The connection an exchange is of. `stalled_since`: since then its client takes nothing of what was
+    written."""
 
     @property
-    def stalled(self) -> bool:
-        """The client does not take what was written."""
+    def server(self) -> Serving: ...
+
+    @property
+    def stalled_since(self) -> float | None: ...
 
     @property
     def unread(self) -> int:
@@ -47,7 +55,7 @@ class Line(Protocol):
 class Exchange(msgspec.Struct, eq=False):
     """`on_gone` is called once, when the client goes away before its answer ended."""
 
-    _connection: Line
+    line: Line
     request: Request
     started: bool = False
     finished: bool = False
@@ -65,32 +73,41 @@ class Exchange(msgspec.Struct, eq=False):
         self._as_event = as_event
 
     def serve(self, rest: Coroutine[None, None, None]) -> None:
-        self._connection.serve(self, rest)
+        self.line.serve(self, rest)
 
     def release(self) -> None:
         """Nothing more is done for this request."""
         if not self._released:
             self._released = True
-            self._connection.release(self)
+            self.line.release(self)
 
     def reply(self, reply: Reply) -> None:
+        self.answer(reply.status, reply.headers, reply.body, close=reply.close)
+
+    def answer(self, status: int, headers: bytes, body: bytes, *, close: bool = False) -> None:
         """The whole answer at once."""
         if self.finished:
             return
-        if self._as_event is not None and not self._in_event:
-            self.write(b"event: message\ndata: %b\n\n" % _one_line(self._as_event(reply)))
-            self.finish()
-            return
         if self.started:
+            self._answer_within(Reply(status, headers, body))
+            return
+        self.finished = True
+        line, request = self.line, self.request
+        close = close or not request.keep_alive or line.server.draining
+        length = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
+        end = _CLOSE if close else b"\r\n"
+        if request.method == b"HEAD":
+            body = b""
+        line.write_soon(b"".join((STATUS_LINES[status], line.server.date_line, headers, length, end, body)))
+        line.exchange_done(close=close)
+
+    def _answer_within(self, reply: Reply) -> None:
+        """What has begun is a stream that waits for this one event, or can only be broken off."""
+        if self._as_event is None or self._in_event:
             self.abort()
             return
-        self.started = self.finished = True
-        connection, request, body = self._connection, self.request, reply.body
-        close = reply.close or not request.keep_alive or connection.leaving
-        length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(body)
-        head = _head(reply.status, connection.date_line, reply.headers, length, close=close)
-        connection.write_soon(head if request.method == b"HEAD" else head + body)
-        connection.exchange_done(close=close)
+        self.write(b"event: message\ndata: %b\n\n" % _one_line(self._as_event(reply)))
+        self.finish()
 
     def start(self, status: int, headers: bytes, length: int | None = None) -> None:
         if self._as_event is not None:
@@ -106,25 +123,25 @@ class Exchange(msgspec.Struct, eq=False):
             self._chunked = True
         else:
             self._open_ended = True
-        head = _head(status, self._connection.date_line, headers, close=self._close_after())
-        self._connection.write(head)
+        end = _CLOSE if self._close_after() else b"\r\n"
+        self.line.write(b"".join((STATUS_LINES[status], self.line.server.date_line, headers, end)))
 
     def write(self, data: bytes) -> None:
         if self._in_event:
             data = _one_line(data)
         if data and not self.finished:
-            self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+            self.line.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     @property
     def stalled(self) -> bool:
-        return self._connection.stalled
+        return self.line.stalled_since is not None
 
     @property
     def unread(self) -> int:
-        return self._connection.unread
+        return self.line.unread
 
     async def drain(self) -> None:
-        await self._connection.drain()
+        await self.line.drain()
 
     def finish(self) -> None:
         if self.finished:
@@ -133,15 +150,15 @@ class Exchange(msgspec.Struct, eq=False):
             self._in_event = False
             self.write(b"\n\n")
         if self._chunked:
-            self._connection.write(b"0\r\n\r\n")
+            self.line.write(b"0\r\n\r\n")
         self.finished = True
-        self._connection.exchange_done(close=self._close_after())
+        self.line.exchange_done(close=self._close_after())
 
     def abort(self) -> None:
         """The client must not take what it has for the whole."""
         if not self.finished:
             self.finished = True
-            self._connection.abort()
+            self.line.abort()
 
     def lost(self) -> None:
         if self.finished or self.gone:
@@ -151,12 +168,7 @@ class Exchange(msgspec.Struct, eq=False):
             self.on_gone()
 
     def _close_after(self) -> bool:
-        return self._open_ended or not self.request.keep_alive or self._connection.leaving
-
-
-def _head(status: int, date_line: bytes, headers: bytes, length: bytes = b"", *, close: bool) -> bytes:
-    end = b"Connection: close\r\n\r\n" if close else b"\r\n"
-    return b"".join((STATUS_LINES[status], date_line, headers, length, end))
+        return self._open_ended or not self.request.keep_alive or self.line.server.draining
 
 
 def _one_line(data: bytes) -> bytes:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from time import time
+from time import monotonic, time
 from typing import Final, Self
 
 import msgspec
@@ -105,9 +105,8 @@ class KnownFrame:
         head = b"%b%d%b" % (self.before, length, self.after)
         if len(head) != self.head_bytes:
             return self._body_after_another(data, most)
-        if not data.startswith(head) or not 0 < length <= most:
-            return None
-        return data[len(head) :]
+        body = data.removeprefix(head)
+        return body if len(body) == length and 0 < length <= most else None
 
     def _body_after_another(self, data: bytes, most: int) -> bytes | None:
         """Its length has more digits than the last, or fewer."""
@@ -142,7 +141,7 @@ class KnownHead:
             return None
         first = self.first
         return Request(first.method, first.target, first.headers, body, None, first.http11, first.keep_alive,
-                       True, 0.0, 0, first.admitted, None, first.memo)  # fmt: skip
+                       True, monotonic(), 0, first.admitted, None, first.memo)  # fmt: skip
 
 
 def date_line() -> bytes:

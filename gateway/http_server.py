@@ -41,7 +41,7 @@ _WRITTEN_SOON: Final = 16_384
 
 class Connection(asyncio.Protocol):
     def __init__(self, server: "HttpServer") -> None:
-        self._server = server
+        self.server = server
         self._limits = server.limits
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._lingers = False
         self._served = False
         self._reading = True
-        self._stalled_since: float | None = None
+        self.stalled_since: float | None = None
         self._drained: asyncio.Future[None] | None = None
         self._unsent = b""
 
@@ -67,13 +67,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.write_high_bytes)
-        has_room = self._server.room.make(self._server.connections)
-        self._server.connections.add(self)
-        if self._server.draining or not has_room:
+        has_room = self.server.room.make(self.server.connections)
+        self.server.connections.add(self)
+        if self.server.draining or not has_room:
             self._stop(http_parsing.FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
+        self.server.connections.discard(self)
         self._phase = _Phase.CLOSING
         self._transport = None
         self._forget_waiting()
@@ -84,14 +84,15 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._phase is _CLOSING:
             return
-        self._at = self._server.now()
-        whole = self._phase is _IDLE
-        if whole and self._known is not None and self._exchange is None:
-            again = self._known.read(data, self._limits.body_bytes)
+        whole, known = self._phase is _IDLE, self._known
+        if whole and known is not None and self._exchange is None:
+            again = known.read(data, self._limits.body_bytes)
             if again is not None:
-                self._take(again)
-                self._known.first.admitted = again.admitted  # what it was brought up to date to
+                self._start(again)
+                if again.admitted is not known.first.admitted:
+                    known.first.admitted = again.admitted  # what it was brought up to date to
                 return
+        self._at = self.server.now()
         self._completed.clear()
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
@@ -120,14 +121,14 @@ class Connection(asyncio.Protocol):
     def _look_at_unfinished(self, request: Request) -> None:
         if request.problem is not None:
             self._stop(request.problem)
-        elif not self._server.handler.hold(request, len(request.body), unfinished=True):
+        elif not self.server.handler.hold(request, len(request.body), unfinished=True):
             self._stop(http_parsing.NO_ROOM)
 
     def pause_writing(self) -> None:
-        self._stalled_since = self._server.now()
+        self.stalled_since = self.server.now()
 
     def resume_writing(self) -> None:
-        self._stalled_since = None
+        self.stalled_since = None
         if self._drained is not None:
             if not self._drained.done():
                 self._drained.set_result(None)
@@ -178,7 +179,7 @@ class Connection(asyncio.Protocol):
         request.problem = (
             request.problem
             or http_parsing.framing_problem(request, self._parser.get_http_version(), self._limits.body_bytes)
-            or self._server.handler.check_head(request)
+            or self.server.handler.check_head(request)
         )
         asks_first = b"expect" in request.headers and request.http11
         if asks_first and request.problem is None and self._exchange is None:
@@ -214,7 +215,7 @@ class Connection(asyncio.Protocol):
         request.received_at = monotonic()
         self._since = self._at
         if self._waiting or self._exchange is not None or self._transport is None:
-            if request.problem is None and not self._server.handler.hold(request, len(request.body)):
+            if request.problem is None and not self.server.handler.hold(request, len(request.body)):
                 request.problem = http_parsing.NO_ROOM
             self._waiting.append(request)
             self._next()
@@ -224,15 +225,15 @@ class Connection(asyncio.Protocol):
     # From the exchange
 
     def serve(self, exchange: Exchange, rest: Coroutine[None, None, None]) -> None:
-        tasks = self._server.tasks
-        task = self._server.loop.create_task(self._serve(exchange, rest))
+        tasks = self.server.tasks
+        task = self.server.loop.create_task(self._serve(exchange, rest))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     def release(self, exchange: Exchange) -> None:
         if exchange.request.held or exchange.request.place is not None:
             self._let_go(exchange.request)
-        self._server.running -= 1
+        self.server.running -= 1
 
     def write(self, data: bytes) -> None:
         if self._unsent:
@@ -241,11 +242,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def write_soon(self, data: bytes) -> None:
-        if len(data) > _WRITTEN_SOON or self._stalled_since is not None:
+        if len(data) > _WRITTEN_SOON or self.stalled_since is not None:
             self.write(data)
             return
         if not self._unsent:
-            self._server.outbox.add(self._write_unsent)
+            self.server.outbox.add(self._write_unsent)
         self._unsent += data
 
     def _write_unsent(self) -> None:
@@ -254,37 +255,25 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     @property
-    def stalled(self) -> bool:
-        return self._stalled_since is not None and self._transport is not None
-
-    @property
     def unread(self) -> int:
-        if self._stalled_since is None or self._transport is None:
+        if self.stalled_since is None or self._transport is None:
             return 0
         return self._transport.get_write_buffer_size()
 
     async def drain(self) -> None:
-        if not self.stalled:
+        if self.stalled_since is None:
             return
         if self._drained is None:
             self._drained = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._drained)
 
-    @property
-    def date_line(self) -> bytes:
-        return self._server.date_line
-
-    @property
-    def leaving(self) -> bool:
-        return self._server.draining
-
     def exchange_done(self, *, close: bool) -> None:
         self._exchange = None
         self._served = True
-        if close or self._server.draining:
+        if close or self.server.draining:
             self._close()
             return
-        self._since = self._server.now()
+        self._since = self.server.now()
         if self._waiting or not self._reading:
             self._next()
 
@@ -297,7 +286,7 @@ class Connection(asyncio.Protocol):
     # Of the connection itself
 
     def tick(self, now: float) -> None:
-        if self._stalled_since is not None and now - self._stalled_since > self._limits.stalled_seconds:
+        if self.stalled_since is not None and now - self.stalled_since > self._limits.stalled_seconds:
             self.abort()
         elif self._phase is _Phase.CLOSING:
             if self._exchange is None and now - self._since > self._patience():
@@ -318,7 +307,7 @@ class Connection(asyncio.Protocol):
         if self._phase is _Phase.IDLE:
             # It stays among them: one that leaves its answers unread is looked after, and goes next.
             return self._close()
-        self._server.connections.discard(self)
+        self.server.connections.discard(self)
         return self.abort()
 
     def drain_now(self) -> None:
@@ -349,15 +338,22 @@ class Connection(asyncio.Protocol):
         if request.problem is not None:
             self._let_go(request)
             if request.problem.refuses:
-                self._server.handler.refused(request, request.problem)
+                self.server.handler.refused(request, request.problem)
             exchange.reply(request.problem)
+            return
+        self.server.running += 1
+        try:
+            rest = self.server.handler.begin(exchange)
+        except Exception as failure:
+            _fail(exchange, failure)
+            exchange.release()
         else:
-            self._server.running += 1
-            self._begin(exchange)
+            if rest is not None:
+                self.serve(exchange, rest)
 
     def _let_go(self, request: Request) -> None:
         if request.admitted is not None:
-            self._server.handler.hold(request, 0)
+            self.server.handler.hold(request, 0)
 
     def _forget_waiting(self) -> None:
         for request in self._waiting:
@@ -366,16 +362,6 @@ class Connection(asyncio.Protocol):
         if self._request is not None:
             self._let_go(self._request)
             self._request = None
-
-    def _begin(self, exchange: Exchange) -> None:
-        try:
-            rest = self._server.handler.begin(exchange)
-        except Exception as failure:
-            _fail(exchange, failure)
-            exchange.release()
-        else:
-            if rest is not None:
-                self.serve(exchange, rest)
 
     async def _serve(self, exchange: Exchange, rest: Coroutine[None, None, None]) -> None:
         try:
@@ -396,11 +382,11 @@ class Connection(asyncio.Protocol):
             self._request = None
         self._lingers = True
         self._waiting.append(stopped)
-        self._phase, self._since = _Phase.CLOSING, self._server.now()
+        self._phase, self._since = _Phase.CLOSING, self.server.now()
         self._next()
 
     def _close(self) -> None:
-        self._phase, self._since = _Phase.CLOSING, self._server.now()
+        self._phase, self._since = _Phase.CLOSING, self.server.now()
         self._forget_waiting()
         self._write_unsent()
         transport = self._transport

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -11,16 +11,17 @@ from gateway.decision_log import DecisionLog
 from gateway_config.wire.messages import CompletionEntry, DecisionEntry
 
 _BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
-_COUNTED_AT_ONCE: Final = 256
 
 
 class Metrics:
-    """The gateway's observer, and what it saw as text."""
+    """The gateway's observer, and what it saw as text. What is told is only noted until the next tick."""
 
     def __init__(self) -> None:
-        self._decisions: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._completions: defaultdict[str, int] = defaultdict(int)
-        self._refused: defaultdict[int, int] = defaultdict(int)
+        self._decisions: Counter[tuple[str, str]] = Counter()
+        self._outcomes: list[tuple[str, str]] = []
+        self._completions: Counter[str] = Counter()
+        self._codes: list[str] = []
+        self._refused: Counter[int] = Counter()
         self._added = _Histogram("policylayer_added_seconds", "From a call's arrival to its decision.")
         self._calls = _Histogram("policylayer_call_seconds", "From a call's arrival to its end.")
         self._upstream = _Histogram(
@@ -29,24 +30,32 @@ class Metrics:
         self._limiter = _Histogram("policylayer_limiter_seconds", "What asking the limiter took.")
 
     def decisions(self, entries: Sequence[DecisionEntry]) -> None:
-        for entry in entries:
-            self._decisions[entry.outcome, entry.code or ""] += 1
-            self._added.observe(entry.added_us / 1e6)
+        self._outcomes += [(entry.outcome, entry.code or "") for entry in entries]
+        self._added.noted += [entry.added_us / 1e6 for entry in entries]
 
     def completion(self, entry: CompletionEntry) -> None:
-        self._completions[entry.upstream_code or ""] += 1
-        self._calls.observe(entry.total_us / 1e6)
+        self._codes.append(entry.upstream_code or "")
+        self._calls.noted.append(entry.total_us / 1e6)
 
     def limiter(self, seconds: float) -> None:
-        self._limiter.observe(seconds)
+        self._limiter.noted.append(seconds)
 
     def upstream(self, seconds: float) -> None:
-        self._upstream.observe(seconds)
+        self._upstream.noted.append(seconds)
 
     def refused(self, status: int) -> None:
         self._refused[status] += 1
 
+    def tick(self) -> None:
+        self._decisions.update(self._outcomes)
+        self._outcomes.clear()
+        self._completions.update(self._codes)
+        self._codes.clear()
+        for histogram in (self._added, self._calls, self._upstream, self._limiter):
+            histogram.count()
+
     def text(self, store: ConfigStore, decisions: DecisionLog) -> str:
+        self.tick()
         return "\n".join((*self._lines(store, decisions), ""))
 
     def _lines(self, store: ConfigStore, decisions: DecisionLog) -> Iterator[str]:
@@ -78,30 +87,24 @@ class Metrics:
 
 
 class _Histogram:
-    """Each value is only noted, and many are counted at once: that is far less work."""
+    """Values are only noted, and many are counted at once: that is far less work."""
 
     def __init__(self, name: str, about: str) -> None:
         self._name = name
         self._about = about
-        self._noted: list[float] = []
+        self.noted: list[float] = []
         self._at_most = [0] * len(_BOUNDS)
         self._count = 0
         self._sum = 0.0
 
-    def observe(self, value: float) -> None:
-        self._noted.append(value)
-        if len(self._noted) >= _COUNTED_AT_ONCE:
-            self._count_noted()
-
-    def _count_noted(self) -> None:
-        noted, self._noted = sorted(self._noted), []
+    def count(self) -> None:
+        noted, self.noted = sorted(self.noted), []
         for place, bound in enumerate(_BOUNDS):
             self._at_most[place] += bisect_right(noted, bound)
         self._count += len(noted)
         self._sum += sum(noted)
 
     def lines(self) -> Iterator[str]:
-        self._count_noted()
         yield from _head(self._name, "histogram", self._about)
         for bound, count in zip((*_BOUNDS, "+Inf"), (*self._at_most, self._count), strict=True):
             yield f'{self._name}_bucket{{le="{bound}"}} {count}'

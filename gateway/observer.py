@@ -21,6 +21,9 @@ class Observer(Protocol):
     def refused(self, status: int) -> None:
         """Before anything was judged."""
 
+    def tick(self) -> None:
+        """Now and then: what was only noted may be counted."""
+
 
 class Unobserved:
     def decisions(self, entries: Sequence[DecisionEntry]) -> None:
@@ -36,4 +39,7 @@ class Unobserved:
         pass
 
     def refused(self, status: int) -> None:
+        pass
+
+    def tick(self) -> None:
         pass

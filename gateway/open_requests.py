@@ -100,9 +100,10 @@ class OpenRequests:
     def enter(self, admitted: Admitted) -> OpenRequest | None:
         """None when the grant or its organization has too many open already."""
         organization, mine = admitted.organization, self._by_grant.get(admitted.grant.id, _NONE)
-        most, open_already = self._most_per_grant, self._by_organization.get(organization.organization, 0)
-        if organization.settings.most_open:
-            most = min(most, organization.settings.most_open)
+        open_already = self._by_organization.get(organization.organization, 0)
+        most = organization.settings.most_open
+        if not most or most > self._most_per_grant:
+            most = self._most_per_grant
         if len(mine) >= most or open_already >= self._left:
             return None
         request = OpenRequest(admitted, self._rooms)
@@ -138,16 +139,19 @@ class OpenRequests:
             request.hold(0)
         if request.unread:
             request.leave_unread(0)
-        grant, organization = request.admitted.grant.id, request.admitted.organization.organization
-        mine = self._by_grant.get(grant, _NONE)
+        admitted = request.admitted
+        mine = self._by_grant.get(admitted.grant.id, _NONE)
         if request not in mine:
             return
         mine.remove(request)
         if not mine:
-            del self._by_grant[grant]
+            del self._by_grant[admitted.grant.id]
         self._left += 1
-        self._by_organization[organization] -= 1
-        if not self._by_organization[organization]:
+        organization = admitted.organization.organization
+        still_open = self._by_organization[organization] - 1
+        if still_open:
+            self._by_organization[organization] = still_open
+        else:
             del self._by_organization[organization]
 
     def renew(self, renewed: _Renewed) -> None:

@@ -8,7 +8,7 @@ error; what goes wrong later is told at the end of the stream, or by breaking it
 import asyncio
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.carried import Carried, may_be_carried
 from gateway.drift import DriftWatch
@@ -43,6 +43,7 @@ from gateway.upstream_target import TargetUnusable
 from gateway.visits import Visit
 from policies.language.decide import is_listed, names_exactly
 
+_Reader = TypeVar("_Reader")
 # Another worker, or this one started again, answers after about a second.
 _COME_BACK: Final = b"retry: 1000\n\n"
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
@@ -103,14 +104,17 @@ class Relay:
         finally:
             self._done(visit, answer)
 
-    def send_at_once(self, visit: Visit, on_arrival: Callable[[], None]) -> bool:
-        """False, and nothing was sent, where that would have to wait. Raises UpstreamError."""
+    def send_at_once(self, visit: Visit, told: Callable[[_Reader], None], reader: _Reader) -> bool:
+        """False, and nothing was sent, where that would have to wait. Raises UpstreamError.
+
+        The reader is told when the answer begins to arrive.
+        """
         pool = self._pool(visit)
         connection = pool.take_kept()
         if connection is None:
             return False
         visit.asked = self._ask(visit, pool, connection)
-        visit.asked.when_it_arrives(on_arrival)
+        visit.asked.when_it_arrives(told, reader)
         return True
 
     def pass_on_at_once(self, visit: Visit) -> Forwarded | None:
@@ -139,43 +143,38 @@ class Relay:
 
     def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
         exchange = visit.exchange
-        if exchange.gone and visit.cancels:
+        # Whether the server is to learn of it at once when the client goes away.
+        cancels = visit.era.modern or visit.message is None
+        if exchange.gone and cancels:
             pool.put_back(connection)
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
-        if visit.outlived:
+        if visit.outlived():
             # It waited for a limit, a judge or a connection; meanwhile its grant or its policy has changed.
             pool.put_back(connection)
             raise UpstreamError(UNREACHABLE, _OUTLIVED, sent=False)
         target = pool.target if visit.stream is None else visit.stream.target
         body = None if visit.message is None else encode(visit.message.tree)
-        answer = connection.send(target.request(exchange.request.method, visit.lines, body))
-        answer.room, answer.secrets = visit.opened, target.secrets
-        exchange.on_gone = answer.cancel if visit.cancels else lambda: self._orphan(visit, answer)
+        answer = connection.send(
+            target.request(exchange.request.method, visit.lines, body), visit.opened, target.secrets
+        )
+        exchange.on_gone = answer.cancel if cancels else answer.orphan
         if exchange.gone:
             exchange.on_gone()
         return answer
 
     def _done(self, visit: Visit, answer: UpstreamAnswer) -> None:
-        visit.exchange.on_gone = answer.room = None
+        if not visit.exchange.finished:
+            visit.exchange.on_gone = None
         if visit.opened.unread:
             visit.opened.leave_unread(0)
         if answer.status:
             self._observer.upstream(answer.waited)
-        if visit.orphaned is not None:
-            visit.orphaned.cancel()
-        if not (answer.complete or answer.left):
-            answer.abandon()
+        answer.let_go()
 
     def _pool(self, visit: Visit) -> Pool:
         if visit.stream is not None:
             return visit.stream.pool
         return self._upstreams.pool(visit.admitted.organization.organization, visit.admitted.server)
-
-    def _orphan(self, visit: Visit, answer: UpstreamAnswer) -> None:
-        """The call goes on without its client, as the older revisions want it; but not for ever."""
-        if visit.orphaned is None:
-            loop = asyncio.get_running_loop()
-            visit.orphaned = loop.call_later(self._limits.orphan_seconds, answer.cancel)
 
     async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         refused = _refused(answer)
@@ -282,7 +281,7 @@ class Relay:
             body = body if rewritten is None else rewritten
         except (Nonsense, NotStrict, ListTooLong) as problem:
             raise _why_broken(answer, problem) from None
-        visit.exchange.reply(Reply(answer.status, JSON + self._lines(visit, answer), answer.shown(body)))
+        visit.exchange.answer(answer.status, JSON + self._lines(visit, answer), answer.shown(body))
         return Forwarded(answer.status)
 
     def _check(self, visit: Visit, body: bytes) -> None:
@@ -327,9 +326,7 @@ class Relay:
             passed = self._events(visit).feed(body)
         except tuple(_BROKEN_STREAM):
             return None
-        visit.exchange.reply(
-            Reply(answer.status, EVENT_STREAM + self._lines(visit, answer), answer.shown(passed))
-        )
+        visit.exchange.answer(answer.status, EVENT_STREAM + self._lines(visit, answer), answer.shown(passed))
         return Forwarded(answer.status)
 
     def _events(self, visit: Visit) -> EventStream:
@@ -403,7 +400,7 @@ class Relay:
             if visit.standing:
                 answer.cancel()
             else:
-                self._orphan(visit, answer)
+                answer.orphan()
 
         def leave() -> None:
             if visit.standing or events.resumable:

@@ -8,10 +8,8 @@ a connection to be opened, for a person, for an answer that comes in parts.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Final
-
-import msgspec
 
 from gateway.driver import Driver, not_answered
 from gateway.effects import Answer, Effect, Ending, Forward, Record, Reserve
@@ -23,11 +21,8 @@ from gateway.visits import Visit
 _AT_ONCE: Final = 64
 
 
-def _is_charged(effect: Effect | None) -> bool:
-    return type(effect) is Reserve and effect.hold_seconds is None
-
-
-class Play(msgspec.Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Play:
     """A call being judged. `effect` is what it asks for; None once it is over or somebody else's."""
 
     pipeline: Pipeline
@@ -70,7 +65,9 @@ class Turns:
             self._loop.call_soon(self._turn)
         for play in plays:
             self._tell(play, None)
-        self._reserve([play for play in plays if _is_charged(play.effect)])
+        self._reserve([
+            play for play in plays if type(play.effect) is Reserve and play.effect.hold_seconds is None
+        ])  # fmt: skip
         self._record([play for play in plays if type(play.effect) is Record])
         for play in plays:
             if type(play.effect) is Forward:
@@ -107,7 +104,7 @@ class Turns:
 
     def _forward(self, play: Play) -> None:
         try:
-            sent = self._relay.send_at_once(play.visit, partial(self._answered, play))
+            sent = self._relay.send_at_once(play.visit, self._answered, play)
         except Exception as failure:
             self._ended(play, not_answered(play.visit, failure))
         else:

@@ -1,15 +1,18 @@
 """One answer of a server while it arrives: bounded in size, in time and in what may wait to be read."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Final, Protocol, Self
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from gateway.limits import Limits
 from gateway.protocol.blotting import Secrets
+
+_Reader = TypeVar("_Reader")
+_NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
 class UpstreamError(Exception):
@@ -53,7 +56,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
     """Filled by a connection, read by one reader. Every reading method may raise UpstreamError.
 
     `_asked_at` is not by the loop's clock, which counts whole milliseconds, as `_since` is. `secrets`: what
-    its server was sent and no client is shown.
+    its server was sent and no client is shown. `_on_arrival`: who is told of it, and of whose it is.
     """
 
     _source: Source
@@ -61,25 +64,22 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
     _now: Callable[[], float]
     _since: float
     _asked_at: float
+    room: Room | None = None
+    secrets: Secrets | None = None
     status: int = 0
-    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = _NO_HEADERS
     complete: bool = False
     is_stream: bool = False
     left: bool = False
-    _chunks: deque[bytes] = msgspec.field(default_factory=deque)
+    _chunks: list[bytes] = []  # of each its own: msgspec copies it
     _queued: int = 0
     _being_read: int = 0
-    room: Room | None = None
-    secrets: Secrets | None = None
     received: int = 0
     _error: UpstreamError | None = None
     _wakeup: asyncio.Future[None] | None = None
-    _on_arrival: Callable[[], None] | None = None
+    _on_arrival: tuple[Callable[[Any], None], Any] | None = None
+    _orphaned: asyncio.TimerHandle | None = None
     waited: float = 0.0
-
-    @classmethod
-    def asked_now(cls, source: Source, limits: Limits, now: Callable[[], float]) -> Self:
-        return cls(source, limits, now, now(), monotonic())
 
     # Reading
 
@@ -98,7 +98,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             if self.complete:
                 return None
             await self._more()
-        chunk = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        chunk = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._queued, self._being_read = 0, len(chunk)
         self._source.resume()
@@ -135,9 +135,10 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         """The whole body, where all of it is here already and nothing of it was read. It stays to be read."""
         if not self.complete or self._error is not None:
             return None
-        if len(self._chunks) > 1:
-            self._chunks = deque([b"".join(self._chunks)])
-        return self._chunks[0] if self._chunks else b""
+        chunks = self._chunks
+        if len(chunks) > 1:
+            chunks[:] = [b"".join(chunks)]
+        return chunks[0] if chunks else b""
 
     def shown(self, text: bytes) -> bytes:
         return text if self.secrets is None else self.secrets.blot(text)
@@ -165,9 +166,24 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self.fail(self.failed(CLIENT_GONE, "The client went away."))
         self.abandon()
 
+    def orphan(self) -> None:
+        """It goes on without its client, as the older revisions want it; but not for ever."""
+        if self._orphaned is None:
+            loop = asyncio.get_running_loop()
+            self._orphaned = loop.call_later(self._limits.orphan_seconds, self.cancel)
+
+    def let_go(self) -> None:
+        """Its reader is done with it."""
+        if self._orphaned is not None:
+            self._orphaned.cancel()
+        if not self.complete:
+            self.room = None
+            if not self.left:
+                self.abandon()
+
     # Filling
 
-    def take_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+    def take_head(self, status: int, headers: Mapping[bytes, bytes]) -> None:
         self.status = status
         self.headers = headers
         self.waited = monotonic() - self._asked_at
@@ -175,13 +191,13 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self._since = self._now()
         self._wake()
 
-    def take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes, *, is_stream: bool) -> None:
+    def take_whole(self, status: int, headers: Mapping[bytes, bytes], body: bytes, is_stream: bool) -> None:
         """A short answer that came in one piece: take_head(), take() and end() of it."""
         self.status = status
         self.headers = headers
         self.waited = monotonic() - self._asked_at
-        self.is_stream = is_stream
-        self.received = self._queued = len(body)
+        if is_stream:
+            self.is_stream = True
         self._chunks.append(body)
         self.complete = True
         if self._wakeup is not None:
@@ -221,16 +237,17 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             if self._on_arrival is not None:
                 asyncio.get_running_loop().call_soon(self.tell)
 
-    def when_it_arrives(self, told: Callable[[], None]) -> None:
+    def when_it_arrives(self, told: Callable[[_Reader], None], reader: _Reader) -> None:
         """Called once, when the first of it was taken in or it failed; never before this returns."""
-        self._on_arrival = told
+        self._on_arrival = (told, reader)
         if self.status or self._error is not None:
             asyncio.get_running_loop().call_soon(self.tell)
 
     def tell(self) -> None:
         if self._on_arrival is not None and (self.status or self._error is not None):
-            told, self._on_arrival = self._on_arrival, None
-            told()
+            told, reader = self._on_arrival
+            self._on_arrival = None
+            told(reader)
 
     def check_deadline(self, now: float) -> None:
         if self.complete or self._error is not None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final, Self, cast
 
 import httptools
@@ -11,7 +12,8 @@ import httptools
 from gateway.http_messages import KnownFrame
 from gateway.limits import Limits
 from gateway.outbox import Outbox
-from gateway.upstream_answer import INVALID, TOO_LARGE, UpstreamAnswer, UpstreamError
+from gateway.protocol.blotting import Secrets
+from gateway.upstream_answer import INVALID, TOO_LARGE, Room, UpstreamAnswer, UpstreamError
 
 _OK: Final = 200
 _MOST_HEADERS: Final = 200
@@ -26,7 +28,7 @@ class _KnownAnswer:
     """The head of an answer that came in one piece and left the connection open."""
 
     frame: KnownFrame
-    headers: dict[bytes, bytes]
+    headers: Mapping[bytes, bytes]
     is_stream: bool
     kept_seconds: float
 
@@ -73,12 +75,17 @@ class UpstreamConnection(asyncio.Protocol):
         return self._answer is None
 
     def fresh(self, now: float) -> bool:
-        alive = not self.closed and self._transport is not None and not self._transport.is_closing()
-        return alive and now < self._kept_until
+        transport = self._transport
+        if self.closed or transport is None or now >= self._kept_until:
+            return False
+        return not transport.is_closing()
 
-    def send(self, request: bytes) -> UpstreamAnswer:
-        answer = UpstreamAnswer.asked_now(self, self._limits, self._now)
-        self._answer = answer
+    def send(
+        self, request: bytes, room: Room | None = None, secrets: Secrets | None = None
+    ) -> UpstreamAnswer:
+        """`room`: of its organization, for what comes. `secrets`: what of the request no client is shown."""
+        now = self._now
+        answer = self._answer = UpstreamAnswer(self, self._limits, now, now(), monotonic(), room, secrets)
         self._head_bytes = 0
         self._interim = 0
         if self._transport is None or self.closed:
@@ -153,7 +160,7 @@ class UpstreamConnection(asyncio.Protocol):
         body = known.frame.body_in(data, self._limits.collected_bytes)
         if body is None:
             return False
-        answer.take_whole(_OK, known.headers, body, is_stream=known.is_stream)
+        answer.take_whole(_OK, known.headers, body, known.is_stream)
         self._kept_until = self._now() + known.kept_seconds
         self._free()
         return True

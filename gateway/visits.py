@@ -1,6 +1,5 @@
 """One request on its way through: who was let in, what was said, and what became of it so far."""
 
-from asyncio import TimerHandle
 from typing import Final
 
 import msgspec
@@ -46,7 +45,6 @@ class Visit(msgspec.Struct, eq=False):
     tool_digest: str = ""
     heavy: bool = False
     tasks: dict[str, str] = msgspec.field(default_factory=dict)
-    orphaned: TimerHandle | None = None
     asked: UpstreamAnswer | None = None
     stream: HeldStream | None = None
     """Where its answer is awaited, when it was posted for a stream of the 2024-11-05 transport."""
@@ -61,15 +59,9 @@ class Visit(msgspec.Struct, eq=False):
         self.stream.tell(reply.body)
         self.exchange.reply(replace(ACCEPTED, headers=ACCEPTED.headers + self.admitted.cors))
 
-    @property
     def outlived(self) -> bool:
         """Whether it was let in, or judged, by what holds no more."""
         now = self.opened.admitted.grant
         return self.opened.over or (
             self.decision_id is not None and now.policy_id != self.admitted.grant.policy_id
         )
-
-    @property
-    def cancels(self) -> bool:
-        """Whether the server is to learn of it at once when the client goes away."""
-        return self.era.modern or self.message is None

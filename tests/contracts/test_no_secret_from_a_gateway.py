@@ -72,10 +72,10 @@ def judge(compiled, call):
     if getattr(call, "tool", "") == "crashes":
         raise RuntimeError(f"while judging {call!r}")
     return decide(compiled, call)
-def forward(self, visit, on_arrival):
+def forward(self, visit, told, reader):
     if visit.subject == "crashes_later":
         raise RuntimeError(f"while sending {visit.arguments!r} with {self._pool(visit).target.fixed!r}")
-    return send(self, visit, on_arrival)
+    return send(self, visit, told, reader)
 pipeline.decide, relay.Relay.send_at_once = judge, forward
 from gateway.__main__ import main
 sys.exit(main())

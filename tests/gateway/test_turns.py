@@ -155,8 +155,8 @@ class Nothing:
 
 async def test_an_answer_that_failed_before_anybody_waited_is_told_all_the_same() -> None:
     told = asyncio.Event()
-    answer = UpstreamAnswer.asked_now(Nothing(), Limits(), asyncio.get_running_loop().time)
+    answer = UpstreamAnswer(Nothing(), Limits(), asyncio.get_running_loop().time, 0.0, 0.0)
     answer.fail(UpstreamError(CLIENT_GONE, "gone", sent=False))
-    answer.when_it_arrives(told.set)
+    answer.when_it_arrives(asyncio.Event.set, told)
     assert not told.is_set()
     await asyncio.wait_for(told.wait(), 60)
