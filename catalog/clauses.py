@@ -28,8 +28,8 @@ _PRICED: Final = re.compile(r"[$€£]\s?\d|\d\s?(?:usdc?|sats|credits?)\b|\bx40
 _LONGEST_PRICE: Final = 9
 # Sentences that begin so tell what it needs or is like.
 _ASIDES: Final = word_set("""
-    beta caution cheap cost costs deprecated don example examples experimental free important needs never note
-    paid prerequisite prerequisites recommended required requires slow step tip todo warning
+    alias beta caution cheap cost costs deprecated don example examples experimental free important needs
+    never note paid prerequisite prerequisites recommended required requires slow step tip todo warning
 """)
 # Any but the first that begins so tells what to give.
 _GIVEN: Final = word_set("enter include omit pass provide set specify supply")
@@ -41,9 +41,14 @@ _WHEN: Final = word_set("""
     after as at before early every first for if immediately in instead it me once only periodically right
     sparingly the this to tool when whenever with you
 """)
+_SUBORDINATES: Final = word_set("after before if once when whenever")
+_RUN_TOO: Final = word_set("call invoke run")
+_QUESTIONS: Final = word_set("are can could did do does has have is should was will would")
 _THE_TOOL: Final = word_set("api function tool")
 # Behind a label that nothing follows which does something: “Company intelligence: owners, filings”.
 LABEL: Final = ":"
+# Behind a question: “Is this address worth sending to?”
+ASKED: Final = "?"
 _LABELS: Final = {":": 3} | dict.fromkeys("—–-", 8)
 _INITIALS: Final = re.compile(r"[A-Z]{2,5}\b")
 
@@ -55,18 +60,19 @@ def sentences_of(description: str) -> tuple[Sentence, ...]:
 # One tool is asked about more than once.
 @lru_cache(maxsize=64)
 def _sentences(text: str) -> tuple[Sentence, ...]:
-    text = without_accents(text)
+    text = without_accents(text).replace("Re-", "Re").replace(" re-", " re")
     kept: list[Sentence] = []
     is_label = is_later = False
     for part, end in _parts(text):
-        words = _without_when(_without_how(tuple(_LETTERS.findall(part.lower()))))
+        words = _without_when(_without_how(_words(part)), part)
         if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
             is_later = True
             continue
         if is_label and _does(words[0]) and not _is_shouted(part):
             kept.clear()
-        is_label = not is_later and len(words) <= _LABELS.get(end, 0) and words[0] not in INFLECTED
-        kept.append((*words, LABEL) if is_label or (not is_later and _is_initials(words[0], part)) else words)
+        is_label = not is_later and len(words) <= _LABELS.get(end, 0) and not _is_verb(words[0])
+        names = is_label or (not is_later and _is_initials(words[0], part))
+        kept.append((*words, LABEL) if names else (*words, ASKED) if _asks(words, end) else words)
         if len(kept) == MOST:
             break
         is_later = True
@@ -87,8 +93,20 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
     yield text[start:], ""
 
 
+def _words(part: str) -> Sentence:
+    return tuple(_LETTERS.findall(part.lower()))
+
+
+def _asks(words: Sentence, end: str) -> bool:
+    return end == ASKED and words[0] in _QUESTIONS
+
+
+def _is_verb(word: str) -> bool:
+    return word in INFLECTED or word in ANSWERS_WITH
+
+
 def _does(word: str) -> bool:
-    return (word in INFLECTED and word not in PARTICIPLES) or word in ANSWERS_WITH
+    return _is_verb(word) and word not in PARTICIPLES
 
 
 def _is_shouted(part: str) -> bool:
@@ -114,9 +132,15 @@ def _without_how(words: Sentence) -> Sentence:
     return words
 
 
-def _without_when(words: Sentence) -> Sentence:
+def _without_when(words: Sentence, part: str) -> Sentence:
     """“Use this to …” as what follows; empty where nothing does."""
-    if not words or words[0] not in _CALLED or (words[0] in ("call", "run") and not _says_when(words)):
+    if not words:
+        return words
+    if words[0] in _SUBORDINATES and "," in part:
+        # “When a law is named, resolve it”
+        behind = _words(part.partition(",")[2])
+        return behind if behind and _does(behind[0]) else ()
+    if words[0] not in _CALLED or (words[0] in _RUN_TOO and not _says_when(words)):
         return words
     for place, word in enumerate(words[:-1]):
         verb = words[place + 1]

@@ -21,15 +21,15 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.WRITE,
         """
-        back_up check_in check_off check_out clock_in clock_out cross_off fade_in fade_out fill_in fill_out
-        follow_up hand_off hand_over log_in log_out opt_in opt_out punch_in punch_out set_up sign_in sign_off
-        sign_out sign_up tick_off wrap_up write_down write_off
+        back_up cherry_pick check_in check_off check_out clock_in clock_out cross_off fade_in fade_out
+        fill_in fill_out follow_up hand_off hand_over log_in log_out opt_in opt_out punch_in punch_out
+        set_up sign_in sign_off sign_out sign_up tick_off wrap_up write_down write_off
         """,
     ),
     **_with(
         T.EXECUTE,
         """
-        boot_up bring_down bring_up carry_out hang_up kick_off next_song next_track previous_song
+        boot_up bring_down bring_up carry_out fine_tune hang_up kick_off next_song next_track previous_song
         previous_track roll_back shut_down shut_off spin_down spin_up start_up switch_off switch_on
         take_off
         """,

@@ -11,17 +11,17 @@ from typing import Final
 from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 _READS: Final = """
-    advise appraise approximate assert attest blame brief challenge choose cite clarify coach
-    conceptualise conceptualize condense conjugate contextualise contextualize contrast critique
-    crosscheck debate debunk deconstruct deduce deliberate demonstrate dereference derive differentiate
-    disambiguate discern disprove dissect distinguish elaborate expect extrapolate factcheck factor flip
-    gather gauge grade guess hypothesize ideate illustrate infer integrate interpret interrogate
-    interview justify lemmatise lemmatize listen narrate narrow normalise normalize outline pick plan
-    ponder prefetch
-    probe pronounce proofread prove quantify query recalculate recheck recite recompute reconstruct
-    recount reflect refute regeocode rerender reveal rhyme roll romanise romanize scout segment sense
-    sift simplify skim sniff solve speculate spell spellcheck spot study supervise survey tally teach
-    tell theorise theorize toss transliterate triangulate tutor uncover unfurl unshorten weigh
+    advise appraise approximate assert attest backtest blame brief challenge choose cite clarify coach
+    conceptualise conceptualize condense conjugate contextualise contextualize contrast corroborate
+    critique crosscheck debate debunk deconstruct deduce deliberate demonstrate dereference derive
+    differentiate disambiguate discern disprove dissect distinguish elaborate expect extrapolate
+    factcheck factor flip gather gauge grade guess hypothesize ideate illustrate infer integrate
+    interpret interrogate interview justify lemmatise lemmatize listen narrate narrow normalise normalize
+    outline pick plan ponder prefetch probe pronounce proofread prove quantify query recalculate recheck
+    recite recompute reconnoitre reconstruct recount reflect refute regeocode rerender reveal rhyme roll
+    romanise romanize scout segment sense sift simplify skim sniff solve speculate spell spellcheck spot
+    study supervise survey tally teach tell theorise theorize toss traverse transliterate triangulate
+    tutor uncover unfurl unshorten weigh
 """
 _WRITES: Final = """
     abandon accredit admit advertise align animate appeal appoint author autofill autofit backfill

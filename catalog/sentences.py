@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
 
-from catalog.clauses import LABEL, Sentence, sentences_of
+from catalog.clauses import ASKED, LABEL, Sentence, sentences_of
 from catalog.inflected import ANSWERS_WITH, INFLECTED, LEADS_TO_VERB, PARTICIPLES, forms
 from catalog.money import is_about_money
 from catalog.nouns import deed_of
@@ -24,7 +24,9 @@ from catalog.vocabulary import (
     ANSWERS_MADE,
     LOOSE,
     MAKES,
+    MAYBE_KEPT,
     MEDIA,
+    OF_WHAT,
     PLAIN,
     READ_ONLY,
     REMOVAL,
@@ -69,10 +71,16 @@ _QUALITIES: Final = word_set("""
 """)
 # Whoever sends some of these wants to hear what they say.
 _TALKERS: Final = word_set("advisors council critic critics experts judges jury panel reviewers")
+# Whatever does one of these looks.
+_CARRIES_OUT: Final = word_set("conduct do execute perform run")
+_LOOKS_OF: Final = word_set("""
+    analyses analysis assessment audit audits comparison diagnosis diagnostic diagnostics
+    inspection investigation lookup lookups queries research retrieval review scan scans search searches
+""")
 # What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.
 _AT_A_MODEL: Final = word_set("""
     ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen imagen kling
-    lyrics midjourney model models openai poll prompt prompts runway sora suno tts veo
+    lyrics midjourney model models neural openai poll prompt prompts runway sora suno tts veo
 """)
 _ONLY_BY_A_MODEL: Final = word_set("music song songs speech voice voiceover")
 _PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects photo picture videos")
@@ -80,7 +88,12 @@ _PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects phot
 _PUT_IN_WORDS: Final = ANSWERS_MADE | word_set("metadata notation script scripts sheet theory")
 _SURELY_MADE: Final = word_set("gen generate synthesise synthesize")
 MADE: Final = (
-    MAKES | _SURELY_MADE | word_set("animate convert create draw imagine inpaint outpaint produce upscale")
+    MAKES
+    | _SURELY_MADE
+    | word_set("""
+        animate change clone colorize convert create denoise draw dub edit enhance extend imagine inpaint
+        isolate modify outpaint produce remove restore separate split swap transform upscale
+    """)
 )
 _PUT_ON: Final = word_set("add assign attach set")
 _CRUD: Final = "crud"
@@ -170,6 +183,7 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
                 return (
                     _worst_listed_under(sentences, verb)
                     or made_by_a_model(verb, (), sentences)
+                    or _kept(verb, sentences)
                     or _worst_joined(said, verb, sure)
                 )
         if _begins_unknown(said):
@@ -215,7 +229,7 @@ def _phrase(said: Sentence) -> Said | None:
 
 def _begins_unknown(said: Sentence) -> bool:
     """“Frobs the users”: whatever that is, it is done to something."""
-    if len(said) < 2 or said[1] not in _ARTICLES:
+    if len(said) < 2 or said[1] not in _ARTICLES or said[-1] == ASKED:
         return False
     return said[0] not in INFLECTED and said[0] not in _BEFORE_ARTICLES
 
@@ -224,6 +238,12 @@ def _worst_listed_under(sentences: tuple[Sentence, ...], verb: str) -> Said | No
     """“Manages reminders. Supports reading and deleting …” deletes."""
     listed = worst_listed(sentences) if verb in UMBRELLAS else None
     return listed if listed and RANK[listed.tool_class] > RANK[ToolClass.WRITE] else None
+
+
+def _kept(verb: str, sentences: tuple[Sentence, ...]) -> Said | None:
+    """“Download a model … to the models directory”."""
+    where = kept_said(sentences[:1]) if verb in MAYBE_KEPT else ()
+    return Said((sentences[0][0], *where), ToolClass.WRITE, 0.65, verb) if where else None
 
 
 def _worst_joined(said: Sentence, verb: str, sure: float) -> Said:
@@ -283,7 +303,7 @@ def named(said: Sentence) -> Said | None:
         deed = deed_of(head) if head and head[-1] not in TOLD_LAST else None
         if not deed or in_context(deed[1], head) is ToolClass.READ:
             return Said((said[0],), ToolClass.READ, 0.5)
-    elif said[0] in _DETERMINES or said[1:2] == ("s",) or _begins_with_compound(said):
+    elif said[0] in _DETERMINES or said[-1] == ASKED or said[1:2] == ("s",) or _begins_with_compound(said):
         return Said((said[0],), ToolClass.READ, 0.5)
     if (
         not head
@@ -362,7 +382,7 @@ def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence
         return None
     said = sentences[0]
     at = next((place for place, word in enumerate(said[:_CLAUSE]) if word in _PICTURED), None)
-    if at is not None and not _PUT_IN_WORDS.isdisjoint(said[at + 1 : at + 3]):
+    if at is not None and _is_put_in_words(said[at + 1 : at + 3]):
         return None
     made = next((word for word in words if word in _PICTURED), "") if at is None else said[at]
     if not made:
@@ -373,6 +393,12 @@ def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence
     if verb in _SURELY_MADE and made in _ONLY_BY_A_MODEL and made in said:
         return Said((made,), ToolClass.EXECUTE, 0.7, verb)
     return None
+
+
+def _is_put_in_words(behind: Sentence) -> bool:
+    """Of “video” in “Generate a video script”; in “speech from text” the text is what there was before."""
+    head = next((place for place, word in enumerate(behind) if word in OF_WHAT), len(behind))
+    return not _PUT_IN_WORDS.isdisjoint(behind[:head])
 
 
 def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
@@ -427,13 +453,21 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     tool_class = in_context(verb, clause)
     if money := is_about_money(verb, tool_class, clause, said):
         return Said((said[place], money), ToolClass.FINANCIAL, sure, verb)
-    if tool_class is ToolClass.EXECUTE and (reads_only((said,)) or not _TALKERS.isdisjoint(clause)):
+    if tool_class is ToolClass.EXECUTE and (reads_only((said,)) or _only_looks(verb, clause)):
         return Said((said[place],), ToolClass.READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
         return Said((said[place],), ToolClass.READ, sure, verb)
     if tool_class is ToolClass.WRITE and verb in LOOSE and (_only_answers(said) or reads_only((said,))):
         return Said((said[place],), ToolClass.READ, sure, verb)
     return Said((said[place],), tool_class, sure, verb)
+
+
+def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
+    """“Run an analysis of a page”; “Deploy critics”."""
+    if not _TALKERS.isdisjoint(clause):
+        return True
+    head = next((place for place, word in enumerate(clause) if word in _BEHIND_HEADS), len(clause))
+    return verb in _CARRIES_OUT and clause[head - 1] in _LOOKS_OF
 
 
 def _only_answers(said: tuple[str, ...]) -> bool:

@@ -4,18 +4,20 @@ from typing import Final
 
 # Portuguese and Spanish, French, German, Italian, Turkish; as they are written without accents.
 READS: Final = """
-    obter obtener consultar consulta buscar busca listar lista pesquisar pesquisa mostrar mostra exibir
-    apresenta visualizar verificar validar calcular conferir leer ler chercher rechercher recherche
-    obtenir afficher lire lister voir verifier suchen suche finden zeigen zeige abrufen auflisten lesen
-    pruefen cercare cerca leggi leggere elenca ottieni goster listele getir hesapla sorgula bul obtiene
-    obtem devuelve retorna muestra verifica valida calcula analiza analizar analisa analisar compara
-    comparar extrae extraer extrai extrair descarga descargar audita auditar revisa revisar resumir
-    explica explicar encuentra encontrar encontra recupera recuperar traduce traducir traduz traduzir
-    evalua evaluar avalia avaliar detecta detectar identifica identificar estima estimar recupere
-    recuperer retourne retourner renvoie renvoyer affiche calcule calculer analyse analyser telecharge
-    telecharger verifie traduit traduire gibt liefert holt ruft listet sucht findet zeigt liest pruft
-    prueft berechnet ermittelt analysiert ubersetzt restituisce recupera elencare calcola calcolare
-    visualizza ottenere confronta haalt geeft zoekt toont
+    analise analisis avaliador berechnung calculadora calculo comparacion descricao descripcion detalhes
+    detalles estimativa evaluador historial historico informacion informacoes precio precios resumen
+    resumo simulador ubersicht obter obtener consultar consulta buscar busca listar lista pesquisar
+    pesquisa mostrar mostra exibir apresenta visualizar verificar validar calcular conferir leer ler
+    chercher rechercher recherche obtenir afficher lire lister voir verifier suchen suche finden zeigen
+    zeige abrufen auflisten lesen pruefen cercare cerca leggi leggere elenca ottieni goster listele getir
+    hesapla sorgula bul obtiene obtem devuelve retorna muestra verifica valida calcula analiza analizar
+    analisa analisar compara comparar extrae extraer extrai extrair descarga descargar audita auditar
+    revisa revisar resumir explica explicar encuentra encontrar encontra recupera recuperar traduce
+    traducir traduz traduzir evalua evaluar avalia avaliar detecta detectar identifica identificar estima
+    estimar recupere recuperer retourne retourner renvoie renvoyer affiche calcule calculer analyse
+    analyser telecharge telecharger verifie traduit traduire gibt liefert holt ruft listet sucht findet
+    zeigt liest pruft prueft berechnet ermittelt analysiert ubersetzt restituisce recupera elencare
+    calcola calcolare visualizza ottenere confronta haalt geeft zoekt toont
 """
 WRITES: Final = """
     criar cria crear crea adicionar adiciona agregar anadir inserir actualizar atualizar atualiza editar

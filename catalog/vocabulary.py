@@ -204,6 +204,12 @@ TALK: Final = word_set("chat conversation discussion thread")
 SCREENS: Final = word_set("""
     app application apps browser emulator page program simulator tab tabs terminal terminals window windows
 """)
+# What moves or is lit where people are.
+DEVICES: Final = word_set("""
+    blind blinds curtain curtains door doors garage gate gripper heater lamp lamps light lights motor playback
+    relay robot servo shades siren speaker sprinkler sprinklers valve
+""")
+DEVICE_VERBS: Final = word_set("adjust dim lock move set toggle unlock")
 SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
 # An exchange has these; whoever exchanges something gives it another.
 OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")

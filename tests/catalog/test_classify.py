@@ -218,6 +218,7 @@ def test_what_a_word_nobody_knows_does_to_things_is_not_taken_for_reading(unknow
         *(("crawl_cancel", "Write"), ("email_validator", "Read"), ("log_progress", "Write")),
         *(("generate_movie_from_text", "Write"), ("generate_video_titles", "Read"), ("make_call", "Execute")),
         *(("clone_voice", "Execute"), ("clone_repository", "Write"), ("create_prediction", "Execute")),
+        *(("lock_door", "Execute"), ("lock_issue", "Write"), ("delegate_task", "Execute")),
         *(("wire_pins", "Write"), ("wire_funds", "Financial")),
     ],
 )
@@ -228,6 +229,17 @@ def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
 @pytest.mark.parametrize(
     ("description", "tool_class"),
     [
+        ("When a law is named by its title, resolve it to one id.", "Read"),
+        ("Is this address worth sending to? Syntax and domain.", "Read"),
+        ("Re-run the workflow that made it.", "Execute"),
+        ("Alias for other_tool. Invoke an action of the element.", "Execute"),
+        ("Run a Lighthouse analysis for one page.", "Read"),
+        ("Run a script for one page.", "Execute"),
+        ("Generate speech from text with a voice.", "Execute"),
+        ("Generate video captions.", "Read"),
+        ("Split a song into its stems with AI.", "Execute"),
+        ("Download a model to the right subdirectory.", "Write"),
+        ("Returns a verdict - BUY SELL HOLD and a reason.", "Read"),
         ("Call AFTER validate_company to screen it against all lists. Returns a verdict.", "Read"),
         ("Use this tool when you need to delete a page.", "Destructive"),
         ("Company intelligence: owners, filings. $0.75/call.", "Read"),
