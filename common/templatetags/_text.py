@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from html import escape
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 # Letters and marks by category, yet nothing is drawn for them.
@@ -27,7 +26,7 @@ def one_line(text: str) -> str:
 
 def visible(text: str) -> SafeString:
     if hides_nothing(text):
-        return SafeString(escape(text))
+        return escape(text)
     told_apart = ((_mark(each) if hidden else each,) for each, hidden in _told_apart(text))
     return format_html_join("", "{}", told_apart)
 

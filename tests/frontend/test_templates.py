@@ -45,11 +45,11 @@ def test_a_template_reads(path: Path) -> None:
     get_template(str(path.relative_to(ROOT / "templates")))
 
 
-def test_no_code_declares_text_safe_by_hand() -> None:
+def test_only_what_fills_moulds_declares_text_safe_by_hand() -> None:
     code = [path for app in APPS for path in (ROOT / app).rglob("*.py")]
     assert [
         short(path) for path in code if re.search(r"mark_safe|SafeString\(|SafeText\(", path.read_text())
-    ] == []
+    ] == ["common/templatetags/_moulds.py"]  # escapes by itself: tests/common/test_moulds.py
 
 
 def test_every_icon_a_template_names_is_in_the_sprite() -> None:
