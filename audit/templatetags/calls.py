@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, Final
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audit.chart import Chart
+from audit.chart import Chart, Published
 from audit.figures import Bucket
 from audit.periods import Period
 from audit.pictures import SPANS_OF_ONE, chosen, links, picture_of_one
 from common.templatetags._moulds import filled
+from common.templatetags.ui import oneline, plain
 from policies.models import Grant
 from servers.models import Server
 
@@ -59,6 +61,27 @@ def calls_rows(table: Iterable[Bucket]) -> SafeString:
     return filled("audit/_calls_row.html", _fillings(table))
 
 
+@register.simple_tag
+def publications(published: Iterable[Published]) -> SafeString:
+    """Lines in the picture."""
+    return filled(
+        "audit/_published.html",
+        ({"words": plain(one.words), "at": _minute(one.at), "x": one.x} for one in published),
+    )
+
+
+@register.simple_tag
+def publication_rows(published: Iterable[Published]) -> SafeString:
+    return filled(
+        "audit/_published_row.html",
+        ({"words": oneline(one.words), "at": _minute(one.at)} for one in published),
+    )
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%-d %b %H:%M}"
+
+
 def _fillings(table: Iterable[Bucket]) -> Iterator[dict[str, object]]:
     for bucket in table:
-        yield {"at": f"{bucket.at:%-d %b %H:%M}", **bucket.counts}
+        yield {"at": _minute(bucket.at), **bucket.counts}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,8 +17,8 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
-from audit.chart import STACK
-from audit.figures import Counted, calls_by_grant, tops
+from audit.busiest import Busy, shared_among
+from audit.figures import calls_by_grant, tops
 from audit.periods import Period
 from audit.pictures import SPANS, chosen, links, pictures
 from audit.stops import last_reasons
@@ -33,37 +31,6 @@ from servers.models import Server
 ROWS = 6
 MOST_GRANTS = 50
 EACH = 3
-KEYS = {name: key for name, key, _ in STACK}
-WORDS = [(name, words) for name, _, words in STACK]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Calls of one outcome. `reason`: what was said to the last of them; empty where that is long ago."""
-
-    calls: int
-    words: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """One of the most called or most stopped: as long as its share of `most`, coloured by what is most."""
-
-    tool: Counted
-    most: int
-    key: str
-    parts: list[Part]
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """A grant and how often it called."""
-
-    public_id: str
-    label: str
-    server: str
-    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +58,8 @@ def page(request: MemberRequest) -> HttpResponse:
         "calls": shown.calls,
         "latency": shown.latency,
         "lines": shown.added,
-        "held": _shared(most.held, last_reasons(member, [one.name for one in most.held], period.since)),
-        "called": _shared(most.called),
+        "held": shared_among(most.held, last_reasons(member, [one.name for one in most.held], period.since)),
+        "called": shared_among(most.called),
         "grants": _grants(member, period),
         "waiting": _waiting(member),
         "section": "overview",
@@ -177,22 +144,3 @@ def _any_open(member: Asker) -> QuerySet[PolicyRevision, tuple[UUID]]:
         .order_by()
         .values_list("pk")[:1]
     )
-
-
-def _shared(
-    counted: list[Counted], reasons: Mapping[tuple[str, str], str] = MappingProxyType({})
-) -> list[Shared]:
-    most = max((one.count for one in counted), default=1)
-    return [
-        Shared(
-            one,
-            most,
-            KEYS[one.mostly],
-            [
-                Part(one.outcomes[name], words, reasons.get((one.name, name), ""))
-                for name, words in WORDS
-                if name in one.outcomes
-            ],
-        )
-        for one in counted
-    ]
