@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.worth import type_words
 from common.templatetags._icons import SIGNAL_ICONS
 from common.templatetags._moulds import filled
-from common.templatetags._text import hides_nothing, is_hidden
 from common.templatetags.ui import _icon, effect, oneline, plain, severity, tool_class
 
 register = template.Library()
-_TOKEN = re.compile(
-    r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?|true|false|null)|([^"\d\-tfn]+|.)', re.DOTALL
-)
 _ESCAPED = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026", ord("{"): "{{", ord("}"): "}}"}
-
-
-@register.simple_tag
-def json_text(text: str) -> SafeString:
-    """JSON with its keys, texts and numbers told apart; what cannot be seen as JSON escapes it."""
-    if not hides_nothing(text):
-        text = "".join(json.dumps(each)[1:-1] if is_hidden(each) else each for each in text)
-    return format_html_join("", "{}", ((_coloured(*match.groups()),) for match in _TOKEN.finditer(text)))
-
-
-# The same few keys and values make up nearly all of every policy.
-@lru_cache(maxsize=4096)
-def _coloured(string: str | None, colon: str | None, literal: str | None, rest: str | None) -> SafeString:
-    if string is not None:
-        kind = "k" if colon else "s"
-        return format_html('<span class="{}">{}</span>{}', kind, string, colon or "")
-    if literal is not None:
-        return format_html('<span class="n">{}</span>', literal)
-    return format_html("{}", rest)
 
 
 @register.simple_tag

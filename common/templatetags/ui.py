@@ -2,7 +2,7 @@
 
 Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome record.outcome record.code ·
          tool_class "Write" · severity "high" · tag "new" · ago moment
-         {{ name|oneline }} · {{ text|shown }} · {{ name|plain }}
+         {{ name|oneline }} · {{ text|shown }} · {{ name|plain }} · json_text document · json_line line
 Figures: share_bar counts · effect_counts counts live=counts_before · rollout state words="..."
 Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell"
          · table "Caption" · step 3 "Issue a grant" state="now"; each ends with its end tag
@@ -27,7 +27,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from common.templatetags import _assets, _fields, _icons, _text, _words
+from common.templatetags import _assets, _fields, _icons, _json, _text, _words
 from common.user_agents import browser_words
 
 register = template.Library()
@@ -170,6 +170,18 @@ def browser(user_agent: object) -> str:
 def shown(text: object) -> SafeString:
     """As `oneline`, but lines stay lines."""
     return format_html('<bdi class="whitespace-pre-line">{}</bdi>', _text.visible(str(text)))
+
+
+@register.simple_tag
+def json_text(text: str) -> SafeString:
+    """For `code`, which is copied."""
+    return _json.to_copy(text)
+
+
+@register.simple_tag
+def json_line(text: str) -> SafeString:
+    """Of a text whose lines are numbered or compared."""
+    return _json.line(text)
 
 
 _CHOSEN = format_html("{}", " selected")

@@ -18,7 +18,6 @@ from accounts.permissions import May, may
 from accounts.views.members import member_required
 from common.ids import parse_public_id
 from common.near import near_miss
-from common.templatetags._text import is_hidden
 from servers.arguments import arguments_of
 from servers.classing import suggestion
 from servers.models import Server, Severity, Tool, ToolClass, ToolScan
@@ -175,17 +174,11 @@ def tool(request: MemberRequest, server_id: str, tool_id: UUID) -> HttpResponse:
         "server": server,
         "tool": found,
         "arguments": arguments_of(found.input_schema),
-        "schema": _as_json(found.input_schema),
+        "schema": json.dumps(found.input_schema, indent=2, ensure_ascii=False),
         "crumbs": crumbs,
         "section": "servers",
     }
     return render(request, "servers/tool.html", context)
-
-
-def _as_json(schema: object) -> str:
-    """What cannot be seen is written as JSON escapes it."""
-    text = json.dumps(schema, indent=2, ensure_ascii=False)
-    return "".join(json.dumps(each)[1:-1] if is_hidden(each) else each for each in text)
 
 
 def _start(request: MemberRequest, server: Server) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from django import forms
 from django.template import engines
 
 from common.templatetags._words import relative_time
+from common.templatetags.ui import json_line, json_text
 
 NOW = datetime(2026, 11, 12, 14, 32, 7, tzinfo=UTC)
 TIMES = Path(__file__).parents[2] / "frontend" / "js" / "times.js"
@@ -202,3 +205,27 @@ def test_the_browser_says_times_in_the_same_words_as_the_server() -> None:
     )
     moments = [NOW - timedelta(seconds=seconds) for seconds in seconds_ago]
     assert json.loads(answer.stdout) == [relative_time(moment, NOW) for moment in moments]
+
+
+def test_json_is_told_apart_by_its_parts_and_stays_what_it_is() -> None:
+    text = '{"max": 30, "words": ["<b>", "a\\"b", true]}'
+    shown = json_text(text)
+    assert re.findall(r'class="(\w)">([^<]*)<', shown) == [
+        ("k", "&quot;max&quot;"),
+        ("n", "30"),
+        ("k", "&quot;words&quot;"),
+        ("s", "&quot;&lt;b&gt;&quot;"),
+        ("s", "&quot;a\\&quot;b&quot;"),
+        ("n", "true"),
+    ]
+    assert html.unescape(re.sub(r"<[^>]+>", "", shown)) == text
+    assert html.unescape(json_text(text * 3_000)) == text * 3_000, "a page waits for it: without colours"
+
+
+def test_what_cannot_be_seen_in_json_is_escaped_where_it_is_copied_and_named_where_lines_are_compared() -> (
+    None
+):
+    text = '"a\u202eb"'
+    assert html.unescape(re.sub(r"<[^>]+>", "", json_text(text))) == '"a\\u202eb"'
+    assert "U+202E" in json_line(text) and "\u202e" not in json_line(text)
+    assert json_line(text) != json_line('"a\\u202eb"')

@@ -1,0 +1,46 @@
+"""JSON with its keys, texts and numbers told apart."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Final
+
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from common.templatetags._text import hides_nothing, is_hidden, visible
+
+# A page waits for it: what is longer stands in one colour.
+LONGEST: Final = 100_000
+_TOKEN: Final = re.compile(
+    r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?|true|false|null)|([^"\d\-tfn]+|.)', re.DOTALL
+)
+
+
+def to_copy(text: str) -> SafeString:
+    """What cannot be seen as JSON escapes it."""
+    if not hides_nothing(text):
+        text = "".join(json.dumps(each)[1:-1] if is_hidden(each) else each for each in text)
+    return _in_colours(text) if len(text) <= LONGEST else escape(text)
+
+
+def line(text: str) -> SafeString:
+    """As it is written: what cannot be seen is not the same as its escape."""
+    return _in_colours(text) if hides_nothing(text) else visible(text)
+
+
+def _in_colours(text: str) -> SafeString:
+    return format_html_join("", "{}", ((_coloured(*match.groups()),) for match in _TOKEN.finditer(text)))
+
+
+# The same few keys and values make up nearly all of every policy.
+@lru_cache(maxsize=4096)
+def _coloured(string: str | None, colon: str | None, literal: str | None, rest: str | None) -> SafeString:
+    if string is not None:
+        kind = "k" if colon else "s"
+        return format_html('<span class="{}">{}</span>{}', kind, string, colon or "")
+    if literal is not None:
+        return format_html('<span class="n">{}</span>', literal)
+    return format_html("{}", rest)
