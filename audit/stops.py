@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from accounts.tenancy import Asker
 from audit.outcomes import shown_outcome
+from audit.trace import in_short
 from common.ids import first_uuid_of
 from policies.language.glance import rule_words
-from policies.language.sentences import denied_sentence, not_available_sentence
+from policies.language.sentences import limit_exceeded_sentence
 
 # So many are looked at, by the index of what was stopped, and no older ones: a page waits for it.
 NEWEST: Final = 500
@@ -48,7 +49,7 @@ def last_reasons(member: Asker, tools: Iterable[str], since: datetime) -> dict[t
 
 
 def _told(tool: str, reason: str, rule: str, again: int | None) -> str:
-    """Not when to try again, which is over; the rule where the sentence says no more than the outcome."""
-    if reason in ("", denied_sentence(tool), not_available_sentence(tool)):
+    """Not when to try again, which is over."""
+    if reason == limit_exceeded_sentence(tool, again):
         return rule_words(rule, tool)
-    return reason.removesuffix(f"; try again in {again} s.").removesuffix(".")
+    return in_short(tool, reason.removesuffix(f"; try again in {again} s."), rule).removesuffix(".")

@@ -1,6 +1,6 @@
 """A decision in words: which rule it was, and the steps it went through up to the one that decided.
 
-Derived from the record alone, by the order in which the language decides.
+Derived from the record and the revision that decided, by the order in which the language decides.
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.models import DecisionRecord
+from policies.language.document import Limit, Predicate
 from policies.language.glance import rule_words
+from policies.language.named import named_by, parts_of
+from policies.language.phrases import limit_words, of_argument
+from policies.language.sentences import (
+    approval_required_sentence,
+    denied_sentence,
+    not_available_sentence,
+)
 
 # The steps of a call of a tool, in order: what is said of each once it is behind, and while it is ahead.
 _STEPS: Final = (
@@ -56,8 +64,19 @@ class Step:
     words: str
 
 
-def trace(record: DecisionRecord) -> list[Step]:
-    """Empty where the steps are not those of a tool, or the code is none of the language."""
+def in_short(tool: str, reason: str | None, rule: str) -> str:
+    """What the agent read, beside its tool and outcome; which rule, where that says no more than they do."""
+    says_no_more = (denied_sentence(tool), not_available_sentence(tool), approval_required_sentence(tool))
+    if not reason or reason in says_no_more:
+        return rule_words(rule, tool)
+    return reason.removeprefix(f"{tool} ").removeprefix(f"These arguments of {tool} are ")
+
+
+def trace(record: DecisionRecord, document: str | None = None) -> list[Step]:
+    """Empty where the steps are not those of a tool, or the code is none of the language.
+
+    `document`: the revision that decided, where it is known.
+    """
     if record.method != "tools/call":
         return []
     if record.outcome == "allow":
@@ -70,7 +89,7 @@ def trace(record: DecisionRecord) -> list[Step]:
     names = [name for name, _, _ in _STEPS]
     before, after = _STEPS[: names.index(at)], _STEPS[names.index(at) + 1 :]
     steps = [Step("passed", _passed(name, said, record)) for name, said, _ in before]
-    steps.append(Step("stop", words))
+    steps.append(Step("stop", ": ".join(filter(None, (words, _which(record.rule, document))))))
     if after:
         steps.append(Step("ahead", "Not reached: " + ", ".join(short for _, _, short in after)))
     return steps
@@ -83,6 +102,17 @@ def _stopped_at(record: DecisionRecord) -> tuple[str, str] | None:
     # The rule's own name comes first and may be any word; what is inside of it comes last.
     parts = [part for part in record.rule.split("/")[2:] if part in known]
     return known[parts[-1]] if parts else None
+
+
+def _which(rule: str, document: str | None) -> str:
+    match named_by(rule, document) if document is not None else None:
+        case Predicate(conditions=conditions):
+            each = "every" if parts_of(rule)[2][0] == "require" else "any"
+            return " and ".join(of_argument(condition, each) for condition in conditions)
+        case Limit() as limit:
+            return limit_words(limit)
+        case None:
+            return ""
 
 
 def _passed(name: str, words: str, record: DecisionRecord) -> str:

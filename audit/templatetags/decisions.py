@@ -10,19 +10,11 @@ from django.utils.safestring import SafeString
 
 from audit.models import DecisionRecord
 from audit.queries import DecisionRow
+from audit.trace import in_short
 from common.templatetags._moulds import filled
 from common.templatetags.ui import oneline, outcome
-from policies.language.glance import rule_words
 
 register = template.Library()
-
-
-@register.filter
-def why(record: DecisionRecord) -> str:
-    """What the agent was told, or which rule let it through."""
-    if record.code == "hidden":
-        return "hidden from this grant"
-    return record.reason or rule_words(record.rule, record.tool)
 
 
 @register.simple_tag
@@ -42,6 +34,18 @@ def _fillings(rows: Iterable[DecisionRow]) -> Iterator[dict[str, str]]:
             "outcome": outcome(record.outcome, record.code, approval=record.approval_id),
             "tool": oneline(record.tool or record.method),
             "grant": oneline(row.grant_label),
-            "why": oneline(why(record)),
-            "took": "" if row.took_ms is None else f"{row.took_ms:.1f}".removesuffix(".0") + " ms",
+            "why": oneline(_why(record)),
+            "took": "" if row.took_ms is None else _took(row.took_ms),
         }
+
+
+def _why(record: DecisionRecord) -> str:
+    """What the agent was told, or which rule let it through."""
+    if record.code == "hidden":
+        return "hidden from this grant"
+    return in_short(record.tool, record.reason, record.rule)
+
+
+def _took(milliseconds: float) -> str:
+    """Tenths only where they are what there is to see."""
+    return f"{milliseconds:,.1f} ms" if milliseconds < 10 else f"{milliseconds:,.0f} ms"

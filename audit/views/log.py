@@ -175,12 +175,13 @@ def _opened(request: MemberRequest, row: DecisionRow, query: QueryDict) -> Opene
     rest = _without(query, "open").urlencode()
     allowed = row.record.outcome == "allow"
     kept = read(row.record) if may(request.member, May.READ_ARGUMENTS) else ()
+    document = _document(request, row)
     return Opened(
         row=row,
         record=row.record,
         agent_read=_agent_read(row),
-        lines=_lines(request, row),
-        trace=trace(row.record),
+        lines=_lines(document, row.record.rule),
+        trace=trace(row.record, document),
         kept=kept,
         keeps=bool(row.record.sealed_arguments),
         policy_id=public_id("pol", row.policy_id) if isinstance(row.policy_id, UUID) else None,
@@ -260,18 +261,21 @@ def _agent_read(row: DecisionRow) -> str:
     )
 
 
-def _lines(request: MemberRequest, row: DecisionRow) -> list[Line]:
-    """The part of the revision that decided, with a few lines around it; empty where no rule did."""
+def _document(request: MemberRequest, row: DecisionRow) -> str | None:
+    """Of the revision that decided; None where no rule did, or it is not known any more."""
     decided_by = row.record.policy_revision_id
     if decided_by is None or not row.record.rule.startswith("/"):
-        return []
+        return None
     revision = PolicyRevision.objects.visible_to(request.member).filter(pk=decided_by).first()
-    if revision is None:
+    return revision.document if revision else None
+
+
+def _lines(document: str | None, rule: str) -> list[Line]:
+    """The part of the revision that decided, with a few lines around it; empty where no rule did."""
+    place = lines_of(document, rule) if document is not None else None
+    if document is None or place is None:
         return []
-    place = lines_of(revision.document, row.record.rule)
-    if place is None:
-        return []
-    text = revision.document.split("\n")
+    text = document.split("\n")
     first, last = place
     shown = range(max(first - CONTEXT_LINES, 1), min(last + CONTEXT_LINES, len(text)) + 1)
     return [Line(number, text[number - 1], first <= number <= last) for number in shown]

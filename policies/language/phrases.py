@@ -82,6 +82,12 @@ def condition_words(condition: Condition, verb: str = "is", each: str = "every")
     return f"{subject} {verb} {is_words(condition)}"
 
 
+def of_argument(condition: Condition, each: str = "any") -> str:
+    """As a person says it, who looks at the arguments: "amount is more than 500"."""
+    subject = condition.path.text.removeprefix("args").removeprefix(".") or "what is asked for"
+    return f"{f'{each} ' if condition.path.quantified else ''}{subject} is {is_words(condition)}"
+
+
 MUST_BE: dict[Operator, str] = {
     "eq": "it must hold only numbers that 64-bit computers read exactly",
     "neq": "it must hold only numbers that 64-bit computers read exactly",

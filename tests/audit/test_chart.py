@@ -18,6 +18,20 @@ from policies.language.glance import rule_words
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
+_RULE = {
+    "require": [{"conditions": [{"path": "args.files[*].path", "op": "under_path", "value": "/src"}]}],
+    "deny_if": [{"conditions": [{"path": "args.branch", "op": "in", "value": ["main", "release"]}]}],
+    "approve_if": [
+        {
+            "conditions": [
+                {"path": "args.amount", "op": "gt", "value": 5},
+                {"path": "args.to", "op": "exists", "value": True},
+            ]
+        }
+    ],
+    "rate_limit": {"max": 30, "window": "minute"},
+}
+REVISION = json.dumps({"version": "1", "default": "deny", "tools": {"push": _RULE}})
 
 
 @given(st.integers(0, 10**12))
@@ -94,6 +108,35 @@ def test_a_denied_call_went_as_far_as_the_step_that_stopped_it(
     assert [step.state for step in steps[: passed + 1]] == ["passed"] * passed + ["stop"]
     assert steps[passed].words == stop
     assert [step.state for step in steps[passed + 1 :]] == (["ahead"] if passed < 7 else [])
+
+
+@pytest.mark.parametrize(
+    ("code", "part", "stop"),
+    [
+        ("denied", "deny_if/0", 'A reason to deny it holds: branch is one of "main", "release"'),
+        (
+            "requirement_failed",
+            "require/0",
+            'A requirement is not met: every files[*].path is a path that is or lies below "/src"',
+        ),
+        (
+            "undecidable",
+            "require/0/conditions/0",
+            'A requirement cannot be judged: every files[*].path is a path that is or lies below "/src"',
+        ),
+        ("limit_exceeded", "limits/0", "A limit is used up: at most 30 calls per minute"),
+        (
+            "approval_required",
+            "approve_if/0",
+            "A person has to be asked: amount is more than 5 and to is present",
+        ),
+        ("approval_required", "action", "A person has to be asked"),
+        ("denied", "deny_if/7", "A reason to deny it holds"),
+    ],
+)
+def test_the_step_that_stopped_it_says_what_the_rule_says(code: str, part: str, stop: str) -> None:
+    steps = trace(record(code=code, rule=f"/tools/push/{part}"), REVISION)
+    assert [step.words for step in steps if step.state == "stop"] == [stop]
 
 
 def test_an_allowed_call_went_all_the_way() -> None:

@@ -90,11 +90,14 @@ def test_one_decision_is_shown_to_its_organization_only(acme: Acme, cast: Cast, 
 # ---- the log
 def test_the_log_says_what_came_of_each_call_and_why(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     happened(acme)
+    happened(acme, tool="merge", reason="These arguments of merge are not allowed: args.owner.")
+    happened(acme, tool="drop", reason="This call of drop is not allowed.", rule="/classes/Destructive")
     allowed(acme)
     allowed(acme, tool="list_users", rule="/classes/Read")
     shown = page(signed_in(cast.bob), "/log/")
-    for said in ("No tool named delete_user is available here.", "own rule", "Read rule", "laptop", "3 ms"):
-        assert said in shown
+    for said in ("no rule", "not allowed: args.owner.", "Destructive rule", "own rule", "Read rule"):
+        assert f"{said}</bdi>" in shown, "the tool and the outcome stand beside it"
+    assert "laptop" in shown and "3 ms" in shown
 
 
 @pytest.mark.parametrize(
@@ -267,6 +270,7 @@ def test_what_is_stopped_most_says_why_the_last_of_its_calls_was(
         acme,
         tool="merge",
         code="limit_exceeded",
+        rule="/tools/merge/limits/0",
         reason="merge has reached a limit; try again in 12 s.",
         retry_after_seconds=12,
     )
@@ -278,7 +282,7 @@ def test_what_is_stopped_most_says_why_the_last_of_its_calls_was(
     )
     stopped = re.sub(" +", " ", stopped)
     assert "2 denied: Open a pull request instead" in stopped
-    assert "1 held back: merge has reached a limit" in stopped and "try again in" not in stopped
+    assert "1 held back: own rule" in stopped and "try again in" not in stopped
     assert "denied: Destructive rule" in stopped and "An older reason" not in stopped
     written = signed_in(cast.bob).get("/overview/").content.decode()
     assert "&lt;img src=x&gt;" in written and "<img src=x>" not in written and "\u202e" not in written

@@ -175,7 +175,7 @@ KINDS = (
         "/tools/create_access_key/limits/0",
         ("user_name",),
         "limit_exceeded",
-        "create_access_key has reached a limit; try again in 412 s.",
+        "create_access_key has reached a limit; try again in 12 s.",
     ),
     Kind(
         1.4,
@@ -219,6 +219,7 @@ WAITING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ),
     ("release-bot", "merge_pull_request", {"owner": "harbour", "repo": "docs", "pull_number": 97}),
 )
+ASKED_BY = {"create_refund": "approve_if/0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,9 +364,10 @@ def ask(case: Showcase, label: str, tool: str, given: dict[str, Any]) -> None:
             reserved_by=decision,
             call_digest=call_digest(**owner, arguments=given),
             rules_digest="a" * 64,
-            rule=f"/tools/{tool}/action",
+            rule=f"/tools/{tool}/{ASKED_BY.get(tool, 'action')}",
             reason=f"{tool} needs a person's approval.",
             arguments_json=json.dumps(given),
             at_ms=time.time_ns() // 1_000_000,
+            policy=_revisions(case)[GRANTS[label]],
         ),
     )
