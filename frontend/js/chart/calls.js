@@ -3,7 +3,6 @@
 import uPlot from "uplot";
 import { axes, clock, colour, count, day, font, quarters, scale } from "./look.js";
 
-const TALLEST = 320;
 const LINE = 2;
 
 // From the bottom of the stack to its top.
@@ -32,7 +31,7 @@ function options(box, data, step) {
     fill: () => (key === "deny" ? hatch(box) : colour(box, `--${key}-solid`)),
   }));
   return {
-    width: box.clientWidth, height: box.dataset.chartTall ? TALLEST : TALLEST - 110, padding: [14, 20, 0, 0], legend: { show: false },
+    width: box.clientWidth, height: box.clientHeight, padding: [14, 20, 0, 0], legend: { show: false },
     scales: { x: { time: false, range: () => [data.starts[0], data.end] }, y: { range: (plot, low, high) => [0, data.levels.at(-1)] } },
     axes: axes(box, data, { values: { splits: () => data.levels, values: (plot, levels) => levels.map(count) }, ticks: (plot) => quarters(data, plot.width) }),
     series: [{}, ...series],

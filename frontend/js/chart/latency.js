@@ -2,14 +2,12 @@
 import uPlot from "uplot";
 import { axes, clock, colour, day } from "./look.js";
 
-const HEIGHT = 130;
-
 export function latency(box, place, data) {
   const step = (data.end - data.starts[0]) / data.starts.length;
   const line = (name, dash) => ({ stroke: () => colour(box, name), width: 2, dash, spanGaps: false, points: { size: 5, fill: () => colour(box, name), filter: alone } });
   const plot = new uPlot(
     {
-      width: box.clientWidth, height: HEIGHT, padding: [8, 20, 4, 0], legend: { show: false },
+      width: box.clientWidth, height: box.clientHeight, padding: [8, 20, 4, 0], legend: { show: false },
       scales: { x: { time: false, range: () => [data.starts[0], data.end] }, y: { range: () => [0, data.top] } },
       axes: axes(box, data, {
         values: { splits: () => [0, data.top / 2, data.top], values: (_, levels) => levels.map(String) },

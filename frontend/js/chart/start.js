@@ -28,8 +28,8 @@ class Figure {
   }
 
   fit() {
-    const width = this.box.clientWidth;
-    if (width && width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });
+    const { clientWidth: width, clientHeight: height } = this.box;
+    if (width && (width !== this.plot.width || height !== this.plot.height)) this.plot.setSize({ width, height });
   }
 }
 
