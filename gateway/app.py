@@ -44,7 +44,7 @@ from gateway.relay import Relay
 from gateway.resolver import Resolve, SystemResolver
 from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import StreamGone, Streams
-from gateway.states import States, asking
+from gateway.states import State, States, asking
 from gateway.turns import Play, Turns
 from gateway.upstream import Upstreams
 from gateway.upstream_answer import UpstreamError
@@ -280,19 +280,16 @@ class Gateway:
     def _read(self, visit: Visit) -> Pipeline | None:
         """How it is to be judged; None: it is not. Raises Refused."""
         request, verdict = visit.exchange.request, PASS
+        message: jsonrpc.Message | None = None
         if request.method == b"POST":
             body = request.body
             message = visit.message = jsonrpc.read(body if type(body) is bytes else bytes(body))
-            visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
-            verdict = _verdict(message, visit.era)
+            era = visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
+            verdict = _verdict(message, era)
             self._carried.take_in(visit, message)
         else:
             visit.standing = request.method == b"GET"
         visit.lines = upstream_lines(visit, self._handles, self._drift)
-        return self._by_verdict(visit, verdict)
-
-    def _by_verdict(self, visit: Visit, verdict: Verdict) -> Pipeline | None:
-        message = visit.message
         if verdict is FILTER_TOOLS:
             visit.lists_tools = True
             return None
@@ -351,10 +348,9 @@ class Gateway:
         if rest is not None:
             visit.exchange.serve(rest)
 
-    def _alone(self, play: Play) -> None:
-        rest = self._judge(play.visit, play.pipeline, play.effect)
-        visit = play.visit
-        visit.exchange.serve(self._to_its_end(visit, rest))
+    def _alone(self, play: Play, effect: Effect) -> None:
+        asks, visit = play
+        visit.exchange.serve(self._to_its_end(visit, self._judge(visit, asks, effect)))
 
     def _broken(self, visit: Visit, failure: Exception) -> None:
         visit.exchange.serve(self._to_its_end(visit, self._not_judged(visit, failure)))
@@ -390,7 +386,7 @@ class Gateway:
             if needs_offloading(asker.compiled, call, len(visit.exchange.request.body)):
                 visit.heavy = True
                 asker = replace(asker, heavy=True)
-            return pipeline.tools_call(asker, call, _round(visit))
+            return pipeline.tools_call(asker, call, None if visit.again is None else _round(visit.again))
         tasks = sorted(set(visit.tasks.values()))
         if verdict is Verdict.JUDGE_TASK:
             return pipeline.access(self._asker(visit), [], tasks)
@@ -419,14 +415,14 @@ class Gateway:
             decision=visit.decision_id,
             tools=admitted.server.tools,
             tool_digest=visit.tool_digest,
-            lease_over=_lease_over(visit),
+            lease_over=time.time() >= admitted.organization.lease.until,
             approval_seconds=admitted.organization.settings.approval_seconds,
             patient=self._waiting.hold_open_seconds > 0 and not visit.opens_pages,
         )
 
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""
-        if _lease_over(visit):
+        if time.time() >= visit.admitted.organization.lease.until:
             expired = rulings.CONFIGURATION_EXPIRED
             self._refuse(visit, replace(replies.denied(visit, expired), refuses=expired.reason or ""))
             return
@@ -474,19 +470,12 @@ def _was_shown(visit: Visit) -> bool:
     return visit.again is not None and visit.again.asks and not visit.again.expired
 
 
-def _round(visit: Visit) -> Round | None:
-    state = visit.again
-    if state is None or state.asks or state.expired:
-        return None
-    return Round(state.ticket, state.agreed)
+def _round(state: State) -> Round | None:
+    return None if state.asks or state.expired else Round(state.ticket, state.agreed)
 
 
 def _with_cors(reply: Reply, admitted: Admitted) -> Reply:
     return replace(reply, headers=reply.headers + admitted.cors) if admitted.cors else reply
-
-
-def _lease_over(visit: Visit) -> bool:
-    return time.time() >= visit.admitted.organization.lease.until
 
 
 def _unknown(message: jsonrpc.Message, era: Era) -> jsonrpc.Refused:

@@ -22,14 +22,15 @@ def upstream_lines(visit: Visit, handles: Handles, drift: DriftWatch) -> bytes:
     """Raises Refused for a session or event not of this grant, and for a header that belies the body."""
     request = visit.exchange.request
     given = request.headers
-    if visit.message is None or visit.era.modern or not _HANDLES.isdisjoint(given):
-        return _written(_upstream_headers(visit, given, handles, drift))
-    # By these headers alone. Known again on their connection, they are the same object.
+    by_headers_alone = visit.message is not None and not visit.era.modern
+    # Known again on their connection, they are the same object.
     known = request.memo.passed_on
-    if known is None or known[0] is not given:
-        lines = _written(_upstream_headers(visit, given, handles, drift))
-        known = request.memo.passed_on = (given, lines)
-    return known[1]
+    if by_headers_alone and known is not None and known[0] is given:
+        return known[1]
+    lines = _written(_upstream_headers(visit, given, handles, drift))
+    if by_headers_alone and _HANDLES.isdisjoint(given):
+        request.memo.passed_on = (given, lines)
+    return lines
 
 
 def _upstream_headers(

@@ -102,18 +102,20 @@ class KnownFrame:
         """Of the one whole message that is in `data`; None where it has to be looked at as any other."""
         length = len(data) - self.head_bytes
         # The only head like this that is followed by so much and nothing else.
-        head = b"%b%d%b" % (self.before, length, self.after)
-        if len(head) != self.head_bytes:
+        body = data.removeprefix(b"%b%d%b" % (self.before, length, self.after))
+        if len(body) != length:
             return self._body_after_another(data, most)
-        body = data.removeprefix(head)
-        return body if len(body) == length and 0 < length <= most else None
+        return body if 0 < length <= most else None
 
     def _body_after_another(self, data: bytes, most: int) -> bytes | None:
-        """Its length has more digits than the last, or fewer."""
+        """Where its length has more digits than the last, or fewer: only one number of them is possible."""
+        if not data.startswith(self.before):
+            return None
         rest = len(data) - len(self.before) - len(self.after)
         for digits in range(1, _MOST_DIGITS + 1):
-            if len(b"%d" % (rest - digits)) == digits:
-                self.head_bytes = len(data) - rest + digits
+            head_bytes = len(data) - rest + digits
+            if len(b"%d" % (rest - digits)) == digits and head_bytes != self.head_bytes:
+                self.head_bytes = head_bytes
                 return self.body_in(data, most)
         return None
 

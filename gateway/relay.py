@@ -44,6 +44,7 @@ from gateway.visits import Visit
 from policies.language.decide import is_listed, names_exactly
 
 _Reader = TypeVar("_Reader")
+_FORWARDED: Final = {status: Forwarded(status) for status in range(200, 300)}
 # Another worker, or this one started again, answers after about a second.
 _COME_BACK: Final = b"retry: 1000\n\n"
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
@@ -125,21 +126,18 @@ class Relay:
         body = answer.arrived()
         if body is None or len(body) > (_FED_AT_ONCE if answer.is_stream else LARGE):
             return None
+        forwarded = None
         try:
-            forwarded = self._whole(visit, answer, body)
+            if answer.is_stream:
+                forwarded = self._whole_stream(visit, answer, body)
+            elif answer.headers.get(b"content-type") == b"application/json":
+                forwarded = self._whole_json(visit, answer, body)
         except Exception:
             self._done(visit, answer)
             raise
         if forwarded is not None:
             self._done(visit, answer)
         return forwarded
-
-    def _whole(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded | None:
-        if answer.is_stream:
-            return self._whole_stream(visit, answer, body)
-        if answer.headers.get(b"content-type") == b"application/json":
-            return self._whole_json(visit, answer, body)
-        return None
 
     def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
         exchange = visit.exchange
@@ -275,22 +273,19 @@ class Relay:
             self._sharing.spent(organization, perf_counter() - began)
 
     def _whole_json(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded:
+        message = visit.message
         try:
-            self._check(visit, body)
-            rewritten = self._rewritten(visit, body)
+            # To read one that is long, and no list, would hold up others for nothing.
+            if type(message) is Request and (visit.lists_tools or len(body) <= self._limits.collected_bytes):
+                check_answer(body, message.id)
+            else:
+                check_text(body)
+            rewritten = self._rewritten(visit, body) if _may_need_rewriting(body) else None
             body = body if rewritten is None else rewritten
         except (Nonsense, NotStrict, ListTooLong) as problem:
             raise _why_broken(answer, problem) from None
         visit.exchange.answer(answer.status, JSON + self._lines(visit, answer), answer.shown(body))
-        return Forwarded(answer.status)
-
-    def _check(self, visit: Visit, body: bytes) -> None:
-        # To read one that is long, and no list, would hold up others for nothing.
-        is_read = visit.lists_tools or len(body) <= self._limits.collected_bytes
-        if isinstance(visit.message, Request) and is_read:
-            check_answer(body, visit.message.id)
-        else:
-            check_text(body)
+        return _FORWARDED[answer.status]
 
     # Answers that are passed on as they come
 
@@ -437,9 +432,7 @@ class Relay:
         return b"Mcp-Session-Id: %b\r\n%b" % (wrapped, visit.admitted.cors)
 
     def _rewritten(self, visit: Visit, message: bytes) -> bytes | None:
-        """None: it may leave as it came; empty: it is not to leave."""
-        if not _may_need_rewriting(message):
-            return None
+        """None: it may leave as it came, as whatever does not need it; empty: it is not to leave."""
         filtered = self._filtered(visit, message)
         wrapped = self._carried.hand_out(visit, filtered or message, self._limits.list_bytes)
         return filtered if wrapped is None else wrapped

@@ -7,12 +7,11 @@ a connection to be opened, for a person, for an answer that comes in parts.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from gateway.driver import Driver, not_answered
-from gateway.effects import Answer, Effect, Ending, Forward, Record, Reserve
+from gateway.effects import FORWARD, Answer, Effect, Ending, Record, Reserve
 from gateway.pipeline import Pipeline
 from gateway.relay import Relay
 from gateway.visits import Visit
@@ -20,14 +19,10 @@ from gateway.visits import Visit
 # So many at most before others have a turn, and before another worker can have the limiter.
 _AT_ONCE: Final = 64
 
-
-@dataclass(slots=True, eq=False)
-class Play:
-    """A call being judged. `effect` is what it asks for; None once it is over or somebody else's."""
-
-    pipeline: Pipeline
-    visit: Visit
-    effect: Effect | None = None
+Play: TypeAlias = tuple[Pipeline, Visit]
+"""A call being judged."""
+_Asks: TypeAlias = list[tuple[Play, Effect | None]]
+"""What each asks for now; None: it is over, or somebody else's."""
 
 
 class Turns:
@@ -39,7 +34,7 @@ class Turns:
         relay: Relay,
         *,
         over: Callable[[Visit, Ending], None],
-        alone: Callable[[Play], None],
+        alone: Callable[[Play, Effect], None],
         broken: Callable[[Visit, Exception], None],
     ) -> None:
         self._driver = driver
@@ -53,7 +48,7 @@ class Turns:
     def join(self, pipeline: Pipeline, visit: Visit) -> None:
         if not self._plays:
             self._loop.call_soon(self._after_these)
-        self._plays.append(Play(pipeline, visit))
+        self._plays.append((pipeline, visit))
 
     def _after_these(self) -> None:
         # What came meanwhile is judged along: a transaction and a write cost as much as some calls.
@@ -63,66 +58,74 @@ class Turns:
         plays, self._plays = self._plays[:_AT_ONCE], self._plays[_AT_ONCE:]
         if self._plays:
             self._loop.call_soon(self._turn)
-        for play in plays:
-            self._tell(play, None)
-        self._reserve([
-            play for play in plays if type(play.effect) is Reserve and play.effect.hold_seconds is None
-        ])  # fmt: skip
-        self._record([play for play in plays if type(play.effect) is Record])
-        for play in plays:
-            if type(play.effect) is Forward:
+        asks = [(play, self._next(play, None)) for play in plays]
+        for play, effect in self._recorded(self._reserved(asks)):
+            if effect is FORWARD:
                 self._forward(play)
-            elif play.effect is not None:
-                self._alone(play)
+            elif effect is not None:
+                self._alone(play, effect)
 
-    def _tell(self, play: Play, answer: Answer) -> None:
+    def _next(self, play: Play, answer: Answer) -> Effect | None:
         """Sends the pipeline what it asked for, and hears what it asks for next."""
+        pipeline, visit = play
         try:
-            play.effect = play.pipeline.send(answer)
+            return pipeline.send(answer)
         except StopIteration as stop:
-            play.effect = None
-            self._driver.ended(stop.value, play.visit)
-            self._over(play.visit, stop.value)
+            self._driver.ended(stop.value, visit)
+            self._over(visit, stop.value)
         except Exception as failure:
-            play.effect = None
-            self._broken(play.visit, failure)
+            self._broken(visit, failure)
+        return None
 
-    def _reserve(self, plays: Sequence[Play]) -> None:
-        if not plays:
-            return
-        asked = [(play.effect, play.visit) for play in plays if isinstance(play.effect, Reserve)]
-        for play, reservation in zip(plays, self._driver.reserve_all(asked), strict=True):
-            if reservation is not None:  # else it waits for itself
-                self._tell(play, reservation)
+    def _reserved(self, asks: _Asks) -> _Asks:
+        charged: list[tuple[Play, Reserve]] = []
+        others: _Asks = []
+        for play, effect in asks:
+            if type(effect) is Reserve and effect.hold_seconds is None:
+                charged.append((play, effect))
+            else:
+                others.append((play, effect))
+        if not charged:
+            return asks
+        reservations = self._driver.reserve_all([(effect, play[1]) for play, effect in charged])
+        for (play, effect), reservation in zip(charged, reservations, strict=True):
+            # Where there is none yet, it waits for it by itself.
+            others.append((play, effect if reservation is None else self._next(play, reservation)))
+        return others
 
-    def _record(self, plays: Sequence[Play]) -> None:
-        if not plays:
-            return
-        rulings = [(play.effect.ruling, play.visit) for play in plays if isinstance(play.effect, Record)]
-        for play, recorded in zip(plays, self._driver.record_all(rulings), strict=True):
-            self._tell(play, recorded)
+    def _recorded(self, asks: _Asks) -> _Asks:
+        judged = [(play, effect.ruling) for play, effect in asks if type(effect) is Record]
+        if not judged:
+            return asks
+        others = [one for one in asks if type(one[1]) is not Record]
+        kept = self._driver.record_all([(ruling, play[1]) for play, ruling in judged])
+        for (play, _), recorded in zip(judged, kept, strict=True):
+            others.append((play, self._next(play, recorded)))
+        return others
 
     def _forward(self, play: Play) -> None:
+        visit = play[1]
         try:
-            sent = self._relay.send_at_once(play.visit, self._answered, play)
+            sent = self._relay.send_at_once(visit, self._answered, play)
         except Exception as failure:
-            self._ended(play, not_answered(play.visit, failure))
+            self._ended(play, not_answered(visit, failure))
         else:
             if not sent:
-                self._alone(play)
+                self._alone(play, FORWARD)
 
     def _answered(self, play: Play) -> None:
+        visit = play[1]
         try:
-            forwarded = self._relay.pass_on_at_once(play.visit)
+            forwarded = self._relay.pass_on_at_once(visit)
         except Exception as failure:
-            self._ended(play, not_answered(play.visit, failure))
+            self._ended(play, not_answered(visit, failure))
         else:
             if forwarded is None:
-                self._alone(play)
+                self._alone(play, FORWARD)
             else:
                 self._ended(play, forwarded)
 
     def _ended(self, play: Play, answer: Answer) -> None:
-        self._tell(play, answer)
-        if play.effect is not None:
-            self._alone(play)
+        effect = self._next(play, answer)
+        if effect is not None:
+            self._alone(play, effect)

@@ -3,7 +3,7 @@
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -31,6 +31,11 @@ class Target:
     tls: ssl.SSLContext | None
     fixed: bytes
     secrets: Secrets | None
+    _opening: bytes = field(init=False)
+    """From its path to its own header lines."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_opening", b" %b HTTP/1.1\r\n%b" % (self.path, self.fixed))
 
     @classmethod
     def of(
@@ -68,15 +73,9 @@ class Target:
     def request(self, method: bytes, lines: bytes, body: bytes | None) -> bytes:
         """One whole request. What is in its headers' lines was checked when it was read."""
         if body is None:
-            return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, self.path, self.fixed, lines)
-        return b"%b %b HTTP/1.1\r\n%b%bContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-            method,
-            self.path,
-            self.fixed,
-            lines,
-            len(body),
-            body,
-        )
+            return b"".join((method, self._opening, lines, b"\r\n"))
+        shape = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        return b"".join((method, self._opening, lines, shape, body))
 
 
 def _authority(host: str, port: int, scheme: str) -> str:
