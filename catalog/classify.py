@@ -50,17 +50,22 @@ from catalog.verbs import RANK, beside, in_context, verb_of
 from catalog.vocabulary import (
     AREAS,
     BASE_SEVERITY,
+    DESTRUCTIVE,
     DRAWN_UP,
+    EXECUTE,
+    FINANCIAL,
     MANAGES,
     MAYBE_KEPT,
     OPEN_ENDED,
     PLAIN,
+    READ,
     REMOVAL,
     REPORTS_ON_CODE,
     RUNS_WHAT,
     SQL_THAT_DESTROYS,
     TOLD_BY_DESCRIPTION,
     UMBRELLAS,
+    WRITE,
     Severity,
     ToolClass,
 )
@@ -125,26 +130,12 @@ class _Verdict:
 
 def classify(tool: ToolInput) -> Classification:
     words = words_of(tool.name)
-    named = without_product(words, tool.siblings)
-    verdict = (
-        _from_numbers(words, tool.params)
-        or _from_name(words, tool)
-        or _from_rare(named, surely=True)
-        or _described(lead(sentences_of(tool.description)))
-        or _from_title(tool)
-        or _from_nouns(named, tool)
-        or _from_nouns(without_server(named, tool.server), tool)
-        or _from_unspaced(tool)
-        or _from_rare(named)
-        or _described(deed_said(sentences_of(tool.description)))
-        or _from_params(words, tool.params)
-        or _from_nothing()
-    )
+    verdict = _from_numbers(words, tool.params) or _from_name(words, tool) or _without_verb(words, tool)
     if tool.description:
         verdict = _worsened(verdict, tool.description)
     verdict = _with_hints(_with_choices(verdict, words, tool), words, tool.annotations)
     # Of what we know nothing about we do not say that it changes access or reaches people.
-    known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else ToolClass.READ
+    known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else READ
     found = modifiers(known, words, tool.params)
     severity, raised = _raise(BASE_SEVERITY[verdict.tool_class], found)
     return Classification(
@@ -157,9 +148,30 @@ def classify(tool: ToolInput) -> Classification:
     )
 
 
+def _without_verb(words: tuple[str, ...], tool: ToolInput) -> _Verdict:
+    named = without_product(words, tool.siblings)
+    return (
+        _from_rare(named, surely=True)
+        or _described(lead(sentences_of(tool.description)))
+        or _from_title(tool)
+        or _from_nouns(named, tool)
+        or _from_nouns(without_server(named, tool.server), tool)
+        or _from_unspaced(tool)
+        or _from_rare(named)
+        or _described(deed_said(sentences_of(tool.description)))
+        or _from_params(words, tool.params)
+        or _from_nothing()
+    )
+
+
+_SEVERITIES: Final = {int(severity): severity for severity in Severity}
+
+
 def _raise(base: int, found: tuple[Modifier, ...]) -> tuple[Severity, tuple[Evidence, ...]]:
     """Each modifier in turn. One that finds the severity at its highest is told, but raised nothing."""
-    severity, told = Severity(base), []
+    if not found:
+        return _SEVERITIES[base], ()
+    severity, told = _SEVERITIES[base], []
     for modifier in found:
         reached = Severity(min(severity + modifier.steps, Severity.CRITICAL))
         if reached > severity:
@@ -181,13 +193,13 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if found is None:
         return None
     verb, plain = found
-    tool_class = in_context(verb, words)
+    meant = tool_class = in_context(verb, words)
     led = None if plain and _is_in_front(verb, words) else lead(sentences_of(tool.description))
     if led and RANK[led.tool_class] < RANK[tool_class] and _holds(led, verb, words, plain=plain):
         led = None
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
-    is_open = verb == words[-1] and RANK[tool_class] <= RANK[ToolClass.WRITE]
+    is_open = verb == words[-1] and RANK[tool_class] <= RANK[WRITE]
     if led and led.verb == verb and is_open and led.tool_class is not tool_class:
         # The name leaves open to what it is done.
         return _described(led)
@@ -202,26 +214,26 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         verb, tool_class, words, chain((tool.description[:DESCRIPTION_READ],), tool.siblings)
     )
     if money == verb and moves_something_else(verb, tool.params):
-        money, tool_class, confidence = None, ToolClass.WRITE, 0.6
+        money, tool_class, confidence = None, WRITE, 0.6
     if money:
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
-        return _Verdict(ToolClass.FINANCIAL, confidence, (moved,))
+        return _Verdict(FINANCIAL, confidence, (moved,))
     if not plain and led and led.verb in PLAIN:
         # The name's word is as often a noun; what the description begins with is a verb.
         if led.tool_class is tool_class:
             confidence = 0.85
-        elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and led.tool_class is ToolClass.READ):
+        elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and led.tool_class is READ):
             return _described(led)
     rule = "name.verb" if plain else "name.word"
-    told = (verb, *beside(verb, words))
+    told = (verb, *beside(verb, words, meant))
     evidence = Evidence(rule, "name", told, f"“{'” beside “'.join(told)}” in the name: {_MEANS[tool_class]}.")
     # What is only taken off something: a server that calls that destructive knows better.
-    taken_off = verb in REMOVAL and tool_class is ToolClass.WRITE
+    taken_off = verb in REMOVAL and tool_class is WRITE
     alone = _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
     if changed := _by_arguments(alone, verb, words, tool.params):
         return changed
-    if verb in MADE and tool_class is ToolClass.WRITE:
+    if verb in MADE and tool_class is WRITE:
         made = made_by_a_model(verb, words, sentences_of(tool.description))
         if made:
             return _described(made)
@@ -235,7 +247,7 @@ def _worsened(found: _Verdict, description: str) -> _Verdict:
     by, worse = found.evidence[0], None
     if by.field == "name" and by.words:
         worse = _described(said_worse(description, found.tool_class, by.words[0]))
-    if not worse and found.tool_class in (ToolClass.WRITE, ToolClass.EXECUTE):
+    if not worse and found.tool_class in (WRITE, EXECUTE):
         worse = _described(ends_besides(description))
     if not worse:
         return found
@@ -244,13 +256,13 @@ def _worsened(found: _Verdict, description: str) -> _Verdict:
 
 def _leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
     """`code_generate`: a last word that is no plain verb; perhaps nothing is changed."""
-    return not plain and verb == words[-1] and RANK[in_context(verb, words)] <= RANK[ToolClass.WRITE]
+    return not plain and verb == words[-1] and RANK[in_context(verb, words)] <= RANK[WRITE]
 
 
 def _holds(led: Said, verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
     """`delete`, “Returns the deleted item.”: whoever describes a tool does not talk its name away."""
-    if words == (verb,) and in_context(verb, words) is ToolClass.EXECUTE:
-        return led.tool_class is ToolClass.READ
+    if words == (verb,) and in_context(verb, words) is EXECUTE:
+        return led.tool_class is READ
     return not _leaves_open(verb, words, plain=plain)
 
 
@@ -260,7 +272,7 @@ def _says_nothing_worse(words: tuple[str, ...]) -> bool:
     if not found:
         return True
     verb, plain = found
-    return in_context(verb, words) is ToolClass.READ or _leaves_open(verb, words, plain=plain)
+    return in_context(verb, words) is READ or _leaves_open(verb, words, plain=plain)
 
 
 def _by_arguments(
@@ -270,15 +282,15 @@ def _by_arguments(
     if paid := asks_for_money(found.tool_class, words, params):
         sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
         asked = Evidence("params.money", "params", paid, sentence)
-        return _Verdict(ToolClass.FINANCIAL, found.confidence, (*found.evidence, asked))
+        return _Verdict(FINANCIAL, found.confidence, (*found.evidence, asked))
     if verb == "reset" and (sure := _confirmed(params)):
         sentence = f"“{sure[0]}” among its arguments: it wants to be sure before it resets."
         wants = Evidence("params.confirm", "params", sure, sentence)
-        worse = max(found.tool_class, ToolClass.DESTRUCTIVE, key=RANK.__getitem__)
+        worse = max(found.tool_class, DESTRUCTIVE, key=RANK.__getitem__)
         return _Verdict(worse, found.confidence, (*found.evidence, wants))
-    if found.tool_class is ToolClass.READ and verb not in PLAIN:
+    if found.tool_class is READ and verb not in PLAIN:
         writes = _writes_all_the_same(verb, params)
-        return _Verdict(ToolClass.WRITE, found.confidence, (writes,)) if writes else None
+        return _Verdict(WRITE, found.confidence, (writes,)) if writes else None
     return None
 
 
@@ -288,13 +300,13 @@ def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], descrip
     if verb in UMBRELLAS:
         listed = worst_listed(said)
         return _described(listed) if listed and RANK[listed.tool_class] > RANK[found.tool_class] else None
-    if verb == "query" and found.tool_class is ToolClass.READ and (ran := runs_sql(said)):
+    if verb == "query" and found.tool_class is READ and (ran := runs_sql(said)):
         sentence = f"The description says “{' … '.join(ran)}”: whatever is written there is run."
-        return _Verdict(ToolClass.EXECUTE, 0.7, (Evidence("description.verb", "description", ran, sentence),))
-    if verb in MAYBE_KEPT and found.tool_class is ToolClass.READ and (kept := kept_said(said)):
+        return _Verdict(EXECUTE, 0.7, (Evidence("description.verb", "description", ran, sentence),))
+    if verb in MAYBE_KEPT and found.tool_class is READ and (kept := kept_said(said)):
         sentence = f"The description says “{' … '.join(kept)}”: what comes of it is kept there."
         where = Evidence("description.kept", "description", kept, sentence)
-        return _Verdict(ToolClass.WRITE, 0.7, (where, *found.evidence))
+        return _Verdict(WRITE, 0.7, (where, *found.evidence))
     return None
 
 
@@ -334,30 +346,30 @@ def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict
     if not (numbers := only_numbers(words, params)):
         return None
     sentence = "It takes numbers and nothing that they could change."
-    return _Verdict(ToolClass.READ, 0.7, (Evidence("params.numbers", "params", numbers, sentence),))
+    return _Verdict(READ, 0.7, (Evidence("params.numbers", "params", numbers, sentence),))
 
 
 def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     params = tool.params
     if sql := tuple(word for word in words if word in SQL_THAT_DESTROYS):
         sentence = f"“{sql[0]}” in the name: statements that change or delete what is stored."
-        return _Verdict(ToolClass.DESTRUCTIVE, 0.6, (Evidence("name.sql", "name", sql, sentence),), True)
+        return _Verdict(DESTRUCTIVE, 0.6, (Evidence("name.sql", "name", sql, sentence),), True)
     if made := makes_media(words):
         sentence = f"“to {made[0]}” in the name: what comes out is made anew."
-        return _Verdict(ToolClass.WRITE, 0.6, (Evidence("name.made", "name", made, sentence),))
+        return _Verdict(WRITE, 0.6, (Evidence("name.made", "name", made, sentence),))
     if asked := asks_a_model(words, params):
         sentence = f"“{asked[0]}” among its arguments: it asks a model and answers with what that says."
-        return _Verdict(ToolClass.READ, 0.55, (Evidence("params.model", "params", asked, sentence),))
+        return _Verdict(READ, 0.55, (Evidence("params.model", "params", asked, sentence),))
     if deed := deed_of(words):
         word, verb = deed
         tool_class = in_context(verb, words)
-        if tool_class is not ToolClass.READ and (answer := answer_named(sentences_of(tool.description))):
+        if tool_class is not READ and (answer := answer_named(sentences_of(tool.description))):
             return _described(answer)
         evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
         return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
     if named := names_an_answer(words, params):
         sentence = f"“{named[0]}” in the name tells what is answered, and nothing in it what is changed."
-        return _Verdict(ToolClass.READ, 0.55, (Evidence("name.answer", "name", named, sentence),))
+        return _Verdict(READ, 0.55, (Evidence("name.answer", "name", named, sentence),))
     return None
 
 
@@ -370,7 +382,7 @@ def _from_title(tool: ToolInput) -> _Verdict | None:
     tool_class = in_context(verb, words)
     told: tuple[str, ...] = (verb,)
     if money := is_about_money(verb, tool_class, words, tool.siblings):
-        tool_class, told = ToolClass.FINANCIAL, tuple(dict.fromkeys((verb, money)))
+        tool_class, told = FINANCIAL, tuple(dict.fromkeys((verb, money)))
     sentence = f"“{'” with “'.join(told)}” in the title: {_MEANS[tool_class]}."
     evidence = Evidence("title.verb", "title", told, sentence)
     return _Verdict(tool_class, 0.65 if plain else 0.55, (evidence,), verb in OPEN_ENDED)
@@ -396,7 +408,7 @@ def _from_rare(words: tuple[str, ...], *, surely: bool = False) -> _Verdict | No
     if not (verb := rare_verb(words)) or (surely and (verb != words[0] or not surely_a_verb(verb))):
         return None
     tool_class = in_context(verb, words)
-    if surely and tool_class is ToolClass.READ:
+    if surely and tool_class is READ:
         return None
     evidence = Evidence("name.verb", "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
     return _Verdict(tool_class, 0.6 if surely_a_verb(verb) else 0.5, (evidence,))
@@ -405,19 +417,19 @@ def _from_rare(words: tuple[str, ...], *, surely: bool = False) -> _Verdict | No
 def _from_params(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
     if asked := asks_for(words, params):
         sentence = f"“{asked[0]}” among its arguments says what is looked up, and none what is changed."
-        return _Verdict(ToolClass.READ, 0.55, (Evidence("params.asked", "params", asked, sentence),))
+        return _Verdict(READ, 0.55, (Evidence("params.asked", "params", asked, sentence),))
     if run := next(((name,) for name, _, _ in params if name.lower() in RUNS_WHAT), ()):
         sentence = f"“{run[0]}” among its arguments: what is written there is run."
-        return _Verdict(ToolClass.EXECUTE, 0.55, (Evidence("params.run", "params", run, sentence),))
+        return _Verdict(EXECUTE, 0.55, (Evidence("params.run", "params", run, sentence),))
     return None
 
 
 _MEANS: Final = {
-    ToolClass.READ: "it reads and changes nothing",
-    ToolClass.WRITE: "it creates or changes something",
-    ToolClass.EXECUTE: "it sets something going",
-    ToolClass.DESTRUCTIVE: "what it removes may not come back",
-    ToolClass.FINANCIAL: "it moves money",
+    READ: "it reads and changes nothing",
+    WRITE: "it creates or changes something",
+    EXECUTE: "it sets something going",
+    DESTRUCTIVE: "what it removes may not come back",
+    FINANCIAL: "it moves money",
 }
 
 
@@ -448,29 +460,31 @@ def _from_unspaced(tool: ToolInput) -> _Verdict | None:
 def _from_nothing() -> _Verdict:
     # Never Read: a rule for what reads would let it through.
     sentence = "Neither the name nor the description says what it does."
-    return _Verdict(ToolClass.WRITE, 0.3, (Evidence(NOTHING_KNOWN, "name", (), sentence),), True)
+    return _Verdict(WRITE, 0.3, (Evidence(NOTHING_KNOWN, "name", (), sentence),), True)
 
 
 def _with_hints(verdict: _Verdict, words: tuple[str, ...], hints: Mapping[str, object]) -> _Verdict:
+    if not hints:
+        return verdict
     destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
     says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule in DECIDES
     named = says and verdict.confidence >= REVIEW_BELOW
     told = named or (verdict.evidence[0].rule == "description.verb" and verdict.confidence > SURELY_SAID)
     if reads is True:
-        if named or verdict.tool_class is ToolClass.DESTRUCTIVE or not _says_nothing_worse(words):
+        if named or verdict.tool_class is DESTRUCTIVE or not _says_nothing_worse(words):
             return verdict
-        return _hinted(verdict, ToolClass.READ, 0.6, "readOnlyHint", "The server marks it read-only.")
-    if destructive and RANK[verdict.tool_class] < RANK[ToolClass.DESTRUCTIVE]:
+        return _hinted(verdict, READ, 0.6, "readOnlyHint", "The server marks it read-only.")
+    if destructive and RANK[verdict.tool_class] < RANK[DESTRUCTIVE]:
         sentence = "The server marks it destructive."
         if verdict.open_ended or not told:
-            return _hinted(verdict, ToolClass.DESTRUCTIVE, 0.6, "destructiveHint", sentence)
-        if verdict.tool_class is ToolClass.READ:
+            return _hinted(verdict, DESTRUCTIVE, 0.6, "destructiveHint", sentence)
+        if verdict.tool_class is READ:
             # Its name and its hint say opposite things: a person has to look.
-            return _hinted(verdict, ToolClass.WRITE, 0.45, "destructiveHint", sentence)
-    doubtful = verdict.tool_class is ToolClass.READ and verdict.confidence < 0.85
+            return _hinted(verdict, WRITE, 0.45, "destructiveHint", sentence)
+    doubtful = verdict.tool_class is READ and verdict.confidence < 0.85
     if reads is False and (verdict.evidence[0].rule == NOTHING_KNOWN or doubtful):
         sentence = "The server does not mark it read-only."
-        return _hinted(verdict, ToolClass.WRITE, 0.6, "readOnlyHint", sentence)
+        return _hinted(verdict, WRITE, 0.6, "readOnlyHint", sentence)
     return verdict
 
 

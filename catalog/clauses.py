@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from string import ascii_letters
 from typing import Final, TypeAlias
 
 from catalog.inflected import ANSWERS_WITH, INFLECTED, PARTICIPLES
@@ -19,7 +20,8 @@ Sentence: TypeAlias = tuple[str, ...]
 
 READ: Final = 480
 MOST: Final = 3
-_LETTERS: Final = re.compile(r"[A-Za-z]+")
+# Small letters, and a space for whatever else.
+_LETTERS: Final = bytes(ord(chr(byte).lower()) if chr(byte) in ascii_letters else 32 for byte in range(256))
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 # `[blueprint]`, `<use_case>`, signs and pictures.
 _IN_FRONT: Final = re.compile(r"(?:\s|\[[^\]\n]{1,40}\]|<[^>\n]{1,40}>|[^\w\s'\"`(\[<$]+)+")
@@ -44,6 +46,8 @@ _WHEN: Final = word_set("""
 _SUBORDINATES: Final = word_set("after before if once when whenever")
 _RUN_TOO: Final = word_set("call invoke run")
 _QUESTIONS: Final = word_set("are can could did do does has have is should was will would")
+# Nothing is left out in front of one of these.
+_BEGINS_PLAINLY: Final = frozenset(INFLECTED) - _ASIDES - _CALLED - _HOW - _SUBORDINATES
 _THE_TOOL: Final = word_set("api function tool")
 # Behind a label that nothing follows which does something: “Company intelligence: owners, filings”.
 LABEL: Final = ":"
@@ -64,7 +68,9 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
     kept: list[Sentence] = []
     is_label = is_later = False
     for part, end in _parts(text):
-        words = _without_when(_without_how(_words(part)), part)
+        words = _words(part)
+        if not words or words[0] not in _BEGINS_PLAINLY:
+            words = _without_when(_without_how(words), part)
         if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
             is_later = True
             continue
@@ -94,7 +100,7 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _words(part: str) -> Sentence:
-    return tuple(_LETTERS.findall(part.lower()))
+    return tuple(part.encode("ascii", "replace").translate(_LETTERS).decode("ascii").split())
 
 
 def _asks(words: Sentence, end: str) -> bool:
@@ -111,13 +117,12 @@ def _does(word: str) -> bool:
 
 def _is_shouted(part: str) -> bool:
     """“CLEAN / SUSPICIOUS”: what may be answered."""
-    letters = "".join(_LETTERS.findall(part))
-    return letters.isupper()
+    return part.isupper()
 
 
 def _is_initials(word: str, part: str) -> bool:
     """“DEX pairs”: nothing that is done."""
-    found = _INITIALS.match(part)
+    found = _INITIALS.match(part) if part[1:2].isupper() else None
     return found is not None and found[0].lower() == word and word not in INFLECTED
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
@@ -11,15 +12,18 @@ from catalog.vocabulary import (
     CODE_WORDS,
     COMMAND_WORDS,
     CREDENTIALS,
+    EXECUTE,
     KEPT_BACK,
     MONEY,
     OUTBOUND_NOUNS,
     OUTBOUND_VERBS,
     PRODUCTION,
+    READ,
     SECRET_PAIRS,
     SECRET_PARAMS,
     SECRETS,
     SQL_WORDS,
+    WRITE,
     ToolClass,
 )
 
@@ -27,6 +31,8 @@ from catalog.vocabulary import (
 _NO_SECRET: Final = re.compile(
     r"(?:Id|_id|Ids|_ids|Name|_name|Arn|_arn|Type|_type|Policy|_policy|Length|_length)\Z"
 )
+
+_SECRET_WORDS: Final = SECRETS | {first for first, _ in SECRET_PAIRS}
 
 Words: TypeAlias = tuple[str, ...]
 Params: TypeAlias = tuple[tuple[str, str, bool], ...]
@@ -44,28 +50,25 @@ class Modifier:
 
 
 def modifiers(tool_class: ToolClass, words: Words, params: Params) -> tuple[Modifier, ...]:
-    match tool_class:
-        case ToolClass.READ:
-            found = [_secret_result(words), _money_seen(words)]
-        case ToolClass.WRITE:
-            found = [_credentials(words), _outbound(words), _bulk(words), _production(words)]
-        case ToolClass.EXECUTE:
-            found = [_free_form(words, params), _bulk(words), _production(words)]
-        case ToolClass.DESTRUCTIVE | ToolClass.FINANCIAL:
-            found = [_credentials(words), _bulk(words), _production(words)]
-    if tool_class in (ToolClass.READ, ToolClass.WRITE):
+    if tool_class is READ:
+        found = [_secret_result(words), _money_seen(words)]
+    elif tool_class is WRITE:
+        found = [_credentials(words), _outbound(words), _bulk(words), _production(words)]
+    elif tool_class is EXECUTE:
+        found = [_free_form(words, params), _bulk(words), _production(words)]
+    else:
+        found = [_credentials(words), _bulk(words), _production(words)]
+    if tool_class in (READ, WRITE):
         found.append(_free_form_parameter(params))
     found.append(_secret_parameter(params))
     return tuple(modifier for modifier in found if modifier is not None)
 
 
 def _named(signal: str, words: Words, known: frozenset[str], steps: int, sentence: str) -> Modifier | None:
+    if known.isdisjoint(words):
+        return None
     hit = tuple(word for word in words if word in known)
-    return (
-        Modifier(signal, "name", hit, steps, sentence.format("“" + "” and “".join(hit) + "”"))
-        if hit
-        else None
-    )
+    return Modifier(signal, "name", hit, steps, sentence.format("“" + "” and “".join(hit) + "”"))
 
 
 def _credentials(words: Words) -> Modifier | None:
@@ -97,6 +100,8 @@ def _money_seen(words: Words) -> Modifier | None:
 
 
 def _secret_result(words: Words) -> Modifier | None:
+    if _SECRET_WORDS.isdisjoint(words):
+        return None
     pairs = next((pair for pair in pairwise(words) if pair in SECRET_PAIRS), ())
     hit = pairs or tuple(word for word in words if word in SECRETS)
     if not hit:
@@ -121,9 +126,16 @@ def _free_form_parameter(params: Params) -> Modifier | None:
     return None
 
 
+# The same names come with very many tools.
+@lru_cache(maxsize=4096)
+def _carries_a_secret(param: str) -> bool:
+    name = param.lower()
+    return any(word in name for word in SECRET_PARAMS) and not _NO_SECRET.search(param)
+
+
 def _secret_parameter(params: Params) -> Modifier | None:
     for name, _, _ in params:
-        if any(word in name.lower() for word in SECRET_PARAMS) and not _NO_SECRET.search(name):
+        if _carries_a_secret(name):
             return Modifier(
                 "secret_parameter", "params", (name,), 0, f"“{name}” carries a secret in the call."
             )

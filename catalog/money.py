@@ -1,6 +1,9 @@
 """Whether a tool that changes something changes who owns or owes money. Pure."""
 
 from collections.abc import Iterable
+from enum import StrEnum, auto
+from functools import lru_cache
+from typing import Final
 
 from catalog.vocabulary import (
     ALSO_OF_OTHERS,
@@ -8,6 +11,8 @@ from catalog.vocabulary import (
     ASKS_FOR,
     BOOKKEEPING,
     ENDS_ORDERS,
+    EXECUTE,
+    FINANCIAL,
     GIVEN_AWAY,
     MONEY,
     MONEY_AMONG_MONEY,
@@ -20,13 +25,17 @@ from catalog.vocabulary import (
     ORDERS,
     PARTIES,
     POSITIONS,
+    READ,
     SENDS,
     SENT,
     TRADE_PARAMS,
     TRADES,
     WORTH,
+    WRITE,
     ToolClass,
 )
+
+_OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
 
 
 def is_about_money(
@@ -34,15 +43,15 @@ def is_about_money(
 ) -> str | None:
     """The word that tells, or None: a tool that only reads is never Financial. `company` is what else is said
     of it and beside it."""
-    if tool_class is ToolClass.READ:
+    if tool_class is READ:
         return None
-    if tool_class is ToolClass.FINANCIAL and NOT_MONEY.isdisjoint(words):
+    if tool_class is FINANCIAL and NOT_MONEY.isdisjoint(words):
         return next((word for word in words if word in MONEY or word in MONEY_SENT), verb)
     if verb in MOVES_POSITIONS and (hit := next((w for w in words if w in POSITIONS), None)):
         return hit
     if verb in ASKS_FOR and (hit := next((w for w in words if w in GIVEN_AWAY), None)):
         return hit
-    if not MONEY_ON_FILE.isdisjoint(words):
+    if _OF_MONEY.isdisjoint(words) or not MONEY_ON_FILE.isdisjoint(words):
         return None
     for word in words:
         if word == verb:
@@ -68,21 +77,48 @@ def moves_something_else(verb: str, params: tuple[tuple[str, str, bool], ...]) -
     return not ({"from", "to"} <= set(names) or any(word in name for name in names for word in WORTH))
 
 
+class _Tells(StrEnum):
+    NOTHING = auto()
+    BUDGET = auto()
+    AMOUNT = auto()
+    PARTY = auto()
+    BOTH = auto()
+
+
+_HOW_MUCH: Final = frozenset({_Tells.AMOUNT, _Tells.BOTH})
+_WHOSE: Final = frozenset({_Tells.PARTY, _Tells.BOTH})
+
+
+# The same names come with very many tools.
+@lru_cache(maxsize=4096)
+def _tells(param: str) -> _Tells:
+    name = param.lower()
+    if "budget" in name:
+        return _Tells.BUDGET
+    much, whose = any(word in name for word in AMOUNTS), any(word in name for word in PARTIES)
+    if much:
+        return _Tells.BOTH if whose else _Tells.AMOUNT
+    return _Tells.PARTY if whose else _Tells.NOTHING
+
+
 def asks_for_money(
     tool_class: ToolClass, words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]
 ) -> tuple[str, str] | None:
     """The arguments that tell: how much, and of what or whose. What only keeps books is left out."""
-    if tool_class not in (ToolClass.WRITE, ToolClass.EXECUTE) or not BOOKKEEPING.isdisjoint(words):
+    if tool_class not in (WRITE, EXECUTE) or not BOOKKEEPING.isdisjoint(words):
         return None
     names = [name for name, _, _ in params]
-    if any("budget" in name.lower() for name in names):
+    told = [_tells(name) for name in names]
+    if _Tells.BUDGET in told:
         return None
-    if not ORDERS.isdisjoint(words) and tool_class is ToolClass.WRITE:
+    if not ORDERS.isdisjoint(words) and tool_class is WRITE:
         sided = [name for name in names if name.lower() in TRADE_PARAMS]
         return (sided[0], sided[1]) if len(sided) > 1 and words[0] not in ENDS_ORDERS else None
-    much = next((name for name in names if any(word in name.lower() for word in AMOUNTS)), None)
-    whose = next((name for name in names if name != much and any(w in name.lower() for w in PARTIES)), None)
-    return (much, whose) if much and whose else None
+    if _HOW_MUCH.isdisjoint(told):
+        return None
+    much = next(name for name, tells in zip(names, told, strict=True) if tells in _HOW_MUCH)
+    whose = (name for name, tells in zip(names, told, strict=True) if tells in _WHOSE and name != much)
+    return next(((much, name) for name in whose), None)
 
 
 def _in_company(company: Iterable[str]) -> bool:

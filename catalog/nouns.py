@@ -17,6 +17,7 @@ from catalog.rare import surely_a_verb
 from catalog.things import THINGS, only_things
 from catalog.verbs import without_products
 from catalog.vocabulary import (
+    FINANCIAL,
     LOOKS,
     LOOSE,
     MAKES_ANEW,
@@ -25,7 +26,6 @@ from catalog.vocabulary import (
     RUNS_WHAT,
     SECRETS,
     TOLD_LAST,
-    ToolClass,
     word_set,
 )
 
@@ -102,7 +102,7 @@ DEEDS: Final[dict[str, str]] = {
     form: verb
     for lexicon in (LOOSE, PLAIN)
     for verb, tool_class in lexicon.items()
-    if len(verb) > 3 and tool_class is not ToolClass.FINANCIAL and verb not in _NO_DEED
+    if len(verb) > 3 and tool_class is not FINANCIAL and verb not in _NO_DEED
     for form in _disguises(verb)
     if form not in PLAIN and form not in LOOSE
 } | {noun: verb for noun, verb in _IRREGULAR.items() if noun not in PLAIN and noun not in LOOSE}

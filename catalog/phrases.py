@@ -37,6 +37,7 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(T.DESTRUCTIVE, "tear_down throw_away throw_out wipe_out"),
     **_with(T.FINANCIAL, "cash_out exercise_option exercise_options pay_off pay_out top_up"),
 }
+VERBS_OF_PHRASES: Final = frozenset(verb for verb, _ in PHRASES)
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 # In front of one of these the verb belongs to a thing: a stop order is placed, nothing is stopped.
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {

@@ -22,17 +22,22 @@ from catalog.tongues import UNSPACED
 from catalog.verbs import RANK, in_context
 from catalog.vocabulary import (
     ANSWERS_MADE,
+    DESTRUCTIVE,
+    EXECUTE,
+    FINANCIAL,
     LOOSE,
     MAKES,
     MAYBE_KEPT,
     MEDIA,
     OF_WHAT,
     PLAIN,
+    READ,
     READ_ONLY,
     REMOVAL,
     SWITCHES,
     TOLD_LAST,
     UMBRELLAS,
+    WRITE,
     ToolClass,
     word_set,
 )
@@ -50,6 +55,15 @@ _SMALL_OFF: Final = _SMALL | {"from"}
 _RARE_FORMS: Final = {
     form: verb for verb in RARE for form in forms(verb) if not form.endswith("ed") and form not in INFLECTED
 }
+# What a sentence may begin with, the verb that it is, what that does and how sure that is.
+_BEGINS: Final = {
+    **{form: (verb, RARE[verb], 0.55) for form, verb in _RARE_FORMS.items()},
+    **{
+        form: (verb, PLAIN[verb], 0.65) if verb in PLAIN else (verb, LOOSE[verb], 0.55)
+        for form, verb in INFLECTED.items()
+    },
+}
+_NO_VERB: Final = ("", READ, 0.0)
 # Behind a word that may be a thing these say that it is one.
 _BEHIND_NOUNS: Final = word_set("of that which who")
 _ARTICLES: Final = word_set("a all an any each every one the this these those your")
@@ -100,6 +114,11 @@ _CRUD: Final = "crud"
 _CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
 # What a description begins with is set going, whatever the name calls it.
 _SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")
+_SAYS_WORSE: Final = {
+    form: verb
+    for form, verb in INFLECTED.items()
+    if verb in _SETS_GOING or PLAIN.get(verb) in (WRITE, DESTRUCTIVE, FINANCIAL)
+}
 # What a gesture sets off belongs to it.
 _GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
 # With a capital a sentence begins, wherever it stands.
@@ -122,9 +141,9 @@ _VERBS_OF_PHRASES: Final = {
 _BEFORE_ARTICLE: Final = {
     verb: tool_class
     for tool_class, verbs in (
-        (ToolClass.READ, "access cluster graph model project question screen surface"),
-        (ToolClass.WRITE, "file release"),
-        (ToolClass.FINANCIAL, "order"),
+        (READ, "access cluster graph model project question screen surface"),
+        (WRITE, "file release"),
+        (FINANCIAL, "order"),
     )
     for verb in verbs.split()
 }
@@ -150,14 +169,14 @@ def deed_said(sentences: tuple[Sentence, ...]) -> Said | None:
     said = sentences[0]
     found = named(said) or next((_done(said, place, verb, sure) for place, verb, sure in _verbs(said)), None)
     if found and found.words[0] in said and _names_all_through(said, found):
-        return Said(found.words[:1], ToolClass.READ, 0.5)
+        return Said(found.words[:1], READ, 0.5)
     return found
 
 
 def _names_all_through(said: Sentence, found: Said) -> bool:
     """“Honeypot and rug-pull risk score”, “Console messages of”: behind a noun the verb is one, too."""
     word, place = found.words[0], said.index(found.words[0])
-    if RANK[found.tool_class] > RANK[ToolClass.EXECUTE]:
+    if RANK[found.tool_class] > RANK[EXECUTE]:
         return False
     if not place or said[0] in INFLECTED or said[0] in _ARTICLES or _leads(said[place - 1]):
         return False
@@ -168,24 +187,23 @@ def _names_all_through(said: Sentence, found: Said) -> bool:
 def lead(sentences: tuple[Sentence, ...]) -> Said | None:
     """The verb in front; of later sentences only where they tell and do not ask: “Returns …”."""
     if sentences and _CRUD in sentences[0]:
-        return Said((_CRUD,), ToolClass.DESTRUCTIVE, 0.65, "delete")
+        return Said((_CRUD,), DESTRUCTIVE, 0.65, "delete")
     for number, said in enumerate(sentences):
         word = said[0]
         if word in ANSWERS_WITH:
-            return Said(said[:1], ToolClass.READ, 0.65, "get")
+            return Said(said[:1], READ, 0.65, "get")
         if number and not word.endswith("s"):
             continue
         if phrase := _phrase(said):
             return phrase
-        for lexicon, sure in ((PLAIN, 0.65), (LOOSE, 0.55), (RARE, 0.55)):
-            verb = (_RARE_FORMS if lexicon is RARE else INFLECTED).get(word)
-            if verb in lexicon and not _is_noun(said, lexicon[verb]):
-                return (
-                    _worst_listed_under(sentences, verb)
-                    or made_by_a_model(verb, (), sentences)
-                    or _kept(verb, sentences)
-                    or _worst_joined(said, verb, sure)
-                )
+        verb, tool_class, sure = _BEGINS.get(word, _NO_VERB)
+        if verb and not _is_noun(said, tool_class):
+            return (
+                _worst_listed_under(sentences, verb)
+                or made_by_a_model(verb, (), sentences)
+                or _kept(verb, sentences)
+                or _worst_joined(said, verb, sure)
+            )
         if _begins_unknown(said):
             return None
     return None
@@ -194,12 +212,13 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
 def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
     """What it begins with in so many words, where that is worse than what the name says by its verb."""
     word = description[:_LONGEST_VERB].partition(" ")[0].lower()
-    verb = INFLECTED.get(word, "")
+    verb = _SAYS_WORSE.get(word)
+    if not verb:
+        return None
     if verb in _SETS_GOING:
-        begins_worse = named is ToolClass.WRITE and by not in _GESTURES
+        begins_worse = named is WRITE and by not in _GESTURES
     else:
-        meant = PLAIN.get(verb, ToolClass.READ)
-        begins_worse = meant is not ToolClass.EXECUTE and RANK[meant] > RANK[named]
+        begins_worse = RANK[PLAIN[verb]] > RANK[named]
     if begins_worse and (led := lead(sentences := sentences_of(description))):
         sure = verb in _SETS_GOING or not _ARTICLES.isdisjoint(sentences[0][1:2])
         if sure and led.words[0] == word and RANK[led.tool_class] > RANK[named]:
@@ -210,7 +229,7 @@ def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
 def ends_besides(description: str) -> Said | None:
     """“… Wipes the folder first.”"""
     ended = next((begins for begins in _ENDS_SOMETHING if begins in description), "")
-    return Said((ended.strip().lower(),), ToolClass.DESTRUCTIVE, 0.6, "delete") if ended else None
+    return Said((ended.strip().lower(),), DESTRUCTIVE, 0.6, "delete") if ended else None
 
 
 def _phrase(said: Sentence) -> Said | None:
@@ -221,7 +240,7 @@ def _phrase(said: Sentence) -> Said | None:
             return Said((word, behind), tool_class, 0.65, verb)
         beside = said[1:_CLAUSE] if verb in _TURNED and "into" not in said else said[1:2]
         if switched := next((other for other in beside if other in SWITCHES.get(verb, ())), None):
-            return Said((word, switched), ToolClass.EXECUTE, 0.65, verb)
+            return Said((word, switched), EXECUTE, 0.65, verb)
     if behind in _ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):
         return Said((word,), tool_class, 0.55, word)
     return None
@@ -237,19 +256,19 @@ def _begins_unknown(said: Sentence) -> bool:
 def _worst_listed_under(sentences: tuple[Sentence, ...], verb: str) -> Said | None:
     """“Manages reminders. Supports reading and deleting …” deletes."""
     listed = worst_listed(sentences) if verb in UMBRELLAS else None
-    return listed if listed and RANK[listed.tool_class] > RANK[ToolClass.WRITE] else None
+    return listed if listed and RANK[listed.tool_class] > RANK[WRITE] else None
 
 
 def _kept(verb: str, sentences: tuple[Sentence, ...]) -> Said | None:
     """“Download a model … to the models directory”."""
     where = kept_said(sentences[:1]) if verb in MAYBE_KEPT else ()
-    return Said((sentences[0][0], *where), ToolClass.WRITE, 0.65, verb) if where else None
+    return Said((sentences[0][0], *where), WRITE, 0.65, verb) if where else None
 
 
 def _worst_joined(said: Sentence, verb: str, sure: float) -> Said:
     """“Find and merge …” merges, and “Create, list and delete …” deletes."""
     first = _done(said, 0, verb, sure)
-    if RANK[first.tool_class] >= RANK[ToolClass.EXECUTE]:
+    if RANK[first.tool_class] >= RANK[EXECUTE] or len(said) == 1 or not _in_a_row(said, 1):
         return first
     behind = next((place for place in range(1, len(said)) if not _in_a_row(said, place)), len(said))
     if behind <= _A_ROW and _JOINING.isdisjoint(said[1:behind]):
@@ -270,8 +289,8 @@ def _in_a_row(said: Sentence, place: int) -> bool:
         return said[place] in _JOINING
     if verb in PLAIN or said[place - 1] in _JOINING:
         return True
-    first = PLAIN.get(INFLECTED.get(said[0], said[0]), ToolClass.READ)
-    return first is not ToolClass.READ and said[place + 1 : place + 2] in (("and",), ("or",))
+    first = PLAIN.get(INFLECTED.get(said[0], said[0]), READ)
+    return first is not READ and said[place + 1 : place + 2] in (("and",), ("or",))
 
 
 def _counts(verb: str, row: list[str]) -> bool:
@@ -283,7 +302,7 @@ def _is_noun(said: Sentence, tool_class: ToolClass) -> bool:
     """“Requests of a user”, “Runs.”: many of a thing."""
     if _begins_with_compound(said):
         return True
-    if RANK[tool_class] > RANK[ToolClass.EXECUTE]:
+    if RANK[tool_class] > RANK[EXECUTE]:
         return False
     return said[0].endswith("s") and said[0] in THINGS and (len(said) == 1 or said[1] in _BEHIND_NOUNS)
 
@@ -301,28 +320,24 @@ def named(said: Sentence) -> Said | None:
     head = said[:end]
     if said[-1] == LABEL or said[0] in _QUALITIES:
         deed = deed_of(head) if head and head[-1] not in TOLD_LAST else None
-        if not deed or in_context(deed[1], head) is ToolClass.READ:
-            return Said((said[0],), ToolClass.READ, 0.5)
+        if not deed or in_context(deed[1], head) is READ:
+            return Said((said[0],), READ, 0.5)
     elif said[0] in _DETERMINES or said[-1] == ASKED or said[1:2] == ("s",) or _begins_with_compound(said):
-        return Said((said[0],), ToolClass.READ, 0.5)
-    if (
-        not head
-        or (said[0] in INFLECTED and not _is_noun(said, ToolClass.READ))
-        or not _ARTICLES.isdisjoint(head)
-    ):
+        return Said((said[0],), READ, 0.5)
+    if not head or (said[0] in INFLECTED and not _is_noun(said, READ)) or not _ARTICLES.isdisjoint(head):
         return None
     if deed := deed_of(head):
         word, verb = deed
         return Said((word,), in_context(verb, head), 0.5, verb)
     if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (_is_thing_in_front(head) or only_things(head)):
-        return Said((head[-1],), ToolClass.READ, 0.5)
+        return Said((head[-1],), READ, 0.5)
     return None
 
 
 def answer_named(sentences: tuple[Sentence, ...]) -> Said | None:
     """Where the first sentence names an answer and does nothing."""
     found = named(sentences[0]) if sentences else None
-    return found if found and found.tool_class is ToolClass.READ else None
+    return found if found and found.tool_class is READ else None
 
 
 def _is_thing_in_front(head: Sentence) -> bool:
@@ -389,9 +404,9 @@ def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence
         return None
     told = next((word for word in chain.from_iterable(sentences) if word in _AT_A_MODEL), "")
     if told:
-        return Said((made, told) if made in said else (told,), ToolClass.EXECUTE, 0.7, verb)
+        return Said((made, told) if made in said else (told,), EXECUTE, 0.7, verb)
     if verb in _SURELY_MADE and made in _ONLY_BY_A_MODEL and made in said:
-        return Said((made,), ToolClass.EXECUTE, 0.7, verb)
+        return Said((made,), EXECUTE, 0.7, verb)
     return None
 
 
@@ -417,7 +432,7 @@ def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
 def drawn_up_unsigned(sentences: tuple[Sentence, ...]) -> Said | None:
     """“Prepare an unsigned transaction”: it is answered, and nothing is sent."""
     told = sentences and "unsigned" in sentences[0]
-    return Said(("unsigned",), ToolClass.READ, 0.65, "prepare") if told else None
+    return Said(("unsigned",), READ, 0.65, "prepare") if told else None
 
 
 def deed_unspaced(text: str) -> Said | None:
@@ -452,13 +467,13 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     clause = (verb, *(word for word in said[place + 1 : place + _CLAUSE] if word not in small))
     tool_class = in_context(verb, clause)
     if money := is_about_money(verb, tool_class, clause, said):
-        return Said((said[place], money), ToolClass.FINANCIAL, sure, verb)
-    if tool_class is ToolClass.EXECUTE and (reads_only((said,)) or _only_looks(verb, clause)):
-        return Said((said[place],), ToolClass.READ, sure, verb)
+        return Said((said[place], money), FINANCIAL, sure, verb)
+    if tool_class is EXECUTE and (reads_only((said,)) or _only_looks(verb, clause)):
+        return Said((said[place],), READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
-        return Said((said[place],), ToolClass.READ, sure, verb)
-    if tool_class is ToolClass.WRITE and verb in LOOSE and (_only_answers(said) or reads_only((said,))):
-        return Said((said[place],), ToolClass.READ, sure, verb)
+        return Said((said[place],), READ, sure, verb)
+    if tool_class is WRITE and verb in LOOSE and (_only_answers(said) or reads_only((said,))):
+        return Said((said[place],), READ, sure, verb)
     return Said((said[place],), tool_class, sure, verb)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from catalog.phrases import PHRASES, follows_a_quality, phrase_of, without_things
+from catalog.phrases import PHRASES, VERBS_OF_PHRASES, follows_a_quality, phrase_of, without_things
 from catalog.rare import RARE
 from catalog.things import THINGS
 from catalog.vocabulary import (
@@ -20,9 +21,12 @@ from catalog.vocabulary import (
     COLLECTED,
     COMMAND_WORDS,
     COMMANDED,
+    DESTRUCTIVE,
     DEVICE_VERBS,
     DEVICES,
     EVALUATED,
+    EXECUTE,
+    FINANCIAL,
     FLOWS,
     FORMATTED,
     GIVEN_TEXT,
@@ -54,6 +58,7 @@ from catalog.vocabulary import (
     POPS_UP,
     PRINTED,
     PRODUCTS,
+    READ,
     READ_ONLY,
     READ_WHOLE,
     REMOVAL,
@@ -76,6 +81,7 @@ from catalog.vocabulary import (
     TOLD_LAST,
     WIRED,
     WORST_LAST,
+    WRITE,
     ToolClass,
 )
 
@@ -84,65 +90,63 @@ _TWO_WORDS: Final = 7
 RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
 _CALLED: Final = frozenset({"call"})
 _VOICE: Final = frozenset({"voice"})
-_MADE: Final = ((MEDIA, ToolClass.WRITE), (ANSWERS_MADE, ToolClass.READ))
+_MADE: Final = ((MEDIA, WRITE), (ANSWERS_MADE, READ))
 # What a verb means where one of these words stands beside it.
 _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
-    **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, ToolClass.WRITE),)),
-    **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, ToolClass.EXECUTE),)),
-    **dict.fromkeys(MAKES, ((_CALLED, ToolClass.EXECUTE), *_MADE)),
-    "assemble": ((ANSWERS_MADE, ToolClass.READ),),
-    "change": ((_VOICE, ToolClass.EXECUTE),),
-    "clone": ((_VOICE, ToolClass.EXECUTE),),
-    **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, ToolClass.FINANCIAL),)),
-    **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, ToolClass.EXECUTE),)),
-    **dict.fromkeys(DEVICE_VERBS, ((DEVICES, ToolClass.EXECUTE),)),
-    "execute": ((SEARCHES, ToolClass.READ),),
+    **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, WRITE),)),
+    **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, EXECUTE),)),
+    **dict.fromkeys(MAKES, ((_CALLED, EXECUTE), *_MADE)),
+    "assemble": ((ANSWERS_MADE, READ),),
+    "change": ((_VOICE, EXECUTE),),
+    "clone": ((_VOICE, EXECUTE),),
+    **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, FINANCIAL),)),
+    **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, EXECUTE),)),
+    **dict.fromkeys(DEVICE_VERBS, ((DEVICES, EXECUTE),)),
+    "execute": ((SEARCHES, READ),),
     **dict.fromkeys(
         ("clean", "improve", "polish", "sanitise", "sanitize"),
-        ((GIVEN_TEXT, ToolClass.READ), (CLEANED, ToolClass.WRITE)),
+        ((GIVEN_TEXT, READ), (CLEANED, WRITE)),
     ),
-    **dict.fromkeys(
-        ("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, ToolClass.READ),)
-    ),
-    **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, ToolClass.WRITE),)),
-    **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, ToolClass.WRITE),)),
-    "apply": ((CARRIED_OUT, ToolClass.EXECUTE),),
-    "activate": ((SCREENS | {"scene"}, ToolClass.EXECUTE),),
-    "accept": ((frozenset({"chargeback", "dispute"}), ToolClass.FINANCIAL),),
-    "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), ToolClass.WRITE),),
-    "collect": ((COLLECTED, ToolClass.READ),),
-    "confirm": ((frozenset({"exists", "whether"}), ToolClass.READ),),
-    "convert": ((_VOICE, ToolClass.EXECUTE), (BECOMES | MEDIA, ToolClass.WRITE)),
-    "correct": ((SPELLED, ToolClass.READ),),
-    "display": ((POPS_UP, ToolClass.WRITE),),
-    "drop": ((POINTER, ToolClass.WRITE),),
-    "embed": ((GIVEN_TEXT | {"query"}, ToolClass.READ),),
-    "exchange": ((OF_EXCHANGES, ToolClass.READ),),
-    "fix": ((SPELLED, ToolClass.READ),),
-    "format": ((FORMATTED, ToolClass.DESTRUCTIVE),),
-    "forward": ((frozenset({"port", "ports"}), ToolClass.EXECUTE),),
-    "harvest": ((COLLECTED, ToolClass.READ),),
-    "join": ((CALLS, ToolClass.EXECUTE),),
-    "load": ((READ_WHOLE, ToolClass.READ),),
-    "delegate": ((frozenset({"agent", "agents", "subagent", "task", "tasks"}), ToolClass.EXECUTE),),
-    "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, ToolClass.EXECUTE),),
-    "place": ((_CALLED, ToolClass.EXECUTE),),
-    "press": ((frozenset({"remote"}), ToolClass.EXECUTE),),
-    "print": ((PRINTED, ToolClass.EXECUTE),),
-    "put": ((COMMANDED, ToolClass.EXECUTE),),
-    "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), ToolClass.FINANCIAL),),
-    "report": ((REPORTED, ToolClass.WRITE),),
-    "request": ((ASKED_TO_DO, ToolClass.EXECUTE),),
-    "reset": ((RESET_ENDS, ToolClass.DESTRUCTIVE),),
-    "resolve": ((SETTLED, ToolClass.WRITE),),
-    "select": ((SCREENS - {"browser"}, ToolClass.EXECUTE), (PICKED, ToolClass.READ)),
-    "send": ((SIGNALS, ToolClass.EXECUTE),),
-    "show": ((POPS_UP, ToolClass.WRITE),),
-    "start": ((TALK, ToolClass.WRITE), (SEARCHES, ToolClass.READ)),
-    "terminate": ((TERMINATED, ToolClass.DESTRUCTIVE),),
-    "test": ((FLOWS | TESTED, ToolClass.EXECUTE),),
-    "wire": ((WIRED, ToolClass.WRITE),),
-    "write": ((frozenset({"contract"}), ToolClass.EXECUTE), (LETTERS, ToolClass.READ)),
+    **dict.fromkeys(("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, READ),)),
+    **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, WRITE),)),
+    **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, WRITE),)),
+    "apply": ((CARRIED_OUT, EXECUTE),),
+    "activate": ((SCREENS | {"scene"}, EXECUTE),),
+    "accept": ((frozenset({"chargeback", "dispute"}), FINANCIAL),),
+    "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), WRITE),),
+    "collect": ((COLLECTED, READ),),
+    "confirm": ((frozenset({"exists", "whether"}), READ),),
+    "convert": ((_VOICE, EXECUTE), (BECOMES | MEDIA, WRITE)),
+    "correct": ((SPELLED, READ),),
+    "display": ((POPS_UP, WRITE),),
+    "drop": ((POINTER, WRITE),),
+    "embed": ((GIVEN_TEXT | {"query"}, READ),),
+    "exchange": ((OF_EXCHANGES, READ),),
+    "fix": ((SPELLED, READ),),
+    "format": ((FORMATTED, DESTRUCTIVE),),
+    "forward": ((frozenset({"port", "ports"}), EXECUTE),),
+    "harvest": ((COLLECTED, READ),),
+    "join": ((CALLS, EXECUTE),),
+    "load": ((READ_WHOLE, READ),),
+    "delegate": ((frozenset({"agent", "agents", "subagent", "task", "tasks"}), EXECUTE),),
+    "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
+    "place": ((_CALLED, EXECUTE),),
+    "press": ((frozenset({"remote"}), EXECUTE),),
+    "print": ((PRINTED, EXECUTE),),
+    "put": ((COMMANDED, EXECUTE),),
+    "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), FINANCIAL),),
+    "report": ((REPORTED, WRITE),),
+    "request": ((ASKED_TO_DO, EXECUTE),),
+    "reset": ((RESET_ENDS, DESTRUCTIVE),),
+    "resolve": ((SETTLED, WRITE),),
+    "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),
+    "send": ((SIGNALS, EXECUTE),),
+    "show": ((POPS_UP, WRITE),),
+    "start": ((TALK, WRITE), (SEARCHES, READ)),
+    "terminate": ((TERMINATED, DESTRUCTIVE),),
+    "test": ((FLOWS | TESTED, EXECUTE),),
+    "wire": ((WIRED, WRITE),),
+    "write": ((frozenset({"contract"}), EXECUTE), (LETTERS, READ)),
 }
 
 
@@ -177,7 +181,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
         return "get", True
     if plain and (words[0] == "mark" or (plain[0] == "read" and "mark" in words)):
         return "mark", False
-    if all(PLAIN[word] is ToolClass.READ for word in plain) and (verb := _manages(words)):
+    if (verb := _manages(words)) and all(PLAIN[word] is READ for word in plain):
         return verb, False
     if plain:
         if len(plain) > 1 and not JOINS.isdisjoint(words):
@@ -188,7 +192,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
 
 # `research_start`: what reads otherwise goes on by itself.
 _SET_GOING: Final = frozenset({"restart", "resume", "start"})
-_GOES_ON: Final = frozenset(verb for verb, meant in PLAIN.items() if meant is ToolClass.READ) - {
+_GOES_ON: Final = frozenset(verb for verb, meant in PLAIN.items() if meant is READ) - {
     "get",
     "list",
 }
@@ -202,7 +206,7 @@ def _joined(words: tuple[str, ...], plain: list[str]) -> list[str]:
 
 def _leads(word: str) -> bool:
     """`check_email`, `trash_email`: the mail is what it is done to. To test one it is sent."""
-    return word in LOOKS or (word in LOOSE and LOOSE[word] is not ToolClass.READ)
+    return word in LOOKS or (word in LOOSE and LOOSE[word] is not READ)
 
 
 def _plain(words: tuple[str, ...]) -> list[str]:
@@ -225,6 +229,8 @@ def _plain(words: tuple[str, ...]) -> list[str]:
 
 def _manages(words: tuple[str, ...]) -> str | None:
     """In front, or behind the name of the product."""
+    if MANAGES.isdisjoint(words):
+        return None
     return next((word for word in words[:2] if word in MANAGES), None)
 
 
@@ -245,7 +251,7 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     if "check" in loose and loose[0] != words[0]:
         return "check", False
     last = words[-1]
-    if loose[0] in SESSIONS and LOOSE.get(last) is ToolClass.READ:
+    if loose[0] in SESSIONS and LOOSE.get(last) is READ:
         # `terminal_wait`
         return last, False
     told = last in TOLD_LAST and loose[0] in NOUN_TOO
@@ -287,7 +293,7 @@ _KEYS: Final = frozenset({"key", "keys"})
 
 def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     """The class of a verb that `verb_of` gave."""
-    if (phrase := phrase_of(words)) and phrase[0] == verb:
+    if verb in VERBS_OF_PHRASES and (phrase := phrase_of(words)) and phrase[0] == verb:
         return PHRASES[phrase]
     tool_class = _alone(verb)
     if verb in MAKES:
@@ -296,21 +302,21 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
         if not beside.isdisjoint(words):
             return meant
     if verb == "log" and words[-1] == "progress":
-        return ToolClass.WRITE
+        return WRITE
     if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
-        return ToolClass.WRITE
+        return WRITE
     if verb == "evaluate" and words[-1] != verb and EVALUATED.isdisjoint(words):
         # Code is run; a need, a risk or an answer is weighed.
-        return ToolClass.READ
+        return READ
     if verb == "test" and words[-1] == "test" and len(words) <= 2:
-        return ToolClass.EXECUTE
-    if tool_class is ToolClass.FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
-        return ToolClass.WRITE
-    if tool_class is ToolClass.FINANCIAL and not ONLY_ASKED.isdisjoint(words):
-        return ToolClass.READ
-    if tool_class is ToolClass.WRITE and not COMMAND_WORDS.isdisjoint(words) and words[-1] not in _KEYS:
-        return ToolClass.EXECUTE
-    return _what_runs(verb, words) if tool_class is ToolClass.EXECUTE else tool_class
+        return EXECUTE
+    if tool_class is FINANCIAL and verb in LOOSE and not NOT_MONEY.isdisjoint(words):
+        return WRITE
+    if tool_class is FINANCIAL and not ONLY_ASKED.isdisjoint(words):
+        return READ
+    if tool_class is WRITE and not COMMAND_WORDS.isdisjoint(words) and words[-1] not in _KEYS:
+        return EXECUTE
+    return _what_runs(verb, words) if tool_class is EXECUTE else tool_class
 
 
 def _made(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -321,14 +327,18 @@ def _made(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _alone(verb: str) -> ToolClass:
     if verb in SWITCHES:
-        return ToolClass.EXECUTE
-    return PLAIN.get(verb) or LOOSE.get(verb) or RARE.get(verb, ToolClass.WRITE)
+        return EXECUTE
+    return PLAIN.get(verb) or LOOSE.get(verb) or RARE.get(verb, WRITE)
 
 
-def beside(verb: str, words: tuple[str, ...]) -> tuple[str, ...]:
+@lru_cache(maxsize=1024)
+def _by_itself(verb: str) -> ToolClass:
+    return in_context(verb, (verb,))
+
+
+def beside(verb: str, words: tuple[str, ...], tool_class: ToolClass) -> tuple[str, ...]:
     """The word without which the verb would mean something else; empty where it means what it always does."""
-    tool_class = in_context(verb, words)
-    if tool_class is in_context(verb, (verb,)):
+    if len(words) == 1 or tool_class is _by_itself(verb):
         return ()
     without = ((word, tuple(other for other in words if other != word)) for word in words if word != verb)
     return next(((word,) for word, rest in without if rest and in_context(verb, rest) is not tool_class), ())
@@ -336,10 +346,10 @@ def beside(verb: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _what_runs(verb: str, words: tuple[str, ...]) -> ToolClass:
     if not SQL_THAT_DESTROYS.isdisjoint(words):
-        return ToolClass.DESTRUCTIVE
-    if verb == "execute" and any(PLAIN.get(word) is ToolClass.DESTRUCTIVE for word in words):
-        return ToolClass.DESTRUCTIVE
-    return ToolClass.READ if any(pair in READ_ONLY for pair in pairwise(words)) else ToolClass.EXECUTE
+        return DESTRUCTIVE
+    if verb == "execute" and any(PLAIN.get(word) is DESTRUCTIVE for word in words):
+        return DESTRUCTIVE
+    return READ if any(pair in READ_ONLY for pair in pairwise(words)) else EXECUTE
 
 
 def _is_of_logs(last: str) -> bool:

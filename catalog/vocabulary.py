@@ -32,6 +32,12 @@ class Severity(IntEnum):
 
 
 T = ToolClass
+# By names of their own: an attribute of an enumeration takes long to look up.
+READ: Final = T.READ
+WRITE: Final = T.WRITE
+EXECUTE: Final = T.EXECUTE
+DESTRUCTIVE: Final = T.DESTRUCTIVE
+FINANCIAL: Final = T.FINANCIAL
 WORST_LAST: Final = tuple(ToolClass)
 BASE_SEVERITY: Final = dict(zip(WORST_LAST, (1, 2, 3, 4, 4), strict=True))
 
