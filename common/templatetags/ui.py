@@ -24,10 +24,11 @@ from django import template
 from django.forms import BaseForm, BoundField
 from django.template import Context, loader
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.templatetags import _assets, _fields, _icons, _json, _text, _words
+from common.templatetags._moulds import filled
 from common.user_agents import browser_words
 
 register = template.Library()
@@ -152,7 +153,9 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
 @register.filter
 def oneline(text: object) -> SafeString:
     """A stranger's text on one line: escaped, its direction isolated, what cannot be seen shown as U+XXXX."""
-    return format_html('<bdi class="line">{}</bdi>', _text.visible(_text.one_line(str(text))))
+    line = _text.one_line(str(text))
+    shown = line if _text.hides_nothing(line) else _text.visible(line)
+    return filled("components/_line.html", [{"text": shown}])
 
 
 @register.filter
@@ -190,10 +193,12 @@ _CHOSEN = format_html("{}", " selected")
 @register.simple_tag
 def options(choices: Iterable[tuple[str, str]], wanted: object = None) -> SafeString:
     """Of a select that may have hundreds: the value and a stranger's words of each."""
-    return format_html_join(
-        "",
-        '<option value="{}"{}>{}</option>',
-        ((value, _CHOSEN if value == wanted else "", plain(words)) for value, words in choices),
+    return filled(
+        "components/_option.html",
+        (
+            {"value": value, "chosen": _CHOSEN if value == wanted else "", "words": plain(words)}
+            for value, words in choices
+        ),
     )
 
 
