@@ -1,8 +1,9 @@
-"""What a service said no with, put into the form that asked: what the person typed is kept."""
+"""What a service said no with, put where it was asked: into a form, which keeps what was typed, or a row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from django.forms import BaseForm
@@ -11,6 +12,19 @@ from common.errors import Conflict, InvalidInput, LimitReached
 
 REFUSED: Final = (InvalidInput, LimitReached, Conflict)
 Refused: TypeAlias = InvalidInput | LimitReached | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Of what was pressed in a list: `about` is the id of its row."""
+
+    about: str
+    said: str
+    status: int
+
+    @classmethod
+    def of(cls, about: str, refused: Conflict | LimitReached) -> Refusal:
+        return cls(about, refused.message, 429 if isinstance(refused, LimitReached) else 409)
 
 
 def say_in_form(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
@@ -21,17 +19,9 @@ from accounts.verification import is_verified
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput, LimitReached
 from common.ids import parse_public_id
-from common.refusals import REFUSED, say_in_form
+from common.refusals import REFUSED, Refusal, say_in_form
 
 PER_PAGE = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Said in the row it is about."""
-
-    about: str
-    said: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -120,8 +110,8 @@ def _invitation(request: MemberRequest, invitation_id: str) -> Invitation:
 
 def _refused(request: MemberRequest, about: str, refused: Conflict | LimitReached) -> HttpResponse:
     form = InviteForm(owners=may(request.member, May.CHANGE_OWNERS))
-    status = 429 if isinstance(refused, LimitReached) else 409
-    return _page(request, form, status, Refusal(about, refused.message))
+    refusal = Refusal.of(about, refused)
+    return _page(request, form, refusal.status, refusal)
 
 
 def _page(

@@ -18,8 +18,9 @@ from approvals import notices, webhooks
 from approvals.forms import RulesForm, WebhookForm
 from approvals.models import MailMuted, Notice, Webhook
 from approvals.services import may_answer_own, possible_approvers, set_approval_rules
+from common.errors import Conflict, LimitReached
 from common.ids import parse_public_id
-from common.refusals import REFUSED, say_in_form
+from common.refusals import REFUSED, Refusal, say_in_form
 
 NEWEST = 30
 
@@ -74,7 +75,10 @@ def add_webhook(request: MemberRequest) -> HttpResponse:
 @require_POST
 @member_required
 def rotate_secret(request: MemberRequest, webhook_id: str) -> HttpResponse:
-    webhook, secret = webhooks.rotate_secret(request.member, _find(request, webhook_id))
+    try:
+        webhook, secret = webhooks.rotate_secret(request.member, _find(request, webhook_id))
+    except Conflict as refused:
+        return _page(request, refusal=Refusal.of(webhook_id, refused))
     return _shown_once(request, webhook, secret)
 
 
@@ -108,7 +112,10 @@ def remove_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
 @member_required
 def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
     webhook = _find(request, webhook_id)
-    webhooks.send_test(request.member, webhook)
+    try:
+        webhooks.send_test(request.member, webhook)
+    except (Conflict, LimitReached) as refused:
+        return _page(request, refusal=Refusal.of(webhook_id, refused))
     messages.success(request, "A test is on its way. What came of it stands below in a moment.")
     return redirect("approvals:settings")
 
@@ -117,7 +124,10 @@ def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
 @member_required
 def redeliver(request: MemberRequest, webhook_id: str, delivery_id: str) -> HttpResponse:
     notice = get_object_or_404(_find(request, webhook_id).notices, pk=_uuid("msg", delivery_id))
-    webhooks.redeliver(request.member, notice)
+    try:
+        webhooks.redeliver(request.member, notice)
+    except Conflict as refused:
+        return _page(request, refusal=Refusal.of(delivery_id, refused))
     messages.success(request, "The message is on its way once more, under the same id.")
     return redirect("approvals:settings")
 
@@ -138,6 +148,7 @@ def _page(
     rules_form: RulesForm | None = None,
     webhook_form: WebhookForm | None = None,
     status: int = 422,
+    refusal: Refusal | None = None,
 ) -> HttpResponse:
     member = request.member
     organization = Organization.objects.get(pk=member.organization_id)
@@ -156,8 +167,11 @@ def _page(
         "section": "settings",
         "pane": "approvals",
     }
-    refused = rules_form is not None or webhook_form is not None
-    return render(request, "approvals/settings.html", context, status=status if refused else 200)
+    if refusal is not None:
+        status = refusal.status
+    elif rules_form is None and webhook_form is None:
+        status = 200
+    return render(request, "approvals/settings.html", context | {"refusal": refusal}, status=status)
 
 
 def _rules_of(organization: Organization) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -317,12 +318,33 @@ def test_a_new_secret_is_shown_once_and_a_second_click_does_not_end_the_one_befo
     assert "whsec_" in first.content.decode() and first["Cache-Control"] == "no-store"
     assert "signed with the secret before, too" in first.content.decode()
     second = alice.post(path)
-    assert second.status_code == 409 and "made a moment ago" in second.content.decode()
+    said = second.content.decode()
+    assert second.status_code == 409 and "made a moment ago" in said and "Add a webhook" in said
     with inside(cast.alice):
         after = Webhook.objects.get()
     assert after.sealed_earlier == hook.sealed_secret != after.sealed_secret
     shown = text_of(alice, "/approvals/settings/")
     assert "whsec_" not in shown and "The secret before signs, too" in shown
+
+
+def test_what_a_webhook_is_not_told_now_is_said_beside_it(
+    cast: Cast, acme: Acme, signed_in: SignedIn, hook: Webhook
+) -> None:
+    alice, path = signed_in(cast.alice), f"/approvals/settings/webhooks/{hook.public_id}/"
+
+    def row_of(name: str, answer: Any) -> str:
+        (row,) = [
+            one for one in re.findall(r"<li .*?</li>", answer.content.decode(), re.DOTALL) if name in one
+        ]
+        return str(row)
+
+    answers = [alice.post(f"{path}test/") for _ in range(10)]
+    assert answers[-1].status_code == 429
+    assert "several tests a moment ago" in row_of(f"{hook.public_id}</span>", answers[-1])
+    with inside(cast.alice):
+        newest = Notice.objects.order_by("-created_at")[0]
+    again = alice.post(f"{path}deliveries/{newest.public_id}/redeliver/")
+    assert "still on its way" in row_of(newest.public_id, again)
 
 
 def test_a_webhook_is_switched_as_the_button_said_however_often_it_is_pressed(
