@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from accounts.models import ApiKey, Membership, Organization, User
 from accounts.services import create_api_key, found_organization, memberships_of
@@ -78,6 +79,21 @@ def test_a_page_older_than_the_last_sign_in_is_loaded_anew_or_led_back_to(cast: 
 def test_a_person_without_an_organization_is_led_to_one(path: str, lonely: Client) -> None:
     assert lonely.get(path).headers["Location"] == FOUND
     assert "You belong to none yet." in page(lonely, FOUND)
+
+
+@pytest.mark.parametrize(
+    "path", ["/account/", *(f"/accounts/{own}/" for own in ("email", "password/change", "2fa", "sessions"))]
+)
+def test_a_person_without_an_organization_has_an_account_all_the_same(path: str, lonely: Client) -> None:
+    shown = page(lonely, path)
+    assert "no organization" in shown and FOUND in shown and "/servers/" not in shown
+
+
+def test_a_person_without_an_organization_can_delete_their_account(lonely: Client) -> None:
+    assert lonely.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+    assert "Delete lonely@example.com" in strip_tags(page(lonely, "/account/delete/"))
+    assert lonely.post("/account/delete/").headers["Location"] == "/"
+    assert not User.objects.exists()
 
 
 def test_one_who_founds_owns_and_is_inside_at_once(lonely: Client) -> None:
