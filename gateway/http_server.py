@@ -7,6 +7,7 @@ a whole, up to its limit; a request refused by its head is answered without wait
 import asyncio
 import logging
 import socket
+import sys
 from collections import deque
 from collections.abc import Coroutine
 from enum import Enum, auto
@@ -446,10 +447,16 @@ class HttpServer:
         self._tick()
 
     async def start_on(self, listener: socket.socket) -> None:
-        if listener.family == socket.AF_UNIX:
-            self._server = await self.loop.create_unix_server(lambda: Connection(self), sock=listener)
-        else:
+        if listener.family != socket.AF_UNIX:
             self._server = await self.loop.create_server(lambda: Connection(self), sock=listener)
+        elif sys.version_info >= (3, 13):
+            # It was bound by a short name that stands for nothing, or something else, by now: a loop that
+            # took the socket away by its name at the end could not even begin.
+            self._server = await self.loop.create_unix_server(
+                lambda: Connection(self), sock=listener, cleanup_socket=False
+            )
+        else:
+            self._server = await self.loop.create_unix_server(lambda: Connection(self), sock=listener)
         self._tick()
 
     async def close(self) -> None:

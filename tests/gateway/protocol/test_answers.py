@@ -58,7 +58,7 @@ def test_an_answer_is_one(body: bytes) -> None:
         b'{"id":1,"result":01}',
         b'{"id":1,"result":{}}\0',
         '{"id":1,"result":{}}'.encode("utf-16"),
-        b'{"id":1,"result":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"id":1,"result":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
     ],
 )
 def test_anything_else_is_none(body: bytes) -> None:
