@@ -1,6 +1,7 @@
 """The requests open of every grant: to bound them, and to end the streams of a grant that is gone."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
@@ -21,6 +22,7 @@ class OpenRequest(msgspec.Struct, eq=False):
 
     admitted: Admitted
     rooms: "Rooms"
+    of: "_Grant"
     held: int = 0
     unread: int = 0
     over: bool = False
@@ -82,7 +84,17 @@ class Rooms:
 
 
 _Renewed: TypeAlias = Callable[[Admitted], Admitted | None]
-_NONE: Final[set[OpenRequest]] = set()
+
+
+@dataclass(slots=True, eq=False)
+class _Organization:
+    open: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Grant:
+    organization: _Organization
+    open: set[OpenRequest] = field(default_factory=set)
 
 
 class OpenRequests:
@@ -94,26 +106,28 @@ class OpenRequests:
         self._left = most
         self._most_per_grant = most_per_grant
         self._rooms = rooms
-        self._by_grant: dict[str, set[OpenRequest]] = {}
-        self._by_organization: dict[str, int] = {}
+        self._grants: dict[str, _Grant] = {}
+        self._organizations: dict[str, _Organization] = {}
 
     def enter(self, admitted: Admitted) -> OpenRequest | None:
         """None when the grant or its organization has too many open already."""
-        organization, mine = admitted.organization, self._by_grant.get(admitted.grant.id, _NONE)
-        open_already = self._by_organization.get(organization.organization, 0)
-        most = organization.settings.most_open
+        grant = self._grants.get(admitted.grant.id) or self._first_of(admitted)
+        organization = grant.organization
+        most = admitted.organization.settings.most_open
         if not most or most > self._most_per_grant:
             most = self._most_per_grant
-        if len(mine) >= most or open_already >= self._left:
+        if len(grant.open) >= most or organization.open >= self._left:
             return None
-        request = OpenRequest(admitted, self._rooms)
-        if mine:
-            mine.add(request)
-        else:
-            self._by_grant[admitted.grant.id] = {request}
-        self._by_organization[organization.organization] = open_already + 1
+        request = OpenRequest(admitted, self._rooms, grant)
+        grant.open.add(request)
+        organization.open += 1
         self._left -= 1
         return request
+
+    def _first_of(self, admitted: Admitted) -> _Grant:
+        """For a grant of which nothing is open, or was until the next renew()."""
+        organization = self._organizations.setdefault(admitted.organization.organization, _Organization())
+        return self._grants.setdefault(admitted.grant.id, _Grant(organization))
 
     def keep_place(self, request: Request, admitted: Admitted) -> bool:
         """For one whose body is still coming: it counts as open until it is, or is given up."""
@@ -139,20 +153,11 @@ class OpenRequests:
             request.hold(0)
         if request.unread:
             request.leave_unread(0)
-        admitted = request.admitted
-        mine = self._by_grant.get(admitted.grant.id, _NONE)
-        if request not in mine:
-            return
-        mine.remove(request)
-        if not mine:
-            del self._by_grant[admitted.grant.id]
-        self._left += 1
-        organization = admitted.organization.organization
-        still_open = self._by_organization[organization] - 1
-        if still_open:
-            self._by_organization[organization] = still_open
-        else:
-            del self._by_organization[organization]
+        grant = request.of
+        if request in grant.open:
+            grant.open.remove(request)
+            grant.organization.open -= 1
+            self._left += 1
 
     def renew(self, renewed: _Renewed) -> None:
         """Every open stream goes on by what holds now, or ends; what was not sent yet is not sent then."""
@@ -164,6 +169,13 @@ class OpenRequests:
             request.over = True
             if request.end is not None:
                 request.end()
+        self._forget_idle()
+
+    def _forget_idle(self) -> None:
+        for idle in [one for one, grant in self._grants.items() if not grant.open]:
+            del self._grants[idle]
+        for idle in [one for one, its in self._organizations.items() if not its.open]:
+            del self._organizations[idle]
 
     def leave_streams(self) -> None:
         """This worker goes: what a client can take up again elsewhere ends now."""
@@ -175,4 +187,4 @@ class OpenRequests:
         return (one for one in self._all() if one.end is not None)
 
     def _all(self) -> Iterator[OpenRequest]:
-        return iter([one for mine in self._by_grant.values() for one in mine])
+        return iter([one for grant in self._grants.values() for one in grant.open])

@@ -167,7 +167,8 @@ class Relay:
             visit.opened.leave_unread(0)
         if answer.status:
             self._observer.upstream(answer.waited)
-        answer.let_go()
+        if answer.orphaned is not None or not answer.complete:
+            answer.let_go()
 
     def _pool(self, visit: Visit) -> Pool:
         if visit.stream is not None:

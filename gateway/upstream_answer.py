@@ -78,7 +78,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
     _error: UpstreamError | None = None
     _wakeup: asyncio.Future[None] | None = None
     _on_arrival: tuple[Callable[[Any], None], Any] | None = None
-    _orphaned: asyncio.TimerHandle | None = None
+    orphaned: asyncio.TimerHandle | None = None
     waited: float = 0.0
 
     # Reading
@@ -168,14 +168,14 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
 
     def orphan(self) -> None:
         """It goes on without its client, as the older revisions want it; but not for ever."""
-        if self._orphaned is None:
+        if self.orphaned is None:
             loop = asyncio.get_running_loop()
-            self._orphaned = loop.call_later(self._limits.orphan_seconds, self.cancel)
+            self.orphaned = loop.call_later(self._limits.orphan_seconds, self.cancel)
 
     def let_go(self) -> None:
         """Its reader is done with it."""
-        if self._orphaned is not None:
-            self._orphaned.cancel()
+        if self.orphaned is not None:
+            self.orphaned.cancel()
         if not self.complete:
             self.room = None
             if not self.left:

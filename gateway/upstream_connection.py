@@ -140,10 +140,16 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self._unsent:
             self._write()
-        first = not self._head_bytes
-        if first and self._known is not None and self._read_known(self._known, answer, data):
-            answer.tell()
-            return
+        first, known = not self._head_bytes, self._known
+        if first and known is not None:
+            # Most servers answer with the same head each time: one like the last need not be taken apart.
+            body = known.frame.body_in(data, self._limits.collected_bytes)
+            if body is not None:
+                answer.take_whole(_OK, known.headers, body, known.is_stream)
+                self._kept_until = self._now() + known.kept_seconds
+                self._free()
+                answer.tell()
+                return
         if not self._in_body:
             self._head_bytes += len(data)
         try:
@@ -154,16 +160,6 @@ class UpstreamConnection(asyncio.Protocol):
         if first and answer.complete and not self.closed:
             self._known = _KnownAnswer.of(data, answer, self._keep_seconds())
         answer.tell()
-
-    def _read_known(self, known: "_KnownAnswer", answer: UpstreamAnswer, data: bytes) -> bool:
-        """Most servers answer with the same head each time: one like the last need not be taken apart."""
-        body = known.frame.body_in(data, self._limits.collected_bytes)
-        if body is None:
-            return False
-        answer.take_whole(_OK, known.headers, body, known.is_stream)
-        self._kept_until = self._now() + known.kept_seconds
-        self._free()
-        return True
 
     def _check_head(self) -> None:
         in_head = self._answer is not None and not self._in_body

@@ -112,7 +112,7 @@ async def test_an_answer_left_unread_keeps_its_place_among_the_open_requests(tmp
         await asyncio.sleep(0.1)
         async with it.client() as other:
             assert (await other.call("read_file", {})).status == 429
-            await eventually(lambda: not it.gateway._open._by_grant)
+            await eventually(lambda: not it.gateway._open._grants)
             it.upstream.behaviour = answer_ok
             assert (await other.call("read_file", {})).status == 200
 
