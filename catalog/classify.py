@@ -38,12 +38,10 @@ from catalog.sentences import (
     deed_said,
     deed_unspaced,
     drawn_up_unsigned,
-    ends_besides,
     kept_said,
     lead,
     made_by_a_model,
     runs_sql,
-    said_worse,
     worst_listed,
 )
 from catalog.verbs import RANK, beside, in_context, verb_of
@@ -69,6 +67,7 @@ from catalog.vocabulary import (
     Severity,
     ToolClass,
 )
+from catalog.worse import ends_besides, said_worse
 
 Field: TypeAlias = Literal["name", "title", "description", "params", "annotations", "siblings"]
 Param: TypeAlias = tuple[str, str, bool]

@@ -29,6 +29,7 @@ _RULES = (
     "tongues.py",
     "verbs.py",
     "vocabulary.py",
+    "worse.py",
 )
 _LEXEMES = ("lexemes.py",)
 

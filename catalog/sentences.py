@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
 
-from catalog.clauses import ASKED, LABEL, Sentence, sentences_of
+from catalog.clauses import ASKED, LABEL, Sentence
 from catalog.inflected import ANSWERS_WITH, INFLECTED, LEADS_TO_VERB, PARTICIPLES, forms
 from catalog.money import is_about_money
 from catalog.nouns import deed_of
@@ -66,10 +66,10 @@ _BEGINS: Final = {
 _NO_VERB: Final = ("", READ, 0.0)
 # Behind a word that may be a thing these say that it is one.
 _BEHIND_NOUNS: Final = word_set("of that which who")
-_ARTICLES: Final = word_set("a all an any each every one the this these those your")
+ARTICLES: Final = word_set("a all an any each every one the this these those your")
 _ENDS: Final = ((), ("by",), ("for",), ("of",), ("with",))
 _TOLD: Final = word_set("history rating ratings score scores state statistics stats status")
-_BEHIND_HEADS: Final = word_set("""
+BEHIND_HEADS: Final = word_set("""
     about across and as at between by during for from grouped in including of on per since such that to under
     via where which who with within
 """)
@@ -112,20 +112,7 @@ MADE: Final = (
 _PUT_ON: Final = word_set("add assign attach set")
 _CRUD: Final = "crud"
 _CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
-# What a description begins with is set going, whatever the name calls it.
-_SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")
-_SAYS_WORSE: Final = {
-    form: verb
-    for form, verb in INFLECTED.items()
-    if verb in _SETS_GOING or PLAIN.get(verb) in (WRITE, DESTRUCTIVE, FINANCIAL)
-}
-# What a gesture sets off belongs to it.
-_GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
-# With a capital a sentence begins, wherever it stands.
-_ENDS_SOMETHING: Final = (
-    "Deletes ", "Destroys ", "Drops ", "Erases ", "Irreversibly ", "Permanently ", "Purges ", "Wipes ",
-)  # fmt: skip
-_LONGEST_VERB: Final = 24
+_GETS_RID: Final = word_set("dispose disposes rid")
 _NOT: Final = word_set("cannot disallowed no non not never only without")
 # To call one of these and return what it says is to ask.
 _MODELS: Final = word_set("ai api llm model")
@@ -133,7 +120,7 @@ _KEEPS: Final = word_set("save saved saves saving store stores write writes")
 _KEPT: Final = word_set("disk file image it result results them to")
 _PLACES: Final = word_set("directory disk folder subdirectory")
 _PLACE_WITHIN: Final = 6
-_BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | _BEHIND_HEADS | {"given", "take", "takes"}
+_BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | BEHIND_HEADS | {"given", "take", "takes"}
 _VERBS_OF_PHRASES: Final = {
     form: verb for verb in (*(verb for verb, _ in PHRASES), *SWITCHES) for form in forms(verb)
 }
@@ -178,10 +165,10 @@ def _names_all_through(said: Sentence, found: Said) -> bool:
     word, place = found.words[0], said.index(found.words[0])
     if RANK[found.tool_class] > RANK[EXECUTE]:
         return False
-    if not place or said[0] in INFLECTED or said[0] in _ARTICLES or _leads(said[place - 1]):
+    if not place or said[0] in INFLECTED or said[0] in ARTICLES or _leads(said[place - 1]):
         return False
     behind = said[place + 1] if place + 1 < len(said) else "of"
-    return (word == found.verb and word in LOOSE) or (word.endswith("s") and behind in _BEHIND_HEADS)
+    return (word == found.verb and word in LOOSE) or (word.endswith("s") and behind in BEHIND_HEADS)
 
 
 def lead(sentences: tuple[Sentence, ...]) -> Said | None:
@@ -209,29 +196,6 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
     return None
 
 
-def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
-    """What it begins with in so many words, where that is worse than what the name says by its verb."""
-    word = description[:_LONGEST_VERB].partition(" ")[0].lower()
-    verb = _SAYS_WORSE.get(word)
-    if not verb:
-        return None
-    if verb in _SETS_GOING:
-        begins_worse = named is WRITE and by not in _GESTURES
-    else:
-        begins_worse = RANK[PLAIN[verb]] > RANK[named]
-    if begins_worse and (led := lead(sentences := sentences_of(description))):
-        sure = verb in _SETS_GOING or not _ARTICLES.isdisjoint(sentences[0][1:2])
-        if sure and led.words[0] == word and RANK[led.tool_class] > RANK[named]:
-            return led
-    return None
-
-
-def ends_besides(description: str) -> Said | None:
-    """“… Wipes the folder first.”"""
-    ended = next((begins for begins in _ENDS_SOMETHING if begins in description), "")
-    return Said((ended.strip().lower(),), DESTRUCTIVE, 0.6, "delete") if ended else None
-
-
 def _phrase(said: Sentence) -> Said | None:
     """“Turns on the light”, “Order a pizza”: what is a verb by the word behind it."""
     word, behind = said[0], said[1] if len(said) > 1 else ""
@@ -241,14 +205,14 @@ def _phrase(said: Sentence) -> Said | None:
         beside = said[1:_CLAUSE] if verb in _TURNED and "into" not in said else said[1:2]
         if switched := next((other for other in beside if other in SWITCHES.get(verb, ())), None):
             return Said((word, switched), EXECUTE, 0.65, verb)
-    if behind in _ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):
+    if behind in ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):
         return Said((word,), tool_class, 0.55, word)
     return None
 
 
 def _begins_unknown(said: Sentence) -> bool:
     """“Frobs the users”: whatever that is, it is done to something."""
-    if len(said) < 2 or said[1] not in _ARTICLES or said[-1] == ASKED:
+    if len(said) < 2 or said[1] not in ARTICLES or said[-1] == ASKED:
         return False
     return said[0] not in INFLECTED and said[0] not in _BEFORE_ARTICLES
 
@@ -316,7 +280,7 @@ def _begins_with_compound(said: Sentence) -> bool:
 
 def named(said: Sentence) -> Said | None:
     """A sentence without a verb in front names what is answered: “The turns of a conversation”."""
-    end = next((place for place, word in enumerate(said) if word in _BEHIND_HEADS), len(said))
+    end = next((place for place, word in enumerate(said) if word in BEHIND_HEADS), len(said))
     head = said[:end]
     if said[-1] == LABEL or said[0] in _QUALITIES:
         deed = deed_of(head) if head and head[-1] not in TOLD_LAST else None
@@ -324,14 +288,23 @@ def named(said: Sentence) -> Said | None:
             return Said((said[0],), READ, 0.5)
     elif said[0] in _DETERMINES or said[-1] == ASKED or said[1:2] == ("s",) or _begins_with_compound(said):
         return Said((said[0],), READ, 0.5)
-    if not head or (said[0] in INFLECTED and not _is_noun(said, READ)) or not _ARTICLES.isdisjoint(head):
+    if not head or (said[0] in INFLECTED and not _is_noun(said, READ)) or not ARTICLES.isdisjoint(head):
         return None
     if deed := deed_of(head):
         word, verb = deed
         return Said((word,), in_context(verb, head), 0.5, verb)
+    if _is_of_something(said):
+        return Said((said[0],), READ, 0.5)
     if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (_is_thing_in_front(head) or only_things(head)):
         return Said((head[-1],), READ, 0.5)
     return None
+
+
+def _is_of_something(said: Sentence) -> bool:
+    """“State of the printer”, “Profit and loss of an account”: no verb that is known stands in front."""
+    if "of" not in said[1:4] or said[0] in _GETS_RID:
+        return False
+    return not any(word in _BEGINS or word in ARTICLES for word in said[: said.index("of", 1)])
 
 
 def answer_named(sentences: tuple[Sentence, ...]) -> Said | None:
@@ -472,7 +445,7 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
         return Said((said[place],), READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
         return Said((said[place],), READ, sure, verb)
-    if tool_class is WRITE and verb in LOOSE and (_only_answers(said) or reads_only((said,))):
+    if tool_class is WRITE and verb not in PLAIN and (_only_answers(said) or reads_only((said,))):
         return Said((said[place],), READ, sure, verb)
     return Said((said[place],), tool_class, sure, verb)
 
@@ -481,7 +454,7 @@ def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
     """“Run an analysis of a page”; “Deploy critics”."""
     if not _TALKERS.isdisjoint(clause):
         return True
-    head = next((place for place, word in enumerate(clause) if word in _BEHIND_HEADS), len(clause))
+    head = next((place for place, word in enumerate(clause) if word in BEHIND_HEADS), len(clause))
     return verb in _CARRIES_OUT and clause[head - 1] in _LOOKS_OF
 
 

@@ -299,7 +299,7 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if verb in MAKES:
         words = _made(words)
     for beside, meant in _BESIDE.get(verb, ()):
-        if not beside.isdisjoint(words):
+        if not beside.isdisjoint(words) and not (beside is JOB_WORDS and _is_of_a_job(words)):
             return meant
     if verb == "log" and words[-1] == "progress":
         return WRITE
@@ -323,6 +323,18 @@ def _made(words: tuple[str, ...]) -> tuple[str, ...]:
     """Without what it is made of: `generate_movie_from_text`; a title for a video is a text."""
     end = next((place for place, word in enumerate(words) if place > 1 and word in OF_WHAT), len(words))
     return words[end - 1 : end] if words[end - 1] in ANSWERS_MADE else words[:end]
+
+
+# Of a job these are drawn up.
+_OF_JOBS: Final = frozenset({
+    "alert", "comment", "config", "definition", "note", "plan", "policy", "report", "schedule", "summary",
+    "tag", "template", "variable",
+})  # fmt: skip
+
+
+def _is_of_a_job(words: tuple[str, ...]) -> bool:
+    """`create_job_template`, “Create an execution plan”: no job is begun."""
+    return any(word in JOB_WORDS and behind in _OF_JOBS for word, behind in pairwise(words))
 
 
 def _alone(verb: str) -> ToolClass:

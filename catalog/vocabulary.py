@@ -239,7 +239,8 @@ ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
 # Behind another word these are things: a risk index, a developer's tip.
 ONLY_IN_FRONT: Final = word_set("index label tip")
 PRINTED: Final = word_set(
-    "3mf document documents gcode job label labels page pages pdf photo photos receipt stl ticket tickets"
+    "3mf document documents file files gcode job label labels model models page pages pdf photo photos "
+    "receipt stl ticket tickets"
 )
 CALLS: Final = word_set("call conference meeting room voice")
 SEARCHES: Final = word_set("search searches")

@@ -229,6 +229,10 @@ def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
 @pytest.mark.parametrize(
     ("description", "tool_class"),
     [
+        ("State of the printer.", "Read"),
+        ("Dispose of the container.", "Write"),
+        ("Create an execution plan.", "Write"),
+        ("Drafts a letter and returns its text.", "Read"),
         ("When a law is named by its title, resolve it to one id.", "Read"),
         ("Is this address worth sending to? Syntax and domain.", "Read"),
         ("Re-run the workflow that made it.", "Execute"),
@@ -334,6 +338,10 @@ def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
         ("get_report", "Run a report.", "Read"),
         ("get_link", "Creates a link that opens the deployment.", "Write"),
         ("get_changes", "Update history of a page.", "Read"),
+        ("get_changes", "Updates of a page.", "Read"),
+        ("simulate_input", "Sends input to the game.", "Write"),
+        ("create_job_template", "", "Write"),
+        ("create_job", "", "Execute"),
         ("finish", "Copy the draft. Wipes the folder first.", "Destructive"),
         ("state_plan", "Generate the read-only plan of what would run.", "Read"),
         ("manage_tags", "Add or remove tags on items.", "Write"),
