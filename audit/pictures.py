@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
+
+from django.db.models import QuerySet
 
 from accounts.tenancy import Asker
 from audit.chart import STACK, Chart, Lines, Publication, calls_data, draw, draw_latency, latency_data
 from audit.figures import Bucket, Latency, OverTime, outcomes_over_time, over_time
 from audit.periods import Period, Unit
+from common.spelt_once import spelt_once
 from policies.models import Grant, PolicyRevision
 from servers.models import Server
 
@@ -113,15 +116,25 @@ def _added(found: OverTime, span: Span, period: Period) -> LatencyPicture | None
 
 
 def _published(member: Asker, since: datetime, one: Server | Grant | None = None) -> list[Publication]:
-    only: dict[str, Any] = {}
-    if isinstance(one, Server):
-        only["policy__server"] = one
-    elif one is not None:
-        only["policy"] = one.policy_id
-    newest = (
-        PolicyRevision.objects.visible_to(member)
-        .filter(published_at__gte=since, **only)
-        .order_by("-published_at")
-        .values_list("policy__name", "number", "published_at")[:MOST_PUBLISHED]
-    )
-    return [Publication(*one) for one in newest][::-1]
+    match one:
+        case None:
+            newest = _published_last(member, since)
+        case Server():
+            newest = list(_newest(_since(member, since).filter(policy__server=one)))
+        case _:
+            newest = list(_newest(_since(member, since).filter(policy=one.policy_id)))
+    return [Publication(*each) for each in newest][::-1]
+
+
+@spelt_once
+def _published_last(member: Asker, since: datetime) -> QuerySet[PolicyRevision, tuple[str, int, datetime]]:
+    return _newest(_since(member, since))
+
+
+def _since(member: Asker, since: datetime) -> QuerySet[PolicyRevision]:
+    return PolicyRevision.objects.visible_to(member).filter(published_at__gte=since)
+
+
+def _newest(found: QuerySet[PolicyRevision]) -> QuerySet[PolicyRevision, tuple[str, int, datetime]]:
+    newest = found.order_by("-published_at")
+    return newest.values_list("policy__name", "number", "published_at")[:MOST_PUBLISHED]

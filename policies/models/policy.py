@@ -84,7 +84,8 @@ class PolicyRevision(OrganizationOwned):
                 fields=["organization"],
                 name="revisions_open_by_default",
                 condition=models.Q(document__regex=OPEN_BY_DEFAULT),
-            )
+            ),
+            models.Index(fields=["organization", "-published_at"], name="revisions_published_last"),
         ]
 
     def __str__(self) -> str:
