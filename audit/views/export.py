@@ -1,4 +1,4 @@
-"""The log as a file: what the filters leave, newest first."""
+"""The log as a file: what the filters leave, newest first. Its name says when that is not all of it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ COLUMNS = (
 @require_safe
 @member_required
 def export(request: MemberRequest, kind: str) -> HttpResponse:
-    newest = newest_first(request.member, filters_of(request.GET))[:MOST]
-    lines = [_line(row) for row in with_names(request.member, newest)]
+    found = list(newest_first(request.member, filters_of(request.GET))[: MOST + 1])
+    lines = [_line(row) for row in with_names(request.member, found[:MOST])]
     answer = HttpResponse(_written(kind, lines), content_type=TYPES[kind])
-    name = f"calls-{timezone.now():%Y-%m-%d-%H%M}.{kind}"
+    part = f"-newest-{MOST}" if len(found) > MOST else ""
+    name = f"calls-{timezone.now():%Y-%m-%d-%H%M}{part}.{kind}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     answer["Cache-Control"] = "no-store"
     return answer

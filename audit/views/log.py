@@ -27,6 +27,7 @@ from audit.models import DecisionRecord
 from audit.queries import DecisionRow, Decisions, calls_since, decision, decisions
 from audit.search import STRETCH, Filters
 from audit.trace import Step, trace
+from audit.views import export
 from common.ids import parse_public_id, public_id
 from gateway_config.wire.messages import KeptArgument
 from policies.builder.look import Look
@@ -103,6 +104,7 @@ def page(request: MemberRequest) -> HttpResponse:
         "older": found.older,
         "reached": found.reached,
         "stretch": f"{STRETCH:,}",
+        "most_in_a_file": f"{export.MOST:,}",
         "opened": _opened_in(request),
         "wanted": request.GET,
         "filtered": any(query.values()),

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from audit.counts import count as count_them
 from audit.models import DecisionRecord
+from audit.views import export
 from common.ids import new_uuid
 from policies.services import issue_grant, publish_policy
 from servers.models import Server
@@ -97,7 +98,7 @@ def test_the_log_says_what_came_of_each_call_and_why(acme: Acme, cast: Cast, sig
     shown = page(signed_in(cast.bob), "/log/")
     for said in ("no rule", "not allowed: args.owner.", "Destructive rule", "own rule", "Read rule"):
         assert f"{said}</bdi>" in shown, "the tool and the outcome stand beside it"
-    assert "laptop" in shown and "3 ms" in shown
+    assert "laptop" in shown and "3.0 ms" in shown
 
 
 @pytest.mark.parametrize(
@@ -231,6 +232,18 @@ def test_the_log_leaves_as_ndjson_under_the_same_filters(acme: Acme, cast: Cast,
     assert (line["tool"], line["grant"], line["took_ms"]) == ("create_access_key", "laptop", 3.0)
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="calls-')
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_file_that_does_not_hold_every_call_says_so_in_its_name(
+    acme: Acme, cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "MOST", 2)
+    bob = signed_in(cast.bob)
+    for calls, part in ((1, ""), (2, ""), (3, "-newest-2")):
+        allowed(acme)
+        answer = bob.get("/log/export.ndjson")
+        assert len(answer.content.splitlines()) == min(calls, 2)
+        assert re.search(rf"-\d{{4}}{part}\.ndjson", answer.headers["Content-Disposition"])
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
