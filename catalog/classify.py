@@ -52,6 +52,7 @@ from catalog.vocabulary import (
     DRAWN_UP,
     EXECUTE,
     FINANCIAL,
+    LEFT_OPEN,
     MANAGES,
     MAYBE_KEPT,
     OPEN_ENDED,
@@ -254,8 +255,10 @@ def _worsened(found: _Verdict, description: str) -> _Verdict:
 
 
 def _leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
-    """`code_generate`: a last word that is no plain verb; perhaps nothing is changed."""
-    return not plain and verb == words[-1] and RANK[in_context(verb, words)] <= RANK[WRITE]
+    """`code_generate`: a last word that is a noun, too, or leaves open whether what is made is kept."""
+    return (
+        not plain and verb == words[-1] and verb in LEFT_OPEN and RANK[in_context(verb, words)] <= RANK[WRITE]
+    )
 
 
 def _holds(led: Said, verb: str, words: tuple[str, ...], *, plain: bool) -> bool:

@@ -360,6 +360,11 @@ MAKES: Final = word_set("build compose construct gen generate make")
 MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
 # What comes of these may be kept: that the description says.
 MAYBE_KEPT: Final = MAKES_ANEW | word_set("capture download export extract fetch record screenshot snapshot")
+# At the end of a name these are things, too, or made for whoever asks.
+LEFT_OPEN: Final = MAYBE_KEPT | word_set("""
+    book branch comment commit design draw fork index issue label link load message note open post record
+    request schedule share star tag vote
+""")
 # What is only drawn up is done by whoever signs it.
 DRAWN_UP: Final = MAKES | {"encode", "prepare"}
 # What is only loaded to be read.

@@ -377,6 +377,7 @@ def test_a_description_that_begins_with_what_is_also_a_noun_is_read_like_any(des
         ("sanitize_disk", "Show a disk.", ToolClass.WRITE),
         ("cancel_booking", "Preview a cancellation.", ToolClass.WRITE),
         ("hotel_cancel_booking", "Preview a cancellation.", ToolClass.WRITE),
+        ("booking_cancel", "Preview a cancellation.", ToolClass.WRITE),
         ("create_transaction", "Prepare an unsigned transaction.", ToolClass.WRITE),
         ("update", "Get the latest release.", ToolClass.WRITE),
         ("delete_preview", "Preview what would be deleted.", ToolClass.DESTRUCTIVE),
