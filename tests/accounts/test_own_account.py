@@ -153,7 +153,7 @@ def asks_to_add(client: Client, email: str) -> str:
     form = {"email": email, "action_add": ""}
     assert client.post(EMAIL, form).headers["Location"] == EMAIL
     assert mail.outbox[-1].to == [email]
-    found = re.search(r"http://testserver(/account/address/\S+)", str(mail.outbox[-1].body))
+    found = re.search(r"http://testserver(/accounts/address/\S+)", str(mail.outbox[-1].body))
     assert found is not None
     return found.group(1)
 

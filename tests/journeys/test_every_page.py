@@ -101,7 +101,7 @@ WITHOUT_DATA = (
     *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
     *("/approvals/", "/approvals/history/", "/approvals/settings/", "/settings/members/"),
     *("/settings/api-keys/", "/settings/security/", "/settings/events/"),
-    "/account/address/nothing-of-the-kind/",
+    "/accounts/address/nothing-of-the-kind/",
     "/policies/arrive/?for=awslabs-iam-mcp-server/create_access_key",
     *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
 )
