@@ -193,13 +193,12 @@ def _reserve(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], hold_sec
     if not quotas:
         return None
     charges = tuple([_charge(asker, quota) for quota in quotas])
-    match (yield Reserve(charges, hold_seconds)):
-        case Reserved():
-            return None
-        case Full(index, retry_after):
-            return rulings.limit_exceeded(call.tool, quotas[index], retry_after)
-        case _:
-            return rulings.limiter_unavailable(call.tool, quotas[0])
+    reservation = yield Reserve(charges, hold_seconds)
+    if type(reservation) is Reserved:
+        return None
+    if type(reservation) is Full:
+        return rulings.limit_exceeded(call.tool, quotas[reservation.index], reservation.retry_after_seconds)
+    return rulings.limiter_unavailable(call.tool, quotas[0])
 
 
 def _unreachable(asker: Asker, tool: str) -> Ruling | None:
@@ -233,20 +232,18 @@ def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequ
 
 
 def _send(means: _Means, ruling: Ruling) -> Pipeline:
-    if not isinstance((yield Record(ruling)), Recorded):
+    if type((yield Record(ruling))) is not Recorded:
         # No call without a record: what cannot be written down is not done.
         yield from _undo(means)
         return (yield from refuse(rulings.record_unavailable(ruling.rule)))
     outcome = yield Forward(means.agreed) if means.agreed else FORWARD
-    match outcome:
-        case Forwarded():
-            return outcome
-        case NotAnswered():
-            if not outcome.sent:
-                yield from _undo(means)
-            return outcome
-        case _:
-            raise TypeError("forwarding was answered with something else")
+    if type(outcome) is Forwarded:
+        return outcome
+    if type(outcome) is not NotAnswered:
+        raise TypeError("forwarding was answered with something else")
+    if not outcome.sent:
+        yield from _undo(means)
+    return outcome
 
 
 def _undo(means: _Means) -> Generator[Effect, Answer, None]:
