@@ -1,0 +1,97 @@
+"""Which pages are looked over as whom, and which routes are none."""
+
+from typing import Final
+
+OUTSIDE: Final = (
+    # /api/docs/, the largest page of all, is the same for everybody: it is looked over once, as Alice.
+    "/",
+    "/api/docs/problems/stale/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/nothing/",
+    "/invitations/answer/",
+    "/accounts/confirm-email/",
+    "/accounts/confirm-email/nothing-of-the-kind/",
+    "/accounts/inactive/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/done/",
+    "/accounts/password/reset/key/1-nothing/",
+    # The catalogue as it is shipped.
+    "/catalogue/",
+    "/catalogue/?q=create&class=Write",
+    "/catalogue/?q=nothing-of-this-kind",
+    "/catalogue/risk/critical/",
+    "/catalogue/compare/?a=awslabs-iam-mcp-server&b=awslabs-eks-mcp-server",
+    "/catalogue/wrong-label/?server=awslabs-iam-mcp-server&tool=create_access_key",
+    "/servers/awslabs-iam-mcp-server/",
+    "/tools/awslabs-iam-mcp-server/create_access_key/",
+    "/attacks/",
+    "/attacks/prompt-injection/",
+    "/glossary/",
+    "/contact/",
+)
+WITHOUT_DATA: Final = (
+    "/jump/?q=nothing-is-called-so",
+    *("/overview/?stay=1", "/servers/", "/servers/everything/", "/log/", "/workers/", "/settings/"),
+    *("/approvals/", "/approvals/history/", "/approvals/settings/", "/settings/members/"),
+    *("/settings/api-keys/", "/settings/security/", "/settings/events/"),
+    "/accounts/address/nothing-of-the-kind/",
+    "/policies/arrive/?for=awslabs-iam-mcp-server/create_access_key",
+    *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
+)
+# What answers no page: verbs, fragments, streams, files, and pages shown only after a form was sent.
+NO_PAGES: Final = {
+    *("catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "sitemaps/<str:name>.xml"),
+    *("servers/<publicslug:server_slug>.json", "tools/<publicslug:server_slug>/<str:tool_slug>.json"),
+    *("catalogue.json", "catalogue/compare.json", "catalogue/risk/<str:level>.json", "glossary.json"),
+    *("attacks.json", "attacks/<slug:key>.json"),
+    # Staff alone see it.
+    *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
+    *(
+        "healthz",
+        "readyz",
+        "workers/publish-again/",
+        "get-started/steps/",
+        "log/live/",
+        "log/export.csv",
+        "servers/everything/everything.csv",
+        "servers/register/known/",
+        "log/export.ndjson",
+    ),
+    *("settings/api-keys/<str:key_id>/revoke/", "organizations/switch/"),
+    *("settings/rename/", "settings/leave/", "invitations/<str:token>/"),
+    *(f"settings/members/<str:member_id>/{verb}/" for verb in ("role", "remove")),
+    *(f"settings/invitations/<str:invitation_id>/{verb}/" for verb in ("resend", "withdraw")),
+    *(f"servers/<str:server_id>/{verb}/" for verb in ("scan", "scan/progress", "scan/stop", "retire")),
+    *(
+        f"policies/<str:policy_id>/{verb}/"
+        for verb in (
+            "check",
+            "save",
+            "discard",
+            "publish",
+            "builder",
+            "try",
+            "rewrite",
+            "vocabulary",
+            "live",
+            "difference",
+        )
+    ),
+    *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop", "expect")),
+    *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
+    "approvals/live/",
+    # Lead on to another page, or answer a browser's own question.
+    *("accounts/login/code/confirm/", "accounts/password/set/", "accounts/2fa/webauthn/login/"),
+    *("accounts/2fa/recovery-codes/download/", "accounts/2fa/webauthn/reauthenticate/"),
+    # Looked at where a key is made.
+    *(f"accounts/2fa/webauthn/keys/<int:pk>/{verb}/" for verb in ("edit", "remove")),
+    *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),
+    *(f"approvals/settings/{verb}/" for verb in ("rules", "mail", "webhooks")),
+    *(
+        f"approvals/settings/webhooks/<str:webhook_id>/{verb}/"
+        for verb in ("test", "remove", "rotate", "switch", "deliveries/<str:delivery_id>/redeliver")
+    ),
+    *(f"grants/<str:grant_id>/{verb}/" for verb in ("move", "rotate", "revoke", "first-call")),
+}
