@@ -28,6 +28,7 @@ from tests.ports import free_port
 
 CALLS = 60
 LIMIT = 30
+AT_ONCE = 4
 HEADERS = {"Accept": "application/json, text/event-stream"}
 
 
@@ -183,14 +184,14 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
                 os.kill(first.process.pid, signal.SIGKILL)
         return outcome
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = dict(enumerate(pool.map(one, range(CALLS))))
     assert first.process.wait(60) == -signal.SIGKILL
     # On a very busy machine the limiter may not answer in time: then a call is denied, never let through.
     late = done["limiter_unavailable"]
     assert done["allowed"] + done["limit_exceeded"] + done["broken"] + late == CALLS, done
-    # Four calls at a time were under way: what came after them found the other worker.
-    assert done["broken"] <= 4
+    # What came after the calls that were under way found the other worker.
+    assert done["broken"] <= AT_ONCE
     assert recorder.arrived.total() <= LIMIT
     assert set(recorder.arrived.values()) == {1}
     assert all(recorder.arrived[f"n{number}"] for number, out in outcomes.items() if out == "allowed")
@@ -212,7 +213,8 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
     assert done["limit_exceeded"] + late + 1 <= len(decisions) - len(allowed)
     completed = {entry.id for entry in _entries(plane, CompletionEntry)}
     assert completed <= {entry.id for entry in allowed}
-    assert len(allowed) - len(completed) <= done["broken"]
+    # How a call ended is written just after its answer: of the last ones that may be lost.
+    assert len(allowed) - len(completed) <= AT_ONCE
 
 
 def test_a_worker_told_to_stop_finishes_its_call_ends_its_stream_and_leaves_the_port_to_the_other(
