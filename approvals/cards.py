@@ -21,8 +21,8 @@ from approvals.services import may_answer_own, others_can, possible_approvers
 from common.errors import NotAllowed
 from common.ids import public_id
 from common.spelt_once import spelt_once
-from policies.models import PolicyRevision
-from servers.models import Tool
+from policies.models import Grant, PolicyRevision
+from servers.models import Server, Tool
 
 SOON_SECONDS = 120
 LOOKS_BACK = timedelta(days=30)
@@ -97,8 +97,12 @@ def _counted_waiting(member: Asker, now: datetime) -> QuerySet[Approval, tuple[i
 
 def like(rows: ApprovalQuerySet, wanted: str) -> ApprovalQuerySet:
     """Those in whose tool, grant or server it stands; all of them where nothing is looked for."""
-    named = Q(tool__icontains=wanted) | Q(grant__label__icontains=wanted) | Q(server__name__icontains=wanted)
-    return rows.filter(named) if wanted else rows
+    if not wanted:
+        return rows
+    # Each grant and server is looked at once; joined, it would be for every call.
+    grants = Grant.objects.filter(label__icontains=wanted).values("pk")
+    servers = Server.objects.filter(name__icontains=wanted).values("pk")
+    return rows.filter(Q(tool__icontains=wanted) | Q(grant__in=grants) | Q(server__in=servers))
 
 
 def wanted_of(query: Mapping[str, str]) -> str:
