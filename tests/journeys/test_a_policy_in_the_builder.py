@@ -186,7 +186,10 @@ def test_a_call_is_tried_and_kept_as_a_test(world: World) -> None:
     expect(page.locator("#tests-panel")).to_contain_text("1 of 1 fails")
     expect(page.locator("#verdict")).to_contain_text("Allowed.")
     expect(row(page, "create_refund")).to_contain_text("1 problem")
-    page.locator("#tests-panel").get_by_role("button", name=re.compile("^Change expectation to")).click()
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    with page.expect_response("**/tests/expect/") as changed:
+        page.locator("#tests-panel").get_by_role("button", name=re.compile("^Change expectation to")).click()
+    assert "1 passes" in changed.value.text()
     expect(page.locator("#tests-panel")).to_contain_text("1 passes")
     expect(row(page, "create_refund")).not_to_contain_text("problem")
     expect(page.locator("#tests-panel")).to_be_focused()
