@@ -128,7 +128,7 @@ _BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "harvest": ((COLLECTED, READ),),
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
-    "delegate": ((frozenset({"agent", "agents", "subagent", "task", "tasks"}), EXECUTE),),
+    "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
     "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
     "place": ((_CALLED, EXECUTE),),
     "press": ((frozenset({"remote"}), EXECUTE),),

@@ -14,6 +14,8 @@ from common.templatetags._text import hides_nothing, is_hidden, visible
 
 # A page waits for it: what is longer stands in one colour.
 LONGEST: Final = 100_000
+# What is longer is hardly met twice, and a stranger could fill this process's memory with it.
+_LONGEST_KEPT: Final = 64
 _TOKEN: Final = re.compile(
     r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?|true|false|null)|([^"\d\-tfn]+|.)', re.DOTALL
 )
@@ -32,7 +34,12 @@ def line(text: str) -> SafeString:
 
 
 def _in_colours(text: str) -> SafeString:
-    return format_html_join("", "{}", ((_coloured(*match.groups()),) for match in _TOKEN.finditer(text)))
+    return format_html_join("", "{}", ((_piece(match),) for match in _TOKEN.finditer(text)))
+
+
+def _piece(match: re.Match[str]) -> SafeString:
+    coloured = _coloured if len(match[0]) <= _LONGEST_KEPT else _coloured.__wrapped__
+    return coloured(*match.groups())
 
 
 # The same few keys and values make up nearly all of every policy.

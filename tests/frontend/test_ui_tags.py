@@ -13,6 +13,7 @@ import pytest
 from django import forms
 from django.template import engines
 
+from common.templatetags import _json
 from common.templatetags._words import relative_time
 from common.templatetags.ui import json_line, json_text
 
@@ -229,3 +230,10 @@ def test_what_cannot_be_seen_in_json_is_escaped_where_it_is_copied_and_named_whe
     assert html.unescape(re.sub(r"<[^>]+>", "", json_text(text))) == '"a\\u202eb"'
     assert "U+202E" in json_line(text) and "\u202e" not in json_line(text)
     assert json_line(text) != json_line('"a\\u202eb"')
+
+
+def test_a_long_text_in_json_is_coloured_and_takes_no_memory_afterwards() -> None:
+    long = "x" * 65
+    kept = _json._coloured.cache_info().currsize
+    assert json_text(f'"{long}"') == f'<span class="s">&quot;{long}&quot;</span>'
+    assert _json._coloured.cache_info().currsize == kept
