@@ -46,11 +46,12 @@ def test_nobody_else_answers_at_localhost_in_our_place(tmp_path: Path) -> None:
     """Browsers may try ::1 before 127.0.0.1, where the site listens."""
     if not has_ipv6_loopback():
         pytest.skip("this machine has no ::1")
+    flags = on_free_ports()
+    port = int(flags[1])
     with socket.socket(socket.AF_INET6) as other:
-        other.bind(("::1", 0))
+        other.bind(("::1", port))
         other.listen()
-        port = other.getsockname()[1]
-        said = manage("up", "--data-dir", tmp_path, "--port", port)
+        said = manage("up", "--data-dir", tmp_path, *flags)
     assert said.returncode == 1
     assert said.stderr.startswith(f"Port {port} on ::1 is taken")
 
