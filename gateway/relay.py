@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, TypeVar
 
+from common.blotting import Blotting
 from gateway.carried import Carried, may_be_carried
 from gateway.drift import DriftWatch
 from gateway.effects import Forwarded, NotAnswered
@@ -19,7 +20,6 @@ from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.observer import Observer
 from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_text, is_answer_to
-from gateway.protocol.blotting import Blotting
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode

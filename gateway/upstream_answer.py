@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from common.blotting import Secrets
 from gateway.limits import Limits
-from gateway.protocol.blotting import Secrets
 
 _Reader = TypeVar("_Reader")
 _NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})

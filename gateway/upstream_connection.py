@@ -9,10 +9,10 @@ from typing import Final, Self, cast
 
 import httptools
 
+from common.blotting import Secrets
 from gateway.http_messages import KnownFrame
 from gateway.limits import Limits
 from gateway.outbox import Outbox
-from gateway.protocol.blotting import Secrets
 from gateway.upstream_answer import INVALID, TOO_LARGE, Room, UpstreamAnswer, UpstreamError
 
 _OK: Final = 200

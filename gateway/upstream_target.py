@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from gateway.protocol.blotting import Secrets
+from common.blotting import Secrets
 
 _SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 _PORTS: Final = {"http": 80, "https": 443}

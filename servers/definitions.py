@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import jiter
 
+from common.blotting import Secrets
 from gateway_config.wire.digest import DefinitionUnusable, definition_digest
 
 NAME_MAX: Final = 256
@@ -53,6 +54,7 @@ class Page:
 class Collected:
     """The tools of all pages so far, and what was left out."""
 
+    secrets: Secrets | None = None
     tools: dict[str, ToolDefinition] = field(default_factory=dict)
     unnamed: int = 0
     unusable: list[str] = field(default_factory=list)
@@ -64,16 +66,19 @@ class Collected:
 
     def add(self, listed: object) -> None:
         name = listed.get("name") if isinstance(listed, dict) else None
-        if not isinstance(listed, dict) or not isinstance(name, str) or not is_tool_name(name):
+        if not isinstance(listed, dict) or not isinstance(name, str) or not self._may_be_named(name):
             self.unnamed += 1
         elif name in self.tools:
             self.repeated.append(name)
         else:
             self._keep(name, listed)
 
+    def _may_be_named(self, name: str) -> bool:
+        return is_tool_name(name) and (self.secrets is None or self.secrets.blotted(name) == name)
+
     def _keep(self, name: str, listed: dict[str, Any]) -> None:
         try:
-            self.tools[name] = tool_definition(name, listed)
+            self.tools[name] = tool_definition(name, listed, self.secrets)
         except DefinitionUnusable:
             self.unusable.append(name)
 
@@ -81,7 +86,8 @@ class Collected:
         found = []
         if self.unnamed:
             left_out = "1 tool was" if self.unnamed == 1 else f"{self.unnamed} tools were"
-            found.append(f"{left_out} left out: a name has 1 to {NAME_MAX} characters, none a control.")
+            wanted = f"a name has 1 to {NAME_MAX} characters, none a control, and holds no credential"
+            found.append(f"{left_out} left out: {wanted}.")
         if self.unusable:
             found.append(f"Left out, defined at too great a length or depth: {_some(self.unusable)}.")
         if self.repeated:
@@ -93,9 +99,13 @@ def is_tool_name(name: str) -> bool:
     return 1 <= len(name) <= NAME_MAX and not any(unicodedata.category(char) in _CONTROLS for char in name)
 
 
-def tool_definition(name: str, listed: dict[str, Any]) -> ToolDefinition:
+def tool_definition(name: str, listed: dict[str, Any], secrets: Secrets | None) -> ToolDefinition:
+    """Stars stand where a server repeats what it was sent to let us in; the digest, which tells nobody, is of
+    what it said."""
     digest = definition_digest(listed)
     raw = _storable(listed)
+    if secrets is not None:
+        raw = secrets.blotted(raw)
     if len(json.dumps(raw, ensure_ascii=False)) > DEFINITION_MAX:
         raise DefinitionUnusable("too large")
     annotations = _object(raw.get("annotations"))

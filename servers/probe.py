@@ -24,7 +24,9 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import ValidationError
 
+from common.blotting import Secrets
 from common.egress import EgressPolicy, why_denied
+from servers.addresses import address_of
 from servers.definitions import CURSOR_MAX, Collected, Page, PageUnreadable, ToolDefinition, read_page, shown
 from servers.guarded_http import (
     Budget,
@@ -120,6 +122,7 @@ async def scan(
         tls=tls,
         asked=asked,
         limits=limits,
+        secrets=_secrets(url, headers),
     )
     attempts = [make()]
     try:
@@ -133,6 +136,11 @@ async def scan(
         # Whatever the SDK made of it, the transport saw what happened first.
         failed = await _explained(attempts[-1], asked)
     raise failed.without(headers)
+
+
+def _secrets(url: str, headers: Mapping[str, str]) -> Secrets | None:
+    address = address_of(url)
+    return Secrets.of(headers, f"{address.rest}?{address.query}")
 
 
 def _asked(url: str, headers: Mapping[str, str]) -> Asked:
@@ -229,7 +237,7 @@ async def _converse(client: Client, transport: "_ScanTransport", journal: "_Jour
     collected = await _read_tools(client, transport, journal)
     return ScanResult(
         protocol_version=version,
-        server=_server_info(client.server_info),
+        server=_server_info(client.server_info, transport.secrets),
         tools=tuple(collected.tools.values()),
         problems=collected.problems(),
         dropped=collected.unnamed + len(collected.unusable),
@@ -238,15 +246,17 @@ async def _converse(client: Client, transport: "_ScanTransport", journal: "_Jour
     )
 
 
-def _server_info(info: types.Implementation | None) -> ServerInfo:
+def _server_info(info: types.Implementation | None, secrets: Secrets | None) -> ServerInfo:
     if info is None:
         return ServerInfo("", "", "")
-    return ServerInfo(shown(info.name, 256), shown(info.title, 256), shown(info.version, 64))
+    said = [info.name, info.title, info.version]
+    name, title, version = said if secrets is None else secrets.blotted(said)
+    return ServerInfo(shown(name, 256), shown(title, 256), shown(version, 64))
 
 
 async def _read_tools(client: Client, transport: "_ScanTransport", journal: "_Journal") -> Collected:
     limits = transport.limits
-    collected = Collected()
+    collected = Collected(transport.secrets)
     cursor: str | None = None
     been: set[str] = set()
     for number in range(1, limits.pages + 1):
@@ -338,11 +348,18 @@ class _ScanTransport(GuardedTransport):
     """
 
     def __init__(
-        self, *guard: Any, asked: Asked, limits: ScanLimits, old: bool = False, **options: Any
+        self,
+        *guard: Any,
+        asked: Asked,
+        limits: ScanLimits,
+        secrets: Secrets | None,
+        old: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(*guard, **options)
         self.asked = asked
         self.limits = limits
+        self.secrets = secrets
         self.old = old
         self.spoke = False
         self.failure: ScanFailed | None = None

@@ -8,7 +8,7 @@ from servers.drift import Change, drift_between
 
 
 def tool(name: str = "list_customers", /, **definition: Any) -> ToolDefinition:
-    return tool_definition(name, {"name": name, "inputSchema": {"type": "object"}, **definition})
+    return tool_definition(name, {"name": name, "inputSchema": {"type": "object"}, **definition}, None)
 
 
 def schema(*required: str, **properties: str) -> dict[str, Any]:

@@ -21,17 +21,20 @@ LOOPBACK = EgressPolicy(allow=parse_networks("127.0.0.0/8"))
 FINE = '{"name":"fine","inputSchema":{"type":"object"}}'
 
 
-async def scan_list(tools: str) -> ScanResult:
+async def scan_list(tools: str, key: str = "") -> ScanResult:
     page = f'{{"tools":{tools}}}'
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with odd_server(listing(lambda request: result(request, page))) as odd:
-        return await scan(odd.url(), {}, LOOPBACK)
+        return await scan(odd.url(), headers, LOOPBACK)
 
 
 async def test_one_odd_tool_does_not_hide_the_others() -> None:
     found = await scan_list(f'[{{"name":"no_schema"}},7,null,{{"inputSchema":{{}}}},{FINE}]')
     assert [tool.name for tool in found.tools] == ["no_schema", "fine"]
     assert found.dropped == 3
-    assert found.problems == ("3 tools were left out: a name has 1 to 256 characters, none a control.",)
+    assert found.problems == (
+        "3 tools were left out: a name has 1 to 256 characters, none a control, and holds no credential.",
+    )
 
 
 @pytest.mark.parametrize("name", ["", "a" * 257, "two\nlines", "nul\0", "\x1b[31mred", "\x9b"])
@@ -75,6 +78,34 @@ async def test_what_a_database_cannot_store_is_made_storable() -> None:
     assert tool.description == "a\ufffdb"
     assert tool.input_schema == {"a\ufffd": "\ufffd", "maximum": "1e999"}
     assert tool.digest != definition_digest(tool.raw)
+
+
+async def test_a_credential_that_a_server_repeats_in_a_definition_is_not_kept() -> None:
+    key = "ghp_x9Kq27LmZr04TnVb"
+    echoing = {
+        "name": "echo",
+        "title": f"Echo {key}",
+        "description": "x" * (DESCRIPTION_MAX - 5) + key,
+        "inputSchema": {"properties": {key: {"default": f"Bearer {key}"}}},
+        "annotations": {"about": [key]},
+    }
+    named = {"name": key, "inputSchema": {}}
+    found = await scan_list(json.dumps([echoing, named]), key)
+    (tool,) = found.tools
+    stars = "*" * len(key)
+    assert key not in json.dumps(tool.raw) and key[:8] not in tool.description
+    assert (tool.title, tool.annotations) == (f"Echo {stars}", {"about": [stars]})
+    assert tool.input_schema == {"properties": {stars: {"default": f"Bearer {stars}"}}}
+    assert found.dropped == 1 and key not in str(found.problems)
+    # A gateway compares what it hears, not what it shows.
+    assert tool.digest == definition_digest(echoing)
+
+
+async def test_what_a_server_calls_itself_keeps_no_credential() -> None:
+    key = "sk-Proj-27LmZr04TnVbQ"
+    async with odd_server(listing(lambda request: result(request, '{"tools":[]}'), name=key)) as odd:
+        found = await scan(odd.url(), {"X-Api-Key": key}, LOOPBACK)
+    assert found.server.name == "*" * len(key)
 
 
 async def test_long_texts_are_cut_for_showing_and_whole_in_the_digest() -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote, unquote_plus
 
 _FEWEST: Final = 16
@@ -56,6 +56,12 @@ class Secrets:
             if form in text:
                 text = text.replace(form, b"*" * len(form))
         return text
+
+    def blotted(self, value: Any) -> Any:
+        """The same of a JSON value."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        shown = self.blot(text)
+        return value if shown == text else json.loads(shown.decode("utf-8", "surrogatepass"))
 
     def begun(self, text: bytes) -> int:
         """Where at its end something begins that may become one of them.

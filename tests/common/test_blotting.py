@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.protocol.blotting import Blotting, Secrets
+from common.blotting import Blotting, Secrets
 
 KEY = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
 ODD = "a+b/c=d<e>&'`f0123456789XYZ"
