@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, overload
 
 from catalog.choices import Choices, worst_choice
 from catalog.clauses import sentences_of
+from catalog.leeway import holds, leaves_open, says_nothing_worse
 from catalog.modifiers import Modifier, modifiers
 from catalog.money import asks_for_money, is_about_money, moves_something_else
 from catalog.nouns import (
@@ -49,10 +50,10 @@ from catalog.vocabulary import (
     AREAS,
     BASE_SEVERITY,
     DESTRUCTIVE,
+    DEVICES,
     DRAWN_UP,
     EXECUTE,
     FINANCIAL,
-    LEFT_OPEN,
     MANAGES,
     MAYBE_KEPT,
     OPEN_ENDED,
@@ -68,7 +69,7 @@ from catalog.vocabulary import (
     Severity,
     ToolClass,
 )
-from catalog.worse import ends_besides, said_worse
+from catalog.worse import ends_besides, moves_money, said_worse
 
 Field: TypeAlias = Literal["name", "title", "description", "params", "annotations", "siblings"]
 Param: TypeAlias = tuple[str, str, bool]
@@ -194,8 +195,10 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         return None
     verb, plain = found
     meant = tool_class = in_context(verb, words)
-    led = None if plain and _is_in_front(verb, words) else lead(sentences_of(tool.description))
-    if led and RANK[led.tool_class] < RANK[tool_class] and _holds(led, verb, words, plain=plain):
+    is_open_name = leaves_open(verb, words, plain=plain)
+    told = is_open_name or not (plain and _is_in_front(verb, words))
+    led = lead(sentences_of(tool.description)) if told else None
+    if led and RANK[led.tool_class] < RANK[tool_class] and holds(led, verb, words, is_open_name=is_open_name):
         led = None
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
@@ -219,18 +222,27 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
         return _Verdict(FINANCIAL, confidence, (moved,))
-    if not plain and led and led.verb in PLAIN:
+    is_less = led and led.tool_class is READ and tool_class is not READ
+    if led and (is_less or (not plain and led.verb in PLAIN)):
         # The name's word is as often a noun; what the description begins with is a verb.
         if led.tool_class is tool_class:
             confidence = 0.85
         elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and led.tool_class is READ):
             return _described(led)
+    if (
+        not led
+        and tool_class is WRITE
+        and is_open_name
+        and (answer := answer_named(sentences_of(tool.description)))
+    ):
+        return _described(answer)
     rule = "name.verb" if plain else "name.word"
-    told = (verb, *beside(verb, words, meant))
-    evidence = Evidence(rule, "name", told, f"“{'” beside “'.join(told)}” in the name: {_MEANS[tool_class]}.")
+    said = (verb, *beside(verb, words, meant))
+    evidence = Evidence(rule, "name", said, f"“{'” beside “'.join(said)}” in the name: {_MEANS[tool_class]}.")
     # What is only taken off something: a server that calls that destructive knows better.
     taken_off = verb in REMOVAL and tool_class is WRITE
-    alone = _Verdict(tool_class, confidence, (evidence,), verb in OPEN_ENDED or taken_off)
+    is_anything = verb != "control" or DEVICES.isdisjoint(words)
+    alone = _Verdict(tool_class, confidence, (evidence,), (verb in OPEN_ENDED and is_anything) or taken_off)
     if changed := _by_arguments(alone, verb, words, tool.params):
         return changed
     if verb in MADE and tool_class is WRITE:
@@ -248,33 +260,10 @@ def _worsened(found: _Verdict, description: str) -> _Verdict:
     if by.field == "name" and by.words:
         worse = _described(said_worse(description, found.tool_class, by.words[0]))
     if not worse and found.tool_class in (WRITE, EXECUTE):
-        worse = _described(ends_besides(description))
+        worse = _described(ends_besides(description) or moves_money(description))
     if not worse:
         return found
     return _Verdict(worse.tool_class, worse.confidence, (*worse.evidence, *found.evidence))
-
-
-def _leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
-    """`code_generate`: a last word that is a noun, too, or leaves open whether what is made is kept."""
-    return (
-        not plain and verb == words[-1] and verb in LEFT_OPEN and RANK[in_context(verb, words)] <= RANK[WRITE]
-    )
-
-
-def _holds(led: Said, verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
-    """`delete`, “Returns the deleted item.”: whoever describes a tool does not talk its name away."""
-    if words == (verb,) and in_context(verb, words) is EXECUTE:
-        return led.tool_class is READ
-    return not _leaves_open(verb, words, plain=plain)
-
-
-def _says_nothing_worse(words: tuple[str, ...]) -> bool:
-    """Whether a name may be marked read-only."""
-    found = verb_of(words)
-    if not found:
-        return True
-    verb, plain = found
-    return in_context(verb, words) is READ or _leaves_open(verb, words, plain=plain)
 
 
 def _by_arguments(
@@ -473,7 +462,7 @@ def _with_hints(verdict: _Verdict, words: tuple[str, ...], hints: Mapping[str, o
     named = says and verdict.confidence >= REVIEW_BELOW
     told = named or (verdict.evidence[0].rule == "description.verb" and verdict.confidence > SURELY_SAID)
     if reads is True:
-        if named or verdict.tool_class is DESTRUCTIVE or not _says_nothing_worse(words):
+        if named or verdict.tool_class is DESTRUCTIVE or not says_nothing_worse(words):
             return verdict
         return _hinted(verdict, READ, 0.6, "readOnlyHint", "The server marks it read-only.")
     if destructive and RANK[verdict.tool_class] < RANK[DESTRUCTIVE]:

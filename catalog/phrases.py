@@ -17,21 +17,28 @@ def _with(tool_class: ToolClass, text: str) -> dict[tuple[str, str], ToolClass]:
 
 # Together they are one verb: to check in is not to check, and an option that is exercised is bought.
 PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
-    **_with(T.READ, "dry_run figure_out find_out look_up read_out sum_up"),
+    **_with(
+        T.READ,
+        """
+        add_up boil_down break_down dry_run figure_out find_out look_up map_out pick_out point_out read_out
+        spell_out sum_up talk_through think_through walk_through work_out
+        """,
+    ),
     **_with(
         T.WRITE,
         """
-        back_up cherry_pick check_in check_off check_out clock_in clock_out cross_off fade_in fade_out
-        fill_in fill_out follow_up hand_off hand_over log_in log_out opt_in opt_out punch_in punch_out
-        set_up sign_in sign_off sign_out sign_up tick_off wrap_up write_down write_off
+        back_up bring_in cherry_pick check_in check_off check_out clock_in
+        clock_out cross_off fade_in fade_out fill_in fill_out follow_up hand_off hand_over log_in log_out
+        opt_in opt_out punch_in punch_out set_up sign_in sign_off sign_out sign_up tick_off wrap_up
+        write_down write_off
         """,
     ),
     **_with(
         T.EXECUTE,
         """
-        boot_up bring_down bring_up carry_out fine_tune hang_up kick_off next_song next_track previous_song
-        previous_track roll_back shut_down shut_off spin_down spin_up start_up switch_off switch_on
-        take_off
+        boot_up bring_down bring_up carry_out fine_tune hang_up kick_off next_song next_track pick_up
+        power_cycle power_down power_up previous_song previous_track roll_back roll_out shut_down shut_off
+        spin_down spin_up start_up switch_off switch_on take_off
         """,
     ),
     **_with(T.DESTRUCTIVE, "tear_down throw_away throw_out wipe_out"),

@@ -11,57 +11,78 @@ from typing import Final
 from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 _READS: Final = """
-    advise appraise approximate assert attest backtest blame brief challenge choose cite clarify coach
-    conceptualise conceptualize condense conjugate contextualise contextualize contrast corroborate
-    critique crosscheck debate debunk deconstruct deduce deliberate demonstrate dereference derive
-    differentiate disambiguate discern disprove dissect distinguish elaborate expect extrapolate
-    factcheck factor flip gather gauge grade guess hypothesize ideate illustrate infer integrate
-    interpret interrogate interview justify lemmatise lemmatize listen narrate narrow normalise normalize
-    outline pick plan ponder prefetch probe pronounce proofread prove quantify query recalculate recheck
-    recite recompute reconnoitre reconstruct recount reflect refute regeocode rerender reveal rhyme roll
-    romanise romanize scout segment sense sift simplify skim sniff solve speculate spell spellcheck spot
-    study supervise survey tally teach tell theorise theorize toss traverse transliterate triangulate
-    tutor uncover unfurl unshorten weigh
+    absorb advise anticipate appraise approximate arbitrate articulate ascertain assay assert attest average
+    backtest blame brief canonicalise canonicalize categorise categorize challenge cite clarify coach
+    coalesce collate conceptualise conceptualize condense conjugate consider contextualise contextualize
+    contrast corroborate critique crosscheck debate debunk decide decipher deconstruct deduce deepdive
+    deliberate demonstrate denote depict dereference derive deserialise deserialize differentiate
+    disambiguate discern disclose discuss disprove dissect distinguish eavesdrop elaborate elicit envision
+    expect extrapolate eyeball factcheck factor flip forage formulate gather gauge generalise generalize
+    glean grade guess harmonise harmonize hypothesize ideate illustrate imagine indicate infer inquire
+    integrate interpret interrogate intersect interview itemise itemize justify learn lemmatise lemmatize
+    listen narrate narrow normalise normalize obtain outline parameterise permute pick plan ponder prefetch
+    preprocess prescribe probe pronounce proofread prove quantify query randomise randomize rationalise
+    rationalize reanalyse reanalyze reassess recalculate receive recheck recite reckon recollect recompute
+    reconnoitre reconstruct recount reexamine reflect reformat refute regeocode represent rerender resample
+    restate rethink retrace reveal revisit rhyme roll romanise romanize scour scout see segment sense
+    serialise serialize sift simplify skim sniff snoop solve speculate spell spellcheck spot strategise
+    strategize stringify study supervise survey symbolicate tabulate tally teach tell theorise theorize toss
+    transliterate transpile traverse triangulate tutor typecheck uncover unfurl unroll unshorten vary
+    verbalize vet weigh witness
 """
 _WRITES: Final = """
-    abandon accredit admit advertise align animate appeal appoint author autofill autofit backfill
-    banish begin bevel bind bisect blend blur bold boost brighten bundle cache calibrate cartoonise
-    cartoonize center centre certify chamfer checkin checkpoint clamp clap clockin clockout collage
-    color colorise colorize colour combine compact concat concatenate consolidate contest countersign
-    craft cut darken decimate dedup deduplicate defragment delay delist denoise denormalize desaturate
-    deskew dim disown dispute dither divert draft elevate emboss encapsulate engrave enlist enrol enroll
-    ensure equalize etch expel extrude fillet film flag flatten focus footnote forbid free fuse
-    grayscale greyscale group hand harden highlight hire hydrate hyphenate indent invalidate invert
-    italicise italicize iterate journal layer license lipsync loft love mark mash mask
-    materialise materialize memorise mention mirror mix mock mount mute nest nominate notarise notarize
-    nudge nullify obfuscate outdent override paginate pan paste pair partition pause penalise penalize
-    permit photograph pinch pivot pixelate plant plug postpone posterize pretend prime prohibit provide
-    pseudonymise pseudonymize quantise quantize rate ratify realign recalibrate recolor recolour recruit
-    redirect redraw regroup rehash rehire remap remesh remind remix remount reparent repartition
-    replicate reroute reshard reshape retire retune revalidate revolve rig route rsvp salt sanction
-    sanitise sanitize saturate savepoint sculpt seal seed sharpen ship shuffle skew sketch smooth snap
-    spellfix splice squash stash stitch straighten strikethrough strip stylise stylize subdivide
-    syndicate tessellate texture thumbnail tick tie tint transcode tune tweak typeset unbind unblur
-    unbold unbundle uncache uncheck unclaim underline unenrol unenroll ungroup unify unlist unmap unmask
-    unmount unnest unpack unpair unplug unseal unsend untie untick unzip upsample downsample vaccinate
-    veto vote voxelize warp watermark weave zip zoom administer advance alert alter assemble augment
-    cleanse declare deliver deny dequeue heal improve polish produce queue repair scrub substitute
-    synchronise synchronize tweet warm warn
+    choose abandon accredit accrue accumulate adapt administer admit advance advertise affix alert align allot
+    alter amass amplify animate appeal appoint arrange assemble augment author autofill autofit
+    avert backfill backport banish begin bevel bind bisect blend blur bold bolster boost brighten buffer
+    bundle cache calibrate capitalise capitalize cartoonise cartoonize center centre certify chamfer checkin
+    checkpoint chop circulate clamp clap cleanse clockin clockout collage color colorise colorize colour
+    combine communicate compact compensate concat concatenate conceal consolidate construct contest convey
+    countersign craft cultivate curate cut darken debrief decimate declare decorate decouple decrease
+    dedicate dedup deduplicate deepen defer deflate defragment degrade delay delist deliver denoise
+    denormalize deny depreciate dequeue desaturate designate deskew develop diffuse digitise digitize dim
+    disenroll disown displace dispose dispute disregard distribute dither divert downsample draft earmark
+    elect elevate emboss emit empower encapsulate encourage engrave enlarge enlist enrol enroll ensure enter
+    equalize establish etch exclude exempt expedite expel extrude fabricate fasten fillet film flag flatten
+    focus footnote forbid free freshen fulfil fulfill fuse govern grayscale greyscale group hand harden heal
+    highlight hire hydrate hyphenate implant implement improve improvise incorporate increase indent inflate
+    infuse inhibit inline instantiate institute interconnect interlink intersperse invalidate invert
+    italicise italicize iterate jot journal keep layer lengthen license lipsync loft loosen love lower
+    magnify maintain mangle manipulate manufacture mark mash mask materialise materialize memorise mend
+    mention mirror mitigate mix mock moderate modernise modernize modulate mount mutate mute negate
+    negotiate nest nominate notarise notarize nudge nullify obfuscate obscure offload organise organize
+    outdent override overrule oversee paginate pair pan partition paste pause penalise penalize permit
+    personalise personalize photograph pinch pivot pixelate plant plug polish posterize postpone preapprove
+    predefine prerender preserve pretend prevent prime produce prohibit prolong propagate propose provide
+    pseudonymise pseudonymize publicise publicize quantise quantize queue raise rate ratify realign
+    rearrange reauthorize recalibrate reclaim reclassify recolor recolour recover recruit rectify redefine
+    redirect redistribute redraw reduce refile regroup regulate rehash rehire rehydrate reinforce reinstate
+    rejoin relocate remap remesh remind remix remount renumber reorganise reorganize repack repair reparent
+    repartition replenish replicate reposition reproduce reroute rescue reshape reshard reshuffle
+    restructure retain rethread retire retitle retract retune reuse revalidate revolve rewire rig route rsvp
+    salt sanction sanitise sanitize saturate savepoint scrub sculpt seal secure seed separate sharpen ship
+    shrink shuffle silence sketch skew smooth snap solicit spellfix splice squash stabilise stabilize stash
+    stitch straighten strengthen stretch strikethrough strip stylise stylize subdivide substitute supersede
+    suppress sustain synchronise synchronize syndicate tailor tessellate texture thumbnail tick tie tighten
+    tint transcode transmit tune tweak tweet typeset unbind unblur unbold unbundle uncache uncheck unclaim
+    underline unenrol unenroll unfold ungroup unify unite unlist unmap unmask unmount unnest unpack unpair
+    unplug unseal unsend untick untie unzip upsample vaccinate veto vote voxelize warm warn warp watermark
+    weave widen withhold zip zoom
 """
 _EXECUTES: Final = """
-    accelerate airplay alarm automate awaken benchmark bootstrap brake bruteforce cast chime conduct
-    crack detonate dial disengage dock downgrade drive eject engage exit explode exploit finetune flash flood
-    halt hunt ignite irrigate jailbreak jam kickoff kickstart loop mow orchestrate perform phish proxy
-    pump pwn redial reflash relay respawn retrain revive rewind ring root spin spoof spray steer stream
-    takeoff train tunnel undock unleash warmup
+    accelerate airplay alarm automate awaken benchmark bootstrap brake bruteforce cast chime choreograph
+    conduct coordinate crack detonate dial disengage dock downgrade drive eject enact engage exit explode
+    exploit finetune flash flood force halt hunt ignite instigate intercept irrigate jailbreak jam kickoff
+    kickstart loop mow orchestrate parallelise parallelize perform phish propel proxy pump puppeteer pwn
+    redeliver redial reflash relay remediate respawn retrain revive rewind ring root rumble screenshare
+    serve shoot shut slew spin spoof spray steer stream takeoff train tunnel undock unleash unwind warmup
 """
 _DESTROYS: Final = """
-    annihilate burn demolish disband dismantle dissolve eradicate exterminate obliterate raze
-    scrap sunset vaporise vaporize zap zeroise zeroize
+    abolish annihilate burn demolish disband dismantle dissolve eliminate eradicate exterminate extinguish
+    obliterate raze scrap sunset vaporise vaporize yank zap zeroise zeroize
 """
 _PAYS: Final = """
-    airdrop autopay bet bid cashout chargeback crowdfund divest escrow hedge invest invoice liquidate overpay
-    pledge prepay recharge remit spend topup wager wire
+    airdrop autopay bet bid cashout chargeback crowdfund divest escrow hedge invest invoice liquidate
+    overpay pledge prepay procure recharge remit spend topup underwrite wager wire
 """
 
 RARE: Final[dict[str, ToolClass]] = {

@@ -17,6 +17,7 @@ from catalog.money import is_about_money
 from catalog.nouns import deed_of
 from catalog.phrases import PHRASES, without_things
 from catalog.rare import RARE
+from catalog.spoken import BEFORE_ARTICLE
 from catalog.things import THINGS, begins_with_thing, only_things
 from catalog.tongues import UNSPACED
 from catalog.verbs import RANK, in_context
@@ -91,6 +92,11 @@ _LOOKS_OF: Final = word_set("""
     analyses analysis assessment audit audits comparison diagnosis diagnostic diagnostics
     inspection investigation lookup lookups queries research retrieval review scan scans search searches
 """)
+_CHECKS: Final = word_set("check checks")
+# “Run an analysis job”
+_RUN_AS: Final = word_set(
+    "agent agents command job jobs pipeline script suite task tasks tool workflow workflows"
+)
 # What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.
 _AT_A_MODEL: Final = word_set("""
     ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen imagen kling
@@ -123,16 +129,6 @@ _PLACE_WITHIN: Final = 6
 _BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | BEHIND_HEADS | {"given", "take", "takes"}
 _VERBS_OF_PHRASES: Final = {
     form: verb for verb in (*(verb for verb, _ in PHRASES), *SWITCHES) for form in forms(verb)
-}
-# Things as well: verbs where an article stands behind them.
-_BEFORE_ARTICLE: Final = {
-    verb: tool_class
-    for tool_class, verbs in (
-        (READ, "access cluster graph model project question screen surface"),
-        (WRITE, "file release"),
-        (FINANCIAL, "order"),
-    )
-    for verb in verbs.split()
 }
 _UNSPACED: Final = re.compile("|".join(sorted(UNSPACED, key=len, reverse=True)))
 
@@ -205,7 +201,7 @@ def _phrase(said: Sentence) -> Said | None:
         beside = said[1:_CLAUSE] if verb in _TURNED and "into" not in said else said[1:2]
         if switched := next((other for other in beside if other in SWITCHES.get(verb, ())), None):
             return Said((word, switched), EXECUTE, 0.65, verb)
-    if behind in ARTICLES and (tool_class := _BEFORE_ARTICLE.get(word.removesuffix("s"))):
+    if behind in ARTICLES and (tool_class := BEFORE_ARTICLE.get(word.removesuffix("s"))):
         return Said((word,), tool_class, 0.55, word)
     return None
 
@@ -297,7 +293,18 @@ def named(said: Sentence) -> Said | None:
         return Said((said[0],), READ, 0.5)
     if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (_is_thing_in_front(head) or only_things(head)):
         return Said((head[-1],), READ, 0.5)
+    if len(head) > 1 and _is_no_verb(said[0]) and (head[-1] in TOLD_LAST or _is_many(head[-1])):
+        # As far as we know.
+        return Said((head[-1],), READ, 0.45)
     return None
+
+
+def _is_no_verb(word: str) -> bool:
+    return not (word in _BEGINS or word in BEFORE_ARTICLE or word.endswith(("s", "ing")))
+
+
+def _is_many(word: str) -> bool:
+    return word in THINGS or (len(word) > 3 and word.endswith("s") and word not in INFLECTED)
 
 
 def _is_of_something(said: Sentence) -> bool:
@@ -454,8 +461,13 @@ def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
     """“Run an analysis of a page”; “Deploy critics”."""
     if not _TALKERS.isdisjoint(clause):
         return True
-    head = next((place for place, word in enumerate(clause) if word in BEHIND_HEADS), len(clause))
-    return verb in _CARRIES_OUT and clause[head - 1] in _LOOKS_OF
+    if verb not in _CARRIES_OUT:
+        return False
+    looks = next((place for place, word in enumerate(clause[:4]) if word in _LOOKS_OF), 0)
+    looks = looks or next(
+        (place for place, word in enumerate(clause[:4]) if place > 1 and word in _CHECKS), 0
+    )
+    return bool(looks) and _RUN_AS.isdisjoint(clause[looks + 1 : looks + 2])
 
 
 def _only_answers(said: tuple[str, ...]) -> bool:

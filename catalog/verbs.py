@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from catalog.company import BESIDE, JOB_WORDS
 from catalog.phrases import PHRASES, VERBS_OF_PHRASES, follows_a_quality, phrase_of, without_things
 from catalog.rare import RARE
 from catalog.things import THINGS
@@ -13,73 +14,34 @@ from catalog.vocabulary import (
     ANSWERS_MADE,
     AREA_VERBS,
     AREAS,
-    ASKED_TO_DO,
-    BECOMES,
-    CALLS,
-    CARRIED_OUT,
-    CLEANED,
-    COLLECTED,
     COMMAND_WORDS,
-    COMMANDED,
     DESTRUCTIVE,
-    DEVICE_VERBS,
-    DEVICES,
     EVALUATED,
     EXECUTE,
     FINANCIAL,
-    FLOWS,
-    FORMATTED,
-    GIVEN_TEXT,
     GLUED,
     GLUED_LAST,
-    JOB_VERBS,
-    JOB_WORDS,
     JOINS,
-    LETTERS,
     LOOKED_AT,
     LOOKERS,
     LOOKS,
     LOOSE,
     MAKES,
     MANAGES,
-    MEDIA,
-    MONEY_SETTLED,
     NOT_GLUED,
     NOT_MONEY,
     NOUN_TOO,
-    OF_EXCHANGES,
     OF_WHAT,
     ONLY_ASKED,
     ONLY_IN_FRONT,
-    PAUSED,
-    PICKED,
     PLAIN,
-    POINTER,
-    POPS_UP,
-    PRINTED,
     PRODUCTS,
     READ,
     READ_ONLY,
-    READ_WHOLE,
-    REMOVAL,
-    REMOVES_A_RELATION,
-    REPORTED,
-    RESET_ENDS,
-    SCREEN_VERBS,
-    SCREENS,
-    SEARCHES,
     SESSIONS,
-    SETTLED,
-    SETTLES_MONEY,
-    SIGNALS,
-    SPELLED,
     SQL_THAT_DESTROYS,
     SWITCHES,
-    TALK,
-    TERMINATED,
-    TESTED,
     TOLD_LAST,
-    WIRED,
     WORST_LAST,
     WRITE,
     ToolClass,
@@ -88,66 +50,6 @@ from catalog.vocabulary import (
 # As long as two words written as one may be.
 _TWO_WORDS: Final = 7
 RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
-_CALLED: Final = frozenset({"call"})
-_VOICE: Final = frozenset({"voice"})
-_MADE: Final = ((MEDIA, WRITE), (ANSWERS_MADE, READ))
-# What a verb means where one of these words stands beside it.
-_BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
-    **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, WRITE),)),
-    **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, EXECUTE),)),
-    **dict.fromkeys(MAKES, ((_CALLED, EXECUTE), *_MADE)),
-    "assemble": ((ANSWERS_MADE, READ),),
-    "change": ((_VOICE, EXECUTE),),
-    "clone": ((_VOICE, EXECUTE),),
-    **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, FINANCIAL),)),
-    **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, EXECUTE),)),
-    **dict.fromkeys(DEVICE_VERBS, ((DEVICES, EXECUTE),)),
-    "execute": ((SEARCHES, READ),),
-    **dict.fromkeys(
-        ("clean", "improve", "polish", "sanitise", "sanitize"),
-        ((GIVEN_TEXT, READ), (CLEANED, WRITE)),
-    ),
-    **dict.fromkeys(("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, READ),)),
-    **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, WRITE),)),
-    **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, WRITE),)),
-    "apply": ((CARRIED_OUT, EXECUTE),),
-    "activate": ((SCREENS | {"scene"}, EXECUTE),),
-    "accept": ((frozenset({"chargeback", "dispute"}), FINANCIAL),),
-    "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), WRITE),),
-    "collect": ((COLLECTED, READ),),
-    "confirm": ((frozenset({"exists", "whether"}), READ),),
-    "convert": ((_VOICE, EXECUTE), (BECOMES | MEDIA, WRITE)),
-    "correct": ((SPELLED, READ),),
-    "display": ((POPS_UP, WRITE),),
-    "drop": ((POINTER, WRITE),),
-    "embed": ((GIVEN_TEXT | {"query"}, READ),),
-    "exchange": ((OF_EXCHANGES, READ),),
-    "fix": ((SPELLED, READ),),
-    "format": ((FORMATTED, DESTRUCTIVE),),
-    "forward": ((frozenset({"port", "ports"}), EXECUTE),),
-    "harvest": ((COLLECTED, READ),),
-    "join": ((CALLS, EXECUTE),),
-    "load": ((READ_WHOLE, READ),),
-    "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
-    "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
-    "place": ((_CALLED, EXECUTE),),
-    "press": ((frozenset({"remote"}), EXECUTE),),
-    "print": ((PRINTED, EXECUTE),),
-    "put": ((COMMANDED, EXECUTE),),
-    "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), FINANCIAL),),
-    "report": ((REPORTED, WRITE),),
-    "request": ((ASKED_TO_DO, EXECUTE),),
-    "reset": ((RESET_ENDS, DESTRUCTIVE),),
-    "resolve": ((SETTLED, WRITE),),
-    "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),
-    "send": ((SIGNALS, EXECUTE),),
-    "show": ((POPS_UP, WRITE),),
-    "start": ((TALK, WRITE), (SEARCHES, READ)),
-    "terminate": ((TERMINATED, DESTRUCTIVE),),
-    "test": ((FLOWS | TESTED, EXECUTE),),
-    "wire": ((WIRED, WRITE),),
-    "write": ((frozenset({"contract"}), EXECUTE), (LETTERS, READ)),
-}
 
 
 _IN_PRODUCTS: Final = frozenset(first for first, _ in PRODUCTS)
@@ -298,7 +200,7 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     tool_class = _alone(verb)
     if verb in MAKES:
         words = _made(words)
-    for beside, meant in _BESIDE.get(verb, ()):
+    for beside, meant in BESIDE.get(verb, ()):
         if not beside.isdisjoint(words) and not (beside is JOB_WORDS and _is_of_a_job(words)):
             return meant
     if verb == "log" and words[-1] == "progress":

@@ -135,16 +135,16 @@ LOOSE: Final[dict[str, ToolClass]] = {
         press drag hover tap swipe open close complete record manage handle link fork branch remember
         memorize connect generate make new login bulk reset reorder star vote select cancel request book
         reserve ingest index load emulate setup confirm transition promote compose design paint crop overlay
-        place refresh init backup disconnect optimize refine transform process speak split delegate mint
-        void settle claim end exchange kick compress expand trim upscale gen tokenize sign pull trust stage
-        wrap unwrap hide unhide reindex collect harvest award correct defend enhance finish give issue rekey
-        revise shorten slice standardize timeout
+        place refresh init backup disconnect optimize refine transform process split delegate mint void
+        settle claim end exchange kick compress expand trim upscale gen tokenize sign pull trust stage wrap
+        unwrap hide unhide reindex reload collect harvest award correct defend enhance finish give issue
+        rekey revise shorten slice standardize timeout
     """,
     ),
     **_each(
         T.EXECUTE,
         """
-        run call trigger command shell bash powershell terminal script kill play control install reload
+        run call trigger speak command shell bash powershell terminal script kill play control install
         reconnect compile build fire scroll skip seek migrate reconcile recreate repl
         act arm attack beep continue cool dig fullscreen heat jump land park summon vacuum walk
     """,
@@ -180,45 +180,20 @@ AREAS: Final = word_set("""
     compute crawl encrypt deploy email evaluate export forecast import launch notify poll purchase register
     scrape simulate view
 """)
-# To drop a thing on a page ends nothing.
-POINTER: Final = word_set("browser drag element mouse")
-# Where one of these is shown, somebody is told something.
-POPS_UP: Final = word_set("banner dialog notification popup toast")
 AREA_VERBS: Final = word_set("""
-    abort add analyzer audit calculator cancel check create delete describe get list pause remove resume
-    search send set show start status stop submit update validate verify
+    abort add analyzer audit calculator cancel check classify create delete describe extract find get list
+    parse pause read remove resume search suggest summarize send set show start status stop submit update
+    validate verify
 """)
 # What these run, they run to look: “executes a query” does not make a query an Execute.
 REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
 REMOVAL: Final = word_set("clear del remove rm")
-# Removing one of these takes it off something; it does not end it.
-REMOVES_A_RELATION: Final = word_set("""
-    assignee background bookmark bookmarks breakpoint breakpoints favorite favourite filter filters from
-    highlight label labels like member members noise participant participants reaction reactions relation
-    relations relationship relationships reviewer reviewers selection star tag tags watcher watermark
-""")
-# To resolve one of these is to change it; to resolve a name is to read.
-SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
-JOB_WORDS: Final = word_set("""
-    analysis backtest build execution finetune generation inference job pipeline prediction rendering run
-    simulation training transcription
-""")
-JOB_VERBS: Final = word_set("cancel create post submit")
-FLOWS: Final = word_set("flow job pipeline workflow")
-TALK: Final = word_set("chat conversation discussion thread")
-# What is shown on a screen: to open, switch or close one of these sets a program going or ends it.
-SCREENS: Final = word_set("""
-    app application apps browser emulator page program simulator tab tabs terminal terminals window windows
-""")
 # What moves or is lit where people are.
 DEVICES: Final = word_set("""
-    blind blinds curtain curtains door doors garage gate gripper heater lamp lamps light lights motor playback
-    relay robot servo shades siren speaker sprinkler sprinklers valve
+    appliance appliances blind blinds brightness camera curtain curtains device devices door doors fan fans
+    garage gate gripper heater heating lamp lamps light lights motor playback plug plugs relay robot servo
+    shades siren speaker sprinkler sprinklers thermostat valve volume
 """)
-DEVICE_VERBS: Final = word_set("adjust dim lock move set toggle unlock")
-SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
-# An exchange has these; whoever exchanges something gives it another.
-OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
 # In front they only look, and a verb behind them that is a noun, too, is what they look at.
 LOOKS: Final = word_set("audit check monitor query resolve review")
 LOOKED_AT: Final = word_set(
@@ -238,12 +213,7 @@ OF_WHAT: Final = word_set("about by for from in of on using via with")
 ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
 # Behind another word these are things: a risk index, a developer's tip.
 ONLY_IN_FRONT: Final = word_set("index label tip")
-PRINTED: Final = word_set(
-    "3mf document documents file files gcode job label labels model models page pages pdf photo photos "
-    "receipt stl ticket tickets"
-)
 CALLS: Final = word_set("call conference meeting room voice")
-SEARCHES: Final = word_set("search searches")
 # Names of products in which a verb stands.
 PRODUCTS: Final = frozenset({("app", "store"), ("google", "play"), ("key", "vault"), ("play", "store")})
 # `text_to_speech`: what comes out is made, where other formats are read another way.
@@ -305,11 +275,6 @@ ASKS_FOR: Final = word_set("claim collect harvest redeem request")
 ORDERS: Final = word_set("bet bets order orders position positions wager")
 TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
 
-# To capture a picture is to read; to capture a payment is to take it.
-SETTLES_MONEY: Final = word_set("capture reverse settle void")
-MONEY_SETTLED: Final = word_set("""
-    authorization charge credit invoice order payment sale settlement transaction
-""")
 # An argument that says how much, beside one that says of what or whose.
 AMOUNTS: Final = ("amount", "lamports")
 PARTIES: Final = (
@@ -331,8 +296,6 @@ BOOKKEEPING: Final = word_set("""
 """)
 TRADE_PARAMS: Final = word_set("limit_price order_type qty quantity side symbol time_in_force trigger_price")
 ENDS_ORDERS: Final = word_set("cancel close")
-# What is set back to its beginning loses what it held.
-RESET_ENDS: Final = word_set("branch database db factory hard migrate migrations")
 # Verbs that are also the thing they make; what stands last of these tells about it: `build_status`.
 NOUN_TOO: Final = word_set("""
     backup bridge build call claim commit connect control fork index install job label load login map
@@ -347,7 +310,9 @@ TOLD_LAST: Final = word_set("""
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    barcode boilerplate caption captions chart charts command commands concepts context description
+    agenda analysis answer answers barcode boilerplate brief briefing breakdown caption captions chart charts
+    command commands concepts context description essay feedback flashcards forecast itinerary joke mermaid
+    overview persona personas poem pseudocode recipe response rubric spec specification specs story timeline
     descriptions diagram diff documentation embedding embeddings explanation hash hashes hashtags headline
     headlines hint hints hypotheses id idea ideas identifier ids insights keywords locator locators lorem
     lyrics map name names notation number numbers outline palette plot prompt prompts qr query questions
@@ -365,12 +330,16 @@ LEFT_OPEN: Final = MAYBE_KEPT | word_set("""
     book branch comment commit design draw fork index issue label link load message note open post record
     request schedule share star tag vote
 """)
+# Wherever one of these stands, it says little: a description that begins with reading decides.
+SAYS_LITTLE: Final = word_set("""
+    collect connect enhance harvest improve load map new optimise optimize process refine refresh sample
+    transform
+""")
+# What is sent off can be asked after: `send_status`.
+SENT_OFF: Final = word_set("deploy email import move notify publish register send submit subscribe upload")
+TOLD_OF_IT: Final = word_set("details history info log logs results stats status")
 # What is only drawn up is done by whoever signs it.
 DRAWN_UP: Final = MAKES | {"encode", "prepare"}
-# What is only loaded to be read.
-READ_WHOLE: Final = word_set("docs documentation guide guides instructions pdf rules skill skills")
-# To convert one of these is to change what it is.
-BECOMES: Final = word_set("issue lead opportunity subtask task ticket user")
 SWITCHES: Final = {
     "go": word_set("back forward to"),
     "power": word_set("cycle off on"),
@@ -378,47 +347,6 @@ SWITCHES: Final = {
     "turn": word_set("down off on up"),
     "use": word_set("browser computer"),
 }
-# To clean one of these is to change it; to clean what was built or kept is to lose it.
-CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
-# What is given and comes back clean.
-GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
-# What is wired otherwise than money.
-WIRED: Final = word_set(
-    "circuit component components connection node nodes pin pins port ports signal signals"
-)
-# What is told about one of these is written down there.
-REPORTED: Final = word_set("abuse bug bugs incident issue problem progress spam")
-# Whatever one asks of these is done.
-ASKED_TO_DO: Final = word_set("api graphql http rest")
-# What is formatted loses what it held.
-FORMATTED: Final = word_set("disk drive partition volume")
-# What goes on to stand there while it is paused: nothing of it runs.
-PAUSED: Final = word_set("""
-    account ad ads adset adsets advertisement campaign campaigns keyword keywords listing matching member
-    membership notification notifications subscription user
-""")
-# Plans that are carried out.
-CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terraform")
-# What a device or a program is told to do.
-SIGNALS: Final = word_set("keys keystroke keystrokes sigint signal sigterm")
-COMMANDED: Final = word_set("action actions")
-# Parts of a text or a table that are picked out.
-PICKED: Final = word_set("column columns field fields line lines query record records row rows sql")
-# What is collected without being taken away.
-COLLECTED: Final = word_set("""
-    context data diagnostics emails every evidence information instance instances links log logs metrics
-    profiles statistics stats subdomains telemetry traces urls
-""")
-# What is written for whoever asks.
-LETTERS: Final = word_set("copy essay letter poem slogan")
-# What is put right in a text is answered.
-SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
-# To terminate one of these is to lose it; a process or a session that ends can begin again.
-TERMINATED: Final = word_set("""
-    account accounts contract database deployment droplet employee environment host instance instances lease
-    machine machines member server stack tenant user vm vms workspace
-""")
-TESTED: Final = word_set("all device mobile package project sim simulator suite")
 
 CREDENTIALS: Final = word_set("""
     access account accounts acl apikey certificate certificates credential credentials iam identity key keys

@@ -21,6 +21,17 @@ _SAYS_WORSE: Final = {
 _LONGEST_VERB: Final = 24
 # What a gesture sets off belongs to it.
 _GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
+_MONEY: Final = word_set("escrow funds lamports money payment payments refund sats usdc usdt")
+# What is sent of these is a text.
+_ABOUT_MONEY: Final = word_set("""
+    amount confirmation data details event events form history info information intent link links method
+    methods notification notifications page pages plan policy receipt receipts record records reminder
+    reminders reports request requests screen status term terms webhook webhooks
+""")
+_MOVES: Final = word_set("""
+    charge charges deposit deposits disburse disburses escrow pay paying pays refund refunds release releases
+    releasing send sending sends spend spends transfer transferring transfers withdraw withdraws
+""")
 # With a capital a sentence begins, wherever it stands.
 _ENDS_SOMETHING: Final = (
     "Deletes ", "Destroys ", "Drops ", "Erases ", "Irreversibly ", "Permanently ", "Purges ", "Wipes ",
@@ -49,6 +60,20 @@ def _is_surely_done(word: str, behind: Sentence) -> bool:
     if not ARTICLES.isdisjoint(behind):
         return True
     return word.endswith("s") and word not in THINGS and BEHIND_HEADS.isdisjoint(behind)
+
+
+def moves_money(description: str) -> Said | None:
+    """“Client settles a job, releasing payment to the agent.”"""
+    for said in sentences_of(description)[:2]:
+        if _MONEY.isdisjoint(said):
+            continue
+        for place, word in enumerate(said):
+            if word not in _MONEY or not _ABOUT_MONEY.isdisjoint(said[place + 1 : place + 2]):
+                continue
+            moved = next((other for other in said[max(0, place - 3) : place] if other in _MOVES), "")
+            if moved:
+                return Said((moved, word), FINANCIAL, 0.65, "pay")
+    return None
 
 
 def ends_besides(description: str) -> Said | None:

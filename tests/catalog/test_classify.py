@@ -13,6 +13,7 @@ from catalog import prose
 from catalog.classify import ToolInput, classify, words_of
 from catalog.clauses import without_accents
 from catalog.inflected import INFLECTED
+from catalog.leeway import leaves_open
 from catalog.verbs import RANK
 from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
 
@@ -346,6 +347,31 @@ def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
         ("state_plan", "Generate the read-only plan of what would run.", "Read"),
         ("manage_tags", "Add or remove tags on items.", "Write"),
         ("manage_items", "Add or remove items.", "Destructive"),
+        ("warehouse_connect", "Returns a list of databases.", "Read"),
+        ("lot_optimize", "Which lots to sell first, and when.", "Read"),
+        ("shell.waiting", "List all requests that wait.", "Read"),
+        ("send_status", "Check what became of a letter.", "Read"),
+        ("gate_change", "Judges a change and returns the verdict.", "Read"),
+        ("process_text", "Converts text to upper case and returns it.", "Read"),
+        ("process_text", "Saves a text.", "Write"),
+        ("load_context", "Loads what is known of a project.", "Read"),
+        ("report_finding", "Describes a weakness.", "Write"),
+        ("build_spec", "", "Read"),
+        ("build_deck", "", "Write"),
+        ("build_app", "", "Execute"),
+        ("reload_registry", "", "Write"),
+        ("reload_page", "", "Execute"),
+        ("computer_click", "", "Execute"),
+        ("click", "Click at screen coordinates.", "Execute"),
+        ("click", "Clicks an element of a page.", "Write"),
+        ("send_console_input", "Types text.", "Execute"),
+        ("set_volume", "", "Execute"),
+        ("attach_volume", "", "Write"),
+        ("xfrob_job", "Organizes a job.", "Write"),
+        ("xfrob_job", "Settles a job, releasing payment to the agent.", "Financial"),
+        ("add_hook", "Adds a hook for a payment event. Sends payment reminders.", "Write"),
+        ("xfrob_doctor", "Run health checks: ping all hosts.", "Read"),
+        ("xfrob_doctor", "Run a health check job.", "Execute"),
     ],
 )
 def test_a_name_and_its_description_are_read_together(name: str, description: str, tool_class: str) -> None:
@@ -383,6 +409,10 @@ def test_a_description_that_begins_with_what_is_also_a_noun_is_read_like_any(des
         ("delete_preview", "Preview what would be deleted.", ToolClass.DESTRUCTIVE),
         ("select_page", "Switch between pages.", ToolClass.EXECUTE),
         ("payout", "Returns a receipt.", ToolClass.FINANCIAL),
+        ("process_payment", "Returns a receipt.", ToolClass.FINANCIAL),
+        ("open_shell", "Lists shells.", ToolClass.EXECUTE),
+        ("shell", "Returns the output of a command.", ToolClass.EXECUTE),
+        ("update_status", "Returns the status.", ToolClass.WRITE),
         ("transfer", "Get the receipt of a transfer.", ToolClass.FINANCIAL),
     ],
 )
@@ -397,5 +427,10 @@ def test_no_description_talks_a_dangerous_name_away(
 def test_nothing_said_beside_a_name_that_does_something_takes_it_for_reading(tool: ToolInput) -> None:
     bare = classify(ToolInput(tool.name, "", tool.params, {}, tool.siblings))
     by, named = bare.evidence[0], words_of(tool.name)
-    if by.rule in ("name.verb", "name.word") and bare.confidence > 0.5 and by.words[0] in named[:-1]:
+    if (
+        by.rule in ("name.verb", "name.word")
+        and bare.confidence > 0.5
+        and by.words[0] in named[:-1]
+        and not leaves_open(by.words[0], named, plain=by.rule == "name.verb")
+    ):
         assert RANK[classify(tool).tool_class] >= RANK[bare.tool_class]

@@ -1,0 +1,208 @@
+"""What a verb means beside another word, and those words. Data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from catalog.vocabulary import (
+    ANSWERS_MADE,
+    CALLS,
+    DESTRUCTIVE,
+    DEVICES,
+    EXECUTE,
+    FINANCIAL,
+    MAKES,
+    MEDIA,
+    READ,
+    REMOVAL,
+    WRITE,
+    ToolClass,
+    word_set,
+)
+
+# To drop a thing on a page ends nothing.
+POINTER: Final = word_set("browser drag element mouse")
+# Where one of these is shown, somebody is told something.
+POPS_UP: Final = word_set("banner dialog notification popup toast")
+# Removing one of these takes it off something; it does not end it.
+REMOVES_A_RELATION: Final = word_set("""
+    assignee background bookmark bookmarks breakpoint breakpoints favorite favourite filter filters from
+    highlight label labels like member members noise participant participants reaction reactions relation
+    relations relationship relationships reviewer reviewers selection star tag tags watcher watermark
+""")
+# To resolve one of these is to change it; to resolve a name is to read.
+SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
+JOB_WORDS: Final = word_set("""
+    analysis backtest build execution finetune generation inference job pipeline prediction rendering run
+    simulation training transcription
+""")
+JOB_VERBS: Final = word_set("cancel create post submit")
+FLOWS: Final = word_set("flow job pipeline workflow")
+TALK: Final = word_set("chat conversation discussion thread")
+# What is shown on a screen: to open, switch or close one of these sets a program going or ends it.
+SCREENS: Final = word_set("""
+    app application apps browser emulator page program simulator tab tabs terminal terminals window windows
+""")
+DEVICE_VERBS: Final = word_set("adjust decrease dim increase lower move mute raise toggle unmute")
+# Of these a list, too, has some: one that is set or locked is only written down.
+SURE_DEVICES: Final = DEVICES - {"camera", "device", "devices"}
+SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
+# An exchange has these; whoever exchanges something gives it another.
+OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
+PRINTED: Final = word_set(
+    "3mf document documents file files gcode job label labels model models page pages pdf photo photos "
+    "receipt stl ticket tickets"
+)
+SEARCHES: Final = word_set("search searches")
+# To capture a picture is to read; to capture a payment is to take it.
+SETTLES_MONEY: Final = word_set("capture reverse settle void")
+MONEY_SETTLED: Final = word_set("""
+    authorization charge credit invoice order payment sale settlement transaction
+""")
+# What is set back to its beginning loses what it held.
+RESET_ENDS: Final = word_set("branch database db factory hard migrate migrations")
+# To build one of these is to put it together, where a program is built by a job.
+PUT_TOGETHER: Final = word_set("""
+    audience bridge castle collection dashboard dataset deck document form graph house index kb knowledge list
+    model page playlist portfolio presentation scene segment set slide slides structure table template tower
+    toolset wall world
+""")
+RECORDED: Final = word_set("audio camera mic microphone screen video voice")
+# To load one of these anew is to end what it was doing.
+RELOADED: Final = SCREENS | word_set("daemon extension module nginx plugin plugins server service services")
+# What is only loaded to be read.
+READ_WHOLE: Final = word_set(
+    "context docs documentation guide guides instructions knowledge memories pdf prompt prompts rules schema "
+    "skill skills"
+)
+# To convert one of these is to change what it is.
+BECOMES: Final = word_set("issue lead opportunity subtask task ticket user")
+# To clean one of these is to change it; to clean what was built or kept is to lose it.
+CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
+# What is given and comes back clean.
+GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
+# What is wired otherwise than money.
+WIRED: Final = word_set(
+    "circuit component components connection node nodes pin pins port ports signal signals"
+)
+# What is told about one of these is written down there.
+REPORTED: Final = word_set("""
+    abuse bug bugs crash error feedback finding findings incident issue outcome problem progress spam
+    vulnerability
+""")
+# Whatever one asks of these is done.
+ASKED_TO_DO: Final = word_set("api graphql http rest")
+# What is formatted loses what it held.
+FORMATTED: Final = word_set("disk drive partition volume")
+# What goes on to stand there while it is paused: nothing of it runs.
+PAUSED: Final = word_set("""
+    account ad ads adset adsets advertisement campaign campaigns keyword keywords listing matching member
+    membership notification notifications subscription user
+""")
+# Plans that are carried out.
+CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terraform")
+# What is pointed and typed at beside one of these is the computer itself, or a device, and not a page.
+GESTURES: Final = word_set("click drag drop hover move press scroll swipe tap type")
+ON_A_COMPUTER: Final = word_set("""
+    accessibility cockpit combination combo computer coordinates cursor desktop gamepad hotkey joystick
+    keyboard keystroke keystrokes mouse pointer remote serial
+""")
+# What is gone through without changing it.
+FOLLOWED: Final = word_set(
+    "ast call calls chain dependencies graph hierarchy imports links path references tree"
+)
+# Whoever gives one of these answers.
+ANSWERED_WITH: Final = word_set("""
+    advice analysis answer answers breakdown context details explanation guidance hint hints
+    information insight insights instructions list overview recommendation recommendations score status
+    suggestion suggestions summary tips
+""")
+# What a device or a program is told to do.
+SIGNALS: Final = word_set("console keys keystroke keystrokes pty repl sigint signal sigterm stdin tty")
+COMMANDED: Final = word_set("action actions")
+# Parts of a text or a table that are picked out.
+PICKED: Final = word_set("column columns field fields line lines query record records row rows sql")
+# What is collected without being taken away.
+COLLECTED: Final = word_set("""
+    context data diagnostics emails every evidence information instance instances links log logs metrics
+    profiles statistics stats subdomains telemetry traces urls
+""")
+# What is written for whoever asks.
+LETTERS: Final = word_set("copy essay letter poem slogan")
+# What is put right in a text is answered.
+SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
+# To terminate one of these is to lose it; a process or a session that ends can begin again.
+TERMINATED: Final = word_set("""
+    account accounts contract database deployment droplet employee environment host instance instances lease
+    machine machines member server stack tenant user vm vms workspace
+""")
+TESTED: Final = word_set("all device mobile package project sim simulator suite")
+
+_CALLED: Final = frozenset({"call"})
+_VOICE: Final = frozenset({"voice"})
+_MADE: Final = ((MEDIA, WRITE), (ANSWERS_MADE, READ))
+# What a verb means where one of these words stands beside it.
+BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
+    **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, WRITE),)),
+    **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, EXECUTE),)),
+    **dict.fromkeys(MAKES, ((_CALLED, EXECUTE), *_MADE)),
+    "assemble": ((ANSWERS_MADE, READ),),
+    "change": ((_VOICE, EXECUTE),),
+    "clone": ((_VOICE, EXECUTE),),
+    **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, FINANCIAL),)),
+    **dict.fromkeys(GESTURES, ((ON_A_COMPUTER, EXECUTE),)),
+    **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, EXECUTE),)),
+    **dict.fromkeys(DEVICE_VERBS, ((DEVICES, EXECUTE),)),
+    **dict.fromkeys(("lock", "set", "unlock"), ((SURE_DEVICES, EXECUTE),)),
+    "execute": ((SEARCHES, READ),),
+    **dict.fromkeys(
+        ("clean", "improve", "polish", "sanitise", "sanitize"),
+        ((GIVEN_TEXT, READ), (CLEANED, WRITE)),
+    ),
+    **dict.fromkeys(("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, READ),)),
+    **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, WRITE),)),
+    **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, WRITE),)),
+    "apply": ((CARRIED_OUT, EXECUTE),),
+    "activate": ((SCREENS | {"scene"}, EXECUTE),),
+    "accept": ((frozenset({"chargeback", "dispute"}), FINANCIAL),),
+    "build": ((ANSWERS_MADE, READ), (PUT_TOGETHER | MEDIA, WRITE)),
+    "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), WRITE),),
+    "compile": ((ANSWERS_MADE, READ),),
+    "collect": ((COLLECTED, READ),),
+    "confirm": ((frozenset({"exists", "whether"}), READ),),
+    "convert": ((_VOICE, EXECUTE), (BECOMES | MEDIA, WRITE)),
+    "correct": ((SPELLED, READ),),
+    "display": ((POPS_UP, WRITE),),
+    "drop": ((POINTER, WRITE),),
+    "embed": ((GIVEN_TEXT | {"query"}, READ),),
+    "exchange": ((OF_EXCHANGES, READ),),
+    "follow": ((FOLLOWED, READ),),
+    "give": ((ANSWERED_WITH, READ),),
+    "walk": ((FOLLOWED, READ),),
+    "fix": ((SPELLED, READ),),
+    "format": ((FORMATTED, DESTRUCTIVE),),
+    "forward": ((frozenset({"port", "ports"}), EXECUTE),),
+    "harvest": ((COLLECTED, READ),),
+    "join": ((CALLS, EXECUTE),),
+    "load": ((READ_WHOLE, READ),),
+    "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
+    "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
+    "place": ((_CALLED, EXECUTE),),
+    "print": ((PRINTED, EXECUTE),),
+    "put": ((COMMANDED, EXECUTE),),
+    "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), FINANCIAL),),
+    "record": ((RECORDED, EXECUTE),),
+    "reload": ((RELOADED, EXECUTE),),
+    "report": ((REPORTED, WRITE),),
+    "request": ((ASKED_TO_DO, EXECUTE),),
+    "reset": ((RESET_ENDS, DESTRUCTIVE),),
+    "resolve": ((SETTLED, WRITE),),
+    "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),
+    "send": ((SIGNALS, EXECUTE),),
+    "show": ((POPS_UP, WRITE),),
+    "start": ((TALK, WRITE), (SEARCHES, READ)),
+    "terminate": ((TERMINATED, DESTRUCTIVE),),
+    "test": ((FLOWS | TESTED, EXECUTE),),
+    "wire": ((WIRED, WRITE),),
+    "write": ((frozenset({"contract"}), EXECUTE), (LETTERS, READ)),
+}
