@@ -6,6 +6,7 @@ Numbers may stand there as `{calls:,}`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from html import escape
@@ -17,22 +18,32 @@ from django.utils.safestring import SafeString
 
 def filled(template: str, fillings: Iterable[Mapping[str, object]], **fixed: str | bool) -> SafeString:
     """`fixed`: what the template itself is told, the same for every row."""
-    draw = _drawn.__wrapped__ if settings.DEBUG else _drawn
-    mould = draw(template, tuple(fixed.items()))
+    mould = _draw(template, tuple(fixed.items()))
     return SafeString("".join([mould.format_map(_escaped(filling)) for filling in fillings]))
+
+
+def escaped(text: str) -> SafeString:
+    return SafeString(_written(text))
 
 
 def _escaped(filling: Mapping[str, object]) -> dict[str, object]:
     """Without `format_html`, whose five calls around each value are most of what a page of rows costs."""
-    return {
-        name: value if type(value) in _HARMLESS else escape(str(value)) for name, value in filling.items()
-    }
+    return {name: value if type(value) in _HARMLESS else _written(value) for name, value in filling.items()}
+
+
+def _written(value: object) -> str:
+    text = str(value)
+    return escape(text) if _has_markup(text) else text
 
 
 # What has nothing to escape, or was escaped. Their subclasses are written out as anything else is.
 _HARMLESS = frozenset({int, float, SafeString})
+# All that `escape` replaces, one after the other; most texts have none of it.
+_has_markup = re.compile("[&<>\"']").search
 
 
-@lru_cache(maxsize=64)
 def _drawn(template: str, fixed: tuple[tuple[str, str | bool], ...]) -> str:
     return loader.render_to_string(template, dict(fixed))
+
+
+_draw = _drawn if settings.DEBUG else lru_cache(maxsize=256)(_drawn)

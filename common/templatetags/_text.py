@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from common.templatetags._moulds import escaped
 
 # Letters and marks by category, yet nothing is drawn for them.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
@@ -26,7 +28,7 @@ def one_line(text: str) -> str:
 
 def visible(text: str) -> SafeString:
     if hides_nothing(text):
-        return escape(text)
+        return escaped(text)
     told_apart = ((_mark(each) if hidden else each,) for each, hidden in _told_apart(text))
     return format_html_join("", "{}", told_apart)
 
@@ -41,7 +43,7 @@ def visible_plain(text: str) -> str:
 
 def hides_nothing(text: str) -> bool:
     """So are most texts, and pages show thousands."""
-    return text.isascii() and text.translate(_LAYOUT).isprintable()
+    return text.isascii() and (text.isprintable() or text.translate(_LAYOUT).isprintable())
 
 
 def _mark(character: str) -> SafeString:

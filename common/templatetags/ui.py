@@ -8,7 +8,7 @@ Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet
          · table "Caption" · step 3 "Issue a grant" state="now"; each ends with its end tag
 Forms:   field form.name hint= label= · options choices wanted · error_summary form "Not saved." ·
          problem_list problems target="id_document"
-Ways:    seg items label="View" · pager page noun="servers"
+Ways:    url "servers:detail" server.public_id · seg items label="View" · pager page noun="servers"
 Frame:   asset "app.css" · theme_attribute
 """
 
@@ -27,7 +27,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from common.templatetags import _assets, _fields, _icons, _json, _text, _words
+from common.templatetags import _assets, _fields, _icons, _json, _text, _ways, _words
 from common.templatetags._moulds import filled
 from common.user_agents import browser_words
 
@@ -172,7 +172,7 @@ def browser(user_agent: object) -> str:
 @register.filter
 def shown(text: object) -> SafeString:
     """As `oneline`, but lines stay lines."""
-    return format_html('<bdi class="whitespace-pre-line">{}</bdi>', _text.visible(str(text)))
+    return filled("components/_lines.html", [{"text": _text.visible(str(text))}])
 
 
 @register.simple_tag
@@ -298,6 +298,9 @@ def problem_list(problems: Iterable[Any], target: str = "id_document") -> dict[s
 
 
 # ---- ways
+register.tag("url", _ways.url)
+
+
 @register.inclusion_tag("components/seg.html")
 def seg(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
     return {"items": list(items), "label": label}
