@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from django import template
 from django.template.context import Context
 from django.template.defaulttags import CsrfTokenNode
-from django.urls import reverse
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from approvals.arguments import Argument
 from approvals.cards import Card
-from common.templatetags._moulds import filled
-from common.templatetags.ui import oneline, plain, shown
+from common.templatetags._moulds import filled, joined
+from common.templatetags._ways import address
+from common.templatetags.ui import oneline, plain, severity, shown, tool_class
 
 register = template.Library()
 
@@ -35,25 +34,63 @@ def answer(context: Context, card: Card) -> SafeString:
         "refusal": card.refusal,
         "tool": plain(row.tool),
         "csrf": CsrfTokenNode().render(context),
-        **{name: reverse(f"approvals:{name}", args=[pk]) for name in ("approve", "decline", "remind")},
+        **{name: address(f"approvals:{name}", pk) for name in ("approve", "decline", "remind")},
     }
     fixed = {"urgent": card.is_urgent, "told": bool(refused), "may": not card.refusal, "own": card.is_own}
     return filled("approvals/_act.html", [filling], **fixed)
 
 
 @register.simple_tag
-def argument_rows(arguments: Iterable[Argument]) -> SafeString:
-    return format_html_join("", "{}", ((_argument(one),) for one in arguments))
+def what(card: Card, alone: bool = False) -> SafeString:
+    """What is asked, by whom, why and with which arguments. `alone`: on the page of its own."""
+    row, grounds, habit = card.approval, card.grounds, card.habit if card.waits else None
+    filling = {
+        "tool": oneline(row.tool),
+        "detail": "" if alone else address("approvals:detail", row.public_id),
+        "severity": severity(card.tool.severity) if card.tool else "",
+        "class": tool_class(card.tool.tool_class) if card.tool else "",
+        "holder": address("grants:detail", row.grant.public_id),
+        "grant": oneline(row.grant.label),
+        "server": oneline(row.server.name),
+        "because": shown(grounds.because),
+        "said": shown(grounds.said) if grounds.said else "",
+        "rows": _rows(card.arguments or ()),
+        "asked": habit.asked if habit else "",
+        "approved": (habit.approved or "none") if habit else "",
+        "policy": address("policies:editor", card.policy) if card.policy else "",
+    }
+    return filled(
+        "approvals/_what.html",
+        [filling],
+        alone=alone,
+        known=card.tool is not None,
+        said=bool(grounds.said),
+        arguments=_kind(card),
+        habit=habit is not None,
+        policy=bool(card.policy),
+    )
+
+
+def _kind(card: Card) -> str:
+    if card.arguments:
+        return "shown"
+    if not card.may_read:
+        return "closed"
+    return "erased" if card.arguments is None else "none"
+
+
+def _rows(arguments: Iterable[Argument]) -> SafeString:
+    return joined(_argument(one) for one in arguments)
 
 
 def _argument(one: Argument) -> SafeString:
+    long, asks = one.is_long, bool(one.why)
     filling = {
         "name": shown(one.name or "(not readable as an object)"),
-        "plain": plain(one.name),
-        "head": shown(one.head) if one.is_long else "",
+        "plain": plain(one.name) if long else "",
+        "head": shown(one.head) if long else "",
         "length": len(one.value),
         "value": shown(one.value),
-        "why": oneline(one.why),
+        "why": oneline(one.why) if asks else "",
     }
-    fixed = {"long": one.is_long, "text": one.is_text_of_json, "asks": bool(one.why)}
-    return filled("approvals/_argument.html", [filling], **fixed)
+    return filled("approvals/_argument.html", [filling], long=long, text=one.is_text_of_json, asks=asks)

@@ -7,11 +7,10 @@ from urllib.parse import quote
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from audit.busiest import Busy, Part, Shared
-from common.templatetags._moulds import filled
+from common.templatetags._moulds import filled, joined
 from common.templatetags.ui import oneline, plain
 
 register = template.Library()
@@ -54,7 +53,7 @@ def _by_how_many(one: Shared) -> SafeString:
 
 
 def _by_what(one: Shared) -> SafeString:
-    return format_html_join("", "{}", ((_part(each, len(one.parts) > 1),) for each in one.parts))
+    return joined(_part(each, len(one.parts) > 1) for each in one.parts)
 
 
 def _part(part: Part, many: bool) -> SafeString:

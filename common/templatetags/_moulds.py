@@ -22,6 +22,11 @@ def filled(template: str, fillings: Iterable[Mapping[str, object]], **fixed: str
     return SafeString("".join([mould.format_map(_escaped(filling)) for filling in fillings]))
 
 
+def joined(parts: Iterable[str]) -> SafeString:
+    """What is filled already, one after the other; anything else is escaped."""
+    return SafeString("".join([one if type(one) is SafeString else _written(one) for one in parts]))
+
+
 def escaped(text: str) -> SafeString:
     return SafeString(_written(text))
 

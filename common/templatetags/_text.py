@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from common.templatetags._moulds import escaped
+from common.templatetags._moulds import escaped, joined
 
 # Letters and marks by category, yet nothing is drawn for them.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
@@ -29,8 +29,7 @@ def one_line(text: str) -> str:
 def visible(text: str) -> SafeString:
     if hides_nothing(text):
         return escaped(text)
-    told_apart = ((_mark(each) if hidden else each,) for each, hidden in _told_apart(text))
-    return format_html_join("", "{}", told_apart)
+    return joined(_mark(each) if hidden else each for each, hidden in _told_apart(text))
 
 
 def visible_plain(text: str) -> str:
