@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -29,6 +29,11 @@ from policies.views._shared import PER_PAGE, find_grant, refusal
 from servers.models import Server
 from servers.services import gateway_url
 
+_SHOWN: Final = (
+    *("label", "hint", "expires_at", "revoked_at", "last_used_at"),
+    *("server__name", "server__retired_at", "policy__name", "policy__published_revision"),
+)
+
 
 @require_safe
 @member_required
@@ -41,19 +46,26 @@ def index(request: MemberRequest) -> HttpResponse:
         grants = grants.filter(named | Q(server__name__icontains=wanted))
     active = Grant.objects.visible_to(request.member).good().count()
     page = Paginator(grants, PER_PAGE).get_page(request.GET.get("page"))
-    today = calls_today(request.member, [grant.pk for grant in page])
+    found = list(page.object_list)
+    today = calls_today(request.member, [grant.pk for grant in found])
     context = {
         "title": _title(total, active),
         "page": page,
-        "rows": [(grant, today.get(grant.pk, 0)) for grant in page],
+        "rows": [(grant, today.get(grant.pk, 0)) for grant in found],
         "total": total,
         "wanted": wanted,
         "instead": "" if page.paginator.count else near_miss(wanted, _names(everything)),
-        "servers": Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name"),
+        "servers": _servers(request),
         "refusal": refusal(request, May.ISSUE_GRANTS),
         "section": "grants",
     }
     return render(request, "grants/list.html", context)
+
+
+def _servers(request: MemberRequest) -> QuerySet[Server, str]:
+    """The names of those that can be granted."""
+    there = Server.objects.visible_to(request.member).filter(retired_at=None)
+    return there.order_by("name").values_list("name", flat=True)
 
 
 def _names(grants: QuerySet[Grant]) -> list[str]:
@@ -161,9 +173,8 @@ def _grants(request: MemberRequest) -> QuerySet[Grant]:
     )
     return (
         Grant.objects.visible_to(request.member)
-        .select_related("server", "policy", "policy__published_revision")
-        .defer("policy__draft", "policy__published_revision__text")
-        .defer("policy__published_revision__document", "policy__published_revision__classes")
+        .select_related("server", "policy")
+        .only(*_SHOWN)
         .annotate(ended=order)
         .order_by("ended", "-issued_at")
     )
