@@ -25,6 +25,8 @@ _CHOOSES: Final = word_set("action actions command method op operation operation
 _ADVICE: Final = word_set("candidates recommendations suggestions")
 # What of a call is written down is not called: `add_request(method)`.
 _WRITTEN_DOWN: Final = word_set("add create define edit insert register save set update")
+# What is looked through is not called either: `list_requests(method)`.
+_LOOKS_THROUGH: Final = word_set("analyze filter find get list monitor observe search show trace watch")
 _OF_HTTP: Final = frozenset({"get", "post"})
 # What is done to numbers is done to nothing else.
 _SUMS: Final = word_set("average divide max min modulo multiply pow subtract sum")
@@ -128,7 +130,7 @@ def worst_choice(words: tuple[str, ...], choices: Choices, siblings: tuple[str, 
         told = {value.lower() for value in values}
         if not chooses(param) or not _SUMS.isdisjoint(told):
             continue
-        if words and words[0] in _WRITTEN_DOWN and told >= _OF_HTTP:
+        if words and told >= _OF_HTTP and (words[0] in _WRITTEN_DOWN or words[0] in _LOOKS_THROUGH):
             continue
         for value in values:
             judged = _judged(_words(value), things, siblings)

@@ -32,16 +32,14 @@ from catalog.nouns import (
     without_server,
 )
 from catalog.rare import rare_verb, surely_a_verb
+from catalog.said import MADE, Said, made_by_a_model
 from catalog.sentences import (
-    MADE,
-    Said,
     answer_named,
     deed_said,
     deed_unspaced,
     drawn_up_unsigned,
     kept_said,
     lead,
-    made_by_a_model,
     runs_sql,
     worst_listed,
 )
@@ -197,13 +195,14 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     meant = tool_class = in_context(verb, words)
     is_open_name = leaves_open(verb, words, plain=plain)
     told = is_open_name or not (plain and _is_in_front(verb, words))
-    led = lead(sentences_of(tool.description)) if told else None
+    led = _led(tool.description) if told else None
     if led and RANK[led.tool_class] < RANK[tool_class] and holds(led, verb, words, is_open_name=is_open_name):
         led = None
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
     is_open = verb == words[-1] and RANK[tool_class] <= RANK[WRITE]
-    if led and led.verb == verb and is_open and led.tool_class is not tool_class:
+    rises = led is not None and tool_class is WRITE and RANK[led.tool_class] > RANK[WRITE]
+    if led and led.verb == verb and (rises or (is_open and led.tool_class is not tool_class)):
         # The name leaves open to what it is done.
         return _described(led)
     if (
@@ -252,6 +251,10 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if verb in TOLD_BY_DESCRIPTION and tool.description:
         return _by_what_is_said(alone, verb, words, tool.description) or alone
     return alone
+
+
+def _led(description: str) -> Said | None:
+    return lead(sentences_of(description)) or deed_unspaced(description[:DESCRIPTION_READ])
 
 
 def _worsened(found: _Verdict, description: str) -> _Verdict:

@@ -24,7 +24,7 @@ MOST: Final = 3
 _LETTERS: Final = bytes(ord(chr(byte).lower()) if chr(byte) in ascii_letters else 32 for byte in range(256))
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 # `[blueprint]`, `<use_case>`, signs and pictures.
-_IN_FRONT: Final = re.compile(r"(?:\s|\[[^\]\n]{1,40}\]|<[^>\n]{1,40}>|[^\w\s'\"`(\[<$]+)+")
+_IN_FRONT: Final = re.compile(r"(?:\s|\[[^\]\n]{1,40}\]|<[^>\n]{1,40}>|\([^)\n]{1,40}\)|[^\w\s'\"`(\[<$]+)+")
 _BETWEEN: Final = re.compile(r"[.!?;:\n—–-](?:(?<=\n)|(?=\s))[\s*•#-]*")
 _PRICED: Final = re.compile(r"[$€£]\s?\d|\d\s?(?:usdc?|sats|credits?)\b|\bx402\b", re.IGNORECASE)
 _LONGEST_PRICE: Final = 9
@@ -43,9 +43,17 @@ _WHEN: Final = word_set("""
     after as at before early every first for if immediately in instead it me once only periodically right
     sparingly the this to tool when whenever with you
 """)
-_SUBORDINATES: Final = word_set("after before if once when whenever")
+_SUBORDINATES: Final = word_set("after based before for from given if once using when whenever with")
 _RUN_TOO: Final = word_set("call invoke run")
 _QUESTIONS: Final = word_set("are can could did do does has have is should was will would")
+# “Enables searching across notes”, “A tool that lists pods”: what follows is what is done.
+_LETS: Final = word_set("allow allows enable enables help helps let lets permit permits support supports")
+_TOOLS: Final = word_set("""
+    action api command endpoint function helper interface method service tool utility wrapper
+""")
+_OF_TOOLS: Final = word_set("allows can designed enables for lets that to used which will")
+_BEFORE_TOOLS: Final = word_set("a an the this") | _TOOLS
+_WITHIN: Final = 8
 # Nothing is left out in front of one of these.
 _BEGINS_PLAINLY: Final = frozenset(INFLECTED) - _ASIDES - _CALLED - _HOW - _SUBORDINATES
 _THE_TOOL: Final = word_set("api function tool")
@@ -70,7 +78,9 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
     for part, end in _parts(text):
         words = _words(part)
         if not words or words[0] not in _BEGINS_PLAINLY:
-            words = _without_when(_without_how(words), part)
+            words = _without_tool(_without_when(_without_how(words), part))
+        elif words[0] in _LETS:
+            words = _what_is_let(words)
         if not words or _is_aside(words, part) or (is_later and words[0] in _GIVEN):
             is_later = True
             continue
@@ -149,9 +159,31 @@ def _without_when(words: Sentence, part: str) -> Sentence:
         return words
     for place, word in enumerate(words[:-1]):
         verb = words[place + 1]
+        if word == "to" and verb.endswith("ly") and place + 2 < len(words):
+            return words[place + 2 :]
         if (word == "to" and verb in INFLECTED) or (word == "for" and verb.endswith("ing")):
             return words[place + 1 :]
     return ()
+
+
+def _without_tool(words: Sentence) -> Sentence:
+    if len(words) < 4 or words[0] not in _BEFORE_TOOLS:
+        return words
+    at = next((place for place, word in enumerate(words[:5]) if word in _TOOLS), -1)
+    if at < 0 or words[at + 1] not in _OF_TOOLS:
+        return words
+    behind = words[at + 2 :]
+    return (
+        (_what_is_let(words[at + 1 :]) if words[at + 1] in _LETS else behind) if _does(behind[0]) else words
+    )
+
+
+def _what_is_let(words: Sentence) -> Sentence:
+    """“Enables agents to search”, “Allows reading”"""
+    if words[1:2] and words[1].endswith("ing") and words[1] in INFLECTED:
+        return words[1:]
+    to = next((place for place, word in enumerate(words[:_WITHIN]) if word == "to"), -1)
+    return words[to + 1 :] if to > 0 and words[to + 1 : to + 2] and _does(words[to + 1]) else words
 
 
 def _says_when(words: Sentence) -> bool:

@@ -43,7 +43,7 @@ TALK: Final = word_set("chat conversation discussion thread")
 SCREENS: Final = word_set("""
     app application apps browser emulator page program simulator tab tabs terminal terminals window windows
 """)
-DEVICE_VERBS: Final = word_set("adjust decrease dim increase lower move mute raise toggle unmute")
+DEVICE_VERBS: Final = word_set("adjust decrease dim increase lower mute raise toggle unmute")
 # Of these a list, too, has some: one that is set or locked is only written down.
 SURE_DEVICES: Final = DEVICES - {"camera", "device", "devices"}
 SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
@@ -102,7 +102,7 @@ PAUSED: Final = word_set("""
 # Plans that are carried out.
 CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terraform")
 # What is pointed and typed at beside one of these is the computer itself, or a device, and not a page.
-GESTURES: Final = word_set("click drag drop hover move press scroll swipe tap type")
+GESTURES: Final = word_set("click drag hover press scroll swipe tap type")
 ON_A_COMPUTER: Final = word_set("""
     accessibility cockpit combination combo computer coordinates cursor desktop gamepad hotkey joystick
     keyboard keystroke keystrokes mouse pointer remote serial
@@ -186,6 +186,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
     "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
+    "move": ((ON_A_COMPUTER | DEVICES, EXECUTE),),
     "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
     "place": ((_CALLED, EXECUTE),),
     "print": ((PRINTED, EXECUTE),),

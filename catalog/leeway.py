@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.sentences import Said
+from catalog.said import Said
 from catalog.verbs import RANK, in_context, verb_of
 from catalog.vocabulary import (
     COMMAND_WORDS,

@@ -42,7 +42,13 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
         """,
     ),
     **_with(T.DESTRUCTIVE, "tear_down throw_away throw_out wipe_out"),
-    **_with(T.FINANCIAL, "cash_out exercise_option exercise_options pay_off pay_out top_up"),
+    **_with(
+        T.FINANCIAL,
+        """
+        add_liquidity cash_out exercise_option exercise_options pay_off pay_out provide_liquidity
+        remove_liquidity top_up
+        """,
+    ),
 }
 VERBS_OF_PHRASES: Final = frozenset(verb for verb, _ in PHRASES)
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
 
@@ -17,9 +16,10 @@ from catalog.money import is_about_money
 from catalog.nouns import deed_of
 from catalog.phrases import PHRASES, without_things
 from catalog.rare import RARE
+from catalog.said import CLAUSE, Said, made_by_a_model
 from catalog.spoken import BEFORE_ARTICLE
 from catalog.things import THINGS, begins_with_thing, only_things
-from catalog.tongues import UNSPACED
+from catalog.tongues import NO_DEEDS, TOLD_UNSPACED, UNSPACED
 from catalog.verbs import RANK, in_context
 from catalog.vocabulary import (
     ANSWERS_MADE,
@@ -30,7 +30,6 @@ from catalog.vocabulary import (
     MAKES,
     MAYBE_KEPT,
     MEDIA,
-    OF_WHAT,
     PLAIN,
     READ,
     READ_ONLY,
@@ -44,7 +43,6 @@ from catalog.vocabulary import (
 )
 
 SENTENCE: Final = 14
-_CLAUSE: Final = 6
 _LISTED: Final = 30
 _A_ROW: Final = 2
 _TURNED: Final = frozenset({"power", "turn"})
@@ -76,8 +74,8 @@ BEHIND_HEADS: Final = word_set("""
 """)
 # What begins so names something.
 _DETERMINES: Final = word_set("""
-    a all an any both complete current each every full how individual latest my one our recent some the
-    these top total what when where whether which who whose your
+    a all an any both complete current each every everything full how individual latest my one our per recent
+    some the these top total what when where whether which who whose your
 """)
 # In front of a thing: what begins so names something, too, unless that is a deed.
 _QUALITIES: Final = word_set("""
@@ -97,24 +95,6 @@ _CHECKS: Final = word_set("check checks")
 _RUN_AS: Final = word_set(
     "agent agents command job jobs pipeline script suite task tasks tool workflow workflows"
 )
-# What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.
-_AT_A_MODEL: Final = word_set("""
-    ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen imagen kling
-    lyrics midjourney model models neural openai poll prompt prompts runway sora suno tts veo
-""")
-_ONLY_BY_A_MODEL: Final = word_set("music song songs speech voice voiceover")
-_PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects photo picture videos")
-# Of a film or a song these are texts and figures.
-_PUT_IN_WORDS: Final = ANSWERS_MADE | word_set("metadata notation script scripts sheet theory")
-_SURELY_MADE: Final = word_set("gen generate synthesise synthesize")
-MADE: Final = (
-    MAKES
-    | _SURELY_MADE
-    | word_set("""
-        animate change clone colorize convert create denoise draw dub edit enhance extend imagine inpaint
-        isolate modify outpaint produce remove restore separate split swap transform upscale
-    """)
-)
 _PUT_ON: Final = word_set("add assign attach set")
 _CRUD: Final = "crud"
 _CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
@@ -127,20 +107,35 @@ _KEPT: Final = word_set("disk file image it result results them to")
 _PLACES: Final = word_set("directory disk folder subdirectory")
 _PLACE_WITHIN: Final = 6
 _BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | BEHIND_HEADS | {"given", "take", "takes"}
+# What one of these does is done for something else.
+_MEANS: Final = frozenset(
+    chain.from_iterable(map(forms, ("accept", "call", "connect", "load", "open", "process", "take", "use")))
+)
+_THEN: Final = word_set("and then to")
+_FAR: Final = 12
+_REQUESTS: Final = word_set("execute issue make perform send submit")
+_BY_METHOD: Final = {
+    "get": READ,
+    "head": READ,
+    "patch": WRITE,
+    "post": WRITE,
+    "put": WRITE,
+    "delete": DESTRUCTIVE,
+}
+_ANY_MODEL: Final = word_set(
+    "ai chatgpt claude deepseek gemini gpt llama llm mistral model ollama openai qwen"
+)
+_ASKED_OF: Final = word_set("message messages prompt prompts query question questions")
+_TEXTS: Final = ANSWERS_MADE | word_set("coordinates csv html json markdown vector vectors xml yaml")
+# To turn one of these on is to change it.
+_ONLY_SET: Final = word_set("feature flag flags mode notifications option rule setting settings")
 _VERBS_OF_PHRASES: Final = {
     form: verb for verb in (*(verb for verb, _ in PHRASES), *SWITCHES) for form in forms(verb)
 }
-_UNSPACED: Final = re.compile("|".join(sorted(UNSPACED, key=len, reverse=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """`verb`: empty where a thing is named and nothing is done."""
-
-    words: tuple[str, ...]
-    tool_class: ToolClass
-    confidence: float
-    verb: str = ""
+_UNSPACED: Final = re.compile("|".join(sorted((*UNSPACED, *NO_DEEDS), key=len, reverse=True)))
+# Japanese and Korean, where the verb stands last.
+_VERB_LAST: Final = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
+_ENDS_UNSPACED: Final = re.compile("[.。．!！?？;；\n]")
 
 
 def deed_said(sentences: tuple[Sentence, ...]) -> Said | None:
@@ -180,6 +175,8 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
         if phrase := _phrase(said):
             return phrase
         verb, tool_class, sure = _BEGINS.get(word, _NO_VERB)
+        if word in _MEANS and (end := _end_of(said)):
+            return end
         if verb and not _is_noun(said, tool_class):
             return (
                 _worst_listed_under(sentences, verb)
@@ -192,15 +189,33 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
     return None
 
 
+def _end_of(said: Sentence) -> Said | None:
+    """“Connects to a database and lists its tables”: what the first verb is done for."""
+    for place in range(2, min(len(said) - 1, _FAR)):
+        if said[place] not in _THEN:
+            continue
+        word = said[place + 1]
+        if word in ANSWERS_WITH:
+            return Said((word,), READ, 0.55, "get")
+        verb = INFLECTED.get(word, "")
+        # Two things may be joined, too: “the name and label”.
+        if word not in _MEANS and (verb in PLAIN or (verb and word.endswith("s"))):
+            return _done(said, place + 1, verb, 0.55)
+    return None
+
+
 def _phrase(said: Sentence) -> Said | None:
     """“Turns on the light”, “Order a pizza”: what is a verb by the word behind it."""
     word, behind = said[0], said[1] if len(said) > 1 else ""
     if verb := _VERBS_OF_PHRASES.get(word):
+        if verb == "turn" and "into" in said and not _TEXTS.isdisjoint(said[said.index("into") :][:CLAUSE]):
+            return Said((word, "into"), READ, 0.55, "convert")
         if tool_class := PHRASES.get((verb, behind)):
             return Said((word, behind), tool_class, 0.65, verb)
-        beside = said[1:_CLAUSE] if verb in _TURNED and "into" not in said else said[1:2]
+        beside = said[1:CLAUSE] if verb in _TURNED and "into" not in said else said[1:2]
         if switched := next((other for other in beside if other in SWITCHES.get(verb, ())), None):
-            return Said((word, switched), EXECUTE, 0.65, verb)
+            set_only = not _ONLY_SET.isdisjoint(said[1:CLAUSE])
+            return Said((word, switched), WRITE if set_only else EXECUTE, 0.65, verb)
     if behind in ARTICLES and (tool_class := BEFORE_ARTICLE.get(word.removesuffix("s"))):
         return Said((word,), tool_class, 0.55, word)
     return None
@@ -339,7 +354,7 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
     if len(best) < _A_ROW:
         return None
     # What they are done to stands behind the last of them.
-    done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + _CLAUSE] if word not in _SMALL_OFF)
+    done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + CLAUSE] if word not in _SMALL_OFF)
     done = {said[place]: _listed(said[place]) for place in best}
     classes = {word: in_context(verb, (verb, *done_to)) for word, verb in done.items()}
     worst = max(done, key=lambda word: RANK[classes[word]])
@@ -360,7 +375,7 @@ def reads_only(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
 def runs_sql(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
     """“Execute a SQL query”, whatever it is; empty where it only selects."""
     said = sentences[0] if sentences else ()
-    if not said or INFLECTED.get(said[0]) not in ("execute", "run") or "sql" not in said[1:_CLAUSE]:
+    if not said or INFLECTED.get(said[0]) not in ("execute", "run") or "sql" not in said[1:CLAUSE]:
         return ()
     if reads_only(sentences) or any(_only_selects(each) for each in sentences):
         return ()
@@ -369,31 +384,6 @@ def runs_sql(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
 
 def _only_selects(said: Sentence) -> bool:
     return "select" in said and (_CHANGES_SQL.isdisjoint(said) or not _NOT.isdisjoint(said))
-
-
-def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence, ...]) -> Said | None:
-    """Where a model is set to making a picture, a sound or a film."""
-    if verb not in MADE or not sentences:
-        return None
-    said = sentences[0]
-    at = next((place for place, word in enumerate(said[:_CLAUSE]) if word in _PICTURED), None)
-    if at is not None and _is_put_in_words(said[at + 1 : at + 3]):
-        return None
-    made = next((word for word in words if word in _PICTURED), "") if at is None else said[at]
-    if not made:
-        return None
-    told = next((word for word in chain.from_iterable(sentences) if word in _AT_A_MODEL), "")
-    if told:
-        return Said((made, told) if made in said else (told,), EXECUTE, 0.7, verb)
-    if verb in _SURELY_MADE and made in _ONLY_BY_A_MODEL and made in said:
-        return Said((made,), EXECUTE, 0.7, verb)
-    return None
-
-
-def _is_put_in_words(behind: Sentence) -> bool:
-    """Of “video” in “Generate a video script”; in “speech from text” the text is what there was before."""
-    head = next((place for place, word in enumerate(behind) if word in OF_WHAT), len(behind))
-    return not _PUT_IN_WORDS.isdisjoint(behind[:head])
 
 
 def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
@@ -416,9 +406,14 @@ def drawn_up_unsigned(sentences: tuple[Sentence, ...]) -> Said | None:
 
 
 def deed_unspaced(text: str) -> Said | None:
-    if text.isascii() or not (found := _UNSPACED.search(text.lower())):
+    if text.isascii():
         return None
-    return Said((found[0],), PLAIN[UNSPACED[found[0]]], 0.6, UNSPACED[found[0]])
+    for said in (_ENDS_UNSPACED.split(text.strip().lower(), 1)[0], text.lower()):
+        if found := [word for word in _UNSPACED.findall(said) if word in UNSPACED]:
+            word = found[-1 if _VERB_LAST.search(said) else 0]
+            return Said((word,), PLAIN[UNSPACED[word]], 0.6, UNSPACED[word])
+    told = next((word for word in TOLD_UNSPACED if word in text), "")
+    return Said((told,), READ, 0.5) if told else None
 
 
 def _verbs(said: Sentence) -> Iterator[tuple[int, str, float]]:
@@ -444,8 +439,13 @@ def _leads(word: str) -> bool:
 
 def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     small = _SMALL if verb in MAKES else _SMALL_OFF
-    clause = (verb, *(word for word in said[place + 1 : place + _CLAUSE] if word not in small))
+    clause = (verb, *(word for word in said[place + 1 : place + CLAUSE] if word not in small))
     tool_class = in_context(verb, clause)
+    if verb in _REQUESTS and "request" in clause:
+        method = next((word for word in clause if word in _BY_METHOD), "")
+        tool_class = _BY_METHOD.get(method, tool_class)
+    if verb == "send" and not (_ASKED_OF.isdisjoint(clause) or _ANY_MODEL.isdisjoint(said[: place + _FAR])):
+        return Said((said[place],), READ, sure, verb)
     if money := is_about_money(verb, tool_class, clause, said):
         return Said((said[place], money), FINANCIAL, sure, verb)
     if tool_class is EXECUTE and (reads_only((said,)) or _only_looks(verb, clause)):

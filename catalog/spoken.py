@@ -14,7 +14,7 @@ BEFORE_ARTICLE: Final = {
             READ,
             """
             access attribute cluster digest draft figure graph hint introduce keyword meet mine
-            model name number point present project propose question quiz quote range refer round screen
+            model name number point present project question quiz quote range refer round screen
             source state structure subset surface survey taste triage value visit yield
             """,
         ),
@@ -23,7 +23,7 @@ BEFORE_ARTICLE: Final = {
             """
             anchor author bar blast border bracket brand cap carry chain chunk clip commission compound
             contribute counter couple cover cushion default direct discount document double dub envelope
-            fake file fold form frame give hold hook host influence input instrument level leverage lift
+            fake file fold form frame hold hook host influence input instrument level leverage lift
             limit mail master mesh offset orient own pack package pad page pool pop pose position prefix
             program prompt prototype release reward scatter scope scratch sequence shape shard shift slot
             space spread staff stamp step style suffix supplement tailor throttle title touch transport

@@ -2,6 +2,11 @@
 
 from typing import Final
 
+
+def _each(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
 # Portuguese and Spanish, French, German, Italian, Turkish; as they are written without accents.
 READS: Final = """
     analise analisis avaliador berechnung calculadora calculo comparacion descricao descripcion detalhes
@@ -18,6 +23,22 @@ READS: Final = """
     analyser telecharge telecharger verifie traduit traduire gibt liefert holt ruft listet sucht findet
     zeigt liest pruft prueft berechnet ermittelt analysiert ubersetzt restituisce recupera elencare
     calcola calcolare visualizza ottenere confronta haalt geeft zoekt toont
+    obten lee comprueba convierte convertir cuenta proporciona ofrece explora filtra filtrar predice sugiere
+    sugerir recomienda recomendar describe monitorea rastrea rastrear localiza localizar exporta exportar
+    averigua descubre detalla imprime interpreta simula simular valora consultan devolve le converte
+    converter contar fornece oferece preve sugere recomenda descreve monitora rastreia baixa baixar encontre
+    mede obtient lit consulte valide convertit fournit fournir decrit explique compter suggere recommande
+    trouve trouver cherche interroge interroger donne surveille extrait extraire exporte identifie detecte
+    evalue simule synthetise parcourt parcourir affichez retrouve detaille durchsucht vergleicht validiert
+    konvertiert wandelt extrahiert bietet filtert filtern schatzt prognostiziert empfiehlt beschreibt
+    erklart uberwacht verfolgt exportiert simuliert erkennt bewertet holen anzeigen liefern berechnen
+    vergleichen ubersetzen analysieren durchsuchen zusammenfassen ladt fragt fasst schlagt ottiene legge
+    analizza confrontare estrae estrarre fornisce esplora stima suggerisce consiglia descrive spiega trova
+    trovare esporta scarica riassume leest berekent controleert vergelijkt vindt bekijk ophalen zoeken tonen
+    mencari mendapatkan menampilkan mengambil membaca menghitung menganalisis memeriksa ambil cari tampilkan
+    lihat dapatkan getirir listeler arar gosterir dondurur hesaplar sorgular bulur pobiera pobierz wyszukuje
+    wyszukaj zwraca sprawdza oblicza odczytuje analizuje porownuje hamtar soker visar henter viser vrati
+    hleda zobrazi ziska nacte vypise
 """
 WRITES: Final = """
     criar cria crear crea adicionar adiciona agregar anadir inserir actualizar atualizar atualiza editar
@@ -29,36 +50,97 @@ WRITES: Final = """
     copia copiar mueve cree ajoute modifie envoie enregistre genere generer publie annule annuler
     erstellt aktualisiert sendet speichert andert aendert fugt fuegt setzt legt veroffentlicht
     aggiornare creare inviare salvare maakt stuurt
+    cambia cambiar mover duplica duplicar restaura restaurar aplica aplicar activa activar desactiva
+    desactivar habilita habilitar deshabilita conecta conectar desconecta aprueba aprobar rechaza rechazar
+    invita invitar establece establecer archiva archivar bloquea bloquear desbloquea reserva reservar
+    confirma confirmar suscribe comenta vincula construye redacta inscribe adicione ativa ativar desativa
+    aprova aprovar rejeita convida insere conclui concluir arquiva arquivar bloqueia renomeia renomear
+    marcar atribui atribuir escreve escrever grava gravar muda mudar sauvegarde edite editer deplace
+    deplacer renomme renommer restaure duplique applique appliquer desactive connecte planifie planifier
+    confirme approuve rejette definit definir bloque debloque repond repondre redige importe met assigne
+    rediger abonne partage partager inserer archiver erzeugt generiert bearbeitet verschickt markiert
+    verschiebt benennt dupliziert antwortet importiert konfiguriert aktiviert deaktiviert verbindet bucht
+    reserviert bestatigt genehmigt lehnt registriert archiviert sperrt entsperrt schreibt andern hinzufugen
+    bearbeiten anlegen erzeugen schreiben hochladen verschieben setzen aggiunge modificare generare carica
+    pubblica pubblicare assegna sposta spostare rinomina ripristina applica applicare attiva disattiva
+    collega prenota conferma approva rifiuta imposta impostare definisce inserisce archivia blocca sblocca
+    risponde scrive scrivere voegt wijzigt verzendt slaat bewerkt werkt toevoegen wijzigen membuat
+    menambahkan memperbarui mengubah mengirim menyimpan buat tambah kirim ubah simpan olusturur ekler
+    gunceller gonderir kaydeder duzenler tworzy dodaje aktualizuje zapisuje edytuje zmienia skapar
+    uppdaterar skickar lagger opretter opdaterer tilfojer vytvori odesle prida upravi
 """
 EXECUTES: Final = """
     executar executa ejecutar ejecuta iniciar inicia parar detener detiene reiniciar reinicia lancer demarrer
     demarre arreter arrete executer starten startet stoppt fuhrt fuehrt ausfuehren esegue eseguire avvia
     calistir
+    lanza lanzar despliega desplegar corre reproduce roda rodar encerra encerrar dispara disparar redemarre
+    redemarrer deploie deployer declenche declencher stoppe lance neustarten beendet ausfuhren stoppen
+    auslosen lancia lanciare ferma riavvia menjalankan memulai menghentikan jalankan calistirir baslatir
+    durdurur uruchamia zatrzymuje startar stoppar spusti
 """
 DESTROYS: Final = """
     eliminar elimina excluir exclui apagar borrar deletar remover supprimer effacer loeschen entfernen
     cancella sil kaldir borra supprime efface loscht loescht entfernt eliminare verwijdert
+    elimine purga purgar vacia vaciar limpia limpiar destruye destruir revoca revocar desinstala apague
+    deleta limpa limpar exclua revoga destroi supprimez vide vider revoque detruit desinstalle loschen leert
+    vernichtet widerruft cancellare svuota distrugge menghapus hapus siler usuwa kasuje raderar sletter
+    smaze
 """
 PAYS: Final = """
     pagar paga comprar compra transferir transfiere transfere cobrar reembolsar estornar bezahlen acquista
+    compre vende vender vendre acheter achete rembourse rembourser paie payer vire depensa deposita
+    depositar uberweist uberweisen kauft kaufen verkauft erstattet trasferisce acquistare rimborsa
+    rimborsare vendere overboeken membeli membayar kupuje placi transferer reembolsa estorna
 """
 
-# What is written without spaces, Chinese, Japanese and Korean, and the beginnings of Russian verbs: the first
-# that stands in a sentence.
+# What is written without spaces, Chinese, Japanese, Korean and Thai, the beginnings of Russian verbs, and
+# what no accent may be taken off.
 UNSPACED: Final[dict[str, str]] = {
-    word: verb
+    word.replace("_", " "): verb
     for verb, words in {
-        "get": "获取 獲取 取得 查询 查詢 查看 列出 搜索 搜尋 分析 计算 計算 读取 讀取 检索 检查 返回 获得 "
-        "统计 解析 検索 表示 一覧 確認 参照 조회 검색 가져 확인 반환 목록 계산 분석 "
-        "比较 比較 推荐 推薦 诊断 評估 评估 监控 预测 提取 翻译 翻譯 下载 导出 显示 找到 "
-        "получ найти поиск показ список возвращ чита провер анализ",
-        "create": "创建 創建 新建 添加 新增 更新 修改 编辑 發送 发送 上传 设置 保存 生成 写入 发布 插入 "
-        "作成 追加 編集 変更 送信 投稿 登録 설정 생성 추가 수정 전송 저장 보내 등록 "
-        "导入 回复 标记 移动 复制 重命名 配置 上傳 созда добав обнов измен отправ сохран",
-        "execute": "执行 執行 运行 啟動 启动 停止 调用 点击 実行 起動 開始 실행 시작 중지 "
-        "重启 部署 触发 запус выполн остан",
-        "delete": "删除 刪除 移除 清空 清除 削除 삭제 제거 удал очист",
-        "pay": "支付 付款 转账 退款 购买 送金 결제 송금 оплат",
+        "get": (
+            "获取 獲取 取得 查询 查詢 查看 列出 搜索 搜尋 分析 计算 計算 读取 讀取 检索 检查 返回 获得 统计 "
+            "解析 検索 表示 一覧 確認 参照 조회 검색 가져 확인 반환 목록 계산 분석 比较 比較 推荐 推薦 诊断 "
+            "評估 评估 监控 预测 提取 翻译 翻譯 下载 导出 显示 找到 получ найти поиск показ список возвращ "
+            "чита провер анализ 提供 返す 返し 返却 拉取 查找 浏览 瀏覽 预览 預覽 检测 檢測 识别 識別 辨識 "
+            "解释 解釋 总结 總結 摘要 对比 對比 校验 验证 驗證 判断 判斷 估算 预估 解读 解讀 截图 截圖 抓取 "
+            "爬取 解码 解密 转换 轉換 监测 監測 追踪 追蹤 跟踪 列举 枚举 探索 診斷 评测 测试 測試 规划 規劃 "
+            "导航 扫描 掃描 匹配 読み込 読む 読み取 調べ 探す 変換 評価 推定 抽出 要約 説明 翻訳 検証 "
+            "チェック 監視 列挙 集計 찾 보여 읽 추출 비교 요약 번역 예측 추천 검증 진단 모니터 안내 제공 "
+            "알려 выводит отображ извлек считыва вычисл рассчит сравн скачив يبحث البحث عرض جلب استرجاع "
+            "ค้นหา ดึง แสดง tìm_kiếm lấy tra_cứu חיפוש קבלת הצגת "
+        ),
+        "create": (
+            "创建 創建 新建 添加 新增 更新 修改 编辑 發送 发送 上传 设置 保存 生成 写入 发布 插入 作成 追加 "
+            "編集 変更 送信 投稿 登録 설정 생성 추가 수정 전송 저장 보내 등록 导入 回复 标记 移动 复制 "
+            "重命名 配置 上傳 созда добав обнов измен отправ сохран 发表 發表 发帖 回覆 點讚 点赞 收藏 关注 "
+            "取消 提交 订阅 訂閱 绑定 登录 登錄 登入 注册 註冊 修复 修復 替换 替換 合并 合併 拆分 压缩 壓縮 "
+            "归档 填写 填寫 分配 调整 調整 推送 通知 同步 备份 備份 恢复 恢復 设定 設定 设为 预订 預訂 "
+            "预约 預約 書き込 適用 移動 コピー 予約 返信 割り当て アップロード 挿入 承認 招待 ログイン "
+            "업데이트 변경 작성 업로드 예약 이동 복사 발송 게시 취소 генерир установ редактир публик назнач "
+            "إنشاء إضافة تحديث إرسال สร้าง เพิ่ม แก้ไข ส่ง tạo cập_nhật thêm gửi יצירת עדכון הוספת "
+        ),
+        "execute": (
+            "执行 執行 运行 啟動 启动 停止 调用 点击 実行 起動 開始 실행 시작 중지 重启 部署 触发 запус "
+            "выполн остан 點擊 播放 暂停 暫停 控制 打开 打開 关闭 關閉 切换 切換 训练 訓練 唤醒 重新启动 "
+            "重啟 觸發 安装 安裝 再起動 デプロイ クリック 再生 終了 재시작 배포 클릭 재생 종료 перезапус "
+            "открыва تشغيل chạy "
+        ),
+        "delete": (
+            "删除 刪除 移除 清空 清除 削除 삭제 제거 удал очист 清理 销毁 銷毀 卸载 卸載 擦除 撤销 撤銷 重置 "
+            "消去 破棄 初期化 초기화 очища حذف ลบ xóa מחיקת "
+        ),
+        "pay": (
+            "支付 付款 转账 退款 购买 送金 결제 송금 оплат 下单 下單 买入 買入 卖出 賣出 充值 提现 提現 購買 "
+            "轉帳 转帐 購入 支払 決済 구매 매수 매도 "
+        ),
     }.items()
     for word in words.split()
 }
+# Nothing is done in these, though a verb stands in them: a browser, a console, a list of songs.
+NO_DEEDS: Final = _each("浏览器 瀏覽器 控制台 播放列表 登录状态 测试用例")
+# What is told where no verb stands.
+TOLD_UNSPACED: Final = _each("""
+    信息 資訊 情報 数据 資料 データ 历史 歷史 列表 清單 行情 排行 余票 天气 天氣 状态
+    狀態 详情 詳情 价格 價格 新闻 新聞 记录 정보 데이터 현황 상태 날씨
+""")

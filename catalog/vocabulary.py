@@ -272,7 +272,7 @@ GIVEN_AWAY: Final = word_set(
     "airdrop commission commissions dividend dividends faucet fees reward rewards winnings yield"
 )
 ASKS_FOR: Final = word_set("claim collect harvest redeem request")
-ORDERS: Final = word_set("bet bets order orders position positions wager")
+ORDERS: Final = word_set("bet bets bid bids order orders position positions wager")
 TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
 
 # An argument that says how much, beside one that says of what or whose.
@@ -311,14 +311,14 @@ TOLD_LAST: Final = word_set("""
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
     agenda analysis answer answers barcode boilerplate brief briefing breakdown caption captions chart charts
-    command commands concepts context description essay feedback flashcards forecast itinerary joke mermaid
-    overview persona personas poem pseudocode recipe response rubric spec specification specs story timeline
-    descriptions diagram diff documentation embedding embeddings explanation hash hashes hashtags headline
-    headlines hint hints hypotheses id idea ideas identifier ids insights keywords locator locators lorem
-    lyrics map name names notation number numbers outline palette plot prompt prompts qr query questions
-    quiz random recommendations regex report selector selectors slogan slogans snippet snippets sql
-    storyboard string suggestion suggestions summary tagline taglines test tests text title titles types
-    url uuid uuids visualization
+    command commands concepts context description essay feedback flashcards flowchart flowcharts forecast
+    itinerary joke mermaid overview persona personas poem pseudocode recipe response rubric spec
+    specification specs story timeline descriptions diagram diff documentation embedding embeddings
+    explanation hash hashes hashtags headline headlines hint hints hypotheses id idea ideas identifier ids
+    insights keywords locator locators lorem lyrics map name names notation number numbers outline palette
+    plot prompt prompts qr query questions quiz random recommendations regex report selector selectors slogan
+    slogans snippet snippets sql storyboard string suggestion suggestions summary tagline taglines test tests
+    text title titles types url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # What comes of these is answered, unless an argument says where it is kept.

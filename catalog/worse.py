@@ -6,17 +6,20 @@ from typing import Final
 
 from catalog.clauses import Sentence, sentences_of
 from catalog.inflected import INFLECTED
-from catalog.sentences import ARTICLES, BEHIND_HEADS, Said, lead
+from catalog.said import Said
+from catalog.sentences import ARTICLES, BEHIND_HEADS, lead
 from catalog.things import THINGS
 from catalog.verbs import RANK
-from catalog.vocabulary import DESTRUCTIVE, FINANCIAL, PLAIN, WRITE, ToolClass, word_set
+from catalog.vocabulary import DESTRUCTIVE, FINANCIAL, PLAIN, READ, WRITE, ToolClass, word_set
 
 # What a description begins with is set going, whatever the name calls it.
 _SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")
+# What a description begins with is kept, whatever is read besides.
+_KEEPS: Final = word_set("log post record remember store submit")
 _SAYS_WORSE: Final = {
     form: verb
     for form, verb in INFLECTED.items()
-    if verb in _SETS_GOING or PLAIN.get(verb) in (WRITE, DESTRUCTIVE, FINANCIAL)
+    if verb in _SETS_GOING or verb in _KEEPS or PLAIN.get(verb) in (WRITE, DESTRUCTIVE, FINANCIAL)
 }
 _LONGEST_VERB: Final = 24
 # What a gesture sets off belongs to it.
@@ -44,7 +47,9 @@ def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
     verb = _SAYS_WORSE.get(word)
     if not verb:
         return None
-    if verb in _SETS_GOING:
+    if verb in _KEEPS:
+        begins_worse = named is READ
+    elif verb in _SETS_GOING:
         begins_worse = named is WRITE and by not in _GESTURES
     else:
         begins_worse = RANK[PLAIN[verb]] > RANK[named]
