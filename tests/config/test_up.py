@@ -12,7 +12,7 @@ import pytest
 
 from config.supervisor.lock import has_ipv6_loopback, take_lock
 from config.supervisor.options import read_options
-from tests.ports import free_ports
+from tests.ports import free_port, free_ports
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
 
@@ -57,9 +57,7 @@ def test_nobody_else_answers_at_localhost_in_our_place(tmp_path: Path) -> None:
 
 
 def test_a_port_wanted_twice_is_named_with_what_chooses_it(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     said = manage("up", "--data-dir", tmp_path, "--port", port, "--gateway-port", port)
     assert said.returncode == 1
     assert said.stderr.startswith(f"Port {port} is wanted twice: choose another with --port or PORT=…")

@@ -9,11 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-import axe_playwright_python
 import pytest
 from django.template.loader import render_to_string
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
@@ -23,6 +21,7 @@ from common.ids import parse_public_id
 from gateway_config.wire.messages import Ack, Hello
 from tests.fixtures.servers.listing import listing
 from tests.journeys.api import Api
+from tests.journeys.axe import AXE, COLOURS, RULES, Rules, violations
 from tests.journeys.browser import FLAGS, HARMLESS, chromium
 from tests.journeys.filled import PAGES, agent_calls, ask_a_person, filled
 from tests.journeys.paths import NO_PAGES, OUTSIDE, WITHOUT_DATA
@@ -32,9 +31,6 @@ from tests.journeys.second_step import AFTER, BEFORE, pages_of_a_second_step
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(900)]
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 INVISIBLE = """() => [...document.querySelectorAll('title, option, [aria-label], [title], body *')]
     .filter((one) => /[\\u202e\\u200b]/.test([one.label, one.ariaLabel, one.title,
         ...[...one.childNodes].filter((part) => part.nodeType === 3).map((part) => part.data)].join()))
@@ -52,11 +48,13 @@ ALIVE = """() => [...document.querySelectorAll('*')].flatMap((one) => [
             ? ['a script of the page'] : []),
         ...(one.matches('main b') && one.textContent === 'bold' ? ['bold'] : []),
     ])"""
+Look: TypeAlias = tuple[int, str, Rules]
 # Where axe looks, in which theme and at what: a theme changes colours and nothing else.
 LOOKS = ((1440, "layer", RULES), (390, "layer-dark", COLOURS))
 OTHER_LOOKS = ((1440, "layer-dark", COLOURS), (390, "layer", RULES))
 # The largest page of all takes axe as long as twenty others: it looks there with the other looks.
 LATER = "/api/docs/"
+OPEN_ALL = "document.querySelectorAll('details:not([data-menu])').forEach((one) => (one.open = true))"
 WIDTHS = (1440, 768, 390, 320)
 # A field that is reached only by scrolling the row it stands in.
 CUT_OFF = """[...document.querySelectorAll('.filters :is(input:not([type=hidden]), select)')]
@@ -216,7 +214,7 @@ def test_an_invitation_is_good_before_signing_in_and_under_another_account(site:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
-def test_every_page_is_good_in_the_other_theme_at_the_other_width(site: Site) -> None:
+def test_every_row_of_every_page_is_good_in_both_themes_at_both_widths(site: Site) -> None:
     wrong = []
     for page, paths in (
         (site.alice, site.pages.values()),
@@ -225,11 +223,21 @@ def test_every_page_is_good_in_the_other_theme_at_the_other_width(site: Site) ->
     ):
         for path in paths:
             page.goto(path)
+            page.evaluate(OPEN_ALL)
             for width in (1440, 390):
                 page.set_viewport_size({"width": width, "height": 900})
-                looks = OTHER_LOOKS + (LOOKS if path == LATER else ())
-                wrong += [f"{path}: {said}" for said in _seen_by_axe(page, width, looks)]
+                found = _seen_by_axe(page, width, LOOKS + OTHER_LOOKS, everything=True)
+                wrong += [f"{path}: {said}" for said in found]
     assert wrong == []
+
+
+def test_of_what_stands_in_a_row_axe_looks_at_every_make(site: Site) -> None:
+    page = site.nobody
+    page.goto("/glossary/")
+    rows = "<li>one</li>" * 40 + "<li><button></button></li>" + "<li>one</li>" * 40
+    page.evaluate("(rows) => (document.querySelector('main').innerHTML += `<ul>${rows}</ul>`)", rows)
+    (found,) = violations(page, "layer", RULES, 1440)
+    assert "button-name" in found
 
 
 def test_the_pages_of_a_second_step_are_good(site: Site) -> None:
@@ -391,8 +399,8 @@ def test_the_palette_goes_anywhere_by_keys_and_the_sheet_tells_them(site: Site) 
     page.get_by_role("option", name="Live log", exact=True).wait_for()
     box.fill("put_user_policy")
     page.get_by_role("option", name="put_user_policy AWS IAM").wait_for()
-    assert _violations(page, "layer", RULES, 1440) == []
-    assert _violations(page, "layer-dark", COLOURS, 1440) == []
+    assert violations(page, "layer", RULES, 1440) == []
+    assert violations(page, "layer-dark", COLOURS, 1440) == []
     page.keyboard.press("Enter")
     page.wait_for_url("**/servers/*/tools/**")
     page.wait_for_load_state()
@@ -403,7 +411,7 @@ def test_the_palette_goes_anywhere_by_keys_and_the_sheet_tells_them(site: Site) 
     page.wait_for_load_state()
     page.keyboard.press("?")
     page.get_by_role("heading", name="Keys", exact=True).wait_for()
-    assert _violations(page, "layer", RULES, 1440) == []
+    assert violations(page, "layer", RULES, 1440) == []
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("?g")
@@ -423,7 +431,7 @@ def _look_over(site: Site, page: Page, path: str) -> None:
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
     page.goto(path)
     assert "Something broke" not in page.title()
-    page.evaluate("document.querySelectorAll('details:not([data-menu])').forEach((one) => (one.open = true))")
+    page.evaluate(OPEN_ALL)
     wrong = _strange_text(page)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -438,21 +446,12 @@ def _look_over(site: Site, page: Page, path: str) -> None:
     assert wrong == []
 
 
-def _seen_by_axe(
-    page: Page, width: int, looks: tuple[tuple[int, str, dict[str, list[str]]], ...]
-) -> list[str]:
+def _seen_by_axe(page: Page, width: int, looks: tuple[Look, ...], *, everything: bool = False) -> list[str]:
     return [
-        wrong for at, theme, rules in looks if at == width for wrong in _violations(page, theme, rules, width)
-    ]
-
-
-def _violations(page: Page, theme: str, rules: dict[str, list[str]], width: int) -> list[str]:
-    page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-    found = page.evaluate("(rules) => axe.run(document, {...rules, resultTypes: ['violations']})", rules)
-    return [
-        f"{theme} at {width}: {violation['id']}: {node['html'][:200]}"
-        for violation in found["violations"]
-        for node in violation["nodes"]
+        wrong
+        for at, theme, rules in looks
+        if at == width
+        for wrong in violations(page, theme, rules, width, everything=everything)
     ]
 
 
