@@ -111,7 +111,7 @@ class Declared(BaseFilterBackend):
 class ApiList(ApiView, generics.ListAPIView[_M]):
     # No docstring: the schema would give it to every list that has none of its own.
     # `orders`: a name to the fields, of which the last is unique and none may be null; the first is meant
-    # where nothing is said.
+    # where nothing is said. `columns`: of long lists, all that is shown of a row; no models are made of them.
 
     pagination_class = Keyset
     filter_backends = [Declared]
@@ -119,13 +119,18 @@ class ApiList(ApiView, generics.ListAPIView[_M]):
     orders: ClassVar[Mapping[str, tuple[str, ...]]]
     page_size: ClassVar[int] = 50
     largest_page: ClassVar[int] = 200
+    columns: ClassVar[tuple[str, ...]] = ()
 
     def rows_of(
         self, found: QuerySet[_M], fields: tuple[str, ...], behind: tuple[Any, ...] | None, most: int
-    ) -> list[_M]:
+    ) -> list[Any]:
         # In the order of these fields, from behind the row that has these values.
         place = found if behind is None else found.filter(_beyond(fields, behind))
-        return list(place.order_by(*fields)[:most])
+        place = place.order_by(*fields)[:most]
+        if not self.columns:
+            return list(place)
+        read = dict.fromkeys((*self.columns, *(field.lstrip("-") for field in fields)))
+        return list(place.values_list(*read, named=True))
 
 
 def page_parameters(view: ApiList[Any]) -> tuple[Filter, ...]:

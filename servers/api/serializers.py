@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
@@ -78,6 +78,9 @@ class ScanSerializer(ShownRow):
         return [{"code": scan.code, "message": scan.message, "hint": scan.hint}]
 
 
+_SEVERITIES: Final = {severity.value: severity.label for severity in Severity}
+
+
 class ToolSerializer(ShownRow):
     server = PublicIdField("srv", source="server_id", read_only=True)
     tool_class = serializers.CharField(help_text="Read, Write, Execute, Destructive or Financial.")
@@ -110,4 +113,4 @@ class ToolSerializer(ShownRow):
         return fields
 
     def get_severity(self, tool: Tool) -> str:
-        return Severity(tool.severity).label
+        return _SEVERITIES[tool.severity]

@@ -143,6 +143,12 @@ def _written(scan: ToolScan) -> bytes:
     return written(ScanSerializer(scan).data)
 
 
+READ_OF_TOOLS = (
+    *("name", "title", "server_id", "description", "severity", "tool_class", "confidence", "needs_review"),
+    *("evidence_text", "signals_text", "input_schema_text"),
+)
+
+
 class ServerTools(ApiList[Tool]):
     """The server's tools, worst first."""
 
@@ -151,6 +157,7 @@ class ServerTools(ApiList[Tool]):
     orders = ORDERS_OF_TOOLS
     page_size = 200
     largest_page = 1000
+    columns = READ_OF_TOOLS
     read_scope = "servers:read"
     queryset = Tool.objects.none()
 
@@ -167,6 +174,7 @@ class Tools(ApiList[Tool]):
     orders = ORDERS_OF_TOOLS
     page_size = 100
     largest_page = 1000
+    columns = READ_OF_TOOLS
     read_scope = "servers:read"
     queryset = Tool.objects.none()
 
@@ -177,5 +185,4 @@ class Tools(ApiList[Tool]):
 def _tools(request: Request) -> QuerySet[Tool]:
     """What is JSON is read as text: a thousand schemas are not taken apart to be written again."""
     texts = {f"{name}_text": Cast(name, TextField()) for name in ("evidence", "signals", "input_schema")}
-    shown = Tool.objects.visible_to(member_of(request)).present()
-    return shown.defer("annotations", "evidence", "signals", "input_schema").annotate(**texts)
+    return Tool.objects.visible_to(member_of(request)).present().annotate(**texts)
