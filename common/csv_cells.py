@@ -10,4 +10,8 @@ _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 def csv_cell(value: object) -> object:
     if isinstance(value, list):
         value = " ".join(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    return csv_text(value) if isinstance(value, str) else value
+
+
+def csv_text(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULAS) else text

@@ -33,7 +33,7 @@ BEST_FIRST: Final = (
     Effect.HIDDEN,
 )
 _RANKS: Final = {effect: rank for rank, effect in enumerate(BEST_FIRST)}
-_LAST_WITHIN_REACH: Final = _RANKS[Effect.NEEDS_APPROVAL]
+LAST_WITHIN_REACH: Final = _RANKS[Effect.NEEDS_APPROVAL]
 # Name and digest: a class counts only for the very definition it was given for.
 Definition: TypeAlias = tuple[str, str]
 Definitions: TypeAlias = tuple[Definition, ...]
@@ -49,10 +49,10 @@ class Judged:
 
     @property
     def lets_any_through(self) -> bool:
-        return bool(self.ranks) and min(self.ranks) <= _LAST_WITHIN_REACH
+        return bool(self.ranks) and min(self.ranks) <= LAST_WITHIN_REACH
 
     def lets_through(self, place: int) -> bool:
-        return self.ranks[place] <= _LAST_WITHIN_REACH
+        return self.ranks[place] <= LAST_WITHIN_REACH
 
 
 def furthest(member: Asker, tools: Mapping[UUID, Sequence[Definition]]) -> dict[UUID, list[Effect]]:

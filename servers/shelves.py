@@ -21,7 +21,7 @@ from common.ids import public_id
 from policies.language.effects import Effect
 from policies.language.glance import rule_words
 from servers.models import Server, Severity, Tool, ToolClass
-from servers.reach import BEST_FIRST, Judged, best_of, good_grants, judged_by
+from servers.reach import BEST_FIRST, LAST_WITHIN_REACH, Judged, best_of, good_grants, judged_by
 
 
 class Listed(NamedTuple):
@@ -71,7 +71,7 @@ class Row(NamedTuple):
     def grants(self) -> tuple[str, ...]:
         """Labels of those that can get through."""
         place = self.place
-        return tuple([label for label, judged in self.server.grants if judged.lets_through(place)])
+        return tuple([label for label, of in self.server.grants if of.ranks[place] <= LAST_WITHIN_REACH])
 
     @property
     def value(self) -> str:

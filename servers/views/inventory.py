@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, may
 from accounts.views.members import member_required
-from common.csv_cells import csv_cell
+from common.csv_cells import csv_text
 from common.near import near_miss
 from common.templatetags._words import EFFECT_WORDS, effect_key
 from servers.models import Severity, ToolClass
@@ -75,15 +75,17 @@ def as_csv(request: MemberRequest) -> HttpResponse:
 
 def _cells(row: Row) -> tuple[object, ...]:
     """Names and labels are somebody's words; the others are ours and begin like no formula."""
-    tool, server, best = row.tool, row.server, row.best
-    named = (csv_cell(tool.name), csv_cell(server.name), tool.tool_class, _SEVERITIES.get(tool.severity, ""))
-    if best is None:
+    tool, server, place = row
+    named = (csv_text(tool.name), csv_text(server.name), tool.tool_class, _SEVERITIES.get(tool.severity, ""))
+    if not server.best:
         return (*named, "", "", "", "")
-    effect = BEST_FIRST[best.ranks[row.place]].value
-    return (*named, effect, row.value, row.rule, csv_cell(" ".join(row.grants)))
+    best = server.best[place]
+    said = (_EFFECTS[best.ranks[place]], best.values[place], best.rules[place])
+    return (*named, *said, csv_text(" ".join(row.grants)))
 
 
 _SEVERITIES: Final[Mapping[int, str]] = {one.value: one.label for one in Severity}
+_EFFECTS: Final = tuple(one.value for one in BEST_FIRST)
 
 
 def _filtered(of: Sequence[Shelf], wanted: QueryDict) -> Sequence[Row]:
