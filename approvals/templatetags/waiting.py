@@ -1,8 +1,9 @@
-"""Parts of a waiting call's card. A page has twenty of them, so they are drawn from moulds."""
+"""A waiting call's card, and rows of those answered. A page has many, so they are filled into moulds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django import template
 from django.template.context import Context
@@ -11,9 +12,10 @@ from django.utils.safestring import SafeString
 
 from approvals.arguments import Argument
 from approvals.cards import Card
+from approvals.models import Approval
 from common.templatetags._moulds import filled, joined
 from common.templatetags._ways import address
-from common.templatetags.ui import oneline, plain, severity, shown, tool_class
+from common.templatetags.ui import ago, oneline, plain, severity, shown, tool_class
 
 register = template.Library()
 
@@ -94,3 +96,39 @@ def _argument(one: Argument) -> SafeString:
         "why": oneline(one.why) if asks else "",
     }
     return filled("approvals/_argument.html", [filling], long=long, text=one.is_text_of_json, asks=asks)
+
+
+@register.simple_tag
+def state_mark(state: str) -> SafeString:
+    return filled("approvals/_state.html", [{}], state=str(state))
+
+
+@register.simple_tag(takes_context=True)
+def answered_rows(context: Context, rows: Iterable[Approval]) -> SafeString:
+    asker = context["member"].pk
+    return joined(_answered(row, asker) for row in rows)
+
+
+def _answered(row: Approval, asker: UUID) -> SafeString:
+    by = "you" if row.answered_by_id == asker else "another" if row.answered_by_email else ""
+    filling = {
+        "when": ago(row.moment),
+        "state": state_mark(row.now),
+        "href": address("approvals:detail", row.public_id),
+        "tool": oneline(row.tool),
+        "holder": address("grants:detail", row.grant.public_id),
+        "grant": oneline(row.grant.label),
+        "email": oneline(row.answered_by_email) if by == "another" else "",
+        "note": _note(row),
+    }
+    return filled("approvals/_answered_row.html", [filling], by=by, key=bool(row.answered_by_key))
+
+
+def _note(row: Approval) -> str:
+    if row.note:
+        return oneline(row.note)
+    if row.because:
+        return row.get_because_display()
+    if row.now != Approval.State.EXPIRED:
+        return ""
+    return "not used in time" if row.answered_at else "not answered in time"

@@ -142,12 +142,12 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
     """Relative, ticking; the exact time on hover."""
     if moment is None:
         return format_html('<span class="mute">{}</span>', never)
-    return format_html(
-        '<time class="nw" datetime="{}" title="{}" data-ago>{}</time>',
-        moment.isoformat(timespec="milliseconds"),
-        _words.exact_time(moment),
-        _words.relative_time(moment, timezone.now()),
-    )
+    filling = {
+        "at": moment.isoformat(timespec="milliseconds"),
+        "exact": _words.exact_time(moment),
+        "words": _words.relative_time(moment, timezone.now()),
+    }
+    return filled("components/_ago.html", [filling])
 
 
 @register.filter

@@ -14,7 +14,8 @@ from django.shortcuts import get_object_or_404
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from common.errors import NotAllowed
-from common.ids import parse_public_id
+from common.ids import parse_public_id, public_id
+from common.templatetags.ui import plain
 from policies.language.once import each_text_once
 from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server
@@ -67,10 +68,11 @@ def find_grant(request: MemberRequest, grant_id: str) -> Grant:
     return get_object_or_404(mine, pk=_uuid("grt", grant_id))
 
 
-def to_copy(request: MemberRequest) -> list[Policy]:
-    """Those edited last."""
-    mine = Policy.objects.visible_to(request.member).select_related("server").defer("draft", "last_readable")
-    return list(mine.order_by("-draft_saved_at", "name")[:MOST_TO_COPY])
+def to_copy(request: MemberRequest) -> list[tuple[str, str]]:
+    """Those edited last, as choices: each by its name and its server's."""
+    mine = Policy.objects.visible_to(request.member).order_by("-draft_saved_at", "name")
+    found = mine.values_list("pk", "name", "server__name")[:MOST_TO_COPY]
+    return [(public_id("pol", pk), f"{plain(name)}, {plain(server)}") for pk, name, server in found]
 
 
 def refusal(request: MemberRequest, act: May) -> str:

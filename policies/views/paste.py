@@ -69,7 +69,7 @@ def _answer(
         "policy": policy,
         "live": policy.published_revision,
         "kept": policy.version,
-        "others": [other for other in to_copy(request) if other.pk != policy.pk],
+        "others": [other for other in to_copy(request) if other[0] != policy.public_id],
         "look": asked_look(request),
         "crumbs": crumbs(policy, "Paste or import"),
         "section": "policies",
