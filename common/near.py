@@ -10,6 +10,7 @@ from typing import Final
 # So many are looked at: a page that found nothing must not take long to say so.
 MOST_LOOKED_AT: Final = 10_000
 _LONGEST: Final = 60
+_ALIKE: Final = 0.7
 _BETWEEN: Final = re.compile(r"[\s_.\-/]+")
 
 
@@ -19,9 +20,20 @@ def near_miss(wanted: str, names: Iterable[str]) -> str:
     if not 2 < len(wanted) <= _LONGEST:
         return ""
     words: dict[str, None] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         if len(words) >= MOST_LOOKED_AT:
             break
         words |= dict.fromkeys((name.casefold(), *_BETWEEN.split(name.casefold())))
-    near = get_close_matches(wanted, [word for word in words if 2 < len(word) <= _LONGEST], 1, 0.7)
+    near = get_close_matches(wanted, _worth_a_look(wanted, words), 1, _ALIKE)
     return near[0] if near and near[0].isprintable() else ""
+
+
+def _worth_a_look(wanted: str, words: Iterable[str]) -> list[str]:
+    """Without those that have too few of its letters to be alike, however they stand: nearly all of them."""
+    has, length = set(wanted).__contains__, len(wanted)
+    return [
+        word
+        for word in words
+        if 2 < len(word) <= _LONGEST
+        and 2.0 * min(sum(map(has, word)), length) / (length + len(word)) >= _ALIKE
+    ]
