@@ -142,7 +142,7 @@ class Carried:
 
     def _give_state(self, visit: Visit, request: Request, result: dict[str, Json]) -> None:
         upstream, earlier = result.pop("requestState", None), visit.again
-        if visit.decision_id is None or not (upstream is None or isinstance(upstream, str)):
+        if not visit.decision_id or not (upstream is None or isinstance(upstream, str)):
             return
         number = 1 if earlier is None else earlier.round + 1
         state = state_for(visit.decision_id, round=number, agreed=visit.agreed, upstream=upstream)

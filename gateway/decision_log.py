@@ -48,7 +48,6 @@ class DecisionLog:
         self._encoder = msgspec.json.Encoder()
         self._loop = asyncio.get_running_loop()
         self._later: list[Record] = []
-        self._later_owners: list[str] = []
         self._again: asyncio.Handle | None = None
         self._more = asyncio.Event()
         self._more.set()
@@ -67,12 +66,14 @@ class DecisionLog:
 
     def append_all(self, entries: Sequence[Record]) -> Sequence[bool]:
         """Which of them outlive this process when it returns: one write for all that find room."""
-        owners = [entry.organization for entry in entries]
-        records = self._encoded([*self._later, *entries])
+        together = [*self._later, *entries]
+        records = self._encoded(together)
         wanted = sum(map(len, records))
-        if self._is_tight(wanted) and any(self._problem(owner, wanted) for owner in set(owners)):
+        if self._is_tight(wanted) and any(
+            self._problem(owner, wanted) for owner in {entry.organization for entry in entries}
+        ):
             return self._append_those_with_room(entries)
-        return [self._write(records, self._later_owners + owners)] * len(entries)
+        return [self._write(together, records)] * len(entries)
 
     def _append_those_with_room(self, entries: Sequence[Record]) -> Sequence[bool]:
         kept: list[bool] = []
@@ -85,16 +86,14 @@ class DecisionLog:
             if room:
                 wanted += size
                 found_room.append(entry)
-        owners = [entry.organization for entry in found_room]
-        records = self._encoded([*self._later, *found_room])
-        if found_room and not self._write(records, self._later_owners + owners):
+        together = [*self._later, *found_room]
+        if found_room and not self._write(together, self._encoded(together)):
             return [False] * len(kept)
         return kept
 
     def append_later(self, entry: Record) -> None:
         """Written with the records of this turn of the event loop, or else after it."""
         self._later.append(entry)
-        self._later_owners.append(entry.organization)
         if self._again is None:
             self._again = self._loop.call_soon(self._after_this_turn)
 
@@ -153,22 +152,23 @@ class DecisionLog:
 
     def _write_later(self) -> None:
         self._again = None
-        if not self._later or self._closed:
+        later = self._later
+        if not later or self._closed:
             return
-        if not self._write(self._encoded(self._later), self._later_owners):
+        if not self._write(later, self._encoded(later)):
             # They wait, and while too many wait no call is let through that would add another.
-            _log.error("%d records of how calls ended wait to be written", len(self._later))
+            _log.error("%d records of how calls ended wait to be written", len(later))
             self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
 
-    def _write(self, records: Sequence[bytes], owners: Sequence[str]) -> bool:
+    def _write(self, entries: Sequence[Record], records: Sequence[bytes]) -> bool:
         """Of these the first are what waited to be written."""
         try:
-            self._spool.append(records, owners)
+            self._spool.append(records, [entry.organization for entry in entries])
         except OSError as error:
             self._complain(str(error))
             return False
         if self._later:
-            self._later, self._later_owners = [], []
+            self._later = []
         if not self._more.is_set():
             self._more.set()
         return True
@@ -181,11 +181,11 @@ class DecisionLog:
 
     def _is_tight(self, wanted: int) -> bool:
         """Whether anybody might not find room."""
-        free = self._free()
-        return self._stuck or wanted > free or self._spool.size > _SHARE_OF_FREE * free
+        free, size = self._free(), self._spool.size
+        return self._stuck() or wanted > free or size > _SHARE_OF_FREE * free
 
     def _problem(self, organization: str, wanted: int) -> str | None:
-        if self._stuck:
+        if self._stuck():
             return "too many records wait to be written"
         free = self._free()
         if wanted > free:
@@ -195,12 +195,14 @@ class DecisionLog:
             return f"organization {organization} has too many records waiting"
         return None
 
-    @property
     def _stuck(self) -> bool:
         return self._closed or len(self._later) > _MOST_LATER
 
     def _free(self) -> int:
-        return self._max_bytes - self._spool.size - sum(earlier.size for earlier in self._earlier)
+        free = self._max_bytes - self._spool.size
+        for earlier in self._earlier:
+            free -= earlier.size
+        return free
 
     async def _ship_once(self, send: SendRecords) -> bool:
         spool = self._earlier[0] if self._earlier else self._spool

@@ -30,8 +30,10 @@ class Metrics:
         self._limiter = _Histogram("policylayer_limiter_seconds", "What asking the limiter took.")
 
     def decisions(self, entries: Sequence[DecisionEntry]) -> None:
-        self._outcomes += [(entry.outcome, entry.code or "") for entry in entries]
-        self._added.noted += [entry.added_us / 1e6 for entry in entries]
+        outcomes, added = self._outcomes, self._added.noted
+        for entry in entries:
+            outcomes.append((entry.outcome, entry.code or ""))
+            added.append(entry.added_us / 1e6)
 
     def completion(self, entry: CompletionEntry) -> None:
         self._codes.append(entry.upstream_code or "")

@@ -51,7 +51,7 @@ def opens_page(visit: Visit, request: Request, ruling: Ruling, state: str) -> Re
 
 def upstream_failed(visit: Visit, failure: NotAnswered) -> Reply:
     told: dict[str, object] = {"code": failure.code}
-    if visit.decision_id is not None:
+    if visit.decision_id:
         told["decision_id"] = visit.decision_id
     return _answer(visit, f"[UPSTREAM ERROR] {failure.reason}", told, INTERNAL_ERROR)
 
@@ -79,10 +79,10 @@ def _answer(visit: Visit, text: str, told: dict[str, object], code: int) -> Repl
     return Reply(200, lines, encode(_error(message.id, code, text, told)))
 
 
-def _told(ruling: Ruling, decision_id: str | None, *, explain: bool) -> dict[str, object]:
+def _told(ruling: Ruling, decision_id: str, *, explain: bool) -> dict[str, object]:
     code = wire_code(ruling.code or "denied")
     told: dict[str, object] = {"code": code}
-    if decision_id is not None:
+    if decision_id:
         told["decision_id"] = decision_id
     if ruling.retry_after_seconds is not None:
         told["retry_after_seconds"] = ruling.retry_after_seconds

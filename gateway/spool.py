@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _log: Final = logging.getLogger(__name__)
 
@@ -43,8 +43,7 @@ class Batch:
         return self.first + len(self.records) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Recent:
+class _Recent(NamedTuple):
     """Records that were written together. `size`: what they take on the disk."""
 
     first: int
@@ -133,22 +132,25 @@ class Spool:
         active = self._segments[-1]
         if active.size >= _SEGMENT_BYTES:
             active = self._rotate()
-        frames = [_FRAME.pack(len(record), zlib.crc32(record)) + record for record in records]
-        written = b"".join(frames)
+        pieces: list[bytes] = []
+        for record in records:
+            pieces += (_FRAME.pack(len(record), zlib.crc32(record)), record)
+        written = b"".join(pieces)
+        size = len(written)
         try:
-            if os.write(self._written, written) != len(written):
+            if os.write(self._written, written) != size:
                 raise OSError(28, "only a part was written")
         except OSError:
             # What stands behind a torn frame would never be read.
             os.ftruncate(self._written, active.size)
             raise
-        active.size += len(written)
-        self._size += len(written)
-        for owner, size in _by_owner(owners, frames, len(written)):
-            active.owners[owner] += size
-            self._owners[owner] += size
-        self._recent.append(_Recent(self.next_sequence, records, len(written)))
-        self._recent_bytes += len(written)
+        active.size += size
+        self._size += size
+        for owner, its_size in _by_owner(owners, records, size):
+            active.owners[owner] += its_size
+            self._owners[owner] += its_size
+        self._recent.append(_Recent(self.next_sequence, records, size))
+        self._recent_bytes += size
         while self._recent_bytes > _RECENT_BYTES:
             self._forget_oldest()
         self.next_sequence += len(records)
@@ -279,13 +281,13 @@ class Spool:
         return int(text) if text.isdigit() else 0
 
 
-def _by_owner(owners: Sequence[str], frames: Sequence[bytes], size: int) -> Iterable[tuple[str, int]]:
-    """How many bytes of the frames are whose."""
+def _by_owner(owners: Sequence[str], records: Sequence[bytes], size: int) -> Iterable[tuple[str, int]]:
+    """How many bytes of what was written are whose."""
     if len(set(owners)) == 1:
-        return [(owners[0], size)]
+        return ((owners[0], size),)
     sizes: dict[str, int] = {}
-    for owner, frame in zip(owners, frames, strict=False):
-        sizes[owner] = sizes.get(owner, 0) + len(frame)
+    for owner, record in zip(owners, records, strict=False):
+        sizes[owner] = sizes.get(owner, 0) + _FRAME.size + len(record)
     return sizes.items()
 
 

@@ -21,11 +21,12 @@ ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 class Visit(msgspec.Struct, eq=False):
     """One request of a grant. `message` is None where only a stream or the end of a session is asked for.
 
-    `subject` is what the log calls the tool: its name, or that of a resource or a prompt. `again`: what the
-    client carried here from an earlier round of the same call; `agreed`: what a person agreed to. `tasks`:
-    the server's ids of the tasks it is about, with their tools. `opens_pages`: its user is to be shown one.
-    `asked`: what the server answers, once it was asked. `heavy`: judging it takes too long for an event loop.
-    `lines`: the headers a server is sent for this request.
+    `decision_id` is empty where nothing is judged. `subject` is what the log calls the tool: its name, or
+    that of a resource or a prompt. `again`: what the client carried here from an earlier round of the same
+    call; `agreed`: what a person agreed to. `tasks`: the server's ids of the tasks it is about, with their
+    tools. `opens_pages`: its user is to be shown one. `asked`: what the server answers, once it was asked.
+    `heavy`: judging it takes too long for an event loop. `lines`: the headers a server is sent for this
+    request.
     """
 
     exchange: Exchange
@@ -36,7 +37,7 @@ class Visit(msgspec.Struct, eq=False):
     lines: bytes = b""
     lists_tools: bool = False
     standing: bool = False
-    decision_id: str | None = None
+    decision_id: str = ""
     subject: str | None = None
     arguments: object = None
     again: State | None = None
@@ -62,6 +63,4 @@ class Visit(msgspec.Struct, eq=False):
     def outlived(self) -> bool:
         """Whether it was let in, or judged, by what holds no more."""
         now = self.opened.admitted.grant
-        return self.opened.over or (
-            self.decision_id is not None and now.policy_id != self.admitted.grant.policy_id
-        )
+        return self.opened.over or (self.decision_id != "" and now.policy_id != self.admitted.grant.policy_id)

@@ -96,7 +96,6 @@ class Waiting:
             visit.exchange.on_gone = visit.opened.end = None
 
     def unused(self, effect: Unused, visit: Visit) -> None:
-        assert visit.decision_id is not None
         self._approvals.unused(ApprovalUnused(decision_id=visit.decision_id, id=effect.approval))
 
     async def _claim(self, rules_digest: str, visit: Visit) -> ApprovalClaim:
@@ -108,7 +107,6 @@ class Waiting:
 
 def _claim(rules_digest: str, visit: Visit) -> ApprovalClaim:
     admitted, tool = visit.admitted, visit.subject or ""
-    assert visit.decision_id is not None
     organization, server, grant = admitted.organization.organization, admitted.server.id, admitted.grant.id
     digest = call_digest(
         organization=organization, grant=grant, server=server, tool=tool, arguments=visit.arguments
