@@ -370,7 +370,6 @@ class Gateway:
         message = visit.message
         if not (visit.opens_pages and ruling.waits and isinstance(message, jsonrpc.Request)):
             return replies.denied(visit, ruling)
-        assert visit.decision_id is not None
         state = self._states.wrap(visit.admitted, message, asking(visit.decision_id))
         return replies.opens_page(visit, message, ruling, state)
 
@@ -406,7 +405,6 @@ class Gateway:
         # What the server shows otherwise by now is nothing that anybody has agreed to.
         if known is not None and compiled is admitted.grant.compiled:
             visit.tool_digest = known.digest
-        assert visit.decision_id is not None
         return Asker(
             organization=admitted.organization.organization,
             server=admitted.server.id,
@@ -418,6 +416,7 @@ class Gateway:
             lease_over=time.time() >= admitted.organization.lease.until,
             approval_seconds=admitted.organization.settings.approval_seconds,
             patient=self._waiting.hold_open_seconds > 0 and not visit.opens_pages,
+            charges=admitted.charges,
         )
 
     async def _pass(self, visit: Visit) -> None:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from gateway import rulings
+from gateway.admitted import KnownCharges
 from gateway.counters.base import Charge, Full, NotHeld, Reserved
 from gateway.effects import (
     FORWARD,
@@ -64,6 +65,7 @@ class Asker(msgspec.Struct, frozen=True):
 
     `tools`: those the server lists. `tool_digest`: of the definition of the one called.
     `patient`: the client may be kept waiting for a person. `heavy`: judging takes too long for an event loop.
+    `charges`: what is known of the grant's limits.
     """
 
     organization: str
@@ -77,6 +79,7 @@ class Asker(msgspec.Struct, frozen=True):
     approval_seconds: int = 900
     patient: bool = False
     heavy: bool = False
+    charges: KnownCharges = msgspec.field(default_factory=dict)
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -95,7 +98,6 @@ class _Means(msgspec.Struct, frozen=True):
 
 
 _NOTHING_OWED: Final = _Means()
-_Step: TypeAlias = Generator[Effect, Answer, Ruling | None]
 
 
 def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipeline:
@@ -105,7 +107,7 @@ def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipe
         (decision,) = yield from _decided(asker, [call])
     else:
         decision = decide(asker.compiled, call)
-    if decision.code not in _NOT_EVEN_THERE and not _is_there(asker, call.tool):
+    if not _is_there(asker, call.tool) and decision.code not in _NOT_EVEN_THERE:
         return (yield from refuse(rulings.not_listed(call.tool)))
     if decision.outcome is _DENY:
         return (yield from refuse(rulings.of_decision(decision)))
@@ -119,10 +121,12 @@ def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipe
         return (yield from _send(_Means(agreed=agreement), rulings.allowed(rule)))
     if owed is not None:
         return (yield from _agreed_call(asker, call, quotas, owed))
-    refused = yield from _reserve(asker, call, quotas, None)
-    if refused is not None:
-        return (yield from refuse(refused))
-    means = _Means(asker.decision) if quotas else _NOTHING_OWED
+    means = _NOTHING_OWED
+    if quotas:
+        refused = _no_room(call, quotas, (yield Reserve(_charges(asker, call.tool, quotas))))
+        if refused is not None:
+            return (yield from refuse(refused))
+        means = _Means(asker.decision)
     return (yield from _send(means, rulings.allowed(decision.rule)))
 
 
@@ -141,9 +145,11 @@ def _agreed_call(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], owed
     claimed = _claimed((yield Claim(digest)))
     if isinstance(claimed, ClaimAnswer) and claimed.state == "none":
         # Spend before asking a person: a waiting call must not be a way around the limit.
-        refused = yield from _reserve(asker, call, quotas, asker.approval_seconds)
-        if refused is not None:
-            return (yield from refuse(refused))
+        if quotas:
+            reservation = yield Reserve(_charges(asker, call.tool, quotas), asker.approval_seconds)
+            refused = _no_room(call, quotas, reservation)
+            if refused is not None:
+                return (yield from refuse(refused))
         claimed = _claimed((yield Ask(digest, owed.rule, owed.reason)))
         if quotas and not (isinstance(claimed, ClaimAnswer) and claimed.reserved_by == asker.decision):
             yield GiveBack(asker.decision)
@@ -178,7 +184,7 @@ def _send_agreed(
         if isinstance(settled, NotHeld):
             # It is not known here any more: room for it is no longer certain.
             reserved_by = asker.decision
-            refused = yield from _reserve(asker, call, quotas, None)
+            refused = _no_room(call, quotas, (yield Reserve(_charges(asker, call.tool, quotas))))
         elif not isinstance(settled, Reserved):
             refused = rulings.limiter_unavailable(call.tool, quotas[0])
         if refused is not None:
@@ -188,12 +194,8 @@ def _send_agreed(
     return (yield from _send(means, rulings.approved(owed, claimed)))
 
 
-def _reserve(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], hold_seconds: int | None) -> _Step:
-    """All of the limits or none; the ruling where there is no room."""
-    if not quotas:
-        return None
-    charges = tuple([_charge(asker, quota) for quota in quotas])
-    reservation = yield Reserve(charges, hold_seconds)
+def _no_room(call: ToolCall, quotas: Sequence[TakeQuota], reservation: Answer) -> Ruling | None:
+    """All of the limits were taken, or none: then the ruling that says which was full."""
     if type(reservation) is Reserved:
         return None
     if type(reservation) is Full:
@@ -275,6 +277,18 @@ def _agreement(asker: Asker, call: ToolCall) -> str:
 
 def _is_there(asker: Asker, tool: str) -> bool:
     return tool in asker.tools or names_exactly(asker.compiled, tool)
+
+
+def _charges(asker: Asker, tool: str, quotas: Sequence[TakeQuota]) -> tuple[Charge, ...]:
+    """What they come to for this grant: made once where they are the same for every call of the tool."""
+    known = asker.charges.get(tool)
+    if known is not None and known[0] is quotas:
+        return known[1]
+    charges = tuple([_charge(asker, quota) for quota in quotas])
+    # The tool is one that is there: there are not many. What an argument says is not kept.
+    if all(quota.key is None for quota in quotas):
+        asker.charges[tool] = quotas, charges
+    return charges
 
 
 def _charge(asker: Asker, quota: TakeQuota) -> Charge:

@@ -74,12 +74,12 @@ class Ahead:
     _names: dict[str, tuple[str, Kind]] = field(default_factory=dict)
     _older_names: dict[str, tuple[str, Kind]] = field(default_factory=dict)
 
-    def take(self, decision: str, kind: Kind) -> bool:
+    def take(self, decision: str, kind: Kind, now: int) -> bool:
         """Whether this call is paid for already."""
         known = self._kinds.get(kind)
         if known is None or not known.left:
             return False
-        if self.now() > known.until:
+        if now > known.until:
             self._give_up(known, kind)
             return False
         known.left -= 1

@@ -108,20 +108,26 @@ class SqliteLimiter:
         return await answer
 
     def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
-        take = self._ahead.take
-        answers: list[Reservation | None] = [RESERVED if take(*one) else None for one in asked]
+        take, since = self._ahead.take, self._ahead.now()
+        answers = [RESERVED if take(decision, kind, since) else None for decision, kind in asked]
+        return answers if all(answers) else self._charged_at_once(asked, answers, since)
+
+    def _charged_at_once(
+        self,
+        asked: Sequence[tuple[str, tuple[Charge, ...]]],
+        paid: Sequence[Reserved | None],
+        since: int,
+    ) -> Sequence[Reservation | None]:
+        """In one transaction, what was not `paid` for before."""
+        answers: list[Reservation | None] = [*paid]
         rest = [place for place, answer in enumerate(answers) if answer is None]
-        if rest:
-            since = self._ahead.now()
-            failed = Charged([Unavailable()] * len(rest), [])
-            charged = self._owner.at_once(
-                partial(self._ahead.charge, [asked[place] for place in rest]), failed
-            )
-            if charged is not None:
-                for place, answer in zip(rest, charged.reservations, strict=True):
-                    answers[place] = answer
-                if self._ahead.committed(charged, since) and self._returns is None:
-                    self._returns = self._loop.call_later(_RETURNED_AFTER, self._return)
+        failed = Charged([Unavailable()] * len(rest), [])
+        charged = self._owner.at_once(partial(self._ahead.charge, [asked[place] for place in rest]), failed)
+        if charged is not None:
+            for place, answer in zip(rest, charged.reservations, strict=True):
+                answers[place] = answer
+            if self._ahead.committed(charged, since) and self._returns is None:
+                self._returns = self._loop.call_later(_RETURNED_AFTER, self._return)
         return answers
 
     def _return(self) -> None:

@@ -84,7 +84,7 @@ class Plan:
     asked: CompiledRule | None
     require: tuple[CompiledPredicate, ...]
     deny_if: tuple[CompiledPredicate, ...]
-    approve_if: tuple[tuple[CompiledPredicate, ...], ...]
+    approve_if: tuple[CompiledPredicate, ...]
     limits: tuple[CompiledLimit, ...]
     rules: tuple[CompiledRule, ...]
     checks: tuple[Check, ...]  # what `require` and `deny_if` come to
@@ -232,7 +232,7 @@ class _Rules:
             asked=next((each for each in rules if each.source.action == "require_approval"), None),
             require=require,
             deny_if=deny_if,
-            approve_if=tuple(each.approve_if for each in rules),
+            approve_if=tuple(predicate for each in rules for predicate in each.approve_if),
             limits=tuple(limit for each in rules for limit in each.limits),
             rules=rules,
             checks=(*_required(require), *map(_ruled_out, deny_if)),

@@ -38,9 +38,9 @@ _DOT_SEGMENT = re.compile(r"(?:\A|/|%2f|%5c)(?:\.|%2e){1,2}(?=[/?#]|%2f|%5c|\Z)"
 
 
 def decide(compiled: CompiledPolicy | None, call: Call) -> Decision:
+    if type(call) is ToolCall:
+        return _decide_tool(compiled, call)
     match call:
-        case ToolCall():
-            return _decide_tool(compiled, call)
         case ResourceRead(uri):
             return _decide_access(compiled, "resource", uri)
         case PromptGet(name):
@@ -83,7 +83,7 @@ def _decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
     if applies.always is not None:
         return applies.always
     work = Work(arguments, applies.sources)
-    return _refused(applies, call.tool, work) or _admitted(applies, call.tool, work)
+    return _refused(applies, call.tool, work) or applies.allow or _admitted(applies, call.tool, work)
 
 
 def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
@@ -98,10 +98,9 @@ def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
         if verdict is not wanted:
             refused = _unmet if wanted else _met
             return refused(predicate, verdict, tool, work)
-    for predicates in plan.approve_if:
-        for predicate in predicates:
-            if predicate.test(work) is None:
-                return _undecidable(predicate, work)
+    for predicate in plan.approve_if:
+        if predicate.test(work) is None:
+            return _undecidable(predicate, work)
     return None
 
 
@@ -118,8 +117,6 @@ def _met(predicate: CompiledPredicate, verdict: Verdict, tool: str, work: Work) 
 
 def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
     """Steps 7 to 10: what is owed before the call may go on."""
-    if plan.allow is not None:
-        return plan.allow
     quotas: list[TakeQuota] = []
     for limit in plan.limits:
         if limit.fixed is not None:

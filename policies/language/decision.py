@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, final
 
 import msgspec
 
@@ -18,6 +18,7 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 
 
+@final
 class ToolCall(msgspec.Struct, frozen=True):
     tool: str
     arguments: object = MISSING

@@ -25,12 +25,11 @@ def effects(compiled: CompiledPolicy | None, tools: Iterable[str]) -> dict[str, 
 def _effect(applies: Applies) -> Effect:
     if isinstance(applies, Refusal):
         return Effect.HIDDEN if applies is HIDDEN else Effect.DENIED
-    approve_if = [predicate for predicates in applies.approve_if for predicate in predicates]
     if applies.denied is not None or any(map(_always, applies.deny_if)):
         return Effect.DENIED
-    if applies.asked is not None or any(map(_always, approve_if)):
+    if applies.asked is not None or any(map(_always, applies.approve_if)):
         return Effect.NEEDS_APPROVAL
-    if any(predicate.conditions for predicate in (*applies.require, *applies.deny_if, *approve_if)):
+    if any(predicate.conditions for predicate in (*applies.require, *applies.deny_if, *applies.approve_if)):
         return Effect.CONDITIONAL
     return Effect.LIMITED if applies.limits else Effect.ALLOWED
 

@@ -15,7 +15,7 @@ def value_of(compiled: CompiledPolicy, tool: str, effect: Effect) -> str:
             first, more = applies.limits[0].source, len(applies.limits) - 1
             return rate_pill(f"{first.max:,}", first.window_seconds) + (f" +{more}" if more else "")
         case Effect.CONDITIONAL:
-            asked = sum(len(predicates) for predicates in applies.approve_if)
+            asked = len(applies.approve_if)
             count = len(applies.require) + len(applies.deny_if) + asked
             return f"{count} rule{'' if count == 1 else 's'}"
         case Effect.ALLOWED | Effect.NEEDS_APPROVAL | Effect.DENIED | Effect.HIDDEN:

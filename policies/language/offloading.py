@@ -5,7 +5,7 @@ most. Judging elsewhere gives the same decision.
 """
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Final
 
 from .amount import LIGHT_NANOSECONDS, amount_read
 from .compile import CompiledAccess, CompiledPolicy
@@ -21,13 +21,9 @@ def needs_offloading(compiled: CompiledPolicy | None, call: Call, size: int | No
     """`size`: of the whole request in bytes, where it is known. Most small ones need no closer look."""
     if compiled is None:
         return False
-    match call:
-        case ToolCall():
-            return _is_heavy_call(compiled, call, size)
-        case ResourceRead() | PromptGet():
-            return together_need_offloading(compiled, [call])
-        case _:
-            assert_never(call)
+    if type(call) is ToolCall:
+        return _is_heavy_call(compiled, call, size)
+    return together_need_offloading(compiled, [call])
 
 
 def together_need_offloading(

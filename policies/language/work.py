@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+import msgspec
+
 from .amount import (
     MOST_EACH_VALUES,
     MOST_REGEX_BYTES,
@@ -127,25 +129,15 @@ def take(value: object, step: Step) -> object:
     return value[step] if isinstance(step, int) and step < len(value) else MISSING
 
 
-class Work:
-    __slots__ = (
-        "_each_allowed",
-        "_found",
-        "_regex_allowed",
-        "_search_allowed",
-        "_sources",
-        "arguments",
-    )
-
-    def __init__(self, arguments: dict[str, object], sources: Sources = NO_SOURCES) -> None:
-        self.arguments = arguments
-        self._sources = sources
-        self._regex_allowed: bool | None = None
-        self._search_allowed: bool | None = None
-        self._each_allowed: bool | None = None
-        # Named with their kind: a path and a URL of one spelling are two questions. Containers and numbers go
-        # by identity: the arguments keep them alive for as long as this lives.
-        self._found: dict[tuple[object, ...], object] = {}
+class Work(msgspec.Struct, eq=False):
+    arguments: dict[str, object]
+    _sources: Sources = NO_SOURCES
+    _regex_allowed: bool | None = None
+    _search_allowed: bool | None = None
+    _each_allowed: bool | None = None
+    # Named with their kind: a path and a URL of one spelling are two questions. Containers and numbers go
+    # by identity: the arguments keep them alive for as long as this lives.
+    _found: dict[tuple[object, ...], object] = msgspec.field(default_factory=dict)
 
     # Equality
 

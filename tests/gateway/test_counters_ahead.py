@@ -122,7 +122,7 @@ async def test_a_call_charged_ahead_that_is_not_sent_is_given_back_alone(
 def test_what_was_taken_is_known_for_ten_thousand_calls_and_not_for_ever() -> None:
     ahead, kind = Ahead(lambda: 0), (charge(),)
     ahead.committed(Charged([], [Made(kind, 1, "ahead", 30_000, 63)]), since=0)
-    assert all(ahead.take(f"d{number}", kind) for number in range(30_000))
+    assert all(ahead.take(f"d{number}", kind, 0) for number in range(30_000))
     assert ahead.give_back("d20001")
     assert not ahead.give_back("d20001"), "once"
     assert not ahead.give_back("d0")
