@@ -67,13 +67,13 @@ class DecisionLog:
     def append_all(self, entries: Sequence[Record]) -> Sequence[bool]:
         """Which of them outlive this process when it returns: one write for all that find room."""
         together = [*self._later, *entries]
-        records = self._encoded(together)
-        wanted = sum(map(len, records))
+        lines = self._encoded(together)
+        wanted = len(lines)
         if self._is_tight(wanted) and any(
             self._problem(owner, wanted) for owner in {entry.organization for entry in entries}
         ):
             return self._append_those_with_room(entries)
-        return [self._write(together, records)] * len(entries)
+        return [self._write(together, lines)] * len(entries)
 
     def _append_those_with_room(self, entries: Sequence[Record]) -> Sequence[bool]:
         kept: list[bool] = []
@@ -139,12 +139,12 @@ class DecisionLog:
             self._complained_at = self._loop.time()
             _log.error("calls cannot be recorded and are denied: %s", problem)
 
-    def _encoded(self, entries: Sequence[Record]) -> list[bytes]:
-        """As they are to be written next."""
+    def _encoded(self, entries: Sequence[Record]) -> bytes:
+        """As they are to be written next, a line each."""
         # Frozen for everybody else: here they become records, and a record has its sequence.
         for sequence, entry in enumerate(entries, self._spool.next_sequence):
             force_setattr(entry, "sequence", sequence)
-        return list(map(self._encoder.encode, entries))
+        return self._encoder.encode_lines(entries)
 
     def _after_this_turn(self) -> None:
         # Calls that came with the answers are judged in the same turn: one write is enough for both.
@@ -160,10 +160,10 @@ class DecisionLog:
             _log.error("%d records of how calls ended wait to be written", len(later))
             self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
 
-    def _write(self, entries: Sequence[Record], records: Sequence[bytes]) -> bool:
+    def _write(self, entries: Sequence[Record], lines: bytes) -> bool:
         """Of these the first are what waited to be written."""
         try:
-            self._spool.append(records, [entry.organization for entry in entries])
+            self._spool.append(lines, [entry.organization for entry in entries])
         except OSError as error:
             self._complain(str(error))
             return False

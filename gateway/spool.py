@@ -1,9 +1,9 @@
 """Records on this machine's disk until the control plane has them.
 
-A spool is a folder of segments: files of frames, each a length, a checksum and a record, named by the
-sequence of their first. What `append` returned from is in the kernel's hands and outlives any kill of the
-process. A machine that goes down may lose the last moments, so each of its starts begins a spool of its own:
-no sequence of a spool ever stands for two records.
+A spool is a folder of segments: files of frames, named by the sequence of their first record. A frame is a
+length, a checksum, and what was written together, a line for each record. What `append` returned from is in
+the kernel's hands and outlives any kill of the process. A machine that goes down may lose the last moments,
+so each of its starts begins a spool of its own: no sequence of a spool ever stands for two records.
 """
 
 import logging
@@ -44,15 +44,11 @@ class Batch:
 
 
 class _Recent(NamedTuple):
-    """Records that were written together. `size`: what they take on the disk."""
+    """Records that were written together."""
 
     first: int
-    records: Sequence[bytes]
-    size: int
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.records) - 1
+    last: int
+    lines: bytes
 
 
 @dataclass(slots=True)
@@ -127,15 +123,15 @@ class Spool:
         """How many records wait."""
         return self.next_sequence - 1 - self._shipped
 
-    def append(self, records: Sequence[bytes], owners: Sequence[str] = ()) -> None:
-        """All of them or none. The first has `next_sequence`; raises OSError."""
+    def append(self, lines: bytes, owners: Sequence[str]) -> None:
+        """A line for each record, and whose it is. All of them or none; raises OSError.
+
+        The first has `next_sequence`.
+        """
         active = self._segments[-1]
         if active.size >= _SEGMENT_BYTES:
             active = self._rotate()
-        pieces: list[bytes] = []
-        for record in records:
-            pieces += (_FRAME.pack(len(record), zlib.crc32(record)), record)
-        written = b"".join(pieces)
+        written = _FRAME.pack(len(lines), zlib.crc32(lines)) + lines
         size = len(written)
         try:
             if os.write(self._written, written) != size:
@@ -146,14 +142,15 @@ class Spool:
             raise
         active.size += size
         self._size += size
-        for owner, its_size in _by_owner(owners, records, size):
+        for owner, its_size in _by_owner(owners, lines, size):
             active.owners[owner] += its_size
             self._owners[owner] += its_size
-        self._recent.append(_Recent(self.next_sequence, records, size))
-        self._recent_bytes += size
+        first = self.next_sequence
+        self.next_sequence = first + len(owners)
+        self._recent.append(_Recent(first, self.next_sequence - 1, lines))
+        self._recent_bytes += len(lines)
         while self._recent_bytes > _RECENT_BYTES:
             self._forget_oldest()
-        self.next_sequence += len(records)
         self._synced = False
 
     def recent(self, most: int, most_bytes: int) -> Batch | None:
@@ -164,14 +161,14 @@ class Spool:
             return None
         records: list[bytes] = []
         for together in self._recent:
-            most_bytes -= together.size
-            if len(records) + len(together.records) > most or most_bytes < 0:
+            most_bytes -= len(together.lines)
+            if together.last - self._shipped > most or most_bytes < 0:
                 break
-            records += together.records
+            records += together.lines.splitlines()
         return Batch(self._shipped + 1, tuple(records)) if records else None
 
     def _forget_oldest(self) -> None:
-        self._recent_bytes -= self._recent.popleft().size
+        self._recent_bytes -= len(self._recent.popleft().lines)
 
     def read(self, most: int, most_bytes: int) -> Batch | None:
         """The oldest records that wait, without taking them away."""
@@ -183,23 +180,23 @@ class Spool:
         if not segment.first <= sequence <= wanted:
             sequence, offset = segment.first, 0
         records: list[bytes] = []
-        taken = 0
         with segment.path.open("rb") as file:
             file.seek(offset)
-            for record in _frames(file.read(segment.size - offset)):
-                if sequence < wanted:
-                    offset += _FRAME.size + len(record)
-                elif len(records) == most or (records and taken + len(record) > most_bytes):
+            for lines in _frames(file.read(segment.size - offset)):
+                together = lines.splitlines()
+                if sequence + len(together) <= wanted:
+                    sequence += len(together)
+                    offset += _FRAME.size + len(lines)
+                    continue
+                if len(records) >= most or (records and len(lines) > most_bytes):
                     break
-                else:
-                    records.append(record)
-                    taken += len(record)
-                sequence += 1
-        self._position = (min(wanted, sequence), offset)
+                most_bytes -= len(lines)
+                records += together if records else together[wanted - sequence :]
+        self._position = (sequence, offset)
         if not records:
             self._pass_over(segment, sequence)
             return self.read(most, most_bytes)
-        return Batch(wanted, tuple(records))
+        return Batch(wanted, tuple(records[:most]))
 
     def forget(self, through: int) -> None:
         """Everything up to and including `through` is safe elsewhere."""
@@ -268,26 +265,26 @@ class Spool:
         """Cuts off a frame that was being written when the process died: nobody was told it was kept."""
         last = self._segments[-1]
         content = last.path.read_bytes()
-        records = list(_frames(content))
-        whole = sum(_FRAME.size + len(record) for record in records)
+        frames = list(_frames(content))
+        whole = sum(_FRAME.size + len(lines) for lines in frames)
         if whole != len(content):
             _log.warning("%s: %d bytes of a record that was never finished", last.path, len(content) - whole)
             os.truncate(last.path, whole)
         last.size = whole
-        return last.first + len(records)
+        return last.first + sum(len(lines.splitlines()) for lines in frames)
 
     def _read_shipped(self) -> int:
         text = _read_text(self._folder / "shipped")
         return int(text) if text.isdigit() else 0
 
 
-def _by_owner(owners: Sequence[str], records: Sequence[bytes], size: int) -> Iterable[tuple[str, int]]:
+def _by_owner(owners: Sequence[str], lines: bytes, size: int) -> Iterable[tuple[str, int]]:
     """How many bytes of what was written are whose."""
     if len(set(owners)) == 1:
         return ((owners[0], size),)
-    sizes: dict[str, int] = {}
-    for owner, record in zip(owners, records, strict=False):
-        sizes[owner] = sizes.get(owner, 0) + _FRAME.size + len(record)
+    sizes = {owners[0]: _FRAME.size}
+    for owner, line in zip(owners, lines.splitlines(keepends=True), strict=True):
+        sizes[owner] = sizes.get(owner, 0) + len(line)
     return sizes.items()
 
 
@@ -300,14 +297,14 @@ def sync(descriptors: Sequence[int]) -> None:
 
 
 def _frames(content: bytes) -> Iterator[bytes]:
-    """The records up to the end or the first that is torn or damaged."""
+    """What was written up to the end or the first that is torn or damaged."""
     offset = 0
     while offset + _FRAME.size <= len(content):
         length, checksum = _FRAME.unpack_from(content, offset)
-        record = content[offset + _FRAME.size : offset + _FRAME.size + length]
-        if len(record) != length or zlib.crc32(record) != checksum:
+        lines = content[offset + _FRAME.size : offset + _FRAME.size + length]
+        if len(lines) != length or zlib.crc32(lines) != checksum:
             return
-        yield record
+        yield lines
         offset += _FRAME.size + length
 
 

@@ -2,8 +2,10 @@ import asyncio
 import errno
 import os
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -292,11 +294,41 @@ async def test_a_record_torn_by_a_kill_is_cut_off_and_the_rest_is_there(tmp_path
         (segment.parent / "shipped").unlink(missing_ok=True)
 
 
+async def test_of_what_was_written_together_and_torn_by_a_kill_nothing_is_there(tmp_path: Path) -> None:
+    log, control = open_log(tmp_path), ControlPlane()
+    append(log, decision(0))
+    assert log.append_all([decision(1), decision(2), decision(3)]) == [True] * 3
+    segment = next((tmp_path / "spool").glob("*/*.records"))
+    segment.write_bytes(segment.read_bytes()[:-1])
+    again = open_log(tmp_path)
+    append(again, decision(4))
+    await again.drain(control, 5)
+    assert control.order == ["d0", "d4"]
+
+
+async def test_records_that_an_earlier_version_left_each_by_itself_are_shipped_before_the_new_ones(
+    tmp_path: Path,
+) -> None:
+    log, control = open_log(tmp_path), ControlPlane()
+    assert log.append_all([decision(0), decision(1)]) == [True] * 2
+    log.close()
+    segment = next((tmp_path / "spool").glob("*/*.records"))
+    records = segment.read_bytes()[8:].splitlines()
+    frames = [struct.pack(">II", len(record), zlib.crc32(record)) + record for record in records]
+    segment.write_bytes(b"".join(frames))
+    again = open_log(tmp_path)
+    assert again.append_all([decision(2), decision(3)]) == [True] * 2
+    control.takes_at_most = 3
+    await again.drain(control, 5)
+    assert control.order == ["d0", "d1", "d2", "d3"]
+    again.close()
+
+
 def test_a_damaged_segment_loses_no_more_than_what_stands_behind_the_damage(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", boot=BOOT)
     first = spool.next_sequence
     for number in range(9_000):
-        spool.append([b"%05d" % number + b"x" * 1000])
+        spool.append(b"%05d" % number + b"x" * 1000, ["acme"])
     segments = sorted((tmp_path / "s").glob("*.records"))
     assert len(segments) == 3
     content = bytearray(segments[0].read_bytes())
@@ -322,7 +354,7 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
     first, shipped, remembered = spool.next_sequence, [b""] * 0, 0
     for start in range(0, len(written), 10):
         for piece in (slice(start, start + 1), slice(start + 1, start + 3), slice(start + 3, start + 10)):
-            spool.append(written[piece])
+            spool.append(b"\n".join(written[piece]), ["acme"] * len(written[piece]))
         for _ in range(1 if start < 100 else 3):
             recent = spool.recent(7, 40)
             remembered += recent is not None
@@ -341,8 +373,8 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
 
 def test_whose_bytes_are_held_is_known_of_records_that_came_mixed_and_alone(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", boot=BOOT)
-    spool.append([b"a" * 100, b"b" * 300, b"c" * 100], ["acme", "umbra", "acme"])
-    spool.append([b"d" * 500], ["acme"])
+    spool.append(b"\n".join([b"a" * 100, b"b" * 300, b"c" * 100]), ["acme", "umbra", "acme"])
+    spool.append(b"d" * 500, ["acme"])
     assert spool.held_by("umbra") > 300
     assert spool.held_by("acme") > 700
     assert spool.held_by("acme") + spool.held_by("umbra") == spool.size
@@ -353,7 +385,7 @@ def test_whose_bytes_are_held_is_known_of_records_that_came_mixed_and_alone(tmp_
 def test_what_was_shipped_leaves_the_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", boot=BOOT)
     for _ in range(9_000):
-        spool.append([b"x" * 1000])
+        spool.append(b"x" * 1000, ["acme"])
     assert spool.size > 9_000_000
     spool.forget(spool.next_sequence - 1)
     assert spool.size == 0
