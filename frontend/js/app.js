@@ -12,6 +12,7 @@ import { startMenus } from "./menus.js";
 import { startOpened } from "./opened.js";
 import { startPalette } from "./palette.js";
 import { startPasskeys } from "./passkeys.js";
+import { startPresses } from "./presses.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startTabs } from "./tabs.js";
 import { startThemes } from "./themes.js";
@@ -20,7 +21,7 @@ import { startToasts } from "./toasts.js";
 import { startTyped } from "./typed.js";
 import { writeCookie } from "./cookies.js";
 
-const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped];
+const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 

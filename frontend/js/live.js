@@ -19,6 +19,13 @@ const MINUTE = 60_000;
 
 const clock = (date) => date.toISOString().slice(11, 16);
 
+// Who had the focus in it goes on from there: the next key is pressed on what took its place.
+function replace(old, element) {
+  const at = old?.contains(document.activeElement) ? document.activeElement : null;
+  old?.replaceWith(element);
+  if (at) (document.getElementById(at.id) ?? element).focus({ preventScroll: true });
+}
+
 class Live {
   constructor(box) {
     this.box = box;
@@ -141,7 +148,7 @@ class Live {
     const holder = document.createElement("template");
     holder.innerHTML = event.data;
     for (const element of [...holder.content.children]) {
-      if (event.type === "swap") document.getElementById(element.id)?.replaceWith(element);
+      if (event.type === "swap") replace(document.getElementById(element.id), element);
       else this.add(element);
       if (!element.isConnected) continue;
       globalThis.htmx?.process(element);
@@ -150,7 +157,7 @@ class Live {
   }
 
   add(row) {
-    if (row.id && document.getElementById(row.id)) return document.getElementById(row.id).replaceWith(row);
+    if (row.id && document.getElementById(row.id)) return replace(document.getElementById(row.id), row);
     row.classList.add("new");
     document.querySelectorAll("[data-live-empty]").forEach((empty) => empty.remove());
     if (this.box.dataset.liveAt === "end") return this.rows?.append(row);

@@ -106,8 +106,8 @@ def _tests(request: MemberRequest, policy: Policy, status: int = 200, refused: s
     policy = find_policy(request, policy.public_id)
     editing = look_at(request, policy, draft_before(request, policy), test_refused=refused)
     if request.htmx:  # type: ignore[attr-defined]
-        answer = render(request, "policies/_judgement.html", editing.context(), status=status)
-        answer["HX-Trigger"] = "layer:tests-changed"  # the rows say what is wrong with them, too
+        answer = render(request, "policies/_tests_answer.html", editing.context(), status=status)
+        answer["HX-Trigger"] = "layer:tests-changed"  # what is being checked now was not checked by these
         return answer
     if refused:
         return editor_page(editing, status)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.frontend.pages import Site, serving
 
@@ -75,6 +75,10 @@ FOUND = """<form method="get" action="/theme/"><label>Find<input type="search" n
 <button>Find</button></form>"""
 CUT = """<div class="w-20"><bdi class="line">one_name_too_long_to_stand_here</bdi></div>
 <bdi class="line">short</bdi>"""
+POLLED = """<div id="polled" hx-get="/polled/part/" hx-trigger="load delay:200ms" hx-swap="outerHTML">
+<p>Drawn anew all the time: <a href="/theme/">go there</a></p></div>"""
+ASKED = """<div id="part"><button type="button" hx-get="/answer/" hx-target="#answered">Ask</button>
+<div id="answered"></div></div>"""
 PAGES = {
     "/": '{% extends "pages/home.html" %}',
     "/editor/": _page("Editor", EDITOR, head='{% include "components/editor_assets.html" %}'),
@@ -85,6 +89,10 @@ PAGES = {
     "/found/": _page("Found", FOUND),
     "/cut/": _page("Cut", CUT),
     "/theme/": _page("Theme", THEME),
+    "/polled/": _page("Polled", POLLED),
+    "/polled/part/": POLLED,
+    "/asked/": _page("Asked", ASKED),
+    "/answer/": "The answer.",
 }
 FLAGS = [
     "--no-sandbox",
@@ -236,6 +244,46 @@ def test_a_tab_nobody_looks_at_lets_go_and_goes_on_where_it_was(page: Page, site
     _seen(page, "visible")
     page.wait_for_selector("#row-6")
     assert site.resumed_after and site.resumed_after[0] not in (None, "0")
+
+
+def test_a_press_counts_though_what_is_under_it_is_drawn_anew_before_it_is_let_go(
+    page: Page, site: Site
+) -> None:
+    page.goto(f"{site.address}/polled/")
+    old = page.locator("#polled a").element_handle()
+    assert old is not None
+    page.locator("#polled a").hover()
+    page.mouse.down()
+    page.wait_for_function("(old) => !old.isConnected", arg=old)
+    page.mouse.up()
+    page.wait_for_url("**/theme/")
+
+
+def test_an_answer_goes_to_what_has_taken_the_place_of_what_asked(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/asked/")
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        page.evaluate("""() => {
+            const part = document.getElementById("part");
+            part.outerHTML = part.outerHTML;
+        }""")
+        route.fulfill(response=answer)
+
+    page.route("**/answer/", answer_late)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#answered")).to_have_text("The answer.")
+
+
+def test_the_focus_stays_on_a_row_that_the_stream_draws_anew(page: Page, site: Site) -> None:
+    row = 'event: row\ndata: <li id="row-1"><a id="first" href="/theme/">call 1</a></li>\n\n'
+    page.route("**/stream/", lambda route: route.fulfill(content_type="text/event-stream", body=row))
+    page.goto(f"{site.address}/live/")
+    page.locator("#first").focus()
+    old = page.locator("#first").element_handle()
+    assert old is not None
+    page.wait_for_function("(old) => !old.isConnected", arg=old)
+    expect(page.locator("#first")).to_be_focused()
 
 
 def test_a_chosen_file_stands_where_it_could_have_been_typed(page: Page, site: Site) -> None:

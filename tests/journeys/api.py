@@ -27,7 +27,7 @@ class Api:
             headers={
                 "Authorization": f"Bearer {self.key}",
                 "Content-Type": "application/json",
-                **({"If-Match": "*"} if method == "PATCH" else {}),
+                **({"If-Match": "*"} if method in ("PATCH", "PUT") else {}),
             },
         )
         try:

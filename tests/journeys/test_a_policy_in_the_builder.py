@@ -198,6 +198,44 @@ def test_a_call_is_tried_and_kept_as_a_test(world: World) -> None:
     expect(page.locator("#tests-panel")).not_to_contain_text("create_refund")
 
 
+BEFORE = {
+    "builder": "() => document.querySelector('[aria-label^=\"echo,\"] input[value=allow]').click()",
+    "json": "() => { const text = document.getElementById('id_document');"
+    " text.dispatchEvent(new CustomEvent('layer:set-text', {detail: text.value + ' '})); }",
+}
+
+
+@pytest.mark.parametrize(("view", "before"), [("builder", "**/builder/"), ("json", "**/check/")])
+def test_an_expectation_is_changed_though_an_older_answer_draws_the_panel_anew_meanwhile(
+    view: str, before: str, world: World
+) -> None:
+    page = world.page()
+    call = {"tool": "create_refund", "arguments": {"amount": 900}}
+    kept = {"name": "Refunds", "call": call, "expect": "allow"}
+    world.api.ask("PUT", f"{world.path}tests/", {"tests": [kept]})
+    page.goto(f"{world.path}?view={view}&show=all")
+    panel = page.locator("#tests-panel")
+    button = panel.get_by_role("button", name=re.compile("^Change expectation to"))
+
+    def press_meanwhile(route: Route) -> None:
+        older = route.fetch()
+        button.evaluate("(button) => button.click()")
+        page.wait_for_timeout(1_000)
+        route.fulfill(response=older)
+
+    def answer_last(route: Route) -> None:
+        answer = route.fetch()
+        page.wait_for_timeout(3_000)
+        route.fulfill(response=answer)
+
+    page.route(before, press_meanwhile, times=1)
+    page.route("**/tests/expect/", answer_last)
+    page.evaluate(BEFORE[view])
+    expect(panel).to_contain_text("1 passes")
+    expect(row(page, "create_refund").get_by_text("problem")).to_have_count(0)
+    world.api.ask("PUT", f"{world.path}tests/", {"tests": []})
+
+
 def test_what_is_changed_without_a_connection_is_made_when_it_is_back(world: World) -> None:
     page = world.page()
     before = text_of(page)

@@ -1,5 +1,6 @@
-// One act after the other: each goes with the text as the one before left it. While there is no connection they wait,
-// through a reload too, and are made when it is back.
+// One act after the other: each goes with the text as the one before left it, and is asked for by what stays in the page
+// while the parts of it are drawn anew. While there is no connection they wait, in the builder through a reload too, and
+// are made when it is back.
 import { remembered } from "../store.js";
 
 const AGAIN = 3000;
@@ -16,12 +17,13 @@ export const policyForm = () => document.getElementById("policy-form");
 export const textOf = () => document.getElementById("id_document").value;
 export const onDone = (listener) => listeners.push(listener);
 const editor = () => document.getElementById("editor");
+const board = () => document.getElementById("board");
 const kept = () => remembered(localStorage, `acts:${policyForm().dataset.policy}`);
 
 export function send(entries, extra = {}) {
   const act = { entries, ...extra };
   const last = waiting.at(-1);
-  if (last && waiting.length > 1 && JSON.stringify(last) === JSON.stringify(act)) return;
+  if (last && (act.to || waiting.length > 1) && JSON.stringify(last) === JSON.stringify(act)) return;
   waiting.push(act);
   run();
 }
@@ -32,9 +34,9 @@ async function run() {
   while (waiting.length) {
     const before = textOf();
     lost = false;
-    await post(waiting[0].entries);
+    await post(waiting[0]);
     if (lost) {
-      kept().set({ version: version(), acts: waiting });
+      if (board()) kept().set({ version: version(), acts: waiting });
       say(true);
       await new Promise((done) => { setTimeout(done, AGAIN); addEventListener("online", done, { once: true }); });
       continue;
@@ -50,13 +52,14 @@ async function run() {
 
 const version = () => new FormData(policyForm()).get("version");
 
-async function post(entries) {
+async function post({ entries, to }) {
   const data = new FormData(policyForm());
   for (const key of new Set(entries.map(([key]) => key))) if (!OURS.includes(key)) data.delete(key);
   for (const [key, value] of entries) if (!OURS.includes(key)) data.append(key, value);
   data.delete("then");
+  const place = board() ? { target: "#board", swap: "outerHTML" } : { target: "#editor", swap: "none" };
   try {
-    await htmx.ajax("POST", editor().dataset.actUrl, { source: "#editor", target: "#board", swap: "outerHTML", values: data });
+    await htmx.ajax("POST", to ?? editor().dataset.actUrl, { source: "#editor", ...place, values: data });
   } catch { /* told by htmx:sendError or htmx:responseError */ }
 }
 
@@ -100,10 +103,13 @@ function onSubmit(event) {
     event.preventDefault();
     return look(new URLSearchParams(new FormData(form)));
   }
-  if (!form.matches("form[data-act]") || !document.getElementById("board")) return;
+  const button = event.submitter?.matches("[data-act]") ? event.submitter : null;
+  // Where the text is typed, what changes it is the editor's own.
+  if (!button && (!form.matches("form[data-act]") || (!board() && form.matches("[data-rewrite]")))) return;
   event.preventDefault();
   event.stopPropagation();
-  send(entriesOf(form, event.submitter));
+  const to = button?.getAttribute("formaction") ?? form.getAttribute("action");
+  send(entriesOf(form, event.submitter), to === editor().dataset.actUrl ? {} : { to });
   form.closest("details[data-menu]")?.removeAttribute("open");
 }
 
@@ -143,18 +149,18 @@ function putBack() {
 }
 
 export function startActs() {
-  if (!("mayEdit" in editor().dataset) || !document.getElementById("board")) return;
-  document.addEventListener("change", onChange);
+  if (!("mayEdit" in editor().dataset)) return;
   document.addEventListener("submit", onSubmit, true);
-  document.addEventListener("click", onClick);
-  document.addEventListener("input", onInput);
-  document.addEventListener("layer:tests-changed", () => look(new URLSearchParams(new FormData(policyForm()))));
   document.addEventListener("htmx:sendError", () => { lost = true; });
   document.addEventListener("htmx:timeout", () => { lost = true; });
   // The session is over, or the page is older than a newer sign-in: what waits is made when the page is back.
   document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
     if (xhr.getResponseHeader("HX-Redirect") || xhr.getResponseHeader("HX-Refresh")) lost = true;
   });
+  if (!board()) return;
+  document.addEventListener("change", onChange);
+  document.addEventListener("click", onClick);
+  document.addEventListener("input", onInput);
   document.addEventListener("htmx:responseError", undoControls);
   document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
   document.addEventListener("htmx:afterSettle", putBack);
