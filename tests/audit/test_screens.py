@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import count
@@ -13,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -64,7 +66,12 @@ def allowed(acme: Acme, **fields: Any) -> DecisionRecord:
 def page(client: Client, path: str, **headers: str) -> str:
     answer = client.get(path, headers=headers)
     assert answer.status_code == 200
-    return unescape(answer.content.decode())
+    return unescape(answer.getvalue().decode())
+
+
+def sent(client: Client, path: str) -> Iterator[bytes]:
+    answer: Any = client.get(path)
+    return iter(answer.streaming_content)
 
 
 # ---- who may
@@ -228,7 +235,7 @@ def test_the_log_leaves_as_ndjson_under_the_same_filters(acme: Acme, cast: Cast,
     happened(acme)
     allowed(acme)
     answer = signed_in(cast.bob).get("/log/export.ndjson?outcome=allow")
-    (line,) = [json.loads(line) for line in answer.content.decode().splitlines()]
+    (line,) = [json.loads(line) for line in answer.getvalue().decode().splitlines()]
     assert (line["tool"], line["grant"], line["took_ms"]) == ("create_access_key", "laptop", 3.0)
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="calls-')
     assert answer.headers["Cache-Control"] == "no-store"
@@ -242,8 +249,39 @@ def test_a_file_that_does_not_hold_every_call_says_so_in_its_name(
     for calls, part in ((1, ""), (2, ""), (3, "-newest-2")):
         allowed(acme)
         answer = bob.get("/log/export.ndjson")
-        assert len(answer.content.splitlines()) == min(calls, 2)
+        assert len(answer.getvalue().splitlines()) == min(calls, 2)
         assert re.search(rf"-\d{{4}}{part}\.ndjson", answer.headers["Content-Disposition"])
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "csv"])
+@pytest.mark.parametrize("calls", [0, 2, 4, 5])
+def test_a_file_is_the_same_in_however_many_pieces_it_is_read(
+    kind: str, calls: int, acme: Acme, cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(calls):
+        allowed(acme, tool=f"tool_{number}")
+    path, bob = f"/log/export.{kind}", signed_in(cast.bob)
+    whole = bob.get(path).getvalue()
+    assert [int(found) for found in re.findall(rb"tool_(\d)", whole)] == [*reversed(range(calls))]
+    monkeypatch.setattr(export, "PIECE", 2)
+    pieces = list(sent(bob, path))
+    assert (b"".join(pieces), max(piece.count(b"tool_") for piece in pieces) <= 2) == (whole, True)
+
+
+def test_a_file_that_cannot_be_read_to_its_end_breaks_off(
+    acme: Acme, cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        allowed(acme)
+    monkeypatch.setattr(export, "PIECE", 2)
+    file = sent(signed_in(cast.bob), "/log/export.ndjson")
+    assert next(file).count(b"\n") == 2
+    with connection.execute_wrapper(_lost), pytest.raises(OperationalError):
+        next(file)
+
+
+def _lost(*_: Any) -> None:
+    raise OperationalError("the connection is lost")
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
@@ -251,7 +289,7 @@ def test_no_cell_of_the_csv_is_taken_for_a_formula(
     formula: str, acme: Acme, cast: Cast, signed_in: SignedIn
 ) -> None:
     happened(acme, tool=formula, argument_names=[formula, "b"])
-    text = signed_in(cast.bob).get("/log/export.csv").content.decode()
+    text = signed_in(cast.bob).get("/log/export.csv").getvalue().decode()
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
     assert row["tool"] == f"'{formula}" and row["argument_names"] == f"'{formula} b"
 

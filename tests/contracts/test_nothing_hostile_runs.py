@@ -324,6 +324,6 @@ def test_an_export_holds_no_formula_and_one_line_for_each_call(
     with as_worker():
         ingest("gw-1", [called(acme, "=cmd|' /C calc'!A0\r\n=1+1", argument_names=("=1", "@x"))])
     browser = signed_in(cast.alice)
-    rows = list(csv.reader(io.StringIO(browser.get("/log/export.csv").content.decode())))
+    rows = list(csv.reader(io.StringIO(browser.get("/log/export.csv").getvalue().decode())))
     assert len(rows) == 4
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
