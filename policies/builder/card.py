@@ -139,6 +139,7 @@ class Card:
     description: str
     can_follow: bool
 
+    followed: str = ""
     @property
     def has_more(self) -> bool:
         return bool(self.limits) or any(phase.rows for phase in self.phases)

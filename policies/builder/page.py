@@ -10,9 +10,10 @@ from policies.builder.card import Card, TextField, card_of
 from policies.builder.look import Look
 from policies.builder.rows import PROMPTS, RESOURCES, address_of, key_of
 from policies.language.block_types import AccessBlock, PolicyBlocks
-from policies.language.board import Board, Row, Verb, read_board
+from policies.language.board import Board, Row, Verb, followed_without, read_board
 from policies.language.document import Document, Rule
 from policies.language.explain import explain_rule
+from policies.language.matching import is_pattern
 from policies.language.once import once
 from policies.language.place import lines_of
 from policies.language.problems import PolicyInvalid
@@ -87,7 +88,16 @@ def _card(
         return None
     pointer = row.address.pointer
     card = card_of(row, board, tools, _sentences(row, document), _replaces(row, board, tools))
-    return replace(card, lines=lines_of(text, pointer) if row.rule is not None else None)
+    lines = lines_of(text, pointer) if row.rule is not None else None
+    return replace(card, lines=lines, followed=_followed(row, board, tools) if card.can_follow else "")
+
+
+def _followed(row: Row, board: Board, tools: Sequence[Tool]) -> str:
+    """What the tool follows once its own rule is taken away; empty for a row that is no single tool."""
+    name = row.address.name
+    if row.address.section != "tools" or is_pattern(name):
+        return ""
+    return rule_words(followed_without(board, name, [facts_of(tool) for tool in tools]))
 
 
 def _sentences(row: Row, document: Document | None) -> list[str]:

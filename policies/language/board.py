@@ -1,7 +1,7 @@
 """The board: one row for each tool, class and default, with the verb that stands for what its rule does."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
@@ -121,6 +121,15 @@ def read_board(text: str, tools: Iterable[ToolFacts]) -> Board:
 
 def verb_of(rule: RuleBlock | Source) -> Verb:
     document = Document(default="allow", tools={_ALONE: _outline_of(rule)})
+def followed_without(board: Board, name: str, tools: Iterable[ToolFacts]) -> str:
+    """As `follows`: whose rule applies to the tool without its own, and with its name out of `hide`."""
+    blocks = board.blocks
+    others = {other: rule for other, rule in (blocks.tools or {}).items() if other != name}
+    hide = tuple(other for other in blocks.hide if other != name)
+    blocks = replace(blocks, tools=others, hide=hide)
+    return _governing(blocks, compile_policy(_outline(blocks), tools), name)[0]
+
+
     return _VERBS[effects(compile_policy(document, ()), [_ALONE])[_ALONE]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html import unescape
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -176,6 +177,27 @@ def test_an_expectation_that_cannot_be_changed_says_why(
     answer = signed_in(cast.carol).post(change, sent, headers=HTMX)
     assert answer.status_code == 422
     assert said in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("more", "followed"),
+    [
+        ({"classes": {"Destructive": {"action": "deny"}}}, "the Destructive rule"),
+        ({"tools": {"delete_*": {"action": "deny"}}}, "the rule for delete_*"),
+        ({"hide": ["del*"]}, "a hidden pattern"),
+        ({}, "Anything else"),
+    ],
+)
+def test_an_own_rule_names_whose_rule_the_tool_would_follow_without_it(
+    cast: Cast, acme: Acme, signed_in: SignedIn, more: dict[str, Any], followed: str
+) -> None:
+    tools = {"delete_user": {"action": "require_approval"}, **more.get("tools", {})}
+    text = json.dumps({"version": "1", "default": "deny", **more, "tools": tools})
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, text)
+    client, path = signed_in(cast.carol), reverse("policies:editor", args=[acme.policy.public_id])
+    assert f"Follow {followed} again" in words(client.get(f"{path}?open=/tools/delete_user"))
+    assert "again" not in words(client.get(f"{path}?open=/classes/Destructive"))
 
 
 def test_the_builder_asks_the_database_the_same_for_any_number_of_tools(
