@@ -28,6 +28,7 @@ from policies.language.block_types import (
 from policies.language.board import Address, Board, Row, Verb
 from policies.language.document import WINDOW_WORDS, WINDOWS
 from policies.language.matching import NameList, is_pattern
+from policies.language.sentences import span_words
 from policies.language.text_edit import Source
 from policies.language.words import shorthand_counter
 from servers.models import Tool
@@ -138,8 +139,8 @@ class Card:
     hidden_by: str
     description: str
     can_follow: bool
-
     followed: str = ""
+
     @property
     def has_more(self) -> bool:
         return bool(self.limits) or any(phase.rows for phase in self.phases)
@@ -272,7 +273,7 @@ def _limit(
     word = window if window in WINDOWS else WINDOW_WORDS.get(seconds, "")
     windows = [(known, known) for known in WINDOWS]
     if not word:
-        windows.append((window, f"{window} s" if window.isdecimal() else window))
+        windows.append((window, span_words(seconds) if seconds else window))
     return LimitRow(
         index=index,
         id=id,

@@ -17,6 +17,7 @@ from policies.language.decide import decide
 from policies.language.decision import MISSING, Decision, Outcome, TakeQuota, ToolCall
 from policies.language.loose_json import RequestInvalid
 from policies.language.phrases import condition_words, limit_words
+from policies.language.sentences import a_span
 from policies.language.steps import read_arguments
 from policies.language.work import Work
 from policies.outlook import facts_of
@@ -184,12 +185,7 @@ def _decided(compiled: CompiledPolicy, call: ToolCall, typed: str) -> Trial:
 
 
 def _quota_words(quota: TakeQuota) -> str:
-    return f"{quota.counter}: {quota.max:,} in {_span(quota.window_seconds)}"
-
-
-def _span(seconds: int) -> str:
-    words = {1: "a second", 60: "a minute", 3600: "an hour", 86400: "a day", 604800: "a week"}
-    return words.get(seconds, f"{seconds:,} s")
+    return f"{quota.counter}: {quota.max:,} in {a_span(quota.window_seconds)}"
 
 
 def _steps(applies: Plan | Refusal, call: ToolCall, decision: Decision) -> Iterator[Step]:

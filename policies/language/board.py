@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from .blocks import LimitBlock, PolicyBlocks, PredicateBlock, RuleBlock, read_blocks
 from .compile import CompiledPolicy, Plan, ToolFacts, compile_policy
-from .document import CLASSES, WINDOW_WORDS, WINDOWS, Action, Condition, Document, Limit, Predicate, Rule
+from .document import CLASSES, WINDOWS, Action, Condition, Document, Limit, Predicate, Rule
 from .effects import Effect, effects
 from .exact import whole_text
 from .json_reader import Number
@@ -15,6 +15,7 @@ from .matching import NameList, is_pattern
 from .once import are_kept, piece
 from .paths import Path
 from .problems import escape_token
+from .sentences import whole_span
 from .text_edit import Source
 
 
@@ -89,6 +90,7 @@ _ACTIONS: Final[Mapping[str, Action]] = {
     "require_approval": "require_approval",
 }
 _SHORT: Final = {"second": "s", "minute": "min", "hour": "hour", "day": "day", "week": "week"}
+_COUNTED: Final = ("hour", "day", "week")
 # Where a rule is asked by itself, it is asked as the rule of this tool.
 _ALONE: Final = "rule"
 _ANY: Final = Limit("any", 1, 1, "grant")
@@ -119,8 +121,6 @@ def read_board(text: str, tools: Iterable[ToolFacts]) -> Board:
     )
 
 
-def verb_of(rule: RuleBlock | Source) -> Verb:
-    document = Document(default="allow", tools={_ALONE: _outline_of(rule)})
 def followed_without(board: Board, name: str, tools: Iterable[ToolFacts]) -> str:
     """As `follows`: whose rule applies to the tool without its own, and with its name out of `hide`."""
     blocks = board.blocks
@@ -130,6 +130,8 @@ def followed_without(board: Board, name: str, tools: Iterable[ToolFacts]) -> str
     return _governing(blocks, compile_policy(_outline(blocks), tools), name)[0]
 
 
+def verb_of(rule: RuleBlock | Source) -> Verb:
+    document = Document(default="allow", tools={_ALONE: _outline_of(rule)})
     return _VERBS[effects(compile_policy(document, ()), [_ALONE])[_ALONE]]
 
 
@@ -249,5 +251,8 @@ def _pill_rate(most: Number, window: str | Number) -> str:
 
 
 def rate_pill(most: str, seconds: int | None) -> str:
-    word = _SHORT.get(WINDOW_WORDS.get(seconds or 0, ""), f"{seconds or '?'} s")
-    return f"{most}/{word}"
+    if not seconds:
+        return f"{most}/? s"
+    count, word = whole_span(seconds)
+    plural = "s" if word in _COUNTED else ""
+    return f"{most}/{_SHORT[word]}" if count == 1 else f"{most}/{count} {_SHORT[word]}{plural}"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from .changes import Direction, LimitChange, Subject
-from .document import WINDOW_WORDS, Limit
+from .document import Limit
 from .phrases import limit_words
+from .sentences import a_span
 
 _SHARED_BY: Final = {"grant": 0, "server": 1, "organization": 2}
 _SCOPE_WORDS: Final = {
@@ -102,8 +103,8 @@ def _compare_rates(before: Limit, after: Limit, sides: _Sides) -> str:
         return f"{_capital(limit_words(after))}; before: {limit_words(before)}."
     short, long = sorted((before.window_seconds, after.window_seconds))
     return (
-        f"Up to {_most(after, short):,} within {_span(short)} now, where it was {_most(before, short):,}; "
-        f"up to {_most(after, long):,} within {_span(long)}, where it was {_most(before, long):,}."
+        f"Up to {_most(after, short):,} within {a_span(short)} now, where it was {_most(before, short):,}; "
+        f"up to {_most(after, long):,} within {a_span(long)}, where it was {_most(before, long):,}."
     )
 
 
@@ -122,13 +123,6 @@ def _compare_counters(before: str, after: str, sides: _Sides) -> str:
     if were_apart and not apart:
         return "All tools of the rule share one count now."
     return f"Counted as {after} now, before as {before}; what was used before does not carry over."
-
-
-def _span(seconds: int) -> str:
-    word = WINDOW_WORDS.get(seconds)
-    if word is None:
-        return f"{seconds:,} s"
-    return f"an {word}" if word == "hour" else f"a {word}"
 
 
 def _capital(words: str) -> str:

@@ -9,6 +9,7 @@ from .document import Limit, Rule, Scope
 from .lint_survey import Entry, LintFinding, Patience, Survey, warning
 from .matching import is_pattern
 from .paths import Path
+from .sentences import a_span
 
 # Counters, as calls of known tools name them, with the rules that do, in their order.
 _Named: TypeAlias = dict[tuple[Scope, str], dict[str, None]]
@@ -25,7 +26,9 @@ def limit_findings(
         for index, limit in enumerate(entry.rule.limits):
             at = f"{entry.at}/limits/{index}"
             if limit.window_seconds < approval_seconds and may_wait:
-                message = f"A call that waits for a person holds its unit for up to {approval_seconds:,} s."
+                message = (
+                    f"A call that waits for a person holds its unit for up to {a_span(approval_seconds)}."
+                )
                 yield warning(at, "approval_holds_limit", message)
             yield from _alone(beside, limit, at)
             yield from _shared(survey, entry, limit, at, named, other_counters)

@@ -12,6 +12,9 @@ Thing = Literal["tool", "resource", "prompt"]
 
 _NOT_AVAILABLE: Final = frozenset({"hidden", "default_deny", "not_listed"})
 _MOST_PATHS = 8
+# 90 seconds and 36 hours are said like that; 5,000 seconds are not.
+_MOST_OF_A_UNIT = 120
+_UNITS: Final = tuple(sorted(WINDOW_WORDS.items(), reverse=True))
 _LONGEST_PATH = 120
 
 
@@ -89,8 +92,34 @@ def rate_words(most: int, window_seconds: int, unit: str = "call") -> str:
 
 
 def window_words(window_seconds: int) -> str:
-    word = WINDOW_WORDS.get(window_seconds)
-    return f"per {word}" if word else f"every {window_seconds:,} s"
+    one = window_seconds in WINDOW_WORDS
+    return f"{'per' if one else 'every'} {span_words(window_seconds)}"
+
+
+def a_span(seconds: int) -> str:
+    """As after "for" or "in": a minute, an hour, 15 minutes."""
+    words = span_words(seconds)
+    if seconds not in WINDOW_WORDS:
+        return words
+    return f"an {words}" if words == "hour" else f"a {words}"
+
+
+def span_words(seconds: int) -> str:
+    """In the units people count in: minute, 15 minutes, 90 seconds, 1 hour and 1 second."""
+    count, word = whole_span(seconds)
+    if count <= _MOST_OF_A_UNIT:
+        return word if count == 1 else f"{count} {word}s"
+    parts = []
+    for length, word in _UNITS:
+        count, seconds = divmod(seconds, length)
+        if count:
+            parts.append(f"{count} {word}{'' if count == 1 else 's'}")
+    return listed(parts)
+
+
+def whole_span(seconds: int) -> tuple[int, str]:
+    """How many of the largest unit of which it is a whole number."""
+    return next((seconds // length, word) for length, word in _UNITS if seconds % length == 0)
 
 
 def _again(retry_after_seconds: int | None) -> str:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from policies.builder.board_view import BoardRow
 from policies.builder.look import Look
+from policies.language.sentences import a_span
 from policies.together import together
 
 register = template.Library()
@@ -22,6 +23,7 @@ _MOST_KEPT: Final = 4_096
 
 
 register.filter("together", together)
+register.filter("a_span", a_span)
 
 
 @register.simple_tag(takes_context=True)

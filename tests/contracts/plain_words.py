@@ -28,7 +28,9 @@ TOOLS: Final = (
 )
 
 # What stands for a part of the policy, as a pattern; the first five are made of others.
-_WINDOW: Final = "|".join([*(f"per {word}" for word in WINDOW_WORDS.values()), r"every [\d,]+ s"])
+_WINDOW: Final = "|".join(
+    [*(f"per {word}" for word in WINDOW_WORDS.values()), r"every \d+ [a-z]+(?:(?:,| and) \d+ [a-z]+)*"]
+)
 SLOTS: Final = {
     "value": r".*?",
     "values": r".*?",
@@ -391,7 +393,8 @@ _OF_RULES: Final = (
     "reads, in quotation marks. A `require` of nothing is always met, so nothing is said of it."
 )
 _OF_LIMITS: Final = (
-    "*window* is `per second`, `per minute`, `per hour`, `per day`, `per week`, or `every 90 s`. The endings "
+    "*window* is `per second`, `per minute`, `per hour`, `per day`, `per week`, or `every 90 "
+    "seconds`, `every 15 minutes`. The endings "
     "(…) follow any of the beginnings, in this order. A counter with `{tool}` in its name is each "
     "tool's own, and nothing is then said of tools together. `rate_limit` is said as the limit that it "
     "stands for."

@@ -21,7 +21,7 @@ from policies.language.blocks import (
     read_rule,
     write_blocks,
 )
-from policies.language.board import Address, Row, Verb, read_board
+from policies.language.board import Address, Row, Verb, rate_pill, read_board
 from policies.language.board_edit import (
     CannotEdit,
     add_limit,
@@ -337,6 +337,8 @@ def test_rows_say_what_they_do_and_whom_they_follow() -> None:
         ("Write", Verb.ALLOW, False),
     ]
     assert (board.all_tools.verb, board.all_tools.pill) == (Verb.LIMIT, "5/90 s")
+    pills = {900: "5/15 min", 7200: "5/2 hours", 60: "5/min", 86_400: "5/day", 0: "5/? s", None: "5/? s"}
+    assert {seconds: rate_pill("5", seconds) for seconds in pills} == pills
     assert (board.patterns[0].verb, board.default.verb) == (Verb.LIMIT, Verb.DENY)
 
 

@@ -115,6 +115,28 @@ def test_a_limit_says_when_to_come_back() -> None:
     assert "ever" in sentences.limit_exceeded_sentence("pay", None)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said", "window"),
+    [
+        (1, "a second", "per second"),
+        (60, "a minute", "per minute"),
+        (3600, "an hour", "per hour"),
+        (90, "90 seconds", "every 90 seconds"),
+        (900, "15 minutes", "every 15 minutes"),
+        (5400, "90 minutes", "every 90 minutes"),
+        (7200, "2 hours", "every 2 hours"),
+        (172_800, "2 days", "every 2 days"),
+        (3601, "1 hour and 1 second", "every 1 hour and 1 second"),
+        (100_000, "1 day, 3 hours, 46 minutes and 40 seconds", None),
+        (604_800, "a week", "per week"),
+    ],
+)
+def test_a_span_is_said_in_the_units_people_count_in(seconds: int, said: str, window: str | None) -> None:
+    assert sentences.a_span(seconds) == said
+    if window is not None:
+        assert sentences.window_words(seconds) == window
+
+
 def test_a_quota_carries_the_words_for_when_it_is_full() -> None:
     limit = {
         "counter": "c",
