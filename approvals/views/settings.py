@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.middleware import MemberRequest
@@ -17,12 +18,15 @@ from accounts.views.members import member_required
 from approvals import notices, webhooks
 from approvals.forms import RulesForm, WebhookForm
 from approvals.models import MailMuted, Notice, Webhook
+from approvals.sending import TAKEN_UP_FOR
 from approvals.services import may_answer_own, possible_approvers, set_approval_rules
 from common.errors import Conflict, LimitReached
 from common.ids import parse_public_id
 from common.refusals import REFUSED, Refusal, say_in_form
 
 NEWEST = 30
+# Seconds: while something is tried or soon will be, and while it waits for its next turn.
+SOON, LATER = 2, 30
 
 
 @require_safe
@@ -116,7 +120,7 @@ def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
         webhooks.send_test(request.member, webhook)
     except (Conflict, LimitReached) as refused:
         return _page(request, refusal=Refusal.of(webhook_id, refused))
-    messages.success(request, "A test is on its way. What came of it stands below in a moment.")
+    messages.success(request, "A test is on its way. What comes of it shows up below.")
     return redirect("approvals:settings")
 
 
@@ -153,6 +157,7 @@ def _page(
     member = request.member
     organization = Organization.objects.get(pk=member.organization_id)
     manages = may(member, May.MANAGE_WEBHOOKS)
+    deliveries = _deliveries(member) if manages else []
     context = {
         "rules_form": rules_form or RulesForm(initial=_rules_of(organization)),
         "webhook_form": webhook_form or WebhookForm(),
@@ -163,7 +168,8 @@ def _page(
         "approvers": possible_approvers(organization.pk).count(),
         **_mail_of(member),
         "webhooks": Webhook.objects.visible_to(member).order_by("created_at") if manages else [],
-        "deliveries": _deliveries(member) if manages else [],
+        "deliveries": deliveries,
+        "look_again": _look_again(deliveries),
         "section": "settings",
         "pane": "approvals",
     }
@@ -190,3 +196,11 @@ def _mail_of(member: Membership) -> dict[str, bool]:
 def _deliveries(member: Membership) -> list[Notice]:
     sent = Notice.objects.visible_to(member).exclude(webhook=None).select_related("webhook", "approval")
     return list(sent.order_by("-created_at")[:NEWEST])
+
+
+def _look_again(deliveries: list[Notice]) -> int | None:
+    """In how many seconds the page asks what became of them; None once nothing is on its way."""
+    due = [notice.due_at for notice in deliveries if notice.state == Notice.State.WAITING]
+    if not due:
+        return None
+    return SOON if min(due) <= timezone.now() + TAKEN_UP_FOR else LATER

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, Organization
 from approvals import answered
@@ -384,3 +386,25 @@ def test_other_peoples_webhooks_are_nobodys_here(cast: Cast, acme: Acme) -> None
         add_webhook(cast.mallory, "https://hooks.example/m", verified=True)
     with inside(cast.alice):
         assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "due", "asked"),
+    [
+        ("waiting", timedelta(0), "every 2s"),
+        ("waiting", timedelta(seconds=30), "every 2s"),
+        ("waiting", timedelta(minutes=9), "every 30s"),
+        ("sent", timedelta(0), None),
+        ("failed", timedelta(0), None),
+    ],
+)
+def test_what_is_sent_is_asked_for_until_it_arrived_or_was_given_up(
+    hook: Webhook, cast: Cast, signed_in: SignedIn, state: str, due: timedelta, asked: str | None
+) -> None:
+    with inside(cast.alice):
+        send_test(cast.alice, hook)
+    with as_worker():
+        Notice.objects.filter(webhook=hook).update(state=state, due_at=timezone.now() + due)
+    shown = signed_in(cast.alice).get("/approvals/settings/").content.decode()
+    (panel,) = re.findall(r'<section[^>]*id="what-was-sent"[^>]*>', shown)
+    assert re.findall(r'hx-trigger="([^"]*)"', panel) == ([asked] if asked else [])
