@@ -34,7 +34,7 @@ REMOVES_A_RELATION: Final = word_set("""
 SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
 JOB_WORDS: Final = word_set("""
     analysis backtest build execution finetune generation inference job pipeline prediction rendering run
-    simulation training transcription
+    scan scans simulation training transcription
 """)
 JOB_VERBS: Final = word_set("cancel create post submit")
 FLOWS: Final = word_set("flow job pipeline workflow")
@@ -105,7 +105,7 @@ CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terra
 GESTURES: Final = word_set("click drag hover press scroll swipe tap type")
 ON_A_COMPUTER: Final = word_set("""
     accessibility cockpit combination combo computer coordinates cursor desktop gamepad hotkey joystick
-    keyboard keystroke keystrokes mouse pointer remote serial
+    keyboard keystroke keystrokes mouse pointer serial
 """)
 # What is gone through without changing it.
 FOLLOWED: Final = word_set(
@@ -183,12 +183,14 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "format": ((FORMATTED, DESTRUCTIVE),),
     "forward": ((frozenset({"port", "ports"}), EXECUTE),),
     "harvest": ((COLLECTED, READ),),
+    "hire": ((frozenset({"agent", "agents", "freelancer", "worker"}), FINANCIAL),),
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
     "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
     "move": ((ON_A_COMPUTER | DEVICES, EXECUTE),),
     "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
     "place": ((_CALLED, EXECUTE),),
+    "press": ((ON_A_COMPUTER | {"remote"}, EXECUTE),),
     "print": ((PRINTED, EXECUTE),),
     "put": ((COMMANDED, EXECUTE),),
     "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), FINANCIAL),),

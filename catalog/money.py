@@ -38,6 +38,11 @@ from catalog.vocabulary import (
 _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
 
 
+# Whoever sets one of these places an order.
+_SETS: Final = frozenset({"add", "change", "create", "modify", "place", "set", "update"})
+_ORDERED: Final = (("stop", "loss"), ("take", "profit"))
+
+
 def is_about_money(
     verb: str, tool_class: ToolClass, words: tuple[str, ...], company: Iterable[str]
 ) -> str | None:
@@ -48,6 +53,10 @@ def is_about_money(
     if tool_class is FINANCIAL and NOT_MONEY.isdisjoint(words):
         return next((word for word in words if word in MONEY or word in MONEY_SENT), verb)
     if verb in MOVES_POSITIONS and (hit := next((w for w in words if w in POSITIONS), None)):
+        return hit
+    if verb in _SETS and (
+        hit := next((end for begin, end in _ORDERED if end in words and begin in words), None)
+    ):
         return hit
     if verb in ASKS_FOR and (hit := next((w for w in words if w in GIVEN_AWAY), None)):
         return hit

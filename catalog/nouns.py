@@ -142,6 +142,8 @@ def only_numbers(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ..
     if not params or len(words) > 5:
         return ()
     known = _OPERANDS if _SUMS.isdisjoint(words) else _OPERANDS | _PLACES
+    if params[0][0].lower() not in known:
+        return ()
     if all(name.lower() in known and kind in _NUMERIC for name, kind, _ in params):
         return tuple(name for name, _, _ in params)
     return ()

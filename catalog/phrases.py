@@ -71,6 +71,8 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "search": word_set("ads console"),
     "send": word_set("grid"),
     "share": word_set("price prices"),
+    "type": word_set("check declaration definition definitions error errors hierarchy info signature"),
+    "setup": word_set("plan"),
     "stop": word_set("limit loss order orders price sequence sequences word words"),
 }
 _VERBS_IN_THINGS: Final = frozenset(_OF_A_THING)

@@ -11,7 +11,7 @@ from typing import Final
 from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 _READS: Final = """
-    absorb advise anticipate appraise approximate arbitrate articulate ascertain assay assert attest average
+    absorb advise anticipate appraise approximate arbitrate articulate ascertain assert attest average
     backtest blame brief canonicalise canonicalize categorise categorize challenge cite clarify coach
     coalesce collate conceptualise conceptualize condense conjugate consider contextualise contextualize
     contrast corroborate critique crosscheck debate debunk decide decipher deconstruct deduce deepdive

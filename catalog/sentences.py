@@ -132,7 +132,12 @@ _ONLY_SET: Final = word_set("feature flag flags mode notifications option rule s
 _VERBS_OF_PHRASES: Final = {
     form: verb for verb in (*(verb for verb, _ in PHRASES), *SWITCHES) for form in forms(verb)
 }
-_UNSPACED: Final = re.compile("|".join(sorted((*UNSPACED, *NO_DEEDS), key=len, reverse=True)))
+# By their first signs, the longest first.
+_BEGUN_BY: Final[dict[str, tuple[str, ...]]] = {
+    sign: tuple(sorted((word for word in (*UNSPACED, *NO_DEEDS) if word[0] == sign), key=len, reverse=True))
+    for sign in {word[0] for word in (*UNSPACED, *NO_DEEDS)}
+}
+_BEGINS_UNSPACED: Final = re.compile(f"[{''.join(sorted(_BEGUN_BY))}]")
 # Japanese and Korean, where the verb stands last.
 _VERB_LAST: Final = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
 _ENDS_UNSPACED: Final = re.compile("[.。．!！?？;；\n]")
@@ -245,6 +250,12 @@ def _worst_joined(said: Sentence, verb: str, sure: float) -> Said:
     first = _done(said, 0, verb, sure)
     if RANK[first.tool_class] >= RANK[EXECUTE] or len(said) == 1 or not _in_a_row(said, 1):
         return first
+    if (
+        said[1] == "and"
+        and (besides := BEFORE_ARTICLE.get(said[2] if len(said) > 3 else "", READ)) is not READ
+    ):
+        # “Extract and file one receipt”
+        return max(first, Said(said[2:3], besides, sure, said[2]), key=lambda one: RANK[one.tool_class])
     behind = next((place for place in range(1, len(said)) if not _in_a_row(said, place)), len(said))
     if behind <= _A_ROW and _JOINING.isdisjoint(said[1:behind]):
         return first
@@ -409,11 +420,21 @@ def deed_unspaced(text: str) -> Said | None:
     if text.isascii():
         return None
     for said in (_ENDS_UNSPACED.split(text.strip().lower(), 1)[0], text.lower()):
-        if found := [word for word in _UNSPACED.findall(said) if word in UNSPACED]:
+        if found := [word for word in _unspaced_in(said) if word in UNSPACED]:
             word = found[-1 if _VERB_LAST.search(said) else 0]
             return Said((word,), PLAIN[UNSPACED[word]], 0.6, UNSPACED[word])
     told = next((word for word in TOLD_UNSPACED if word in text), "")
     return Said((told,), READ, 0.5) if told else None
+
+
+def _unspaced_in(text: str) -> Iterator[str]:
+    end = 0
+    for begun in _BEGINS_UNSPACED.finditer(text):
+        at = begun.start()
+        word = next((word for word in _BEGUN_BY[begun[0]] if text.startswith(word, at)), "")
+        if word and at >= end:
+            end = at + len(word)
+            yield word
 
 
 def _verbs(said: Sentence) -> Iterator[tuple[int, str, float]]:
@@ -465,7 +486,7 @@ def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
         return False
     looks = next((place for place, word in enumerate(clause[:4]) if word in _LOOKS_OF), 0)
     looks = looks or next(
-        (place for place, word in enumerate(clause[:4]) if place > 1 and word in _CHECKS), 0
+        (place for place, word in enumerate(clause[:5]) if place > 1 and word in _CHECKS), 0
     )
     return bool(looks) and _RUN_AS.isdisjoint(clause[looks + 1 : looks + 2])
 

@@ -312,8 +312,8 @@ TOLD_LAST: Final = word_set("""
 ANSWERS_MADE: Final = word_set("""
     agenda analysis answer answers barcode boilerplate brief briefing breakdown caption captions chart charts
     command commands concepts context description essay feedback flashcards flowchart flowcharts forecast
-    itinerary joke mermaid overview persona personas poem pseudocode recipe response rubric spec
-    specification specs story timeline descriptions diagram diff documentation embedding embeddings
+    itinerary joke layout mermaid overview persona personas poem pseudocode recipe response roadmap rubric
+    spec specification specs story timeline descriptions diagram diff documentation embedding embeddings
     explanation hash hashes hashtags headline headlines hint hints hypotheses id idea ideas identifier ids
     insights keywords locator locators lorem lyrics map name names notation number numbers outline palette
     plot prompt prompts qr query questions quiz random recommendations regex report selector selectors slogan
@@ -327,8 +327,8 @@ MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
 MAYBE_KEPT: Final = MAKES_ANEW | word_set("capture download export extract fetch record screenshot snapshot")
 # At the end of a name these are things, too, or made for whoever asks.
 LEFT_OPEN: Final = MAYBE_KEPT | word_set("""
-    book branch comment commit design draw fork index issue label link load message note open post record
-    request schedule share star tag vote
+    book branch comment commit design draw fork hover index issue label link load message note open post
+    record request schedule share star tag vote
 """)
 # Wherever one of these stands, it says little: a description that begins with reading decides.
 SAYS_LITTLE: Final = word_set("""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from catalog.clauses import READ as READ_OF_IT
 from catalog.clauses import Sentence, sentences_of
 from catalog.inflected import INFLECTED
 from catalog.said import Said
@@ -25,6 +26,8 @@ _LONGEST_VERB: Final = 24
 # What a gesture sets off belongs to it.
 _GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
 _MONEY: Final = word_set("escrow funds lamports money payment payments refund sats usdc usdt")
+# What names none of them is not read for it.
+_NAMES_MONEY: Final = ("ayment", "USD", "usd", "escrow", "unds", "efund", "money", "sats", "lamports")
 # What is sent of these is a text.
 _ABOUT_MONEY: Final = word_set("""
     amount confirmation data details event events form history info information intent link links method
@@ -69,6 +72,8 @@ def _is_surely_done(word: str, behind: Sentence) -> bool:
 
 def moves_money(description: str) -> Said | None:
     """“Client settles a job, releasing payment to the agent.”"""
+    if not any(map(description[:READ_OF_IT].__contains__, _NAMES_MONEY)):
+        return None
     for said in sentences_of(description)[:2]:
         if _MONEY.isdisjoint(said):
             continue

@@ -46,6 +46,7 @@ def test_the_method_of_a_call_that_is_only_written_down_is_not_called() -> None:
     methods = ("GET", "POST", "DELETE")
     assert chosen("createRequest", *methods, param="method").tool_class == "Write"
     assert chosen("send_request", *methods, param="method").tool_class == "Destructive"
+    assert chosen("trace_requests", *methods, param="method").tool_class == "Read"
 
 
 def test_a_choice_that_names_what_is_answered_does_nothing() -> None:
