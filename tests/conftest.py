@@ -14,6 +14,7 @@ from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from config import env
+from config.static_files import StaticFilesMiddleware
 from config.supervisor.roles import ensure_roles
 from tests import postgres, prepared
 from tests.roles import as_owner, become
@@ -123,3 +124,18 @@ def _empty_the_tables(_: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _empty_the_tables  # type: ignore[attr-defined]
+
+
+# Every client of a test is a site of its own, and would read the head of each of the site's files anew.
+_read_the_files = StaticFilesMiddleware.add_files_from_finders
+_files: dict[str, Any] = {}
+
+
+def _read_the_files_once(site: StaticFilesMiddleware) -> None:
+    if not _files:
+        _read_the_files(site)
+        _files.update(site.files)
+    site.files = _files
+
+
+StaticFilesMiddleware.add_files_from_finders = _read_the_files_once
