@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
+from django.db.models.functions import Length
 
 from catalog.models import CatalogTool
 
 MOST_OF_A_PATTERN: Final = 6
 # One of each kind, worst first; two of what destroys.
 HOME: Final = {"Financial": 1, "Destructive": 2, "Execute": 1, "Write": 1, "Read": 1}
+# What begins so says what it does to whoever has not heard of its server.
+_PLAIN: Final = {
+    "Financial": "create|pay|refund|send",
+    "Destructive": "delete|drop",
+    "Execute": "execute|run",
+    "Write": "create|send",
+    "Read": "list|search",
+}
 _LOOKED_AT: Final = 200
 _SIGNALS: Final = {
     "credential-leaks": "secret_result",
@@ -41,13 +50,14 @@ def _worst(tools: QuerySet[CatalogTool]) -> list[int]:
 
 
 def _for_home(tools: QuerySet[CatalogTool]) -> list[int]:
-    """The surest of each class, of those the first that came; each of another server where that can be."""
+    """The surest of each class, of those the plainest names; each of another server where that can be."""
     found: list[int] = []
     servers: set[int] = set()
     for tool_class, most in HOME.items():
         surest = tools.filter(tool_class=tool_class, confidence__gte=0.9, name_key__contains="_")
-        order = ("id",) if tool_class == "Read" else ("-severity", "id")
-        candidates = list(surest.order_by(*order).values_list("pk", "server_id")[:_LOOKED_AT])
+        is_plain = When(name__regex=f"^({_PLAIN[tool_class]})(_[a-z]+){{1,2}}$", then=Value(0))
+        plainest = (Case(is_plain, default=Value(1)), "-severity", Length("name"), "id")
+        candidates = list(surest.order_by(*plainest).values_list("pk", "server_id")[:_LOOKED_AT])
         for _ in range(min(most, len(candidates))):
             pick = min(candidates, key=lambda one: one[1] in servers)  # the first of these, in their order
             candidates.remove(pick)

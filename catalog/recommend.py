@@ -64,7 +64,7 @@ def short_form(classification: Classification) -> tuple[str, str]:
     if waits_for_a_person(classification):
         return "needs_approval", "Approval"
     if classification.tool_class is ToolClass.READ:
-        return "allowed", "Allowed"
+        return "allowed", "Allow"
     return "limited", f"{CALLS_A_MINUTE[classification.tool_class]}/min"
 
 

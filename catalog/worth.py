@@ -15,23 +15,24 @@ _BY_WORD: Final = (
     ("command cmd shell script code expression javascript", "What is written here is run: gate it, or "
         "allow a few exactly"),
     ("confirm confirmed confirmation force yes", "A yes the caller gives itself; no person’s approval"),
-    ("url uri link endpoint webhook href", "Only hosts you know: host is one of"),
-    ("path file filename filepath directory dir folder source destination", "Keep it in one folder: "
-        "starts with"),
+    ("url uri link endpoint webhook href", "Only hosts you know: use “host is one of”"),
+    ("path file filename filepath directory dir folder source destination", "Keep it in one folder: use "
+        "“starts with”"),
     ("amount price total cost value quantity", "Set a ceiling for one call and a sum for the day"),
-    ("branch ref", "Not main or release: is none of"),
-    ("email recipient recipients to cc bcc phone", "Only your own domain: ends with"),
-    ("owner org organization repo repository project workspace account", "Only what is yours: is one of"),
-    ("limit count size max", "An upper bound: at most"),
-    ("region zone env environment stage cluster namespace", "Keep production out: is none of"),
-    ("channel group", "Only channels made for agents: is one of"),
-    ("role policy permission permissions scope scopes", "Only roles you would hand out: is one of"),
-    ("name id key user username", "Only names your agents own: starts with"),
+    ("branch ref", "Not main or release: use “is none of”"),
+    ("email recipient recipients to cc bcc phone", "Only your own domain: use “ends with”"),
+    ("owner org organization repo repository project workspace account", "Only what is yours: use “is "
+        "one of”"),
+    ("limit count size max", "An upper bound: use “at most”"),
+    ("region zone env environment stage cluster namespace", "Keep production out: use “is none of”"),
+    ("channel group", "Only channels made for agents: use “is one of”"),
+    ("role policy permission permissions scope scopes", "Only roles you would hand out: use “is one of”"),
+    ("name id key user username", "Only names your agents own: use “starts with”"),
 )  # fmt: skip
 _HINTS: Final = {word: hint for words, hint in reversed(_BY_WORD) for word in words.split()}
 _COUNTED: Final = word_set("amount cost count limit max price quantity size total value")
 _AGREED: Final = word_set("confirm confirmation confirmed force yes")
-_DEEDS: Final = "Only what your agents are there for: is one of"
+_DEEDS: Final = "Only what your agents are there for: use “is one of”"
 TYPES: Final = {
     "string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no",
     "array": "list", "object": "object", "any": "anything",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from policies.language.effects import Effect
-from policies.language.explain import Explanation
+from policies.language.explain import Applies, Explanation
 from policies.outlook import ToolOutlook
 
 _Key: TypeAlias = tuple[Effect, Effect, Explanation, Explanation]
@@ -45,4 +45,6 @@ def _one(rows: list[ToolOutlook]) -> Together:
 
 
 def _words(told: Explanation, rows: list[ToolOutlook]) -> tuple[str, ...]:
+    if told.applies is Applies.OWN and told.details:
+        return told.details  # of whom, the names beside it say
     return told.of(rows[0].tool.name) if len(rows) == 1 else told.of_each()

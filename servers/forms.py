@@ -17,8 +17,8 @@ class ServerForm(forms.Form):
     upstream_url = forms.CharField(
         label="Server URL",
         max_length=2000,
-        help_text="The MCP endpoint, such as https://mcp.example.com/mcp. A key or a password belongs into a"
-        " header below, which is sealed, and not into the URL.",
+        help_text="The MCP endpoint, such as https://mcp.example.com/mcp. A key belongs in a header below,"
+        " which is sealed, not in the URL.",
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false", "class": "font-mono"}),
     )
     auth_kind = forms.ChoiceField(

@@ -42,9 +42,10 @@ def day(moment: Any) -> str:
 
 
 @register.simple_tag
-def tool_rows(rows: Iterable[Any], with_server: bool = False) -> SafeString:
+def tool_rows(rows: Iterable[Any], with_server: bool = False, with_severity: bool = True) -> SafeString:
     """A line for each tool. A page has up to two hundred."""
-    return filled("catalog/_row.html", _fillings(rows, with_server), with_server=with_server)
+    shown = {"with_server": with_server, "with_severity": with_severity}
+    return filled("catalog/_row.html", _fillings(rows, with_server), **shown)
 
 
 def _fillings(rows: Iterable[Any], with_server: bool) -> Iterator[dict[str, Any]]:

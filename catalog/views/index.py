@@ -51,7 +51,7 @@ def on_a_page(found: Found, asked: Asked) -> Found:
 
 def _big_servers() -> list[CatalogServer]:
     return list(
-        CatalogServer.objects.exclude(tool_count=0).defer("search").order_by("-tool_count", "slug")[:8]
+        CatalogServer.objects.exclude(tool_count=0).defer("search").order_by("-tool_count", "slug")[:9]
     )
 
 

@@ -76,4 +76,4 @@ def _callable(row: Row) -> SafeString:
 def _decided(row: Row) -> str:
     if row.unruled:
         return "default"
-    return "hidden" if row.rule == "(hidden)" else "rule"
+    return {"(hidden)": "hidden", "(default deny)": "denied"}.get(row.rule, "rule")

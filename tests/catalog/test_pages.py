@@ -75,10 +75,14 @@ def other_server() -> ServerFact:
 def test_the_home_page_shows_tools_of_different_servers(index: Report) -> None:
     """The small index has one server that is sure to destroy: here comes another."""
     mill = other_server()
-    removes = ToolFact("delete_wheel", "Deletes a wheel of the mill.", (), {}, Provenance.SERVED, "")
+    removes = [
+        ToolFact(name, "Deletes a wheel of the mill.", (), {}, Provenance.SERVED, "")
+        for name in ("batch_delete_mlw2_wheels", "delete_wheel")
+    ]
     with as_worker():
-        ingest([(mill, [removes])], Report())
+        ingest([(mill, removes)], Report())
     shown = CatalogTool.objects.filter(pk__in=picks()["home"], tool_class="Destructive")
+    assert "delete_wheel" in {tool.name for tool in shown}, "of its tools the one with the plainest name"
     assert {tool.server.slug for tool in shown.select_related("server")} == {"mill", "awslabs-iam-mcp-server"}
 
 
@@ -130,7 +134,7 @@ def test_a_tool_page_and_its_json_say_what_can_be_chosen(index: Report, client: 
     assert "“delete” can be chosen as “action”" in page
     assert "What a call does stands in its “action”. Some of what can be chosen there takes" in page
     assert "Each call" not in page
-    assert "Only what your agents are there for: is one of" in page
+    assert "Only what your agents are there for: use “is one of”" in page
     for path in ("/tools/mill/wheels.json", "/servers/mill.json", "/api/v1/catalog/tools/?q=wheels"):
         found = json.loads(text_of(client, path))
         tool = found if "tool" in found else (found.get("tools") or found["results"])[0]

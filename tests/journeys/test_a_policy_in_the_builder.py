@@ -308,6 +308,14 @@ def test_three_views_of_one_text_lose_nothing(world: World) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Publish revision")
 
 
+def test_what_happens_to_anything_else_is_set_on_a_phone(world: World) -> None:
+    page = world.page(viewport={"width": 390, "height": 844})
+    before = text_of(page)
+    row(page, "Anything else").locator("input[value=allow]").click()
+    expect_other_text(page, before)
+    expect(row(page, "Anything else").locator("input[value=allow]")).to_be_checked()
+
+
 def test_without_a_script_every_control_is_a_form_or_a_link(world: World) -> None:
     page = world.page(java_script_enabled=False)
     row(page, "start_security_scan").locator("[data-open-row]").click()
