@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Membership
@@ -93,6 +93,17 @@ def how_many_wait(member: Asker) -> int:
 def _counted_waiting(member: Asker, now: datetime) -> QuerySet[Approval, tuple[int]]:
     found = Approval.objects.visible_to(member).waiting(now).order_by().values("organization")
     return found.annotate(calls=Count("pk")).values_list("calls")
+
+
+def first_lapse(member: Asker) -> datetime | None:
+    """When the first of them is denied, unless somebody answers."""
+    return min((at for (at,) in _first_lapses(member, timezone.now())), default=None)
+
+
+@spelt_once
+def _first_lapses(member: Asker, now: datetime) -> QuerySet[Approval, tuple[datetime]]:
+    found = Approval.objects.visible_to(member).waiting(now).order_by().values("organization")
+    return found.annotate(first=Min("expires_at")).values_list("first")
 
 
 def like(rows: ApprovalQuerySet, wanted: str) -> ApprovalQuerySet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django import template
@@ -10,14 +11,20 @@ from django.template.context import Context
 from django.template.defaulttags import CsrfTokenNode
 from django.utils.safestring import SafeString
 
+from accounts.tenancy import Asker
 from approvals.arguments import Argument
-from approvals.cards import Card
+from approvals.cards import Card, first_lapse
 from approvals.models import Approval
 from common.templatetags._moulds import filled, joined
 from common.templatetags._ways import address
 from common.templatetags.ui import ago, oneline, plain, severity, shown, tool_class
 
 register = template.Library()
+
+
+@register.simple_tag
+def first_lapse_of(member: Asker) -> datetime | None:
+    return first_lapse(member)
 
 
 @register.simple_tag(takes_context=True)

@@ -105,6 +105,15 @@ def test_a_form_of_another_site_answers_nothing(cast: Cast, acme: Acme) -> None:
     assert fresh(cast.alice, row).state == "pending"
 
 
+def test_the_overview_says_when_the_first_is_denied(
+    refund: Approval, cast: Cast, signed_in: SignedIn
+) -> None:
+    shown = text_of(signed_in(cast.carol), "/overview/?stay=1")
+    first = fresh(cast.alice, refund).expires_at
+    assert "1 call wants an answer" in shown
+    assert "the first is denied <time" in shown and first.isoformat(timespec="milliseconds") in shown
+
+
 def test_what_waits_is_shown_with_what_it_would_do_and_why(
     refund: Approval, cast: Cast, signed_in: SignedIn
 ) -> None:

@@ -309,7 +309,8 @@ def test_three_views_of_one_text_lose_nothing(world: World) -> None:
 
 
 def test_what_happens_to_anything_else_is_set_on_a_phone(world: World) -> None:
-    page = world.page(viewport={"width": 390, "height": 844})
+    page = world.page()
+    page.set_viewport_size({"width": 390, "height": 844})
     before = text_of(page)
     row(page, "Anything else").locator("input[value=allow]").click()
     expect_other_text(page, before)
