@@ -134,7 +134,9 @@ class Admission:
     def renew(self, request: Request) -> Reply | None:
         """Looks again at what was let in by its head: refuses it, or brings `admitted` up to date."""
         known = request.admitted
-        assert isinstance(known, Admitted)
+        assert type(known) is Admitted
+        if known.version == self._config.version and known.grant.expires_at is None:
+            return None
         renewed = self.renewed(known)
         if renewed is known:
             return None

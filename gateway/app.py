@@ -405,19 +405,12 @@ class Gateway:
         # What the server shows otherwise by now is nothing that anybody has agreed to.
         if known is not None and compiled is admitted.grant.compiled:
             visit.tool_digest = known.digest
-        return Asker(
-            organization=admitted.organization.organization,
-            server=admitted.server.id,
-            grant=admitted.grant.id,
-            compiled=compiled,
-            decision=visit.decision_id,
-            tools=admitted.server.tools,
-            tool_digest=visit.tool_digest,
-            lease_over=time.time() >= admitted.organization.lease.until,
-            approval_seconds=admitted.organization.settings.approval_seconds,
-            patient=self._waiting.hold_open_seconds > 0 and not visit.opens_pages,
-            charges=admitted.charges,
-        )
+        organization, server = admitted.organization, admitted.server
+        lease_over = time.time() >= organization.lease.until
+        patient = self._waiting.hold_open_seconds > 0 and not visit.opens_pages
+        return Asker(organization.organization, server.id, admitted.grant.id, compiled, visit.decision_id,
+                     server.tools, visit.tool_digest, lease_over, organization.settings.approval_seconds,
+                     patient, visit.heavy, admitted.charges)  # fmt: skip
 
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""

@@ -7,7 +7,11 @@ from policies.language.decision import MISSING, PromptGet, ResourceRead, ToolCal
 
 
 def tool_call(request: Request) -> ToolCall:
-    return ToolCall(_text(request, "name"), request.params.get("arguments", MISSING))
+    params = request.params
+    tool = params.get("name")
+    if type(tool) is not str:
+        raise _not_a_text(request, "name")
+    return ToolCall(tool, params.get("arguments", MISSING))
 
 
 def shows_pages(request: Request) -> bool:
@@ -60,8 +64,12 @@ def _subscribed(request: Request) -> list[str]:
 def _text(request: Request, key: str) -> str:
     value = request.params.get(key)
     if type(value) is not str:
-        raise _unusable(request, f"`{key}` must be a string.")
+        raise _not_a_text(request, key)
     return value
+
+
+def _not_a_text(request: Request, key: str) -> Refused:
+    return _unusable(request, f"`{key}` must be a string.")
 
 
 def _unusable(request: Request, reason: str) -> Refused:

@@ -21,6 +21,7 @@ from gateway.protocol.jsonrpc import (
 )
 from gateway.protocol.methods import SUBSCRIBES, TASK_METHODS
 from gateway.protocol.strict_json import Json, NotStrict, encode, parse
+from gateway.protocol.tool_list import lowered
 from gateway.states import States, state_for
 from gateway.visits import Visit
 
@@ -35,9 +36,12 @@ _DROPPED: Final = b""
 _TASK: Final = msgspec.json.Decoder(tuple[str, str])
 
 
-def may_be_carried(text: bytes) -> bool:
-    """Whether a message of a server may hold such a handle. One it hides opens nothing when it comes back."""
-    return text.find(b"taskId") >= 0 or text.find(b"input_required") >= 0
+def may_be_carried(seen: str) -> bool:
+    """Whether a message of a server, as lowered() makes it, may hold such a handle.
+
+    One it hides opens nothing when it comes back.
+    """
+    return "taskid" in seen or "input_required" in seen
 
 
 class Carried:
@@ -118,7 +122,7 @@ class Carried:
 
     def hand_out(self, visit: Visit, text: bytes, most: int) -> bytes | None:
         """The message with its handles wrapped; None: it may leave as it came; empty: it is not to leave."""
-        if not may_be_carried(text) or len(text) > most:
+        if len(text) > most or not may_be_carried(lowered(text)):
             return None
         try:
             tree = parse(text, max_depth=None)

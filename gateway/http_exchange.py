@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from gateway.http_messages import STATUS_LINES, Reply, Request
+from gateway.http_messages import STATUS_LINES, Reply, Request, length_line
 
 _CLOSE: Final = b"Connection: close\r\n\r\n"
 
@@ -94,7 +94,7 @@ class Exchange(msgspec.Struct, eq=False):
         self.finished = True
         line, request = self.line, self.request
         close = close or not request.keep_alive or line.server.draining
-        length = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
+        length = b"" if status == 204 else length_line(len(body))
         end = _CLOSE if close else b"\r\n"
         if request.method == b"HEAD":
             body = b""

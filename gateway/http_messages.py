@@ -25,6 +25,7 @@ _OURS: Final = -32603
 _BUSY: Final = frozenset({429, 500, 503})
 _MOST_DIGITS: Final = 7
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})(?=\r\n)", re.IGNORECASE)
+_LENGTH_LINES: Final = tuple(b"Content-Length: %d\r\n" % length for length in range(2_048))
 STATUS_LINES: Final = {
     status: b"HTTP/1.1 %d %s\r\n" % (status, REASONS.get(status, b"Status")) for status in range(200, 600)
 }
@@ -88,6 +89,9 @@ class KnownFrame:
     after: bytes
     head_bytes: int
     """Of the last. The next one's length most often has as many digits."""
+    length: int
+    head: bytes
+    """The last one whole, for bodies that are of one length."""
 
     @classmethod
     def of(cls, data: bytes, body_length: int) -> Self | None:
@@ -96,13 +100,15 @@ class KnownFrame:
         lengths = list(_LENGTH.finditer(head))
         if not head.endswith(b"\r\n\r\n") or len(lengths) != 1 or int(lengths[0][1]) != body_length:
             return None
-        return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :], len(head))
+        return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :], len(head), body_length, head)
 
     def body_in(self, data: bytes, most: int) -> bytes | None:
         """Of the one whole message that is in `data`; None where it has to be looked at as any other."""
         length = len(data) - self.head_bytes
-        # The only head like this that is followed by so much and nothing else.
-        body = data.removeprefix(b"%b%d%b" % (self.before, length, self.after))
+        if length != self.length:
+            # The only head like this that is followed by so much and nothing else.
+            self.length, self.head = length, b"%b%d%b" % (self.before, length, self.after)
+        body = data.removeprefix(self.head)
         if len(body) != length:
             return self._body_after_another(data, most)
         return body if 0 < length <= most else None
@@ -144,6 +150,10 @@ class KnownHead:
         first = self.first
         return Request(first.method, first.target, first.headers, body, None, first.http11, first.keep_alive,
                        True, monotonic(), 0, first.admitted, None, first.memo)  # fmt: skip
+
+
+def length_line(length: int) -> bytes:
+    return _LENGTH_LINES[length] if length < 2_048 else b"Content-Length: %d\r\n" % length
 
 
 def date_line() -> bytes:

@@ -23,7 +23,7 @@ from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_t
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
-from gateway.protocol.tool_list import ListTooLong, filtered, may_hold_tools
+from gateway.protocol.tool_list import ListTooLong, filtered, lowered, names_tools
 from gateway.replies import EVENT_STREAM, JSON, NO_STORE, upstream_failed
 from gateway.sharing import LARGE, Sharing
 from gateway.sse_transport import Streams
@@ -483,4 +483,5 @@ def _why_broken(answer: UpstreamAnswer, problem: Exception) -> UpstreamError:
 
 
 def _may_need_rewriting(text: bytes) -> bool:
-    return may_hold_tools(text) or may_be_carried(text)
+    seen = lowered(text)
+    return names_tools(seen) or may_be_carried(seen)

@@ -8,11 +8,13 @@ from typing import Final, Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from common.blotting import Secrets
+from gateway.http_messages import length_line
 
 _SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
 _PORTS: Final = {"http": 80, "https": 443}
 _REFERENCE: Final = re.compile(rb"[\x21-\x7e]{1,2048}")
 _HOST: Final = re.compile(r"[0-9A-Za-z_.-]{1,253}|[0-9a-fA-F:.]{2,45}")
+_OF_JSON: Final = b"Content-Type: application/json\r\n"
 AGENT: Final = "PolicyLayer"
 
 
@@ -74,8 +76,7 @@ class Target:
         """One whole request. What is in its headers' lines was checked when it was read."""
         if body is None:
             return b"".join((method, self._opening, lines, b"\r\n"))
-        shape = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        return b"".join((method, self._opening, lines, shape, body))
+        return b"".join((method, self._opening, lines, _OF_JSON, length_line(len(body)), b"\r\n", body))
 
 
 def _authority(host: str, port: int, scheme: str) -> str:

@@ -33,18 +33,14 @@ _RESULT: Final = msgspec.json.Decoder(_Result)
 
 def check_answer(body: bytes, expected: Id) -> None:
     """Raises Nonsense unless the body is the JSON-RPC answer to the request with this id."""
-    if not _is_result_of(body, expected):
-        _check_any_answer(body, expected)
-
-
-def _is_result_of(body: bytes, expected: Id) -> bool:
-    """What is not is looked at once more, as any other."""
     try:
         # Of a text, for what is passed over of bytes need not be UTF-8.
-        answer = _RESULT.decode(body.decode())
+        given = _RESULT.decode(body if body.isascii() else body.decode()).id
     except (ValueError, RecursionError):
-        return False
-    return type(answer.id) is type(expected) and answer.id == expected
+        given = None
+    if type(given) is not type(expected) or given != expected:
+        # It is looked at once more, as any other.
+        _check_any_answer(body, expected)
 
 
 def _check_any_answer(body: bytes, expected: Id) -> None:

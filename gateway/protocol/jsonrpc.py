@@ -181,8 +181,10 @@ def _call(tree: dict[str, Json], identifier: Id | None) -> Request | Notificatio
         raise Refused(INVALID_REQUEST, "`params` must be an object.", id=identifier)
     if not KNOWN_PARAMS.issuperset(params):
         _refuse_twins(params, KNOWN_PARAMS, identifier)
-    meta = _meta_in(params)
-    if not _META.issuperset(meta):
+    meta = params.get("_meta")
+    if type(meta) is not dict:
+        meta = {}
+    elif not _META.issuperset(meta):
         _refuse_twins(meta, _META, identifier)
     if "ref" in params:
         _refuse_twins_inside(params["ref"], _REF, identifier)

@@ -102,7 +102,10 @@ def _lossless(text: str) -> jiter.LosslessFloat:
 
 def _check_size(text: bytes, tree: Json, max_depth: int, max_nodes: int) -> None:
     # Counting characters bounds depth and nodes from above, so that the usual body is never walked. Every
-    # value but one takes at least two bytes, of which one parts it from others.
+    # value but one takes at least two bytes, of which one parts it from others; an object within another
+    # at least five.
+    if len(text) < 5 * max_depth and _BRACKET not in text and len(text) < 2 * max_nodes:
+        return
     containers = text.count(b"{") + (text.count(b"[") if _BRACKET in text else 0)
     if containers <= max_depth and (len(text) < 2 * max_nodes or containers + text.count(b",") < max_nodes):
         return

@@ -11,26 +11,35 @@ from typing import Final
 from gateway.protocol.strict_json import Json, encode, parse
 
 # Any spelling of the key, escaped or in another case: some clients read keys without regard to case.
-_T: Final = rb"[tT]|\\u00[57]4"
-_O: Final = rb"[oO]|\\u00[46][fF]"
-_L: Final = rb"[lL]|\\u00[46][cC]"
-_S: Final = rb"[sS]|\xc5\xbf|\\u00[57]3|\\u017[fF]"
+_T: Final = r"t|\\u00[57]4"
+_O: Final = r"o|\\u00[46]f"
+_L: Final = r"l|\\u00[46]c"
+_S: Final = "s|\xc5\xbf|" + r"\\u00[57]3|\\u017f"
 _MOST_BYTES: Final = 2_097_152
 LONGEST_NAME: Final = len(rb'"\u0074\u006f\u006f\u006c\u0073"')
-_NAMES_TOOLS: Final = re.compile(b'"' + b"".join(b"(?:" + one + b")" for one in (_T, _O, _O, _L, _S)) + b'"')
+_NAMES_TOOLS: Final = re.compile('"' + "".join(f"(?:{one})" for one in (_T, _O, _O, _L, _S)) + '"')
 # What a spelling that lower() does not know has in it, besides `\u`.
-_BACKSLASH: Final = ord("\\")
-_OF_LONG_S: Final = 0xC5
+_OF_LONG_S: Final = "\xc5"
 
 
 class ListTooLong(Exception):  # noqa: N818
     pass
 
 
+def lowered(text: bytes) -> str:
+    """To be looked through: byte for byte, A to Z made small. In a str things are found at half the cost."""
+    return text.lower().decode("latin-1")
+
+
 def may_hold_tools(text: bytes) -> bool:
-    if _OF_LONG_S in text or (_BACKSLASH in text and text.find(b"\\u") >= 0):
-        return _NAMES_TOOLS.search(text) is not None
-    return text.lower().find(b'"tools"') >= 0
+    return names_tools(lowered(text))
+
+
+def names_tools(seen: str) -> bool:
+    """Of a text as lowered() makes it."""
+    if _OF_LONG_S in seen or "\\u" in seen:
+        return _NAMES_TOOLS.search(seen) is not None
+    return '"tools"' in seen
 
 
 def filtered(

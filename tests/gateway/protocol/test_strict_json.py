@@ -75,6 +75,7 @@ from gateway.protocol.strict_json import NotStrict, encode, parse, parse_object
         b'{"a":' * 100_000,
         b"[" * 65 + b"]" * 65,
         b'{"a":' * 65 + b"1" + b"}" * 65,
+        b'{"":' * 64 + b"{}" + b"}" * 64,
         b"[" + b"1," * 10_000 + b"1]",
         b"9" * 4_301,
         b"-" + b"9" * 4_301,
@@ -141,6 +142,7 @@ def test_keys_keep_their_order() -> None:
 
 def test_the_deepest_and_the_widest_that_is_accepted_is_accepted() -> None:
     parse(b"[" * 64 + b"]" * 64)
+    parse(b'{"":' * 63 + b"{}" + b"}" * 63)
     parse(b"[" + b",".join([b"1"] * 9_999) + b"]")
     parse(b'{"a":"' + b"[{" * 500 + b'"}')
 
