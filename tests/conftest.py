@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import hypothesis
+import psycopg
 import pytest
 from django.core.cache import caches
 from django.db import connection, connections
@@ -89,9 +92,33 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
         settings["TEST"]["NAME"] = f"policylayer_test{suffix}"
 
 
+# The database as the first of the workers made it: the others take a copy, and find nothing left to migrate.
+_MIGRATED = "policylayer_test_migrated"
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def turn_to_migrate(django_db_modify_db_settings: None) -> IO[str]:
+    """To be closed when the database is there: the next waits for that."""
+    turn = (prepared.place() / "database").open("a+")
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    if turn.seek(0, os.SEEK_END):
+        connection.settings_dict["TEST"]["TEMPLATE"] = _MIGRATED
+    return turn
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    turn_to_migrate: IO[str], django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
     """Migrations ran as the owner; from here on every connection is the application's."""
+    with turn_to_migrate as turn:
+        if not turn.tell():
+            connection.close()
+            with psycopg.connect(postgres.start(), autocommit=True) as admin:
+                admin.execute(
+                    f"CREATE DATABASE {_MIGRATED} TEMPLATE {connection.settings_dict['NAME']}".encode()
+                )
+            turn.write(_MIGRATED)
     connection_created.connect(_application_role, dispatch_uid="tests-role")
     with django_db_blocker.unblock():
         become("policylayer_app")
