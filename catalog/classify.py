@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, overload
+from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
 from catalog.choices import Choices, worst_choice
 from catalog.clauses import sentences_of
@@ -93,8 +93,7 @@ class ToolInput:
     server: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """`words` are the tool's own, as they stand in `field`."""
 
     rule: str
@@ -119,8 +118,7 @@ class Classification:
     needs_review: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     tool_class: ToolClass
     confidence: float
     evidence: tuple[Evidence, ...]

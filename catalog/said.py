@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from catalog.clauses import Sentence
 from catalog.vocabulary import ANSWERS_MADE, EXECUTE, MAKES, MEDIA, OF_WHAT, ToolClass, word_set
@@ -30,8 +29,7 @@ MADE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """`verb`: empty where a thing is named and nothing is done."""
 
     words: tuple[str, ...]

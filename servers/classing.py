@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from catalog import vocabulary
 from catalog.choices import choices_of_schema
 from catalog.classify import Classification, ToolInput, classify
@@ -33,7 +31,7 @@ def write_class(tool: Tool, siblings: tuple[str, ...], server: str) -> None:
     tool.severity = Severity(found.severity)
     tool.confidence = found.confidence
     tool.needs_review = found.needs_review
-    tool.evidence = [asdict(evidence) for evidence in found.evidence]
+    tool.evidence = [evidence._asdict() for evidence in found.evidence]
     tool.signals = list(found.signals)
 
 
