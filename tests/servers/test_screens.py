@@ -11,22 +11,17 @@ from django.test import Client
 from accounts.models import AuditEvent
 from catalog.models import CatalogServer
 from common.ids import new_uuid
-from policies.services import create_policy, issue_grant, publish_policy, save_draft
+from policies.services import create_policy, issue_grant, publish_policy
 from servers.models import Server, ServerCredential, Tool, ToolScan
 from servers.services import change_server, register_server, retire_server
 from tests.cast import POLICY, Acme, Cast, confirm, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 from tests.roles import as_worker
+from tests.servers.screens import many_tools, page, reach
 
 REGISTER = {"name": "GitHub", "upstream_url": "https://mcp.example.com/mcp", "auth_kind": "none"}
 NOT_ADMINS = ("bob", "carol")
 MARKUP = "<script>alert(1)</script>\u202e"
-
-
-def page(client: Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return answer.content.decode()
 
 
 @pytest.fixture
@@ -336,106 +331,13 @@ def test_a_strangers_words_stay_words(at: str, acme: Acme, cast: Cast, signed_in
         assert "&lt;script&gt;alert(1)" in shown
 
 
-# ---- everything callable
-def _reach(acme: Acme, cast: Cast) -> None:
-    with inside(cast.alice):
-        publish_policy(cast.alice, acme.policy)
-
-
-def test_the_inventory_says_which_grant_reaches_what(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
-    bob = signed_in(cast.bob)
-    assert "nobody" in page(bob, "/servers/everything/")
-    _reach(acme, cast)
-    shown = page(bob, "/servers/everything/?reach=yes")
-    assert "create_access_key" in shown and "delete_user" not in shown
-    assert "laptop" in shown and "1 of 3" in shown
-    assert "30/min" in shown and "own rule" in shown
-
-
-def test_what_only_a_default_lets_through_is_told_apart(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
-    with inside(cast.alice):
-        policy = save_draft(cast.alice, acme.policy, '{"version": "1", "default": "allow"}')
-        publish_policy(cast.alice, policy)
-    shown = page(signed_in(cast.bob), "/servers/everything/?unruled=yes")
-    assert shown.count("default: allow") == 3 and "3 of 3" in shown
-
-
-def test_the_inventory_leaves_as_csv_under_the_same_filters(
-    acme: Acme, cast: Cast, signed_in: SignedIn
-) -> None:
-    _reach(acme, cast)
-    climb(Door("/servers/everything/everything.csv", stranger=200), cast, signed_in)
-    with inside(cast.alice):
-        Tool.objects.filter(name="list_users").update(name="=cmd|x")
-    lines = signed_in(cast.bob).get("/servers/everything/everything.csv").content.decode().splitlines()
-    assert lines[0].startswith("tool,server,class") and len(lines) == 4
-    assert any(line.startswith("'=cmd|x,") for line in lines)
-    assert "create_access_key,AWS IAM,Write,High,limited,30/min,/tools/create_access_key,laptop" in lines
-    answer = signed_in(cast.bob).get("/servers/everything/everything.csv?class=Write")
-    assert len(answer.content.decode().splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    ("query", "tools"),
-    [
-        ("q=DELETE", {"delete_user"}),
-        ("q=aws", {"create_access_key", "delete_user", "list_users"}),
-        ("class=Read", {"list_users"}),
-        ("severity=4", {"delete_user"}),
-        ("server=AWS+IAM&class=Write", {"create_access_key"}),
-        ("class=%00&severity=x", set()),
-        ("effect=limited", {"create_access_key"}),
-        ("effect=denied&grant=laptop", set()),
-        ("grant=laptop", {"create_access_key"}),
-        ("q=LAPTOP", {"create_access_key"}),
-        ("unruled=yes", set()),
-        ("page=99", {"create_access_key", "delete_user", "list_users"}),
-        ("page=%F0%9F%92%A5", {"create_access_key", "delete_user", "list_users"}),
-    ],
-)
-def test_filters_stand_in_the_address(
-    query: str, tools: set[str], acme: Acme, cast: Cast, signed_in: SignedIn
-) -> None:
-    _reach(acme, cast)
-    shown = page(signed_in(cast.bob), f"/servers/everything/?{query}")
-    every = {"create_access_key", "delete_user", "list_users"}
-    assert {name for name in every if f">{name}<" in shown} == tools
-    assert ("No tool matches" in shown) == (not tools)
-
-
-def test_more_than_fifty_tools_come_page_by_page(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
-    _many_tools(acme, cast, 60)
-    first, second = (page(signed_in(cast.bob), f"/servers/everything/?page={number}") for number in (1, 2))
-    assert "1 to 50 of 63 tools" in first and "51 to 63 of 63 tools" in second
-
-
-def test_the_tools_of_one_server_are_searched(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
-    bob = signed_in(cast.bob)
-    assert "Find a tool" not in page(bob, at)
-    _many_tools(acme, cast, 30)
-    every, found, none = (page(bob, at + query) for query in ("", "?q=DELETE_us", "?q=delete_usr"))
-    assert "Find a tool" in every and ">list_users<" in every
-    assert ">delete_user<" in found and ">list_users<" not in found
-    assert "No tool matches" in none and "Did you mean" in none
-
-
-def test_the_page_of_a_tool_leads_to_who_reaches_it(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
-    bob = signed_in(cast.bob)
-    with inside(cast.alice):
-        tool = acme.server.tools.get(name="delete_user")
-    shown = page(bob, f"/servers/{acme.server.public_id}/tools/{tool.pk}/")
-    [leads] = re.findall(r'href="(/servers/everything/[^"]+)"', shown)
-    there = page(bob, unescape(leads))
-    assert ">delete_user<" in there and ">list_users<" not in there
-
-
 # ---- how often the database is asked
 def test_more_rows_are_not_more_questions(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
-    _reach(acme, cast)
+    reach(acme, cast)
     bob = signed_in(cast.bob)
     paths = ("/servers/", "/servers/everything/", f"/servers/{acme.server.public_id}/")
     few = [queries_of(bob, path) for path in paths]
-    _many_tools(acme, cast, 40)
+    many_tools(acme, cast, 40)
     confirm(cast.alice)
     with inside(cast.alice):
         for number in range(6):
@@ -448,20 +350,6 @@ def test_more_rows_are_not_more_questions(acme: Acme, cast: Cast, signed_in: Sig
                 organization_id=cast.alice.organization_id, server=server, name="one", digest="1" * 64
             )
     assert [queries_of(bob, path) for path in paths] == few
-
-
-def _many_tools(acme: Acme, cast: Cast, count: int) -> None:
-    with inside(cast.alice):
-        Tool.objects.bulk_create(
-            Tool(
-                organization_id=cast.alice.organization_id,
-                server=acme.server,
-                name=f"tool_{number}",
-                tool_class="Read",
-                digest=f"{number:064x}",
-            )
-            for number in range(count)
-        )
 
 
 def _tool(acme: Acme, cast: Cast) -> Tool:
@@ -503,3 +391,13 @@ def test_what_is_not_found_is_offered_as_what_was_meant(acme: Acme, cast: Cast, 
         shown = page(bob, path)
         assert "Did you mean" in shown and f">{meant}<" in re.sub("</?bdi[^>]*>", "", shown), path
         assert "Did you mean" not in page(bob, path.partition("=")[0] + "=zzzzzz")
+
+
+def test_the_tools_of_one_server_are_searched(at: str, acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    assert "Find a tool" not in page(bob, at)
+    many_tools(acme, cast, 30)
+    every, found, none = (page(bob, at + query) for query in ("", "?q=DELETE_us", "?q=delete_usr"))
+    assert "Find a tool" in every and ">list_users<" in every
+    assert ">delete_user<" in found and ">list_users<" not in found
+    assert "No tool matches" in none and "Did you mean" in none
