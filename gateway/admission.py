@@ -85,7 +85,7 @@ class Admission:
         )
         memo = request.memo
         if said == memo.said:
-            refused = self._admit(request, memo)
+            refused = self._admit_again(request, memo)
         else:
             memo.said = ()
             refused = self._understand(request, memo)
@@ -119,6 +119,13 @@ class Admission:
         given = request.headers.get(HOP)
         return None if given is None else self._hops.refuse(given)
 
+    def _admit_again(self, request: Request, memo: HeadMemo) -> Reply | None:
+        known = memo.admitted
+        if isinstance(known, Admitted) and self.renewed(known) is known:
+            request.admitted = known
+            return None
+        return self._admit(request, memo)
+
     def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
         version, found = self._config.version, self._config.grant(memo.token)
         if found is None or _expired(found[1]):
@@ -128,7 +135,9 @@ class Admission:
             # Also where that server exists: whose it is is nobody's business.
             return _NOT_FOUND
         server = organization.servers[memo.server]
-        request.admitted = Admitted(memo.token, organization, grant, server, memo.cors, version)
+        request.admitted = memo.admitted = Admitted(
+            memo.token, organization, grant, server, memo.cors, version
+        )
         return None
 
     def renew(self, request: Request) -> Reply | None:

@@ -55,6 +55,8 @@ class HeadMemo:
     token: bytes = b""
     server: str = ""
     cors: bytes = b""
+    admitted: object = None
+    """What the token opened; whether it still does is asked each time."""
     passed_on: tuple[Mapping[bytes, bytes], bytes] | None = None
     """These very headers, and the lines that a server is sent for them."""
 

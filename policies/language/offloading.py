@@ -21,19 +21,8 @@ def needs_offloading(compiled: CompiledPolicy | None, call: Call, size: int | No
     """`size`: of the whole request in bytes, where it is known. Most small ones need no closer look."""
     if compiled is None:
         return False
-    if type(call) is ToolCall:
-        return _is_heavy_call(compiled, call, size)
-    return together_need_offloading(compiled, [call])
-
-
-def together_need_offloading(
-    compiled: CompiledPolicy | None, things: Sequence[ResourceRead | PromptGet]
-) -> bool:
-    """Whether judging all of them at one stroke takes too long."""
-    return compiled is not None and sum(_of_access(compiled, thing) for thing in things) > LIGHT_NANOSECONDS
-
-
-def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall, size: int | None) -> bool:
+    if type(call) is not ToolCall:
+        return together_need_offloading(compiled, [call])
     applies = compiled.known.get(call.tool)
     if applies is None:
         if compiled.look_up_nanoseconds(len(call.tool)) > LIGHT_NANOSECONDS:
@@ -46,6 +35,13 @@ def _is_heavy_call(compiled: CompiledPolicy, call: ToolCall, size: int | None) -
         return False
     reading = sources.reading
     return reading is not None and not amount_read(reading, call.arguments, only_whether_light=True).is_light
+
+
+def together_need_offloading(
+    compiled: CompiledPolicy | None, things: Sequence[ResourceRead | PromptGet]
+) -> bool:
+    """Whether judging all of them at one stroke takes too long."""
+    return compiled is not None and sum(_of_access(compiled, thing) for thing in things) > LIGHT_NANOSECONDS
 
 
 def _of_access(compiled: CompiledPolicy, thing: ResourceRead | PromptGet) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -260,22 +261,31 @@ async def test_junk_is_never_looked_up_whatever_it_looks_like(
         assert len(looked_up) == 1 and not it.upstream.received
 
 
-async def test_a_grant_is_looked_up_again_only_where_the_configuration_changed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("traced", [False, True])
+async def test_a_grant_is_looked_up_again_only_where_the_configuration_changed(
+    tmp_path: Path, traced: bool
+) -> None:
     async with world(tmp_path) as it, it.client() as alice:
         looked_up: list[bytes] = []
-        grant = it.config.grant
+        grant, traces = it.config.grant, count(1)
 
         def counted(token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
             looked_up.append(token)
             return grant(token)
 
+        async def status() -> int:
+            if traced:  # each head is another, and says the same of who asks for what
+                alice.headers["traceparent"] = f"00-{next(traces):032x}-00f067aa0ba902b7-01"
+            return (await alice.call("search", {})).status
+
         it.config.grant = counted  # type: ignore[method-assign]
         for _ in range(4):
-            assert (await alice.call("search", {})).status == 200
+            assert await status() == 200
         assert len(looked_up) == 1
         it.config.organizations.reverse()
-        assert (await alice.call("search", {})).status == 200
-        assert (await alice.call("search", {})).status == 200
+        assert await status() == 200
+        assert await status() == 200
         it.config.organizations.reverse()
         it.config.organizations[0] = it.config.organizations[1]
-        assert (await alice.call("search", {})).status == 401
+        assert await status() == 401
+        assert await status() == 401
