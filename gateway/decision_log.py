@@ -246,7 +246,8 @@ class DecisionLog:
     def _body(self, spool: Spool, batch: Batch) -> bytes:
         # The records are JSON already: they are put together, not read and written again.
         worker = self._encoder.encode(self._name(spool))
-        return b'{"worker":' + worker + b',"records":[' + b",".join(batch.records) + b"]}"
+        records = batch.lines[:-1].replace(b"\n", b",\n")
+        return b'{"worker":' + worker + b',"records":[' + records + b"]}"
 
     def _name(self, spool: Spool) -> str:
         return f"{self._worker}.{spool.id}"

@@ -33,14 +33,11 @@ _SEQUENCES_A_SECOND: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records in order, as they were encoded; sequences run from `first` to `last`."""
+    """Records in order, as they were encoded, a line each; sequences run from `first` to `last`."""
 
     first: int
-    records: tuple[bytes, ...]
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.records) - 1
+    last: int
+    lines: bytes
 
 
 class _Recent(NamedTuple):
@@ -159,13 +156,14 @@ class Spool:
             self._forget_oldest()
         if not self._recent or self._recent[0].first != self._shipped + 1:
             return None
-        records: list[bytes] = []
-        for together in self._recent:
-            most_bytes -= len(together.lines)
-            if together.last - self._shipped > most or most_bytes < 0:
+        last, together = self._shipped, list[bytes]()
+        for some in self._recent:
+            most_bytes -= len(some.lines)
+            if some.last - self._shipped > most or most_bytes < 0:
                 break
-            records += together.lines.splitlines()
-        return Batch(self._shipped + 1, tuple(records)) if records else None
+            last = some.last
+            together.append(some.lines)
+        return Batch(self._shipped + 1, last, b"".join(together)) if together else None
 
     def _forget_oldest(self) -> None:
         self._recent_bytes -= len(self._recent.popleft().lines)
@@ -196,7 +194,8 @@ class Spool:
         if not records:
             self._pass_over(segment, sequence)
             return self.read(most, most_bytes)
-        return Batch(wanted, tuple(records[:most]))
+        records = records[:most]
+        return Batch(wanted, wanted + len(records) - 1, b"".join(record + b"\n" for record in records))
 
     def forget(self, through: int) -> None:
         """Everything up to and including `through` is safe elsewhere."""
@@ -282,9 +281,11 @@ def _by_owner(owners: Sequence[str], lines: bytes, size: int) -> Iterable[tuple[
     """How many bytes of what was written are whose."""
     if len(set(owners)) == 1:
         return ((owners[0], size),)
-    sizes = {owners[0]: _FRAME.size}
-    for owner, line in zip(owners, lines.splitlines(keepends=True), strict=True):
-        sizes[owner] = sizes.get(owner, 0) + len(line)
+    sizes, begins = {owners[0]: _FRAME.size}, 0
+    for owner in owners:
+        ends = lines.index(b"\n", begins) + 1  # much faster than taking all the lines apart
+        sizes[owner] = sizes.get(owner, 0) + ends - begins
+        begins = ends
     return sizes.items()
 
 

@@ -328,15 +328,15 @@ def test_a_damaged_segment_loses_no_more_than_what_stands_behind_the_damage(tmp_
     spool = Spool(tmp_path / "s", boot=BOOT)
     first = spool.next_sequence
     for number in range(9_000):
-        spool.append(b"%05d" % number + b"x" * 1000, ["acme"])
+        spool.append(b"%05d" % number + b"x" * 1000 + b"\n", ["acme"])
     segments = sorted((tmp_path / "s").glob("*.records"))
     assert len(segments) == 3
     content = bytearray(segments[0].read_bytes())
-    content[10 * 1013 + 500] ^= 1
+    content[10 * 1014 + 500] ^= 1
     segments[0].write_bytes(content)
     read: list[bytes] = []
     while (batch := spool.read(500, 10**9)) is not None:
-        read += batch.records
+        read += batch.lines.splitlines()
         spool.forget(batch.last)
     assert [record[:5] for record in read[:10]] == [b"%05d" % number for number in range(10)]
     goes_on = int(segments[1].stem) - first
@@ -354,17 +354,17 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
     first, shipped, remembered = spool.next_sequence, [b""] * 0, 0
     for start in range(0, len(written), 10):
         for piece in (slice(start, start + 1), slice(start + 1, start + 3), slice(start + 3, start + 10)):
-            spool.append(b"\n".join(written[piece]), ["acme"] * len(written[piece]))
+            spool.append(b"\n".join([*written[piece], b""]), ["acme"] * len(written[piece]))
         for _ in range(1 if start < 100 else 3):
             recent = spool.recent(7, 40)
             remembered += recent is not None
             batch = recent or spool.read(7, 40)
             assert batch is not None
             assert batch.first == first + len(shipped)
-            shipped += batch.records
+            shipped += batch.lines.splitlines()
             spool.forget(batch.last)
     while (batch := spool.recent(7, 40) or spool.read(7, 40)) is not None:
-        shipped += batch.records
+        shipped += batch.lines.splitlines()
         spool.forget(batch.last)
     assert shipped == written
     assert bool(remembered) == bool(in_memory)
@@ -373,8 +373,8 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
 
 def test_whose_bytes_are_held_is_known_of_records_that_came_mixed_and_alone(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", boot=BOOT)
-    spool.append(b"\n".join([b"a" * 100, b"b" * 300, b"c" * 100]), ["acme", "umbra", "acme"])
-    spool.append(b"d" * 500, ["acme"])
+    spool.append(b"\n".join([b"a" * 100, b"b" * 300, b"c" * 100, b""]), ["acme", "umbra", "acme"])
+    spool.append(b"d" * 500 + b"\n", ["acme"])
     assert spool.held_by("umbra") > 300
     assert spool.held_by("acme") > 700
     assert spool.held_by("acme") + spool.held_by("umbra") == spool.size
@@ -385,7 +385,7 @@ def test_whose_bytes_are_held_is_known_of_records_that_came_mixed_and_alone(tmp_
 def test_what_was_shipped_leaves_the_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", boot=BOOT)
     for _ in range(9_000):
-        spool.append(b"x" * 1000, ["acme"])
+        spool.append(b"x" * 1000 + b"\n", ["acme"])
     assert spool.size > 9_000_000
     spool.forget(spool.next_sequence - 1)
     assert spool.size == 0
