@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.cast import POLICY
 from tests.driving import drive
 from tests.fixtures.servers.start import RunningToy, running_toy
+from tests.journeys.api import gateway_status, wait_until
 from tests.journeys.browser import browser_page, chromium
 from tests.journeys.product import RunningProduct, running_product
 
@@ -149,6 +150,7 @@ def _revokes_the_grant(page: Page, product: RunningProduct, url: str, token: str
     page.get_by_text("Revoke…").click()
     page.get_by_role("button", name="Revoke laptop").click()
     expect(page.locator("body")).to_contain_text("It was revoked")
-    page.wait_for_timeout(3_000)
+    grant = {"gateway_url": url, "token": token}
+    wait_until(lambda: gateway_status(grant) == 401, "the grant went on working")
     (refused,) = drive("mcp-2x", url, token, [["list_tools"]])
     assert not refused["ok"]

@@ -426,8 +426,8 @@ def test_another_person_is_noticed_at_once_and_what_was_typed_stays(world: World
     mine = text_of(page)
     world.api.ask("PATCH", world.path, {"document": {**AGENTS, "description": "Theirs, just now."}})
     notice = page.locator("#others")
-    expect(notice).to_contain_text("Someone saved this policy.", timeout=20_000)
-    expect(notice).to_be_visible(timeout=20_000)
+    expect(notice).to_contain_text("Someone saved this policy.")
+    expect(notice).to_be_visible()
     assert text_of(page) == mine
     notice.get_by_role("button", name="Compare: theirs against yours").click()
     expect(notice).to_contain_text("Theirs, just now.")

@@ -73,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ):
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
         bob = browser.new_context(base_url=product.web, reduced_motion="reduce").new_page()
-        bob.set_default_timeout(20_000)
+        bob.set_default_timeout(90_000)
         _joins(bob, made.api, product.data_dir / "mail")
         members = made.api.ask("GET", "/members/")["results"]
         member = next(one["id"] for one in members if one["email"] == "bob@example.com")
