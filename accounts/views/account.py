@@ -47,7 +47,7 @@ def delete(request: HttpRequest) -> HttpResponse:
             said = stays.message
         else:
             logout(request)
-            return redirect("home")
+            return render(request, "account/deleted.html")
     context = {"said": said, "stays_in": only_owner_of(_person(request)), "pane": "delete"}
     return render(request, "account/delete.html", context, status=409 if said else 200)
 
