@@ -115,6 +115,8 @@ def django_db_setup(
         if not turn.tell():
             connection.close()
             with psycopg.connect(postgres.start(), autocommit=True) as admin:
+                # A server that outlives the run may hold that of another.
+                admin.execute(f"DROP DATABASE IF EXISTS {_MIGRATED}".encode())
                 admin.execute(
                     f"CREATE DATABASE {_MIGRATED} TEMPLATE {connection.settings_dict['NAME']}".encode()
                 )
