@@ -12,6 +12,7 @@ from catalog.vocabulary import (
     BOOKKEEPING,
     ENDS_ORDERS,
     EXECUTE,
+    FILES,
     FINANCIAL,
     GIVEN_AWAY,
     MONEY,
@@ -83,7 +84,13 @@ def moves_something_else(verb: str, params: tuple[tuple[str, str, bool], ...]) -
     if verb not in ALSO_OF_OTHERS or not params:
         return False
     names = [name.lower() for name, _, _ in params]
-    return not ({"from", "to"} <= set(names) or any(word in name for name in names for word in WORTH))
+    if _says(names, FILES) and not _says(names, AMOUNTS):
+        return True
+    return not ({"from", "to"} <= set(names) or _says(names, WORTH))
+
+
+def _says(names: list[str], words: tuple[str, ...]) -> bool:
+    return any(word in name for name in names for word in words)
 
 
 class _Tells(StrEnum):

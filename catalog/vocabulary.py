@@ -289,6 +289,7 @@ WORTH: Final = (
     "invoice", "order", "price", "private", "qty", "quantity", "share", "slippage", "stock", "sum", "symbol",
     "ticker", "transaction", "usd", "value", "volume",
 )  # fmt: skip
+FILES: Final = ("directory", "file", "folder", "path")
 # Writing down what was spent spends nothing.
 BOOKKEEPING: Final = word_set("""
     budget budgets category coupon coupons deal estimate estimates expense expenses goal goals lead

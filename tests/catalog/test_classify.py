@@ -151,6 +151,16 @@ AMOUNT, CURRENCY = ("amount", "number", True), ("currency_code", "string", True)
         (ToolInput("void_transaction"), "Financial"),
         (ToolInput("capture_screenshot"), "Read"),
         (ToolInput("reverse_geocoding"), "Read"),
+        (
+            ToolInput(
+                "ssh_transfer", params=(("localPath", "string", True), ("privateKeyPath", "string", False))
+            ),
+            "Write",
+        ),
+        (
+            ToolInput("transfer", params=(("keyfile", "string", True), AMOUNT, ("to", "string", True))),
+            "Financial",
+        ),
         (ToolInput("create_boleto", params=(AMOUNT, ("payer", "object", True))), "Financial"),
         (
             ToolInput("execute_route", params=(("amountIn", "string", True), ("tokenOut", "string", True))),
