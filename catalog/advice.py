@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification, Param
 from catalog.recommend import recommended_policy, recommended_rule, waits_for_a_person
-from catalog.vocabulary import ToolClass
 from policies.language.cases import PolicyTest, run_tests
 from policies.language.compile import CompiledPolicy, ToolFacts, compile_policy
 from policies.language.decision import ToolCall

@@ -21,8 +21,8 @@ from catalog.attack_trust import (
     RUG_PULL,
     TOOL_POISONING,
 )
+from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification, Param
-from catalog.vocabulary import ToolClass
 
 ATTACKS: Final = (
     PROMPT_INJECTION,

@@ -13,12 +13,12 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
-from catalog.choices import Choices, worst_choice
-from catalog.clauses import sentences_of
-from catalog.leeway import holds, leaves_open, says_nothing_worse
-from catalog.modifiers import Modifier, modifiers
-from catalog.money import asks_for_money, is_about_money, moves_something_else
-from catalog.nouns import (
+from catalog.classifier.choices import Choices, worst_choice
+from catalog.classifier.clauses import sentences_of
+from catalog.classifier.leeway import holds, leaves_open, says_nothing_worse
+from catalog.classifier.modifiers import Modifier, modifiers
+from catalog.classifier.money import asks_for_money, is_about_money, moves_something_else
+from catalog.classifier.nouns import (
     DEEDS,
     asks_a_model,
     asks_for,
@@ -31,9 +31,9 @@ from catalog.nouns import (
     without_product,
     without_server,
 )
-from catalog.rare import rare_verb, surely_a_verb
-from catalog.said import MADE, Said, made_by_a_model
-from catalog.sentences import (
+from catalog.classifier.rare import rare_verb, surely_a_verb
+from catalog.classifier.said import MADE, Said, made_by_a_model
+from catalog.classifier.sentences import (
     answer_named,
     deed_said,
     deed_unspaced,
@@ -43,8 +43,8 @@ from catalog.sentences import (
     runs_sql,
     worst_listed,
 )
-from catalog.verbs import RANK, beside, in_context, verb_of
-from catalog.vocabulary import (
+from catalog.classifier.verbs import RANK, beside, in_context, verb_of
+from catalog.classifier.vocabulary import (
     AREAS,
     BASE_SEVERITY,
     DESTRUCTIVE,
@@ -67,7 +67,7 @@ from catalog.vocabulary import (
     Severity,
     ToolClass,
 )
-from catalog.worse import ends_besides, moves_money, said_worse
+from catalog.classifier.worse import ends_besides, moves_money, said_worse
 
 Field: TypeAlias = Literal["name", "title", "description", "params", "annotations", "siblings"]
 Param: TypeAlias = tuple[str, str, bool]

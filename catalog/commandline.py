@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from catalog.choices import choices_of_rows
+from catalog.classifier.choices import choices_of_rows
 from catalog.classify import Classification, ToolInput, classify
 from catalog.facts import hints_of, params_of_rows
 from catalog.listing import LONGEST_LINE, lines_of

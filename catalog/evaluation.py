@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from catalog.classifier.vocabulary import WORST_LAST
 from catalog.classify import Classification, ToolInput, classify
-from catalog.vocabulary import WORST_LAST
 
 _CHANGES: Final = "NotRead"
 CLASSES: Final = [*(str(tool_class) for tool_class in WORST_LAST), _CHANGES]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from catalog.choices import Choices, choices_of_schema, referred
+from catalog.classifier.choices import Choices, choices_of_schema, referred
 from catalog.classify import Param
 from catalog.lines import LONGEST_PARAM, MOST_PARAMS, line_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.advice import Advice
+from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
 from catalog.prose import badge_sentence, does
 from catalog.recommend import CALLS_A_MINUTE, waits_for_a_person
-from catalog.vocabulary import ToolClass
 
 
 @dataclass(frozen=True, slots=True)

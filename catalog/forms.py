@@ -8,7 +8,7 @@ from typing import Final
 from django import forms
 from django.core import signing
 
-from catalog.vocabulary import ToolClass
+from catalog.classifier.vocabulary import ToolClass
 
 _SALT: Final = "catalog.forms"
 _GOOD_FOR: Final = timedelta(days=8)

@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from catalog.choices import choices_of_rows
+from catalog.classifier.choices import choices_of_rows
 from catalog.facts import (
     MOST_TOOLS,
     FactRefused,

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from catalog.classifier.vocabulary import WORST_LAST
 from catalog.classify import Classification
 from catalog.facts import Provenance, ServerFact, ToolFact, tool_slug
 from catalog.lexemes import facet_terms, glued, vector, vendor_term, words_in
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rows import insert_rows, update_rows
 from catalog.rules import as_rows, classified
-from catalog.vocabulary import WORST_LAST
 from catalog.words import name_key
 
 # A batch is one transaction; neither many small servers nor a few huge ones make it long.

@@ -16,10 +16,10 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Max, QuerySet
 
+from catalog.classifier.vocabulary import Severity, ToolClass
 from catalog.lexemes import any_of, facet_terms, vendor_term
 from catalog.models import CatalogOrder, CatalogServer, CatalogTerm, CatalogTool
 from catalog.order import A_BLOCK
-from catalog.vocabulary import Severity, ToolClass
 
 _AT_ONCE: Final = 20_000
 _TERMS_AT_ONCE: Final = 100

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from catalog.classifier.vocabulary import BASE_SEVERITY, Severity, ToolClass
 from catalog.classify import CHOSEN, Classification, Param, words_of
-from catalog.vocabulary import BASE_SEVERITY, Severity, ToolClass
 
 _DOES: Final = {
     ToolClass.READ: "It answers with what it finds about {thing} and changes nothing.",

@@ -6,8 +6,8 @@ What we are not sure of waits for a person; nothing of the kind is ever allowed 
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias, assert_never
 
+from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
-from catalog.vocabulary import ToolClass
 from policies.language.words import shorthand_counter
 
 Rule: TypeAlias = dict[str, Any]

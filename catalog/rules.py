@@ -4,50 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from catalog.choices import Choices
+from catalog.classifier.choices import Choices
+from catalog.classifier.vocabulary import Severity, ToolClass
 from catalog.classify import Classification, Evidence, ToolInput, classify
 from catalog.facts import ToolFact
 from catalog.models import CatalogTool
-from catalog.vocabulary import Severity, ToolClass
 
-_RULES = (
-    "choices.py",
-    "classify.py",
-    "clauses.py",
-    "inflected.py",
-    "modifiers.py",
-    "money.py",
-    "nouns.py",
-    "phrases.py",
-    "rare.py",
-    "sentences.py",
-    "things.py",
-    "tongues.py",
-    "verbs.py",
-    "vocabulary.py",
-    "worse.py",
-)
-_LEXEMES = ("lexemes.py",)
+_HERE = Path(__file__).parent
 
 
-@lru_cache(maxsize=2)
-def _digest(names: tuple[str, ...]) -> str:
-    here = Path(__file__).parent
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()
-
-
+@cache
 def digest() -> str:
     """Changes with the rules: rows that carry another are classed anew."""
-    return _digest(_RULES)
+    return _digest(_HERE / "classify.py", *sorted((_HERE / "classifier").glob("*.py")))
 
 
+@cache
 def digest_of_lexemes() -> str:
     """Changes with what rows are found by."""
-    return _digest(_LEXEMES)
+    return _digest(_HERE / "lexemes.py")
+
+
+def _digest(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def classified(tools: Iterable[ToolFact], server: str = "") -> list[tuple[ToolFact, Classification]]:

@@ -19,12 +19,12 @@ from catalog.candidates import (
     worst_ranked,
     worst_read,
 )
+from catalog.classifier.vocabulary import WORST_LAST, Severity
 from catalog.facts import slug_of
 from catalog.lexemes import asked_words, begun
 from catalog.models import CatalogServer, CatalogTool
 from catalog.order import Order
 from catalog.summary import Reading, as_listed, at_one_moment, common_words, current, tools_in_order
-from catalog.vocabulary import WORST_LAST, Severity
 from catalog.words import name_key
 
 # Nobody reads further; it bounds what one question can cost. What lies beyond is found by asking closer.

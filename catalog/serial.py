@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from catalog.classifier.vocabulary import WORST_LAST, Severity
 from catalog.models import CatalogServer, CatalogTool
-from catalog.vocabulary import WORST_LAST, Severity
 
 
 def server_facts(server: CatalogServer) -> dict[str, Any]:

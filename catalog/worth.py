@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.choices import chooses
+from catalog.classifier.choices import chooses
+from catalog.classifier.vocabulary import word_set
 from catalog.classify import Param, words_of
-from catalog.vocabulary import word_set
 
 _BY_WORD: Final = (
     ("password passwd secret token apikey credential passphrase", "A secret in the call: the agent "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from catalog import vocabulary
-from catalog.choices import choices_of_schema
+from catalog.classifier import vocabulary
+from catalog.classifier.choices import choices_of_schema
 from catalog.classify import Classification, ToolInput, classify
 from catalog.facts import hints_of, params_of_schema
 from catalog.recommend import short_form

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from catalog.classifier.vocabulary import ToolClass
 from catalog.facts import LONGEST_NAME, LONGEST_TITLE
 from catalog.lines import MOST_PARAMS
-from catalog.vocabulary import ToolClass
 
 CLASSES = [str(each) for each in ToolClass]
 SEVERITIES = ["Low", "Medium", "High", "Critical"]

@@ -18,7 +18,7 @@ from catalog.api.serializers import (
     ServersSerializer,
     ToolsSerializer,
 )
-from catalog.choices import choices_of_schema
+from catalog.classifier.choices import choices_of_schema
 from catalog.classify import ToolInput, classify
 from catalog.facts import hints_of, params_of_schema
 from catalog.models import CatalogServer

@@ -10,7 +10,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils import timezone
 
-from catalog.vocabulary import Severity
+from catalog.classifier.vocabulary import Severity
 
 
 class CatalogServer(models.Model):

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from catalog import prose
 from catalog.advice import Listed, ServerAdvice, advise_server
+from catalog.classifier.vocabulary import WORST_LAST, ToolClass
 from catalog.models import CatalogServer, CatalogTool
 from catalog.recommend import CALLS_A_MINUTE
 from catalog.rules import verdict_of
 from catalog.search import SEVERITIES
 from catalog.views._rows import Row
-from catalog.vocabulary import WORST_LAST, ToolClass
 
 _RANKS: Final = {str(tool_class): rank for rank, tool_class in enumerate(WORST_LAST)}
 

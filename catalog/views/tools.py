@@ -12,6 +12,7 @@ from django.urls import reverse
 from catalog import prose
 from catalog.advice import Advice, Listed, advise
 from catalog.attacks import invited_by
+from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
 from catalog.faq import Asked, questions
 from catalog.models import CatalogTool
@@ -20,7 +21,6 @@ from catalog.rules import choices_of_row, classification_of
 from catalog.serial import tool_facts
 from catalog.summary import as_listed
 from catalog.views._shared import absolute, crumbs, page
-from catalog.vocabulary import ToolClass
 from catalog.words import slug_asked
 from catalog.worth import worth_a_rule
 

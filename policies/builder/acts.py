@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from catalog.classifier.vocabulary import ToolClass
 from catalog.recommend import recommended_rule, rule_of_class
-from catalog.vocabulary import ToolClass
 from policies.builder.card import arguments_for
 from policies.builder.conditions import any_condition, changed_predicate, fresh_predicate
 from policies.builder.fields import Fields

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification, Param, ToolInput, classify
-from catalog.vocabulary import ToolClass
 
 _CLASSES: Final = {
     "R": ToolClass.READ,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.choices import MOST_KEPT, MOST_VALUES, choices_of_rows, choices_of_schema
+from catalog.classifier.choices import MOST_KEPT, MOST_VALUES, choices_of_rows, choices_of_schema
 from catalog.classify import Classification, ToolInput, classify
 
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog import prose
+from catalog.classifier.clauses import without_accents
+from catalog.classifier.inflected import INFLECTED
+from catalog.classifier.leeway import leaves_open
+from catalog.classifier.verbs import RANK
+from catalog.classifier.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
 from catalog.classify import ToolInput, classify, words_of
-from catalog.clauses import without_accents
-from catalog.inflected import INFLECTED
-from catalog.leeway import leaves_open
-from catalog.verbs import RANK
-from catalog.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
 
 CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.vocabulary import ToolClass
+from catalog.classifier.vocabulary import ToolClass
 from tests.catalog.labelled import DRAWN, SETS, WRITTEN, answered, asked, share
 
 # Right by the reader's first label; by a class the reader allowed. How right each set was when first met,

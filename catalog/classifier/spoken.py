@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.vocabulary import EXECUTE, FINANCIAL, READ, WRITE
+from catalog.classifier.vocabulary import EXECUTE, FINANCIAL, READ, WRITE
 
 # Things as well: verbs where an article stands behind them.
 BEFORE_ARTICLE: Final = {

@@ -7,7 +7,7 @@ A *plain* verb says what a tool does wherever it stands in a name. A *loose* one
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from catalog import tongues
+from catalog.classifier import tongues
 
 
 class ToolClass(StrEnum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import Final, NamedTuple
 
-from catalog.clauses import Sentence
-from catalog.vocabulary import ANSWERS_MADE, EXECUTE, MAKES, MEDIA, OF_WHAT, ToolClass, word_set
+from catalog.classifier.clauses import Sentence
+from catalog.classifier.vocabulary import ANSWERS_MADE, EXECUTE, MAKES, MEDIA, OF_WHAT, ToolClass, word_set
 
 CLAUSE: Final = 6
 # What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.

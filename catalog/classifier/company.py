@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.vocabulary import (
+from catalog.classifier.vocabulary import (
     ANSWERS_MADE,
     CALLS,
     DESTRUCTIVE,

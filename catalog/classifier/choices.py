@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from catalog.classifier.money import is_about_money
+from catalog.classifier.rare import rare_verb
+from catalog.classifier.verbs import RANK, in_context, verb_of
+from catalog.classifier.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 from catalog.lines import LONGEST_PARAM, MOST_PARAMS, line_of
-from catalog.money import is_about_money
-from catalog.rare import rare_verb
-from catalog.verbs import RANK, in_context, verb_of
-from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 Choices: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.vocabulary import LOOSE, PLAIN, ToolClass, word_set
+from catalog.classifier.vocabulary import LOOSE, PLAIN, ToolClass, word_set
 
 _READS: Final = """
     absorb advise anticipate appraise approximate arbitrate articulate ascertain assert attest average

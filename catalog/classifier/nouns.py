@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from catalog.phrases import without_things
-from catalog.rare import surely_a_verb
-from catalog.things import THINGS, only_things
-from catalog.verbs import without_products
-from catalog.vocabulary import (
+from catalog.classifier.phrases import without_things
+from catalog.classifier.rare import surely_a_verb
+from catalog.classifier.things import THINGS, only_things
+from catalog.classifier.verbs import without_products
+from catalog.classifier.vocabulary import (
     FINANCIAL,
     LOOKS,
     LOOSE,

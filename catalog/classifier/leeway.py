@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.said import Said
-from catalog.verbs import RANK, in_context, verb_of
-from catalog.vocabulary import (
+from catalog.classifier.said import Said
+from catalog.classifier.verbs import RANK, in_context, verb_of
+from catalog.classifier.vocabulary import (
     COMMAND_WORDS,
     EXECUTE,
     LEFT_OPEN,

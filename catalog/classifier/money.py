@@ -5,7 +5,7 @@ from enum import StrEnum, auto
 from functools import lru_cache
 from typing import Final
 
-from catalog.vocabulary import (
+from catalog.classifier.vocabulary import (
     ALSO_OF_OTHERS,
     AMOUNTS,
     ASKS_FOR,

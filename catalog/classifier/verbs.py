@@ -6,11 +6,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from catalog.company import BESIDE, JOB_WORDS
-from catalog.phrases import PHRASES, VERBS_OF_PHRASES, follows_a_quality, phrase_of, without_things
-from catalog.rare import RARE
-from catalog.things import THINGS
-from catalog.vocabulary import (
+from catalog.classifier.company import BESIDE, JOB_WORDS
+from catalog.classifier.phrases import PHRASES, VERBS_OF_PHRASES, follows_a_quality, phrase_of, without_things
+from catalog.classifier.rare import RARE
+from catalog.classifier.things import THINGS
+from catalog.classifier.vocabulary import (
     ANSWERS_MADE,
     AREA_VERBS,
     AREAS,

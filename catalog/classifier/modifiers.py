@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-from catalog.vocabulary import (
+from catalog.classifier.vocabulary import (
     BULK,
     CODE_PARAMS,
     CODE_WORDS,

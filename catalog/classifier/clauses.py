@@ -13,8 +13,8 @@ from functools import lru_cache
 from string import ascii_letters
 from typing import Final, TypeAlias
 
-from catalog.inflected import ANSWERS_WITH, INFLECTED, PARTICIPLES
-from catalog.vocabulary import word_set
+from catalog.classifier.inflected import ANSWERS_WITH, INFLECTED, PARTICIPLES
+from catalog.classifier.vocabulary import word_set
 
 Sentence: TypeAlias = tuple[str, ...]
 

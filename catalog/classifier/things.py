@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.vocabulary import word_set
+from catalog.classifier.vocabulary import word_set
 
 THINGS: Final = word_set("""
     abstract abstracts account accounts achievements activities activity address addresses adr agenda

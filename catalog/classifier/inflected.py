@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.vocabulary import LOOSE, PLAIN, word_set
+from catalog.classifier.vocabulary import LOOSE, PLAIN, word_set
 
 
 def forms(verb: str) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.clauses import READ as READ_OF_IT
-from catalog.clauses import Sentence, sentences_of
-from catalog.inflected import INFLECTED
-from catalog.said import Said
-from catalog.sentences import ARTICLES, BEHIND_HEADS, lead
-from catalog.things import THINGS
-from catalog.verbs import RANK
-from catalog.vocabulary import DESTRUCTIVE, FINANCIAL, PLAIN, READ, WRITE, ToolClass, word_set
+from catalog.classifier.clauses import READ as READ_OF_IT
+from catalog.classifier.clauses import Sentence, sentences_of
+from catalog.classifier.inflected import INFLECTED
+from catalog.classifier.said import Said
+from catalog.classifier.sentences import ARTICLES, BEHIND_HEADS, lead
+from catalog.classifier.things import THINGS
+from catalog.classifier.verbs import RANK
+from catalog.classifier.vocabulary import DESTRUCTIVE, FINANCIAL, PLAIN, READ, WRITE, ToolClass, word_set
 
 # What a description begins with is set going, whatever the name calls it.
 _SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")

@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from typing import Final
 
-from catalog.clauses import ASKED, LABEL, Sentence
-from catalog.inflected import ANSWERS_WITH, INFLECTED, LEADS_TO_VERB, PARTICIPLES, forms
-from catalog.money import is_about_money
-from catalog.nouns import deed_of
-from catalog.phrases import PHRASES, without_things
-from catalog.rare import RARE
-from catalog.said import CLAUSE, Said, made_by_a_model
-from catalog.spoken import BEFORE_ARTICLE
-from catalog.things import THINGS, begins_with_thing, only_things
-from catalog.tongues import NO_DEEDS, TOLD_UNSPACED, UNSPACED
-from catalog.verbs import RANK, in_context
-from catalog.vocabulary import (
+from catalog.classifier.clauses import ASKED, LABEL, Sentence
+from catalog.classifier.inflected import ANSWERS_WITH, INFLECTED, LEADS_TO_VERB, PARTICIPLES, forms
+from catalog.classifier.money import is_about_money
+from catalog.classifier.nouns import deed_of
+from catalog.classifier.phrases import PHRASES, without_things
+from catalog.classifier.rare import RARE
+from catalog.classifier.said import CLAUSE, Said, made_by_a_model
+from catalog.classifier.spoken import BEFORE_ARTICLE
+from catalog.classifier.things import THINGS, begins_with_thing, only_things
+from catalog.classifier.tongues import NO_DEEDS, TOLD_UNSPACED, UNSPACED
+from catalog.classifier.verbs import RANK, in_context
+from catalog.classifier.vocabulary import (
     ANSWERS_MADE,
     DESTRUCTIVE,
     EXECUTE,

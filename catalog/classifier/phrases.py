@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from catalog.vocabulary import ToolClass, word_set
+from catalog.classifier.vocabulary import ToolClass, word_set
 
 T = ToolClass
 
