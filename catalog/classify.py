@@ -203,11 +203,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if led and led.verb == verb and (rises or (is_open and led.tool_class is not tool_class)):
         # The name leaves open to what it is done.
         return _described(led)
-    if (
-        verb in DRAWN_UP
-        and "unsigned" in tool.description
-        and (drawn := drawn_up_unsigned(sentences_of(tool.description)))
-    ):
+    if drawn := _drawn_up(verb, tool.description):
         return _described(drawn)
     confidence = 0.9 if plain else 0.7
     money = is_about_money(
@@ -242,13 +238,21 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     alone = _Verdict(tool_class, confidence, (evidence,), (verb in OPEN_ENDED and is_anything) or taken_off)
     if changed := _by_arguments(alone, verb, words, tool.params):
         return changed
-    if verb in MADE and tool_class is WRITE:
-        made = made_by_a_model(verb, words, sentences_of(tool.description))
-        if made:
-            return _described(made)
+    if tool_class is WRITE and (made := _made(verb, words, tool.description)):
+        return _described(made)
     if verb in TOLD_BY_DESCRIPTION and tool.description:
         return _by_what_is_said(alone, verb, words, tool.description) or alone
     return alone
+
+
+def _drawn_up(verb: str, description: str) -> Said | None:
+    if verb not in DRAWN_UP or "unsigned" not in description:
+        return None
+    return drawn_up_unsigned(sentences_of(description))
+
+
+def _made(verb: str, words: tuple[str, ...], description: str) -> Said | None:
+    return made_by_a_model(verb, words, sentences_of(description)) if verb in MADE else None
 
 
 def _led(description: str) -> Said | None:
