@@ -66,6 +66,20 @@ _LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stable: what is of one rank stays in its order, and a file together."""
     items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).as_posix()))
+    for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            # It makes up its cases: asked again, it would make up others, and what it found would be lost.
+            item.add_marker(pytest.mark.flaky(reruns=0))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The names once more, below all that was printed of them: of a long run the end is read first."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    for outcome in ("failed", "error", "rerun"):
+        for name in dict.fromkeys(report.nodeid for report in reporter.getreports(outcome)):
+            reporter.write_line(f"{outcome}: {name}")
 
 
 def _rank(path: str) -> int:

@@ -303,6 +303,7 @@ def test_three_views_of_one_text_lose_nothing(world: World) -> None:
     for key, name in (("2", "policy.json"), ("3", "Written from the document"), ("1", "Anything else")):
         page.keyboard.press(f"Alt+{key}")
         expect(page.locator("main")).to_contain_text(name)
+        page.wait_for_load_state()  # the page is there before what hears its keys
         assert text_of(page) == before
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Publish revision")
