@@ -86,6 +86,7 @@ def _publishes_the_policy(page: Page) -> None:
 
 def _types(page: Page, text: str) -> None:
     page.locator(".cm-content").click()
+    page.wait_for_load_state()  # the editor is there before what saves and checks its text
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.insert_text(text)
 

@@ -18,7 +18,7 @@ from tests.journeys.product import RunningProduct, running_product
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(900)]
 
-TEXT = "() => document.getElementById('id_document').value"
+TEXT = "() => document.getElementById('id_document')?.value"  # none while the page is still being read
 SET_TEXT = (
     "(text) => document.getElementById('id_document').dispatchEvent("
     "new CustomEvent('layer:set-text', {detail: text}))"
@@ -105,11 +105,21 @@ def text_of(page: Page) -> str:
 
 
 def expect_text(page: Page, wanted: str) -> None:
-    page.wait_for_function("(wanted) => document.getElementById('id_document').value === wanted", arg=wanted)
+    page.wait_for_function(f"(wanted) => ({TEXT})() === wanted", arg=wanted)
 
 
 def expect_other_text(page: Page, before: str) -> None:
-    page.wait_for_function("(old) => document.getElementById('id_document').value !== old", arg=before)
+    page.wait_for_function(f"(old) => ![old, undefined].includes(({TEXT})())", arg=before)
+
+
+def expect_in_text(page: Page, part: str) -> None:
+    page.wait_for_function(f"(part) => ({TEXT})()?.includes(part)", arg=part)
+
+
+def begin_to_type(page: Page) -> None:
+    page.get_by_role("button", name="JSON").click()
+    page.locator(".cm-content").click()
+    page.wait_for_load_state()  # the editor is there before what saves and checks its text
 
 
 def test_verbs_are_set_by_key_and_undone_through_a_reload(world: World) -> None:
@@ -162,9 +172,9 @@ def test_a_condition_is_made_of_the_tools_own_arguments(world: World) -> None:
     expect(card.get_by_label("Argument")).to_have_value("args.amount")
     card.get_by_label("Value").fill("250")
     card.get_by_label("Value").press("Tab")
-    page.wait_for_function("() => document.getElementById('id_document').value.includes('250')")
+    expect_in_text(page, "250")
     card.get_by_label("Operator").select_option("lt")
-    page.wait_for_function("() => document.getElementById('id_document').value.includes('\"lt\"')")
+    expect_in_text(page, '"lt"')
     expect(card).to_contain_text("Calls are denied unless args.amount is less than 250")
     before = text_of(page)
     card.get_by_label("Value").fill("many")
@@ -249,8 +259,7 @@ def test_what_is_changed_without_a_connection_is_made_when_it_is_back(world: Wor
 
 def test_what_is_typed_without_a_connection_survives_a_reload(world: World) -> None:
     page = world.page()
-    page.get_by_role("button", name="JSON").click()
-    page.locator(".cm-content").click()
+    begin_to_type(page)
     page.keyboard.press("ControlOrMeta+Home")
     # Every save from now on is lost on the way.
     page.route("**/save/", lambda route: route.abort())
@@ -265,8 +274,7 @@ def test_what_is_typed_without_a_connection_survives_a_reload(world: World) -> N
 def test_a_broken_text_locks_the_builder_with_the_last_version_that_could_be_read(world: World) -> None:
     page = world.page()
     before = text_of(page)
-    page.get_by_role("button", name="JSON").click()
-    page.locator(".cm-content").click()
+    begin_to_type(page)
     page.keyboard.press("ControlOrMeta+End")
     page.keyboard.insert_text("oops")
     expect(page.locator("#judgement")).to_contain_text("to mend")
@@ -297,7 +305,7 @@ def test_the_second_of_two_people_is_told_and_chooses(world: World) -> None:
 def test_three_views_of_one_text_lose_nothing(world: World) -> None:
     page = world.page()
     row(page, "create_refund").locator("input[value=approval]").check(force=True)
-    page.wait_for_function("() => document.getElementById('id_document').value.includes('require_approval')")
+    expect_in_text(page, "require_approval")
     expect(page.locator("#draft")).to_contain_text("Draft, saved")
     before = text_of(page)
     for key, name in (("2", "policy.json"), ("3", "Written from the document"), ("1", "Anything else")):
@@ -433,7 +441,7 @@ def test_another_person_is_noticed_at_once_and_what_was_typed_stays(world: World
     notice.get_by_role("button", name="Compare: theirs against yours").click()
     expect(notice).to_contain_text("Theirs, just now.")
     notice.get_by_role("link", name="Open the newest").click()
-    page.wait_for_function("() => document.getElementById('id_document').value.includes('Theirs, just now.')")
+    expect_in_text(page, "Theirs, just now.")
     expect(page.locator("#others")).to_be_hidden()
 
 
