@@ -167,15 +167,14 @@ def _without_when(words: Sentence, part: str) -> Sentence:
 
 
 def _without_tool(words: Sentence) -> Sentence:
+    """“A tool that lists pods” as what it does; “A simple tool” as it stands."""
     if len(words) < 4 or words[0] not in _BEFORE_TOOLS:
         return words
     at = next((place for place, word in enumerate(words[:5]) if word in _TOOLS), -1)
-    if at < 0 or words[at + 1] not in _OF_TOOLS:
+    behind = words[at + 1 :]
+    if at < 0 or len(behind) < 2 or behind[0] not in _OF_TOOLS or not _does(behind[1]):
         return words
-    behind = words[at + 2 :]
-    return (
-        (_what_is_let(words[at + 1 :]) if words[at + 1] in _LETS else behind) if _does(behind[0]) else words
-    )
+    return _what_is_let(behind) if behind[0] in _LETS else behind[1:]
 
 
 def _what_is_let(words: Sentence) -> Sentence:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from catalog import prose
@@ -14,7 +14,7 @@ from catalog.classifier.clauses import without_accents
 from catalog.classifier.inflected import INFLECTED
 from catalog.classifier.leeway import leaves_open
 from catalog.classifier.verbs import RANK
-from catalog.classifier.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass
+from catalog.classifier.vocabulary import BASE_SEVERITY, LOOSE, PLAIN, ToolClass, word_set
 from catalog.classify import ToolInput, classify, words_of
 
 CASES = Path(__file__).parent.parent / "cases" / "classify" / "examples.json"
@@ -332,6 +332,16 @@ def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
 )
 def test_a_description_is_read_as_sentences(description: str, tool_class: str) -> None:
     assert classify(ToolInput("frobnicate", description)).tool_class == tool_class
+
+
+_ABOUT_TOOLS = word_set("a api can enables for it lets list simple that the this to tool use when")
+
+
+@given(st.lists(st.sampled_from(sorted(_ABOUT_TOOLS)), max_size=6).map(" ".join))
+@example("A simple test tool.")
+@example("This test tool that")
+def test_whatever_is_said_of_the_tool_itself_is_read(description: str) -> None:
+    assert classify(ToolInput("frobnicate", description)).evidence
 
 
 def test_a_sentence_that_begins_with_a_verb_nobody_knows_says_nothing() -> None:
