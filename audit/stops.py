@@ -14,7 +14,10 @@ from accounts.tenancy import Asker
 from audit.outcomes import shown_outcome
 from audit.trace import in_short
 from common.ids import first_uuid_of
+from policies.language.document import Limit
 from policies.language.glance import rule_words
+from policies.language.named import named_by
+from policies.language.phrases import over_words
 from policies.language.sentences import limit_exceeded_sentence
 
 # So many are looked at, by the index of what was stopped, and no older ones: a page waits for it.
@@ -22,14 +25,17 @@ NEWEST: Final = 500
 LATELY: Final = timedelta(days=7)
 
 _STOPS = """
-    SELECT DISTINCT ON (1, 2, 3)
-        left(tool, 256), outcome, code, reason, rule, retry_after_seconds, position
-    FROM (
-        SELECT tool, outcome, code, reason, rule, retry_after_seconds, position FROM audit_decisionrecord
-        WHERE organization_id = %s AND NOT (outcome = 'allow') AND id >= %s
-        ORDER BY position DESC LIMIT %s
-    ) newest WHERE left(tool, 256) = ANY(%s)
-    ORDER BY 1, 2, 3, position DESC
+    SELECT stop.tool, outcome, code, reason, rule, retry_after_seconds, revision.document, position FROM (
+        SELECT DISTINCT ON (1, 2, 3) left(newest.tool, 256) AS tool, outcome, code, reason, rule,
+            retry_after_seconds, policy_revision_id, organization_id, position
+        FROM (
+            SELECT * FROM audit_decisionrecord
+            WHERE organization_id = %s AND NOT (outcome = 'allow') AND id >= %s
+            ORDER BY position DESC LIMIT %s
+        ) newest WHERE left(newest.tool, 256) = ANY(%s)
+        ORDER BY 1, 2, 3, position DESC
+    ) stop LEFT JOIN policies_policyrevision revision ON stop.code = 'limit_exceeded'
+        AND revision.id = stop.policy_revision_id AND revision.organization_id = stop.organization_id
 """
 
 
@@ -43,9 +49,16 @@ def last_reasons(member: Asker, tools: Iterable[str], since: datetime) -> dict[t
     with connection.cursor() as cursor:
         cursor.execute(_STOPS, [member.organization_id, earliest, NEWEST, named])
         rows = sorted(cursor.fetchall(), key=itemgetter(-1), reverse=True)
-    for tool, outcome, code, reason, rule, again, _ in rows:
-        found.setdefault((tool, shown_outcome(outcome, code)), _told(tool, reason, rule, again))
+    for tool, outcome, code, reason, rule, again, document, _ in rows:
+        told = _over(rule, document) or _told(tool, reason, rule, again)
+        found.setdefault((tool, shown_outcome(outcome, code)), told)
     return found
+
+
+def _over(rule: str, document: str | None) -> str:
+    """The limit that held the call back; empty where that is not what stopped it, or not known."""
+    limit = named_by(rule, document) if document is not None else None
+    return over_words(limit) if isinstance(limit, Limit) else ""
 
 
 def _told(tool: str, reason: str, rule: str, again: int | None) -> str:

@@ -117,11 +117,24 @@ def limit_words(limit: Limit) -> str:
     else:
         window = window_words(limit.window_seconds)
         words = f"{limit.increment_from.text} adds up to at most {limit.max:,} {window}"
-    if limit.key is not None:
-        words += f" for each {limit.key.text}"
+    return words + _counted_for(limit)
+
+
+def over_words(limit: Limit) -> str:
+    """What a call was that the limit held back: "over 30 calls per minute"."""
+    if limit.increment_from is None:
+        words = f"over {rate_words(limit.max, limit.window_seconds)}"
+    else:
+        window = window_words(limit.window_seconds)
+        words = f"{limit.increment_from.text} over {limit.max:,} {window}"
+    return words + _counted_for(limit)
+
+
+def _counted_for(limit: Limit) -> str:
+    each = f" for each {limit.key.text}" if limit.key is not None else ""
     scope = {
         "grant": "",
         "server": ", all grants of the server together",
         "organization": ", the whole organization together",
     }
-    return words + scope[limit.scope]
+    return each + scope[limit.scope]

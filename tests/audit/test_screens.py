@@ -22,12 +22,21 @@ from audit.counts import count as count_them
 from audit.models import DecisionRecord
 from audit.views import export
 from common.ids import new_uuid
-from policies.services import issue_grant, publish_policy
+from policies.services import issue_grant, publish_policy, save_draft
 from servers.models import Server
 from tests.cast import Acme, Cast, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 from tests.roles import as_worker
 
+TOGETHER = {"counter": "merges", "max": 1000, "window": "hour", "scope": "server"}
+PAID = {"counter": "paid", "max": 500, "window": 900, "scope": "grant", "increment_from": "args.amount"}
+LIMITED = json.dumps(
+    {
+        "version": "1",
+        "default": "deny",
+        "tools": {"merge": {"limits": [TOGETHER]}, "pay": {"limits": [PAID]}},
+    }
+)
 MARKUP = "<script>alert(1)</script>\u202e"
 _sequences = count(1)
 
@@ -315,16 +324,17 @@ def test_the_overview_counts_by_outcome(span: str, acme: Acme, cast: Cast, signe
 def test_what_is_stopped_most_says_why_the_last_of_its_calls_was(
     acme: Acme, cast: Cast, signed_in: SignedIn
 ) -> None:
+    with inside(cast.alice):
+        save_draft(cast.alice, acme.policy, LIMITED)
+        revision = publish_policy(cast.alice, acme.policy)
+    held = {"code": "limit_exceeded", "policy_revision_id": revision.pk, "retry_after_seconds": 12}
+    again = "has reached a limit; try again in 12 s."
     happened(acme, tool="merge", reason="An older reason.")
     happened(acme, tool="merge", reason="Open a pull request instead.")
-    happened(
-        acme,
-        tool="merge",
-        code="limit_exceeded",
-        rule="/tools/merge/limits/0",
-        reason="merge has reached a limit; try again in 12 s.",
-        retry_after_seconds=12,
-    )
+    happened(acme, tool="merge", rule="/tools/merge/limits/0", reason=f"merge {again}", **held)
+    happened(acme, tool="pay", rule="/tools/pay/limits/0", reason=f"pay {again}", **held)
+    gone = {**held, "policy_revision_id": new_uuid()}
+    happened(acme, tool="list", rule="/tools/list/limits/0", reason=f"list {again}", **gone)
     happened(acme, tool="drop", reason="This call of drop is not allowed.", rule="/classes/Destructive")
     happened(acme, tool="x\u202e<b>", reason="<img src=x>\u202e")
     shown = page(signed_in(cast.bob), "/overview/")
@@ -333,7 +343,9 @@ def test_what_is_stopped_most_says_why_the_last_of_its_calls_was(
     )
     stopped = re.sub(" +", " ", stopped)
     assert "2 denied: Open a pull request instead" in stopped
-    assert "1 held back: own rule" in stopped and "try again in" not in stopped
+    assert "1 held back: over 1,000 calls per hour, all grants of the server together" in stopped
+    assert "held back: args.amount over 500 every 15 minutes" in stopped
+    assert "held back: own rule" in stopped and "try again in" not in stopped
     assert "denied: Destructive rule" in stopped and "An older reason" not in stopped
     written = signed_in(cast.bob).get("/overview/").content.decode()
     assert "&lt;img src=x&gt;" in written and "<img src=x>" not in written and "\u202e" not in written
