@@ -211,7 +211,7 @@ def _argument(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
         return None
     rest = node.value.removeprefix(member_path(path.steps[0]))
     # Spelt in another way than we would: then what follows it is not known to be the rest.
-    return _value(text, node, member_path(right) + rest) if rest != node.value else None
+    return _value(text, node, right + rest) if rest != node.value else None
 
 
 # What the linter finds

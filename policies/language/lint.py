@@ -60,5 +60,8 @@ def _linted(
 
 
 def _not_all_checked() -> LintFinding:
-    message = "This policy and its tools are too much to check all of one against all of the other."
+    message = (
+        "This policy and its tools are too much to check all of one against all of the other: "
+        "more may be wrong than is named here. Try calls, or write fewer rules."
+    )
     return LintFinding("", "not_all_checked", Severity.WARNING, message)

@@ -5,9 +5,10 @@ from typing import Final
 
 from .document import Condition, Operator, Predicate
 from .lint_constant import predicate_by_schema
-from .lint_schema import follow, is_closed, is_optional, properties, types
+from .lint_schema import below, follow, is_closed, is_optional, properties, types
 from .lint_survey import (
     ALL_TOOLS,
+    COMES_OF,
     MOST_CONDITIONS,
     RISKY,
     Entry,
@@ -18,9 +19,10 @@ from .lint_survey import (
     error,
     warning,
 )
-from .paths import EACH, Path
+from .paths import EACH, Path, member_path
 from .problems import did_you_mean
 
+_CHOOSE: Final = " Choose one that it has."
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
 _NUMBER: Final = frozenset({"number", "integer"})
@@ -41,14 +43,15 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
         for section, at, condition in entry.conditions:
             if section == "deny_if" and condition.op == "under_path":
                 message = (
-                    "Links and other spellings of a path are not seen here. Require the paths that are right."
+                    "A link, or another spelling of the path, gets past this. "
+                    "Require the paths that are right, in place of denying those that are not."
                 )
                 yield warning(at, "path_in_deny", message)
             yield from _impossible(survey, entry, at, condition)
             if section != "require":
-                yield from _unguarded(survey, entry, at, condition, guarded)
-        for at, path in _paths_read(entry):
-            yield from _unknown(survey, entry, at, path)
+                yield from _unguarded(survey, entry, section, at, condition, guarded)
+        for at, path, comes_of in _paths_read(entry):
+            yield from _unknown(survey, entry, at, path, comes_of)
         for section, at, predicate in entry.asked:
             yield from _paired(at, predicate)
             yield from _constant(survey, entry, section, at, predicate)
@@ -62,13 +65,20 @@ def _first(path: Path) -> str | None:
     return step if isinstance(step, str) else None
 
 
-def _paths_read(entry: Entry) -> Iterator[tuple[str, Path]]:
-    for _, at, condition in entry.conditions:
-        yield f"{at}/path", condition.path
+def _paths_read(entry: Entry) -> Iterator[tuple[str, Path, str]]:
+    """With what comes of it where a call never has the argument."""
+    for section, at, condition in entry.conditions:
+        holds = _holds_without(condition)
+        yield f"{at}/path", condition.path, "this always holds" if holds else COMES_OF[section, False]
     for index, limit in enumerate(entry.rule.limits):
         for key, path in (("key", limit.key), ("increment_from", limit.increment_from)):
             if path is not None:
-                yield f"{entry.at}/limits/{index}/{key}", path
+                yield f"{entry.at}/limits/{index}/{key}", path, "every call is denied"
+
+
+def _holds_without(condition: Condition) -> bool:
+    """Whether it is true of a call without the argument."""
+    return condition.op in _MISSING_HOLDS or (condition.op == "exists" and condition.value is False)
 
 
 def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
@@ -83,7 +93,7 @@ def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
 
 
 def _unguarded(
-    survey: Survey, entry: Entry, at: str, condition: Condition, guarded: frozenset[str | None]
+    survey: Survey, entry: Entry, section: str, at: str, condition: Condition, guarded: frozenset[str | None]
 ) -> Iterator[LintFinding]:
     name = _first(condition.path)
     if name is None or name in guarded or condition.op == "exists" or condition.op in _MISSING_HOLDS:
@@ -93,9 +103,10 @@ def _unguarded(
         return
     worst = next((tool for tool in optional if tool.tool_class in RISKY), optional[0])
     severity = Severity.ERROR if worst.tool_class in RISKY else Severity.WARNING
+    gets_past = "is not denied by this" if section == "deny_if" else "goes through without asking anybody"
     message = (
-        f"{name} is optional in {worst.name}, and a call without it is not met by this. "
-        f"Add a predicate with exists on args.{name}."
+        f"{worst.name} can be called without {member_path(name)}, and such a call {gets_past}. "
+        "Require that it is there (exists), or deny calls without it."
     )
     yield LintFinding(at, "unguarded_optional", severity, message)
 
@@ -114,7 +125,11 @@ def _impossible(survey: Survey, entry: Entry, at: str, condition: Condition) -> 
             if allowed
             else "of another kind than the path needs"
         )
-        message = f"In {tool.name}, {condition.path.text} is {said}, which {condition.op} cannot judge."
+        message = (
+            f"In {tool.name}, {condition.path.text} is {said}, which {condition.op} cannot judge, "
+            "and what cannot be judged is denied. "
+            f"{'Choose an operator for that type.' if allowed else 'Choose a path that leads to a value.'}"
+        )
         yield error(at, "impossible_operator", message)
         return
 
@@ -125,7 +140,7 @@ def _judged_types(condition: Condition) -> frozenset[str] | None:
     return _JUDGES.get(condition.op)
 
 
-def _unknown(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
+def _unknown(survey: Survey, entry: Entry, at: str, path: Path, comes_of: str) -> Iterator[LintFinding]:
     name = _first(path)
     if name is None or not entry.tools:
         return
@@ -139,13 +154,15 @@ def _unknown(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[Lint
         return
     known = tuple(key for listed in listings for key in listed or ())
     near = survey.suggestions.near(name, known[:200])
-    hint = did_you_mean(near)
-    who = entry.tools[0].name if len(entry.tools) == 1 else "None of the tools this applies to"
-    message = (
-        f"{who} has no argument {name}.{hint}"
+    right = member_path(near) if near else None
+    if right is None and len(entry.tools) == 1 and survey.patience.spend(Patience.PAIR * len(known)):
+        right = below(entry.tools[0].input_schema, name)
+    lacks = (
+        f"{entry.tools[0].name} has no argument"
         if len(entry.tools) == 1
-        else f"{who} has an argument {name}.{hint}"
+        else "None of the tools this applies to has an argument"
     )
+    message = f"{lacks} {member_path(name)}, so {comes_of}.{did_you_mean(right) or _CHOOSE}"
     closed = all(is_closed(tool.input_schema) for tool in entry.tools)
     yield LintFinding(at, "unknown_argument", Severity.ERROR if closed else Severity.WARNING, message)
 
@@ -158,7 +175,8 @@ def _paired(at: str, predicate: Predicate) -> Iterator[LintFinding]:
             prefix = steps[: steps.index(EACH) + 1]
             if prefix in seen:
                 message = (
-                    "Each condition looks at all elements by itself; two need not mean the same element."
+                    "Each of these conditions goes through the list by itself: what one element meets and "
+                    "what another meets counts together. Keep one of them where one element has to meet both."
                 )
                 yield warning(at, "paired_elements", message)
                 return
@@ -175,15 +193,16 @@ def _constant(
         if results != {True} and results != {False}:
             return
     if results:
-        message = f"By the schema this {'always' if True in results else 'never'} holds."
-        mend = "Compare what the schema allows for the argument with the value."
-        yield warning(at, "constant_predicate", f"{message} {mend}")
+        message = (
+            f"By the schema this {'always' if True in results else 'never'} holds, "
+            f"so {COMES_OF[section, True in results]}. Compare the value with what the argument may be."
+        )
+        yield warning(at, "constant_predicate", message)
 
 
 def _needed_by_all(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
     for section, at, condition in entry.conditions:
-        holds = condition.op in _MISSING_HOLDS or (condition.op == "exists" and condition.value is False)
-        if section == "require" and not holds:
+        if section == "require" and not _holds_without(condition):
             yield from _lacking(survey, entry, at, condition.path)
     for index, limit in enumerate(entry.rule.limits):
         for path in (limit.key, limit.increment_from):
@@ -196,6 +215,9 @@ def _lacking(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[Lint
     for tool in survey.look_at(entry.tools):
         listed = properties(tool.input_schema) if tool.input_schema is not None else None
         if name is not None and listed is not None and name not in listed:
-            message = f"{tool.name} has no argument {name}, so every call of it is denied by this."
+            message = (
+                f"{tool.name} has no argument {member_path(name)}, so every call of it is denied by this. "
+                "Say it in the rules of the tools that have it."
+            )
             yield warning(at, "all_tools_argument", message)
             return

@@ -6,10 +6,11 @@ from itertools import islice
 from typing import TypeAlias
 
 from .document import Limit, Rule, Scope
-from .lint_survey import Entry, LintFinding, Patience, Survey, warning
+from .lint_survey import ALL_TOOLS, Entry, LintFinding, Patience, Survey, warning
 from .matching import is_pattern
 from .paths import Path
-from .sentences import a_span
+from .phrases import limit_words
+from .sentences import span_words
 
 # Counters, as calls of known tools name them, with the rules that do, in their order.
 _Named: TypeAlias = dict[tuple[Scope, str], dict[str, None]]
@@ -26,8 +27,10 @@ def limit_findings(
         for index, limit in enumerate(entry.rule.limits):
             at = f"{entry.at}/limits/{index}"
             if limit.window_seconds < approval_seconds and may_wait:
+                wait = span_words(approval_seconds)
                 message = (
-                    f"A call that waits for a person holds its unit for up to {a_span(approval_seconds)}."
+                    f"A call that waits for a person keeps its place in this limit for up to {wait}, and "
+                    f"holds others back meanwhile. Count in a window of {wait} or more."
                 )
                 yield warning(at, "approval_holds_limit", message)
             yield from _alone(beside, limit, at)
@@ -56,10 +59,16 @@ class _Beside:
 
 def _alone(beside: _Beside, limit: Limit, at: str) -> Iterator[LintFinding]:
     if limit.increment_from is not None and not beside.counts_calls:
-        message = "This counts a value, which the agent chooses. Add a limit on the number of calls."
+        message = (
+            f"This adds up {limit.increment_from.text}, which the agent chooses: with small values it can "
+            "call without end. Add a limit on the number of calls."
+        )
         yield warning(at, "value_limit_alone", message)
     if limit.key is not None and not beside.has_no_key:
-        message = "An agent that chooses the key chooses a fresh limit. Add a limit without a key."
+        message = (
+            f"The agent chooses {limit.key.text}, and each new value of it starts a new count. "
+            "Add a limit that counts all calls together."
+        )
         yield warning(at, "keyed_limit_alone", message)
 
 
@@ -123,9 +132,21 @@ def _shared(
         others = [at_other for at_other in islice(named[limit.scope, counter], 2) if at_other != entry.at]
         elsewhere = limit.scope != "grant" and (limit.scope, counter) in other_counters
         if others or elsewhere:
-            where = others[0] if others else "another policy"
-            yield warning(at, "shared_counter", f"The counter {counter} is also charged by {where}.")
+            message = (
+                f"{_whose(others[0]) if others else 'Another policy'} counts in {counter} too: what is busy "
+                "there uses up what is left here. Give this limit a counter of its own, unless one count "
+                "for both is meant."
+            )
+            yield warning(at, "shared_counter", message)
             return
+
+
+def _whose(at: str) -> str:
+    if at == ALL_TOOLS:
+        return "The rule for all tools"
+    section, _, name = at.removeprefix("/").partition("/")
+    name = name.replace("~1", "/").replace("~0", "~")
+    return f"The {name} rule" if section == "classes" else f"The rule for {name}"
 
 
 def _unreachable(survey: Survey, entry: Entry, named: _Named) -> Iterator[LintFinding]:
@@ -143,7 +164,11 @@ def _unreachable(survey: Survey, entry: Entry, named: _Named) -> Iterator[LintFi
     for index, limit in limits:
         first = _reached_before(survey, limits, index, limit)
         if first is not None:
-            message = f"The limit {first + 1} of this rule is always reached first."
+            message = (
+                f"This limit holds nothing back: limit {first + 1} of this rule "
+                f"({limit_words(entry.rule.limits[first])}) is always reached first. "
+                "Take it out, or make it tighter."
+            )
             yield warning(f"{entry.at}/limits/{index}", "unreachable_limit", message)
 
 

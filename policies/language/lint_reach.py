@@ -1,6 +1,7 @@
 """Which rules reach which tools, and which tools are reached by none that guards them."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from .document import Condition, Limit, Predicate, Rule
 from .identity import identity_text
@@ -30,14 +31,18 @@ def reach_findings(survey: Survey) -> Iterator[LintFinding]:
     yield from _weaker_patterns(survey)
     yield from _unguarded_tools(survey)
     document = survey.document
-    if document.default == "allow" and any(tool.tool_class is None for tool in survey.tools):
-        count = sum(tool.tool_class is None for tool in survey.tools)
+    count = sum(tool.tool_class is None for tool in survey.tools)
+    if document.default == "allow" and count:
         message = (
-            f"{count} tools have no class, and whatever the server adds is allowed too. Deny by default."
+            f"{f'{count} tools have' if count > 1 else 'A tool has'} no class yet and can be called all the "
+            "same, and so can whatever the server adds. Deny by default, and allow what agents need."
         )
         yield warning("/default", "open_default", message)
     if document.all_tools is not None and document.all_tools.action == "allow":
-        message = "An allow for all tools means nothing: it never makes an outcome weaker. Take it out."
+        message = (
+            "An allow for all tools opens nothing: what applies to all can only be stricter. "
+            "Take it out, and allow tools by class or by name."
+        )
         yield warning(f"{ALL_TOOLS}/action", "all_tools_allow", message)
 
 
@@ -52,7 +57,10 @@ def _too_many_conditions(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _too_many(at: str, total: int) -> LintFinding:
-    message = f"{total:,} conditions would be judged for one call; there may be {MOST_CONDITIONS:,}."
+    message = (
+        f"{total:,} conditions would be judged for one call, and there may be {MOST_CONDITIONS:,}. "
+        "Put values that are compared alike into one list (in, not_in)."
+    )
     return error(at, "too_many_conditions", message)
 
 
@@ -82,8 +90,9 @@ def _too_many_patterns(survey: Survey) -> Iterator[LintFinding]:
     for at, count in counts:
         if count > MOST_SEARCHED:
             message = (
-                "These patterns take too long to compare with a name. There may be "
-                f"{MOST_SEARCHED:,} like *a*, or {MOST_SEARCHED // 10:,} like a*b*; a*, *a and a*b are free."
+                "These patterns take too long to compare with a name, and every call would be denied. "
+                f"There may be {MOST_SEARCHED:,} like *a*, or {MOST_SEARCHED // 10:,} like a*b*; "
+                "a*, *a and a*b are free."
             )
             yield error(at, "too_many_patterns", message)
 
@@ -104,7 +113,11 @@ def _names(survey: Survey) -> Iterator[LintFinding]:
         hint = did_you_mean(near)
         opened = survey.document.default == "allow"
         severity = Severity.ERROR if opened else Severity.WARNING
-        yield LintFinding(at, "unknown_tool", severity, f"The server has no tool {name}.{hint}")
+        comes_of = "hides nothing" if at.startswith("/hide/") else "decides no call"
+        instead = ", and what is meant goes by the default, which allows" if opened else ""
+        mend = hint or " Correct the name, or take it out."
+        message = f"The server has no tool {name}, so this {comes_of}{instead}.{mend}"
+        yield LintFinding(at, "unknown_tool", severity, message)
 
 
 def _shadowed(survey: Survey) -> Iterator[LintFinding]:
@@ -112,7 +125,8 @@ def _shadowed(survey: Survey) -> Iterator[LintFinding]:
         if not is_pattern(entry.name):
             if survey.hide.first_match(entry.name) is not None:
                 message = (
-                    f"{entry.name} is hidden, which nothing overrides. Take out the rule or the name in hide."
+                    f"{entry.name} is hidden, and nothing overrides that: this rule never decides. "
+                    "Take the rule out, or the name in hide."
                 )
                 yield warning(entry.at, "hide_and_rule", message)
             continue
@@ -125,7 +139,8 @@ def _shadowed(survey: Survey) -> Iterator[LintFinding]:
 
 def _shadow(entry: Entry) -> LintFinding:
     message = (
-        "This applies to no tool of the server: other rules or hide come first for every one it matches."
+        "No tool of the server comes to this rule: for each that it matches another one, or hide, comes "
+        "first. Take it out, or the rules in front of it."
     )
     return warning(entry.at, "shadowed_rule", message)
 
@@ -143,8 +158,8 @@ def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
             other = _unrestated(survey, entry, rivals)
             if other is not None:
                 message = (
-                    f"{tool.name} also matches {other.name}, but what that rule asks does not apply to it. "
-                    f"Repeat it here, or give {tool.name} a rule of its own."
+                    f"{tool.name} also matches {other.name}, but its calls come here and get past what that "
+                    f"rule asks. Repeat that here, or give {tool.name} a rule of its own."
                 )
                 yield error(entry.at, "weaker_pattern", message)
                 break
@@ -195,6 +210,12 @@ def _as_tight(mine: Limit, other: Limit) -> bool:
 
 # Risk
 
+_CAN: Final = {
+    "Destructive": "delete as much as it likes",
+    "Financial": "move money as often as it likes",
+    "Execute": "run what it likes, as often as it likes",
+}
+
 
 def _unguarded_tools(survey: Survey) -> Iterator[LintFinding]:
     everywhere = survey.all_tools is not None and _guards(survey.all_tools.rule)
@@ -202,7 +223,11 @@ def _unguarded_tools(survey: Survey) -> Iterator[LintFinding]:
     places = {tool.name: entry.at for entry in survey.own() for tool in entry.tools}
     for tool in survey.reachable:
         if tool.tool_class in RISKY and not everywhere and tool.name not in guarded:
-            message = f"{tool.name} ({tool.tool_class}) may be called without limit, approval or condition."
+            message = (
+                f"{tool.name} ({tool.tool_class}) may be called without limit, approval or condition: "
+                f"an agent gone wrong can {_CAN[tool.tool_class]}. "
+                "Limit it, ask a person, or say which arguments are right."
+            )
             yield warning(places.get(tool.name, "/default"), "unguarded_tool", message)
 
 

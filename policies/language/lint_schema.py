@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeGuard
 
 from .document import JsonValue
 from .identity import identity_text
-from .paths import EACH, Step
+from .paths import EACH, Step, member_path
 
 Schema: TypeAlias = Mapping[str, object]
 
@@ -85,6 +85,16 @@ def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
         if schema is None:
             return None
     return schema, True
+
+
+def below(schema: object, name: str) -> str | None:
+    """The path of a member that is no argument by itself, but one of an argument or of its elements."""
+    for outer, inner in (properties(schema) or {}).items():
+        of_each = inner.get("items") if _is_map(inner) and types(inner) == _ONLY["array"] else None
+        if name in (properties(inner if of_each is None else of_each) or {}):
+            each = "" if of_each is None else "[*]"
+            return f"{member_path(outer)}{each}{member_path(name).removeprefix('args')}"
+    return None
 
 
 def always_there(schema: object, steps: Iterable[Step]) -> bool:

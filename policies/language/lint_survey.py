@@ -30,6 +30,17 @@ class LintFinding:
     message: str
 
 
+# What comes of a predicate that always holds, or never, by its section.
+COMES_OF: Final = {
+    ("require", True): "nothing is asked here",
+    ("require", False): "every call is denied",
+    ("deny_if", True): "every call is denied",
+    ("deny_if", False): "no call is denied here",
+    ("approve_if", True): "every call waits for a person",
+    ("approve_if", False): "nobody is asked here",
+}
+
+
 def error(pointer: str, code: str, message: str) -> LintFinding:
     return LintFinding(pointer, code, Severity.ERROR, message)
 

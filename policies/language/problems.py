@@ -46,8 +46,8 @@ _ASKED: Final = " Did you mean "
 
 
 def did_you_mean(near: str | None) -> str:
-    """The end of a message, or nothing."""
-    return f"{_ASKED}{shown(near)}?" if near else ""
+    """The end of a message, or nothing: what is too long to be shown whole is no answer."""
+    return f"{_ASKED}{shown(near)}?" if near and len(near) <= _SHOWN_CHARACTERS else ""
 
 
 def meant(message: str) -> str | None:

@@ -109,6 +109,18 @@ def test_an_argument_that_was_misspelt_is_replaced_in_its_path() -> None:
     assert mend.apply() == condition("args.amount")
 
 
+def test_what_every_element_of_a_list_has_is_asked_of_each() -> None:
+    items = {"type": "object", "properties": {"path": {"type": "string"}}}
+    files = {"type": "object", "properties": {"files": {"type": "array", "items": items}}}
+    pushes = [Tool(name="refund", tool_class="Write", input_schema=files, digest="")]
+    text = condition("args.path", "eq", "a")
+    judgement = judge(text, [facts_of(each) for each in pushes])
+    found = next(each for each in judgement.findings if each.code == "unknown_argument")
+    mend = mend_of(text, found, pushes)
+    assert mend is not None and mend.label == "Write args.files[*].path"
+    assert mend.apply() == condition("args.files[*].path", "eq", "a")
+
+
 def test_an_operator_of_another_language_becomes_ours() -> None:
     text = condition("args.amount", "<=")
     mend = mend_of(text, found_in(text, "unknown_operator"), TOOLS)

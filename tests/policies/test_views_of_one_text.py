@@ -145,4 +145,7 @@ def test_plain_words_say_what_was_found_where_it_stands(cast: Cast, acme: Acme, 
     editor = reverse("policies:editor", args=[acme.policy.public_id])
     shown = words(signed_in(cast.carol).get(editor, {"view": "words"}))
     told = shown.split('id="words"')[1].split("Anything not named")[0]
-    assert "Every call is allowed." in told and "The server has no tool no_such_tool." in told
+    assert (
+        "Every call is allowed." in told
+        and "The server has no tool no_such_tool, so this decides no call." in told
+    )

@@ -214,7 +214,77 @@ def test_the_linter_is_silent(policy: dict[str, Any], code: str | None) -> None:
 
 def test_a_misspelt_tool_is_answered_with_the_right_one() -> None:
     (finding,) = findings({"tools": {"delete_usr": {"action": "deny"}}})
-    assert finding.message == 'The server has no tool delete_usr. Did you mean "delete_user"?'
+    assert finding.message == (
+        'The server has no tool delete_usr, so this decides no call. Did you mean "delete_user"?'
+    )
+
+
+TWICE = [limit("a", "minute", 5), limit("b", "minute", 9)]
+SAID = [
+    (
+        pay(deny_if=[when("args.force", "eq", True)]),
+        "pay can be called without args.force, and such a call is not denied by this. "
+        "Require that it is there (exists), or deny calls without it.",
+    ),
+    (
+        pay(approve_if=[when("args.force", "eq", True)], deny_if=[when("args.amount", "gt", 5)]),
+        "pay can be called without args.force, and such a call goes through without asking anybody. "
+        "Require that it is there (exists), or deny calls without it.",
+    ),
+    (
+        pay(require=[when("args.amuont", "lte", 5)]),
+        'pay has no argument args.amuont, so every call is denied. Did you mean "args.amount"?',
+    ),
+    (
+        pay(deny_if=[when("args.mail", "eq", "a")]),
+        'pay has no argument args.mail, so no call is denied here. Did you mean "args.to[*].mail"?',
+    ),
+    (
+        pay(approve_if=[when("args.other", "neq", "a")]),
+        "pay has no argument args.other, so this always holds. Choose one that it has.",
+    ),
+    (
+        pay(require=[when("args.kind", "eq", "mild")]),
+        "By the schema this never holds, so every call is denied. "
+        "Compare the value with what the argument may be.",
+    ),
+    (
+        pay(limits=TWICE),
+        "This limit holds nothing back: limit 1 of this rule (at most 5 calls per minute) is always reached "
+        "first. Take it out, or make it tighter.",
+    ),
+    (
+        {"tools": {"pay": {"limits": [limit()]}}, "classes": {"Write": {"limits": [limit()]}}},
+        "The Write rule counts in c too: what is busy there uses up what is left here. "
+        "Give this limit a counter of its own, unless one count for both is meant.",
+    ),
+    (
+        pay(action="require_approval", limits=[limit(window="minute")]),
+        "A call that waits for a person keeps its place in this limit for up to 15 minutes, and holds others "
+        "back meanwhile. Count in a window of 15 minutes or more.",
+    ),
+    (
+        {"hide": ["pey"], "default": "allow", "classes": {"Financial": {"action": "deny"}}},
+        "The server has no tool pey, so this hides nothing, and what is meant goes by the default, which "
+        'allows. Did you mean "pay"?',
+    ),
+]
+
+
+@pytest.mark.parametrize(("policy", "said"), SAID)
+def test_a_finding_says_what_comes_of_it_and_what_to_do(policy: dict[str, Any], said: str) -> None:
+    assert said in {finding.message for finding in findings(policy)}
+
+
+def test_what_is_too_long_to_be_shown_whole_is_not_offered() -> None:
+    schema = {"properties": {"a" * 60: {"properties": {"name": {"type": "string"}}}}}
+    document = parse_policy(
+        json.dumps({"version": "1", "default": "deny", **pay(require=[when("args.name", "eq", "a")])})
+    )
+    (finding,) = [
+        each for each in lint(document, [ToolFacts("pay", "Read", schema)]) if each.code == "unknown_argument"
+    ]
+    assert finding.message.endswith("so every call is denied. Choose one that it has.")
 
 
 def test_a_server_that_was_never_scanned_has_no_unknown_tools() -> None:
