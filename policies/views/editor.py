@@ -57,7 +57,7 @@ def save(request: MemberRequest, policy_id: str) -> HttpResponse:
         if policy.draft != text:  # else the page's own save came in between
             return _kept(request, policy, text, 412, stale_words(request, policy, text))
     if request.htmx:  # type: ignore[attr-defined]
-        answer = render(request, "policies/_draft.html", draft_context(policy))
+        answer = render(request, "policies/_draft_answer.html", draft_context(policy))
         answer["ETag"] = f'"{policy.version}"'
         return answer
     then = request.POST.get("then")
@@ -93,7 +93,7 @@ def _kept(
 ) -> HttpResponse:
     """The draft was not saved: say why, and hand every character back."""
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "policies/_draft.html", {**draft_context(policy), **why}, status=status)
+        return render(request, "policies/_draft_answer.html", {**draft_context(policy), **why}, status=status)
     return editor_page(look_at(request, policy, text, look=_json(request), **why), status=status)
 
 

@@ -119,12 +119,13 @@ def _page(
     number = _next_number(policy)
     context = {
         "title": f"Publish revision {number} of {policy.name}",
-        "lede": _replaces(current, grants),
+        "lede": _replaces(policy, current, grants),
         "problems": _problems(seen),
         "in_the_way": _in_the_way(seen),
         "note_hint": f"Everyone in {request.member.organization.name} can read it.",
         "policy": policy,
         "live": current,
+        "same": current is not None and current.text == policy.draft,
         "next": number,
         "outlook": seen,
         "form": form,
@@ -138,9 +139,11 @@ def _page(
     return render(request, "policies/review.html", context, status=status)
 
 
-def _replaces(current: PolicyRevision | None, grants: Sequence[Grant]) -> str:
+def _replaces(policy: Policy, current: PolicyRevision | None, grants: Sequence[Grant]) -> str:
     if current is None:
         return "The first revision. Until it is published, every call under this policy is denied."
+    if current.text == policy.draft:
+        return f"The draft is revision {current.number}, which is in force: there is nothing to publish."
     if not grants:
         return f"It replaces revision {current.number}. No grant is under it yet."
     named = [visible_plain(grant.label) for grant in grants[:MOST_NAMED]]

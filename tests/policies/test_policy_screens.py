@@ -75,6 +75,31 @@ def test_a_draft_saves_itself_with_its_problems(cast: Cast, acme: Acme, signed_i
     assert draft(cast) == BROKEN
 
 
+def test_publishing_is_offered_loudly_only_where_something_changed(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    client, here = signed_in(cast.carol), [acme.policy.public_id]
+    editor, review = reverse("policies:editor", args=here), reverse("policies:review", args=here)
+    loud, quiet = '<button class="btn btn-primary" form="', '<button class="btn" form="'
+    for path in (editor, review):
+        assert loud in page(client.get(path)), "nothing is in force yet"
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    shown = page(client.get(editor))
+    assert f'{quiet}policy-form" name="then" value="review"' in shown and loud not in shown
+    assert 'aria-describedby="draft-stands"' in shown
+    shown = page(client.get(review))
+    assert f"{quiet}publish" in shown and loud not in shown
+    assert "The draft is revision 1, which is in force: there is nothing to publish." in shown
+    for path, sent in (
+        (reverse("policies:save", args=here), {"document": LOOSER}),
+        (reverse("policies:builder", args=here), {"document": POLICY, "do": "tidy"}),
+    ):
+        version = page(client.get(editor)).partition('name="version" value="')[2].partition('"')[0]
+        saved = page(client.post(path, {**sent, "version": version}, headers=HTMX))
+        assert 'id="review" hx-swap-oob="true"' in saved and loud in saved
+
+
 @pytest.mark.parametrize("headers", [HTMX, {}])
 def test_a_stale_edit_is_said_and_kept_and_can_go_on_top(
     headers: dict[str, Any], cast: Cast, acme: Acme, signed_in: SignedIn
