@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.tenancy import Asker
-from audit.days import first_of, slices_upwards
+from audit.days import first_of, slices, slices_upwards
 from audit.models import DecisionRecord
 from audit.search import Filters, matching, newest
 from common.ids import public_id
@@ -115,6 +115,11 @@ def first_call(member: Asker) -> DecisionRecord | None:
     """The first that was ever seen; cheap enough to ask every second."""
     found = DecisionRecord.objects.visible_to(member).order_by("position")
     return next(iter(first_of(found, slices_upwards(member), 1)), None)
+
+
+def last_call(member: Asker) -> DecisionRecord | None:
+    found = DecisionRecord.objects.visible_to(member).order_by("-position")
+    return next(iter(first_of(found, slices(member), 1)), None)
 
 
 # ---- names

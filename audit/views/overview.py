@@ -15,13 +15,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
+from accounts.models import Membership
 from accounts.tenancy import Asker
 from accounts.views.members import member_required
 from audit.busiest import Busy, shared_among
 from audit.figures import calls_by_grant, tops
 from audit.periods import Period
 from audit.pictures import SPANS, chosen, links, pictures
+from audit.progress import progress_of
+from audit.queries import last_call
 from audit.stops import last_reasons
+from audit.views.onboarding import next_step
 from common.ids import public_id
 from common.spelt_once import spelt_once
 from policies.models import Grant, Policy, PolicyRevision
@@ -31,6 +35,7 @@ from servers.models import Server
 ROWS = 6
 MOST_GRANTS = 50
 EACH = 3
+_STEPS: Final = ("Server", "Policy", "Grant", "First call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ def page(request: MemberRequest) -> HttpResponse:
     period = Period.until_now(span.length, span.unit)
     most, shown = tops(member, period, ROWS), pictures(member, span, period)
     context = {
+        **({} if shown.calls.table else _without_calls(member)),
         "spans": links(SPANS, key),
         "calls": shown.calls,
         "latency": shown.latency,
@@ -65,6 +71,17 @@ def page(request: MemberRequest) -> HttpResponse:
         "section": "overview",
     }
     return render(request, "audit/overview.html", context)
+
+
+def _without_calls(member: Membership) -> dict[str, object]:
+    """What there is to say in place of figures: when the last call was, or what leads to the first."""
+    last = last_call(member)
+    if last is None:
+        progress = progress_of(member)
+        steps = [{"name": name, "state": state} for name, state in zip(_STEPS, progress.states, strict=True)]
+        return {"beginning": True, "steps": steps, **next_step(member, progress)}
+    ago = timezone.now() - last.at
+    return {"last": last, "longer": next((key for key, span in SPANS.items() if ago < span.length), None)}
 
 
 @spelt_once

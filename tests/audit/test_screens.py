@@ -22,7 +22,7 @@ from audit.counts import count as count_them
 from audit.models import DecisionRecord
 from audit.views import export
 from common.ids import new_uuid
-from policies.services import issue_grant, publish_policy, save_draft
+from policies.services import issue_grant, publish_policy, revoke_grant, save_draft
 from servers.models import Server
 from tests.cast import Acme, Cast, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
@@ -306,6 +306,41 @@ def test_no_cell_of_the_csv_is_taken_for_a_formula(
 # ---- overview and first steps
 def test_a_newcomer_is_led_to_the_first_steps(cast: Cast, signed_in: SignedIn) -> None:
     assert signed_in(cast.mallory).get("/overview/").headers["Location"] == "/get-started/"
+
+
+def test_the_overview_without_calls_says_what_comes_next(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    alice, bob = signed_in(cast.alice), signed_in(cast.bob)
+    assert "Register the first server" in page(signed_in(cast.mallory), "/overview/?stay=1")
+
+    def shown() -> tuple[str, str]:
+        return page(alice, "/overview/"), page(bob, "/overview/")
+
+    mine, theirs = shown()
+    assert "has not listed its tools yet" in mine and "Steps, 1 of 4 done" in mine
+    assert f'href="/servers/{acme.server.public_id}/connection/"' in mine
+    assert "Changing it needs the admin role." in theirs and "/connection/" not in theirs
+    with inside(cast.alice):
+        Server.objects.filter(pk=acme.server.pk).update(status=Server.Status.READY)
+    mine, theirs = shown()
+    assert "Say what agents may call on" in mine and f"/policies/new/?server={acme.server.public_id}" in mine
+    assert "Writing policies needs the policy manager role." in theirs
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    mine, theirs = shown()
+    assert f'href="/grants/{acme.grant.public_id}/"' in mine and "Steps, 3 of 4 done" in mine
+    with inside(cast.alice):
+        revoke_grant(cast.alice, acme.grant)
+    mine, theirs = shown()
+    assert "Give an agent its own way in" in mine and "Issuing grants needs the admin role." in theirs
+    happened(acme)
+    assert "Calls by outcome" in page(bob, "/overview/")
+
+
+def test_a_time_without_calls_leads_to_one_with_some(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    happened(acme, at=timezone.now() - timedelta(days=3))
+    shown = page(signed_in(cast.bob), "/overview/?span=1h")
+    assert "No calls in this time" in shown and "The last one was" in shown
+    assert 'href="?span=7d">Show the last 7 days<' in shown
 
 
 @pytest.mark.parametrize("span", ["1h", "24h", "7d", "30d", "nonsense"])
