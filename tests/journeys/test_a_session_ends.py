@@ -33,6 +33,7 @@ class World:
     def signs_in(self, page: Page) -> None:
         page.get_by_label("E-mail").fill(self.email)
         page.get_by_label("Password", exact=True).fill(self.password)
+        page.wait_for_load_state()  # what carries the typed words on has run
         page.get_by_role("button", name="Sign in", exact=True).click()
 
     def page(self, path: str) -> Page:
@@ -162,7 +163,10 @@ def test_a_form_older_than_the_last_sign_in_leads_back_to_what_was_typed(world: 
     name.fill("Acme Tower")
     world.signs_in_again_elsewhere(page)
     name.press("Enter")
-    page.get_by_role("link", name="Back to the page").click()
+    back = page.get_by_role("link", name="Back to the page")
+    expect(back).to_be_visible()
+    page.wait_for_load_state()
+    back.click()
     expect(page.get_by_text(BACK)).to_be_visible()
     expect(name).to_have_value("Acme Tower")
 
@@ -176,6 +180,7 @@ def test_who_signs_in_next_does_not_get_what_somebody_else_typed(world: World) -
     name.press("Enter")
     page.get_by_label("E-mail").fill(other["email"])
     page.get_by_label("Password", exact=True).fill(other["password"])
+    page.wait_for_load_state()
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/settings/")
     expect(name).to_have_value("Umbra")
