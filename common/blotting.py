@@ -8,7 +8,7 @@ no answer loses a word that merely is a region, a date or a name.
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Self
@@ -58,10 +58,9 @@ class Secrets:
         return text
 
     def blotted(self, value: Any) -> Any:
-        """The same of a JSON value."""
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        shown = self.blot(text)
-        return value if shown == text else json.loads(shown.decode("utf-8", "surrogatepass"))
+        """The same of a JSON value: of each text in it by itself, so that it stays one."""
+        words = {str(json.loads(b'"%b"' % form)) for form in self.forms}
+        return _blotted(value, sorted(words, key=len, reverse=True))
 
     def begun(self, text: bytes) -> int:
         """Where at its end something begins that may become one of them.
@@ -98,6 +97,20 @@ class Blotting:
 
     def end(self) -> bytes:
         return self._held
+
+
+def _blotted(value: Any, words: Sequence[str]) -> Any:
+    match value:
+        case str():
+            for word in words:
+                value = value.replace(word, "*" * len(word))
+            return value
+        case list():
+            return [_blotted(each, words) for each in value]
+        case dict():
+            return {_blotted(key, words): _blotted(each, words) for key, each in value.items()}
+        case _:
+            return value
 
 
 def _words(headers: Mapping[str, str], onwards: str) -> Iterator[str]:

@@ -101,6 +101,15 @@ async def test_a_credential_that_a_server_repeats_in_a_definition_is_not_kept() 
     assert tool.digest == definition_digest(echoing)
 
 
+async def test_a_text_that_only_looks_like_a_credential_once_written_hides_no_tool() -> None:
+    key = "nK7xQ2pL9vB4mR8tW3zY6"
+    near = {"name": "near", "description": f"Line one\n{key[1:]}", "inputSchema": {"default": f"\\{key}"}}
+    found = await scan_list(f"[{json.dumps(near)},{FINE}]", key)
+    assert [tool.name for tool in found.tools] == ["near", "fine"]
+    assert found.tools[0].description == f"Line one\n{key[1:]}"
+    assert found.tools[0].input_schema == {"default": "\\" + "*" * len(key)}
+
+
 async def test_what_a_server_calls_itself_keeps_no_credential() -> None:
     key = "sk-Proj-27LmZr04TnVbQ"
     async with odd_server(listing(lambda request: result(request, '{"tools":[]}'), name=key)) as odd:
