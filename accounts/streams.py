@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import import_module
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 from uuid import UUID
 from weakref import finalize
 
@@ -46,6 +46,22 @@ class Viewer:
     user_id: UUID
     session_key: str | None
 
+    @classmethod
+    def of(cls, request: MemberRequest) -> Self:
+        member = request.member
+        return cls(member.pk, member.organization_id, member.user_id, request.session.session_key)
+
+    def still(self) -> Membership | None:
+        """To be asked inside the organization. The session may have ended, the password changed, the
+        membership gone."""
+        sessions = import_module(settings.SESSION_ENGINE)
+        request = HttpRequest()
+        request.session = sessions.SessionStore(self.session_key)
+        if get_user(request).pk != self.user_id:
+            return None
+        found = Membership.objects.select_related("organization", "user")
+        return found.filter(pk=self.member_id, user__is_active=True).first()
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -68,10 +84,8 @@ def stream(request: MemberRequest, topic: str, look: Look, newest: Callable[[], 
     held = _Held(place)
     start = _start(request)
     position = newest() if start is None else start
-    viewer = Viewer(member.pk, member.organization_id, member.user_id, request.session.session_key)
-    answer = StreamingHttpResponse(
-        _Stream(held, follow(viewer, topic, look, position)), content_type="text/event-stream"
-    )
+    events = _Stream(held, follow(Viewer.of(request), topic, look, position))
+    answer = StreamingHttpResponse(events, content_type="text/event-stream")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
     return answer
@@ -98,7 +112,7 @@ async def follow(viewer: Viewer, topic: str, look: Look, position: int) -> Async
 def look_as(viewer: Viewer, look: Look, position: int) -> News | None:
     """None when the viewer may not look."""
     with organization_context(viewer.organization_id):
-        member = _still(viewer)
+        member = viewer.still()
         return None if member is None else look(member, position)
 
 
@@ -134,17 +148,6 @@ class _Stream:
 
     def close(self) -> None:
         self._held.give_back()
-
-
-def _still(viewer: Viewer) -> Membership | None:
-    """The session may have ended, the password changed, the membership gone."""
-    sessions = import_module(settings.SESSION_ENGINE)
-    request = HttpRequest()
-    request.session = sessions.SessionStore(viewer.session_key)
-    if get_user(request).pk != viewer.user_id:
-        return None
-    found = Membership.objects.select_related("organization", "user")
-    return found.filter(pk=viewer.member_id, user__is_active=True).first()
 
 
 def _start(request: HttpRequest) -> int | None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.middleware import MemberRequest
-from accounts.models import Membership
+from accounts.streams import Viewer
 from accounts.tenancy import organization_context
 from accounts.views.members import member_required
 from audit.live import filters_of
@@ -22,6 +22,7 @@ from audit.models import DecisionRecord
 from audit.queries import DecisionRow, with_names
 from audit.search import newest_first
 from common.csv_cells import csv_cell
+from common.errors import NotAllowed
 
 MOST = 10_000
 PIECE = 500
@@ -37,10 +38,12 @@ COLUMNS = (
 @require_safe
 @member_required
 def export(request: MemberRequest, kind: str) -> HttpResponseBase:
-    """Sent as it is read. Where that fails the connection is cut: no half file passes for a whole one."""
+    """Sent as it is read. Where that fails, or may not go on, the connection is cut: no half file passes for
+    a whole one."""
     found = newest_first(request.member, filters_of(request.GET))
     there_is_more = bool(found.values_list("position")[MOST : MOST + 1])
-    answer = StreamingHttpResponse(_written(kind, _pieces(request.member, found)), content_type=TYPES[kind])
+    pieces = _pieces(Viewer.of(request), found)
+    answer = StreamingHttpResponse(_written(kind, pieces), content_type=TYPES[kind])
     part = f"-newest-{MOST}" if there_is_more else ""
     name = f"calls-{timezone.now():%Y-%m-%d-%H%M}{part}.{kind}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -48,11 +51,14 @@ def export(request: MemberRequest, kind: str) -> HttpResponseBase:
     return answer
 
 
-def _pieces(member: Membership, found: QuerySet[DecisionRecord]) -> Iterator[list[DecisionRow]]:
+def _pieces(viewer: Viewer, found: QuerySet[DecisionRecord]) -> Iterator[list[DecisionRow]]:
     """Each is read in a transaction of its own: who takes a file slowly holds no connection meanwhile."""
     left, further = MOST, found
     while left > 0:
-        with organization_context(member.organization_id):
+        with organization_context(viewer.organization_id):
+            member = viewer.still()
+            if member is None:
+                raise NotAllowed("Who takes this file may not look any more.")
             records = list(further[: min(PIECE, left)])
             rows = with_names(member, records)
         yield rows

@@ -18,9 +18,11 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
+from accounts.services.members import remove_member
 from audit.counts import count as count_them
 from audit.models import DecisionRecord
 from audit.views import export
+from common.errors import NotAllowed
 from common.ids import new_uuid
 from policies.services import issue_grant, publish_policy, revoke_grant, save_draft
 from servers.models import Server
@@ -286,6 +288,25 @@ def test_a_file_that_cannot_be_read_to_its_end_breaks_off(
     file = sent(signed_in(cast.bob), "/log/export.ndjson")
     assert next(file).count(b"\n") == 2
     with connection.execute_wrapper(_lost), pytest.raises(OperationalError):
+        next(file)
+
+
+@pytest.mark.parametrize("how", ["removed", "signed out"])
+def test_a_file_breaks_off_where_who_takes_it_may_not_look_any_more(
+    how: str, acme: Acme, cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        allowed(acme)
+    monkeypatch.setattr(export, "PIECE", 2)
+    bob = signed_in(cast.bob)
+    file = sent(bob, "/log/export.ndjson")
+    assert next(file).count(b"\n") == 2
+    if how == "removed":
+        with inside(cast.alice):
+            remove_member(cast.alice, cast.bob)
+    else:
+        bob.logout()
+    with pytest.raises(NotAllowed):
         next(file)
 
 
