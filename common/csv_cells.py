@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+# Where people write in full width, so may a formula begin.
+_FORMULAS: Final = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 
 
 def csv_cell(value: object) -> object:

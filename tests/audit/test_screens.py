@@ -314,7 +314,7 @@ def _lost(*_: Any) -> None:
     raise OperationalError("the connection is lost")
 
 
-@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "＝1+1"])
 def test_no_cell_of_the_csv_is_taken_for_a_formula(
     formula: str, acme: Acme, cast: Cast, signed_in: SignedIn
 ) -> None:
