@@ -62,8 +62,9 @@ CUT_OFF = """[...document.querySelectorAll('.filters :is(input:not([type=hidden]
     const row = each.closest('.filters').getBoundingClientRect(), at = each.getBoundingClientRect();
     return at.width > 2 && at.right > row.right + 4;
   }).map((each) => each.name)"""
-# In a list that stands as lines of words: a name that is not whole, or reaches out of what it stands in.
-CUT_NAME = """[...document.querySelectorAll('.tbl.stack :is(.line, .tag)')]
+# In a list that stands as lines of words, or where it has to be typed: a name that is not whole, or reaches
+# out of what it stands in.
+CUT_NAME = """[...document.querySelectorAll('.tbl.stack :is(.line, .tag), form p > b > .line')]
   .filter((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 2)
   .map((each) => each.textContent.slice(0, 40))"""
 
