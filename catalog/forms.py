@@ -52,7 +52,9 @@ class LabelForm(_Visitor):
     server = forms.CharField(max_length=100, widget=forms.HiddenInput)
     tool = forms.CharField(max_length=128, widget=forms.HiddenInput)
     should_be = forms.ChoiceField(
-        label="It should be", choices=[(str(c), str(c)) for c in reversed(ToolClass)]
+        label="It should be",
+        choices=[("", "Choose a class"), *((str(c), str(c)) for c in reversed(ToolClass))],
+        error_messages={"required": "Choose the class that it should be."},
     )
     why = forms.CharField(
         label="Why", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2})

@@ -12,10 +12,14 @@ from django.utils.safestring import SafeString
 
 from catalog.worth import type_words
 from common.templatetags._icons import SIGNAL_ICONS
-from common.templatetags._moulds import filled
+from common.templatetags._moulds import filled, joined
+from common.templatetags._text import one_line, visible
 from common.templatetags.ui import _icon, effect, oneline, plain, severity, tool_class
 
 register = template.Library()
+# As many letters stand on one line of every list.
+_SHORT = 24
+_MAY_END = format_html("{}<wbr>", "_")
 _ESCAPED = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026", ord("{"): "{{", ord("}"): "}}"}
 
 
@@ -54,7 +58,7 @@ def _fillings(rows: Iterable[Any], with_server: bool) -> Iterator[dict[str, Any]
         yield {
             "href": tool.get_absolute_url(),
             "title": plain(tool.name),
-            "name": oneline(tool.name),
+            "name": _in_words(tool.name),
             "server_href": tool.server.get_absolute_url() if with_server else "",
             "server": oneline(tool.server.title) if with_server else "",
             "tool_class": tool_class(tool.tool_class),
@@ -62,3 +66,12 @@ def _fillings(rows: Iterable[Any], with_server: bool) -> Iterator[dict[str, Any]
             "effect": effect(row.effect, text=row.words),
             "because": row.because,
         }
+
+
+def _in_words(name: str) -> SafeString:
+    """As `oneline`, for a name that may take two: a line ends behind a word, and not anywhere in one."""
+    if len(name) <= _SHORT or "_" not in name:
+        return oneline(name)
+    words = [visible(word) for word in one_line(name).split("_")]
+    parts = [part for word in words for part in (_MAY_END, word)][1:]
+    return filled("components/_line.html", [{"text": joined(parts)}])

@@ -104,6 +104,12 @@ def test_a_label_of_nothing_is_not_found(index: Report) -> None:
     assert LabelReport.objects.count() == 0
 
 
+def test_a_label_is_chosen_and_not_the_first_of_them_taken(index: Report) -> None:
+    answer = send({**LABEL, "should_be": ""}, "/catalogue/wrong-label/")
+    assert answer.status_code == 422 and "Choose the class that it should be." in answer.content.decode()
+    assert not LabelReport.objects.exists()
+
+
 def test_only_staff_see_and_settle_the_queue(
     index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:

@@ -125,6 +125,12 @@ def test_a_tool_page_holds_what_the_specification_lists(index: Report, client: C
     assert '<link rel="canonical" href="http' in page
 
 
+def test_a_long_name_in_a_list_ends_its_line_behind_a_word(index: Report, client: Client) -> None:
+    page = text_of(client, IAM)
+    assert ">get_<wbr>managed_<wbr>policy_<wbr>document</bdi>" in page
+    assert ">create_access_key</bdi>" in page
+
+
 def test_a_tool_page_and_its_json_say_what_can_be_chosen(index: Report, client: Client) -> None:
     mill = [ToolFact("wheels", "", PARAMS, {}, Provenance.SERVED, "", (("action", ("get", "delete")),))]
     with as_worker():
