@@ -21,6 +21,7 @@ from accounts.models import Membership, User
 from accounts.streams import Viewer, follow
 from audit.live import news_of
 from audit.search import Filters
+from common.async_database import in_thread
 from common.notifications import DECISIONS
 from tests.audit.records import arrive, called, denied, ended, umbra
 from tests.cast import Acme, Cast, inside
@@ -132,7 +133,7 @@ async def test_the_end_of_a_call_is_told_as_such(acme: Acme, bob: Viewer) -> Non
 
 
 async def test_nobody_sees_anothers_calls(acme: Acme, cast: Cast, bob: Viewer) -> None:
-    tail = Tail(await asyncio.to_thread(looking, cast.mallory))
+    tail = Tail(await in_thread(looking, cast.mallory))
     await tell(called(acme, "of_acme"), umbra(called(acme, "of_umbra"), cast.mallory.organization_id))
     assert "of_umbra" in (await tail.next()).data
     await tail.nothing()
@@ -170,7 +171,7 @@ async def test_it_ends_with_the_membership(
     tail = Tail(bob)
     await tail.nothing(0.5)
     tail = Tail(bob)
-    await asyncio.to_thread(leave)
+    await in_thread(leave)
     await tell(called(acme))
     assert await tail.over()
 
@@ -179,7 +180,7 @@ async def test_it_ends_with_the_session_and_with_the_password(
     acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
-    signed_out, changed = [await asyncio.to_thread(looking, m) for m in (cast.bob, cast.carol)]
+    signed_out, changed = [await in_thread(looking, m) for m in (cast.bob, cast.carol)]
     tails = [Tail(signed_out), Tail(changed)]
 
     def end() -> None:
@@ -188,7 +189,7 @@ async def test_it_ends_with_the_session_and_with_the_password(
         carol.set_password("something entirely different")
         carol.save()
 
-    await asyncio.to_thread(end)
+    await in_thread(end)
     await tell(called(acme))
     assert [await tail.over() for tail in tails] == [True, True]
 

@@ -6,7 +6,6 @@ import asyncio
 from functools import partial
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
@@ -14,6 +13,7 @@ from django.urls import reverse
 
 from accounts.models import Membership
 from accounts.streams import Viewer, follow
+from common.async_database import in_thread
 from common.notifications import POLICIES
 from policies.models import Policy
 from policies.services import publish_policy, save_draft
@@ -75,9 +75,9 @@ def test_it_is_told_as_it_happens(cast: Cast, acme: Acme) -> None:
 
     async def listen() -> str:
         stream = follow(viewer, POLICIES, partial(_news, acme.policy.pk), began)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await anext(stream)
-            saving = asyncio.create_task(sync_to_async(save)())
+            saving = asyncio.create_task(in_thread(save))
             async for chunk in stream:
                 if "event: swap" in chunk:
                     await saving
