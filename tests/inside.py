@@ -25,6 +25,7 @@ from typing import Any, Final
 import pytest
 
 from common.egress import EgressPolicy, parse_listeners, parse_networks, why_denied
+from tests.ports import free_port
 
 CASES: Final[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "cases" / "egress.json").read_text("utf-8")
@@ -246,8 +247,8 @@ def watched_door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
         _heard = True
     door = Door()
     handler = partial(_Handler, door)
-    four = _Server(socket.AF_INET, "0.0.0.0", 0, handler)
-    door.port = four.server_address[1]
+    door.port = free_port()
+    four = _Server(socket.AF_INET, "0.0.0.0", door.port, handler)
     six = _Server(socket.AF_INET6, "::", door.port, handler)
     names = NameServer(CASES["names"])
     monkeypatch.setattr(socket, "getaddrinfo", partial(_look_up, names.address))

@@ -143,6 +143,9 @@ class Link:
             _reset(writer)
             return
         pair = _Pair(self, (reader, writer), there)
+        if isinstance(self._fault, Refuse) or not self._server.is_serving():  # since it was connected
+            pair.reset()
+            return
         self._pairs.add(pair)
         try:
             await pair.carry()

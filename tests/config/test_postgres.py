@@ -178,7 +178,8 @@ def test_a_transaction_that_is_left_idle_ends_and_gives_its_lock_to_the_next(
     roles.ensure_roles(over_tcp, app_password="tests-only", worker_password="tests-only")
     left = psycopg.connect(url_as(over_tcp, WORKER, "tests-only"))
     left.execute("SELECT pg_advisory_xact_lock(1)")
-    with psycopg.connect(url_as(over_tcp, WORKER, "tests-only")) as heir:
+    # On its own it would be idle in a transaction between one statement and the next, too.
+    with psycopg.connect(url_as(over_tcp, WORKER, "tests-only"), autocommit=True) as heir:
         heir.execute("SET lock_timeout = '60s'")
         heir.execute("SELECT pg_advisory_xact_lock(1)")
     with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):

@@ -148,12 +148,13 @@ class Worker:
         )
 
     def get(self, path: str, port: int | None = None, **headers: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", headers=headers, trust_env=False)
+        url = f"http://127.0.0.1:{port or self.port}{path}"
+        return httpx.get(url, headers=headers, trust_env=False, timeout=60)
 
     def call(self, token: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
         url = f"http://127.0.0.1:{self.port}/mcp/{IAM}/"
-        return httpx.post(url, json=CALL, headers=headers, trust_env=False)
+        return httpx.post(url, json=CALL, headers=headers, trust_env=False, timeout=60)
 
     def wait_until_ready(self, seconds: float = 60) -> float:
         began = time.monotonic()
@@ -169,7 +170,7 @@ class Worker:
 
     def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str, str]:
         self.process.send_signal(with_signal)
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
 
 
