@@ -283,7 +283,9 @@ class Gateway:
         message: jsonrpc.Message | None = None
         if request.method == b"POST":
             body = request.body
-            message = visit.message = jsonrpc.read(body if type(body) is bytes else bytes(body))
+            body = body if type(body) is bytes else bytes(body)
+            message, visit.written = jsonrpc.read_and_written(body)
+            visit.message = message
             era = visit.era = era_of(request.headers, message, visit.admitted.server.revisions)
             verdict = _verdict(message, era)
             self._carried.take_in(visit, message)

@@ -56,10 +56,13 @@ class Carried:
         """Puts the server's own handles into the message. Raises Refused for what is not this client's."""
         if type(message) is Request:
             if message.params.get("requestState") is not None:
+                visit.written = None
                 self._take_state(visit, message)
             if message.method in _NAME_TASKS:
+                visit.written = None
                 self._take_named(visit, message)
         if RELATED_TASK in message.meta:
+            visit.written = None
             self._take_related(visit, message, message.meta[RELATED_TASK])
 
     def _take_named(self, visit: Visit, request: Request) -> None:

@@ -151,7 +151,9 @@ class Relay:
             pool.put_back(connection)
             raise UpstreamError(UNREACHABLE, _OUTLIVED, sent=False)
         target = pool.target if visit.stream is None else visit.stream.target
-        body = None if visit.message is None else encode(visit.message.tree)
+        body = visit.written
+        if body is None and visit.message is not None:
+            body = encode(visit.message.tree)
         answer = connection.send(
             target.request(exchange.request.method, visit.lines, body), visit.opened, target.secrets
         )

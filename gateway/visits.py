@@ -26,13 +26,14 @@ class Visit(msgspec.Struct, eq=False):
     call; `agreed`: what a person agreed to. `tasks`: the server's ids of the tasks it is about, with their
     tools. `opens_pages`: its user is to be shown one. `asked`: what the server answers, once it was asked.
     `heavy`: judging it takes too long for an event loop. `lines`: the headers a server is sent for this
-    request.
+    request. `written`: our writing of the message, where it was made and nothing was put into it since.
     """
 
     exchange: Exchange
     admitted: Admitted
     opened: OpenRequest
     message: Message | None = None
+    written: bytes | None = None
     era: Era = NO_ERA
     lines: bytes = b""
     lists_tools: bool = False

@@ -128,12 +128,17 @@ _WHOLE: Final = re.compile(r"-?[0-9]+")
 
 def read(body: bytes) -> Message:
     """Raises Refused; the message it returns is the only reading of the body there will be."""
+    return read_and_written(body)[0]
+
+
+def read_and_written(body: bytes) -> tuple[Message, bytes | None]:
+    """As read(), and our own writing of the message as it was read, where that was made already."""
     try:
-        tree = parse_object(body)
+        tree, written = parse_object(body)
     except NotStrict as problem:
         code = PARSE_ERROR if problem.syntax else INVALID_REQUEST
         raise Refused(code, problem.reason) from None
-    return message_of(tree)
+    return message_of(tree), written
 
 
 def message_of(tree: dict[str, Json]) -> Message:

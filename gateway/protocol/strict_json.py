@@ -4,6 +4,9 @@ What two parsers could read in two ways is refused here, so that what was judged
 duplicate keys (also when escaped), NaN and Infinity, lone surrogates, byte order marks, other encodings,
 trailing bytes, too deep and too many. Numbers keep their text: a fraction, an exponent, `-0` and a whole
 number too long for 64 bits are `jiter.LosslessFloat`, every other number is `int`.
+
+jiter looks for duplicate keys, which costs as much as the rest of its reading. A short text is read by
+msgspec, as strict but for those, and they are found by counting. Whatever that leaves open, jiter reads.
 """
 
 import json
@@ -19,6 +22,7 @@ Json: TypeAlias = (
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 10_000
+_SURELY_SMALL: Final = 5 * MAX_DEPTH  # without a list in it; see _check_size()
 
 # msgspec writes a whole number beyond 64 bits as a string, and jiter reads -0 as 0: such texts, which are
 # rare, are read again number by number. Eighteen digits always fit, whatever the sign.
@@ -33,6 +37,11 @@ _TOO_LONG_SEEN: Final = b"0" * (len(_TOO_LONG) // _STRIDE)
 # A single byte is looked for much faster than two, and find() than `in`, which raises and drops an error.
 _MINUS: Final = ord("-")
 _BRACKET: Final = ord("[")
+_BACKSLASH: Final = ord("\\")
+
+# To be read by both would cost a long text more than it may save it.
+_MOST_COUNTED: Final = 65_536
+_ESCAPED_COLON: Final = rb"\u003"  # and whatever else begins like it
 
 
 class NotStrict(Exception):  # noqa: N818
@@ -59,10 +68,15 @@ def parse(text: bytes, *, max_depth: int | None = MAX_DEPTH, max_nodes: int = MA
     return tree
 
 
-def parse_object(text: bytes) -> dict[str, Json]:
-    tree = parse(text)
+def parse_object(text: bytes) -> tuple[dict[str, Json], bytes | None]:
+    """And our own writing of it, where that was made already."""
+    tree, written = _read_by_counting(text)
+    if written is None:
+        tree = parse(text)
+    elif len(text) >= _SURELY_SMALL or _BRACKET in text:
+        _check_size(text, tree, MAX_DEPTH, MAX_NODES)
     if type(tree) is dict:
-        return tree
+        return tree, written
     if type(tree) is list:
         raise NotStrict("A batch is not accepted: send one message in one request.")
     raise NotStrict("The body must be one JSON object.")
@@ -75,11 +89,34 @@ def _as_written(value: object) -> msgspec.Raw:
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_as_written)
+_DECODER: Final = msgspec.json.Decoder(float_hook=lambda text: _lossless(text))
 
 
 def encode(tree: object) -> bytes:
     """Compact UTF-8. Takes what parse() made; a bare `int` beyond 64 bits is none of that."""
     return _ENCODER.encode(tree)
+
+
+def _read_by_counting(text: bytes) -> tuple[Json, bytes | None]:
+    """What the text says and our own writing of it; no writing: that was not settled, or it is to be refused.
+
+    Each member has one colon outside of strings. Of what was read, every colon stands in our writing as it
+    stood in the text, unless it was escaped there. Of a key that was there twice only one is read, and the
+    colon of the other is missing: as many colons in both are as many members in both.
+    """
+    if len(text) > _MOST_COUNTED or _may_hold_odd_number(text):
+        return None, None
+    try:
+        tree = _DECODER.decode(text)
+        written = _ENCODER.encode(tree)
+    except (ValueError, RecursionError):
+        return None, None
+    if written != text:
+        if _BACKSLASH in text and text.find(_ESCAPED_COLON) >= 0:
+            return None, None
+        if text.count(b":") != written.count(b":"):
+            return None, None
+    return tree, written
 
 
 def _may_hold_odd_number(text: bytes) -> bool:
