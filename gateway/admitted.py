@@ -1,24 +1,44 @@
-"""Who was let in to what."""
+"""Who was let in to what, and by what rules their calls of a tool are judged."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from gateway.counters.base import Charge
+import msgspec
+
+from gateway.effects import Reserve
 from gateway_config.wire.grants import LoadedGrant
 from gateway_config.wire.loader import LoadedOrganization, LoadedServer
+from policies.language.compile import CompiledPolicy
 from policies.language.decision import TakeQuota
 
-KnownCharges: TypeAlias = dict[str, tuple[Sequence[TakeQuota], tuple[Charge, ...]]]
-"""By tool: what its calls take, and what that comes to for one grant."""
+
+class Asker(msgspec.Struct):
+    """Whose calls these are and the rules that hold for them: all that calls of one tool have in common.
+
+    `tools`: those the server lists. `tool_digest`: of the definition of the one called.
+    `patient`: the client may be kept waiting for a person. `heavy`: judging takes too long for an event loop.
+    `reserves`: what such a call was found to take by its quotas, which are the same ones each time.
+    """
+
+    organization: str
+    server: str
+    grant: str
+    compiled: CompiledPolicy | None
+    tools: Container[str] = frozenset()
+    tool_digest: str = ""
+    lease_over: bool = False
+    approval_seconds: int = 900
+    patient: bool = False
+    heavy: bool = False
+    reserves: tuple[Sequence[TakeQuota], Reserve] | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Admitted:
     """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines.
 
-    `version`: the last of the configuration for which this was found to hold. `charges`: what its calls were
-    found to take. Nothing else ever changes.
+    `version`: the last of the configuration for which this was found to hold. `askers`: by tool, of those
+    that are there. Nothing else ever changes.
     """
 
     token: bytes
@@ -27,4 +47,4 @@ class Admitted:
     server: LoadedServer
     cors: bytes = b""
     version: int = -1
-    charges: KnownCharges = field(default_factory=dict)
+    askers: dict[str, Asker] = field(default_factory=dict)

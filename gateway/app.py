@@ -16,7 +16,7 @@ from common.sealing import Keyring
 from common.tls import trusting
 from gateway import asked, pipeline, replies, rulings
 from gateway.admission import Admission, ConfigSource, Route
-from gateway.admitted import Admitted
+from gateway.admitted import Admitted, Asker
 from gateway.approvals_client import Approvals, NobodyToAsk
 from gateway.carried import Carried
 from gateway.counters.base import Limiter
@@ -35,7 +35,7 @@ from gateway.limits import Limits
 from gateway.observer import Observer, Unobserved
 from gateway.open_requests import OpenRequests, Rooms
 from gateway.pace import Paces
-from gateway.pipeline import Asker, Pipeline, Round
+from gateway.pipeline import Pipeline, Round
 from gateway.protocol import jsonrpc
 from gateway.protocol.eras import Era, era_of
 from gateway.protocol.methods import FILTER_TOOLS, JUDGE_TOOL, PASS, REFUSE, Verdict, verdict_of
@@ -50,6 +50,7 @@ from gateway.upstream import Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Visit
 from gateway.waiting import Waiting
+from policies.language.compile import CompiledPolicy
 from policies.language.offloading import needs_offloading, together_need_offloading
 
 log = logging.getLogger("gateway.app")
@@ -387,7 +388,8 @@ class Gateway:
             if needs_offloading(asker.compiled, call, len(visit.exchange.request.body)):
                 visit.heavy = True
                 asker = replace(asker, heavy=True)
-            return pipeline.tools_call(asker, call, None if visit.again is None else _round(visit.again))
+            again = None if visit.again is None else _round(visit.again)
+            return pipeline.tools_call(asker, call, visit.decision_id, again)
         tasks = sorted(set(visit.tasks.values()))
         if verdict is Verdict.JUDGE_TASK:
             return pipeline.access(self._asker(visit), [], tasks)
@@ -401,18 +403,35 @@ class Gateway:
         return pipeline.access(asker, things, tasks)
 
     def _asker(self, visit: Visit) -> Asker:
-        admitted = visit.admitted
-        known = admitted.server.tools.get(visit.subject or "")
-        compiled = self._drift.policy(admitted, visit.subject)
-        # What the server shows otherwise by now is nothing that anybody has agreed to.
-        if known is not None and compiled is admitted.grant.compiled:
-            visit.tool_digest = known.digest
+        admitted, tool = visit.admitted, visit.subject or ""
+        compiled = self._drift.policy(admitted, tool)
+        asker = admitted.askers.get(tool)
+        if asker is None or asker.compiled is not compiled:
+            asker = self._new_asker(admitted, tool, compiled)
+        visit.tool_digest = asker.tool_digest
+        if time.time() >= admitted.organization.lease.until:
+            asker = replace(asker, lease_over=True)
+        return replace(asker, patient=False) if visit.opens_pages else asker
+
+    def _new_asker(self, admitted: Admitted, tool: str, compiled: CompiledPolicy | None) -> Asker:
         organization, server = admitted.organization, admitted.server
-        lease_over = time.time() >= organization.lease.until
-        patient = self._waiting.hold_open_seconds > 0 and not visit.opens_pages
-        return Asker(organization.organization, server.id, admitted.grant.id, compiled, visit.decision_id,
-                     server.tools, visit.tool_digest, lease_over, organization.settings.approval_seconds,
-                     patient, visit.heavy, admitted.charges)  # fmt: skip
+        known = server.tools.get(tool)
+        # What the server shows otherwise by now is nothing that anybody has agreed to.
+        agreed = known is not None and compiled is admitted.grant.compiled
+        asker = Asker(
+            organization.organization,
+            server.id,
+            admitted.grant.id,
+            compiled,
+            server.tools,
+            tool_digest=known.digest if known is not None and agreed else "",
+            approval_seconds=organization.settings.approval_seconds,
+            patient=self._waiting.hold_open_seconds > 0,
+        )
+        # There are not many tools; what else a caller may name is not kept.
+        if known is not None:
+            admitted.askers[tool] = asker
+        return asker
 
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""

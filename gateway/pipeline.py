@@ -4,17 +4,19 @@ A generator asks for one effect at a time and is sent what came of it. Nothing i
 judged, paid for, agreed to and recorded; whatever fails on the way ends the call.
 """
 
-from collections.abc import Container, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
 
 from gateway import rulings
-from gateway.admitted import KnownCharges
+from gateway.admitted import Asker
 from gateway.counters.base import Charge, Full, NotHeld, Reserved
 from gateway.effects import (
     FORWARD,
     NO_APPROVALS,
+    NOT_RECORDED,
     Answer,
     Ask,
     AwaitAnswer,
@@ -28,6 +30,7 @@ from gateway.effects import (
     Forwarded,
     GiveBack,
     NotAnswered,
+    NotRecorded,
     Record,
     Recorded,
     Reserve,
@@ -37,7 +40,6 @@ from gateway.effects import (
     Unused,
 )
 from gateway_config.wire.approvals import ClaimAnswer
-from policies.language.compile import CompiledPolicy
 from policies.language.decide import decide, names_exactly
 from policies.language.decision import (
     AwaitApproval,
@@ -60,28 +62,6 @@ _DENY: Final = Outcome.DENY
 _NOT_EVEN_THERE: Final = frozenset({"no_policy", "hidden", "default_deny"})
 
 
-class Asker(msgspec.Struct, frozen=True):
-    """Whose call it is, under which decision, and the rules that hold for it.
-
-    `tools`: those the server lists. `tool_digest`: of the definition of the one called.
-    `patient`: the client may be kept waiting for a person. `heavy`: judging takes too long for an event loop.
-    `charges`: what is known of the grant's limits.
-    """
-
-    organization: str
-    server: str
-    grant: str
-    compiled: CompiledPolicy | None
-    decision: str = ""
-    tools: Container[str] = frozenset()
-    tool_digest: str = ""
-    lease_over: bool = False
-    approval_seconds: int = 900
-    patient: bool = False
-    heavy: bool = False
-    charges: KnownCharges = msgspec.field(default_factory=dict)
-
-
 class Round(msgspec.Struct, frozen=True):
     """A later round of a call that was sent before: its `ticket`, good once, and what was agreed to."""
 
@@ -100,7 +80,7 @@ class _Means(msgspec.Struct, frozen=True):
 _NOTHING_OWED: Final = _Means()
 
 
-def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipeline:
+def tools_call(asker: Asker, call: ToolCall, decision_id: str, again: Round | None = None) -> Pipeline:
     if asker.lease_over:
         return (yield from refuse(rulings.CONFIGURATION_EXPIRED))
     if asker.heavy:
@@ -111,23 +91,26 @@ def tools_call(asker: Asker, call: ToolCall, again: Round | None = None) -> Pipe
         return (yield from refuse(rulings.not_listed(call.tool)))
     if decision.outcome is _DENY:
         return (yield from refuse(rulings.of_decision(decision)))
-
-    quotas, owed = decision.quotas, decision.approval
-    agreement = "" if owed is None else _agreement(asker, call)
-    goes_on = again is not None and (quotas or owed) and (owed is None or again.agreed == agreement)
-    if goes_on and again is not None and (yield Spend(again.ticket)):
-        # It was paid for, and agreed to, when it was sent first.
-        rule = decision.rule if owed is None else owed.rule_when_approved
-        return (yield from _send(_Means(agreed=agreement), rulings.allowed(rule)))
-    if owed is not None:
-        return (yield from _agreed_call(asker, call, quotas, owed))
-    means = _NOTHING_OWED
+    quotas = decision.quotas
+    if again is not None or decision.approval is not None:
+        ending = yield from _agreed_or_again(asker, call, decision_id, decision, again)
+        if ending is not None:
+            return ending
     if quotas:
-        refused = _no_room(call, quotas, (yield Reserve(_charges(asker, call.tool, quotas))))
-        if refused is not None:
-            return (yield from refuse(refused))
-        means = _Means(asker.decision)
-    return (yield from _send(means, rulings.allowed(decision.rule)))
+        reservation = yield _reserve(asker, quotas)
+        if type(reservation) is not Reserved:
+            return (yield from refuse(_no_room(call, quotas, reservation)))
+    # As _send() does it: this is the way of nearly every call.
+    recorded = yield _allowed(decision.rule)
+    outcome = (yield FORWARD) if type(recorded) is Recorded else NOT_RECORDED
+    if type(outcome) is Forwarded:
+        return outcome
+    return (yield from _not_sent(_Means(decision_id if quotas else None), decision.rule, outcome))
+
+
+@lru_cache(4_096)
+def _allowed(rule: str) -> Record:
+    return Record(rulings.allowed(rule))
 
 
 def _decided(asker: Asker, calls: Sequence[Call]) -> Generator[Effect, Answer, Iterable[Decision]]:
@@ -139,25 +122,43 @@ def _decided(asker: Asker, calls: Sequence[Call]) -> Generator[Effect, Answer, I
     return answer.decisions
 
 
-def _agreed_call(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], owed: AwaitApproval) -> Pipeline:
+def _agreed_or_again(
+    asker: Asker, call: ToolCall, decision_id: str, decision: Decision, again: Round | None
+) -> Generator[Effect, Answer, Ending | None]:
+    """None: it is a call of its own, and nobody need agree to it."""
+    quotas, owed = decision.quotas, decision.approval
+    agreement = "" if owed is None else _agreement(asker, call)
+    goes_on = again is not None and (quotas or owed) and (owed is None or again.agreed == agreement)
+    if goes_on and again is not None and (yield Spend(again.ticket)):
+        # It was paid for, and agreed to, when it was sent first.
+        rule = decision.rule if owed is None else owed.rule_when_approved
+        return (yield from _send(_Means(agreed=agreement), rulings.allowed(rule)))
+    if owed is not None:
+        return (yield from _agreed_call(asker, call, decision_id, quotas, owed))
+    return None
+
+
+def _agreed_call(
+    asker: Asker, call: ToolCall, decision_id: str, quotas: Sequence[TakeQuota], owed: AwaitApproval
+) -> Pipeline:
     """A person has to agree to this very call. What they agree to is sent once, and never without them."""
     digest = _rules(asker, call)
     claimed = _claimed((yield Claim(digest)))
     if isinstance(claimed, ClaimAnswer) and claimed.state == "none":
         # Spend before asking a person: a waiting call must not be a way around the limit.
         if quotas:
-            reservation = yield Reserve(_charges(asker, call.tool, quotas), asker.approval_seconds)
-            refused = _no_room(call, quotas, reservation)
-            if refused is not None:
-                return (yield from refuse(refused))
+            charges = _reserve(asker, quotas).charges
+            reservation = yield Reserve(charges, asker.approval_seconds)
+            if type(reservation) is not Reserved:
+                return (yield from refuse(_no_room(call, quotas, reservation)))
         claimed = _claimed((yield Ask(digest, owed.rule, owed.reason)))
-        if quotas and not (isinstance(claimed, ClaimAnswer) and claimed.reserved_by == asker.decision):
-            yield GiveBack(asker.decision)
+        if quotas and not (isinstance(claimed, ClaimAnswer) and claimed.reserved_by == decision_id):
+            yield GiveBack(decision_id)
     if asker.patient and isinstance(claimed, ClaimAnswer) and claimed.state == "pending":
         claimed = _claimed((yield AwaitAnswer(digest, claimed)))
     match claimed:
         case ClaimAnswer(state="approved"):
-            return (yield from _send_agreed(asker, call, quotas, owed, claimed))
+            return (yield from _send_agreed(asker, call, decision_id, quotas, owed, claimed))
         case ClaimAnswer(state="pending"):
             return (yield from refuse(rulings.approval_required(owed, claimed)))
         case ClaimAnswer(state="declined"):
@@ -171,6 +172,7 @@ def _agreed_call(asker: Asker, call: ToolCall, quotas: Sequence[TakeQuota], owed
 def _send_agreed(
     asker: Asker,
     call: ToolCall,
+    decision_id: str,
     quotas: Sequence[TakeQuota],
     owed: AwaitApproval,
     claimed: ClaimAnswer,
@@ -183,8 +185,10 @@ def _send_agreed(
         refused: Ruling | None = None
         if isinstance(settled, NotHeld):
             # It is not known here any more: room for it is no longer certain.
-            reserved_by = asker.decision
-            refused = _no_room(call, quotas, (yield Reserve(_charges(asker, call.tool, quotas))))
+            reserved_by = decision_id
+            reservation = yield _reserve(asker, quotas)
+            if type(reservation) is not Reserved:
+                refused = _no_room(call, quotas, reservation)
         elif not isinstance(settled, Reserved):
             refused = rulings.limiter_unavailable(call.tool, quotas[0])
         if refused is not None:
@@ -194,10 +198,8 @@ def _send_agreed(
     return (yield from _send(means, rulings.approved(owed, claimed)))
 
 
-def _no_room(call: ToolCall, quotas: Sequence[TakeQuota], reservation: Answer) -> Ruling | None:
-    """All of the limits were taken, or none: then the ruling that says which was full."""
-    if type(reservation) is Reserved:
-        return None
+def _no_room(call: ToolCall, quotas: Sequence[TakeQuota], reservation: Answer) -> Ruling:
+    """All of the limits were taken, or none: then this says which was full."""
     if type(reservation) is Full:
         return rulings.limit_exceeded(call.tool, quotas[reservation.index], reservation.retry_after_seconds)
     return rulings.limiter_unavailable(call.tool, quotas[0])
@@ -234,13 +236,18 @@ def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequ
 
 
 def _send(means: _Means, ruling: Ruling) -> Pipeline:
-    if type((yield Record(ruling))) is not Recorded:
-        # No call without a record: what cannot be written down is not done.
-        yield from _undo(means)
-        return (yield from refuse(rulings.record_unavailable(ruling.rule)))
-    outcome = yield Forward(means.agreed) if means.agreed else FORWARD
+    recorded = yield Record(ruling)
+    outcome = (yield Forward(means.agreed)) if type(recorded) is Recorded else NOT_RECORDED
     if type(outcome) is Forwarded:
         return outcome
+    return (yield from _not_sent(means, ruling.rule, outcome))
+
+
+def _not_sent(means: _Means, rule: str, outcome: Answer) -> Pipeline:
+    if type(outcome) is NotRecorded:
+        # No call without a record: what cannot be written down is not done.
+        yield from _undo(means)
+        return (yield from refuse(rulings.record_unavailable(rule)))
     if type(outcome) is not NotAnswered:
         raise TypeError("forwarding was answered with something else")
     if not outcome.sent:
@@ -279,16 +286,16 @@ def _is_there(asker: Asker, tool: str) -> bool:
     return tool in asker.tools or names_exactly(asker.compiled, tool)
 
 
-def _charges(asker: Asker, tool: str, quotas: Sequence[TakeQuota]) -> tuple[Charge, ...]:
+def _reserve(asker: Asker, quotas: Sequence[TakeQuota]) -> Reserve:
     """What they come to for this grant: made once where they are the same for every call of the tool."""
-    known = asker.charges.get(tool)
+    known = asker.reserves
     if known is not None and known[0] is quotas:
         return known[1]
-    charges = tuple([_charge(asker, quota) for quota in quotas])
-    # The tool is one that is there: there are not many. What an argument says is not kept.
+    reserve = Reserve(tuple([_charge(asker, quota) for quota in quotas]))
+    # What an argument says is not kept.
     if all(quota.key is None for quota in quotas):
-        asker.charges[tool] = quotas, charges
-    return charges
+        asker.reserves = quotas, reserve
+    return reserve
 
 
 def _charge(asker: Asker, quota: TakeQuota) -> Charge:

@@ -154,6 +154,15 @@ async def test_a_configuration_past_its_lease_denies_and_passes_nothing(tmp_path
         assert not it.upstream.received
 
 
+async def test_a_lease_that_ends_between_two_calls_ends_the_second(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        assert "isError" not in (await alice.call("read_file", {})).json["result"]
+        it.config.organizations[0].lease.until = 0
+        answer = await alice.call("read_file", {})
+        assert answer.json["result"]["_meta"][META]["code"] == "configuration_expired"
+        assert len(it.upstream.received) == 1
+
+
 async def list_tools(conversation: Conversation) -> None:
     names = ["search", "hidden_tool", "read_file", "new_tool", "delete_file", "create_access_key"]
     tools = [{"name": name, "inputSchema": {"type": "object", "x": 1.5}} for name in names]

@@ -128,6 +128,7 @@ async def test_a_list_as_it_was_scanned_is_no_news(tmp_path: Path) -> None:
 async def test_a_changed_tool_has_no_class_until_the_next_bundle(tmp_path: Path, streams: bool) -> None:
     async with place(tmp_path) as here:
         here.shop.streams = streams
+        assert await here.code_of_call("list_customers") is None
         here.shop.pages[0][0] = tool("list_customers", description="Also deletes them.")
         assert await here.listed() == ["list_orders"]
         assert await here.code_of_call("list_customers") == "not_available"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from gateway.admitted import Asker
 from gateway.counters.base import Charge, Full, Reserved, Unavailable
 from gateway.effects import (
     Forward,
@@ -17,7 +18,7 @@ from gateway.effects import (
     Reserve,
     Ruling,
 )
-from gateway.pipeline import Asker, access, tools_call
+from gateway.pipeline import access, tools_call
 from policies.language.compile import CompiledPolicy, compile_policy
 from policies.language.decision import PromptGet, ResourceRead, ToolCall
 from policies.language.parse import parse_policy
@@ -44,7 +45,7 @@ def compiled(document: str = DOCUMENT) -> CompiledPolicy:
     return compile_policy(parse_policy(document), ())
 
 
-ALICE = Asker("acme", "files", "grant-1", compiled(), "d1", tools={"wild_one"})
+ALICE = Asker("acme", "files", "grant-1", compiled(), tools={"wild_one"})
 KEYS = (
     Charge("acme", "grant", "grant-1", "keys", None, 60_000, 30, 1_000_000),
     Charge("acme", "organization", "acme", "all", None, 3_600_000, 100, 1_000_000),
@@ -62,7 +63,7 @@ def refusal(code: str, rule: str, reason: str, **more: object) -> Ruling:
 
 def test_an_allowed_call_is_recorded_before_it_is_sent_and_completed_after() -> None:
     play(
-        tools_call(ALICE, ToolCall("read", {})),
+        tools_call(ALICE, ToolCall("read", {}), "d1"),
         (allowed("/tools/read"), Recorded()),
         (Forward(), Forwarded(200)),
         ends=Forwarded(200),
@@ -72,13 +73,13 @@ def test_an_allowed_call_is_recorded_before_it_is_sent_and_completed_after() -> 
 def test_a_denied_call_is_recorded_and_nothing_else_is_asked() -> None:
     ruling = refusal("denied", "/tools/delete/action", "Nothing is deleted here.")
     ruling = replace(ruling, explained="Nothing is deleted here.")
-    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), Recorded()), ends=ruling)
+    play(tools_call(ALICE, ToolCall("delete", {}), "d1"), (Record(ruling), Recorded()), ends=ruling)
 
 
 def test_a_denial_stands_even_when_it_cannot_be_recorded() -> None:
     ruling = refusal("denied", "/tools/delete/action", "Nothing is deleted here.")
     ruling = replace(ruling, explained="Nothing is deleted here.")
-    play(tools_call(ALICE, ToolCall("delete", {})), (Record(ruling), NotRecorded()), ends=ruling)
+    play(tools_call(ALICE, ToolCall("delete", {}), "d1"), (Record(ruling), NotRecorded()), ends=ruling)
 
 
 def test_an_allowed_call_that_cannot_be_recorded_is_not_sent() -> None:
@@ -88,7 +89,7 @@ def test_an_allowed_call_that_cannot_be_recorded_is_not_sent() -> None:
         "The gateway cannot write its log now, so it sends no calls; try again later.",
     )
     play(
-        tools_call(ALICE, ToolCall("read", {})),
+        tools_call(ALICE, ToolCall("read", {}), "d1"),
         (allowed("/tools/read"), NotRecorded()),
         (Record(ruling), NotRecorded()),
         ends=ruling,
@@ -102,7 +103,7 @@ def test_what_a_call_spent_is_given_back_when_it_cannot_be_recorded() -> None:
         "The gateway cannot write its log now, so it sends no calls; try again later.",
     )
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), NotRecorded()),
         (GiveBack("d1"), None),
@@ -113,7 +114,7 @@ def test_what_a_call_spent_is_given_back_when_it_cannot_be_recorded() -> None:
 
 def test_all_limits_are_reserved_at_once_before_anything_is_sent() -> None:
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), Recorded()),
         (Forward(), Forwarded(200)),
@@ -131,7 +132,7 @@ def test_a_call_over_its_limit_never_reaches_the_server() -> None:
         limit=30,
     )
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Full(0, 12)),
         (Record(ruling), Recorded()),
         ends=ruling,
@@ -143,7 +144,7 @@ def test_the_limit_that_is_full_is_the_one_that_is_named() -> None:
         "limit_exceeded", "/tools/keys/limits/1", "Enough.", explained="Enough.", limit=100
     )  # fmt: skip
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Full(1, None)),
         (Record(ruling), Recorded()),
         ends=ruling,
@@ -157,7 +158,7 @@ def test_a_limiter_that_does_not_answer_denies() -> None:
         "The limits of keys cannot be checked now; try again.",
     )
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Unavailable()),
         (Record(ruling), Recorded()),
         ends=ruling,
@@ -167,7 +168,7 @@ def test_a_limiter_that_does_not_answer_denies() -> None:
 def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
     failure = NotAnswered("upstream_unreachable", "The server could not be connected to.", sent=False)
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), Recorded()),
         (Forward(), failure),
@@ -180,7 +181,7 @@ def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
 def test_a_call_that_was_sent_stays_spent_whatever_became_of_it(code: str) -> None:
     failure = NotAnswered(code, "It went wrong.", sent=True, status=500)
     play(
-        tools_call(ALICE, ToolCall("keys", {})),
+        tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Reserved()),
         (allowed("/tools/keys"), Recorded()),
         (Forward(), failure),
@@ -201,7 +202,7 @@ def test_a_call_that_was_sent_stays_spent_whatever_became_of_it(code: str) -> No
 def test_a_tool_that_is_not_there_is_told_apart_in_the_log(
     asker: Asker, tool: str, code: str, rule: str
 ) -> None:
-    pipeline = tools_call(asker, ToolCall(tool, {}))
+    pipeline = tools_call(asker, ToolCall(tool, {}), "d1")
     recorded = next(pipeline)
     assert isinstance(recorded, Record)
     assert (recorded.ruling.code, recorded.ruling.rule) == (code, rule)
@@ -209,18 +210,18 @@ def test_a_tool_that_is_not_there_is_told_apart_in_the_log(
 
 def test_an_exact_entry_makes_up_for_a_tool_the_scan_has_not_seen() -> None:
     asker = replace(ALICE, tools=())
-    assert next(tools_call(asker, ToolCall("read", {}))) == allowed("/tools/read")
+    assert next(tools_call(asker, ToolCall("read", {}), "d1")) == allowed("/tools/read")
 
 
 def test_an_unlisted_tool_is_not_listed_even_where_its_arguments_would_deny_it() -> None:
     asker = replace(ALICE, tools=())
-    asked = next(tools_call(asker, ToolCall("wild_one", [])))
+    asked = next(tools_call(asker, ToolCall("wild_one", []), "d1"))
     assert isinstance(asked, Record)
     assert asked.ruling.code == "not_listed"
 
 
 def test_arguments_that_are_no_object_are_malformed() -> None:
-    asked = next(tools_call(ALICE, ToolCall("read", None)))
+    asked = next(tools_call(ALICE, ToolCall("read", None), "d1"))
     assert isinstance(asked, Record)
     assert (asked.ruling.code, asked.ruling.rule) == ("malformed", "(malformed)")
 
@@ -228,7 +229,7 @@ def test_arguments_that_are_no_object_are_malformed() -> None:
 def test_a_configuration_that_is_too_old_denies_what_the_policy_allows() -> None:
     stale = replace(ALICE, lease_over=True)
     for pipeline in (
-        tools_call(stale, ToolCall("read", {})),
+        tools_call(stale, ToolCall("read", {}), "d1"),
         access(stale, [ResourceRead("file:///public/a")]),
     ):
         asked = next(pipeline)

@@ -58,7 +58,7 @@ UNAVAILABLE = Ruling(
 
 def test_the_first_call_is_paid_for_before_a_person_is_asked_and_is_not_sent() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), NOBODY),
         (Reserve(PAY, hold_seconds=900), Reserved()),
         (Ask(RULES, RULE, REASON), PENDING),
@@ -68,7 +68,7 @@ def test_the_first_call_is_paid_for_before_a_person_is_asked_and_is_not_sent() -
 
 
 def test_nobody_is_asked_about_a_call_that_a_limit_has_no_room_for() -> None:
-    pipeline = tools_call(ALICE, PAYS)
+    pipeline = tools_call(ALICE, PAYS, "d1")
     assert pipeline.send(None) == Claim(RULES)
     assert pipeline.send(NOBODY) == Reserve(PAY, hold_seconds=900)
     refused = pipeline.send(Full(0, 12))
@@ -78,7 +78,7 @@ def test_nobody_is_asked_about_a_call_that_a_limit_has_no_room_for() -> None:
 
 def test_a_repeat_while_it_waits_is_not_charged_again() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), ANOTHERS),
         (Record(WAITS), Recorded()),
         ends=WAITS,
@@ -87,7 +87,7 @@ def test_a_repeat_while_it_waits_is_not_charged_again() -> None:
 
 def test_of_two_that_ask_at_once_the_second_gives_its_reservation_back() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), NOBODY),
         (Reserve(PAY, hold_seconds=900), Reserved()),
         (Ask(RULES, RULE, REASON), ANOTHERS),
@@ -99,7 +99,7 @@ def test_of_two_that_ask_at_once_the_second_gives_its_reservation_back() -> None
 
 def test_an_approved_call_is_charged_when_it_is_sent_by_what_was_held() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),
         (Settle("d0"), Reserved()),
         (SENT, Recorded()),
@@ -110,7 +110,7 @@ def test_an_approved_call_is_charged_when_it_is_sent_by_what_was_held() -> None:
 
 def test_where_nothing_is_held_any_more_an_approved_call_needs_room_like_any_other() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),
         (Settle("d0"), NotHeld()),
         (Reserve(PAY), Reserved()),
@@ -129,7 +129,7 @@ def test_where_nothing_is_held_any_more_an_approved_call_needs_room_like_any_oth
     ],
 )
 def test_an_approval_whose_call_found_no_room_is_not_used_up(answers: list[Answer], code: str) -> None:
-    pipeline = tools_call(ALICE, PAYS)
+    pipeline = tools_call(ALICE, PAYS, "d1")
     pipeline.send(None)
     asked = pipeline.send(APPROVED)
     for answer in answers:
@@ -144,7 +144,7 @@ def test_an_approved_call_that_cannot_be_recorded_is_not_sent_and_its_approval_n
     told = "The gateway cannot write its log now, so it sends no calls; try again later."
     ruling = Ruling(False, "record_unavailable", "/tools/pay", told)
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),
         (Settle("d0"), Reserved()),
         (SENT, NotRecorded()),
@@ -158,7 +158,7 @@ def test_an_approved_call_that_cannot_be_recorded_is_not_sent_and_its_approval_n
 def test_an_approved_call_of_which_no_byte_was_sent_may_be_sent_again() -> None:
     failure = NotAnswered("upstream_unreachable", "The server could not be connected to.", sent=False)
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),
         (Settle("d0"), Reserved()),
         (SENT, Recorded()),
@@ -172,7 +172,7 @@ def test_an_approved_call_of_which_no_byte_was_sent_may_be_sent_again() -> None:
 def test_an_approved_call_that_was_sent_is_used_up_whatever_became_of_it() -> None:
     failure = NotAnswered("upstream_timeout", "The server did not answer in time.", sent=True)
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),
         (Settle("d0"), Reserved()),
         (SENT, Recorded()),
@@ -185,7 +185,7 @@ def test_an_approved_call_that_was_sent_is_used_up_whatever_became_of_it() -> No
     ("claimed", "code"), [(DECLINED, "approval_declined"), (EXPIRED, "approval_expired")]
 )
 def test_a_declined_or_expired_call_is_denied_and_not_charged(claimed: ClaimAnswer, code: str) -> None:
-    pipeline = tools_call(ALICE, PAYS)
+    pipeline = tools_call(ALICE, PAYS, "d1")
     pipeline.send(None)
     refused = pipeline.send(claimed)
     assert isinstance(refused, Record)
@@ -197,7 +197,7 @@ def test_a_declined_or_expired_call_is_denied_and_not_charged(claimed: ClaimAnsw
 
 def test_with_the_control_plane_away_nothing_is_charged_at_all() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), NoApprovals()),
         (Record(UNAVAILABLE), Recorded()),
         ends=UNAVAILABLE,
@@ -206,7 +206,7 @@ def test_with_the_control_plane_away_nothing_is_charged_at_all() -> None:
 
 def test_what_was_reserved_is_given_back_where_nobody_can_be_asked_after_all() -> None:
     play(
-        tools_call(ALICE, PAYS),
+        tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), NOBODY),
         (Reserve(PAY, hold_seconds=900), Reserved()),
         (Ask(RULES, RULE, REASON), NoApprovals()),
@@ -221,14 +221,14 @@ def test_a_call_that_steps_1_to_7_deny_asks_nobody_even_when_it_was_approved() -
         '{"version": "1", "default": "deny", "tools": {"pay": {"action": "require_approval",'
         ' "deny_if": [{"conditions": [{"path": "args.to", "op": "eq", "value": "Bob"}]}]}}}'
     )
-    asked = next(tools_call(replace(ALICE, compiled=denying), PAYS))
+    asked = next(tools_call(replace(ALICE, compiled=denying), PAYS, "d1"))
     assert isinstance(asked, Record)
     assert asked.ruling.code == "denied"
 
 
 def test_a_patient_client_gets_the_answer_of_the_person_itself() -> None:
     play(
-        tools_call(replace(ALICE, patient=True), PAYS),
+        tools_call(replace(ALICE, patient=True), PAYS, "d1"),
         (Claim(RULES), NOBODY),
         (Reserve(PAY, hold_seconds=900), Reserved()),
         (Ask(RULES, RULE, REASON), PENDING),
@@ -242,32 +242,32 @@ def test_a_patient_client_gets_the_answer_of_the_person_itself() -> None:
 
 def test_a_later_round_of_a_call_is_judged_again_but_not_charged_again() -> None:
     play(
-        tools_call(ALICE, ToolCall("keys", {}), Round("d0:1")),
+        tools_call(ALICE, ToolCall("keys", {}), "d1", Round("d0:1")),
         (Spend("d0:1"), True),
         (Record(Ruling(True, None, "/tools/keys")), Recorded()),
         (Forward(), Forwarded(200)),
         ends=Forwarded(200),
     )
-    refused = next(tools_call(ALICE, ToolCall("delete", {}), Round("d0:1")))
+    refused = next(tools_call(ALICE, ToolCall("delete", {}), "d1", Round("d0:1")))
     assert isinstance(refused, Record)
     assert refused.ruling.code == "denied"
 
 
 def test_a_round_whose_ticket_was_spent_is_an_ordinary_call() -> None:
-    pipeline = tools_call(ALICE, ToolCall("keys", {}), Round("d0:1"))
+    pipeline = tools_call(ALICE, ToolCall("keys", {}), "d1", Round("d0:1"))
     assert pipeline.send(None) == Spend("d0:1")
     assert pipeline.send(False) == Reserve(KEYS)
 
 
 def test_a_call_without_limits_spends_no_ticket() -> None:
-    asked = next(tools_call(ALICE, ToolCall("read", {}), Round("d0:1")))
+    asked = next(tools_call(ALICE, ToolCall("read", {}), "d1", Round("d0:1")))
     assert isinstance(asked, Record)
     assert asked.ruling.allowed
 
 
 def test_a_later_round_of_an_approved_call_needs_no_second_approval() -> None:
     play(
-        tools_call(ALICE, PAYS, Round("d0:1", AGREED)),
+        tools_call(ALICE, PAYS, "d1", Round("d0:1", AGREED)),
         (Spend("d0:1"), True),
         (Record(Ruling(True, None, "/tools/pay")), Recorded()),
         (Forward(AGREED), Forwarded(200)),
@@ -277,7 +277,7 @@ def test_a_later_round_of_an_approved_call_needs_no_second_approval() -> None:
 
 @pytest.mark.parametrize("agreed", ["", "another digest:", f"{RULES}:of another definition"])
 def test_a_round_that_nobody_agreed_to_as_it_is_now_waits_like_a_first_one(agreed: str) -> None:
-    assert next(tools_call(ALICE, PAYS, Round("d0:1", agreed))) == Claim(RULES)
+    assert next(tools_call(ALICE, PAYS, "d1", Round("d0:1", agreed))) == Claim(RULES)
 
 
 def test_a_task_is_reached_as_long_as_its_tool_may_be_called_at_all() -> None:
