@@ -1,11 +1,16 @@
 // A press counts though what is under it is drawn anew before it is let go. The browser tells of such a click only what
-// surrounds both, and nobody hears it: it goes to what stands there now, if that is the same control. And an answer that
-// was asked for by a part of the page goes to what has taken that part's place meanwhile.
+// surrounds both, and nobody hears it: it goes to what stands there now, if that is the same control and sends the same;
+// where a row is gone, what comes after has moved up under the pointer. And an answer that was asked for by a part of the
+// page goes to what has taken that part's place meanwhile.
 const CONTROLS = "a[href], button, summary, label, input";
 const MARKS = ["id", "name", "value", "type", "href", "formaction", "for"];
 
+// These two are drawn anew each time.
+const DRAWN = ["version", "csrfmiddlewaretoken"];
+
 const control = (node) => node?.closest?.(CONTROLS) ?? null;
-const marks = (one) => [one.tagName, one.textContent, one.form?.getAttribute("action"), ...MARKS.map((mark) => one.getAttribute(mark))].join("\n");
+const sent = (form) => [form.getAttribute("action"), ...[...new FormData(form)].filter(([name]) => !DRAWN.includes(name))];
+const marks = (one) => JSON.stringify([one.tagName, one.textContent, MARKS.map((mark) => one.getAttribute(mark)), one.form && sent(one.form)]);
 
 let pressed = null;
 let heard = false;

@@ -77,6 +77,8 @@ CUT = """<div class="w-20"><bdi class="line">one_name_too_long_to_stand_here</bd
 <bdi class="line">short</bdi>"""
 POLLED = """<div id="polled" hx-get="/polled/part/" hx-trigger="load delay:200ms" hx-swap="outerHTML">
 <p>Drawn anew all the time: <a href="/theme/">go there</a></p></div>"""
+LISTED = """<div id="listed"><form action="/theme/"><input type="hidden" name="version" value="1">
+<input name="max" value="5"><button>Remove</button></form></div>"""
 ASKED = """<div id="part"><button type="button" hx-get="/answer/" hx-target="#answered">Ask</button>
 <div id="answered"></div></div>"""
 PAGES = {
@@ -91,6 +93,7 @@ PAGES = {
     "/theme/": _page("Theme", THEME),
     "/polled/": _page("Polled", POLLED),
     "/polled/part/": POLLED,
+    "/listed/": _page("Listed", LISTED),
     "/asked/": _page("Asked", ASKED),
     "/answer/": "The answer.",
 }
@@ -257,6 +260,25 @@ def test_a_press_counts_though_what_is_under_it_is_drawn_anew_before_it_is_let_g
     page.wait_for_function("(old) => !old.isConnected", arg=old)
     page.mouse.up()
     page.wait_for_url("**/theme/")
+
+
+def test_a_press_goes_to_the_same_row_that_is_drawn_anew(page: Page, site: Site) -> None:
+    _pressed_meanwhile(page, site, 'value="1"', 'value="2"')
+    page.wait_for_url("**/theme/?version=2&max=5")
+
+
+def test_a_press_goes_to_no_other_row_that_has_moved_under_the_pointer(page: Page, site: Site) -> None:
+    _pressed_meanwhile(page, site, 'value="5"', 'value="9"')
+    page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
+    assert page.url.endswith("/listed/")
+
+
+def _pressed_meanwhile(page: Page, site: Site, old: str, new: str) -> None:
+    page.goto(f"{site.address}/listed/")
+    page.get_by_role("button", name="Remove").hover()
+    page.mouse.down()
+    page.locator("#listed").evaluate("(list, html) => { list.outerHTML = html; }", LISTED.replace(old, new))
+    page.mouse.up()
 
 
 def test_an_answer_goes_to_what_has_taken_the_place_of_what_asked(page: Page, site: Site) -> None:
