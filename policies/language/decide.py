@@ -28,7 +28,7 @@ from .decision import (
     TakeQuota,
     ToolCall,
 )
-from .phrases import condition_words
+from .phrases import condition_words, in_code
 from .quota import Unusable, cost_of, key_of
 from .sentences import Thing
 from .work import Work
@@ -160,7 +160,7 @@ def _requirement_failed(predicate: CompiledPredicate, tool: str, work: Work) -> 
     failed = [condition.source for condition in predicate.conditions if condition.test(work) is False]
     paths = [condition.path.text for condition in failed]
     standard = sentences.requirement_failed_sentence(tool, paths)
-    wanted = sentences.listed(condition_words(condition, "must be") for condition in failed)
+    wanted = sentences.listed(condition_words(condition, "must be", quoted=in_code) for condition in failed)
     explained = sentences.requirement_failed_sentence(tool, [wanted])
     return _said("requirement_failed", predicate, standard, explained)
 

@@ -1,6 +1,5 @@
 """A policy in plain sentences: what happens to the calls of one tool."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +8,7 @@ from typing import Final
 from .compile import HIDDEN, CompiledPolicy, CompiledRule, Plan, Refusal
 from .document import Limit, Predicate, Rule
 from .matching import is_pattern
-from .phrases import condition_words, limit_words
+from .phrases import condition_words, in_prose, limit_words
 from .sentences import no_policy_sentence
 
 _ALL_TOOLS: Final = "/all_tools"
@@ -87,7 +86,7 @@ def _where(rule: CompiledRule) -> str:
 
 
 def _saying(reason: str | None) -> str:
-    return f" The agent reads: {json.dumps(reason, ensure_ascii=False)}" if reason else ""
+    return f" The agent reads: {in_prose(reason)}" if reason else ""
 
 
 def explain_rule(rule: Rule, at: str) -> list[str]:
@@ -112,8 +111,8 @@ def _rule_sentences(source: Rule, at: str) -> list[str]:
 
 def _approvals(rule: Rule) -> list[str]:
     if rule.action == "require_approval":
-        return ["Every call waits for a person's approval."]
-    return _predicates(rule.approve_if, "any", None, "Calls wait for a person's approval if {}")
+        return ["Every call waits for a person’s approval."]
+    return _predicates(rule.approve_if, "any", None, "Calls wait for a person’s approval if {}")
 
 
 def _predicates(predicates: Iterable[Predicate], each: str, reason: str | None, sentence: str) -> list[str]:

@@ -1,17 +1,32 @@
 """Conditions and limits in words, the same ones wherever they are read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
 from .document import Condition, JsonValue, Limit, Operator
 from .exact import plain_text
 from .sentences import rate_words, window_words
 
 _LONGEST_VALUE = 80
+_MARKS: Final = frozenset("“”")
+# How a text of the policy stands in a sentence: agents read it as in code, people as in prose.
+Quoted: TypeAlias = Callable[[str], str]
 
 
-def value_words(value: JsonValue) -> str:
+def in_code(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def in_prose(text: str) -> str:
+    """In “quotation marks”; as in code where it holds such marks itself, or what cannot be seen."""
+    return f"“{text}”" if text.isprintable() and not _MARKS & {*text} else in_code(text)
+
+
+def value_words(value: JsonValue, quoted: Quoted = in_prose) -> str:
     """As much of the value as is shown: one of a policy may be a megabyte long."""
+    if isinstance(value, str):
+        return quoted(value if len(value) <= _LONGEST_VALUE else f"{value[: _LONGEST_VALUE - 1]}…")
     text = ""
     for piece in _pieces(value):
         text += piece
@@ -34,19 +49,19 @@ def _pieces(value: JsonValue) -> Iterator[str]:
             yield from _pieces(inner)
         yield "}"
     elif isinstance(value, str):
-        yield json.dumps(value[: _LONGEST_VALUE + 1], ensure_ascii=False)
+        yield in_code(value[: _LONGEST_VALUE + 1])
     else:
         yield json.dumps(value) if isinstance(value, bool) or value is None else plain_text(value)
 
 
-def is_words(condition: Condition) -> str:
+def is_words(condition: Condition, quoted: Quoted = in_prose) -> str:
     """What the condition says of its argument, after a form of "is": `args.amount` ... "at most 500"."""
     value = condition.value
     if condition.op == "exists":
         return "present" if value is True else "absent"
     if condition.op in ("in", "not_in", "host_in"):
-        return _membership(condition.op, value if isinstance(value, list) else [value])
-    return IS[condition.op].format(value_words(value))
+        return _membership(condition.op, value if isinstance(value, list) else [value], quoted)
+    return IS[condition.op].format(value_words(value, quoted))
 
 
 IS: dict[Operator, str] = {
@@ -68,18 +83,20 @@ IS: dict[Operator, str] = {
 }
 
 
-def _membership(op: Operator, values: list[JsonValue]) -> str:
-    listing = ", ".join(value_words(value) for value in values[:6]) or "nothing"
+def _membership(op: Operator, values: list[JsonValue], quoted: Quoted) -> str:
+    listing = ", ".join(value_words(value, quoted) for value in values[:6]) or "nothing"
     listing += f" and {len(values) - 6} more" if len(values) > 6 else ""
     if op == "host_in":
         return f"a URL whose host is one of {listing}"
     return f"one of {listing}" if op == "in" else f"none of {listing}"
 
 
-def condition_words(condition: Condition, verb: str = "is", each: str = "every") -> str:
+def condition_words(
+    condition: Condition, verb: str = "is", each: str = "every", quoted: Quoted = in_prose
+) -> str:
     """`each`: how a path with `[*]` is read, *every* of its values in a requirement, *any* elsewhere."""
     subject = f"{each} {condition.path.text}" if condition.path.quantified else condition.path.text
-    return f"{subject} {verb} {is_words(condition)}"
+    return f"{subject} {verb} {is_words(condition, quoted)}"
 
 
 def of_argument(condition: Condition, each: str = "any") -> str:

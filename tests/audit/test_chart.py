@@ -113,16 +113,16 @@ def test_a_denied_call_went_as_far_as_the_step_that_stopped_it(
 @pytest.mark.parametrize(
     ("code", "part", "stop"),
     [
-        ("denied", "deny_if/0", 'A reason to deny it holds: branch is one of "main", "release"'),
+        ("denied", "deny_if/0", "A reason to deny it holds: branch is one of “main”, “release”"),
         (
             "requirement_failed",
             "require/0",
-            'A requirement is not met: every files[*].path is a path that is or lies below "/src"',
+            "A requirement is not met: every files[*].path is a path that is or lies below “/src”",
         ),
         (
             "undecidable",
             "require/0/conditions/0",
-            'A requirement cannot be judged: every files[*].path is a path that is or lies below "/src"',
+            "A requirement cannot be judged: every files[*].path is a path that is or lies below “/src”",
         ),
         ("limit_exceeded", "limits/0", "A limit is used up: at most 30 calls per minute"),
         (

@@ -58,7 +58,7 @@ def test_a_tool_of_ones_own_is_classified_with_its_policy(index: Report) -> None
     status, said = ask("/classify/", {"name": "delete_user", "params": [{"name": "id", "type": "string"}]})
     assert (status, said["class"], said["severity"]) == (200, "Destructive", "Critical")
     assert json.loads(said["policy"])["tools"]["delete_user"] == {"action": "require_approval"}
-    assert said["policy_does"] == ["Every call waits for a person's approval."]
+    assert said["policy_does"] == ["Every call waits for a person’s approval."]
 
 
 def schema_of(**properties: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ SLOTS: Final = {
     "path": r"(?:(?:every|any) )?args\S*",
     "number": r"[\d,.]+",
     "window": rf"(?:{_WINDOW})",
-    "text": r'"(?:[^"\\]|\\.)*"',
+    "text": r'(?:“[^“”]*”|"(?:[^"\\]|\\.)*")',
     "names": r".+?",
     "class": r"(?:Read|Write|Execute|Destructive|Financial)",
 }
@@ -111,7 +111,7 @@ _RULES: Final[tuple[tuple[str, Any, str], ...]] = (
     ("Every call is allowed.", {}, "nothing more is asked"),
     ("Every call is denied.", {"action": "deny"}, "`action`"),
     ("Every call is denied." + _READS, {"action": "deny", "reason": "Ask Alice."}, "`action` with `reason`"),
-    ("Every call waits for a person's approval.", {"action": "require_approval"}, "`action`"),
+    ("Every call waits for a person’s approval.", {"action": "require_approval"}, "`action`"),
     ("Calls are denied unless *conditions*.", {"require": [{"conditions": _BOTH}]}, "`require`"),
     (
         "Calls are denied unless *conditions*." + _READS,
@@ -131,22 +131,22 @@ _RULES: Final[tuple[tuple[str, Any, str], ...]] = (
         "the same with `on_deny`",
     ),
     (
-        "Calls wait for a person's approval if *conditions*.",
+        "Calls wait for a person’s approval if *conditions*.",
         {"approve_if": [{"conditions": [_ON]}]},
         "`approve_if`",
     ),
     (
-        "Calls wait for a person's approval if *conditions*." + _READS,
+        "Calls wait for a person’s approval if *conditions*." + _READS,
         {"approve_if": [{"conditions": [_ON], "on_deny": "A person decides."}]},
         "`approve_if` with `on_deny`",
     ),
     (
-        "Every call waits for a person's approval.",
+        "Every call waits for a person’s approval.",
         {"approve_if": [{"conditions": []}]},
         "`approve_if` of nothing is always true",
     ),
     (
-        "Every call waits for a person's approval." + _READS,
+        "Every call waits for a person’s approval." + _READS,
         {"approve_if": [{"conditions": [], "on_deny": "A person decides."}]},
         "the same with `on_deny`",
     ),

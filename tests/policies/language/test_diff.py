@@ -218,7 +218,7 @@ def test_predicates_that_come_and_go_are_said_in_words() -> None:
         of_a({"require": [condition("eq", 1)]}, {"deny_if": [condition("contains", "x", "args.y[*]")]})
     ) == [
         ("looser", "No longer required: args.x is 1."),
-        ("tighter", 'Denied if any args.y[*] is something that contains "x".'),
+        ("tighter", "Denied if any args.y[*] is something that contains “x”."),
     ]
     (change,) = of_a({"require": [condition("eq", 1)]}, {"require": [condition("eq", 2)]})
     assert isinstance(change, PredicateChange)

@@ -8,6 +8,7 @@ import pytest
 from policies.language.compile import ToolFacts, compile_policy
 from policies.language.explain import explain
 from policies.language.parse import parse_policy
+from policies.language.phrases import value_words
 
 TOOLS = [ToolFacts("pay", "Financial"), ToolFacts("get_user", "Read")]
 LIMIT = {"counter": "c", "window": "minute", "max": 30, "scope": "grant"}
@@ -49,8 +50,8 @@ def test_a_rule_is_told_part_by_part() -> None:
     assert words("pay", tools={"pay": rule}) == [
         "pay has a rule of its own.",
         "Calls are denied unless args.amount is at most 500.",
-        'Calls are denied unless every args.to[*] is a text that ends with "@acme.de". The agent reads: "No"',
-        "Calls wait for a person's approval if args.amount is more than 100.",
+        "Calls are denied unless every args.to[*] is a text that ends with “@acme.de”. The agent reads: “No”",
+        "Calls wait for a person’s approval if args.amount is more than 100.",
         "At most 30 calls per minute.",
         "args.amount adds up to at most 30 per day, all grants of the server together.",
     ]
@@ -70,14 +71,14 @@ def test_a_rule_is_told_part_by_part() -> None:
             {"tools": {"p*": {"action": "deny", "reason": "Frozen."}}},
             [
                 "The rule for p* applies, the strongest pattern that matches pay.",
-                'Every call is denied. The agent reads: "Frozen."',
+                "Every call is denied. The agent reads: “Frozen.”",
             ],
         ),
         (
             {"default": "allow", "all_tools": {"action": "require_approval", "limits": [LIMIT]}},
             [
                 "No rule names pay, so the default applies: calls are allowed.",
-                "For all tools: Every call waits for a person's approval.",
+                "For all tools: Every call waits for a person’s approval.",
                 "For all tools: At most 30 calls per minute, all tools together.",
             ],
         ),
@@ -94,3 +95,18 @@ def test_it_is_said_which_rule_applies(policy: dict[str, Any], sentences: list[s
 
 def test_without_a_policy_there_is_one_sentence() -> None:
     assert explain(None, "pay") == ["This grant has no policy, so every call is denied."]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("main", "“main”"),
+        ('say "no"', '“say "no"”'),
+        ("a” and “b", '"a” and “b"'),
+        ("line\nline", '"line\\nline"'),
+        ("x" * 81, f"“{'x' * 79}…”"),
+    ],
+)
+def test_a_text_of_the_policy_stands_in_a_sentence_as_in_prose(text: str, said: str) -> None:
+    assert value_words(text) == said
+    assert value_words([text, 1]).startswith('["'), "what is no text is read as JSON"
