@@ -8,6 +8,7 @@ from typing import Final
 from django.urls import reverse
 
 from accounts.models import AuditEvent, Role
+from common.spans import span_in_words
 
 DID: Final = {
     "api_key.created": "made the API key",
@@ -110,6 +111,8 @@ def _setting(name: str, details: dict[str, object]) -> str:
     before = details.get("before")
     was = before.get(name) if isinstance(before, dict) else None
     now = details[name]
+    if name == "lease_seconds":
+        was, now = (span_in_words(each) if isinstance(each, int) else each for each in (was, now))
     was, now = (
         ", ".join(map(str, each)) or "none" if isinstance(each, list) else each for each in (was, now)
     )
@@ -121,7 +124,7 @@ def _listed(paths: list[object]) -> str:
 
 
 _SETTINGS: Final = {
-    "lease_seconds": "lease in seconds",
+    "lease_seconds": "lease",
     "explain_denials": "explained denials",
     "log_retention_days": "days that decisions are kept",
     "kept_arguments": "arguments whose values are kept",

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from accounts.addresses import send_link
 from accounts.models import Role
-from accounts.services.settings import LEASE_MINUTES, RETENTION_DAYS, read_kept_paths
+from accounts.services.settings import LEASE_SECONDS, RETENTION_DAYS, read_kept_paths
 from common.errors import InvalidInput
+from common.spans import SpanField
 
 # Each word of the API has one line here.
 SCOPES_OFFERED: Final = {
@@ -166,11 +167,13 @@ class InviteForm(forms.Form):
 
 
 class SecurityForm(forms.Form):
-    lease_minutes = forms.IntegerField(
-        label="Lease, in minutes",
-        validators=[MinValueValidator(LEASE_MINUTES[0]), MaxValueValidator(LEASE_MINUTES[1])],
+    lease_seconds = SpanField(
+        label="Lease",
+        shortest=LEASE_SECONDS[0],
+        longest=LEASE_SECONDS[1],
+        such_as="12 hours",
         help_text="A gateway cut off from us goes on by its last verified policies for so long, then denies "
-        "every call. 1440 is a day. From 5 to 43200, which is 30 days.",
+        "every call. From 5 minutes to 30 days.",
     )
     log_retention_days = forms.IntegerField(
         label="Decisions are kept, in days",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django import forms
 
 from approvals.services import LONGEST_LIMIT, LONGEST_NOTE, SHORTEST_LIMIT
+from common.spans import SpanField
 
 OWN_CALLS = (
     ("", "Only while nobody else in the organization could answer"),
@@ -16,17 +17,13 @@ class NoteForm(forms.Form):
 
 
 class RulesForm(forms.Form):
-    minutes = forms.IntegerField(
-        label="Time to answer, in minutes",
-        min_value=SHORTEST_LIMIT // 60,
-        max_value=LONGEST_LIMIT // 60,
-        help_text="A call waits so long for an answer, and once approved so long for the agent to repeat it.",
-        error_messages={
-            "required": "Choose a time from 1 minute to 24 hours.",
-            "invalid": "Write whole minutes, such as 15.",
-            "min_value": "Choose a time from 1 minute to 24 hours.",
-            "max_value": "Choose a time from 1 minute to 24 hours.",
-        },
+    seconds = SpanField(
+        label="Time to answer",
+        shortest=SHORTEST_LIMIT,
+        longest=LONGEST_LIMIT,
+        such_as="15 minutes",
+        help_text="A call waits so long for an answer, and once approved so long for the agent to repeat it. "
+        "From 1 minute to 1 day.",
     )
     own_calls = forms.ChoiceField(
         label="Calls of a grant one holds oneself",

@@ -118,7 +118,7 @@ def set_approval_rules(by: Membership, *, seconds: int, self_approval: bool | No
     """The time limit holds from the next question or answer on; what waits keeps its own."""
     require(by, May.CHANGE_SECURITY)
     if not SHORTEST_LIMIT <= seconds <= LONGEST_LIMIT:
-        raise InvalidInput({"minutes": "Choose a time from 1 minute to 24 hours."})
+        raise InvalidInput({"seconds": "Choose a time from 1 minute to 24 hours."})
     organization = Organization.objects.select_for_update().get(pk=by.organization_id)
     before = (organization.approval_seconds, organization.self_approval)
     if before != (seconds, self_approval):

@@ -16,9 +16,7 @@ from common.events import config_changed
 from common.ids import public_id
 from policies.language.paths import parse_path
 
-MINUTE: Final = 60
-LEASE_MINUTES: Final = (5, 43_200)
-LEASE_SECONDS: Final = (LEASE_MINUTES[0] * MINUTE, LEASE_MINUTES[1] * MINUTE)
+LEASE_SECONDS: Final = (300, 30 * 86_400)
 RETENTION_DAYS: Final = (1, 365)
 MOST_KEPT: Final = 50
 LONGEST_KEPT_PATH: Final = 200

@@ -16,7 +16,7 @@ from accounts.services import rename_organization
 from accounts.services.closing import delete_organization
 from accounts.services.members import is_sole_owner
 from accounts.services.members import leave as leave_organization
-from accounts.services.settings import MINUTE, change_security
+from accounts.services.settings import change_security
 from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput
 from common.refusals import say_in_form
@@ -81,8 +81,7 @@ def security(request: MemberRequest) -> HttpResponse:
     form = SecurityForm(request.POST)
     if not form.is_valid():
         return _security(request, form, status=422)
-    lease = form.cleaned_data.pop("lease_minutes") * MINUTE
-    change_security(request.member, lease_seconds=lease, **form.cleaned_data)
+    change_security(request.member, **form.cleaned_data)
     messages.success(request, "The security settings are changed. Gateways learn of it at once.")
     return redirect("security-settings")
 
@@ -104,7 +103,7 @@ def usage(request: MemberRequest) -> HttpResponse:
 
 def _initial(organization: Organization) -> dict[str, object]:
     return {
-        "lease_minutes": organization.lease_seconds // MINUTE,
+        "lease_seconds": organization.lease_seconds,
         "explain_denials": organization.explain_denials,
         "log_retention_days": organization.log_retention_days,
         "kept_arguments": "\n".join(organization.kept_arguments),

@@ -42,9 +42,7 @@ def rules(request: MemberRequest) -> HttpResponse:
     form = RulesForm(request.POST)
     if not form.is_valid():
         return _page(request, rules_form=form)
-    set_approval_rules(
-        request.member, seconds=form.cleaned_data["minutes"] * 60, self_approval=form.self_approval
-    )
+    set_approval_rules(request.member, seconds=form.cleaned_data["seconds"], self_approval=form.self_approval)
     messages.success(request, "The rules of approving are changed.")
     return redirect("approvals:settings")
 
@@ -182,7 +180,7 @@ def _page(
 
 def _rules_of(organization: Organization) -> dict[str, object]:
     own = {None: "", True: "yes", False: "no"}[organization.self_approval]
-    return {"minutes": organization.approval_seconds // 60, "own_calls": own}
+    return {"seconds": organization.approval_seconds, "own_calls": own}
 
 
 def _mail_of(member: Membership) -> dict[str, bool]:

@@ -27,6 +27,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common.spans import span_in_words
 from common.templatetags import _assets, _fields, _icons, _json, _text, _ways, _words
 from common.templatetags._moulds import filled
 from common.user_agents import browser_words
@@ -148,6 +149,9 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
         "words": _words.relative_time(moment, timezone.now()),
     }
     return filled("components/_ago.html", [filling])
+
+
+register.filter("span", span_in_words)
 
 
 @register.filter

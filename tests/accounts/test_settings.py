@@ -25,7 +25,7 @@ KEY = {"name": "ci", "scopes": ["servers:read", "logs:read"], "expires": "30"}
 MEMBERS, KEYS, SECURITY, EVENTS = (
     f"/settings/{pane}/" for pane in ("members", "api-keys", "security", "events")
 )
-SECURED = {"lease_minutes": "720", "log_retention_days": "90", "explain_denials": "on"}
+SECURED = {"lease_seconds": "12 hours", "log_retention_days": "90", "explain_denials": "on"}
 
 
 def page(client: Client, path: str) -> str:
@@ -113,11 +113,11 @@ def test_owners_alone_change_the_security_settings(cast: Cast, signed_in: Signed
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"lease_minutes": "4"},
-        {"lease_minutes": "43201"},
+        {"lease_seconds": "4 minutes"},
+        {"lease_seconds": "30 days and 1 minute"},
         {"log_retention_days": "366"},
-        {"lease_minutes": "many"},
-        {"lease_minutes": "9" * 40},
+        {"lease_seconds": "720"},
+        {"lease_seconds": "9" * 40},
         {"log_retention_days": ""},
     ],
 )

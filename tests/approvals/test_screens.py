@@ -250,7 +250,7 @@ def test_the_rules_are_the_owners_alone(cast: Cast, acme: Acme, signed_in: Signe
     door = Door(
         "/approvals/settings/rules/",
         "post",
-        {"minutes": "30", "own_calls": "no"},
+        {"seconds": "30 min", "own_calls": "no"},
         good=302,
         barred=("bob", "carol", "dave"),
         stranger=302,
@@ -262,12 +262,15 @@ def test_the_rules_are_the_owners_alone(cast: Cast, acme: Acme, signed_in: Signe
         assert AuditEvent.objects.filter(verb="approval_rules.changed").count() == 1
 
 
-@pytest.mark.parametrize("minutes", ["", "0", "-1", "1441", "many", "1.5", "9" * 30])
+@pytest.mark.parametrize(
+    "time", ["", "0 minutes", "-1 minute", "15", "1441 minutes", "many", "1.5 hours", "9" * 30]
+)
 def test_a_time_limit_that_is_none_is_refused_in_place(
-    minutes: str, cast: Cast, acme: Acme, signed_in: SignedIn
+    time: str, cast: Cast, acme: Acme, signed_in: SignedIn
 ) -> None:
-    answer = signed_in(cast.alice).post("/approvals/settings/rules/", {"minutes": minutes, "own_calls": ""})
+    answer = signed_in(cast.alice).post("/approvals/settings/rules/", {"seconds": time, "own_calls": ""})
     assert answer.status_code == 422 and "Nothing was changed." in answer.content.decode()
+    assert "Write a time from 1 minute to 1 day, such as 15 minutes." in answer.content.decode()
 
 
 def test_everybody_mutes_their_own_mail_alone(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:

@@ -288,7 +288,7 @@ def test_what_is_typed_into_forms_comes_back_as_text(
         (f"/policies/{hostile['policy_id']}/publish/", {"note": HOSTILE * 9, "version": "1"}),
         ("/settings/api-keys/", {"name": HOSTILE * 2, "scopes": HOSTILE}),
         (f"/approvals/{hostile['approval_id']}/decline/", {"note": HOSTILE * 9}),
-        ("/approvals/settings/rules/", {"minutes": HOSTILE, "own_calls": HOSTILE}),
+        ("/approvals/settings/rules/", {"seconds": HOSTILE, "own_calls": HOSTILE}),
         ("/approvals/settings/webhooks/", {"url": HOSTILE}),
         ("/organizations/new/", {"name": HOSTILE * 2}),
         ("/accounts/login/", {"login": HOSTILE, "password": HOSTILE, "next": HOSTILE}),
