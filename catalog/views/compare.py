@@ -13,6 +13,7 @@ from catalog.words import slug_asked
 
 MOST_COMMON = 100
 MOST_MEANT = 5
+_LABELS = ("First server", "Second server")
 
 
 @public_page
@@ -29,7 +30,10 @@ def compare(request: HttpRequest) -> HttpResponse:
     context = {
         "sides": [(one, bar(one), advice_for(of)) for one, of in zip(both, tools, strict=True)],
         "common": common_tools(*tools) if len(tools) == 2 else [],
-        "chosen": asked,
+        "boxes": [
+            (name, label, called(one) if one else text)
+            for name, label, one, text in zip("ab", _LABELS, found, asked, strict=True)
+        ],
         "unknown": unknown,
         "suggested": _largest(),
         "title": f"{both[0].title} and {both[1].title}" if len(both) == 2 else "Compare two servers",
@@ -38,6 +42,11 @@ def compare(request: HttpRequest) -> HttpResponse:
     if len(both) != 2:
         context["as_json"] = ""
     return page(request, "catalog/compare.html", context, status=404 if unknown else 200)
+
+
+def called(server: CatalogServer) -> str:
+    """What stands in its box and finds it again: its title, or the slug where others have the same."""
+    return server.title if named(server.title) == server else server.slug
 
 
 def named(typed: str) -> CatalogServer | None:

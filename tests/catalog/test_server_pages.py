@@ -129,7 +129,10 @@ def test_two_servers_stand_beside_each_other_by_slug_or_title(index: Report, cli
     for a in ("awslabs-iam-mcp-server", server_named("awslabs-iam-mcp-server").title):
         page = client.get("/catalogue/compare/", {"a": a, "b": "mcp-server-time"})
         assert page.status_code == 200
-        assert "AWS IAM MCP Server and " in page.content.decode()
+        shown = page.content.decode()
+        assert "AWS IAM MCP Server and " in shown
+        assert '<label for="server-a">First server</label>' in shown
+        assert 'value="AWS IAM MCP Server"' in shown, "nobody has to know the slug"
 
 
 def test_who_names_no_server_is_helped_to_one(index: Report, client: Client) -> None:
