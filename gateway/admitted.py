@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.effects import Reserve
+from gateway.effects import Reserve, Ruling
 from gateway_config.wire.grants import LoadedGrant
 from gateway_config.wire.loader import LoadedOrganization, LoadedServer
 from policies.language.compile import CompiledPolicy
@@ -38,7 +38,7 @@ class Admitted:
     """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines.
 
     `version`: the last of the configuration for which this was found to hold. `askers`: by tool, of those
-    that are there. Nothing else ever changes.
+    that are there; `told`: what the records of its last allowed calls say alike. Nothing else ever changes.
     """
 
     token: bytes
@@ -48,3 +48,4 @@ class Admitted:
     cors: bytes = b""
     version: int = -1
     askers: dict[str, Asker] = field(default_factory=dict)
+    told: dict[str, tuple[Ruling, msgspec.Raw]] = field(default_factory=dict)

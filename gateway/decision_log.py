@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 
 from gateway.counters.clock import SystemClock
 from gateway.spool import Batch, Spool, sync
-from gateway_config.wire.messages import BatchAnswer, Record
+from gateway_config.wire.messages import BatchAnswer, Written
 
 _log: Final = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class DecisionLog:
         self._spool, self._earlier = Spool.of_this_boot(folder, boot or SystemClock().boot())
         self._encoder = msgspec.json.Encoder()
         self._loop = asyncio.get_running_loop()
-        self._later: list[Record] = []
+        self._later: list[Written] = []
         self._again: asyncio.Handle | None = None
         self._more = asyncio.Event()
         self._more.set()
@@ -64,7 +64,7 @@ class DecisionLog:
         """How many records the control plane does not have yet."""
         return sum(spool.length for spool in (*self._earlier, self._spool))
 
-    def append_all(self, entries: Sequence[Record]) -> Sequence[bool]:
+    def append_all(self, entries: Sequence[Written]) -> Sequence[bool]:
         """Which of them outlive this process when it returns: one write for all that find room."""
         together = [*self._later, *entries]
         lines = self._encoded(together)
@@ -75,9 +75,9 @@ class DecisionLog:
             return self._append_those_with_room(entries)
         return [self._write(together, lines)] * len(entries)
 
-    def _append_those_with_room(self, entries: Sequence[Record]) -> Sequence[bool]:
+    def _append_those_with_room(self, entries: Sequence[Written]) -> Sequence[bool]:
         kept: list[bool] = []
-        found_room: list[Record] = []
+        found_room: list[Written] = []
         wanted = 0
         for entry in entries:
             size = len(self._encoder.encode(entry))
@@ -91,7 +91,7 @@ class DecisionLog:
             return [False] * len(kept)
         return kept
 
-    def append_later(self, entry: Record) -> None:
+    def append_later(self, entry: Written) -> None:
         """Written with the records of this turn of the event loop, or else after it."""
         self._later.append(entry)
         if self._again is None:
@@ -139,7 +139,7 @@ class DecisionLog:
             self._complained_at = self._loop.time()
             _log.error("calls cannot be recorded and are denied: %s", problem)
 
-    def _encoded(self, entries: Sequence[Record]) -> bytes:
+    def _encoded(self, entries: Sequence[Written]) -> bytes:
         """As they are to be written next, a line each."""
         # Frozen for everybody else: here they become records, and a record has its sequence.
         for sequence, entry in enumerate(entries, self._spool.next_sequence):
@@ -160,7 +160,7 @@ class DecisionLog:
             _log.error("%d records of how calls ended wait to be written", len(later))
             self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
 
-    def _write(self, entries: Sequence[Record], lines: bytes) -> bool:
+    def _write(self, entries: Sequence[Written], lines: bytes) -> bool:
         """Of these the first are what waited to be written."""
         try:
             self._spool.append(lines, [entry.organization for entry in entries])

@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import Final, Protocol, assert_never
 
+import msgspec
+
 from gateway import rulings
 from gateway.counters.base import Limiter, Reservation, Settlement, Unavailable
 from gateway.effects import (
@@ -43,7 +45,7 @@ from gateway.states import STATE_SECONDS
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Visit
 from gateway.waiting import Waiting
-from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from gateway_config.wire.messages import CompletionEntry, DecisionLine, Standing
 
 log = logging.getLogger("gateway.driver")
 
@@ -53,10 +55,10 @@ _LONGEST_SUBJECT: Final = 1_024
 class DecisionLog(Protocol):
     """Neither waits for a disk: what the kernel has outlives this process."""
 
-    def append_all(self, entries: Sequence[DecisionEntry | CompletionEntry]) -> Sequence[bool]:
+    def append_all(self, entries: Sequence[DecisionLine | CompletionEntry]) -> Sequence[bool]:
         """Which of them are durable when it returns."""
 
-    def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
+    def append_later(self, entry: DecisionLine | CompletionEntry) -> None:
         """Durable soon; where that fails it is tried again, and no new call is recorded meanwhile."""
 
 
@@ -111,7 +113,7 @@ class Driver:
     def record_all(self, rulings: Sequence[tuple[Ruling, Visit]]) -> Sequence[Recorded | NotRecorded]:
         now, at_ms = time.monotonic(), time.time_ns() // 1_000_000
         try:
-            entries = [_decision_entry(ruling, visit, at_ms, now) for ruling, visit in rulings]
+            entries = [_decision_line(ruling, visit, at_ms, now) for ruling, visit in rulings]
             self._observer.decisions(entries)
             return [RECORDED if kept else NOT_RECORDED for kept in self._decisions.append_all(entries)]
         except Exception as failure:
@@ -228,30 +230,43 @@ def not_answered(visit: Visit, failure: Exception) -> NotAnswered:
     return NotAnswered(ruling.code or "", ruling.reason or "", sent=True)
 
 
-def _decision_entry(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> DecisionEntry:
-    admitted, message, subject, given = visit.admitted, visit.message, visit.subject, visit.arguments
-    organization, grant, approval = admitted.organization, admitted.grant, ruling.approval
+def _decision_line(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> DecisionLine:
+    admitted, given = visit.admitted, visit.arguments
+    organization = admitted.organization
     keeps = organization.settings.kept_arguments
+    told = admitted.told.get(visit.subject or "")
     # By their places: to be found by their names takes as long as all else here.
-    return DecisionEntry(
+    return DecisionLine(
         visit.decision_id,
         at_ms,
         organization.organization,
-        grant.server,
-        grant.id,
-        message.method if type(message) is Request else "",
+        told[1] if told is not None and told[0] is ruling else _standing(ruling, visit),
         ruling.outcome,
-        ruling.rule,
-        0,
-        None if subject is None else subject[:_LONGEST_SUBJECT],
         ruling.code,
-        ruling.reason,
-        grant.policy_id,
-        organization.revision,
+        0,
         arguments.names(given),
         None if given is None else arguments.digest(given),
         int((now - visit.exchange.request.received_at) * 1e6),
-        ruling.retry_after_seconds,
-        None if approval is None else approval.id,
         arguments.kept(given, keeps) if keeps else (),
     )
+
+
+def _standing(ruling: Ruling, visit: Visit) -> msgspec.Raw:
+    """What the record says besides this one call. By the same ruling the next of its tool says it, too."""
+    admitted, message, subject, approval = visit.admitted, visit.message, visit.subject, ruling.approval
+    method = message.method if type(message) is Request else ""
+    standing = Standing(
+        admitted.grant.server,
+        admitted.grant.id,
+        method,
+        ruling.rule,
+        None if subject is None else subject[:_LONGEST_SUBJECT],
+        ruling.reason,
+        admitted.grant.policy_id,
+        admitted.organization.revision,
+        ruling.retry_after_seconds,
+        None if approval is None else approval.id,
+    ).as_server()
+    if subject is not None and subject in admitted.server.tools and ruling.allowed and method == "tools/call":
+        admitted.told[subject] = ruling, standing
+    return standing

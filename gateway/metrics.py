@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.config_store import ConfigStore
 from gateway.decision_log import DecisionLog
-from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from gateway_config.wire.messages import CompletionEntry, DecisionLine
 
 _BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 
@@ -29,7 +29,7 @@ class Metrics:
         )
         self._limiter = _Histogram("policylayer_limiter_seconds", "What asking the limiter took.")
 
-    def decisions(self, entries: Sequence[DecisionEntry]) -> None:
+    def decisions(self, entries: Sequence[DecisionLine]) -> None:
         outcomes, added = self._outcomes, self._added.noted
         for entry in entries:
             outcomes.append((entry.outcome, entry.code or ""))

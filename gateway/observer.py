@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from gateway_config.wire.messages import CompletionEntry, DecisionLine
 
 
 class Observer(Protocol):
     """What takes how long is told in seconds. Called on the event loop: nothing here may wait."""
 
-    def decisions(self, entries: Sequence[DecisionEntry]) -> None: ...
+    def decisions(self, entries: Sequence[DecisionLine]) -> None: ...
 
     def completion(self, entry: CompletionEntry) -> None: ...
 
@@ -26,7 +26,7 @@ class Observer(Protocol):
 
 
 class Unobserved:
-    def decisions(self, entries: Sequence[DecisionEntry]) -> None:
+    def decisions(self, entries: Sequence[DecisionLine]) -> None:
         pass
 
     def completion(self, entry: CompletionEntry) -> None:

@@ -112,6 +112,43 @@ class DecisionEntry(
     kept: tuple[KeptArgument, ...] = ()
 
 
+class DecisionLine(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="decision", omit_defaults=True, gc=False
+):
+    """A DecisionEntry as a worker writes it: as JSON it is one. `server`: that and the rest of a Standing."""
+
+    id: str
+    at_ms: int
+    organization: str
+    server: msgspec.Raw
+    outcome: str
+    code: str | None = None
+    sequence: int = 0
+    argument_names: tuple[str, ...] = ()
+    argument_digest: str | None = None
+    added_us: int = 0
+    kept: tuple[KeptArgument, ...] = ()
+
+
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the decisions on a grant's calls of a tool say alike, so that it need be written as JSON once."""
+
+    server: str
+    grant: str
+    method: str
+    rule: str
+    tool: str | None = None
+    reason: str | None = None
+    policy: str | None = None
+    revision: int = 0
+    retry_after_seconds: int | None = None
+    approval: str | None = None
+
+    def as_server(self) -> msgspec.Raw:
+        """For a DecisionLine: the members as they stand after `"server":`, which is the first of them."""
+        return msgspec.Raw(msgspec.json.encode(self)[len(b'{"server":') : -1])
+
+
 class CompletionEntry(
     msgspec.Struct, frozen=True, tag_field="kind", tag="completion", omit_defaults=True, gc=False
 ):
@@ -126,6 +163,7 @@ class CompletionEntry(
 
 
 Record: TypeAlias = DecisionEntry | CompletionEntry
+Written: TypeAlias = Record | DecisionLine
 
 
 class RecordBatch(msgspec.Struct, frozen=True):

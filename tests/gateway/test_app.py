@@ -163,6 +163,23 @@ async def test_a_lease_that_ends_between_two_calls_ends_the_second(tmp_path: Pat
         assert len(it.upstream.received) == 1
 
 
+async def test_the_record_of_each_call_is_of_that_call(tmp_path: Path) -> None:
+    async with world(tmp_path) as it, it.client() as alice:
+        for arguments in ({"path": "/a"}, {"path": "/etc/b"}, {"path": "/c", "lines": 3}):
+            await alice.call("read_file", arguments)
+        await alice.call("search", {})
+        it.reconfigure(policy=MALLORYS_SERVER, grants={it.token: {"id": MALLORYS_SERVER}})
+        await alice.call("read_file", {"path": "/a"})
+        first, denied, other, searched, later = it.log.decisions
+        assert [entry.tool for entry in it.log.decisions] == [*["read_file"] * 3, "search", "read_file"]
+        assert (first.outcome, denied.outcome, denied.reason) == ("allow", "deny", "Not from /etc.")
+        assert first.rule == other.rule == later.rule == "/tools/read_file" != searched.rule
+        assert (other.argument_names, other.reason) == (("path", "lines"), None)
+        assert len({first.argument_digest, denied.argument_digest, other.argument_digest}) == 3
+        assert (first.grant, first.policy, first.revision) == (searched.grant, searched.policy, 7)
+        assert (later.grant, later.policy, later.revision) == (MALLORYS_SERVER, MALLORYS_SERVER, 8)
+
+
 async def list_tools(conversation: Conversation) -> None:
     names = ["search", "hidden_tool", "read_file", "new_tool", "delete_file", "create_access_key"]
     tools = [{"name": name, "inputSchema": {"type": "object", "x": 1.5}} for name in names]

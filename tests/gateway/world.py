@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from common.egress import EgressPolicy, parse_networks
 from common.sealing import Keyring
 from common.tokens import GRANT, new_token, token_hash
@@ -36,7 +38,7 @@ from gateway_config.wire.bundle import (
 from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.grants import LoadedGrant
 from gateway_config.wire.loader import LoadedOrganization, load_organization
-from gateway_config.wire.messages import CompletionEntry, DecisionEntry
+from gateway_config.wire.messages import CompletionEntry, DecisionEntry, Record, Written
 from gateway_config.wire.mirrored import MirroredArgument
 from tests.gateway.limiters import trusted_file
 from tests.gateway.people import People
@@ -65,23 +67,25 @@ DOCUMENT = """{
   "prompts": { "default": "allow", "deny": ["secret_prompt"] }
 }"""
 
+_RECORD: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
 
 @dataclass
 class Log:
     """The decision log, in memory."""
 
-    entries: list[DecisionEntry | CompletionEntry] = field(default_factory=list)
+    entries: list[Record] = field(default_factory=list)
     full: bool = False
 
-    def append_all(self, entries: Sequence[DecisionEntry | CompletionEntry]) -> list[bool]:
+    def append_all(self, entries: Sequence[Written]) -> list[bool]:
         if not self.full:
-            self.entries += entries
+            self.entries += map(_as_read, entries)
         return [not self.full] * len(entries)
 
-    def append_later(self, entry: DecisionEntry | CompletionEntry) -> None:
+    def append_later(self, entry: Written) -> None:
         if self.full:
             raise OSError("no space left")
-        self.entries.append(entry)
+        self.entries.append(_as_read(entry))
 
     @property
     def decisions(self) -> list[DecisionEntry]:
@@ -90,6 +94,11 @@ class Log:
     @property
     def completions(self) -> list[CompletionEntry]:
         return [entry for entry in self.entries if isinstance(entry, CompletionEntry)]
+
+
+def _as_read(entry: Written) -> Record:
+    """As the control plane will read it."""
+    return _RECORD.decode(msgspec.json.encode(entry))
 
 
 @dataclass
