@@ -170,10 +170,12 @@ def tool(request: MemberRequest, server_id: str, tool_id: UUID) -> HttpResponse:
         (server.name, reverse("servers:detail", args=[server.public_id])),
         (found.name, ""),
     ]
+    arguments = arguments_of(found.input_schema)
     context = {
         "server": server,
         "tool": found,
-        "arguments": arguments_of(found.input_schema),
+        "arguments": arguments,
+        "is_described": any(one.says for one in arguments),
         "schema": json.dumps(found.input_schema, indent=2, ensure_ascii=False),
         "crumbs": crumbs,
         "section": "servers",

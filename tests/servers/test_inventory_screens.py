@@ -89,3 +89,13 @@ def test_the_page_of_a_tool_leads_to_who_reaches_it(acme: Acme, cast: Cast, sign
     [leads] = re.findall(r'href="(/servers/everything/[^"]+)"', shown)
     there = page(bob, unescape(leads))
     assert ">delete_user<" in there and ">list_users<" not in there
+
+
+def test_arguments_nobody_describes_have_no_empty_column(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
+    bob = signed_in(cast.bob)
+    for says, shown in ({}, False), ({"description": "Whom."}, True):
+        with inside(cast.alice):
+            tool = acme.server.tools.get(name="delete_user")
+            tool.input_schema = {"properties": {"user_name": {"type": "string"} | says}}
+            tool.save()
+        assert ("says</th>" in page(bob, f"/servers/{acme.server.public_id}/tools/{tool.pk}/")) == shown
