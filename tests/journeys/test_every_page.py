@@ -379,6 +379,22 @@ def test_a_policy_is_printed_whole_dark_on_light_on_one_sheet(site: Site) -> Non
         page.emulate_media(media="screen", color_scheme="light")
 
 
+def test_a_printed_list_says_when_exactly_and_whose_name_whole(site: Site) -> None:
+    page = site.alice
+    page.set_viewport_size({"width": 760, "height": 1000})
+    page.goto("/settings/events/")
+    try:
+        page.emulate_media(media="print")
+        when = page.locator("main time").first
+        written = "(one) => getComputedStyle(one, '::after').content"
+        assert str(when.get_attribute("title")) in str(when.evaluate(written))
+        assert not page.locator(".subnav").is_visible()
+        cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator("main .tbl .line").evaluate_all(cut) == 0
+    finally:
+        page.emulate_media(media="screen")
+
+
 def test_what_is_shown_when_nothing_else_can_be_is_a_page_like_any(site: Site) -> None:
     """Their bytes come with 200: an answer of 503 is what the listener complains of."""
     policy = site.nobody.request.get("/").headers["content-security-policy"]
