@@ -18,6 +18,9 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozens
 _SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _LAYOUT = {ord("\n"): None, ord("\t"): None}
 _SPACES = re.compile(r"[ \t\r\n]+")
+_CODE = re.compile(
+    r"(?<![\w*.])(?:args(?:\.[A-Za-z0-9_$-]+|\[[^\]\s]*\])+|[A-Za-z0-9*]+(?:_[A-Za-z0-9*]+)+)", re.ASCII
+)
 _HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -30,6 +33,23 @@ def visible(text: str) -> SafeString:
     if hides_nothing(text):
         return escaped(text)
     return joined(_mark(each) if hidden else each for each, hidden in _told_apart(text))
+
+
+def with_code(text: str) -> SafeString:
+    """A sentence; names in it that can be no word of prose (`args.branch`, `push_files`) stand as code."""
+    return joined(
+        format_html('<span class="mono">{}</span>', visible(each)) if code else visible(each)
+        for code, each in _codes_apart(text)
+    )
+
+
+def _codes_apart(text: str) -> Iterator[tuple[bool, str]]:
+    end = 0
+    for found in _CODE.finditer(text):
+        yield False, text[end : found.start()]
+        yield True, found.group()
+        end = found.end()
+    yield False, text[end:]
 
 
 def visible_plain(text: str) -> str:

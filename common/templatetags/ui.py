@@ -179,6 +179,12 @@ def shown(text: object) -> SafeString:
     return filled("components/_lines.html", [{"text": _text.visible(str(text))}])
 
 
+@register.filter
+def with_code(text: object) -> SafeString:
+    """As `shown`, a sentence of ours about a policy: names in it stand as code."""
+    return filled("components/_lines.html", [{"text": _text.with_code(str(text))}])
+
+
 @register.simple_tag
 def json_text(text: str) -> SafeString:
     """For `code`, which is copied."""

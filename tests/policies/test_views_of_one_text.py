@@ -147,5 +147,5 @@ def test_plain_words_say_what_was_found_where_it_stands(cast: Cast, acme: Acme, 
     told = shown.split('id="words"')[1].split("Anything not named")[0]
     assert (
         "Every call is allowed." in told
-        and "The server has no tool no_such_tool, so this decides no call." in told
+        and 'The server has no tool <span class="mono">no_such_tool</span>, so this decides no call.' in told
     )
