@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import pytest
@@ -52,6 +53,35 @@ def test_an_id_is_wrapped_and_makes_the_stream_resumable() -> None:
 @pytest.mark.parametrize("line", [b"id:42", b"id: 42", b"data: x\nid: 42", b"data: x\r\nid:42"])
 def test_an_id_is_found_wherever_it_stands(line: bytes) -> None:
     assert b"id: <42>\n" in stream().feed(line + b"\n\n")
+
+
+PIECES = [
+    b"id",
+    b"i",
+    b"d",
+    b"id:",
+    b"id: 7",
+    b"xid: 7",
+    b'data: {"id": 1}',
+    b":",
+    b" ",
+    b"\r",
+    b"\n",
+    b"\r\n",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_an_id_is_what_a_line_begins_with(pieces: list[bytes]) -> None:
+    text = b"data: 1\n" + b"".join(pieces) + b"\n\n"
+    assert stream().feed(text) == b"".join(map(wrapped, re.split(rb"(\r\n|\r|\n)", text)))
+
+
+def wrapped(line: bytes) -> bytes:
+    if line != b"id" and not line.startswith(b"id:"):
+        return line
+    handle = line[3:].removeprefix(b" ")
+    return b"id: <%b>" % handle if handle else b"id: "
 
 
 def test_an_empty_id_stays_empty() -> None:
