@@ -233,22 +233,19 @@ class Gateway:
         if _QUESTION_MARK in request.target:
             return self._to_its_end(visit, self._of_stream(visit, handed=handed))
         try:
-            return self._begin(visit)
+            asks = self._read(visit)
+            if asks is None or visit.heavy:
+                return self._to_its_end(visit, self._answer(visit, asks))
+            self._turns.join(asks, visit)
         except jsonrpc.Refused as refusal:
             self._refuse(visit, replies.refused(refusal, admitted.cors))
             return self._leave(visit)
         except BaseException:
             self._open.leave(opened)
             raise
+        return None
 
     # One visit
-
-    def _begin(self, visit: Visit) -> Coroutine[None, None, None] | None:
-        asks = self._read(visit)
-        if asks is None or visit.heavy:
-            return self._to_its_end(visit, self._answer(visit, asks))
-        self._turns.join(asks, visit)
-        return None
 
     async def _of_stream(self, visit: Visit, *, handed: bool) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Final, Protocol, assert_never
 import msgspec
 
 from gateway import rulings
-from gateway.counters.base import Limiter, Reservation, Settlement, Unavailable
+from gateway.counters.base import Charge, Limiter, Reservation, Settlement, Unavailable
 from gateway.effects import (
     NO_APPROVALS,
     NOT_RECORDED,
@@ -99,11 +99,11 @@ class Driver:
 
     # What is done for many calls together as for one
 
-    def reserve_all(self, asked: Sequence[tuple[Reserve, Visit]]) -> Sequence[Reservation | None]:
-        """None for each that would have to wait: for that nothing was done."""
+    def reserve_all(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
+        """By their calls' ids. None for each that would have to wait: for that nothing was done."""
         began = time.monotonic()
         try:
-            return self._limiter.at_once([(visit.decision_id, effect.charges) for effect, visit in asked])
+            return self._limiter.at_once(asked)
         except Exception as failure:
             log.error("the limiter failed: %s", type(failure).__name__)
             return [Unavailable()] * len(asked)

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from gateway.counters.base import Charge
 from gateway.driver import Driver, not_answered
-from gateway.effects import FORWARD, Answer, Effect, Ending, Record, Reserve
+from gateway.effects import FORWARD, Answer, Effect, Ending, Record, Reserve, Ruling
 from gateway.pipeline import Pipeline
 from gateway.relay import Relay
 from gateway.visits import Visit
@@ -78,28 +79,37 @@ class Turns:
         return None
 
     def _reserved(self, asks: _Asks) -> _Asks:
-        charged: list[tuple[Play, Reserve]] = []
+        waiting: _Asks = []
+        charged: list[tuple[str, tuple[Charge, ...]]] = []
         others: _Asks = []
-        for play, effect in asks:
+        for ask in asks:
+            effect = ask[1]
             if type(effect) is Reserve and effect.hold_seconds is None:
-                charged.append((play, effect))
+                waiting.append(ask)
+                charged.append((ask[0][1].decision_id, effect.charges))
             else:
-                others.append((play, effect))
+                others.append(ask)
         if not charged:
             return asks
-        reservations = self._driver.reserve_all([(effect, play[1]) for play, effect in charged])
-        for (play, effect), reservation in zip(charged, reservations, strict=True):
+        for ask, reservation in zip(waiting, self._driver.reserve_all(charged), strict=True):
             # Where there is none yet, it waits for it by itself.
-            others.append((play, effect if reservation is None else self._next(play, reservation)))
+            others.append(ask if reservation is None else (ask[0], self._next(ask[0], reservation)))
         return others
 
     def _recorded(self, asks: _Asks) -> _Asks:
-        judged = [(play, effect.ruling) for play, effect in asks if type(effect) is Record]
+        judged: list[Play] = []
+        rulings: list[tuple[Ruling, Visit]] = []
+        others: _Asks = []
+        for ask in asks:
+            play, effect = ask
+            if type(effect) is Record:
+                judged.append(play)
+                rulings.append((effect.ruling, play[1]))
+            else:
+                others.append(ask)
         if not judged:
             return asks
-        others = [one for one in asks if type(one[1]) is not Record]
-        kept = self._driver.record_all([(ruling, play[1]) for play, ruling in judged])
-        for (play, _), recorded in zip(judged, kept, strict=True):
+        for play, recorded in zip(judged, self._driver.record_all(rulings), strict=True):
             others.append((play, self._next(play, recorded)))
         return others
 

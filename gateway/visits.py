@@ -63,5 +63,7 @@ class Visit(msgspec.Struct, eq=False):
 
     def outlived(self) -> bool:
         """Whether it was let in, or judged, by what holds no more."""
-        now = self.opened.admitted.grant
-        return self.opened.over or (self.decision_id != "" and now.policy_id != self.admitted.grant.policy_id)
+        opened, admitted = self.opened, self.admitted
+        if opened.over or opened.admitted is admitted:
+            return opened.over
+        return self.decision_id != "" and opened.admitted.grant.policy_id != admitted.grant.policy_id
