@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from tests.frontend.pages import Site, serving
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -126,6 +127,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
+    context.set_default_timeout(60_000)
     opened = context.new_page()
     said: list[str] = []
     opened.on("console", lambda message: said.append(message.text))
@@ -183,7 +185,7 @@ def test_escape_then_tab_leaves_the_editor(page: Page, site: Site) -> None:
     assert "cm-content" in page.evaluate("document.activeElement.className")
     page.keyboard.press("Escape")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Go to line 3"
+    expect(page.get_by_role("button", name="Go to line 3")).to_be_focused()
 
 
 def test_without_scripts_the_editor_is_a_textarea(browser: Browser, site: Site) -> None:
@@ -197,11 +199,11 @@ def test_without_scripts_the_editor_is_a_textarea(browser: Browser, site: Site) 
 def test_a_broken_stream_goes_on_after_the_last_row_it_saw(page: Page, site: Site) -> None:
     site.resumed_after.clear()
     page.goto(f"{site.address}/live/")
-    page.wait_for_selector("[data-live-status][data-state=lost]")
-    assert "Not live since" in page.inner_text("[data-live-status]")
+    page.locator("[data-live-status][data-state=lost]", has_text="Not live since").wait_for()
     page.wait_for_selector("#row-6")
     rows = page.eval_on_selector_all("#rows > li", "rows => rows.map((row) => row.textContent)")
-    assert rows == [f"call {number}" for number in (6, 5, 4, 3, 2, 1)]
+    # Whoever looks late sees what came since, too.
+    assert rows[-6:] == [f"call {number}" for number in (6, 5, 4, 3, 2, 1)]
     assert site.resumed_after[:2] == [None, "3"]
 
 
@@ -209,7 +211,7 @@ def test_a_paused_stream_keeps_what_is_missed(page: Page, site: Site) -> None:
     page.goto(f"{site.address}/live/")
     page.wait_for_selector("#row-1")
     page.click("[data-live-pause]")
-    page.locator("[data-live-status]", has_text="3 new").wait_for()
+    page.locator("[data-live-status]", has_text=re.compile(r"\b[1-9]\d* new")).wait_for()
     seen = page.locator("#rows > li").count()
     page.click("[data-live-pause]")
     assert page.locator("#rows > li").count() > seen
@@ -217,7 +219,7 @@ def test_a_paused_stream_keeps_what_is_missed(page: Page, site: Site) -> None:
 
 def test_the_rows_of_the_last_minute_are_counted_beside_the_status(page: Page, site: Site) -> None:
     page.goto(f"{site.address}/live/")
-    page.locator("[data-live-rate]", has_text=re.compile(r"[3-9] a minute")).wait_for(state="attached")
+    page.locator("[data-live-rate]", has_text=re.compile(r"([3-9]|\d\d) a minute")).wait_for(state="attached")
 
 
 def test_one_live_page_too_many_says_so_and_goes_on_when_another_is_closed(
@@ -419,7 +421,7 @@ def test_a_dialog_gives_the_focus_back(page: Page, site: Site) -> None:
     page.click("[data-dialog-open]")
     assert page.locator("dialog").is_visible()
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.textContent") == "Open"
+    expect(page.get_by_role("button", name="Open")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
