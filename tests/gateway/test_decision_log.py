@@ -86,7 +86,7 @@ async def test_records_reach_the_control_plane_in_order_and_are_then_forgotten(t
         append(log, decision(number))
     append(log, CompletionEntry(id="d3", organization="acme", upstream_status=200, total_us=5))
     assert log.length == 1201
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert log.length == 0
     sequences = [sequence for _, sequence in control.stored]
     assert sequences == list(range(sequences[0], sequences[0] + 1201))
@@ -118,7 +118,7 @@ async def test_what_the_control_plane_stored_only_in_part_is_sent_on_from_there(
     control.takes_at_most = 7
     for number in range(30):
         append(log, decision(number))
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert control.order == [f"d{number}" for number in range(30)]
     log.close()
 
@@ -132,10 +132,10 @@ async def test_a_restart_on_the_same_boot_goes_on_with_the_same_spool(tmp_path: 
     assert second.worker == first.worker
     assert second.length == 3
     append(second, decision(3))
-    await second.drain(control, 5)
+    await second.drain(control, 60)
     third = open_log(tmp_path)
     append(third, decision(4))
-    await third.drain(control, 5)
+    await third.drain(control, 60)
     sequences = [sequence for _, sequence in control.stored]
     assert sequences == list(range(sequences[0], sequences[0] + 5))
     assert control.order == [f"d{number}" for number in range(5)]
@@ -148,7 +148,7 @@ async def test_after_a_boot_the_old_spool_is_emptied_first_and_a_new_one_begun(t
     after = open_log(tmp_path, boot="next boot")
     assert after.worker != before.worker
     append(after, decision(2))
-    await after.drain(control, 5)
+    await after.drain(control, 60)
     assert control.order == ["d1", "d2"]
     assert [worker for worker, _ in control.stored] == [before.worker, after.worker]
     assert [path.name for path in (tmp_path / "spool").iterdir()] == [after.worker.removeprefix("gw-1.")]
@@ -159,7 +159,7 @@ async def test_a_lost_disk_never_reuses_a_sequence(tmp_path: Path) -> None:
     for folder in ("one disk", "another disk"):
         log = open_log(tmp_path / folder)
         append(log, decision(len(control.stored)))
-        await log.drain(control, 5)
+        await log.drain(control, 60)
     assert len(control.stored) == 2
 
 
@@ -171,9 +171,9 @@ async def test_a_full_spool_says_so_and_takes_records_again_once_it_is_emptied(t
             append(log, decision(number))
             kept += 1
     assert log.length == kept
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     append(log, decision(99_999))
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert len(control.stored) == kept + 1
     log.close()
 
@@ -189,7 +189,7 @@ async def test_one_organizations_flood_leaves_room_for_the_records_of_others(tmp
         append(log, others)
     with pytest.raises(NotKept):
         append(log, decision(1))
-    await log.drain(ControlPlane(), 5)
+    await log.drain(ControlPlane(), 60)
     append(log, decision(1))
     log.close()
 
@@ -200,7 +200,7 @@ async def test_records_that_come_together_are_kept_each_for_itself(tmp_path: Pat
     log.append_later(CompletionEntry(id="d0", organization="acme"))
     assert log.append_all([decision(1), large, decision(3)]) == [True, False, True]
     assert log.length == 3
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert control.order == ["d0", "d1", "d3"]
     first, *_, last = (sequence for _, sequence in control.stored)
     assert last == first + 2
@@ -214,7 +214,7 @@ async def test_how_a_call_ended_is_written_soon_and_in_order(tmp_path: Path) -> 
         log.append_later(CompletionEntry(id=f"c{number}", organization="acme"))
     assert log.length == 5
     await eventually(lambda: log.length == 6)
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert control.order == ["d0", "c0", "d1", "c1", "d2", "c2"]
     log.close()
 
@@ -236,7 +236,7 @@ async def test_ends_of_calls_wait_for_a_full_disk_and_stop_new_calls_when_too_ma
         append(log, decision(1))
     await asyncio.sleep(0.4)
     append(log, decision(1))
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert control.order == ["c0", "c1", "c2", "c3", "d1"]
     log.close()
 
@@ -272,7 +272,7 @@ async def test_a_disk_that_takes_only_a_part_denies_and_leaves_nothing_torn(
             with pytest.raises(NotKept):
                 append(log, decision(2))
     append(log, decision(3))
-    await log.drain(control, 5)
+    await log.drain(control, 60)
     assert control.order == ["d1", "d3"]
     log.close()
 
@@ -289,7 +289,7 @@ async def test_a_record_torn_by_a_kill_is_cut_off_and_the_rest_is_there(tmp_path
         again = open_log(tmp_path)
         assert again.length == 4
         append(again, decision(7))
-        await again.drain(control, 5)
+        await again.drain(control, 60)
         assert control.order == ["d0", "d1", "d2", "d3", "d7"]
         (segment.parent / "shipped").unlink(missing_ok=True)
 
@@ -302,7 +302,7 @@ async def test_of_what_was_written_together_and_torn_by_a_kill_nothing_is_there(
     segment.write_bytes(segment.read_bytes()[:-1])
     again = open_log(tmp_path)
     append(again, decision(4))
-    await again.drain(control, 5)
+    await again.drain(control, 60)
     assert control.order == ["d0", "d4"]
 
 
@@ -319,7 +319,7 @@ async def test_records_that_an_earlier_version_left_each_by_itself_are_shipped_b
     again = open_log(tmp_path)
     assert again.append_all([decision(2), decision(3)]) == [True] * 2
     control.takes_at_most = 3
-    await again.drain(control, 5)
+    await again.drain(control, 60)
     assert control.order == ["d0", "d1", "d2", "d3"]
     again.close()
 
@@ -438,11 +438,11 @@ async def test_killed_again_and_again_it_loses_and_doubles_nothing(tmp_path: Pat
         if round_ == 1:
             between = DecisionLog(tmp_path / "spool", worker="gw-1")
             control.answers_get_lost = 1
-            await between.drain(control, 5)
+            await between.drain(control, 60)
             between.close()
     log = DecisionLog(tmp_path / "spool", worker="gw-1")
-    await log.drain(control, 10)
-    await log.drain(control, 10)
+    await log.drain(control, 60)
+    await log.drain(control, 60)
     log.close()
     ids = [record.id for record in control.stored.values()]
     assert len(ids) == len(set(ids)) >= 400

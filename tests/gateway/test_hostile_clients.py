@@ -42,7 +42,8 @@ def change(it: World, how: str) -> None:
 async def test_a_head_sent_early_is_judged_by_what_holds_when_its_body_is_there(
     tmp_path: Path, how: str
 ) -> None:
-    async with world(tmp_path) as it, it.client() as alice:
+    limits = quick(body_grace_seconds=60.0)
+    async with world(tmp_path, limits=limits) as it, it.client() as alice:
         request = framed(alice, call("search"))
         alice.send(request[:-5])
         await asyncio.sleep(0.1)

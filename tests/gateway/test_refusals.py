@@ -139,7 +139,8 @@ async def test_every_refusal_is_an_answer_of_json_rpc_and_a_line_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, send: Send, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with world(tmp_path) as it, it.client() as alice:
+    limits = quick(body_grace_seconds=60.0)  # no body is waited for here in vain
+    async with world(tmp_path, limits=limits) as it, it.client() as alice:
         answer = await send(it, alice)
         assert answer.status == status
         assert answer.json["jsonrpc"] == "2.0"

@@ -166,7 +166,10 @@ async def test_names_nobody_answers_for_take_no_more_than_their_organizations_sh
             await let_go.wait()
         return ["127.0.0.1"]
 
-    async with world(tmp_path, resolve=resolve) as it, AsyncExitStack() as stack:
+    async with (
+        world(tmp_path, resolve=resolve, limits=quick(resolve_seconds=1.0)) as it,
+        AsyncExitStack() as stack,
+    ):
         calls = []
         for number in range(20):
             token, id = new_token(GRANT), f"00000000-0000-7000-8000-0000000006{number:02d}"

@@ -218,9 +218,10 @@ def test_a_lost_message_is_started_by_the_sweep(
     started: list[str] = []
     monkeypatch.setattr("config.celery.app.send_task", lambda _, given: started.extend(given))
     with as_worker():
+        PublishRequest.objects.update(created_at=timezone.now() + timedelta(minutes=1))
         sweep()
         assert started == [], "what was just announced has a message on its way"
-        PublishRequest.objects.update(created_at=F("created_at") - timedelta(seconds=2))
+        PublishRequest.objects.update(created_at=timezone.now() - timedelta(seconds=2))
         sweep()
     assert started == [str(cast.alice.organization_id)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
 from gateway_config.models import ConfigRevision, PublishRequest, Worker
@@ -31,6 +32,12 @@ def long_ago(cast: Cast) -> None:
         PolicyRevision.objects.update(published_at=timezone.now() - timedelta(seconds=10))
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For workers that are as slow as the machine."""
+    monkeypatch.setattr("gateway_config.rollout.BEHIND_AFTER", timedelta(minutes=10))
+
+
 def test_before_anything_is_published_it_is_shown_who_is_connected(cast: Cast, enrolled: Enrolled) -> None:
     with inside(cast.mallory):
         assert rollout_of_organization(cast.mallory).words == ""
@@ -40,6 +47,7 @@ def test_before_anything_is_published_it_is_shown_who_is_connected(cast: Cast, e
     assert (shown.words, shown.total, shown.in_step, shown.behind) == ("1 connected", 1, 1, ())
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_policy_just_published_is_pending(cast: Cast, acme: Acme, enrolled: Enrolled) -> None:
     enrolled("gw-1")
     with inside(cast.alice):
@@ -47,6 +55,7 @@ def test_a_policy_just_published_is_pending(cast: Cast, acme: Acme, enrolled: En
     assert rollout(cast, acme).state == "pending"
 
 
+@pytest.mark.usefixtures("patience")
 def test_acks_bring_it_into_force(
     cast: Cast, acme: Acme, enrolled: Enrolled, published: ConfigRevision, acknowledge: Callable[..., None]
 ) -> None:
@@ -177,6 +186,7 @@ def test_the_foot_of_every_page_counts_who_runs_the_newest(
     assert (shown.total, shown.in_step, shown.refused) == (2, 1, 0)
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_change_that_waits_is_not_called_in_step(
     cast: Cast, acme: Acme, enrolled: Enrolled, published: ConfigRevision, acknowledge: Callable[..., None]
 ) -> None:
