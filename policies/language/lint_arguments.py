@@ -1,8 +1,9 @@
 """Conditions and limits against the arguments that the tools have."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from .compile import ToolFacts
 from .document import Condition, Operator, Predicate
 from .lint_constant import predicate_by_schema
 from .lint_schema import below, follow, is_closed, is_optional, properties, types
@@ -20,9 +21,10 @@ from .lint_survey import (
     warning,
 )
 from .paths import EACH, Path, member_path
-from .problems import did_you_mean
+from .problems import did_you_mean, shown
+from .sentences import listed
 
-_CHOOSE: Final = " Choose one that it has."
+_MOST_NAMED: Final = 7
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
 _NUMBER: Final = frozenset({"number", "integer"})
@@ -162,9 +164,19 @@ def _unknown(survey: Survey, entry: Entry, at: str, path: Path, comes_of: str) -
         if len(entry.tools) == 1
         else "None of the tools this applies to has an argument"
     )
-    message = f"{lacks} {member_path(name)}, so {comes_of}.{did_you_mean(right) or _CHOOSE}"
+    message = (
+        f"{lacks} {member_path(name)}, so {comes_of}.{did_you_mean(right) or _choose(entry.tools, known)}"
+    )
     closed = all(is_closed(tool.input_schema) for tool in entry.tools)
     yield LintFinding(at, "unknown_argument", Severity.ERROR if closed else Severity.WARNING, message)
+
+
+def _choose(tools: Sequence[ToolFacts], known: Sequence[str]) -> str:
+    if len(tools) > 1:
+        return " Choose one that they have."
+    more = [f"{len(known) - _MOST_NAMED} more"] if len(known) > _MOST_NAMED else []
+    named = listed([*map(shown, known[:_MOST_NAMED]), *more])
+    return f" It has {named}." if known else " It has none at all."
 
 
 def _paired(at: str, predicate: Predicate) -> Iterator[LintFinding]:

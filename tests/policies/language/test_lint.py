@@ -241,7 +241,8 @@ SAID = [
     ),
     (
         pay(approve_if=[when("args.other", "neq", "a")]),
-        "pay has no argument args.other, so this always holds. Choose one that it has.",
+        "pay has no argument args.other, so this always holds. "
+        'It has "id", "amount", "count", "force", "to" and "kind".',
     ),
     (
         pay(require=[when("args.kind", "eq", "mild")]),
@@ -284,7 +285,7 @@ def test_what_is_too_long_to_be_shown_whole_is_not_offered() -> None:
     (finding,) = [
         each for each in lint(document, [ToolFacts("pay", "Read", schema)]) if each.code == "unknown_argument"
     ]
-    assert finding.message.endswith("so every call is denied. Choose one that it has.")
+    assert finding.message.endswith(f'so every call is denied. It has "{"a" * 60}".')
 
 
 def test_a_server_that_was_never_scanned_has_no_unknown_tools() -> None:
