@@ -13,6 +13,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
+from catalog.classifier.charged import takes, takes_a_price, takes_abroad
 from catalog.classifier.choices import Choices, worst_choice
 from catalog.classifier.clauses import sentences_of
 from catalog.classifier.leeway import holds, leaves_open, says_nothing_worse
@@ -67,7 +68,7 @@ from catalog.classifier.vocabulary import (
     Severity,
     ToolClass,
 )
-from catalog.classifier.worse import ends_besides, moves_money, said_worse
+from catalog.classifier.worse import said_worse
 
 Field: TypeAlias = Literal["name", "title", "description", "params", "annotations", "siblings"]
 Param: TypeAlias = tuple[str, str, bool]
@@ -261,13 +262,15 @@ def _led(description: str) -> Said | None:
 
 def _worsened(found: _Verdict, description: str) -> _Verdict:
     """`prepare_metadata`, “Run …”; `evaluate_thought`, “Assign a score …”; “Wipes the folder first.”"""
-    by, worse = found.evidence[0], None
-    if by.field == "name" and by.words:
-        worse = _described(said_worse(description, found.tool_class, by.words[0]))
-    if not worse and found.tool_class in (WRITE, EXECUTE):
-        worse = _described(ends_besides(description) or moves_money(description))
-    if not worse:
+    tool_class, by, said = found.tool_class, found.evidence[0], None
+    if is_named := by.field == "name" and by.words != ():
+        said = said_worse(description, tool_class, by.words[0])
+    if not said and RANK[tool_class] < RANK[DESTRUCTIVE]:
+        said = takes_a_price(description) if tool_class is READ else takes(description)
+        said = said or (None if is_named else takes_abroad(description))
+    if not said:
         return found
+    worse = _described(said)
     return _Verdict(worse.tool_class, worse.confidence, (*worse.evidence, *found.evidence))
 
 
@@ -406,7 +409,12 @@ def _from_rare(words: tuple[str, ...], *, surely: bool = False) -> _Verdict | No
     tool_class = in_context(verb, words)
     if surely and tool_class is READ:
         return None
-    evidence = Evidence("name.verb", "name", (verb,), f"“{verb}” in the name: {_MEANS[tool_class]}.")
+    told: tuple[str, ...] = (verb,)
+    if money := is_about_money(verb, tool_class, words, ()):
+        tool_class, told = FINANCIAL, tuple(dict.fromkeys((verb, money)))
+    evidence = Evidence(
+        "name.verb", "name", told, f"“{'” with “'.join(told)}” in the name: {_MEANS[tool_class]}."
+    )
     return _Verdict(tool_class, 0.6 if surely_a_verb(verb) else 0.5, (evidence,))
 
 

@@ -76,7 +76,7 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
     kept: list[Sentence] = []
     is_label = is_later = False
     for part, end in _parts(text):
-        words = _words(part)
+        words = words_in(part)
         if not words or words[0] not in _BEGINS_PLAINLY:
             words = _without_tool(_without_when(_without_how(words), part))
         elif words[0] in _LETS:
@@ -95,6 +95,11 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
     return tuple(kept)
 
 
+def parts_of(description: str) -> Iterator[Sentence]:
+    """All that is said, asides as well."""
+    return (words_in(part) for part, _ in _parts(description[:READ]))
+
+
 def without_accents(text: str) -> str:
     return text if text.isascii() else _ACCENTS.sub("", unicodedata.normalize("NFD", text))
 
@@ -109,7 +114,7 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
     yield text[start:], ""
 
 
-def _words(part: str) -> Sentence:
+def words_in(part: str) -> Sentence:
     return tuple(part.encode("ascii", "replace").translate(_LETTERS).decode("ascii").split())
 
 
@@ -153,7 +158,7 @@ def _without_when(words: Sentence, part: str) -> Sentence:
         return words
     if words[0] in _SUBORDINATES and "," in part:
         # “When a law is named, resolve it”
-        behind = _words(part.partition(",")[2])
+        behind = words_in(part.partition(",")[2])
         return behind if behind and _does(behind[0]) else ()
     if words[0] not in _CALLED or (words[0] in _RUN_TOO and not _says_when(words)):
         return words

@@ -57,10 +57,27 @@ SEARCHES: Final = word_set("search searches")
 # To capture a picture is to read; to capture a payment is to take it.
 SETTLES_MONEY: Final = word_set("capture reverse settle void")
 MONEY_SETTLED: Final = word_set("""
-    authorization charge credit invoice order payment sale settlement transaction
+    authorization bill charge credit deposit escrow funds hold invoice order payment payout refund sale
+    settlement transaction transfer withdrawal
 """)
 # What is set back to its beginning loses what it held.
-RESET_ENDS: Final = word_set("branch database db factory hard migrate migrations")
+RESET_ENDS: Final = word_set("""
+    branch collection counters data database db everything factory hard knowledge migrate migrations schema
+    site storage tables vault wallet
+""")
+# What is made anew where one stands, or put back to what it was, loses what came since.
+MADE_ANEW: Final = word_set("collection database db index schema table tables")
+BUILT_ANEW: Final = word_set("droplet instance machine server vm")
+INSTALLED_ANEW: Final = word_set("os server system")
+SNAPSHOTS: Final = word_set("snapshot snapshots")
+# Whoever asks for one of these will have something ended.
+BEGINS: Final = word_set("approve confirm execute force initiate perform request run schedule start submit")
+ENDINGS: Final = word_set("deletion deletions destruction erasure")
+# What is let go of there goes to others.
+LET_GO: Final = word_set("eip elastic ip ips")
+# A version that others build on.
+RELEASED: Final = word_set("crate gem package release version")
+QUEUES: Final = word_set("queue queues")
 # To build one of these is to put it together, where a program is built by a job.
 PUT_TOGETHER: Final = word_set("""
     audience bridge castle collection dashboard dataset deck document form graph house index kb knowledge list
@@ -93,7 +110,7 @@ REPORTED: Final = word_set("""
 # Whatever one asks of these is done.
 ASKED_TO_DO: Final = word_set("api graphql http rest")
 # What is formatted loses what it held.
-FORMATTED: Final = word_set("disk drive partition volume")
+FORMATTED: Final = word_set("disk drive partition sd usb volume")
 # What goes on to stand there while it is paused: nothing of it runs.
 PAUSED: Final = word_set("""
     account ad ads adset adsets advertisement campaign campaigns keyword keywords listing matching member
@@ -144,6 +161,7 @@ _MADE: Final = ((MEDIA, WRITE), (ANSWERS_MADE, READ))
 # What a verb means where one of these words stands beside it.
 BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, WRITE),)),
+    **dict.fromkeys(BEGINS, ((ENDINGS, DESTRUCTIVE),)),
     **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, EXECUTE),)),
     **dict.fromkeys(MAKES, ((_CALLED, EXECUTE), *_MADE)),
     "assemble": ((ANSWERS_MADE, READ),),
@@ -167,12 +185,14 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "accept": ((frozenset({"chargeback", "dispute"}), FINANCIAL),),
     "build": ((ANSWERS_MADE, READ), (PUT_TOGETHER | MEDIA, WRITE)),
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), WRITE),),
+    "close": ((frozenset({"account", "accounts"}), DESTRUCTIVE), (SCREENS | DEVICES, EXECUTE)),
     "compile": ((ANSWERS_MADE, READ),),
     "collect": ((COLLECTED, READ),),
     "confirm": ((frozenset({"exists", "whether"}), READ),),
     "convert": ((_VOICE, EXECUTE), (BECOMES | MEDIA, WRITE)),
     "correct": ((SPELLED, READ),),
     "display": ((POPS_UP, WRITE),),
+    "drain": ((QUEUES, DESTRUCTIVE),),
     "drop": ((POINTER, WRITE),),
     "embed": ((GIVEN_TEXT | {"query"}, READ),),
     "exchange": ((OF_EXCHANGES, READ),),
@@ -194,6 +214,11 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "print": ((PRINTED, EXECUTE),),
     "put": ((COMMANDED, EXECUTE),),
     "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), FINANCIAL),),
+    "rebuild": ((BUILT_ANEW, DESTRUCTIVE),),
+    "recreate": ((MADE_ANEW, DESTRUCTIVE),),
+    "reinstall": ((INSTALLED_ANEW, DESTRUCTIVE),),
+    "release": ((LET_GO, DESTRUCTIVE),),
+    **dict.fromkeys(("revert", "rollback"), ((SNAPSHOTS, DESTRUCTIVE),)),
     "record": ((RECORDED, EXECUTE),),
     "reload": ((RELOADED, EXECUTE),),
     "report": ((REPORTED, WRITE),),
@@ -206,6 +231,10 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "start": ((TALK, WRITE), (SEARCHES, READ)),
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),
+    "unlink": ((frozenset({"keys"}), DESTRUCTIVE),),
+    "unpublish": ((RELEASED, DESTRUCTIVE),),
     "wire": ((WIRED, WRITE),),
     "write": ((frozenset({"contract"}), EXECUTE), (LETTERS, READ)),
 }
+for _verb in BEGINS:
+    BESIDE[_verb] = ((ENDINGS, DESTRUCTIVE), *BESIDE.get(_verb, ()))

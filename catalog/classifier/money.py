@@ -6,15 +6,28 @@ from functools import lru_cache
 from typing import Final
 
 from catalog.classifier.vocabulary import (
+    ADS,
     ALSO_OF_OTHERS,
     AMOUNTS,
     ASKS_FOR,
+    BIDS,
+    BINDS,
+    BONUSES,
     BOOKKEEPING,
+    CARDS,
+    DEALS,
+    DEALT,
     ENDS_ORDERS,
     EXECUTE,
+    FARES,
     FILES,
     FINANCIAL,
+    FUNDS,
     GIVEN_AWAY,
+    GIVES,
+    HOLDS_MONEY,
+    ISSUES,
+    LOANS,
     MONEY,
     MONEY_AMONG_MONEY,
     MONEY_COMPANY,
@@ -22,21 +35,51 @@ from catalog.classifier.vocabulary import (
     MONEY_SENT,
     MOVES_POSITIONS,
     MOVES_VALUE,
+    NO_FUNDS,
     NOT_MONEY,
     ORDERS,
     PARTIES,
+    PAYROLLS,
+    PAYS_OUT,
     POSITIONS,
+    PUTS_IN,
     READ,
     SENDS,
     SENT,
+    SPENDS_MORE,
+    SPENT,
+    TAKEN_UP,
+    TAKES_LOANS,
+    TAKES_UP,
     TRADE_PARAMS,
     TRADES,
+    TRAVELS,
     WORTH,
     WRITE,
     ToolClass,
 )
 
 _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
+# What a verb makes a matter of money: the verbs, the words of which one stands beside them, words of which
+# one has to as well, and words of which none may.
+_NONE: Final[frozenset[str]] = frozenset()
+_KINDS: Final = (
+    (MOVES_POSITIONS, POSITIONS, _NONE, _NONE),
+    (ASKS_FOR, GIVEN_AWAY, _NONE, _NONE),
+    (PUTS_IN, FUNDS, _NONE, NO_FUNDS),
+    (TAKES_LOANS, LOANS, _NONE, _NONE),
+    (PAYS_OUT, PAYROLLS, _NONE, BOOKKEEPING | {"timesheet", "timesheets"}),
+    (TAKES_UP, TAKEN_UP, _NONE, _NONE),
+    (ISSUES, CARDS, HOLDS_MONEY, _NONE),
+    (TRAVELS, FARES, _NONE, _NONE),
+    (GIVES, BONUSES, _NONE, frozenset({"points"})),
+    (SPENDS_MORE, SPENT, ADS, _NONE),
+    (DEALS, DEALT, _NONE, _NONE),
+)
+_BY_VERB: Final = {
+    verb: tuple(kind[1:] for kind in _KINDS if verb in kind[0])
+    for verb in frozenset().union(*(k[0] for k in _KINDS))
+}
 
 
 # Whoever sets one of these places an order.
@@ -53,13 +96,18 @@ def is_about_money(
         return None
     if tool_class is FINANCIAL and NOT_MONEY.isdisjoint(words):
         return next((word for word in words if word in MONEY or word in MONEY_SENT), verb)
-    if verb in MOVES_POSITIONS and (hit := next((w for w in words if w in POSITIONS), None)):
-        return hit
+    for nouns, besides, never in _BY_VERB.get(verb, ()):
+        if (
+            not nouns.isdisjoint(words)
+            and never.isdisjoint(words)
+            and not (besides and besides.isdisjoint(words))
+        ):
+            return next(word for word in words if word in nouns)
+    if verb in BINDS and words[-1] in BIDS:
+        return words[-1]
     if verb in _SETS and (
         hit := next((end for begin, end in _ORDERED if end in words and begin in words), None)
     ):
-        return hit
-    if verb in ASKS_FOR and (hit := next((w for w in words if w in GIVEN_AWAY), None)):
         return hit
     if _OF_MONEY.isdisjoint(words) or not MONEY_ON_FILE.isdisjoint(words):
         return None

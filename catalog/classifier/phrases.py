@@ -29,8 +29,8 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
         """
         back_up bring_in cherry_pick check_in check_off check_out clock_in
         clock_out cross_off fade_in fade_out fill_in fill_out follow_up hand_off hand_over log_in log_out
-        opt_in opt_out punch_in punch_out set_up sign_in sign_off sign_out sign_up tick_off wrap_up
-        write_down write_off
+        opt_in opt_out punch_in punch_out set_up sign_in sign_off sign_out sign_up soft_delete tick_off
+        wrap_up write_down write_off
         """,
     ),
     **_with(
@@ -41,12 +41,20 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
         spin_down spin_up start_up switch_off switch_on take_off
         """,
     ),
-    **_with(T.DESTRUCTIVE, "tear_down throw_away throw_out wipe_out"),
+    **_with(
+        T.DESTRUCTIVE,
+        """
+        force_push release_address release_eip release_elastic release_ip tear_down throw_away throw_out
+        wipe_out
+        """,
+    ),
     **_with(
         T.FINANCIAL,
         """
-        add_liquidity cash_out exercise_option exercise_options pay_off pay_out provide_liquidity
-        remove_liquidity top_up
+        add_liquidity boost_listing boost_post cash_out exercise_option exercise_options exercise_warrants
+        go_long go_short pay_off pay_out provide_liquidity release_escrow release_funds release_milestone
+        release_payout remove_liquidity satin_al supply_asset supply_assets supply_collateral supply_liquidity
+        take_advance take_loan top_up
         """,
     ),
 }
@@ -54,10 +62,15 @@ VERBS_OF_PHRASES: Final = frozenset(verb for verb, _ in PHRASES)
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 # In front of one of these the verb belongs to a thing: a stop order is placed, nothing is stopped.
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {
+    "bet": word_set("history limit limits market markets slip slips type types"),
+    "bid": word_set("ask history increment increments spread"),
     "block": word_set("count explorer hash height info number range reward time times"),
+    "burn": word_set("down rate rates"),
+    "buy": word_set("rating ratings signal signals"),
     "call": word_set("counts graph hierarchy stack tree"),
     "change": word_set("history log logs"),
     "charge": word_set("point points station stations"),
+    "delete": word_set("marker markers protection"),
     "download": word_set("count counts station stats url urls"),
     "follow": word_set("up ups"),
     "fund": word_set("flow flows holdings manager managers nav performance portfolio rating ratings"),
@@ -66,11 +79,17 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
         "access alerts bids bugs cases data deals graph incidents interest invoices issues library orders "
         "positions prs runs source tickets trades"
     ),
+    "pay": word_set("gap grade grades period periods scale slip slips stub stubs"),
     "pull": word_set("request requests"),
+    "purchase": word_set("history intent order orders"),
     "put": word_set("call calls option options"),
+    "refund": word_set("policies policy"),
     "search": word_set("ads console"),
+    "sell": word_set("rating ratings signal signals"),
     "send": word_set("grid"),
     "share": word_set("price prices"),
+    "spend": word_set("breakdown history limit limits report reports summary trend trends"),
+    "undo": word_set("history stack"),
     "type": word_set("check declaration definition definitions error errors hierarchy info signature"),
     "setup": word_set("plan"),
     "stop": word_set("limit loss order orders price sequence sequences word words"),

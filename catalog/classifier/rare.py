@@ -82,7 +82,7 @@ _DESTROYS: Final = """
 """
 _PAYS: Final = """
     airdrop autopay bet bid cashout chargeback crowdfund divest escrow hedge invest invoice liquidate
-    overpay pledge prepay procure recharge remit spend topup underwrite wager wire
+    insure keysend overpay pledge prepay procure recharge remit rent spend topup underwrite wager wire
 """
 
 RARE: Final[dict[str, ToolClass]] = {
@@ -103,7 +103,7 @@ _NAMES_TOO: Final = word_set("""
     colour craft cut dock draft drive engage escrow exit explode expect exploit factor fillet film flag
     flash flip flood focus footnote free grade group hand harden highlight hunt invoice journal layer
     license loft loop love mark mask mirror mix mock mount outline pair pan partition permit pick plan
-    plant plug pledge pretend prime proxy pump query rate redirect relay ring roll root route salt
+    plant plug pledge pretend prime proxy pump query rate redirect relay rent ring roll root route salt
     sanction scout seal seed segment sense shuffle sketch snap spell spin spot spray stash stream strip
     study sunset survey tally texture thumbnail tick tie tint train tune tunnel tutor veto vote warp
     watermark wire zip zoom advance alert queue tweet

@@ -19,7 +19,7 @@ from catalog.classifier.rare import RARE
 from catalog.classifier.said import CLAUSE, Said, made_by_a_model
 from catalog.classifier.spoken import BEFORE_ARTICLE
 from catalog.classifier.things import THINGS, begins_with_thing, only_things
-from catalog.classifier.tongues import NO_DEEDS, TOLD_UNSPACED, UNSPACED
+from catalog.classifier.tongues import EXECUTES, LOOKS, NO_DEEDS, TOLD_UNSPACED, UNSPACED
 from catalog.classifier.verbs import RANK, in_context
 from catalog.classifier.vocabulary import (
     ANSWERS_MADE,
@@ -51,12 +51,12 @@ _SMALL: Final = frozenset({"a", "all", "an", "the"})
 # In a name `from` means that something is taken off something.
 _SMALL_OFF: Final = _SMALL | {"from"}
 # As a description spells rare verbs; what was done to a thing is no verb of it.
-_RARE_FORMS: Final = {
+RARE_FORMS: Final = {
     form: verb for verb in RARE for form in forms(verb) if not form.endswith("ed") and form not in INFLECTED
 }
 # What a sentence may begin with, the verb that it is, what that does and how sure that is.
 _BEGINS: Final = {
-    **{form: (verb, RARE[verb], 0.55) for form, verb in _RARE_FORMS.items()},
+    **{form: (verb, RARE[verb], 0.55) for form, verb in RARE_FORMS.items()},
     **{
         form: (verb, PLAIN[verb], 0.65) if verb in PLAIN else (verb, LOOSE[verb], 0.55)
         for form, verb in INFLECTED.items()
@@ -65,6 +65,8 @@ _BEGINS: Final = {
 _NO_VERB: Final = ("", READ, 0.0)
 # Behind a word that may be a thing these say that it is one.
 _BEHIND_NOUNS: Final = word_set("of that which who")
+# “Trades of a market”, “Spend by campaign”
+_BEHIND_DEALS: Final = (("by",), ("of",), ("per",))
 ARTICLES: Final = word_set("a all an any each every one the this these those your")
 _ENDS: Final = ((), ("by",), ("for",), ("of",), ("with",))
 _TOLD: Final = word_set("history rating ratings score scores state statistics stats status")
@@ -85,11 +87,11 @@ _QUALITIES: Final = word_set("""
 # Whoever sends some of these wants to hear what they say.
 _TALKERS: Final = word_set("advisors council critic critics experts judges jury panel reviewers")
 # Whatever does one of these looks.
-_CARRIES_OUT: Final = word_set("conduct do execute perform run")
+_CARRIES_OUT: Final = word_set("conduct do execute perform run") | word_set(EXECUTES)
 _LOOKS_OF: Final = word_set("""
     analyses analysis assessment audit audits comparison diagnosis diagnostic diagnostics
     inspection investigation lookup lookups queries research retrieval review scan scans search searches
-""")
+""") | word_set(LOOKS)
 _CHECKS: Final = word_set("check checks")
 # “Run an analysis job”
 _RUN_AS: Final = word_set(
@@ -288,6 +290,8 @@ def _is_noun(said: Sentence, tool_class: ToolClass) -> bool:
     """“Requests of a user”, “Runs.”: many of a thing."""
     if _begins_with_compound(said):
         return True
+    if tool_class is FINANCIAL and said[0] not in PLAIN and said[1:2] in _BEHIND_DEALS:
+        return True
     if RANK[tool_class] > RANK[EXECUTE]:
         return False
     return said[0].endswith("s") and said[0] in THINGS and (len(said) == 1 or said[1] in _BEHIND_NOUNS)
@@ -444,7 +448,7 @@ def _verbs(said: Sentence) -> Iterator[tuple[int, str, float]]:
         (True, PLAIN, 0.65), (True, LOOSE, 0.55), (True, RARE, 0.55),
         (False, PLAIN, 0.55), (False, LOOSE, 0.5),
     ):  # fmt: skip
-        forms_known = _RARE_FORMS if lexicon is RARE else INFLECTED
+        forms_known = RARE_FORMS if lexicon is RARE else INFLECTED
         for place, word in enumerate(looked_at):
             if leads and place and not _leads(said[place - 1]):
                 continue

@@ -68,6 +68,9 @@ WRITES: Final = """
     menambahkan memperbarui mengubah mengirim menyimpan buat tambah kirim ubah simpan olusturur ekler
     gunceller gonderir kaydeder duzenler tworzy dodaje aktualizuje zapisuje edytuje zmienia skapar
     uppdaterar skickar lagger opretter opdaterer tilfojer vytvori odesle prida upravi
+    solicitar solicita solicite contratar contrata contrate souscrire souscrit souscrivez regler regle reglez
+    beantragt beantragen richiede richiedere ajukan plaatst plaats aufgeben abgeben aufladen recarga recargar
+    recarrega recarregar ricarica ricaricare
 """
 EXECUTES: Final = """
     executar executa ejecutar ejecuta iniciar inicia parar detener detiene reiniciar reinicia lancer demarrer
@@ -77,10 +80,24 @@ EXECUTES: Final = """
     redemarrer deploie deployer declenche declencher stoppe lance neustarten beendet ausfuhren stoppen
     auslosen lancia lanciare ferma riavvia menjalankan memulai menghentikan jalankan calistirir baslatir
     durdurur uruchamia zatrzymuje startar stoppar spusti
+    ausloesen realizar realiza realice efectuar efectua efectue efetuar efetua efetue effectuer effectue
+    effectuez effettuare effettua tatigt taetigt wykonaj wykonuje melakukan lakukan gerceklestirir provede
+    utfor
+"""
+# What is only looked for, where one of these is carried out.
+LOOKS: Final = """
+    abfrage analisi analisis analise arama busca buscas busqueda busquedas calculo calculos consulta consultas
+    estimacion pencarian pesquisa recherche recherches requete requetes ricerca ricerche sorgu suche
+    verificacao verificacion wyszukiwanie zapytanie
 """
 DESTROYS: Final = """
     eliminar elimina excluir exclui apagar borrar deletar remover supprimer effacer loeschen entfernen
     cancella sil kaldir borra supprime efface loscht loescht entfernt eliminare verwijdert
+    azzera azzerare bosalt bosaltir descarta descartar ecrase ecraser esvazia esvaziar formata formatar
+    formatea formatear formatiert formatieren formatta formattare kosongkan kundigt kundigen kuendigen leegt
+    leeren mengosongkan oproznia oproznij purgare radera resilie resilier rimuove rimuovere rimuovi sifirla
+    sifirlar smaz smazat svuotare tommer usun usunac verwijder verwijderen verwirft verwerfen vymaz vyprazdni
+    vycisti wyczysc wyczysci zera zerar zurucksetzen zuruecksetzen
     elimine purga purgar vacia vaciar limpia limpiar destruye destruir revoca revocar desinstala apague
     deleta limpa limpar exclua revoga destroi supprimez vide vider revoque detruit desinstalle loschen leert
     vernichtet widerruft cancellare svuota distrugge menghapus hapus siler usuwa kasuje raderar sletter
@@ -91,6 +108,33 @@ PAYS: Final = """
     compre vende vender vendre acheter achete rembourse rembourser paie payer vire depensa deposita
     depositar uberweist uberweisen kauft kaufen verkauft erstattet trasferisce acquistare rimborsa
     rimborsare vendere overboeken membeli membayar kupuje placi transferer reembolsa estorna
+    abona abonar addebita addebitare aposta apostar apuesta adquiere adquirir bayar beli bestellen bestellt
+    betaal betaalt betala betalar betalen betaler bezahle bezahlt comprare debita debitar debite debiter doa
+    doar donar donare emprestar encaisse encaisser encherir encherit erstatten ersteigern ersteigert investe
+    investir investit investieren investiert invertir invierte jual koopt kopen koupi koupit mieten mietet
+    oplac oplaca pague paye payez preleva prelevare prelever preleve prestar puja pujar
+    scommette scommettere spenden spendet sprzedaje verkaufen verkoopt
+    verkopen versare wplac wplaca wyplac wyplaca zahlen zahlt zaplac zaplati zaplatit
+"""
+# Where one of these stands beside one of those, in whatever order a language has them, somebody pays.
+DEALS: Final = """
+    abgeben aufgeben aufladen auslosen colocar coloca doet emettre emet fait faire faz fazer fuhrt
+    gerceklestirir gibt gonder gonderir hace hacer haz kirim kirimkan ladt lost mandar manda mengirim ode oder
+    passe passer passez plaats plaatst recarga recargar recarrega recarregar ricarica ricaricare saca sacar
+    saque sklada skicka skickar verse verser yap yapar yukler zada zleca zloz
+"""
+DEALT: Final = """
+    argent bestallning bestelling bestellung bieding commande dinero dinheiro enchere encheres faktura fakture
+    fakturu fatura faturay fundos gebot geld guthaben havale objednavku odeme ordine paiement pedido pengar
+    penize pesanan pieniadze pinjaman platbu przelew puja rechnung saldo siparis soldi uang uberweisung
+    virement zahlung zamowienie
+"""
+# Where one of these stands besides, it is answered: “Gibt die Bestellung zurück”.
+GIVEN_BACK: Final = "aus heraus wieder zuruck zurueck"
+# Whatever is done like this, or leads to this.
+FOR_GOOD: Final = """
+    bezpowrotnie definitivamente definitivement endgueltig endgultig irreversiblemente irreversivelmente
+    irrevocablemente unwiderruflich verloren werkseinstellungen
 """
 
 # What is written without spaces, Chinese, Japanese, Korean and Thai, the beginnings of Russian verbs, and
@@ -128,17 +172,31 @@ UNSPACED: Final[dict[str, str]] = {
         ),
         "delete": (
             "删除 刪除 移除 清空 清除 削除 삭제 제거 удал очист 清理 销毁 銷毀 卸载 卸載 擦除 撤销 撤銷 重置 "
-            "消去 破棄 初期化 초기화 очища حذف ลบ xóa מחיקת "
+            "消去 破棄 初期化 초기화 очища حذف ลบ xóa מחיקת 恢复出厂 恢復出廠 抹除 抹掉 粉碎 注销账 清零 "
+            "格式化磁盘 格式化硬盘 비웁 비우 파기 уничтож безвозврат заводск dọn_sạch ล้าง 空にし 空にする "
+            "削除を実行 "
         ),
         "pay": (
             "支付 付款 转账 退款 购买 送金 결제 송금 оплат 下单 下單 买入 買入 卖出 賣出 充值 提现 提現 購買 "
-            "轉帳 转帐 購入 支払 決済 구매 매수 매도 "
+            "轉帳 转帐 購入 支払 決済 구매 매수 매도 扣款 提交订单 提交訂單 竞拍 競拍 竞价 出价 出價 打赏 "
+            "打賞 续费 放款 借款 申请贷款 缴费 交费 结账 結帳 认购 申购 赎回 质押 汇款 匯款 打款 划转 下注 "
+            "投注 转出 提币 投げ銭 入札 課金 返金 "
+            "出金 振り込 振込を実行 振込を行 決済を実行 送金を実行 購入を実行 "
+            "支払いを実行 注文し 注文を確定 이체 입찰 환불 출금 충전합 주문합 결제합 оплач списыва покупа "
+            "купить пополн выплач делает_ставку переводит_деньги переводит_средства перевод_средств "
+            "перевод_денег возврат_средств возвращает_деньги выводит_средства оформляет_заказ "
+            "оформить_заказ إرسال_أموال تحويل_أموال تحويل_الأموال تحويل_مبلغ دفع شراء استرداد_الأموال "
+            "سحب_الأموال העברה_בנקאית העברת_כספים תשלום רכישת החזר_כספי thanh_toán chuyển_tiền nạp_tiền "
+            "rút_tiền hoàn_tiền đặt_cược đặt_mua ชำระ จ่าย โอนเงิน ซื้อ คืนเงิน เติมเงิน ถอนเงิน "
         ),
     }.items()
     for word in words.split()
 }
 # Nothing is done in these, though a verb stands in them: a browser, a console, a list of songs.
-NO_DEEDS: Final = _each("浏览器 瀏覽器 控制台 播放列表 登录状态 测试用例")
+NO_DEEDS: Final = _each("""
+    浏览器 瀏覽器 控制台 播放列表 登录状态 测试用例 支付宝 支付方式 支付状态 支付记录 退款状态 退款记录
+    转账记录 购买记录 充值记录 删除记录 已删除
+""")
 # What is told where no verb stands.
 TOLD_UNSPACED: Final = _each("""
     信息 資訊 情報 数据 資料 データ 历史 歷史 列表 清單 行情 排行 余票 天气 天氣 状态

@@ -103,7 +103,7 @@ PLAIN: Final[dict[str, ToolClass]] = {
         """
         delete deletes destroy drop purge wipe erase truncate prune uninstall revoke flush nuke deprovision
         unregister deregister expunge rm del remove clear decommission evict rmdir shred teardown
-        anonymise anonymize
+        anonymise anonymize despawn
     """,
     ),
     **_each(T.DESTRUCTIVE, tongues.DESTROYS),
@@ -238,15 +238,17 @@ MONEY: Final = word_set("""
     payment payments payout payouts purchase purchases refund refunds withdrawal withdrawals
     cobranca cobrancas devolucao devolucion devolution estorno factura facturas fatura faturas pagamento
     pagamentos pago pagos paiement rechnung reembolso remboursement transferencia ueberweisung virement
-    zahlung
+    zahlung betaling bolletta bollette bonifici bonifico cobro cobros faktura fakture fakturu havale
+    odeme overboeking platnosc przelew tagihan uberweisung virements zahlungen
 """)
 MOVES_VALUE: Final = word_set("""
     bridge burn deposit mint move send stake swap trade transfer unwrap withdraw wrap
 """)
 # Money only when moved: a token is as often a credential.
 MONEY_SENT: Final = word_set("""
-    asset assets bitcoin bnb btc coin coins crypto erc20 erc721 eth ether funds lamports lightning matic
-    money nft sats sol spl token tokens usdc usdt
+    asset assets avax bitcoin bnb btc cash coin coins crypto dai doge erc20 erc721 eth ether eur funds gbp
+    lamports lightning ltc matic money nft pix sats sol spl stablecoin stablecoins token tokens usd usdc usdt
+    weth xrp
 """)
 # Of these a ledger is asked to do what stands in them.
 SENDS: Final = word_set("broadcast execute perform relay send submit")
@@ -265,8 +267,44 @@ NOT_MONEY: Final = word_set("""
 MONEY_ON_FILE: Final = word_set(
     "address contact method methods preference preferences profile template terms"
 )
-POSITIONS: Final = word_set("position positions")
-MOVES_POSITIONS: Final = word_set("close exit increase liquidate open reduce")
+POSITIONS: Final = word_set("long longs perp position positions short shorts")
+MOVES_POSITIONS: Final = word_set("close enter exit flatten increase liquidate merge open reduce")
+# What of these is put in motion, given or taken is money.
+FUNDS: Final = word_set("cash collateral escrow funds liquidity margin money principal utxos")
+PUTS_IN: Final = word_set("""
+    add allocate commit consolidate draw fund load lock pull push release return reserve split sweep unlock
+""")
+# Metal, or the edge of a page, as well.
+NO_FUNDS: Final = word_set("element layout page style text")
+LOANS: Final = word_set("""
+    abonnement credito darlehen emprestimo kredi kredit loan loans mortgage overdraft pinjaman pozyczke
+    prestamo prestito
+""")
+TAKES_LOANS: Final = word_set("""
+    accept ajukan apply beantragen beantragt contract contrata contratar disburse draw finalize obtain
+    originate request solicita solicitar souscrire souscrit submit take
+""")
+# Of these each is paid as soon as they are run.
+PAYROLLS: Final = word_set("payday payroll payrolls payrun paycheck paychecks salaries salary wages")
+PAYS_OUT: Final = word_set("approve execute finalize initiate process release run send start submit trigger")
+BIDS: Final = word_set("bet bets bid bids order orders parlay wager wagers")
+BINDS: Final = word_set("counter enter increase make place post raise send submit")
+DEALS: Final = word_set(tongues.DEALS)
+DEALT: Final = word_set(tongues.DEALT)
+# Whoever accepts one of these owes what it asks for.
+TAKEN_UP: Final = word_set("bid bids tender")
+TAKES_UP: Final = word_set("accept award")
+# Cards that hold money.
+HOLDS_MONEY: Final = word_set("debit gift prepaid virtual")
+CARDS: Final = word_set("card cards voucher vouchers")
+ISSUES: Final = word_set("activate create fund issue load order reload request send")
+FARES: Final = word_set("cab cruise flight flights hotel ride rides taxi train")
+TRAVELS: Final = word_set("book request")
+GIVES: Final = word_set("award give grant issue send")
+BONUSES: Final = word_set("bonus bonuses")
+ADS: Final = word_set("ad ads adset campaign")
+SPENT: Final = word_set("budget spend")
+SPENDS_MORE: Final = word_set("increase raise")
 # Given away by a network or an issuer to whoever asks.
 GIVEN_AWAY: Final = word_set(
     "airdrop commission commissions dividend dividends faucet fees reward rewards winnings yield"
@@ -276,11 +314,24 @@ ORDERS: Final = word_set("bet bets bid bids order orders position positions wage
 TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
 
 # An argument that says how much, beside one that says of what or whose.
-AMOUNTS: Final = ("amount", "lamports")
+AMOUNTS: Final = (
+    "amount",
+    "bedrag",
+    "belopp",
+    "betrag",
+    "castka",
+    "importe",
+    "importo",
+    "jumlah",
+    "kwota",
+    "lamports",
+    "montant",
+    "tutar",
+)
 PARTIES: Final = (
-    "bank", "beneficiary", "card", "creditor", "currency", "debtor", "delegator", "denom", "iban",
-    "installments", "mint", "payee", "payer", "payment", "pix", "receiver", "recipient", "token", "validator",
-    "wallet",
+    "auction", "bank", "benefici", "card", "creditor", "currency", "debtor", "delegator", "denom", "destinat",
+    "iban", "installments", "loan", "lot_id", "mint", "payee", "payer", "payment", "pix", "position",
+    "receiver", "recipient", "rekening", "token", "validator", "wallet",
 )  # fmt: skip
 # What else is transferred, traded or withdrawn: cards of a game, a call, an application.
 ALSO_OF_OTHERS: Final = word_set("charge swap trade transfer withdraw")

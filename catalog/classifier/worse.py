@@ -4,44 +4,47 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.classifier.clauses import READ as READ_OF_IT
 from catalog.classifier.clauses import Sentence, sentences_of
 from catalog.classifier.inflected import INFLECTED
+from catalog.classifier.rare import RARE
 from catalog.classifier.said import Said
-from catalog.classifier.sentences import ARTICLES, BEHIND_HEADS, lead
+from catalog.classifier.sentences import ARTICLES, BEHIND_HEADS, RARE_FORMS, lead
 from catalog.classifier.things import THINGS
 from catalog.classifier.verbs import RANK
-from catalog.classifier.vocabulary import DESTRUCTIVE, FINANCIAL, PLAIN, READ, WRITE, ToolClass, word_set
+from catalog.classifier.vocabulary import (
+    DESTRUCTIVE,
+    FINANCIAL,
+    LOOSE,
+    PLAIN,
+    READ,
+    WRITE,
+    ToolClass,
+    word_set,
+)
 
 # What a description begins with is set going, whatever the name calls it.
 _SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")
 # What a description begins with is kept, whatever is read besides.
 _KEEPS: Final = word_set("log post record remember store submit")
+# What a description begins with moves money where it is done to it: “Close every open position”.
+_PUTS_MONEY_IN: Final = word_set("book close enter exit open place release")
 _SAYS_WORSE: Final = {
-    form: verb
-    for form, verb in INFLECTED.items()
-    if verb in _SETS_GOING or verb in _KEEPS or PLAIN.get(verb) in (WRITE, DESTRUCTIVE, FINANCIAL)
+    **{form: verb for form, verb in RARE_FORMS.items() if RARE[verb] is FINANCIAL},
+    **{
+        form: verb
+        for form, verb in INFLECTED.items()
+        if verb in _SETS_GOING
+        or verb in _KEEPS
+        or verb in _PUTS_MONEY_IN
+        or PLAIN.get(verb) in (WRITE, DESTRUCTIVE, FINANCIAL)
+        or LOOSE.get(verb) is FINANCIAL
+    },
 }
+# Hardly ever anything but a verb: “Delete keys”, “Wipes”.
+_SURE: Final = word_set("delete destroy erase expunge obliterate revoke truncate uninstall")
 _LONGEST_VERB: Final = 24
 # What a gesture sets off belongs to it.
 _GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
-_MONEY: Final = word_set("escrow funds lamports money payment payments refund sats usdc usdt")
-# What names none of them is not read for it.
-_NAMES_MONEY: Final = ("ayment", "USD", "usd", "escrow", "unds", "efund", "money", "sats", "lamports")
-# What is sent of these is a text.
-_ABOUT_MONEY: Final = word_set("""
-    amount confirmation data details event events form history info information intent link links method
-    methods notification notifications page pages plan policy receipt receipts record records reminder
-    reminders reports request requests screen status term terms webhook webhooks
-""")
-_MOVES: Final = word_set("""
-    charge charges deposit deposits disburse disburses escrow pay paying pays refund refunds release releases
-    releasing send sending sends spend spends transfer transferring transfers withdraw withdraws
-""")
-# With a capital a sentence begins, wherever it stands.
-_ENDS_SOMETHING: Final = (
-    "Deletes ", "Destroys ", "Drops ", "Erases ", "Irreversibly ", "Permanently ", "Purges ", "Wipes ",
-)  # fmt: skip
 
 
 def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
@@ -52,13 +55,16 @@ def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
         return None
     if verb in _KEEPS:
         begins_worse = named is READ
+    elif verb not in PLAIN and verb not in _SETS_GOING:
+        begins_worse = RANK[named] < RANK[FINANCIAL]
     elif verb in _SETS_GOING:
         begins_worse = named is WRITE and by not in _GESTURES
     else:
         begins_worse = RANK[PLAIN[verb]] > RANK[named]
     if begins_worse and (led := lead(sentences := sentences_of(description))):
-        sure = verb in _SETS_GOING or _is_surely_done(word, sentences[0][1:2])
-        if sure and led.words[0] == word and RANK[led.tool_class] > RANK[named]:
+        sure = verb in _SETS_GOING or word in _SURE or _is_surely_done(word, sentences[0][1:2])
+        is_paid = verb in PLAIN or verb in _SETS_GOING or verb in _KEEPS or led.tool_class is FINANCIAL
+        if sure and is_paid and led.words[0] == word and RANK[led.tool_class] > RANK[named]:
             return led
     return None
 
@@ -68,25 +74,3 @@ def _is_surely_done(word: str, behind: Sentence) -> bool:
     if not ARTICLES.isdisjoint(behind):
         return True
     return word.endswith("s") and word not in THINGS and BEHIND_HEADS.isdisjoint(behind)
-
-
-def moves_money(description: str) -> Said | None:
-    """“Client settles a job, releasing payment to the agent.”"""
-    if not any(map(description[:READ_OF_IT].__contains__, _NAMES_MONEY)):
-        return None
-    for said in sentences_of(description)[:2]:
-        if _MONEY.isdisjoint(said):
-            continue
-        for place, word in enumerate(said):
-            if word not in _MONEY or not _ABOUT_MONEY.isdisjoint(said[place + 1 : place + 2]):
-                continue
-            moved = next((other for other in said[max(0, place - 3) : place] if other in _MOVES), "")
-            if moved:
-                return Said((moved, word), FINANCIAL, 0.65, "pay")
-    return None
-
-
-def ends_besides(description: str) -> Said | None:
-    """“… Wipes the folder first.”"""
-    ended = next((begins for begins in _ENDS_SOMETHING if begins in description), "")
-    return Said((ended.strip().lower(),), DESTRUCTIVE, 0.6, "delete") if ended else None
