@@ -125,6 +125,14 @@ def test_a_tool_page_holds_what_the_specification_lists(index: Report, client: C
     assert '<link rel="canonical" href="http' in page
 
 
+def test_a_call_of_an_attack_has_the_outcome_the_log_would_name(index: Report, client: Client) -> None:
+    ticket, autonomy = (
+        text_of(client, f"/attacks/{key}/") for key in ("prompt-injection", "destructive-autonomy")
+    )
+    assert "It can still answer" in ticket and ">Limited<" not in ticket
+    assert "</svg>Waiting</span>" in autonomy and "Needs approval" not in autonomy
+
+
 def test_a_long_name_in_a_list_ends_its_line_behind_a_word(index: Report, client: Client) -> None:
     page = text_of(client, IAM)
     assert ">get_<wbr>managed_<wbr>policy_<wbr>document</bdi>" in page
