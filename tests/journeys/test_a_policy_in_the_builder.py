@@ -183,6 +183,30 @@ def test_a_condition_is_made_of_the_tools_own_arguments(world: World) -> None:
     assert text_of(page) == before
 
 
+def test_what_is_pressed_while_another_limit_is_taken_away_is_done_to_the_one_it_stood_at(
+    world: World,
+) -> None:
+    page = world.page()
+    names = ("first", "second", "third", "last")
+    limits = [{"counter": name, "window": "hour", "max": 5, "scope": "grant"} for name in names]
+    document = {**AGENTS, "tools": {"create_refund": {"limits": limits}}}
+    world.api.ask("PATCH", world.path, {"document": document})
+    page.goto(world.path)
+    row(page, "create_refund").locator("[data-open-row]").click()
+    remove = page.get_by_role("button", name="Remove this limit")
+    expect(remove).to_have_count(4)
+
+    def press_meanwhile(route: Route) -> None:
+        for place in (0, 1, 2, 2):
+            remove.nth(place).evaluate("(button) => button.click()")
+        route.continue_()
+
+    page.route("**/builder/", press_meanwhile, times=1)
+    remove.nth(0).click()
+    expect(remove).to_have_count(1)
+    assert [name for name in names if f'"{name}"' in text_of(page)] == ["last"]
+
+
 def test_a_call_is_tried_and_kept_as_a_test(world: World) -> None:
     page = world.page()
     page.locator("#try-tool").fill("create_refund")

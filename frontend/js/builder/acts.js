@@ -42,6 +42,7 @@ async function run() {
       continue;
     }
     const act = waiting.shift();
+    if (textOf() !== before) moveUp(act);
     if (!waiting.length) kept().drop();
     else if (kept().get()) kept().set({ version: version(), acts: waiting });
     say(false);
@@ -49,6 +50,22 @@ async function run() {
   }
   running = false;
 }
+
+// A limit or a reason is known by its place: where one was taken away, what waits for those behind it goes one place up,
+// and what waits for itself, as the second press of two does, is not made.
+function moveUp(done) {
+  const [kind, what] = field(done, "do")?.[1].split("-") ?? [];
+  if (what !== "drop" || !field(done, "index")) return;
+  const gone = Number(field(done, "index")[1]);
+  for (const act of [...waiting]) {
+    const index = field(act, "index");
+    const isBeside = index && field(act, "do")[1].startsWith(kind) && ["row", "section"].every((name) => field(act, name)?.[1] === field(done, name)?.[1]);
+    if (isBeside && Number(index[1]) > gone) index[1] = String(Number(index[1]) - 1);
+    else if (isBeside && Number(index[1]) === gone) waiting.splice(waiting.indexOf(act), 1);
+  }
+}
+
+const field = ({ entries }, name) => entries.findLast(([key]) => key === name);
 
 const version = () => new FormData(policyForm()).get("version");
 
