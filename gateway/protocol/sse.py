@@ -6,8 +6,9 @@ tools (which is filtered). Comments, which keep connections open, do not wait fo
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from gateway.protocol.tool_list import may_hold_tools
 
@@ -16,9 +17,9 @@ _EVENT_END: Final = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _PAIRS: Final = (b"\n\n", b"\r\r", b"\n\r")
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _LEADING: Final = re.compile(rb"(?:[\r\n]|:[^\r\n]*[\r\n])*+")
-_HAS_DATA: Final = re.compile(rb"(?:\A|[\r\n])data")
-# First its name, then that a line begins with it: what begins with a letter is looked for much faster, and
+# First the name, then that a line begins with it: what begins with a letter is looked for much faster, and
 # every answer in JSON has an `id` in it.
+_HAS_DATA: Final = re.compile(rb"data(?<![^\r\n]data)")
 _ID_LINE: Final = re.compile(rb"id(?<![^\r\n]id)(?:: ?([^\r\n]*))?(?![^\r\n])")
 _IS_ENDPOINT: Final = re.compile(rb"(?:\A|[\r\n])event: ?endpoint(?:[\r\n]|\Z)")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -32,8 +33,7 @@ class EndpointEvent(Exception):  # noqa: N818
     """It names an address for messages where none is expected: they would be posted around us."""
 
 
-@dataclass(slots=True)
-class EventStream:
+class EventStream(msgspec.Struct, eq=False):
     wrap_id: Callable[[bytes], bytes]
     rewrite_data: Callable[[bytes], bytes | None]
     """Gets the data of some events; None means they may leave as they came, empty that it is not to leave."""
@@ -44,7 +44,7 @@ class EventStream:
     on_data: Callable[[bytes], None] | None = None
     """Hears the data of every event, as it came."""
     resumable: bool = False
-    _buffer: bytearray = field(default_factory=bytearray)
+    _buffer: bytearray = msgspec.field(default_factory=bytearray)
     _begun: bool = False
     _searched: int = 0
     _last: bytes = b""
@@ -52,6 +52,10 @@ class EventStream:
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be passed on now."""
+        if not self._buffer and chunk.endswith(b"\n\n") and (self._begun or not chunk.startswith(_BOM)):
+            # As most servers send it: whole events, of which nothing waits.
+            self._begun = True
+            return self._passed(chunk)
         self._buffer += chunk
         if not self._begun and not self._past_the_mark():
             return b""
@@ -104,6 +108,9 @@ class EventStream:
         whole = bytes(self._buffer[:end])
         del self._buffer[:end]
         self._searched = 0
+        return self._passed(whole)
+
+    def _passed(self, whole: bytes) -> bytes:
         passed = self._looked_through(whole)
         if _HAS_DATA.search(whole):
             self._last = whole
@@ -111,9 +118,9 @@ class EventStream:
 
     def _looked_through(self, whole: bytes) -> bytes:
         """Most of what comes has nothing in it that must be changed, and is not looked at event by event."""
-        if b"endpoint" in whole and _IS_ENDPOINT.search(whole):
+        if whole.find(b"endpoint") >= 0 and _IS_ENDPOINT.search(whole):
             whole = b"".join(map(self._with_our_endpoint, _events_of(whole)))
-        if b"id" in whole:
+        if whole.find(b"id") >= 0:
             whole = _ID_LINE.sub(self._with_wrapped_id, whole)
         if self.on_data is not None:
             self._tell(self.on_data, whole)
