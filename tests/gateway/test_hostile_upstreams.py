@@ -75,7 +75,7 @@ async def test_a_server_that_keeps_nothing_open_still_serves_those_who_wait(tmp_
         await asyncio.sleep(0.02)
         conversation.result({"content": []}, headers="Keep-Alive: timeout=1\r\n")
 
-    limits = quick(connections_per_server=2, waiting_seconds=1.0)
+    limits = quick(connections_per_server=2, waiting_seconds=60.0)
     async with world(tmp_path, upstream=Upstream(once), limits=limits) as it:
         clients = [it.client() for _ in range(8)]
         for client in clients:

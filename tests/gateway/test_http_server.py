@@ -194,7 +194,10 @@ async def test_a_head_too_large_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_head_that_trickles_in_is_given_up(tmp_path: Path) -> None:
-    async with world(tmp_path, limits=quick(head_seconds=0.4)) as it, it.client() as slow:
+    async with (
+        world(tmp_path, limits=quick(head_seconds=0.4, linger_seconds=60.0)) as it,
+        it.client() as slow,
+    ):
         head = slow.head("POST", len(CALL), {})
         sent = 0
         for byte in head:
@@ -208,7 +211,7 @@ async def test_a_head_that_trickles_in_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_a_body_that_trickles_in_is_given_up(tmp_path: Path) -> None:
-    async with world(tmp_path, limits=quick(linger_seconds=2.0)) as it, it.client() as slow:
+    async with world(tmp_path, limits=quick(linger_seconds=60.0)) as it, it.client() as slow:
         slow.send(slow.head("POST", len(CALL), {}))
         for byte in CALL[:40]:
             slow.send(bytes([byte]))
