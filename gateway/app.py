@@ -50,7 +50,7 @@ from gateway.upstream import Upstreams
 from gateway.upstream_answer import UpstreamError
 from gateway.visits import Visit
 from gateway.waiting import Waiting
-from policies.language.compile import CompiledPolicy
+from policies.language.decision import MISSING
 from policies.language.offloading import needs_offloading, together_need_offloading
 
 log = logging.getLogger("gateway.app")
@@ -377,12 +377,13 @@ class Gateway:
         if verdict is JUDGE_TOOL:
             call = asked.tool_call(message)
             visit.subject = call.tool
-            visit.arguments = message.params.get("arguments", {})
+            visit.arguments = {} if call.arguments is MISSING else call.arguments
             # Shown once: the client that comes back from the page is told how things stand.
             if visit.era.modern:
                 visit.opens_pages = asked.shows_pages(message) and not _was_shown(visit)
             asker = self._asker(visit)
-            if needs_offloading(asker.compiled, call, len(visit.exchange.request.body)):
+            is_light = len(visit.exchange.request.body) <= asker.light
+            if not is_light and needs_offloading(asker.compiled, call):
                 visit.heavy = True
                 asker = replace(asker, heavy=True)
             again = None if visit.again is None else _round(visit.again)
@@ -404,31 +405,11 @@ class Gateway:
         compiled = self._drift.policy(admitted, tool)
         asker = admitted.askers.get(tool)
         if asker is None or asker.compiled is not compiled:
-            asker = self._new_asker(admitted, tool, compiled)
+            asker = admitted.new_asker(tool, compiled, patient=self._waiting.hold_open_seconds > 0)
         visit.tool_digest = asker.tool_digest
         if time.time() >= admitted.organization.lease.until:
             asker = replace(asker, lease_over=True)
         return replace(asker, patient=False) if visit.opens_pages else asker
-
-    def _new_asker(self, admitted: Admitted, tool: str, compiled: CompiledPolicy | None) -> Asker:
-        organization, server = admitted.organization, admitted.server
-        known = server.tools.get(tool)
-        # What the server shows otherwise by now is nothing that anybody has agreed to.
-        agreed = known is not None and compiled is admitted.grant.compiled
-        asker = Asker(
-            organization.organization,
-            server.id,
-            admitted.grant.id,
-            compiled,
-            server.tools,
-            tool_digest=known.digest if known is not None and agreed else "",
-            approval_seconds=organization.settings.approval_seconds,
-            patient=self._waiting.hold_open_seconds > 0,
-        )
-        # There are not many tools; what else a caller may name is not kept.
-        if known is not None:
-            admitted.askers[tool] = asker
-        return asker
 
     async def _pass(self, visit: Visit) -> None:
         """Nothing to judge: only a configuration that is too old stops it."""

@@ -154,10 +154,12 @@ class OpenRequests:
         if request.unread:
             request.leave_unread(0)
         grant = request.of
-        if request in grant.open:
+        try:
             grant.open.remove(request)
-            grant.organization.open -= 1
-            self._left += 1
+        except KeyError:
+            return  # it had left
+        grant.organization.open -= 1
+        self._left += 1
 
     def renew(self, renewed: _Renewed) -> None:
         """Every open stream goes on by what holds now, or ends; what was not sent yet is not sent then."""

@@ -40,7 +40,7 @@ from gateway.effects import (
     Unused,
 )
 from gateway_config.wire.approvals import ClaimAnswer
-from policies.language.decide import decide, names_exactly
+from policies.language.decide import decide, decide_tool, names_exactly
 from policies.language.decision import (
     AwaitApproval,
     Call,
@@ -86,8 +86,8 @@ def tools_call(asker: Asker, call: ToolCall, decision_id: str, again: Round | No
     if asker.heavy:
         (decision,) = yield from _decided(asker, [call])
     else:
-        decision = decide(asker.compiled, call)
-    if not _is_there(asker, call.tool) and decision.code not in _NOT_EVEN_THERE:
+        decision = decide_tool(asker.compiled, call)
+    if call.tool not in asker.tools and _is_missing(asker, call.tool, decision):
         return (yield from refuse(rulings.not_listed(call.tool)))
     if decision.outcome is _DENY:
         return (yield from refuse(rulings.of_decision(decision)))
@@ -208,10 +208,10 @@ def _no_room(call: ToolCall, quotas: Sequence[TakeQuota], reservation: Answer) -
 def _unreachable(asker: Asker, tool: str) -> Ruling | None:
     """Why nothing may be asked of a task of this tool, which was paid for when it began: there is no call of
     the tool any more that would be let through."""
-    decision = decide(asker.compiled, ToolCall(tool, {}))
+    decision = decide_tool(asker.compiled, ToolCall(tool, {}))
     if decision.code in _NOT_EVEN_THERE:
         return rulings.of_decision(decision)
-    if not _is_there(asker, tool):
+    if tool not in asker.tools and _is_missing(asker, tool, decision):
         return rulings.not_listed(tool)
     return (
         rulings.of_decision(decision) if effects(asker.compiled, [tool])[tool] is ToolEffect.DENIED else None
@@ -282,8 +282,9 @@ def _agreement(asker: Asker, call: ToolCall) -> str:
     return f"{_rules(asker, call)}:{asker.tool_digest}"
 
 
-def _is_there(asker: Asker, tool: str) -> bool:
-    return tool in asker.tools or names_exactly(asker.compiled, tool)
+def _is_missing(asker: Asker, tool: str, decision: Decision) -> bool:
+    """Of a tool that the server does not list: whether that is why it cannot be called."""
+    return not names_exactly(asker.compiled, tool) and decision.code not in _NOT_EVEN_THERE
 
 
 def _reserve(asker: Asker, quotas: Sequence[TakeQuota]) -> Reserve:

@@ -205,7 +205,9 @@ def _ends(expected: str) -> Judge:
 
 def _finds(match: Match, anchor: object) -> Judge:
     def found(value: object, work: Work) -> Verdict:
-        if not isinstance(value, str) or not work.allows_regex_on(value):
+        if not isinstance(value, str):
+            return None
+        if len(value) > work.sources.short_alone and not work.allows_regex():
             return None
         try:
             text = value.encode()

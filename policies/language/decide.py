@@ -39,7 +39,7 @@ _DOT_SEGMENT = re.compile(r"(?:\A|/|%2f|%5c)(?:\.|%2e){1,2}(?=[/?#]|%2f|%5c|\Z)"
 
 def decide(compiled: CompiledPolicy | None, call: Call) -> Decision:
     if type(call) is ToolCall:
-        return _decide_tool(compiled, call)
+        return decide_tool(compiled, call)
     match call:
         case ResourceRead(uri):
             return _decide_access(compiled, "resource", uri)
@@ -69,10 +69,10 @@ def _no_policy() -> Decision:
 # Tools
 
 
-def _decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
+def decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
     if compiled is None:
         return _no_policy()
-    applies = compiled.applies_to(call.tool)
+    applies = compiled.known.get(call.tool) or compiled.applies_to(call.tool)
     if type(applies) is Refusal:
         return _deny(applies.code, applies.rule, sentences.not_available_sentence(call.tool))
     arguments = call.arguments

@@ -17,8 +17,7 @@ _CHARACTER_NANOSECONDS: Final = 4
 _ACCESS_NANOSECONDS: Final = 5_000
 
 
-def needs_offloading(compiled: CompiledPolicy | None, call: Call, size: int | None = None) -> bool:
-    """`size`: of the whole request in bytes, where it is known. Most small ones need no closer look."""
+def needs_offloading(compiled: CompiledPolicy | None, call: Call) -> bool:
     if compiled is None:
         return False
     if type(call) is not ToolCall:
@@ -29,12 +28,19 @@ def needs_offloading(compiled: CompiledPolicy | None, call: Call, size: int | No
             return True
         applies = compiled.applies_to(call.tool)
     sources = applies.sources
-    if sources is NO_SOURCES or (size is not None and size <= sources.light_size):
-        return False
-    if not isinstance(call.arguments, dict):
+    if sources is NO_SOURCES or not isinstance(call.arguments, dict):
         return False
     reading = sources.reading
     return reading is not None and not amount_read(reading, call.arguments, only_whether_light=True).is_light
+
+
+def light_size(compiled: CompiledPolicy | None, tool: str) -> int:
+    """No request of at most so many bytes that calls this tool needs it; negative where nothing is known."""
+    if compiled is None:
+        return -1
+    if tool not in compiled.known and compiled.look_up_nanoseconds(len(tool)) > LIGHT_NANOSECONDS:
+        return -1
+    return compiled.applies_to(tool).sources.light_size
 
 
 def together_need_offloading(

@@ -68,10 +68,10 @@ class Sources:
         "_conditions",
         "_light_size",
         "_reading",
-        "lone_regex",
         "quantified",
         "regexes",
         "searched_paths",
+        "short_alone",
         "short_enough",
     )
 
@@ -84,11 +84,12 @@ class Sources:
         self.searched_paths = tuple(
             condition.path.steps for condition, _ in self._conditions if searches(condition)
         )
-        # Where only one text is read for its pattern, that is all there is to count.
-        self.lone_regex = len(self.regexes) == 1 and EACH not in self.regexes[0][0]
         # Texts of so many characters together are within the bound on regexes, however they are spelt.
         largest = max((size for _, size in self.regexes), default=1)
         self.short_enough = min(MOST_REGEX_BYTES, MOST_REGEX_STEPS // largest) // _LONGEST_IN_UTF_8
+        # The same where only one text is read for its pattern: then that is all there is to count.
+        alone = len(self.regexes) == 1 and EACH not in self.regexes[0][0]
+        self.short_alone = self.short_enough if alone else -1
         self._light_size: int | None = None
 
     @property
@@ -131,7 +132,7 @@ def take(value: object, step: Step) -> object:
 
 class Work(msgspec.Struct, eq=False):
     arguments: dict[str, object]
-    _sources: Sources = NO_SOURCES
+    sources: Sources = NO_SOURCES
     _regex_allowed: bool | None = None
     _search_allowed: bool | None = None
     _each_allowed: bool | None = None
@@ -202,26 +203,22 @@ class Work(msgspec.Struct, eq=False):
     # Bounds
 
     def allows_regex(self) -> bool:
+        """Asked of texts that are not `short_alone`."""
         if self._regex_allowed is None:
-            if self._sources.quantified:
+            if self.sources.quantified:
                 self._count()
             else:
                 self._count_regexes()
         return self._regex_allowed is True
 
-    def allows_regex_on(self, text: str) -> bool:
-        """The same, asked with a text that a pattern is to read."""
-        sources = self._sources
-        return (sources.lone_regex and len(text) <= sources.short_enough) or self.allows_regex()
-
     def _count_regexes(self) -> None:
         read, characters = [], 0
-        for path, program in self._sources.regexes:
+        for path, program in self.sources.regexes:
             text = walk(self.arguments, path)
             if isinstance(text, str):
                 read.append((text, program))
                 characters += len(text)
-        if characters <= self._sources.short_enough:
+        if characters <= self.sources.short_enough:
             self._regex_allowed = True
             return
         sizes = [(text_size(text), program) for text, program in read]
@@ -231,10 +228,10 @@ class Work(msgspec.Struct, eq=False):
     def allows_search(self) -> bool:
         """Asked of texts that are not short."""
         if self._search_allowed is None:
-            if self._sources.quantified:
+            if self.sources.quantified:
                 self._count()
             else:
-                texts = [walk(self.arguments, path) for path in self._sources.searched_paths]
+                texts = [walk(self.arguments, path) for path in self.sources.searched_paths]
                 lengths = [len(text) for text in texts if isinstance(text, str)]
                 searched = sum(length for length in lengths if length > SHORT_TEXT)
                 self._search_allowed = searched <= MOST_SEARCHED
@@ -246,7 +243,7 @@ class Work(msgspec.Struct, eq=False):
         return self._each_allowed is True
 
     def _count(self) -> None:
-        reading = self._sources.reading
+        reading = self.sources.reading
         read = amount_read(reading, self.arguments) if reading else NOTHING
         self._regex_allowed = read.allows_regex
         self._search_allowed = read.searched <= MOST_SEARCHED

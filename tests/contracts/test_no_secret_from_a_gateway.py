@@ -68,7 +68,7 @@ POLICY: Final = json.dumps(
 FAULTY: Final = """
 import sys
 from gateway import pipeline, relay
-decide, send = pipeline.decide, relay.Relay.send_at_once
+decide, send = pipeline.decide_tool, relay.Relay.send_at_once
 def judge(compiled, call):
     if getattr(call, "tool", "") == "crashes":
         raise RuntimeError(f"while judging {call!r}")
@@ -77,7 +77,7 @@ def forward(self, visit, told, reader):
     if visit.subject == "crashes_later":
         raise RuntimeError(f"while sending {visit.arguments!r} with {self._pool(visit).target.fixed!r}")
     return send(self, visit, told, reader)
-pipeline.decide, relay.Relay.send_at_once = judge, forward
+pipeline.decide_tool, relay.Relay.send_at_once = judge, forward
 from gateway.__main__ import main
 sys.exit(main())
 """

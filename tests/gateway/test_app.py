@@ -364,7 +364,7 @@ async def test_a_failure_of_ours_denies_the_call(tmp_path: Path, monkeypatch: py
         raise RuntimeError("a secret")
 
     async with world(tmp_path) as it, it.client() as alice:
-        monkeypatch.setattr("gateway.pipeline.decide", broken)
+        monkeypatch.setattr("gateway.pipeline.decide_tool", broken)
         answer = await alice.call("read_file", {})
         assert answer.json["result"]["_meta"][META]["code"] == "internal_error"
         assert b"secret" not in answer.body

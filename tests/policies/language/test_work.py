@@ -16,7 +16,7 @@ from policies.language.document import Condition
 from policies.language.hosts import HostIndex, parse_host_pattern
 from policies.language.lint import lint
 from policies.language.matching import Pattern, PatternIndex, is_too_much
-from policies.language.offloading import needs_offloading
+from policies.language.offloading import light_size, needs_offloading
 from policies.language.parse import find_problems, parse_policy
 from policies.language.paths import Path, parse_path
 from policies.language.patterns import PatternJudge, Patterns
@@ -265,6 +265,8 @@ def test_where_a_look_up_takes_long_every_known_tool_was_looked_up_before() -> N
         compiled = compile_policy(document, [ToolFacts(name, None) for name in named])
         assert all((name in compiled.known) is known for name in named)
         assert not needs_offloading(compiled, ToolCall(named[0], {}))
+        assert light_size(compiled, named[0]) > 0
+        assert (light_size(compiled, "x" * 100_000) < 0) is known
 
 
 def test_who_asks_with_an_endless_name_of_many_patterns_is_refused() -> None:
@@ -323,9 +325,7 @@ def test_what_is_light_by_its_size_alone_is_light(asks: list[tuple[str, str]], t
     compiled = asking(*[(path, op, operands.get(op, "x")) for path, op in asks])
     arguments = {"a": [tree] * 40, "b": "x" * 800}
     size = len(json.dumps(arguments))
-    heavy = needs_offloading(compiled, ToolCall("t", arguments))
-    assert heavy or not needs_offloading(compiled, ToolCall("t", arguments), size)
-    assert not heavy or needs_offloading(compiled, ToolCall("t", arguments), size)
+    assert not needs_offloading(compiled, ToolCall("t", arguments)) or size > light_size(compiled, "t")
 
 
 @given(
