@@ -36,7 +36,7 @@ def test_the_rule_that_asked_is_found_among_others(rule: str, sections: dict[str
 
 def test_a_text_in_a_rule_stays_what_it_was() -> None:
     found = grounds_of("/tools/send/approve_if/0", "send", "", stored(tools={"send": AWAY}))
-    assert found.marks == {"to": json.dumps('a "b" \\ c')}
+    assert found.marks == {"to": '“a "b" \\ c”'}
 
 
 @pytest.mark.parametrize(
