@@ -1,6 +1,6 @@
 """Calls that arrive together are carried out together.
 
-All the calls that arrive in a turn or two of the event loop are judged; the limiter is asked once for all of
+All the calls that arrive in a few passes of the event loop are judged; the limiter is asked once for all of
 them, their records are written at one stroke, and then they are sent. So none costs a task or a wait of its
 own. Whatever would have to wait goes on alone from where it is: for a limiter that another process holds, for
 a connection to be opened, for a person, for an answer that comes in parts.
@@ -19,6 +19,9 @@ from gateway.visits import Visit
 
 # So many at most before others have a turn, and before another worker can have the limiter.
 _AT_ONCE: Final = 64
+# A transaction, a write and waking the servers cost as much as some calls: where calls came together, others
+# are waited for, for so many passes of the loop. One that comes alone is not kept waiting.
+_PASSES: Final = 5
 
 Play: TypeAlias = tuple[Pipeline, Visit]
 """A call being judged."""
@@ -45,18 +48,23 @@ class Turns:
         self._broken = broken
         self._loop = asyncio.get_running_loop()
         self._plays: list[Play] = []
+        self._passes = 0
+        self._came_together = False
 
     def join(self, pipeline: Pipeline, visit: Visit) -> None:
         if not self._plays:
-            self._loop.call_soon(self._after_these)
+            self._passes = _PASSES if self._came_together else 1
+            self._loop.call_soon(self._wait_for_others)
         self._plays.append((pipeline, visit))
 
-    def _after_these(self) -> None:
-        # What came meanwhile is judged along: a transaction and a write cost as much as some calls.
-        self._loop.call_soon(self._turn)
+    def _wait_for_others(self) -> None:
+        self._passes -= 1
+        waits = self._passes and len(self._plays) < _AT_ONCE
+        self._loop.call_soon(self._wait_for_others if waits else self._turn)
 
     def _turn(self) -> None:
         plays, self._plays = self._plays[:_AT_ONCE], self._plays[_AT_ONCE:]
+        self._came_together = len(plays) > 1
         if self._plays:
             self._loop.call_soon(self._turn)
         asks = [(play, self._next(play, None)) for play in plays]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from gateway import rulings
+from gateway.effects import Answer as Answered
+from gateway.effects import Effect, Ending
 from gateway.limits import Limits
+from gateway.turns import Turns
 from gateway.upstream_answer import CLIENT_GONE, UpstreamAnswer, UpstreamError
 from tests.gateway.limiters import Broken
 from tests.gateway.raw_http import Answer, Conversation, Upstream, answer_ok
@@ -100,6 +104,58 @@ async def test_a_server_that_leaves_in_the_middle_fails_the_calls_it_had(tmp_pat
         assert {code_of(answer) for answer in answers} == {"upstream_invalid"}
         await eventually(lambda: it.http.running == 0)
         assert len(it.log.completions) == len(it.log.decisions) == 10
+
+
+class Passes:
+    """Calls that are over as soon as they are judged, and how many passes of the loop each waited for it."""
+
+    def __init__(self) -> None:
+        self.waited: dict[str, int] = {}
+        self._joined: dict[str, int] = {}
+        self._now = 0
+        given: Any = self
+        self._turns = Turns(given, given, over=self._over, alone=given, broken=given)
+
+    def ended(self, ending: Ending, visit: object) -> None:
+        pass
+
+    def _over(self, visit: object, ending: Ending) -> None:
+        self.waited[str(visit)] = self._now - self._joined[str(visit)]
+
+    def join(self, *names: str) -> None:
+        def judged() -> Generator[Effect, Answered, Ending]:
+            yield from ()
+            return rulings.INTERNAL_ERROR
+
+        for name in names:
+            self._joined[name] = self._now
+            self._turns.join(judged(), cast(Any, name))
+
+    async def passes(self, count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(0)
+            self._now += 1
+
+
+async def test_others_are_waited_for_only_where_calls_came_together() -> None:
+    calls = Passes()
+    for alone in ("alone", "alone again"):
+        calls.join(alone)
+        await calls.passes(10)
+    soon = calls.waited["alone"]
+    assert calls.waited["alone again"] == soon <= 2
+    calls.join("first", "second")
+    await calls.passes(10)
+    assert calls.waited["first"] == calls.waited["second"] == soon
+    calls.join("third")
+    await calls.passes(3)
+    calls.join("fourth")
+    await calls.passes(10)
+    assert calls.waited["third"] == calls.waited["fourth"] + 3 > soon
+    # As many as are judged in one turn wait for nobody.
+    calls.join(*(f"of many {number}" for number in range(64)))
+    await calls.passes(10)
+    assert calls.waited["of many 0"] == soon
 
 
 EVENTS = b'event: message\ndata: {"jsonrpc":"2.0","id":%b,"result":{"content":[]}}\n\n'
