@@ -16,7 +16,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias, overload
 from catalog.classifier.charged import takes, takes_a_price, takes_abroad
 from catalog.classifier.choices import Choices, worst_choice
 from catalog.classifier.clauses import sentences_of
-from catalog.classifier.leeway import holds, leaves_open, says_nothing_worse
+from catalog.classifier.kept import kept_said
+from catalog.classifier.leeway import holds, leaves_open, say_nothing, says_nothing_worse
 from catalog.classifier.modifiers import Modifier, modifiers
 from catalog.classifier.money import asks_for_money, is_about_money, moves_something_else
 from catalog.classifier.nouns import (
@@ -39,7 +40,6 @@ from catalog.classifier.sentences import (
     deed_said,
     deed_unspaced,
     drawn_up_unsigned,
-    kept_said,
     lead,
     runs_sql,
     worst_listed,
@@ -195,7 +195,8 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     is_open_name = leaves_open(verb, words, plain=plain)
     told = is_open_name or not (plain and _is_in_front(verb, words))
     led = _led(tool.description) if told else None
-    if led and RANK[led.tool_class] < RANK[tool_class] and holds(led, verb, words, is_open_name=is_open_name):
+    is_less = led is not None and RANK[led.tool_class] < RANK[tool_class]
+    if led and is_less and holds(led, verb, words, tool.description, is_open_name=is_open_name):
         led = None
     if led and (chosen := _chosen_by(led, verb, words)):
         return chosen
@@ -216,8 +217,8 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
         moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
         return _Verdict(FINANCIAL, confidence, (moved,))
-    is_less = led and led.tool_class is READ and tool_class is not READ
-    if led and (is_less or (not plain and led.verb in PLAIN)):
+    only_reads = led and led.tool_class is READ and tool_class is not READ
+    if led and (only_reads or (not plain and led.verb in PLAIN)):
         # The name's word is as often a noun; what the description begins with is a verb.
         if led.tool_class is tool_class:
             confidence = 0.85
@@ -468,7 +469,7 @@ def _from_nothing() -> _Verdict:
 
 
 def _with_hints(verdict: _Verdict, words: tuple[str, ...], hints: Mapping[str, object]) -> _Verdict:
-    if not hints:
+    if not hints or say_nothing(hints):
         return verdict
     destructive, reads = hints.get("destructiveHint") is True, hints.get("readOnlyHint")
     says = verdict.evidence[0].field == "name" or verdict.evidence[0].rule in DECIDES

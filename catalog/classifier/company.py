@@ -37,6 +37,13 @@ JOB_WORDS: Final = word_set("""
     scan scans simulation training transcription
 """)
 JOB_VERBS: Final = word_set("cancel create post submit")
+# What is run as one of these goes on by itself: “Run an analysis job”.
+RUN_AS: Final = word_set("""
+    agent agents code command commands job jobs pipeline script scripts shell sql suite task tasks tool
+    workflow workflows
+""")
+# What is run of these is drawn up and answered.
+REPORTS: Final = word_set("report reports")
 FLOWS: Final = word_set("flow job pipeline workflow")
 TALK: Final = word_set("chat conversation discussion thread")
 # What is shown on a screen: to open, switch or close one of these sets a program going or ends it.
@@ -86,7 +93,12 @@ PUT_TOGETHER: Final = word_set("""
 """)
 RECORDED: Final = word_set("audio camera mic microphone screen video voice")
 # To load one of these anew is to end what it was doing.
-RELOADED: Final = SCREENS | word_set("daemon extension module nginx plugin plugins server service services")
+RELOADED: Final = SCREENS | word_set(
+    "container daemon extension module nginx plugin plugins server service services"
+)
+DATABASES: Final = word_set("database mariadb mongo mysql postgres postgresql redis")
+# To initialize one of these is to set it going.
+SET_GOING: Final = word_set("container emulator sandbox vm")
 # What is only loaded to be read.
 READ_WHOLE: Final = word_set(
     "context docs documentation guide guides instructions knowledge memories pdf prompt prompts rules schema "
@@ -153,7 +165,9 @@ TERMINATED: Final = word_set("""
     account accounts contract database deployment droplet employee environment host instance instances lease
     machine machines member server stack tenant user vm vms workspace
 """)
-TESTED: Final = word_set("all device mobile package project sim simulator suite")
+TESTED: Final = word_set(
+    "all alert device mobile notification notifications package project sim simulator suite webhook"
+)
 
 _CALLED: Final = frozenset({"call"})
 _VOICE: Final = frozenset({"voice"})
@@ -203,6 +217,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "format": ((FORMATTED, DESTRUCTIVE),),
     "forward": ((frozenset({"port", "ports"}), EXECUTE),),
     "harvest": ((COLLECTED, READ),),
+    **dict.fromkeys(("initialise", "initialize"), ((SET_GOING, EXECUTE),)),
     "hire": ((frozenset({"agent", "agents", "freelancer", "worker"}), FINANCIAL),),
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
@@ -220,9 +235,10 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "release": ((LET_GO, DESTRUCTIVE),),
     **dict.fromkeys(("revert", "rollback"), ((SNAPSHOTS, DESTRUCTIVE),)),
     "record": ((RECORDED, EXECUTE),),
-    "reload": ((RELOADED, EXECUTE),),
+    "reload": ((RELOADED | DATABASES, EXECUTE),),
     "report": ((REPORTED, WRITE),),
     "request": ((ASKED_TO_DO, EXECUTE),),
+    "run": ((RUN_AS, EXECUTE), (REPORTS, READ)),
     "reset": ((RESET_ENDS, DESTRUCTIVE),),
     "resolve": ((SETTLED, WRITE),),
     "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
+from catalog.classifier.clauses import Sentence, sentences_of
+from catalog.classifier.inflected import INFLECTED
 from catalog.classifier.said import Said
 from catalog.classifier.verbs import RANK, in_context, verb_of
 from catalog.classifier.vocabulary import (
     COMMAND_WORDS,
     EXECUTE,
     LEFT_OPEN,
+    PLAIN,
     READ,
     SAYS_LITTLE,
     SENT_OFF,
     TOLD_OF_IT,
     WRITE,
+    word_set,
 )
+
+# Whatever begins with one of these looks and is done; to validate or preview may come before a deed.
+_LOOKS: Final = word_set("analyse analyze browse compare describe fetch find get list read retrieve search")
+_TAKEN_FOR_GRANTED: Final = (
+    ("destructiveHint", True),
+    ("readOnlyHint", False),
+    ("idempotentHint", False),
+    ("openWorldHint", True),
+)
+_THEN: Final = word_set("and or then to")
 
 
 def leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
@@ -27,11 +44,35 @@ def leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
     return verb in SAYS_LITTLE or (verb == words[-1] and verb in LEFT_OPEN)
 
 
-def holds(led: Said, verb: str, words: tuple[str, ...], *, is_open_name: bool) -> bool:
+def holds(led: Said, verb: str, words: tuple[str, ...], description: str, *, is_open_name: bool) -> bool:
     """`delete`, “Returns the deleted item.”: whoever describes a tool does not talk its name away."""
     if words == (verb,) and in_context(verb, words) is EXECUTE:
         return led.tool_class is READ
-    return not is_open_name
+    return not (is_open_name or _is_looked_at(led, verb, words, description))
+
+
+def _is_looked_at(led: Said, verb: str, words: tuple[str, ...], description: str) -> bool:
+    """`open_task_details`, “Get details …”: a word that is as often a noun, and nothing said but looking.
+
+    Not where the description comes to do after all what the name says: “Find the position and close it”.
+    """
+    if verb in PLAIN or led.tool_class is not READ or in_context(verb, words) is not WRITE:
+        return False
+    sentences = sentences_of(description)
+    begins = INFLECTED.get(sentences[0][0]) if sentences else ""
+    return begins in _LOOKS and not any(_comes_to(said, verb) for said in sentences)
+
+
+def _comes_to(said: Sentence, verb: str) -> bool:
+    return any(
+        INFLECTED.get(word) == verb and (place == 0 or word.endswith("ing") or said[place - 1] in _THEN)
+        for place, word in enumerate(said)
+    )
+
+
+def say_nothing(hints: Mapping[str, object]) -> bool:
+    """Whether they spell out all that the protocol takes for granted where none is given."""
+    return all(hints.get(hint) is value for hint, value in _TAKEN_FOR_GRANTED)
 
 
 def says_nothing_worse(words: tuple[str, ...]) -> bool:

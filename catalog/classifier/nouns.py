@@ -128,8 +128,8 @@ def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 _OPERANDS: Final = word_set(
-    "a addend b c dividend divisor m minuend multiplicand multiplier n num num1 num2 number1 number2 numbers "
-    "nums"
+    "a addend b c dividend divisor first_number m minuend multiplicand multiplier n num num1 num2 number "
+    "number1 number2 numbers nums second_number"
 )
 # Places on a screen or a map as well: only where the name says that it is a sum.
 _PLACES: Final = word_set("x x1 x2 y y1 y2 z value1 value2 first second")

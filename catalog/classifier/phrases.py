@@ -73,7 +73,9 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "delete": word_set("marker markers protection"),
     "download": word_set("count counts station stats url urls"),
     "follow": word_set("up ups"),
-    "fund": word_set("flow flows holdings manager managers nav performance portfolio rating ratings"),
+    "fund": word_set(
+        "data flow flows holdings info manager managers nav performance portfolio rating ratings"
+    ),
     "import": word_set("map maps path paths"),
     "open": word_set(
         "access alerts bids bugs cases data deals graph incidents interest invoices issues library orders "

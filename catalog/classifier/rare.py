@@ -82,7 +82,7 @@ _DESTROYS: Final = """
 """
 _PAYS: Final = """
     airdrop autopay bet bid cashout chargeback crowdfund divest escrow hedge invest invoice liquidate
-    insure keysend overpay pledge prepay procure recharge remit rent spend topup underwrite wager wire
+    insure keysend overpay pledge prepay procure recharge remit rent snipe spend topup underwrite wager wire
 """
 
 RARE: Final[dict[str, ToolClass]] = {

@@ -11,8 +11,9 @@ from catalog.classifier.vocabulary import ANSWERS_MADE, EXECUTE, MAKES, MEDIA, O
 CLAUSE: Final = 6
 # What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.
 _AT_A_MODEL: Final = word_set("""
-    ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen imagen kling
-    lyrics midjourney model models neural openai poll prompt prompts runway sora suno tts veo
+    ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen ideogram imagen
+    kling leonardo lyrics midjourney model models neural openai poll prompt prompts recraft runway sora
+    stability suno tts veo
 """)
 _ONLY_BY_A_MODEL: Final = word_set("music song songs speech voice voiceover")
 _PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects photo picture videos")
@@ -24,7 +25,7 @@ MADE: Final = (
     | _SURELY_MADE
     | word_set("""
         animate change clone colorize convert create denoise draw dub edit enhance extend imagine inpaint
-        isolate modify outpaint produce remove restore separate split swap transform upscale
+        isolate modify outpaint produce remove restore separate split swap transform upscale vectorize
     """)
 )
 

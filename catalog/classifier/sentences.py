@@ -11,7 +11,9 @@ from itertools import chain, pairwise
 from typing import Final
 
 from catalog.classifier.clauses import ASKED, LABEL, Sentence
+from catalog.classifier.company import RUN_AS
 from catalog.classifier.inflected import ANSWERS_WITH, INFLECTED, LEADS_TO_VERB, PARTICIPLES, forms
+from catalog.classifier.kept import kept_said
 from catalog.classifier.money import is_about_money
 from catalog.classifier.nouns import deed_of
 from catalog.classifier.phrases import PHRASES, without_things
@@ -93,10 +95,6 @@ _LOOKS_OF: Final = word_set("""
     inspection investigation lookup lookups queries research retrieval review scan scans search searches
 """) | word_set(LOOKS)
 _CHECKS: Final = word_set("check checks")
-# “Run an analysis job”
-_RUN_AS: Final = word_set(
-    "agent agents command job jobs pipeline script suite task tasks tool workflow workflows"
-)
 _PUT_ON: Final = word_set("add assign attach set")
 _CRUD: Final = "crud"
 _CHANGES_SQL: Final = word_set("alter ddl delete dml insert update")
@@ -104,16 +102,17 @@ _GETS_RID: Final = word_set("dispose disposes rid")
 _NOT: Final = word_set("cannot disallowed no non not never only without")
 # To call one of these and return what it says is to ask.
 _MODELS: Final = word_set("ai api llm model")
-_KEEPS: Final = word_set("save saved saves saving store stores write writes")
-_KEPT: Final = word_set("disk file image it result results them to")
-_PLACES: Final = word_set("directory disk folder subdirectory")
-_PLACE_WITHIN: Final = 6
 _BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | BEHIND_HEADS | {"given", "take", "takes"}
 # What one of these does is done for something else.
 _MEANS: Final = frozenset(
-    chain.from_iterable(map(forms, ("accept", "call", "connect", "load", "open", "process", "take", "use")))
+    chain.from_iterable(
+        map(forms, ("accept", "apply", "call", "connect", "load", "open", "process", "take", "use"))
+    )
 )
 _THEN: Final = word_set("and then to")
+# What is applied changes something, unless it only helps to think.
+_APPLIES: Final = frozenset(forms("apply"))
+_THINKS: Final = word_set("analyse analyze assess compare diagnose examine explore identify investigate")
 _FAR: Final = 12
 _REQUESTS: Final = word_set("execute issue make perform send submit")
 _BY_METHOD: Final = {
@@ -202,6 +201,8 @@ def _end_of(said: Sentence) -> Said | None:
         if said[place] not in _THEN:
             continue
         word = said[place + 1]
+        if said[0] in _APPLIES and word not in _THINKS:
+            continue
         if word in ANSWERS_WITH:
             return Said((word,), READ, 0.55, "get")
         verb = INFLECTED.get(word, "")
@@ -401,19 +402,6 @@ def _only_selects(said: Sentence) -> bool:
     return "select" in said and (_CHANGES_SQL.isdisjoint(said) or not _NOT.isdisjoint(said))
 
 
-def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
-    """Where it says that what is made or fetched is kept: “save it”, “to the models directory”."""
-    for said in sentences:
-        for place, word in enumerate(said[:-1]):
-            if word in _KEEPS and not _KEPT.isdisjoint(said[place + 1 : place + 3]):
-                return (word,)
-            if word == "to":
-                behind = said[place + 1 : place + _PLACE_WITHIN]
-                if where := next((other for other in behind if other in _PLACES), None):
-                    return (word, where)
-    return ()
-
-
 def drawn_up_unsigned(sentences: tuple[Sentence, ...]) -> Said | None:
     """“Prepare an unsigned transaction”: it is answered, and nothing is sent."""
     told = sentences and "unsigned" in sentences[0]
@@ -492,7 +480,7 @@ def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
     looks = looks or next(
         (place for place, word in enumerate(clause[:5]) if place > 1 and word in _CHECKS), 0
     )
-    return bool(looks) and _RUN_AS.isdisjoint(clause[looks + 1 : looks + 2])
+    return bool(looks) and RUN_AS.isdisjoint(clause[looks + 1 : looks + 2])
 
 
 def _only_answers(said: tuple[str, ...]) -> bool:

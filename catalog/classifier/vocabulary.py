@@ -363,23 +363,25 @@ TOLD_LAST: Final = word_set("""
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
     agenda analysis answer answers barcode boilerplate brief briefing breakdown caption captions chart charts
-    command commands concepts context description essay feedback flashcards flowchart flowcharts forecast
-    itinerary joke layout mermaid overview persona personas poem pseudocode recipe response roadmap rubric
-    spec specification specs story timeline descriptions diagram diff documentation embedding embeddings
-    explanation hash hashes hashtags headline headlines hint hints hypotheses id idea ideas identifier ids
-    insights keywords locator locators lorem lyrics map name names notation number numbers outline palette
-    plot prompt prompts qr query questions quiz random recommendations regex report selector selectors slogan
-    slogans snippet snippets sql storyboard string suggestion suggestions summary tagline taglines test tests
-    text title titles types url uuid uuids visualization
+    command commands completion completions concepts context description essay feedback flashcards flowchart
+    flowcharts forecast itinerary joke layout mermaid overview persona personas poem pseudocode recipe
+    response roadmap rubric spec specification specs story timeline descriptions diagram diff documentation
+    embedding embeddings explanation hash hashes hashtags headline headlines hint hints hypotheses id idea
+    ideas identifier ids insights instructions keywords locator locators lorem lyrics map name names notation
+    number numbers outline palette plot prompt prompts qr query questions quiz random recommendations regex
+    report selector selectors slogan slogans snippet snippets sql storyboard string suggestion suggestions
+    summary tagline taglines test tests text title titles types url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # What comes of these is answered, unless an argument says where it is kept.
 MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
 # What comes of these may be kept: that the description says.
-MAYBE_KEPT: Final = MAKES_ANEW | word_set("capture download export extract fetch record screenshot snapshot")
+MAYBE_KEPT: Final = MAKES_ANEW | word_set(
+    "capture download export extract fetch load record screenshot snapshot"
+)
 # At the end of a name these are things, too, or made for whoever asks.
 LEFT_OPEN: Final = MAYBE_KEPT | word_set("""
-    book branch comment commit design draw fork hover index issue label link load message note open post
+    book branch comment commit design draw fork hover index issue label link message note open post
     record request schedule share star tag vote
 """)
 # Wherever one of these stands, it says little: a description that begins with reading decides.

@@ -23,7 +23,9 @@ from catalog.classifier.vocabulary import (
 )
 
 # What a description begins with is set going, whatever the name calls it.
-_SETS_GOING: Final = word_set("deploy pause play relaunch rerun restart resume retry run scale stop trigger")
+_SETS_GOING: Final = word_set(
+    "deploy launch pause play redeploy relaunch rerun restart resume retry run scale stop trigger"
+)
 # What a description begins with is kept, whatever is read besides.
 _KEEPS: Final = word_set("log post record remember store submit")
 # What a description begins with moves money where it is done to it: “Close every open position”.
