@@ -136,6 +136,9 @@ ON_A_COMPUTER: Final = word_set("""
     accessibility cockpit combination combo computer coordinates cursor desktop gamepad hotkey joystick
     keyboard keystroke keystrokes mouse pointer serial
 """)
+# Who looks there turns its head, or that of a robot.
+DIRECTIONS: Final = word_set("direction down left right")
+MOVED: Final = word_set("avatar backward robot")
 # What is gone through without changing it.
 FOLLOWED: Final = word_set(
     "ast call calls chain dependencies graph hierarchy imports links path references tree"
@@ -222,7 +225,8 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
     "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
-    "move": ((ON_A_COMPUTER | DEVICES, EXECUTE),),
+    "look": ((DIRECTIONS, EXECUTE),),
+    "move": ((ON_A_COMPUTER | DEVICES | MOVED, EXECUTE),),
     "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
     "place": ((_CALLED, EXECUTE),),
     "press": ((ON_A_COMPUTER | {"remote"}, EXECUTE),),
@@ -233,7 +237,8 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "recreate": ((MADE_ANEW, DESTRUCTIVE),),
     "reinstall": ((INSTALLED_ANEW, DESTRUCTIVE),),
     "release": ((LET_GO, DESTRUCTIVE),),
-    **dict.fromkeys(("revert", "rollback"), ((SNAPSHOTS, DESTRUCTIVE),)),
+    "revert": ((SNAPSHOTS, DESTRUCTIVE),),
+    "rollback": ((SNAPSHOTS, DESTRUCTIVE), (frozenset({"transaction"}), WRITE)),
     "record": ((RECORDED, EXECUTE),),
     "reload": ((RELOADED | DATABASES, EXECUTE),),
     "report": ((REPORTED, WRITE),),

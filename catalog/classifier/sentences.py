@@ -414,7 +414,7 @@ def deed_unspaced(text: str) -> Said | None:
     for said in (_ENDS_UNSPACED.split(text.strip().lower(), 1)[0], text.lower()):
         if found := [word for word in _unspaced_in(said) if word in UNSPACED]:
             word = found[-1 if _VERB_LAST.search(said) else 0]
-            return Said((word,), PLAIN[UNSPACED[word]], 0.6, UNSPACED[word])
+            return Said((word,), _BEGINS[UNSPACED[word]][1], 0.6, UNSPACED[word])
     told = next((word for word in TOLD_UNSPACED if word in text), "")
     return Said((told,), READ, 0.5) if told else None
 

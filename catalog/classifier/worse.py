@@ -45,8 +45,8 @@ _SAYS_WORSE: Final = {
 # Hardly ever anything but a verb: “Delete keys”, “Wipes”.
 _SURE: Final = word_set("delete destroy erase expunge obliterate revoke truncate uninstall")
 _LONGEST_VERB: Final = 24
-# What a gesture sets off belongs to it.
-_GESTURES: Final = word_set("click drag fill hover press select swipe tap type")
+# What a gesture sets off belongs to it, and a query is run to read.
+_RUN_BY_ITSELF: Final = word_set("click drag fill hover press query select swipe tap type")
 
 
 def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
@@ -60,7 +60,7 @@ def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
     elif verb not in PLAIN and verb not in _SETS_GOING:
         begins_worse = RANK[named] < RANK[FINANCIAL]
     elif verb in _SETS_GOING:
-        begins_worse = named is WRITE and by not in _GESTURES
+        begins_worse = (named is WRITE or by not in PLAIN) and by not in _RUN_BY_ITSELF
     else:
         begins_worse = RANK[PLAIN[verb]] > RANK[named]
     if begins_worse and (led := lead(sentences := sentences_of(description))):

@@ -107,6 +107,12 @@ def test_what_is_only_applied_to_think_changes_nothing(description: str, tool_cl
         ("fund_data", ToolClass.READ),
         ("fund_wallet", ToolClass.FINANCIAL),
         ("generate_cursor_instructions", ToolClass.READ),
+        ("move_avatar", ToolClass.EXECUTE),
+        ("move_card", ToolClass.WRITE),
+        ("look_direction", ToolClass.EXECUTE),
+        ("look_up", ToolClass.READ),
+        ("rollback_transaction", ToolClass.WRITE),
+        ("rollback_release", ToolClass.EXECUTE),
     ],
 )
 def test_what_a_verb_is_done_to_tells_what_it_means(name: str, tool_class: ToolClass) -> None:
@@ -129,3 +135,24 @@ def test_a_picture_that_a_named_model_makes_over_sets_it_going() -> None:
 def test_what_begins_with_launching_runs_whatever_its_name_calls_it() -> None:
     tool = ToolInput("create_environment", "Launches a machine.")
     assert classify(tool).tool_class is ToolClass.EXECUTE
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "tool_class"),
+    [
+        ("check", "Run tests on a target. Save a report.", ToolClass.EXECUTE),
+        ("report_result", "Run configured commands and inspect the state.", ToolClass.EXECUTE),
+        ("get_result", "Run configured commands and inspect the state.", ToolClass.READ),
+        ("query_dataset", "Run a query against a dataset.", ToolClass.READ),
+    ],
+)
+def test_a_loose_word_that_reads_gives_way_to_a_description_that_sets_something_going(
+    name: str, description: str, tool_class: ToolClass
+) -> None:
+    assert classify(ToolInput(name, description)).tool_class is tool_class
+
+
+def test_what_is_generated_decides_in_any_language() -> None:
+    described = "为特定文件生成简单的改造指令"
+    assert classify(ToolInput("generate_instructions", described)).tool_class is ToolClass.READ
+    assert classify(ToolInput("frobnicate", described)).tool_class is ToolClass.WRITE
