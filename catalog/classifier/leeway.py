@@ -23,7 +23,9 @@ from catalog.classifier.vocabulary import (
 )
 
 # Whatever begins with one of these looks and is done; to validate or preview may come before a deed.
-_LOOKS: Final = word_set("analyse analyze browse compare describe fetch find get list read retrieve search")
+ONLY_LOOKS: Final = word_set(
+    "analyse analyze browse compare describe fetch find get list read retrieve search"
+)
 _TAKEN_FOR_GRANTED: Final = (
     ("destructiveHint", True),
     ("readOnlyHint", False),
@@ -60,7 +62,7 @@ def _is_looked_at(led: Said, verb: str, words: tuple[str, ...], description: str
         return False
     sentences = sentences_of(description)
     begins = INFLECTED.get(sentences[0][0]) if sentences else ""
-    return begins in _LOOKS and not any(_comes_to(said, verb) for said in sentences)
+    return begins in ONLY_LOOKS and not any(_comes_to(said, verb) for said in sentences)
 
 
 def _comes_to(said: Sentence, verb: str) -> bool:

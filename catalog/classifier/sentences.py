@@ -460,7 +460,8 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
     if verb == "send" and not (_ASKED_OF.isdisjoint(clause) or _ANY_MODEL.isdisjoint(said[: place + _FAR])):
         return Said((said[place],), READ, sure, verb)
     if money := is_about_money(verb, tool_class, clause, said):
-        return Said((said[place], money), FINANCIAL, sure, verb)
+        told = said[place : place + 1] if money == verb else (said[place], money)
+        return Said(told, FINANCIAL, sure, verb)
     if tool_class is EXECUTE and (reads_only((said,)) or _only_looks(verb, clause)):
         return Said((said[place],), READ, sure, verb)
     if verb == "call" and not _MODELS.isdisjoint(clause) and _only_answers(said):
