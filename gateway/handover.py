@@ -18,7 +18,7 @@ from gateway.limits import Limits
 from gateway.outbox import Outbox
 from gateway.sse_transport import Place
 from gateway.upstream_answer import UpstreamAnswer, UpstreamError
-from gateway.upstream_connection import UpstreamConnection
+from gateway.upstream_connection import UpstreamConnection, read_buffer
 
 _log: Final = logging.getLogger(__name__)
 
@@ -77,7 +77,12 @@ class Handover:
 
         def made() -> UpstreamConnection:
             return UpstreamConnection(
-                self._limits, loop.time, Outbox(loop), on_free=lambda _: None, on_closed=lambda _: None
+                self._limits,
+                loop.time,
+                Outbox(loop),
+                read_buffer(),
+                on_free=lambda _: None,
+                on_closed=lambda _: None,
             )
 
         path = self._door.folder and socket_of(self._door.folder, place.worker)

@@ -32,13 +32,15 @@ class Sharing:
         self._clock = clock
         self._savings: dict[str, _Savings] = {}
         self._last = ""
-        self._shared_at = float("-inf")
+        self._last_at = float("-inf")
+        self._others_at = float("-inf")
+        """When any organization but the last was heard."""
 
     def heard(self, organization: str) -> None:
         """A request of it came. Called for every one of them."""
         if organization != self._last:
-            self._last = organization
-            self._shared_at = self._clock()
+            self._last, self._others_at = organization, self._last_at
+        self._last_at = self._clock()
 
     def spent(self, organization: str, seconds: float) -> None:
         saved = self._saved(organization)
@@ -62,7 +64,8 @@ class Sharing:
             del self._savings[organization]
 
     def _wait(self, organization: str) -> float:
-        if self._clock() - self._shared_at > _ALONE_AFTER:
+        others_at = self._others_at if organization == self._last else self._last_at
+        if self._clock() - others_at > _ALONE_AFTER:
             return 0
         return -self._saved(organization).left / _SHARE
 

@@ -53,14 +53,16 @@ class Turns:
 
     def join(self, pipeline: Pipeline, visit: Visit) -> None:
         if not self._plays:
-            self._passes = _PASSES if self._came_together else 1
+            self._passes = _PASSES if self._came_together else 0
             self._loop.call_soon(self._wait_for_others)
         self._plays.append((pipeline, visit))
 
     def _wait_for_others(self) -> None:
-        self._passes -= 1
-        waits = self._passes and len(self._plays) < _AT_ONCE
-        self._loop.call_soon(self._wait_for_others if waits else self._turn)
+        if self._passes and len(self._plays) < _AT_ONCE:
+            self._passes -= 1
+            self._loop.call_soon(self._wait_for_others)
+        else:
+            self._turn()
 
     def _turn(self) -> None:
         plays, self._plays = self._plays[:_AT_ONCE], self._plays[_AT_ONCE:]

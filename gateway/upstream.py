@@ -17,7 +17,7 @@ from gateway.limits import Limits
 from gateway.outbox import Outbox
 from gateway.resolver import InShares, Resolve
 from gateway.upstream_answer import REFUSED_CREDENTIALS, TLS, UNREACHABLE, UpstreamError
-from gateway.upstream_connection import UpstreamConnection
+from gateway.upstream_connection import UpstreamConnection, read_buffer
 from gateway.upstream_target import Target, TargetUnusable
 from gateway_config.wire.loader import LoadedServer
 
@@ -32,7 +32,9 @@ def _unreachable(reason: str) -> UpstreamError:
 class Pool:
     """The connections to one server."""
 
-    def __init__(self, target: Target, egress: EgressPolicy, resolve: Resolve, limits: Limits) -> None:
+    def __init__(
+        self, target: Target, egress: EgressPolicy, resolve: Resolve, limits: Limits, buffer: memoryview
+    ) -> None:
         self.target = target
         self._egress = egress
         self._resolve = resolve
@@ -45,6 +47,7 @@ class Pool:
         self._lookup: asyncio.Task[Sequence[str]] | None = None
         self._retired = False
         self._outbox = Outbox(self._loop)
+        self._buffer = buffer
         self.last_used = self._loop.time()
 
     async def take(self) -> UpstreamConnection:
@@ -216,7 +219,12 @@ class Pool:
 
     def _connection(self) -> UpstreamConnection:
         return UpstreamConnection(
-            self._limits, self._loop.time, self._outbox, on_free=self._free, on_closed=self._closed
+            self._limits,
+            self._loop.time,
+            self._outbox,
+            self._buffer,
+            on_free=self._free,
+            on_closed=self._closed,
         )
 
     async def _secured(self, link: socket.socket, tls: ssl.SSLContext) -> UpstreamConnection:
@@ -254,6 +262,7 @@ class Upstreams:
         self._egress = egress
         self._lookups = InShares(resolve)
         self._limits = limits
+        self._buffer = read_buffer()
         self._tls = tls
         self._tls.set_alpn_protocols(["http/1.1"])
         self._pools: dict[tuple[str, str], tuple[LoadedServer, Pool]] = {}
@@ -272,7 +281,7 @@ class Upstreams:
             self._retire(known[1])
             del self._pools[place]
         resolve = self._lookups.of(organization)
-        pool = Pool(self._target(organization, server), self._egress, resolve, self._limits)
+        pool = Pool(self._target(organization, server), self._egress, resolve, self._limits, self._buffer)
         self._pools[place] = (server, pool)
         return pool
 

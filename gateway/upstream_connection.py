@@ -40,7 +40,16 @@ class _KnownAnswer:
         return None if frame is None else cls(frame, answer.headers, answer.is_stream, kept_seconds)
 
 
-class UpstreamConnection(asyncio.Protocol):
+_READ_AT_ONCE: Final = 65_536
+_RESTS: Final = 0.002
+
+
+def read_buffer() -> memoryview:
+    """What one reading takes in. All connections of a loop have one: it is copied before another is read."""
+    return memoryview(bytearray(_READ_AT_ONCE))
+
+
+class UpstreamConnection(asyncio.BufferedProtocol):
     """`on_free`: another request may follow. `on_closed`: none ever will. The second may come alone."""
 
     def __init__(
@@ -48,6 +57,7 @@ class UpstreamConnection(asyncio.Protocol):
         limits: Limits,
         now: Callable[[], float],
         outbox: Outbox,
+        buffer: memoryview,
         *,
         on_free: "Callable[[UpstreamConnection], None]",
         on_closed: "Callable[[UpstreamConnection], None]",
@@ -55,6 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._limits = limits
         self._now = now
         self._outbox = outbox
+        self._buffer = buffer
         self._unsent = b""
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -65,6 +76,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._in_body = False
         self._known: _KnownAnswer | None = None
         self._paused = False
+        self._rests = False
         self._kept_until = now() + limits.kept_seconds
         self._on_free = on_free
         self._on_closed = on_closed
@@ -114,11 +126,25 @@ class UpstreamConnection(asyncio.Protocol):
     def pause(self) -> None:
         if not self._paused and self._transport is not None and not self.closed:
             self._paused = True
-            self._transport.pause_reading()
+            if not self._rests:
+                self._transport.pause_reading()
 
     def resume(self) -> None:
         if self._paused and self._transport is not None and not self.closed:
             self._paused = False
+            if not self._rests:
+                self._transport.resume_reading()
+
+    def _rest(self) -> None:
+        """A server that has much to say leaves the others time: 32 MB a second are enough for it."""
+        if not (self._rests or self._paused or self.closed) and self._transport is not None:
+            self._rests = True
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(_RESTS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._rests = False
+        if not (self._paused or self.closed) and self._transport is not None:
             self._transport.resume_reading()
 
     def abandon(self) -> None:
@@ -130,7 +156,16 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self._buffer[:nbytes])
+        if nbytes == _READ_AT_ONCE:
+            self._rest()
+        self._take_in(data)
+
+    def _take_in(self, data: bytes) -> None:
         if self.closed:
             return
         answer = self._answer

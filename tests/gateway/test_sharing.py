@@ -65,6 +65,19 @@ def test_who_is_alone_waits_for_nobody() -> None:
     assert not pace.owes(UMBRA)
 
 
+def test_who_called_long_ago_waits_as_long_as_others_call() -> None:
+    """As with a stream that goes on by itself: its organization is not alone because it is silent."""
+    pace, clock = busy()
+    for _ in range(5):
+        pace.spent(UMBRA, 1.0)
+        clock.now += 0.9
+        pace.heard(ACME)
+        assert pace.owes(UMBRA)
+        assert not pace.owes(ACME)
+    pace.spent(ACME, 1.0)
+    assert not pace.owes(ACME)
+
+
 def test_what_was_saved_again_is_forgotten() -> None:
     pace, clock = busy()
     pace.spent(UMBRA, 0.01)

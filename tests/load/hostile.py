@@ -2,9 +2,10 @@
 
     python -m tests.load.hostile [--rounds 15] [attack ...]
 
-One worker. Alice calls two hundred times a second, alone and under attack by turns of a second; the attackers
-are another organization's, in a process of lower priority. Told are the ratio of her p99 under attack to that
-alone, what the worker's memory grew by, and how long it kept what clients had left.
+Alice calls one worker two hundred times a second, by turns of a second: alone, while another organization
+attacks another worker of this machine, and while it attacks hers. The attackers are a process of lower
+priority. Told are the ratio of her p99 when her worker is attacked to that when the other one is, so that the
+machine has as much to do in both; what her worker's memory grew by; how long it kept what clients had left.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import sys
 import tempfile
 import threading
 import time
+from asyncio.subprocess import Process
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -53,6 +55,7 @@ class Found:
 
     attack: str
     alone: list[list[float]] = field(default_factory=list)
+    elsewhere: list[list[float]] = field(default_factory=list)
     attacked: list[list[float]] = field(default_factory=list)
     memory: int = 0
     kept: float = 0.0
@@ -60,7 +63,7 @@ class Found:
 
     @property
     def ratio(self) -> float:
-        return p99(self.attacked) / p99(self.alone)
+        return p99(self.attacked) / p99(self.elsewhere)
 
     @property
     def most(self) -> float:
@@ -72,7 +75,8 @@ class Found:
 
     def row(self) -> str:
         return (
-            f"| {self.attack} | {1e3 * p99(self.alone):.1f} | {1e3 * p99(self.attacked):.1f} | "
+            f"| {self.attack} | {1e3 * p99(self.alone):.1f} | {1e3 * p99(self.elsewhere):.1f} | "
+            f"{1e3 * p99(self.attacked):.1f} | "
             f"{self.ratio:.2f} | {self.most} | {self.memory / 1024:.1f} | {self.kept:.1f} | {self.wrong} |"
         )
 
@@ -197,41 +201,63 @@ async def measure(attack: str, rounds: int, policy: str = _DOCUMENT, *body: str)
     found = Found(attack)
     shop = await asyncio.get_running_loop().create_server(_Shop, "127.0.0.1", 0)
     tokens = {ACME: new_token(GRANT), UMBRA: new_token(GRANT)}
-    with tempfile.TemporaryDirectory() as folder:
-        ports = {ACME: shop.sockets[0].getsockname()[1], UMBRA: free_port()}
-        with working(Path(folder), tokens, ports, policy) as worker:
-            alice = Alice(worker.port, tokens[ACME])
-            await alice.call(2)
+    async with AsyncExitStack() as stack:
+        workers, attackers = [], []
+        for _ in ("hers", "another"):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            ports = {ACME: shop.sockets[0].getsockname()[1], UMBRA: free_port()}
+            worker = stack.enter_context(working(folder, tokens, ports, policy))
             told = (str(worker.port), tokens[UMBRA], SERVERS[UMBRA], str(ports[UMBRA]), *body)
-            await _under_attack(found, worker, told, alice, rounds)
+            workers.append(worker)
+            attackers.append(await _attackers(attack, *told))
+        alice = Alice(workers[0].port, tokens[ACME])
+        await alice.call(2)
+        await _by_turns(found, workers[0], attackers, alice, rounds)
     shop.close()
     return found
 
 
-async def _under_attack(found: Found, worker: Worker, told: Sequence[str], alice: Alice, rounds: int) -> None:
-    """The attackers stand still and go on by turns, so that whatever else the machine does falls on both."""
-    before = _memory(worker.process.pid)
-    command = (sys.executable, "-m", "tests.load.hostile_peers", found.attack, *told)
+async def _attackers(*told: str) -> Process:
+    command = (sys.executable, "-m", "tests.load.hostile_peers", *told)
     peers = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert peers.stdin and peers.stdout
+    assert peers.stdout
     await peers.stdout.readline()
-    peers.stdin.write(b"go\n")
+    return peers
+
+
+async def _by_turns(
+    found: Found, worker: Worker, attackers: Sequence[Process], alice: Alice, rounds: int
+) -> None:
+    """The attackers stand still and go on by turns, so that whatever else the machine does falls on all."""
+    before = _memory(worker.process.pid)
+    here, elsewhere = attackers
+    for peers in attackers:
+        assert peers.stdin
+        peers.stdin.write(b"go\n")
     watching = asyncio.ensure_future(_watch(worker.process.pid))
     await asyncio.sleep(_SETTLE_SECONDS)
     for _ in range(rounds):
-        peers.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        found.alone.append((await alice.call(1))[0])
-        peers.send_signal(signal.SIGCONT)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        took, wrong = await alice.call(1)
-        found.attacked.append(took)
-        found.wrong += wrong
+        for going, calls in (None, found.alone), (elsewhere, found.elsewhere), (here, found.attacked):
+            for peers in attackers:
+                peers.send_signal(signal.SIGCONT if peers is going else signal.SIGSTOP)
+            await asyncio.sleep(_SETTLE_SECONDS)
+            took, wrong = await alice.call(1)
+            calls.append(took)
+            found.wrong += wrong
     watching.cancel()
-    peers.stdin.close()
-    found.kept = float(await peers.stdout.readline())
-    await peers.wait()
     found.memory = _most_memory[0] - before
+    found.kept = await _end(here)
+    await _end(elsewhere)
+
+
+async def _end(peers: Process) -> float:
+    """For how many seconds connections were kept after their clients had left, at most."""
+    assert peers.stdin and peers.stdout
+    peers.send_signal(signal.SIGCONT)
+    peers.stdin.close()
+    kept = float(await peers.stdout.readline())
+    await peers.wait()
+    return kept
 
 
 _most_memory = [0]
@@ -249,8 +275,11 @@ def main() -> int:
     asked.add_argument("--rounds", type=int, default=15)
     asked.add_argument("attacks", nargs="*", choices=[*ATTACKS, []])
     options = asked.parse_args()
-    print("| attack | p99 alone, ms | under attack, ms | ratio | promised | memory, MiB | kept, s | wrong |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| attack | p99 alone, ms | elsewhere, ms | here, ms "
+        "| ratio | promised | memory, MiB | kept, s | wrong |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     all_found = []
     for attack in options.attacks or ATTACKS:
         found = asyncio.run(measure(attack, options.rounds))
