@@ -256,6 +256,6 @@ async def _main(body: bytes, attack: str, port: str, token: str, server: str, ow
 
 
 if __name__ == "__main__":
-    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     told, body = sys.argv[1:6], sys.argv[6:]
     asyncio.run(_main(Path(body[0]).read_bytes() if body else b"", *told))
