@@ -88,7 +88,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def fresh(self, now: float) -> bool:
         transport = self._transport
-        if self.closed or transport is None or now >= self._kept_until:
+        # While it rests nobody knows whether more came than was asked for.
+        if self.closed or self._rests or transport is None or now >= self._kept_until:
             return False
         return not transport.is_closing()
 

