@@ -88,8 +88,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def fresh(self, now: float) -> bool:
         transport = self._transport
-        # While it rests nobody knows whether more came than was asked for.
-        if self.closed or self._rests or transport is None or now >= self._kept_until:
+        if self.closed or transport is None or now >= self._kept_until:
             return False
         return not transport.is_closing()
 
@@ -281,5 +280,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self._answer = None
         if self._paused:
             self.resume()
+        if self._rests and not self.closed:
+            # More may have come than was asked for, and would be taken for the next answer.
+            self.close()
         if not self.closed:
             self._on_free(self)

@@ -102,14 +102,9 @@ async def test_what_is_closed_while_it_rests_is_not_read_again() -> None:
 
 async def test_what_was_not_read_to_its_end_is_no_answer_to_the_next_request() -> None:
     """A server that says more than it was asked for, behind what one reading takes in."""
-    connection, wire = connected()
+    connection, _ = connected()
     answer = connection.send(b"GET / HTTP/1.1\r\n\r\n")
     size = len(connection.get_buffer(-1))
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     fills(connection, head % (size - len(head % size)))
-    assert answer.complete and connection.idle
-    assert not connection.fresh(asyncio.get_running_loop().time())
-    await eventually(wire.is_reading)
-    assert connection.fresh(asyncio.get_running_loop().time())
-    says(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-    assert connection.closed
+    assert answer.complete and connection.closed
