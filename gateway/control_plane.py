@@ -118,6 +118,9 @@ class ControlPlane:
         except Exception as error:
             # Whatever it is: a connection reset while it is made ends in an AttributeError far below.
             raise ControlPlaneError(f"the control plane is not reached: {type(error).__name__}") from None
+        # It was read. The two hold each other, and what was sent with them: megabytes of records until the
+        # garbage collector comes by.
+        del response.stream
         if response.status_code in (401, 403):
             raise TokenRefused
         if not response.is_success:

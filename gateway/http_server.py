@@ -81,6 +81,7 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         if self._exchange is not None:
             self._exchange.lost()
+        del self._parser  # the two hold each other
 
     def data_received(self, data: bytes) -> None:
         if self._phase is _CLOSING:

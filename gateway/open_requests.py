@@ -153,6 +153,8 @@ class OpenRequests:
             request.hold(0)
         if request.unread:
             request.leave_unread(0)
+        if request.end is not None:
+            request.end = request.leave = None  # they hold the visit, which holds this
         grant = request.of
         try:
             grant.open.remove(request)

@@ -178,11 +178,12 @@ class Relay:
         return self._upstreams.pool(visit.admitted.organization.organization, visit.admitted.server)
 
     async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        refused = _refused(answer)
-        if refused is not None:
+        try:
+            _check_served(answer)
+        except UpstreamError:
             # Another connection would cost everybody more than reading to the end of a short answer.
             answer.leave(self._limits.collected_bytes)
-            raise refused
+            raise
         if answer.status in _VERBATIM:
             return await self._verbatim(visit, answer)
         if visit.stream is not None:
@@ -309,11 +310,10 @@ class Relay:
                     raise answer.failed(TOO_LARGE, "Too much is held for clients that do not read.")
                 chunk = await answer.next_chunk()
         except (UpstreamError, Nonsense, ListTooLong) as problem:
-            error = _why_broken(answer, problem)
             if not passing:
-                raise error from None
+                raise _why_broken(answer, problem) from None
             exchange.abort()
-            return Forwarded(answer.status, error.code)
+            return Forwarded(answer.status, _why_broken(answer, problem).code)
         exchange.write(blotting.end())
         exchange.finish()
         return Forwarded(answer.status)
@@ -460,20 +460,19 @@ class Relay:
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
 
 
-def _refused(answer: UpstreamAnswer) -> UpstreamError | None:
-    """Why nothing of it is passed on, as its head alone shows."""
+def _check_served(answer: UpstreamAnswer) -> None:
+    """By its head alone. Raises UpstreamError, where nothing of it is passed on."""
     if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        return answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
+        raise answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
     if answer.status in _CREDENTIALS_REFUSED:
         # Never passed on: a client would begin a login there.
-        return answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
+        raise answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
     if answer.status == _LOOP:
-        return answer.failed(
+        raise answer.failed(
             INVALID, "The server's address leads back to a gateway the call has come through."
         )
     if not (200 <= answer.status < 300 or answer.status in _VERBATIM):
-        return answer.failed(INVALID, f"The server answered with HTTP {answer.status}.")
-    return None
+        raise answer.failed(INVALID, f"The server answered with HTTP {answer.status}.")
 
 
 def _why_broken(answer: UpstreamAnswer, problem: Exception) -> UpstreamError:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -24,6 +24,11 @@ class UpstreamError(Exception):
         self.reason = reason
         self.sent = sent
         self.status = status
+
+    def again(self) -> Self:
+        """To be raised by who keeps this one: raised, it would hold by its trace whoever holds it, and both
+        would wait for the garbage collector, and everybody for that."""
+        return type(self)(self.code, self.reason, sent=self.sent, status=self.status)
 
 
 CLIENT_GONE: Final = "client_gone"
@@ -87,14 +92,14 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         while not self.status and self._error is None:
             await self._more()
         if not self.status and self._error is not None:
-            raise self._error
+            raise self._error.again()
 
     async def next_chunk(self) -> bytes | None:
         """None at the end of the body. What it gave before is done with."""
         self._done_with(self._being_read)
         while not self._chunks:
             if self._error is not None:
-                raise self._error
+                raise self._error.again()
             if self.complete:
                 return None
             await self._more()

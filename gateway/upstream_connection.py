@@ -211,6 +211,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.closed = True
         self._free()
         self._on_closed(self)
+        del self._parser  # the two hold each other
 
     # From the parser
 

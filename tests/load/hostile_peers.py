@@ -236,6 +236,7 @@ ATTACKS: Final[dict[str, tuple[Answer, _Client, int]]] = {
     "2,000 slow connections": (_plain, Peers.creeps, 2_000),
     "bodies of 1 MiB": (_plain, Peers.sends_much, 8),
     "tokens of nobody": (_plain, Peers.knocks, 16),
+    "calls without pause": (_plain, Peers.calls, 8),
 }
 BY_SERVERS: Final = frozenset(list(ATTACKS)[:5])
 GIVEN: Final = "what was given"
