@@ -288,7 +288,7 @@ def _by_arguments(
         wants = Evidence("params.confirm", "params", sure, sentence)
         worse = max(found.tool_class, DESTRUCTIVE, key=RANK.__getitem__)
         return _Verdict(worse, found.confidence, (*found.evidence, wants))
-    if found.tool_class is READ and verb not in PLAIN:
+    if found.tool_class is READ:
         writes = _writes_all_the_same(verb, params)
         return _Verdict(WRITE, found.confidence, (writes,)) if writes else None
     return None

@@ -31,10 +31,12 @@ REMOVES_A_RELATION: Final = word_set("""
     relations relationship relationships reviewer reviewers selection star tag tags watcher watermark
 """)
 # To resolve one of these is to change it; to resolve a name is to read.
-SETTLED: Final = word_set("alert case comment conflict dispute finding incident issue thread ticket todo")
+SETTLED: Final = word_set(
+    "alert case claim comment conflict dispute error finding incident issue review thread ticket todo"
+)
 JOB_WORDS: Final = word_set("""
-    analysis backtest build execution finetune generation inference job pipeline prediction rendering run
-    scan scans simulation training transcription
+    analysis backtest build execution executions finetune generation inference job jobs pipeline prediction
+    predictions rendering run scan scans simulation training trainings transcription
 """)
 JOB_VERBS: Final = word_set("cancel create post submit")
 # What is run as one of these goes on by itself: “Run an analysis job”.
@@ -53,16 +55,16 @@ SCREENS: Final = word_set("""
 DEVICE_VERBS: Final = word_set("adjust decrease dim increase lower mute raise toggle unmute")
 # Of these a list, too, has some: one that is set or locked is only written down.
 SURE_DEVICES: Final = DEVICES - {"camera", "device", "devices"}
-SCREEN_VERBS: Final = word_set("activate close focus new open restore select switch")
+SCREEN_VERBS: Final = word_set("activate close focus new open select switch")
 # An exchange has these; whoever exchanges something gives it another.
 OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
 PRINTED: Final = word_set(
-    "3mf document documents file files gcode job label labels model models page pages pdf photo photos "
+    "document documents file files gcode job label labels mf model models page pages pdf photo photos "
     "receipt stl ticket tickets"
 )
 SEARCHES: Final = word_set("search searches")
 # To capture a picture is to read; to capture a payment is to take it.
-SETTLES_MONEY: Final = word_set("capture reverse settle void")
+SETTLES_MONEY: Final = word_set("authorise authorize capture reverse settle void")
 MONEY_SETTLED: Final = word_set("""
     authorization bill charge credit deposit escrow funds hold invoice order payment payout refund sale
     settlement transaction transfer withdrawal
@@ -77,6 +79,11 @@ MADE_ANEW: Final = word_set("collection database db index schema table tables")
 BUILT_ANEW: Final = word_set("droplet instance machine server vm")
 INSTALLED_ANEW: Final = word_set("os server system")
 SNAPSHOTS: Final = word_set("snapshot snapshots")
+# Put back to what it was, what came since is lost.
+OVERWRITTEN: Final = word_set("database db droplet")
+MIGRATIONS: Final = word_set("migration migrations")
+# A picture of one of these is kept, so that one can go back to it.
+KEPT_AS_IT_IS: Final = word_set("disk droplet instance vm")
 # Whoever asks for one of these will have something ended.
 BEGINS: Final = word_set("approve confirm execute force initiate perform request run schedule start submit")
 ENDINGS: Final = word_set("deletion deletions destruction erasure")
@@ -94,7 +101,7 @@ PUT_TOGETHER: Final = word_set("""
 RECORDED: Final = word_set("audio camera mic microphone screen video voice")
 # To load one of these anew is to end what it was doing.
 RELOADED: Final = SCREENS | word_set(
-    "container daemon extension module nginx plugin plugins server service services"
+    "agent container daemon extension module nginx plugin plugins server service services"
 )
 DATABASES: Final = word_set("database mariadb mongo mysql postgres postgresql redis")
 # To initialize one of these is to set it going.
@@ -105,11 +112,14 @@ READ_WHOLE: Final = word_set(
     "skill skills"
 )
 # To convert one of these is to change what it is.
-BECOMES: Final = word_set("issue lead opportunity subtask task ticket user")
+BECOMES: Final = word_set("issue item items lead opportunity subtask task tasks ticket user")
 # To clean one of these is to change it; to clean what was built or kept is to lose it.
 CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
 # What is given and comes back clean.
 GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
+PROMPTS: Final = word_set("prompt prompts")
+# What is worked out for whoever asks, and left to them.
+WORKED_OUT: Final = PROMPTS | word_set("route routes salesman waypoints")
 # What is wired otherwise than money.
 WIRED: Final = word_set(
     "circuit component components connection node nodes pin pins port ports signal signals"
@@ -133,8 +143,8 @@ CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terra
 # What is pointed and typed at beside one of these is the computer itself, or a device, and not a page.
 GESTURES: Final = word_set("click drag hover press scroll swipe tap type")
 ON_A_COMPUTER: Final = word_set("""
-    accessibility cockpit combination combo computer coordinates cursor desktop gamepad hotkey joystick
-    keyboard keystroke keystrokes mouse pointer serial
+    accessibility adb android cockpit combination combo computer coordinates cursor desktop emulator gamepad
+    hotkey ios joystick keyboard keystroke keystrokes mobile mouse pointer serial simulator
 """)
 # Who looks there turns its head, or that of a robot.
 DIRECTIONS: Final = word_set("direction down left right")
@@ -150,7 +160,9 @@ ANSWERED_WITH: Final = word_set("""
     suggestion suggestions summary tips
 """)
 # What a device or a program is told to do.
-SIGNALS: Final = word_set("console keys keystroke keystrokes pty repl sigint signal sigterm stdin tty")
+SIGNALS: Final = word_set(
+    "console control keys keystroke keystrokes pty repl sigint signal sigterm stdin tty"
+)
 COMMANDED: Final = word_set("action actions")
 # Parts of a text or a table that are picked out.
 PICKED: Final = word_set("column columns field fields line lines query record records row rows sql")
@@ -168,9 +180,34 @@ TERMINATED: Final = word_set("""
     account accounts contract database deployment droplet employee environment host instance instances lease
     machine machines member server stack tenant user vm vms workspace
 """)
-TESTED: Final = word_set(
-    "all alert device mobile notification notifications package project sim simulator suite webhook"
-)
+TESTED: Final = word_set("""
+    all alert android credentials device endpoint ios macos mobile notification notifications package project
+    sim simulator suite target targets webhook
+""")
+# What is generated of these is a draft.
+DRAFTED: Final = word_set("checklist html reply tweet")
+# Of a program that is built one says for what, and what with.
+BUILT_AS_SOFTWARE: Final = word_set("""
+    android apk container device gradle ios ipa macos maven msbuild proj project run sim simulator workspace
+    ws xcode
+""")
+# What happens on a site or in an account is reported to whoever counts it; a parcel is only looked for.
+COUNTED: Final = word_set("""
+    action auth behavior behaviour click conversion event events login logout metric pageview pageviews
+    password signup
+""")
+# Who looks for these asks other machines.
+PROBED: Final = word_set("masscan nmap port ports stealth syn tcp udp")
+# Languages in which one can only ask.
+ASKED_IN: Final = word_set("soql sosl sparql")
+# The buttons of a game.
+PAD: Final = word_set("b down left right select start up x y")
+# What a debugger takes hold of.
+DEBUGGED: Final = word_set("debugger gdb lldb pid process")
+# What is shown of a graph that is kept.
+OPENED_TO_READ: Final = word_set("details nodes")
+# Written into a document these are changed; a text is given and comes back.
+LAID_OUT: Final = word_set("cell cells paragraph range shape slide")
 
 _CALLED: Final = frozenset({"call"})
 _VOICE: Final = frozenset({"voice"})
@@ -181,6 +218,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(BEGINS, ((ENDINGS, DESTRUCTIVE),)),
     **dict.fromkeys(JOB_VERBS, ((JOB_WORDS, EXECUTE),)),
     **dict.fromkeys(MAKES, ((_CALLED, EXECUTE), *_MADE)),
+    **dict.fromkeys(("gen", "generate"), ((_CALLED, EXECUTE), *_MADE, (DRAFTED, READ))),
     "assemble": ((ANSWERS_MADE, READ),),
     "change": ((_VOICE, EXECUTE),),
     "clone": ((_VOICE, EXECUTE),),
@@ -189,18 +227,23 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, EXECUTE),)),
     **dict.fromkeys(DEVICE_VERBS, ((DEVICES, EXECUTE),)),
     **dict.fromkeys(("lock", "set", "unlock"), ((SURE_DEVICES, EXECUTE),)),
-    "execute": ((SEARCHES, READ),),
+    "execute": ((SEARCHES | ASKED_IN, READ),),
+    "expire": ((SNAPSHOTS, DESTRUCTIVE),),
     **dict.fromkeys(
         ("clean", "improve", "polish", "sanitise", "sanitize"),
         ((GIVEN_TEXT, READ), (CLEANED, WRITE)),
     ),
+    **dict.fromkeys(("enhance", "refine"), ((PROMPTS, READ),)),
+    **dict.fromkeys(("optimise", "optimize"), ((WORKED_OUT, READ),)),
     **dict.fromkeys(("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, READ),)),
     **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, WRITE),)),
     **dict.fromkeys(("synthesise", "synthesize"), ((MEDIA, WRITE),)),
     "apply": ((CARRIED_OUT, EXECUTE),),
+    "attach": ((DEBUGGED, EXECUTE),),
     "activate": ((SCREENS | {"scene"}, EXECUTE),),
     "accept": ((frozenset({"chargeback", "dispute"}), FINANCIAL),),
-    "build": ((ANSWERS_MADE, READ), (PUT_TOGETHER | MEDIA, WRITE)),
+    "build": ((BUILT_AS_SOFTWARE, EXECUTE), (ANSWERS_MADE, READ), (PUT_TOGETHER | MEDIA, WRITE)),
+    "call": ((frozenset({"eth"}), READ),),
     "burn": ((frozenset({"caption", "captions", "subtitle", "subtitles"}), WRITE),),
     "close": ((frozenset({"account", "accounts"}), DESTRUCTIVE), (SCREENS | DEVICES, EXECUTE)),
     "compile": ((ANSWERS_MADE, READ),),
@@ -217,19 +260,28 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "give": ((ANSWERED_WITH, READ),),
     "walk": ((FOLLOWED, READ),),
     "fix": ((SPELLED, READ),),
-    "format": ((FORMATTED, DESTRUCTIVE),),
+    "format": ((FORMATTED, DESTRUCTIVE), (LAID_OUT, WRITE)),
     "forward": ((frozenset({"port", "ports"}), EXECUTE),),
     "harvest": ((COLLECTED, READ),),
-    **dict.fromkeys(("initialise", "initialize"), ((SET_GOING, EXECUTE),)),
+    **dict.fromkeys(("init", "initialise", "initialize"), ((SET_GOING | {"browser"}, EXECUTE),)),
     "hire": ((frozenset({"agent", "agents", "freelancer", "worker"}), FINANCIAL),),
     "join": ((CALLS, EXECUTE),),
     "load": ((READ_WHOLE, READ),),
     "delegate": ((frozenset({"agent", "agents", "task", "tasks"}), EXECUTE),),
     "look": ((DIRECTIONS, EXECUTE),),
     "move": ((ON_A_COMPUTER | DEVICES | MOVED, EXECUTE),),
-    "open": ((SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),),
+    "open": (
+        (OPENED_TO_READ, READ),
+        (SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),
+    ),
     "place": ((_CALLED, EXECUTE),),
-    "press": ((ON_A_COMPUTER | {"remote"}, EXECUTE),),
+    "press": ((ON_A_COMPUTER | PAD | {"remote"}, EXECUTE),),
+    "process": ((frozenset({"thought"}), READ),),
+    "promote": ((frozenset({"canary", "deployment", "pipelines"}), EXECUTE),),
+    "quote": ((frozenset({"tweet"}), WRITE),),
+    "scan": ((PROBED, EXECUTE),),
+    "snapshot": ((KEPT_AS_IT_IS, WRITE),),
+    "track": ((COUNTED, WRITE),),
     "print": ((PRINTED, EXECUTE),),
     "put": ((COMMANDED, EXECUTE),),
     "rebalance": ((frozenset({"holdings", "portfolio", "vault"}), FINANCIAL),),
@@ -237,13 +289,14 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "recreate": ((MADE_ANEW, DESTRUCTIVE),),
     "reinstall": ((INSTALLED_ANEW, DESTRUCTIVE),),
     "release": ((LET_GO, DESTRUCTIVE),),
-    "revert": ((SNAPSHOTS, DESTRUCTIVE),),
+    "restore": ((OVERWRITTEN, DESTRUCTIVE), (SCREENS - {"page"}, EXECUTE)),
+    "revert": ((SNAPSHOTS, DESTRUCTIVE), (MIGRATIONS, EXECUTE)),
     "rollback": ((SNAPSHOTS, DESTRUCTIVE), (frozenset({"transaction"}), WRITE)),
     "record": ((RECORDED, EXECUTE),),
     "reload": ((RELOADED | DATABASES, EXECUTE),),
     "report": ((REPORTED, WRITE),),
     "request": ((ASKED_TO_DO, EXECUTE),),
-    "run": ((RUN_AS, EXECUTE), (REPORTS, READ)),
+    "run": ((RUN_AS, EXECUTE), (REPORTS | ASKED_IN, READ)),
     "reset": ((RESET_ENDS, DESTRUCTIVE),),
     "resolve": ((SETTLED, WRITE),),
     "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),
@@ -252,10 +305,11 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "start": ((TALK, WRITE), (SEARCHES, READ)),
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),
+    "unblock": ((frozenset({"page", "url", "web"}), READ),),
     "unlink": ((frozenset({"keys"}), DESTRUCTIVE),),
     "unpublish": ((RELEASED, DESTRUCTIVE),),
     "wire": ((WIRED, WRITE),),
-    "write": ((frozenset({"contract"}), EXECUTE), (LETTERS, READ)),
+    "write": ((frozenset({"contract", "query"}), EXECUTE), (LETTERS, READ)),
 }
 for _verb in BEGINS:
     BESIDE[_verb] = ((ENDINGS, DESTRUCTIVE), *BESIDE.get(_verb, ()))

@@ -14,6 +14,8 @@ from catalog.classifier.vocabulary import (
     BINDS,
     BONUSES,
     BOOKKEEPING,
+    BOUNTIES,
+    BUYS_NAMES,
     CARDS,
     DEALS,
     DEALT,
@@ -35,8 +37,10 @@ from catalog.classifier.vocabulary import (
     MONEY_SENT,
     MOVES_POSITIONS,
     MOVES_VALUE,
+    NAMES_BOUGHT,
     NO_FUNDS,
     NOT_MONEY,
+    OFFERS,
     ORDERS,
     PARTIES,
     PAYROLLS,
@@ -63,6 +67,8 @@ _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
 # What a verb makes a matter of money: the verbs, the words of which one stands beside them, words of which
 # one has to as well, and words of which none may.
 _NONE: Final[frozenset[str]] = frozenset()
+# What else of a name is registered.
+_OF_NAMES: Final = frozenset({"alias", "custom", "email", "records", "subdomain", "webhook"})
 _KINDS: Final = (
     (MOVES_POSITIONS, POSITIONS, _NONE, _NONE),
     (ASKS_FOR, GIVEN_AWAY, _NONE, _NONE),
@@ -74,6 +80,8 @@ _KINDS: Final = (
     (TRAVELS, FARES, _NONE, _NONE),
     (GIVES, BONUSES, _NONE, frozenset({"points"})),
     (SPENDS_MORE, SPENT, ADS, _NONE),
+    (OFFERS, BOUNTIES, _NONE, _NONE),
+    (BUYS_NAMES, NAMES_BOUGHT, _NONE, _OF_NAMES),
     (DEALS, DEALT, _NONE, _NONE),
 )
 _BY_VERB: Final = {
@@ -153,13 +161,17 @@ _HOW_MUCH: Final = frozenset({_Tells.AMOUNT, _Tells.BOTH})
 _WHOSE: Final = frozenset({_Tells.PARTY, _Tells.BOTH})
 
 
+_TO_WHOM: Final = frozenset({"to_id", "to_ids", "toid", "toids"})
+
+
 # The same names come with very many tools.
 @lru_cache(maxsize=4096)
 def _tells(param: str) -> _Tells:
     name = param.lower()
     if "budget" in name:
         return _Tells.BUDGET
-    much, whose = any(word in name for word in AMOUNTS), any(word in name for word in PARTIES)
+    much = any(word in name for word in AMOUNTS)
+    whose = name in _TO_WHOM or any(word in name for word in PARTIES)
     if much:
         return _Tells.BOTH if whose else _Tells.AMOUNT
     return _Tells.PARTY if whose else _Tells.NOTHING

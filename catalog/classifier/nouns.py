@@ -75,8 +75,8 @@ _ASKS: Final = word_set("am are can did does has how is should was what when whe
 _START: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NO_DEED: Final = word_set("""
     act arm attach attack book browse call charge collect command compute control cool dig draw drop fill
-    get heat hold inspect jump label land list make map mark message note notify order park pay play post
-    press put record rm score set share show stat store tag tip track trade tree use vacuum wait walk
+    follow get heat hold inspect jump label land list make map mark message note notify order park pay play
+    post press put record rm score set share show stat store tag tip track trade tree use vacuum wait walk
     watch
 """)
 
@@ -117,6 +117,8 @@ _OF_DEEDS: Final = word_set(
 def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
     """A noun made of a verb, and the verb; the last one, since a noun's own noun comes last."""
     if len(words) > 1 and words[-1] in _OF_DEEDS:
+        return None
+    if words and words[0] in _ASKS:
         return None
     last = len(words) - 1 - (len(words) > 1 and words[-1] in _WHO_DOES)
     for place in range(last, -1, -1):
@@ -259,20 +261,23 @@ def asks_for(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) 
 
 def switches(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
     """`profile(enabled)` begins and ends it; what looks for something may ask for what is enabled."""
-    if verb in LOOKS or verb in TOLD_LAST:
+    if verb in PLAIN or verb in LOOKS or verb in TOLD_LAST:
         return ()
     flags = ((name,) for name, kind, _ in params if name in ("enable", "enabled") and kind == "boolean")
     return next(flags, ())
 
 
+# What is fetched or compared by these is answered as well, unless an argument says where it is kept.
+_FETCHES: Final = word_set("diff download export extract format report")
 _KEPT_WHERE: Final = word_set("""
     output_dir output_directory output_file output_file_path output_path outputdir outputfile outputfilepath
-    outputpath save_dir save_path savedir savepath target_path targetpath
+    destination_dir destination_path destinationdir destinationpath output_filename outputfilename outputpath
+    save_dir save_path savedir savepath target_dir target_path targetdir targetfilepath targetpath
 """)
 
 
 def kept_where(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
     """Where what is made of something else is written to."""
-    if verb not in MAKES_ANEW:
+    if verb not in MAKES_ANEW and verb not in _FETCHES:
         return ()
     return next(((name,) for name, _, _ in params if name.lower() in _KEPT_WHERE), ())

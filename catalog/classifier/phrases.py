@@ -64,7 +64,8 @@ _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "bet": word_set("history limit limits market markets slip slips type types"),
     "bid": word_set("ask history increment increments spread"),
-    "block": word_set("count explorer hash height info number range reward time times"),
+    "block": word_set("count explorer hash height info miner number range reward time times volume"),
+    "bulk": word_set("quotes"),
     "burn": word_set("down rate rates"),
     "buy": word_set("rating ratings signal signals"),
     "call": word_set("counts graph hierarchy stack tree"),
@@ -86,6 +87,7 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "purchase": word_set("history intent order orders"),
     "put": word_set("call calls option options"),
     "refund": word_set("policies policy"),
+    "resume": word_set("analysis feedback keywords parser review score summary text tips"),
     "search": word_set("ads console"),
     "sell": word_set("rating ratings signal signals"),
     "send": word_set("grid"),

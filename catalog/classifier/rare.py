@@ -15,16 +15,16 @@ _READS: Final = """
     backtest blame brief canonicalise canonicalize categorise categorize challenge cite clarify coach
     coalesce collate conceptualise conceptualize condense conjugate consider contextualise contextualize
     contrast corroborate critique crosscheck debate debunk decide decipher deconstruct deduce deepdive
-    deliberate demonstrate denote depict dereference derive deserialise deserialize differentiate
-    disambiguate discern disclose discuss disprove dissect distinguish eavesdrop elaborate elicit envision
-    expect extrapolate eyeball factcheck factor flip forage formulate gather gauge generalise generalize
-    glean grade guess harmonise harmonize hypothesize ideate illustrate imagine indicate infer inquire
-    integrate interpret interrogate intersect interview itemise itemize justify learn lemmatise lemmatize
-    listen narrate narrow normalise normalize obtain outline parameterise permute pick plan ponder prefetch
-    preprocess prescribe probe pronounce proofread prove quantify query randomise randomize rationalise
-    rationalize reanalyse reanalyze reassess recalculate receive recheck recite reckon recollect recompute
-    reconnoitre reconstruct recount reexamine reflect reformat refute regeocode represent rerender resample
-    restate rethink retrace reveal revisit rhyme roll romanise romanize scour scout see segment sense
+    decompose deliberate demonstrate denote depict dereference derive deserialise deserialize differentiate
+    detokenize disambiguate discern disclose discuss disprove dissect distinguish eavesdrop elaborate elicit
+    envision expect extrapolate eyeball factcheck factor flip forage formulate gather gauge generalise
+    generalize glean grade guess harmonise harmonize hypothesize ideate illustrate imagine indicate infer
+    inquire integrate interpret interrogate intersect interview itemise itemize justify learn lemmatise
+    lemmatize listen narrate narrow normalise normalize obtain outline parameterise permute pick plan ponder
+    prefetch preprocess prescribe probe pronounce proofread prove quantify query randomise randomize
+    rationalise rationalize reanalyse reanalyze reassess recalculate receive recheck recite reckon recollect
+    recompute reconnoitre reconstruct recount reexamine reflect reformat refute regeocode represent rerender
+    resample restate rethink retrace reveal revisit rhyme roll romanise romanize scour scout see segment sense
     serialise serialize sift simplify skim sniff snoop solve speculate spell spellcheck spot strategise
     strategize stringify study supervise survey symbolicate tabulate tally teach tell theorise theorize toss
     transliterate transpile traverse triangulate tutor typecheck uncover unfurl unroll unshorten vary
@@ -78,7 +78,7 @@ _EXECUTES: Final = """
 """
 _DESTROYS: Final = """
     abolish annihilate burn demolish disband dismantle dissolve eliminate eradicate exterminate extinguish
-    obliterate raze scrap sunset vaporise vaporize yank zap zeroise zeroize
+    obliterate raze scrap vaporise vaporize yank zap zeroise zeroize
 """
 _PAYS: Final = """
     airdrop autopay bet bid cashout chargeback crowdfund divest escrow hedge invest invoice liquidate
@@ -105,7 +105,7 @@ _NAMES_TOO: Final = word_set("""
     license loft loop love mark mask mirror mix mock mount outline pair pan partition permit pick plan
     plant plug pledge pretend prime proxy pump query rate redirect relay rent ring roll root route salt
     sanction scout seal seed segment sense shuffle sketch snap spell spin spot spray stash stream strip
-    study sunset survey tally texture thumbnail tick tie tint train tune tunnel tutor veto vote warp
+    study survey tally texture thumbnail tick tie tint train tune tunnel tutor veto vote warp
     watermark wire zip zoom advance alert queue tweet
 """)
 

@@ -66,7 +66,7 @@ _BEGINS: Final = {
 }
 _NO_VERB: Final = ("", READ, 0.0)
 # Behind a word that may be a thing these say that it is one.
-_BEHIND_NOUNS: Final = word_set("of that which who")
+_BEHIND_NOUNS: Final = word_set("assigned between created held of owned that which who")
 # “Trades of a market”, “Spend by campaign”
 _BEHIND_DEALS: Final = (("by",), ("of",), ("per",))
 ARTICLES: Final = word_set("a all an any each every one the this these those your")
@@ -75,6 +75,10 @@ _TOLD: Final = word_set("history rating ratings score scores state statistics st
 BEHIND_HEADS: Final = word_set("""
     about across and as at between by during for from grouped in including of on per since such that to under
     via where which who with within
+""")
+# “Repositories owned by a user”
+_BEHIND_NAMED: Final = BEHIND_HEADS | word_set("""
+    assigned available created found held listed matching ordered owned posted published supported used
 """)
 # What begins so names something.
 _DETERMINES: Final = word_set("""
@@ -307,7 +311,7 @@ def _begins_with_compound(said: Sentence) -> bool:
 
 def named(said: Sentence) -> Said | None:
     """A sentence without a verb in front names what is answered: “The turns of a conversation”."""
-    end = next((place for place, word in enumerate(said) if word in BEHIND_HEADS), len(said))
+    end = next((place for place, word in enumerate(said) if word in _BEHIND_NAMED), len(said))
     head = said[:end]
     if said[-1] == LABEL or said[0] in _QUALITIES:
         deed = deed_of(head) if head and head[-1] not in TOLD_LAST else None

@@ -99,7 +99,8 @@ _DEEDS_IN_FRONT: Final = word_set("""
 
 # One account is what something is done to; many, or one of these, are what is answered.
 _TOLD: Final = word_set("""
-    abstract agenda architecture availability census consensus content count coverage data date difficulty
+    abstract agenda architecture availability census consensus content count coverage data date definition
+    description difficulty followers following
     energy formulary hashrate height hierarchy hydration income intensity inventory legislation lineage
     literature me metadata news number performance precipitation privacy progress quota realtime revenue
     roster sleep spending storage stress supply time traffic transcript tvl url urls usage weather wind

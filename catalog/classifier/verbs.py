@@ -34,6 +34,7 @@ from catalog.classifier.vocabulary import (
     OF_WHAT,
     ONLY_ASKED,
     ONLY_IN_FRONT,
+    ONLY_TELLS,
     PLAIN,
     PRODUCTS,
     READ,
@@ -73,12 +74,12 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     plain = _plain(words)
     if plain and plain[0] in AREAS and words[-1] in AREA_VERBS:
         return words[-1], words[-1] in PLAIN
-    if len(plain) > 1 and words[-1] == "preview" and plain[0] != words[0]:
+    if len(plain) > 1 and words[-1] == "preview" and plain[0] not in (words[0], "send"):
         # `ad_pause_preview`: shown, and not done.
         return "preview", True
     if len(plain) > 1 and words[-1] in _SET_GOING and words[-2] in _GOES_ON:
         return words[-1], True
-    if plain and words[-1] == "get" and JOINS.isdisjoint(words):
+    if plain and words[-1] == "get" and "send" not in words and JOINS.isdisjoint(words):
         # `block_raw_get`: nothing is done to a get.
         return "get", True
     if plain and (words[0] == "mark" or (plain[0] == "read" and "mark" in words)):
@@ -93,7 +94,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
 
 
 # `research_start`: what reads otherwise goes on by itself.
-_SET_GOING: Final = frozenset({"restart", "resume", "start"})
+_SET_GOING: Final = frozenset({"restart", "start"})
 _GOES_ON: Final = frozenset(verb for verb, meant in PLAIN.items() if meant is READ) - {
     "get",
     "list",
@@ -111,6 +112,12 @@ def _leads(word: str) -> bool:
     return word in LOOKS or (word in LOOSE and LOOSE[word] is not READ)
 
 
+# Behind the name of the product these are what is worked on.
+_KINDS_OF_THINGS: Final = frozenset({"archive", "block", "email", "poll", "release"})
+# Whatever is made of one of these, it is not done.
+_MADE_FOR: Final = frozenset({"email", "payout", "purchase", "refund", "reply"})
+
+
 def _plain(words: tuple[str, ...]) -> list[str]:
     plain = [word for word in words if word in PLAIN]
     if not plain or len(words) == 1:
@@ -123,6 +130,14 @@ def _plain(words: tuple[str, ...]) -> list[str]:
     if plain == [words[0]] and words[0] in LOOKED_AT and words[-1] in LOOKERS:
         # `grant_evaluator`
         return []
+    if len(plain) > 1 and plain[0] in _KINDS_OF_THINGS and plain[0] != words[0] and JOINS.isdisjoint(words):
+        # `siyuan_block_delete_block`: to a block.
+        del plain[0]
+    if plain == ["forward"] and "go" in words:
+        return []
+    if len(plain) == 1 and plain[0] in _MADE_FOR and words[0] in MAKES and JOINS.isdisjoint(words):
+        # `generate_payout_snippet`: nothing is paid.
+        return [] if words[-1] in ANSWERS_MADE or plain[0] == "reply" else plain
     if "resume" in plain and any(word in LOOSE for word in words[: words.index("resume")]):
         # What somebody sends with an application: `generate_resume`.
         plain.remove("resume")
@@ -153,7 +168,13 @@ def _loose(words: tuple[str, ...]) -> tuple[str, bool] | None:
     if "check" in loose and loose[0] != words[0]:
         return "check", False
     last = words[-1]
-    if loose[0] in SESSIONS and LOOSE.get(last) is READ:
+    if words[0] in loose and "and" in words[1:-1] and last not in TOLD_LAST:
+        behind = words[words.index("and") + 1]
+        done = [word for word in (words[0], behind) if word in LOOSE]
+        return max(done, key=lambda word: RANK[in_context(word, words)]), False
+    if "run" in loose and loose[-1] in ("query", "test") and words[words.index("run") + 1] == loose[-1]:
+        return "run", False
+    if loose[0] in SESSIONS and (LOOSE.get(last) is READ or last in ONLY_TELLS):
         # `terminal_wait`
         return last, False
     told = last in TOLD_LAST and loose[0] in NOUN_TOO
@@ -189,6 +210,8 @@ def _at_the_end(word: str) -> tuple[str, bool] | None:
     return (verb, False) if verb in LOOSE or verb in PLAIN else None
 
 
+# What is converted to one of these is a file.
+_WRITTEN_TO: Final = frozenset({"docx", "epub", "pdf", "pptx", "xlsx"})
 # A key for a shell is kept; the shell is not used.
 _KEYS: Final = frozenset({"key", "keys"})
 
@@ -197,12 +220,16 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     """The class of a verb that `verb_of` gave."""
     if verb in VERBS_OF_PHRASES and (phrase := phrase_of(words)) and phrase[0] == verb:
         return PHRASES[phrase]
+    if verb in ONLY_TELLS and verb == words[-1] and words[0] in SESSIONS:
+        return READ
     tool_class = _alone(verb)
     if verb in MAKES:
         words = _made(words)
     for beside, meant in BESIDE.get(verb, ()):
         if not beside.isdisjoint(words) and not (beside is JOB_WORDS and _is_of_a_job(words)):
             return meant
+    if verb == "convert" and "to" in words and not _WRITTEN_TO.isdisjoint(words[words.index("to") :][:3]):
+        return WRITE
     if verb == "log" and words[-1] == "progress":
         return WRITE
     if verb == "log" and words[0] == "log" and len(words) > 1 and not _is_of_logs(words[-1]):
@@ -229,8 +256,8 @@ def _made(words: tuple[str, ...]) -> tuple[str, ...]:
 
 # Of a job these are drawn up.
 _OF_JOBS: Final = frozenset({
-    "alert", "comment", "config", "definition", "note", "plan", "policy", "report", "schedule", "summary",
-    "tag", "template", "variable",
+    "alert", "cache", "comment", "config", "definition", "group", "note", "plan", "policy", "report",
+    "schedule", "summary", "tag", "template", "variable",
 })  # fmt: skip
 
 

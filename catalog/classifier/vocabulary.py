@@ -177,13 +177,13 @@ UMBRELLAS: Final = word_set("administer control handle manage operate perform")
 MANAGES: Final = word_set("handle manage")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
 AREAS: Final = word_set("""
-    compute crawl encrypt deploy email evaluate export forecast import launch notify poll purchase register
-    scrape simulate view
+    compute crawl encrypt deploy email evaluate explore export forecast import launch notify poll purchase
+    register scrape simulate upload view
 """)
 AREA_VERBS: Final = word_set("""
-    abort add analyzer audit calculator cancel check classify create delete describe extract find get list
-    parse pause read remove resume search suggest summarize send set show start status stop submit update
-    validate verify
+    abort add analyzer audit calculator cancel check classify create delete describe extract find generate get
+    guide help list ls parse pause read remove resume rm search suggest summarize send set show start status
+    stop submit update validate verify
 """)
 # What these run, they run to look: “executes a query” does not make a query an Execute.
 REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
@@ -195,10 +195,10 @@ DEVICES: Final = word_set("""
     shades siren speaker sprinkler sprinklers thermostat valve volume
 """)
 # In front they only look, and a verb behind them that is a noun, too, is what they look at.
-LOOKS: Final = word_set("audit check monitor query resolve review")
+LOOKS: Final = word_set("audit check measure monitor query resolve review")
 LOOKED_AT: Final = word_set(
     "archive block broadcast change copy deploy email export forward grant import invite launch lock patch "
-    "push put release reply save start switch update upgrade upload"
+    "poll purchase push put release reply save start switch update upgrade upload"
 )
 # What looks at the things in front of it: `email_validator`.
 LOOKERS: Final = word_set("""
@@ -207,6 +207,10 @@ LOOKERS: Final = word_set("""
 """)
 # What one sits at: `terminal_wait`.
 SESSIONS: Final = word_set("bash call command powershell shell terminal")
+# Commands that only tell something.
+ONLY_TELLS: Final = word_set("""
+    date df dig du free id lsblk lspci lsusb netstat nslookup ps pwd top uname uptime w whereis which who
+""")
 # Behind one of these stands what something is made of or for.
 OF_WHAT: Final = word_set("about by for from in of on using via with")
 # What it would cost is asked, and nothing paid.
@@ -265,14 +269,15 @@ NOT_MONEY: Final = word_set("""
 """)
 # The kind of payment one keeps on file, and what is printed on a bill.
 MONEY_ON_FILE: Final = word_set(
-    "address contact method methods preference preferences profile template terms"
+    "address contact instrument instruments method methods preference preferences profile template terms"
 )
 POSITIONS: Final = word_set("long longs perp position positions short shorts")
 MOVES_POSITIONS: Final = word_set("close enter exit flatten increase liquidate merge open reduce")
 # What of these is put in motion, given or taken is money.
 FUNDS: Final = word_set("cash collateral escrow funds liquidity margin money principal utxos")
 PUTS_IN: Final = word_set("""
-    add allocate commit consolidate draw fund load lock pull push release return reserve split sweep unlock
+    add allocate commit consolidate draw fund load lock pull push release remove return reserve split sweep
+    unlock
 """)
 # Metal, or the edge of a page, as well.
 NO_FUNDS: Final = word_set("element layout page style text")
@@ -285,7 +290,9 @@ TAKES_LOANS: Final = word_set("""
     originate request solicita solicitar souscrire souscrit submit take
 """)
 # Of these each is paid as soon as they are run.
-PAYROLLS: Final = word_set("payday payroll payrolls payrun paycheck paychecks salaries salary wages")
+PAYROLLS: Final = word_set(
+    "airdrop payday payroll payrolls payrun paycheck paychecks salaries salary settlement wages"
+)
 PAYS_OUT: Final = word_set("approve execute finalize initiate process release run send start submit trigger")
 BIDS: Final = word_set("bet bets bid bids order orders parlay wager wagers")
 BINDS: Final = word_set("counter enter increase make place post raise send submit")
@@ -302,12 +309,18 @@ FARES: Final = word_set("cab cruise flight flights hotel ride rides taxi train")
 TRAVELS: Final = word_set("book request")
 GIVES: Final = word_set("award give grant issue send")
 BONUSES: Final = word_set("bonus bonuses")
+OFFERS: Final = word_set("add award fund increase post")
+BOUNTIES: Final = word_set("bounties bounty")
+# A name in the net is bought for a year.
+NAMES_BOUGHT: Final = word_set("domain domains")
+BUYS_NAMES: Final = word_set("register renew")
 ADS: Final = word_set("ad ads adset campaign")
 SPENT: Final = word_set("budget spend")
 SPENDS_MORE: Final = word_set("increase raise")
 # Given away by a network or an issuer to whoever asks.
 GIVEN_AWAY: Final = word_set(
-    "airdrop commission commissions dividend dividends faucet fees reward rewards winnings yield"
+    "airdrop commission commissions dividend dividends earning earnings faucet fees reward rewards winnings "
+    "yield"
 )
 ASKS_FOR: Final = word_set("claim collect harvest redeem request")
 ORDERS: Final = word_set("bet bets bid bids order orders position positions wager")
@@ -346,7 +359,10 @@ BOOKKEEPING: Final = word_set("""
     budget budgets category coupon coupons deal estimate estimates expense expenses goal goals lead
     opportunity plan price prices product products proposal quote quotes report
 """)
-TRADE_PARAMS: Final = word_set("limit_price order_type qty quantity side symbol time_in_force trigger_price")
+TRADE_PARAMS: Final = word_set("""
+    limit_price limitprice order_type ordertype qty quantity side stop_price stopprice symbol time_in_force
+    timeinforce trigger_price triggerprice
+""")
 ENDS_ORDERS: Final = word_set("cancel close")
 # Verbs that are also the thing they make; what stands last of these tells about it: `build_status`.
 NOUN_TOO: Final = word_set("""
@@ -355,22 +371,23 @@ NOUN_TOO: Final = word_set("""
     trigger
 """)
 TOLD_LAST: Final = word_set("""
-    analytics checker checklist cost costs details detector docs estimator explorer fields finder guide
+    analytics check checker checklist cost costs details detector docs estimator explorer fields finder guide
     health history info information instructions logs metadata metrics names predictor progress report
     reset results scanner searcher state statistics stats status summary types validator values version
     viewer
 """)
 # What one makes of these is the answer itself, and nobody keeps it.
 ANSWERS_MADE: Final = word_set("""
-    agenda analysis answer answers barcode boilerplate brief briefing breakdown caption captions chart charts
-    command commands completion completions concepts context description essay feedback flashcards flowchart
-    flowcharts forecast itinerary joke layout mermaid overview persona personas poem pseudocode recipe
-    response roadmap rubric spec specification specs story timeline descriptions diagram diff documentation
-    embedding embeddings explanation hash hashes hashtags headline headlines hint hints hypotheses id idea
-    ideas identifier ids insights instructions keywords locator locators lorem lyrics map name names notation
-    number numbers outline palette plot prompt prompts qr query questions quiz random recommendations regex
-    report selector selectors slogan slogans snippet snippets sql storyboard string suggestion suggestions
-    summary tagline taglines test tests text title titles types url uuid uuids visualization
+    agenda analysis answer answers ascii barcode boilerplate brief briefing breakdown caption captions chart
+    charts command commands completion completions concepts context crontab deeplink description descriptions
+    diagram diff documentation embedding embeddings essay explanation feedback flashcards flowchart flowcharts
+    forecast hash hashes hashtags headline headlines hint hints hmac hypotheses id idea ideas identifier ids
+    insights instructions itinerary joke keywords layout locator locators lorem lyrics map mermaid name names
+    notation number numbers outline overview palette password passwords persona personas placeholder plot poem
+    prompt prompts pseudocode qr query questions quiz random recipe recommendations regex report response
+    roadmap rubric selector selectors slogan slogans snippet snippets spec specification specs sql story
+    storyboard string suggestion suggestions summary tagline taglines test tests text timeline title titles
+    toc types ulid uri url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # What comes of these is answered, unless an argument says where it is kept.
@@ -452,7 +469,8 @@ RUNS_WHAT: Final = word_set("command commands cmd shell sql sql_query raw_sql")
 _PREFIXES: Final = ("un", "re", "de", "dis")
 _NO_VERBS: Final = word_set("""
     debit delay demap deposit detest discount dislike display disorder dissent recall recent record redraw
-    relate relation release remove render repost request resend reset resort resource respond restart result
+    decompose descript detokenize relate relation release remove render repost request resend reset resort
+    resource respond restart result
     retail retest retrain retrace return unread unset untested reform remark remit present rescore reparse
 """)
 
@@ -475,6 +493,6 @@ for _verb, _class in _prefixed().items():
 TOLD_BY_DESCRIPTION: Final = UMBRELLAS | MAYBE_KEPT | {"query"}
 READ_ONLY: Final = frozenset(
     pair
-    for behind in ("only", "queries", "query", "statement", "statements")
+    for behind in ("only", "queries", "query", "sql", "statement", "statements")
     for pair in (("read", "only"), ("only", "select"), ("select", behind))
 )
