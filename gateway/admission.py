@@ -106,11 +106,9 @@ class Admission:
             return _NOT_FOUND
         if request.method == b"OPTIONS":
             return _preflight(request)
-        if not self._config.ready:
-            return _NOT_READY
         token = bearer_digest(request.headers.get(b"authorization"))
         if token is None:
-            return _UNAUTHORIZED
+            return self._of_nobody()
         memo.token, memo.server, memo.cors = token, path["server"].decode(), _cors(origin)
         # What the token opens comes before what is wrong with the rest: a stranger is told only 401.
         return self._admit(request, memo) or self._came_through(request) or _check_shape(request)
@@ -129,7 +127,7 @@ class Admission:
     def _admit(self, request: Request, memo: HeadMemo) -> Reply | None:
         version, found = self._config.version, self._config.grant(memo.token)
         if found is None or _expired(found[1]):
-            return _UNAUTHORIZED if self._config.ready else _NOT_READY
+            return self._of_nobody()
         organization, grant = found
         if grant.server != memo.server:
             # Also where that server exists: whose it is is nobody's business.
@@ -139,6 +137,10 @@ class Admission:
             memo.token, organization, grant, server, memo.cors, version
         )
         return None
+
+    def _of_nobody(self) -> Reply:
+        # Until all there is was heard of, nobody is told that a token opens nothing.
+        return _UNAUTHORIZED if self._config.ready else _NOT_READY
 
     def renew(self, request: Request) -> Reply | None:
         """Looks again at what was let in by its head: refuses it, or brings `admitted` up to date."""

@@ -208,8 +208,9 @@ class Gateway:
         await self._sharing.turn(organization)
         began = time.perf_counter()
         rest = self._begin_now(exchange, handed=handed)
-        # It is read now; after that it is digested, and written anew.
-        self._sharing.spent(organization, 2 * (time.perf_counter() - began))
+        took = time.perf_counter() - began
+        self._sharing.spent(organization, took)
+        self._sharing.spent(organization, took)  # it is read now; after that it is digested, and written anew
         if rest is not None:
             await rest
 

@@ -114,7 +114,11 @@ class ConfigFeed:
             # The answers of two polls may overtake each other.
             if known is None or known.revision <= head.revision:
                 self._heads[head.organization] = head
-        if self._wanted() or self._untold_applied() or self._untold_rejected():
+        if wanted := self._wanted():
+            # What came with nothing on its disk is told apart from what it does not know only when it has
+            # asked for all there is.
+            self._store.filling = self._store.filling or not self._store.enforced()
+        if wanted or self._untold_applied() or self._untold_rejected():
             self._work.set()
         await self._store.contacted({head.organization for head in self._unmatched()} | self._unheard_of())
 
@@ -124,11 +128,14 @@ class ConfigFeed:
         self._work.clear()
         wanted = self._wanted()
         failures: list[Exception] = []
-        for start in range(0, len(wanted), _FETCHED_AT_ONCE):
-            some = wanted[start : start + _FETCHED_AT_ONCE]
-            results = await asyncio.gather(*map(self._fetch, some), return_exceptions=True)
-            failures += [result for result in results if isinstance(result, Exception)]
-            await self._tell()
+        try:
+            for start in range(0, len(wanted), _FETCHED_AT_ONCE):
+                some = wanted[start : start + _FETCHED_AT_ONCE]
+                results = await asyncio.gather(*map(self._fetch, some), return_exceptions=True)
+                failures += [result for result in results if isinstance(result, Exception)]
+                await self._tell()
+        finally:
+            self._store.filling = False
         await self._tell()
         if failures:
             self._work.set()

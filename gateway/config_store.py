@@ -66,11 +66,13 @@ class ConfigStore:
         self._marks: dict[str, Mark] = {}
         self._contact = self._files.contact()
         self._contact_kept_at = 0.0
+        self.filling = False
+        """Whether more organizations are on their way than are here: what is not known yet may be soon."""
         self._swap(self._from_disk())
 
     @property
     def ready(self) -> bool:
-        return bool(self._state.held)
+        return bool(self._state.held) and not self.filling
 
     @property
     def last_contact(self) -> float:

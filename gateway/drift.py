@@ -108,11 +108,12 @@ class DriftWatch:
 
     def look(self, admitted: Admitted, tools: Iterable[Json], *, whole: bool) -> None:
         """At a list on its way to a client. `whole`: there are no other pages of it."""
-        shown = [found for found in map(_shown, tools) if found is not None]
-        suspect = {f"+{one.name}" for one in shown if one.name not in admitted.server.tools}
+        known, listed = admitted.server.tools, [named for named in map(_named, tools) if named is not None]
+        suspect = {f"+{name}" for name, _ in listed if name not in known}
         if whole:
-            names = {one.name for one in shown}
-            suspect |= {f"-{name}" for name in admitted.server.tools if name not in names}
+            names = {name for name, _ in listed}
+            suspect |= {f"-{name}" for name in known if name not in names}
+        shown = [_shown(name, tool) for name, tool in listed if name in known and known[name].digest]
         rest = self._look_at(admitted, shown, suspect, until=time.perf_counter() + _INLINE_SECONDS)
         if rest and not self._look_aside(admitted, rest):
             suspect.add("?")  # too much of it is new to us: whoever scans has the time
@@ -145,9 +146,6 @@ class DriftWatch:
         """What is left: definitions that were never seen, and take longer than others should wait."""
         rest = []
         for one in shown:
-            known = admitted.server.tools.get(one.name)
-            if known is None or not known.digest:
-                continue
             digest = self._digests.get(one.text)
             if digest is None:
                 began = time.perf_counter()
@@ -156,7 +154,7 @@ class DriftWatch:
                     continue
                 digest = self._remember(one, _digest(one.definition))
                 self._spend(admitted, time.perf_counter() - began)
-            if digest != known.digest:
+            if digest != admitted.server.tools[one.name].digest:
                 suspect.add(f"~{one.name} {digest}")
                 self._note_moved(admitted, one.name)
         return rest
@@ -246,10 +244,12 @@ def _place(admitted: Admitted) -> Place:
     return admitted.organization.organization, admitted.server.id
 
 
-def _shown(tool: Json) -> _Shown | None:
+def _named(tool: Json) -> tuple[str, dict[str, Json]] | None:
     name = tool.get("name") if isinstance(tool, dict) else None
-    if not isinstance(tool, dict) or not isinstance(name, str):
-        return None
+    return (name, tool) if isinstance(tool, dict) and isinstance(name, str) else None
+
+
+def _shown(name: str, tool: dict[str, Json]) -> _Shown:
     text = encode({key: value for key, value in tool.items() if key not in LEFT_OUT})
     return _Shown(name, tool, len(text), blake2b(text, digest_size=16).digest())
 

@@ -1,13 +1,13 @@
 """What holds up the event loop is done in turns of the organizations: none of them has the worker alone.
 
 While others call, each may use a share of the loop's time for what is large: bodies, lists of tools, streams.
-What is longer at a stretch counts for more than its time, for everybody else waits that long. An organization
-that is alone here waits for nobody.
+What is longer at a stretch counts for more than its time, for everybody else waits that long: of their calls
+no more than one in a hundred is to meet one of those. An organization that is alone here waits for nobody.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
@@ -15,9 +15,12 @@ LARGE: Final = 32_768
 """In bytes: what is shorter is never waited for."""
 _SHARE: Final = 0.05
 _MOST_SAVED: Final = 0.2
-# A stretch as long as this counts for its time, one of twice the length for four times as much.
-_STRETCH: Final = 0.005
+# A stretch as long as this counts for its time, one of twice the length for eight times as much.
+_STRETCH: Final = 0.002
+_MOST_COUNTED: Final = 20.0
 _LONGEST_WAIT: Final = 15.0
+# What somebody did who was alone, all day perhaps, is not held against them for longer than that.
+_MOST_OWED: Final = _SHARE * _LONGEST_WAIT
 _ALONE_AFTER: Final = 1.0
 
 
@@ -25,6 +28,8 @@ _ALONE_AFTER: Final = 1.0
 class _Savings:
     left: float
     at: float
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Who has waited long enough goes on alone, and not with all others who have."""
 
 
 class Sharing:
@@ -44,22 +49,29 @@ class Sharing:
 
     def spent(self, organization: str, seconds: float) -> None:
         saved = self._saved(organization)
-        saved.left -= seconds * max(1.0, seconds / _STRETCH)
+        saved.left -= seconds * min(_MOST_COUNTED, max(1.0, (seconds / _STRETCH) ** 2))
+        saved.left = max(saved.left, -_MOST_OWED)
 
     def owes(self, organization: str) -> bool:
         known = self._savings.get(organization)
         return known is not None and known.left < 0 and self._wait(organization) > 0
 
     async def turn(self, organization: str) -> None:
-        """Returns when it may go on; at the latest after a while."""
-        until = self._clock() + _LONGEST_WAIT
-        while (wait := self._wait(organization)) > 0 and (left := until - self._clock()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(min(wait, left, _ALONE_AFTER))
+        """Returns when it may go on: what it does then without waiting is one stretch. At the latest after a
+        while, if no others of its organization wait before it."""
+        async with self._saved(organization).turns:
+            until = self._clock() + _LONGEST_WAIT
+            while (wait := self._wait(organization)) > 0 and (left := until - self._clock()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(min(wait, left, _ALONE_AFTER))
 
     def tick(self) -> None:
         """Forgets who has saved all there is to save."""
         now = self._clock()
-        rested = [one for one, saved in self._savings.items() if _grown(saved, now) >= _MOST_SAVED]
+        rested = [
+            one
+            for one, saved in self._savings.items()
+            if _grown(saved, now) >= _MOST_SAVED and not saved.turns.locked()
+        ]
         for organization in rested:
             del self._savings[organization]
 

@@ -22,6 +22,22 @@ _NAMES_TOOLS: Final = re.compile('"' + "".join(f"(?:{one})" for one in (_T, _O, 
 _OF_LONG_S: Final = "\xc5"
 
 
+# None of these is another spelling of "name".
+_OF_TOOLS: Final = frozenset(
+    {
+        "name",
+        "title",
+        "description",
+        "inputSchema",
+        "outputSchema",
+        "annotations",
+        "icons",
+        "execution",
+        "_meta",
+    }
+)
+
+
 class ListTooLong(Exception):  # noqa: N818
     pass
 
@@ -98,6 +114,9 @@ def _items(value: Json) -> list[Json]:
 def _shown(tool: Json, is_shown: Callable[[str], bool]) -> bool:
     if not isinstance(tool, dict):
         return False
+    if _OF_TOOLS.issuperset(tool):
+        name = tool.get("name")
+        return isinstance(name, str) and is_shown(name)
     names = [value for key, value in tool.items() if key.casefold() == "name"]
     # Named twice in two spellings it would be one tool to some clients and another to others.
     return len(names) == 1 and isinstance(names[0], str) and "name" in tool and is_shown(names[0])

@@ -148,6 +148,29 @@ async def test_after_a_restart_what_is_on_disk_is_not_fetched_but_acknowledged(t
     assert control.fetched == []
 
 
+async def test_a_worker_with_an_empty_disk_is_ready_when_it_has_asked_for_all_there_is(
+    tmp_path: Path,
+) -> None:
+    control, coming = Control(), asyncio.Event()
+    control.publish(signed(acme(), 1))
+    control.publish(signed(acme(organization=MALLORY, token="mallory's"), 1))
+    fetch = control.bundle
+
+    async def bundle(organization: str) -> SignedBundle:
+        if organization == MALLORY:
+            await coming.wait()
+        return await fetch(organization)
+
+    control.bundle = bundle  # type: ignore[method-assign]
+    async with following(control, tmp_path) as store:
+        await until(lambda: enforced(store) == 1)
+        assert store.grant(token_digest(TOKEN)) is not None
+        assert not store.ready
+        coming.set()
+        await until(lambda: store.ready)
+        assert enforced(store, MALLORY) == 1
+
+
 async def test_the_plain_poll_hears_what_the_long_poll_does_not(tmp_path: Path) -> None:
     control = Control()
     control.long_polls_hang = True

@@ -32,8 +32,8 @@ def busy() -> tuple[Sharing, Clock]:
 def test_who_has_used_up_its_share_waits_until_it_has_saved_it_again() -> None:
     pace, clock = busy()
     assert not pace.owes(UMBRA)
-    for _ in range(60):
-        pace.spent(UMBRA, 0.005)
+    for _ in range(150):
+        pace.spent(UMBRA, 0.002)
     assert pace.owes(UMBRA)
     assert not pace.owes(ACME)
     clock.now += 0.9
@@ -52,6 +52,29 @@ def test_a_long_stretch_counts_for_more_than_its_time() -> None:
     pace.spent(UMBRA, 0.050)
     assert not pace.owes(ACME)
     assert pace.owes(UMBRA)
+
+
+def test_a_stretch_that_everybody_meets_is_met_by_one_call_in_a_hundred_at_most() -> None:
+    pace, clock = busy()
+    for stretch in (0.005, 0.010, 0.050):
+        began, held = clock.now, 0.0
+        while clock.now < began + 600:
+            if not pace.owes(UMBRA):
+                pace.spent(UMBRA, stretch)
+                held += stretch
+            clock.now += 0.05
+            pace.heard(ACME)
+        assert 0 < held < 0.01 * 600
+
+
+def test_what_was_done_alone_is_held_against_nobody_for_long() -> None:
+    pace, clock = busy()
+    for _ in range(1_000):
+        pace.spent(UMBRA, 1.0)
+    clock.now += 15.1
+    pace.heard(UMBRA)
+    pace.heard(ACME)
+    assert not pace.owes(UMBRA)
 
 
 def test_who_is_alone_waits_for_nobody() -> None:
