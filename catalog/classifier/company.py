@@ -146,6 +146,8 @@ ON_A_COMPUTER: Final = word_set("""
     accessibility adb android cockpit combination combo computer coordinates cursor desktop emulator gamepad
     hotkey ios joystick keyboard keystroke keystrokes mobile mouse pointer serial simulator
 """)
+# Where the name says that a browser is driven, it is; what is done to a page is only written there.
+BROWSERS: Final = word_set("browser browserbase chrome chromium playwright puppeteer selenium webdriver")
 # Who looks there turns its head, or that of a robot.
 DIRECTIONS: Final = word_set("direction down left right")
 MOVED: Final = word_set("avatar backward robot")
@@ -223,7 +225,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "change": ((_VOICE, EXECUTE),),
     "clone": ((_VOICE, EXECUTE),),
     **dict.fromkeys(SETTLES_MONEY, ((MONEY_SETTLED, FINANCIAL),)),
-    **dict.fromkeys(GESTURES, ((ON_A_COMPUTER, EXECUTE),)),
+    **dict.fromkeys(GESTURES | {"fill"}, ((ON_A_COMPUTER | BROWSERS, EXECUTE),)),
     **dict.fromkeys(SCREEN_VERBS, ((SCREENS | DEVICES, EXECUTE),)),
     **dict.fromkeys(DEVICE_VERBS, ((DEVICES, EXECUTE),)),
     **dict.fromkeys(("lock", "set", "unlock"), ((SURE_DEVICES, EXECUTE),)),
@@ -275,7 +277,7 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
         (SCREENS | DEVICES | {"editor", "link", "project", "url"}, EXECUTE),
     ),
     "place": ((_CALLED, EXECUTE),),
-    "press": ((ON_A_COMPUTER | PAD | {"remote"}, EXECUTE),),
+    "press": ((ON_A_COMPUTER | BROWSERS | PAD | {"remote"}, EXECUTE),),
     "process": ((frozenset({"thought"}), READ),),
     "promote": ((frozenset({"canary", "deployment", "pipelines"}), EXECUTE),),
     "quote": ((frozenset({"tweet"}), WRITE),),

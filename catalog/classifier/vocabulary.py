@@ -132,7 +132,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         T.WRITE,
         """
         post comment tag label mark merge commit share schedule store sync message note draw fill click type
-        press drag hover tap swipe open close complete record manage handle link fork branch remember
+        press drag hover tap open close complete record manage handle link fork branch remember
         memorize connect generate make new login bulk reset reorder star vote select cancel request book
         reserve ingest index load emulate setup confirm transition promote compose design paint crop overlay
         place refresh init backup disconnect optimize refine transform process split delegate mint void
@@ -146,7 +146,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         """
         run call trigger speak command shell bash powershell terminal script kill play control install
         reconnect compile build fire scroll skip seek migrate reconcile recreate repl
-        act arm attack beep continue cool dig fullscreen heat jump land park summon vacuum walk
+        act arm attack beep continue cool dig fullscreen heat jump land park summon swipe vacuum walk
     """,
     ),
     # What keeps values by their keys names its commands so.

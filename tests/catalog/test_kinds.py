@@ -25,14 +25,15 @@ ENABLED: Param = ("enabled", "boolean", True)
             "Write",
             "track_event track_password_recovery convert_excel_to_pdf vote_on_poll close_poll "
             "resolve_error vm_snapshot format_cells quote_tweet email_send_preview compose_tweet "
-            "generate_app_token create_run_group restore_page zqx_update_listings_list",
+            "click browser_drop generate_app_token create_run_group restore_page zqx_update_listings_list",
         ),
         (
             "Execute",
             "write_query nmap_scan build_sim_name_proj attach_to_process browser_go_forward press_up "
             "process_and_print_stl scan_ports gdb_attach mobile_press_button mobile_wait_and_click "
             "create_predictions promote_deployment revert_migration init_browser reload_agent test_macos "
-            "zqx_run_test",
+            "zqx_run_test browser_click puppeteer_fill playwright_hover swipe_up "
+            "long_press",
         ),
         (
             "Destructive",
