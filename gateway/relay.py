@@ -119,9 +119,17 @@ class Relay:
         return True
 
     def pass_on_at_once(self, visit: Visit) -> Forwarded | None:
-        """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError."""
+        """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError, also where
+        its head alone says that nothing of it is passed on."""
         answer = visit.asked
-        if answer is None or answer.status != 200 or b"content-encoding" in answer.headers:
+        if answer is None or not answer.status:
+            return None
+        if answer.status != 200 or b"content-encoding" in answer.headers:
+            try:
+                self._check_served(answer)
+            except UpstreamError:
+                self._done(visit, answer)
+                raise
             return None
         body = answer.arrived()
         if body is None or len(body) > (_FED_AT_ONCE if answer.is_stream else LARGE):
@@ -178,12 +186,7 @@ class Relay:
         return self._upstreams.pool(visit.admitted.organization.organization, visit.admitted.server)
 
     async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
-        try:
-            _check_served(answer)
-        except UpstreamError:
-            # Another connection would cost everybody more than reading to the end of a short answer.
-            answer.leave(self._limits.collected_bytes)
-            raise
+        self._check_served(answer)
         if answer.status in _VERBATIM:
             return await self._verbatim(visit, answer)
         if visit.stream is not None:
@@ -195,6 +198,14 @@ class Relay:
         if answer.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             return await self._json(visit, answer)
         return await self._empty(visit, answer)
+
+    def _check_served(self, answer: UpstreamAnswer) -> None:
+        try:
+            _check_head(answer)
+        except UpstreamError:
+            # Another connection would cost everybody more than reading to the end of a short answer.
+            answer.leave(self._limits.collected_bytes)
+            raise
 
     # Messages for a stream of 2024-11-05
 
@@ -460,7 +471,7 @@ class Relay:
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
 
 
-def _check_served(answer: UpstreamAnswer) -> None:
+def _check_head(answer: UpstreamAnswer) -> None:
     """By its head alone. Raises UpstreamError, where nothing of it is passed on."""
     if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise answer.failed(INVALID, "The server compressed its answer though it was asked not to.")

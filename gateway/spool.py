@@ -33,11 +33,12 @@ _SEQUENCES_A_SECOND: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records in order, as they were encoded, a line each; sequences run from `first` to `last`."""
+    """Records in order, as they were encoded, a line each; sequences run from `first` to `last`. In pieces
+    of whole lines: to put them together takes long."""
 
     first: int
     last: int
-    lines: bytes
+    pieces: tuple[bytes, ...]
 
 
 class _Recent(NamedTuple):
@@ -163,7 +164,7 @@ class Spool:
                 break
             last = some.last
             together.append(some.lines)
-        return Batch(self._shipped + 1, last, b"".join(together)) if together else None
+        return Batch(self._shipped + 1, last, tuple(together)) if together else None
 
     def _forget_oldest(self) -> None:
         self._recent_bytes -= len(self._recent.popleft().lines)
@@ -195,7 +196,7 @@ class Spool:
             self._pass_over(segment, sequence)
             return self.read(most, most_bytes)
         records = records[:most]
-        return Batch(wanted, wanted + len(records) - 1, b"".join(record + b"\n" for record in records))
+        return Batch(wanted, wanted + len(records) - 1, tuple(record + b"\n" for record in records))
 
     def forget(self, through: int) -> None:
         """Everything up to and including `through` is safe elsewhere."""

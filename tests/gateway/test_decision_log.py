@@ -336,7 +336,7 @@ def test_a_damaged_segment_loses_no_more_than_what_stands_behind_the_damage(tmp_
     segments[0].write_bytes(content)
     read: list[bytes] = []
     while (batch := spool.read(500, 10**9)) is not None:
-        read += batch.lines.splitlines()
+        read += b"".join(batch.pieces).splitlines()
         spool.forget(batch.last)
     assert [record[:5] for record in read[:10]] == [b"%05d" % number for number in range(10)]
     goes_on = int(segments[1].stem) - first
@@ -361,10 +361,10 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
             batch = recent or spool.read(7, 40)
             assert batch is not None
             assert batch.first == first + len(shipped)
-            shipped += batch.lines.splitlines()
+            shipped += b"".join(batch.pieces).splitlines()
             spool.forget(batch.last)
     while (batch := spool.recent(7, 40) or spool.read(7, 40)) is not None:
-        shipped += batch.lines.splitlines()
+        shipped += b"".join(batch.pieces).splitlines()
         spool.forget(batch.last)
     assert shipped == written
     assert bool(remembered) == bool(in_memory)
