@@ -200,12 +200,18 @@ class Gateway:
         admitted = exchange.request.admitted
         assert isinstance(admitted, Admitted)
         self._sharing.heard(admitted.organization.organization)
-        if len(exchange.request.body) > LARGE:
+        if (size := len(exchange.request.body)) > LARGE:
+            # It waits, perhaps for long: what waits has its place, and its memory is counted.
+            if not self.hold(exchange.request, size, unfinished=True):
+                self._turn_away(exchange, _with_cors(_TOO_MANY, admitted), admitted)
+                return None
             return self._in_turn(exchange, admitted.organization.organization, handed=handed)
         return self._begin_now(exchange, handed=handed)
 
     async def _in_turn(self, exchange: Exchange, organization: str, *, handed: bool) -> None:
         await self._sharing.turn(organization)
+        if exchange.gone:
+            return
         began = time.perf_counter()
         rest = self._begin_now(exchange, handed=handed)
         took = time.perf_counter() - began
@@ -225,10 +231,7 @@ class Gateway:
             refused = paced and _with_cors(paced, admitted)
         opened = self._open.take_up(request, admitted) if refused is None else None
         if opened is None:
-            refused = refused or _with_cors(_TOO_MANY, admitted)
-            self._refusals.note(refused, admitted)
-            exchange.reply(refused)
-            exchange.release()
+            self._turn_away(exchange, refused or _with_cors(_TOO_MANY, admitted), admitted)
             return None
         visit = Visit(exchange, admitted, opened)
         if _QUESTION_MARK in request.target:
@@ -245,6 +248,11 @@ class Gateway:
             self._open.leave(opened)
             raise
         return None
+
+    def _turn_away(self, exchange: Exchange, refused: Reply, admitted: Admitted) -> None:
+        self._refusals.note(refused, admitted)
+        exchange.reply(refused)
+        exchange.release()
 
     # One visit
 

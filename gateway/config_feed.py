@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -133,7 +134,8 @@ class ConfigFeed:
                 some = wanted[start : start + _FETCHED_AT_ONCE]
                 results = await asyncio.gather(*map(self._fetch, some), return_exceptions=True)
                 failures += [result for result in results if isinstance(result, Exception)]
-                await self._tell()
+                with suppress(Exception):  # it is told below what was not told here
+                    await self._tell()
         finally:
             self._store.filling = False
         await self._tell()

@@ -183,7 +183,7 @@ class Spool:
             file.seek(offset)
             for lines in _frames(file.read(segment.size - offset)):
                 together = lines.splitlines()
-                if sequence + len(together) <= wanted:
+                if not records and sequence + len(together) <= wanted:
                     sequence += len(together)
                     offset += _FRAME.size + len(lines)
                     continue

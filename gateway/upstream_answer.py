@@ -106,7 +106,8 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         chunk = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._queued, self._being_read = 0, len(chunk)
-        self._source.resume()
+        if not self.complete:
+            self._source.resume()
         return chunk
 
     async def whole(self, most: int, hold: Callable[[int], bool] | None = None) -> bytes:
@@ -152,12 +153,16 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         return UpstreamError(code, reason, sent=True, status=self.status or None)
 
     def abandon(self) -> None:
-        """Nobody reads on. The server learns of it by the end of its connection."""
-        self._source.abandon()
+        """Nobody reads on. The server learns of it by the end of its connection, unless it has said all: then
+        that may serve another request already."""
+        if not self.complete:
+            self._source.abandon()
 
     def leave(self, most: int) -> None:
         """Nobody reads on. What is no longer than this still comes and is thrown away: its connection serves
         again."""
+        if self.complete:
+            return
         length = self.headers.get(b"content-length")
         if self.is_stream or length is None or int(length) > most:
             self.abandon()

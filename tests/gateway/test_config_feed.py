@@ -171,6 +171,16 @@ async def test_a_worker_with_an_empty_disk_is_ready_when_it_has_asked_for_all_th
         assert enforced(store, MALLORY) == 1
 
 
+async def test_a_control_plane_that_takes_no_acks_makes_no_empty_worker_ready_early(tmp_path: Path) -> None:
+    control = Control()
+    for number in range(20):
+        control.publish(signed(acme(organization=an_id(number), token=f"token {number}"), 1))
+    control.failing["acks"] = ControlPlaneError("away")
+    async with following(control, tmp_path) as store:
+        await until(lambda: store.ready)
+        assert len(store.enforced()) == 20
+
+
 async def test_the_plain_poll_hears_what_the_long_poll_does_not(tmp_path: Path) -> None:
     control = Control()
     control.long_polls_hang = True

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -368,6 +369,23 @@ def test_records_come_out_in_order_whether_they_are_read_back_or_not(
         spool.forget(batch.last)
     assert shipped == written
     assert bool(remembered) == bool(in_memory)
+    spool.close()
+
+
+def test_a_backlog_is_read_back_whole_whatever_was_written_together(tmp_path: Path) -> None:
+    spool, sizes = Spool(tmp_path / "spool", boot=BOOT), Random(20261123)
+    first, written, read = spool.next_sequence, 0, 0
+    for _ in range(400):
+        size = sizes.choice((1, 2, 5, 30, 64))
+        spool.append(b"".join(b"%d\n" % number for number in range(written, written + size)), ["acme"] * size)
+        written += size
+    while (batch := spool.read(200, 10**6)) is not None:
+        records = [int(record) for record in b"".join(batch.pieces).splitlines()]
+        assert records == list(range(read, read + len(records)))
+        assert (batch.first - first, batch.last - first) == (read, read + len(records) - 1)
+        read += len(records)
+        spool.forget(batch.last)
+    assert read == written
     spool.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 from common.tokens import GRANT, new_token
 from gateway.counters.sqlite import SqliteLimiter
 from tests.gateway.raw_http import Client, Conversation, Upstream, answer_ok
-from tests.gateway.world import DOCUMENT, MALLORYS_SERVER, World, eventually, quick, world
+from tests.gateway.world import ACME, DOCUMENT, MALLORYS_SERVER, UMBRA, World, eventually, quick, world
 
 META = "policylayer/decision"
 STRICTER = DOCUMENT.replace('"search": {},', '"search": {"action": "deny"},')
@@ -288,3 +288,40 @@ async def test_bodies_sent_ahead_are_held_for_their_organization(tmp_path: Path)
         assert await alice.closed()
         assert len(it.upstream.received) == 5
         await eventually(lambda: not it.gateway._rooms)
+
+
+async def test_large_requests_that_wait_for_their_turn_have_their_places_and_their_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.sharing._ALONE_AFTER", 3600.0)
+    monkeypatch.setattr("gateway.sharing._LONGEST_WAIT", 2.0)
+    body = json.dumps(
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "read_file", "arguments": {"a": "x" * 45_000}},
+        }
+    ).encode()
+    async with world(tmp_path, limits=quick(requests_per_grant=4)) as it:
+        sharing = it.gateway._sharing
+        sharing.heard(UMBRA)
+        sharing.heard(ACME)
+        sharing.spent(ACME, 1.0)
+        clients = [it.client() for _ in range(12)]
+        for client in clients:
+            await client.connect()
+            client.send(client.head("POST", len(body), {}) + body)
+        await eventually(lambda: it.http.running >= 4)
+        refused = [asyncio.ensure_future(client.answer()) for client in clients]
+        await eventually(lambda: sum(answer.done() for answer in refused) >= 8)
+        done, waiting = {one for one in refused if one.done()}, {one for one in refused if not one.done()}
+        assert (len(done), len(waiting)) == (8, 4)
+        assert {answer.result().status for answer in done} == {429}
+        for client in clients:
+            client.writer.transport.abort()
+        for answer in waiting:
+            answer.cancel()
+        await eventually(lambda: not it.http.running)
+        assert not it.upstream.received
+        assert not it.gateway._rooms

@@ -70,6 +70,25 @@ async def test_a_server_that_resets_every_connection_does_not_use_up_its_pool(tm
 ACME_SERVER = (ACME, SERVER)
 
 
+async def test_what_comes_of_one_answer_ends_no_call_that_its_connection_serves_by_then(
+    tmp_path: Path,
+) -> None:
+    async def fails_some(conversation: Conversation) -> None:
+        if conversation.request.json["method"] != "tools/list":
+            return await answer_ok(conversation)
+        head = b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        return conversation.write(head + b"2\r\n{}\r\n0\r\n\r\n")
+
+    async def call(client: Client, message: dict[str, Any]) -> list[bool]:
+        async with client:
+            return [b"closed the connection" in (await client.post(message)).body for _ in range(40)]
+
+    async with world(tmp_path, upstream=Upstream(fails_some), limits=quick(answer_seconds=20.0)) as it:
+        messages = [CALL, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}] * 8
+        broken = await asyncio.gather(*(call(it.client(), message) for message in messages))
+    assert not any(map(any, broken))
+
+
 async def test_a_server_that_keeps_nothing_open_still_serves_those_who_wait(tmp_path: Path) -> None:
     async def once(conversation: Conversation) -> None:
         await asyncio.sleep(0.02)
