@@ -258,6 +258,10 @@ class ConfigStore:
             return self._fall_back(organization, held)
 
     def _fall_back(self, organization: str, bad: _Held) -> LoadedOrganization | None:
+        current = self._state.held.get(organization)
+        if current is not bad:
+            # Another one came while this was compiled: what is in force never goes back for it.
+            return None if current is None else self._warm(organization, current)
         for older in self._good(organization):
             if older.envelope.revision < bad.envelope.revision:
                 try:
@@ -278,10 +282,11 @@ def _named_parts(signed: SignedBundle, keys: VerifyKeys) -> tuple[str, ...]:
 
 
 def _compile(held: _Held) -> LoadedOrganization:
+    bundle = held.bundle  # read first: another thread may be done with it between these lines
     if held.loaded is not None:
         return held.loaded
-    assert held.bundle is not None
-    loaded = load_bundle(held.bundle, held.parts, revision=held.envelope.revision)
+    assert bundle is not None
+    loaded = load_bundle(bundle, held.parts, revision=held.envelope.revision)
     held.loaded = replace(loaded, lease=held.lease)
     held.bundle = None
     return held.loaded

@@ -100,7 +100,7 @@ class KnownFrame:
         """`data` held one whole message and nothing else, and it had no Transfer-Encoding."""
         head = data[: len(data) - body_length]
         lengths = list(_LENGTH.finditer(head))
-        if not head.endswith(b"\r\n\r\n") or len(lengths) != 1 or int(lengths[0][1]) != body_length:
+        if head.find(b"\r\n\r\n") != len(head) - 4 or len(lengths) != 1 or int(lengths[0][1]) != body_length:
             return None
         return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :], len(head), body_length, head)
 

@@ -95,7 +95,6 @@ class Connection(asyncio.Protocol):
                     known.first.admitted = again.admitted  # what it was brought up to date to
                 return
         self._at = self.server.now()
-        self._completed.clear()
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
         else:
@@ -113,12 +112,12 @@ class Connection(asyncio.Protocol):
             self._pause_reading()
         if whole:
             self._learn(data)
+        self._completed.clear()  # their bodies are counted no longer than they are served
 
     def _learn(self, data: bytes) -> None:
         """Most clients say the same head each time: the next like it need not be taken apart."""
         if self._phase is _Phase.IDLE and len(self._completed) == 1 and self._completed[0].problem is None:
             self._known = KnownHead.of(data, self._completed[0])
-        self._completed.clear()
 
     def _look_at_unfinished(self, request: Request) -> None:
         if request.problem is not None:

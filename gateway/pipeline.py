@@ -184,9 +184,12 @@ def _send_agreed(
         settled = yield Settle(claimed.reserved_by)
         refused: Ruling | None = None
         if isinstance(settled, NotHeld):
-            # It is not known here any more: room for it is no longer certain.
+            # It is not known here any more: room for it is no longer certain. What this call held itself and
+            # gave back may be held still, where the limiter did not hear of that: then that is charged.
             reserved_by = decision_id
-            reservation = yield _reserve(asker, quotas)
+            reservation = yield Settle(decision_id)
+            if type(reservation) is not Reserved:
+                reservation = yield _reserve(asker, quotas)
             if type(reservation) is not Reserved:
                 refused = _no_room(call, quotas, reservation)
         elif not isinstance(settled, Reserved):

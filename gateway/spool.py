@@ -72,14 +72,14 @@ class Spool:
             for path in sorted(folder.glob(f"*{_SEGMENT}"))
         ]
         if not self._segments:
-            self._begin_segment(int(time.time()) * _SEQUENCES_A_SECOND)
+            os.close(self._begin_segment(int(time.time()) * _SEQUENCES_A_SECOND))
         self._shipped = max(self._read_shipped(), self._segments[0].first - 1)
         self._remembered = self._shipped
         self._remembering = threading.Lock()
         self.next_sequence = self._mend_last()
         if self.next_sequence <= self._shipped:
             self.next_sequence = self._shipped + 1
-            self._begin_segment(self.next_sequence)
+            os.close(self._begin_segment(self.next_sequence))
         self._written = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
         self._position = (self._segments[0].first, 0)
         self._retired: list[int] = []
@@ -250,15 +250,17 @@ class Spool:
         _log.error("%s: %d records after %d cannot be read", segment.path, goes_on - sequence, sequence - 1)
         self._shipped = goes_on - 1
 
-    def _begin_segment(self, first: int) -> None:
+    def _begin_segment(self, first: int) -> int:
+        """Its descriptor. Raises OSError, and nothing has changed."""
         path = self._folder / f"{first:020d}{_SEGMENT}"
-        path.touch()
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         self._segments.append(_Segment(path, first, 0))
+        return descriptor
 
     def _rotate(self) -> _Segment:
-        self._begin_segment(self.next_sequence)
+        descriptor = self._begin_segment(self.next_sequence)
         self._retired.append(self._written)
-        self._written = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+        self._written = descriptor
         return self._segments[-1]
 
     def _mend_last(self) -> int:

@@ -115,7 +115,7 @@ class Pool:
                 self._pass_turn(turn.result())
             raise _unreachable("The server is busy with other calls.") from None
         finally:
-            if turn.cancelled():
+            if turn.cancelled() and turn in self._waiting:
                 self._waiting.remove(turn)
 
     def _pass_turn(self, connection: UpstreamConnection | None) -> None:
@@ -152,15 +152,17 @@ class Pool:
 
     async def _open(self) -> UpstreamConnection:
         self._opening += 1
+        opened: UpstreamConnection | None = None
         try:
             async with asyncio.timeout(self._limits.connect_seconds):
-                return await self._connect(await self._checked_addresses())
+                opened = await self._connect(await self._checked_addresses())
+                return opened
         except TimeoutError:
             raise _unreachable("The server could not be connected to in time.") from None
         finally:
             self._opening -= 1
-            if self._waiting and not self._all:
-                self._hand_on(None)
+            if opened is None:
+                self._hand_on(None)  # there is room for another one
 
     async def _checked_addresses(self) -> Sequence[str]:
         target = self.target

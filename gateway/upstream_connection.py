@@ -174,7 +174,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self.close()
             return
         if self._unsent:
-            self._write()
+            # Whatever this answers, it is not what was not asked yet.
+            self._close_unasked(answer)
+            return
         first, known = not self._head_bytes, self._known
         if first and known is not None:
             # Most servers answer with the same head each time: one like the last need not be taken apart.
@@ -196,6 +198,11 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._known = _KnownAnswer.of(data, answer, self._keep_seconds())
         answer.tell()
 
+    def _close_unasked(self, answer: UpstreamAnswer) -> None:
+        self._unsent = b""
+        answer.fail(UpstreamError(INVALID, _UNANSWERED, sent=False))
+        self.close()
+
     def _check_head(self) -> None:
         in_head = self._answer is not None and not self._in_body
         if in_head and self._head_bytes > self._limits.answer_head_bytes:
@@ -204,7 +211,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         answer = self._answer
         if answer is not None:
-            if exc is None and not self.closed and self._ends_with_connection():
+            if self._unsent:
+                self._close_unasked(answer)
+            elif exc is None and not self.closed and self._ends_with_connection():
                 answer.end()
             else:
                 answer.fail(answer.failed(INVALID, _UNANSWERED))

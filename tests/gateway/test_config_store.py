@@ -183,6 +183,26 @@ async def test_what_does_not_load_any_more_falls_back_at_first_use(
     assert store.enforced()[ACME].revision == 1
 
 
+async def test_what_does_not_load_any_more_takes_nothing_back_that_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path)
+    for revision, token in (1, "old token"), (2, "old token"):
+        await store.apply(signed(acme(token=token), revision))
+    store = open_store(tmp_path)
+    being_warmed = store._state.held[ACME]
+    await store.apply(signed(acme(token="new token"), 3))
+
+    def later_code(bundle: Bundle, parts: Sequence[LoadedPart], *, revision: int) -> LoadedOrganization:
+        raise ValueError("this code cannot read it")
+
+    monkeypatch.setattr("gateway.config_store.load_bundle", later_code)
+    warmed = store._warm(ACME, being_warmed)
+    assert warmed is not None
+    assert warmed.revision == 3
+    assert (revision_of(store, OLD), revision_of(store, NEW)) == (None, 3)
+
+
 async def test_what_loads_nowhere_any_more_denies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await open_store(tmp_path).apply(signed(acme(), 1))
     monkeypatch.setattr("gateway.config_store.load_bundle", lambda bundle, parts, revision: 1 / 0)

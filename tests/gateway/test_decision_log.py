@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from gateway.decision_log import DecisionLog
-from gateway.spool import Spool
+from gateway.spool import Spool, sync
 from gateway_config.wire.messages import BatchAnswer, CompletionEntry, DecisionEntry, RecordBatch
 from tests.gateway.world import eventually
 
@@ -386,6 +386,31 @@ def test_a_backlog_is_read_back_whole_whatever_was_written_together(tmp_path: Pa
         read += len(records)
         spool.forget(batch.last)
     assert read == written
+    spool.close()
+
+
+def test_a_segment_that_cannot_be_begun_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.spool._SEGMENT_BYTES", 10)
+    spool, opened = Spool(tmp_path / "spool", boot=BOOT), os.open
+    spool.append(b"before\n" * 5, ["acme"] * 5)
+
+    def full(*_: object) -> int:
+        raise OSError(24, "too many open files")
+
+    monkeypatch.setattr("gateway.spool.os.open", full)
+    for _ in range(2):
+        with pytest.raises(OSError, match="too many"):
+            spool.append(b"refused\n", ["acme"])
+    monkeypatch.setattr("gateway.spool.os.open", opened)
+    sync(spool.unsynced())
+    spool.append(b"after\n", ["acme"])
+    read = []
+    while (batch := spool.read(100, 10**6)) is not None:
+        read += b"".join(batch.pieces).split()
+        spool.forget(batch.last)
+    assert read == [b"before"] * 5 + [b"after"]
     spool.close()
 
 

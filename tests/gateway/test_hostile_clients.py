@@ -325,3 +325,15 @@ async def test_large_requests_that_wait_for_their_turn_have_their_places_and_the
         await eventually(lambda: not it.http.running)
         assert not it.upstream.received
         assert not it.gateway._rooms
+
+
+async def test_the_body_of_a_request_is_kept_no_longer_than_it_is_served(tmp_path: Path) -> None:
+    params = {"name": "read_file", "arguments": {"a": "x" * 500_000}}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+    async with world(tmp_path) as it, it.client() as alice:
+        alice.send(alice.head("POST", len(body), {}) + body[:1_000])
+        await asyncio.sleep(0.05)
+        alice.send(body[1_000:])
+        assert (await alice.answer()).status == 200
+        [connection] = it.http.connections
+        assert not connection._completed

@@ -53,3 +53,9 @@ def test_whatever_differs_is_read_as_any_other(data: bytes) -> None:
     for _ in range(2):
         assert frame.body_in(data, MOST) is None
     assert frame.body_in(message(10, b"c" * 10), MOST) == b"c" * 10
+
+
+def test_a_head_that_another_follows_in_the_body_is_not_learnt() -> None:
+    body = b"\r\ncontent-length: 40\r\n\r\n".ljust(40, b"x")
+    head = b"POST / HTTP/1.1\r\nContent-Length:\t40\r\n\r\n"
+    assert KnownFrame.of(head + body + b"\r\n" * 12, 40) is None

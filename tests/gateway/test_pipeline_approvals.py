@@ -113,7 +113,20 @@ def test_where_nothing_is_held_any_more_an_approved_call_needs_room_like_any_oth
         tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),
         (Settle("d0"), NotHeld()),
+        (Settle("d1"), NotHeld()),
         (Reserve(PAY), Reserved()),
+        (SENT, Recorded()),
+        (Forward(AGREED), Forwarded(200)),
+        ends=Forwarded(200),
+    )
+
+
+def test_what_a_call_gave_back_unheard_is_charged_and_lets_nobody_in_for_nothing() -> None:
+    play(
+        tools_call(ALICE, PAYS, "d1"),
+        (Claim(RULES), APPROVED),
+        (Settle("d0"), NotHeld()),
+        (Settle("d1"), Reserved()),
         (SENT, Recorded()),
         (Forward(AGREED), Forwarded(200)),
         ends=Forwarded(200),
@@ -123,8 +136,8 @@ def test_where_nothing_is_held_any_more_an_approved_call_needs_room_like_any_oth
 @pytest.mark.parametrize(
     ("answers", "code"),
     [
-        ([NotHeld(), Full(0, 5)], "limit_exceeded"),
-        ([NotHeld(), Unavailable()], "limiter_unavailable"),
+        ([NotHeld(), NotHeld(), Full(0, 5)], "limit_exceeded"),
+        ([NotHeld(), NotHeld(), Unavailable()], "limiter_unavailable"),
         ([Unavailable()], "limiter_unavailable"),
     ],
 )

@@ -76,6 +76,7 @@ async def at_mallorys(_: World, alice: Client) -> Answer:
 
 async def without_a_configuration(it: World, alice: Client) -> Answer:
     it.config.ready = False
+    it.config.organizations.clear()
     return await alice.post(LIST)
 
 

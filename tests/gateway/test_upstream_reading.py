@@ -6,6 +6,7 @@ import asyncio
 
 from gateway.limits import Limits
 from gateway.outbox import Outbox
+from gateway.upstream_answer import UpstreamAnswer
 from gateway.upstream_connection import UpstreamConnection, read_buffer
 from tests.gateway.world import eventually
 
@@ -50,6 +51,12 @@ def connected() -> tuple[UpstreamConnection, Wire]:
     return connection, wire
 
 
+async def ask(connection: UpstreamConnection) -> UpstreamAnswer:
+    answer = connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    await asyncio.sleep(0)  # so that it is written
+    return answer
+
+
 def says(connection: UpstreamConnection, text: bytes) -> None:
     buffer = connection.get_buffer(-1)
     buffer[: len(text)] = text
@@ -62,7 +69,7 @@ def fills(connection: UpstreamConnection, begins: bytes = b"") -> None:
 
 async def test_after_as_much_as_is_read_at_once_a_server_rests_a_little() -> None:
     connection, wire = connected()
-    connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    await ask(connection)
     says(connection, HEAD + b"x")
     assert wire.is_reading()
     fills(connection)
@@ -72,7 +79,7 @@ async def test_after_as_much_as_is_read_at_once_a_server_rests_a_little() -> Non
 
 async def test_a_rest_that_is_over_reads_nothing_that_nobody_wants_yet() -> None:
     connection, wire = connected()
-    answer = connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    answer = await ask(connection)
     fills(connection, HEAD)
     connection.pause()
     await asyncio.sleep(0.02)
@@ -83,7 +90,7 @@ async def test_a_rest_that_is_over_reads_nothing_that_nobody_wants_yet() -> None
 
 async def test_who_reads_on_while_the_server_rests_waits_for_the_rest_to_end() -> None:
     connection, wire = connected()
-    answer = connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    answer = await ask(connection)
     fills(connection, HEAD)
     connection.pause()
     assert await answer.next_chunk() is not None
@@ -93,7 +100,7 @@ async def test_who_reads_on_while_the_server_rests_waits_for_the_rest_to_end() -
 
 async def test_what_is_closed_while_it_rests_is_not_read_again() -> None:
     connection, wire = connected()
-    connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    await ask(connection)
     fills(connection, HEAD)
     connection.close()
     await asyncio.sleep(0.02)
@@ -103,7 +110,7 @@ async def test_what_is_closed_while_it_rests_is_not_read_again() -> None:
 async def test_what_was_not_read_to_its_end_is_no_answer_to_the_next_request() -> None:
     """A server that says more than it was asked for, behind what one reading takes in."""
     connection, _ = connected()
-    answer = connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    answer = await ask(connection)
     size = len(connection.get_buffer(-1))
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     fills(connection, head % (size - len(head % size)))
