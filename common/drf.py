@@ -206,7 +206,7 @@ class PreconditionRequired(exceptions.APIException):
     status_code = 428
 
 
-def shown_once(data: Mapping[str, Any], name: str, secret: str, status: int = 200) -> Response:
+def shown_once(data: Mapping[str, Any], name: str, secret: str | None, status: int = 200) -> Response:
     """An answer with a secret that nothing keeps, also not for a second request with its Idempotency-Key."""
     answer = Response({**data, name: secret}, status=status)
     answer["Cache-Control"] = "no-store"

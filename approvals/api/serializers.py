@@ -27,7 +27,8 @@ class ApprovalSerializer(ShownRow):
     seconds_left = serializers.SerializerMethodField()
     arguments_json = serializers.SerializerMethodField(
         help_text="The arguments as they were judged, as JSON text; null where they are not yours to read,"
-        " or erased: they are kept for seven days after the end."
+        " or erased: they are kept for seven days after the end. Null as well in the answer to the same"
+        " request sent again."
     )
     url = serializers.SerializerMethodField()
     answered_by = serializers.CharField(source="answered_by_email", read_only=True)

@@ -19,7 +19,7 @@ from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text
 from common.api_lists import ApiList, both_ways
 from common.api_views import ApiView
-from common.drf import valid
+from common.drf import shown_once, valid
 
 State = Approval.State
 
@@ -108,7 +108,10 @@ def _answered(
 ) -> Response:
     approval = _find(request, approval_id)
     given = valid(AnswerInput(data=request.data))
-    return _shown(request, verb(member_of(request), approval, given["note"]))
+    answered = verb(member_of(request), approval, given["note"])
+    said = ApprovalSerializer(answered, context={"member": member_of(request)}).data
+    # What stands in a call is kept sealed and nowhere else, and is read by whoever may at that moment.
+    return shown_once(said, "arguments_json", said["arguments_json"])
 
 
 def _shown(request: Request, approval: Approval) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import AuditEvent, Membership, Organization
+from accounts.models import AuditEvent, IdempotentAnswer, Membership, Organization
 from approvals.models import Approval
 from tests.approvals.calls import fresh, waiting
 from tests.approvals.conftest import Clock
@@ -146,3 +146,30 @@ def test_the_rules_are_changed_by_the_owner_and_written_down(ask: Ask, cast: Cas
         organization = Organization.objects.get()
         assert (organization.approval_seconds, organization.self_approval) == (1_800, False)
         assert AuditEvent.objects.filter(verb="approval_rules.changed").count() == 1
+
+
+@pytest.mark.parametrize("verb", ["approve", "decline"])
+def test_a_repeated_answer_holds_no_arguments_and_none_are_kept_for_it(
+    verb: str, row: Approval, cast: Cast, api_key: Callable[..., str]
+) -> None:
+    headers = {
+        "Authorization": f"Bearer {_key_of(cast.carol, api_key, (WRITES,))}",
+        "Idempotency-Key": "answer-1",
+    }
+
+    def send() -> Any:
+        return Client().post(
+            f"/api/v1/approvals/{row.public_id}/{verb}/",
+            data="{}",
+            content_type="application/json",
+            headers=headers,
+        )
+
+    first = send()
+    assert "s3cret-user" in first.json()["arguments_json"]
+    with inside(cast.carol):
+        assert "s3cret-user" not in IdempotentAnswer.objects.get(key="answer-1").body
+    _take(cast.carol, "viewer")
+    again = send()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json() | {"arguments_json": None}
