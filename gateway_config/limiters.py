@@ -44,13 +44,21 @@ def note_limiter(worker: Worker, said: LimiterState) -> LimiterAnswer:
     if lost:
         logger.error("%s has lost its limits' state: each is denied for its own window", name)
     if store is None:
-        clean = said.doubt if is_new and said.fresh else None
+        clean = _clean(said, epoch) if is_new else None
         store = LimiterStore.objects.create(name=name, epoch=epoch, trusted_doubt=clean)
         _forget_oldest(name)
     _note(store, said)
     if before != store:
         Worker.objects.filter(pk=worker.pk).update(limiter=store)
     return LimiterAnswer(trust=store.trusted_doubt if store.doubt is not None else None)
+
+
+def _clean(said: LimiterState, epoch: str) -> int | None:
+    """The doubt of a store that was never another. Workers of one machine each have a name for their file."""
+    told = LimiterStore.objects.filter(epoch=epoch)
+    if told.exists():
+        return told.filter(trusted_doubt=said.doubt).values_list("trusted_doubt", flat=True).first()
+    return said.doubt if said.fresh else None
 
 
 def _is_in_doubt(said: LimiterState) -> bool:

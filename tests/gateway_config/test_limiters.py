@@ -420,3 +420,28 @@ def test_the_page_of_workers_shows_the_doubt_and_not_where_it_is(
     assert "may not be whole since" in shown and "redis:6379" not in shown
     note(worker, said("b"))
     assert "may not be whole since" not in signed_in(cast.bob).get("/workers/").content.decode()
+
+
+def test_a_lost_file_is_not_trusted_for_a_new_worker_beside_those_that_knew_another(
+    enrolled: Enrolled, tmp_path: Path
+) -> None:
+    old, new, path = enrolled("gw-1")[0], enrolled("gw-2")[0], tmp_path / "limiter.sqlite3"
+    with in_file(path, old) as gateway:
+        gateway.settled()
+        assert [gateway.call() for _ in range(3)] == [Reserved()] * 3
+    wipe(path)
+    with in_file(path, old) as again, in_file(path, new) as beside:
+        again.settled()
+        beside.settled()
+        assert [again.call(), beside.call()] == [Unavailable()] * 2
+
+
+def test_a_new_worker_does_not_doubt_the_file_that_others_count_in(
+    enrolled: Enrolled, tmp_path: Path
+) -> None:
+    path = tmp_path / "limiter.sqlite3"
+    with in_file(path, enrolled("gw-1")[0]) as one:
+        one.settled()
+        with in_file(path, enrolled("gw-2")[0]) as two:
+            two.settled()
+            assert [one.call(), two.call()] == [Reserved()] * 2
