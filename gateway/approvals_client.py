@@ -86,6 +86,8 @@ class ApprovalsClient:
         self._waiting: OrderedDict[_Call, tuple[ClaimAnswer, float]] = OrderedDict()
         self._asking: Counter[str] = Counter()
         self._listening: dict[str, set[asyncio.Future[None]]] = {}
+        # An answer that was on its way while these were told may say that they wait still.
+        self._told: OrderedDict[str, None] = OrderedDict()
         self._telling: set[asyncio.Task[None]] = set()
         self._cursor = 0
         self._in_trouble = False
@@ -107,6 +109,8 @@ class ApprovalsClient:
         task.add_done_callback(self._telling.discard)
 
     async def answered(self, approval: str, seconds: float) -> None:
+        if approval in self._told:
+            return
         news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine = self._listening.setdefault(approval, set())
         mine.add(news)
@@ -143,7 +147,7 @@ class ApprovalsClient:
                 del self._asking[organization]
 
     def _noted(self, claim: ApprovalClaim, answer: Claimed) -> Claimed:
-        if isinstance(answer, ClaimAnswer) and answer.state == "pending":
+        if isinstance(answer, ClaimAnswer) and answer.state == "pending" and answer.id not in self._told:
             self._waiting[_call(claim)] = (answer, time.monotonic() + _STILL_WAITING_SECONDS)
             while len(self._waiting) > _MOST_REMEMBERED:
                 self._waiting.popitem(last=False)
@@ -204,6 +208,9 @@ class ApprovalsClient:
         self._forget(news.id)
 
     def _forget(self, approval: str) -> None:
+        self._told[approval] = None
+        if len(self._told) > _MOST_REMEMBERED:
+            self._told.popitem(last=False)
         for call in [call for call, (known, _) in self._waiting.items() if known.id == approval]:
             del self._waiting[call]
         for listening in self._listening.get(approval, ()):

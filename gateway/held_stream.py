@@ -45,6 +45,7 @@ class HeldStream:
     target: Target
     ended: str | None = None
     _awaited: dict[_Key, list[Awaited]] = field(default_factory=dict)
+    _readings: set[asyncio.Future[_Key | None]] = field(default_factory=set)
 
     def tell(self, message: bytes) -> None:
         """Writes one message between those of the server. It is one line."""
@@ -75,9 +76,19 @@ class HeldStream:
         if len(data) <= _READ_AT_ONCE:
             self._settle(_answered(data))
             return
-        loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(None, _answered, data)
-        reading.add_done_callback(lambda read: None if read.cancelled() else self._settle(read.result()))
+        reading = asyncio.get_running_loop().run_in_executor(None, _answered, data)
+        self._readings.add(reading)
+        reading.add_done_callback(self._read)
+
+    def _read(self, reading: asyncio.Future[_Key | None]) -> None:
+        self._readings.discard(reading)
+        if not reading.cancelled():
+            self._settle(reading.result())
+
+    async def all_read(self) -> None:
+        """Returns when it is known what everything heard so far answers."""
+        if self._readings:
+            await asyncio.wait(self._readings)
 
     def cancelled(self, message: Notification, seconds: float) -> None:
         """A call its client gave up is mostly never answered: its record does not wait for ever."""
@@ -93,7 +104,7 @@ class HeldStream:
                 return
 
     def close(self, code: str, reason: str) -> None:
-        """Nothing more comes. Calls still waiting are told so, if anybody listens."""
+        """Nothing more comes, and all was read. Calls still waiting are told so, if anybody listens."""
         if self.ended is not None:
             return
         for awaited in [one for same in self._awaited.values() for one in same if not one.done.done()]:

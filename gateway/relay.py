@@ -11,17 +11,18 @@ from time import perf_counter
 from typing import Final, TypeVar
 
 from common.blotting import Blotting
+from gateway.broken_answers import BREAKING, BROKEN_STREAM, VERBATIM, check_head, why_broken
 from gateway.carried import Carried, may_be_carried
 from gateway.drift import DriftWatch
 from gateway.effects import Forwarded, NotAnswered
 from gateway.handles import Handles
-from gateway.held_stream import HeldStream
+from gateway.held_stream import Awaited, HeldStream
 from gateway.http_messages import Reply
 from gateway.limits import Limits
 from gateway.observer import Observer
 from gateway.protocol.answers import LongAnswer, Nonsense, check_answer, check_text, is_answer_to
 from gateway.protocol.jsonrpc import Notification, Request
-from gateway.protocol.sse import EndpointEvent, EventStream, EventTooLarge
+from gateway.protocol.sse import EventStream, EventTooLarge
 from gateway.protocol.strict_json import Json, NotStrict, encode
 from gateway.protocol.tool_list import ListTooLong, filtered, lowered, names_tools
 from gateway.replies import EVENT_STREAM, JSON, NO_STORE, upstream_failed
@@ -31,7 +32,6 @@ from gateway.upstream import Pool, Upstreams
 from gateway.upstream_answer import (
     CLIENT_GONE,
     INVALID,
-    REFUSED_CREDENTIALS,
     TIMEOUT,
     TOO_LARGE,
     UNREACHABLE,
@@ -39,7 +39,6 @@ from gateway.upstream_answer import (
     UpstreamError,
 )
 from gateway.upstream_connection import UpstreamConnection
-from gateway.upstream_target import TargetUnusable
 from gateway.visits import Visit
 from policies.language.decide import is_listed, names_exactly
 
@@ -47,24 +46,11 @@ _Reader = TypeVar("_Reader")
 _FORWARDED: Final = {status: Forwarded(status) for status in range(200, 300)}
 # Another worker, or this one started again, answers after about a second.
 _COME_BACK: Final = b"retry: 1000\n\n"
-_CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
-_LOOP: Final = 508
-# Clients read these to fall back to another revision or to begin a new session.
-_VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 # After these nothing may follow, whatever they say of it: a client would take it for the next answer.
 _WITHOUT_BODY: Final = frozenset({204, 205})
 # So long others wait at most while the events of one server are looked through.
 _FED_AT_ONCE: Final = 4_096
-_AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
 _OUTLIVED: Final = "What this call was allowed by has changed before it could be sent."
-_BROKEN_STREAM: Final[dict[type[Exception], tuple[str, str]]] = {
-    EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
-    EndpointEvent: (INVALID, "The server names an address for messages where none may be named."),
-    TargetUnusable: (INVALID, "The server wants its messages at an address that is not its own."),
-    NotStrict: (INVALID, _AMBIGUOUS),
-    ListTooLong: (TOO_LARGE, "The server's list of tools is too long to be looked through."),
-}
-_BREAKING: Final[tuple[type[Exception], ...]] = (UpstreamError, *_BROKEN_STREAM)
 
 
 class Relay:
@@ -124,28 +110,27 @@ class Relay:
         answer = visit.asked
         if answer is None or not answer.status:
             return None
-        if answer.status != 200 or b"content-encoding" in answer.headers:
-            try:
-                self._check_served(answer)
-            except UpstreamError:
-                self._done(visit, answer)
-                raise
-            return None
-        body = answer.arrived()
-        if body is None or len(body) > (_FED_AT_ONCE if answer.is_stream else LARGE):
-            return None
-        forwarded = None
         try:
-            if answer.is_stream:
-                forwarded = self._whole_stream(visit, answer, body)
-            elif answer.headers.get(b"content-type") == b"application/json":
-                forwarded = self._whole_json(visit, answer, body)
+            forwarded = self._passed_whole(visit, answer)
         except Exception:
             self._done(visit, answer)
             raise
         if forwarded is not None:
             self._done(visit, answer)
         return forwarded
+
+    def _passed_whole(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded | None:
+        if answer.status != 200 or b"content-encoding" in answer.headers:
+            self._check_served(answer)
+            return None
+        body = answer.arrived()
+        if body is None or len(body) > (_FED_AT_ONCE if answer.is_stream else LARGE):
+            return None
+        if answer.is_stream:
+            return self._whole_stream(visit, answer, body)
+        if answer.headers.get(b"content-type") == b"application/json":
+            return self._whole_json(visit, answer, body)
+        return None
 
     def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
         exchange = visit.exchange
@@ -187,7 +172,7 @@ class Relay:
 
     async def _pass_on(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         self._check_served(answer)
-        if answer.status in _VERBATIM:
+        if answer.status in VERBATIM:
             return await self._verbatim(visit, answer)
         if visit.stream is not None:
             return await self._accepted(visit, answer)
@@ -201,7 +186,7 @@ class Relay:
 
     def _check_served(self, answer: UpstreamAnswer) -> None:
         try:
-            _check_head(answer)
+            check_head(answer)
         except UpstreamError:
             # Another connection would cost everybody more than reading to the end of a short answer.
             answer.leave(self._limits.collected_bytes)
@@ -216,7 +201,7 @@ class Relay:
         if isinstance(asked, Request):
             awaited = stream.expect(asked.id, lambda failure: upstream_failed(visit, failure).body)
         try:
-            forwarded = await self._exchange(visit)
+            forwarded = await self._posted(visit, awaited)
             if isinstance(asked, Notification) and asked.method == "notifications/cancelled":
                 stream.cancelled(asked, self._limits.orphan_seconds)
             if awaited is None or not 200 <= forwarded.status < 300:
@@ -230,6 +215,16 @@ class Relay:
         finally:
             if awaited is not None:
                 stream.forget(awaited)
+
+    async def _posted(self, visit: Visit, awaited: Awaited | None) -> Forwarded:
+        try:
+            return await self._exchange(visit)
+        except UpstreamError:
+            if awaited is None or not awaited.done.done():
+                raise
+            # The client was told on its stream what became of it, and is not told another thing.
+            visit.exchange.reply(Reply(202, NO_STORE + visit.admitted.cors))
+            return Forwarded(202)
 
     async def _accepted(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         if answer.is_stream:
@@ -298,7 +293,7 @@ class Relay:
             rewritten = self._rewritten(visit, body) if _may_need_rewriting(body) else None
             body = body if rewritten is None else rewritten
         except (Nonsense, NotStrict, ListTooLong) as problem:
-            raise _why_broken(answer, problem) from None
+            raise why_broken(answer, problem) from None
         visit.exchange.answer(answer.status, JSON + self._lines(visit, answer), answer.shown(body))
         return _FORWARDED[answer.status]
 
@@ -322,9 +317,9 @@ class Relay:
                 chunk = await answer.next_chunk()
         except (UpstreamError, Nonsense, ListTooLong) as problem:
             if not passing:
-                raise _why_broken(answer, problem) from None
+                raise why_broken(answer, problem) from None
             exchange.abort()
-            return Forwarded(answer.status, _why_broken(answer, problem).code)
+            return Forwarded(answer.status, why_broken(answer, problem).code)
         exchange.write(blotting.end())
         exchange.finish()
         return Forwarded(answer.status)
@@ -333,7 +328,7 @@ class Relay:
         """None where something is wrong with it: that is told event by event."""
         try:
             passed = self._events(visit).feed(body)
-        except tuple(_BROKEN_STREAM):
+        except tuple(BROKEN_STREAM):
             return None
         visit.exchange.answer(answer.status, EVENT_STREAM + self._lines(visit, answer), answer.shown(passed))
         return Forwarded(answer.status)
@@ -355,9 +350,9 @@ class Relay:
         try:
             while (chunk := await answer.next_chunk()) is not None:
                 await self._feed(visit, answer, events, chunk)
-        except _BREAKING as problem:
-            return self._broken_off(visit, answer, events, _why_broken(answer, problem))
-        self._let_go(visit, INVALID)
+        except BREAKING as problem:
+            return await self._broken_off(visit, answer, events, why_broken(answer, problem))
+        await self._let_go(visit, INVALID)
         exchange.finish()
         return Forwarded(answer.status)
 
@@ -367,9 +362,9 @@ class Relay:
         events.on_data = visit.held.hear
         return self._streams.address_of(visit.held)
 
-    def _let_go(self, visit: Visit, code: str) -> None:
+    async def _let_go(self, visit: Visit, code: str) -> None:
         if visit.held is not None:
-            self._streams.let_go(visit.held, code)
+            await self._streams.let_go(visit.held, code)
 
     async def _feed(self, visit: Visit, answer: UpstreamAnswer, events: EventStream, chunk: bytes) -> None:
         organization, sharing = visit.admitted.organization.organization, self._sharing
@@ -418,10 +413,10 @@ class Relay:
 
         visit.opened.end, visit.opened.leave = end, leave
 
-    def _broken_off(
+    async def _broken_off(
         self, visit: Visit, answer: UpstreamAnswer, events: EventStream, error: UpstreamError
     ) -> Forwarded:
-        self._let_go(visit, error.code)
+        await self._let_go(visit, error.code)
         message, exchange = visit.message, visit.exchange
         unanswered = isinstance(message, Request) and not is_answer_to(events.last_event, message.id)
         if visit.standing or error.code == CLIENT_GONE or not unanswered:
@@ -469,29 +464,6 @@ class Relay:
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)
-
-
-def _check_head(answer: UpstreamAnswer) -> None:
-    """By its head alone. Raises UpstreamError, where nothing of it is passed on."""
-    if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
-    if answer.status in _CREDENTIALS_REFUSED:
-        # Never passed on: a client would begin a login there.
-        raise answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
-    if answer.status == _LOOP:
-        raise answer.failed(
-            INVALID, "The server's address leads back to a gateway the call has come through."
-        )
-    if not (200 <= answer.status < 300 or answer.status in _VERBATIM):
-        raise answer.failed(INVALID, f"The server answered with HTTP {answer.status}.")
-
-
-def _why_broken(answer: UpstreamAnswer, problem: Exception) -> UpstreamError:
-    if isinstance(problem, UpstreamError):
-        return problem
-    if isinstance(problem, Nonsense):
-        return answer.failed(INVALID, problem.reason)
-    return answer.failed(*_BROKEN_STREAM[type(problem)])
 
 
 def _may_need_rewriting(text: bytes) -> bool:

@@ -52,8 +52,9 @@ class Streams:
         self._held[held.id] = held
         return held
 
-    def let_go(self, held: HeldStream, code: str) -> None:
+    async def let_go(self, held: HeldStream, code: str) -> None:
         self._held.pop(held.id, None)
+        await held.all_read()
         held.close(code, "The server closed the stream before it had answered.")
 
     def end_moved(self) -> None:

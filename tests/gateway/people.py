@@ -40,7 +40,7 @@ class Case:
 @dataclass
 class People:
     """`away`: nobody answers. `seconds`: the time limit they name. `meanwhile`: happens while a claim is
-    answered."""
+    answered, `meanwhile_asked` while what is asked is. `heard`: how many of the news the gateway has."""
 
     cases: list[Case] = field(default_factory=list)
     claims: list[ApprovalClaim] = field(default_factory=list)
@@ -49,6 +49,8 @@ class People:
     away: bool = False
     seconds: int = 900
     meanwhile: Callable[[], Awaitable[object]] | None = None
+    meanwhile_asked: Callable[[], Awaitable[object]] | None = None
+    heard: int = 0
     _open: dict[str, Case] = field(default_factory=dict)
     _said: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: Any = field(default_factory=lambda: count(1))
@@ -97,7 +99,10 @@ class People:
                 await self.meanwhile()
             self._reply(conversation, answer)
         elif path == _PATH:
-            self._reply(conversation, self._ask(_read(conversation, ApprovalAsk)))
+            answer = self._ask(_read(conversation, ApprovalAsk))
+            if self.meanwhile_asked is not None:
+                await self.meanwhile_asked()
+            self._reply(conversation, answer)
         else:
             assert path == f"{_PATH}unused/"
             self._take_back(_read(conversation, ApprovalUnused))
@@ -149,6 +154,7 @@ class People:
     async def _tell_news(self, conversation: Conversation) -> None:
         query = parse_qs(urlsplit(conversation.request.path).query)
         after, wait = int(query["after"][0]), int(query["wait"][0])
+        self.heard = after
         if len(self.news) <= after:
             self._said.clear()
             with suppress(TimeoutError):

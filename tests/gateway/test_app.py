@@ -380,6 +380,17 @@ async def test_a_limiter_that_fails_denies_only_limited_calls(tmp_path: Path) ->
         assert "isError" not in (await alice.call("read_file", {})).json["result"]
 
 
+@pytest.mark.parametrize(
+    "said", ['"name": "read_file"', '"name": "delete_file"', '"name": "read_file", "name": 1']
+)
+async def test_requests_sent_in_one_piece_need_one_place_between_them(tmp_path: Path, said: str) -> None:
+    body = b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {%b}}' % said.encode()
+    async with world(tmp_path, limits=quick(requests_per_grant=1)) as it, it.client() as alice:
+        alice.send((alice.head("POST", len(body), {}) + body) * 5)
+        statuses = [(await alice.answer()).status for _ in range(5)]
+        assert statuses in ([200] * 5, [400] * 5)
+
+
 async def test_a_grant_has_only_so_many_requests_open(tmp_path: Path) -> None:
     async def hang(conversation: Conversation) -> None:
         await asyncio.sleep(1)

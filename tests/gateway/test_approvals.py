@@ -250,6 +250,19 @@ async def test_a_call_held_open_is_answered_when_the_person_answers(tmp_path: Pa
         assert [entry.outcome for entry in it.log.decisions] == ["allow"]
 
 
+async def test_a_call_held_open_learns_of_an_answer_given_before_it_listened(tmp_path: Path) -> None:
+    async with asking(tmp_path, hold_open_seconds=300, limits=quick()) as (it, people, alice):
+
+        async def is_answered() -> None:
+            people.answer("approved")
+            await eventually(lambda: people.heard == 1)
+
+        people.meanwhile_asked = is_answered
+        answer = await asyncio.wait_for(alice.call(TOOL, {}), 60)
+        assert answer.json["result"]["content"][0]["text"] == "done"
+        assert [entry.outcome for entry in it.log.decisions] == ["allow"]
+
+
 async def test_a_call_held_open_in_vain_is_told_to_come_again(tmp_path: Path) -> None:
     async with asking(tmp_path, hold_open_seconds=0.1) as (it, _, alice):
         assert told(await alice.call(TOOL, {}))["code"] == "approval_required"

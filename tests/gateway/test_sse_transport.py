@@ -31,6 +31,8 @@ class OldServer:
     conversation: Conversation | None = None
     silent: set[str] = field(default_factory=set)
     status: int = 202
+    breaks: str = ""
+    """What of a call's post is never answered: "post", or "stream and post", which end in that order."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, conversation: Conversation) -> None:
@@ -44,10 +46,22 @@ class OldServer:
         if conversation.request.path == "/mcp":
             conversation.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
             return
+        if self.breaks:
+            await self._break(conversation)
+            return
         conversation.write(b"HTTP/1.1 %d X\r\nContent-Length: 8\r\n\r\nAccepted" % self.status)
         message = conversation.request.json
         if self.status == 202 and "id" in message and message["method"] not in self.silent:
             self.say({"jsonrpc": "2.0", "id": message["id"], "result": self.result(message)})
+
+    async def _break(self, conversation: Conversation) -> None:
+        if self.breaks == "post":
+            message = conversation.request.json
+            self.say({"jsonrpc": "2.0", "id": message["id"], "result": self.result(message)})
+        else:
+            self.over.set()
+        await asyncio.sleep(0.3)
+        conversation.vanish()
 
     def result(self, message: dict[str, Any]) -> dict[str, Any]:
         if message["method"] == "tools/list":
@@ -306,6 +320,36 @@ async def test_a_call_the_server_never_answers_is_told_and_recorded_when_the_str
         assert told["result"]["content"][0]["text"].startswith("[UPSTREAM ERROR] ")
         await eventually(lambda: bool(it.log.completions))
         assert it.log.completions[0].upstream_code == "upstream_invalid"
+
+
+async def test_a_long_answer_directly_before_the_end_of_the_stream_is_told_once(tmp_path: Path) -> None:
+    old = OldServer(silent={"tools/call"})
+    async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
+        assert (await post(it, stream, call("read_file", id=5))).status == 202
+        old.say({"jsonrpc": "2.0", "id": 5, "result": {"text": "x" * 3_000_000}})
+        old.over.set()
+        said = (await stream.rest()).replace(b"\r\n", b"\n").removesuffix(b"\n\n").split(b"\n\n")
+        assert [json.loads(event.partition(b"data: ")[2])["id"] for event in said] == [5]
+        assert b"UPSTREAM ERROR" not in said[0]
+        await eventually(lambda: bool(it.log.completions))
+        assert it.log.completions[0].upstream_code is None
+
+
+@pytest.mark.parametrize("breaks", ["post", "stream and post"])
+async def test_a_call_whose_post_breaks_after_its_client_was_told_is_told_once(
+    tmp_path: Path, breaks: str
+) -> None:
+    old = OldServer(breaks=breaks)
+    async with world(tmp_path, upstream=Upstream(old)) as it, stream_of(it.client()) as stream:
+        assert (await post(it, stream, call("read_file", id=5))).status == 202
+        old.over.set()
+        said = (await stream.rest()).replace(b"\r\n", b"\n").removesuffix(b"\n\n").split(b"\n\n")
+        [told] = [json.loads(event.partition(b"data: ")[2]) for event in said]
+        assert told["id"] == 5
+        assert told["result"].get("isError", False) is (breaks != "post")
+        await eventually(lambda: bool(it.log.completions))
+        code = None if breaks == "post" else "upstream_invalid"
+        assert [entry.upstream_code for entry in it.log.completions] == [code]
 
 
 async def test_a_call_whose_client_left_is_recorded_so(tmp_path: Path) -> None:
