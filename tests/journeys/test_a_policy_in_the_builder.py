@@ -149,6 +149,18 @@ def test_who_denies_with_the_mouse_writes_next_why_and_may_undo_it_there(world: 
     expect_text(page, before)
 
 
+def test_a_mark_that_is_chosen_already_opens_the_rule_it_stands_for(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    tool = row(page, "create_access_key")
+    tool.locator("label.cell:has(input:checked)").click()
+    expect(tool.locator("[data-open-row]")).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_label("Calls")).to_have_value("5")
+    tool.locator("label.cell:has(input:checked)").click()
+    expect(tool.locator("[data-open-row]")).to_have_attribute("aria-expanded", "true")
+    assert text_of(page) == before
+
+
 def test_many_tools_change_at_once_and_one_undo_takes_it_back(world: World) -> None:
     page = world.page()
     before = text_of(page)

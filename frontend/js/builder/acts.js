@@ -141,6 +141,19 @@ function onClick(event) {
   look(new URL(link.href).searchParams);
 }
 
+// The mark that is chosen already opens the rule it stands for: nothing changes, so no browser tells of a change.
+let chosen = null;
+function onPress({ target }) {
+  const radio = target.closest(".cell")?.querySelector("input[type=radio]");
+  chosen = radio?.checked ? radio : null;
+}
+
+function openChosen({ target }) {
+  if (!target.matches(".cell > input[type=radio]")) return;
+  if (target === chosen) target.closest(".brow").querySelector("[data-open-row][aria-expanded=false]")?.click();
+  chosen = null;
+}
+
 let typing;
 function onInput(event) {
   if (event.target.id !== "find") return;
@@ -177,6 +190,8 @@ export function startActs() {
   if (!board()) return;
   document.addEventListener("change", onChange);
   document.addEventListener("click", onClick);
+  document.addEventListener("pointerdown", onPress);
+  document.addEventListener("click", openChosen);
   document.addEventListener("input", onInput);
   document.addEventListener("htmx:responseError", undoControls);
   document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
