@@ -16,9 +16,11 @@ from gateway_config.services import try_again
 @require_safe
 @member_required
 def workers(request: MemberRequest) -> HttpResponse:
-    """The page, or only the table where the page asks for it again."""
-    only_table = request.headers.get("HX-Target") == "workers"
-    template = "workers/_workers.html" if only_table else "workers/list.html"
+    """The page, or only the part of a page that asks for it again: the table, or the frame's few words."""
+    target = request.headers.get("HX-Target")
+    if target == "nav-rollout":
+        return render(request, "components/nav_rollout.html")
+    template = "workers/_workers.html" if target == "workers" else "workers/list.html"
     shown = {
         "workers": worker_rows(request.member),
         "given_up": dead_letter_of(request.member),

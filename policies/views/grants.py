@@ -104,7 +104,7 @@ def revoke(request: MemberRequest, grant_id: str) -> HttpResponse:
 @member_required
 def first_call(request: MemberRequest, grant_id: str) -> HttpResponse:
     """The part of the page that asks for itself until the grant was used."""
-    return render(request, "grants/_first_call.html", {"grant": find_grant(request, grant_id)})
+    return render(request, "grants/_first_call_answer.html", {"grant": find_grant(request, grant_id)})
 
 
 def _title(total: int, active: int) -> str:

@@ -52,6 +52,28 @@ def test_the_table_alone_is_asked_for_again(cast: Cast, signed_in: SignedIn) -> 
     assert "<html" not in shown and 'id="workers"' in shown
 
 
+def test_the_frame_asks_again_until_every_gateway_is_in_step(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    worker = enrolled("gw-1")
+    client = signed_in(cast.bob)
+    asked = {"HX-Request": "true", "HX-Target": "nav-rollout"}
+
+    def shown() -> str:
+        return client.get("/workers/", headers=asked).content.decode()
+
+    behind = shown()
+    assert "<html" not in behind and 'id="nav-rollout"' in behind
+    assert "0 of 1 in step" in behind and 'hx-get="/workers/" hx-trigger="load delay:1s"' in behind
+    with as_worker():
+        deliver(acme.server.organization_id, signing_key())
+        WorkerStatus.objects.create(
+            organization_id=cast.alice.organization_id, worker=worker, revision=1, state="applied"
+        )
+    in_step = shown()
+    assert "1 of 1 in step" in in_step and "hx-get" not in in_step
+
+
 def test_more_workers_are_not_more_questions(cast: Cast, signed_in: SignedIn) -> None:
     enrolled("gw-1")
     few = queries_of(signed_in(cast.bob), "/workers/")

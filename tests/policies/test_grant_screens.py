@@ -186,6 +186,7 @@ def test_the_page_listens_until_the_first_call(cast: Cast, acme: Acme, signed_in
     heard = client.get(path)
     assert "The first call has arrived" in words(heard)
     assert "hx-get" not in page(heard)
+    assert '<dd id="last-used" hx-swap-oob="true"><time' in page(heard), "the facts beside it say so, too"
 
 
 def test_a_viewer_sees_the_grants_and_who_can_help(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
