@@ -214,9 +214,9 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     if money == verb and moves_something_else(verb, tool.params):
         money, tool_class, confidence = None, WRITE, 0.6
     if money:
-        sentence = f"“{verb}” with “{money}” moves money or makes somebody owe it."
-        moved = Evidence("name.money", "name", tuple(dict.fromkeys((verb, money))), sentence)
-        return _Verdict(FINANCIAL, confidence, (moved,))
+        said = tuple(dict.fromkeys((verb, money)))
+        sentence = f"“{'” with “'.join(said)}” moves money or makes somebody owe it."
+        return _Verdict(FINANCIAL, confidence, (Evidence("name.money", "name", said, sentence),))
     only_reads = led and led.tool_class is READ and tool_class is not READ
     if led and (only_reads or (not plain and led.verb in PLAIN)):
         # The name's word is as often a noun; what the description begins with is a verb.

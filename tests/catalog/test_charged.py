@@ -68,3 +68,7 @@ def test_what_ends_something_in_passing_is_destructive(name: str, description: s
 @pytest.mark.parametrize(("name", "description", "tool_class"), NEITHER)
 def test_what_only_tells_of_it_is_not(name: str, description: str, tool_class: str) -> None:
     assert classify(ToolInput(name, description)).tool_class == tool_class
+
+
+def test_a_word_that_is_money_by_itself_is_named_once() -> None:
+    assert classify(ToolInput("refund_order")).evidence[0].sentence.startswith("“refund” moves money")
