@@ -30,6 +30,7 @@ _LOOK_SECONDS = 0.05
 _ASK_SECONDS = 0.4
 _LOOKS_A_QUESTION = 8
 MOST_TOLD = 50
+_CHANGED = ("changed", "The server was given another address meanwhile.", "Connect again.")
 
 
 def run_scan(scan_id: UUID) -> ToolScan:
@@ -67,6 +68,8 @@ def _run(scan: ToolScan) -> None:
 # ---- the visit
 def _visit(scan: ToolScan) -> ScanResult:
     """The visit runs on a thread of its own; this one writes down the steps as they happen."""
+    # Address and credential in one statement: a credential must never go with another address than its own.
+    scan.server = Server.objects.select_related("credential").get(pk=scan.server_id)
     headers = upstream_headers(scan.server)
     told: SimpleQueue[Step] = SimpleQueue()
     stop = Event()
@@ -128,15 +131,25 @@ def _holds(scan: ToolScan) -> bool:
     return going.exists()
 
 
+def _has_moved(scan: ToolScan, server: Server) -> bool:
+    """Since it was visited: what another address says is nothing of this server's."""
+    return server.upstream_url != scan.server.upstream_url
+
+
 @transaction.atomic
 def _end_in_failure(scan: ToolScan, code: str, message: str, hint: str) -> None:
+    server = Server.objects.select_for_update().get(pk=scan.server_id)
     if not _holds(scan):
         return
+    moved = _has_moved(scan, server)
     scan.state = ToolScan.State.FAILED
-    scan.code, scan.message, scan.hint = code, message, hint
+    scan.code, scan.message, scan.hint = _CHANGED if moved else (code, message, hint)
     scan.finished_at = timezone.now()
     scan.save()
-    _set_status(scan.server, Server.Status.FAILING)
+    if moved:
+        settle(server)
+    else:
+        _set_status(server, Server.Status.FAILING)
 
 
 @transaction.atomic
@@ -147,6 +160,9 @@ def _keep(scan: ToolScan, result: ScanResult) -> None:
         return
     if server.retired_at is not None:
         _end_in_failure(scan, "retired", "This server was retired meanwhile.", "Register it again to use it.")
+        return
+    if _has_moved(scan, server):
+        _end_in_failure(scan, *_CHANGED)
         return
     spoke = ToolScan.objects.filter(server=server, state=ToolScan.State.DONE).order_by("-started_at")
     before = spoke.values_list("protocol_version", flat=True).first()

@@ -157,7 +157,7 @@ def _locked(server: Server, if_version: int | None) -> Server:
 
 def upstream_headers(server: Server) -> dict[str, str]:
     """The credential in the clear, for connecting only."""
-    credential = ServerCredential.objects.filter(server=server).first()
+    credential: ServerCredential | None = getattr(server, "credential", None)
     if credential is None:
         return {}
     plain = Keyring.parse(settings.SEALING_KEYS).open(credential.sealed, **credential_bound(credential))
@@ -184,6 +184,8 @@ def start_scan(by: Membership, server: Server) -> ToolScan:
 def stop_scan(by: Membership, server: Server) -> None:
     """What is under way ends soon after, and nothing of it is kept. One that is over stays as it is."""
     require(by, May.MANAGE_SERVERS)
+    # Before its scans, as whoever ends one does.
+    server = Server.objects.select_for_update().get(pk=server.pk)
     going = server.scans.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING])
     stopped = going.update(
         state=ToolScan.State.FAILED,
