@@ -149,7 +149,12 @@ class Reader(ShapeReader):
             return {}, 0
         at: Pointer = (None, "classes")
         entries = self.fields(fields["classes"], at, CLASSES, (), '"classes"')
-        rules = {name: self.rule(node, (at, name), f"class:{name}_rate") for name, node in entries.items()}
+        # As the canonical form has them: patterns share a ration, and what one order leaves another may not.
+        rules: dict[str, Rule] = {
+            name: self.rule(entries[name], (at, name), f"class:{name}_rate")
+            for name in CLASSES
+            if name in entries
+        }
         return rules, len(rules)
 
     def rule(self, node: Node, at: Pointer, counter: str) -> Rule:

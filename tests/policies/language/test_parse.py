@@ -206,3 +206,22 @@ def test_a_text_of_a_policy_survives_as_it_is() -> None:
     policy = json.dumps({"version": "1", "default": "deny", "description": text})
     document = parse_policy(canonical_text(parse_policy(policy)))
     assert document.description == text
+
+
+def test_patterns_that_cost_much_are_judged_alike_in_whatever_order_their_classes_stand() -> None:
+    def large(repetitions: int, end: str) -> str:
+        return "".join(f"{letter}{{0,450}}" for letter in "abcdefghijk"[:repetitions]) + end
+
+    # What the first leave is too little even for the last.
+    costly = [large(11, str(number)) for number in range(128)] + [large(n, "!") for n in (10, 9, 8, 5)]
+    classes = {"Financial": _denied_where(["z{0,1}"]), "Read": _denied_where(costly)}
+    orders = (classes, dict(reversed(classes.items())))
+    first, second = (
+        find_problems(json.dumps({"version": "1", "default": "deny", "classes": each})) for each in orders
+    )
+    assert [problem.code for problem in first] == [problem.code for problem in second] == ["bad_regex"]
+
+
+def _denied_where(patterns: list[str]) -> dict[str, Any]:
+    conditions = [{"path": "args.x", "op": "regex", "value": pattern} for pattern in patterns]
+    return {"deny_if": [{"conditions": [condition]} for condition in conditions]}
