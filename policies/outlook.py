@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from policies.beside import NOTHING_BESIDE, Beside
+from policies.language.alike import alike_for
 from policies.language.cases import TestResult
+from policies.language.changes import ToolChange
 from policies.language.compile import CompiledPolicy, Plan, ToolFacts, compile_policy
+from policies.language.diff import diff_beyond
 from policies.language.document import Access, Document
 from policies.language.effects import Effect, effects
 from policies.language.explain import Explanation, explanation
@@ -38,6 +41,8 @@ class ToolOutlook:
     # What a pill says in place of the effect's word, like 30/min; only where it tells the two apart.
     before_value: str = ""
     after_value: str = ""
+    # The words are the same, and the rules are not: a long value, a counter or what agents read is another.
+    otherwise: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -50,7 +55,7 @@ class ToolOutlook:
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after or self.was != self.now
+        return self.before != self.after or self.was != self.now or self.otherwise
 
     @property
     def becomes_callable(self) -> bool:
@@ -87,6 +92,7 @@ class Outlook:
     tests: tuple[TestResult, ...] = ()
     failed: tuple[Problem, ...] = ()
     compiled: CompiledPolicy | None = None
+    in_force: CompiledPolicy | None = None
 
     @cached_property
     def errors(self) -> list[Problem | Finding]:
@@ -133,13 +139,24 @@ class Outlook:
     def changed_elsewhere(self) -> list[Elsewhere]:
         return [row for row in self.elsewhere if row.changed]
 
+    @cached_property
+    def beyond(self) -> list[ToolChange]:
+        """What changes for tools that the server may have one day."""
+        if self.compiled is None:
+            return []
+        return diff_beyond(self.in_force, self.compiled, [row.tool.name for row in self.tools])
+
+    @property
+    def changes_beyond(self) -> int:
+        return len(self.changed_elsewhere) + len(self.beyond)
+
     @property
     def unchanged(self) -> int:
         return len(self.tools) - len(self.looser) - len(self.altered) - len(self.tighter)
 
     @property
     def changes_nothing(self) -> bool:
-        return self.unchanged == len(self.tools) and not self.changed_elsewhere
+        return self.unchanged == len(self.tools) and not self.changes_beyond
 
     @cached_property
     def critical_opened(self) -> list[ToolOutlook]:
@@ -166,7 +183,6 @@ def outlook(
         findings=judgement.findings,
         tests=judgement.tests,
         failed=judgement.failed,
-        compiled=judgement.compiled,
     )
 
 
@@ -268,6 +284,8 @@ def _outlook(
         elsewhere=tuple(_elsewhere(before.compiled, compiled)),
         known_tools=len(tools),
         has_live=has_live,
+        compiled=compiled,
+        in_force=before.compiled,
     )
 
 
@@ -277,7 +295,10 @@ def _compare(tools: Sequence[Tool], before: _Told, after: _Told) -> Iterable[Too
         row = ToolOutlook(
             tool, before.effects[name], before.explained[name], after.effects[name], after.explained[name]
         )
-        yield _with_values(row, before, after) if row.changed else row
+        if row.changed:
+            yield _with_values(row, before, after)
+        else:
+            yield row if alike_for(before.compiled, after.compiled, name) else replace(row, otherwise=True)
 
 
 def _with_values(row: ToolOutlook, before: _Told, after: _Told) -> ToolOutlook:

@@ -27,7 +27,12 @@ class Together:
     @property
     def shows_was(self) -> bool:
         """Where the effect is the same, only the words say what is new."""
-        return self.rows[0].moved == 0
+        return self.rows[0].moved == 0 and not self.says_too_little
+
+    @property
+    def says_too_little(self) -> bool:
+        """Where the words are the same before and after."""
+        return self.rows[0].otherwise
 
 
 def together(rows: Iterable[ToolOutlook]) -> list[Together]:

@@ -48,8 +48,12 @@ class _ForTools:
     everywhere: bool  # a part of `all_tools`
 
     @property
+    def whom(self) -> str:
+        return listed(subject.words for subject in self.subjects)
+
+    @property
     def title(self) -> str:
-        return "Every call" if self.everywhere else listed(subject.words for subject in self.subjects)
+        return "Every call" if self.everywhere else self.whom
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -50,15 +50,43 @@ def diff(old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable
     names = tuple(dict.fromkeys(tools))
     documents = [_document(old), _document(new)]
     written = _written(documents, names)
+    subjects = [*((Subject("tool", name), name) for name in names), *_others(documents, written)]
+    changes = _changes(old, new, written, subjects)
+    return _sorted([*changes, *access_changes(*documents)], names)
+
+
+def diff_beyond(
+    old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable[str]
+) -> list[ToolChange]:
+    """What changes for tools that the server does not have, and may have one day.
+
+    A default that changed tells of itself what becomes of those that no rule names.
+    """
+    documents = [_document(old), _document(new)]
+    written = _written(documents, tuple(tools))
+    another_default = documents[0].default != documents[1].default
+    subjects = [
+        (subject, probe)
+        for subject, probe in _others(documents, written)
+        if subject.kind != "other" or not another_default
+    ]
+    return _changes(old, new, written, subjects)
+
+
+def _changes(
+    old: CompiledPolicy | None,
+    new: CompiledPolicy | None,
+    written: Sequence[str],
+    subjects: Iterable[tuple[Subject, str]],
+) -> list[ToolChange]:
     before, after = _with_probes(old, written), _with_probes(new, written)
     grouped: dict[object, ToolChange] = {}
-    for subject, probe in _subjects(documents, names, written):
+    for subject, probe in subjects:
         for change in _tool_changes(_Side.of(before, probe), _Side.of(after, probe), subject):
             key = _group(change)
             known = grouped.get(key)
             grouped[key] = replace(known, subjects=(*known.subjects, subject)) if known else change
-    found: list[Change] = [*grouped.values(), *access_changes(documents[0], documents[1])]
-    return _sorted(found, names)
+    return [*grouped.values()]
 
 
 def _document(compiled: CompiledPolicy | None) -> Document:
@@ -108,11 +136,8 @@ def _written(documents: Sequence[Document], known: tuple[str, ...]) -> list[str]
     return sorted(names, key=unchanged)[:_MOST_WRITTEN]
 
 
-def _subjects(
-    documents: Sequence[Document], names: tuple[str, ...], written: Sequence[str]
-) -> Iterator[tuple[Subject, str]]:
+def _others(documents: Sequence[Document], written: Sequence[str]) -> Iterator[tuple[Subject, str]]:
     """Each with a name to ask for. A pattern is asked for by itself: all that is wider matches it too."""
-    yield from ((Subject("tool", name), name) for name in names)
     for name in written:
         yield Subject("pattern" if is_pattern(name) else "unknown", name), name
     for name in CLASSES:

@@ -75,6 +75,60 @@ def test_another_spelling_of_the_same_rules_changes_nothing(cast: Cast, acme: Ac
     assert seen.changes_nothing
 
 
+def ruled(value: str, counter: str = "c", reason: str = "No.") -> str:
+    """A policy of one rule, whose words are clipped."""
+    limit = (
+        f'{{"counter": "{counter}", "window": "minute", "max": 5, "scope": "grant", "on_deny": "{reason}"}}'
+    )
+    condition = f'{{"path": "args.x", "op": "in", "value": [1, 2, 3, 4, 5, 6, {value}]}}'
+    rule = f'{{"require": [{{"conditions": [{condition}]}}], "limits": [{limit}]}}'
+    return f'{{"version": "1", "default": "deny", "tools": {{"list_users": {rule}}}}}'
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        ruled("8"),
+        ruled("true"),
+        ruled('{"a": [2, 2]}'),
+        ruled('{"a": [true]}'),
+        ruled("7", counter="d"),
+        ruled("7", reason="Never."),
+    ],
+)
+def test_what_the_words_of_a_rule_leave_out_is_a_change_too(draft: str, cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        for value in ("7", "1", '{"a": [1]}'):
+            live = publish_policy(cast.alice, acme.policy, ruled(value))
+            seen = outlook(acme.server, draft, live)
+            assert [row.tool.name for row in seen.altered] == ["list_users"]
+            assert not seen.changes_nothing
+
+
+@pytest.mark.parametrize(
+    ("rules", "whom"),
+    [
+        ('"tools": {"drop_*": {}}', "whatever drop_* matches"),
+        ('"tools": {"drop_all": {}}', "drop_all"),
+        ('"classes": {"Execute": {}}', "other Execute tools"),
+        ('"all_tools": {"action": "deny"}', "any other tool"),
+    ],
+)
+def test_what_changes_for_tools_that_may_come_is_a_change_too(
+    rules: str, whom: str, cast: Cast, acme: Acme
+) -> None:
+    default = "allow" if "all_tools" in rules else "deny"
+    start = f'{{"version": "1", "default": "{default}", "hide": ["create_*", "delete_*", "list_*"]}}'
+    with inside(cast.alice):
+        Tool.objects.update(tool_class="Read")
+        live = publish_policy(cast.alice, acme.policy, start)
+        seen = outlook(acme.server, start[:-1] + f", {rules}}}", live)
+        same = outlook(acme.server, start, live)
+    assert [change.whom for change in seen.beyond] == [whom]
+    assert (seen.unchanged, seen.changes_nothing) == (3, False)
+    assert same.changes_nothing
+
+
 def test_a_text_diff_numbers_and_marks_its_lines() -> None:
     found = text_diff("a\nb\nc", "a\nB\nc\nd")
     assert [(line.kind, line.text, line.number) for line in found.lines] == [
