@@ -42,6 +42,7 @@ NOT_GOOD: Final = (
 class Offer:
     """What a good link offers, for the page that asks."""
 
+    id: str
     organization_name: str
     role: str
     email: str
@@ -120,6 +121,7 @@ def offer(token: str) -> Offer | None:
         if invitation is None:
             return None
         return Offer(
+            invitation.public_id,
             invitation.organization.name,
             invitation.role,
             invitation.email,

@@ -53,6 +53,11 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
         request.session.pop(HELD, None)
         messages.info(request, "You did not join. The link stays good until its time is over.")
         return redirect("overview")
+    offered = offer(token)
+    if offered is not None and request.POST.get("invitation", offered.id) != offered.id:
+        # In another tab, maybe by somebody else's doing: nobody joins what they were not asked about.
+        messages.info(request, "Another invitation was opened since. This is what that one offers.")
+        return redirect("answer-invitation")
     try:
         member = accept(request.user, token)
     except NotFound as gone:

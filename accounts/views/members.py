@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 
 from accounts.middleware import MemberRequest
 from accounts.views.sign_in import to_sign_in
+from common.errors import Conflict
 
 P = ParamSpec("P")
 TenantView = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
@@ -18,7 +19,10 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def member_required(view: TenantView[P]) -> View[P]:
-    """Anonymous: to the sign-in page and back. A person without an organization: to found one."""
+    """Anonymous: to the sign-in page and back. A person without an organization: to found one.
+
+    A form of one organization does nothing in another that its person went to since, in another tab.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -26,6 +30,20 @@ def member_required(view: TenantView[P]) -> View[P]:
             return to_sign_in(request)
         if request.member is None:  # type: ignore[attr-defined]
             return redirect("found-organization")
+        _see_that_it_is_of_here(request)  # type: ignore[arg-type]
         return view(request, *args, **kwargs)  # type: ignore[arg-type]
 
     return guarded
+
+
+def _see_that_it_is_of_here(request: MemberRequest) -> None:
+    here = str(request.member.organization_id)
+    within = request.POST.get("within", here) if request.method == "POST" else here
+    if within == here:
+        return
+    names = {str(one.organization_id): one.organization_name for one in request.memberships}
+    there = names.get(within, "an organization that you belong to no more")
+    raise Conflict(
+        f"This page is of {there}, and you went to {request.member.organization.name} since. Go back to the "
+        "organization that is meant, open the page anew and do it there."
+    )

@@ -6,8 +6,8 @@ Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome 
 Figures: share_bar counts · effect_counts counts live=counts_before · rollout state words="..."
 Blocks:  page_header "Title" lede= crumbs= · note "warn" · empty "No calls yet" · code "shell"
          · table "Caption" · step 3 "Issue a grant" state="now"; each ends with its end tag
-Forms:   field form.name hint= label= · options choices wanted · error_summary form "Not saved." ·
-         problem_list problems target="id_document"
+Forms:   csrf_token · field form.name hint= label= · options choices wanted ·
+         error_summary form "Not saved." · problem_list problems target="id_document"
 Ways:    url "servers:detail" server.public_id · seg items label="View" · pager page noun="servers"
 Frame:   asset "app.css" · theme_attribute
 """
@@ -23,6 +23,7 @@ from typing import Any
 from django import template
 from django.forms import BaseForm, BoundField
 from django.template import Context, loader
+from django.template.defaulttags import CsrfTokenNode
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -291,6 +292,17 @@ def step(content: str, number: int, title: str, state: str = "") -> SafeString:
 
 
 # ---- forms
+@register.simple_tag(takes_context=True)
+def csrf_token(context: Context) -> SafeString:
+    """Django's, and which organization the form was drawn in: see `accounts.views.members`."""
+    token = CsrfTokenNode().render(context)
+    member = getattr(context.get("request"), "member", None)
+    if member is None:
+        return SafeString(token)
+    within = format_html('<input type="hidden" name="within" value="{}">', member.organization_id)
+    return SafeString(token + within)
+
+
 @register.inclusion_tag("components/field.html")
 def field(bound: BoundField, **options: Any) -> dict[str, Any]:
     return _fields.field_context(bound, options)

@@ -350,3 +350,23 @@ def test_nobody_answers_without_signing_in_or_by_another_method(
     assert offer(token) is not None
     assert client.put(ANSWER).status_code == 405
     assert client.post(f"/invitations/{token}/").status_code == 405
+
+
+def test_a_page_of_one_invitation_joins_no_other_that_was_opened_since(
+    cast: Cast, sender: Membership, client: Client
+) -> None:
+    client.force_login(person("erin"), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.get(f"/invitations/{invited(sender)}/")
+    asked_about_acme = _hidden(client.get(ANSWER).content.decode())
+    confirm(cast.mallory)
+    client.get(f"/invitations/{invited(cast.mallory)}/")
+    told = client.post(ANSWER, {**asked_about_acme, "answer": "join"}, follow=True)
+    assert memberships_of(told.wsgi_request.user) == []  # type: ignore[arg-type]
+    shown = told.content.decode()
+    assert "Join Umbra" in unescape(shown) and "Another invitation was opened since" in shown
+    client.post(ANSWER, {**_hidden(shown), "answer": "join"})
+    assert [one.organization_name for one in memberships_of(told.wsgi_request.user)] == ["Umbra"]  # type: ignore[arg-type]
+
+
+def _hidden(page: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,11 +13,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import middleware
-from accounts.models import ApiKey, Membership, User
+from accounts.models import ApiKey, Invitation, Membership, Organization, User
 from accounts.permissions import SCOPES, May, may
-from accounts.services import MembershipName, memberships_of
+from accounts.services import MembershipName, found_organization, memberships_of
 from accounts.tenancy import organization_context
-from tests.cast import PASSWORD, Acme, Cast, inside, person
+from tests.cast import PASSWORD, Acme, Cast, confirm, inside, person
 
 Browser = Callable[[Membership], Client]
 
@@ -241,3 +242,30 @@ def test_guessing_passwords_is_slowed_down(cast: Cast) -> None:
         for n in range(12)
     ]
     assert "Too many" in said[-1].content.decode()
+
+
+def test_a_form_of_one_organization_does_nothing_in_another_that_was_gone_to_since(
+    cast: Cast, signed_in: Browser
+) -> None:
+    """Every page that has one: what it makes or changes is named by nothing but where one is."""
+    confirm(cast.alice)
+    beside = found_organization(cast.alice.user, "Beside")
+    browser = signed_in(cast.alice)
+    panes = ("", "members/", "security/", "api-keys/", "delete/")
+    pages = [*(f"/settings/{pane}" for pane in panes), "/servers/register/", "/approvals/settings/"]
+    drawn = {page: browser.get(page).content.decode() for page in pages}
+    browser.post("/organizations/switch/", {"organization": str(beside.organization_id)})
+    found = 0
+    for path, page in drawn.items():
+        for begun, inside_it in re.findall(r'<form([^>]*method="post"[^>]*)>(.*?)</form>', page, re.S):
+            action = dict(re.findall(r'(\w+)="([^"]*)"', begun)).get("action", path)
+            # Rows are named by ids, which are found in their own organization alone.
+            if action.startswith(("/settings/", "/servers/", "/approvals/")) and "_" not in action:
+                sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', inside_it))
+                answer = browser.post(action, {**sent, "email": "erin@example.com", "typed": "Beside"})
+                assert answer.status_code == 409, action
+                assert "This page is of Acme, and you went to Beside since" in answer.content.decode()
+                found += 1
+    assert found >= 10
+    with inside(beside):
+        assert Organization.objects.get().name == "Beside" and Invitation.objects.count() == 0
