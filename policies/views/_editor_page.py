@@ -57,6 +57,7 @@ class Editing:
             "outlook": self.outlook,
             "tests": self._tests(),
             **self._told(),
+            "scan": None if self.tools else self.policy.server.scans.order_by("-started_at").first(),
             "reads": reads_as(self.outlook),
             "look": self.look,
             "may_edit": may(self.request.member, May.EDIT_POLICIES),

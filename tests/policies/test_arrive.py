@@ -8,12 +8,13 @@ from urllib.parse import unquote
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import Membership
 from catalog.ingest import Report
 from catalog.models import CatalogServer
 from policies.models import Policy
-from servers.models import Server
+from servers.models import Server, ToolScan
 from tests.cast import Acme, Cast, inside
 from tests.catalog.index import index
 from tests.roles import as_worker
@@ -52,6 +53,25 @@ def test_the_button_of_a_tool_leads_through_sign_up_to_its_policy_in_the_editor(
     editor = client.get(answer.headers["Location"])
     assert editor.status_code == 200
     assert "create_access_key_rate" in editor.content.decode()
+
+
+def test_the_editor_waits_for_the_tools_of_a_server_that_was_just_registered(
+    index: Report, cast: Cast, signed_in: SignedIn
+) -> None:
+    client = signed_in(cast.alice)
+    sent = {"for": FOR, "name": "AWS IAM", "upstream_url": "https://iam.example.com/mcp", "auth_kind": "none"}
+    path = client.post("/policies/arrive/", sent).headers["Location"]
+    with inside(cast.alice):
+        scan = ToolScan.objects.select_related("server").get(server__name="AWS IAM")
+    waits = client.get(path).content.decode()
+    asks = reverse("servers:progress", args=[scan.server.public_id])
+    assert f'hx-get="{asks}"' in waits and "are being listed; the effect" in waits
+    assert "no tools that we know of" not in waits
+    with inside(cast.alice):
+        ToolScan.objects.update(state="failed", message="Nobody answers.", hint="Start it.")
+    assert client.get(asks).headers["HX-Refresh"] == "true", "the page is loaded anew when the scan is over"
+    failed = client.get(path).content.decode()
+    assert f'hx-get="{asks}"' not in failed and "Nobody answers.</b> Start it." in failed
 
 
 def test_the_policy_can_be_put_on_a_server_one_has(
