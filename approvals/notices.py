@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from accounts.permissions import May, require
+from approvals.changes import lock
 from approvals.models import Approval, MailMuted, Notice, Webhook
 from common.errors import Conflict, TooSoon
 from common.starting import start
@@ -43,6 +44,7 @@ def tell(organization_id: UUID, kind: Notice.Kind, data: dict[str, object]) -> N
 def remind(by: Membership, approval: Approval) -> int:
     """Writes once more to everybody else who may answer; how many that are."""
     require(by, May.READ_ARGUMENTS)
+    (approval,) = lock([approval.pk])
     if approval.now is not Approval.State.PENDING:
         raise Conflict("This call does not wait any more.")
     now = timezone.now()

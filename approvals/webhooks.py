@@ -24,6 +24,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
+from accounts.services.organizations import locked
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
 from approvals.notices import again, write_test
@@ -64,6 +65,7 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
     if not verified:
         raise NotAllowed("Confirm your e-mail address first; until then no webhooks are sent.")
     url = _good_url(url)
+    locked(by)
     if Webhook.objects.visible_to(by).count() >= MOST:
         raise LimitReached(f"There are {MOST} webhooks, as many as there may be.")
     webhook, secret = (
@@ -137,6 +139,7 @@ def remove_webhook(by: Membership, webhook: Webhook) -> None:
 @transaction.atomic
 def send_test(by: Membership, webhook: Webhook) -> Notice:
     require(by, May.MANAGE_WEBHOOKS)
+    webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
     if webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
     now = timezone.now()

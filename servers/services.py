@@ -16,6 +16,7 @@ from accounts.audit import record_event
 from accounts.limits import Limit, leave_room, most
 from accounts.models import Membership
 from accounts.permissions import May, require
+from accounts.services.organizations import locked
 from common.errors import Conflict, InvalidInput, Stale, TooSoon
 from common.events import config_changed
 from common.sealing import Keyring
@@ -208,7 +209,8 @@ def settle(server: Server) -> None:
 
 
 def _leave_room_for_others(by: Membership) -> None:
-    """The workers that scan are everybody's."""
+    """The workers that scan are everybody's. Of two that come for the last place one gets it."""
+    locked(by)
     now = timezone.now()
     recent = ToolScan.objects.visible_to(by).filter(started_at__gt=now - _AN_HOUR)
     going = recent.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING]).count()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -12,8 +13,10 @@ from accounts.audit import record_event
 from accounts.models import Membership, Organization, Role, User
 from accounts.permissions import May, require
 from accounts.tenancy import organization_context
-from common.errors import InvalidInput
+from common.errors import InvalidInput, LimitReached
 from common.ids import new_uuid, public_id
+
+MOST_OWNED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,16 @@ def found_organization(owner: User, name: str) -> Membership:
         member = Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
         record_event(member, "organization.founded", public_id("org", organization.pk), organization.name)
     return member
+
+
+@transaction.atomic
+def found_another(owner: User, name: str) -> Membership:
+    """By somebody who is here already. Holds the person: of two for the last place one gets it."""
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    owned = sum(membership.role == Role.OWNER for membership in memberships_of(owner))
+    if owned >= MOST_OWNED:
+        raise LimitReached(f"You own {MOST_OWNED} organizations, as many as one person may.")
+    return found_organization(owner, name)
 
 
 @transaction.atomic

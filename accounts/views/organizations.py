@@ -12,11 +12,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import OrganizationForm
 from accounts.middleware import SESSION_KEY, MemberRequest
-from accounts.models import Role
-from accounts.services import found_organization, memberships_of
+from accounts.services import memberships_of
+from accounts.services.organizations import found_another
 from accounts.views.members import member_required
+from common.errors import LimitReached
+from common.refusals import say_in_form
 
-MOST_OWNED = 10
 STAYS = "/policies/arrive/?"
 
 
@@ -25,15 +26,15 @@ STAYS = "/policies/arrive/?"
 def found(request: HttpRequest) -> HttpResponse:
     """Also for a person who belongs to none: every other page leads here then."""
     form = OrganizationForm(request.POST or None)
-    mine = memberships_of(request.user)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
-        if sum(membership.role == Role.OWNER for membership in mine) >= MOST_OWNED:
-            form.add_error(None, f"You own {MOST_OWNED} organizations, as many as one person may.")
-            return render(request, "settings/found.html", {"form": form, "belongs": True}, status=429)
-        founded = found_organization(request.user, form.cleaned_data["name"])  # type: ignore[arg-type]
+        try:
+            founded = found_another(request.user, form.cleaned_data["name"])  # type: ignore[arg-type]
+        except LimitReached as refused:
+            context = {"form": form, "belongs": True}
+            return render(request, "settings/found.html", context, status=say_in_form(form, refused))
         request.session[SESSION_KEY] = str(founded.organization_id)
         return redirect("onboarding")
-    context = {"form": form, "belongs": bool(mine)}
+    context = {"form": form, "belongs": bool(memberships_of(request.user))}  # type: ignore[arg-type]
     return render(request, "settings/found.html", context, status=422 if form.errors else 200)
 
 

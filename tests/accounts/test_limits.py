@@ -200,6 +200,6 @@ def test_a_server_that_may_not_be_scanned_now_is_not_registered(
 def test_who_owns_as_many_organizations_as_one_may_keeps_what_was_typed(
     cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accounts.views.organizations.MOST_OWNED", 1)
+    monkeypatch.setattr("accounts.services.organizations.MOST_OWNED", 1)
     answer = signed_in(cast.alice).post("/organizations/new/", {"name": "Second"})
     assert answer.status_code == 429 and 'value="Second"' in answer.content.decode()

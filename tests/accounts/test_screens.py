@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 
 from accounts.models import ApiKey, Membership, Organization, User
 from accounts.services import create_api_key, found_organization, memberships_of
-from accounts.views.organizations import MOST_OWNED
+from accounts.services.organizations import MOST_OWNED
 from tests.cast import PASSWORD, Acme, Cast, inside
 from tests.ladder import SignedIn
 
