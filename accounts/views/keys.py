@@ -61,7 +61,8 @@ def revoke_key(request: MemberRequest, key_id: str) -> HttpResponse:
 
 def _page(request: MemberRequest, form: ApiKeyForm, status: int = 200) -> HttpResponse:
     member = request.member
-    mine = ApiKey.objects.visible_to(member)
+    keys = ApiKey.objects.visible_to(member)
+    mine = keys if may(member, May.READ_KEYS) else keys.none()
     wanted = request.GET.get("q", "").strip().replace("\x00", "")
     found = (
         mine.filter(Q(name__icontains=wanted) | Q(member__user__email__icontains=wanted)) if wanted else mine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -148,3 +149,15 @@ def test_one_goes_from_one_organization_to_another_and_only_among_the_own(
 def _goes(client: Client, to: Membership) -> None:
     sent = {"organization": str(to.organization_id)}
     assert client.post("/organizations/switch/", sent).headers["Location"] == "/overview/"
+
+
+@pytest.mark.parametrize(("who", "sees"), [("bob", False), ("carol", False), ("dave", True), ("alice", True)])
+def test_keys_are_shown_to_those_who_may_list_them_over_rest(
+    who: str, sees: bool, cast: Cast, signed_in: SignedIn, api_key: Callable[..., str]
+) -> None:
+    hint = api_key(cast.dave, "logs:read")[:8]
+    browser = signed_in(cast.everyone()[who])
+    assert browser.get("/api/v1/api-keys/").status_code == (200 if sees else 403)
+    for query in ("", "?q=dave"):
+        page = browser.get(f"/settings/api-keys/{query}")
+        assert page.status_code == 200 and (hint in page.content.decode()) is sees
