@@ -496,15 +496,15 @@ local function ran_ahead_of(wall)
     return passed - (wall - tonumber(noted[2])) > APART + passed / DRIFT
 end
 
--- A store without an epoch gets this one, and is in doubt from now on. Epoch, the server's run id, and the
--- asker's wall clock where it knows nothing better of ours.
+-- A store without an epoch gets this one, and is in doubt from now on. Epoch, the server's run id, the asker's
+-- wall clock where it knows nothing better of ours, and '1' where the server was another's replica before.
 function requests.begin(arguments)
     if not meta[1] then
         redis.call('HSET', 'pl:meta', 'epoch', arguments[1], 'doubt', whole(now), 'born', whole(now), 'high', whole(now))
         meta[1], doubt = arguments[1], now
     end
-    if meta[6] and meta[6] ~= arguments[2] and meta[7] then
-        -- The server that was here before might have forgotten what it answered for.
+    if meta[6] and meta[6] ~= arguments[2] and (meta[7] or arguments[4] == '1') then
+        -- The server that was here before might have forgotten what it answered for, or this one never heard it.
         in_doubt_from_now_on()
     elseif ran_ahead_of(tonumber(arguments[3])) then
         in_doubt_from_now_on()

@@ -269,12 +269,12 @@ class RedisLimiter:
     async def _opened(self) -> Wire:
         wire = await connect(self._address)
         try:
-            await _check_settings(wire)
+            replication = await _check_settings(wire)
             run = await _run_id(wire)
             await wire.ask("SCRIPT", "LOAD", self._script)
             epoch, wall = self._store.epoch or secrets.token_hex(16), self._clock.wall_ms()
             sent = time.monotonic()
-            asked = (epoch, "begin", epoch, run, "" if wall is None else wall)
+            asked = (epoch, "begin", epoch, run, "" if wall is None else wall, _promoted(replication))
             begun = _Told.read(await wire.ask("EVALSHA", self._sha, 0, *asked))
             known, doubt, fresh = _text_parts(begun.answer)
             if self._clock.leapt(begun.now, sent):
@@ -364,7 +364,8 @@ class _Told:
         return cls(answer, int(now), int(before), int(turn), crowded.split())
 
 
-async def _check_settings(wire: Wire) -> None:
+async def _check_settings(wire: Wire) -> Mapping[str, str]:
+    """What it says of its replication."""
     said: dict[str, str] = {}
     for name in _MUST_HOLD:
         answer = await wire.ask("CONFIG", "GET", name)
@@ -375,8 +376,15 @@ async def _check_settings(wire: Wire) -> None:
             "it may forget what it answered for: "
             + ", ".join(f"{name} is {value}, not {_MUST_HOLD[name]}" for name, value in wrong.items())
         )
-    if (await _info(wire, "replication")).get("role") != "master":
+    replication = await _info(wire, "replication")
+    if replication.get("role") != "master":
         raise NotDurable("it is a replica")
+    return replication
+
+
+def _promoted(replication: Mapping[str, str]) -> str:
+    """Whether it was a replica before, which may lack the last that its master answered for."""
+    return "1" if replication.get("master_replid2", "").strip("0") else ""
 
 
 async def _run_id(wire: Wire) -> str:

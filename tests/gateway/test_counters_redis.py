@@ -175,6 +175,25 @@ async def test_a_copy_of_another_server_is_not_used(
             assert await limiter.reserve("d", [charge(window=1)]) == Unavailable()
 
 
+async def test_a_replica_in_its_masters_place_may_not_have_heard_everything(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    (tmp_path / "replica").mkdir()
+    with running(tmp_path / "replica") as replica:
+        async with at(server) as one, at(server) as another:
+            await trusted(server, one)
+            assert await another.reserve("first", [charge(maximum=2)]) == Reserved()
+            replica.client().replicaof("127.0.0.1", str(server.port))
+            await eventually(lambda: replica.client().hexists("pl:meta", "epoch"))
+            replica.client().replicaof("no", "one")
+            assert await one.reserve("never heard of there", [charge(maximum=2)]) == Reserved()
+            await one.close()
+            server.kill()
+            replica.client().config_set("port", server.port)
+            await eventually(lambda: server.client().hexists("pl:meta", "doubt"))
+            assert await another.reserve("third", [charge(maximum=2)]) == Unavailable()
+
+
 async def test_a_server_that_began_to_forget_and_was_killed_is_in_doubt(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
