@@ -126,7 +126,7 @@ def publish_newest(organization_id: UUID, key: SigningKey) -> ConfigRevision | N
 
 def _is_current(newest: ConfigRevision, body: bytes, floor: int, key: SigningKey) -> bool:
     same_key = newest.envelope["key_id"] == key.key_id
-    return newest.hash == body_hash(body) and newest.number >= floor and same_key
+    return newest.hash == body_hash(body) and newest.number > floor and same_key
 
 
 def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRevision:

@@ -67,6 +67,12 @@ def note_worker(worker: Worker, version: str, high_water: Mapping[str, int]) -> 
     for organization_id, number in numbers.items():
         if (mark := marks[str(organization_id)]) > number:
             _raise_floor(organization_id, number, mark)
+    refused = WorkerStatus.objects.filter(worker=worker, rejected_revision__isnull=False)
+    for status in refused.filter(organization_id__in=numbers):
+        number = numbers[status.organization_id]
+        if number == status.rejected_revision == marks[str(status.organization_id)]:
+            # It took another one of this number, of before the database was restored.
+            _raise_floor(status.organization_id, number, number)
     closed = [pk for text in marks if (pk := _uuid(text)) is not None and pk not in numbers]
     for organization_id in ClosedOrganization.objects.filter(pk__in=closed).values_list("pk", flat=True):
         raise_above(organization_id, marks[str(organization_id)])
@@ -178,6 +184,9 @@ def _numbers_of(organizations: list[UUID]) -> dict[UUID, int]:
 
 
 def _raise_floor(organization_id: UUID, number: int, mark: int) -> None:
+    """Once for each mark: again, nothing changes."""
+    if NumberFloor.objects.filter(organization_id=organization_id, number=mark).exists():
+        return
     NumberFloor.objects.update_or_create(
         organization_id=organization_id, defaults={"number": mark, "noted_at": timezone.now()}
     )

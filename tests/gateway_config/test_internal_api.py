@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +16,14 @@ from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, reso
 
 from common.errors import InvalidInput
 from common.tokens import API_KEY, GRANT, WORKER, new_token
+from gateway.config_store import ConfigStore
 from gateway_config.models import ConfigRevision, NumberFloor, PublishRequest, Worker, WorkerStatus
-from gateway_config.services import enroll_worker, remove_worker
+from gateway_config.services import enroll_worker, remove_worker, signed
+from gateway_config.tasks import signing_key
+from gateway_config.wire.bundle import Bundle
+from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.messages import Ack, HeadsAnswer, HelloAnswer, SignedBundle
+from gateway_config.wire.signing import VerifyKeys
 from tests.cast import Cast, inside
 from tests.roles import as_worker
 
@@ -151,6 +158,38 @@ def test_a_worker_ahead_of_a_restored_database_lifts_the_numbers(
     revision = publish()
     assert revision is not None and revision.number == 41
     assert "was the database restored" in caplog.text
+
+
+@INTERNAL
+def test_a_worker_that_took_another_revision_of_the_newest_number_gets_one_above(
+    cast: Cast,
+    enrolled: Enrolled,
+    published: ConfigRevision,
+    publish: Callable[[], ConfigRevision | None],
+    tmp_path: Path,
+) -> None:
+    organization = str(cast.alice.organization_id)
+    key = signing_key()
+    store = ConfigStore(tmp_path, VerifyKeys.parse(key.verify_key()))
+    before = encode_bundle(Bundle(organization))
+    envelope = signed(before, organization, published.number, key)
+    assert asyncio.run(store.apply(SignedBundle(envelope, before.decode()))).state == "applied"
+    gateway = Gateway(enrolled("gw-1")[1])
+
+    def follow() -> str:
+        found = gateway.get(f"/internal/v1/bundles/{organization}/")
+        ack = asyncio.run(store.apply(msgspec.json.decode(found.content, type=SignedBundle)))
+        gateway.post("/internal/v1/acks/", [ack])
+        for _ in range(3):
+            gateway.post("/internal/v1/hello/", {"version": "1", "high_water": store.high_water()})
+        return ack.state
+
+    assert follow() == "rejected"
+    with as_worker():
+        assert PublishRequest.objects.filter(done_at=None).count() == 1
+    again = publish()
+    assert again is not None and again.number == published.number + 1
+    assert follow() == "applied" and publish() is None
 
 
 @INTERNAL
