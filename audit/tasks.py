@@ -1,4 +1,4 @@
-"""The log's housekeeping. Each may run twice, and at once."""
+"""The log's housekeeping. It may be started twice, and at once: nobody then waits for another."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from celery import shared_task
 from django.utils import timezone
 
 from audit import retention
+from common.alone import HOUSEKEEPING, alone
 
 
 @shared_task
 def keep_house() -> None:
-    now = timezone.now()
-    retention.keep_tables(now)
-    retention.mend_half_hours(now)
-    retention.forget_old(now)
-    retention.forget_counts(now)
-    retention.forget_days(now)
+    with alone(HOUSEKEEPING) as mine:
+        if not mine:
+            return
+        now = timezone.now()
+        retention.keep_tables(now)
+        retention.mend_half_hours(now)
+        retention.forget_old(now)
+        retention.forget_counts(now)
+        retention.forget_days(now)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require
+from common.alone import PUBLISHING, alone
 from common.errors import InvalidInput, NotFound
 from common.ids import public_id
 from common.notifications import HEADS, notify
@@ -42,9 +41,6 @@ logger = logging.getLogger(__name__)
 MOST_DELIVERIES = 3
 KEPT_REVISIONS = 20
 KEPT_REQUESTS = timedelta(days=7)
-LOCK_PATIENCE = "10s"
-# Advisory locks: the first number says what for.
-_ONE_ORGANIZATION = 70_231
 _COMMIT_ORDER = 70_232
 
 
@@ -80,16 +76,23 @@ def waiting_organizations(*, never_taken_up: timedelta, not_heard_of: timedelta)
 
 # ---- publishing
 def deliver(organization_id: UUID, key: SigningKey) -> ConfigRevision | None:
-    """Brings what waits to the workers, at most three times; then it is a dead letter with an alert."""
-    with _one_at_a_time(organization_id):
-        if not _count_delivery(organization_id):
-            return None
-        try:
-            return publish_newest(organization_id, key)
-        except Exception as problem:
-            logger.exception("organization %s: nothing was published", organization_id)
-            _note_failure(organization_id, problem)
-            return None
+    """Brings what waits to the workers, at most three times; then it is a dead letter with an alert.
+
+    Whoever is at it sees to what comes meanwhile, so nobody waits for another.
+    """
+    newest = None
+    while True:
+        with alone(PUBLISHING, str(organization_id)) as mine:
+            if not mine or not _count_delivery(organization_id):
+                return newest
+            try:
+                newest = publish_newest(organization_id, key) or newest
+            except Exception as problem:
+                logger.exception("organization %s: nothing was published", organization_id)
+                _note_failure(organization_id, problem)
+                return None
+        if not _waiting(organization_id).filter(delivered_at=None).exists():
+            return newest
 
 
 @transaction.atomic
@@ -196,10 +199,14 @@ def _mark_done(organization_id: UUID, seen: list[int]) -> None:
     PublishRequest.objects.filter(organization_id=organization_id, done_at__lt=now - KEPT_REQUESTS).delete()
 
 
+def _waiting(organization_id: UUID) -> QuerySet[PublishRequest]:
+    return PublishRequest.objects.filter(organization_id=organization_id, done_at=None, dead_at=None)
+
+
 @transaction.atomic
 def _count_delivery(organization_id: UUID) -> bool:
     """Committed before the work begins, so that work which kills its process is counted too."""
-    waiting = PublishRequest.objects.filter(organization_id=organization_id, done_at=None, dead_at=None)
+    waiting = _waiting(organization_id)
     _bury(organization_id, "The process that published it ended three times.")
     taken = waiting.update(deliveries=F("deliveries") + 1, delivered_at=timezone.now())
     return taken > 0
@@ -208,15 +215,12 @@ def _count_delivery(organization_id: UUID) -> bool:
 @transaction.atomic
 def _note_failure(organization_id: UUID, problem: Exception) -> None:
     error = f"{type(problem).__name__}: {getattr(problem, 'reason', '')}".rstrip(": ")
-    waiting = PublishRequest.objects.filter(organization_id=organization_id, done_at=None, dead_at=None)
-    waiting.update(error=error[:1000])
+    _waiting(organization_id).update(error=error[:1000])
     _bury(organization_id, error[:1000])
 
 
 def _bury(organization_id: UUID, error: str) -> None:
-    spent = PublishRequest.objects.filter(
-        organization_id=organization_id, done_at=None, dead_at=None, deliveries__gte=MOST_DELIVERIES
-    )
+    spent = _waiting(organization_id).filter(deliveries__gte=MOST_DELIVERIES)
     if spent.update(dead_at=timezone.now(), error=error):
         logger.error(
             "organization %s: publishing failed %d times and is given up (%s). "
@@ -225,21 +229,6 @@ def _bury(organization_id: UUID, error: str) -> None:
             MOST_DELIVERIES,
             error,
         )
-
-
-@contextmanager
-def _one_at_a_time(organization_id: UUID) -> Iterator[None]:
-    """Held over several transactions, so it is the session's lock and not a transaction's."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
-        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_ONE_ORGANIZATION, str(organization_id)])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_unlock(%s, hashtext(%s))", [_ONE_ORGANIZATION, str(organization_id)]
-            )
 
 
 # ---- workers

@@ -21,6 +21,17 @@ def _role() -> str:
 
 
 @contextmanager
+def elsewhere(what_for: int, whose: str = "") -> Iterator[None]:
+    """Somebody else is at it: see common.alone."""
+    other = connection.get_new_connection(connection.get_connection_params())
+    try:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [what_for, whose])
+        yield
+    finally:
+        other.close()
+
+
+@contextmanager
 def _as(role: str | None) -> Iterator[None]:
     before = _role()
     become(role)

@@ -19,11 +19,12 @@ from audit.figures import Counted, top_tools
 from audit.models import CallCount, DecisionRecord, LoggedName, ToolCount, ToolUser
 from audit.periods import Period, Unit
 from audit.tasks import keep_house
+from common.alone import HOUSEKEEPING
 from gateway_config.wire.messages import DecisionEntry
 from tests.audit.records import called, ended
 from tests.audit.test_ingest import store, stored
 from tests.cast import Acme, Cast, inside
-from tests.roles import as_owner, as_worker
+from tests.roles import as_owner, as_worker, elsewhere
 
 NOW = timezone.now()
 _made = count(1)
@@ -172,6 +173,17 @@ def test_housekeeping_may_run_twice(acme: Acme) -> None:
         keep_house()
     assert len(stored(acme)) == 1
     assert named(datetime.now(UTC) + timedelta(days=3)) in tables()
+
+
+def test_housekeeping_that_is_started_again_meanwhile_waits_for_nobody(acme: Acme) -> None:
+    long_ago = of(acme, NOW - timedelta(days=400))
+    store(long_ago)
+    with as_worker(), elsewhere(HOUSEKEEPING):
+        keep_house()
+    assert len(stored(acme)) == 1
+    with as_worker():
+        keep_house()
+    assert stored(acme) == []
 
 
 def test_the_application_reaches_no_days_table_and_calls_no_housekeeping(acme: Acme) -> None:

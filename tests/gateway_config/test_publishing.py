@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models import F
 from django.utils import timezone
 
+from common.alone import PUBLISHING
 from gateway.credentials import upstream_secrets
 from gateway_config import tasks
 from gateway_config.build import bundle_keys
@@ -27,7 +30,7 @@ from policies.services import publish_policy, revoke_grant
 from servers.models import ToolScan
 from servers.services import change_server, retire_server
 from tests.cast import Acme, Cast, inside
-from tests.roles import as_owner, as_worker
+from tests.roles import as_owner, as_worker, elsewhere
 
 Publish = Callable[[], ConfigRevision | None]
 
@@ -356,6 +359,30 @@ def test_an_organization_that_somebody_else_is_long_at_holds_back_no_other(
         PublishRequest.objects.update(created_at=timezone.now() - timedelta(minutes=1))
         tasks.publish_overdue()
     assert set(done) == {cast.alice.organization_id, cast.mallory.organization_id}
+
+
+def test_nobody_waits_for_who_is_publishing_already(cast: Cast, acme: Acme, publish: Publish) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    with elsewhere(PUBLISHING, str(cast.alice.organization_id)):
+        began = time.monotonic()
+        assert publish() is None and time.monotonic() - began < 5
+    assert publish() is not None
+
+
+def test_who_publishes_sees_to_what_came_meanwhile(cast: Cast, acme: Acme, publish: Publish) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    came: list[PublishRequest] = []
+
+    def another_comes(execute: Callable[..., object], sql: str, *rest: Any) -> object:
+        if sql.startswith('INSERT INTO "gateway_config_configrevision"') and not came:
+            came.append(PublishRequest.objects.create(organization_id=cast.alice.organization_id))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(another_comes):
+        assert publish() is not None
+    assert came and waiting(cast) == 0
 
 
 def test_what_a_tool_repeats_in_headers_travels_with_it(cast: Cast, acme: Acme, publish: Publish) -> None:

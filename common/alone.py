@@ -1,0 +1,30 @@
+"""What must not run beside itself, though several clocks start it, and a broker once more what takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from django.db import connection
+
+# Advisory locks: the first number says what for.
+PUBLISHING: Final = 70_231
+HOUSEKEEPING: Final = 70_236
+
+
+@contextmanager
+def alone(what_for: int, whose: str = "") -> Iterator[bool]:
+    """Whether nobody else is at it; then nobody will be until the end. Nobody is waited for.
+
+    Held over several transactions, so it is the session's lock and not a transaction's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [what_for, whose])
+        mine = cursor.fetchone() == (True,)
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [what_for, whose])
