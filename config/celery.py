@@ -1,6 +1,7 @@
 """Celery carries identifiers and may run a task twice and out of order; the outbox is what loses nothing."""
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
@@ -11,6 +12,7 @@ from config.worker_steps import Clock, Standby
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
 QUEUE = "celery"
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 app = Celery("policylayer")
 # Tasks are sent from threads, too: they find this app and not an unconfigured one.
@@ -54,8 +56,10 @@ def _broker() -> dict[str, Any]:
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
+    """Also at the start: who starts the product anew every half hour has the hourly work done, too."""
     # One that waited longer than its period is not run: the next one does the same.
-    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 2.0)}}
+    options = {"expires": max(seconds, 2.0)}
+    return {"task": task, "schedule": seconds, "options": options, "last_run_at": _LONG_AGO}
 
 
 def configure() -> None:

@@ -13,6 +13,7 @@ from queue import Empty
 from typing import Any
 
 import pytest
+from celery.beat import Scheduler
 from kombu import Connection
 from kombu.exceptions import ContentDisallowed
 from kombu.serialization import loads
@@ -80,6 +81,16 @@ def test_a_task_is_acknowledged_when_it_is_done_and_taken_one_at_a_time() -> Non
 def test_what_was_lost_is_looked_for_every_two_seconds() -> None:
     entry: dict[str, Any] = app.conf.beat_schedule["sweep-publish-requests"]
     assert (entry["task"], entry["schedule"]) == ("gateway_config.tasks.sweep", 2.0)
+
+
+def test_a_clock_that_was_just_started_leaves_nothing_until_an_hour_is_over() -> None:
+    clock = Scheduler(app)
+    clock.setup_schedule()
+    assert len(clock.schedule) == len(app.conf.beat_schedule)
+    for entry in clock.schedule.values():
+        due, _ = entry.is_due()
+        again, seconds = entry.next().is_due()
+        assert due and not again and seconds > 1
 
 
 @pytest.mark.parametrize("kind", ["application/x-python-serialize", "application/x-yaml"])
