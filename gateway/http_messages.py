@@ -120,7 +120,7 @@ class KnownFrame:
         if not data.startswith(self.before):
             return None
         rest = len(data) - len(self.before) - len(self.after)
-        for digits in range(1, _MOST_DIGITS + 1):
+        for digits in range(1, min(_MOST_DIGITS + 1, rest)):
             head_bytes = len(data) - rest + digits
             if len(b"%d" % (rest - digits)) == digits and head_bytes != self.head_bytes:
                 self.head_bytes = head_bytes

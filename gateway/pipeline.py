@@ -55,6 +55,7 @@ from policies.language.document import Scope
 from policies.language.effects import Effect as ToolEffect
 from policies.language.effects import effects
 from policies.language.rules_digest import rules_digest
+from policies.language.twins import has_twin
 
 Pipeline: TypeAlias = Generator[Effect, Answer, Ending]
 
@@ -91,6 +92,8 @@ def tools_call(asker: Asker, call: ToolCall, decision_id: str, again: Round | No
         return (yield from refuse(rulings.not_listed(call.tool)))
     if decision.outcome is _DENY:
         return (yield from refuse(rulings.of_decision(decision)))
+    if _has_twin(asker, call):
+        return (yield from refuse(rulings.named_twice(decision)))
     quotas = decision.quotas
     if again is not None or decision.approval is not None:
         ending = yield from _agreed_or_again(asker, call, decision_id, decision, again)
@@ -288,6 +291,11 @@ def _agreement(asker: Asker, call: ToolCall) -> str:
 def _is_missing(asker: Asker, tool: str, decision: Decision) -> bool:
     """Of a tool that the server does not list: whether that is why it cannot be called."""
     return not names_exactly(asker.compiled, tool) and decision.code not in _NOT_EVEN_THERE
+
+
+def _has_twin(asker: Asker, call: ToolCall) -> bool:
+    applies = None if asker.compiled is None else asker.compiled.applies_to(call.tool)
+    return applies is not None and has_twin(applies.sources.names, call.arguments)
 
 
 def _reserve(asker: Asker, quotas: Sequence[TakeQuota]) -> Reserve:

@@ -10,6 +10,9 @@ from policies.language.decision import AwaitApproval, Decision, Outcome, TakeQuo
 _CONFIGURATION_EXPIRED: Final = "The gateway has lost touch with its control plane for too long; try later."
 _RECORD_UNAVAILABLE: Final = "The gateway cannot write its log now, so it sends no calls; try again later."
 _INTERNAL_ERROR: Final = "The gateway failed on this call and did not send it on."
+_NAMED_TWICE: Final = (
+    "An argument's name differs only by case from one that a rule reads; some servers take it for that one."
+)
 _APPROVAL_UNAVAILABLE: Final = "This call needs a person's approval, and nobody can be asked now."
 
 
@@ -24,6 +27,12 @@ def of_decision(decision: Decision) -> Ruling:
 
 def not_listed(tool: str) -> Ruling:
     return Ruling(False, "not_listed", "(not listed)", sentences.not_available_sentence(tool))
+
+
+def named_twice(decision: Decision) -> Ruling:
+    owed = decision.approval
+    rule = decision.rule if owed is None else owed.rule_when_approved
+    return Ruling(False, "undecidable", rule, _NAMED_TWICE)
 
 
 def limit_exceeded(tool: str, quota: TakeQuota, retry_after: int | None) -> Ruling:

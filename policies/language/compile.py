@@ -310,4 +310,6 @@ def _sources(rules: tuple[CompiledRule, ...]) -> Sources:
         for predicate in rule.predicates()
         for condition in predicate.conditions
     ]
-    return Sources(conditions) if conditions else NO_SOURCES
+    limits = [limit for rule in rules for limit in rule.source.limits]
+    counted = [path for limit in limits for path in (limit.key, limit.increment_from) if path is not None]
+    return Sources(conditions, counted) if conditions or counted else NO_SOURCES

@@ -31,8 +31,9 @@ from .document import Condition
 from .exact import LARGEST, ExactNumber, exact
 from .hosts import HostIndex
 from .identity import INEXACT, Unjudged, digest_of
-from .paths import EACH, Step
+from .paths import EACH, Path, Step
 from .textual_paths import resolve_path
+from .twins import Names, names_in
 
 _FEW_VALUES: Final = 8
 _LONGEST_IN_UTF_8: Final = 4
@@ -62,11 +63,13 @@ class Each(NamedTuple):
 
 
 class Sources:
-    """What the conditions of the rules that apply to one tool read, and how much of it they may read."""
+    """What the rules that apply to one tool read of a call, and how much of it their conditions may read."""
 
     __slots__ = (
         "_conditions",
         "_light_size",
+        "_names",
+        "_paths",
         "_reading",
         "quantified",
         "regexes",
@@ -75,9 +78,13 @@ class Sources:
         "short_enough",
     )
 
-    def __init__(self, conditions: Iterable[tuple[Condition, int]] = ()) -> None:
-        """Each condition with the size of its regex's program, 0 for another."""
+    def __init__(
+        self, conditions: Iterable[tuple[Condition, int]] = (), counted: Iterable[Path] = ()
+    ) -> None:
+        """Each condition with the size of its regex's program, 0 for another; what limits count by."""
         self._conditions = tuple(conditions)
+        self._paths = (*(condition.path for condition, _ in self._conditions), *counted)
+        self._names: Names | None = None
         self._reading: Reading | Literal["unknown"] | None = "unknown"
         self.quantified = any(EACH in condition.path.steps for condition, _ in self._conditions)
         self.regexes = tuple((condition.path.steps, size) for condition, size in self._conditions if size)
@@ -98,6 +105,12 @@ class Sources:
         if self._reading == "unknown":
             self._reading = reading_of(self._conditions)
         return self._reading
+
+    @property
+    def names(self) -> Names:
+        if self._names is None:
+            self._names = names_in(self._paths)
+        return self._names
 
     @property
     def light_size(self) -> int:

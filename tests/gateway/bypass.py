@@ -32,12 +32,17 @@ POLICY: Final = r"""{
   }
 }"""
 _POLICY: Final = values.read(POLICY)
+_RULES_READ: Final = {"read_file": ("path",), "write_file": ("path", "amount"), "pay": ("amount",)}
 
 
 def permitted(name: object, arguments: object) -> bool:
     """`arguments` as the naive evaluator reads them: numbers keep their spelling."""
     if not isinstance(name, str) or name not in TOOLS:
         return False
+    if isinstance(arguments, dict):
+        for read in _RULES_READ.get(name, ()):
+            if any(given != read and given.casefold() == read for given in arguments):
+                return False  # a server that reads names without regard to case would read it there
     return rules.ruling(_POLICY, name, None, arguments).outcome == "allow"
 
 

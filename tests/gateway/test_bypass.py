@@ -155,6 +155,9 @@ async def test_nothing_arrives_in_fifty_thousand_requests(tmp_path: Path, kind: 
 
 async def _attack(tmp_path: Path, kind: str, goes_on: Callable[[int], bool]) -> None:
     print(f"\nPOLICYLAYER_BYPASS_SEED={SEED} POLICYLAYER_BYPASS_SECONDS={SECONDS:g}")
+    unforeseen: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unforeseen.append(context.get("exception")))
     executed = Executed()
     async with (
         recorded(executed, kind) as (recorder, port),
@@ -167,6 +170,7 @@ async def _attack(tmp_path: Path, kind: str, goes_on: Callable[[int], bool]) -> 
             attackers.append(Attacker(it, pick, lambda: goes_on(sum(one.sent for one in attackers))))
         await asyncio.gather(*(attacker.attack() for attacker in attackers))
     _check(it, recorder, executed, attackers, kind)
+    assert not unforeseen, (SEED, unforeseen[:5])
 
 
 def _check(it: World, recorder: Recorder, executed: Executed, attackers: list[Attacker], kind: str) -> None:

@@ -59,3 +59,10 @@ def test_a_head_that_another_follows_in_the_body_is_not_learnt() -> None:
     body = b"\r\ncontent-length: 40\r\n\r\n".ljust(40, b"x")
     head = b"POST / HTTP/1.1\r\nContent-Length:\t40\r\n\r\n"
     assert KnownFrame.of(head + body + b"\r\n" * 12, 40) is None
+
+
+@pytest.mark.parametrize("last", [50, 5])
+def test_what_is_too_short_for_a_head_is_read_as_any_other(last: int) -> None:
+    begun = message("", b"").partition(b"\r\nX")[0]
+    for size in range(40):
+        assert known(b"a" * last).body_in(begun + b"1" * size, MOST) is None

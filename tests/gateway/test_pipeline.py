@@ -220,6 +220,57 @@ def test_an_unlisted_tool_is_not_listed_even_where_its_arguments_would_deny_it()
     assert asked.ruling.code == "not_listed"
 
 
+READS = Asker("acme", "files", "grant-1", compiled("""{
+  "version": "1", "default": "allow", "tools": {
+    "copy": {
+      "deny_if": [
+        { "conditions": [ { "path": "args.from.path", "op": "starts_with", "value": "/etc" } ] },
+        { "conditions": [ { "path": "args.to[*].path", "op": "starts_with", "value": "/etc" } ] } ],
+      "limits": [ { "counter": "copies", "window": "day", "max": 5, "scope": "grant",
+                    "key": "args.task", "increment_from": "args.size" } ] },
+    "ask": { "action": "require_approval",
+      "deny_if": [ { "conditions": [ { "path": "args.key", "op": "eq", "value": 1 } ] } ] } } }"""),
+    tools={"copy", "ask"})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("copy", {"task": "a", "size": 1, "From": {"path": "/etc"}}),
+        ("copy", {"task": "a", "size": 1, "from": {"path": "/home", "PATH": "/etc"}}),
+        ("copy", {"task": "a", "size": 1, "from": {"Path": "/etc"}}),
+        ("copy", {"task": "a", "size": 1, "to": [{"path": "/home"}, {"pATH": "/etc"}]}),
+        ("copy", {"task": "a", "size": 1, "Size": 0}),
+        ("copy", {"task": "a", "size": 1, "ta\u017fk": "b"}),
+        ("ask", {"\u212aey": 1}),
+    ],
+)
+def test_a_name_that_differs_by_case_from_one_that_a_rule_reads_is_denied(
+    tool: str, arguments: dict[str, object]
+) -> None:
+    told = "An argument's name differs only by case from one that a rule reads"
+    ruling = refusal("undecidable", f"/tools/{tool}", f"{told}; some servers take it for that one.")
+    play(tools_call(READS, ToolCall(tool, arguments), "d1"), (Record(ruling), Recorded()), ends=ruling)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"task": "a", "size": 1, "Other": {"path": "/etc"}, "other": {"Path": "/etc"}},
+        {"task": "a", "size": 1, "from": {"path": "/home", "note": {"Path": 1}}, "to": []},
+    ],
+)
+def test_names_that_no_rule_reads_may_be_spelt_in_any_way(arguments: dict[str, object]) -> None:
+    charge = Charge("acme", "grant", "grant-1", "copies", "a", 86_400_000, 5, 1_000_000)
+    play(
+        tools_call(READS, ToolCall("copy", arguments), "d1"),
+        (Reserve((charge,)), Reserved()),
+        (allowed("/tools/copy"), Recorded()),
+        (Forward(), Forwarded(200)),
+        ends=Forwarded(200),
+    )
+
+
 def test_arguments_that_are_no_object_are_malformed() -> None:
     asked = next(tools_call(ALICE, ToolCall("read", None), "d1"))
     assert isinstance(asked, Record)

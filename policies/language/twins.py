@@ -1,0 +1,66 @@
+"""Arguments whose names differ only by case from one that a rule reads.
+
+To a rule `Path` is not `path`: the one is missing, or says something harmless. To servers that read names
+without regard to case they are one, and the last one wins. No such call has one meaning.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from .paths import Path, Step
+
+
+@dataclass(slots=True)
+class Names:
+    """The names that rules read in one object, with what they read below; `each`: in a list's elements."""
+
+    members: dict[str, "Names"] = field(default_factory=dict)
+    each: "Names | None" = None
+    folded: frozenset[str] = frozenset()
+
+
+_NOTHING: Final = Names()
+
+
+def names_in(paths: Iterable[Path]) -> Names:
+    names = Names()
+    for path in paths:
+        _note(names, path.steps)
+    _finish(names)
+    return names
+
+
+def has_twin(names: Names, value: object) -> bool:
+    if type(value) is dict:
+        members = names.members
+        for name, inner in value.items():
+            below = members.get(name)
+            if below is None:
+                if name.casefold() in names.folded:
+                    return True
+            elif below is not _NOTHING and has_twin(below, inner):
+                return True
+    elif type(value) is list and names.each is not None:
+        return any(has_twin(names.each, element) for element in value)
+    return False
+
+
+def _note(names: Names, steps: tuple[Step, ...]) -> None:
+    for step in steps:
+        if isinstance(step, str):
+            names = names.members.setdefault(step, Names())
+        else:
+            # Of whichever element a rule reads one: in no other may a name have two meanings either.
+            names.each = names.each or Names()
+            names = names.each
+
+
+def _finish(names: Names) -> None:
+    names.folded = frozenset(name.casefold() for name in names.members)
+    if names.each is not None:
+        _finish(names.each)
+    for name, below in names.members.items():
+        _finish(below)
+        if below == _NOTHING:
+            names.members[name] = _NOTHING
