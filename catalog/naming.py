@@ -40,8 +40,7 @@ def read_naming(typed: str) -> Naming:
     if "://" in text:
         return _of_address(text)
     if found := _PACKAGE.match(text):
-        kind = found[1].lower()
-        return Naming(packages=(f"{kind}:{package_name(kind, found[2])}",))
+        return Naming(packages=_spelled(found[1].lower(), found[2]))
     words = text.split()
     if len(words) > 1:
         return Naming(packages=_of_command(words))
@@ -62,7 +61,7 @@ def _of_address(text: str) -> Naming:
     if named in ("npmjs.com", "pypi.org") and len(steps) >= 2 and steps[0] in ("package", "project"):
         kind = "npm" if named == "npmjs.com" else "pypi"
         name = "/".join(steps[1:3]) if steps[1].startswith("@") else steps[1]
-        return Naming(packages=(f"{kind}:{package_name(kind, name)}",))
+        return Naming(packages=_spelled(kind, name))
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
         return Naming()
     return Naming(endpoint=plain_endpoint(host, port, parts.scheme, parts.path))
@@ -103,7 +102,13 @@ def _either(text: str) -> tuple[str, ...]:
 
 def _one(kind: str, text: str) -> tuple[str, ...]:
     found = (_WITH_VERSION if kind == "npm" else _WITH_RELEASE).match(text)
-    return (f"{kind}:{package_name(kind, found[1])}",) if found else ()
+    return _spelled(kind, found[1]) if found else ()
+
+
+def _spelled(kind: str, name: str) -> tuple[str, ...]:
+    """As its registry compares names and, for PyPI, as its program is called: `acme.tools` keeps its dot."""
+    one = package_name(kind, name)
+    return tuple(f"{kind}:{each}" for each in dict.fromkeys((one, name.lower() if kind == "pypi" else one)))
 
 
 def package_name(kind: str, name: str) -> str:
@@ -111,3 +116,12 @@ def package_name(kind: str, name: str) -> str:
     if kind == "pypi":
         return re.sub(r"[-_.]+", "-", name).lower()
     return name.lower() if kind == "npm" else name
+
+
+def starting(package: str) -> str:
+    """The command that starts what a package holds. People paste it into a shell: a name that is none of its
+    registry's gives none."""
+    kind, _, name = package.partition(":")
+    if kind == "npm" and re.fullmatch(rf"(?!-){_NPM}", name):
+        return f"npx -y {name}"
+    return f"uvx {name}" if kind == "pypi" and re.fullmatch(_PYPI, name) else ""

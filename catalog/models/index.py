@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from catalog.classifier.vocabulary import Severity
+from catalog.naming import starting
 
 
 class CatalogServer(models.Model):
@@ -62,6 +63,11 @@ class CatalogServer(models.Model):
     def get_absolute_url(self) -> str:
         # Written out: a page leads to hundreds, and a slug holds nothing that an address would escape.
         return f"/servers/{self.slug}/"
+
+    @property
+    def command(self) -> str:
+        """What starts it on one's own machine; empty where its package does not say."""
+        return starting(self.package)
 
 
 class CatalogTool(models.Model):

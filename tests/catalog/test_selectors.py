@@ -7,7 +7,7 @@ import pytest
 from catalog.facts import ServerFact
 from catalog.ingest import Report, ingest
 from catalog.models import CatalogServer
-from catalog.naming import read_naming
+from catalog.naming import read_naming, starting
 from catalog.selectors import known_server
 from tests.roles import as_worker
 
@@ -22,6 +22,7 @@ SERVERS = (
                endpoint="https://shared.example.com/three/mcp"),
     ServerFact("four", "Four", package="npm:same-name", repository="acme/four"),
     ServerFact("five", "Five", package="pypi:same-name", repository="acme/five"),
+    ServerFact("six", "Six", package="pypi:acme.six", repository="acme/six"),
 )  # fmt: skip
 
 
@@ -52,6 +53,8 @@ def servers() -> None:
         ("https://github.com/Acme/Three.git", "three", "repository"),
         ("https://github.com/acme/mono/tree/main/src/two", "two", "repository"),
         ("npm:same-name", "four", "package"),
+        ("uvx Acme.Six@latest", "six", "package"),
+        ("https://pypi.org/project/acme.six/", "six", "package"),
     ],
 )
 def test_a_server_is_known_by_what_people_paste(typed: str, slug: str, by: str) -> None:
@@ -94,3 +97,20 @@ def test_a_withdrawn_server_is_not_known() -> None:
 
 def test_a_key_in_an_address_is_never_looked_up() -> None:
     assert "secret" not in repr(read_naming("https://one.example.com/mcp?token=secret#secret"))
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ("npm:@acme/one", "npx -y @acme/one"),
+        ("pypi:awslabs.iam-mcp-server", "uvx awslabs.iam-mcp-server"),
+        ("oci:docker.io/acme/one", ""),
+        ("npm:--eval=1", ""),
+        ("npm:one;rm -rf ~", ""),
+        ("pypi:one\n", ""),
+        ("pypi:$(id)", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_name_of_its_registry_becomes_a_command(package: str, command: str) -> None:
+    assert starting(package) == command

@@ -74,6 +74,21 @@ def test_the_editor_waits_for_the_tools_of_a_server_that_was_just_registered(
     assert f'hx-get="{asks}"' not in failed and "Nobody answers.</b> Start it." in failed
 
 
+def test_a_server_that_is_a_program_comes_with_the_command_that_gives_it_an_address(
+    index: Report, cast: Cast, signed_in: SignedIn
+) -> None:
+    client = signed_in(cast.alice)
+    bridge = "--port 8765 -- \\\n  uvx awslabs.iam-mcp-server"
+    tool = "/tools/awslabs-iam-mcp-server/create_access_key/"
+    assert bridge in client.get(PATH).content.decode()
+    assert bridge in client.get("/servers/register/?known=uvx+awslabs.iam-mcp-server").content.decode()
+    assert "Nothing to install" not in client.get(tool).content.decode()
+    with as_worker():
+        CatalogServer.objects.filter(slug="awslabs-iam-mcp-server").update(endpoint="https://iam.example.com")
+    assert "mcp-proxy" not in client.get(PATH).content.decode()
+    assert "Nothing to install" in client.get(tool).content.decode()
+
+
 def test_the_policy_can_be_put_on_a_server_one_has(
     index: Report, cast: Cast, acme: Acme, signed_in: SignedIn
 ) -> None:
