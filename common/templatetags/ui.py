@@ -298,9 +298,8 @@ def csrf_token(context: Context) -> SafeString:
     token = CsrfTokenNode().render(context)
     member = getattr(context.get("request"), "member", None)
     if member is None:
-        return SafeString(token)
-    within = format_html('<input type="hidden" name="within" value="{}">', member.organization_id)
-    return SafeString(token + within)
+        return format_html("{}", token)
+    return format_html('{}<input type="hidden" name="within" value="{}">', token, member.organization_id)
 
 
 @register.inclusion_tag("components/field.html")
