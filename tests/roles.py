@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from django.db import connection
 
@@ -23,10 +24,18 @@ def _role() -> str:
 @contextmanager
 def elsewhere(what_for: int, whose: str = "") -> Iterator[None]:
     """Somebody else is at it: see common.alone."""
+    with another_session() as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [what_for, whose])
+        yield
+
+
+@contextmanager
+def another_session() -> Iterator[Any]:
+    """The owner's, in a transaction that is over at the end."""
     other = connection.get_new_connection(connection.get_connection_params())
     try:
-        other.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [what_for, whose])
-        yield
+        with other.transaction(force_rollback=True):
+            yield other
     finally:
         other.close()
 

@@ -24,7 +24,7 @@ from gateway_config.wire.messages import DecisionEntry
 from tests.audit.records import called, ended
 from tests.audit.test_ingest import store, stored
 from tests.cast import Acme, Cast, inside
-from tests.roles import as_owner, as_worker, elsewhere
+from tests.roles import another_session, as_owner, as_worker, elsewhere
 
 NOW = timezone.now()
 _made = count(1)
@@ -184,6 +184,23 @@ def test_housekeeping_that_is_started_again_meanwhile_waits_for_nobody(acme: Acm
     with as_worker():
         keep_house()
     assert stored(acme) == []
+
+
+def test_a_backup_that_reads_for_long_holds_up_neither_housekeeping_nor_what_comes(acme: Acme) -> None:
+    long_ago = NOW - timedelta(days=400)
+    with as_worker():
+        partitions.make_partitions(long_ago.date(), long_ago.date())
+    keep_days(acme, 3)
+    store(of(acme, NOW - timedelta(days=5)))
+    with another_session() as backup, as_worker():
+        backup.execute("LOCK TABLE ONLY audit_decisionrecord IN ACCESS SHARE MODE")
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '20s'")
+        keep_house()
+    assert named(long_ago) in tables() and stored(acme) == []
+    with as_worker():
+        keep_house()
+    assert named(long_ago) not in tables()
 
 
 def test_the_application_reaches_no_days_table_and_calls_no_housekeeping(acme: Acme) -> None:
