@@ -1,7 +1,9 @@
-"""An address of somebody who has a second step: it is added once its link was opened, and not before.
+"""An address that is added once its link was opened, and not before: of somebody who has a second step, or
+whose own is not confirmed yet.
 
-Standing there unconfirmed it would keep its real owner out for good: they could not sign up with
-it, and a new password, which they can have, would not be enough to get in and take it away.
+Beside a second step it would keep its real owner out for good: they could not sign up with it, and a new
+password, which they can have, would not be enough to get in and take it away. Beside an address that nobody
+proved it would be a way back in for whoever signed up with another person's.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.addresses import send_link
 from accounts.models import Role
 from accounts.services.settings import LEASE_SECONDS, RETENTION_DAYS, read_kept_paths
+from accounts.verification import has_confirmed
 from common.errors import InvalidInput
 from common.spans import SpanField
 
@@ -74,8 +75,13 @@ class ResetPasswordKeyForm(_NewPassword, allauth.ResetPasswordKeyForm):  # type:
 class AddEmailForm(allauth.AddEmailForm):  # type: ignore[misc]
     @property
     def confirmed_first(self) -> bool:
-        """Who has a second step has no address that is not confirmed."""
-        return bool(is_mfa_enabled(self.user))
+        """Who has a second step, or confirmed no address yet, has none beside it that is not confirmed."""
+        return bool(is_mfa_enabled(self.user)) or not has_confirmed(self.user)
+
+    @property
+    def replaces(self) -> bool:
+        """See `accounts.receivers`."""
+        return not has_confirmed(self.user)
 
     def clean_email(self) -> str:
         try:

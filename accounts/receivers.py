@@ -1,17 +1,41 @@
-"""An address that is confirmed widens what its owner's organizations may do: their gateways are told."""
+"""What follows once an address is confirmed, or a password was set anew by a link in a mail.
+
+An address that widens what its owner's organizations may do is told to their gateways. And whoever signed up
+with somebody else's address keeps no way into the account when that one takes it over.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from allauth.account.signals import email_confirmed
+from allauth.account.signals import email_confirmed, password_reset
 from django.dispatch import receiver
 
-from accounts.models import Organization, Role
+from accounts.models import Membership, Organization, Role, User
+from accounts.services.keys import revoke_keys_of
 from accounts.services.organizations import memberships_of
 from accounts.tenancy import organization_context
+from accounts.verification import has_confirmed
 from common.events import config_changed
+
+
+@receiver(email_confirmed, dispatch_uid="unproven")
+def take_the_place_of_what_nobody_proved(email_address: EmailAddress, **_: Any) -> None:
+    """A mistyped address, or another person's: it does not stand beside one that is confirmed."""
+    unproven = EmailAddress.objects.filter(user=email_address.user, primary=True, verified=False).first()
+    if unproven is not None:
+        email_address.set_as_primary()
+        unproven.delete()
+
+
+@receiver(password_reset, dispatch_uid="unproven")
+def end_the_keys_of_who_proved_nothing(user: User, **_: Any) -> None:
+    if has_confirmed(user):
+        return
+    for membership in memberships_of(user):
+        with organization_context(membership.organization_id):
+            revoke_keys_of(Membership.objects.select_related("user").get(pk=membership.id))
 
 
 @receiver(email_confirmed, dispatch_uid="limits")

@@ -121,6 +121,14 @@ def revoke_api_key(by: Membership, key: ApiKey) -> None:
         record_event(by, "api_key.revoked", public_id("key", key.pk), key.name)
 
 
+def revoke_keys_of(member: Membership) -> None:
+    """All that act for this member. Inside the organization."""
+    for key in ApiKey.objects.filter(member=member, revoked_at=None):
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+        record_event(member, "api_key.revoked", public_id("key", key.pk), key.name)
+
+
 def _note_use(key: ApiKey) -> None:
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:

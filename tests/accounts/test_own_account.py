@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from accounts.models import AuditEvent, Membership, User
 from accounts.services import create_api_key, found_organization, memberships_of
 from accounts.services.members import change_role
+from accounts.tenancy import organization_context
 from tests.cast import PASSWORD, Acme, Cast, confirm, inside, person
 from tests.ladder import SignedIn
 
@@ -197,6 +199,37 @@ def test_an_address_asked_for_twice_at_once_gets_one_mail(erin: Membership) -> N
     assert "a few minutes ago" in page(client, EMAIL)
     wrong = client.post(EMAIL, {"email": "ERIN@example.com", "action_add": ""})
     assert "This address is yours already." in unescape(wrong.content.decode())
+
+
+def test_who_signs_up_with_anothers_address_keeps_no_way_in(
+    client: Client, cast: Cast, api_key: Callable[..., str]
+) -> None:
+    thief = Client()
+    thief.post("/accounts/signup/", {"email": "victim@example.com", "password1": PASSWORD})
+    user = User.objects.get(email="victim@example.com")
+    (mine,) = memberships_of(user)
+    with organization_context(mine.organization_id):
+        key = api_key(Membership.objects.select_related("user").get(pk=mine.id), "servers:write")
+    link = asks_to_add(thief, "thief@other.example")
+    assert [each.email for each in EmailAddress.objects.filter(user=user)] == ["victim@example.com"]
+    client.post("/accounts/password/reset/", {"email": "victim@example.com"})
+    found = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", str(mail.outbox[-1].body))
+    assert found is not None
+    form = client.get(found.group(1), follow=True)
+    new = "an entirely new passphrase"
+    client.post(form.request["PATH_INFO"], {"password1": new, "password2": new})
+    assert Client().get("/api/v1/me/", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+    assert thief.post(link).headers["Location"].startswith(SIGN_IN)
+    assert [each.email for each in EmailAddress.objects.filter(user=user)] == ["victim@example.com"]
+
+
+def test_an_address_that_is_confirmed_takes_the_place_of_one_that_never_was(client: Client, db: None) -> None:
+    client.post("/accounts/signup/", {"email": "mistyped@example.com", "password1": PASSWORD})
+    assert "this one takes its place" in page(client, EMAIL)
+    client.post(asks_to_add(client, "right@example.com"))
+    (left,) = EmailAddress.objects.all()
+    assert (left.email, left.primary, left.verified) == ("right@example.com", True, True)
+    assert User.objects.get().email == "right@example.com"
 
 
 # ---- sessions
