@@ -29,6 +29,7 @@ from policies.language.board_edit import (
     follow,
     put_rule,
     put_rules,
+    rate_counter,
     remove_limit,
     remove_predicate,
     rule_at,
@@ -260,8 +261,7 @@ def _limit(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
         if fields.get("scope", "grant") == "grant" and not fields.get("write_out", ""):
             rate = replace(rule.rate_limit, max=most, window=window)
             return put_rule(text, address, replace(rule, rate_limit=rate))
-        counter = shorthand_counter(address.name) if address.section == "tools" else "all_tools_rate"
-        written = LimitBlock(counter, window, most, fields.get("scope", "grant"))
+        written = LimitBlock(rate_counter(address), window, most, fields.get("scope", "grant"))
         return put_rule(text, address, replace(rule, rate_limit=None, limits=(*rule.limits, written)))
     if index >= len(rule.limits) or not isinstance(old := rule.limits[index], LimitBlock):
         raise CannotEdit(_GONE)

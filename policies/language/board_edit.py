@@ -29,6 +29,7 @@ __all__ = [
     "follow",
     "put_rule",
     "put_rules",
+    "rate_counter",
     "remove_limit",
     "remove_predicate",
     "rule_at",
@@ -139,15 +140,19 @@ def _conditional(predicates: tuple[PredicateBlock | Source, ...]) -> tuple[Predi
     return tuple(predicate for predicate in predicates if not is_unconditional(predicate))
 
 
-def _limit_for(address: Address) -> LimitBlock:
+def rate_counter(address: Address) -> str:
+    """That of the row's own `rate_limit`."""
     match address.section:
         case "classes":
-            counter = f"class:{address.name}_rate"
+            return f"class:{address.name}_rate"
         case "tools":
-            counter = shorthand_counter(address.name)
+            return shorthand_counter(address.name)
         case _:
-            counter = "all_tools_rate"
-    return LimitBlock(counter, "minute", _RECOMMENDED_MAX, "grant")
+            return "all_tools_rate"
+
+
+def _limit_for(address: Address) -> LimitBlock:
+    return LimitBlock(rate_counter(address), "minute", _RECOMMENDED_MAX, "grant")
 
 
 # Hiding

@@ -19,6 +19,8 @@ from policies.builder.rows import address_of, key_of, pointer_of
 from policies.builder.values import field_of, fitting, read_field
 from policies.language.blocks import Number, read_blocks
 from policies.language.board import Address, Verb, read_board
+from policies.language.canonical import canonical_text
+from policies.language.parse import parse_policy
 from policies.language.problems import PolicyInvalid
 from policies.language.text_edit import CannotEdit
 from policies.language.text_tree import TextTree, members
@@ -220,6 +222,18 @@ def test_a_limit_keeps_its_spelling_but_for_what_was_changed() -> None:
     assert '"window": "hour", "max": 3e1' in done(POLICY, **{**base, "window": "hour"}, max="3e1")
     with pytest.raises(CannotEdit, match="A number is written like"):
         done(POLICY, **base, max="many")
+
+
+@pytest.mark.parametrize(
+    "row", ["/classes/Read", "/tools/a", "/tools/get_*", "/tools/" + "n" * 99, "/all_tools"]
+)
+def test_a_short_limit_written_out_counts_where_it_counted(row: str) -> None:
+    rate: Any = {"rate_limit": {"max": 5, "window": "minute"}}
+    _, section, *name = row.split("/")
+    text = json.dumps({"version": "1", "default": "deny", section: {name[0]: rate} if name else rate})
+    written = done(text, do="limit", row=row, index="0", max="5", window="minute", write_out="1")
+    assert '"limits"' in written
+    assert canonical_text(parse_policy(written)) == canonical_text(parse_policy(text))
 
 
 def test_adding_a_row_never_opens_anything() -> None:
