@@ -12,7 +12,7 @@ from .block_types import AccessBlock, LimitBlock, PredicateBlock, PredicateSecti
 from .blocks import POLICY_KEYS, access_value, open_policy, read_blocks, rule_value
 from .board import Address, Verb, is_unconditional, verb_of
 from .document import Default
-from .json_reader import Members, Number
+from .json_reader import Member, Members, Node, Number
 from .matching import NameList
 from .problems import shown
 from .text_edit import CannotEdit, Source, drop, put
@@ -160,8 +160,7 @@ def _limit_for(address: Address) -> LimitBlock:
 
 def set_hidden(text: str, name: str, hidden: bool) -> str:
     """Puts a name or pattern into `hide`, or takes exactly that one out."""
-    open_policy(text)
-    names = read_blocks(text).hide
+    names = _hidden_names(text)
     if hidden:
         return text if name in names else put(text, ("hide",), [*names, name], POLICY_KEYS)
     kept = [known for known in names if known != name]
@@ -170,12 +169,22 @@ def set_hidden(text: str, name: str, hidden: bool) -> str:
     return put(text, ("hide",), kept) if kept else drop(text, ("hide",))
 
 
+def _hidden_names(text: str) -> tuple[str, ...]:
+    """What does not read as a list of names must not pass for an empty one: names in it would come out."""
+    root = open_policy(text).root
+    written = [member.node.value for member in _every(root) if member.key == "hide"]
+    names = read_blocks(text).hide
+    if len(written) > 1 or any(not isinstance(each, list) or len(each) != len(names) for each in written):
+        raise CannotEdit("What stands in hide is no list of names, or stands there twice. Mend it first.")
+    return names
+
+
 def _hide(text: str, address: Address, tools_of_class: tuple[str, ...]) -> str:
     if address.section != "classes":
         return set_hidden(text, address.name or "*", True)
     if not tools_of_class:
         raise CannotEdit("No known tool is of this class, so there is no name to hide.")
-    names = read_blocks(text).hide
+    names = _hidden_names(text)
     hidden = NameList.of(names)
     more = [name for name in tools_of_class if hidden.first_match(name) is None]
     return put(text, ("hide",), [*names, *more], POLICY_KEYS) if more else text
@@ -200,20 +209,34 @@ def put_rule(text: str, address: Address, rule: RuleBlock) -> str:
     if address.section == "default":
         raise CannotEdit("The default has no rule.")
     old = open_policy(text).find(*address.steps)
+    _see_nothing_stands_twice(old, "this rule")
     return put(text, address.steps, rule_value(rule, old), POLICY_KEYS)
+
+
+def _every(node: Node | None) -> list[Member]:
+    return node.value.all if node is not None and isinstance(node.value, Members) else []
+
+
+def _see_nothing_stands_twice(node: Node | None, where: str) -> None:
+    """Which of them is meant is not for an act on something else to say."""
+    every = _every(node)
+    if len({member.key for member in every}) != len(every):
+        raise CannotEdit(f"A key stands twice in {where}. Keep one of them first.")
 
 
 def put_rules(text: str, rules: Mapping[str, RuleBlock | Source], hide: Sequence[str]) -> str:
     """All of `tools` and `hide` at once: what says it already stays as it is written."""
     old = open_policy(text).find("tools")
-    if old is not None and isinstance(old.value, Members) and len(list(members(old))) != len(old.value.all):
-        raise CannotEdit("A name stands twice in tools. Keep one of them first.")
+    _see_nothing_stands_twice(old, "tools")
+    for member in _every(old):
+        _see_nothing_stands_twice(member.node, f"the rule for {shown(member.key)}")
     if rules or old is not None:
         known = {member.key: member.node for member in members(old)} if old is not None else {}
         wanted = {name: rule_value(rule, known.get(name)) for name, rule in rules.items()}
         text = put(text, ("tools",), wanted, POLICY_KEYS)
     if tuple(hide) == read_blocks(text).hide:
         return text
+    _hidden_names(text)
     return put(text, ("hide",), [*hide], POLICY_KEYS) if hide else drop(text, ("hide",))
 
 
@@ -318,6 +341,7 @@ def set_default(text: str, default: Default) -> str:
 def set_access(text: str, section: Literal["resources", "prompts"], access: AccessBlock | None) -> str:
     """None: as any other tool, by the policy's default."""
     old = open_policy(text).find(section)
+    _see_nothing_stands_twice(old, section)
     if access is None:
         return drop(text, (section,))
     return put(text, (section,), access_value(access, old), POLICY_KEYS)

@@ -71,8 +71,11 @@ def drop(text: str, steps: Sequence[str]) -> str:
     """Takes the member out. What is not there stays away."""
     edit = _Edit(text)
     node = edit.tree.find(*steps[:-1])
-    if node is None or child(node, steps[-1]) is None:
+    times = 0 if node is None else sum(member.key == steps[-1] for member in _all(node))
+    if node is None or times == 0:
         return text
+    if times > 1:
+        raise CannotEdit(f"{steps[-1]} stands there twice. Keep one of them first.")
     return edit.replaced(node, edit.without_member(node, steps[-1]))
 
 

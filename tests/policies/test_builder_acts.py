@@ -236,6 +236,33 @@ def test_a_short_limit_written_out_counts_where_it_counted(row: str) -> None:
     assert canonical_text(parse_policy(written)) == canonical_text(parse_policy(text))
 
 
+HIDES_WRONGLY = '{"version": "1", "default": "allow", "hide": ["a", 5]}'
+TWICE = """{"version": "1", "default": "allow", "hide": ["a"], "hide": ["b"],
+  "tools": {"a": {"action": "allow", "action": "deny", "limits": []}, "b": {}},
+  "resources": {"default": "allow", "deny": ["x"], "deny": ["y"]}}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (HIDES_WRONGLY, {"do": "verb", "row": "/tools/b", "verb": "hide"}),
+        (HIDES_WRONGLY, {"do": "bulk", "rows": ["/tools/b"], "verb": "hide"}),
+        (HIDES_WRONGLY, {"do": "verb", "row": "/classes/Write", "verb": "hide"}),
+        (TWICE, {"do": "verb", "row": "/tools/a", "verb": "allow"}),
+        (TWICE, {"do": "reason", "row": "/tools/a", "reason": "No."}),
+        (TWICE, {"do": "limit-add", "row": "/tools/a"}),
+        (TWICE, {"do": "bulk", "rows": ["/tools/b"], "verb": "deny"}),
+        (TWICE, {"do": "follow", "row": "/tools/a"}),
+        (TWICE, {"do": "access", "section": "resources", "default": "allow", "deny": "z"}),
+    ],
+)
+def test_an_act_beside_something_that_reads_two_ways_settles_it_for_nobody(
+    text: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(CannotEdit, match="twice"):
+        done(text, **fields)
+
+
 def test_adding_a_row_never_opens_anything() -> None:
     new = done(POLICY, do="add-row", name="get_*")
     rule = (read_blocks(new).tools or {})["get_*"]
