@@ -81,9 +81,14 @@ def act(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
 
 def _address(fields: Fields, key: str = "row") -> Address:
     address = address_of(fields.get(key, ""))
-    if address is None:
+    if address is None or not _can_be_kept(address):
         raise CannotEdit(_GONE)
     return address
+
+
+def _can_be_kept(address: Address) -> bool:
+    """Half a surrogate pair can be named, and stands in no text."""
+    return all(not "\ud800" <= character <= "\udfff" for character in address.name)
 
 
 def _verb(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
@@ -174,7 +179,7 @@ def _chosen(keys: Iterable[str], tools: Sequence[Tool]) -> list[Address]:
         address = address_of(key)
         if address is not None and address.section == "classes":
             chosen |= {Address("tools", tool.name): None for tool in tools if tool.tool_class == address.name}
-        elif address is not None and address.section == "tools":
+        elif address is not None and address.section == "tools" and _can_be_kept(address):
             chosen[address] = None
     if not chosen:
         raise CannotEdit("Choose the tools first: tick the boxes beside their names.")

@@ -287,6 +287,9 @@ def test_the_recommended_rule_of_what_deletes_asks_a_person() -> None:
     "fields",
     [
         {"do": "verb", "row": "/tools/", "verb": "deny"},
+        {"do": "verb", "row": "/tools/%ED%A0%80", "verb": "deny"},
+        {"do": "limit-add", "row": "/tools/%ED%A0%80"},
+        {"do": "bulk", "rows": ["/tools/%ED%A0%80"], "verb": "hide"},
         {"do": "verb", "row": "/classes/None", "verb": "deny"},
         {"do": "verb", "row": "/tools/a", "verb": "explode"},
         {"do": "verb", "row": "/default", "verb": "limit"},
