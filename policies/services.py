@@ -276,14 +276,20 @@ def revoke_grant(by: Membership, grant: Grant) -> Grant:
 
 
 @transaction.atomic
-def rotate_grant(by: Membership, grant: Grant, overlap_seconds: int = OVERLAP_SECONDS) -> tuple[Grant, str]:
+def rotate_grant(
+    by: Membership, grant: Grant, overlap_seconds: int = OVERLAP_SECONDS, *, hint: str | None = None
+) -> tuple[Grant, str]:
     """A new token for the same grant, shown once. The one before opens it for the overlap; those before that
     not at all. Counters go on: they are the grant's, not the token's.
+
+    `hint`: of the token that is meant. Raises Conflict where it is another's by now.
     """
     require(by, May.ISSUE_GRANTS)
     if not 0 <= overlap_seconds <= LONGEST_OVERLAP_SECONDS:
         raise InvalidInput({"overlap_seconds": "Choose a time from 0 seconds to 7 days."})
     grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    if hint not in (None, grant.hint):
+        raise Conflict("This token was rotated already. The new one was shown then, once; rotate it again.")
     if grant.state != "active":
         raise Conflict(f"This grant is {grant.state}. Issue another one instead.")
     token, now = new_token("plg_"), timezone.now()

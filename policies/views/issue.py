@@ -82,9 +82,8 @@ def rotate(request: MemberRequest, grant_id: str) -> HttpResponse:
     form = RotateForm(request.POST)
     if not form.is_valid():
         raise InvalidInput({"overlap": "Choose how long the token of now stays good."})
-    if form.cleaned_data["hint"] != grant.hint:
-        raise Conflict("This token was rotated already. The new one was shown then, once; rotate it again.")
-    grant, token = rotate_grant(request.member, grant, int(form.cleaned_data["overlap"]))
+    said = form.cleaned_data
+    grant, token = rotate_grant(request.member, grant, int(said["overlap"]), hint=said["hint"])
     context = {
         "title": f"{grant.label} has a new token",
         "lede": f"The one before stops working on {grant.earlier_until:%-d %b %Y, %H:%M} UTC."

@@ -87,6 +87,16 @@ def test_an_overlap_out_of_range_changes_nothing(seconds: int, cast: Cast, acme:
         assert Grant.objects.get(pk=acme.grant.pk).token_hash == token_hash(acme.token)
 
 
+def test_a_token_that_was_rotated_meanwhile_is_not_rotated_again(cast: Cast, acme: Acme) -> None:
+    with inside(cast.alice):
+        seen = Grant.objects.get(pk=acme.grant.pk)
+        first, _ = rotate_grant(cast.alice, acme.grant, hint=seen.hint)
+        with pytest.raises(Conflict, match="rotated already"):
+            rotate_grant(cast.alice, seen, hint=seen.hint)
+        now = Grant.objects.get(pk=acme.grant.pk)
+    assert (now.token_hash, now.earlier_hash) == (first.token_hash, token_hash(acme.token))
+
+
 # ---- the screen
 def test_the_new_token_is_shown_once_with_every_snippet(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     path = f"/grants/{acme.grant.public_id}/rotate/"
