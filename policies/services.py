@@ -191,10 +191,13 @@ def publish_policy(
 
 
 @transaction.atomic
-def restore_revision(by: Membership, revision: PolicyRevision) -> PolicyRevision:
-    """Publishes an earlier revision's text as a new one; history never changes."""
+def restore_revision(
+    by: Membership, revision: PolicyRevision, *, if_version: int | None = None
+) -> PolicyRevision:
+    """Publishes an earlier revision's text as a new one; history never changes. The draft becomes it, too."""
     require(by, May.PUBLISH)
-    return publish_policy(by, revision.policy, revision.text, note=f"Restores revision {revision.number}.")
+    note = f"Restores revision {revision.number}."
+    return publish_policy(by, revision.policy, revision.text, note=note, if_version=if_version)
 
 
 @transaction.atomic

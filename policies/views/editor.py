@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.middleware import MemberRequest
 from accounts.permissions import May, require
 from accounts.views.members import member_required
-from common.errors import Conflict, InvalidInput
+from common.errors import Conflict, InvalidInput, Stale
 from policies.builder.look import VIEWS, Look
 from policies.models import Policy
 from policies.services import save_draft
@@ -70,11 +70,16 @@ def save(request: MemberRequest, policy_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def discard(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """Back to the text that is in force."""
+    """Back to the text that is in force. What someone else saved meanwhile is not thrown away unseen."""
     policy = find_policy(request, policy_id)
     if policy.published_revision is None:
         raise Conflict("Nothing of this policy is published yet, so there is nothing to go back to.")
-    save_draft(request.member, policy, policy.published_revision.text)
+    text = policy.published_revision.text
+    version = policy.version if text == policy.draft else typed_version(request)
+    try:
+        save_draft(request.member, policy, text, if_version=version)
+    except Stale:
+        return _kept(request, policy, text, 412, stale_words(request, policy, text))
     return redirect("policies:editor", policy.public_id)
 
 

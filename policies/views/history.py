@@ -9,8 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.middleware import MemberRequest
-from accounts.permissions import May
+from accounts.permissions import May, require
 from accounts.views.members import member_required
+from common.errors import Stale
 from common.near import MOST_LOOKED_AT, near_miss
 from policies.beside import beside
 from policies.forms import CompareForm
@@ -20,7 +21,7 @@ from policies.outlook import between, outlook
 from policies.services import restore_revision
 from policies.textdiff import text_diff
 from policies.views._editor_page import crumbs
-from policies.views._shared import PER_PAGE, find_policy, find_revision, refusal
+from policies.views._shared import PER_PAGE, find_policy, find_revision, refusal, typed_version
 
 
 @require_safe
@@ -64,16 +65,23 @@ def compare(request: MemberRequest, policy_id: str) -> HttpResponse:
 def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
     policy = find_policy(request, policy_id)
     shown = find_revision(request, policy, number)
+    live = policy.published_revision
+    require(request.member, May.PUBLISH)
     try:
-        restored = restore_revision(request.member, shown)
+        # What it takes the place of, draft and revision, has to be what the page told of.
+        if live is None or request.POST.get("live") != str(live.number):
+            raise Stale("Another revision is in force by now.")
+        restored = restore_revision(request.member, shown, if_version=typed_version(request))
     except PolicyInvalid:
         # It was written when the language knew less; its problems are on the page.
         return _revision(request, policy, shown, status=422)
+    except Stale:
+        return _revision(request, find_policy(request, policy_id), shown, status=412, stale=True)
     return redirect("policies:live", policy.public_id, restored.number)
 
 
 def _revision(
-    request: MemberRequest, policy: Policy, shown: PolicyRevision, status: int = 200
+    request: MemberRequest, policy: Policy, shown: PolicyRevision, status: int = 200, stale: bool = False
 ) -> HttpResponse:
     live = policy.published_revision
     in_force = live is not None and live.pk == shown.pk
@@ -85,6 +93,7 @@ def _revision(
         "policy": policy,
         "revision": shown,
         "live": live,
+        "stale": stale,
         "draft_differs": live is not None and live.text != policy.draft,
         "outlook": outlook(policy.server, shown.text, live, beside=beside(policy)),
         "refusal": refusal(request, May.PUBLISH),

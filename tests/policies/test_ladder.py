@@ -57,7 +57,7 @@ DOORS = [
     Door("grants:revoke", "post", GRANT, who="carol", good=302),
     Door("grants:first-call", "get", GRANT),
 ]
-DATA = {"version": "1", "document": "{}", "note": "", "policy": "", "old": "1", "new": "1"}
+DATA = {"version": "1", "document": "{}", "note": "", "policy": "", "old": "1", "new": "1", "live": "1"}
 each_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 
 

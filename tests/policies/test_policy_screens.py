@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from typing import Any
 
@@ -166,8 +167,35 @@ def test_the_draft_can_go_back_to_what_is_in_force(cast: Cast, acme: Acme, signe
     with inside(cast.alice):
         publish_policy(cast.alice, acme.policy)
         save_draft(cast.alice, acme.policy, LOOSER)
-    assert client.post(path).status_code == 302
+    theirs = client.post(path, {"version": "1"})
+    assert theirs.status_code == 412
+    assert "Someone saved this policy while you were editing" in words(theirs)
+    assert draft(cast) == LOOSER
+    assert client.post(path, {"version": "2"}).status_code == 302
     assert draft(cast) == POLICY
+
+
+@pytest.mark.parametrize("meanwhile", ["saved", "published"])
+def test_a_restore_takes_the_place_of_nothing_that_its_page_did_not_tell_of(
+    meanwhile: str, cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+        publish_policy(cast.alice, acme.policy, LOOSER)
+        policy = save_draft(cast.alice, acme.policy, LOOSER + " ")
+    seen = {"version": str(policy.version), "live": "2"}
+    with inside(cast.alice):
+        save_draft(cast.alice, policy, BROKEN) if meanwhile == "saved" else publish_policy(cast.alice, policy)
+        before = Policy.objects.get(pk=policy.pk)
+    path, client = reverse("policies:restore", args=[policy.public_id, 1]), signed_in(cast.alice)
+    answer = client.post(path, seen)
+    assert answer.status_code == 412
+    assert "Nothing was restored" in words(answer)
+    with inside(cast.alice):
+        after = Policy.objects.get(pk=policy.pk)
+    assert (after.draft, after.published_revision_id) == (before.draft, before.published_revision_id)
+    fields = dict(re.findall(r'name="(version|live)" value="([0-9]+)"', page(answer)))
+    assert client.post(path, fields).status_code == 302
 
 
 def test_the_review_says_what_becomes_looser_before_what_becomes_tighter(
@@ -282,7 +310,8 @@ def test_history_compares_and_restores_as_a_new_revision(cast: Cast, acme: Acme,
     assert "1 line added, 0 removed" in compared
     back = words(client.get(reverse("policies:compare", args=ids), {"old": "2", "new": "1"}))
     assert "Tighter, 1" in back
-    answer = client.post(reverse("policies:restore", args=[*ids, 1]))
+    now = {"version": "2", "live": "2"}
+    answer = client.post(reverse("policies:restore", args=[*ids, 1]), now)
     assert answer["Location"] == reverse("policies:live", args=[*ids, 3])
     with inside(cast.alice):
         third = PolicyRevision.objects.get(policy=acme.policy, number=3)
