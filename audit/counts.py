@@ -1,15 +1,16 @@
 """Records are counted as they arrive, so that a chart never reads them again and outlives them.
 
 Counts are kept by whole minutes, hours and days, those of all calls by half hours as well. Latencies go into
-buckets, four for each doubling.
+buckets, four for each doubling. Whoever calls may invent names: so many are told apart in a day, and the
+others counted together.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Collection, Container, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -35,12 +36,18 @@ KEPT: Final[dict[str, dict[Unit, timedelta]]] = {
 }
 KEPT["audit_toolcount"] = KEPT["audit_usecount"]
 USERS_KEPT: Final = timedelta(days=40)
+# Of one organization. More than a search for a part of a name compares: where others were left out it looks
+# at the records.
+NAMES_A_DAY: Final = 12_000
+OTHERS: Final = "(other names)"
 _A_DOUBLING: Final = 4
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 _Calls: TypeAlias = tuple[UUID, str, datetime, str, int]
 _Uses: TypeAlias = tuple[UUID, str, datetime, UUID, UUID, str, str]
 _Tools: TypeAlias = tuple[UUID, str, datetime, str, str]
 _Name: TypeAlias = tuple[UUID, str, UUID, str]
+_Tool: TypeAlias = tuple[UUID, str]
 
 _ADD_CALLS = """
     INSERT INTO audit_callcount (organization_id, unit, start, outcome, added, calls)
@@ -75,7 +82,13 @@ _ADD_USERS = """
         OR excluded.held > coalesce(audit_tooluser.held, '-infinity')
 """
 
-
+_KNOWN_NAMES = """
+    SELECT organization_id, name, seen FROM audit_loggedname
+    WHERE kind = 't' AND organization_id = ANY(%s) AND digest = ANY(%s)
+"""
+_NAMES_SINCE = """
+    SELECT count(*) FROM audit_loggedname WHERE kind = 't' AND organization_id = %s AND seen >= %s
+"""
 _ADD_NAMES = """
     INSERT INTO audit_loggedname (organization_id, kind, digest, name, seen, calls)
     SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[], %s::bigint[])
@@ -90,37 +103,65 @@ def count(rows: Collection[DecisionRecord]) -> None:
     calls: Counter[_Calls] = Counter()
     uses: Counter[_Uses] = Counter()
     tools: Counter[_Tools] = Counter()
+    apart = _told_apart(rows)
     for row in rows:
         outcome = shown_outcome(row.outcome, row.code)
+        tool = row.counted_tool if (row.organization_id, row.tool) in apart else OTHERS
         for unit in KEPT["audit_callcount"]:
             start = unit.start_of(row.at)
             calls[row.organization_id, unit.value, start, outcome, bucket_of(row.added_us)] += 1
         for unit in KEPT["audit_usecount"]:
             start = unit.start_of(row.at)
-            uses[
-                row.organization_id, unit.value, start, row.server_id, row.grant_id, row.counted_tool, outcome
-            ] += 1
+            uses[row.organization_id, unit.value, start, row.server_id, row.grant_id, tool, outcome] += 1
             if row.tool:
-                tools[row.organization_id, unit.value, start, row.counted_tool, outcome] += 1
+                tools[row.organization_id, unit.value, start, tool, outcome] += 1
     with connection.cursor() as cursor:
         for statement, counted in ((_ADD_CALLS, calls), (_ADD_USES, uses), (_ADD_TOOLS, tools)):
             if counted:
                 cursor.execute(statement, [*_columns(counted), list(counted.values())])
         if uses:
             cursor.execute(_ADD_USERS, _columns(uses))
-        if names := _names(rows):
+        if names := _names(rows, apart):
             cursor.execute(
                 _ADD_NAMES, _columns((*name, seen, calls) for name, (seen, calls) in names.items())
             )
 
 
-def _names(rows: Iterable[DecisionRecord]) -> dict[_Name, tuple[datetime, int]]:
+def _told_apart(rows: Iterable[DecisionRecord]) -> set[_Tool]:
+    """Tools that are counted by their names, each with its organization; where there is none, that is one."""
+    days: dict[_Tool, datetime] = {}
+    for row in rows:
+        days.setdefault((row.organization_id, row.tool), Unit.DAY.start_of(row.at))
+    apart = {tool for tool in days if not tool[1]}
+    room: dict[UUID, int] = {}
+    with connection.cursor() as cursor:
+        organizations = list({organization for organization, _ in days})
+        cursor.execute(_KNOWN_NAMES, [organizations, [LoggedName.digest_of(name) for _, name in days]])
+        apart.update(
+            (organization, name)
+            for organization, name, seen in cursor.fetchall()
+            if seen >= days.get((organization, name), _NEVER)
+        )
+        for tool, day in days.items():
+            if tool in apart:
+                continue
+            if tool[0] not in room:
+                cursor.execute(_NAMES_SINCE, [tool[0], day])
+                room[tool[0]] = NAMES_A_DAY - cursor.fetchone()[0]
+            if room[tool[0]] > 0:
+                room[tool[0]] -= 1
+                apart.add(tool)
+    return apart
+
+
+def _names(rows: Iterable[DecisionRecord], apart: Container[_Tool]) -> dict[_Name, tuple[datetime, int]]:
     """Each with its latest day and how many records."""
     found: dict[_Name, tuple[datetime, int]] = {}
     for row in rows:
         day = Unit.DAY.start_of(row.at)
         for kind, name in ((LoggedName.Kind.TOOL, row.tool), (LoggedName.Kind.RULE, row.rule)):
-            if name:
+            known = kind is LoggedName.Kind.RULE or (row.organization_id, name) in apart
+            if name and known:
                 key = (row.organization_id, kind.value, LoggedName.digest_of(name), name)
                 latest, calls = found.get(key, (day, 0))
                 found[key] = (max(latest, day), calls + 1)

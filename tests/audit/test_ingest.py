@@ -14,9 +14,11 @@ from django.db import ProgrammingError, transaction
 from django.test import Client
 
 from accounts.tenancy import organization_context
+from audit import counts
 from audit.days import newest_position
 from audit.ingest import ingest
-from audit.models import DecisionRecord
+from audit.models import DecisionRecord, LoggedName, ToolCount, UseCount
+from audit.search import MOST_COMPARED
 from common.tokens import WORKER, new_token
 from gateway_config.services import enroll_worker
 from gateway_config.wire.messages import BatchAnswer, Record, RecordBatch
@@ -211,3 +213,22 @@ def test_who_got_the_later_position_is_never_seen_earlier(acme: Acme) -> None:
         quick.result()
     assert before == 0, "a reader that had seen the second would have passed the first"
     assert [row.worker for row in stored(acme)] == ["gw-1", "gw-2"]
+
+
+def test_names_without_end_are_told_apart_up_to_a_number_a_day_and_then_counted_together(
+    acme: Acme, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "NAMES_A_DAY", 20)
+    store(*[denied(acme, f"invented {number}", "not_listed") for number in range(15)])
+    store(*[denied(acme, f"invented {number}", "not_listed") for number in range(50)])
+    store(denied(acme, "invented 3", "not_listed"))
+    with inside(cast.alice):
+        names = dict(ToolCount.objects.filter(unit="d").values_list("tool", "calls"))
+        assert len(names) == 21 and names[counts.OTHERS] == 30 and sum(names.values()) == 66
+        assert names["invented 3"] == 3
+        assert set(UseCount.objects.values_list("tool", flat=True)) == set(names)
+        assert LoggedName.objects.filter(kind="t").count() == 20
+
+
+def test_where_names_are_left_out_a_search_looks_at_the_records() -> None:
+    assert counts.NAMES_A_DAY > MOST_COMPARED
