@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from catalog import prose
@@ -15,7 +16,7 @@ from catalog.attacks import invited_by
 from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
 from catalog.faq import Asked, questions
-from catalog.models import CatalogTool
+from catalog.models import CatalogServer, CatalogTool
 from catalog.public import public_page
 from catalog.rules import choices_of_row, classification_of
 from catalog.serial import tool_facts
@@ -59,7 +60,10 @@ def find(server_slug: str, tool_slug: str) -> CatalogTool:
 
 @public_page
 def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
-    row = find(server_slug, tool_slug)
+    try:
+        row = find(server_slug, tool_slug)
+    except Http404:
+        return _no_tool(request, server_slug, tool_slug)
     found = classification_of(row)
     listed = Listed(row.name, tuple((n, k, r) for n, k, r in row.params), found)
     others = row.server.tools.filter(removed_at=None).exclude(pk=row.pk).order_by("name")
@@ -93,6 +97,18 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         "classes": [str(each) for each in reversed(ToolClass)],
     }
     return page(request, "catalog/tool.html", context, about=row.name, ld=_ld(row, asked))
+
+
+def _no_tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
+    """Addresses outlive tools: who comes by an old one is led to those the server has."""
+    server = get_object_or_404(CatalogServer.objects.defer("search"), slug=server_slug)
+    context = {
+        "server": server,
+        "wanted": tool_slug[:60],
+        "as_json": "",
+        "crumbs": crumbs((server.title, server.get_absolute_url())),
+    }
+    return page(request, "catalog/no_tool.html", context, about=server.title, status=404)
 
 
 def home_of(row: CatalogTool) -> str:

@@ -99,6 +99,19 @@ def test_what_is_not_in_the_index_is_not_found(index: Report, client: Client, pa
     assert client.get(path).status_code == 404
 
 
+def test_who_comes_for_a_tool_that_is_none_is_led_to_those_there_are(index: Report, client: Client) -> None:
+    gone = f"{IAM.replace('/servers/', '/tools/')}create_acces_key/"
+    answer = client.get(gone)
+    assert answer.status_code == 404 and "ETag" not in answer.headers
+    shown = answer.content.decode()
+    assert f'href="{IAM}"' in shown and 'href="/catalogue/?q=create_acces_key"' in shown
+    assert '<meta name="robots" content="noindex">' in shown and "application/json" not in shown
+
+
+def test_a_search_that_finds_nothing_leads_to_registering_ones_own(index: Report, client: Client) -> None:
+    assert 'href="/accounts/signup/?next=/servers/register/"' in text_of(client, "/catalogue/?q=zzzzzz")
+
+
 @pytest.mark.parametrize("path", [KEY, IAM, "/catalogue/", "/attacks/", "/catalog.json", "/sitemap.xml"])
 def test_a_public_page_only_reads(index: Report, path: str) -> None:
     client = Client()
