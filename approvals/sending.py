@@ -15,6 +15,7 @@ from approvals.models import Approval, Notice, Webhook
 from approvals.notices import addressees
 from approvals.webhooks import deliver
 from common import mail
+from common.alone import MAILBOX, alone
 
 Kind, State = Notice.Kind, Notice.State
 
@@ -64,13 +65,22 @@ def _waits(approval: Approval) -> bool:
 
 
 def _by_mail(notice: Notice) -> None:
-    """What came for the same mailbox meanwhile goes along."""
-    now = timezone.now()
+    """One mail at a time to a mailbox: two would each take all along that waits for it."""
+    with alone(MAILBOX, f"{notice.organization_id} {notice.email}") as nobody_else:
+        if nobody_else and not _rests(notice):
+            _mail_what_waits(notice)
+        else:
+            notice.due_at = timezone.now() + REST_BETWEEN_MAILS
+            notice.save(update_fields=["due_at"])
+
+
+def _rests(notice: Notice) -> bool:
     mailbox = Notice.objects.filter(organization_id=notice.organization_id, email=notice.email)
-    if mailbox.filter(state=State.SENT, ended_at__gt=now - REST_BETWEEN_MAILS).exists():
-        notice.due_at = now + REST_BETWEEN_MAILS
-        notice.save(update_fields=["due_at"])
-        return
+    return mailbox.filter(state=State.SENT, ended_at__gt=timezone.now() - REST_BETWEEN_MAILS).exists()
+
+
+def _mail_what_waits(notice: Notice) -> None:
+    """What came for the same mailbox meanwhile goes along."""
     together = _together(notice)
     approvals = [one.approval for one in together if one.approval is not None]
     still_wanted = {email for _, email in addressees(notice.organization_id)}

@@ -11,6 +11,7 @@ from django.db import connection
 # Advisory locks: the first number says what for.
 PUBLISHING: Final = 70_231
 HOUSEKEEPING: Final = 70_236
+MAILBOX: Final = 70_237
 
 
 @contextmanager

@@ -9,17 +9,18 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
+from django.core import mail
 from django.db import connection
 
 from accounts.models import Membership
-from approvals import claims
-from approvals.models import Approval
+from approvals import claims, sending
+from approvals.models import Approval, Notice
 from approvals.services import approve, decline
 from common.errors import Conflict
 from gateway_config.wire.approvals import ApprovalClaim
 from policies.services import revoke_grant
 from tests.approvals.calls import approval, asked, claim, claimed, fresh, waiting
-from tests.cast import Acme, Cast, inside
+from tests.cast import Acme, Cast, confirm, inside
 from tests.roles import become
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,3 +170,14 @@ def test_changes_are_numbered_in_the_order_they_can_be_seen(cast: Cast, acme: Ac
     with inside(cast.alice):
         assert set(seen) == {str(pk) for pk in Approval.objects.values_list("pk", flat=True)}
     assert len(seen) == 40
+
+
+def test_calls_that_wait_at_once_are_told_to_a_mailbox_once(cast: Cast, acme: Acme) -> None:
+    confirm(cast.carol)
+    rows = [waiting(acme, {"user_name": f"user {number}"}) for number in range(6)]
+    with inside(cast.carol):
+        written = list(Notice.objects.filter(approval__in=rows).values_list("pk", flat=True))
+    at_once(*(as_gateway(partial(sending.send, pk)) for pk in written))
+    told = "".join(str(message.body) for message in mail.outbox)
+    assert len(mail.outbox) == 1
+    assert all(told.count(row.public_id) <= 1 for row in rows)
