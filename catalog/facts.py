@@ -63,6 +63,7 @@ class ServerFact:
     package: str = ""
     version: str = ""
     listed_as: str = ""
+    registered: bool = False  # then `listed_as` is its name in a registry, and its publisher's alone
     transports: tuple[str, ...] = ()
     endpoint: str = ""
     headers: tuple[str, ...] = ()  # names of those the endpoint must be sent

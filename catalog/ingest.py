@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -128,10 +128,11 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
     by_slug = {
         s.slug: s for s in CatalogServer.objects.filter(slug__in=[f.slug for f in facts]).defer("search")
     }
+    spoken_for = {s.slug for s in known.values()}
     made: list[CatalogServer] = []
     rows: list[_Taken] = []
     for fact, tools in last.values():
-        server = known.get(fact.identity) or _same_server(by_slug.get(fact.slug), fact)
+        server = known.get(fact.identity) or _same_server(by_slug.get(fact.slug), fact, spoken_for)
         if server is None:
             server = CatalogServer(
                 identity=fact.identity, slug=_free_slug(fact.slug, by_slug), first_seen=day
@@ -139,6 +140,7 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
             by_slug[server.slug] = server
             made.append(server)
             report.counts["servers added"] += 1
+        spoken_for.add(server.slug)
         moved = not server.pk or _is_news(server, fact)
         if moved:
             _describe(server, fact)
@@ -151,9 +153,16 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
     return rows
 
 
-def _same_server(server: CatalogServer | None, fact: ServerFact) -> CatalogServer | None:
-    """A list that knows no package names a server we know by its package, from the very repository."""
-    if server is None or fact.package or fact.subfolder or not fact.repository:
+def _same_server(
+    server: CatalogServer | None, fact: ServerFact, spoken_for: Container[str]
+) -> CatalogServer | None:
+    """A list that knows no package names a server we know by its package, from the very repository.
+
+    Not so a registry: whoever published an entry there may write any repository into it.
+    """
+    if server is None or fact.registered or fact.package or fact.subfolder or not fact.repository:
+        return None
+    if server.slug in spoken_for or not (server.package or server.subfolder):
         return None
     return server if server.repository == fact.repository else None
 

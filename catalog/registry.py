@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -159,6 +159,7 @@ def _fact(name: str, server: Mapping[str, Any]) -> ServerFact:
         package=_package(packages),
         version=line_of(server.get("version"), 80),
         listed_as=name,
+        registered=True,
         transports=_transports(packages, remotes),
         **_reached_at(remotes),
     )
@@ -238,8 +239,7 @@ def take_in(entries: list[Entry], report: Report) -> None:
 
 def _settle(entry: Entry, server: CatalogServer | None, report: Report) -> None:
     if server is None:
-        ingest([(entry.fact, ())], report)
-        server = CatalogServer.objects.filter(identity=entry.fact.identity).defer("search").get()
+        server = _listed_first(entry, report)
     else:
         _move(server, entry, report)
     was = server.status
@@ -251,6 +251,19 @@ def _settle(entry: Entry, server: CatalogServer | None, report: Report) -> None:
     if was != server.status and CatalogServer.Status.DELETED in (was, server.status):
         take_out(server)
         report.counts[f"servers {server.status}"] += 1
+
+
+def _listed_first(entry: Entry, report: Report) -> CatalogServer:
+    """A name is its publisher's alone; what stands under it of a repository or a package anybody may write.
+    So nobody comes by the row of a server that the registry lists under another name."""
+    fact = entry.fact
+    if CatalogServer.objects.filter(identity=fact.identity, registry_name__isnull=False).exists():
+        fact = replace(fact, subfolder="", package="")
+    ingest([(fact, ())], report)
+    server = CatalogServer.objects.defer("search").get(identity=fact.identity)
+    if fact is not entry.fact:
+        _move(server, entry, report)
+    return server
 
 
 def _move(server: CatalogServer, entry: Entry, report: Report) -> None:

@@ -76,6 +76,21 @@ def test_servers_of_one_repository_are_not_credited_with_each_others_tools() -> 
     assert tools == {"npm:one": ["list_users"], "npm:two": ["delete_user"]}
 
 
+def test_servers_of_one_repository_whose_names_make_one_slug_are_two() -> None:
+    lines = [line(server="GitHub", tool="read"), line(server="github", tool="read")]
+    for _ in range(2):
+        assert take_in(lines).counts["refused"] == 0
+        tools = CatalogTool.objects.filter(removed_at=None).order_by("server__slug")
+        assert list(tools.values_list("server__slug", "name")) == [("github", "read"), ("github-2", "read")]
+
+
+def test_only_one_name_of_a_list_can_mean_a_server_known_by_its_package() -> None:
+    facts("npm:acme", "list_users", provenance=Provenance.PARSED)
+    take_in([line(server="Acme", tool="read"), line(server="acme", tool="write")])
+    tools = CatalogTool.objects.filter(removed_at=None).order_by("server__slug")
+    assert list(tools.values_list("server__slug", "name")) == [("acme", "read"), ("acme-2", "write")]
+
+
 def test_a_list_of_somebody_elses_never_replaces_what_the_server_itself_said() -> None:
     facts("npm:acme", "list_users")
     report = facts("npm:acme", "something_else", provenance=Provenance.PARSED)

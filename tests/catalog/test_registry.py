@@ -235,3 +235,35 @@ def test_the_recorded_pages_of_the_registry_are_taken_in() -> None:
     assert by_name["io.example.ns2/srv-002"].status == "deleted"
     assert by_name["io.example.ns3/srv-003"].status == "deprecated"
     assert by_name["io.example.ns3/srv-003"].package == "npm:@example/srv-003"
+
+
+def remote(at: str, **repository: str) -> dict[str, Any]:
+    """An entry without a package, reached at an address: nothing but its name is anybody's own."""
+    return {
+        "packages": [],
+        "repository": {"url": "https://github.com/acme/tools", **repository},
+        "remotes": [{"type": "streamable-http", "url": at}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("repository", "stranger"),
+    [
+        ({}, "io.github.acme-payments/mcp"),
+        ({"subfolder": "src/pay"}, "io.github.stranger/pay"),
+        ({"subfolder": "src/pay"}, "io.github.acme-payments/mcp"),
+    ],
+)
+def test_nobody_comes_by_a_server_of_the_registry_by_naming_its_repository(
+    repository: dict[str, str], stranger: str
+) -> None:
+    own, other = remote("https://acme.example/mcp", **repository), remote("https://x.example/", **repository)
+    take_in(pages(page(entry("io.github.acme/payments-mcp", **own))))
+    before = CatalogServer.objects.values().get()
+    for status, updated in (("active", "2026-11-02T00:00:00Z"), ("deleted", "2026-11-03T00:00:00Z")):
+        take_in(pages(page(entry(stranger, status=status, updated=updated, **other))))
+    after = CatalogServer.objects.values().get(registry_name="io.github.acme/payments-mcp")
+    assert after == before
+    theirs = CatalogServer.objects.get(registry_name=stranger)
+    assert (theirs.repository, theirs.subfolder) == ("acme/tools", repository.get("subfolder", ""))
+    assert (theirs.endpoint, theirs.status) == ("https://x.example/", "deleted")
