@@ -21,6 +21,7 @@ from catalog.lines import LONGEST_PARAM, MOST_PARAMS, line_of
 HINTS: Final = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 LONGEST_NAME: Final = 128
 LONGEST_TITLE: Final = 160
+LONGEST_IDENTITY: Final = 400
 MOST_TOOLS: Final = 5_000
 _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _ALSO: Final = {"int": "integer", "str": "string", "bool": "boolean", "float": "number", "list": "array"}
@@ -72,8 +73,10 @@ class ServerFact:
     @property
     def identity(self) -> str:
         if self.package or self.subfolder:
-            return f"{self.repository}/{self.subfolder}#{self.package}"
-        return f"{self.repository}#~{self.listed_as or self.slug}"
+            said = f"{self.repository}/{self.subfolder}#{self.package}"
+        else:
+            said = f"{self.repository}#~{self.listed_as or self.slug}"
+        return said if len(said) <= LONGEST_IDENTITY else hashlib.sha256(said.encode()).hexdigest()
 
 
 def read_tool(said: Mapping[str, Any], provenance: Provenance, source: str) -> ToolFact:

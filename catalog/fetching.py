@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import httpx
 from django.conf import settings
 
-from catalog.registry import PageInvalid
+from catalog.registry import CursorRefused, PageInvalid
 from common.egress import AddressRefused, EgressPolicy
 from common.machine import is_ours
 from common.tls import trusting
@@ -23,6 +23,8 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 MOST_BYTES: Final = 16 << 20
 PER_PAGE: Final = 100
 LONGEST_PAUSE: Final = 10.0
+# What is asked is the same each time but for the cursor.
+_NOT_TO_BE_ASKED: Final = (400, 404, 410, 422)
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -115,7 +117,8 @@ async def _at(client: httpx.AsyncClient, parts: SplitResult, address: str, how: 
 
 async def _body(answer: httpx.Response) -> bytes:
     if answer.status_code != 200:
-        raise PageInvalid(f"the registry answered {answer.status_code}")
+        refused = CursorRefused if answer.status_code in _NOT_TO_BE_ASKED else PageInvalid
+        raise refused(f"the registry answered {answer.status_code}")
     body = bytearray()
     async for chunk in answer.aiter_raw():
         body += chunk

@@ -27,7 +27,7 @@ from catalog.facts import (
     tool_name,
 )
 from catalog.ingest import Listed, Report
-from catalog.lines import line_of
+from catalog.lines import line_of, lower_line_of
 from catalog.listing import LONGEST_LINE
 
 SHIPPED: Final = Path(__file__).parent / "facts" / "servers"
@@ -142,7 +142,7 @@ def _server(name: str, said: Mapping[str, Any], kinds: set[str]) -> ServerFact:
         slug=slug_of(name),
         title=line_of(said.get("server_title"), 160) or name,
         vendor=line_of(said.get("vendor"), 80),
-        repository=line_of(said.get("repo"), 200).lower(),
+        repository=lower_line_of(said.get("repo"), 200),
         listed_as=name,
         transports=tuple(sorted({_TRANSPORTS[kind] for kind in kinds if kind in _TRANSPORTS})),
     )

@@ -18,5 +18,10 @@ def line_of(said: object, longest: int) -> str:
     return " ".join(kept.split())[:longest]
 
 
+def lower_line_of(said: object, longest: int) -> str:
+    """The same in lower case, which may be longer than what it was made of."""
+    return line_of(line_of(said, longest).lower(), longest)
+
+
 def _is_no_character(each: str) -> bool:
     return unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp")

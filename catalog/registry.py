@@ -26,6 +26,9 @@ from catalog.naming import package_name, plain_endpoint
 Fetch = Callable[[str, str], object]
 MOST_PAGES: Final = 2_000
 LONGEST_CURSOR: Final = 500
+_ROUND: Final = "it leads back to a page that was read"
+_NO_WAY_ON: Final = "it leads on by what is no cursor"
+LONGEST_ENDPOINT: Final = 500
 MOST_HEADERS: Final = 3
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
 _MOVING: Final = ("version", "endpoint", "package", "repository", "subfolder")
@@ -45,6 +48,10 @@ class Entry:
 
 class PageInvalid(Exception):  # noqa: N818
     """Why a page is none, in one sentence."""
+
+
+class CursorRefused(PageInvalid):
+    """The registry was there and would not hear of the cursor: it will not tomorrow either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +78,23 @@ def import_registry(
             entries, following = read_page(fetch(cursor, since), report)
         except PageInvalid as why:
             report.refuse(f"page after {cursor or 'the beginning'}", str(why))
-            return Walk(ended=False, cursor=cursor)
+            return Walk(ended=False, cursor="" if isinstance(why, CursorRefused) else cursor)
         take_in(entries, report)
         report.counts["pages"] += 1
-        if not following:
+        if following == "":
             return Walk(ended=True)
-        if following in seen:
+        if following is None or following in seen:
             # What lies behind was not read. Going on here would lead round again; only a new walk may not.
-            report.refuse(f"page after {cursor or 'the beginning'}", "it leads back to a page that was read")
+            report.refuse(
+                f"page after {cursor or 'the beginning'}", _NO_WAY_ON if following is None else _ROUND
+            )
             return Walk(ended=False)
         cursor = following
         told(cursor)
     return Walk(ended=False, cursor=cursor)
 
 
-def read_page(page: object, report: Report) -> tuple[list[Entry], str]:
+def read_page(page: object, report: Report) -> tuple[list[Entry], str | None]:
     if not isinstance(page, Mapping) or not isinstance(page.get("servers"), list):
         raise PageInvalid("the page is no list of servers")
     entries = []
@@ -101,8 +110,14 @@ def read_page(page: object, report: Report) -> tuple[list[Entry], str]:
             report.counts["of an older version"] += 1
     metadata = page.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    following = metadata.get("nextCursor", metadata.get("next_cursor"))
-    return entries, line_of(following, LONGEST_CURSOR + 1)
+    return entries, _cursor(metadata.get("nextCursor", metadata.get("next_cursor")))
+
+
+def _cursor(said: object) -> str | None:
+    """Empty at the end of the list; None for what nobody can ask for."""
+    if said is None:
+        return ""
+    return said if isinstance(said, str) and said.isprintable() and len(said) <= LONGEST_CURSOR else None
 
 
 def read_entry(said: object) -> Entry:
@@ -134,7 +149,7 @@ def _moment(said: object) -> str:
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return ""
-    return min(moment, datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return min(moment, datetime.now(UTC)).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _official(said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -188,7 +203,7 @@ def _package(packages: list[Mapping[str, Any]]) -> str:
         kind = line_of(one.get("registryType") or one.get("registry_type") or one.get("registry_name"), 12)
         identifier = line_of(one.get("identifier") or one.get("name"), 150)
         if kind in _KINDS and identifier:
-            return f"{_KINDS[kind]}:{package_name(kind, identifier)}"
+            return line_of(f"{_KINDS[kind]}:{package_name(kind, identifier)}", 200)
     return ""
 
 
@@ -204,7 +219,7 @@ def _transports(packages: list[Mapping[str, Any]], remotes: list[Mapping[str, An
 
 def _endpoint(url: object) -> str:
     """Shown and copied, never connected to from here; whoever registers it meets the egress guard."""
-    text = line_of(url, 500)
+    text = line_of(url, LONGEST_ENDPOINT)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -213,7 +228,8 @@ def _endpoint(url: object) -> str:
     if parts.scheme != "https" or not host or "@" in parts.netloc or port == 0 or "{" in text:
         return ""
     query = f"?{parts.query}" if parts.query else ""
-    return plain_endpoint(host, port, parts.scheme, parts.path) + query
+    whole = plain_endpoint(host, port, parts.scheme, parts.path) + query
+    return whole if len(whole) <= LONGEST_ENDPOINT else ""
 
 
 @transaction.atomic

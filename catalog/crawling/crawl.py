@@ -93,7 +93,7 @@ def _crawled(wanted: Wanted, installed: Installed, listing: Listing, today: date
         repository=wanted.repository or installed.repository,
         subfolder=wanted.subfolder or line_of(installed.subfolder, 200),
         package=str(installed.package),
-        version=installed.version,
+        version=line_of(installed.version, 80),
         transports=("stdio",),
         checked=today.isoformat(),
     )

@@ -13,6 +13,10 @@ from typing import Any, Final
 from catalog.crawling.cage import SEARCHED, Cage
 
 REGISTRIES: Final = ("npm", "pypi")
+_REPOSITORY = re.compile(
+    r"(?:github|gitlab)\.com[/:]([\w.-]{1,90})/([\w.-]{1,100}?)(?:\.git)?(?:[/#?].*)?\Z", re.ASCII
+)
+_SHORT_REPOSITORY = re.compile(r"(?:github:)?([\w.-]{1,90})/([\w.-]{1,100})\Z", re.ASCII)
 _NAME = re.compile(r"(npm|pypi):((?:@[a-z0-9._-]+/)?[A-Za-z0-9._-]+)\Z")
 
 
@@ -145,7 +149,5 @@ def _header(metadata: str, name: str) -> str:
 
 def repository_of(url: str) -> str:
     """`owner/name` of a GitHub or GitLab address, in lower case; empty for anything else."""
-    found = re.search(r"(?:github|gitlab)\.com[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?(?:[/#?].*)?\Z", url)
-    short = re.match(r"(?:github:)?([\w.-]+)/([\w.-]+)\Z", url)
-    named = found or short
+    named = _REPOSITORY.search(url) or _SHORT_REPOSITORY.match(url)
     return f"{named[1]}/{named[2]}".lower() if named else ""

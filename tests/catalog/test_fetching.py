@@ -16,7 +16,7 @@ import pytest
 
 from catalog import fetching
 from catalog.fetching import Manners, registry_at
-from catalog.registry import PageInvalid
+from catalog.registry import CursorRefused, PageInvalid
 from tests.certificates import Authority, self_signed
 
 HOST = "registry.example"
@@ -148,6 +148,18 @@ def test_what_is_no_page_is_refused_after_three_tries_with_fewer_entries_each(
     registry.says(said)
     assert why in refusal(registry)
     assert [head.split("limit=")[1].split(" ")[0] for head in registry.asked] == ["100", "20", "4"]
+
+
+def test_an_answer_about_what_was_asked_is_told_apart_from_a_registry_in_trouble(registry: Registry) -> None:
+    for status, about_the_cursor in (
+        ("400 Bad Request", True),
+        ("422 Unprocessable", True),
+        ("503 Busy", False),
+    ):
+        registry.says(answer(b"", status))
+        with pytest.raises(PageInvalid) as why:
+            fetched(registry)
+        assert isinstance(why.value, CursorRefused) is about_the_cursor
 
 
 def test_a_registry_that_stumbles_once_is_asked_again(registry: Registry) -> None:

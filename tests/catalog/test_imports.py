@@ -154,6 +154,10 @@ def test_choices_a_database_cannot_hold_are_kept_as_text() -> None:
     assert CatalogTool.objects.get().choices == [["act ion", ["de lete", "get", HOSTILE]]]
 
 
+def test_a_name_that_grows_in_lower_case_costs_nobody_else_their_line() -> None:
+    assert take_in([line(repo="\u0130" * 200), line(server="other")]).counts["tools added"] == 2
+
+
 def test_hostile_text_is_kept_as_text_and_found_again() -> None:
     take_in(
         [

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from catalog.ingest import Report
 from catalog.models import CatalogServer, SourceCheck
-from catalog.registry import PageInvalid, Walk, import_registry
+from catalog.registry import CursorRefused, PageInvalid, Walk, import_registry
 from catalog.runs import OVERLAP, where_to_go_on
 from tests.roles import as_worker
 
@@ -103,6 +103,7 @@ def test_a_page_that_goes_back_in_time_changes_nothing() -> None:
         ("2026-11-02T00:00:00+02:00", "2026-11-01T23:00:00Z"),
         ("2026-11-02T00:00:00.123456Z", "2026-11-02T00:00:01Z"),
         ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("0999-12-31T23:59:59Z", "2026-11-02T00:00:00Z"),
         ("no date", "2026-11-02T00:00:00Z"),
         (7, "2026-11-02T00:00:00Z"),
     ],
@@ -120,6 +121,50 @@ def test_what_is_done_to_an_old_version_is_not_done_to_the_server() -> None:
     server = CatalogServer.objects.get()
     assert (server.version, server.status) == ("1.0.0", "active")
     assert report.counts["of an older version"] == 1
+
+
+def of_repository(url: str, subfolder: str = "", package: str = "p") -> dict[str, Any]:
+    return {
+        "repository": {"url": url, "subfolder": subfolder},
+        "packages": [{"registryType": "npm", "identifier": package}],
+    }
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        of_repository(f"https://github.com/{'a' * 250}/b"),
+        of_repository(f"https://github.com/{'a' * 90}/{'b' * 90}", "s" * 200, "p" * 150),
+        of_repository("https://github.com/" + "\u0130" * 120 + "/b"),
+        of_repository("https://github.com/a/b", package="\u0130" * 149),
+        {"remotes": [{"type": "sse", "url": "https://" + "h" * 492}]},
+        {"remotes": [{"type": "sse", "url": f"https://h?{'q' * 490}"}]},
+        {"remotes": [{"type": "sse", "url": "https://" + "\u0130" * 400}]},
+    ],
+)
+def test_what_is_longer_than_any_such_thing_costs_nobody_else_their_entry(
+    said: dict[str, Any], known: bool
+) -> None:
+    if known:
+        take_in(pages(page(entry("io.x/a"))))
+    for _ in range(2):
+        assert take_in(pages(page(entry("io.x/a", **said), entry("io.x/b"))))[1].ended
+    assert set(CatalogServer.objects.values_list("registry_name", flat=True)) == {"io.x/a", "io.x/b"}
+
+
+@pytest.mark.parametrize("following", ["c" * 501, "a\0b", 7, {"a": 1}, [""]])
+def test_a_way_on_that_is_no_cursor_is_said_and_not_taken_for_the_end(following: Any) -> None:
+    report, walk = take_in(lambda cursor, since: page(entry("io.x/a"), following=following))
+    assert walk == Walk(ended=False) and CatalogServer.objects.count() == 1
+    assert [why for _, why in report.refused] == ["it leads on by what is no cursor"]
+
+
+def test_a_cursor_the_registry_no_longer_takes_is_not_gone_on_with_for_ever() -> None:
+    def fetch(cursor: str, since: str) -> Any:
+        raise CursorRefused("the registry answered 400")
+
+    assert take_in(fetch, cursor="of last year")[1] == Walk(ended=False, cursor="")
 
 
 class Registry:
