@@ -31,6 +31,12 @@ CPU_SECONDS: Final = 60
 MOST_MEMORY: Final = 4 << 30
 MOST_FILE: Final = 64 << 20
 MOST_PROCESSES: Final = 256
+# The first process of a process space is a shell of ours, which stays in our process group whatever the
+# program does: when it is killed, the kernel ends everything else in there.
+_APART: Final = (
+    *("unshare", "--net", "--pid", "--fork", "--kill-child=KILL", "--"),
+    *("sh", "-c", '"$@"; exit', "sh"),
+)
 INSTALL_SECONDS: Final = 300
 
 
@@ -63,9 +69,7 @@ class Cage:
 
     def run(self, command: Sequence[str], more: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Started without a network; `end` must be called on what this returns."""
-        # The first process of its own process space: when it ends, the kernel ends all its children.
-        apart = ("unshare", "--net", "--pid", "--fork", "--kill-child=KILL", "--")
-        return self._start([*apart, *_nobody(self), *_limits(), *command], more)
+        return self._start([*_APART, *_nobody(self), *_limits(), *command], more)
 
     def _start(
         self, command: Sequence[str], more: Mapping[str, str], *, merge: bool = False

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +29,7 @@ class _Talk:
     until: float
     left: int = MOST_BYTES
     buffer: bytearray = field(default_factory=bytearray)
+    lines: deque[bytes] = field(default_factory=deque)
     asked: int = 0
 
     def ask(self, method: str, params: Message) -> Message:
@@ -46,23 +48,24 @@ class _Talk:
         raise ListingFailed(f"it ended before it answered {method}")
 
     def send(self, message: Message) -> None:
+        """Nobody has to listen: what is not taken in time ends the talk."""
         assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-        except (BrokenPipeError, OSError):
-            raise ListingFailed("it ended as soon as it was started") from None
+        to = self.process.stdin.fileno()
+        os.set_blocking(to, False)
+        rest = memoryview(json.dumps(message).encode() + b"\n")
+        while rest:
+            self._wait([], [to])
+            try:
+                rest = rest[os.write(to, rest) :]
+            except OSError:
+                raise ListingFailed("it ended as soon as it was started") from None
 
     def messages(self) -> Iterator[Message]:
-        while True:
-            line, found, rest = bytes(self.buffer).partition(b"\n")
-            if not found:
-                if not self._read():
-                    return
+        while self.lines or self._read():
+            if not self.lines:
                 continue
-            self.buffer = bytearray(rest)
             try:
-                message = json.loads(line)
+                message = json.loads(self.lines.popleft())
             except (ValueError, RecursionError):
                 continue  # some print a banner before they speak the protocol
             if isinstance(message, dict):
@@ -70,15 +73,23 @@ class _Talk:
 
     def _read(self) -> bool:
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], max(self.until - time.monotonic(), 0))
-        if not ready:
-            raise ListingFailed(f"it did not answer within {MOST_SECONDS} s")
-        chunk = os.read(self.process.stdout.fileno(), 65_536)
+        said = self.process.stdout.fileno()
+        self._wait([said], [])
+        chunk = os.read(said, 65_536)
         self.left -= len(chunk)
         if self.left < 0:
             raise ListingFailed("it said more than anybody reads")
-        self.buffer += chunk
+        first, *more = chunk.split(b"\n")
+        self.buffer += first
+        for part in more:
+            self.lines.append(bytes(self.buffer))
+            self.buffer = bytearray(part)
         return bool(chunk)
+
+    def _wait(self, reads: list[int], writes: list[int]) -> None:
+        left = self.until - time.monotonic()
+        if left <= 0 or not any(select.select(reads, writes, [], left)):
+            raise ListingFailed(f"it did not answer within {MOST_SECONDS} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,12 @@ _SHORT_REPOSITORY = re.compile(r"(?:github:)?([\w.-]{1,90})/([\w.-]{1,100})\Z", 
 _NAME = re.compile(r"(npm|pypi):((?:@[a-z0-9._-]+/)?[A-Za-z0-9._-]+)\Z")
 
 
+_UNREADABLE: Final = (
+    *(OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError),
+    configparser.Error,
+)
+
+
 class PackageRefused(Exception):  # noqa: N818
     """Why this package gives no server, in one sentence."""
 
@@ -47,25 +53,36 @@ class Installed:
 def read_package(text: str) -> Package:
     """`npm:@scope/name` or `pypi:name`. Nothing else is installed: no address, no path, no option."""
     found = _NAME.match(text)
-    if found is None or found[2].startswith("-"):
+    if found is None or found[2].startswith(("-", ".")):
         raise PackageRefused(f"“{text}” names no package: write npm:<name> or pypi:<name>.")
     return Package(found[1], found[2])
 
 
 def install(package: Package, cage: Cage, *, program: str = "") -> Installed:
     """`program` chooses one of several the package brings."""
-    return (
-        _from_npm(package, cage, program) if package.registry == "npm" else _from_pypi(package, cage, program)
-    )
+    folder = (_from_npm if package.registry == "npm" else _from_pypi)(package, cage)
+    return installed_in(folder, package, program)
 
 
-def _from_npm(package: Package, cage: Cage, program: str) -> Installed:
+def installed_in(folder: Path, package: Package, program: str = "") -> Installed:
+    read = _of_npm if package.registry == "npm" else _of_pypi
+    try:
+        return read(folder, package, program)
+    except _UNREADABLE:
+        raise PackageRefused("what it says of itself cannot be read") from None
+
+
+def _from_npm(package: Package, cage: Cage) -> Path:
     folder = cage.home / "npm"
     npm = shutil.which("npm", path=SEARCHED) or "npm"
     flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--omit=dev"]
     said = cage.install([npm, "install", *flags, "--prefix", str(folder), package.name], {})
     if said:
         raise PackageRefused(f"npm could not install it: {said}")
+    return folder
+
+
+def _of_npm(folder: Path, package: Package, program: str) -> Installed:
     home = folder / "node_modules" / package.name
     described = json.loads((home / "package.json").read_bytes())
     bins = described.get("bin") or {}
@@ -85,13 +102,17 @@ def _from_npm(package: Package, cage: Cage, program: str) -> Installed:
     )
 
 
-def _from_pypi(package: Package, cage: Cage, program: str) -> Installed:
+def _from_pypi(package: Package, cage: Cage) -> Path:
     folder = cage.home / "pypi"
-    python = shutil.which("python3", path=SEARCHED) or "python3"
     flags = ["-q", "--only-binary", ":all:", "--no-cache-dir", "--disable-pip-version-check"]
-    said = cage.install([python, "-m", "pip", "install", *flags, "--target", str(folder), package.name], {})
+    pip = (_python(), "-m", "pip")
+    said = cage.install([*pip, "install", *flags, "--target", str(folder), package.name], {})
     if said:
         raise PackageRefused(f"pip could not install it: {said}")
+    return folder
+
+
+def _of_pypi(folder: Path, package: Package, program: str) -> Installed:
     info = _dist_info(folder, package.name)
     points = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
     points.optionxform = str  # type: ignore[assignment,method-assign]
@@ -102,12 +123,16 @@ def _from_pypi(package: Package, cage: Cage, program: str) -> Installed:
     return Installed(
         package=package,
         version=info.name.removesuffix(".dist-info").rpartition("-")[2],
-        command=(python, str(folder / "bin" / chosen)),
+        command=(_python(), str((folder / "bin" / chosen).resolve())),
         environment={"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
         repository=_repository_in(metadata),
         subfolder="",
         vendor=_header(metadata, "Author") or _header(metadata, "Author-email").partition("<")[0].strip(),
     )
+
+
+def _python() -> str:
+    return shutil.which("python3", path=SEARCHED) or "python3"
 
 
 def _choose(programs: dict[str, Any], wanted: str, name: str) -> str:

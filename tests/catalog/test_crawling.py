@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -15,7 +16,7 @@ from catalog.crawling import listing
 from catalog.crawling.cage import Cage, CageRefused, a_cage, end
 from catalog.crawling.crawl import Crawled, as_json, read_tools, wanted_packages, write_facts
 from catalog.crawling.listing import ListingFailed, list_tools
-from catalog.crawling.packages import PackageRefused, read_package
+from catalog.crawling.packages import PackageRefused, installed_in, read_package
 from catalog.facts import ServerFact
 from catalog.importing import shipped
 
@@ -36,6 +37,9 @@ TWO_PAGES = """
         tell({"jsonrpc": "2.0", "id": asked["id"], "result": {"tools": [{"name": name}], "nextCursor": "1"}})
 """
 ENDLESS = 'sys.stdout.write("x" * 65536)\n        while True: sys.stdout.write("x" * 65536)'
+EMPTY_LINES = 'while True: sys.stdout.write("\\n" * 65536)'
+ASKS_AND_HEARS_NOTHING = 'while True: tell({"jsonrpc": "2.0", "id": 5, "method": "roots/list"})'
+ASKS_AT_LENGTH = 'tell({"id": "x" * 1_000_000, "method": "roots/list"}); import time; time.sleep(60)'
 SILENT = "import time; time.sleep(60)"
 
 
@@ -70,6 +74,23 @@ def test_a_server_that_floods_sleeps_ends_or_refuses_gives_no_list(
         listed(cage, SERVER % act)
 
 
+@pytest.mark.parametrize("act", [EMPTY_LINES, ASKS_AND_HEARS_NOTHING, ASKS_AT_LENGTH])
+def test_a_server_that_says_too_much_or_never_listens_is_left_when_its_time_is_over(
+    cage: Cage, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST_SECONDS", 2)
+    process = cage.run(["python3", "-c", SERVER % act], {})
+    # What hung would hang the test: its end comes from outside, and is told otherwise.
+    alarm = threading.Timer(60, end, [process])
+    alarm.start()
+    try:
+        with pytest.raises(ListingFailed, match="did not answer within"):
+            list_tools(process)
+    finally:
+        alarm.cancel()
+        end(process)
+
+
 def test_it_has_no_rights_no_network_and_nothing_of_ours_in_its_surroundings(
     cage: Cage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,15 +116,35 @@ def test_it_has_no_rights_no_network_and_nothing_of_ours_in_its_surroundings(
     assert (home, up) == (str(cage.home), [])
 
 
-def test_what_it_started_ends_with_it(cage: Cage) -> None:
+ALIVE = """
+def live(mark):
+    import time
+    while True:
+        open(mark, "w").write("x")
+        time.sleep(0.05)
+"""
+STARTS = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", %r], start_new_session=True)
+sys.stdin.read()
+"""
+LEAVES_ITS_GROUP = """
+import ctypes, os, signal
+os.setsid()
+ctypes.CDLL(None).prctl(1, 0)  # nor is it told that its parent died
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+"""
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_it_started_ends_with_it_and_so_does_what_leaves_its_group(cage: Cage, leaves: bool) -> None:
     mark = cage.home / "alive"
-    child = f"import time\nwhile True: open({str(mark)!r}, 'w').write('x'); time.sleep(0.05)"
-    starts = f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)"
-    parent = f"import subprocess, sys; {starts}; sys.stdin.read()"
-    process = cage.run(["python3", "-c", parent], {})
+    lives = f"{ALIVE}\nlive({str(mark)!r})"
+    process = cage.run(["python3", "-c", LEAVES_ITS_GROUP + lives if leaves else STARTS % lives], {})
     until = time.monotonic() + 30
     while not mark.exists() and time.monotonic() < until:
         time.sleep(0.05)
+    assert mark.exists()
     end(process)
     until = time.monotonic() + 30
     while time.monotonic() < until:
@@ -131,12 +172,46 @@ def test_nothing_is_run_where_rights_cannot_be_given_up(monkeypatch: pytest.Monk
         "npm:https://x",
         "pypi:a b",
         "npm:-g",
+        "npm:..",
+        "pypi:.",
         "pypi:a;b",
     ],
 )
 def test_what_names_no_package_is_never_given_to_an_installer(name: str) -> None:
     with pytest.raises(PackageRefused):
         read_package(name)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"bin": ["x"]}',
+        b'{"bin": {"acme": 7}}',
+        b'{"bin": {"acme": "a\\u0000b"}}',
+    ],
+)
+def test_a_package_that_says_nothing_sensible_of_itself_is_refused_and_the_next_is_crawled(
+    tmp_path: Path, said: bytes
+) -> None:
+    home = tmp_path / "node_modules" / "acme"
+    home.mkdir(parents=True)
+    (home / "package.json").write_bytes(said)
+    with pytest.raises(PackageRefused):
+        installed_in(tmp_path, read_package("npm:acme"))
+
+
+@pytest.mark.parametrize("points", [b"no section", b"\xff\xfe", b"[console_scripts]\nno program\n"])
+def test_a_wheel_that_says_nothing_sensible_of_itself_is_refused(tmp_path: Path, points: bytes) -> None:
+    info = tmp_path / "acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: acme")
+    (info / "entry_points.txt").write_bytes(points)
+    with pytest.raises(PackageRefused):
+        installed_in(tmp_path, read_package("pypi:acme"))
 
 
 def test_facts_are_written_only_when_something_changed(tmp_path: Path) -> None:
