@@ -147,6 +147,10 @@ def _access(blocks: PolicyBlocks) -> tuple[AccessCard, ...]:
     )
 
 
+def _two(names: Sequence[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
 def _access_card(section: str, pointer: str, title: str, block: AccessBlock | Source | None) -> AccessCard:
     if block is None:
         return AccessCard(section, key_of(pointer), title, "", (), (), "as anything else")
@@ -157,9 +161,8 @@ def _access_card(section: str, pointer: str, title: str, block: AccessBlock | So
     words = "allowed" if block.default == "allow" else "denied"
     exceptions = block.deny if block.default == "allow" else block.allow
     if exceptions:
-        named = ", ".join(exceptions[:2]) + (
-            f" and {len(exceptions) - 2} more" if len(exceptions) > 2 else ""
-        )
-        words += f" but for {named}"
+        words += f" but for {_two(exceptions)}"
+    if block.default != "allow" and block.allow and block.deny:
+        words += f", without {_two(block.deny)}"
     typable = all(TextField.of(name).typable and name.strip() == name for name in (*block.allow, *block.deny))
     return AccessCard(section, key_of(pointer), title, block.default, block.allow, block.deny, words, typable)

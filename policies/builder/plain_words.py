@@ -20,6 +20,8 @@ from servers.models import Tool
 # A policy of thousands of rules is read by nobody at once.
 MOST_SENTENCES: Final = 500
 MOST_PROBLEMS: Final = 3
+_MOST_LISTED: Final = 20
+_MOST_HIDDEN: Final = 50
 _ALONE: Final = "rule"
 
 
@@ -81,10 +83,11 @@ def sentences_of(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Se
             if len(document.hide) > 1
             else "hidden: agents are not told that it exists, and calling it fails."
         )
+        more = f"and {len(document.hide) - _MOST_HIDDEN} more " if len(document.hide) > _MOST_HIDDEN else ""
         yield Sentence(
             "hidden",
-            document.hide[:50],
-            (f"{'are' if len(document.hide) > 1 else 'is'} {told}",),
+            document.hide[:_MOST_HIDDEN],
+            (f"{more}{'are' if len(document.hide) > 1 else 'is'} {told}",),
             rows=("/hide",),
             goes_on=True,
         )
@@ -149,13 +152,20 @@ def _access(title: str, access: Access | None, document: Document) -> Sentence:
     default = access.default if access else document.default
     word = "allowed" if default == "allow" else "denied"
     said = f"are {word}" + ("." if access else ", as anything else.")
-    exceptions = () if access is None else access.deny if default == "allow" else access.allow
-    if exceptions:
-        other = "denied" if default == "allow" else "allowed"
-        said = f"are {word}; {other} {'is' if len(exceptions) == 1 else 'are'} {', '.join(exceptions[:20])}."
+    if access and default == "allow" and access.deny:
+        said = f"are allowed; denied {_listed(access.deny)}."
+    if access and default == "deny" and access.allow:
+        said = f"are denied; allowed {_listed(access.allow)}."
+        if access.deny:
+            said += f" Of these, denied all the same {_listed(access.deny)}."
     return Sentence(
         "allowed" if default == "allow" else "denied", (), (said,), title, (f"/{title.lower()}",), True
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return f"{'is' if len(names) == 1 else 'are'} {', '.join(names[:_MOST_LISTED])}{more}"
 
 
 def _rule(rule: Rule, at: str) -> tuple[str, ...]:

@@ -230,13 +230,14 @@ def _judged(plan: Plan, call: ToolCall, decision: Decision) -> Iterator[Step]:
 
 
 def _owed(rules: Sequence[CompiledRule], decision: Decision) -> Iterator[Step]:
+    if decision.outcome is Outcome.DENY:
+        yield Step("stopped", "an argument that decides cannot be judged; nothing counted")
+        return
     for rule in rules:
         for limit in rule.source.limits:
             yield Step("passed", f"counts toward {limit_words(limit)}")
     if decision.approval is not None:
         yield Step("asks", "a person is asked, and the agent waits")
-    elif decision.outcome is Outcome.DENY:
-        yield Step("stopped", "an argument that decides cannot be judged")
 
 
 def _words(predicate: CompiledPredicate, each: str) -> str:

@@ -23,6 +23,7 @@ class Applies(StrEnum):
         "No rule names {named}, so the default applies: agents do not see it, and every call is denied."
     )
     ALLOWED_BY_DEFAULT = "No rule names {named}, so the default applies: calls are allowed."
+    ALLOWED_IN_PART = "No rule names {named}, so the default applies, and the rule for all tools."
     CLASS = "{begins} is of the class {rule}, and the rule of that class applies."
     PATTERN = "The rule for {rule} applies, the strongest pattern that matches {matched}."
     OWN = "{begins} has a rule of its own."
@@ -63,10 +64,11 @@ def explanation(compiled: CompiledPolicy | None, tool: str) -> Explanation:
 
 def _of_plan(plan: Plan) -> Explanation:
     why, name = _why(plan)
-    if plan.denied is not None:
-        denied = f"Every call is denied{_where(plan.denied)}.{_saying(plan.denied.source.reason)}"
-        return Explanation(why, (denied,), name)
     said = [sentence for rule in plan.rules for sentence in _rule_sentences(rule.source, rule.at)]
+    if plan.denied is not None:
+        said = [f"Every call is denied{_where(plan.denied)}.{_saying(plan.denied.source.reason)}"]
+    if said and why is Applies.ALLOWED_BY_DEFAULT:
+        why = Applies.ALLOWED_IN_PART
     return Explanation(why, tuple(said) or ("Every call is allowed.",), name)
 
 

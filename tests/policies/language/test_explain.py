@@ -77,7 +77,7 @@ def test_a_rule_is_told_part_by_part() -> None:
         (
             {"default": "allow", "all_tools": {"action": "require_approval", "limits": [LIMIT]}},
             [
-                "No rule names pay, so the default applies: calls are allowed.",
+                "No rule names pay, so the default applies, and the rule for all tools.",
                 "For all tools: Every call waits for a person’s approval.",
                 "For all tools: At most 30 calls per minute, all tools together.",
             ],
