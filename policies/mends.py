@@ -28,6 +28,7 @@ from policies.language.board_edit import (
     rule_at,
     set_default,
 )
+from policies.language.document import CLASSES
 from policies.language.grammar import KEYS, MEANT_OPERATORS
 from policies.language.json_reader import Member, Members, Node, Number, TextError
 from policies.language.matching import is_pattern
@@ -129,7 +130,8 @@ def _key(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     parent, member = _member_at(text, found)
     if member is None:
         return None
-    folded = next((key for key in KEYS if key.casefold() == member.key.casefold()), None)
+    known = CLASSES if found.pointer.startswith("/classes/") and found.pointer.count("/") == 2 else KEYS
+    folded = next((key for key in known if key.casefold() == member.key.casefold()), None)
     right = meant(found.message) or (folded if found.code == "key_case" else None)
     if right is None:
         return Mend(f"Take {_said(member.key)} out", lambda: _without(text, parent, member))
@@ -277,9 +279,9 @@ def _count_alone(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 
 
 def _recommended(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
-    tool = next(
-        (tool for tool in tools if found.message.startswith(f"{tool.name} ({tool.tool_class}) may be")), None
-    )
+    named = [tool for tool in tools if found.message.startswith(f"{tool.name} ({tool.tool_class}) may be")]
+    # A name may itself begin with another tool's, and go on in these words.
+    tool = max(named, key=lambda tool: len(tool.name), default=None)
     if tool is None or is_pattern(tool.name):
         return None
     rule = read_rule(json.dumps(recommended_rule(tool.name, classification_of(tool))))

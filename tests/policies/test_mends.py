@@ -54,6 +54,8 @@ REFUND = '"refund": { "action": "require_approval" }'
 CASES = [
     ("unknown_key", policy('"toools": {}'), "Write tools", policy('"tools": {}')),
     ("key_case", policy('"Tools": {}'), "Write tools", policy('"tools": {}')),
+    ("key_case", policy('"classes": {"read": {}}'), "Write Read", policy('"classes": {"Read": {}}')),
+    ("key_case", policy('"tools": {"look": {"Action": "deny"}}'), "Write action", None),
     ("unknown_key", policy('"zzz": 1, "tools": {}'), "Take zzz out", policy('"tools": {}')),
     ("unknown_key", policy('"tools": {}, "zzz": [1, 2]'), "Take zzz out", policy('"tools": {}')),
     ("duplicate_key", policy('"hide": [], "hide": ["a"]'), "Take the second one out", policy('"hide": []')),
@@ -100,6 +102,19 @@ def test_one_press_mends_it(code: str, text: str, label: str, after: str | None)
 def condition(path: str, op: str = "lte", value: object = 5, section: str = "require") -> str:
     inner = json.dumps({"path": path, "op": op, "value": value})
     return policy(f'"tools": {{ "refund": {{ "{section}": [ {{ "conditions": [ {inner} ] }} ] }} }}')
+
+
+def test_the_recommended_rule_is_for_the_tool_that_was_found_whatever_its_name_begins_with() -> None:
+    longer = tool("refund (Financial) may be", "Financial")
+    text = policy(f'"tools": {{"refund": {{"action": "deny"}}, "{longer.name}": {{}}}}')
+    tools = [*TOOLS, longer]
+    judgement = judge(text, [facts_of(each) for each in tools])
+    found = next(each for each in judgement.findings if each.code == "unguarded_tool")
+    mend = mend_of(text, found, tools)
+    assert mend is not None
+    after = json.loads(mend.apply())["tools"]
+    assert after["refund"] == {"action": "deny"}
+    assert after[longer.name] != {}
 
 
 def test_an_argument_that_was_misspelt_is_replaced_in_its_path() -> None:
