@@ -109,7 +109,7 @@ class RestoreInput(serializers.Serializer[Any]):
 
 
 class CallInput(serializers.Serializer[Any]):
-    tool = serializers.CharField(max_length=256)
+    tool = serializers.CharField(max_length=256, trim_whitespace=False)
     arguments = AnyJson(required=False)
     document = DocumentField(required=False)
 

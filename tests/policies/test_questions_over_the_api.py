@@ -48,6 +48,14 @@ def test_a_diff_says_what_publishing_would_change(ask: Ask, cast: Cast, acme: Ac
     assert ask("alice", "get", path).status_code == 405
 
 
+def test_a_call_is_decided_by_its_tools_very_name(ask: Ask, acme: Acme) -> None:
+    path = f"/policies/{acme.policy.public_id}/decide/"
+    asked = {"tool": "create_access_key", "arguments": {}}
+    assert ask("alice", "post", path, asked).json()["outcome"] == "allow"
+    for name in (" create_access_key", "create_access_key\n"):
+        assert ask("alice", "post", path, asked | {"tool": name}).json()["rule"] == "(default deny)"
+
+
 def test_tests_are_kept_run_and_block_publishing(ask: Ask, acme: Acme) -> None:
     path = f"/policies/{acme.policy.public_id}"
     assert ask("alice", "get", f"{path}/tests/").json() == {"tests": [], "results": []}
