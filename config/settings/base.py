@@ -173,7 +173,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "BACKEND": "common.kept_files.KeptFiles",
         "LOCATION": DATA_DIR / "cache",
     },
     # Counted on every request of the API, by all processes that serve the site here.
