@@ -53,6 +53,10 @@ SEALED: Final = (
 )
 
 
+def sealed_with(keys: str) -> tuple[str, ...]:
+    return tuple(column.what for column in SEALED if column.keys == keys)
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     sealed_anew: int

@@ -121,6 +121,39 @@ def test_everything_sealed_is_sealed_anew_and_the_old_key_opens_nothing(
         assert upstream_headers(acme.server) == {"Authorization": "Bearer s3cret"}
 
 
+@pytest.mark.parametrize("name", ["SEALING_KEYS", "ARGUMENT_KEYS"])
+def test_what_runs_with_the_old_key_alone_keeps_it(
+    keys: Callable[[], Keys], db: None, name: str, tmp_path: Path
+) -> None:
+    """Nothing is sealed with it yet, and in the next moment something is."""
+    old = keys().old_ids(name)
+    run("keys", "rotate", name, "--data-dir", str(tmp_path))
+    with pytest.raises(CommandError, match=f"{name}: what runs has only the old one"):
+        run("keys", "retire", name, "--data-dir", str(tmp_path))
+    kept = keys()
+    assert kept.old_ids(name) != old
+    assert "gone from the next start" in run("keys", "retire", name, "--data-dir", str(tmp_path))
+
+
+def test_the_secret_a_webhook_had_before_keeps_its_key(
+    keys: Callable[[], Keys], cast: Cast, tmp_path: Path
+) -> None:
+    folder = str(tmp_path)
+    with inside(cast.alice):
+        confirm(cast.alice)
+        hook, _ = webhooks.add_webhook(cast.alice, "https://example.com/hook", verified=True)
+    run("keys", "rotate", "SEALING_KEYS", "--data-dir", folder)
+    fresh = Keyring.parse(keys()["SEALING_KEYS"]).first
+    with inside(cast.alice):
+        webhooks.rotate_secret(cast.alice, hook)
+        hook.refresh_from_db()
+    assert hook.sealed_secret.startswith(f"v1.{fresh}.") and not hook.sealed_earlier.startswith(
+        f"v1.{fresh}."
+    )
+    with pytest.raises(CommandError, match="is still in use"):
+        run("keys", "retire", "SEALING_KEYS", "--data-dir", folder)
+
+
 def test_second_factors_are_sealed_anew(keys: Callable[[], Keys], cast: Cast, tmp_path: Path) -> None:
     sealed = MFAAdapter().encrypt("JBSWY3DP")
     made = Authenticator.objects.create(user=cast.alice.user, type="totp", data={"secret": sealed, "n": 1})

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config import rotation
+from config import env, rotation
 from config.supervisor.keys import ROTATED, Keys
 from config.supervisor.stops import CannotStart
 
 # What names a key of each kind.
 NAMED_BY = {
-    "SEALING_KEYS": ("credentials of servers", "secrets of webhooks", "second factors"),
-    "ARGUMENT_KEYS": ("arguments of approvals", "kept arguments"),
+    "SEALING_KEYS": (*rotation.sealed_with("SEALING_KEYS"), "second factors"),
+    "ARGUMENT_KEYS": rotation.sealed_with("ARGUMENT_KEYS"),
     "BUNDLE_KEYS": ("credentials in configurations",),
     "SIGNING_KEY": ("signatures of configurations",),
 }
@@ -72,10 +72,18 @@ class Command(BaseCommand):
             named = {key for what in NAMED_BY[name] for key in in_use[what]} & keys.old_ids(name)
             if named:
                 raise CommandError(f"{name}: {', '.join(sorted(named))} is still in use: reseal, republish.")
+            if keys.old_ids(name) and _is_still_sealed_with(name, keys):
+                raise CommandError(f"{name}: what runs has only the old one: stop it, and start it again.")
             if late and name in ("BUNDLE_KEYS", "SIGNING_KEY") and keys.old_ids(name):
                 raise CommandError(f"{name}: {', '.join(late)} may still need the old one.")
             keys.retire_old(name)
             self.stdout.write(f"{name}: the old keys are gone from the next start.")
+
+
+def _is_still_sealed_with(name: str, keys: Keys) -> bool:
+    """What was not started again seals with the old key. Configurations can be made anew at any time."""
+    in_database = name in ("SEALING_KEYS", "ARGUMENT_KEYS")
+    return in_database and env.text(name).partition(":")[0] != keys[name].partition(":")[0]
 
 
 def _keys_kept_by_up(data_dir: str | None) -> Keys:
