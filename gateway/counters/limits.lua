@@ -264,6 +264,8 @@ local function take_out(counter, family, at, serial, cost)
             before = total
         end
     end
+    -- Where nothing stood there for a moment, what was put back is another key's, and would never end.
+    redis.call('PEXPIRE', key, LIFE)
     live_on(family, counter)
 end
 

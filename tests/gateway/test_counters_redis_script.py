@@ -131,6 +131,18 @@ def test_the_ten_thousand_and_first_live_key_is_full(store: Store) -> None:
     assert store.reserve(charge(key="new")) == Reserved()
 
 
+def test_what_is_given_back_leaves_nothing_behind_that_never_ends(store: Store) -> None:
+    for decision in ("first", "second"):
+        assert store.reserve(charge(key="k"), decision=decision) == Reserved()
+    assert store.reserve(charge(key="k"), decision="third", hold_seconds=60) == Reserved()
+    for decision in ("first", "third", "second"):
+        kept = set(store._client.keys("pl:*")) - {b"pl:meta"}
+        assert kept and all(store._client.pttl(name) > 0 for name in kept)
+        store.give_back(decision)
+        kept = set(store._client.keys("pl:*")) - {b"pl:meta"}
+        assert all(store._client.pttl(name) > 0 for name in kept)
+
+
 def test_a_busy_counter_is_merged_against_the_caller_by_a_thousandth_at_most(store: Store) -> None:
     window, maximum = 3_600_000, 13_000
     limit = charge(maximum=maximum, window=window)
