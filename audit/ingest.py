@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Positions are given in commit order: whoever saw one has seen every smaller one.
 COMMIT_ORDER: Final = 70_233
+# Somebody may have an organization's rows for long, as while it is deleted. Everybody else's go first.
+PATIENCE: Final = "2s"
 _MOST_NAMES = 64
 _OUTCOMES = frozenset({"allow", "deny", "approval"})
 
@@ -89,6 +91,7 @@ def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
             row.upstream_status, row.upstream_code, row.total_us = end.status, end.code, end.total_us
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
         fresh = _not_there_yet(spool, rows)
         DecisionRecord.objects.bulk_create(fresh, batch_size=500)
         count(fresh)

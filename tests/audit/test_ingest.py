@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from django.db import ProgrammingError, transaction
+from django.db import OperationalError, ProgrammingError, transaction
 from django.test import Client
+from psycopg.errors import LockNotAvailable
 
 from accounts.tenancy import organization_context
 from audit import counts
@@ -25,7 +26,7 @@ from gateway_config.wire.messages import BatchAnswer, Record, RecordBatch
 from policies.models import Grant
 from tests.audit.records import called, called_as, denied, ended, in_worker, umbra
 from tests.cast import Acme, Cast, inside
-from tests.roles import as_worker
+from tests.roles import another_session, as_worker
 
 
 def store(*records: Record, worker: str = "gw-1") -> int:
@@ -213,6 +214,23 @@ def test_who_got_the_later_position_is_never_seen_earlier(acme: Acme) -> None:
         quick.result()
     assert before == 0, "a reader that had seen the second would have passed the first"
     assert [row.worker for row in stored(acme)] == ["gw-1", "gw-2"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_organization_that_takes_long_to_delete_holds_up_no_others_records(acme: Acme, cast: Cast) -> None:
+    theirs, others = called(acme), umbra(called(acme), cast.mallory.organization_id)
+    with ThreadPoolExecutor(2) as two, another_session() as deleting:
+        deleting.execute(
+            "SELECT 1 FROM accounts_organization WHERE id = %s FOR UPDATE", [acme.server.organization_id]
+        )
+        waiting = two.submit(in_worker, ingest, "gw-1", [theirs])
+        time.sleep(0.3)
+        two.submit(in_worker, ingest, "gw-2", [others]).result(30)
+        with pytest.raises(OperationalError) as late:
+            waiting.result(30)
+        assert isinstance(late.value.__cause__, LockNotAvailable)
+    assert in_worker(ingest, "gw-1", [theirs]) == theirs.sequence
+    assert in_worker(DecisionRecord.objects.count) == 2
 
 
 def test_names_without_end_are_told_apart_up_to_a_number_a_day_and_then_counted_together(
