@@ -6,10 +6,10 @@ import hashlib
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
 
 from common.addresses import place_of
+from common.not_too_often import not_too_often
 
 FROM_ONE_PLACE = 5
 FROM_EVERYWHERE = 200
@@ -29,13 +29,5 @@ def may_send(request: HttpRequest) -> bool:
     """A few an hour from one address, and no flood from all of them together."""
     address = place_of(request.META.get("REMOTE_ADDR", ""))
     place = hashlib.sha256(f"{settings.SECRET_KEY} {address}".encode()).hexdigest()[:24]
-    return _counted(f"catalog-forms-{place}", FROM_ONE_PLACE) and _counted("catalog-forms", FROM_EVERYWHERE)
-
-
-def _counted(key: str, most: int) -> bool:
-    cache.add(key, 0, SECONDS)
-    try:
-        return cache.incr(key) <= most
-    except ValueError:  # it ran out between the two
-        cache.set(key, 1, SECONDS)
-        return True
+    of_one = not_too_often(f"catalog-forms-{place}", FROM_ONE_PLACE, SECONDS)
+    return of_one and not_too_often("catalog-forms", FROM_EVERYWHERE, SECONDS)

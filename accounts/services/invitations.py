@@ -27,12 +27,15 @@ from accounts.tenancy import organization_context
 from accounts.verification import is_verified
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
 from common.ids import public_id
+from common.not_too_often import not_too_often
 from common.tokens import INVITATION, is_well_formed, new_token, token_hash
 
 GOOD_FOR: Final = timedelta(days=7)
+A_DAY_SECONDS: Final = 86_400
 REST_BETWEEN_MAILS: Final = timedelta(minutes=1)
 MOST_MAILS_EACH: Final = 5
 MOST_A_DAY: Final = 50
+MOST_MAILS_BY_ONE: Final = 200
 NOT_GOOD: Final = (
     "This invitation is not good any more: it was used, withdrawn or is older than 7 days. Ask for another."
 )
@@ -64,6 +67,7 @@ def invite(by: Membership, email: str, role: str) -> Invitation:
     _not_there_yet(by, address)
     leave_room(by, Limit.MEMBERS)
     _room_for_mail(by)
+    _count_mail(by)
     token = new_token(INVITATION)
     invitation = Invitation.objects.create(
         organization=organization,
@@ -92,6 +96,7 @@ def resend(by: Membership, invitation: Invitation) -> Invitation:
         wait = invitation.sent_at + REST_BETWEEN_MAILS - now
         said = "It was sent less than a minute ago. Look in the spam folder, or try again soon."
         raise TooSoon(said, wait)
+    _count_mail(by)
     token = new_token(INVITATION)
     invitation.token_hash, invitation.sent_at, invitation.expires_at = token_hash(token), now, now + GOOD_FOR
     invitation.sent_times += 1
@@ -225,6 +230,14 @@ def _room_for_mail(by: Membership) -> None:
     since = timezone.now() - timedelta(days=1)
     if Invitation.objects.visible_to(by).filter(sent_at__gt=since).count() >= MOST_A_DAY:
         raise LimitReached(f"{MOST_A_DAY} invitations were sent within a day, as many as there may be.")
+
+
+def _count_mail(by: Membership) -> None:
+    """Of the person, also in organizations that they founded and deleted since."""
+    if not not_too_often(f"invitations-by-{by.user_id}", MOST_MAILS_BY_ONE, A_DAY_SECONDS):
+        raise LimitReached(
+            f"You had {MOST_MAILS_BY_ONE} invitations sent within a day, as many as one person may."
+        )
 
 
 def _post(invitation: Invitation, token: str) -> None:

@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.core.cache import cache
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 from django.test import Client
@@ -17,8 +18,10 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Invitation, Membership, OrganizationLimits
 from accounts.services import memberships_of
+from accounts.services.closing import delete_organization
 from accounts.services.invitations import MOST_A_DAY, MOST_MAILS_EACH, accept, invite, offer, resend, withdraw
 from accounts.services.members import change_role, remove_member
+from accounts.services.organizations import found_another
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from common.tokens import new_token
 from tests.cast import PASSWORD, Cast, confirm, inside, person
@@ -225,6 +228,25 @@ def test_so_many_invitations_a_day_and_no_more(
     invited(sender, "b@example.com")
     with pytest.raises(LimitReached, match="as many as there may be"):
         invited(sender, "c@example.com")
+
+
+def test_an_organization_that_is_deleted_makes_no_room_for_more_mails_of_its_founder(
+    cast: Cast, sender: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    monkeypatch.setattr("accounts.services.invitations.MOST_MAILS_BY_ONE", 3)
+
+    def founds_and_invites(email: str) -> None:
+        founded = found_another(sender.user, "Buy pills")
+        with inside(founded):
+            invite(founded, email, "viewer")
+            delete_organization(founded, "Buy pills")
+
+    for number in range(3):
+        founds_and_invites(f"stranger{number}@example.com")
+    with pytest.raises(LimitReached, match="as many as one person may"):
+        founds_and_invites("one-more@example.com")
+    assert len(mail.outbox) == 3
 
 
 def test_an_invitation_that_could_not_be_sent_was_not_made(
