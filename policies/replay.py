@@ -202,7 +202,11 @@ def _is_known(steps: tuple[Step, ...], call: RecordedCall) -> bool:
     # The log may have written a name that cannot be printed in another way.
     if call.names is not None and isinstance(first, str) and first.isprintable() and first not in call.names:
         return True
-    return any(steps[: len(kept)] == kept for kept in call.kept)
+    # That nothing stood further down may mean that no object stood above it, which is another thing.
+    return any(
+        steps[: len(kept)] == kept and (value is not MISSING or len(kept) == 1)
+        for kept, value in call.kept.items()
+    )
 
 
 class _Windows:

@@ -94,6 +94,16 @@ def test_an_argument_that_was_not_there_is_known_by_the_names_alone() -> None:
     assert decided(draft(rule), call(0, ticket=MISSING)).refused.calls == 1
 
 
+def test_that_nothing_stood_below_an_argument_may_mean_that_nothing_could() -> None:
+    rule = '{"deny_if": [{"conditions": [{"path": "args.owner.team", "op": "eq", "value": "x"}]}]}'
+    told = RecordedCall(0, ONE, "refund", "refused", frozenset({"owner"}), {("owner", "team"): MISSING})
+    seen = decided(draft(rule), told)
+    assert (seen.unknown.calls, seen.changed) == (1, 0)
+    assert decided(draft(rule), call(0, owner={})).changed == 0
+    without = RecordedCall(0, ONE, "refund", "refused", frozenset(), {("owner", "team"): MISSING})
+    assert decided(draft(rule), without).passed.calls == 1
+
+
 def test_nothing_is_read_where_every_call_is_denied() -> None:
     told = decided(draft(AT_MOST.replace("{", '{"action": "deny", ', 1)), call())
     assert (told.refused.calls, told.unknown.calls) == (1, 0)
