@@ -53,6 +53,7 @@ class _Entry:
         self.reason: Data = None
         self.require: list[Data] = []
         self.limits: list[Data] = []
+        self.counters: dict[str, list[tuple[Place, bool]]] = {}
 
     def result(self) -> dict[str, Data]:
         parts = {"action": self.action, "reason": self.reason, "require": self.require, "limits": self.limits}
@@ -97,6 +98,7 @@ class _Entry:
                 self.read_rule(rule, at)
             else:
                 self.not_kept(at, "bad_rule")
+        self.see_each_counter_is_one_rules()
 
     def read_rule(self, rule: dict[str, Data], at: Place) -> None:
         for key in rule:
@@ -121,8 +123,8 @@ class _Entry:
                 self.notes.changed.append(((*at, "conditions"), "conditions_widened"))
         else:
             used = self.read_conditions(conditions, own_counter(rule.get("state"), self.tool), on_deny, at)
-        if "state" in rule and not used:
-            self.notes.changed.append(((*at, "state"), "state_without_limit"))
+        if "state" in rule:
+            self.read_state(rule["state"], used, (*at, "state"))
         if "rate_limit" in rule:
             self.read_rate_limit(rule["rate_limit"], on_deny, (*at, "rate_limit"))
 
@@ -150,6 +152,20 @@ class _Entry:
         if kept:
             self.require.append(_said({"conditions": kept, "on_deny": on_deny}))
         return used
+
+    def read_state(self, state: Data, used: bool, at: Place) -> None:
+        if not used:
+            self.notes.changed.append((at, "state_without_limit"))
+        name = state.get("counter") if isinstance(state, dict) else None
+        if isinstance(name, str):
+            self.counters.setdefault(name, []).append((at, used))
+
+    def see_each_counter_is_one_rules(self) -> None:
+        """There every rule adds to it; here a call is charged once, by the largest of them."""
+        for rules in self.counters.values():
+            if any(used for _, used in rules):
+                for at, _ in rules[1:]:
+                    self.not_kept(at, "state_reference")
 
     def limit_by(self, counter: OwnCounter, most: int, on_deny: Data) -> None:
         if most < 1:

@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +182,37 @@ def test_a_conversion_yields_a_policy_or_problems_and_what_is_not_kept_denies(to
         rule = policy.all_tools if tool == "*" else policy.tools[tool]
         assert rule is not None
         assert rule.action == "deny"
+
+
+def _rule(most: int | None, **state: object) -> dict[str, object]:
+    conditions = [{"path": "state.a.n", "op": "lte", "value": most}] if most else []
+    return {"conditions": conditions, "state": {"counter": "n", "window": "day", **state}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "pointers"),
+    [
+        ([_rule(10), _rule(5)], ["/tools/a/rules/1/state"]),
+        ([_rule(None, increment=9), _rule(10)], ["/tools/a/rules/1/state"]),
+        (
+            [_rule(10, increment_from="args.x"), _rule(None, increment_from="args.n")],
+            ["/tools/a/rules/1/state"],
+        ),
+        (
+            [_rule(10), {**_rule(5), "state": {"counter": "m", "window": "day"}}],
+            ["/tools/a/rules/1/conditions/0"],
+        ),
+        ([_rule(None), _rule(None)], []),
+        ([_rule(10)], []),
+    ],
+)
+def test_a_counter_that_several_rules_add_to_is_not_taken_for_one_that_the_largest_charges(
+    rules: list[object], pointers: list[str]
+) -> None:
+    made = convert(json.dumps({"default": "allow", "tools": {"a": {"rules": rules}}}), TOOLS)
+    assert made.policy_text is not None
+    assert [note.pointer for note in made.not_kept] == pointers
+    assert (parse_policy(made.policy_text).tools["a"].action == "deny") is bool(pointers)
 
 
 @given(st.one_of(st.text(max_size=120), st.binary(max_size=120), damaged()))
