@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from typing import Any
@@ -234,6 +235,20 @@ def test_publishing_a_draft_with_problems_says_why_and_keeps_it(
     assert draft(cast) == BROKEN
     with inside(cast.alice):
         assert not PolicyRevision.objects.exists()
+
+
+def test_much_that_was_found_is_scrolled_in_its_place(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    """The note and the button below are not pushed away by three hundred findings of one kind."""
+    path = reverse("policies:review", args=[acme.policy.public_id])
+    for many, has_its_own_bar in ((2, False), (30, True)):
+        tools: dict[str, object] = {f"no_tool_{number}": {} for number in range(many)}
+        with inside(cast.alice):
+            save_draft(
+                cast.alice, acme.policy, json.dumps({"version": "1", "default": "deny", "tools": tools})
+            )
+        shown = page(signed_in(cast.carol).get(path))
+        assert shown.count('data-severity="warning"') == many
+        assert ('tabindex="0" role="group" aria-label="All that was found"' in shown) is has_its_own_bar
 
 
 def test_a_review_that_is_blocked_shows_what_would_change_and_why_it_cannot_be_published(
