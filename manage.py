@@ -44,6 +44,8 @@ def _django_command() -> int:
         execute_from_command_line(sys.argv)
     except (EnvironmentInvalid, CannotStart) as problem:
         print(problem, file=sys.stderr)  # noqa: T201
+        if isinstance(problem, EnvironmentInvalid) and "--data-dir" not in " ".join(sys.argv):
+            print("Beside a running `make up`: --data-dir .data", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

@@ -32,6 +32,21 @@ def manage(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["keys", "status"]])
+def test_a_command_without_settings_says_where_a_running_product_has_them(arguments: list[str]) -> None:
+    said = manage(*arguments)
+    assert said.returncode == 1
+    assert said.stderr.startswith("SECRET_KEY is not set")
+    assert said.stderr.endswith("Beside a running `make up`: --data-dir .data\n")
+
+
+@pytest.mark.parametrize("folder", [["--data-dir", "nowhere"], ["--data-dir=nowhere"]])
+def test_a_folder_on_which_nothing_runs_is_named(folder: list[str]) -> None:
+    said = manage("keys", "status", *folder)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "Nothing runs on" in said.stderr and "nowhere" in said.stderr and ".data\n" not in said.stderr
+
+
 def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port: int) -> None:
     said = manage("up", "--data-dir", tmp_path, "--port", taken_port)
     assert said.returncode == 1
