@@ -42,6 +42,8 @@ _RESERVATION_KEPT_MS: Final = 3_600_000
 # For so long one full family of keys is not counted again, call by call.
 _FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
+# Who gives back tells as many later totals anew while everybody waits. Beyond this it stays charged.
+MOST_AFTER: Final = 1_000
 _GRACE_MS: Final = 1000 * HOLD_GRACE_SECONDS
 _KEPT_MS: Final = LONGEST_WINDOW_MS + MOST_LATE_MS
 # At most such a part of what a limit has left is charged ahead: one worker's must not be missed by another.
@@ -240,6 +242,12 @@ class Batch:
         self._db.execute("DELETE FROM reservation WHERE decision = ?", (decision,))
 
     def _take_out(self, counter: int, at: int, serial: int, units: int, micros: int) -> None:
+        after = self._db.execute(
+            "SELECT 1 FROM charge WHERE counter = ? AND (at, serial) >= (?, ?) LIMIT 1 OFFSET ?",
+            (counter, at, serial, MOST_AFTER),
+        )
+        if after.fetchone() is not None:
+            return
         # Its own row may have been merged away; every later total holds it all the same.
         self._db.execute(
             "UPDATE charge SET units = units - ?, micros = micros - ?"

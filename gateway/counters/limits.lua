@@ -12,6 +12,8 @@ local GRACE = 10000
 -- So far the wall clocks of two workers may be apart, and one part in so many two clocks run unlike.
 local APART, DRIFT = 5000, 5000
 local KEPT, MERGE_EVERY, SLICES, LIVE_KEYS = 10000, 1000, 1000, 10000
+-- Whoever gives back tells as many later totals anew, and everybody waits meanwhile: beyond this it stays charged.
+local MOST_AFTER = 1000
 
 local function clock()
     local time = redis.call('TIME')
@@ -240,9 +242,18 @@ local function release(decision)
     redis.call('DEL', 'pl:d:' .. decision)
 end
 
+local function in_pieces(command, key, parts)
+    for first = 1, #parts, 500 do
+        redis.call(command, key, unpack(parts, first, math.min(first + 499, #parts)))
+    end
+end
+
 local function take_out(counter, family, at, serial, cost)
     local key = charges_of(counter)
-    local before = pair(0, 0)
+    if redis.call('ZCOUNT', key, whole(at), '+inf') > MOST_AFTER then
+        return
+    end
+    local before, away, back = pair(0, 0), {}, {}
     local rows = redis.call('ZRANGEBYSCORE', key, whole(at), '+inf', 'WITHSCORES')
     local earlier = redis.call('ZREVRANGEBYSCORE', key, '(' .. whole(at), '-inf', 'LIMIT', 0, 1)
     if earlier[1] then
@@ -254,16 +265,19 @@ local function take_out(counter, family, at, serial, cost)
         local row_at = tonumber(rows[place + 1])
         if row_at > at or row_serial >= serial then
             local left = wrapped(since(total, cost))
-            redis.call('ZREM', key, rows[place])
+            away[#away + 1] = rows[place]
             -- One that others were merged into stays: they count for as long as it would have.
             local only_this = row_at == at and row_serial == serial and left[1] == before[1] and left[2] == before[2]
             if not only_this then
-                redis.call('ZADD', key, rows[place + 1], charge_text(row_serial, left))
+                back[#back + 1] = rows[place + 1]
+                back[#back + 1] = charge_text(row_serial, left)
             end
         else
             before = total
         end
     end
+    in_pieces('ZREM', key, away)
+    in_pieces('ZADD', key, back)
     -- Where nothing stood there for a moment, what was put back is another key's, and would never end.
     redis.call('PEXPIRE', key, LIFE)
     live_on(family, counter)
@@ -470,9 +484,7 @@ function requests.merge(arguments)
             youngest = at
         end
     end
-    for first = 1, #away, 500 do
-        redis.call('ZREM', key, unpack(away, first, math.min(first + 499, #away)))
-    end
+    in_pieces('ZREM', key, away)
     redis.call('SET', 'pl:m:' .. counter, whole(redis.call('ZCARD', key) + MERGE_EVERY), 'PX', LIFE)
     return {'done'}
 end

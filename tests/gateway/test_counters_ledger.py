@@ -161,6 +161,19 @@ def test_a_decision_is_charged_once_however_often_it_is_asked(store: Store) -> N
     assert store.reserve(charge(maximum=2)) == Full(0, 60)
 
 
+def test_what_a_thousand_others_have_followed_stays_charged(store: Store) -> None:
+    """Everybody else waits while what was charged later is told anew."""
+    limit = charge(maximum=1_010)
+    for number in range(1_010):
+        store.clock.pass_ms(1)
+        assert store.reserve(limit, decision=f"of {number}") == Reserved()
+    store.give_back("of 3")
+    assert isinstance(store.reserve(limit), Full)
+    store.give_back("of 30")
+    assert store.reserve(limit) == Reserved()
+    assert isinstance(store.reserve(limit), Full)
+
+
 def test_what_is_given_back_is_free_again_and_no_more(store: Store) -> None:
     for decision in ("one", "two", "three"):
         assert store.reserve(charge(), decision=decision) == Reserved()
