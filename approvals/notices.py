@@ -83,11 +83,11 @@ def addressees(organization_id: UUID) -> list[tuple[UUID, str]]:
 
 
 def mute(member: Membership, muted: bool) -> None:
-    mine = MailMuted.objects.filter(member=member)
-    if not muted:
-        mine.delete()
-    elif not mine.exists():
-        MailMuted.objects.create(member=member, organization_id=member.organization_id)
+    if muted:
+        row = MailMuted(member=member, organization_id=member.organization_id)
+        MailMuted.objects.bulk_create([row], ignore_conflicts=True)
+    else:
+        MailMuted.objects.filter(member=member).delete()
 
 
 def _to_webhooks(organization_id: UUID, kind: Notice.Kind, **about: Any) -> list[Notice]:

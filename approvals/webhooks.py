@@ -14,7 +14,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -28,7 +28,7 @@ from accounts.services.organizations import locked
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
 from approvals.notices import again, write_test
-from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, TooSoon
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
 from common.ids import new_uuid, public_id
 from common.sealing import Keyring, SealingError
 from servers.egress import egress, trusted
@@ -84,7 +84,7 @@ def change_webhook(
 ) -> Webhook:
     """The secret stays; one that answered 410 is switched on again here."""
     require(by, May.MANAGE_WEBHOOKS)
-    webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    webhook = _held(webhook)
     before = (webhook.url, webhook.disabled_at)
     if url is not None:
         webhook.url = _good_url(url)
@@ -104,7 +104,7 @@ def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
     A second click would end the one that the receiver still checks with, so it is refused for a minute.
     """
     require(by, May.MANAGE_WEBHOOKS)
-    webhook, secret = Webhook.objects.select_for_update().get(pk=webhook.pk), _new_secret()
+    webhook, secret = _held(webhook), _new_secret()
     until = timezone.now() + OVERLAP
     if webhook.earlier_until is not None and webhook.earlier_until > until - REST_BETWEEN_SECRETS:
         raise Conflict("A new secret was made a moment ago. Use that one, or wait a minute to make another.")
@@ -119,7 +119,8 @@ def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
 def redeliver(by: Membership, notice: Notice) -> Notice:
     """The same message with the same id, once more and with all its tries."""
     require(by, May.MANAGE_WEBHOOKS)
-    notice = Notice.objects.select_for_update(of=("self",)).select_related("webhook").get(pk=notice.pk)
+    found = Notice.objects.select_for_update(of=("self",)).select_related("webhook").filter(pk=notice.pk)
+    notice = found.first() or _gone()
     if notice.webhook is None or notice.webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
     if notice.state == Notice.State.WAITING:
@@ -132,6 +133,7 @@ def redeliver(by: Membership, notice: Notice) -> Notice:
 @transaction.atomic
 def remove_webhook(by: Membership, webhook: Webhook) -> None:
     require(by, May.MANAGE_WEBHOOKS)
+    webhook = _held(webhook)
     record_event(by, "webhook.removed", webhook.public_id, _host(webhook.url))
     webhook.delete()
 
@@ -139,7 +141,7 @@ def remove_webhook(by: Membership, webhook: Webhook) -> None:
 @transaction.atomic
 def send_test(by: Membership, webhook: Webhook) -> Notice:
     require(by, May.MANAGE_WEBHOOKS)
-    webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    webhook = _held(webhook)
     if webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
     now = timezone.now()
@@ -150,6 +152,15 @@ def send_test(by: Membership, webhook: Webhook) -> Notice:
         raise TooSoon("There were several tests a moment ago. Wait a minute.", wait)
     record_event(by, "webhook.tested", webhook.public_id, _host(webhook.url))
     return write_test(webhook)
+
+
+def _held(webhook: Webhook) -> Webhook:
+    """Until the transaction ends. Somebody else may have removed it since it was found."""
+    return Webhook.objects.select_for_update().filter(pk=webhook.pk).first() or _gone()
+
+
+def _gone() -> NoReturn:
+    raise NotFound
 
 
 # ---- what is sent

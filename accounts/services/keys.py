@@ -115,7 +115,9 @@ def create_api_key(
 @transaction.atomic
 def revoke_api_key(by: Membership, key: ApiKey) -> None:
     require(by, May.REVOKE_KEYS)
-    if key.revoked_at is None:
+    # Of two who do so at once, one did; a key goes with its maker.
+    held = ApiKey.objects.select_for_update().filter(pk=key.pk).first()
+    if held is not None and held.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
         record_event(by, "api_key.revoked", public_id("key", key.pk), key.name)
