@@ -5,7 +5,7 @@ A *plain* verb says what a tool does wherever it stands in a name. A *loose* one
 """
 
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from catalog.classifier import tongues
 
@@ -42,8 +42,15 @@ WORST_LAST: Final = tuple(ToolClass)
 BASE_SEVERITY: Final = dict(zip(WORST_LAST, (1, 2, 3, 4, 4), strict=True))
 
 
+Params: TypeAlias = tuple[tuple[str, str, bool], ...]
+
+
 def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def argument_names(params: Params) -> frozenset[str]:
+    return frozenset(name.lower() for name, _, _ in params)
 
 
 def _each(tool_class: ToolClass, text: str) -> dict[str, ToolClass]:
@@ -419,48 +426,13 @@ SWITCHES: Final = {
     "use": word_set("browser computer"),
 }
 
-CREDENTIALS: Final = word_set("""
-    access account accounts acl apikey certificate certificates credential credentials iam identity key keys
-    login member members mfa oauth password passwords permission permissions policies policy role roles
-    secret secrets session sessions sso token tokens user users
-""")
 SECRETS: Final = word_set("""
     apikey apikeys credential credentials keystore mnemonic passphrase password passwords privatekey secret
     secrets vault
 """)
-SECRET_PAIRS: Final = frozenset(
-    {
-        ("access", "key"),
-        ("api", "key"),
-        ("license", "key"),
-        ("private", "key"),
-        ("access", "token"),
-        ("seed", "phrase"),
-    }
-)
-SECRET_PARAMS: Final = ("password", "secret", "api_key", "apikey", "private_key")
-PRODUCTION: Final = word_set("live prod production")
-BULK: Final = word_set("all batch bulk everything many mass multiple")
-OUTBOUND_VERBS: Final = word_set(
-    "broadcast email forward invite message notify post publish reply send sms tweet"
-)
-OUTBOUND_NOUNS: Final = word_set("""
-    announcement comment dm email emails invitation mail message messages mms notification notifications
-    post reply slack sms telegram tweet whatsapp
-""")
-# A draft of a message, or its label, reaches nobody.
-KEPT_BACK: Final = word_set("draft drafts folder folders label labels template templates")
-SQL_WORDS: Final = word_set("cypher dcl ddl dml sql")
 COMMAND_WORDS: Final = word_set("bash cmd command powershell shell ssh terminal")
 CODE_WORDS: Final = word_set("code javascript notebook python script")
 EVALUATED: Final = CODE_WORDS | word_set("browser console expression expressions function js page statement")
-CODE_PARAMS: Final = {
-    **dict.fromkeys(word_set("sql sql_query raw_sql statement statements cypher dml ddl"), "sql"),
-    **dict.fromkeys(word_set("command cmd shell commands bash command_line args_string"), "command"),
-    **dict.fromkeys(
-        word_set("code script javascript python expression function_body js source_code"), "code"
-    ),
-}
 # Of a tool whose name says nothing these say that it runs what it is given.
 RUNS_WHAT: Final = word_set("command commands cmd shell sql sql_query raw_sql")
 
