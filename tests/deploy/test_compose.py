@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from common.internal_api import LONGEST_WAIT
 from config import env
 from config.supervisor import cluster, fresh_secrets, site
 from config.supervisor.keys import Keys
 from config.supervisor.options import read_options
-from config.supervisor.product import Product
+from config.supervisor.product import GATEWAY_GRACE_SECONDS, Product
 from gateway.settings import VERSION
 from tests.deploy.files import DEPLOY, PROCESSES, example, networks, services
 from tests.foreign import foreign_program
@@ -182,6 +183,17 @@ def test_nothing_runs_as_root_or_may_become_it(compose: dict[str, dict[str, Any]
         assert not one.get("privileged"), name
 
 
+def test_each_image_is_built_once(compose: dict[str, dict[str, Any]]) -> None:
+    built = {name: one["build"]["target"] for name, one in compose.items() if "build" in one}
+    assert built == {"prepare": "control", "gateway": "gateway"}
+
+
+def test_what_is_stopped_has_the_time_to_end_by_itself(compose: dict[str, dict[str, Any]]) -> None:
+    longest = {"internal": LONGEST_WAIT, "gateway": GATEWAY_GRACE_SECONDS, "worker": 60}
+    for name, seconds in longest.items():
+        assert int(compose[name]["stop_grace_period"].removesuffix("s")) > seconds, name
+
+
 def test_everything_that_goes_on_running_is_looked_after(compose: dict[str, dict[str, Any]]) -> None:
     for name, one in compose.items():
         assert ("test" in one["healthcheck"]) == (name != "prepare"), name
@@ -202,3 +214,11 @@ def test_the_database_keeps_rows_and_statements_out_of_its_log(compose: dict[str
     for name in ("log_min_messages", "log_min_error_statement", "jit"):
         assert f"{name}={cluster.SETTINGS[name]}" in said
     assert compose["postgres"]["environment"]["POSTGRES_USER"] == cluster.SUPERUSER
+
+
+def test_the_operator_in_the_database_s_container_is_asked_for_no_password(
+    compose: dict[str, dict[str, Any]],
+) -> None:
+    given = compose["postgres"]["environment"]
+    assert "--auth=scram-sha-256" in given["POSTGRES_INITDB_ARGS"]
+    assert given["PGPASSWORD"] == given["POSTGRES_PASSWORD"] != ""

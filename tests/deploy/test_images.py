@@ -132,6 +132,10 @@ def test_every_base_is_one_version_and_no_secret_or_folder_of_data_is_sent_to_th
     assert is_sent(Path("config/env.py"))
 
 
+def test_what_the_runbook_makes_is_not_committed() -> None:
+    assert {"/secrets/", "/deploy/.env"} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
 def test_one_version_everywhere() -> None:
     chart = (CHART / "Chart.yaml").read_text()
     assert project()["project"]["version"] == VERSION
