@@ -123,8 +123,29 @@ local function held(counter, after)
     return sum
 end
 
-local function held_over_by(counter, at)
-    return minus(held(counter, now), held(counter, at))
+-- Ends of time limits, rising, and how much has ended with each.
+local function holds_by_end(counter)
+    local ends, sums, sum = {}, {}, pair(0, 0)
+    local rows = redis.call('ZRANGEBYSCORE', holds_of(counter), '(' .. whole(now), '+inf', 'WITHSCORES')
+    for place = 1, #rows, 2 do
+        local units, micros = string.match(rows[place], ':(%d+):(%d+)$')
+        sum = plus(sum, pair(tonumber(units), tonumber(micros)))
+        ends[#ends + 1], sums[#sums + 1] = tonumber(rows[place + 1]), sum
+    end
+    return ends, sums
+end
+
+local function ended_by(ends, sums, at)
+    local first, last = 0, #ends
+    while first < last do
+        local middle = math.floor((first + last + 1) / 2)
+        if ends[middle] <= at then
+            first = middle
+        else
+            last = middle - 1
+        end
+    end
+    return sums[first] or pair(0, 0)
 end
 
 -- Keys of a family, by when each was charged last
@@ -357,20 +378,17 @@ local function room_from(limit)
     local _, total = newest(asked.counter)
     local gone = total_until(asked.counter, now - window)
     local inside = since(total, gone)
-    local over = minus(plus(plus(inside, held(asked.counter, now)), asked.cost), limit.max)
+    local ends, sums = holds_by_end(asked.counter)
+    local over = minus(plus(plus(inside, sums[#sums] or pair(0, 0)), asked.cost), limit.max)
     if is_zero(asked.cost) or not more(over, pair(0, 0)) then
         return now
     end
     local function has_left(at)
         local left = since(total_until(asked.counter, math.min(at, now + window) - window), gone)
-        return not more(over, plus(left, held_over_by(asked.counter, at)))
+        return not more(over, plus(left, ended_by(ends, sums, at)))
     end
     -- Both only grow: the first moment with enough is found without looking at all there are.
-    local first, last = now, now + window
-    local ends = redis.call('ZREVRANGE', holds_of(asked.counter), 0, 0, 'WITHSCORES')
-    if ends[2] then
-        last = math.max(last, tonumber(ends[2]))
-    end
+    local first, last = now, math.max(now + window, ends[#ends] or 0)
     while first < last do
         local middle = math.floor((first + last) / 2)
         if has_left(middle) then

@@ -144,6 +144,16 @@ def test_what_is_given_back_leaves_nothing_behind_that_never_ends(store: Store) 
         assert all(store._client.pttl(name) > 0 for name in kept)
 
 
+def test_what_waits_at_a_full_limit_is_read_once_to_say_when_there_is_room(store: Store) -> None:
+    limit = charge(maximum=100, window=600_000)
+    for number in range(100):
+        assert store.reserve(limit, hold_seconds=60 + number) == Reserved()
+    store._client.config_resetstat()
+    assert store.reserve(limit) == Full(0, 60)
+    read = store._client.info("commandstats")["cmdstat_zrangebyscore"]["calls"]
+    assert read <= 3
+
+
 def test_a_busy_counter_is_merged_against_the_caller_by_a_thousandth_at_most(store: Store) -> None:
     window, maximum = 3_600_000, 13_000
     limit = charge(maximum=maximum, window=window)
