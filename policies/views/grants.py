@@ -140,6 +140,8 @@ def _state_sentence(grant: Grant, reach: int) -> str:
             return f"{grant.label} is revoked"
         case "expired":
             return f"{grant.label} has expired"
+        case _ if grant.server.retired_at is not None:
+            return f"{grant.label} can call nothing: {grant.server.name} is retired"
         case _:
             tools = f"{reach} tool{'' if reach == 1 else 's'}" if reach else "nothing"
             return f"{grant.label} can call {tools} of {grant.server.name}"

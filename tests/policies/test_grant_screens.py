@@ -17,7 +17,7 @@ from common.tokens import is_well_formed, token_hash
 from policies.models import Grant
 from policies.services import create_policy, issue_grant, publish_policy
 from servers.models import Server
-from servers.services import gateway_url
+from servers.services import gateway_url, retire_server
 from tests.cast import POLICY, Acme, Cast, inside
 from tests.policies.screens import SignedIn, page, words
 
@@ -55,6 +55,20 @@ def test_the_token_stands_in_the_answer_and_nowhere_else(cast: Cast, acme: Acme,
     assert all(token not in str(session.get_decoded()) for session in Session.objects.all())
     for path in (reverse("grants:list"), reverse("grants:detail", args=[grant.public_id])):
         assert token not in page(client.get(path))
+
+
+def test_a_grant_of_a_retired_server_is_not_said_to_call_anything(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        publish_policy(cast.alice, acme.policy)
+    path, carol = reverse("grants:detail", args=[acme.grant.public_id]), signed_in(cast.carol)
+    assert f"{acme.grant.label} can call 1 tool of {acme.server.name}" in words(carol.get(path))
+    with inside(cast.alice):
+        retire_server(cast.alice, acme.server)
+    shown = words(carol.get(path))
+    assert f"{acme.grant.label} can call nothing: {acme.server.name} is retired" in shown
+    assert "can call 1 tool" not in shown
 
 
 def test_sending_the_form_again_shows_no_token_and_issues_no_grant(
