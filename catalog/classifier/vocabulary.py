@@ -301,6 +301,10 @@ PAYROLLS: Final = word_set(
     "airdrop payday payroll payrolls payrun paycheck paychecks salaries salary settlement wages"
 )
 PAYS_OUT: Final = word_set("approve execute finalize initiate process release run send start submit trigger")
+# Whoever may spend another's tokens has them.
+LETS_SPEND: Final = word_set("approve grant increase permit set")
+SPENDERS: Final = word_set("allowance spender spending")
+NO_SPENDERS: Final = word_set("budget budgets cap caps leave limit limits pto threshold time vacation")
 BIDS: Final = word_set("bet bets bid bids order orders parlay wager wagers")
 BINDS: Final = word_set("counter enter increase make place post raise send submit")
 DEALS: Final = word_set(tongues.DEALS)

@@ -43,7 +43,7 @@ ENABLED: Param = ("enabled", "boolean", True)
             "Financial",
             "add_bounty award_bounty claim_earnings register_domain renew_domain start_airdrop "
             "submit_for_settlement remove_collateral authorize_payment send_payment_to_recipient "
-            "generate_and_send_payout",
+            "generate_and_send_payout approve_spender increase_allowance",
         ),
     ],
 )
@@ -56,6 +56,11 @@ def test_names_mean_what_such_names_mean_elsewhere(tool_class: str, names: str) 
 def test_what_is_fetched_to_a_place_is_written_there(verb: str) -> None:
     assert classify(ToolInput(f"{verb}_zqx")).tool_class is ToolClass.READ
     assert classify(ToolInput(f"{verb}_zqx", params=(DESTINATION,))).tool_class is ToolClass.WRITE
+
+
+@pytest.mark.parametrize("name", ["set_spending_limit", "approve_leave_allowance", "set_budget_spending_cap"])
+def test_what_bounds_spending_moves_no_money(name: str) -> None:
+    assert classify(ToolInput(name)).tool_class is ToolClass.WRITE
 
 
 def test_what_plainly_reads_is_no_switch() -> None:
