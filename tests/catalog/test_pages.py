@@ -108,6 +108,13 @@ def test_who_comes_for_a_tool_that_is_none_is_led_to_those_there_are(index: Repo
     assert '<meta name="robots" content="noindex">' in shown and "application/json" not in shown
 
 
+def test_both_that_are_compared_lead_on_to_their_tools_and_a_policy(index: Report, client: Client) -> None:
+    shown = text_of(client, "/catalogue/compare/?a=awslabs-iam-mcp-server&b=mcp-server-time")
+    for slug in ("awslabs-iam-mcp-server", "mcp-server-time"):
+        assert f'<a class="btn" href="/servers/{slug}/">' in shown
+        assert f'href="/accounts/signup/?next=/policies/arrive/%3Ffor%3D{slug}"' in shown
+
+
 def test_a_search_that_finds_nothing_leads_to_registering_ones_own(index: Report, client: Client) -> None:
     assert 'href="/accounts/signup/?next=/servers/register/"' in text_of(client, "/catalogue/?q=zzzzzz")
 
