@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -33,6 +33,8 @@ _SUMS: Final = word_set("average divide max min modulo multiply pow subtract sum
 _PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 # A schema of a parameter is made of other schemas, and a reference may lead back to it.
 _MOST_PARTS: Final = 120
+# Of one tool, until so many are kept.
+_MOST_READ: Final = 5 * MOST_KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +58,22 @@ def choices_of_schema(schema: object) -> Choices:
 
 def choices_of_rows(rows: object) -> Choices:
     """`{"action": ["get", "delete"]}`, the form of our own lists."""
-    return _kept((name, _texts(values)) for name, values in _first(rows)) if isinstance(rows, Mapping) else ()
+    return (
+        _kept((name, _listed(values)) for name, values in _first(rows)) if isinstance(rows, Mapping) else ()
+    )
 
 
 def _first(said: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     return list(said.items())[:MOST_PARAMS]
 
 
-def _kept(found: Iterable[tuple[Any, list[str]]]) -> Choices:
+def _kept(said: Iterable[tuple[Any, Iterable[object]]]) -> Choices:
     """What says what is done comes first: no list of colours takes its place."""
-    named = [(line_of(name, LONGEST_PARAM), tuple(dict.fromkeys(values))) for name, values in found if values]
+    named = [(line_of(name, LONGEST_PARAM), values) for name, values in said]
     kept: dict[str, tuple[str, ...]] = {}
-    left = MOST_KEPT
+    left, turns = MOST_KEPT, iter(range(_MOST_READ))
     for name, values in sorted(named, key=lambda one: not chooses(one[0])):
-        if name and name not in kept and (fits := values[: min(left, MOST_VALUES)]):
+        if name and name not in kept and (fits := _texts(values, min(left, MOST_VALUES), turns)):
             kept[name] = fits
             left -= len(fits)
     return tuple(kept.items())
@@ -81,21 +85,30 @@ def chooses(name: str) -> bool:
     return bool(parts := _PART.findall(name)) and parts[-1].lower() in _CHOOSES
 
 
-def _texts(values: object) -> list[str]:
-    if not isinstance(values, list):
-        return []
-    lines = (line_of(one, LONGEST_VALUE + 1) for one in values[:MOST_VALUES])
-    return [line for line in lines if 0 < len(line) <= LONGEST_VALUE]
+def _listed(values: object) -> list[object]:
+    return values[:MOST_VALUES] if isinstance(values, list) else []
 
 
-def _values(described: object, schema: Mapping[str, Any]) -> list[str]:
+def _texts(values: Iterable[object], most: int, turns: Iterator[int]) -> tuple[str, ...]:
+    """Different ones, while there are turns: a few words of a schema can name one list for everything."""
+    found: dict[str, None] = {}
+    for _, one in zip(turns if most else (), values, strict=False):
+        line = line_of(one, LONGEST_VALUE + 1)
+        if 0 < len(line) <= LONGEST_VALUE:
+            found[line] = None
+        if len(found) == most:
+            break
+    return tuple(found)
+
+
+def _values(described: object, schema: Mapping[str, Any]) -> Iterator[object]:
     """Of a parameter and of what it is made of."""
-    parts, found = [described], list[str]()
+    parts = [described]
     for part in parts:  # grows meanwhile
         if isinstance(part, Mapping):
-            found += _texts(part.get("enum")) + _texts([part.get("const")])
+            yield from _listed(part.get("enum"))
+            yield from [part["const"]] if "const" in part else []
             parts += _made_of(part, schema)[: _MOST_PARTS - len(parts)]
-    return found
 
 
 def _made_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[object]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.classifier.choices import MOST_KEPT, MOST_VALUES, choices_of_rows, choices_of_schema
 from catalog.classify import Classification, ToolInput, classify
+from tests.steps import grows_no_faster_than_its_size, steps
 
 
 def schema_of(name: str, *values: object) -> dict[str, Any]:
@@ -241,3 +242,15 @@ GAME, AMOUNT = ("game_id", "string", True), ("amount", "number", True)
 def test_arguments_speak_where_the_name_does_not(tool: ToolInput, tool_class: str, field: str) -> None:
     found = classify(tool)
     assert (found.tool_class, found.evidence[0].field) == (tool_class, field)
+
+
+@pytest.mark.parametrize("value", ["v{}", "\x01" * 60 + "{}" + "x" * 60])
+def test_a_list_that_a_schema_names_for_everything_is_not_read_for_everything(value: str) -> None:
+    listed = {"anyOf": [{"enum": [value.format(n) for n in range(60)]}] * 60}
+
+    def read(many: int) -> object:
+        named = {f"p{n}": {"$ref": "#/$defs/x"} for n in range(many)}
+        return choices_of_schema({"$defs": {"x": listed}, "properties": named})
+
+    assert steps(lambda: read(200)) < 600_000
+    assert grows_no_faster_than_its_size(read, 50)
