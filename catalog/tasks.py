@@ -12,9 +12,10 @@ from common.starting import start
 
 @shared_task
 def sweep_messages() -> None:
-    """What a lost message left behind, and what a mail server refused."""
+    """What a lost message left behind, and what a mail server refused. Of very many any may come first: those
+    that it always refuses keep nothing else waiting."""
     for message_id in (
-        ContactMessage.objects.filter(mailed_at=None).order_by("id").values_list("pk", flat=True)[:100]
+        ContactMessage.objects.filter(mailed_at=None).order_by("?").values_list("pk", flat=True)[:100]
     ):
         start("catalog.tasks.mail_message", str(message_id))
 

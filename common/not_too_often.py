@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.core.cache import cache
+from django.core.cache import caches
 
 
 def not_too_often(key: str, most: int, seconds: int) -> bool:
     """Counts this time, too. The while begins with the first."""
-    cache.add(key, 0, seconds)
-    try:
-        return int(cache.incr(key)) <= most
-    except ValueError:  # it ran out between the two
-        cache.set(key, 1, seconds)
-        return True
+    # Here counting leaves alone when a counter ends. The other cache would begin five minutes with each.
+    counters = caches["requests"]
+    for _ in range(2):
+        try:
+            return int(counters.incr(key)) <= most
+        except ValueError:
+            counters.add(key, 0, seconds)
+    return True  # it gave way to others between the two, twice

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Membership
@@ -15,6 +17,7 @@ from catalog.forms import stamp
 from catalog.ingest import Report
 from catalog.models import ContactMessage, LabelReport
 from catalog.tasks import mail_message, sweep_messages
+from config.settings import base
 from tests.cast import Cast
 from tests.catalog.index import index
 from tests.roles import as_owner, as_worker
@@ -26,7 +29,8 @@ LABEL = {"server": "awslabs-iam-mcp-server", "tool": "get_group", "should_be": "
 
 @pytest.fixture(autouse=True)
 def _nobody_has_sent_anything() -> None:
-    cache.clear()
+    for cache in caches.all(initialized_only=False):
+        cache.clear()
 
 
 def send(data: dict[str, str], path: str = "/contact/", headers: dict[str, str] = OURS) -> Any:
@@ -64,6 +68,10 @@ def test_a_message_is_kept_and_mailed_once(
     ("data", "headers", "status"),
     [
         (message(email="nobody"), OURS, 422),
+        (message(email='"a\x0bb"@example.com'), OURS, 422),
+        (message(email='"a\x0c:b"@example.com'), OURS, 422),
+        (message(email=f"a@{'é' * 62}.com"), OURS, 422),
+        (message(email="a@\u06dd.com"), OURS, 422),
         (message(message=""), OURS, 422),
         (message(message="x" * 6000), OURS, 422),
         (message(proof=""), OURS, 422),
@@ -84,6 +92,34 @@ def test_a_flood_from_one_place_is_stopped(db: None) -> None:
     answers = [send(message()).status_code for _ in range(7)]
     assert answers == [302] * 5 + [429] * 2
     assert len(kept()) == 5
+
+
+def test_the_hour_of_a_flood_begins_with_its_first_message_and_nobody_prolongs_it(
+    db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": base.CACHES["default"]["BACKEND"], "LOCATION": tmp_path},
+        "requests": {"BACKEND": base.CACHES["requests"]["BACKEND"], "LOCATION": tmp_path / "counters"},
+    }
+    clock = time.time
+    for minutes, status in [*((0, 302),) * 5, (6, 429), (30, 429), (59, 429), (61, 302)]:
+        monkeypatch.setattr(time, "time", lambda: clock() + minutes * 60)  # noqa: B023
+        assert send(message()).status_code == status, minutes
+
+
+def test_a_message_the_mail_server_always_refuses_keeps_no_other_waiting(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with as_owner():
+        refused = [ContactMessage(email="a@example.com", message="spam") for _ in range(300)]
+        ContactMessage.objects.bulk_create(refused)
+        last = ContactMessage.objects.create(email="b@example.com", message="It is wrong.")
+    started: list[str] = []
+    monkeypatch.setattr("catalog.tasks.start", lambda name, key: started.append(key))
+    with as_worker():
+        for _ in range(60):
+            sweep_messages()
+    assert str(last.pk) in started and len(started) == 6_000
 
 
 def test_a_wrong_label_is_queued_once_and_changes_no_label(index: Report) -> None:
