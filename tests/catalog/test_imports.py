@@ -21,8 +21,8 @@ from catalog.ingest import Report, ingest
 from catalog.lines import MOST_PARAMS
 from catalog.listing import LONGEST_LINE, lines_of
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
-from catalog.seeding import reclassify
-from catalog.summary import count_anew
+from catalog.seeding import reclassify, seed
+from catalog.summary import count_anew, current
 from tests.catalog.index import BIDI, HOSTILE, fill
 from tests.roles import as_worker
 
@@ -294,3 +294,24 @@ def test_tools_are_classed_anew_when_the_rules_change() -> None:
     assert (tool.tool_class, tool.severity) == ("Destructive", 4)
     assert CatalogServer.objects.get().worst == 4
     assert CatalogSummary.objects.get().figures["tools"] == 2
+
+
+def test_figures_are_right_after_a_run_that_ended_before_it_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with as_worker():
+        seed()
+        CatalogTool.objects.filter(server__slug="mcp-server-time").delete()
+        count_anew()
+        CatalogSummary.objects.update(facts="of the release before")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr("catalog.seeding.count_anew", killed)
+            seed()
+        seed()
+        assert current().figures["tools"] == CatalogTool.objects.filter(removed_at=None).count()
+        revision = current().revision
+        seed()
+    assert current().revision == revision
