@@ -88,9 +88,10 @@ def stages() -> dict[str, Stage]:
 def lay_out(image: str, folder: Path) -> None:
     """What the image's /app holds: every COPY from the context, which .dockerignore has thinned out."""
     for words in stages()[image].all("COPY"):
-        *sources, target = shlex.split(words)
-        if sources[0].startswith("--from"):
+        how, *sources, target = shlex.split(words)
+        if how.startswith("--from"):
             continue
+        assert how == "--chmod=755", f"{sources} may be unreadable for who runs there"
         for source in sources:
             _copy(ROOT / source, folder / target, into=target.endswith("/"))
 
