@@ -26,6 +26,7 @@ OUTSIDE: Final = (
     "/catalogue/wrong-label/?server=awslabs-iam-mcp-server&tool=create_access_key",
     "/servers/awslabs-iam-mcp-server/",
     "/tools/awslabs-iam-mcp-server/create_access_key/",
+    "/tools/awslabs-iam-mcp-server/no_such_tool/",
     "/attacks/",
     "/attacks/prompt-injection/",
     "/glossary/",
