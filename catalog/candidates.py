@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import connection
 
 from catalog.lexemes import all_of, any_of, begun, of_glued, of_words
-from catalog.order import Order
+from catalog.order import MOST_ASKED, Order
 
 # Tools of one exact name are few, but for names like `search`.
 MOST_EXACT: Final = 50
@@ -62,10 +62,23 @@ class Question:
     exact: str = ""
 
     def terms(self, common: Mapping[str, int]) -> list[list[str]] | None:
-        """Groups of common terms, one of each; None where a word is rare."""
+        """Groups of common terms, one of each; None where a word is rare. Of the very many that short words
+        may begin those that are meant most often."""
         each = [begun(word, common) for word in self.words]
         facets = [[f"{name}={value.lower()}" for value in values] for name, values in self.facets.items()]
-        return [*each, *(group for group in facets if group)] if all(each) else None
+        if not all(each):
+            return None
+        if sum(map(len, [*each, *facets])) > MOST_ASKED:
+            most = (MOST_ASKED - sum(map(len, facets))) // len(each)
+            each = [
+                sorted(found, key=lambda one: (one != word, -common[one]))[:most]
+                for word, found in zip(self.words, each, strict=True)
+            ]
+        return [*each, *(group for group in facets if group)]
+
+    def is_whole(self, groups: Iterable[Iterable[str]], common: Mapping[str, int]) -> bool:
+        asked = {term for group in groups for term in group}
+        return all(asked.issuperset(begun(word, common)) for word in self.words)
 
     def sought(self, common: Mapping[str, int]) -> Sought:
         rare, rest = of_words(self.words, common)
@@ -127,7 +140,8 @@ def worst_ranked(
         name, value = terms[term]
         counts[name][value] = many
     counts["vendor"] = _named(Counter(vendor for _, vendor in first if vendor))
-    return Matches([pk for pk, _ in first], found.bit_count(), counts)
+    keys = [pk for pk, _ in first]
+    return Matches(keys, found.bit_count(), counts, is_counted=asked.is_whole(groups or (), common))
 
 
 def worst_read(asked: Question, sought: Sought, wanted: int) -> Matches:

@@ -240,3 +240,19 @@ def test_rows_are_found_anew_when_what_they_are_found_by_changes() -> None:
         reindex(report)
     assert ask("q=user").total == 8 and len(find_servers("number")) == 2
     assert report.counts["tools indexed anew"] == 32
+
+
+def test_short_words_that_begin_very_many_common_ones_find_what_they_begin(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "COMMON", {"tool": 2, "server": 2})
+    words = [f"co{first}{second}" for first in "abcdefghij" for second in "klmnopq"]
+    tools = [ToolFact(f"{word}_re{n}") for word in words for n in "xyz"]
+    with as_worker():
+        ingest([(ServerFact("s", "S", package="npm:s"), tools)], Report())
+        count_anew()
+    for typed, total in (("coak", 3), ("coa", 21), ("re", 210)):
+        assert (ask(f"q={typed}").total, ask(f"q={typed}").is_counted) == (total, True)
+    for typed in ("co", "co re"):
+        found = ask(f"q={typed}")
+        assert 50 < found.total < 210 and not found.is_counted and len(found.tools) == 50
