@@ -6,7 +6,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from accounts.models import Membership, Role
-from common.errors import NotAllowed
+from common.errors import NotAllowed, NotFound
 
 
 class May(StrEnum):
@@ -133,6 +133,15 @@ def require(member: Membership, act: May) -> None:
     raise NotAllowed(
         f"{act} needs the {least.label.lower()} role. Yours is {member.get_role_display().lower()}; {who}."
     )
+
+
+def require_still(member: Membership, act: May) -> None:
+    """To be asked behind a lock: somebody may have changed their role while it was waited for."""
+    try:
+        member.refresh_from_db(fields=["role"])
+    except Membership.DoesNotExist:
+        raise NotFound from None
+    require(member, act)
 
 
 def _at_least(least: Role) -> list[Role]:

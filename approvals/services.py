@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.models import Membership, Organization
-from accounts.permissions import May, able, require
+from accounts.permissions import May, able, require, require_still
+from accounts.services.organizations import locked
 from approvals.changes import keep, lock, make_void
 from approvals.claims import time_limit
 from approvals.models import Approval
@@ -39,26 +40,27 @@ def decline(by: Membership, approval: Approval, note: str = "") -> Approval:
 def _answer(by: Membership, approval: Approval, answer: Approval.State, note: str) -> Approval:
     require(by, May.APPROVE)
     note = _fit_note(note)
-    (locked,) = lock([approval.pk])
+    (held,) = lock([approval.pk])
+    require_still(by, May.APPROVE)
     now = timezone.now()
-    if locked.state_at(now) is not Approval.State.PENDING:
-        if _said_so_already(by, locked, answer):
-            return locked
-        raise Conflict(why_not_waiting(locked))
-    _require_other_hands(by, locked)
-    locked.state = answer
-    locked.answered_at, locked.note = now, note
-    locked.answered_by, locked.answered_by_email = by, by.user.email
-    locked.answered_by_key = by.acting_key.pk if by.acting_key else None
-    locked.expires_at = now + time_limit(locked.organization_id)
-    locked.ended_at = now if answer is Approval.State.DECLINED else None
-    record_event(by, f"approval.{answer.value}", locked.public_id, locked.tool, grant=_grant_id(locked))
+    if held.state_at(now) is not Approval.State.PENDING:
+        if _said_so_already(by, held, answer):
+            return held
+        raise Conflict(why_not_waiting(held))
+    _require_other_hands(by, held)
+    held.state = answer
+    held.answered_at, held.note = now, note
+    held.answered_by, held.answered_by_email = by, by.user.email
+    held.answered_by_key = by.acting_key.pk if by.acting_key else None
+    held.expires_at = now + time_limit(held.organization_id)
+    held.ended_at = now if answer is Approval.State.DECLINED else None
+    record_event(by, f"approval.{answer.value}", held.public_id, held.tool, grant=_grant_id(held))
     keep(
-        [locked],
+        [held],
         *("state", "answered_at", "note", "answered_by", "answered_by_email", "answered_by_key"),
         *("expires_at", "ended_at"),
     )
-    return locked
+    return held
 
 
 def _said_so_already(by: Membership, approval: Approval, answer: Approval.State) -> bool:
@@ -119,7 +121,7 @@ def set_approval_rules(by: Membership, *, seconds: int, self_approval: bool | No
     require(by, May.CHANGE_SECURITY)
     if not SHORTEST_LIMIT <= seconds <= LONGEST_LIMIT:
         raise InvalidInput({"seconds": "Choose a time from 1 minute to 24 hours."})
-    organization = Organization.objects.select_for_update().get(pk=by.organization_id)
+    organization = locked(by, May.CHANGE_SECURITY)
     before = (organization.approval_seconds, organization.self_approval)
     if before != (seconds, self_approval):
         organization.approval_seconds, organization.self_approval = seconds, self_approval

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def delete_organization(by: Membership, typed_name: str) -> None:
     """For ever. `typed_name`: what the owner typed to show that it is this one they mean."""
     require(by, May.DELETE_ORGANIZATION)
-    organization = locked(by)
+    organization = locked(by, May.DELETE_ORGANIZATION)
     if " ".join(typed_name.split()) != organization.name:
         raise InvalidInput({"typed": "That is not its name. Nothing was deleted."})
     organization_closed.send(sender=Organization, organization_id=organization.pk)

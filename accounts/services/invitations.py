@@ -63,7 +63,7 @@ def invite(by: Membership, email: str, role: str) -> Invitation:
     require(by, needed_for(role))
     address = _judged(email, role)
     _may_mail(by)
-    organization = locked(by)
+    organization = locked(by, needed_for(role))
     _not_there_yet(by, address)
     leave_room(by, Limit.MEMBERS)
     _room_for_mail(by)

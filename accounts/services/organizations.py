@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from accounts.audit import record_event
 from accounts.models import Membership, Organization, Role, User
-from accounts.permissions import May, require
+from accounts.permissions import May, require, require_still
 from accounts.tenancy import organization_context
 from common.errors import InvalidInput, LimitReached
 from common.ids import new_uuid, public_id
@@ -55,7 +55,7 @@ def rename_organization(by: Membership, name: str) -> Organization:
     tidy = _tidy(name)
     if not tidy:
         raise InvalidInput({"name": "Give it a name your team will recognise."})
-    organization = locked(by)
+    organization = locked(by, May.CHANGE_ORGANIZATION)
     if organization.name != tidy:
         before, organization.name = organization.name, tidy
         organization.save(update_fields=["name"])
@@ -73,9 +73,15 @@ def memberships_of(user: User) -> list[MembershipName]:
         return [MembershipName(*row) for row in cursor.fetchall()]
 
 
-def locked(by: Membership) -> Organization:
-    """The asker's organization, held until the transaction ends: who belongs to it changes one at a time."""
-    return Organization.objects.select_for_update().get(pk=by.organization_id)
+def locked(by: Membership, act: May | None = None) -> Organization:
+    """The asker's organization, held until the transaction ends: who belongs to it changes one at a time.
+
+    `act`: what they must be allowed to by then.
+    """
+    organization = Organization.objects.select_for_update().get(pk=by.organization_id)
+    if act is not None:
+        require_still(by, act)
+    return organization
 
 
 def _tidy(name: str) -> str:

@@ -38,7 +38,7 @@ def change_security(
     _within(
         lease_seconds=(lease_seconds, LEASE_SECONDS), log_retention_days=(log_retention_days, RETENTION_DAYS)
     )
-    organization = locked(by)
+    organization = locked(by, May.CHANGE_SECURITY)
     wanted = {
         "lease_seconds": lease_seconds,
         "explain_denials": explain_denials,
