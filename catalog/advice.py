@@ -18,6 +18,7 @@ from policies.language.decision import ToolCall
 from policies.language.effects import Effect, effects
 from policies.language.explain import explanation
 from policies.language.lint import lint
+from policies.language.matching import is_pattern
 from policies.language.parse import parse_policy
 
 VERBS: Final = {
@@ -87,17 +88,19 @@ def advise(tool: Listed, others: Sequence[str]) -> Advice:
 
 def tests_for(tool: Listed) -> tuple[PolicyTest, ...]:
     """What the page promises, as calls: one of the tool, one of something else."""
-    expect = _expectation(tool.found)
+    expect = _expectation(tool)
     return (
         PolicyTest("the tool itself", ToolCall(tool.name, {}), expect),
         PolicyTest("anything else", ToolCall(_OUTSIDER, {}), "deny"),
     )
 
 
-def _expectation(found: Classification) -> Any:
-    if waits_for_a_person(found):
+def _expectation(tool: Listed) -> Any:
+    if is_pattern(tool.name):
+        return "deny"
+    if waits_for_a_person(tool.found):
         return "approval"
-    return "allow" if found.tool_class is ToolClass.READ else "limited"
+    return "allow" if tool.found.tool_class is ToolClass.READ else "limited"
 
 
 def advise_server(tools: Iterable[Listed]) -> ServerAdvice:

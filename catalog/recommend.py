@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
+from policies.language.matching import is_pattern
 from policies.language.words import shorthand_counter
 
 Rule: TypeAlias = dict[str, Any]
@@ -18,6 +19,8 @@ _PER_TOOL: Final = "{tool}_rate"
 
 def recommended_rule(tool: str, classification: Classification) -> Rule:
     """The entry for this one tool."""
+    if is_pattern(tool):
+        return _closed()
     if waits_for_a_person(classification):
         return _approval()
     return rule_of_class(classification.tool_class, shorthand_counter(tool))
@@ -28,11 +31,11 @@ def recommended_policy(tools: Iterable[tuple[str, Classification]]) -> dict[str,
 
     A class whose tools all have one gets no rule: it would apply to nothing.
 
-    A name with a `*` in it becomes a pattern here; as it asks for approval, it only ever tightens.
+    A name with a `*` in it is a pattern here: whatever else it is for, it opens nothing.
     """
     known = list(tools)
     entries = {
-        name: _approval()
+        name: _closed() if is_pattern(name) else _approval()
         for name, classification in known
         if waits_for_a_person(classification) and not _class_asks(classification.tool_class)
     }
@@ -79,3 +82,7 @@ def _class_asks(tool_class: ToolClass) -> bool:
 
 def _approval() -> Rule:
     return {"action": "require_approval"}
+
+
+def _closed() -> Rule:
+    return {"action": "deny", "reason": "No rule can be for this tool alone: its name is a pattern."}

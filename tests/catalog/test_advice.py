@@ -108,3 +108,10 @@ def test_the_badges_the_catalogue_began_with_hold(name: str, tool_class: str, se
     found = classify(ToolInput(name))
     assert found.tool_class == tool_class
     assert found.severity >= severity
+
+
+def test_a_tool_whose_name_is_a_pattern_gets_a_policy_that_opens_nothing() -> None:
+    advice = advise(Listed("*", (), classify(ToolInput("*"))), ["get_all"])
+    assert advice.flaws == ()
+    assert advice.effect == "denied"
+    assert '"deny"' in advice.text

@@ -6,6 +6,9 @@ import pytest
 
 from catalog.classify import Classification, ToolInput, classify
 from catalog.recommend import recommended_policy, recommended_rule
+from policies.language.compile import ToolFacts, compile_policy
+from policies.language.decide import decide
+from policies.language.decision import ToolCall
 from policies.language.parse import parse_policy
 
 
@@ -68,3 +71,13 @@ def test_a_class_whose_tools_all_wait_by_name_gets_no_rule_that_would_never_appl
     policy = recommended_policy(classed("list_users", "xyzzy"))
     assert policy["tools"] == {"xyzzy": APPROVAL}
     assert set(policy["classes"]) == {"Read", "Execute", "Destructive", "Financial"}
+
+
+@pytest.mark.parametrize("name", ["*", "list_*", "delete*"])
+def test_a_name_that_is_a_pattern_opens_nothing(name: str) -> None:
+    closed = recommended_rule(name, classify(ToolInput(name)))
+    assert closed["action"] == "deny"
+    policy = recommended_policy(classed(name, "xyzzy", "list_users"))
+    compiled = compile_policy(parse_policy(json.dumps(policy)), [ToolFacts("list_users", "Read")])
+    asked = decide(compiled, ToolCall("of_no_class", {}))
+    assert asked.outcome == "deny"
