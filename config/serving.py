@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import IO, Any, Final
 
 from django.core import signals
-from django.core.exceptions import RequestAborted, RequestDataTooBig
+from django.core.exceptions import RequestAborted, RequestDataTooBig, SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
@@ -25,6 +25,8 @@ from config.bodies import Receive, Send
 # No more than have a connection to the database each, with some left for streams.
 THREADS: Final = 8
 ALIVE: Final = "/healthz"
+# Where a charset is named, Django reads the whole address before anything could answer for it.
+_UNREADABLE: Final = (ValueError, SuspiciousOperation)
 
 
 class Site(ASGIHandler):
@@ -70,10 +72,10 @@ class Site(ASGIHandler):
         """Without the traceback that `create_request` logs: anybody may send what cannot be read."""
         try:
             request = ASGIRequest(scope, body)
-        except UnicodeDecodeError:
-            return HttpResponse(status=400)
         except RequestDataTooBig:
             return HttpResponse("The body is too large.\n", status=413, content_type="text/plain")
+        except _UNREADABLE:
+            return HttpResponse(status=400)
         return self.get_response(request)
 
     async def _stream(self, answer: StreamingHttpResponse, receive: Receive, send: Send) -> None:

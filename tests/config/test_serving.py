@@ -228,6 +228,17 @@ def test_an_address_that_cannot_be_read_is_refused(site: Site) -> None:
     assert reader.status == 400 and not world.threads
 
 
+@pytest.mark.parametrize(("query", "charset"), [(b"", b"a\0b"), (b"&".join([b"q=1"] * 2_000), b"utf-8")])
+def test_an_address_that_is_read_at_once_for_its_charset_is_refused_as_any_other(
+    site: Site, query: bytes, charset: bytes
+) -> None:
+    reader = Reader("echo")
+    reader.scope["query_string"] = query
+    reader.scope["headers"] = [(b"content-type", b"text/plain; charset=" + charset)]
+    asyncio.run(site(reader.scope, reader.receive, reader.send))
+    assert reader.status == 400 and not world.threads
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_keeps_no_connection_when_it_has_answered(
     site: Site, monkeypatch: pytest.MonkeyPatch
