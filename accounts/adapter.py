@@ -3,13 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
+from django.core.validators import validate_email
 from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.services import found_organization
-from common.mail import attach_page
+from common.mail import attach_page, can_be_mailed
 
 # What the button of a mail says that leads somewhere.
 _ACTIONS = {
@@ -38,6 +40,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         "too_many_login_attempts": "Too many tries. Wait a few minutes and try again.",
         "unverified_primary_email": "Confirm your primary address first.",
     }
+
+    def clean_email(self, email: str) -> str:
+        if not can_be_mailed(email):
+            raise ValidationError(validate_email.message)
+        return str(super().clean_email(email))
 
     @transaction.atomic
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:

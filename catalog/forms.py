@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from email.errors import MessageError
 from typing import Final
 
 from django import forms
 from django.core import signing
-from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 
 from catalog.classifier.vocabulary import ToolClass
+from common.mail import can_be_mailed
 
 _SALT: Final = "catalog.forms"
 _GOOD_FOR: Final = timedelta(days=8)
@@ -52,13 +50,10 @@ class ContactForm(_Visitor):
     message = forms.CharField(label="Message", max_length=5000, widget=forms.Textarea(attrs={"rows": 4}))
 
     def clean_email(self) -> str:
-        """Not every address that is well-formed can stand in the head of a mail: some would end its line."""
         email = str(self.cleaned_data["email"])
-        if email.isprintable():
-            with suppress(ValueError, MessageError):
-                EmailMessage(reply_to=[email]).message().as_bytes()
-                return email
-        raise forms.ValidationError(validate_email.message)
+        if not can_be_mailed(email):
+            raise forms.ValidationError(validate_email.message)
+        return email
 
 
 class LabelForm(_Visitor):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from email.errors import MessageError
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 LONGEST_SUBJECT = 200
@@ -24,6 +25,17 @@ def send(subject: str, text: str, to: str, action: str = "Open it") -> None:
     message = EmailMultiAlternatives("".join(subject.splitlines())[:LONGEST_SUBJECT], text, None, [to])
     attach_page(message, action)
     message.send()
+
+
+def can_be_mailed(address: str) -> bool:
+    """Not every address that is well-formed can stand in the head of a mail: some would end its line."""
+    if not address.isprintable():
+        return False
+    try:
+        EmailMessage(to=[address]).message().as_bytes()
+    except (ValueError, MessageError):
+        return False
+    return True
 
 
 def attach_page(message: EmailMultiAlternatives, action: str) -> None:

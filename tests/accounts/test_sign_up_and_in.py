@@ -124,3 +124,10 @@ def _errors(page: str) -> list[str]:
     return re.findall(r'<p class="bad"[^>]*>(.*?)</p>', page, re.DOTALL) or re.findall(
         r'<div[^>]*class="sum[^"]*"[^>]*>(.*?)</div>', page, re.DOTALL
     )
+
+
+@pytest.mark.parametrize("address", ['"a\x0bb"@example.com', "a@\u06dd.com", f"a@{'é' * 62}.com"])
+def test_an_address_no_mail_can_carry_makes_no_account(db: None, address: str) -> None:
+    answer = Client().post("/accounts/signup/", {"email": address, "password1": "correct horse battery"})
+    assert list(answer.context["form"].errors) == ["email"]
+    assert not mail.outbox and not User.objects.filter(email=address).exists()
