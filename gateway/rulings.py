@@ -11,7 +11,8 @@ _CONFIGURATION_EXPIRED: Final = "The gateway has lost touch with its control pla
 _RECORD_UNAVAILABLE: Final = "The gateway cannot write its log now, so it sends no calls; try again later."
 _INTERNAL_ERROR: Final = "The gateway failed on this call and did not send it on."
 _NAMED_TWICE: Final = (
-    "An argument's name differs only by case from one that a rule reads; some servers take it for that one."
+    "Some servers take an argument of this call for another one, which a rule reads: its name differs by "
+    "case, or is __proto__."
 )
 _APPROVAL_UNAVAILABLE: Final = "This call needs a person's approval, and nobody can be asked now."
 

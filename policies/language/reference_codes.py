@@ -70,8 +70,8 @@ DECISIONS: Final = {
     "malformed": "The arguments are no object.",
     "denied": "An `action`, a `deny_if` or a name in `deny` says so.",
     "requirement_failed": "A `require` is false.",
-    "undecidable": "A condition or a limit cannot be judged on these arguments; at a gateway also where the "
-    "name of one differs only by case from one that a rule reads.",
+    "undecidable": "A condition or a limit cannot be judged on these arguments; at a gateway also where some "
+    "servers take the name of one for another that a rule reads: it differs only by case, or is `__proto__`.",
     "limit_exceeded": "A limit has no room.",
     "limiter_unavailable": "The limits could not be asked in time.",
     "approval_required": "A person has to agree first.",

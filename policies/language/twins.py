@@ -1,7 +1,8 @@
-"""Arguments whose names differ only by case from one that a rule reads.
+"""Arguments whose names some servers take for one that a rule reads.
 
 To a rule `Path` is not `path`: the one is missing, or says something harmless. To servers that read names
-without regard to case they are one, and the last one wins. No such call has one meaning.
+without regard to case they are one, and the last one wins. What stands in `__proto__` is found by its names
+where a server in JavaScript copied the object. No such call has one meaning.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ class Names:
 
 
 _NOTHING: Final = Names()
+_FOR_ANY: Final = frozenset({"__proto__"})
 
 
 def names_in(paths: Iterable[Path]) -> Names:
@@ -57,7 +59,8 @@ def _note(names: Names, steps: tuple[Step, ...]) -> None:
 
 
 def _finish(names: Names) -> None:
-    names.folded = frozenset(name.casefold() for name in names.members)
+    if names.members:
+        names.folded = _FOR_ANY.union(name.casefold() for name in names.members)
     if names.each is not None:
         _finish(names.each)
     for name, below in names.members.items():

@@ -243,13 +243,15 @@ READS = Asker("acme", "files", "grant-1", compiled("""{
         ("copy", {"task": "a", "size": 1, "Size": 0}),
         ("copy", {"task": "a", "size": 1, "ta\u017fk": "b"}),
         ("ask", {"\u212aey": 1}),
+        ("ask", {"__proto__": {"key": 1}}),
+        ("copy", {"task": "a", "size": 1, "from": {"__proto__": {"path": "/etc"}}}),
     ],
 )
-def test_a_name_that_differs_by_case_from_one_that_a_rule_reads_is_denied(
+def test_a_name_that_a_server_may_take_for_one_that_a_rule_reads_is_denied(
     tool: str, arguments: dict[str, object]
 ) -> None:
-    told = "An argument's name differs only by case from one that a rule reads"
-    ruling = refusal("undecidable", f"/tools/{tool}", f"{told}; some servers take it for that one.")
+    told = "Some servers take an argument of this call for another one, which a rule reads"
+    ruling = refusal("undecidable", f"/tools/{tool}", f"{told}: its name differs by case, or is __proto__.")
     play(tools_call(READS, ToolCall(tool, arguments), "d1"), (Record(ruling), Recorded()), ends=ruling)
 
 
@@ -257,7 +259,7 @@ def test_a_name_that_differs_by_case_from_one_that_a_rule_reads_is_denied(
     "arguments",
     [
         {"task": "a", "size": 1, "Other": {"path": "/etc"}, "other": {"Path": "/etc"}},
-        {"task": "a", "size": 1, "from": {"path": "/home", "note": {"Path": 1}}, "to": []},
+        {"task": "a", "size": 1, "from": {"path": "/home", "note": {"Path": 1, "__proto__": {}}}, "to": []},
     ],
 )
 def test_names_that_no_rule_reads_may_be_spelt_in_any_way(arguments: dict[str, object]) -> None:
