@@ -14,14 +14,20 @@ from .paths import Path, Step
 
 @dataclass(slots=True)
 class Names:
-    """The names that rules read in one object, with what they read below; `each`: in a list's elements."""
+    """The names that rules read in one object, with what they read below; `each`: in a list's elements.
+
+    `fine`: of which nothing more is to be asked, some that were met before among them.
+    """
 
     members: dict[str, "Names"] = field(default_factory=dict)
     each: "Names | None" = None
     folded: frozenset[str] = frozenset()
+    fine: set[str] = field(default_factory=set, compare=False)
 
 
 _NOTHING: Final = Names()
+_MOST_FINE: Final = 64
+_LONGEST_FINE: Final = 64
 _FOR_ANY: Final = frozenset({"__proto__"})
 
 
@@ -35,12 +41,17 @@ def names_in(paths: Iterable[Path]) -> Names:
 
 def has_twin(names: Names, value: object) -> bool:
     if type(value) is dict:
+        if names.fine.issuperset(value):
+            return False
         members = names.members
         for name, inner in value.items():
             below = members.get(name)
             if below is None:
                 if name.casefold() in names.folded:
                     return True
+                # Callers name what they like: they must not be able to fill this.
+                if len(names.fine) < _MOST_FINE and len(name) <= _LONGEST_FINE:
+                    names.fine.add(name)
             elif below is not _NOTHING and has_twin(below, inner):
                 return True
     elif type(value) is list and names.each is not None:
@@ -67,3 +78,4 @@ def _finish(names: Names) -> None:
         _finish(below)
         if below == _NOTHING:
             names.members[name] = _NOTHING
+            names.fine.add(name)
