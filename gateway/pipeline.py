@@ -39,6 +39,7 @@ from gateway.effects import (
     Spend,
     Unused,
 )
+from gateway.protocol.uris import has_another_spelling
 from gateway_config.wire.approvals import ClaimAnswer
 from policies.language.decide import decide, decide_tool, names_exactly
 from policies.language.decision import (
@@ -234,8 +235,10 @@ def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequ
         if refused is not None:
             return (yield from refuse(refused))
     ruling = Ruling(True, None, "(nothing named)")
-    for decision in (yield from _decided(asker, things)):
+    for thing, decision in zip(things, (yield from _decided(asker, things)), strict=True):
         ruling = rulings.of_decision(decision)
+        if ruling.allowed and _may_be_denied_otherwise(asker, thing):
+            ruling = rulings.RESPELT
         if not ruling.allowed:
             return (yield from refuse(ruling))
     return (yield from _send(_NOTHING_OWED, ruling))
@@ -296,6 +299,14 @@ def _is_missing(asker: Asker, tool: str, decision: Decision) -> bool:
 def _has_twin(asker: Asker, call: ToolCall) -> bool:
     applies = None if asker.compiled is None else asker.compiled.applies_to(call.tool)
     return applies is not None and has_twin(applies.sources.names, call.arguments)
+
+
+def _may_be_denied_otherwise(asker: Asker, thing: ResourceRead | PromptGet) -> bool:
+    """Names that are denied are compared as they are written; its server may read another spelling."""
+    if asker.compiled is None or not isinstance(thing, ResourceRead):
+        return False
+    access = asker.compiled.document.resources
+    return access is not None and bool(access.deny) and has_another_spelling(thing.uri)
 
 
 def _reserve(asker: Asker, quotas: Sequence[TakeQuota]) -> Reserve:

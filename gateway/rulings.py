@@ -83,6 +83,13 @@ def record_unavailable(rule: str) -> Ruling:
     return Ruling(False, "record_unavailable", rule, _RECORD_UNAVAILABLE)
 
 
+RESPELT: Final = Ruling(
+    False,
+    "undecidable",
+    "/resources",
+    "The URI cannot be judged: some servers read it as another. Its scheme and host must be in small "
+    "letters, and what needs no percent sign must be written without.",
+)
 CONFIGURATION_EXPIRED: Final = Ruling(
     False, "configuration_expired", "(configuration expired)", _CONFIGURATION_EXPIRED
 )

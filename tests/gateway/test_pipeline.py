@@ -306,6 +306,33 @@ def test_one_denied_resource_among_many_denies_them_all() -> None:
     assert (asked.ruling.code, asked.ruling.rule) == ("default_deny", "/resources/default")
 
 
+BUT_KEYS = Asker("acme", "files", "grant-1", compiled("""{ "version": "1", "default": "allow",
+  "resources": { "default": "allow", "deny": ["file:///keys/*", "https://keys.example*"] } }"""))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["FILE:///keys/a", "file:///%6Beys/a", "file:///ke%79s/a", "https://Keys.example/a", "file:///key\ts/a",
+     " file:///keys/a", "https://KEYS.example"],
+)  # fmt: skip
+def test_a_resource_whose_uri_a_server_may_read_as_one_that_is_denied_is_denied(uri: str) -> None:
+    asked = next(access(BUT_KEYS, [ResourceRead(uri)]))
+    assert isinstance(asked, Record)
+    assert (asked.ruling.allowed, asked.ruling.code) == (False, "undecidable")
+    # Nothing is denied by its name here, so that no spelling evades anything.
+    assert next(access(replace(ALICE, compiled=compiled('{"version": "1", "default": "allow"}')),
+                       [ResourceRead(uri)])) == allowed("(default allow)")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["file:///my%20notes/a", "file:///my notes/a", "github://Acme/Repo", "https://acme.example/Keys?Q=%2Fa",
+     "no-scheme", "urn:ISBN:1"],
+)  # fmt: skip
+def test_a_resource_with_one_spelling_is_read_beside_denied_ones(uri: str) -> None:
+    assert next(access(BUT_KEYS, [ResourceRead(uri)])) == allowed("/resources/default")
+
+
 def test_a_denied_prompt_is_not_fetched() -> None:
     asked = next(access(ALICE, [PromptGet("secret")]))
     assert isinstance(asked, Record)
