@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,9 +53,12 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class ServerAdvice:
+    """`classes`: of the tools that come to each effect."""
+
     text: str
     effects: Mapping[str, Effect]
     counts: Mapping[str, int]
+    classes: Mapping[str, frozenset[str]]
     flaws: tuple[str, ...]
 
 
@@ -108,7 +111,16 @@ def advise_server(tools: Iterable[Listed]) -> ServerAdvice:
     text = as_text(recommended_policy((tool.name, tool.found) for tool in known))
     compiled, flaws = _compiled(text, tuple(_facts(tool) for tool in known))
     found = effects(compiled, [tool.name for tool in known])
-    return ServerAdvice(text, found, Counter(str(effect) for effect in found.values()), flaws)
+    classes: dict[str, set[str]] = defaultdict(set)
+    for tool in known:
+        classes[str(found[tool.name])].add(str(tool.found.tool_class))
+    return ServerAdvice(
+        text=text,
+        effects=found,
+        counts=Counter(str(effect) for effect in found.values()),
+        classes={effect: frozenset(of) for effect, of in classes.items()},
+        flaws=flaws,
+    )
 
 
 def _compiled(text: str, facts: tuple[ToolFacts, ...]) -> tuple[CompiledPolicy, tuple[str, ...]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catalog.advice import Listed, advise_server, as_text, policy_for_tool
+from catalog.advice import as_text, policy_for_tool
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rules import classification_of
+from catalog.whole import tools_of, whole
 from catalog.words import slug_asked
 
 
@@ -28,13 +29,9 @@ def arrival(key: str) -> Arrival | None:
     server = CatalogServer.objects.filter(slug=server_slug).defer("search").first()
     if server is None:
         return None
-    tools = server.tools.filter(removed_at=None).defer("search")
     if not tool_slug:
-        listed = [
-            Listed(t.name, tuple((n, k, r) for n, k, r in t.params), classification_of(t)) for t in tools
-        ]
-        return Arrival(key, server, None, advise_server(listed).text)
-    tool = tools.filter(slug=tool_slug).first()
+        return Arrival(key, server, None, whole(server).advice.text)
+    tool = tools_of(server).filter(slug=tool_slug).defer("search").first()
     if tool is None:
         return None
     return Arrival(key, server, tool, as_text(policy_for_tool(tool.name, classification_of(tool))))

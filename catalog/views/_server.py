@@ -1,39 +1,25 @@
-"""A server of the index with its tools and its policy, as the pages about servers show them."""
+"""A server of the index under its policy, as the pages about servers show it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any
 
 from catalog import prose
-from catalog.advice import Listed, ServerAdvice, advise_server
-from catalog.classifier.vocabulary import WORST_LAST, ToolClass
+from catalog.advice import ServerAdvice
+from catalog.classifier.vocabulary import ToolClass
 from catalog.models import CatalogServer, CatalogTool
 from catalog.recommend import CALLS_A_MINUTE
 from catalog.rules import verdict_of
 from catalog.search import SEVERITIES
 from catalog.views._rows import Row
-
-_RANKS: Final = {str(tool_class): rank for rank, tool_class in enumerate(WORST_LAST)}
-
-
-def tools_of(server: CatalogServer) -> list[CatalogTool]:
-    """Worst first. Without what only a tool's own page shows."""
-    tools = list(server.tools.filter(removed_at=None).defer("search", "evidence", "annotations", "choices"))
-    for tool in tools:
-        tool.server = server
-    return sorted(tools, key=lambda tool: (-tool.severity, -_RANKS[tool.tool_class], tool.name))
-
-
-def advice_for(tools: Iterable[CatalogTool]) -> ServerAdvice:
-    return advise_server(
-        Listed(tool.name, tuple((n, k, r) for n, k, r in tool.params), verdict_of(tool)) for tool in tools
-    )
+from policies.language.effects import Effect
 
 
 def rows_under(advice: ServerAdvice, tools: Iterable[CatalogTool]) -> list[Row]:
-    return [_row(tool, str(advice.effects[tool.name])) for tool in tools]
+    """A tool that was taken in since the advice was given has appeared later: it is denied."""
+    return [_row(tool, str(advice.effects.get(tool.name, Effect.DENIED))) for tool in tools]
 
 
 def _row(tool: CatalogTool, effect: str) -> Row:

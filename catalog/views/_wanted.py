@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from django.db.models import QuerySet
 from django.http import Http404, QueryDict
 from django.utils.http import urlencode
 
 from catalog import prose
 from catalog.models import CatalogTool
 from catalog.search import CLASSES, SEVERITIES
+from catalog.whole import worst_first
+from catalog.words import slug_asked
 
 PER_PAGE = 100
 _LABELS = {
@@ -21,6 +23,7 @@ _LABELS = {
     "signal": prose.SIGNAL_TITLES,
 }
 _LEGENDS = {"class": "Class", "severity": "Severity", "signal": "Signals"}
+_COLUMNS = {"class": "tool_class__in", "severity": "severity__in", "signal": "signals__overlap"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,12 @@ class Wanted:
     def is_all(self) -> bool:
         return not self.text and not any(self.chosen.values())
 
-    def of(self, tools: list[CatalogTool]) -> list[CatalogTool]:
-        return tools if self.is_all else [tool for tool in tools if self._takes(tool)]
-
-    def _takes(self, tool: CatalogTool) -> bool:
-        if self.text.casefold() not in tool.name.casefold():
-            return False
-        return all(not values or values & _values(tool, name) for name, values in self._sets())
-
-    def _sets(self) -> Iterator[tuple[str, set[str]]]:
-        return ((name, set(values)) for name, values in self.chosen.items())
+    def of(self, tools: QuerySet[CatalogTool]) -> QuerySet[CatalogTool]:
+        if self.text:
+            tools = tools.filter(name__icontains=self.text)
+        return tools.filter(
+            **{_COLUMNS[name]: list(values) for name, values in self.chosen.items() if values}
+        )
 
     def address(self, *, page: int = 1, without: tuple[str, str] = ("", "")) -> str:
         """What stands after the `?`, the same for whoever asks the same."""
@@ -66,6 +65,7 @@ class Wanted:
 class Page:
     number: int
     pages: int
+    shown: int
     first: int
     last: int
     before: str
@@ -77,7 +77,7 @@ def read_wanted(given: QueryDict) -> Wanted:
         name: tuple(value for value in dict.fromkeys(given.getlist(name)) if value in labels)
         for name, labels in _LABELS.items()
     }
-    return Wanted(given.get("q", "")[:100].strip(), chosen, _number(given.get("page", "1")))
+    return Wanted(slug_asked(given.get("q", ""))[:100].strip(), chosen, _number(given.get("page", "1")))
 
 
 def _number(typed: str) -> int:
@@ -86,39 +86,30 @@ def _number(typed: str) -> int:
     return int(typed)
 
 
-def paged(wanted: Wanted, shown: list[CatalogTool]) -> tuple[Page, list[CatalogTool]]:
+def paged(wanted: Wanted, tools: QuerySet[CatalogTool]) -> tuple[Page, list[CatalogTool]]:
     """A page nobody can be led to is not found, so that it is never an address of its own."""
-    pages = max(ceil(len(shown) / PER_PAGE), 1)
+    found = wanted.of(tools)
+    shown = found.count()
+    pages = max(ceil(shown / PER_PAGE), 1)
     if wanted.page > pages:
         raise Http404
-    here = shown[(wanted.page - 1) * PER_PAGE : wanted.page * PER_PAGE]
     start = (wanted.page - 1) * PER_PAGE
+    here = list(worst_first(found)[start : start + PER_PAGE])
     before = wanted.address(page=wanted.page - 1) if wanted.page > 2 else wanted.address()
     after = wanted.address(page=wanted.page + 1) if wanted.page < pages else ""
-    return Page(wanted.page, pages, start + 1, start + len(here), before, after), here
+    return Page(wanted.page, pages, shown, start + 1, start + len(here), before, after), here
 
 
 def facets(
-    wanted: Wanted, tools: list[CatalogTool]
+    wanted: Wanted, counts: Mapping[str, Mapping[str, int]]
 ) -> list[tuple[str, str, list[tuple[str, str, int, bool]]]]:
-    """Counted over all tools of the server, whatever is chosen; a signal none of them has is left out."""
+    """Of all tools of the server, whatever is chosen; a signal none of them has is left out."""
     found = []
     for name, labels in _LABELS.items():
-        counts = Counter(value for tool in tools for value in _values(tool, name))
         options = [
-            (value, label, counts[value], value in wanted.chosen[name])
+            (value, label, counts[name].get(value, 0), value in wanted.chosen[name])
             for value, label in labels.items()
-            if counts[value] or name != "signal"
+            if value in counts[name] or name != "signal"
         ]
         found.append((name, _LEGENDS[name], options))
     return found
-
-
-def _values(tool: CatalogTool, name: str) -> set[str]:
-    match name:
-        case "class":
-            return {tool.tool_class}
-        case "severity":
-            return {str(tool.severity)}
-        case _:
-            return set(tool.signals)

@@ -11,15 +11,15 @@ from catalog.attack_pages import judged, wanting
 from catalog.attack_shape import Attack
 from catalog.attacks import ATTACKS, by_key
 from catalog.glossary import TERMS
-from catalog.models import CatalogServer, CatalogTool
+from catalog.models import CatalogServer
 from catalog.public import public_page
 from catalog.search import find, read_question
 from catalog.serial import server_facts, tool_facts
 from catalog.summary import current, in_full
-from catalog.views._server import advice_for, tools_of
 from catalog.views._shared import absolute
 from catalog.views.compare import common_tools, named
 from catalog.views.index import of_level, on_a_page
+from catalog.whole import whole
 
 
 @public_page
@@ -58,20 +58,19 @@ def compare(request: HttpRequest) -> HttpResponse:
     both = [one for one in found if one is not None]
     if len(both) != 2:
         raise Http404
-    tools = [tools_of(one) for one in both]
     return JsonResponse(
         {
-            "servers": [_under_policy(*side) for side in zip(both, tools, strict=True)],
+            "servers": [_under_policy(one) for one in both],
             "common": [
                 {"tool": one.name, "severity": [one.level.label, other.level.label]}
-                for one, other in common_tools(*tools)
+                for one, other in common_tools(*both)
             ],
         }
     )
 
 
-def _under_policy(server: CatalogServer, tools: list[CatalogTool]) -> dict[str, Any]:
-    advice = advice_for(tools)
+def _under_policy(server: CatalogServer) -> dict[str, Any]:
+    advice = whole(server).advice
     return {**server_facts(server), "policy": advice.text, "policy_does": dict(advice.counts)}
 
 

@@ -7,13 +7,15 @@ from django.http import HttpRequest, HttpResponse
 from catalog.models import CatalogServer, CatalogTool
 from catalog.public import public_page
 from catalog.search import find_servers
-from catalog.views._server import advice_for, bar, tools_of
+from catalog.views._server import bar
 from catalog.views._shared import crumbs, page
+from catalog.whole import tools_of, whole, worst_first
 from catalog.words import slug_asked
 
 MOST_COMMON = 100
 MOST_MEANT = 5
 _LABELS = ("First server", "Second server")
+_SHOWN = ("name", "slug", "severity")
 
 
 @public_page
@@ -21,15 +23,14 @@ def compare(request: HttpRequest) -> HttpResponse:
     asked = [slug_asked(request.GET.get(side, "")).strip() for side in ("a", "b")]
     found = [named(text) for text in asked]
     both = [one for one in found if one is not None]
-    tools = [tools_of(one) for one in both]
     unknown = [
         (side, text, find_servers(text, MOST_MEANT))
         for side, text, one in zip("ab", asked, found, strict=True)
         if text and one is None
     ]
     context = {
-        "sides": [(one, bar(one), advice_for(of)) for one, of in zip(both, tools, strict=True)],
-        "common": common_tools(*tools) if len(tools) == 2 else [],
+        "sides": [(one, bar(one), whole(one).advice) for one in both],
+        "common": common_tools(*both) if len(both) == 2 else [],
         "boxes": [
             (name, label, called(one) if one else text)
             for name, label, one, text in zip("ab", _LABELS, found, asked, strict=True)
@@ -67,8 +68,13 @@ def _largest() -> list[CatalogServer]:
     )
 
 
-def common_tools(
-    first: list[CatalogTool], second: list[CatalogTool]
-) -> list[tuple[CatalogTool, CatalogTool]]:
-    by_key = {tool.name_key: tool for tool in second}
-    return [(tool, by_key[tool.name_key]) for tool in first if tool.name_key in by_key][:MOST_COMMON]
+def common_tools(one: CatalogServer, other: CatalogServer) -> list[tuple[CatalogTool, CatalogTool]]:
+    """Of the same name on both, the first server's worst first; beside each the worst of the other's."""
+    mine, theirs = (list(worst_first(tools_of(each)).values_list("name_key", "pk")) for each in (one, other))
+    beside = dict(reversed(theirs))
+    pairs = [(pk, beside[key]) for key, pk in mine if key in beside][:MOST_COMMON]
+    known = CatalogTool.objects.only(*_SHOWN).in_bulk({pk for pair in pairs for pk in pair})
+    found = [(known[first], known[second]) for first, second in pairs if first in known and second in known]
+    for tool, _ in found:
+        tool.server = one
+    return found

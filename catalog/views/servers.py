@@ -9,13 +9,17 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
 
 from catalog.advice import ServerAdvice
-from catalog.models import CatalogServer, CatalogTool
+from catalog.models import CatalogServer
 from catalog.public import public_page
 from catalog.search import CLASSES, find_servers
 from catalog.serial import server_facts, tool_facts
-from catalog.views._server import advice_for, bar, rows_under, tools_of
+from catalog.views._server import bar, rows_under
 from catalog.views._shared import absolute, crumbs, page
 from catalog.views._wanted import facets, paged, read_wanted
+from catalog.whole import Whole, tools_of, whole
+
+# What only a tool's own page shows, and most of its row.
+_NOT_LISTED = ("search", "evidence", "annotations", "choices", "params")
 
 
 def find(slug: str) -> CatalogServer:
@@ -25,24 +29,24 @@ def find(slug: str) -> CatalogServer:
 @public_page
 def server(request: HttpRequest, server_slug: str) -> HttpResponse:
     found, wanted = find(server_slug), read_wanted(request.GET)
-    tools = tools_of(found)
-    advice = advice_for(tools)
-    matching = wanted.of(tools)
-    part, here = paged(wanted, matching)
+    known = whole(found)
+    part, here = paged(wanted, tools_of(found).defer(*_NOT_LISTED))
+    for tool in here:
+        tool.server = found
     context = {
         "server": found,
-        "rows": rows_under(advice, here),
+        "rows": rows_under(known.advice, here),
         "part": part,
-        "shown": len(matching),
-        "total": len(tools),
-        "facets": facets(wanted, tools),
+        "total": known.total,
+        "facets": facets(wanted, known.counts),
         "wanted": wanted,
         "bar": bar(found),
-        "advice": advice,
-        "policy_lines": _policy_lines(tools, advice),
+        # Of one server it is the same on all its pages, and may be longer than anything else on them.
+        "policy": known.advice.text if wanted.is_all and part.number == 1 else "",
+        "policy_lines": _policy_lines(known.advice),
         "undone": (found.by_class or [0] * 5)[3] + (found.by_class or [0] * 5)[4],
         "similar": _similar(found),
-        "provenance": _provenance(tools),
+        "provenance": _provenance(known),
         "crumbs": crumbs(*_vendor_crumb(found), (found.title, "")),
     }
     own = found.get_absolute_url()
@@ -50,7 +54,7 @@ def server(request: HttpRequest, server_slug: str) -> HttpResponse:
     return page(request, "catalog/server.html", context, about=found.title, canonical=beyond, ld=[_ld(found)])
 
 
-def _policy_lines(tools: list[CatalogTool], advice: ServerAdvice) -> list[tuple[str, str, str]]:
+def _policy_lines(advice: ServerAdvice) -> list[tuple[str, str, str]]:
     """`(effect, how many, sentence)`: what the whole policy does, counted from `effects`."""
     lines = []
     for effect, sentence in (
@@ -61,9 +65,7 @@ def _policy_lines(tools: list[CatalogTool], advice: ServerAdvice) -> list[tuple[
         ("denied", "are denied"),
     ):
         if count := advice.counts.get(effect, 0):
-            of = sorted(
-                {t.tool_class for t in tools if str(advice.effects[t.name]) == effect}, key=CLASSES.index
-            )
+            of = sorted(advice.classes[effect], key=CLASSES.index)
             lines.append(
                 (
                     effect,
@@ -74,16 +76,14 @@ def _policy_lines(tools: list[CatalogTool], advice: ServerAdvice) -> list[tuple[
     return lines
 
 
-def _provenance(tools: list[CatalogTool]) -> str:
-    kinds = {tool.provenance for tool in tools}
-    sources = sorted({tool.source for tool in tools if tool.source})
+def _provenance(known: Whole) -> str:
     words = {
         "served": "Listed by the server itself",
         "published": "From a published list",
         "parsed": "Parsed from source",
     }
-    how = " and ".join(words[kind] for kind in sorted(kinds) if kind in words)
-    return f"{how}: {sources[0]}" if len(sources) == 1 else how
+    how = " and ".join(words[kind] for kind in known.provenances if kind in words)
+    return f"{how}: {known.sources[0]}" if len(known.sources) == 1 else how
 
 
 def _vendor_crumb(server: CatalogServer) -> list[tuple[str, str]]:
@@ -121,14 +121,14 @@ def _ld(server: CatalogServer) -> dict[str, Any]:
 def server_json(request: HttpRequest, server_slug: str) -> HttpResponse:
     """A page of its tools at a time; the figures and the policy are of all of them."""
     found, wanted = find(server_slug), read_wanted(request.GET)
-    tools = tools_of(found)
-    part, here = paged(wanted, wanted.of(tools))
-    whole = found.tools.defer("search").in_bulk([tool.pk for tool in here])
+    part, here = paged(wanted, tools_of(found).defer("search"))
+    for tool in here:
+        tool.server = found
     return JsonResponse(
         {
             **server_facts(found),
-            "policy": advice_for(tools).text,
-            "tools": [tool_facts(whole[tool.pk]) for tool in here if tool.pk in whole],
+            "policy": whole(found).advice.text,
+            "tools": [tool_facts(tool) for tool in here],
             "next": f"{absolute(request.path)}?{part.after}" if part.after else None,
         }
     )

@@ -9,11 +9,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from catalog import advice
 from catalog.facts import Provenance, ServerFact, ToolFact
 from catalog.ingest import Report, ingest, take_out
 from catalog.models import CatalogServer, CatalogTool
 from catalog.summary import count_anew
 from catalog.views._wanted import PER_PAGE
+from policies.language.compile import ToolFacts
+from policies.language.document import Document
+from policies.language.lint import LintFinding, lint
 from tests.catalog.index import HOSTILE, index, server_named
 from tests.catalog.test_pages import text_of
 from tests.roles import as_worker
@@ -142,3 +146,39 @@ def test_who_names_no_server_is_helped_to_one(index: Report, client: Client) -> 
     assert "?a=awslabs-iam-mcp-server&amp;b=mcp-server-time" in page
     nothing = client.get("/catalogue/compare/", {"a": HOSTILE, "b": "\0"})
     assert nothing.status_code == 404 and HOSTILE not in nothing.content.decode()
+
+
+def test_whatever_is_asked_of_a_large_server_its_policy_is_judged_once_for_each_state_of_it(
+    large: CatalogServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = []
+
+    def counted(document: Document, facts: tuple[ToolFacts, ...]) -> tuple[LintFinding, ...]:
+        judged.append(len(facts))
+        return lint(document, facts)
+
+    monkeypatch.setattr(advice, "lint", counted)
+    for path in ("?q=get", "?q=thing_01", "?class=Read&page=2", ".json?q=delete"):
+        assert client.get(f"/servers/large{'' if path[0] == '.' else '/'}{path}").status_code == 200
+    assert client.get("/catalogue/compare/?a=large&b=large").status_code == 200
+    assert judged == [READING + DELETING]
+    server = ServerFact(slug="large", title="Large", package="npm:large", checked="2026-11-02")
+    names = [f"get_thing_{n:03}" for n in range(READING)]
+    with as_worker():
+        ingest([(server, [ToolFact(name, "", (), {}, Provenance.SERVED) for name in names])], Report())
+        count_anew()
+    assert "190, worst first" in text_of(client, LARGE)
+    assert judged == [READING + DELETING, READING]
+
+
+def test_the_policy_of_a_server_stands_on_its_first_page_alone(large: CatalogServer, client: Client) -> None:
+    assert 'id="json"' in text_of(client, LARGE)
+    for asked in ("?page=2", "?q=get", "?class=Read", "?q=nothing+of+the+kind"):
+        page = text_of(client, f"{LARGE}{asked}")
+        assert 'id="json"' not in page and f'href="{LARGE}#json"' in page
+
+
+def test_a_part_of_a_name_is_found_as_it_is_typed(large: CatalogServer, client: Client) -> None:
+    assert shown(text_of(client, f"{LARGE}?q=GET_thing_007%00")) == ["get_thing_007"]
+    for typed in ("%25", "get%25thing", "_____"):
+        assert not shown(text_of(client, f"{LARGE}?q={typed}"))
