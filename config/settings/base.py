@@ -262,7 +262,7 @@ OWN_LISTENERS = env.listeners("OWN_LISTENERS")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": "config.log_lines.Line", "fmt": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL").upper()},
     # Anybody may send any Host; a traceback for each would be their way to fill the log.

@@ -1,0 +1,86 @@
+"""Links in mails carry what lets somebody in; a log is read by others than who got the mail."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import Invitation
+from accounts.services.invitations import invite
+from tests.accounts.test_invitations import sent_token
+from tests.cast import Cast, confirm, inside
+
+TOKEN = "pli_" + "7" * 33
+LINKS = [
+    f"/invitations/{TOKEN}/",
+    f"/accounts/confirm-email/{TOKEN}/",
+    f"/accounts/address/{TOKEN}/",
+    f"/accounts/password/reset/key/1-{TOKEN}/",
+]
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the product's own handler writes."""
+    (handler,) = (
+        each
+        for each in logging.getLogger().handlers
+        if type(each) is logging.StreamHandler and each.formatter
+    )
+    text = io.StringIO()
+    before = handler.setStream(text)
+    yield text
+    handler.setStream(before)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("path", ["{}", "{}more/", "/elsewhere{}"])
+def test_no_line_of_the_log_holds_the_token_of_a_link(
+    db: None, written: io.StringIO, link: str, path: str
+) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    for method in ("GET", "POST", "DELETE", "PATCH"):
+        client.generic(method, path.format(link))
+    said = written.getvalue()
+    assert "…" in said and TOKEN not in said
+
+
+def test_an_invitation_asked_for_in_the_wrong_way_is_in_no_log_and_still_good(
+    cast: Cast, written: io.StringIO
+) -> None:
+    with inside(cast.alice):
+        confirm(cast.alice)
+        invite(cast.alice, "erin@example.com", "viewer")
+        token = sent_token()
+    assert Client().post(f"/invitations/{token}/").status_code == 405
+    assert "Method Not Allowed (POST): /invitations/…/" in written.getvalue()
+    assert token not in written.getvalue()
+    with inside(cast.alice):
+        assert Invitation.objects.get().state == "open"
+
+
+def test_what_went_wrong_elsewhere_is_named_whole(db: None, written: io.StringIO) -> None:
+    Client().get("/servers/nothing/at/all/")
+    assert "Not Found: /servers/nothing/at/all/" in written.getvalue()
+
+
+def _routes(found: list[URLPattern | URLResolver], before: str = "/") -> Iterator[str]:
+    for each in found:
+        if isinstance(each, URLResolver):
+            yield from _routes(each.url_patterns, before + str(each.pattern))
+        else:
+            yield before + str(each.pattern)
+
+
+def test_every_page_that_takes_a_token_is_looked_at_here() -> None:
+    taking = {
+        route.partition("<")[0].partition("(")[0].replace("^", "")
+        for route in _routes(get_resolver().url_patterns)
+        if any(word in route for word in ("token", "key>", "<key")) and not route.startswith("/attacks/")
+    }
+    assert taking == {link.rpartition("/")[0].rpartition("/")[0] + "/" for link in LINKS}
