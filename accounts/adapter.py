@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
@@ -55,7 +57,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return user
 
     def render_mail(self, template_prefix: str, email: Any, context: Any, headers: Any = None) -> Any:
-        message = super().render_mail(template_prefix, email, context, headers)
+        links = {name: _ours(link) for name, link in context.items() if name.endswith("_url")}
+        message = super().render_mail(template_prefix, email, {**context, **links}, headers)
         assert isinstance(message, EmailMultiAlternatives)
         attach_page(message, _ACTIONS.get(template_prefix.rpartition("/")[2], "Open it"))
         return message
+
+
+def _ours(link: str) -> str:
+    """The same page at our public address: a request may name any Host that is let in, at any port."""
+    return settings.PUBLIC_URL.rstrip("/") + urlsplit(link)._replace(scheme="", netloc="").geturl()

@@ -29,7 +29,7 @@ def send_link(request: HttpRequest, user: User, email: str) -> None:
         messages.info(request, f"A link went to {email} a few minutes ago. Open that one.")
         return
     key = signing.dumps([str(user.pk), email], salt=_SALT)
-    link = request.build_absolute_uri(reverse("add-address", args=[key]))
+    link = reverse("add-address", args=[key])
     get_adapter().send_mail("account/email/address_asked", email, {"activate_url": link, "user": user})
     messages.info(request, f"A link is on its way to {email}. The address stands here once you opened it.")
 
