@@ -141,6 +141,9 @@ def accept(user: User, token: str) -> Membership:
     if organization is None:
         raise NotFound(NOT_GOOD)
     with organization_context(organization):
+        # Nobody joins who is deleting their account: what they belong to was read.
+        if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).exists():
+            raise NotFound(NOT_GOOD)
         # Held first, as by whoever invites: of two who join at once the second is counted with the first.
         held = Organization.objects.select_for_update().get(pk=organization)
         invitation = _good(token, lock=True)

@@ -24,6 +24,8 @@ def only_owner_of(user: User) -> list[str]:
 @transaction.atomic
 def delete_account(user: User) -> None:
     """Leaves every organization, then the person is gone. What they did stays in the audit events."""
+    # Held first, as by whoever joins: what they belong to stays the same until they are gone.
+    User.objects.select_for_update().get(pk=user.pk)
     for membership in memberships_of(user):
         with organization_context(membership.organization_id):
             try:
