@@ -21,11 +21,14 @@ from common.drf import problem_answer_of
 RETRY_AFTER_SECONDS: Final = 10
 GONE: Final = "Its database does not answer."
 UPDATING: Final = "Its database is being brought up to date."
+CROSSED: Final = "Others changed the same at this moment, and what you sent was not done."
 _TRY_AGAIN: Final = "Nothing was lost. Try again in a few seconds."
 # The connection may have broken in the very moment in which all of it was done.
 _LOOK_FIRST: Final = "In a few seconds, look whether what you sent was done; if it was not, send it again."
 # Of PostgreSQL's codes: the connection broke, it has no room left, it stops or starts, it may only be read.
 _GONE_CODES: Final = ("08", "53", "57P", "25006")
+# One side of a deadlock, and a transaction that another was in the way of: taken back whole.
+_CROSSED_CODES: Final = ("40P01", "40001")
 # A table, column or function that this program knows and the database does not, or not any more.
 _STRANGE_CODES: Final = ("42P01", "42703", "42883")
 
@@ -55,6 +58,8 @@ def why_away(error: Error) -> str | None:
             return GONE
         case _ if code is not None and code.startswith(_GONE_CODES):
             return GONE
+        case _ if code in _CROSSED_CODES:
+            return CROSSED
         case ProgrammingError() if code in _STRANGE_CODES and _is_of_another_release():
             return UPDATING
         case _:
@@ -93,5 +98,5 @@ def _away(request: HttpRequest, why: str) -> HttpResponse:
     if request.path.startswith(PREFIX):
         return problem_answer_of("unavailable", f"{why} Wait for Retry-After and send it again.")
     again = request.method in ("GET", "HEAD")
-    then = _TRY_AGAIN if again else _LOOK_FIRST
+    then = _TRY_AGAIN if again or why == CROSSED else _LOOK_FIRST
     return HttpResponse(render_to_string("503.html", {"text": f"{why} {then}", "again": again}), status=503)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import pytest
 from django.db import Error, connection, transaction
@@ -12,10 +14,11 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from accounts.models import Membership
 from common.errors import Conflict
 from config import failures, health
 from config.middleware import DomainErrorMiddleware
-from tests.cast import Cast
+from tests.cast import Cast, inside
 from tests.roles import become
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,11 +126,12 @@ def test_a_connection_that_breaks_under_a_request_is_the_database_away() -> None
     assert failures.why_away(said.value) == failures.GONE
 
 
-def _failed_at(path: str) -> HttpResponse:
+def _failed_at(path: str, error: Exception | None = None) -> HttpResponse:
+    request = RequestFactory().post(path) if error else RequestFactory().get(path)
     try:
-        raise ZeroDivisionError
-    except ZeroDivisionError:
-        return failures.failed(RequestFactory().get(path))
+        raise error or ZeroDivisionError
+    except Exception:
+        return failures.failed(request)
 
 
 def test_a_defect_is_a_page_for_people_and_a_problem_for_programs() -> None:
@@ -217,3 +221,34 @@ def test_a_site_whose_migrations_have_not_run_takes_no_traffic_until_they_have(
 def test_a_site_without_its_database_takes_no_traffic(browser: Client) -> None:
     assert browser.get("/readyz").status_code == 503
     assert browser.get("/healthz").status_code == 200
+
+
+def test_two_that_wait_for_each_other_are_told_to_send_it_again_and_nothing_was_done(cast: Cast) -> None:
+    """PostgreSQL ends one of them."""
+    first, second = cast.alice.pk, cast.bob.pk
+    both_have_one = threading.Barrier(2)
+    ended: list[Error] = []
+
+    def take(*memberships: UUID) -> None:
+        try:
+            with inside(cast.alice):
+                held = Membership.objects.select_for_update()
+                held.filter(pk=memberships[0]).update(role="admin")
+                both_have_one.wait()
+                held.get(pk=memberships[1])
+                transaction.set_rollback(True)
+        except Error as error:
+            ended.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take, args=each) for each in ((first, second), (second, first))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (error,) = ended
+    page, problem = _failed_at("/settings/", error), _failed_at("/api/v1/servers/", error)
+    assert (page.status_code, problem.status_code) == (503, 503)
+    assert "was not done" in page.content.decode() and "look whether" not in page.content.decode()
+    assert b'"code": "unavailable"' in problem.content and problem.headers["Retry-After"]
