@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from accounts.audit import record_operators_event
 from accounts.models import Invitation, Membership, Organization, OrganizationLimits
+from accounts.permissions import May
 from accounts.services.organizations import locked
 from accounts.tenancy import APP_ROLE, WORKER_ROLE, Asker, become, organization_context
 from accounts.verification import is_verified
@@ -86,9 +87,12 @@ def most(organization_id: UUID, limit: Limit) -> int:
     return row.values_list(limit.value, flat=True).first() or DEFAULTS[limit]
 
 
-def leave_room(by: Membership, limit: Limit) -> None:
-    """For one more. Holds the organization: of two that come for the last place one gets it."""
-    locked(by)
+def leave_room(by: Membership, limit: Limit, act: May) -> None:
+    """For one more. Holds the organization: of two that come for the last place one gets it.
+
+    `act`: what the asker must still be allowed to by then.
+    """
+    locked(by, act)
     used, there_may_be = _counts[limit](by), most(by.organization_id, limit)
     if limit is Limit.SERVERS and used >= SERVERS_UNCONFIRMED and not is_verified(by):
         raise LimitReached(

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.models import Membership
-from accounts.permissions import May, require
+from accounts.permissions import May, require, require_still
 from accounts.services.organizations import locked
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
@@ -65,7 +65,7 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
     if not verified:
         raise NotAllowed("Confirm your e-mail address first; until then no webhooks are sent.")
     url = _good_url(url)
-    locked(by)
+    locked(by, May.MANAGE_WEBHOOKS)
     if Webhook.objects.visible_to(by).count() >= MOST:
         raise LimitReached(f"There are {MOST} webhooks, as many as there may be.")
     webhook, secret = (
@@ -84,7 +84,7 @@ def change_webhook(
 ) -> Webhook:
     """The secret stays; one that answered 410 is switched on again here."""
     require(by, May.MANAGE_WEBHOOKS)
-    webhook = _held(webhook)
+    webhook = _held(by, webhook)
     before = (webhook.url, webhook.disabled_at)
     if url is not None:
         webhook.url = _good_url(url)
@@ -104,7 +104,7 @@ def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
     A second click would end the one that the receiver still checks with, so it is refused for a minute.
     """
     require(by, May.MANAGE_WEBHOOKS)
-    webhook, secret = _held(webhook), _new_secret()
+    webhook, secret = _held(by, webhook), _new_secret()
     until = timezone.now() + OVERLAP
     if webhook.earlier_until is not None and webhook.earlier_until > until - REST_BETWEEN_SECRETS:
         raise Conflict("A new secret was made a moment ago. Use that one, or wait a minute to make another.")
@@ -121,6 +121,7 @@ def redeliver(by: Membership, notice: Notice) -> Notice:
     require(by, May.MANAGE_WEBHOOKS)
     found = Notice.objects.select_for_update(of=("self",)).select_related("webhook").filter(pk=notice.pk)
     notice = found.first() or _gone()
+    require_still(by, May.MANAGE_WEBHOOKS)
     if notice.webhook is None or notice.webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
     if notice.state == Notice.State.WAITING:
@@ -133,7 +134,7 @@ def redeliver(by: Membership, notice: Notice) -> Notice:
 @transaction.atomic
 def remove_webhook(by: Membership, webhook: Webhook) -> None:
     require(by, May.MANAGE_WEBHOOKS)
-    webhook = _held(webhook)
+    webhook = _held(by, webhook)
     record_event(by, "webhook.removed", webhook.public_id, _host(webhook.url))
     webhook.delete()
 
@@ -141,7 +142,7 @@ def remove_webhook(by: Membership, webhook: Webhook) -> None:
 @transaction.atomic
 def send_test(by: Membership, webhook: Webhook) -> Notice:
     require(by, May.MANAGE_WEBHOOKS)
-    webhook = _held(webhook)
+    webhook = _held(by, webhook)
     if webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
     now = timezone.now()
@@ -154,9 +155,11 @@ def send_test(by: Membership, webhook: Webhook) -> Notice:
     return write_test(webhook)
 
 
-def _held(webhook: Webhook) -> Webhook:
+def _held(by: Membership, webhook: Webhook) -> Webhook:
     """Until the transaction ends. Somebody else may have removed it since it was found."""
-    return Webhook.objects.select_for_update().filter(pk=webhook.pk).first() or _gone()
+    held = Webhook.objects.select_for_update().filter(pk=webhook.pk).first() or _gone()
+    require_still(by, May.MANAGE_WEBHOOKS)
+    return held
 
 
 def _gone() -> NoReturn:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.audit import record_event
 from accounts.models import Membership
-from accounts.permissions import May, require
+from accounts.permissions import May, require, require_still
 from common.errors import InvalidInput, NotFound, Stale
 from policies.language.cases import Expectation, PolicyTest, TestsInvalid, read_tests, tests_text
 from policies.language.parse import LARGEST_TEXT
@@ -35,7 +35,7 @@ def replace_tests(by: Membership, policy: Policy, text: str, *, seen: str | None
     """
     require(by, May.EDIT_POLICIES)
     tests = _read(text)
-    policy = _locked(policy)
+    policy = _locked(by, policy)
     if seen is not None and policy.tests != seen:
         raise Stale("Someone changed the tests of this policy while you were editing them.")
     return _keep(by, policy, tests)
@@ -45,14 +45,14 @@ def replace_tests(by: Membership, policy: Policy, text: str, *, seen: str | None
 def keep_test(by: Membership, policy: Policy, test: PolicyTest) -> Policy:
     """Adds one test after the others. Raises PolicyInvalid where it is none that could be read again."""
     require(by, May.EDIT_POLICIES)
-    policy = _locked(policy)
+    policy = _locked(by, policy)
     return _keep(by, policy, (*kept_tests(policy), *_read(tests_text([test]))))
 
 
 @transaction.atomic
 def drop_test(by: Membership, policy: Policy, name: str) -> Policy:
     require(by, May.EDIT_POLICIES)
-    policy = _locked(policy)
+    policy = _locked(by, policy)
     before = kept_tests(policy)
     after = tuple(test for test in before if test.name != name)
     if len(after) == len(before):
@@ -64,7 +64,7 @@ def drop_test(by: Membership, policy: Policy, name: str) -> Policy:
 def change_expectation(by: Membership, policy: Policy, name: str, expect: Expectation, rule: str) -> Policy:
     """Of one test; the others stay as they are. `rule` counts only for a test that names one."""
     require(by, May.EDIT_POLICIES)
-    policy = _locked(policy)
+    policy = _locked(by, policy)
     before = kept_tests(policy)
     test = next((test for test in before if test.name == name), None)
     if test is None:
@@ -81,8 +81,10 @@ def _read(text: str) -> tuple[PolicyTest, ...]:
         raise PolicyInvalid(invalid.problems) from None
 
 
-def _locked(policy: Policy) -> Policy:
-    return Policy.objects.select_for_update().get(pk=policy.pk)
+def _locked(by: Membership, policy: Policy) -> Policy:
+    policy = Policy.objects.select_for_update().get(pk=policy.pk)
+    require_still(by, May.EDIT_POLICIES)
+    return policy
 
 
 def _keep(by: Membership, policy: Policy, tests: Sequence[PolicyTest]) -> Policy:

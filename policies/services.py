@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.limits import Limit, leave_room
 from accounts.models import AuditEvent, Membership
-from accounts.permissions import May, require
+from accounts.permissions import May, require, require_still
 from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed, happened
 from common.ids import new_uuid
@@ -119,7 +119,7 @@ def create_policy(by: Membership, server: Server, name: str, text: str = STARTIN
     problems |= _problem_of_size(text)
     if problems:
         raise InvalidInput(problems)
-    leave_room(by, Limit.POLICIES)
+    leave_room(by, Limit.POLICIES, May.EDIT_POLICIES)
     try:
         with transaction.atomic():
             policy = Policy.objects.create(
@@ -153,6 +153,7 @@ def _kept(by: Membership, policy: Policy, text: str, if_version: int | None) -> 
     if problems := _problem_of_size(text):
         raise InvalidInput(problems)
     policy = Policy.objects.select_for_update().get(pk=policy.pk)
+    require_still(by, May.EDIT_POLICIES)
     if if_version is not None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if text == policy.draft:
@@ -175,6 +176,7 @@ def publish_policy(
     if text is not None:
         policy, _ = _kept(by, policy, text, if_version)
     policy = Policy.objects.select_for_update().select_related("server").get(pk=policy.pk)
+    require_still(by, May.PUBLISH)
     if if_version is not None and text is None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
     if policy.server.retired_at is not None:
@@ -227,7 +229,7 @@ def issue_grant(
         problems["server"] = f"{server.name} is retired."
     if problems:
         raise InvalidInput(problems)
-    leave_room(by, Limit.GRANTS)
+    leave_room(by, Limit.GRANTS, May.ISSUE_GRANTS)
     token = new_token("plg_")
     try:
         with transaction.atomic():
@@ -254,7 +256,7 @@ def issue_grant(
 def move_grant(by: Membership, grant: Grant, policy: Policy | None) -> Grant:
     """Puts a grant under another policy of its server."""
     require(by, May.MOVE_GRANTS)
-    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    grant = _locked_grant(by, grant, May.MOVE_GRANTS)
     if grant.revoked_at is not None:
         raise Conflict("This grant is revoked; issue a new one.")
     if policy is not None and policy.server_id != grant.server_id:
@@ -269,7 +271,7 @@ def move_grant(by: Membership, grant: Grant, policy: Policy | None) -> Grant:
 @transaction.atomic
 def revoke_grant(by: Membership, grant: Grant) -> Grant:
     require(by, May.ISSUE_GRANTS)
-    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    grant = _locked_grant(by, grant, May.ISSUE_GRANTS)
     if grant.revoked_at is None:
         grant.revoked_at = timezone.now()
         grant.save(update_fields=["revoked_at"])
@@ -290,7 +292,7 @@ def rotate_grant(
     require(by, May.ISSUE_GRANTS)
     if not 0 <= overlap_seconds <= LONGEST_OVERLAP_SECONDS:
         raise InvalidInput({"overlap_seconds": "Choose a time from 0 seconds to 7 days."})
-    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    grant = _locked_grant(by, grant, May.ISSUE_GRANTS)
     if hint not in (None, grant.hint):
         raise Conflict("This token was rotated already. The new one was shown then, once; rotate it again.")
     if grant.state != "active":
@@ -303,6 +305,12 @@ def rotate_grant(
     record_event(by, "grant.rotated", grant.public_id, grant.label, overlap_seconds=overlap_seconds)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token
+
+
+def _locked_grant(by: Membership, grant: Grant, act: May) -> Grant:
+    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    require_still(by, act)
+    return grant
 
 
 def _tell(by: Membership, policy: Policy, revision: PolicyRevision) -> None:

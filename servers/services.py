@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.limits import Limit, leave_room, most
 from accounts.models import Membership
-from accounts.permissions import May, require
+from accounts.permissions import May, require, require_still
 from accounts.services.organizations import locked
 from common.errors import Conflict, InvalidInput, Stale, TooSoon
 from common.events import config_changed
@@ -70,7 +70,7 @@ def register_server(
     problems = _problems_of(name, upstream_url, headers or {})
     if problems:
         raise InvalidInput(problems)
-    leave_room(by, Limit.SERVERS)
+    leave_room(by, Limit.SERVERS, May.MANAGE_SERVERS)
     try:
         with transaction.atomic():
             server = Server.objects.create(
@@ -109,7 +109,7 @@ def change_server(
     again: a credential is for the host it was given for.
     """
     require(by, May.MANAGE_SERVERS)
-    server = _locked(server, if_version)
+    server = _locked(by, server, if_version)
     if server.retired_at is not None:
         raise Conflict("This server is retired. Register it again to use it.")
     new_name = server.name if name is None else name.strip()
@@ -138,7 +138,7 @@ def change_server(
 def retire_server(by: Membership, server: Server, *, if_version: int | None = None) -> None:
     """Its grants stop working at once; what it did stays in the log."""
     require(by, May.MANAGE_SERVERS)
-    server = _locked(server, if_version)
+    server = _locked(by, server, if_version)
     if server.retired_at is None:
         server.retired_at = timezone.now()
         server.status = Server.Status.RETIRED
@@ -149,8 +149,9 @@ def retire_server(by: Membership, server: Server, *, if_version: int | None = No
         announce(server.organization_id)
 
 
-def _locked(server: Server, if_version: int | None) -> Server:
+def _locked(by: Membership, server: Server, if_version: int | None = None) -> Server:
     server = Server.objects.select_for_update().get(pk=server.pk)
+    require_still(by, May.MANAGE_SERVERS)
     if if_version is not None and server.version != if_version:
         raise Stale("Someone changed this server since you read it. Read it again.")
     return server
@@ -186,7 +187,7 @@ def stop_scan(by: Membership, server: Server) -> None:
     """What is under way ends soon after, and nothing of it is kept. One that is over stays as it is."""
     require(by, May.MANAGE_SERVERS)
     # Before its scans, as whoever ends one does.
-    server = Server.objects.select_for_update().get(pk=server.pk)
+    server = _locked(by, server)
     going = server.scans.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING])
     stopped = going.update(
         state=ToolScan.State.FAILED,
@@ -210,7 +211,7 @@ def settle(server: Server) -> None:
 
 def _leave_room_for_others(by: Membership) -> None:
     """The workers that scan are everybody's. Of two that come for the last place one gets it."""
-    locked(by)
+    locked(by, May.MANAGE_SERVERS)
     now = timezone.now()
     recent = ToolScan.objects.visible_to(by).filter(started_at__gt=now - _AN_HOUR)
     going = recent.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING]).count()

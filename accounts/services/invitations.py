@@ -20,7 +20,7 @@ from accounts.audit import record_event
 from accounts.invitation_mail import MailNotTaken, post
 from accounts.limits import Limit, leave_room, see_that_one_more_joins
 from accounts.models import Invitation, Membership, Organization, Role, User
-from accounts.permissions import May, may, require
+from accounts.permissions import May, may, require, require_still
 from accounts.services.members import needed_for
 from accounts.services.organizations import locked
 from accounts.tenancy import organization_context
@@ -65,7 +65,7 @@ def invite(by: Membership, email: str, role: str) -> Invitation:
     _may_mail(by)
     organization = locked(by, needed_for(role))
     _not_there_yet(by, address)
-    leave_room(by, Limit.MEMBERS)
+    leave_room(by, Limit.MEMBERS, needed_for(role))
     _room_for_mail(by)
     _count_mail(by)
     token = new_token(INVITATION)
@@ -191,6 +191,7 @@ def _held(by: Membership, invitation: Invitation) -> Invitation:
     held = Invitation.objects.visible_to(by).select_for_update().filter(pk=invitation.pk).first()
     if held is None:
         raise NotFound
+    require_still(by, May.MANAGE_MEMBERS)
     if held.state in {"accepted", "withdrawn"}:
         raise Conflict(f"This invitation was {held.state} already.")
     return held

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.audit import record_event
 from accounts.models import ApiKey, Membership, Organization, User
-from accounts.permissions import SCOPES, May, require
+from accounts.permissions import SCOPES, May, require, require_still
 from common.errors import InvalidInput
 from common.ids import public_id
 from common.tokens import new_token, token_hash
@@ -117,6 +117,7 @@ def revoke_api_key(by: Membership, key: ApiKey) -> None:
     require(by, May.REVOKE_KEYS)
     # Of two who do so at once, one did; a key goes with its maker.
     held = ApiKey.objects.select_for_update().filter(pk=key.pk).first()
+    require_still(by, May.REVOKE_KEYS)
     if held is not None and held.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])

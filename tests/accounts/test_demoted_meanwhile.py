@@ -9,16 +9,30 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, transaction
 
-from accounts.models import Membership, Organization, Role
-from accounts.services import rename_organization
+from accounts.models import ApiKey, Membership, Organization, Role
+from accounts.services import create_api_key, rename_organization, revoke_api_key
 from accounts.services.closing import delete_organization
 from accounts.services.invitations import invite
 from accounts.services.members import change_role
 from accounts.services.settings import change_security
 from approvals.changes import lock
-from approvals.models import Approval
+from approvals.models import Approval, Webhook
 from approvals.services import approve, decline, set_approval_rules
+from approvals.webhooks import add_webhook, remove_webhook
 from common.errors import NotAllowed
+from policies.kept_tests import replace_tests
+from policies.models import Grant, Policy
+from policies.services import (
+    create_policy,
+    issue_grant,
+    move_grant,
+    publish_policy,
+    revoke_grant,
+    rotate_grant,
+    save_draft,
+)
+from servers.models import Server
+from servers.services import change_server, register_server, retire_server, start_scan, stop_scan
 from tests.approvals.calls import fresh, waiting
 from tests.cast import Acme, Cast, confirm, inside, person
 
@@ -78,6 +92,70 @@ def test_an_owner(cast: Cast, act: str) -> None:
     assert demoted_meanwhile(cast, olga, ACTS[act], lambda: None)
     with inside(cast.alice):
         assert Organization.objects.values().get() == before
+
+
+def the_grant(of: Acme) -> object:
+    return Grant.objects.select_for_update().get(pk=of.grant.pk)
+
+
+def the_policy(of: Acme) -> object:
+    return Policy.objects.select_for_update().get(pk=of.policy.pk)
+
+
+def the_server(of: Acme) -> object:
+    return Server.objects.select_for_update().get(pk=of.server.pk)
+
+
+def the_organization(of: Acme) -> object:
+    """Whoever changes a role holds it."""
+
+
+VERBS: dict[str, tuple[Callable[[Acme], object], Callable[[Membership, Acme], object]]] = {
+    "change a server": (the_server, lambda by, of: change_server(by, of.server, name="Mine")),
+    "retire a server": (the_server, lambda by, of: retire_server(by, of.server)),
+    "stop a scan": (the_server, lambda by, of: stop_scan(by, of.server)),
+    "register a server": (
+        the_organization,
+        lambda by, _: register_server(by, "Mine", "https://x.example/mcp"),
+    ),
+    "scan a server": (the_organization, lambda by, of: start_scan(by, of.server)),
+    "make a policy": (the_organization, lambda by, of: create_policy(by, of.server, "mine")),
+    "save a draft": (the_policy, lambda by, of: save_draft(by, of.policy, "{}")),
+    "publish": (the_policy, lambda by, of: publish_policy(by, of.policy)),
+    "keep tests": (the_policy, lambda by, of: replace_tests(by, of.policy, "[]")),
+    "issue a grant": (the_organization, lambda by, of: issue_grant(by, of.server, None, "mine")),
+    "move a grant": (the_grant, lambda by, of: move_grant(by, of.grant, None)),
+    "rotate a grant": (the_grant, lambda by, of: rotate_grant(by, of.grant)),
+    "revoke a grant": (the_grant, lambda by, of: revoke_grant(by, of.grant)),
+    "add a webhook": (
+        the_organization,
+        lambda by, _: add_webhook(by, "https://x.example/hook", verified=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_admin(cast: Cast, acme: Acme, verb: str) -> None:
+    holds, act = VERBS[verb]
+    assert demoted_meanwhile(cast, cast.dave, lambda by: act(by, acme), lambda: holds(acme))
+
+
+def test_who_revokes_a_key_or_removes_a_webhook(cast: Cast) -> None:
+    with inside(cast.alice):
+        key, _ = create_api_key(cast.alice, "ci", ["logs:read"])
+        webhook, _ = add_webhook(cast.alice, "https://x.example/hook", verified=True)
+    acts: list[tuple[Callable[[Membership], object], Callable[[], object]]] = [
+        (lambda by: revoke_api_key(by, key), lambda: ApiKey.objects.select_for_update().get(pk=key.pk)),
+        (
+            lambda by: remove_webhook(by, webhook),
+            lambda: Webhook.objects.select_for_update().get(pk=webhook.pk),
+        ),
+    ]
+    for act, held in acts:
+        with inside(cast.alice):
+            change_role(cast.alice, Membership.objects.get(pk=cast.dave.pk), Role.ADMIN)
+            dave = Membership.objects.select_related("user").get(pk=cast.dave.pk)
+        assert demoted_meanwhile(cast, dave, act, held)
 
 
 @pytest.mark.parametrize("verb", [approve, decline])
