@@ -10,10 +10,13 @@ import sys
 from functools import cache
 from typing import Final
 
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.db import Error, InterfaceError, OperationalError, ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views.defaults import bad_request
 
 from common.api_docs import PREFIX
 from common.drf import problem_answer_of
@@ -22,6 +25,7 @@ RETRY_AFTER_SECONDS: Final = 10
 GONE: Final = "Its database does not answer."
 UPDATING: Final = "Its database is being brought up to date."
 CROSSED: Final = "Others changed the same at this moment, and what you sent was not done."
+_UNREADABLE: Final = "The request cannot be read."
 _TRY_AGAIN: Final = "Nothing was lost. Try again in a few seconds."
 # The connection may have broken in the very moment in which all of it was done.
 _LOOK_FIRST: Final = "In a few seconds, look whether what you sent was done; if it was not, send it again."
@@ -48,6 +52,15 @@ def failed(request: HttpRequest) -> HttpResponse:
     _log.warning("answered 503: %s (%s)", away, type(error).__name__)
     answer._has_been_logged = True  # type: ignore[attr-defined]
     return answer
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler400`: what was sent is not read at all, such as an address of thousands of fields."""
+    if not request.path.startswith(PREFIX):
+        return bad_request(request, exception)
+    many = isinstance(exception, TooManyFieldsSent)
+    detail = f"There may be {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} parameters." if many else _UNREADABLE
+    return problem_answer_of("invalid_input", detail)
 
 
 def why_away(error: Error) -> str | None:

@@ -9,6 +9,7 @@ from config import health
 from gateway_config.views import workers
 from policies.views.jump import jump
 
+handler400 = "config.failures.unreadable"
 handler500 = "config.failures.failed"
 
 urlpatterns = [

@@ -265,6 +265,9 @@ LOGGING = {
     "formatters": {"line": {"()": "config.log_lines.Line", "fmt": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL").upper()},
-    # Anybody may send any Host; a traceback for each would be their way to fill the log.
-    "loggers": {"django.security.DisallowedHost": {"handlers": [], "propagate": False}},
+    # Anybody may send any Host, or fields without end; with a traceback for each they would fill the log.
+    "loggers": {
+        f"django.security.{what}": {"handlers": [], "propagate": False}
+        for what in ("DisallowedHost", "TooManyFieldsSent", "TooManyFilesSent", "RequestDataTooBig")
+    },
 }

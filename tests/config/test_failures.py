@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import Error, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
@@ -252,3 +254,21 @@ def test_two_that_wait_for_each_other_are_told_to_send_it_again_and_nothing_was_
     assert (page.status_code, problem.status_code) == (503, 503)
     assert "was not done" in page.content.decode() and "look whether" not in page.content.decode()
     assert b'"code": "unavailable"' in problem.content and problem.headers["Retry-After"]
+
+
+def test_an_address_of_thousands_of_fields_is_refused_as_each_face_does_and_fills_no_log(
+    browser: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fields = "&".join(f"a{n}=1" for n in range(1_100))
+    page = browser.get(f"/catalogue/?{fields}")
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    for path in ("/api/v1/catalog/servers/", "/api/v1/catalog/search/", "/api/v1/servers/", "/api/v1/none/"):
+        answer = browser.get(f"{path}?{fields}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json"), path
+        assert answer.json()["detail"] == "There may be 1,000 parameters."
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_what_anybody_may_send_too_much_of_is_not_logged_with_its_traceback() -> None:
+    for what in (TooManyFieldsSent, TooManyFilesSent, RequestDataTooBig):
+        assert not logging.getLogger(f"django.security.{what.__name__}").propagate
