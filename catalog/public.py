@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, cast
 
+import django
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
@@ -50,17 +51,18 @@ def _stamp(request: HttpRequest, revision: int) -> str:
 
 @lru_cache(maxsize=1)
 def release() -> str:
-    """Changes with whatever such a page is made by."""
-    root = Path(settings.ROOT) if hasattr(settings, "ROOT") else Path(__file__).parents[1]
-    files = [
-        *(root / "templates").rglob("*.html"),
-        *(root / "catalog").rglob("*.py"),
-        *(root / "static").rglob("*.*"),
-    ]
-    digest = hashlib.sha256()
-    for file in sorted(files):
+    """Changes with whatever such a page is made by: any code of ours may have a part in one."""
+    digest = hashlib.sha256(f"{django.__version__} {settings.PUBLIC_URL}".encode())
+    for file in sorted(_made_of(Path(settings.ROOT))):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _made_of(root: Path) -> Iterator[Path]:
+    yield from (root / "templates").rglob("*.*")
+    yield from (root / "static").rglob("*.*")
+    for app in settings.INSTALLED_APPS:
+        yield from (root / app).rglob("*.py")
 
 
 class SameForEverybody:

@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -17,6 +19,7 @@ from catalog.facts import Provenance, ServerFact, ToolFact
 from catalog.ingest import Report, ingest, take_out
 from catalog.models import CatalogServer, CatalogTool
 from catalog.picks import picks
+from catalog.public import release
 from catalog.summary import count_anew, current
 from catalog.views.machines import _fixed
 from tests.cast import Cast
@@ -92,6 +95,24 @@ def test_an_unchanged_page_is_not_sent_twice_and_a_changed_index_is(index: Repor
     assert (again.status_code, again.content) == (304, b"")
     fill()
     assert client.get(KEY, headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("templates/catalog/llms.txt", "static/dist/app.css", "catalog/views/tools.py"),
+        *("common/templatetags/ui.py", "policies/language/lint.py", "config/middleware.py"),
+    ],
+)
+def test_no_page_is_unchanged_for_a_release_that_makes_pages_by_other_code(
+    tmp_path: Path, settings: Any, file: str
+) -> None:
+    settings.ROOT = tmp_path
+    (part := tmp_path / file).parent.mkdir(parents=True)
+    part.write_text("one release")
+    before = release.__wrapped__()
+    part.write_text("another")
+    assert release.__wrapped__() != before
 
 
 @pytest.mark.parametrize("path", ["/tools/nobody/nothing/", "/servers/nobody/", "/attacks/nothing/"])
