@@ -31,7 +31,7 @@ _NO_WAY_ON: Final = "it leads on by what is no cursor"
 LONGEST_ENDPOINT: Final = 500
 MOST_HEADERS: Final = 3
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
-_MOVING: Final = ("version", "endpoint", "package", "repository", "subfolder")
+_MOVING: Final = ("version", "package", "repository", "subfolder")
 _META: Final = "io.modelcontextprotocol.registry/official"
 _KINDS: Final = {"npm": "npm", "pypi": "pypi", "oci": "oci", "nuget": "nuget", "mcpb": "mcpb"}
 _TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
@@ -283,7 +283,8 @@ def _listed_first(entry: Entry, report: Report) -> CatalogServer:
 
 
 def _move(server: CatalogServer, entry: Entry, report: Report) -> None:
-    """What the registry says of a server it named before; what it leaves out stays."""
+    """What the registry says of a server it named before; what it leaves out stays, except where it is
+    reached: an address that its publisher gave up may be anybody's by now, and keys are sent there."""
     fact = entry.fact
     changed = False
     for name in _MOVING:
@@ -291,11 +292,10 @@ def _move(server: CatalogServer, entry: Entry, report: Report) -> None:
         if value and value != getattr(server, name):
             setattr(server, name, value)
             changed = True
-    for name in ("transports", "headers"):
-        values = list(getattr(fact, name))
-        if values and values != getattr(server, name):
-            setattr(server, name, values)
-            changed = True
+    if fact.transports and list(fact.transports) != server.transports:
+        server.transports, changed = list(fact.transports), True
+    if (fact.endpoint, list(fact.headers)) != (server.endpoint, server.headers):
+        server.endpoint, server.headers, changed = fact.endpoint, list(fact.headers), True
     report.counts["servers changed" if changed else "servers unchanged"] += 1
     if changed:
-        server.save(update_fields=[*_MOVING, "transports", "headers"])
+        server.save(update_fields=[*_MOVING, "transports", "endpoint", "headers"])

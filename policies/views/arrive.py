@@ -47,7 +47,7 @@ def arrive(request: MemberRequest) -> HttpResponse:
 
 def _prefilled(found: Arrival) -> dict[str, object]:
     """What the catalogue knows. A server that runs on one's own machine has no address to know."""
-    start: dict[str, object] = {"name": found.server.title[:80], "upstream_url": found.server.endpoint}
+    start: dict[str, object] = {"name": found.server.title[:80], "upstream_url": found.endpoint}
     if found.server.headers:
         start |= {"auth_kind": "headers", "header_names": found.server.headers}
     return start
@@ -87,7 +87,7 @@ def _own(server: Server, found: Arrival) -> Own:
     tools = tools_of(server)
     because = ""
     here = read_naming(server.upstream_url).endpoint
-    if found.server.endpoint and here and root_of(here) == root_of(found.server.endpoint):
+    if found.endpoint and here and root_of(here) == root_of(found.endpoint):
         because = "It has the address of the catalogue."
     elif found.tool and any(tool.name == found.tool.name for tool in tools):
         because = f"It lists {found.tool.name}."

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from catalog.arrivals import arrival
 from catalog.ingest import Report
 from catalog.models import CatalogServer, SourceCheck
 from catalog.registry import CursorRefused, PageInvalid, Walk, import_registry
 from catalog.runs import OVERLAP, where_to_go_on
+from catalog.selectors import known_server
 from tests.roles import as_worker
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +291,33 @@ def remote(at: str, **repository: str) -> dict[str, Any]:
         "repository": {"url": "https://github.com/acme/tools", **repository},
         "remotes": [{"type": "streamable-http", "url": at}],
     }
+
+
+@pytest.mark.parametrize("remotes", [[], [{"type": "streamable-http", "url": "http://acme.example/mcp"}]])
+def test_an_address_that_an_entry_no_longer_names_is_not_kept(remotes: list[dict[str, str]]) -> None:
+    named = {"type": "streamable-http", "url": "https://lapsed.example/mcp"}
+    named_first = named | {"headers": [{"name": "X-Key", "isRequired": True}]}
+    take_in(pages(page(entry("io.x/a", remotes=[named_first]))))
+    before = CatalogServer.objects.get()
+    assert (before.endpoint, before.headers) == ("https://lapsed.example/mcp", ["X-Key"])
+    take_in(pages(page(entry("io.x/a", remotes=remotes, updated="2026-11-02T00:00:00Z"))))
+    after = CatalogServer.objects.get()
+    assert (after.endpoint, after.headers) == ("", [])
+    assert (after.package, after.repository) == (before.package, before.repository)
+    assert known_server("https://lapsed.example/mcp") is None
+
+
+def test_the_address_of_a_withdrawn_server_is_brought_to_nobody() -> None:
+    take_in(pages(page(entry("io.x/a", **remote("https://lapsed.example/mcp")))))
+    slug = CatalogServer.objects.get().slug
+    found = arrival(slug)
+    assert found is not None and found.endpoint == "https://lapsed.example/mcp"
+    gone = entry(
+        "io.x/a", status="deleted", updated="2026-11-02T00:00:00Z", **remote("https://lapsed.example/mcp")
+    )
+    take_in(pages(page(gone)))
+    found = arrival(slug)
+    assert found is not None and found.endpoint == ""
 
 
 @pytest.mark.parametrize(
