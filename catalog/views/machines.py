@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -64,10 +65,10 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @public_page
 def sitemap_index(request: HttpRequest) -> HttpResponse:
-    figures = current().figures
-    names = ["pages"]
-    names += [f"servers-{part}" for part in range(int(figures.get("last_server", 0)) // PART + 1)]
-    names += [f"tools-{part}" for part in range(int(figures.get("last_tool", 0)) // PART + 1)]
+    """Only parts that hold something: who follows this meets no part that is none."""
+    last = {kind: int(current().figures.get(f"last_{kind[:-1]}", 0)) // PART for kind in ("servers", "tools")}
+    parts_of = [(kind, part) for kind, most in last.items() for part in range(most + 1)]
+    names = ["pages", *(f"{kind}-{part}" for kind, part in parts_of if _rows(kind, part).exists())]
     parts = [absolute(reverse("catalog:sitemap-part", args=[name])) for name in names]
     return render(request, "catalog/sitemap_index.xml", {"parts": parts}, content_type="application/xml")
 
@@ -99,16 +100,19 @@ def _fixed() -> list[str]:
     return [*map(reverse, named), *risks, *(reverse("catalog:attack", args=[one.key]) for one in ATTACKS)]
 
 
-def _places(kind: str, part: int) -> Iterator[tuple[str, str]]:
+def _rows(kind: str, part: int) -> QuerySet[Any]:
     within = {"id__gte": part * PART, "id__lt": (part + 1) * PART}
     if kind == "servers":
-        rows = (
-            CatalogServer.objects.filter(**within).exclude(status="deleted").values_list("slug", "changed_at")
-        )
-        for slug, changed in rows.order_by("id"):
+        return CatalogServer.objects.filter(**within).exclude(status="deleted")
+    # What a withdrawn server had keeps its pages, and is not found.
+    return CatalogTool.objects.filter(**within, removed_at=None, search__isnull=False)
+
+
+def _places(kind: str, part: int) -> Iterator[tuple[str, str]]:
+    rows = _rows(kind, part).order_by("id")
+    if kind == "servers":
+        for slug, changed in rows.values_list("slug", "changed_at"):
             yield absolute(f"/servers/{slug}/"), changed.isoformat()
         return
-    # What a withdrawn server had keeps its pages, and is not found.
-    tools = CatalogTool.objects.filter(**within, removed_at=None, search__isnull=False).order_by("id")
-    for server, slug, changed in tools.values_list("server__slug", "slug", "changed_at"):
+    for server, slug, changed in rows.values_list("server__slug", "slug", "changed_at"):
         yield absolute(reverse("catalog:tool", args=[server, slug])), changed.isoformat()

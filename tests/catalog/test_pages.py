@@ -346,6 +346,19 @@ def test_the_sitemap_leads_to_every_page(index: Report, client: Client) -> None:
         assert client.get("/" + place.split("/", 3)[3]).status_code == 200, place
 
 
+def test_the_sitemap_names_no_part_that_is_not_there(
+    index: Report, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.views.machines.PART", 5)
+    with as_worker():
+        gone = CatalogTool.objects.filter(server__slug="awslabs-iam-mcp-server")
+        gone.update(removed_at="2026-11-02", search=None)
+        count_anew()
+    parts = re.findall(r"<loc>([^<]+)</loc>", text_of(client, "/sitemap.xml"))
+    answers = [client.get("/" + part.split("/", 3)[3]).status_code for part in parts]
+    assert len(parts) > 3 and set(answers) == {200}
+
+
 def test_the_index_is_served_as_json_and_every_page_has_its_own(index: Report, client: Client) -> None:
     body = json.loads(text_of(client, "/catalog.json"))
     assert [one["server"] for one in body["servers"]] == sorted(one["server"] for one in body["servers"])
