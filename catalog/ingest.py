@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from catalog.classifier.vocabulary import WORST_LAST
 from catalog.classify import Classification
@@ -17,13 +17,12 @@ from catalog.lexemes import facet_terms, glued, vector, vendor_term, words_in
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rows import insert_rows, update_rows
 from catalog.rules import as_rows, classified
+from catalog.turns import take_turn
 from catalog.words import name_key
 
 # A batch is one transaction; neither many small servers nor a few huge ones make it long.
 BATCH: Final = 200
 BATCH_TOOLS: Final = 4_000
-# Two imports at once would give one slug to two servers: they take turns, a batch each.
-_TURN: Final = 0x706C_6361_7461
 _STRENGTH: Final = {provenance.value: rank for rank, provenance in enumerate(Provenance)}
 _COMPARED: Final = (
     "title", "params", "choices", "annotations", "provenance", "source", "tool_class", "severity",
@@ -95,8 +94,8 @@ def _batches(listed: Iterable[Listed]) -> Iterator[list[Listed]]:
 
 
 def _ingest_batch(batch: list[Listed], report: Report, day: date) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+    # Two imports at once would give one slug to two servers.
+    take_turn()
     taken = _servers(batch, report, day)
     existing: dict[int, dict[str, CatalogTool]] = {each.server.pk: {} for each in taken}
     for tool in CatalogTool.objects.filter(server__in=existing).defer("search"):

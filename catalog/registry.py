@@ -21,6 +21,7 @@ from catalog.ingest import Report, ingest, search_of_server, take_out
 from catalog.lines import line_of
 from catalog.models import CatalogServer
 from catalog.naming import package_name, plain_endpoint
+from catalog.turns import take_turn
 
 # The page for a cursor ("" is the first) and a moment ("" is the beginning).
 Fetch = Callable[[str, str], object]
@@ -235,6 +236,7 @@ def _endpoint(url: object) -> str:
 @transaction.atomic
 def take_in(entries: list[Entry], report: Report) -> None:
     """The newest word on each name counts, whatever order the pages come in."""
+    take_turn()
     known = {
         server.registry_name: server
         for server in CatalogServer.objects.filter(registry_name__in=[e.name for e in entries]).defer(

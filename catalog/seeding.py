@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import islice
 
 from django.db import transaction
 
@@ -15,8 +14,9 @@ from catalog.importing import SHIPPED, shipped
 from catalog.ingest import BATCH, Report, ingest, recount, search_of_server, search_of_tool, write_class
 from catalog.models import CatalogServer, CatalogSummary, CatalogTool
 from catalog.rows import update_rows
-from catalog.rules import as_rows, choices_of_row, classified, digest, digest_of_lexemes
+from catalog.rules import as_rows, choices_of_row, classified
 from catalog.summary import count_anew, current
+from catalog.turns import begin, end, ours, take_turn
 
 _CLASSED = ("tool_class", "severity", "confidence", "needs_review", "evidence", "signals", "search")
 
@@ -24,15 +24,18 @@ _CLASSED = ("tool_class", "severity", "confidence", "needs_review", "evidence", 
 def seed() -> Report:
     report = Report()
     before = current()
-    if (before.facts, before.classifier, before.lexemes) == (facts_digest(), digest(), digest_of_lexemes()):
+    due = [name for name, own in ours().items() if getattr(before, name) != own]
+    if before.facts == facts_digest() and not due:
         return report
+    begin(due)
     ingest(shipped(), report)
-    if before.revision and before.classifier != digest():
+    if before.revision and "classifier" in due:
         reclassify(report)
-    if before.revision and before.lexemes != digest_of_lexemes():
+    if before.revision and "lexemes" in due:
         reindex(report)
     # Also where this run changed nothing: the one before may have ended before it counted what it changed.
     count_anew()
+    end(due)
     CatalogSummary.objects.filter(pk=1).update(facts=facts_digest())
     return report
 
@@ -46,29 +49,38 @@ def facts_digest() -> str:
 
 def reclassify(report: Report) -> None:
     """Every tool under the newest rules; what comes out as before is not written."""
-    for batch in _batches():
+    for keys in _batches():
         with transaction.atomic():
-            _reclassify(batch, report)
+            _reclassify(_in_turn(keys), report)
 
 
 def reindex(report: Report) -> None:
     """Every row is found by what is newly said of it."""
-    for batch in _batches():
-        tools = list(CatalogTool.objects.filter(server__in=batch, removed_at=None).defer("search"))
-        for tool in tools:
-            tool.search = search_of_tool(batch[tool.server_id], tool)
-        for server in batch.values():
-            server.search = search_of_server(server)
+    for keys in _batches():
         with transaction.atomic():
-            update_rows(tools, ["search"])
-            update_rows(list(batch.values()), ["search"])
-        report.counts["tools indexed anew"] += len(tools)
+            _reindex(_in_turn(keys), report)
 
 
-def _batches() -> Iterator[dict[int, CatalogServer]]:
-    servers = CatalogServer.objects.defer("search").order_by("pk").iterator(BATCH)
-    while batch := {server.pk: server for server in islice(servers, BATCH)}:
-        yield batch
+def _batches() -> Iterator[list[int]]:
+    keys = list(CatalogServer.objects.order_by("pk").values_list("pk", flat=True))
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
+
+
+def _in_turn(keys: list[int]) -> dict[int, CatalogServer]:
+    """As they are when nobody else may change them: what an import did to them meanwhile stays done."""
+    take_turn()
+    return {server.pk: server for server in CatalogServer.objects.filter(pk__in=keys).defer("search")}
+
+
+def _reindex(servers: dict[int, CatalogServer], report: Report) -> None:
+    tools = list(CatalogTool.objects.filter(server__in=servers, removed_at=None).defer("search"))
+    for tool in tools:
+        tool.search = search_of_tool(servers[tool.server_id], tool)
+    for server in servers.values():
+        server.search = search_of_server(server)
+    update_rows(tools, ["search"])
+    update_rows(list(servers.values()), ["search"])
+    report.counts["tools indexed anew"] += len(tools)
 
 
 def _reclassify(servers: dict[int, CatalogServer], report: Report) -> None:

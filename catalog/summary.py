@@ -37,7 +37,8 @@ _COMMON_TERMS = """
 def count_anew() -> CatalogSummary:
     summary, _ = CatalogSummary.objects.select_for_update().get_or_create(pk=1)
     summary.figures = _figures()
-    summary.classifier, summary.lexemes = digest(), digest_of_lexemes()
+    if not summary.revision:
+        summary.classifier, summary.lexemes = digest(), digest_of_lexemes()
     terms = {kind: _common_terms(kind, least) for kind, least in COMMON.items()}
     summary.words = {
         kind: {term: count for term, count in found.items() if "=" not in term}

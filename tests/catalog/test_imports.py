@@ -5,26 +5,31 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
 
 from catalog import ingest as ingesting
 from catalog.crawling.crawl import read_tools
 from catalog.facts import MOST_TOOLS, Provenance, ServerFact, ToolFact, params_of_schema
-from catalog.importing import listed_in
+from catalog.importing import digest_of, listed_in
 from catalog.ingest import Report, ingest
 from catalog.lines import MOST_PARAMS
 from catalog.listing import LONGEST_LINE, lines_of
-from catalog.models import CatalogServer, CatalogSummary, CatalogTool
-from catalog.seeding import reclassify, seed
+from catalog.models import CatalogServer, CatalogSummary, CatalogTool, SourceCheck
+from catalog.registry import take_in as take_in_entries
+from catalog.rules import digest
+from catalog.seeding import reclassify, reindex, seed
 from catalog.summary import count_anew, current
+from catalog.turns import _TURN
+from common.alone import IMPORTING
 from tests.catalog.index import BIDI, HOSTILE, fill
-from tests.roles import as_worker
+from tests.roles import another_session, as_worker, elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -315,3 +320,68 @@ def test_figures_are_right_after_a_run_that_ended_before_it_counted(
         revision = current().revision
         seed()
     assert current().revision == revision
+
+
+@pytest.mark.parametrize(
+    "write", [reclassify, reindex, lambda report: take_in_entries([], report)], ids=["class", "find", "list"]
+)
+def test_whoever_writes_the_index_waits_for_whoever_is_writing_it(write: Callable[[Report], None]) -> None:
+    with as_worker(), another_session() as other:
+        CatalogServer.objects.create(slug="acme", identity="acme", title="Acme")
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+        with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '200ms'")
+            write(Report())
+
+
+@pytest.mark.parametrize("url", [False, True])
+def test_a_source_is_not_taken_in_beside_itself(tmp_path: Path, url: bool) -> None:
+    file = tmp_path / "list.jsonl"
+    file.write_bytes(line())
+    source = "https://registry.invalid" if url else f"list.jsonl {digest_of(file)}"
+    with elsewhere(IMPORTING, source), as_worker(), pytest.raises(CommandError, match="taken in already"):
+        call_command("catalog", "import", source if url else file, stdout=StringIO(), stderr=StringIO())
+    assert not SourceCheck.objects.exists() and not CatalogServer.objects.exists()
+
+
+def by_older_rules(name: str) -> None:
+    CatalogTool.objects.filter(name=name).update(tool_class="Read", severity=1, evidence=[])
+    CatalogSummary.objects.update(classifier="of the release before")
+
+
+def test_an_import_before_the_seeding_does_not_pass_what_was_classed_before_for_classed_anew() -> None:
+    with as_worker():
+        seed()
+    facts("npm:acme", "delete_acme_user")
+    with as_worker():
+        count_anew()
+        by_older_rules("delete_acme_user")
+    take_in([line()])
+    with as_worker():
+        count_anew()
+        assert seed().counts["tools classed anew"] == 1
+    assert CatalogTool.objects.get(name="delete_acme_user").tool_class == "Destructive"
+    assert current().classifier == digest()
+
+
+def test_what_an_older_release_takes_in_while_all_is_classed_anew_is_classed_anew_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(report: Report) -> None:
+        reclassify(report)
+        with monkeypatch.context() as older:
+            older.setattr("catalog.turns.digest", lambda: "of the release before")
+            facts("npm:acme", "delete_acme_user")
+        CatalogTool.objects.filter(name="delete_acme_user").update(tool_class="Read", severity=1, evidence=[])
+
+    with as_worker():
+        seed()
+        by_older_rules("nothing")
+        with monkeypatch.context() as patch:
+            patch.setattr("catalog.seeding.reclassify", interrupted)
+            seed()
+        assert current().classifier != digest()
+        assert seed().counts["tools classed anew"] == 1
+        assert current().classifier == digest()
+        assert not seed().counts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,16 @@ from catalog.registry import import_registry
 from catalog.runs import where_to_go_on
 from catalog.seeding import seed
 from catalog.summary import count_anew
+from common.alone import IMPORTING, alone
+
+
+@contextmanager
+def _not_beside_itself(source: str) -> Iterator[None]:
+    """Where the one goes on tells the other nothing of how far it came itself."""
+    with alone(IMPORTING, source) as mine:
+        if not mine:
+            raise CommandError(f"{source} is being taken in already.")
+        yield
 
 
 class Command(BaseCommand):
@@ -71,6 +83,10 @@ class Command(BaseCommand):
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
         source = f"{path.name[:200]} {digest_of(path)}"
+        with _not_beside_itself(source):
+            self._import_list(path, source)
+
+    def _import_list(self, path: Path, source: str) -> None:
         _, after = where_to_go_on(source)
         check, report = SourceCheck.objects.create(source=source, cursor=after), Report()
 
@@ -84,6 +100,10 @@ class Command(BaseCommand):
 
     def _registry(self, url: str) -> None:
         """Goes on where the last run was interrupted; else asks for what changed since one ended."""
+        with _not_beside_itself(url):
+            self._walk(url)
+
+    def _walk(self, url: str) -> None:
         since, cursor = where_to_go_on(url)
         check = SourceCheck.objects.create(source=url, cursor=cursor)
         report = Report()

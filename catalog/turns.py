@@ -1,0 +1,53 @@
+"""Whoever writes the index takes turns with the others, and leaves word where they go by other rules.
+
+The summary names the rules that gave all classes, and those by which all rows are found. It names none where
+two releases have written beside each other: then the next seeding goes over everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import connection, transaction
+
+from catalog.models import CatalogSummary
+from catalog.rules import digest, digest_of_lexemes
+
+_TURN: Final = 0x706C_6361_7461
+_NONE: Final = ""
+
+
+def take_turn() -> None:
+    """Until the transaction ends. Two at once would each go by rows that the other is changing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+    for name, own in ours().items():
+        others = CatalogSummary.objects.filter(pk=1).exclude(**{f"{name}__in": [_NONE, own, _begun(own)]})
+        others.update(**{name: _NONE})
+
+
+def ours() -> dict[str, str]:
+    """The rules of this release, by the field of the summary that names them."""
+    return {"classifier": digest(), "lexemes": digest_of_lexemes()}
+
+
+@transaction.atomic
+def begin(names: Iterable[str]) -> None:
+    """Everything is gone over by our rules from here on. Whoever goes by others meanwhile is noticed."""
+    take_turn()
+    for name in names:
+        CatalogSummary.objects.filter(pk=1).update(**{name: _begun(ours()[name])})
+
+
+@transaction.atomic
+def end(names: Iterable[str]) -> None:
+    """All of it has been gone over, unless somebody wrote by other rules since it began."""
+    take_turn()
+    for name in names:
+        own = ours()[name]
+        CatalogSummary.objects.filter(pk=1, **{name: _begun(own)}).update(**{name: own})
+
+
+def _begun(digest: str) -> str:
+    return digest[:32]
