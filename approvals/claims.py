@@ -10,7 +10,7 @@ from math import ceil
 from typing import Final, assert_never
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
@@ -42,6 +42,8 @@ MOST_WAITING = 1_000
 LONGEST_TOOL = 2_048
 TOLD_AGAIN = timedelta(hours=1)
 MOST_NEWS = 1_000
+# Advisory lock, before any on a row: nobody who holds one of those comes for it.
+_ONE_BEGINS: Final = 70_238
 State = Approval.State
 
 
@@ -120,6 +122,7 @@ def _changed(standing: Approval, asked: ApprovalClaim) -> Approval.Because | Non
 def ask(asked: ApprovalAsk) -> ClaimAnswer:
     """Of several who ask for the identical call, one does; the others are told whose reservation stands."""
     grant = _grant_of(asked)
+    _wait_for_ones_turn(grant.organization_id)
     for _ in range(3):
         standing = _standing(asked)
         now = timezone.now()
@@ -192,6 +195,12 @@ def _grant_of(asked: ApprovalAsk) -> Grant:
     if grant is None:
         raise Refused(404, "there is no such grant, or it calls no more")
     return grant
+
+
+def _wait_for_ones_turn(organization: UUID) -> None:
+    """Until the transaction ends: of many that begin to wait at once each counts those before it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ONE_BEGINS, str(organization)])
 
 
 def _leave_room(grant: Grant) -> None:

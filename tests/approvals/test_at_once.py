@@ -17,6 +17,7 @@ from approvals import claims, sending
 from approvals.models import Approval, Notice
 from approvals.services import approve, decline
 from common.errors import Conflict
+from common.internal_api import Refused
 from gateway_config.wire.approvals import ApprovalClaim
 from policies.services import revoke_grant
 from tests.approvals.calls import approval, asked, claim, claimed, fresh, waiting
@@ -181,3 +182,20 @@ def test_calls_that_wait_at_once_are_told_to_a_mailbox_once(cast: Cast, acme: Ac
     told = "".join(str(message.body) for message in mail.outbox)
     assert len(mail.outbox) == 1
     assert all(told.count(row.public_id) <= 1 for row in rows)
+
+
+def test_of_many_calls_that_begin_to_wait_at_once_no_more_wait_than_may(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "MOST_WAITING_OF_A_GRANT", 4)
+
+    def ask(name: str) -> int:
+        try:
+            given = {"user_name": name}
+            claims.ask(asked(claimed(acme.grant, given), given))
+        except Refused as refused:
+            return refused.status
+        return 200
+
+    answers = at_once(*(as_gateway(partial(ask, f"user-{number}")) for number in range(24)))
+    assert Counter(answers) == {200: 4, 429: 20}
