@@ -5,6 +5,7 @@ One transaction each, the row locked: of any number of identical calls exactly o
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Final, assert_never
@@ -18,7 +19,7 @@ from accounts.models import Organization
 from approvals import notices
 from approvals.addresses import address
 from approvals.arguments import seal
-from approvals.changes import keep, make_void, note_end
+from approvals.changes import keep, lock, make_void, note_end
 from approvals.models import Approval
 from common.ids import new_uuid
 from common.internal_api import Refused
@@ -34,6 +35,8 @@ from gateway_config.wire.approvals import (
     Told,
 )
 from policies.models import Grant
+
+logger = logging.getLogger(__name__)
 
 NOBODY_ASKED: Final = ClaimAnswer(state="none")
 # An agent that asks for everything must not bury what others wait for.
@@ -261,6 +264,8 @@ def news_after(cursor: int) -> NewsAnswer:
     """0, or a cursor from before a restore: all that is open, and what ended of late."""
     now = timezone.now()
     newest = Approval.objects.aggregate(newest=Max("position"))["newest"] or 0
+    if cursor > newest:
+        _void_what_a_restore_brought_back(cursor)
     rows = Approval.objects.filter(position__gt=cursor)
     if cursor == 0 or cursor > newest:
         rows = Approval.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now - TOLD_AGAIN))
@@ -268,6 +273,22 @@ def news_after(cursor: int) -> NewsAnswer:
     everything = len(read) < MOST_NEWS
     reached = max([newest if everything else 0, *(row.position or 0 for row in read)], default=0)
     return NewsAnswer(cursor=reached, news=tuple(_news(row, now) for row in read))
+
+
+@transaction.atomic
+def _void_what_a_restore_brought_back(cursor: int) -> None:
+    """A gateway heard of later changes than were ever numbered here: the database is older than what was
+    done, and what stands here as approved may have been sent since."""
+    with connection.cursor() as asking:
+        asking.execute("SELECT pg_sequence_last_value('approvals_position'::regclass)")
+        (last,) = asking.fetchone()
+    if cursor <= (last or 0):
+        return
+    approved = Approval.objects.filter(state=State.APPROVED, standing=True).values_list("pk", flat=True)
+    rows = [row for row in lock(approved) if row.state == State.APPROVED and row.standing]
+    if rows:
+        logger.warning("the database is older than the gateways: %d approvals are void", len(rows))
+        make_void(rows, Approval.Because.RESTORED, timezone.now())
 
 
 def seconds_to_next_end() -> float | None:

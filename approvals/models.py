@@ -42,6 +42,7 @@ class Approval(OrganizationOwned):
         GRANT = "grant", "the grant was revoked"
         TOKEN = "token", "the grant’s token was changed"
         SERVER = "server", "the server was retired"
+        RESTORED = "restored", "the database was restored from a backup"
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     position = models.BigIntegerField(

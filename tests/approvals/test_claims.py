@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from accounts.models import Membership, Organization
 from approvals import arguments, claims
@@ -23,7 +24,7 @@ from servers.services import announce, register_server, retire_server
 from tests.approvals.calls import approval, ask, asked, claim, claimed, fresh, new_decision, waiting
 from tests.approvals.conftest import Clock
 from tests.cast import Acme, Cast, inside
-from tests.roles import as_worker
+from tests.roles import as_owner, as_worker
 
 BOB = {"user_name": "bob"}
 
@@ -318,10 +319,47 @@ def test_news_tell_each_change_once_and_an_unknown_cursor_everything(
     assert expire_due() == 1 and expire_due() == 0
     cursor, told = news(cursor)
     assert told == [(str(three.pk), "expired", 0)]
-    assert news(2**63 - 1)[1] == news(0)[1] != [], "a cursor from before a restore"
     clock.go_on(3_600)
     expire_due()
     assert [(pk, state) for pk, state, _ in news(0)[1]] == [(str(one.pk), "expired")]
+    assert news(2**63 - 1)[1] == news(0)[1], "a cursor from before a restore"
+
+
+def test_what_was_sent_since_the_backup_that_was_restored_is_not_sent_by_the_same_approval_again(
+    cast: Cast, acme: Acme
+) -> None:
+    backed_up = waiting(acme)
+    answer(cast.carol, backed_up)
+    waits = waiting(acme, {"user_name": "carl"})
+    with inside(cast.alice), as_owner():
+        before = dict(Approval.objects.filter(pk=backed_up.pk).values().get())
+        before.pop("id")
+    assert claim(acme.grant, {"user_name": "bob"}).state == "approved"
+    with as_worker():
+        cursor = claims.news_after(0).cursor
+        assert claims.news_after(cursor).cursor == cursor, "a gateway that goes on listening voids nothing"
+    with inside(cast.alice), as_owner():
+        Approval.objects.filter(pk=backed_up.pk).update(**before)
+        with connection.cursor() as asking:
+            asking.execute("SELECT setval('approvals_position', %s)", [cursor - 1])
+    with as_worker():
+        told = {news.id: news.state for news in claims.news_after(cursor).news}
+    assert told == {str(backed_up.pk): "superseded", str(waits.pk): "pending"}
+    assert claim(acme.grant, {"user_name": "bob"}).state == "none"
+    assert "restored from a backup" in fresh(cast.alice, backed_up).get_because_display()
+
+
+def test_a_gateway_that_heard_of_what_is_deleted_since_voids_nothing(cast: Cast, acme: Acme) -> None:
+    stays = waiting(acme)
+    answer(cast.carol, stays)
+    gone = waiting(acme, {"user_name": "carl"})
+    with as_worker():
+        cursor = claims.news_after(0).cursor
+    with inside(cast.alice), as_owner():
+        Approval.objects.filter(pk=gone.pk).delete()
+    with as_worker():
+        claims.news_after(cursor)
+    assert fresh(cast.alice, stays).state == "approved"
 
 
 def test_what_is_over_counts_as_over_before_anybody_noted_it(acme: Acme, clock: Clock) -> None:
