@@ -55,8 +55,8 @@ _OURS: Final = frozenset(
 class OutboundFailed(httpx2.TransportError):
     """Nothing usable came of a request.
 
-    `detail` is the seconds waited, "closed", or a redirect's origin and path; never a header, a query or
-    anything else the server sent.
+    `detail` is the seconds waited, "closed", what was too much, or a redirect's origin and path; never a
+    header, a query or anything else the server sent.
     """
 
     def __init__(self, code: FailureCode, detail: str = "") -> None:

@@ -58,6 +58,8 @@ _SECONDS_A_DAY: Final = 86_400
 # To what a client of streamable HTTP posts, the protocol says.
 _REFUSED_BY_OLD_SERVERS: Final = frozenset({400, 404, 405})
 _EVENTS: Final = "text/event-stream"
+# Of JSON, and of the lines of a stream.
+_BEFORE_VALUES: Final = (b",", b"{", b"[", b"\n", b"\r")
 
 # The SDK quotes answers it cannot read; a hostile server may echo a credential in one. What matters is in
 # ScanFailed.
@@ -87,6 +89,8 @@ class ScanLimits:
     pages: int = 1_000
     bytes: int = 64 * 1024 * 1024
     seconds: int = 60
+    # A byte of JSON can become an object of a hundred bytes, several times over.
+    values: int = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +370,7 @@ class _ScanTransport(GuardedTransport):
         self.refused_certificate: CertificateRefused | None = None
         self.last_status = 0
         self.last_type = ""
+        self._values_left = limits.values
         self._heard: list[tuple[str, bytearray]] = []
 
     @property
@@ -419,8 +424,14 @@ class _ScanTransport(GuardedTransport):
         heard = bytearray()
         self._heard.append((self.last_type, heard))
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Overheard(response.stream, heard, self.failed)
+        response.stream = _Overheard(response.stream, heard, self._count, self.failed)
         return response
+
+    def _count(self, part: bytes) -> None:
+        """Before anybody makes values of it."""
+        self._values_left -= sum(map(part.count, _BEFORE_VALUES))
+        if self._values_left < 0:
+            raise OutboundFailed("too_large", "two million values")
 
     def failed(self, failed: OutboundFailed) -> None:
         if isinstance(failed, CertificateRefused):
@@ -430,15 +441,21 @@ class _ScanTransport(GuardedTransport):
 
 class _Overheard(httpx2.AsyncByteStream):
     def __init__(
-        self, stream: httpx2.AsyncByteStream, heard: bytearray, on_failure: Callable[[OutboundFailed], None]
+        self,
+        stream: httpx2.AsyncByteStream,
+        heard: bytearray,
+        count: Callable[[bytes], None],
+        on_failure: Callable[[OutboundFailed], None],
     ) -> None:
         self._stream = stream
         self._heard = heard
+        self._count = count
         self._on_failure = on_failure
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for part in self._stream:
+                self._count(part)
                 self._heard.extend(part)
                 yield part
         except OutboundFailed as failed:

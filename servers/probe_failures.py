@@ -65,7 +65,7 @@ def connection_failure(failed: OutboundFailed, asked: Asked, seconds: int) -> Sc
         case "address_not_allowed":
             return _not_allowed(failed, asked)
         case "too_large":
-            return too_large("It sent more than 64 MiB.")
+            return too_large(f"It sent more than {failed.detail or '64 MiB'}.")
         case "redirected":
             return _redirected(failed)
         case "not_http":

@@ -16,6 +16,8 @@ DEPTH_MAX = 64
 # Beyond this many digits before the point a number is written with an exponent, so that `1e999999999`
 # costs eleven characters and not a gigabyte. No number that a policy can compare is that large.
 DIGITS_MAX = 21
+# A number may be as long as the answer it stands in, and is taken apart digit by digit.
+NUMBER_MAX = 4_300
 
 
 class DefinitionUnusable(ValueError):  # noqa: N818
@@ -60,10 +62,12 @@ def _quoted(text: str) -> str:
 
 def _number(value: object) -> str:
     try:
-        number = Decimal(str(value))
+        text = str(value)
+        # Refused before it is read: what reads it takes a hundred bytes for each of its digits.
+        number = Decimal(text[: NUMBER_MAX + 1])
     except (ArithmeticError, ValueError):
         raise DefinitionUnusable("holds something that is no JSON value") from None
-    if not number.is_finite():
+    if not number.is_finite() or len(text) > NUMBER_MAX:
         raise DefinitionUnusable("holds something that is no JSON value")
     if not number:
         return "0"

@@ -49,6 +49,13 @@ def test_any_other_name_is_kept_as_it_is(name: str) -> None:
     assert is_tool_name(name)
 
 
+async def test_a_tool_with_a_number_of_very_many_digits_is_left_out() -> None:
+    long = '{"name":"long","inputSchema":{"x":0.' + "1" * 5_000 + "}}"
+    found = await scan_list(f"[{long},{FINE}]")
+    assert [tool.name for tool in found.tools] == ["fine"]
+    assert found.problems == ("Left out, defined at too great a length or depth: long.",)
+
+
 async def test_of_a_name_listed_twice_the_first_definition_counts() -> None:
     second = '{"name":"fine","description":"another","inputSchema":{"type":"object"}}'
     found = await scan_list(f"[{FINE},{second}]")

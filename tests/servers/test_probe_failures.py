@@ -127,6 +127,17 @@ async def test_a_huge_page_of_tools_is_cut_off() -> None:
     assert failed.code == "too_large"
 
 
+@pytest.mark.parametrize("many", ["[],", "{},", "0,", '{"":0},', "\n"])
+async def test_a_page_of_more_values_than_are_kept_is_cut_off_before_it_is_read(many: str) -> None:
+    values = (many * 10_001).rstrip(",") + ("0" if many == "\n" else "")
+    big = f'{{"tools":[{{"name":"a","inputSchema":{{"x":[{values}]}}}}]}}'
+    async with odd_server(listing(lambda request: result(request, big))) as odd:
+        failed = await failure(odd.url(), limits=ScanLimits(values=10_000))
+        found = await scan(odd.url(), {}, LOOPBACK, limits=ScanLimits(values=40_000))
+    assert (failed.code, failed.message) == ("too_large", "It sent more than two million values.")
+    assert [tool.name for tool in found.tools] == ["a"]
+
+
 async def test_a_list_of_tools_that_turns_in_circles_ends() -> None:
     page = '{"tools":[],"nextCursor":"again"}'
     async with odd_server(listing(lambda request: result(request, page))) as odd:
