@@ -76,7 +76,11 @@ def ingest(worker: str, records: Iterable[Record], *, spool: str | None = None) 
     ends = [end for end in ends if end.organization in known]
     _store(spool, rows, ends)
     _note_use(rows)
-    return max((record.sequence for record in read if 0 <= record.sequence < 2**63), default=0)
+    return through(read)
+
+
+def through(records: Iterable[Record]) -> int:
+    return max((record.sequence for record in records if 0 <= record.sequence < 2**63), default=0)
 
 
 @transaction.atomic

@@ -173,6 +173,13 @@ class RecordBatch(msgspec.Struct, frozen=True):
     records: tuple[Record, ...] = ()
 
 
+class RawBatch(msgspec.Struct, frozen=True):
+    """A RecordBatch of which a record may be of a newer kind than the control plane knows."""
+
+    worker: str
+    records: tuple[msgspec.Raw, ...] = ()
+
+
 class BatchAnswer(msgspec.Struct, frozen=True):
     """Every record of the batch up to and including `through` is stored and may be forgotten."""
 

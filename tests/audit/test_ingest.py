@@ -167,6 +167,34 @@ def test_people_may_read_the_records_and_nothing_else(acme: Acme, cast: Cast) ->
 
 
 @pytest.mark.urls("config.internal_urls")
+def test_a_record_of_a_newer_gateway_waits_in_its_spool_and_holds_back_none_that_comes_with_it(
+    acme: Acme,
+) -> None:
+    token = new_token(WORKER)
+    with as_worker():
+        enroll_worker("gw-1", token)
+    first, newer, last = called(acme), called(acme), called(acme)
+
+    def hand_in(*records: Any) -> Any:
+        with as_worker():
+            return Client(headers={"authorization": f"Bearer {token}"}).post(
+                "/internal/v1/decisions/",
+                msgspec.json.encode({"worker": "gw-1", "records": records}),
+                content_type="application/json",
+            )
+
+    of_tomorrow = {**msgspec.to_builtins(newer), "kind": "decision-2"}
+    answered = hand_in(first, of_tomorrow, last)
+    assert (answered.status_code, answered.json()) == (200, {"through": first.sequence})
+    assert [str(row.id) for row in stored(acme)] == [first.id, last.id]
+    waits = hand_in(of_tomorrow, last)
+    assert waits.status_code == 400 and "waits for a newer" in waits.json()["error"]
+    # The control plane is brought up to date.
+    assert hand_in(newer, last).json() == {"through": last.sequence}
+    assert [str(row.id) for row in stored(acme)] == [first.id, last.id, newer.id]
+
+
+@pytest.mark.urls("config.internal_urls")
 def test_a_gateway_hands_in_its_spool(acme: Acme) -> None:
     token = new_token(WORKER)
     with as_worker():
