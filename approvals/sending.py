@@ -25,6 +25,7 @@ REST_BETWEEN_MAILS = timedelta(seconds=60)
 MOST_IN_A_MAIL: Final = 20
 KEPT = timedelta(days=30)
 WAITS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
+REST_OF_THE_SILENT = timedelta(seconds=30)
 TAKEN_UP_FOR = timedelta(seconds=60)
 
 logger = logging.getLogger(__name__)
@@ -135,6 +136,16 @@ def _to_webhook(notice: Notice, webhook: Webhook) -> None:
         _end(notice, State.FAILED)
     else:
         retry_later(notice, result.status, result.error, counted=True)
+        if result.error == "timed_out":
+            _let_others_go_first(notice, webhook)
+
+
+def _let_others_go_first(notice: Notice, webhook: Webhook) -> None:
+    """Who does not answer holds one of the threads that send everybody's for as long as is waited: what else
+    is due to them is tried later, and not one after the other while others wait."""
+    until = timezone.now() + REST_OF_THE_SILENT
+    due_before = Notice.objects.filter(webhook=webhook, state=State.WAITING, due_at__lt=until)
+    due_before.exclude(kind=Kind.TEST).exclude(pk=notice.pk).update(due_at=until)
 
 
 def retry_later(notice: Notice, status: int | None, error: str, *, counted: bool = False) -> None:

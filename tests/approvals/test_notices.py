@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +40,7 @@ class Receiver:
 
     url: str
     status: int = 200
+    seconds: float = 0
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -47,6 +50,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             told.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            time.sleep(told.seconds)
             self.send_response(told.status)
             if told.status == 302:
                 self.send_header("Location", f"{told.url}elsewhere")
@@ -250,6 +254,25 @@ def test_a_webhook_that_comes_back_is_told(
     clock.go_on(5)
     deliver_due()
     assert [(notice.state, notice.status) for notice in sent()] == [("sent", 204)]
+
+
+def test_a_webhook_that_does_not_answer_is_waited_for_by_one_message_and_not_by_each(
+    acme: Acme,
+    receiver: Receiver,
+    webhook: tuple[Webhook, str],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 0.5)
+    receiver.seconds = 5
+    for number in range(5):
+        waiting(acme, {"n": number})
+    deliver_due()
+    assert len(receiver.requests) == 1
+    receiver.seconds = 0
+    clock.go_on(30)
+    deliver_due()
+    assert Counter(notice.state for notice in sent()) == {"sent": 5}
 
 
 def test_a_webhook_that_is_gone_is_switched_off(
