@@ -142,13 +142,17 @@ def scan(request: MemberRequest, server_id: str) -> HttpResponse:
 @require_GET
 @member_required
 def progress(request: MemberRequest, server_id: str) -> HttpResponse:
-    """The running scan, asked for again by the page until it is over; then the page is loaded anew."""
+    """The running scan, asked for again by the page until it is over; then the page is loaded anew.
+
+    `?beside`: something is done on that page besides, and whoever does it loads it when they like.
+    """
     server = find_server(request, server_id)
     latest = latest_scan(server)
     if latest is None:
         raise Http404
-    answer = render(request, "servers/_scan.html", {"server": server, "scan": latest})
-    if latest.state in {ToolScan.State.DONE, ToolScan.State.FAILED}:
+    beside = "beside" in request.GET
+    answer = render(request, "servers/_scan.html", {"server": server, "scan": latest, "beside": beside})
+    if latest.state in {ToolScan.State.DONE, ToolScan.State.FAILED} and not beside:
         answer["HX-Refresh"] = "true"
     return answer
 

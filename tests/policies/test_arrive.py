@@ -64,12 +64,19 @@ def test_the_editor_waits_for_the_tools_of_a_server_that_was_just_registered(
     with inside(cast.alice):
         scan = ToolScan.objects.select_related("server").get(server__name="AWS IAM")
     waits = client.get(path).content.decode()
-    asks = reverse("servers:progress", args=[scan.server.public_id])
+    asks = reverse("servers:progress", args=[scan.server.public_id]) + "?beside"
     assert f'hx-get="{asks}"' in waits and "are being listed; the effect" in waits
     assert "no tools that we know of" not in waits
     with inside(cast.alice):
         ToolScan.objects.update(state="failed", message="Nobody answers.", hint="Start it.")
-    assert client.get(asks).headers["HX-Refresh"] == "true", "the page is loaded anew when the scan is over"
+    over = client.get(asks)
+    assert "HX-Refresh" not in over.headers, "nobody is thrown out of what they write"
+    assert "Nobody answers." in over.content.decode()
+    with inside(cast.alice):
+        ToolScan.objects.update(state="done", tools_found=3)
+    assert "Show them on this page</a>" in client.get(asks).content.decode()
+    with inside(cast.alice):
+        ToolScan.objects.update(state="failed")
     failed = client.get(path).content.decode()
     assert f'hx-get="{asks}"' not in failed and "Nobody answers.</b> Start it." in failed
 
