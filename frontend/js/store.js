@@ -12,3 +12,6 @@ export function remembered(store, key) {
     },
   };
 }
+
+// What the policy editor keeps is this reader's own: whoever signs in next on the same machine makes none of it theirs.
+export const keptHere = (store, name) => remembered(store, `${name}:${document.body.dataset.person}:${document.getElementById("policy-form").dataset.policy}`);

@@ -74,14 +74,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
         bob = browser.new_context(base_url=product.web, reduced_motion="reduce").new_page()
         bob.set_default_timeout(90_000)
-        _joins(bob, made.api, product.data_dir / "mail")
+        joins(bob, made.api, product.data_dir / "mail")
         members = made.api.ask("GET", "/members/")["results"]
         member = next(one["id"] for one in members if one["email"] == "bob@example.com")
         yield World(made, bob, member)
         browser.close()
 
 
-def _joins(page: Page, api: Api, mail: Path) -> None:
+def joins(page: Page, api: Api, mail: Path) -> None:
     """By the link in the mail, without an account so far."""
     api.ask("POST", "/invitations/", {"email": "bob@example.com", "role": "viewer"})
     found: list[str] = []

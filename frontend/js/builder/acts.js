@@ -1,7 +1,7 @@
 // One act after the other: each goes with the text as the one before left it, and is asked for by what stays in the page
 // while the parts of it are drawn anew. While there is no connection they wait, in the builder through a reload too, and
 // are made when it is back.
-import { remembered } from "../store.js";
+import { keptHere } from "../store.js";
 
 const AGAIN = 3000;
 const LOOK = ["show", "q", "open", "unfold", "page"];
@@ -18,7 +18,7 @@ export const textOf = () => document.getElementById("id_document").value;
 export const onDone = (listener) => listeners.push(listener);
 const editor = () => document.getElementById("editor");
 const board = () => document.getElementById("board");
-const kept = () => remembered(localStorage, `acts:${policyForm().dataset.policy}`);
+const kept = () => keptHere(localStorage, "acts");
 
 export function send(entries, extra = {}) {
   const act = { entries, ...extra };

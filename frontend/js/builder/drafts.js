@@ -1,5 +1,5 @@
 // What is typed into the JSON stays on this machine until the server has it: through a reload, and without a connection.
-import { remembered } from "../store.js";
+import { keptHere } from "../store.js";
 
 const AGAIN = 5000;
 
@@ -7,7 +7,7 @@ export function startDrafts() {
   const form = document.getElementById("policy-form");
   const field = document.getElementById("id_document");
   if (!field.dataset.editor || field.readOnly) return;
-  const kept = remembered(localStorage, `draft:${form.dataset.policy}`);
+  const kept = keptHere(localStorage, "draft");
   const version = () => document.querySelector("#draft input[name=version]");
   let sent = field.value;
 

@@ -1,11 +1,11 @@
 // Undo goes back to where the tab began, through a reload too: every text the acts went through.
-import { onDone, policyForm, send, textOf } from "./acts.js";
-import { remembered } from "../store.js";
+import { onDone, send, textOf } from "./acts.js";
+import { keptHere } from "../store.js";
 
 const MOST = 60;
 const LARGEST = 2_000_000;
 
-const kept = () => remembered(sessionStorage, `undo:${policyForm().dataset.policy}`);
+const kept = () => keptHere(sessionStorage, "undo");
 let past = [];
 let future = [];
 
