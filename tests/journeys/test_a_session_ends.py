@@ -211,3 +211,17 @@ def _rule(world: World) -> str:
     document = json.loads(world.api.ask("GET", world.policy)["document"])
     hidden = "delete_user" in document.get("hide", [])
     return "hide" if hidden else document["tools"].get("delete_user", {}).get("action", "none")
+
+
+def test_what_is_typed_into_the_json_is_there_once_its_reader_is_signed_in_again(world: World) -> None:
+    page = world.page(world.policy)
+    page.goto(f"{world.policy}?view=json")
+    page.locator(".cm-content").click()
+    page.wait_for_load_state()  # the editor is there before what saves its text
+    page.keyboard.press("ControlOrMeta+Home")
+    _session_ends(page)
+    page.keyboard.insert_text("\n\n")
+    page.wait_for_url("**/accounts/login/**")
+    world.signs_in(page)
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    wait_until(lambda: world.api.ask("GET", world.policy)["document"].startswith("\n\n"), "it was not saved")

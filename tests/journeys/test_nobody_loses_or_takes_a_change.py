@@ -46,3 +46,43 @@ def test_what_one_person_left_waiting_is_not_made_by_the_next_on_the_same_machin
         page.wait_for_timeout(2_500)  # longer than the page waits before it saves
         assert text_of(page) == before
     assert json.loads(world.api.ask("GET", world.path)["document"]) == json.loads(before)
+
+
+def test_a_text_that_was_refused_is_still_there_after_a_reload_until_it_is_dropped(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    begin_to_type(page)
+    page.keyboard.press("ControlOrMeta+Home")
+    world.api.ask("PATCH", world.path, {"document": {**AGENTS, "description": "Theirs."}})
+    page.keyboard.insert_text("\n\n\n")
+    refused = page.locator("#draft").get_by_text("Someone saved this policy while you were editing.")
+    expect(refused).to_be_visible()
+    page.reload()
+    expect(refused).to_be_visible()
+    assert text_of(page).startswith("\n\n\n")
+    page.get_by_role("link", name="Drop mine, open theirs").click()
+    page.goto(f"{world.path}?view=json")
+    page.wait_for_timeout(1_000)
+    assert "Theirs." in text_of(page) and not text_of(page).startswith("\n")
+
+
+def test_a_text_that_was_saved_by_going_to_the_builder_does_not_come_back_over_what_was_done_there(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    begin_to_type(page)
+    page.keyboard.press("ControlOrMeta+Home")
+    page.keyboard.insert_text("\n\n")
+    page.get_by_role("button", name="Builder").click()
+    expect(page.locator("#board")).to_be_visible()
+    typed = text_of(page)
+    assert typed.startswith("\n\n")
+    row(page, "create_refund").locator("input[value=deny]").check(force=True)
+    expect_other_text(page, typed)
+    newest = text_of(page)
+    page.get_by_role("button", name="JSON").click()
+    expect(page.locator(".cm-content")).to_be_visible()
+    page.wait_for_timeout(2_500)  # longer than the page waits before it saves
+    assert text_of(page) == newest
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")

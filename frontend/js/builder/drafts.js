@@ -6,8 +6,11 @@ const AGAIN = 5000;
 export function startDrafts() {
   const form = document.getElementById("policy-form");
   const field = document.getElementById("id_document");
-  if (!field.dataset.editor || field.readOnly) return;
   const kept = keptHere(localStorage, "draft");
+  const left = kept.get();
+  // Saved on the way here, by the button that leads to another view: the server has it.
+  if (left?.text === field.value) kept.drop();
+  if (!field.dataset.editor || field.readOnly) return;
   const version = () => document.querySelector("#draft input[name=version]");
   let sent = field.value;
 
@@ -31,13 +34,15 @@ export function startDrafts() {
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt !== form) return;
     const { xhr, successful } = event.detail;
-    if (successful) field.value === sent ? kept.drop() : keep();
+    // A refusal (someone saved meanwhile, a text too large) comes with a page of its own; the text is still only here.
+    if (successful && xhr.status === 200 && field.value === sent) kept.drop();
+    else keep();
     if (xhr.status) return;
     say("No connection. What you type is kept on this machine and saved as soon as it is back.");
     setTimeout(again, AGAIN);
   });
   addEventListener("online", again);
-  const left = kept.get();
+  document.addEventListener("click", ({ target }) => target.closest("[data-drop-mine]") && kept.drop());
   if (left && left.text !== field.value) setTimeout(() => {
     // An older version: the server will say that someone saved meanwhile, and show both.
     version().value = left.version;
@@ -46,5 +51,4 @@ export function startDrafts() {
     field.dispatchEvent(new Event("input", { bubbles: true }));
     say("What you had typed before the page closed is back.");
   });
-  else kept.drop();
 }
