@@ -67,6 +67,27 @@ def test_a_text_that_was_refused_is_still_there_after_a_reload_until_it_is_dropp
     assert "Theirs." in text_of(page) and not text_of(page).startswith("\n")
 
 
+def test_a_lost_connection_is_tried_once_in_a_while_however_much_is_typed(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    begin_to_type(page)
+    asked: list[str] = []
+
+    def lost(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route("**/save/", lost)
+    for _ in range(4):
+        page.keyboard.insert_text("\n")
+        page.wait_for_timeout(1_300)  # each is a save of its own
+    before = len(asked)
+    page.wait_for_timeout(6_000)
+    assert before >= 4
+    assert 1 <= len(asked) - before <= 2
+
+
 def test_a_text_that_was_saved_by_going_to_the_builder_does_not_come_back_over_what_was_done_there(
     world: World,  # noqa: F811 - the fixture
 ) -> None:

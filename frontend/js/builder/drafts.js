@@ -13,6 +13,7 @@ export function startDrafts() {
   if (!field.dataset.editor || field.readOnly) return;
   const version = () => document.querySelector("#draft input[name=version]");
   let sent = field.value;
+  let next;
 
   function say(words) {
     document.getElementById("connection")?.remove();
@@ -39,7 +40,8 @@ export function startDrafts() {
     else keep();
     if (xhr.status) return;
     say("No connection. What you type is kept on this machine and saved as soon as it is back.");
-    setTimeout(again, AGAIN);
+    clearTimeout(next);
+    next = setTimeout(again, AGAIN);
   });
   addEventListener("online", again);
   document.addEventListener("click", ({ target }) => target.closest("[data-drop-mine]") && kept.drop());
