@@ -88,6 +88,27 @@ def test_a_lost_connection_is_tried_once_in_a_while_however_much_is_typed(
     assert 1 <= len(asked) - before <= 2
 
 
+def test_undo_takes_back_the_change_that_is_still_under_way_and_no_other(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    before = text_of(page)
+    row(page, "delete_access_key").locator("input[value=approval]").focus()
+    page.keyboard.press("d")
+    expect_other_text(page, before)
+    denied = text_of(page)
+
+    def undone_meanwhile(route: Route) -> None:
+        page.keyboard.press("ControlOrMeta+z")
+        route.continue_()
+
+    expect(row(page, "delete_access_key").locator("input[value=deny]")).to_be_focused()
+    page.route("**/builder/", undone_meanwhile, times=1)
+    with page.expect_response(lambda answer: "do=text" in (answer.request.post_data or "")):
+        page.keyboard.press("a")
+    expect_text(page, denied)
+
+
 def test_a_text_that_was_saved_by_going_to_the_builder_does_not_come_back_over_what_was_done_there(
     world: World,  # noqa: F811 - the fixture
 ) -> None:

@@ -20,10 +20,14 @@ const editor = () => document.getElementById("editor");
 const board = () => document.getElementById("board");
 const kept = () => keptHere(localStorage, "acts");
 
+// What an act `of` such a kind sends is known only when its turn has come, and asked for then.
+const ask = {};
+export const answers = (of, entries) => { ask[of] = entries; };
+
 export function send(entries, extra = {}) {
   const act = { entries, ...extra };
   const last = waiting.at(-1);
-  if (last && (act.to || waiting.length > 1) && JSON.stringify(last) === JSON.stringify(act)) return;
+  if (last && !act.of && (act.to || waiting.length > 1) && JSON.stringify(last) === JSON.stringify(act)) return;
   waiting.push(act);
   run();
 }
@@ -69,7 +73,9 @@ const field = ({ entries }, name) => entries.findLast(([key]) => key === name);
 
 const version = () => new FormData(policyForm()).get("version");
 
-async function post({ entries, to }) {
+async function post({ entries: known, of, to }) {
+  const entries = of ? ask[of]() : known;
+  if (!entries) return;
   const data = new FormData(policyForm());
   for (const key of new Set(entries.map(([key]) => key))) if (!OURS.includes(key)) data.delete(key);
   for (const [key, value] of entries) if (!OURS.includes(key)) data.append(key, value);

@@ -1,5 +1,5 @@
 // Undo goes back to where the tab began, through a reload too: every text the acts went through.
-import { onDone, send, textOf } from "./acts.js";
+import { answers, onDone, send, textOf } from "./acts.js";
 import { keptHere } from "../store.js";
 
 const MOST = 60;
@@ -34,12 +34,15 @@ function show() {
   }
 }
 
+// Which text that is, is known once what was pressed before has been done.
+const to = (texts) => (texts.length ? [["do", "text"], ["text", texts.at(-1)]] : null);
+
 export function undo() {
-  if (past.length) send([["do", "text"], ["text", past.at(-1)]], { undoing: true });
+  send([], { of: "undo", undoing: true });
 }
 
 export function redo() {
-  if (future.length) send([["do", "text"], ["text", future.at(-1)]], { redoing: true });
+  send([], { of: "redo", redoing: true });
 }
 
 export function startUndo() {
@@ -47,6 +50,8 @@ export function startUndo() {
   const left = kept().get();
   if (left?.now === textOf()) ({ past, future } = left);
   onDone(changed);
+  answers("undo", () => to(past));
+  answers("redo", () => to(future));
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-undo]")) undo();
     if (event.target.closest("[data-redo]")) redo();
