@@ -109,6 +109,38 @@ def test_undo_takes_back_the_change_that_is_still_under_way_and_no_other(
     expect_text(page, denied)
 
 
+def test_what_is_half_typed_while_a_limit_is_taken_away_stays_with_its_own_limit(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    names = ("one", "two", "three")
+    limits = [{"counter": name, "window": "hour", "max": 5, "scope": "grant"} for name in names]
+    document = {**AGENTS, "tools": {"create_refund": {"limits": limits}}}
+    world.api.ask("PATCH", world.path, {"document": document})
+    page.goto(world.path)
+    row(page, "create_refund").locator("[data-open-row]").click()
+    remove = page.get_by_role("button", name="Remove this limit")
+    expect(remove).to_have_count(3)
+    most = page.locator("input[name=max]")
+
+    def type_meanwhile(route: Route) -> None:
+        most.nth(1).click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type("7")
+        route.continue_()
+
+    page.route("**/builder/", type_meanwhile, times=1)
+    remove.nth(0).evaluate("(button) => button.click()")
+    expect(remove).to_have_count(2)
+    expect(most.nth(0)).to_be_focused()
+    page.keyboard.type("7")
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.getElementById('id_document').value.includes('77')")
+    page.wait_for_timeout(1_000)  # for an act that ought not to follow
+    kept = json.loads(text_of(page))["tools"]["create_refund"]["limits"]
+    assert [(each["counter"], each["max"]) for each in kept] == [("two", 77), ("three", 5)]
+
+
 def test_a_text_that_was_saved_by_going_to_the_builder_does_not_come_back_over_what_was_done_there(
     world: World,  # noqa: F811 - the fixture
 ) -> None:

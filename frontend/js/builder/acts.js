@@ -58,15 +58,22 @@ async function run() {
 // A limit or a reason is known by its place: where one was taken away, what waits for those behind it goes one place up,
 // and what waits for itself, as the second press of two does, is not made.
 function moveUp(done) {
-  const [kind, what] = field(done, "do")?.[1].split("-") ?? [];
-  if (what !== "drop" || !field(done, "index")) return;
-  const gone = Number(field(done, "index")[1]);
   for (const act of [...waiting]) {
     const index = field(act, "index");
-    const isBeside = index && field(act, "do")[1].startsWith(kind) && ["row", "section"].every((name) => field(act, name)?.[1] === field(done, name)?.[1]);
-    if (isBeside && Number(index[1]) > gone) index[1] = String(Number(index[1]) - 1);
-    else if (isBeside && Number(index[1]) === gone) waiting.splice(waiting.indexOf(act), 1);
+    const now = index && placeAfter(done, act);
+    if (now === null) waiting.splice(waiting.indexOf(act), 1);
+    else if (index) index[1] = now;
   }
+}
+
+// The place that what an act is done to has once another is made: null where it was taken away.
+function placeAfter(done, act) {
+  const at = field(act, "index")[1];
+  const [kind, what] = field(done, "do")?.[1].split("-") ?? [];
+  const isBeside = what === "drop" && field(done, "index") && field(act, "do")?.[1].startsWith(kind) && ["row", "section"].every((name) => field(act, name)?.[1] === field(done, name)?.[1]);
+  const gone = isBeside ? Number(field(done, "index")[1]) : Infinity;
+  if (Number(at) === gone) return null;
+  return Number(at) > gone ? String(Number(at) - 1) : at;
 }
 
 const field = ({ entries }, name) => entries.findLast(([key]) => key === name);
@@ -167,19 +174,36 @@ function onInput(event) {
   typing = setTimeout(() => look(new URLSearchParams(new FormData(event.target.form))), 250);
 }
 
-// What is half typed stays, whatever the answer to an earlier act brings.
+// What is half typed stays, whatever the answer to an earlier act brings, and so does where the next key goes: a field of
+// a limit or a reason is known by its place, which that act may have moved.
 let half = null;
+const named = (form, name) => [...form.elements].filter((each) => each.name === name);
 function remember() {
   const at = document.activeElement;
-  const typed = at?.id && at.matches("input:not([type=radio], [type=checkbox]), textarea") && at.value !== at.defaultValue;
-  half = typed ? { id: at.id, value: at.value } : null;
+  const isText = at?.id && at.matches("input:not([type=radio], [type=checkbox]), textarea");
+  const isPlaced = isText && at.form?.matches("form[data-act]") && at.form.elements.index;
+  if (!isText) return void (half = null);
+  half = { id: at.id, typed: at.value !== at.defaultValue && at.value, before: textOf() };
+  if (isPlaced) Object.assign(half, { act: { entries: entriesOf(at.form) }, name: at.name, nth: named(at.form, at.name).indexOf(at) });
+}
+
+function sameField() {
+  const found = document.getElementById(half.id);
+  if (!half.act || textOf() === half.before || !waiting.length) return found;
+  const now = placeAfter(waiting[0], half.act);
+  if (now === field(half.act, "index")[1]) return found;
+  const marks = (entries) => JSON.stringify(["index", "row", "section", "do"].map((name) => field({ entries }, name)));
+  const wanted = marks([...half.act.entries, ["index", now]]);
+  const form = [...document.querySelectorAll("#board form[data-act]")].find((each) => marks(entriesOf(each)) === wanted);
+  return form ? named(form, half.name)[half.nth] : null;
 }
 
 function putBack() {
-  const field = half && document.getElementById(half.id);
-  if (field && field.value !== half.value && field === document.activeElement) {
-    field.value = half.value;
-    field.addEventListener("blur", () => field.value !== field.defaultValue && field.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
+  const same = half && sameField();
+  if (half && same !== document.activeElement && document.activeElement.id === half.id) same ? same.focus() : document.activeElement.blur();
+  if (same && same === document.activeElement && half.typed !== false && same.value !== half.typed) {
+    same.value = half.typed;
+    same.addEventListener("blur", () => same.value !== same.defaultValue && same.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
   }
   half = null;
 }
