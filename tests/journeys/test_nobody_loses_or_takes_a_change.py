@@ -141,6 +141,54 @@ def test_what_is_half_typed_while_a_limit_is_taken_away_stays_with_its_own_limit
     assert [(each["counter"], each["max"]) for each in kept] == [("two", 77), ("three", 5)]
 
 
+def test_what_waited_for_an_older_version_is_said_not_to_be_made(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    page.route("**/builder/", lambda route: route.abort())
+    row(page, "create_refund").locator("input[value=deny]").check(force=True)
+    expect(page.locator("#connection")).to_contain_text("No connection.")
+    world.api.ask("PATCH", world.path, {"document": {**AGENTS, "description": "Theirs."}})
+    page.reload()
+    expect(page.locator("#draft")).to_contain_text("was not made: this policy has been saved since")
+    page.reload()
+    expect(page.locator("#draft")).not_to_contain_text("was not made")
+
+
+def test_what_is_pressed_before_the_review_is_in_it(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+
+    def pressed_meanwhile(route: Route) -> None:
+        row(page, "create_refund").locator("input[value=deny]").check(force=True)
+        page.locator("[data-review]").evaluate("(button) => button.click()")
+        page.wait_for_timeout(500)
+        route.continue_()
+
+    page.route("**/builder/", pressed_meanwhile, times=1)
+    row(page, "delete_access_key").locator("input[value=deny]").check(force=True)
+    page.wait_for_url("**/review/")
+    tools = json.loads(world.api.ask("GET", world.path)["document"])["tools"]
+    assert {tools[name]["action"] for name in ("create_refund", "delete_access_key")} == {"deny"}
+
+
+def test_what_waits_its_turn_when_the_page_is_left_is_made_when_it_is_back(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    held: list[Route] = []
+    page.route("**/builder/", held.append, times=1)
+    row(page, "delete_access_key").locator("input[value=deny]").check(force=True)
+    row(page, "create_refund").locator("input[value=deny]").check(force=True)
+    page.goto("/workers/")
+    page.goto(world.path)
+    expect(row(page, "create_refund").locator("input[value=deny]")).to_be_checked()
+    expect(row(page, "delete_access_key").locator("input[value=deny]")).to_be_checked()
+    tools = json.loads(world.api.ask("GET", world.path)["document"])["tools"]
+    assert {tools[name]["action"] for name in ("create_refund", "delete_access_key")} == {"deny"}
+
+
 def test_a_text_that_was_saved_by_going_to_the_builder_does_not_come_back_over_what_was_done_there(
     world: World,  # noqa: F811 - the fixture
 ) -> None:

@@ -12,6 +12,7 @@ const waiting = [];
 const listeners = [];
 let running = false;
 let lost = false;
+let leaving = null;
 
 export const policyForm = () => document.getElementById("policy-form");
 export const textOf = () => document.getElementById("id_document").value;
@@ -40,7 +41,8 @@ async function run() {
     lost = false;
     await post(waiting[0]);
     if (lost) {
-      if (board()) kept().set({ version: version(), acts: waiting });
+      leaving = null;
+      keep();
       say(true);
       await new Promise((done) => { setTimeout(done, AGAIN); addEventListener("online", done, { once: true }); });
       continue;
@@ -48,11 +50,25 @@ async function run() {
     const act = waiting.shift();
     if (textOf() !== before) moveUp(act);
     if (!waiting.length) kept().drop();
-    else if (kept().get()) kept().set({ version: version(), acts: waiting });
+    else if (kept().get()) keep();
     say(false);
     for (const listener of listeners) listener(act, before, textOf());
   }
   running = false;
+  if (leaving) goOn();
+}
+
+function keep() {
+  if (board() && waiting.length) kept().set({ version: version(), acts: waiting, lost: lost || Boolean(kept().get()?.lost) });
+}
+
+// A button that leaves the page (to the review, to another view) sends the text as it stands: what was pressed before it goes
+// first, and where that was refused the page stays to say so.
+function goOn() {
+  const { name, value } = leaving;
+  leaving = null;
+  if (document.querySelector("#draft [role=alert]")) return;
+  [...document.querySelectorAll("button[form=policy-form]")].find((button) => button.name === name && button.value === value)?.click();
 }
 
 // A limit or a reason is known by its place: where one was taken away, what waits for those behind it goes one place up,
@@ -94,10 +110,13 @@ async function post({ entries: known, of, to }) {
 }
 
 function say(isLost) {
-  let note = document.getElementById("connection");
+  const note = document.getElementById("connection");
   if (!isLost) return note?.remove();
-  if (note) return;
-  note = Object.assign(document.createElement("p"), { id: "connection", className: "note warn", textContent: "No connection. What you changed waits on this machine and is made as soon as it is back." });
+  if (!note) tell("connection", "No connection. What you changed waits on this machine and is made as soon as it is back.");
+}
+
+function tell(id, words) {
+  const note = Object.assign(document.createElement("p"), { id, className: "note warn", textContent: words });
   note.setAttribute("role", "status");
   document.getElementById("draft").append(note);
 }
@@ -129,6 +148,12 @@ function onChange(event) {
 
 function onSubmit(event) {
   const form = event.target;
+  if (form === policyForm() && running && event.submitter) {
+    event.preventDefault();
+    event.stopPropagation();
+    leaving = event.submitter;
+    return;
+  }
   if (form.matches("[data-find]")) {
     event.preventDefault();
     return look(new URLSearchParams(new FormData(form)));
@@ -227,7 +252,11 @@ export function startActs() {
   document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
   document.addEventListener("htmx:afterSettle", putBack);
   document.addEventListener("htmx:afterSettle", showRefusal);
+  addEventListener("pagehide", keep);
   const left = kept().get();
   if (left?.version === version()) left.acts.forEach(({ entries, ...extra }) => send(entries, extra));
-  else kept().drop();
+  else {
+    kept().drop();
+    if (left?.lost || left?.acts.length > 1) tell("unmade", "What you changed last was not made: this policy has been saved since. Look whether it is as you want it.");
+  }
 }
