@@ -189,6 +189,26 @@ def test_what_waits_its_turn_when_the_page_is_left_is_made_when_it_is_back(
     assert {tools[name]["action"] for name in ("create_refund", "delete_access_key")} == {"deny"}
 
 
+def test_an_act_is_made_once_though_something_else_of_the_page_got_no_answer_meanwhile(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    row(page, "create_refund").locator("[data-open-row]").click()
+
+    def fail_beside(route: Route) -> None:
+        with page.expect_event("requestfailed"):
+            page.evaluate("document.body.dispatchEvent(new CustomEvent('layer:text-changed'))")
+        route.continue_()
+
+    page.route("**/try/", lambda route: route.abort(), times=1)
+    page.route("**/builder/", fail_beside, times=1)
+    page.locator(".rulecard button[id^=add-][id$=-limit]").click()
+    limits = page.get_by_role("button", name="Remove this limit")
+    expect(limits).to_have_count(1)
+    page.wait_for_timeout(4_000)  # longer than a lost act waits to be sent again
+    expect(limits).to_have_count(1)
+
+
 def test_a_text_that_was_saved_by_going_to_the_builder_does_not_come_back_over_what_was_done_there(
     world: World,  # noqa: F811 - the fixture
 ) -> None:

@@ -236,11 +236,13 @@ function putBack() {
 export function startActs() {
   if (!("mayEdit" in editor().dataset)) return;
   document.addEventListener("submit", onSubmit, true);
-  document.addEventListener("htmx:sendError", () => { lost = true; });
-  document.addEventListener("htmx:timeout", () => { lost = true; });
+  // Only what became of an act itself: a page asks for other things, too.
+  const isAct = ({ detail }) => detail.elt === editor();
+  for (const end of ["sendError", "sendAbort", "timeout"]) document.addEventListener(`htmx:${end}`, (event) => { lost ||= isAct(event); });
   // The session is over, or the page is older than a newer sign-in: what waits is made when the page is back.
-  document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
-    if (xhr.getResponseHeader("HX-Redirect") || xhr.getResponseHeader("HX-Refresh")) lost = true;
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { xhr } = event.detail;
+    if (isAct(event) && (xhr.getResponseHeader("HX-Redirect") || xhr.getResponseHeader("HX-Refresh"))) lost = true;
   });
   if (!board()) return;
   document.addEventListener("change", onChange);
