@@ -25,6 +25,7 @@ async function look(box, list, said, signal) {
   const found = options(list);
   choose(box, list, found[0]);
   said.textContent = found.length === 1 ? "1 place" : `${found.length} places`;
+  return true;
 }
 
 export function startPalette() {
@@ -34,10 +35,22 @@ export function startPalette() {
   const [box, list, said] = ["palette-words", "palette-results", "palette-said"].map((id) => document.getElementById(id));
   let asked = new AbortController();
   let rest = 0;
+  // What the list is the answer to. Enter before the answer to what is typed now waits for it.
+  let shown = null;
+  let goes = false;
+  const go = () => {
+    goes = false;
+    if (dialog.open) list.querySelector("[aria-selected=true]")?.click();
+  };
   const ask = () => {
+    clearTimeout(rest);
     asked.abort();
     asked = new AbortController();
-    look(box, list, said, asked.signal).catch((problem) => {
+    const words = box.value;
+    look(box, list, said, asked.signal).then((isAnswered) => {
+      shown = isAnswered ? words : null;
+      if (isAnswered && goes) go();
+    }).catch((problem) => {
       if (problem.name !== "AbortError") list.textContent = "Not reachable now. Try again.";
     });
   };
@@ -45,17 +58,21 @@ export function startPalette() {
     if (document.querySelector("dialog[open]")) return;
     document.querySelector(".nav[popover]:popover-open")?.hidePopover();
     box.value = "";
+    shown = null;
+    goes = false;
     dialog.showModal();
     ask();
   };
   box.addEventListener("input", () => {
+    goes = false;
     clearTimeout(rest);
     rest = setTimeout(ask, 120);
   });
   box.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) move(box, list, step);
-    else if (event.key === "Enter") list.querySelector("[aria-selected=true]")?.click();
+    else if (event.key === "Enter" && shown === box.value) go();
+    else if (event.key === "Enter") { goes = true; ask(); }
     else return;
     event.preventDefault();
   });

@@ -155,6 +155,19 @@ def test_what_waited_for_an_older_version_is_said_not_to_be_made(
     expect(page.locator("#draft")).not_to_contain_text("was not made")
 
 
+def test_enter_goes_where_the_words_lead_and_not_where_the_list_led_before_them(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    page.goto("/workers/")
+    page.keyboard.press("Control+k")
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.type("create_refund")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: not url.endswith("/workers/"))
+    assert "/tools/" in page.url
+
+
 def test_what_is_pressed_before_the_review_is_in_it(
     world: World,  # noqa: F811 - the fixture
 ) -> None:
