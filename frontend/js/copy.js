@@ -8,9 +8,13 @@ function textFor(button) {
   return source ? (source.dataset.copyText ?? source.value ?? source.textContent).trim() : "";
 }
 
+const told = new WeakMap();
+
 async function copy(button) {
   const words = button.querySelector("span");
-  const before = words.textContent;
+  // Pressed again while it still says "Copied": what it says otherwise is known from the first time.
+  const before = told.get(button) ?? words.textContent;
+  told.set(button, before);
   try {
     await navigator.clipboard.writeText(textFor(button));
     words.textContent = "Copied";

@@ -1,4 +1,4 @@
-"""What is done in the policy editor is done to what it stood at, by whoever did it; nothing is lost unsaid."""
+"""What is done in the policy editor is done to what it stood at, by whoever did it; nothing is lost."""
 
 from __future__ import annotations
 
@@ -168,6 +168,20 @@ def test_enter_goes_where_the_words_lead_and_not_where_the_list_led_before_them(
     assert "/tools/" in page.url
 
 
+def test_a_button_that_copied_twice_says_again_what_it_does(
+    world: World,  # noqa: F811 - the fixture
+) -> None:
+    page = world.page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{world.path}?view=words")
+    button = page.locator("button[data-copy='#words']")
+    for _ in range(2):
+        button.click()
+        expect(button).to_have_text("Copied")
+        page.wait_for_timeout(500)
+    expect(button).to_have_text("Copy as text")
+
+
 def test_what_is_pressed_before_the_review_is_in_it(
     world: World,  # noqa: F811 - the fixture
 ) -> None:
@@ -190,8 +204,7 @@ def test_what_waits_its_turn_when_the_page_is_left_is_made_when_it_is_back(
     world: World,  # noqa: F811 - the fixture
 ) -> None:
     page = world.page()
-    held: list[Route] = []
-    page.route("**/builder/", held.append, times=1)
+    page.route("**/builder/", lambda route: None, times=1)  # never answered
     row(page, "delete_access_key").locator("input[value=deny]").check(force=True)
     row(page, "create_refund").locator("input[value=deny]").check(force=True)
     page.goto("/workers/")
@@ -209,11 +222,13 @@ def test_an_act_is_made_once_though_something_else_of_the_page_got_no_answer_mea
     row(page, "create_refund").locator("[data-open-row]").click()
 
     def fail_beside(route: Route) -> None:
+        page.route("**/try/", lambda asked: asked.abort())
         with page.expect_event("requestfailed"):
             page.evaluate("document.body.dispatchEvent(new CustomEvent('layer:text-changed'))")
         route.continue_()
 
-    page.route("**/try/", lambda route: route.abort(), times=1)
+    expect(page.locator(".rulecard")).to_be_visible()
+    page.wait_for_timeout(500)  # what opening it asks for is there
     page.route("**/builder/", fail_beside, times=1)
     page.locator(".rulecard button[id^=add-][id$=-limit]").click()
     limits = page.get_by_role("button", name="Remove this limit")
