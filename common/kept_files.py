@@ -47,8 +47,11 @@ class KeptFiles(FileBasedCache):
             value = self.get(key, version=version)
             if value is None:
                 raise ValueError(f"there is no counter {key!r}")
-            with Path(self._key_to_file(key, version)).open("rb") as entry:
-                ends = pickle.load(entry)  # noqa: S301 - a file of ours
+            try:
+                with Path(self._key_to_file(key, version)).open("rb") as entry:
+                    ends = pickle.load(entry)  # noqa: S301 - a file of ours
+            except FileNotFoundError:  # over since it was read, and whoever looked then took it away
+                raise ValueError(f"there is no counter {key!r}") from None
             self.set(key, value + delta, None if ends is None else max(ends - time.time(), 0), version)
             return int(value) + delta
 

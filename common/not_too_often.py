@@ -7,7 +7,7 @@ from django.core.cache import caches
 
 def not_too_often(key: str, most: int, seconds: int) -> bool:
     """Counts this time, too. The while begins with the first."""
-    # Here counting leaves alone when a counter ends. The other cache would begin five minutes with each.
+    # Where a flood of strangers makes counts too high, and never forgets one.
     counters = caches["requests"]
     for _ in range(2):
         try:

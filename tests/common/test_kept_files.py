@@ -81,3 +81,19 @@ def test_what_is_counted_up_ends_when_it_would_have_ended(kept: KeptFiles) -> No
     assert (kept.get("short"), kept.get("lasting")) == (None, 1)
     with pytest.raises(ValueError, match="short"):
         kept.incr("short")
+
+
+def test_a_counter_that_ends_while_it_is_counted_is_there_no_more(
+    kept: KeptFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = KeptFiles.get
+
+    def read_before_it_went(self: KeptFiles, key: str, **more: Any) -> Any:
+        value = read(self, key, **more)
+        self.delete(key)
+        return value
+
+    kept.add("tries", 0, 60)
+    monkeypatch.setattr(KeptFiles, "get", read_before_it_went)
+    with pytest.raises(ValueError, match="tries"):
+        kept.incr("tries")

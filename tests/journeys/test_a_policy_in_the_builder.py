@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, StorageState, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 
 from tests.fixtures.servers.start import running_toy
 from tests.journeys.api import Api
@@ -56,6 +65,17 @@ class World:
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.goto(self.path)
         return page
+
+    def limits_of_refunds(self, page: Page, *names: str) -> Locator:
+        """Opens the rule of create_refund with these limits alone; the buttons that remove them."""
+        limits = [{"counter": name, "window": "hour", "max": 5, "scope": "grant"} for name in names]
+        document = {**AGENTS, "tools": {"create_refund": {"limits": limits}}}
+        self.api.ask("PATCH", self.path, {"document": document})
+        page.goto(self.path)
+        row(page, "create_refund").locator("[data-open-row]").click()
+        remove = page.get_by_role("button", name="Remove this limit")
+        expect(remove).to_have_count(len(names))
+        return remove
 
 
 def _signed_in(browser: Browser, web: str, made: dict[str, Any]) -> StorageState:
@@ -200,13 +220,7 @@ def test_what_is_pressed_while_another_limit_is_taken_away_is_done_to_the_one_it
 ) -> None:
     page = world.page()
     names = ("first", "second", "third", "last")
-    limits = [{"counter": name, "window": "hour", "max": 5, "scope": "grant"} for name in names]
-    document = {**AGENTS, "tools": {"create_refund": {"limits": limits}}}
-    world.api.ask("PATCH", world.path, {"document": document})
-    page.goto(world.path)
-    row(page, "create_refund").locator("[data-open-row]").click()
-    remove = page.get_by_role("button", name="Remove this limit")
-    expect(remove).to_have_count(4)
+    remove = world.limits_of_refunds(page, *names)
 
     def press_meanwhile(route: Route) -> None:
         for place in (0, 1, 2, 2):

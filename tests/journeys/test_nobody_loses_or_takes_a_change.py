@@ -114,13 +114,7 @@ def test_what_is_half_typed_while_a_limit_is_taken_away_stays_with_its_own_limit
 ) -> None:
     page = world.page()
     names = ("one", "two", "three")
-    limits = [{"counter": name, "window": "hour", "max": 5, "scope": "grant"} for name in names]
-    document = {**AGENTS, "tools": {"create_refund": {"limits": limits}}}
-    world.api.ask("PATCH", world.path, {"document": document})
-    page.goto(world.path)
-    row(page, "create_refund").locator("[data-open-row]").click()
-    remove = page.get_by_role("button", name="Remove this limit")
-    expect(remove).to_have_count(3)
+    remove = world.limits_of_refunds(page, *names)
     most = page.locator("input[name=max]")
 
     def type_meanwhile(route: Route) -> None:
