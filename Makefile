@@ -54,7 +54,7 @@ test: check
 	@$(BIN)/python -m tests.left_out
 
 test-full: check
-	LANGUAGE_SEED=0 $(BIN)/python -m pytest -q $(PYTEST_FLAGS)
+	EXAMPLES=3 LANGUAGE_SEED=0 $(BIN)/python -m pytest -q $(PYTEST_FLAGS)
 	@$(BIN)/python -m tests.left_out
 
 # Parts and flags travel in SOAK; see tests/cluster/soak.py.

@@ -32,13 +32,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     error_messages = DefaultAccountAdapter.error_messages | {
         "account_inactive": "This account is switched off.",
         "cannot_remove_primary_email": "The primary address stays: make another one primary first.",
-        "duplicate_email": "This address is yours already.",
+        "duplicate_email": "This address is already yours.",
         "email_password_mismatch": "No account has this address with this password.",
         "email_taken": "Another account has this address.",
         "enter_current_password": "Type the password you have now.",
         "incorrect_password": "That is not your password.",
         "invalid_password_reset": "This link is used up or too old. Ask for another one.",
-        "max_email_addresses": "%d addresses are as many as an account has.",
+        "max_email_addresses": "An account has at most %d addresses.",
         "too_many_login_attempts": "Too many tries. Wait a few minutes and try again.",
         "unverified_primary_email": "Confirm your primary address first.",
     }

@@ -31,7 +31,9 @@ def send_link(request: HttpRequest, user: User, email: str) -> None:
     key = signing.dumps([str(user.pk), email], salt=_SALT)
     link = reverse("add-address", args=[key])
     get_adapter().send_mail("account/email/address_asked", email, {"activate_url": link, "user": user})
-    messages.info(request, f"A link is on its way to {email}. The address stands here once you opened it.")
+    messages.info(
+        request, f"A link is on its way to {email}. The address appears here once you have opened it."
+    )
 
 
 def asked_for(user: User, key: str) -> EmailAddress | None:

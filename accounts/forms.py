@@ -36,7 +36,7 @@ SCOPES_OFFERED: Final = {
     "webhooks:read": "Read webhooks and what was sent to them",
     "organization:write": "Change the organization’s settings",
     "organization:read": "Read the organization",
-    "keys:write": "Revoke API keys; no key makes one",
+    "keys:write": "Revoke API keys; no key can make one",
     "keys:read": "Read the list of API keys",
     "logs:read": "Read decisions and audit events",
 }
@@ -45,7 +45,7 @@ ROLES_EXPLAINED: Final = {
     Role.VIEWER: "Viewer: reads names, policies and decisions, never arguments",
     Role.POLICY_MANAGER: "Policy manager: writes and publishes policies, approves calls, sees no secret",
     Role.ADMIN: "Admin: servers, credentials, grants, keys, and members below owner",
-    Role.OWNER: "Owner: everything, and alone security settings, owners and deleting",
+    Role.OWNER: "Owner: everything; only owners change security settings and owners, or delete",
 }
 
 
@@ -178,13 +178,13 @@ class SecurityForm(forms.Form):
         shortest=LEASE_SECONDS[0],
         longest=LEASE_SECONDS[1],
         such_as="12 hours",
-        help_text="A gateway cut off from us goes on by its last verified policies for so long, then denies "
+        help_text="A gateway cut off from us enforces its last verified policies for this long, then denies "
         "every call. From 5 minutes to 30 days.",
     )
     log_retention_days = forms.IntegerField(
         label="Decisions are kept, in days",
         validators=[MinValueValidator(RETENTION_DAYS[0]), MaxValueValidator(RETENTION_DAYS[1])],
-        help_text="Older ones are deleted within a day; counts stay for two years. From 1 to 365.",
+        help_text="Older ones are deleted within a day; counts are kept for two years. From 1 to 365.",
     )
     kept_arguments = forms.CharField(
         label="Arguments whose values the log keeps",
@@ -192,14 +192,15 @@ class SecurityForm(forms.Form):
         strip=False,
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocapitalize": "off"}),
-        help_text="One path a line, like args.amount. Calls from now on keep these values, sealed, for as "
-        "long as their decisions; owners, admins and policy managers see them. Leave out what holds secrets.",
+        help_text="One path per line, like args.amount. Calls from now on keep these values, sealed, for as "
+        "long as their decisions; owners, admins and policy managers see them. Leave out anything that holds "
+        "secrets.",
     )
     explain_denials = forms.BooleanField(
         label="Explain denials to agents",
         required=False,
         help_text="Agents are then told which rule denied them and what it would allow. An agent that an "
-        "attacker steers learns that, too.",
+        "attacker steers learns that too.",
     )
 
     def clean_kept_arguments(self) -> list[str]:

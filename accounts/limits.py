@@ -96,12 +96,12 @@ def leave_room(by: Membership, limit: Limit, act: May) -> None:
     used, there_may_be = _counts[limit](by), most(by.organization_id, limit)
     if limit is Limit.SERVERS and used >= SERVERS_UNCONFIRMED and not is_verified(by):
         raise LimitReached(
-            f"Until you confirm your e-mail address there are at most {SERVERS_UNCONFIRMED} servers. Follow "
-            "the link in the mail, or have it sent again under your account."
+            f"Until you confirm your e-mail address you may have at most {SERVERS_UNCONFIRMED} servers. "
+            "Follow the link in the mail, or have it sent again from your account."
         )
     if used >= there_may_be:
         raise LimitReached(
-            f"{WORDS[limit]}: there are {used}, as many as there may be. Remove what is not used any more."
+            f"{WORDS[limit]}: there are {used}, the most allowed. Remove what is no longer used."
         )
 
 
@@ -109,8 +109,8 @@ def see_that_one_more_joins(organization: Organization) -> None:
     """Room was left when the invitation was sent; there may be less by now. The asker holds it."""
     if Membership.objects.filter(organization=organization).count() >= most(organization.pk, Limit.MEMBERS):
         raise LimitReached(
-            f"{organization.name} has as many members as it may. Ask who invited you to make room; "
-            "the link stays good."
+            f"{organization.name} has as many members as it may have. Ask whoever invited you to "
+            "make room; the link stays valid."
         )
 
 

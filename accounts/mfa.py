@@ -18,8 +18,8 @@ BOUND: Final = {"organization": "", "subject": "person", "purpose": "second-fact
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
     error_messages = DefaultMFAAdapter.error_messages | {
-        "incorrect_code": "That is not the code of this moment. Look again: it changes every 30 seconds.",
-        "unverified_email": "Confirm your e-mail address first, each that you have: it is the way back in.",
+        "incorrect_code": "That is not the current code. Look again: it changes every 30 seconds.",
+        "unverified_email": "Confirm your e-mail address first, every one you have: it is the way back in.",
         "cannot_generate_recovery_codes": "Set up an authenticator app or a passkey first.",
     }
 

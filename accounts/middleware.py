@@ -41,7 +41,10 @@ class MemberMiddleware:
         if token is not None:
             return self._with_key(request, token)
         if request.user.is_authenticated:
-            return self._with_session(request)
+            answer = self._with_session(request)
+            # Once the session is over its pages are in no cache of the browser, and not behind its "back".
+            answer.headers.setdefault("Cache-Control", "no-store")
+            return answer
         return self.get_response(request)
 
     def _with_key(self, request: HttpRequest, token: str) -> HttpResponseBase:
@@ -65,6 +68,7 @@ class MemberMiddleware:
                 Membership.objects.select_related("organization", "user").filter(pk=chosen.id).first()
             )
             if request.member is not None:  # type: ignore[attr-defined]
+                request.member.acting_session = request.session.session_key  # type: ignore[attr-defined]
                 return self._answer(request)
         return self.get_response(request)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from accounts.models import Membership, Role
+from accounts.sessions import is_signed_in_still
 from common.errors import NotAllowed, NotFound
 
 
@@ -126,7 +129,9 @@ def require(member: Membership, act: May) -> None:
     least = _LEAST[act]
     if _RANK[Role(member.role)] >= _RANK[least]:
         if _SCOPE[act] == _NO_KEY:
-            raise NotAllowed(f"{act} is for people who are signed in: no API key may, whatever its scopes.")
+            raise NotAllowed(
+                f"{act} is for people who are signed in: no API key can do it, whatever its scopes."
+            )
         raise NotAllowed(f"{act} needs the scope {_SCOPE[act]}, which this API key does not have.")
     helpers = Membership.objects.visible_to(member).filter(role__in=_at_least(least)).count()
     who = "1 person can help" if helpers == 1 else f"{helpers} people can help"
@@ -137,11 +142,23 @@ def require(member: Membership, act: May) -> None:
 
 def require_still(member: Membership, act: May) -> None:
     """To be asked behind a lock: somebody may have changed their role while it was waited for."""
+    see_again(member)
+    require(member, act)
+
+
+def see_again(member: Membership) -> None:
+    """As they are now. Raises where they are gone, and where what they came by is good no more."""
+    key, session = member.acting_key, member.acting_session
     try:
         member.refresh_from_db(fields=["role"])
-    except Membership.DoesNotExist:
+        if key is not None:
+            key.refresh_from_db(fields=["revoked_at"])
+    except ObjectDoesNotExist:
         raise NotFound from None
-    require(member, act)
+    if key is not None and not key.is_good():
+        raise NotAllowed("This API key has expired or was revoked meanwhile. Nothing was done.")
+    if session is not None and not is_signed_in_still(session, member.user_id):
+        raise NotAllowed("You were signed out meanwhile. Nothing was done.")
 
 
 def _at_least(least: Role) -> list[Role]:

@@ -11,17 +11,16 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib import import_module
 from typing import Final, Self, TypeAlias
 from uuid import UUID
 from weakref import finalize
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from accounts.middleware import MemberRequest
 from accounts.models import Membership
+from accounts.sessions import is_signed_in_still
 from accounts.tenancy import organization_context
 from common.async_database import in_thread
 from common.notifications import waiting_for
@@ -52,12 +51,8 @@ class Viewer:
         return cls(member.pk, member.organization_id, member.user_id, request.session.session_key)
 
     def still(self) -> Membership | None:
-        """To be asked inside the organization. The session may have ended, the password changed, the
-        membership gone."""
-        sessions = import_module(settings.SESSION_ENGINE)
-        request = HttpRequest()
-        request.session = sessions.SessionStore(self.session_key)
-        if get_user(request).pk != self.user_id:
+        """To be asked inside the organization. They may have been signed out, the membership gone."""
+        if not is_signed_in_still(self.session_key, self.user_id):
             return None
         found = Membership.objects.select_related("organization", "user")
         return found.filter(pk=self.member_id, user__is_active=True).first()

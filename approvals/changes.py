@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from approvals.models import Approval
+from common.held import held
 from common.notifications import APPROVALS, notify
 
 # Advisory lock: whoever saw a position has seen every smaller one. Taken after all locks on rows, and held
@@ -49,6 +50,10 @@ def note_end(row: Approval, now: datetime) -> None:
     """That a time limit ended; the moment it did is the moment it ended."""
     if row.state_at(now) is Approval.State.EXPIRED and row.state != Approval.State.EXPIRED:
         row.state, row.ended_at = Approval.State.EXPIRED, row.expires_at
+
+
+def lock_one(row: UUID) -> Approval:
+    return held(Approval.objects.select_for_update(of=("self",)).filter(pk=row))
 
 
 def lock(rows: Iterable[UUID]) -> list[Approval]:

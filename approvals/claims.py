@@ -71,10 +71,11 @@ def _told(standing: Approval, asked: ApprovalClaim, now: datetime) -> ClaimAnswe
         case State.PENDING:
             return _answer(standing, "pending", now)
         case State.APPROVED:
+            given_back_by = str(standing.used_by or "")
             standing.state, standing.standing, standing.ended_at = State.USED, False, now
             standing.used_by = UUID(asked.decision_id)
             keep([standing], "state", "standing", "ended_at", "used_by")
-            return _answer(standing, "approved", now)
+            return _answer(standing, "approved", now, given_back_by)
         case State.DECLINED:
             if now < standing.expires_at:
                 return _answer(standing, "declined", now)
@@ -232,12 +233,12 @@ def note_unused(said: ApprovalUnused) -> None:
     if same.exists() or not _still_callable(approval):
         return
     now = timezone.now()
-    approval.state, approval.standing = State.APPROVED, True
-    approval.used_by = approval.ended_at = None
+    # It stays said by whom: gateways that heard of it know by that why it is there again.
+    approval.state, approval.standing, approval.ended_at = State.APPROVED, True, None
     note_end(approval, now)
     try:
         with transaction.atomic():
-            keep([approval], "state", "standing", "used_by", "ended_at")
+            keep([approval], "state", "standing", "ended_at")
     except IntegrityError:
         # Somebody asked anew at this very moment; one of the two stands, and it is theirs.
         return
@@ -264,8 +265,6 @@ def news_after(cursor: int) -> NewsAnswer:
     """0, or a cursor from before a restore: all that is open, and what ended of late."""
     now = timezone.now()
     newest = Approval.objects.aggregate(newest=Max("position"))["newest"] or 0
-    if cursor > newest:
-        _void_what_a_restore_brought_back(cursor)
     rows = Approval.objects.filter(position__gt=cursor)
     if cursor == 0 or cursor > newest:
         rows = Approval.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now - TOLD_AGAIN))
@@ -276,19 +275,20 @@ def news_after(cursor: int) -> NewsAnswer:
 
 
 @transaction.atomic
-def _void_what_a_restore_brought_back(cursor: int) -> None:
-    """A gateway heard of later changes than were ever numbered here: the database is older than what was
-    done, and what stands here as approved may have been sent since."""
+def was_restored(cursor: int) -> bool:
+    """Whether a gateway heard of later changes than were ever numbered here: the database is older than what
+    was done. What stands here as approved may have been sent since, and is void."""
     with connection.cursor() as asking:
         asking.execute("SELECT pg_sequence_last_value('approvals_position'::regclass)")
         (last,) = asking.fetchone()
     if cursor <= (last or 0):
-        return
+        return False
     approved = Approval.objects.filter(state=State.APPROVED, standing=True).values_list("pk", flat=True)
     rows = [row for row in lock(approved) if row.state == State.APPROVED and row.standing]
     if rows:
         logger.warning("the database is older than the gateways: %d approvals are void", len(rows))
         make_void(rows, Approval.Because.RESTORED, timezone.now())
+    return True
 
 
 def seconds_to_next_end() -> float | None:
@@ -315,17 +315,19 @@ def _news(row: Approval, now: datetime) -> ApprovalNews:
         reserved_by=str(row.reserved_by),
         state=_NEWS[state],
         seconds_left=_seconds_left(row, now) if state in (State.PENDING, State.APPROVED) else 0,
+        used_by=str(row.used_by) if state is State.USED else "",
     )
 
 
 # ---- answering
-def _answer(approval: Approval, state: Told, now: datetime) -> ClaimAnswer:
+def _answer(approval: Approval, state: Told, now: datetime, given_back_by: str = "") -> ClaimAnswer:
     return ClaimAnswer(
         state=state,
         id=str(approval.pk),
         url=address(approval),
         seconds_left=_seconds_left(approval, now),
         reserved_by=str(approval.reserved_by),
+        given_back_by=given_back_by,
     )
 
 

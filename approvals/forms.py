@@ -7,8 +7,8 @@ from common.spans import SpanField
 
 OWN_CALLS = (
     ("", "Only while nobody else in the organization could answer"),
-    ("no", "Never: somebody else always answers"),
-    ("yes", "Always: whoever may approve may approve their own"),
+    ("no", "Never: someone else always answers"),
+    ("yes", "Always: anyone who may approve may approve their own"),
 )
 
 
@@ -22,11 +22,11 @@ class RulesForm(forms.Form):
         shortest=SHORTEST_LIMIT,
         longest=LONGEST_LIMIT,
         such_as="15 minutes",
-        help_text="A call waits so long for an answer, and once approved so long for the agent to repeat it. "
+        help_text="How long a call waits for an answer and, once approved, for the agent to repeat it. "
         "From 1 minute to 1 day.",
     )
     own_calls = forms.ChoiceField(
-        label="Calls of a grant one holds oneself",
+        label="Calls of grants you hold yourself",
         choices=OWN_CALLS,
         required=False,
         widget=forms.RadioSelect,

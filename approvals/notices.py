@@ -15,8 +15,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Membership
-from accounts.permissions import May, require
-from approvals.changes import lock
+from accounts.permissions import May, require, require_still
+from approvals.changes import lock_one
 from approvals.models import Approval, MailMuted, Notice, Webhook
 from common.errors import Conflict, TooSoon
 from common.starting import start
@@ -44,15 +44,18 @@ def tell(organization_id: UUID, kind: Notice.Kind, data: dict[str, object]) -> N
 def remind(by: Membership, approval: Approval) -> int:
     """Writes once more to everybody else who may answer; how many that are."""
     require(by, May.READ_ARGUMENTS)
-    (approval,) = lock([approval.pk])
+    approval = lock_one(approval.pk)
+    require_still(by, May.READ_ARGUMENTS)
     if approval.now is not Approval.State.PENDING:
-        raise Conflict("This call does not wait any more.")
+        raise Conflict("This call is no longer waiting.")
     now = timezone.now()
     recent = approval.notices.filter(kind=Kind.REMINDER, created_at__gt=now - REST_BETWEEN_REMINDERS)
     last = recent.order_by("created_at").last()
     if last is not None:
         wait = last.created_at + REST_BETWEEN_REMINDERS - now
-        raise TooSoon("They were reminded a moment ago. Wait five minutes before you do it again.", wait)
+        raise TooSoon(
+            "They were reminded a moment ago. Wait five minutes before you remind them again.", wait
+        )
     others = [email for member, email in addressees(by.organization_id) if member != by.pk]
     _write([_to_mailbox(approval, Kind.REMINDER, email) for email in others])
     return len(others)

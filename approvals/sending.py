@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -15,7 +16,8 @@ from approvals.models import Approval, Notice, Webhook
 from approvals.notices import addressees
 from approvals.webhooks import deliver
 from common import mail
-from common.alone import MAILBOX, alone
+from common.alone import MAILBOX, WEBHOOKS, a_place, alone
+from common.starting import start
 
 Kind, State = Notice.Kind, Notice.State
 
@@ -27,6 +29,8 @@ KEPT = timedelta(days=30)
 WAITS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 REST_OF_THE_SILENT = timedelta(seconds=30)
 TAKEN_UP_FOR = timedelta(seconds=60)
+# Who does not answer holds one of the threads that do everybody's tasks for as long as is waited.
+MOST_TO_WEBHOOKS: Final = 2
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +43,20 @@ def send(notice_id: UUID) -> None:
     if notice.kind in OF_APPROVALS and (notice.approval is None or not _waits(notice.approval)):
         _end(notice, State.DROPPED)
     elif notice.webhook is not None:
-        _to_webhook(notice, notice.webhook)
+        _in_its_turn(notice, notice.webhook)
     else:
         _by_mail(notice)
 
 
 def due(at_most: int = 200) -> list[UUID]:
-    waiting = Notice.objects.filter(state=State.WAITING, due_at__lte=timezone.now())
-    return list(waiting.order_by("due_at").values_list("pk", flat=True)[:at_most])
+    """All mails; to the webhooks of one organization the oldest, and it is followed by the next."""
+    first = _due().exclude(webhook=None).order_by("organization_id", "due_at").distinct("organization_id")
+    found = _due().filter(Q(webhook=None) | Q(pk__in=first.values("pk")))
+    return list(found.order_by("due_at").values_list("pk", flat=True)[:at_most])
+
+
+def _due() -> QuerySet[Notice]:
+    return Notice.objects.filter(state=State.WAITING, due_at__lte=timezone.now())
 
 
 def forget_old() -> None:
@@ -121,6 +131,19 @@ def _mail(to: str, approvals: list[Approval]) -> None:
     mail.send(subject, body, to, action="Look at the call")
 
 
+def _in_its_turn(notice: Notice, webhook: Webhook) -> None:
+    with a_place(WEBHOOKS, str(notice.organization_id), MOST_TO_WEBHOOKS) as there_is_one:
+        if there_is_one:
+            _to_webhook(notice, webhook)
+        else:
+            notice.due_at = timezone.now()
+            notice.save(update_fields=["due_at"])
+    if there_is_one:
+        others = _due().filter(organization_id=notice.organization_id).exclude(webhook=None)
+        for pk in others.order_by("due_at").values_list("pk", flat=True)[:1]:
+            start("approvals.tasks.send_notice", str(pk))
+
+
 def _to_webhook(notice: Notice, webhook: Webhook) -> None:
     if webhook.disabled_at is not None:
         _end(notice, State.DROPPED)
@@ -141,8 +164,7 @@ def _to_webhook(notice: Notice, webhook: Webhook) -> None:
 
 
 def _let_others_go_first(notice: Notice, webhook: Webhook) -> None:
-    """Who does not answer holds one of the threads that send everybody's for as long as is waited: what else
-    is due to them is tried later, and not one after the other while others wait."""
+    """What else is due to who does not answer is tried later, and not one after the other."""
     until = timezone.now() + REST_OF_THE_SILENT
     due_before = Notice.objects.filter(webhook=webhook, state=State.WAITING, due_at__lt=until)
     due_before.exclude(kind=Kind.TEST).exclude(pk=notice.pk).update(due_at=until)

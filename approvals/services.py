@@ -13,7 +13,7 @@ from accounts.audit import record_event
 from accounts.models import Membership, Organization
 from accounts.permissions import May, able, require, require_still
 from accounts.services.organizations import locked
-from approvals.changes import keep, lock, make_void
+from approvals.changes import keep, lock, lock_one, make_void
 from approvals.claims import time_limit
 from approvals.models import Approval
 from common.errors import Conflict, InvalidInput, NotAllowed
@@ -40,7 +40,7 @@ def decline(by: Membership, approval: Approval, note: str = "") -> Approval:
 def _answer(by: Membership, approval: Approval, answer: Approval.State, note: str) -> Approval:
     require(by, May.APPROVE)
     note = _fit_note(note)
-    (held,) = lock([approval.pk])
+    held = lock_one(approval.pk)
     require_still(by, May.APPROVE)
     now = timezone.now()
     if held.state_at(now) is not Approval.State.PENDING:
@@ -73,13 +73,13 @@ def why_not_waiting(approval: Approval) -> str:
     who = approval.answered_by_email or "Somebody"
     match approval.now:
         case Approval.State.APPROVED | Approval.State.USED:
-            return f"{who} approved this call already."
+            return f"{who} already approved this call."
         case Approval.State.DECLINED:
-            return f"{who} declined this call already."
+            return f"{who} already declined this call."
         case Approval.State.SUPERSEDED:
             return f"This call is void: {approval.get_because_display()}. The agent has to ask again."
         case _:
-            return "The time to answer is over. The agent has to ask again."
+            return "The time to answer is up. The agent has to ask again."
 
 
 # ---- whose call it is
@@ -107,7 +107,7 @@ def _require_other_hands(by: Membership, approval: Approval) -> None:
 def others_can(others: int) -> str:
     match others:
         case 0:
-            return "Nobody else can yet; an owner can allow answering one’s own calls."
+            return "Nobody else can yet; an owner can allow people to answer their own calls."
         case 1:
             return "1 other can."
         case _:

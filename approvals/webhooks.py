@@ -14,7 +14,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -28,7 +28,8 @@ from accounts.services.organizations import locked
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
 from approvals.notices import again, write_test
-from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
+from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, TooSoon
+from common.held import held
 from common.ids import new_uuid, public_id
 from common.sealing import Keyring, SealingError
 from servers.egress import egress, trusted
@@ -67,7 +68,7 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
     url = _good_url(url)
     locked(by, May.MANAGE_WEBHOOKS)
     if Webhook.objects.visible_to(by).count() >= MOST:
-        raise LimitReached(f"There are {MOST} webhooks, as many as there may be.")
+        raise LimitReached(f"There are {MOST} webhooks, the most allowed.")
     webhook, secret = (
         Webhook(id=new_uuid(), organization_id=by.organization_id, url=url, created_by_email=by.user.email),
         _new_secret(),
@@ -119,8 +120,8 @@ def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
 def redeliver(by: Membership, notice: Notice) -> Notice:
     """The same message with the same id, once more and with all its tries."""
     require(by, May.MANAGE_WEBHOOKS)
-    found = Notice.objects.select_for_update(of=("self",)).select_related("webhook").filter(pk=notice.pk)
-    notice = found.first() or _gone()
+    found = Notice.objects.select_for_update(of=("self",)).select_related("webhook")
+    notice = held(found.filter(pk=notice.pk))
     require_still(by, May.MANAGE_WEBHOOKS)
     if notice.webhook is None or notice.webhook.disabled_at is not None:
         raise Conflict("This webhook is switched off. Switch it on first.")
@@ -157,13 +158,9 @@ def send_test(by: Membership, webhook: Webhook) -> Notice:
 
 def _held(by: Membership, webhook: Webhook) -> Webhook:
     """Until the transaction ends. Somebody else may have removed it since it was found."""
-    held = Webhook.objects.select_for_update().filter(pk=webhook.pk).first() or _gone()
+    found = held(Webhook.objects.select_for_update().filter(pk=webhook.pk))
     require_still(by, May.MANAGE_WEBHOOKS)
-    return held
-
-
-def _gone() -> NoReturn:
-    raise NotFound
+    return found
 
 
 # ---- what is sent

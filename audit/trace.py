@@ -35,7 +35,7 @@ _STOPPED_BY_CODE: Final = {
     "hidden": ("hidden", "The policy hides it"),
     "default_deny": ("rule", "No rule names it"),
     "not_listed": ("rule", "The server does not list it, and no rule names it exactly"),
-    "malformed": ("action", "Its arguments are no JSON object"),
+    "malformed": ("action", "Its arguments are not a JSON object"),
     "requirement_failed": ("require", "A requirement is not met"),
     "limit_exceeded": ("limits", "A limit is used up"),
     "limiter_unavailable": ("limits", "The limits could not be checked"),

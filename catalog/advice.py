@@ -6,7 +6,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from catalog.classifier.vocabulary import ToolClass
@@ -164,9 +163,3 @@ _WORDS: Final = {
     Effect.DENIED: "denied",
     Effect.HIDDEN: "hidden",
 }
-
-
-@lru_cache(maxsize=1)
-def class_rule_words() -> Mapping[str, str]:
-    """The short words of a recommendation, by effect."""
-    return {"allowed": "Allow", "limited": "Limit", "needs_approval": "Approval", "denied": "Deny"}

@@ -19,11 +19,6 @@ class Arrival:
     policy: str
 
     @property
-    def endpoint(self) -> str:
-        """Where its publisher says that it is; of one that was withdrawn nobody says so any more."""
-        return "" if self.server.status == CatalogServer.Status.DELETED else self.server.endpoint
-
-    @property
     def subject(self) -> str:
         return self.tool.name if self.tool else self.server.title
 

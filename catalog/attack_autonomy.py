@@ -93,7 +93,7 @@ CREDENTIAL_LEAKS: Final = Attack(
         "Some tools answer with a secret because that is what they are for: a new key, a connection "
         "string, the "
         "variables of a process. Others do it by accident, in the text of an error.",
-        "From then on the secret stands in the agent’s context, in the provider’s logs, and in "
+        "From then on the secret is in the agent’s context, in the provider’s logs, and in "
         "whatever the agent "
         "writes next. It cannot be taken back, only rotated.",
     ),
@@ -116,7 +116,7 @@ CREDENTIAL_LEAKS: Final = Attack(
         }
     ),
     attempts=(
-        Attempt("get_environment", {"name": "NODE_ENV"}, "allow", "what is no secret is read"),
+        Attempt("get_environment", {"name": "NODE_ENV"}, "allow", "what is not a secret is read"),
         Attempt("get_environment", {"name": "DATABASE_URL"}, "approval", "what may be one waits"),
         Attempt("get_logs", {"service": "vault"}, "deny", "logs of the vault are not read"),
     ),
@@ -129,18 +129,17 @@ TOKEN_MISUSE: Final = Attack(
     short="the key outlives the task and opens more than it should",
     how=(
         "The token an agent is given usually belongs to a person and can do what the person can. It "
-        "lies in a "
-        "configuration file, is passed from client to client, and is good for a year.",
+        "sits in a configuration file, is passed from client to client, and is good for a year.",
         "Whoever finds it needs no agent. And an agent that makes tokens of its own leaves more of "
         "them behind.",
     ),
     example=(
         "A contractor’s agent holds a personal token with all rights, “for now”.",
-        "It makes an access key for itself, because the first token is short of one permission.",
+        "It makes an access key for itself, because the first token lacks one permission.",
         "The contractor leaves; the token is revoked; the key is not.",
     ),
     stops=(
-        "Agents hold a grant of ours, good for one server and one policy, revoked by one click. The "
+        "Agents hold a grant of ours, good for one server and one policy, revoked with one click. The "
         "server’s own "
         "credential stays sealed here.",
         "Making and widening credentials is gated: a person agrees to that very call, or it does not happen.",
@@ -182,9 +181,8 @@ FREE_FORM: Final = Attack(
         "The count is now right: there are no duplicates, and no orders.",
     ),
     stops=(
-        "Say what is allowed, not what is forbidden: queries of the exact forms you name pass, every "
-        "other waits for "
-        "a person who reads it.",
+        "Say what is allowed, not what is forbidden: queries of the exact forms you name pass, any "
+        "other waits for a person who reads it.",
         "Give the agent narrow tools where you can, and a database user that can only read.",
     ),
     policy=policy(

@@ -39,8 +39,8 @@ def questions(name: str, server: str, home: str, found: Classification, advice: 
         ),
         Asked(
             f"Which server provides {name}?",
-            f"{server}{f' ({home})' if home else ''}. Other servers of the same repository are listed by "
-            "themselves and are not credited with it.",
+            f"{server}{f' ({home})' if home else ''}. Other servers of the same repository are listed "
+            "separately and are not credited with it.",
         ),
     )
 

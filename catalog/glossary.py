@@ -28,7 +28,7 @@ _SAID: Final = {
     "tool needs review and is recommended for approval.",
     "Counter": "Where calls are counted. Limits that name the same counter share it.",
     "Default deny": "What no rule names is denied and not listed. A tool that appears next week stays "
-    "closed until somebody opens it.",
+    "closed until someone opens it.",
     "Drift": "The difference between the tools a server lists now and those it listed when its policy "
     "was written.",
     "Evidence": "The words of a tool’s own definition that its class and severity rest on.",

@@ -264,7 +264,7 @@ def write_class(row: CatalogTool, found: Classification) -> None:
 
 def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str | None:
     """None for a tool of a withdrawn server: it keeps its page and is not found."""
-    if server.status == CatalogServer.Status.DELETED:
+    if server.is_withdrawn:
         return None
     return vector(
         [
@@ -314,7 +314,7 @@ def _write_servers(servers: list[CatalogServer]) -> None:
 
 
 def search_of_server(server: CatalogServer) -> str | None:
-    if server.status == CatalogServer.Status.DELETED:
+    if server.is_withdrawn:
         return None
     words = words_in(server.title, server.vendor, server.slug, server.package, server.repository)
     return vector([*words, *facets_of_server(server)])

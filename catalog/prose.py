@@ -26,15 +26,15 @@ _CHOSEN: Final = {
     ToolClass.FINANCIAL: "Some of what can be chosen there moves money or makes somebody owe it.",
 }
 _WHY: Final = {
-    ToolClass.READ: "Reading looks harmless until what was read travels on: the answer stands in the "
+    ToolClass.READ: "Reading looks harmless until what was read travels on: the answer is in the "
     "agent’s context and goes wherever the agent writes next.",
     ToolClass.WRITE: "A change can usually be undone, but not a thousand at once. An agent in a loop "
-    "makes them faster than anybody looks.",
+    "makes them faster than anyone looks.",
     ToolClass.EXECUTE: "What it starts reaches further than the call: builds, messages, jobs, bills. "
     "A few by mistake are a nuisance; hundreds are an outage.",
     ToolClass.DESTRUCTIVE: "There may be no way back. One wrong argument, or one sentence planted in "
     "a document the agent reads, is enough.",
-    ToolClass.FINANCIAL: "Money that has moved is got back by asking people, not by calling again. An "
+    ToolClass.FINANCIAL: "Money that has moved comes back by asking people, not by calling again. An "
     "agent that repeats a call pays twice.",
 }
 _SIGNALS: Final = {
@@ -64,7 +64,7 @@ SIGNAL_TITLES: Final = {
 }
 _UNKNOWN: Final = "What it does cannot be told from its definition: it may look, it may change or take away."
 _UNSURE: Final = (
-    "Neither its name nor its hints say clearly what it does. Until somebody has looked, "
+    "Neither its name nor its hints say clearly what it does. Until someone has looked, "
     "treat it as able to do harm."
 )
 BECAUSE: Final = {
@@ -112,7 +112,7 @@ def does(name: str, found: Classification) -> str:
     if found.needs_review:
         return _UNKNOWN
     if found.evidence and found.evidence[0].rule == CHOSEN:
-        return f"What a call does stands in its “{found.evidence[0].words[0]}”. {_CHOSEN[found.tool_class]}"
+        return f"“{found.evidence[0].words[0]}” decides what a call does. {_CHOSEN[found.tool_class]}"
     return _DOES[found.tool_class].format(thing=_thing(name, found))
 
 
@@ -171,7 +171,7 @@ def badge_sentence(found: Classification) -> str:
     """The risk level in one sentence that can never say another badge than the page."""
     base = Severity(BASE_SEVERITY[found.tool_class]).label
     if found.needs_review:
-        counted = f"{found.tool_class}, {found.severity.label}, until somebody has looked"
+        counted = f"{found.tool_class}, {found.severity.label}, until someone has looked"
         return f"{counted}: its definition does not say clearly what it does."
     start = f"{found.tool_class}, {found.severity.label}. {_article(found.tool_class)} tool starts at {base}"
     lifted = raised(found)

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
-from policies.language.matching import is_pattern
+from policies.language.matching import NameList, is_pattern
 from policies.language.words import shorthand_counter
 
 Rule: TypeAlias = dict[str, Any]
@@ -40,7 +40,8 @@ def recommended_policy(tools: Iterable[tuple[str, Classification]]) -> dict[str,
         if waits_for_a_person(classification) and not _class_asks(classification.tool_class)
     }
     there = {found.tool_class for _, found in known}
-    ruled = {found.tool_class for name, found in known if name not in entries}
+    named = NameList.of(entries)
+    ruled = {found.tool_class for name, found in known if named.first_match(name) is None}
     classes = {
         str(tool_class): rule_of_class(tool_class, _PER_TOOL)
         for tool_class in ToolClass
@@ -85,4 +86,4 @@ def _approval() -> Rule:
 
 
 def _closed() -> Rule:
-    return {"action": "deny", "reason": "No rule can be for this tool alone: its name is a pattern."}
+    return {"action": "deny", "reason": "No rule can cover this tool alone: its name is a pattern."}

@@ -28,7 +28,7 @@ Fetch = Callable[[str, str], object]
 MOST_PAGES: Final = 2_000
 LONGEST_CURSOR: Final = 500
 _ROUND: Final = "it leads back to a page that was read"
-_NO_WAY_ON: Final = "it leads on by what is no cursor"
+_NO_WAY_ON: Final = "it leads on by something that is not a cursor"
 LONGEST_ENDPOINT: Final = 500
 MOST_HEADERS: Final = 3
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
@@ -97,7 +97,7 @@ def import_registry(
 
 def read_page(page: object, report: Report) -> tuple[list[Entry], str | None]:
     if not isinstance(page, Mapping) or not isinstance(page.get("servers"), list):
-        raise PageInvalid("the page is no list of servers")
+        raise PageInvalid("the page is not a list of servers")
     entries = []
     for number, said in enumerate(page["servers"]):
         try:
@@ -124,7 +124,7 @@ def _cursor(said: object) -> str | None:
 def read_entry(said: object) -> Entry:
     """Of today's shape, or of the older one: underscores everywhere, and no envelope."""
     if not isinstance(said, Mapping):
-        raise PageInvalid("an entry that is no object")
+        raise PageInvalid("an entry that is not an object")
     inner = said.get("server")
     server: Mapping[str, Any] = inner if isinstance(inner, Mapping) else said
     name = line_of(server.get("name"), 200)

@@ -20,8 +20,8 @@ def server_facts(server: CatalogServer) -> dict[str, Any]:
         "registry_name": server.registry_name,
         "status": server.status,
         "transports": server.transports,
-        "endpoint": server.endpoint,
-        "headers": server.headers,
+        "endpoint": server.hosted_at,
+        "headers": server.must_be_sent,
         "tools": server.tool_count,
         "by_class": dict(zip(map(str, WORST_LAST), server.by_class or [0] * 5, strict=True)),
         "by_severity": dict(

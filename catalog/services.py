@@ -35,7 +35,7 @@ def settle_report(report_id: int, state: str, by: str) -> LabelReport:
     if report is None:
         raise NotFound("There is no such report.")
     if report.state != LabelReport.State.OPEN:
-        raise Conflict("Somebody settled this report already.")
+        raise Conflict("Someone has already settled this report.")
     report.state, report.settled_at, report.settled_by = state, timezone.now(), by
     report.save(update_fields=["state", "settled_at", "settled_by"])
     return report

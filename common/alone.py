@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from django.db import connection
@@ -13,6 +13,8 @@ PUBLISHING: Final = 70_231
 HOUSEKEEPING: Final = 70_236
 MAILBOX: Final = 70_237
 IMPORTING: Final = 70_238
+SCANNING: Final = 70_239
+WEBHOOKS: Final = 70_240
 
 
 @contextmanager
@@ -30,3 +32,10 @@ def alone(what_for: int, whose: str = "") -> Iterator[bool]:
         if mine:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [what_for, whose])
+
+
+@contextmanager
+def a_place(what_for: int, whose: str, places: int) -> Iterator[bool]:
+    """Whether fewer than so many are at it; then one of the places is held until the end."""
+    with ExitStack() as held:
+        yield any(held.enter_context(alone(what_for, f"{whose} {place}")) for place in range(places))

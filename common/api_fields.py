@@ -16,7 +16,7 @@ SHOWN_ONCE = "Shown once: null in the answer to the same request sent again."
 class PublicIdField(serializers.Field[UUID, str, str, Any]):
     """`srv_...` outside, a UUID inside."""
 
-    default_error_messages = {"invalid": "This is no id of the kind {prefix}_…"}
+    default_error_messages = {"invalid": "This is not an id of the kind {prefix}_…"}
 
     def __init__(self, prefix: str, **kwargs: Any) -> None:
         self.prefix = prefix

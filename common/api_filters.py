@@ -107,7 +107,7 @@ class InvalidQuery(InvalidInput):
     """Its fields are parameters of the URL, not of a body."""
 
     def __init__(self, wrong: Mapping[str, str]) -> None:
-        super().__init__(wrong, "The URL asks for something that is not to be had.")
+        super().__init__(wrong, "The URL asks for something that is not available.")
 
 
 def conditions(request: Request, filters: tuple[Filter, ...], also: Iterable[str] = ()) -> list[Q]:
@@ -119,7 +119,7 @@ def _read(one: Filter, given: list[str]) -> Any:
     if one.many:
         return [value_of(one.kind, text) for text in given]
     if len(given) > 1:
-        raise ValueError("Say it once.")
+        raise ValueError("Give it only once.")
     return value_of(one.kind, given[0])
 
 
@@ -176,7 +176,7 @@ def _id(prefix: str, text: str) -> Any:
     try:
         return parse_public_id(prefix, text)
     except ValueError:
-        raise ValueError(f"This is no id of the kind {prefix}_…") from None
+        raise ValueError(f"This is not an id of the kind {prefix}_…") from None
 
 
 def _moment(text: str) -> datetime:
@@ -191,12 +191,12 @@ def _moment(text: str) -> datetime:
         # The database takes no zone that is further off than there is one.
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("This moment is outside of all calendars.") from None
+        raise ValueError("This time is out of range.") from None
 
 
 def _unknown(known: Iterable[str]) -> str:
     names = ", ".join(sorted(known))
-    return f"There is no such filter here. These are: {names}." if names else "Nothing can be asked for here."
+    return f"There is no such filter here. There are: {names}." if names else "There are no parameters here."
 
 
 def token_in_state(state: str) -> Q:

@@ -85,9 +85,9 @@ class Keyset(BasePagination):
         try:
             order, before, *values = self._signer.unsign_object(text)
         except (BadSignature, ValueError):
-            raise InvalidQuery({CURSOR: "This cursor is none of this list's. Begin without one."}) from None
+            raise InvalidQuery({CURSOR: "This cursor is not from this list. Start without one."}) from None
         if order != self._order:
-            raise InvalidQuery({CURSOR: f"This cursor is of the order {order}. Begin without one."})
+            raise InvalidQuery({CURSOR: f"This cursor is for the order {order}. Start without one."})
         return Cursor(order, before, tuple(values))
 
     def _link(self, row: Any, *, before: bool) -> str:
@@ -137,8 +137,8 @@ def page_parameters(view: ApiList[Any]) -> tuple[Filter, ...]:
     first, *_ = view.orders
     return (
         Filter(CURSOR, Text(), "Where the page begins; taken from `next` or `previous`."),
-        Filter(LIMIT, Number(1, view.largest_page), f"Rows on a page; {view.page_size} if unsaid."),
-        Filter(ORDER, Choice(tuple(view.orders)), f"{first} if unsaid; - is downwards."),
+        Filter(LIMIT, Number(1, view.largest_page), f"Rows per page; {view.page_size} by default."),
+        Filter(ORDER, Choice(tuple(view.orders)), f"{first} by default; - is descending."),
     )
 
 

@@ -20,24 +20,25 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         400,
         "Some of what was sent cannot be used.",
         "`errors` names each field by its place in the body (`pointer`) or each parameter of the URL "
-        "(`parameter`), with a sentence that says what would do. Nothing was changed.",
+        "(`parameter`), with a sentence that says what would be accepted. Nothing was changed.",
     ),
     "invalid_policy": ProblemKind(
         422,
         "The policy has problems.",
         "`errors` has every problem, each with its place in the document, line and column, and a code that "
-        "the policy reference explains. A draft may be saved with problems; it is not published with them.",
+        "the policy reference explains. A draft can be saved with problems; it cannot be published with "
+        "them.",
     ),
     "malformed_json": ProblemKind(
         400,
         "The body is not well-formed JSON.",
-        "The body has to be one JSON value in UTF-8: no name twice in one object, no NaN, nothing behind "
+        "The body has to be one JSON value in UTF-8: no name twice in one object, no NaN, nothing after "
         "its end. The detail says at which line and column reading stopped.",
     ),
     "unauthenticated": ProblemKind(
         401,
-        "Send a good API key, or sign in.",
-        "Send `Authorization: Bearer plk_…`. A key stops being good when it expires, is revoked, or its "
+        "Send a valid API key, or sign in.",
+        "Send `Authorization: Bearer plk_…`. A key stops working when it expires, is revoked, or its "
         "maker leaves the organization; make another under Settings, API keys.",
     ),
     "not_allowed": ProblemKind(
@@ -61,7 +62,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "conflict": ProblemKind(
         409,
         "What was asked for no longer fits what is there.",
-        "A name is taken, or it was retired, revoked or answered meanwhile. Read it again and decide anew.",
+        "A name is taken, or it was retired, revoked or answered meanwhile. Read it again and decide afresh.",
     ),
     "too_large": ProblemKind(413, "The body is too large.", "A body may have 2 MiB."),
     "unsupported_media_type": ProblemKind(
@@ -69,8 +70,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "stale": ProblemKind(
         412,
-        "It was changed since you read it.",
-        "The version in `If-Match` is not the newest. Read it again, look at what somebody else changed, "
+        "It has changed since you read it.",
+        "The version in `If-Match` is not the newest. Read it again, look at what someone else changed, "
         "and send the change with the new ETag.",
     ),
     "key_reused": ProblemKind(
@@ -87,7 +88,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "limit_reached": ProblemKind(
         429,
-        "There are as many of these as there may be.",
+        "There are already as many of these as allowed.",
         "Waiting does not help: remove some, or ask whoever runs this installation for a higher limit. "
         "Settings, Usage shows all limits.",
     ),
@@ -104,7 +105,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "unavailable": ProblemKind(
         503,
-        "The control plane is away for a moment.",
+        "The control plane is briefly unavailable.",
         "Its database does not answer, or is being brought up to date. Wait for as many seconds as "
         "`Retry-After` says; a POST that is sent again with its `Idempotency-Key` is done once. Gateways do "
         "not depend on it and go on judging calls.",

@@ -33,6 +33,7 @@ _ORDINARY: Final = re.compile(
 _GO: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
 _GSON: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&='"})
 _DOTNET: Final = str.maketrans({c: f"\\u{ord(c):04X}" for c in "<>&+'`"})
+_PERCENT: Final = re.compile("%[0-9A-F]{2}")
 _PHP: Final = str.maketrans({"/": "\\/"})
 
 
@@ -159,5 +160,18 @@ def _forms(word: str) -> list[str]:
         json.dumps(word, ensure_ascii=False)[1:-1],
         *(plain.translate(table) for table in (_GO, _GSON, _DOTNET, _PHP)),
     ]
+    in_address = quote(word, safe="")
     # JSON within a text within JSON, as most tools answer.
-    return [*written, *map(_in_json, written), quote(word, safe="")]
+    return [
+        *(*written, *map(_in_json, written)),
+        *(in_address, _PERCENT.sub(lambda found: found[0].lower(), in_address)),
+        *(packed.translate(table) for table in ({}, _PHP, _DOTNET) for packed in _in_base64(word)),
+    ]
+
+
+def _in_base64(word: str) -> Iterable[str]:
+    """As it stands in a file that is packed whole, wherever in it: what follows from the word alone."""
+    plain = word.encode()
+    for before, first in enumerate((0, 2, 3)):
+        packed = base64.b64encode(bytes(before) + plain).decode()
+        yield packed[first : (before + len(plain)) * 8 // 6]

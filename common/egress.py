@@ -179,7 +179,7 @@ def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError:
-        raise ValueError(f"`{text}` is no network; write it like 10.0.0.0/8") from None
+        raise ValueError(f"`{text}` is not a network; write it like 10.0.0.0/8") from None
 
 
 def _listener(text: str) -> Listener:
@@ -188,7 +188,7 @@ def _listener(text: str) -> Listener:
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
-        raise ValueError(f"`{text}` is no listener; write it like 127.0.0.1:8000 or [::1]:8000") from None
+        raise ValueError(f"`{text}` is not a listener; write it like 127.0.0.1:8000 or [::1]:8000") from None
     if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise ValueError(f"`{text}` has no port from 1 to 65535")
     return str(address), int(port)

@@ -42,13 +42,13 @@ def parse_public_id(prefix: str, text: str) -> UUID:
     """The inverse of public_id and nothing else: one spelling for one id, so no two URLs mean one thing."""
     head, separator, letters = text.partition("_")
     if head != prefix or not separator or len(letters) != _LENGTH:
-        raise ValueError(f"this is no id that begins with {prefix}_")
+        raise ValueError(f"this is not an id that begins with {prefix}_")
     number = 0
     for letter in letters:
         value = _VALUES.get(letter)
         if value is None:
-            raise ValueError(f"this is no id that begins with {prefix}_")
+            raise ValueError(f"this is not an id that begins with {prefix}_")
         number = number << 5 | value
     if number >> 128:
-        raise ValueError(f"this is no id that begins with {prefix}_")
+        raise ValueError(f"this is not an id that begins with {prefix}_")
     return UUID(int=number)

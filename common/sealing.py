@@ -39,7 +39,7 @@ class Keyring:
         for place, part in enumerate(text.split(","), start=1):
             key_id, key = _parse_key(part.strip(), place)
             if key_id in keys:
-                raise SealingError(f"the key id {key_id} stands twice")
+                raise SealingError(f"the key id {key_id} appears twice")
             keys[key_id] = key
         return cls(first=next(iter(keys)), keys=keys)
 

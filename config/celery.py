@@ -91,6 +91,7 @@ def configure() -> None:
             "sweep-approval-notices": _every(5.0, "approvals.tasks.sweep_notices"),
             "erase-arguments-of-approvals": _every(3600.0, "approvals.tasks.erase_arguments"),
             "rescan-servers": _every(60.0, "servers.tasks.rescan_due"),
+            "forget-scans": _every(3600.0, "servers.tasks.forget_scans"),
             "sweep-messages": _every(300.0, "catalog.tasks.sweep_messages"),
             "keep-the-log": _every(600.0, "audit.tasks.keep_house"),
         },

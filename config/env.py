@@ -82,12 +82,12 @@ SETTINGS: list[Setting] = [
         "The Ed25519 public keys (32 bytes each) whose bundles a gateway accepts.",
         "gateway",
     ),
-    Setting("CELERY_BROKER_URL", Kind.TEXT, "", "Empty: a folder under DATA_DIR carries the messages."),
+    Setting("CELERY_BROKER_URL", Kind.TEXT, "", "Carries Celery's messages; empty: a folder in DATA_DIR."),
     Setting(
         "CACHE_URL",
         Kind.TEXT,
         "",
-        "Where request counters are kept, redis://…; empty: under DATA_DIR, each machine for itself.",
+        "Where request counters are kept, redis://…; empty: under DATA_DIR, separately on each machine.",
         "web",
     ),
     Setting("API_REQUESTS_A_MINUTE", Kind.INTEGER, "6000", "REST requests of one key or person.", "web"),
@@ -95,7 +95,7 @@ SETTINGS: list[Setting] = [
         "API_REQUESTS_A_MINUTE_UNKNOWN",
         Kind.INTEGER,
         "120",
-        "REST requests of one address that sent no good key.",
+        "REST requests that one address may send in a minute without a valid key.",
         "web",
     ),
     Setting("DATA_DIR", Kind.TEXT, ".data", "Where everything that must outlive a process is kept.", "all"),
@@ -104,7 +104,7 @@ SETTINGS: list[Setting] = [
         "WEB_PROCESSES",
         Kind.INTEGER,
         "0",
-        "How many processes serve the site; 0: one for each core it may use, four at most.",
+        "How many processes serve the site; 0: one for each core it may use, at most four.",
         "up, web",
     ),
     Setting(
@@ -127,8 +127,8 @@ SETTINGS: list[Setting] = [
         "METRICS_PORT",
         Kind.INTEGER,
         "",
-        "Where the gateway shows its metrics, on loopback; empty: nowhere. Of several under `up` the second"
-        " has the next port, and so on.",
+        "Where the gateway serves its metrics, on loopback; empty: nowhere. With several gateways under `up`,"
+        " the second uses the next port, and so on.",
         "gateway",
     ),
     Setting(
@@ -142,15 +142,16 @@ SETTINGS: list[Setting] = [
         "HANDOVER_ADDRESS",
         Kind.LISTENERS,
         "",
-        "This gateway's ip:port on a private network, where those of other machines hand it messages; empty:"
-        " none. Of several under `up` the second has the next port, and so on.",
+        "This gateway's ip:port on a private network, where those of other machines hand it messages;"
+        " empty: none."
+        " With several gateways under `up`, the second uses the next port, and so on.",
         "gateway",
     ),
     Setting(
         "CONTROL_URL",
         Kind.URL,
         "http://127.0.0.1:8001",
-        "The internal listener a gateway follows.",
+        "The internal listener that a gateway gets its configuration from.",
         "gateway",
     ),
     Setting("WORKER_NAME", Kind.TEXT, "gw-1", "The gateway's name on the Workers page.", "gateway"),
@@ -166,21 +167,21 @@ SETTINGS: list[Setting] = [
         "POSTGRES_PASSWORD",
         Kind.SECRET,
         "",
-        "The password of the owner of a database of our own; empty: made and kept.",
+        "The password of the owner of the database that `up` runs; empty: one is made and kept.",
         "up",
     ),
     Setting(
         "APP_ROLE_PASSWORD",
         Kind.SECRET,
         "",
-        "The password of policylayer_app; `up`, empty: made and kept.",
+        "The password of policylayer_app; if empty, `up` makes one and keeps it.",
         "up, prepare",
     ),
     Setting(
         "WORKER_ROLE_PASSWORD",
         Kind.SECRET,
         "",
-        "The password of policylayer_worker; `up`, empty: made and kept.",
+        "The password of policylayer_worker; if empty, `up` makes one and keeps it.",
         "up, prepare",
     ),
     Setting(
@@ -202,22 +203,22 @@ SETTINGS: list[Setting] = [
         "APPROVAL_HOLD_SECONDS",
         Kind.INTEGER,
         "0",
-        "How long such a call is kept waiting for a person before it is told to come again; 0: not at all.",
+        "How long such a call is held open for a person before the agent is told to repeat it; 0: not held.",
         "gateway",
     ),
     Setting(
         "EGRESS_ALLOW_PRIVATE",
         Kind.NETWORKS,
         "",
-        "Private networks upstream servers may live in; empty: none.",
+        "Private networks that upstream servers may be in; empty: none.",
         "web, worker, gateway",
     ),
     Setting(
         "UPSTREAM_CA_FILE",
         Kind.TEXT,
         "",
-        "A file of certificates in PEM: authorities of your own, trusted beside those of the system when a"
-        " server or a webhook is connected to.",
+        "A PEM file with certificate authorities of your own, trusted in addition to the system's when"
+        " connecting to servers and webhooks.",
         "web, internal, worker, gateway",
     ),
     Setting(
@@ -238,28 +239,28 @@ SETTINGS: list[Setting] = [
         "TRUSTED_PROXIES",
         Kind.NETWORKS,
         "",
-        "Networks of proxies whose `X-Forwarded-For` says who asks; from anybody else it is not read.",
+        "Networks of the proxies whose `X-Forwarded-For` is believed; from anybody else it is ignored.",
         "web",
     ),
     Setting(
         "PUBLIC_URL",
         Kind.URL,
         "http://localhost:8000",
-        "The site as people reach it. By a name: passkeys are bound to one, which an address is not.",
+        "The site as people reach it. Use a name, not an address: passkeys are bound to a name.",
     ),
     Setting(
         "EMAIL_URL",
         Kind.SECRET,
         "",
-        "Behind TLS: `smtp://user:password@host:587` (STARTTLS) or `smtps://...:465`; empty: mail goes to"
-        " the log.",
+        "The mail server, with TLS: `smtp://user:password@host:587` (STARTTLS) or `smtps://...:465`; empty:"
+        " mail is written to the log.",
         "web, worker",
     ),
     Setting(
         "EMAIL_FROM", Kind.TEXT, "PolicyLayer <no-reply@localhost>", "Who mail comes from.", "web, worker"
     ),
     Setting(
-        "ALLOWED_HOSTS", Kind.LIST, "", "Host names the site answers to; empty: that of PUBLIC_URL.", "web"
+        "ALLOWED_HOSTS", Kind.LIST, "", "Host names the site answers to; empty: the one in PUBLIC_URL.", "web"
     ),
     Setting(
         "ALLOWED_ORIGINS", Kind.LIST, "", "Browser origins that may call a gateway; empty: none.", "gateway"
@@ -268,7 +269,11 @@ SETTINGS: list[Setting] = [
         "DJANGO_URLCONF", Kind.TEXT, "config.urls", "Set to config.internal_urls for the internal listener."
     ),
     Setting(
-        "CONTACT_EMAIL", Kind.TEXT, "", "Who receives what visitors write; empty: it is only kept.", "worker"
+        "CONTACT_EMAIL",
+        Kind.TEXT,
+        "",
+        "Who receives visitors' messages; empty: they are only stored.",
+        "worker",
     ),
     Setting("ADMIN_ENABLED", Kind.BOOLEAN, "no", "Opens the read-only staff pages under /admin/.", "web"),
     Setting("LOG_LEVEL", Kind.TEXT, "info", "debug, info, warning or error.", "all"),

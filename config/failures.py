@@ -24,11 +24,11 @@ from common.drf import problem_answer_of
 RETRY_AFTER_SECONDS: Final = 10
 GONE: Final = "Its database does not answer."
 UPDATING: Final = "Its database is being brought up to date."
-CROSSED: Final = "Others changed the same at this moment, and what you sent was not done."
+CROSSED: Final = "Someone else changed the same thing at this moment, and what you sent was not done."
 _UNREADABLE: Final = "The request cannot be read."
 _TRY_AGAIN: Final = "Nothing was lost. Try again in a few seconds."
 # The connection may have broken in the very moment in which all of it was done.
-_LOOK_FIRST: Final = "In a few seconds, look whether what you sent was done; if it was not, send it again."
+_LOOK_FIRST: Final = "In a few seconds, check whether what you sent was done; if not, send it again."
 # Of PostgreSQL's codes: the connection broke, it has no room left, it stops or starts, it may only be read.
 _GONE_CODES: Final = ("08", "53", "57P", "25006")
 # One side of a deadlock, and a transaction that another was in the way of: taken back whole.
@@ -59,7 +59,11 @@ def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path.startswith(PREFIX):
         return bad_request(request, exception)
     many = isinstance(exception, TooManyFieldsSent)
-    detail = f"There may be {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} parameters." if many else _UNREADABLE
+    detail = (
+        f"There may be at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} parameters."
+        if many
+        else _UNREADABLE
+    )
     return problem_answer_of("invalid_input", detail)
 
 

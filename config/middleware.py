@@ -79,7 +79,10 @@ def _refused(
 
 def _no_page(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
     """Reached by a bookmark, or by going to the address of an answer. Without it, a browser shows its own."""
-    said = {"title": "No page is here", "message": "Forms are sent to this address. Nothing was changed."}
+    said = {
+        "title": "There is no page here",
+        "message": "Forms are sent to this address. Nothing was changed.",
+    }
     answer = render(request, "403.html", said, status=refused.status_code)
     answer["Allow"] = refused["Allow"]
     return answer

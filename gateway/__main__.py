@@ -36,6 +36,7 @@ from gateway.limits import Limits
 from gateway.logs import log_to_stdout, tell_of_failures
 from gateway.metrics import Metrics
 from gateway.settings import VERSION, Settings, SettingsInvalid, read_settings
+from gateway.used_approvals import UsedApprovals
 
 _log: Final = logging.getLogger("gateway")
 
@@ -169,7 +170,8 @@ async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending)
 async def _approvals(settings: Settings, limiter: Limiter) -> AsyncIterator[ApprovalsClient]:
     """On connections of its own: calls that wait for approval never hold up the configuration."""
     async with ControlPlane(settings.control_url, settings.worker_token) as control:
-        client = ApprovalsClient(control, limiter, answer_seconds=settings.approval_answer_seconds)
+        used = UsedApprovals(settings.folder / "used-approvals")
+        client = ApprovalsClient(control, limiter, used, answer_seconds=settings.approval_answer_seconds)
         try:
             yield client
         finally:

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 from gateway.control_plane import ControlPlaneError
 from gateway.counters.base import Limiter
 from gateway.effects import NO_APPROVALS, Claimed
+from gateway.used_approvals import UsedApprovals
 from gateway_config.wire.approvals import (
     ApprovalAsk,
     ApprovalClaim,
@@ -79,9 +80,12 @@ class NobodyToAsk:
 class ApprovalsClient:
     """`answer_seconds`: how long a call waits for the control plane before nobody can be asked."""
 
-    def __init__(self, control: Control, limiter: Limiter, *, answer_seconds: float) -> None:
+    def __init__(
+        self, control: Control, limiter: Limiter, used: UsedApprovals, *, answer_seconds: float
+    ) -> None:
         self._control = control
         self._limiter = limiter
+        self._used = used
         self._answer_seconds = answer_seconds
         self._waiting: OrderedDict[_Call, tuple[ClaimAnswer, float]] = OrderedDict()
         self._asking: Counter[str] = Counter()
@@ -98,12 +102,16 @@ class ApprovalsClient:
         known, until = self._waiting.get(_call(claim), (None, 0.0))
         if known is not None and time.monotonic() < until:
             return known
-        return self._noted(claim, await self._bounded(claim, lambda: self._control.claim(claim)))
+        answer = await self._bounded(claim, lambda: self._control.claim(claim))
+        if isinstance(answer, ClaimAnswer) and answer.state == "approved":
+            return self._used_once(claim, answer)
+        return self._noted(claim, answer)
 
     async def ask(self, ask: ApprovalAsk) -> Claimed:
         return self._noted(ask, await self._bounded(ask, lambda: self._control.ask(ask)))
 
     def unused(self, unused: ApprovalUnused) -> None:
+        self._used.forget(unused.id, unused.decision_id)
         task = asyncio.get_running_loop().create_task(self._tell_unused(unused))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
@@ -151,6 +159,13 @@ class ApprovalsClient:
             self._waiting[_call(claim)] = (answer, time.monotonic() + _STILL_WAITING_SECONDS)
             while len(self._waiting) > _MOST_REMEMBERED:
                 self._waiting.popitem(last=False)
+        return answer
+
+    def _used_once(self, claim: ApprovalClaim, answer: ClaimAnswer) -> Claimed:
+        if not self._used.may_use(answer, claim.decision_id):
+            _log.warning("approval %s was used before; was the control plane's database restored?", answer.id)
+            return NO_APPROVALS
+        self._used.note(answer.id, claim.decision_id)
         return answer
 
     async def _tell_unused(self, unused: ApprovalUnused) -> None:
@@ -201,6 +216,8 @@ class ApprovalsClient:
             case "declined" | "expired" | "superseded":
                 await self._limiter.release(news.reserved_by)
             case "used":
+                if news.used_by:
+                    self._used.note(news.id, news.used_by)
                 # Who used it may be about to settle. Where that is on another machine, nothing is held soon.
                 await self._limiter.extend(news.reserved_by, 0)
             case _:

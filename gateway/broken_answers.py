@@ -13,13 +13,13 @@ from gateway.upstream_target import TargetUnusable
 VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 _LOOP: Final = 508
-_AMBIGUOUS: Final = "The server's list of tools cannot be read in one way only."
+_AMBIGUOUS: Final = "The server's list of tools can be read in more than one way."
 BROKEN_STREAM: Final[dict[type[Exception], tuple[str, str]]] = {
     EventTooLarge: (TOO_LARGE, "One event of the server's answer is too large."),
     EndpointEvent: (INVALID, "The server names an address for messages where none may be named."),
-    TargetUnusable: (INVALID, "The server wants its messages at an address that is not its own."),
+    TargetUnusable: (INVALID, "The server asks for its messages at an address that is not its own."),
     NotStrict: (INVALID, _AMBIGUOUS),
-    ListTooLong: (TOO_LARGE, "The server's list of tools is too long to be looked through."),
+    ListTooLong: (TOO_LARGE, "The server's list of tools is too long to look through."),
 }
 BREAKING: Final[tuple[type[Exception], ...]] = (UpstreamError, *BROKEN_STREAM)
 
@@ -27,7 +27,7 @@ BREAKING: Final[tuple[type[Exception], ...]] = (UpstreamError, *BROKEN_STREAM)
 def check_head(answer: UpstreamAnswer) -> None:
     """By its head alone. Raises UpstreamError, where nothing of it is passed on."""
     if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise answer.failed(INVALID, "The server compressed its answer though it was asked not to.")
+        raise answer.failed(INVALID, "The server compressed its answer although it was asked not to.")
     if answer.status in _CREDENTIALS_REFUSED:
         # Never passed on: a client would begin a login there.
         raise answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")

@@ -77,7 +77,7 @@ class Carried:
     def _take_state(self, visit: Visit, request: Request) -> None:
         state = self._states.unwrap(visit.admitted, request, request.params["requestState"])
         if state is None:
-            raise Refused(INVALID_PARAMS, "This `requestState` is not of this call.", id=request.id)
+            raise Refused(INVALID_PARAMS, "This `requestState` does not belong to this call.", id=request.id)
         visit.again = state
         if state.upstream is None:
             del request.params["requestState"]

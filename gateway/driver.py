@@ -246,7 +246,7 @@ def _decision_line(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> Deci
         0,
         arguments.names(given),
         None if given is None else arguments.digest(given),
-        int((now - visit.exchange.request.received_at) * 1e6),
+        int((now - visit.exchange.request.received_at - visit.awaited_seconds) * 1e6),
         arguments.kept(given, keeps) if keeps else (),
     )
 

@@ -24,7 +24,7 @@ _CIRCLE: Final = refusal(
     "This request has been here before: the address of a server leads back to this gateway.", status=508
 )
 _TOO_MANY: Final = refusal("This request has come through too many gateways.", status=508)
-_NO_MARK: Final = refusal("The header PolicyLayer-Hop is not as a gateway writes it.")
+_NO_MARK: Final = refusal("The header PolicyLayer-Hop is not in the form a gateway writes.")
 
 
 class Hops:

@@ -41,7 +41,7 @@ _FRAMING: Final = frozenset({b"content-length", b"host", b"transfer-encoding"})
 def join_repeated(request: Request, name: bytes, value: bytes) -> None:
     if name in _SINGLE or name.startswith(b"mcp-param-"):
         told = name.decode("ascii") if name in _SINGLE else "Mcp-Param-..."
-        request.problem = refusal(f"The header {told} is there twice.", close=name in _FRAMING)
+        request.problem = refusal(f"The header {told} appears twice.", close=name in _FRAMING)
     else:
         request.headers[name] += b", " + value
 

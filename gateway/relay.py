@@ -50,7 +50,7 @@ _COME_BACK: Final = b"retry: 1000\n\n"
 _WITHOUT_BODY: Final = frozenset({204, 205})
 # So long others wait at most while the events of one server are looked through.
 _FED_AT_ONCE: Final = 4_096
-_OUTLIVED: Final = "What this call was allowed by has changed before it could be sent."
+_OUTLIVED: Final = "What allowed this call changed before it could be sent."
 
 
 class Relay:
@@ -80,16 +80,22 @@ class Relay:
             return await self._exchange(visit)
         return await self._post(visit, visit.stream)
 
-    async def _exchange(self, visit: Visit) -> Forwarded:
-        answer = visit.asked
-        if answer is None:
-            pool = self._pool(visit)
-            answer = self._ask(visit, pool, await pool.take())
+    async def _exchange(self, visit: Visit, *, again: bool = True) -> Forwarded:
+        answer, visit.asked = visit.asked or await self._asked(visit), None
         try:
             await answer.head()
             return await self._pass_on(visit, answer)
+        except UpstreamError as error:
+            if error.sent or answer.status or not again:
+                raise
         finally:
             self._done(visit, answer)
+        # The server closed the connection before anything was written to it, so it knows of nothing.
+        return await self._exchange(visit, again=False)
+
+    async def _asked(self, visit: Visit) -> UpstreamAnswer:
+        pool = self._pool(visit)
+        return self._ask(visit, pool, await pool.take())
 
     def send_at_once(self, visit: Visit, told: Callable[[_Reader], None], reader: _Reader) -> bool:
         """False, and nothing was sent, where that would have to wait. Raises UpstreamError.

@@ -7,7 +7,9 @@ from gateway_config.wire.approvals import ClaimAnswer
 from policies.language import sentences
 from policies.language.decision import AwaitApproval, Decision, Outcome, TakeQuota
 
-_CONFIGURATION_EXPIRED: Final = "The gateway has lost touch with its control plane for too long; try later."
+_CONFIGURATION_EXPIRED: Final = (
+    "The gateway has been out of touch with its control plane for too long; try later."
+)
 _RECORD_UNAVAILABLE: Final = "The gateway cannot write its log now, so it sends no calls; try again later."
 _INTERNAL_ERROR: Final = "The gateway failed on this call and did not send it on."
 _NAMED_TWICE: Final = (
@@ -87,8 +89,8 @@ RESPELT: Final = Ruling(
     False,
     "undecidable",
     "/resources",
-    "The URI cannot be judged: some servers read it as another. Its scheme and host must be in small "
-    "letters, and what needs no percent sign must be written without.",
+    "The URI cannot be judged: some servers read it as a different one. Write it as the server lists it, "
+    "with a plain host in lower case and without a default port.",
 )
 CONFIGURATION_EXPIRED: Final = Ruling(
     False, "configuration_expired", "(configuration expired)", _CONFIGURATION_EXPIRED

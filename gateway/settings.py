@@ -213,7 +213,7 @@ class _Reader:
         try:
             found = socket.getaddrinfo(limiter.host, limiter.port, type=socket.SOCK_STREAM)
         except OSError:
-            raise SettingsInvalid(f"LIMITER_URL names a host nobody knows: {limiter.host}") from None
+            raise SettingsInvalid(f"LIMITER_URL names an unknown host: {limiter.host}") from None
         return frozenset((str(address[4][0]), limiter.port) for address in found)
 
     def opened_networks(self, host: str) -> tuple[Network, ...]:

@@ -1,7 +1,8 @@
 """Connections to servers: a pool for each, to addresses that were checked, with limits nobody else feels.
 
 A name is resolved for every new connection and the connection goes to the very address that was checked, with
-SNI and Host of the name. Redirects are not followed. A request is never sent twice.
+SNI and Host of the name. Redirects are not followed. What was written of a request, and be it one byte, is
+never written again.
 """
 
 import asyncio
@@ -103,7 +104,7 @@ class Pool:
 
     async def _wait(self) -> UpstreamConnection | None:
         if len(self._waiting) >= self._limits.waiting_per_server:
-            raise _unreachable("Too many calls to this server are waiting already.")
+            raise _unreachable("Too many calls to this server are already waiting.")
         turn: asyncio.Future[UpstreamConnection | None] = self._loop.create_future()
         self._waiting.append(turn)
         try:
@@ -158,7 +159,7 @@ class Pool:
                 opened = await self._connect(await self._checked_addresses())
                 return opened
         except TimeoutError:
-            raise _unreachable("The server could not be connected to in time.") from None
+            raise _unreachable("The gateway could not connect to the server in time.") from None
         finally:
             self._opening -= 1
             if opened is None:
@@ -197,7 +198,7 @@ class Pool:
                 return await self._connect_to(address)
             except OSError:
                 continue
-        raise _unreachable("The server could not be connected to.")
+        raise _unreachable("The gateway could not connect to the server.")
 
     async def _connect_to(self, address: str) -> UpstreamConnection:
         port, loop = self.target.port, self._loop
@@ -327,7 +328,7 @@ def _why_not_secure(problem: Exception) -> str:
         case 62 | 64:
             return "The server's TLS certificate is not for its name."
         case _:
-            return "The server's TLS certificate is not signed by an authority that is trusted here."
+            return "The server's TLS certificate is not signed by an authority that this gateway trusts."
 
 
 def same_place(one: LoadedServer, other: LoadedServer) -> bool:

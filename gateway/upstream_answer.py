@@ -120,7 +120,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             if size > most:
                 raise self.failed(TOO_LARGE, "The server's answer is too large.")
             if hold is not None and not hold(size):
-                raise self.failed(TOO_LARGE, "Too much of other answers is held already.")
+                raise self.failed(TOO_LARGE, "Too much of other answers is already held.")
             parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -229,7 +229,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             self._chunks.clear()
             self._queued = 0
             self.room.leave_unread(self._being_read)
-            self.fail(self.failed(TOO_LARGE, "Too much of other answers is held already."))
+            self.fail(self.failed(TOO_LARGE, "Too much of other answers is already held."))
             self.abandon()
             return
         if self._queued > self._limits.read_high_bytes or (self.room is not None and self.room.scarce):

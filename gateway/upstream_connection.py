@@ -108,9 +108,10 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         return answer
 
     def _write(self) -> None:
-        request, self._unsent = self._unsent, b""
-        if request and self._transport is not None and not (self.closed or self._transport.is_closing()):
-            self._transport.write(request)
+        request, transport = self._unsent, self._transport
+        if request and transport is not None and not (self.closed or transport.is_closing()):
+            self._unsent = b""
+            transport.write(request)
 
     def close(self) -> None:
         self.closed = True

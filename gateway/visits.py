@@ -27,6 +27,7 @@ class Visit(msgspec.Struct, eq=False):
     tools. `opens_pages`: its user is to be shown one. `asked`: what the server answers, once it was asked.
     `heavy`: judging it takes too long for an event loop. `lines`: the headers a server is sent for this
     request. `written`: our writing of the message, where it was made and nothing was put into it since.
+    `awaited_seconds`: how long a person's answer was waited for.
     """
 
     exchange: Exchange
@@ -45,6 +46,7 @@ class Visit(msgspec.Struct, eq=False):
     agreed: str = ""
     opens_pages: bool = False
     tool_digest: str = ""
+    awaited_seconds: float = 0.0
     heavy: bool = False
     tasks: dict[str, str] = msgspec.field(default_factory=dict)
     asked: UpstreamAnswer | None = None

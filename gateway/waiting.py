@@ -88,12 +88,14 @@ class Waiting:
             answered.cancel()
 
         visit.exchange.on_gone = visit.opened.end = over
+        began = time.monotonic()
         try:
             with Progress(visit, lambda reply: as_event(visit, reply)):
                 await asyncio.wait([answered])
         finally:
             answered.cancel()
             visit.exchange.on_gone = visit.opened.end = None
+            visit.awaited_seconds += time.monotonic() - began
 
     def unused(self, effect: Unused, visit: Visit) -> None:
         self._approvals.unused(ApprovalUnused(decision_id=visit.decision_id, id=effect.approval))

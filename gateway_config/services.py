@@ -237,7 +237,7 @@ def enroll_worker(name: str, token: str) -> Worker:
     if not name or len(name) > 60 or not name.isprintable() or "/" in name:
         raise InvalidInput({"name": "A worker's name has 1 to 60 ordinary characters, none of them a slash."})
     if not is_well_formed(token, WORKER):
-        raise InvalidInput({"token": "This is no token of a worker; one begins with plw_."})
+        raise InvalidInput({"token": "This is not a worker's token; one begins with plw_."})
     try:
         with transaction.atomic():
             worker, _ = Worker.objects.update_or_create(

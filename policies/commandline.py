@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     command = verb("convert", _convert, "turn a policy of another dialect into one of this language")
     command.add_argument("file", metavar="FILE")
     command.add_argument("--json", action="store_true", help="the policy and the whole report as JSON")
-    command = verb("canonical", _canonical, "print the one text for a policy", tools=False)
+    command = verb("canonical", _canonical, "print the canonical text of a policy", tools=False)
     command.add_argument("file", metavar="FILE")
     command = verb("diff", _diff, "say what a policy lets through that another does not, and the reverse")
     command.add_argument("old", metavar="OLD")

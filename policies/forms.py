@@ -125,6 +125,6 @@ class RotateForm(forms.Form):
             ("86400", "in a day"),
             ("604800", "in 7 days"),
         ],
-        label="The token of now stops working",
+        label="The current token stops working",
         initial="3600",
     )

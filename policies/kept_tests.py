@@ -13,6 +13,7 @@ from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require, require_still
 from common.errors import InvalidInput, NotFound, Stale
+from common.held import held
 from policies.language.cases import Expectation, PolicyTest, TestsInvalid, read_tests, tests_text
 from policies.language.parse import LARGEST_TEXT
 from policies.language.problems import PolicyInvalid
@@ -56,7 +57,7 @@ def drop_test(by: Membership, policy: Policy, name: str) -> Policy:
     before = kept_tests(policy)
     after = tuple(test for test in before if test.name != name)
     if len(after) == len(before):
-        raise NotFound(f"{policy.name} has no test of this name.")
+        raise NotFound(f"{policy.name} has no test with this name.")
     return _keep(by, policy, after)
 
 
@@ -68,7 +69,7 @@ def change_expectation(by: Membership, policy: Policy, name: str, expect: Expect
     before = kept_tests(policy)
     test = next((test for test in before if test.name == name), None)
     if test is None:
-        raise NotFound(f"{policy.name} has no test of this name.")
+        raise NotFound(f"{policy.name} has no test with this name.")
     wanted = replace(test, expect=expect, rule=test.rule and (rule or test.rule))
     _read(tests_text([wanted]))
     return _keep(by, policy, tuple(wanted if each is test else each for each in before))
@@ -82,7 +83,7 @@ def _read(text: str) -> tuple[PolicyTest, ...]:
 
 
 def _locked(by: Membership, policy: Policy) -> Policy:
-    policy = Policy.objects.select_for_update().get(pk=policy.pk)
+    policy = held(Policy.objects.select_for_update().filter(pk=policy.pk))
     require_still(by, May.EDIT_POLICIES)
     return policy
 

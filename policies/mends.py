@@ -92,7 +92,7 @@ def mended(text: str, fields: Fields, tools: Sequence[Tool], beside: Beside) -> 
     at = at or next((each for each in found if _named(each)[:2] == wanted[:2]), None)
     mend = mend_of(text, at, tools) if at else None
     if mend is None:
-        raise CannotEdit("That does not stand in the text any more.")
+        raise CannotEdit("That is no longer in the text.")
     return mend.apply()
 
 

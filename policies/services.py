@@ -17,6 +17,7 @@ from accounts.models import AuditEvent, Membership
 from accounts.permissions import May, require, require_still
 from common.errors import Conflict, InvalidInput, Stale
 from common.events import config_changed, happened
+from common.held import held
 from common.ids import new_uuid
 from common.notifications import POLICIES, notify
 from common.tokens import new_token, token_hash
@@ -126,7 +127,7 @@ def create_policy(by: Membership, server: Server, name: str, text: str = STARTIN
                 organization_id=by.organization_id, server=server, name=name, draft=text, created_by=by
             )
     except IntegrityError:
-        raise InvalidInput({"name": f"{server.name} has a policy named {name} already."}) from None
+        raise InvalidInput({"name": f"{server.name} already has a policy named {name}."}) from None
     record_event(by, "policy.created", policy.public_id, name)
     return policy
 
@@ -152,7 +153,7 @@ def _kept(by: Membership, policy: Policy, text: str, if_version: int | None) -> 
     require(by, May.EDIT_POLICIES)
     if problems := _problem_of_size(text):
         raise InvalidInput(problems)
-    policy = Policy.objects.select_for_update().get(pk=policy.pk)
+    policy = held(Policy.objects.select_for_update().filter(pk=policy.pk))
     require_still(by, May.EDIT_POLICIES)
     if if_version is not None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
@@ -175,7 +176,7 @@ def publish_policy(
     require(by, May.PUBLISH)
     if text is not None:
         policy, _ = _kept(by, policy, text, if_version)
-    policy = Policy.objects.select_for_update().select_related("server").get(pk=policy.pk)
+    policy = held(Policy.objects.select_for_update().select_related("server").filter(pk=policy.pk))
     require_still(by, May.PUBLISH)
     if if_version is not None and text is None and policy.version != if_version:
         raise Stale("Someone saved this policy while you were editing. Compare, or put yours on top.")
@@ -224,7 +225,7 @@ def issue_grant(
     if policy is not None and policy.server_id != server.pk:
         problems["policy"] = f"{policy.name} is a policy of another server."
     if expires_at is not None and expires_at <= timezone.now():
-        problems["expires_at"] = "Choose a time that is still to come."
+        problems["expires_at"] = "Choose a time in the future."
     if server.retired_at is not None:
         problems["server"] = f"{server.name} is retired."
     if problems:
@@ -246,7 +247,7 @@ def issue_grant(
                 expires_at=expires_at,
             )
     except IntegrityError:
-        raise Conflict("This grant was issued already.") from None
+        raise Conflict("This grant was already issued.") from None
     record_event(by, "grant.issued", grant.public_id, label)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token
@@ -294,7 +295,7 @@ def rotate_grant(
         raise InvalidInput({"overlap_seconds": "Choose a time from 0 seconds to 7 days."})
     grant = _locked_grant(by, grant, May.ISSUE_GRANTS)
     if hint not in (None, grant.hint):
-        raise Conflict("This token was rotated already. The new one was shown then, once; rotate it again.")
+        raise Conflict("This token was already rotated. The new one was shown then, once; rotate it again.")
     if grant.state != "active":
         raise Conflict(f"This grant is {grant.state}. Issue another one instead.")
     token, now = new_token("plg_"), timezone.now()
@@ -308,7 +309,7 @@ def rotate_grant(
 
 
 def _locked_grant(by: Membership, grant: Grant, act: May) -> Grant:
-    grant = Grant.objects.select_for_update().get(pk=grant.pk)
+    grant = held(Grant.objects.select_for_update().filter(pk=grant.pk))
     require_still(by, act)
     return grant
 

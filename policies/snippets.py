@@ -202,7 +202,7 @@ def _curl(way: _Way) -> Snippet:
         client="curl",
         place="in a shell",
         text=" \\\n  ".join(parts),
-        after="The server answers with its name; 401 means that the token is not good.",
+        after="The server answers with its name; 401 means that the token is not valid.",
     )
 
 

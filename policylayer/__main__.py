@@ -22,8 +22,8 @@ _WHAT_TO_DO = {
 }
 # The API speaks of headers, which a command has none of.
 _INSTEAD = {
-    "stale": "Somebody changed it meanwhile, and nothing of theirs was overwritten. Look at it in the app,"
-    " then say it again.",
+    "stale": "Someone changed it meanwhile, and nothing of theirs was overwritten. Look at it in the app,"
+    " then run this again.",
 }
 COMMANDS = (session, servers, policies, grants, tail, approvals)
 

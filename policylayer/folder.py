@@ -73,7 +73,7 @@ class Done:
 def read_folder(folder: Path) -> list[PolicyFile]:
     """Raises FolderInvalid where there is none, or nothing in it."""
     if not folder.is_dir():
-        raise FolderInvalid(f"{folder} is no folder. It would hold {folder}/<server>/<policy>.json.")
+        raise FolderInvalid(f"{folder} is not a folder. It would hold {folder}/<server>/<policy>.json.")
     paths = sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(TESTS))
     if not paths:
         raise FolderInvalid(f"{folder} holds no policy. Write one to {folder}/<server>/<policy>.json.")

@@ -70,5 +70,5 @@ def checked(url: str) -> str:
         raise NotLoggedIn("Give the address as in the browser: https://policylayer.example.com")
     here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if parts.scheme == "http" and not here:
-        raise NotLoggedIn("Use https: over http anybody on the way could read the key.")
+        raise NotLoggedIn("Use https: over http anyone on the way could read the key.")
     return f"{parts.scheme}://{parts.netloc}"

@@ -17,7 +17,7 @@ def _servers(asker: Asker) -> int:
 
 def _scans(asker: Asker) -> int:
     since = timezone.now() - timedelta(hours=1)
-    return ToolScan.objects.visible_to(asker).filter(started_at__gt=since).count()
+    return ToolScan.objects.visible_to(asker).filter(routine=False, started_at__gt=since).count()
 
 
 counted(Limit.SERVERS, _servers)

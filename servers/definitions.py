@@ -89,7 +89,7 @@ class Collected:
             wanted = f"a name has 1 to {NAME_MAX} characters, none a control, and holds no credential"
             found.append(f"{left_out} left out: {wanted}.")
         if self.unusable:
-            found.append(f"Left out, defined at too great a length or depth: {_some(self.unusable)}.")
+            found.append(f"Left out, too long or too deeply nested: {_some(self.unusable)}.")
         if self.repeated:
             found.append(f"Listed more than once, the first definition counts: {_some(self.repeated)}.")
         return tuple(found)

@@ -171,6 +171,11 @@ class ToolScan(OrganizationOwned):
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="scans")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    routine = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="By the clock, and not because somebody asked: no limit counts it, and others go first.",
+    )
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     steps = models.JSONField(default=list, help_text="[{title, detail, milliseconds}] in order.")
@@ -182,7 +187,14 @@ class ToolScan(OrganizationOwned):
     changes = models.JSONField(default=dict, help_text="{added: [], removed: [], changed: []} names.")
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["server", "-started_at"])]
+        indexes: ClassVar = [
+            models.Index(fields=["server", "-started_at"]),
+            models.Index(
+                fields=["organization", "routine", "started_at"],
+                condition=models.Q(state__in=["waiting", "running"]),
+                name="scans_not_over",
+            ),
+        ]
 
     @property
     def steps_done(self) -> list[dict[str, Any]]:

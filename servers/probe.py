@@ -157,7 +157,7 @@ def _asked(url: str, headers: Mapping[str, str]) -> Asked:
         host, port, parts = "", 0, urlsplit("")
     if not host or parts.scheme not in ("http", "https") or parts.username is not None:
         raise ScanFailed(
-            "name_not_found", "This is no URL of a server.", "Write it like https://example.com/mcp."
+            "name_not_found", "This is not the URL of a server.", "Write it like https://example.com/mcp."
         )
     return Asked(shown(host, 253), port, parts.path, bool(headers))
 

@@ -91,7 +91,7 @@ def unauthorized(asked: Asked, status: int) -> ScanFailed:
         return ScanFailed(
             "unauthorized",
             f"It answered {status}: it does not accept this credential.",
-            "Check that the token is whole, still valid and made for this server.",
+            "Check that the token is complete, still valid and made for this server.",
         )
     return ScanFailed(
         "unauthorized",
@@ -134,7 +134,7 @@ def certificate_failure(failed: OutboundFailed, asked: Asked, ended: datetime | 
             hint = "Use the name that the certificate was made for."
         case _:
             message = "The certificate is not signed by an authority that we trust."
-            hint = "Use one of a public authority, or ask an operator to add yours."
+            hint = "Use one from a public authority, or ask an operator to add yours."
     return ScanFailed("tls", f"{message} Nothing was sent.", hint)
 
 
@@ -143,7 +143,7 @@ def _refused(failed: OutboundFailed, asked: Asked) -> ScanFailed:
         return ScanFailed(
             "refused",
             f"{asked.host} closed the connection before it had answered.",
-            "Connect again. If it goes on, the server's log says why.",
+            "Connect again. If it keeps happening, the server's log may say why.",
         )
     return ScanFailed(
         "refused",
@@ -160,7 +160,7 @@ def _not_allowed(failed: OutboundFailed, asked: Asked) -> ScanFailed:
         return ScanFailed(
             "address_not_allowed",
             f"{asked.host} on port {asked.port} is this product itself.",
-            "Register the server that stands behind it.",
+            "Register the server behind it.",
         )
     where = f" ({address})" if address not in ("", asked.host) else ""
     return ScanFailed(

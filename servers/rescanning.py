@@ -62,7 +62,7 @@ def _looked_at(servers: list[Server]) -> set[UUID]:
 
 
 def _room(organizations: set[UUID]) -> dict[UUID, int]:
-    scans = ToolScan.objects.filter(organization__in=organizations)
+    scans = ToolScan.objects.filter(organization__in=organizations, routine=False)
     lately = scans.filter(started_at__gt=timezone.now() - timedelta(hours=1))
     an_hour = Counter(lately.values_list("organization_id", flat=True))
     at_once = Counter(scans.filter(_going()).values_list("organization_id", flat=True))

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from common.alone import SCANNING, a_place
 from common.events import happened
 from common.sealing import SealingError
 from servers.classing import write_class
@@ -30,22 +31,29 @@ _LOOK_SECONDS = 0.05
 _ASK_SECONDS = 0.4
 _LOOKS_A_QUESTION = 8
 MOST_TOLD = 50
+# A scan of a server that hangs holds one of the threads that do everybody's tasks for a minute.
+MOST_RUNNING = 2
 _CHANGED = ("changed", "The server was given another address meanwhile.", "Connect again.")
 
 
 def run_scan(scan_id: UUID) -> ToolScan:
-    """Runs a waiting scan to its end; one that was begun already stays as it is. What went wrong stands in
-    the scan and is not raised.
+    """Runs a waiting scan to its end; one that was begun already stays as it is, and so does one while as
+    many of its organization run as may. What went wrong stands in the scan and is not raised.
 
     Only in the Celery worker: no other process of the control plane connects to a server.
     """
-    begun = ToolScan.objects.filter(pk=scan_id, state=ToolScan.State.WAITING).update(
-        state=ToolScan.State.RUNNING, started_at=timezone.now()
-    )
-    found = ToolScan.objects.select_related("server").get(pk=scan_id)
-    if begun:
-        _run(found)
-    return found
+    scan = ToolScan.objects.select_related("server").get(pk=scan_id)
+    with a_place(SCANNING, str(scan.organization_id), MOST_RUNNING) as there_is_one:
+        if there_is_one and _begun(scan):
+            _run(scan)
+    return scan
+
+
+def _begun(scan: ToolScan) -> bool:
+    waiting = ToolScan.objects.filter(pk=scan.pk, state=ToolScan.State.WAITING)
+    begun = waiting.update(state=ToolScan.State.RUNNING, started_at=timezone.now())
+    scan.refresh_from_db(fields=["state", "started_at"])
+    return bool(begun)
 
 
 def _run(scan: ToolScan) -> None:

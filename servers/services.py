@@ -19,6 +19,7 @@ from accounts.permissions import May, require, require_still
 from accounts.services.organizations import locked
 from common.errors import Conflict, InvalidInput, Stale, TooSoon
 from common.events import config_changed
+from common.held import held
 from common.sealing import Keyring
 from servers.models import Server, ServerCredential, ToolScan
 
@@ -82,7 +83,7 @@ def register_server(
             )
     except IntegrityError:
         raise InvalidInput(
-            {"name": f"There is a server named {name} already. Choose another name."}
+            {"name": f"There is already a server named {name}. Choose another name."}
         ) from None
     if headers:
         _seal(server, headers)
@@ -127,7 +128,7 @@ def change_server(
             server.save()
     except IntegrityError:
         raise InvalidInput(
-            {"name": f"There is a server named {new_name} already. Choose another name."}
+            {"name": f"There is already a server named {new_name}. Choose another name."}
         ) from None
     record_event(by, "server.changed", server.public_id, server.name)
     announce(server.organization_id)
@@ -150,7 +151,7 @@ def retire_server(by: Membership, server: Server, *, if_version: int | None = No
 
 
 def _locked(by: Membership, server: Server, if_version: int | None = None) -> Server:
-    server = Server.objects.select_for_update().get(pk=server.pk)
+    server = held(Server.objects.select_for_update().filter(pk=server.pk))
     require_still(by, May.MANAGE_SERVERS)
     if if_version is not None and server.version != if_version:
         raise Stale("Someone changed this server since you read it. Read it again.")
@@ -192,7 +193,7 @@ def stop_scan(by: Membership, server: Server) -> None:
     stopped = going.update(
         state=ToolScan.State.FAILED,
         code="stopped",
-        message="It was stopped before it was over.",
+        message="It was stopped before it finished.",
         hint="Connect again when you are ready; what you typed is kept.",
         finished_at=timezone.now(),
     )
@@ -213,16 +214,16 @@ def _leave_room_for_others(by: Membership) -> None:
     """The workers that scan are everybody's. Of two that come for the last place one gets it."""
     locked(by, May.MANAGE_SERVERS)
     now = timezone.now()
-    recent = ToolScan.objects.visible_to(by).filter(started_at__gt=now - _AN_HOUR)
+    recent = ToolScan.objects.visible_to(by).filter(routine=False, started_at__gt=now - _AN_HOUR)
     going = recent.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING]).count()
     if going >= MOST_SCANS_AT_ONCE:
-        said = f"{going} scans are going on. Wait until one of them has ended."
+        said = f"{going} scans are running. Wait until one of them has finished."
         raise TooSoon(said, _A_SCAN_TAKES)
     there_may_be = most(by.organization_id, Limit.SCANS_PER_HOUR)
     if (count := recent.count()) >= there_may_be:
         # When so many are over an hour old that there is room for one.
         oldest = recent.order_by("started_at").values_list("started_at", flat=True)[count - there_may_be]
-        said = f"There were {there_may_be} scans within an hour, as many as there may be."
+        said = f"There were {there_may_be} scans within an hour, the most allowed."
         raise TooSoon(said, oldest + _AN_HOUR - now)
 
 

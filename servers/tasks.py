@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from common.starting import start
@@ -18,15 +18,26 @@ RESCAN_FAILING_EVERY = timedelta(hours=1)
 LOST_AFTER = timedelta(seconds=5)
 INTERRUPTED_AFTER = timedelta(minutes=3)
 AT_ONCE = 50
+KEPT = timedelta(days=2)
+FORGOTTEN_AT_ONCE = 5_000
 
 
 @shared_task
 def run_scan(scan_id: str) -> None:
-    """Run twice it visits the server once: only a waiting scan begins."""
+    """Run twice it visits the server once: only a waiting scan begins. Those that wait for a place of their
+    organization's begin one after the other."""
     # Here, and not above: it brings the MCP SDK, which every other process of ours does without.
     from servers import scanning
 
-    scanning.run_scan(UUID(scan_id))
+    scan = scanning.run_scan(UUID(scan_id))
+    if scan.state != ToolScan.State.WAITING:
+        _start_next(scan.organization_id)
+
+
+def _start_next(organization_id: UUID) -> None:
+    waiting = ToolScan.objects.filter(organization_id=organization_id, state=ToolScan.State.WAITING)
+    for scan_id in waiting.order_by("routine", "started_at").values_list("pk", flat=True)[:1]:
+        start("servers.tasks.run_scan", str(scan_id))
 
 
 def enqueue_scan(scan: ToolScan) -> None:
@@ -36,12 +47,15 @@ def enqueue_scan(scan: ToolScan) -> None:
 
 @shared_task
 def sweep_scans() -> None:
-    """Lost messages, killed workers."""
+    """Lost messages, killed workers. Of one organization the first, and it is followed by the next: however
+    many wait for a place of theirs, the others' are found."""
     from servers import scanning
 
     now = timezone.now()
     waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING, started_at__lt=now - LOST_AFTER)
-    for scan_id in waiting.order_by("started_at").values_list("pk", flat=True)[:AT_ONCE]:
+    first = waiting.order_by("organization_id", "routine", "started_at").distinct("organization_id")
+    due = ToolScan.objects.filter(pk__in=first.values("pk")).order_by("started_at")
+    for scan_id in due.values_list("pk", flat=True)[:AT_ONCE]:
         start("servers.tasks.run_scan", str(scan_id))
     hung = ToolScan.objects.filter(state=ToolScan.State.RUNNING, started_at__lt=now - INTERRUPTED_AFTER)
     for scan in hung.select_related("server")[:AT_ONCE]:
@@ -50,11 +64,27 @@ def sweep_scans() -> None:
 
 @shared_task
 def rescan_due() -> None:
-    """What a server lists changes without notice: every server is looked at again after a while."""
+    """What a server lists changes without notice: every server is looked at again after a while, and those
+    that wait for it already are not asked for twice."""
     now = timezone.now()
     due = Q(status=Server.Status.READY, scanned__lt=now - RESCAN_EVERY)
     due |= Q(status=Server.Status.FAILING, scanned__lt=now - RESCAN_FAILING_EVERY)
-    seen = Server.objects.filter(retired_at=None).annotate(scanned=Max("scans__started_at")).filter(due)
-    for server in seen.order_by("scanned")[:AT_ONCE]:
-        scan = ToolScan.objects.create(organization_id=server.organization_id, server=server)
+    newest = ToolScan.objects.filter(server=OuterRef("pk")).order_by("-started_at").values("started_at")
+    seen = Server.objects.filter(retired_at=None).annotate(scanned=Subquery(newest[:1])).filter(due)
+    going = ToolScan.objects.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING])
+    for server in seen.exclude(pk__in=going.values("server_id")).order_by("scanned")[:AT_ONCE]:
+        scan = ToolScan.objects.create(organization_id=server.organization_id, server=server, routine=True)
         enqueue_scan(scan)
+
+
+@shared_task
+def forget_scans() -> None:
+    """Of what found no tool changed, all but each server's newest, and the newest that it answered."""
+    newer = ToolScan.objects.filter(server=OuterRef("server"), started_at__gt=OuterRef("started_at"))
+    failed = Q(state=ToolScan.State.FAILED) & Exists(newer)
+    answered = Q(state=ToolScan.State.DONE, changes__changed=[]) & Exists(
+        newer.filter(state=ToolScan.State.DONE)
+    )
+    old = ToolScan.objects.filter(failed | answered, started_at__lt=timezone.now() - KEPT)
+    while forgotten := list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]):
+        ToolScan.objects.filter(pk__in=forgotten).delete()

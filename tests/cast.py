@@ -143,6 +143,21 @@ def signed_in() -> Callable[[Membership], Client]:
     return make
 
 
+def key_whatever_the_role(member: Membership, *scopes: str) -> str:
+    """Made while they were an owner: a key may do what its maker's present role may."""
+    role = member.role
+    with inside(member):
+        _take(member, Role.OWNER)
+        _, token = create_api_key(member, "tests", scopes)
+        _take(member, role)
+    return token
+
+
+def _take(member: Membership, role: str) -> None:
+    member.role = role
+    member.save(update_fields=["role"])
+
+
 @pytest.fixture
 def api_key() -> Callable[..., str]:
     """A token with the given scopes (default: those that the first issue's journey needs)."""

@@ -88,8 +88,10 @@ def _rank(path: str) -> int:
 
 @pytest.fixture(autouse=True)
 def requests_counted_anew() -> None:
-    """All tests ask from one address: however fast they run, none may use up the minute of the next."""
-    caches["requests"].clear()
+    """All tests ask from one address: however fast they run, none may use up the minute of the next. Wrong
+    passwords are counted among what else is kept."""
+    for name in ("requests", "default"):
+        caches[name].clear()
 
 
 @pytest.fixture(scope="session")

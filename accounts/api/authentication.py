@@ -33,7 +33,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         member = asking_member(request)
         if member is None:
-            raise AuthenticationFailed("This API key is not good: unknown, expired or revoked.")
+            raise AuthenticationFailed("This API key is not valid: it is unknown, expired or revoked.")
         return member.user, member.acting_key
 
     def authenticate_header(self, request: Request) -> str:

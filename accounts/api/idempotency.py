@@ -81,7 +81,7 @@ class IdempotencyMiddleware:
         if kept.pk == row.pk:
             return self._first(request, row)
         if kept.request_digest != digest:
-            said = f"This {HEADER} was sent with another request. Choose a new one."
+            said = f"This {HEADER} was already used for another request. Choose a new one."
             return _instead(request, lambda: problem_answer_of("key_reused", said))
         return _instead(request, lambda: _replayed(kept))
 

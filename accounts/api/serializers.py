@@ -53,7 +53,7 @@ class OrganizationChange(serializers.Serializer[Any]):
         required=False,
         min_value=RETENTION_DAYS[0],
         max_value=RETENTION_DAYS[1],
-        help_text="What is older is forgotten at the next sweep.",
+        help_text="Older ones are deleted at the next sweep.",
     )
     kept_arguments = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_KEPT_PATH, trim_whitespace=True),

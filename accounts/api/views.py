@@ -86,7 +86,7 @@ EMAIL = Filter("email", Text(254), "A part of the address.", lookup="email__icon
 
 
 class Members(ApiList[Membership]):
-    """The newest first. An invitation lets somebody in."""
+    """Newest first. An invitation lets someone in."""
 
     serializer_class = MemberSerializer
     filters = (ROLE, replace(EMAIL, lookup="user__email__icontains"))
@@ -113,7 +113,7 @@ class MemberDetail(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, member_id: str) -> Response:
-        """Ends the membership; their API keys die with it, grants they hold go on."""
+        """Ends the membership; their API keys end with it, grants they hold keep working."""
         remove_member(member_of(request), _find(request, Membership, "mem", member_id))
         return Response(status=204)
 
@@ -160,7 +160,7 @@ class InvitationDetail(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, invitation_id: str) -> Response:
-        """Withdraws it: the link opens nothing any more."""
+        """Withdraws it: the link no longer works."""
         withdraw(member_of(request), _find(request, Invitation, "inv", invitation_id))
         return Response(status=204)
 
@@ -168,7 +168,7 @@ class InvitationDetail(ApiView):
 class InvitationResend(ApiView):
     @extend_schema(request=None, responses=InvitationSerializer)
     def post(self, request: Request, invitation_id: str) -> Response:
-        """Sends a new link; the old one ends."""
+        """Sends a new link; the old one stops working."""
         invitation = _find(request, Invitation, "inv", invitation_id)
         return Response(InvitationSerializer(resend(member_of(request), invitation)).data)
 
@@ -189,7 +189,7 @@ class ApiKeys(ApiList[ApiKey]):
 
     @extend_schema(request=ApiKeyInput, responses={201: IssuedApiKey})
     def post(self, request: Request) -> Response:
-        """For people who are signed in: no key makes keys. `token` stands in this answer alone."""
+        """For people who are signed in: no key can make keys. `token` is in this answer only."""
         given = valid(ApiKeyInput(data=request.data))
         key, token = create_api_key(
             member_of(request), given["name"], given["scopes"], given.get("expires_at")
@@ -207,7 +207,7 @@ class ApiKeyDetail(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
-        """Revokes it, now and for good; a key with `keys:write` may, too."""
+        """Revokes it, now and for good; a key with `keys:write` may do it too."""
         revoke_api_key(member_of(request), _find(request, ApiKey, "key", key_id))
         return Response(status=204)
 

@@ -59,8 +59,9 @@ class Membership(OrganizationOwned):
     role = models.CharField(max_length=20, choices=Role.choices)
     joined_at = models.DateTimeField(default=timezone.now)
 
-    # Set on the instance that stands for one request: the key it came with, if it came with one.
+    # Set on the instance that stands for one request: the key it came with, or the session.
     acting_key: ApiKey | None = None
+    acting_session: str | None = None
 
     class Meta:
         constraints: ClassVar = [

@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from common.ids import new_uuid
 
@@ -37,3 +38,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def browser_key(self) -> str:
+        """Seals what a browser keeps for this person. Only the pages of their own session say it."""
+        return salted_hmac("accounts.browser_key", str(self.pk), algorithm="sha256").hexdigest()

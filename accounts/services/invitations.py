@@ -26,6 +26,7 @@ from accounts.services.organizations import locked
 from accounts.tenancy import organization_context
 from accounts.verification import is_verified
 from common.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TooSoon
+from common.held import held
 from common.ids import public_id
 from common.not_too_often import not_too_often
 from common.tokens import INVITATION, is_well_formed, new_token, token_hash
@@ -37,7 +38,7 @@ MOST_MAILS_EACH: Final = 5
 MOST_A_DAY: Final = 50
 MOST_MAILS_BY_ONE: Final = 200
 NOT_GOOD: Final = (
-    "This invitation is not good any more: it was used, withdrawn or is older than 7 days. Ask for another."
+    "This invitation is no longer valid: it was used or withdrawn, or is older than 7 days. Ask for another."
 )
 
 
@@ -91,7 +92,7 @@ def resend(by: Membership, invitation: Invitation) -> Invitation:
     _may_mail(by)
     now = timezone.now()
     if invitation.sent_times >= MOST_MAILS_EACH:
-        raise LimitReached(f"It was sent {MOST_MAILS_EACH} times. Withdraw it and invite anew another day.")
+        raise LimitReached(f"It was sent {MOST_MAILS_EACH} times. Withdraw it and invite again another day.")
     if invitation.sent_at > now - REST_BETWEEN_MAILS:
         wait = invitation.sent_at + REST_BETWEEN_MAILS - now
         said = "It was sent less than a minute ago. Look in the spam folder, or try again soon."
@@ -145,13 +146,13 @@ def accept(user: User, token: str) -> Membership:
         if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).exists():
             raise NotFound(NOT_GOOD)
         # Held first, as by whoever invites: of two who join at once the second is counted with the first.
-        held = Organization.objects.select_for_update().get(pk=organization)
+        joined = held(Organization.objects.select_for_update().filter(pk=organization))
         invitation = _good(token, lock=True)
         if invitation is None:
             raise NotFound(NOT_GOOD)
         if Membership.objects.filter(user=user, organization_id=organization).exists():
-            raise Conflict(f"You belong to {invitation.organization.name} already. The link stays good.")
-        see_that_one_more_joins(held)
+            raise Conflict(f"You already belong to {invitation.organization.name}. The link stays valid.")
+        see_that_one_more_joins(joined)
         member = Membership.objects.create(
             organization=invitation.organization, user=user, role=invitation.role
         )
@@ -188,13 +189,11 @@ def _organization_of(token: str) -> UUID | None:
 def _held(by: Membership, invitation: Invitation) -> Invitation:
     """Open and held until the transaction ends."""
     require(by, May.MANAGE_MEMBERS)
-    held = Invitation.objects.visible_to(by).select_for_update().filter(pk=invitation.pk).first()
-    if held is None:
-        raise NotFound
+    found = held(Invitation.objects.visible_to(by).select_for_update().filter(pk=invitation.pk))
     require_still(by, May.MANAGE_MEMBERS)
-    if held.state in {"accepted", "withdrawn"}:
-        raise Conflict(f"This invitation was {held.state} already.")
-    return held
+    if found.state in {"accepted", "withdrawn"}:
+        raise Conflict(f"This invitation was already {found.state}.")
+    return found
 
 
 def _judged(email: str, role: str) -> str:
@@ -220,12 +219,12 @@ def _may_mail(by: Membership) -> None:
 
 def _not_there_yet(by: Membership, address: str) -> None:
     if Membership.objects.visible_to(by).filter(user__email__iexact=address).exists():
-        raise Conflict(f"{address} is a member already.")
+        raise Conflict(f"{address} is already a member.")
     earlier = Invitation.objects.visible_to(by).open().filter(email=address).first()
     if earlier is None:
         return
     if earlier.state == "open":
-        raise Conflict(f"{address} has an invitation that is still good. Send that one again instead.")
+        raise Conflict(f"{address} has an invitation that is still valid. Send that one again instead.")
     earlier.withdrawn_at = timezone.now()
     earlier.save(update_fields=["withdrawn_at"])
 
@@ -233,14 +232,14 @@ def _not_there_yet(by: Membership, address: str) -> None:
 def _room_for_mail(by: Membership) -> None:
     since = timezone.now() - timedelta(days=1)
     if Invitation.objects.visible_to(by).filter(sent_at__gt=since).count() >= MOST_A_DAY:
-        raise LimitReached(f"{MOST_A_DAY} invitations were sent within a day, as many as there may be.")
+        raise LimitReached(f"{MOST_A_DAY} invitations were sent within a day, the most allowed.")
 
 
 def _count_mail(by: Membership) -> None:
     """Of the person, also in organizations that they founded and deleted since."""
     if not not_too_often(f"invitations-by-{by.user_id}", MOST_MAILS_BY_ONE, A_DAY_SECONDS):
         raise LimitReached(
-            f"You had {MOST_MAILS_BY_ONE} invitations sent within a day, as many as one person may."
+            f"You had {MOST_MAILS_BY_ONE} invitations sent within a day, the most one person may send."
         )
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.audit import record_event
 from accounts.models import ApiKey, Membership, Organization, User
 from accounts.permissions import SCOPES, May, require, require_still
+from accounts.services.organizations import locked
 from common.errors import InvalidInput
 from common.ids import public_id
 from common.tokens import new_token, token_hash
@@ -95,9 +96,10 @@ def create_api_key(
     elif not scopes:
         problems["scopes"] = "Choose at least one scope."
     if expires_at is not None and expires_at <= timezone.now():
-        problems["expires_at"] = "Choose a time that is still to come."
+        problems["expires_at"] = "Choose a time in the future."
     if problems:
         raise InvalidInput(problems)
+    locked(by, May.MAKE_KEYS)
     token = new_token("plk_")
     key = ApiKey.objects.create(
         organization_id=by.organization_id,

@@ -10,12 +10,12 @@ from django.db import transaction
 
 from accounts.audit import record_event
 from accounts.models import Membership, Role
-from accounts.permissions import May, require
+from accounts.permissions import May, require, see_again
 from accounts.services.organizations import locked
 from common.errors import Conflict, InvalidInput, NotFound
 from common.ids import public_id
 
-LAST_OWNER = "An organization keeps at least one owner. Make somebody else an owner first."
+LAST_OWNER = "An organization keeps at least one owner. Make someone else an owner first."
 
 
 @transaction.atomic
@@ -58,11 +58,11 @@ def needed_for(*roles: str) -> May:
 
 def _enter(by: Membership, member: Membership) -> None:
     locked(by)
-    for one in (by, member):
-        try:
-            one.refresh_from_db(fields=["role", "organization_id"])
-        except Membership.DoesNotExist:
-            raise NotFound from None
+    see_again(by)
+    try:
+        member.refresh_from_db(fields=["role", "organization_id"])
+    except Membership.DoesNotExist:
+        raise NotFound from None
     if member.organization_id != by.organization_id:
         raise NotFound
 

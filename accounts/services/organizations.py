@@ -14,6 +14,7 @@ from accounts.models import Membership, Organization, Role, User
 from accounts.permissions import May, require, require_still
 from accounts.tenancy import organization_context
 from common.errors import InvalidInput, LimitReached
+from common.held import held
 from common.ids import new_uuid, public_id
 
 MOST_OWNED: Final = 10
@@ -42,10 +43,10 @@ def found_organization(owner: User, name: str) -> Membership:
 @transaction.atomic
 def found_another(owner: User, name: str) -> Membership:
     """By somebody who is here already. Holds the person: of two for the last place one gets it."""
-    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    held(User.objects.select_for_update(no_key=True).filter(pk=owner.pk))
     owned = sum(membership.role == Role.OWNER for membership in memberships_of(owner))
     if owned >= MOST_OWNED:
-        raise LimitReached(f"You own {MOST_OWNED} organizations, as many as one person may.")
+        raise LimitReached(f"You own {MOST_OWNED} organizations, the most one person may own.")
     return found_organization(owner, name)
 
 
@@ -78,7 +79,7 @@ def locked(by: Membership, act: May | None = None) -> Organization:
 
     `act`: what they must be allowed to by then.
     """
-    organization = Organization.objects.select_for_update().get(pk=by.organization_id)
+    organization = held(Organization.objects.select_for_update().filter(pk=by.organization_id))
     if act is not None:
         require_still(by, act)
     return organization

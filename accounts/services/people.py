@@ -9,6 +9,7 @@ from accounts.services.members import LAST_OWNER, is_sole_owner, leave
 from accounts.services.organizations import memberships_of
 from accounts.tenancy import organization_context
 from common.errors import Conflict
+from common.held import held
 
 
 def only_owner_of(user: User) -> list[str]:
@@ -25,7 +26,7 @@ def only_owner_of(user: User) -> list[str]:
 def delete_account(user: User) -> None:
     """Leaves every organization, then the person is gone. What they did stays in the audit events."""
     # Held first, as by whoever joins: what they belong to stays the same until they are gone.
-    User.objects.select_for_update().get(pk=user.pk)
+    held(User.objects.select_for_update().filter(pk=user.pk))
     for membership in memberships_of(user):
         with organization_context(membership.organization_id):
             try:
@@ -34,7 +35,7 @@ def delete_account(user: User) -> None:
                 if stays.message != LAST_OWNER:
                     raise
                 raise Conflict(
-                    f"You are the only owner of {membership.organization_name}. Make somebody else an owner "
+                    f"You are the only owner of {membership.organization_name}. Make someone else an owner "
                     "or delete the organization first."
                 ) from None
     user.delete()

@@ -20,7 +20,7 @@ LEASE_SECONDS: Final = (300, 30 * 86_400)
 RETENTION_DAYS: Final = (1, 365)
 MOST_KEPT: Final = 50
 LONGEST_KEPT_PATH: Final = 200
-_NO_PATH: Final = "{} is no path of one argument. Write it like args.amount or args.customer.id."
+_NO_PATH: Final = "{} is not the path of one argument. Write it like args.amount or args.customer.id."
 
 
 @transaction.atomic

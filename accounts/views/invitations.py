@@ -51,12 +51,12 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
         return _signed_out(request, token)
     if request.POST.get("answer") != "join":
         request.session.pop(HELD, None)
-        messages.info(request, "You did not join. The link stays good until its time is over.")
+        messages.info(request, "You did not join. The link stays valid until it expires.")
         return redirect("overview")
     offered = offer(token)
     if offered is not None and request.POST.get("invitation", offered.id) != offered.id:
         # In another tab, maybe by somebody else's doing: nobody joins what they were not asked about.
-        messages.info(request, "Another invitation was opened since. This is what that one offers.")
+        messages.info(request, "Another invitation has been opened since. This is what that one offers.")
         return redirect("answer-invitation")
     try:
         member = accept(request.user, token)

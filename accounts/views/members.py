@@ -42,8 +42,8 @@ def _see_that_it_is_of_here(request: MemberRequest) -> None:
     if within == here:
         return
     names = {str(one.organization_id): one.organization_name for one in request.memberships}
-    there = names.get(within, "an organization that you belong to no more")
+    there = names.get(within, "an organization you no longer belong to")
     raise Conflict(
-        f"This page is of {there}, and you went to {request.member.organization.name} since. Go back to the "
-        "organization that is meant, open the page anew and do it there."
+        f"This page belongs to {there}, and you have switched to {request.member.organization.name} since. "
+        "Switch to the organization you mean, open the page again and do it there."
     )

@@ -65,7 +65,7 @@ def remove(request: MemberRequest, member_id: str) -> HttpResponse:
         remove_member(request.member, member)
     except Conflict as stays:
         return _refused(request, member_id, stays)
-    messages.success(request, "You left." if own else f"{email} belongs to this organization no more.")
+    messages.success(request, "You left." if own else f"{email} no longer belongs to this organization.")
     return redirect("overview" if own else "members")
 
 

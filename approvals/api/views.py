@@ -36,7 +36,7 @@ def _in_state(state: str) -> Q:
 
 
 class Approvals(ApiList[Approval]):
-    """Calls that wait for a person, and what became of earlier ones; newest first."""
+    """Calls that wait for a person, and what happened to earlier ones; newest first."""
 
     serializer_class = ApprovalSerializer
     filters = (
@@ -63,21 +63,21 @@ class ApprovalDetail(ApiView):
 
     @extend_schema(responses=ApprovalSerializer)
     def get(self, request: Request, approval_id: str) -> Response:
-        """One call that was asked about. Reading it answers nothing."""
+        """One call that a person was asked about. Reading it answers nothing."""
         return _shown(request, _find(request, approval_id))
 
 
 class ApprovalApprove(ApiView):
     @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
     def post(self, request: Request, approval_id: str) -> Response:
-        """The identical call may be sent once, until the time limit ends. 409 when it waits no more."""
+        """The identical call may be sent once, until the time limit ends. 409 when it no longer waits."""
         return _answered(request, approval_id, services.approve)
 
 
 class ApprovalDecline(ApiView):
     @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
     def post(self, request: Request, approval_id: str) -> Response:
-        """The identical call is denied until the time limit ends. 409 when it waits no more."""
+        """The identical call is denied until the time limit ends. 409 when it no longer waits."""
         return _answered(request, approval_id, services.decline)
 
 
@@ -92,7 +92,7 @@ class ApprovalRules(ApiView):
 
     @extend_schema(request=RulesChange, responses=RulesSerializer)
     def patch(self, request: Request) -> Response:
-        """Holds from the next question or answer on; what waits keeps its own time."""
+        """Applies from the next question or answer on; a call that waits keeps its own time."""
         given = valid(RulesChange(data=request.data))
         kept = RulesSerializer(member_of(request).organization).data
         changed = services.set_approval_rules(

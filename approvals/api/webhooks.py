@@ -105,7 +105,7 @@ class Webhooks(ApiList[Webhook]):
 
     @extend_schema(request=WebhookInput, responses={201: WebhookWithSecret})
     def post(self, request: Request) -> Response:
-        """Tells an address what happens from now on. `secret` stands in this answer alone."""
+        """Tells an address what happens from now on. `secret` is in this answer only."""
         given = valid(WebhookInput(data=request.data))
         member = member_of(request)
         webhook, secret = webhooks.add_webhook(member, given["url"], verified=is_verified(member))
@@ -121,14 +121,14 @@ class WebhookDetail(ApiView):
 
     @extend_schema(request=WebhookChange, responses=WebhookSerializer)
     def patch(self, request: Request, webhook_id: str) -> Response:
-        """Another address, or switched off or on; the secret stays."""
+        """Changes its address, or switches it off or on; the secret stays."""
         webhook = _find(request, webhook_id)
         given = valid(WebhookChange(data=request.data))
         return Response(WebhookSerializer(webhooks.change_webhook(member_of(request), webhook, **given)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, webhook_id: str) -> Response:
-        """Nothing is sent there any more; what was sent is forgotten."""
+        """Nothing more is sent there; what was sent is forgotten."""
         webhooks.remove_webhook(member_of(request), _find(request, webhook_id))
         return Response(status=204)
 
@@ -136,7 +136,7 @@ class WebhookDetail(ApiView):
 class WebhookTest(ApiView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: str) -> Response:
-        """Sends a test. It is tried once; the delivery says what came of it."""
+        """Sends a test. It is tried once; the delivery shows the result."""
         sent = webhooks.send_test(member_of(request), _find(request, webhook_id))
         return Response(DeliverySerializer(sent).data, status=202)
 
@@ -144,7 +144,7 @@ class WebhookTest(ApiView):
 class WebhookRotateSecret(ApiView):
     @extend_schema(request=None, responses=WebhookWithSecret)
     def post(self, request: Request, webhook_id: str) -> Response:
-        """A new secret, in this answer alone; the old one signs beside it for a day."""
+        """A new secret, in this answer only; the old one signs beside it for a day."""
         return _with_secret(*webhooks.rotate_secret(member_of(request), _find(request, webhook_id)))
 
 
@@ -170,7 +170,7 @@ class WebhookDeliveries(ApiList[Notice]):
 class WebhookRedeliver(ApiView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
-        """The same message under the same id once more, with all its tries."""
+        """Sends the same message again under the same id, with all its tries."""
         webhook = _find(request, webhook_id)
         found = webhook.notices.filter(pk=uuid_or_404("msg", delivery_id))
         sent = webhooks.redeliver(member_of(request), get_object_or_404(found))

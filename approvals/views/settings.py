@@ -1,4 +1,4 @@
-"""The rules of approving, and where people are told that a call waits."""
+"""The approval rules, and where people are told that a call waits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rules(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, rules_form=form)
     set_approval_rules(request.member, seconds=form.cleaned_data["seconds"], self_approval=form.self_approval)
-    messages.success(request, "The rules of approving are changed.")
+    messages.success(request, "The approval rules are changed.")
     return redirect("approvals:settings")
 
 
@@ -52,7 +52,7 @@ def rules(request: MemberRequest) -> HttpResponse:
 def mail(request: MemberRequest) -> HttpResponse:
     muted = request.POST.get("mail") != "on"
     notices.mute(request.member, muted)
-    words = "no e-mail about waiting calls any more" if muted else "an e-mail when a call waits"
+    words = "no more e-mail about waiting calls" if muted else "an e-mail when a call waits"
     messages.success(request, f"You get {words}.")
     return redirect("approvals:settings")
 
@@ -118,7 +118,7 @@ def test_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
         webhooks.send_test(request.member, webhook)
     except (Conflict, LimitReached) as refused:
         return _page(request, refusal=Refusal.of(webhook_id, refused))
-    messages.success(request, "A test is on its way. What comes of it shows up below.")
+    messages.success(request, "A test is on its way. The result shows up below.")
     return redirect("approvals:settings")
 
 
@@ -130,7 +130,7 @@ def redeliver(request: MemberRequest, webhook_id: str, delivery_id: str) -> Http
         webhooks.redeliver(request.member, notice)
     except Conflict as refused:
         return _page(request, refusal=Refusal.of(delivery_id, refused))
-    messages.success(request, "The message is on its way once more, under the same id.")
+    messages.success(request, "The message is on its way again, under the same id.")
     return redirect("approvals:settings")
 
 

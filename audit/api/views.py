@@ -135,7 +135,7 @@ PERIODS: Final = {
     "day": (timedelta(days=1), Unit.HOUR, 24),
     "month": (timedelta(days=30), Unit.DAY, 30),
 }
-STATS_PERIOD = Filter("period", Choice(tuple(PERIODS)), "Until now; a day if unsaid.")
+STATS_PERIOD = Filter("period", Choice(tuple(PERIODS)), "Until now; a day by default.")
 
 
 class BucketSerializer(serializers.Serializer[Any]):

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.models import DecisionRecord
 from audit.queries import DecisionRow
 from audit.trace import in_short
-from common.templatetags._moulds import filled
+from common.templatetags._moulds import filled, joined
 from common.templatetags.ui import oneline, outcome
 
 register = template.Library()
 
 
 @register.simple_tag
+def days_of_calls(rows: Iterable[DecisionRow]) -> SafeString:
+    """Newest first. What is not of today stands below its day: a row says the time alone."""
+    return joined(_by_day(rows))
+
+
+def _by_day(rows: Iterable[DecisionRow]) -> Iterator[SafeString]:
+    today = _day(timezone.now())
+    for day, of_day in groupby(rows, key=lambda row: _day(row.record.at)):
+        if day != today:
+            yield filled("audit/_day.html", [{"day": day}])
+        yield call_rows(of_day)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%-d %b %Y}, UTC"
+
+
 def call_rows(rows: Iterable[DecisionRow]) -> SafeString:
     return filled("audit/_row.html", _fillings(rows))
 
@@ -30,6 +50,7 @@ def _fillings(rows: Iterable[DecisionRow]) -> Iterator[dict[str, str]]:
             "id": pk,
             "href": f"{within}{pk}/",
             "at": record.at.isoformat(),
+            "day": _day(record.at),
             "time": f"{record.at:%H:%M:%S}",
             "outcome": outcome(record.outcome, record.code, approval=record.approval_id),
             "tool": oneline(record.tool or record.method),

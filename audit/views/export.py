@@ -58,7 +58,7 @@ def _pieces(viewer: Viewer, found: QuerySet[DecisionRecord]) -> Iterator[list[De
         with organization_context(viewer.organization_id):
             member = viewer.still()
             if member is None:
-                raise NotAllowed("Who takes this file may not look any more.")
+                raise NotAllowed("Whoever takes this file may no longer look.")
             records = list(further[: min(PIECE, left)])
             rows = with_names(member, records)
         yield rows

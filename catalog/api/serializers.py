@@ -75,7 +75,10 @@ class CatalogServerSerializer(serializers.Serializer[Any]):
     registry_name = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=["active", "deprecated", "deleted"])
     transports = serializers.ListField(child=serializers.CharField())
-    endpoint = serializers.CharField()
+    endpoint = serializers.CharField(
+        help_text="Empty where none is known, and of a server whose `status` is deleted: its publisher "
+        "withdrew it, and by now the address may be someone else's."
+    )
     headers = serializers.ListField(child=serializers.CharField())
     tools = serializers.IntegerField()
     by_class = serializers.DictField(child=serializers.IntegerField())
@@ -90,7 +93,7 @@ class ServersSerializer(serializers.Serializer[Any]):
 
 
 class ToolsSerializer(serializers.Serializer[Any]):
-    """`capped`: there are more; ask more closely."""
+    """`capped`: there are more; narrow the search."""
 
     results = CatalogToolSerializer(many=True)
     found = serializers.IntegerField()
@@ -111,7 +114,7 @@ class ClassifyInput(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=LONGEST_TITLE, required=False, allow_blank=True, default="")
     description = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
     input_schema = serializers.DictField(
-        required=False, help_text="JSON Schema. What its enumerations let one choose is heard."
+        required=False, help_text="JSON Schema. The choices its enumerations offer are taken into account."
     )
     params = ParamSerializer(many=True, required=False)
     annotations = serializers.DictField(child=serializers.BooleanField(), required=False)

@@ -33,7 +33,7 @@ from common.api_views import ApiView
 from common.drf import valid
 
 _PAGE = 100
-_AFTER = Filter("after", Text(200), "The last server of the page before.")
+_AFTER = Filter("after", Text(200), "The last server of the previous page.")
 _FILTERS = (
     Filter("q", Text(LONGEST_QUESTION), "Words of a tool’s name, its server or its vendor."),
     Filter("class", Choice(CLASSES), many=True),

@@ -56,7 +56,13 @@ _ENDS: Final = word_set("""
     wipe wipes wiping
 """)
 _ENDED: Final = word_set("deleted destroyed discarded erased lost overwritten purged wiped")
-_RECOVERED: Final = word_set("recover recoverable recovered")
+_RECOVERED: Final = word_set("recover recoverable recovered restored reversed reverted undone")
+# Of “can't” the words hold “can” and “t”.
+_CANNOT: Final = word_set("cannot not t")
+_PERHAPS: Final = word_set("if unless whether")
+_IRREVERSIBLE: Final = "irreversible"
+# “This action is irreversible”; of a state or a setting it says no more than that this can be chosen.
+_WHAT_IS_DONE: Final = word_set("action call change deletion it operation this tool")
 _FOR_GOOD: Final = word_set("irrecoverable irrecoverably irretrievably unrecoverable")
 _OVERWRITES: Final = word_set("overwrite overwrites overwriting")
 # To write over one of these is to lose what it held.
@@ -67,7 +73,7 @@ _ENDS_SOMETHING: Final = (
 )  # fmt: skip
 # What holds none of them is read no further.
 _PAYMENTS: Final = _PRICED | _PAYS | _PAID | _MOVED_MONEY
-_LOSSES: Final = _ENDS | _ENDED | _RECOVERED | _FOR_GOOD | _OVERWRITES
+_LOSSES: Final = _ENDS | _ENDED | _RECOVERED | _FOR_GOOD | _OVERWRITES | {_IRREVERSIBLE}
 _TAKES: Final = _PAYMENTS | _LOSSES | {"irreversibly", "permanently"}
 _DEALS_FOR_GOOD: Final = word_set(FOR_GOOD)
 _GIVEN_BACK: Final = word_set(GIVEN_BACK)
@@ -165,7 +171,9 @@ def _is_lost(said: Sentence, place: int, word: str) -> bool:
     if word in _OVERWRITES:
         return not _HELD.isdisjoint(said[place + 1 : place + 4])
     if word in _RECOVERED:
-        return not {"cannot", "not"}.isdisjoint(said[max(0, place - 2) : place])
+        return _PERHAPS.isdisjoint(said[:place]) and not _CANNOT.isdisjoint(said[max(0, place - 2) : place])
+    if word == _IRREVERSIBLE:
+        return _is_told(said, place) and not _WHAT_IS_DONE.isdisjoint(said[:place])
     return word in _FOR_GOOD or (word in _ENDED and _is_told(said, place))
 
 

@@ -65,6 +65,21 @@ class CatalogServer(models.Model):
         return f"/servers/{self.slug}/"
 
     @property
+    def is_withdrawn(self) -> bool:
+        return self.status == self.Status.DELETED
+
+    @property
+    def hosted_at(self) -> str:
+        """Where its publisher says that it is. Of one that was withdrawn nobody says so any more, and by now
+        the address may be anybody's."""
+        return "" if self.is_withdrawn else self.endpoint
+
+    @property
+    def must_be_sent(self) -> list[str]:
+        """Names of headers, to where it is hosted."""
+        return [] if self.is_withdrawn else self.headers
+
+    @property
     def command(self) -> str:
         """What starts it on one's own machine; empty where its package does not say."""
         return starting(self.package)

@@ -28,6 +28,8 @@ def _row(tool: CatalogTool, effect: str) -> Row:
 
 def _pill(tool: CatalogTool, effect: str) -> str:
     match effect:
+        case "allowed":
+            return "Allow"
         case "limited":
             return f"{CALLS_A_MINUTE[ToolClass(tool.tool_class)]}/min"
         case "needs_approval":

@@ -13,8 +13,8 @@ from catalog.views._shared import crumbs, page
 
 _RISK = {
     "critical": "One call can be enough: it takes away what may not come back, moves money, or reaches so "
-    "far that its class alone says too little. What destroys or pays waits for a person; the rest is held "
-    "to a few calls a minute.",
+    "far that its class alone says too little. Anything that destroys or pays waits for a person; the rest "
+    "is held to a few calls a minute.",
     "high": "It sets something going, hands out access, or answers with a secret. Hold it to a few a "
     "minute, or ask a person.",
     "medium": "It changes something that can be changed back. Limit how fast.",

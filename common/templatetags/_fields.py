@@ -72,7 +72,7 @@ def _kind(widget: Widget) -> tuple[str, str]:
 
 # Where what the framework says is not how we say it.
 _SAID = {
-    str(validate_email.message): "This is no e-mail address: one looks like name@example.com.",
+    str(validate_email.message): "This is not an e-mail address: one looks like name@example.com.",
 }
 
 

@@ -142,6 +142,8 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
 }
 ACCOUNT_EMAIL_NOTIFICATIONS = True
+# Both say when an address has an account (see THREAT_MODEL.md): nobody is to ask for many.
+ACCOUNT_RATE_LIMITS = {"signup": "20/m/ip,100/h/ip", "manage_email": "10/m/user,60/h/user"}
 MFA_ADAPTER = "accounts.mfa.MFAAdapter"
 MFA_FORMS = {
     "add_webauthn": "accounts.mfa_forms.AddForm",

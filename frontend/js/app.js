@@ -20,6 +20,7 @@ import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 import { startTyped } from "./typed.js";
 import { writeCookie } from "./cookies.js";
+import { forget } from "./store.js";
 
 const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses];
 // These look for their elements, now and in whatever htmx or the live stream brings in.
@@ -32,18 +33,11 @@ document.addEventListener("layer:added", (event) => perFragment.forEach((start) 
 
 // Only for what public pages offer; the session itself is a cookie no script can read.
 const rememberSignedIn = (yes) => writeCookie("signed_in", yes ? "1" : "", yes ? 14 : 0);
-// What the policy editor kept for a lost connection is not for whoever signs in here next.
-function forgetDrafts() {
-  try {
-    for (const store of [localStorage, sessionStorage]) {
-      for (const key of Object.keys(store)) if (/^(draft|acts|undo|saved|typed):/.test(key)) store.removeItem(key);
-    }
-  } catch { /* a browser that keeps nothing */ }
-}
-
+// What was kept for everybody to read, by older pages of this site.
+forget(/^(draft|acts|undo|saved|typed):/);
 if (document.body.dataset.signedIn) rememberSignedIn(document.body.dataset.signedIn === "yes");
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-signs-out]")) return;
   rememberSignedIn(false);
-  forgetDrafts();
+  forget(/^(sealed|version|interrupted):|^tab$/);
 });

@@ -19,7 +19,7 @@ export function startConnection() {
   const say = (reason, words) => { if (!reasons.has(reason)) reasons.set(reason, words); draw(); };
   const end = (reason) => { reasons.delete(reason); draw(); };
 
-  const offline = () => say("offline", `No connection since ${clock()} UTC. What stands here may be old; what you typed stays.`);
+  const offline = () => say("offline", `No connection since ${clock()} UTC. What you see may be out of date; what you typed is kept.`);
   const silent = () => say("silent", `The site has not answered since ${clock()} UTC. What you did last may not have arrived; try it again.`);
   addEventListener("offline", offline);
   addEventListener("online", () => end("offline"));

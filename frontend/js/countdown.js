@@ -12,7 +12,7 @@ function tick() {
   for (const box of document.querySelectorAll("[data-countdown]")) {
     const total = Number(box.dataset.total);
     const left = Math.max(0, Math.floor((Date.parse(box.dataset.until) - Date.now()) / 1000));
-    const words = left ? leftWords(left) : "Time is over";
+    const words = left ? leftWords(left) : "Time is up";
     const place = box.querySelector("[data-left]"), bar = box.querySelector("progress");
     if (place.textContent === words) continue;
     const urgent = left < Math.min(SOON, total / 3);

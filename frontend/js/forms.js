@@ -22,12 +22,16 @@ function onSubmit(event) {
   if (button?.matches(".btn")) setTimeout(() => form.dataset.sent && mark(button, true), PENDING_AFTER);
 }
 
-// The page came back by the browser's "back": its forms may be sent again, and what a list is searched by is what it shows.
-function onShow(event) {
+function mayBeSent() {
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;
     form.querySelectorAll("[aria-busy]").forEach((button) => mark(button, false));
   }
+}
+
+// The page came back by the browser's "back": its forms may be sent again, and what a list is searched by is what it shows.
+function onShow(event) {
+  mayBeSent();
   if (!event.persisted && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
   for (const form of document.querySelectorAll("main form[method=get]")) form.reset();
 }
@@ -83,5 +87,7 @@ export function startForms() {
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onRevealClick);
   addEventListener("pageshow", onShow);
+  // The browser's own Stop, or a way that led nowhere: the page stays, and is used again.
+  globalThis.navigation?.addEventListener("navigateerror", mayBeSent);
   trackRequests();
 }

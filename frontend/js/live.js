@@ -93,7 +93,7 @@ class Live {
       const headers = { Accept: "text/event-stream", ...(this.lastId && { "Last-Event-ID": this.lastId }) };
       const answer = await fetch(this.box.dataset.live, { headers, signal: control.signal, cache: "no-store" });
       if (answer.redirected || [401, 403, 404].includes(answer.status)) this.giveUp();
-      this.why = answer.status === 429 ? "Not live: too many live pages of yours are open. Close one of them" : "";
+      this.why = answer.status === 429 ? "Not live: too many of your live pages are open. Close one of them" : "";
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       this.failures = 0;
       this.lostAt = null;
@@ -107,7 +107,7 @@ class Live {
   }
 
   giveUp() {
-    this.say("Not live: sign in again to go on.", "lost");
+    this.say("Not live: sign in again to continue.", "lost");
     throw Object.assign(new Error("the stream is not for this reader"), { name: "Gone" });
   }
 
@@ -161,8 +161,16 @@ class Live {
     row.classList.add("new");
     document.querySelectorAll("[data-live-empty]").forEach((empty) => empty.remove());
     if (this.box.dataset.liveAt === "end") return this.rows?.append(row);
+    this.markDay(row);
     this.rows?.prepend(row);
     while (this.rows?.childElementCount > this.keep) this.rows.lastElementChild.remove();
+  }
+
+  // Midnight: what stands below is of a day before, as the server tells them apart.
+  markDay({ dataset: { day } }) {
+    const older = this.rows?.firstElementChild;
+    if (!day || !older?.dataset.day || older.dataset.day === day) return;
+    older.before(Object.assign(document.createElement("p"), { className: "lday", textContent: older.dataset.day }));
   }
 
   pause(on) {
@@ -207,7 +215,7 @@ function bindPause(live) {
     live.pause(on);
     button.setAttribute("aria-pressed", String(on));
     const words = button.querySelector("[data-words]");
-    if (words) words.textContent = on ? "Go on" : "Pause";
+    if (words) words.textContent = on ? "Resume" : "Pause";
   };
   button.addEventListener("click", () => set(!live.paused));
   document.addEventListener("keydown", (event) => {

@@ -53,7 +53,7 @@ async function options(form) {
 function why(problem) {
   switch (problem.name) {
     case "NotAllowedError": return "It was cancelled, or took too long. Try again.";
-    case "InvalidStateError": return "This one is added already.";
+    case "InvalidStateError": return "This one has already been added.";
     case "SecurityError": return `Browsers give keys only to sites with a name, over https. This page is at ${location.host}: open it by its name (on your own machine: localhost).`;
     default: return problem.message;
   }

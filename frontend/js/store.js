@@ -1,4 +1,4 @@
-// A browser that keeps nothing (private windows, a full disk) costs the memory and nothing else.
+// What a browser keeps for its reader. A browser that keeps nothing (private windows, a full disk) costs the memory and nothing else.
 export function remembered(store, key) {
   return {
     get() {
@@ -13,5 +13,81 @@ export function remembered(store, key) {
   };
 }
 
-// What the policy editor keeps is this reader's own: whoever signs in next on the same machine makes none of it theirs.
-export const keptHere = (store, name) => remembered(store, `${name}:${document.body.dataset.person}:${document.getElementById("policy-form").dataset.policy}`);
+export function forget(pattern) {
+  try {
+    for (const store of [localStorage, sessionStorage]) {
+      for (const key of Object.keys(store)) if (pattern.test(key)) store.removeItem(key);
+    }
+  } catch { /* nothing is kept */ }
+}
+
+// What somebody typed is sealed with a key that only a page of their own session brings: however that ends (it expires, it is
+// ended elsewhere, the browser is closed), what stays on the machine says nothing to whoever sits there next, and is read again
+// once its owner is signed in. A browser seals only on https and localhost; elsewhere nothing is kept.
+const IV = 12;
+const hex = document.body.dataset.key?.match(/../g).map((byte) => parseInt(byte, 16));
+const key = hex && crypto.subtle?.importKey("raw", new Uint8Array(hex), "AES-GCM", false, ["encrypt", "decrypt"]);
+
+async function seal(value) {
+  const iv = crypto.getRandomValues(new Uint8Array(IV));
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await key, new TextEncoder().encode(JSON.stringify(value)));
+  return Array.from([...iv, ...new Uint8Array(sealed)], (byte) => String.fromCharCode(byte)).join("");
+}
+
+async function unseal(text) {
+  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const iv = bytes.subarray(0, IV);
+  return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await key, bytes.subarray(IV))));
+}
+
+// `family`: how the names begin under which other tabs keep the same. What one of them left is taken up where this tab has
+// nothing of its own, and is dropped with it unless it has changed since.
+class Sealed {
+  constructor(store, name, family = name) {
+    Object.assign(this, { store, name: `sealed:${name}`, family: `sealed:${family}`, found: null, turn: 0 });
+  }
+
+  async open() {
+    try {
+      const keys = Object.keys(this.store);
+      const at = keys.find((one) => one === this.name) ?? keys.find((one) => one.startsWith(this.family));
+      this.found = at && { at, text: this.store.getItem(at) };
+      return key && this.found ? await unseal(this.found.text) : null;
+    } catch { return null; /* somebody else's, or not allowed */ }
+  }
+
+  async set(value) {
+    const turn = this.turn += 1;
+    try {
+      const sealed = key && await seal(value);
+      if (sealed && turn === this.turn) this.store.setItem(this.name, sealed);
+    } catch { /* too much, or not allowed */ }
+  }
+
+  drop() {
+    this.turn += 1;
+    try {
+      this.store.removeItem(this.name);
+      if (this.found && this.store.getItem(this.found.at) === this.found.text) this.store.removeItem(this.found.at);
+    } catch { /* not allowed */ }
+  }
+}
+
+export const sealed = (...of) => new Sealed(...of);
+export const isSealed = (store, name) => { try { return store.getItem(`sealed:${name}`) !== null; } catch { return false; } };
+
+const tab = remembered(sessionStorage, "tab");
+function tabId() {
+  const id = tab.get() ?? crypto.getRandomValues(new Uint32Array(1))[0];
+  tab.set(id);
+  return id;
+}
+
+// What the policy editor keeps is this reader's own, and this tab's: whoever signs in next on the same machine makes none of
+// it theirs, and of two tabs of one policy each has back what was typed into it.
+export function keptHere(store, name) {
+  const family = `${name}:${document.body.dataset.person}:${policyId()}:`;
+  return sealed(store, family + tabId(), family);
+}
+
+export const policyId = () => document.getElementById("policy-form")?.dataset.policy;

@@ -2,29 +2,40 @@
 // old: then the next page of the site is asked for again and the words stand where they stood. No secret is kept, nothing for
 // whoever else signs in, and nothing once any other page was reached.
 import { readCookie } from "./cookies.js";
-import { remembered } from "./store.js";
+import { isSealed, remembered, sealed } from "./store.js";
 
 // What a browser would fill in of itself (a password, a code), and a secret that is shown: its type is text for as long.
 const SKIPPED = "[type=hidden], [type=password], [type=file], [type=submit], button, [autocomplete$=-password], [autocomplete=one-time-code], .reveal *";
-const kept = remembered(sessionStorage, "typed:form");
+const kept = sealed(sessionStorage, "form");
+const interrupted = remembered(sessionStorage, "interrupted:form");
 const here = () => location.pathname + location.search;
-const person = () => document.body.dataset.person;
+const isSignedIn = () => Boolean(document.body.dataset.person);
 
 const fieldsOf = (form) => [...form.elements].filter((one) => one.name && !one.matches(SKIPPED));
 const isOn = (one) => one.matches("[type=checkbox], [type=radio]");
 
 function keep(event) {
   const form = event.target;
-  if (!person() || form.method !== "post" || !form.closest("main") || form.closest("#editor")) return;
+  if (!isSignedIn() || form.method !== "post" || !form.closest("main") || form.closest("#editor")) return;
   const typed = fieldsOf(form).map((one) => [one.name, one.value, isOn(one) ? one.checked : null]);
-  kept.set({ person: person(), page: here(), action: form.getAttribute("action"), typed });
+  const action = form.getAttribute("action");
+  kept.set({ page: here(), action, nth: sentTo(action).indexOf(form), typed });
 }
 
-function putBack({ action, typed }) {
-  const form = [...document.querySelectorAll("main form")].find((one) => one.getAttribute("action") === action && one.method === "post");
+const sentTo = (action) => [...document.querySelectorAll("main form")].filter((one) => one.getAttribute("action") === action && one.method === "post");
+
+// Of several that are sent to one address, the one that has the most of what was typed: rows may have come or gone since.
+function sameForm({ action, nth, typed }) {
+  const forms = sentTo(action);
+  const has = (form) => typed.filter(([name]) => fieldsOf(form).some((one) => one.name === name)).length;
+  return forms.reduce((best, form) => (has(form) > has(best) ? form : best), forms[nth] ?? forms[0]);
+}
+
+function putBack(left) {
+  const form = sameForm(left);
   if (!form) return;
   let differs = false;
-  for (const [name, value, checked] of typed) {
+  for (const [name, value, checked] of left.typed) {
     const one = fieldsOf(form).find((each) => each.name === name && (checked === null || each.value === value));
     if (!one) continue;
     differs ||= checked === null ? one.value !== value : one.checked !== checked;
@@ -33,7 +44,7 @@ function putBack({ action, typed }) {
   }
   if (!differs) return;
   for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-  const note = Object.assign(document.createElement("p"), { className: "note ok", textContent: "What you had typed is back. It was not sent yet." });
+  const note = Object.assign(document.createElement("p"), { className: "note ok", textContent: "What you had typed is back. It has not been sent yet." });
   note.setAttribute("role", "status");
   form.prepend(note);
   note.scrollIntoView({ block: "nearest" });
@@ -48,11 +59,13 @@ function sayWhySignIn(left) {
 
 export function startTyped() {
   document.addEventListener("submit", keep, true);
-  const left = kept.get();
+  const left = isSealed(sessionStorage, "form");
   sayWhySignIn(left);
   if (!left) return;
-  const interrupts = left.interrupted || document.querySelector("[data-signed-out], [data-too-old]");
-  if (!person() && interrupts) return kept.set({ ...left, interrupted: true });
+  const wasInterrupted = interrupted.get();
+  if (!isSignedIn() && (wasInterrupted || document.querySelector("[data-signed-out], [data-too-old]"))) return interrupted.set(true);
+  interrupted.drop();
+  const opened = kept.open();
   kept.drop();
-  if (left.interrupted && left.person === person() && left.page === here()) putBack(left);
+  opened.then((typed) => wasInterrupted && typed?.page === here() && putBack(typed));
 }

@@ -155,7 +155,7 @@ def _check_size(text: bytes, tree: Json, max_depth: int, max_nodes: int) -> None
             raise NotStrict(f"The body holds more than {max_nodes} values.")
         depth += any(isinstance(value, dict | list) for value in level)
         if depth > max_depth:
-            raise NotStrict(f"The body is nested more than {max_depth} deep.")
+            raise NotStrict(f"The body is nested more than {max_depth} levels deep.")
         level = [inner for value in level for inner in _inside(value)]
 
 

@@ -41,7 +41,7 @@ WorkerView = Callable[Concatenate[HttpRequest, Worker, P], HttpResponse]
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 WaitingView = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]]
 
-_UNKNOWN = Refused(401, "this token is no worker's")
+_UNKNOWN = Refused(401, "this token is not a worker's")
 
 
 def for_workers(view: WorkerView[P]) -> View[P]:

@@ -62,7 +62,7 @@ class GivenUp(serializers.Serializer[Any]):
 
 
 class WorkersSerializer(serializers.Serializer[Any]):
-    """`given_up`: since when changes could not be brought to the gateways, and why."""
+    """`given_up`: since when changes could not reach the gateways, and why."""
 
     results = WorkerSerializer(many=True)
     next = serializers.URLField(allow_null=True)

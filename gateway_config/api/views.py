@@ -12,9 +12,9 @@ from gateway_config.rollout import dead_letter_of, worker_rows
 
 
 class Workers(ApiView):
-    """Every gateway worker: its version, the configuration it runs of this organization, when it was seen.
+    """Every gateway worker: its version, which configuration of yours it runs, when it was last seen.
 
-    `given_up`: since when changes could not be brought to the gateways, and why; they are not tried any more.
+    `given_up`: since when changes could not reach the gateways, and why; they are no longer tried.
     """
 
     read_scope = "logs:read"

@@ -52,7 +52,8 @@ class ApprovalAsk(ApprovalClaim, frozen=True, kw_only=True):
 class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`approved`: this decision, and no other ever, may send the call. `expired` is told once.
 
-    `none` has no `id`. `reserved_by` names the reservation that stands for the call.
+    `none` has no `id`. `reserved_by` names the reservation that stands for the call, `given_back_by` the
+    decision that had the approval before and sent nothing.
     """
 
     state: Literal["none"] | Told
@@ -60,6 +61,7 @@ class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     seconds_left: int = 0
     reserved_by: str = ""
+    given_back_by: str = ""
 
 
 class ApprovalUnused(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,13 +72,17 @@ class ApprovalUnused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalNews(msgspec.Struct, frozen=True, kw_only=True):
-    """`approved`: hold for `seconds_left` from now on; the others but `pending`: hold no longer."""
+    """`approved`: hold for `seconds_left` from now on; the others but `pending`: hold no longer.
+
+    `used_by`: of `used`, the decision that has it.
+    """
 
     id: str
     organization: str
     reserved_by: str
     state: NewsState
     seconds_left: int = 0
+    used_by: str = ""
 
 
 class NewsAnswer(msgspec.Struct, frozen=True, kw_only=True):

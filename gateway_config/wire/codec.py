@@ -43,7 +43,7 @@ def decode_bundle(body: bytes) -> Bundle:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleInvalid(f"the bundle cannot be read: {error}") from None
     if bool(bundle.parts) != (bundle.format == FORMAT_IN_PARTS) or (bundle.parts and bundle.grants):
-        raise BundleInvalid("the bundle's grants stand neither in it nor in its parts")
+        raise BundleInvalid("the bundle's grants are neither in it nor in its parts")
     _check_grants(bundle)
     return bundle
 

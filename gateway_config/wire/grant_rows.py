@@ -69,7 +69,7 @@ class Rows(Mapping[bytes, Row]):
                 array("q", ends if any(end != _NO_END for end in ends) else ()),
             )
         except OverflowError:
-            raise BundleInvalid("a grant ends at no time there is") from None
+            raise BundleInvalid("a grant's end is not a time") from None
 
     def __getitem__(self, token: bytes) -> Row:
         number = beginning(token)

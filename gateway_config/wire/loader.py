@@ -149,6 +149,6 @@ def _unique(what: str, pairs: Iterable[tuple[str, _Value]]) -> dict[str, _Value]
     found: dict[str, _Value] = {}
     for name, value in pairs:
         if name in found:
-            raise BundleInvalid(f"{what} {name} stands twice in the bundle")
+            raise BundleInvalid(f"{what} {name} appears twice in the bundle")
         found[name] = value
     return found

@@ -56,7 +56,7 @@ class VerifyKeys:
         for part in text.split(","):
             key_id, public = _parse_key(part.strip())
             if key_id in keys:
-                raise KeyInvalid(f"the key id {key_id} stands twice")
+                raise KeyInvalid(f"the key id {key_id} appears twice")
             keys[key_id] = Ed25519PublicKey.from_public_bytes(public)
         return cls(keys)
 

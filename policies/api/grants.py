@@ -50,7 +50,7 @@ class Grants(ApiList[Grant]):
 
     @extend_schema(request=GrantInput, responses={201: IssuedGrant})
     def post(self, request: Request) -> Response:
-        """Issues a grant. `token` stands in this answer alone and cannot be read again."""
+        """Issues a grant. `token` is in this answer only and cannot be read again."""
         given = valid(GrantInput(data=request.data))
         member = member_of(request)
         server = get_object_or_404(Server.objects.visible_to(member), pk=given["server"])
@@ -77,7 +77,7 @@ class GrantDetail(ApiView):
 class GrantRotate(ApiView):
     @extend_schema(request=RotateInput, responses=IssuedGrant)
     def post(self, request: Request, grant_id: str) -> Response:
-        """A new token, which stands in this answer alone; the old one works for a while longer."""
+        """A new token, which is in this answer only; the old one works for a while longer."""
         grant = find_grant(request, grant_id)
         given = valid(RotateInput(data=request.data))
         rotated, token = rotate_grant(member_of(request), grant, given["overlap_seconds"])

@@ -152,7 +152,7 @@ class PolicyDecide(_Asking):
 
     @extend_schema(request=CallInput, responses=TriedCallSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """What this call would meet, before limits and approvals are asked."""
+        """What this call would meet, before limits and approvals are checked."""
         text, policy, given = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
@@ -174,7 +174,7 @@ class PolicyDecide(_Asking):
 class PolicyDiff(_Asking):
     @extend_schema(request=TextInput, responses=DiffSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """What publishing the text would change for each tool, beside the revision in force."""
+        """What publishing the text would change for each tool, against the revision in force."""
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
@@ -253,7 +253,7 @@ class PolicyRevisions(ApiList[PolicyRevision]):
 
 
 class Revisions(ApiList[PolicyRevision]):
-    """What was published, of all policies; the newest first."""
+    """What was published, across all policies; newest first."""
 
     serializer_class = RevisionSummary
     filters = (Filter("policy", Id("pol"), lookup="policy_id"), *OF_REVISIONS)

@@ -79,7 +79,7 @@ class PolicySerializer(ShownRow):
 
 
 class PolicySummary(ShownRow):
-    """A policy in a list: its text, and what is wrong with it, stand in the policy itself."""
+    """A policy in a list: its text, and what is wrong with it, are in the policy itself."""
 
     id = PublicIdField("pol", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)
@@ -127,7 +127,7 @@ class EffectsSerializer(serializers.Serializer[Any]):
 
 
 class TriedCallSerializer(serializers.Serializer[Any]):
-    """What a call would meet; `obligations` are the limits and approvals that are asked after it."""
+    """What a call would meet; `obligations` are the limits and approvals that are checked after it."""
 
     outcome = serializers.ChoiceField(choices=["allow", "deny", "approval"])
     code = serializers.CharField(allow_null=True)
@@ -142,8 +142,8 @@ class ChangeSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     tools = serializers.ListField(child=serializers.CharField())
     sentence = serializers.CharField()
-    before = serializers.CharField(required=False, help_text="What became of its calls; of kind reach.")
-    after = serializers.CharField(required=False, help_text="What becomes of them; of kind reach.")
+    before = serializers.CharField(required=False, help_text="What happened to its calls; of kind reach.")
+    after = serializers.CharField(required=False, help_text="What happens to them; of kind reach.")
     details = serializers.ListField(child=serializers.CharField(), required=False)
 
 
@@ -204,7 +204,7 @@ class ConversionSerializer(serializers.Serializer[Any]):
 
 
 class RevisionSummary(ShownRow):
-    """A revision in a list: its document stands in the revision itself."""
+    """A revision in a list: its document is in the revision itself."""
 
     id = PublicIdField("rev", read_only=True)
     policy = PublicIdField("pol", source="policy_id", read_only=True)

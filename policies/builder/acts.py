@@ -191,7 +191,7 @@ def _chosen(keys: Iterable[str], tools: Sequence[Tool]) -> list[Address]:
 def _recommended(address: Address, tools: Sequence[Tool]) -> RuleBlock:
     tool = next((tool for tool in tools if tool.name == address.name), None)
     if tool is None:
-        raise CannotEdit(f"{address.name} is no tool of this server, so nothing is recommended for it.")
+        raise CannotEdit(f"{address.name} is not a tool of this server, so nothing is recommended for it.")
     return read_rule(json.dumps(recommended_rule(tool.name, classification_of(tool))))
 
 
@@ -205,7 +205,7 @@ def _add_row(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     if not is_name(name):
         raise CannotEdit("Give the name of a tool, or a pattern like get_*, of 1 to 256 characters.")
     if name in (read_blocks(text).tools or {}):
-        raise CannotEdit(f"There is a rule for {name} already.")
+        raise CannotEdit(f"There is already a rule for {name}.")
     return put_rule(text, Address("tools", name), RuleBlock(action="deny", reason=_DENIALS[""]))
 
 

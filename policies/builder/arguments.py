@@ -47,7 +47,7 @@ OPERATOR_WORDS: Final[Mapping[Operator, str]] = {
     "starts_with": "starts with",
     "ends_with": "ends with",
     "matches": "matches as a whole",
-    "regex": "has in it the pattern",
+    "regex": "contains the pattern",
     "under_path": "is below the path",
     "host_in": "is a URL at the host",
     "length_lte": "has a length of at most",

@@ -33,7 +33,7 @@ def any_condition() -> ConditionBlock:
 def changed_predicate(old: PredicateBlock, fields: Fields, arguments: Sequence[Argument]) -> PredicateBlock:
     columns = [fields.getlist(name) for name in ("path", "op", "control", "value")]
     if any(len(column) != len(old.conditions) for column in columns):
-        raise CannotEdit("This rule has other conditions by now. Look at it again.")
+        raise CannotEdit("The conditions of this rule have changed meanwhile. Look at it again.")
     conditions = [
         _changed(each, index, column, fields, arguments)
         for index, (each, *column) in enumerate(zip(old.conditions, *columns, strict=True))

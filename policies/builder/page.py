@@ -161,7 +161,7 @@ def _access_card(section: str, pointer: str, title: str, block: AccessBlock | So
     words = "allowed" if block.default == "allow" else "denied"
     exceptions = block.deny if block.default == "allow" else block.allow
     if exceptions:
-        words += f" but for {_two(exceptions)}"
+        words += f" except {_two(exceptions)}"
     if block.default != "allow" and block.allow and block.deny:
         words += f", without {_two(block.deny)}"
     typable = all(TextField.of(name).typable and name.strip() == name for name in (*block.allow, *block.deny))

@@ -126,7 +126,7 @@ def _by_class(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Sente
         lead = (
             f"The {count} other {name} tool{'' if count == 1 else 's'}"
             if count
-            else f"{name} tools that may come"
+            else f"{name} tools added later"
         )
         yield Sentence(_effect(rule), (), _rule(rule, f"/classes/{name}"), lead, (f"/classes/{name}",))
 
@@ -153,11 +153,11 @@ def _access(title: str, access: Access | None, document: Document) -> Sentence:
     word = "allowed" if default == "allow" else "denied"
     said = f"are {word}" + ("." if access else ", as anything else.")
     if access and default == "allow" and access.deny:
-        said = f"are allowed; denied {_listed(access.deny)}."
+        said = f"are allowed, except {_listed(access.deny)}."
     if access and default == "deny" and access.allow:
-        said = f"are denied; allowed {_listed(access.allow)}."
+        said = f"are denied, except {_listed(access.allow)}."
         if access.deny:
-            said += f" Of these, denied all the same {_listed(access.deny)}."
+            said += f" Still denied: {_listed(access.deny)}."
     return Sentence(
         "allowed" if default == "allow" else "denied", (), (said,), title, (f"/{title.lower()}",), True
     )
@@ -165,7 +165,7 @@ def _access(title: str, access: Access | None, document: Document) -> Sentence:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return f"{'is' if len(names) == 1 else 'are'} {', '.join(names[:_MOST_LISTED])}{more}"
+    return f"{', '.join(names[:_MOST_LISTED])}{more}"
 
 
 def _rule(rule: Rule, at: str) -> tuple[str, ...]:

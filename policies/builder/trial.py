@@ -145,9 +145,11 @@ def typed_arguments(typed: str) -> object:
             continue
         match = _LINE.match(line)
         if match is None:
-            raise RequestInvalid(f'Line {number} is no argument. Write "name: value", or the whole as JSON.')
+            raise RequestInvalid(
+                f'Line {number} is not an argument. Write "name: value", or all of it as JSON.'
+            )
         if match[1] in found:
-            raise RequestInvalid(f"{match[1]} stands here twice.")
+            raise RequestInvalid(f"{match[1]} appears twice here.")
         found[match[1]] = _line_value((match[2] or "").strip())
     return found
 
@@ -212,7 +214,7 @@ def _judged(plan: Plan, call: ToolCall, decision: Decision) -> Iterator[Step]:
     """In the order of deciding; what stopped it is marked, and what comes after was not looked at."""
     arguments = {} if call.arguments is MISSING else call.arguments
     if not isinstance(arguments, dict):
-        yield Step("stopped", "The arguments are no JSON object")
+        yield Step("stopped", "The arguments are not a JSON object")
         return
     work = Work(arguments, plan.sources)
     for predicates, each in ((plan.require, "every"), (plan.deny_if, "any")):
@@ -222,7 +224,7 @@ def _judged(plan: Plan, call: ToolCall, decision: Decision) -> Iterator[Step]:
                 unclear = predicate.test(work) is None
                 broken = f"not so: {words}" if each == "every" else words
                 yield Step("stopped", f"cannot be judged: {words}" if unclear else broken)
-                yield Step("skipped", "What comes after was not looked at; nothing counted")
+                yield Step("skipped", "What comes after was not checked; nothing counted")
                 return
             holds = each == "every"
             yield Step("passed", words if holds else f"not so: {words}")

@@ -91,14 +91,14 @@ def _read_json(text: str) -> JsonData:
     try:
         return _data(read_json(text, _DEEPEST))
     except TextError as stop:
-        raise CannotEdit(f"This value is no JSON. {stop.message}") from None
+        raise CannotEdit(f"This value is not JSON. {stop.message}") from None
 
 
 def _data(node: Node) -> JsonData:
     value = node.value
     if isinstance(value, Members):
         if len({member.key for member in value.all}) != len(value.all):
-            raise CannotEdit("A key stands twice in this value. Keep one of them.")
+            raise CannotEdit("A key appears twice in this value. Keep one of them.")
         return {member.key: _data(member.node) for member in value.all}
     return [_data(each) for each in value] if isinstance(value, list) else value
 

@@ -101,7 +101,7 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise RequestInvalid('"text_base64" is no base64.') from None
+        raise RequestInvalid('"text_base64" is not base64.') from None
 
 
 def _generated(made: Request) -> str:

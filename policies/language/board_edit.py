@@ -175,7 +175,7 @@ def _hidden_names(text: str) -> tuple[str, ...]:
     written = [member.node.value for member in _every(root) if member.key == "hide"]
     names = read_blocks(text).hide
     if len(written) > 1 or any(not isinstance(each, list) or len(each) != len(names) for each in written):
-        raise CannotEdit("What stands in hide is no list of names, or stands there twice. Mend it first.")
+        raise CannotEdit("hide is not a list of names, or appears twice. Mend it first.")
     return names
 
 
@@ -221,7 +221,7 @@ def _see_nothing_stands_twice(node: Node | None, where: str) -> None:
     """Which of them is meant is not for an act on something else to say."""
     every = _every(node)
     if len({member.key for member in every}) != len(every):
-        raise CannotEdit(f"A key stands twice in {where}. Keep one of them first.")
+        raise CannotEdit(f"A key appears twice in {where}. Keep one of them first.")
 
 
 def put_rules(text: str, rules: Mapping[str, RuleBlock | Source], hide: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from .once import are_kept, piece
 from .pause import collector_paused
 from .problems import escape_token
 from .quota import MICROS
+from .respelt import reading
 from .words import LONGEST_NAME
 from .work import NO_SOURCES, Sources, Work
 
@@ -113,10 +114,13 @@ Applies: TypeAlias = Plan | Refusal
 
 @dataclass(frozen=True, slots=True)
 class CompiledAccess:
+    """`deny_respelt`: the readings of what is denied, where names have any; see `respelt`."""
+
     at: str
     default: Default
     allow: NameList
     deny: NameList
+    deny_respelt: NameList | None
 
     def is_too_much(self, name: str) -> bool:
         return is_too_much(name, self.allow.index, self.deny.index)
@@ -194,7 +198,8 @@ def _compiled(document: Document, tools: Iterable[ToolFacts]) -> CompiledPolicy:
 def _access(access: Access | None, at: str) -> CompiledAccess | None:
     if access is None:
         return None
-    return CompiledAccess(at, access.default, NameList.of(access.allow), NameList.of(access.deny))
+    respelt = NameList.of(map(reading, access.deny)) if access.deny and at == "/resources" else None
+    return CompiledAccess(at, access.default, NameList.of(access.allow), NameList.of(access.deny), respelt)
 
 
 class _Rules:

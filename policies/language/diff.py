@@ -204,7 +204,7 @@ def _reach(old: _Side, new: _Side) -> tuple[Direction, str] | None:
     if old.seen != new.seen:
         return (Direction.LOOSER, _SEEN_AND_DENIED) if new.seen else (Direction.TIGHTER, _UNSEEN)
     if old.details != new.details:
-        return Direction.WORDS, "Still denied, in other words."
+        return Direction.WORDS, "Still denied, with other words."
     if old.why != new.why:
         return Direction.WORDS, "Still out of reach and unseen, by another part of the policy."
     return None

@@ -82,7 +82,7 @@ def _read(text: str, deepest: int) -> Node:
     node, at = reader.value(_skip(text, 0), 0)
     at = _skip(text, at)
     if at != len(text):
-        raise TextError("bad_json", at, "The policy ends before this; one JSON object is all there may be.")
+        raise TextError("bad_json", at, "The policy ends before this; there may be only one JSON object.")
     return node
 
 
@@ -100,7 +100,7 @@ class _Reader:
         first = self.text[at : at + 1]
         if first in ("{", "["):
             if depth == self.deepest:
-                message = f"More than {self.deepest} objects and lists stand inside each other here."
+                message = f"More than {self.deepest} objects and lists are nested here."
                 raise TextError("too_deep", at, message)
             return self.members(at, depth + 1) if first == "{" else self.elements(at, depth + 1)
         if first == '"':
@@ -124,7 +124,7 @@ class _Reader:
         except JSONDecodeError as error:
             raise TextError("bad_json", error.pos, _string_message(error.msg)) from None
         if not value.isascii() and _LONE_SURROGATE.search(value):
-            message = "This text holds one half of an escaped surrogate pair, which is no character."
+            message = "This text holds one half of an escaped surrogate pair, which is not a character."
             raise TextError("lone_surrogate", at, message)
         return value, end
 
@@ -193,7 +193,7 @@ class _Reader:
         return TextError("bad_json", at, message)
 
     def no_key(self, at: int) -> TextError:
-        return self.expected(at, "A key in double quotes must stand here.")
+        return self.expected(at, "A key in double quotes must be here.")
 
     def unexpected(self, at: int) -> TextError:
         return TextError("bad_json", at, self.why_no_value(at))
@@ -206,12 +206,12 @@ class _Reader:
         if first in "/#":
             return "JSON has no comments."
         if first in "'`‘’“”":
-            return 'Text and keys stand in straight double quotes: "like this".'
+            return 'Text and keys go in straight double quotes: "like this".'
         if word and word.group() in _MEANT:
-            return f"JSON writes `{_MEANT[word.group()]}` in small letters."
+            return f"JSON writes `{_MEANT[word.group()]}` in lower case."
         if first in "+.":
             return "A number begins with a digit or a minus sign."
-        return 'This is no JSON value: an object, a list, "text", a number, true, false or null.'
+        return 'This is not a JSON value: an object, a list, "text", a number, true, false or null.'
 
 
 def _string_message(reason: str) -> str:

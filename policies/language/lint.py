@@ -61,7 +61,7 @@ def _linted(
 
 def _not_all_checked() -> LintFinding:
     message = (
-        "This policy and its tools are too much to check all of one against all of the other: "
-        "more may be wrong than is named here. Try calls, or write fewer rules."
+        "This policy and its tools are too large to check every rule against every tool: more "
+        "may be wrong than is named here. Try calls, or write fewer rules."
     )
     return LintFinding("", "not_all_checked", Severity.WARNING, message)

@@ -46,7 +46,7 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
             if section == "deny_if" and condition.op == "under_path":
                 message = (
                     "A link, or another spelling of the path, gets past this. "
-                    "Require the paths that are right, in place of denying those that are not."
+                    "Require the paths that are right, instead of denying those that are not."
                 )
                 yield warning(at, "path_in_deny", message)
             yield from _impossible(survey, entry, at, condition)
@@ -105,7 +105,7 @@ def _unguarded(
         return
     worst = next((tool for tool in optional if tool.tool_class in RISKY), optional[0])
     severity = Severity.ERROR if worst.tool_class in RISKY else Severity.WARNING
-    gets_past = "is not denied by this" if section == "deny_if" else "goes through without asking anybody"
+    gets_past = "is not denied by this" if section == "deny_if" else "goes through without asking anyone"
     message = (
         f"{worst.name} can be called without {member_path(name)}, and such a call {gets_past}. "
         "Require that it is there (exists), or deny calls without it."
@@ -187,8 +187,8 @@ def _paired(at: str, predicate: Predicate) -> Iterator[LintFinding]:
             prefix = steps[: steps.index(EACH) + 1]
             if prefix in seen:
                 message = (
-                    "Each of these conditions goes through the list by itself: what one element meets and "
-                    "what another meets counts together. Keep one of them where one element has to meet both."
+                    "Each of these conditions goes through the list by itself: one element may meet the "
+                    "first and another the second. Keep one of them where one element has to meet both."
                 )
                 yield warning(at, "paired_elements", message)
                 return
@@ -229,7 +229,7 @@ def _lacking(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[Lint
         if name is not None and listed is not None and name not in listed:
             message = (
                 f"{tool.name} has no argument {member_path(name)}, so every call of it is denied by this. "
-                "Say it in the rules of the tools that have it."
+                "Put it in the rules of the tools that have it."
             )
             yield warning(at, "all_tools_argument", message)
             return

@@ -58,8 +58,8 @@ def _too_many_conditions(survey: Survey) -> Iterator[LintFinding]:
 
 def _too_many(at: str, total: int) -> LintFinding:
     message = (
-        f"{total:,} conditions would be judged for one call, and there may be {MOST_CONDITIONS:,}. "
-        "Put values that are compared alike into one list (in, not_in)."
+        f"{total:,} conditions would be judged for one call, and at most {MOST_CONDITIONS:,} may "
+        "be. Put values that are compared alike into one list (in, not_in)."
     )
     return error(at, "too_many_conditions", message)
 
@@ -73,7 +73,7 @@ def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
             if size > LARGEST_PROGRAM:
                 message = (
                     f"This pattern becomes a program of {size:,} steps, which may take seconds for one text; "
-                    f"there may be {LARGEST_PROGRAM:,}. Ask for fewer repetitions."
+                    f"at most {LARGEST_PROGRAM:,} are allowed. Ask for fewer repetitions."
                 )
                 yield error(f"{at}/value", "costly_pattern", message)
 
@@ -91,7 +91,7 @@ def _too_many_patterns(survey: Survey) -> Iterator[LintFinding]:
         if count > MOST_SEARCHED:
             message = (
                 "These patterns take too long to compare with a name, and every call would be denied. "
-                f"There may be {MOST_SEARCHED:,} like *a*, or {MOST_SEARCHED // 10:,} like a*b*; "
+                f"There may be at most {MOST_SEARCHED:,} like *a*, or {MOST_SEARCHED // 10:,} like a*b*; "
                 "a*, *a and a*b are free."
             )
             yield error(at, "too_many_patterns", message)
@@ -139,7 +139,7 @@ def _shadowed(survey: Survey) -> Iterator[LintFinding]:
 
 def _shadow(entry: Entry) -> LintFinding:
     message = (
-        "No tool of the server comes to this rule: for each that it matches another one, or hide, comes "
+        "No tool of the server reaches this rule: for each tool it matches, another rule, or hide, comes "
         "first. Take it out, or the rules in front of it."
     )
     return warning(entry.at, "shadowed_rule", message)

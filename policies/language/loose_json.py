@@ -34,10 +34,10 @@ def read_loose(text: str) -> Loose:
         )
     except json.JSONDecodeError as error:
         raise RequestInvalid(
-            f"This is no JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+            f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         ) from None
     except (ValueError, RecursionError) as error:
-        raise RequestInvalid(f"This is no JSON: {error}.") from None
+        raise RequestInvalid(f"This is not JSON: {error}.") from None
     return read
 
 
@@ -68,7 +68,7 @@ def call_value(value: Loose) -> object:
         case Number(text):
             return int(text) if text.lstrip("-").isdecimal() and len(text) < _SHORT else _lossless(text)
         case Repeated():
-            raise RequestInvalid("A key stands twice in the arguments.")
+            raise RequestInvalid("A key appears twice in the arguments.")
         case list():
             return [call_value(element) for element in value]
         case dict():

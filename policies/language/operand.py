@@ -28,7 +28,8 @@ def _plain(reader: ShapeReader, node: Node, at: Pointer) -> JsonValue:
         number = exact_text(value.text)
         if number is None:
             message = (
-                "Computers that hold numbers in 64 bits would see another number here. Write a shorter one."
+                "Computers that hold numbers in 64 bits would see a different number here. Write a shorter "
+                "one."
             )
             reader.found(node.at, "number_not_exact", at, message)
         return number
@@ -98,7 +99,7 @@ def _check_path(reader: ShapeReader, node: Node, at: Pointer) -> None:
     if not isinstance(value, str):
         reader.wrong_type(node, at, '"under_path" takes a path, a text like /srv/data')
     elif resolve_path(value) is None:
-        message = f"A path begins with / and holds no backslash, like /srv/data; {shown(value)} is none."
+        message = f"A path begins with / and holds no backslash, like /srv/data; {shown(value)} is not one."
         reader.found(node.at, "bad_value", at, message)
 
 
@@ -111,6 +112,7 @@ def _check_hosts(reader: ShapeReader, node: Node, at: Pointer) -> None:
             reader.wrong_type(element, (at, index), "a host is a text")
         elif parse_host_pattern(element.value) is None:
             message = (
-                f"A host is like example.com, *.example.com or [2001:db8::1]; {shown(element.value)} is none."
+                f"A host is like example.com, *.example.com or [2001:db8::1]; {shown(element.value)} is not "
+                "one."
             )
             reader.found(element.at, "bad_value", (at, index), message)

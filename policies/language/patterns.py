@@ -94,7 +94,7 @@ def _is_too_large(program: Any) -> bool:
 
 def _syntax_message(program: Any) -> str:
     reason = shown(program.error().decode(errors="replace"))[1:-1]
-    return f"This is no RE2 pattern (RE2 has no look-around and no back-references): {reason}."
+    return f"This is not an RE2 pattern (RE2 has no look-around and no back-references): {reason}."
 
 
 class Patterns:

@@ -48,7 +48,7 @@ def reference_text() -> str:
 def _lines(root: dict[str, object]) -> Iterator[str]:
     yield "# Reference of the policy language"
     yield ""
-    yield "Made from the schema and the codes of the language; [the guide](policy-language.md) teaches it."
+    yield "Generated from the language's own schema and codes; [the guide](policy-language.md) teaches it."
     yield f"The schema is a JSON Schema (draft 2020-12) with the identifier `{root['$id']}`."
     yield "`manage.py policy schema` prints it."
     for title, steps in _PARTS:
@@ -63,11 +63,13 @@ def _lines(root: dict[str, object]) -> Iterator[str]:
     yield from _table("Effects", ("effect", "of a tool"), {str(e): EFFECTS[e] for e in Effect}, _EFFECTS_LEAD)
 
 
-_BOUNDS_LEAD: Final = "So that no policy keeps others waiting. What is undecidable denies the call."
-_TEXT_LEAD: Final = "One of these comes alone: there is nothing else to be read."
-_PROBLEMS_LEAD: Final = "All of these are told together, each with a pointer, a line and a column."
+_BOUNDS_LEAD: Final = (
+    "These bounds keep one policy from slowing down others. What is undecidable denies the call."
+)
+_TEXT_LEAD: Final = "Any of these is reported alone, because the rest of the text cannot be read."
+_PROBLEMS_LEAD: Final = "All of these are reported together, each with a pointer, a line and a column."
 _FINDINGS_LEAD: Final = "Errors keep a revision from being published; warnings do not."
-_EFFECTS_LEAD: Final = "The first that fits, with `all_tools` taken in."
+_EFFECTS_LEAD: Final = "The first that fits, with `all_tools` taken into account."
 
 
 def _at(root: object, steps: Iterable[str]) -> Mapping[str, object]:
@@ -128,9 +130,9 @@ def _leaves() -> Iterator[str]:
     windows = ", ".join(f"`{word}` ({seconds:,} s)" for word, seconds in WINDOWS.items())
     yield "| part | what it is |"
     yield "|---|---|"
-    yield "| name | 1 to 256 characters without control characters; with a `*` in it a pattern |"
-    yield "| text | 1 to 1,000 characters; of the control characters only tab and line feed |"
-    yield "| counter | 1 to 64 of `A-Z a-z 0-9 _ - . :`, and `{tool}` at most once |"
+    yield "| name | 1 to 256 characters, none of them control characters; with a `*` in it, a pattern |"
+    yield "| text | 1 to 1,000 characters; the only control characters allowed are tab and line feed |"
+    yield "| counter | 1 to 64 characters of `A-Z a-z 0-9 _ - . :`, and `{tool}` at most once |"
     yield '| path | `args`, then any of `.member`, `[0]`, `[*]`, `["any key"]` |'
     yield f"| window | {windows}, or a whole number of seconds |"
     yield f"| class | {', '.join(f'`{name}`' for name in CLASSES)} |"
@@ -147,22 +149,22 @@ def _operators() -> Iterator[str]:
 
 
 def _bounds() -> Iterator[str]:
-    yield from _heading("What one call may be made of")
+    yield from _heading("How much one call may ask")
     yield _BOUNDS_LEAD
     yield ""
-    yield "| at most | of | beyond it are undecidable |"
+    yield "| at most | of | beyond that, undecidable |"
     yield "|---|---|---|"
     patterns = "`regex`, `matches` on texts"
     yield f"| {MOST_REGEX_BYTES:,} | bytes of the texts that patterns read | {patterns} |"
     steps = "steps of patterns: the bytes each reads times its instructions"
     yield f"| {MOST_REGEX_STEPS:,} | {steps} | {patterns} |"
     searches = f"`contains`, `not_contains` on texts of over {SHORT_TEXT} characters"
-    yield f"| {MOST_SEARCHED:,} | characters of such texts that are searched for others | {searches} |"
+    yield f"| {MOST_SEARCHED:,} | characters of long texts that are searched | {searches} |"
     yield f"| {MOST_EACH_VALUES:,} | values that paths with `[*]` name | conditions with `[*]` |"
     yield ""
     yield (
-        "Every condition and every element counts for itself. RE2 makes about one instruction of a character "
-        "of a pattern, and of what is counted, as in `a{50}`, as many as are counted: a pattern of "
+        "Each condition and each element counts separately. RE2 compiles a character of a pattern to about "
+        "one instruction, and a counted part such as `a{50}` to as many as are counted: a pattern of "
         f"{MOST_REGEX_STEPS // MOST_REGEX_BYTES} instructions may read {MOST_REGEX_BYTES:,} bytes, one of "
         f"1,000 may read {MOST_REGEX_STEPS // 1000:,}."
     )
@@ -170,7 +172,7 @@ def _bounds() -> Iterator[str]:
 
 def _decisions() -> Iterator[str]:
     yield from _heading("Codes of decisions")
-    yield "The log, the API and the simulator name the first; the agent reads the second."
+    yield "The log, the API and the simulator use the first code; the agent sees the second."
     yield ""
     yield "| code | for the agent | when |"
     yield "|---|---|---|"

@@ -77,7 +77,7 @@ class ShapeReader:
         return fields
 
     def repeated(self, key: str, key_at: int, at: Pointer) -> None:
-        message = f"{shown(key)} stands here twice. Keep one of them."
+        message = f"{shown(key)} appears twice here. Keep one of them."
         self.found(key_at, "duplicate_key", (at, key), message)
 
     def unknown_key(self, key: str, key_at: int, at: Pointer, known: tuple[str, ...]) -> None:
@@ -88,7 +88,7 @@ class ShapeReader:
                 self.found(key_at, "key_case", (at, key), message)
                 return
         near = self.suggestion(key, known)
-        listing = "" if near or len(known) > 8 else f" What can stand here: {', '.join(known)}."
+        listing = "" if near or len(known) > 8 else f" Allowed here: {', '.join(known)}."
         self.found(key_at, "unknown_key", (at, key), f"{shown(key)} isn't a key here.{near}{listing}")
 
     def wrong_type(self, node: Node, at: Pointer, should: str) -> None:
@@ -140,7 +140,7 @@ class ShapeReader:
             return text
         length = "is empty" if not text else f"has {len(text):,} characters" if len(text) > 1000 else ""
         why = length or "holds a control character"
-        message = f"A text is 1 to 1,000 characters, line feed and tab among them; this one {why}."
+        message = f"A text is 1 to 1,000 characters, line feed and tab included; this one {why}."
         self.found(node.at, "bad_text", (at, key), message)
         return None
 
@@ -204,7 +204,7 @@ class ShapeReader:
 
 def _path_message(text: str, path: Path | None) -> str:
     if path is not None:
-        return f"This path must name one value, so {shown('[*]')} cannot stand in {shown(text)}."
+        return f"This path must name one value, so {shown('[*]')} cannot be in {shown(text)}."
     if not text.startswith("args"):
         return f"A path begins with args, the call's arguments, like args.amount; this is {shown(text)}."
     return f'A path is like args.amount, args.items[0], args.to[*] or args["a key"]; {shown(text)} is not.'

@@ -117,7 +117,7 @@ def read_arguments(text: str) -> object:
             catch_duplicate_keys=True,
         )
     except ValueError as error:
-        raise RequestInvalid(f"The arguments are no JSON: {error}.") from None
+        raise RequestInvalid(f"The arguments are not JSON: {error}.") from None
 
 
 def _filled(fills: Loose) -> dict[str, str]:

@@ -60,7 +60,7 @@ def put(text: str, steps: Sequence[str], wanted: Wanted, order: Sequence[str] = 
         return edit.replaced(node, edit.merged(node, wanted, edit.inline_text))
     if not isinstance(node.value, Members):
         raise CannotEdit(
-            f"{'/'.join(steps[:depth]) or 'The policy'} is no object, so nothing can be put into it."
+            f"{'/'.join(steps[:depth]) or 'The policy'} is not an object, so nothing can be put into it."
         )
     for step in reversed(steps[depth + 1 :]):
         wanted = {step: wanted}
@@ -75,7 +75,7 @@ def drop(text: str, steps: Sequence[str]) -> str:
     if node is None or times == 0:
         return text
     if times > 1:
-        raise CannotEdit(f"{steps[-1]} stands there twice. Keep one of them first.")
+        raise CannotEdit(f"{steps[-1]} appears twice there. Keep one of them first.")
     return edit.replaced(node, edit.without_member(node, steps[-1]))
 
 

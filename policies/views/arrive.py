@@ -47,9 +47,9 @@ def arrive(request: MemberRequest) -> HttpResponse:
 
 def _prefilled(found: Arrival) -> dict[str, object]:
     """What the catalogue knows. A server that runs on one's own machine has no address to know."""
-    start: dict[str, object] = {"name": found.server.title[:80], "upstream_url": found.endpoint}
-    if found.server.headers:
-        start |= {"auth_kind": "headers", "header_names": found.server.headers}
+    start: dict[str, object] = {"name": found.server.title[:80], "upstream_url": found.server.hosted_at}
+    if names := found.server.must_be_sent:
+        start |= {"auth_kind": "headers", "header_names": names}
     return start
 
 
@@ -86,9 +86,9 @@ class Own:
 def _own(server: Server, found: Arrival) -> Own:
     tools = tools_of(server)
     because = ""
-    here = read_naming(server.upstream_url).endpoint
-    if found.endpoint and here and root_of(here) == root_of(found.endpoint):
-        because = "It has the address of the catalogue."
+    here, there = read_naming(server.upstream_url).endpoint, found.server.hosted_at
+    if there and here and root_of(here) == root_of(there):
+        because = "It has the address the catalogue lists."
     elif found.tool and any(tool.name == found.tool.name for tool in tools):
         because = f"It lists {found.tool.name}."
     return Own(server, outlook(server, found.policy, None, tools).counts, because)

@@ -69,9 +69,7 @@ def _acted(request: MemberRequest, policy: Policy, before: str, tools: list[Tool
     try:
         return act(before, fields, tools)
     except PolicyInvalid:
-        raise CannotEdit(
-            "The text is no policy that can be read just now. Mend its problems first."
-        ) from None
+        raise CannotEdit("The text cannot be read as a policy just now. Mend its problems first.") from None
 
 
 def _saved(request: MemberRequest, policy: Policy, before: str, text: str, tools: list[Tool]) -> HttpResponse:

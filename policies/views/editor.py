@@ -73,7 +73,7 @@ def discard(request: MemberRequest, policy_id: str) -> HttpResponse:
     """Back to the text that is in force. What someone else saved meanwhile is not thrown away unseen."""
     policy = find_policy(request, policy_id)
     if policy.published_revision is None:
-        raise Conflict("Nothing of this policy is published yet, so there is nothing to go back to.")
+        raise Conflict("This policy is not published yet, so there is nothing to go back to.")
     text = policy.published_revision.text
     version = policy.version if text == policy.draft else typed_version(request)
     try:

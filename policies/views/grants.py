@@ -96,7 +96,7 @@ def move(request: MemberRequest, grant_id: str) -> HttpResponse:
 @member_required
 def revoke(request: MemberRequest, grant_id: str) -> HttpResponse:
     grant = revoke_grant(request.member, find_grant(request, grant_id))
-    messages.success(request, f"{grant.label} is revoked. Its token opens nothing any more.")
+    messages.success(request, f"{grant.label} is revoked. Its token no longer opens anything.")
     return redirect("grants:detail", grant.public_id)
 
 

@@ -70,7 +70,7 @@ def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
     try:
         # What it takes the place of, draft and revision, has to be what the page told of.
         if live is None or request.POST.get("live") != str(live.number):
-            raise Stale("Another revision is in force by now.")
+            raise Stale("Another revision is in force now.")
         restored = restore_revision(request.member, shown, if_version=typed_version(request))
     except PolicyInvalid:
         # It was written when the language knew less; its problems are on the page.

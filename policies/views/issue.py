@@ -57,7 +57,7 @@ def _issue(request: MemberRequest, server: Server) -> HttpResponse:
         return _page(request, server, form)
     pk = _grant_to_be(request, form.cleaned_data["once"])
     if pk is None:
-        form.add_error(None, "This form stood open too long. It is fresh again: send it once more.")
+        form.add_error(None, "This form was open too long. It has been renewed: send it again.")
         return _page(request, server, form)
     label, policy = form.cleaned_data["label"], form.cleaned_data["policy"]
     try:
@@ -81,14 +81,14 @@ def rotate(request: MemberRequest, grant_id: str) -> HttpResponse:
     require(request.member, May.ISSUE_GRANTS)
     form = RotateForm(request.POST)
     if not form.is_valid():
-        raise InvalidInput({"overlap": "Choose how long the token of now stays good."})
+        raise InvalidInput({"overlap": "Choose how long the current token keeps working."})
     said = form.cleaned_data
     grant, token = rotate_grant(request.member, grant, int(said["overlap"]), hint=said["hint"])
     context = {
         "title": f"{grant.label} has a new token",
-        "lede": f"The one before stops working on {grant.earlier_until:%-d %b %Y, %H:%M} UTC."
+        "lede": f"The previous one stops working on {grant.earlier_until:%-d %b %Y, %H:%M} UTC."
         if grant.earlier_until
-        else "The one before no longer works.",
+        else "The previous one no longer works.",
         "crumbs": [("Grants", reverse("grants:list")), (grant.label, "")],
     }
     answer = render(request, "grants/issued.html", context | _shown_once(grant, token))
@@ -112,7 +112,7 @@ def _lede(grant: Grant) -> str:
     revision = grant.policy.published_revision if grant.policy else None
     until = f"until {grant.expires_at:%-d %b %Y}" if grant.expires_at else "until it is revoked"
     if grant.policy is None or revision is None:
-        return f"Every call is denied until a policy is in force. It is good {until}."
+        return f"Every call is denied until a policy is in force. The grant is valid {until}."
     return f"Under the policy {grant.policy.name}, revision {revision.number}, {until}."
 
 

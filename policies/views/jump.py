@@ -46,7 +46,7 @@ PAGES: Final = (
     ("settings", "Settings"),
     ("members", "Members and invitations"),
     ("api-keys", "API keys"),
-    ("approvals:settings", "Rules of approving, e-mail and webhooks"),
+    ("approvals:settings", "Approval rules, e-mail and webhooks"),
     ("security-settings", "Security and retention"),
     ("usage", "Usage and limits"),
     ("audit-events", "Audit events"),
@@ -58,7 +58,7 @@ VERBS: Final = (
     ("servers:register", "Register a server", May.MANAGE_SERVERS),
     ("policies:create", "Write a policy", May.EDIT_POLICIES),
     ("grants:issue", "Issue a grant", May.ISSUE_GRANTS),
-    ("members", "Invite somebody", May.MANAGE_MEMBERS),
+    ("members", "Invite someone", May.MANAGE_MEMBERS),
     ("api-keys", "Make an API key", May.MAKE_KEYS),
     ("found-organization", "Create another organization", May.READ),
 )

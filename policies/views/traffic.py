@@ -57,7 +57,7 @@ def _changed(seen: Outlook) -> list[ToolOutlook]:
 
 
 def _others(seen: Outlook, known: Mapping[str, ToolTraffic]) -> list[tuple[str, ToolTraffic]]:
-    """Tools whose own rules stay, and some of whose calls change all the same: a limit they share, or names
+    """Tools whose own rules stay, and some of whose calls change too: a limit they share, or names
     that the server no longer lists."""
     listed = {row.tool.name for row in _changed(seen)}
     moved = [(name, each) for name, each in known.items() if name not in listed and each.changed]

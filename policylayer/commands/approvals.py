@@ -32,9 +32,9 @@ def _list(client: Client, given: argparse.Namespace) -> int:
         )
 
     none = (
-        "No call ever waited for a person. A rule that asks for approval makes one wait."
+        "No call has ever waited for a person. A rule that asks for approval makes one wait."
         if given.all
-        else "Nothing waits. What is over: policylayer approvals list --all"
+        else "Nothing waits. To see what is over: policylayer approvals list --all"
     )
     return listed(found, given.json, ("ID", "STATE", "SERVER", "TOOL", "LEFT", "WHY", "ARGUMENTS"), row, none)
 

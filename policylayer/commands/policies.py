@@ -32,7 +32,7 @@ def add_to(verbs: Verbs) -> None:
     command.add_argument("file", metavar="FILE", type=Path, help="a policy as JSON")
     command.add_argument("--policy", help="its name; default: the file's")
     _of_server(command)
-    command = verb(policies, "push", _push, "make the organization as a folder says: plan, then apply")
+    command = verb(policies, "push", _push, "make the organization match a folder: plan, then apply")
     command.add_argument("folder", metavar="FOLDER", type=Path, help=_LAID_OUT)
     command.add_argument("--plan", action="store_true", help="only say what would be done")
     command.add_argument("--note", default="", help="why; kept with each revision")

@@ -24,7 +24,7 @@ def add_to(verbs: Verbs) -> None:
         metavar="NAME",
         help="the server needs this header; its value is asked for, or read from standard input",
     )
-    command = verb(servers, "scan", _scan, "connect again and list the tools anew")
+    command = verb(servers, "scan", _scan, "connect again and list the tools")
     command.add_argument("server", metavar="SERVER", help="its name or id")
     command = verb(servers, "tools", _tools, "what agents could call there, worst first")
     command.add_argument("server", metavar="SERVER", help="its name or id")
@@ -73,7 +73,7 @@ def _tools(client: Client, given: argparse.Namespace) -> int:
     server = find(client, given.server)
     if server is None:
         return USAGE
-    none = f"No tools are known of {server.name}. Look again: policylayer servers scan {server.id}"
+    none = f"No tools of {server.name} are known. Look again: policylayer servers scan {server.id}"
     heads = ("TOOL", "CLASS", "SEVERITY")
     found = list(client.tools(server.id))
     return listed(found, given.json, heads, lambda tool: (tool.name, tool.tool_class, tool.severity), none)

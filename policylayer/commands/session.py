@@ -13,7 +13,7 @@ from policylayer.output import FINE, USAGE, as_json, complain, say
 def add_to(verbs: Verbs) -> None:
     command = verb(verbs, "login", _login, "keep an address and an API key", without_login=True)
     command.add_argument("url", metavar="URL", help="such as https://policylayer.example.com")
-    command = verb(verbs, "whoami", _whoami, "say as whom, and what the key may")
+    command = verb(verbs, "whoami", _whoami, "say who you are, and what the key may do")
     command.add_argument("--json", action="store_true")
 
 

@@ -70,7 +70,7 @@ def _none(given: argparse.Namespace) -> str:
         if given.follow
         else "To wait for it: leave out --no-follow."
     )
-    return f"Nothing like that was decided yet. {more}"
+    return f"Nothing like that has been decided yet. {more}"
 
 
 def decisions(

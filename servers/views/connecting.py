@@ -30,7 +30,7 @@ _TITLES: dict[str, str] = {
     ToolScan.State.DONE: "{} is connected",
     ToolScan.State.FAILED: "{} is not connected",
 }
-_STAYS = "An agent reaches it by a grant only."
+_STAYS = "Agents reach it only with a grant."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -201,7 +201,7 @@ def latest_scan(server: Server) -> ToolScan | None:
 
 def lede(tools: list[Tool]) -> str:
     if not tools:
-        return "None of its tools is known yet; no agent can be given any."
+        return "None of its tools is known yet, so no agent can be given any."
     critical = sum(tool.severity == Severity.CRITICAL for tool in tools)
     count = "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
     return f"{count}, worst first; {critical} critical." if critical else f"{count}, none critical."

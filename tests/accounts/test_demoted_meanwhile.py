@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +16,7 @@ from accounts.services.members import change_role
 from accounts.services.settings import change_security
 from approvals.changes import lock
 from approvals.models import Approval, Webhook
+from approvals.notices import remind
 from approvals.services import approve, decline, set_approval_rules
 from approvals.webhooks import add_webhook, remove_webhook
 from common.errors import NotAllowed
@@ -35,6 +35,7 @@ from servers.models import Server
 from servers.services import change_server, register_server, retire_server, start_scan, stop_scan
 from tests.approvals.calls import fresh, waiting
 from tests.cast import Acme, Cast, confirm, inside, person
+from tests.meanwhile import somebody_waits_for_us, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,15 +60,7 @@ def demoted_meanwhile(
         change_role(cast.alice, Membership.objects.get(pk=who.pk), Role.VIEWER)
         thread = threading.Thread(target=go)
         thread.start()
-        until = time.monotonic() + 60
-        with connection.cursor() as cursor:
-            while time.monotonic() < until:
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                if cursor.fetchone() != (0,):
-                    break
-                time.sleep(0.01)
-            else:
-                raise AssertionError("it did not wait")
+        until(somebody_waits_for_us)
     thread.join()
     return bool(refused)
 
@@ -127,6 +120,7 @@ VERBS: dict[str, tuple[Callable[[Acme], object], Callable[[Membership, Acme], ob
     "move a grant": (the_grant, lambda by, of: move_grant(by, of.grant, None)),
     "rotate a grant": (the_grant, lambda by, of: rotate_grant(by, of.grant)),
     "revoke a grant": (the_grant, lambda by, of: revoke_grant(by, of.grant)),
+    "make a key": (the_organization, lambda by, _: create_api_key(by, "mine", ["logs:read"])),
     "add a webhook": (
         the_organization,
         lambda by, _: add_webhook(by, "https://x.example/hook", verified=True),
@@ -158,9 +152,9 @@ def test_who_revokes_a_key_or_removes_a_webhook(cast: Cast) -> None:
         assert demoted_meanwhile(cast, dave, act, held)
 
 
-@pytest.mark.parametrize("verb", [approve, decline])
-def test_who_answers_a_waiting_call(
-    cast: Cast, acme: Acme, verb: Callable[[Membership, Approval], Approval]
+@pytest.mark.parametrize("verb", [approve, decline, remind])
+def test_who_answers_a_waiting_call_or_reminds_of_it(
+    cast: Cast, acme: Acme, verb: Callable[[Membership, Approval], object]
 ) -> None:
     row = waiting(acme)
     assert demoted_meanwhile(cast, cast.carol, lambda by: verb(by, row), lambda: lock([row.pk]))

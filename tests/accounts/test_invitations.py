@@ -69,7 +69,7 @@ def test_a_link_lets_one_person_in_once(cast: Cast, sender: Membership) -> None:
     assert (member.role, member.organization_id) == ("policy_manager", sender.organization_id)
     assert [one.organization_name for one in memberships_of(erin)] == ["Acme"]
     assert offer(token) is None
-    with pytest.raises(NotFound, match="not good any more"):
+    with pytest.raises(NotFound, match="no longer valid"):
         accept(frank, token)
     assert memberships_of(frank) == []
     with inside(sender):
@@ -137,7 +137,7 @@ def test_a_withdrawn_link_is_good_for_nothing(cast: Cast, sender: Membership) ->
     with inside(sender):
         withdraw(sender, Invitation.objects.get())
         for act in (withdraw, resend):
-            with pytest.raises(Conflict, match="withdrawn already"):
+            with pytest.raises(Conflict, match="already withdrawn"):
                 act(sender, Invitation.objects.get())
     assert offer(token) is None
 
@@ -203,7 +203,7 @@ def test_what_is_no_address_is_refused(email: str, cast: Cast, sender: Membershi
 def test_a_member_or_an_invited_address_is_not_invited_twice(cast: Cast, sender: Membership) -> None:
     invited(sender)
     with inside(sender):
-        for email, said in (("Erin@Example.com", "still good"), ("bob@example.com", "a member already")):
+        for email, said in (("Erin@Example.com", "still valid"), ("bob@example.com", "already a member")):
             with pytest.raises(Conflict, match=said):
                 invite(sender, email, "viewer")
 
@@ -212,7 +212,7 @@ def test_one_who_belongs_already_joins_no_second_time_and_spends_nothing(
     cast: Cast, sender: Membership
 ) -> None:
     token = invited(sender, role="admin")
-    with pytest.raises(Conflict, match="You belong to Acme already"):
+    with pytest.raises(Conflict, match="You already belong to Acme"):
         accept(cast.bob.user, token)
     with inside(sender):
         assert Membership.objects.get(pk=cast.bob.pk).role == "viewer"
@@ -226,7 +226,7 @@ def test_so_many_invitations_a_day_and_no_more(
     assert MOST_A_DAY == 50
     invited(sender, "a@example.com")
     invited(sender, "b@example.com")
-    with pytest.raises(LimitReached, match="as many as there may be"):
+    with pytest.raises(LimitReached, match="the most allowed"):
         invited(sender, "c@example.com")
 
 
@@ -244,7 +244,7 @@ def test_an_organization_that_is_deleted_makes_no_room_for_more_mails_of_its_fou
 
     for number in range(3):
         founds_and_invites(f"stranger{number}@example.com")
-    with pytest.raises(LimitReached, match="as many as one person may"):
+    with pytest.raises(LimitReached, match="the most one person may send"):
         founds_and_invites("one-more@example.com")
     assert len(mail.outbox) == 3
 
@@ -289,7 +289,7 @@ def test_who_has_no_account_makes_one_and_is_asked_once_more(
     to_sign_up = f"/accounts/signup/?next={ANSWER}&email=erin%40example.com"
     assert to_sign_up in unescape(client.get(ANSWER).content.decode())
     form = client.get(to_sign_up).content.decode()
-    assert 'value="erin@example.com"' in form and "whether you join the one that invited you" in form
+    assert 'value="erin@example.com"' in form and "whether you want to join the one that invited you" in form
     sign_up = {"email": "erin@example.com", "password1": "correct horse battery", "next": ANSWER}
     assert client.post("/accounts/signup/", sign_up).headers["Location"] == ANSWER
     assert 'Join as <bdi class="line">erin@example.com' in client.get(ANSWER).content.decode()
@@ -316,7 +316,7 @@ def test_a_link_under_another_account_says_whose_it_becomes(
     client.get(f"/invitations/{invited(sender)}/")
     shown = unescape(client.get(ANSWER).content.decode())
     assert "You are signed in as" in shown and 'Join as <bdi class="line">mallory@example.com' in shown
-    assert 'Sign out and go on as <bdi class="line">erin@example.com' in shown
+    assert 'Sign out and continue as <bdi class="line">erin@example.com' in shown
 
 
 def test_under_another_account_one_signs_out_and_goes_on_as_who_was_invited(
@@ -345,10 +345,10 @@ def test_an_invitation_to_another_address_of_ones_own_is_ones_own(
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     client.get(f"/invitations/{invited(sender)}/")
     address = EmailAddress.objects.create(user=user, email="erin@example.com")
-    assert "Sign out and go on" in client.get(ANSWER).content.decode()
+    assert "Sign out and continue" in client.get(ANSWER).content.decode()
     address.verified = True
     address.save()
-    assert "Sign out and go on" not in client.get(ANSWER).content.decode()
+    assert "Sign out and continue" not in client.get(ANSWER).content.decode()
 
 
 @pytest.mark.parametrize("token", ["x", "pli_" + "0" * 33, "%00", "a" * 2000, "plk_" + "0" * 33])
@@ -385,7 +385,7 @@ def test_a_page_of_one_invitation_joins_no_other_that_was_opened_since(
     told = client.post(ANSWER, {**asked_about_acme, "answer": "join"}, follow=True)
     assert memberships_of(told.wsgi_request.user) == []  # type: ignore[arg-type]
     shown = told.content.decode()
-    assert "Join Umbra" in unescape(shown) and "Another invitation was opened since" in shown
+    assert "Join Umbra" in unescape(shown) and "Another invitation has been opened since" in shown
     client.post(ANSWER, {**_hidden(shown), "answer": "join"})
     assert [one.organization_name for one in memberships_of(told.wsgi_request.user)] == ["Umbra"]  # type: ignore[arg-type]
 

@@ -59,7 +59,7 @@ def test_every_limit_holds_at_its_number_and_frees_with_what_goes(cast: Cast, ac
             lambda: invite(cast.alice, "frank@example.com", "viewer"),
             lambda: start_scan(cast.alice, acme.server),
         ):
-            with pytest.raises(LimitReached, match="as many as there may be"):
+            with pytest.raises(LimitReached, match="the most allowed"):
                 act()
         retire_server(cast.alice, second)
         register_server(cast.alice, "third", "https://x.example/mcp")
@@ -177,7 +177,7 @@ def test_what_is_over_is_said_in_the_form_that_keeps_what_was_typed(
         answer = alice.post(path, typed)
         shown = unescape(answer.content.decode())
         assert answer.status_code == 429, path
-        assert "as many as there may be" in shown and 'role="alert"' in shown, path
+        assert "the most allowed" in shown and 'role="alert"' in shown, path
         assert f'value="{next(each for each in typed.values() if each.startswith("typed"))}"' in shown, path
     with inside(cast.alice):
         assert Server.objects.count() == 1

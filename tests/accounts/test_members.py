@@ -100,7 +100,7 @@ def test_keys_die_with_the_membership_and_grants_held_go_on(cast: Cast, acme: Ac
 
 def test_a_key_leaves_nothing_without_its_scope(cast: Cast) -> None:
     with inside(cast.dave):
-        cast.dave.acting_key = ApiKey(scopes=["servers:write"])
+        cast.dave.acting_key, _ = create_api_key(cast.dave, "ci", ["servers:write"])
         with pytest.raises(NotAllowed, match="members:write"):
             leave(cast.dave)
 

@@ -198,7 +198,7 @@ def test_an_address_asked_for_twice_at_once_gets_one_mail(erin: Membership) -> N
     assert len(mail.outbox) == sent
     assert "a few minutes ago" in page(client, EMAIL)
     wrong = client.post(EMAIL, {"email": "ERIN@example.com", "action_add": ""})
-    assert "This address is yours already." in unescape(wrong.content.decode())
+    assert "This address is already yours." in unescape(wrong.content.decode())
 
 
 def test_who_signs_up_with_anothers_address_keeps_no_way_in(
@@ -247,7 +247,7 @@ def test_every_browser_is_listed_and_the_others_can_be_signed_out(erin: Membersh
 def test_a_new_password_signs_every_other_browser_out_as_its_page_says(erin: Membership) -> None:
     change, new = "/accounts/password/change/", "a lantern on the kestrel"
     here, there = signs_in(), signs_in()
-    assert "Every other browser is signed out with it" in page(here, change)
+    assert "Every other browser is signed out;" in page(here, change)
     sent = {"oldpassword": PASSWORD, "password1": new, "password2": new}
     assert here.post(change, sent).status_code == 302
     assert here.get("/servers/").status_code == 200

@@ -15,19 +15,17 @@ from accounts.models import ApiKey, AuditEvent, Invitation, Membership
 from accounts.permissions import SCOPES
 from accounts.services import create_api_key
 from common.ids import public_id
-from tests.cast import Cast, inside
+from tests.cast import Cast, inside, key_whatever_the_role
 
 Ask = Callable[..., Any]
 
 
 @pytest.fixture
-def ask(cast: Cast, api_key: Callable[..., str]) -> Ask:
+def ask(cast: Cast) -> Ask:
     """`ask(who, method, path, body)` with a key of every scope: what is refused is refused to the role."""
 
     def send(who: str, method: str, path: str, body: Any = None, *, scopes: tuple[str, ...] = SCOPES) -> Any:
-        member = cast.everyone()[who]
-        as_owner = Membership(pk=member.pk, organization=member.organization, user=member.user, role="owner")
-        key = api_key(as_owner, *scopes)
+        key = key_whatever_the_role(cast.everyone()[who], *scopes)
         return _sent(Client(headers={"Authorization": f"Bearer {key}"}), method, path, body)
 
     return send

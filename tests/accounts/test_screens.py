@@ -125,7 +125,7 @@ def test_a_person_owns_so_many_organizations_and_no_more(cast: Cast, signed_in: 
         found_organization(cast.alice.user, f"Acme {number}")
     answer = signed_in(cast.alice).post(FOUND, {"name": "One more"})
     assert answer.status_code == 429
-    assert "as many as one person may" in answer.content.decode()
+    assert "the most one person may" in answer.content.decode()
     assert len(memberships_of(cast.alice.user)) == MOST_OWNED
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
+from functools import partial
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from django.core import mail
@@ -73,6 +77,16 @@ def test_a_taken_address_makes_no_second_account(cast: Cast, client: Client) -> 
     assert User.objects.count() == before
     with inside(cast.alice):
         assert Membership.objects.filter(user=cast.alice.user).count() == 1
+
+
+def test_who_asks_which_addresses_have_accounts_is_answered_for_a_hundred_of_them_an_hour(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Four seconds pass from one to the next.
+    clock = SimpleNamespace(time=partial(next, count(step=4)), monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr("allauth.core.internal.ratelimit.time", clock)
+    asked = [client.post(SIGN_UP, GOOD | {"email": "alice@example.com"}).status_code for _ in range(102)]
+    assert (asked.index(429), set(asked)) == (100, {200, 429})
 
 
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(cast: Cast, client: Client) -> None:

@@ -264,7 +264,10 @@ def test_a_form_of_one_organization_does_nothing_in_another_that_was_gone_to_sin
                 sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', inside_it))
                 answer = browser.post(action, {**sent, "email": "erin@example.com", "typed": "Beside"})
                 assert answer.status_code == 409, action
-                assert "This page is of Acme, and you went to Beside since" in answer.content.decode()
+                assert (
+                    "This page belongs to Acme, and you have switched to Beside since"
+                    in answer.content.decode()
+                )
                 found += 1
     assert found >= 10
     with inside(beside):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -16,12 +17,16 @@ from accounts.models import Membership
 from approvals import claims, sending
 from approvals.models import Approval, Notice
 from approvals.services import approve, decline
+from approvals.tasks import send_notice
+from approvals.webhooks import add_webhook, send_test
 from common.errors import Conflict
 from common.internal_api import Refused
 from gateway_config.wire.approvals import ApprovalClaim
 from policies.services import revoke_grant
 from tests.approvals.calls import approval, asked, claim, claimed, fresh, waiting
+from tests.approvals.test_notices import receiving
 from tests.cast import Acme, Cast, confirm, inside
+from tests.meanwhile import until
 from tests.roles import become
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,6 +187,32 @@ def test_calls_that_wait_at_once_are_told_to_a_mailbox_once(cast: Cast, acme: Ac
     told = "".join(str(message.body) for message in mail.outbox)
     assert len(mail.outbox) == 1
     assert all(told.count(row.public_id) <= 1 for row in rows)
+
+
+def test_while_an_organizations_webhooks_hang_others_are_told_and_its_own_are_told_later(
+    cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 300)
+    with receiving() as hangs, receiving() as theirs, ThreadPoolExecutor(8) as task_threads:
+        hangs.may_answer.clear()
+
+        def work(pk: str) -> None:
+            at_once(as_gateway(partial(send_notice, pk)))
+
+        def send(task: str, given: tuple[str, ...]) -> None:
+            if task == send_notice.name:
+                task_threads.submit(work, *given)
+
+        monkeypatch.setattr("config.celery.app.send_task", send)
+        for by, somebody, messages in ((cast.alice, hangs, 8), (cast.mallory, theirs, 1)):
+            for _ in range(messages):
+                with inside(by):
+                    webhook, _secret = add_webhook(by, somebody.url, verified=True)
+                    send_test(by, webhook)
+        until(lambda: len(theirs.requests) == 1)
+        assert len(hangs.requests) == sending.MOST_TO_WEBHOOKS
+        hangs.may_answer.set()
+        until(lambda: len(hangs.requests) == 8)
 
 
 def test_of_many_calls_that_begin_to_wait_at_once_no_more_wait_than_may(

@@ -110,7 +110,7 @@ def test_the_overview_says_when_the_first_is_denied(
 ) -> None:
     shown = text_of(signed_in(cast.carol), "/overview/?stay=1")
     first = fresh(cast.alice, refund).expires_at
-    assert "1 call wants an answer" in shown
+    assert "1 call waits for an answer" in shown
     assert "the first is denied <time" in shown and first.isoformat(timespec="milliseconds") in shown
 
 
@@ -166,7 +166,7 @@ def test_beside_the_list_the_card_alone_is_answered(cast: Cast, acme: Acme, sign
     assert f'id="{row.public_id}"' in first.content.decode() and "Approved" in first.content.decode()
     second = signed_in(cast.dave).post(f"/approvals/{row.public_id}/decline/", headers=htmx)
     assert second.status_code == 409
-    assert "carol@example.com approved this call already." in second.content.decode()
+    assert "carol@example.com already approved this call." in second.content.decode()
 
 
 def test_an_answer_is_written_down_without_a_word_of_the_arguments(refund: Approval, cast: Cast) -> None:
@@ -191,7 +191,7 @@ def test_history_is_filtered_by_answer_and_name(
     assert all(f"tool_{number}" in every for number in range(3)) and "3 answered calls" in every
     declined = text_of(bob, "/approvals/history/?state=declined")
     assert "tool_1" in declined and "tool_0" not in declined
-    assert "No answered call is like that" in text_of(bob, "/approvals/history/?q=nothing")
+    assert "No answered call matches" in text_of(bob, "/approvals/history/?q=nothing")
     assert text_of(bob, "/approvals/history/?state=junk&page=99&q=%00")
 
 
@@ -213,7 +213,7 @@ def test_history_is_turned_and_only_its_newest_are_searched(
     assert "tool_0" in second and "tool_1" not in second
     assert "tool_3" not in first + second, "what waits is not answered"
     assert "1 of the newest 2" in text_of(bob, "/approvals/history/?q=tool_1")
-    assert "None of the newest 2 is like that" in text_of(bob, "/approvals/history/?q=tool_0")
+    assert "None of the newest 2 matches" in text_of(bob, "/approvals/history/?q=tool_0")
 
 
 def test_what_waits_is_searched_and_news_of_the_rest_stay_away(
@@ -330,7 +330,7 @@ def test_a_new_secret_is_shown_once_and_a_second_click_does_not_end_the_one_befo
     alice, path = signed_in(cast.alice), f"/approvals/settings/webhooks/{hook.public_id}/rotate/"
     first: Any = alice.post(path)
     assert "whsec_" in first.content.decode() and first["Cache-Control"] == "no-store"
-    assert "signed with the secret before, too" in first.content.decode()
+    assert "also signed with the previous secret" in first.content.decode()
     second = alice.post(path)
     said = second.content.decode()
     assert second.status_code == 409 and "made a moment ago" in said and "Add a webhook" in said
@@ -338,7 +338,7 @@ def test_a_new_secret_is_shown_once_and_a_second_click_does_not_end_the_one_befo
         after = Webhook.objects.get()
     assert after.sealed_earlier == hook.sealed_secret != after.sealed_secret
     shown = text_of(alice, "/approvals/settings/")
-    assert "whsec_" not in shown and "The secret before signs, too" in shown
+    assert "whsec_" not in shown and "The previous secret signs too" in shown
 
 
 def test_what_a_webhook_is_not_told_now_is_said_beside_it(

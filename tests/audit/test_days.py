@@ -46,8 +46,11 @@ def muddled(acme: Acme) -> list[DecisionEntry]:
             moment += chance.choice(FAR)
         make = chance.choice((called, called, denied))
         entries.append(make(acme, chance.choice(("read", "write")), id=_id_of(moment)))
-    for entry in entries:
-        store(entry)
+    told = 0
+    while told < CALLS:
+        batch = entries[told : told + chance.randint(1, 9)]
+        store(*batch)
+        told += len(batch)
     return entries
 
 

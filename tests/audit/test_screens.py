@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import count
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import OperationalError, connection
@@ -360,7 +360,7 @@ def test_the_overview_without_calls_says_what_comes_next(acme: Acme, cast: Cast,
 def test_a_time_without_calls_leads_to_one_with_some(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     happened(acme, at=timezone.now() - timedelta(days=3))
     shown = page(signed_in(cast.bob), "/overview/?span=1h")
-    assert "No calls in this time" in shown and "The last one was" in shown
+    assert "No calls in this period" in shown and "The last one was" in shown
     assert 'href="?span=7d">Show the last 7 days<' in shown
 
 
@@ -475,3 +475,19 @@ def test_more_calls_are_not_more_questions(acme: Acme, cast: Cast, signed_in: Si
             at=datetime.now(UTC) - timedelta(minutes=number),
         )
     assert [queries_of(bob, path) for path in paths] == few
+
+
+def test_in_the_log_what_is_of_another_day_stands_below_its_day(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    noon = timezone.now().replace(hour=12)
+    for days_ago, tool in ((2, "first_tool"), (2, "second_tool"), (1, "third_tool")):
+        at = noon - timedelta(days=days_ago)
+        made = UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | next(_sequences))
+        happened(acme, id=made, at=at, tool=tool)
+    happened(acme, tool="latest_tool")
+    shown = signed_in(cast.alice).get("/log/").content.decode()
+    days = [f"{noon - timedelta(days=ago):%-d %b %Y}, UTC</p>" for ago in (0, 1, 2)]
+    order = ("latest_tool", days[1], "third_tool", days[2], "second_tool", "first_tool")
+    assert [shown.index(each) for each in order] == sorted(shown.index(each) for each in order)
+    assert days[0] not in shown and shown.count(days[2]) == 1

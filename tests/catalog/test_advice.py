@@ -115,3 +115,11 @@ def test_a_tool_whose_name_is_a_pattern_gets_a_policy_that_opens_nothing() -> No
     assert advice.flaws == ()
     assert advice.effect == "denied"
     assert '"deny"' in advice.text
+
+
+@pytest.mark.parametrize("name", ["*", "get_*", "*_user"])
+def test_beside_a_tool_whose_name_is_a_pattern_no_class_gets_a_rule_that_never_decides(name: str) -> None:
+    tools = [
+        Listed(each, (), classify(ToolInput(each))) for each in (name, "get_user", "get_users", "add_user")
+    ]
+    assert findings(advise_server(tools).text, tools) == ()

@@ -340,7 +340,11 @@ def test_a_source_is_not_taken_in_beside_itself(tmp_path: Path, url: bool) -> No
     file = tmp_path / "list.jsonl"
     file.write_bytes(line())
     source = "https://registry.invalid" if url else f"list.jsonl {digest_of(file)}"
-    with elsewhere(IMPORTING, source), as_worker(), pytest.raises(CommandError, match="taken in already"):
+    with (
+        elsewhere(IMPORTING, source),
+        as_worker(),
+        pytest.raises(CommandError, match="already being imported"),
+    ):
         call_command("catalog", "import", source if url else file, stdout=StringIO(), stderr=StringIO())
     assert not SourceCheck.objects.exists() and not CatalogServer.objects.exists()
 

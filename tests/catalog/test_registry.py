@@ -159,7 +159,7 @@ def test_what_is_longer_than_any_such_thing_costs_nobody_else_their_entry(
 def test_a_way_on_that_is_no_cursor_is_said_and_not_taken_for_the_end(following: Any) -> None:
     report, walk = take_in(lambda cursor, since: page(entry("io.x/a"), following=following))
     assert walk == Walk(ended=False) and CatalogServer.objects.count() == 1
-    assert [why for _, why in report.refused] == ["it leads on by what is no cursor"]
+    assert [why for _, why in report.refused] == ["it leads on by something that is not a cursor"]
 
 
 def test_a_cursor_the_registry_no_longer_takes_is_not_gone_on_with_for_ever() -> None:
@@ -311,13 +311,13 @@ def test_the_address_of_a_withdrawn_server_is_brought_to_nobody() -> None:
     take_in(pages(page(entry("io.x/a", **remote("https://lapsed.example/mcp")))))
     slug = CatalogServer.objects.get().slug
     found = arrival(slug)
-    assert found is not None and found.endpoint == "https://lapsed.example/mcp"
+    assert found is not None and found.server.hosted_at == "https://lapsed.example/mcp"
     gone = entry(
         "io.x/a", status="deleted", updated="2026-11-02T00:00:00Z", **remote("https://lapsed.example/mcp")
     )
     take_in(pages(page(gone)))
     found = arrival(slug)
-    assert found is not None and found.endpoint == ""
+    assert found is not None and found.server.hosted_at == ""
 
 
 @pytest.mark.parametrize(

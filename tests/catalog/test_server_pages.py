@@ -129,6 +129,25 @@ def test_no_page_of_risk_leads_to_what_was_withdrawn(index: Report, client: Clie
     assert not any("/tools/awslabs-iam-mcp-server/" in text_of(client, path) for path in paths)
 
 
+def test_no_page_of_a_withdrawn_server_shows_an_address_that_may_be_anybodys_by_now(
+    large: CatalogServer, client: Client
+) -> None:
+    shown = [LARGE, "/servers/large.json", "/api/v1/catalog/servers/large/"]
+    of_it = CatalogServer.objects.filter(slug="large")
+    with as_worker():
+        of_it.update(endpoint="https://lapsed.example/mcp", headers=["X-Lapsed-Key"])
+    assert all({"https://lapsed.example/mcp", "X-Lapsed-Key"} <= words(client, path) for path in shown)
+    with as_worker():
+        of_it.update(status=CatalogServer.Status.DELETED)
+    for path in [*shown, "/catalogue/compare.json?a=large&b=large"]:
+        assert "lapsed" not in text_of(client, path).lower()
+    assert "by now the address may be somebody else’s" in text_of(client, LARGE)
+
+
+def words(client: Client, path: str) -> set[str]:
+    return set(re.split(r"[\s<>\",\[\]]+", text_of(client, path)))
+
+
 def test_two_servers_stand_beside_each_other_by_slug_or_title(index: Report, client: Client) -> None:
     for a in ("awslabs-iam-mcp-server", server_named("awslabs-iam-mcp-server").title):
         page = client.get("/catalogue/compare/", {"a": a, "b": "mcp-server-time"})

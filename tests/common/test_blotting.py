@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from random import Random
 from urllib.parse import quote
 
@@ -77,11 +78,28 @@ def test_what_an_address_hides_is_a_credential() -> None:
     "a\\u002Bb/c=d\\u003Ce\\u003E\\u0026\\u0027\\u0060f0123456789XYZ",
     "a\\\\u002Bb/c=d\\\\u003Ce\\\\u003E\\\\u0026\\\\u0027\\\\u0060f0123456789XYZ",
     "a+b/c\\u003dd\\u003ce\\u003e\\u0026\\u0027`f0123456789XYZ",
+    re.sub("%..", lambda found: found[0].lower(), quote(ODD, safe="")),
 ])  # fmt: skip
 def test_it_is_found_as_servers_write_it_into_json(written: str) -> None:
     secrets = of(ODD, "X-Api-Key")
     assert secrets is not None
     assert secrets.blot(f'["{written}"]'.encode()) == f'["{"*" * len(written)}"]'.encode()
+
+
+@pytest.mark.parametrize("key", [KEY, ODD, "é" + KEY])
+@pytest.mark.parametrize("slashes", ["/", "\\/"])
+def test_it_is_found_in_a_file_that_is_packed_whole(key: str, slashes: str) -> None:
+    """Resources and images come so, and what a cluster's secrets hold."""
+    secrets = of(key, "X-Api-Key")
+    assert secrets is not None
+    for before in range(6):
+        for after in range(3):
+            whole = b"." * before + key.encode() + b"\n" * after
+            packed = base64.b64encode(whole).decode()
+            shown = secrets.blot(packed.replace("/", slashes).encode()).decode()
+            assert len(shown) == len(packed.replace("/", slashes)) and "*" * 20 in shown
+            left = base64.b64decode(shown.replace("*", "A").replace("\\", ""))
+            assert not any(key.encode()[at : at + 2] in left for at in range(len(key.encode()) - 1))
 
 
 def test_however_an_answer_is_cut_its_pieces_are_blotted_as_the_whole() -> None:

@@ -91,7 +91,7 @@ def test_what_is_this_machines_is_known_without_being_told() -> None:
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "loopback", "10.0.0.0/8;::1"])
 def test_a_network_that_is_none_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="is no network"):
+    with pytest.raises(ValueError, match="is not a network"):
         parse_networks(text)
 
 
@@ -99,5 +99,5 @@ def test_a_network_that_is_none_is_named(text: str) -> None:
     "text", ["127.0.0.1", "localhost:80", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:²"]
 )
 def test_a_listener_that_is_none_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no listener|has no port"):
+    with pytest.raises(ValueError, match=r"is not a listener|has no port"):
         parse_listeners(text)

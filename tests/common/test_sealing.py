@@ -76,7 +76,7 @@ def test_junk_is_refused_and_nothing_else_happens(text: str) -> None:
         ("a.b:AAAA", "key 1 must be written"),
         ("a:not base64!", "the key a is not base64"),
         ("a:AAAA", "must be 32 bytes in base64, it is 3"),
-        (f"{OLD},{OLD}", "2025 stands twice"),
+        (f"{OLD},{OLD}", "2025 appears twice"),
     ],
 )
 def test_bad_keys_are_told_without_showing_them(text: str, says: str) -> None:

@@ -74,7 +74,7 @@ def test_who_is_signed_in_is_told_the_same(
     assert client.get("/policies/").status_code == 503
     sent = client.post("/organizations/new/", {"name": "Acme 2"})
     assert sent.status_code == 503
-    assert "look whether what you sent was done" in sent.content.decode()
+    assert "check whether what you sent was done" in sent.content.decode()
 
 
 def test_a_program_is_told_so_as_a_problem(
@@ -252,7 +252,7 @@ def test_two_that_wait_for_each_other_are_told_to_send_it_again_and_nothing_was_
     (error,) = ended
     page, problem = _failed_at("/settings/", error), _failed_at("/api/v1/servers/", error)
     assert (page.status_code, problem.status_code) == (503, 503)
-    assert "was not done" in page.content.decode() and "look whether" not in page.content.decode()
+    assert "was not done" in page.content.decode() and "check whether" not in page.content.decode()
     assert b'"code": "unavailable"' in problem.content and problem.headers["Retry-After"]
 
 
@@ -265,7 +265,7 @@ def test_an_address_of_thousands_of_fields_is_refused_as_each_face_does_and_fill
     for path in ("/api/v1/catalog/servers/", "/api/v1/catalog/search/", "/api/v1/servers/", "/api/v1/none/"):
         answer = browser.get(f"{path}?{fields}")
         assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json"), path
-        assert answer.json()["detail"] == "There may be 1,000 parameters."
+        assert answer.json()["detail"] == "There may be at most 1,000 parameters."
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -112,8 +112,8 @@ def test_everything_sealed_is_sealed_anew_and_the_old_key_opens_nothing(
     keys()
     with pytest.raises(CommandError, match="is still in use"):
         run("keys", "retire", "SEALING_KEYS", "--data-dir", folder)
-    assert run("keys", "reseal") == "2 sealed anew, 0 do not open.\n"
-    assert run("keys", "reseal") == "0 sealed anew, 0 do not open.\n"
+    assert run("keys", "reseal") == "2 sealed again, 0 could not be opened.\n"
+    assert run("keys", "reseal") == "0 sealed again, 0 could not be opened.\n"
     run("keys", "retire", "SEALING_KEYS", "--data-dir", folder)
     fresh = Keyring.parse(keys()["SEALING_KEYS"])
     assert list(fresh.keys) == [fresh.first] and fresh.first != old.first
@@ -161,7 +161,7 @@ def test_second_factors_are_sealed_anew(keys: Callable[[], Keys], cast: Cast, tm
     fresh = Keyring.parse(keys()["SEALING_KEYS"]).first
     with pytest.raises(CommandError, match="is still in use"):
         run("keys", "retire", "SEALING_KEYS", "--data-dir", str(tmp_path))
-    assert run("keys", "reseal") == "1 sealed anew, 0 do not open.\n"
+    assert run("keys", "reseal") == "1 sealed again, 0 could not be opened.\n"
     made.refresh_from_db()
     assert made.data["secret"].startswith(f"v1.{fresh}.") and made.data["n"] == 1
     assert MFAAdapter().decrypt(made.data["secret"]) == "JBSWY3DP"
@@ -174,7 +174,7 @@ def test_what_does_not_open_is_counted_and_left_as_it_is(
         ServerCredential.objects.update(sealed="v1.lost.AAAA.AAAA")
     run("keys", "rotate", "SEALING_KEYS", "--data-dir", str(tmp_path))
     keys()
-    assert run("keys", "reseal") == "1 sealed anew, 1 do not open.\n"
+    assert run("keys", "reseal") == "1 sealed again, 1 could not be opened.\n"
     assert "credentials of servers: lost 1" in run("keys", "status")
 
 

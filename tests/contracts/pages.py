@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def settings_page() -> str:
     rows = "\n".join(_row(setting) for setting in SETTINGS)
     return f"""# Settings
-Every process is configured by environment variables and by nothing else. One that is missing or malformed
-stops the process with a sentence that names it. `manage.py up` sets all of them; set one yourself to override
-it. This page is made from `config/env.py`; a test keeps them equal.
+Every process is configured by environment variables and by nothing else. If one is missing or malformed, the
+process stops with a sentence that names it. `manage.py up` sets all of them; set one yourself to override it.
+This page is generated from `config/env.py`, and a test keeps the two equal.
 
 | variable | is | default | read by | what for |
 |---|---|---|---|---|

@@ -268,7 +268,7 @@ _WHOLE: Final[tuple[tuple[str, Any, int, str], ...]] = (
         "the same, of one tool",
     ),
     (
-        "*class* tools that may come: *rule*",
+        "*class* tools added later: *rule*",
         {**_DENY, "classes": {"Read": {}}},
         0,
         "the same, while the server has none",
@@ -290,28 +290,16 @@ _WHOLE: Final[tuple[tuple[str, Any, int, str], ...]] = (
     ("Resources are denied.", {**_ALLOW, "resources": {"default": "deny"}}, 1, "`resources`"),
     ("Resources are allowed.", {**_DENY, "resources": {"default": "allow"}}, 1, "`resources`"),
     (
-        "Resources are denied; allowed is *names*.",
+        "Resources are denied, except *names*.",
         {**_DENY, "resources": {"default": "deny", "allow": ["repo://harbour/*"]}},
         1,
-        "with one exception",
+        "with exceptions",
     ),
     (
-        "Resources are denied; allowed are *names*.",
-        {**_DENY, "resources": {"default": "deny", "allow": ["a://*", "b://*"]}},
-        1,
-        "with several",
-    ),
-    (
-        "Resources are allowed; denied is *names*.",
+        "Resources are allowed, except *names*.",
         {**_DENY, "resources": {"default": "allow", "deny": ["repo://secret/*"]}},
         1,
-        "with one exception",
-    ),
-    (
-        "Resources are allowed; denied are *names*.",
-        {**_DENY, "resources": {"default": "allow", "deny": ["a://*", "b://*"]}},
-        1,
-        "with several",
+        "with exceptions",
     ),
 )
 
@@ -376,31 +364,31 @@ def _escaped(text: str) -> str:
 
 _INTRODUCTION: Final = """# The sentences of Plain words
 
-*Plain words* shows a policy in sentences. Here is every one that it can say, with the JSON that says it and
-what is read of that JSON. Words in *italics* stand for what is in the policy. The page is made from the
-language, and a test holds the two together: each sentence here is said by the JSON beside it, and no policy
-is told in any other. [The guide](policy-language.md) teaches the language, [building a
-policy](building-a-policy.md) the editor.
+*Plain words* shows a policy in sentences. This page lists every sentence it can say, with JSON that
+produces it and how that JSON then reads. Words in *italics* stand for what is in the policy. The page is
+generated from the language, and a test keeps the two together: the JSON beside a sentence says exactly
+that sentence, and no policy is described in any other. [The guide](policy-language.md) teaches the
+language, [building a policy](building-a-policy.md) the editor.
 
-A text that has problems is not told in words: *Not in words yet* stands there, the problems beside it."""
+A text with problems is not put into words: *Not in words yet* is shown instead, beside the problems."""
 _OF_WHOLE: Final = (
-    "In this order. *rule* stands for one sentence or more of the next section. Prompts are told of as "
-    "resources are. More than five hundred sentences are counted and left to the JSON."
+    "In this order. *rule* stands for one or more sentences of the next section. Prompts read like "
+    "resources. Beyond five hundred sentences, the rest is only counted; see the JSON."
 )
 _OF_RULES: Final = (
-    "In the order of deciding: what must be true, what is denied, when a person is asked, how often. "
-    "*conditions* stands for one or several of the last section, joined by *and*. *text* is what the agent "
-    "reads, in quotation marks. A `require` of nothing is always met, so nothing is said of it."
+    "In this order: what must be true, what is denied, when a person is asked, how often. "
+    "*conditions* stands for one or more of the last section, joined by *and*. *text* is what the agent "
+    "reads, in quotation marks. An empty `require` is always met, so nothing is said about it."
 )
 _OF_LIMITS: Final = (
     "*window* is `per second`, `per minute`, `per hour`, `per day`, `per week`, or `every 90 "
     "seconds`, `every 15 minutes`. The endings "
-    "(…) follow any of the beginnings, in this order. A counter with `{tool}` in its name is each "
-    "tool's own, and nothing is then said of tools together. `rate_limit` is said as the limit that it "
+    "(…) follow any of the beginnings, in this order. With `{tool}` in its name, a counter is "
+    "each tool's own, so nothing is said of tools together. `rate_limit` reads as the limit that it "
     "stands for."
 )
 _OF_CONDITIONS: Final = (
-    "*path* is the argument, as in `args.amount`. One with `[*]` is read *every args.items[\\*]* in "
-    "`require`, and *any args.items[\\*]* elsewhere. Of a long value the first 79 characters are shown, of a "
-    "list the first six."
+    "*path* is the argument, as in `args.amount`. One with `[*]` reads *every args.items[\\*]* in "
+    "`require`, and *any args.items[\\*]* elsewhere. Of a long value, the first 79 characters are shown; of "
+    "a list, the first six elements."
 )

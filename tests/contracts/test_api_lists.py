@@ -92,7 +92,7 @@ def test_every_list_refuses_what_it_does_not_know_by_name(
             assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input"), (path, name)
             assert [error["parameter"] for error in answer.json()["errors"]] == [name]
         twice = get(f"{path}?limit=1&limit=2").json()
-        assert twice["errors"][0]["message"] == "Say it once."
+        assert twice["errors"][0]["message"] == "Give it only once."
 
 
 def _pages(get: Get, path: str) -> list[list[Any]]:

@@ -84,7 +84,11 @@ def test_an_id_of_another_kind_names_nothing(alice: Client, acme: Acme, cast: Ca
         for bad in ("", "srv_", "srv_" + "u" * 26, cast.alice.public_id, str(acme.server.pk), 1, ["x"]):
             answer = alice.post(f"/api/v1{path}", json.dumps({field: bad}), content_type="application/json")
             said = {error["pointer"]: error["message"] for error in answer.json()["errors"]}
-            assert answer.status_code == 400 and "no id of the kind" in said[f"/{field}"], (path, field, bad)
+            assert answer.status_code == 400 and "not an id of the kind" in said[f"/{field}"], (
+                path,
+                field,
+                bad,
+            )
 
 
 def test_a_revision_of_another_policy_is_not_restored(alice: Client, acme: Acme, cast: Cast) -> None:

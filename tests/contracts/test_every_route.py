@@ -161,6 +161,14 @@ def test_no_page_shows_a_stranger_anything_of_acme(
 
 
 @pytest.mark.parametrize("route", TENANT, ids=lambda route: route.template)
+def test_nothing_a_member_is_shown_outlives_the_session_in_a_cache(
+    route: Route, ids: dict[str, str], cast: Cast, acme: Acme, signed_in: Callable[[Membership], Client]
+) -> None:
+    answer = _ask(signed_in(cast.alice), "get", route.path(ids))
+    assert "no-store" in answer.headers.get("Cache-Control", "") or answer.status_code in (404, 405)
+
+
+@pytest.mark.parametrize("route", TENANT, ids=lambda route: route.template)
 def test_anonymous_is_sent_to_sign_in_or_refused(route: Route, ids: dict[str, str], client: Client) -> None:
     for answer in _answers(client, route.path(ids)).values():
         if route.is_api:

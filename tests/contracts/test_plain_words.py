@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from servers.models import Tool
 from tests.contracts.pages import ROOT
@@ -22,6 +22,7 @@ from tests.contracts.plain_words import (
     whole,
     whole_pattern,
 )
+from tests.examples import examples
 from tests.policies.language.strategies import policies
 
 TOOLS = [Tool(name=name, tool_class=of) for name, of in (("a", "Write"), ("get_a", "Read"), ("b", ""))]
@@ -49,7 +50,7 @@ def test_each_limit_has_a_beginning_and_endings_of_the_page(shape: Shape) -> Non
         assert re.search(f"{ending}$", shape.said), shape.said
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(50)
 @given(policies)
 def test_no_policy_is_told_in_any_other_sentence(policy: dict[str, Any]) -> None:
     for sentence in said_of(policy, TOOLS):

@@ -19,14 +19,14 @@ import pytest
 from django.test import Client, override_settings
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import Membership, Role
+from accounts.models import Membership
 from accounts.permissions import SCOPES
 from common.ids import public_id
 from config.settings import base
 from policies.services import publish_policy
 from servers import waiting
 from tests.approvals.calls import waiting as a_waiting_call
-from tests.cast import Acme, Cast, confirm, inside
+from tests.cast import Acme, Cast, confirm, inside, key_whatever_the_role
 from tests.contracts.schemathesis import Outcome, closed, run
 from tests.foreign import foreign_program
 from tests.journeys.api import Api
@@ -49,23 +49,10 @@ def seed() -> int:
 def keys(cast: Cast, api_key: Callable[..., str]) -> list[str]:
     """The owner's oftener than the others', which are mostly refused; a stranger's, a bad one."""
     owner = [api_key(cast.alice, *SCOPES)] * 6
-    others = [_key_of(member, api_key) for member in (cast.bob, cast.carol, cast.dave, cast.mallory)]
+    others = [
+        key_whatever_the_role(member, *SCOPES) for member in (cast.bob, cast.carol, cast.dave, cast.mallory)
+    ]
     return [*owner, *others, api_key(cast.alice, *READS), api_key(cast.dave, "logs:read"), "plk_none"]
-
-
-def _key_of(member: Membership, api_key: Callable[..., str]) -> str:
-    """Made while they were an owner: a key may do what its maker's present role may."""
-    role = member.role
-    _take_role(member, Role.OWNER)
-    token = api_key(member, *SCOPES)
-    _take_role(member, role)
-    return token
-
-
-def _take_role(member: Membership, role: str) -> None:
-    with inside(member):
-        member.role = role
-        member.save(update_fields=["role"])
 
 
 @pytest.fixture

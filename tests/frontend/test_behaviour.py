@@ -50,6 +50,11 @@ CHANGED = """<label for="id_document">Policy document</label>
     }
   }
 }</textarea><span data-editor-place="id_document"></span>"""
+SAID = """<label for="id_document">Policy document</label>
+<textarea class="editor" data-editor="json" data-vocabulary="/words/" id="id_document">{
+  "constructor": "",
+  "tools": { "a": { "require": [ { "conditions": [ { "op": "toString", "valueOf": "" } ] } ] } }
+}</textarea>"""
 FILE = """<form><label class="btn" data-file hidden>Choose<input type="file" data-file-into="text"></label>
 <span role="alert" data-file-said hidden></span><textarea id="text" aria-label="Text"></textarea>
 <details data-before open hidden><summary>Before</summary>
@@ -90,6 +95,7 @@ PAGES = {
     "/file/": _page("File", FILE),
     "/chart/": _page("Chart", CHART),
     "/found/": _page("Found", FOUND),
+    "/said/": _page("Said", SAID, head='{% include "components/editor_assets.html" %}'),
     "/cut/": _page("Cut", CUT),
     "/theme/": _page("Theme", THEME),
     "/polled/": _page("Polled", POLLED),
@@ -230,7 +236,7 @@ def test_one_live_page_too_many_says_so_and_goes_on_when_another_is_closed(
     opened = context.new_page()
     opened.goto(f"{site.address}/live/")
     status = opened.locator("[data-live-status]")
-    status.get_by_text("too many live pages of yours are open. Close one of them").wait_for()
+    status.get_by_text("too many of your live pages are open. Close one of them").wait_for()
     site.streams_left = None
     opened.wait_for_selector("#row-1")
     context.close()
@@ -483,3 +489,36 @@ def test_a_name_that_is_cut_stands_whole_under_the_pointer(page: Page, site: Sit
         line.hover()
     expect(cut).to_have_attribute("title", "one_name_too_long_to_stand_here")
     assert short.get_attribute("title") is None
+
+
+def test_what_no_key_of_the_language_is_called_is_not_explained_by_the_browsers_own(
+    page: Page, site: Site
+) -> None:
+    none: dict[str, object] = {"policy": {}, "condition": {}}
+    said = {"keys": none, "words": none, "tools": [], "classes": [], "operators": {}}
+    page.route("**/words/*", lambda route: route.fulfill(json=said))
+    page.goto(f"{site.address}/said/")
+    for word in ("constructor", "toString", "valueOf"):
+        page.locator(".cm-line span", has_text=f'"{word}"').last.hover()
+        page.wait_for_timeout(700)  # a hover is answered after 350 ms
+        expect(page.locator(".cm-says")).to_have_count(0)
+    for line, step in (('"constructor"', 2), ('"valueOf"', 10)):
+        page.locator(".cm-line", has_text=line).click()
+        page.keyboard.press("End")
+        for _ in range(step):
+            page.keyboard.press("ArrowLeft")
+        page.keyboard.press("Control+Space")
+        page.wait_for_timeout(200)
+        expect(page.locator(".cm-tooltip-autocomplete")).to_have_count(0)
+
+
+def test_a_form_whose_sending_was_stopped_is_sent_again(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/found/")
+    page.route("**/theme/?*", lambda route: None)  # never answered
+    devtools = page.context.new_cdp_session(page)
+    for words in ("typed first", "typed then"):
+        page.get_by_label("Find").fill(words)
+        with page.expect_request("**/theme/?*"):
+            page.get_by_role("button", name="Find").click(no_wait_after=True)
+        devtools.send("Page.stopLoading")
+        expect(page.get_by_label("Find")).to_have_value(words)

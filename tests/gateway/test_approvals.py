@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from gateway.approvals_client import ApprovalsClient
 from gateway.counters.base import Charge, Full, Reservation, Reserved
+from gateway.used_approvals import UsedApprovals
 from gateway_config.wire.approvals import ApprovalNews, NewsAnswer
 from tests.gateway.people import People
 from tests.gateway.raw_http import Answer, Client
@@ -250,6 +252,20 @@ async def test_a_call_held_open_is_answered_when_the_person_answers(tmp_path: Pa
         assert [entry.outcome for entry in it.log.decisions] == ["allow"]
 
 
+async def test_the_time_a_person_took_is_not_among_what_the_gateway_added(tmp_path: Path) -> None:
+    async with asking(tmp_path, hold_open_seconds=300, limits=quick()) as (it, people, alice):
+        began = time.monotonic()
+        waiting = asyncio.create_task(alice.call(TOOL, {}))
+        await eventually(lambda: bool(people.cases))
+        # Several times as long as it took to ask.
+        await asyncio.sleep(0.3 + 4 * (time.monotonic() - began))
+        people.answer("approved")
+        await waiting
+        await eventually(lambda: len(it.log.completions) == 1)
+        [decision], [completion] = it.log.decisions, it.log.completions
+        assert 0 < decision.added_us < completion.total_us / 2
+
+
 async def test_a_call_held_open_learns_of_an_answer_given_before_it_listened(tmp_path: Path) -> None:
     async with asking(tmp_path, hold_open_seconds=300, limits=quick()) as (it, people, alice):
 
@@ -395,7 +411,7 @@ class Repeating:
 
 async def test_news_that_are_told_again_and_again_are_not_asked_for_without_a_rest() -> None:
     control = Repeating()
-    client = ApprovalsClient(cast(Any, control), cast(Any, None), answer_seconds=1)
+    client = ApprovalsClient(cast(Any, control), cast(Any, None), UsedApprovals(), answer_seconds=1)
     following = asyncio.create_task(client.run())
     for _ in range(50):
         await asyncio.sleep(0)

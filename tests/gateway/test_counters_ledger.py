@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.counters.base import Charge, Full, Reservation, Reserved, Unavailable, key_text
@@ -15,6 +15,7 @@ from gateway.counters.charging import Batch
 from gateway.counters.ledger import Ledger
 from gateway.counters.remembered import Remembered
 from gateway.counters.windows import LONGEST_WINDOW_MS, MOST_LATE_MS
+from tests.examples import examples
 from tests.gateway.limiters import trust_from_birth
 from tests.gateway.naive_limits import NaiveLimits
 
@@ -393,7 +394,7 @@ STEPS: st.SearchStrategy[tuple[str, list[Charge], int, int]] = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_the_store_answers_as_the_sentences_of_the_language_do(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, list[Charge], int, int]]

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.counters.base import Charge, Full, Reservation, Reserved, Settlement, Unavailable
 from gateway.counters.redis import SCRIPT, _parameters, _reservation, _settlement, _Told
+from tests.examples import examples
 from tests.gateway import test_counters_ledger as ledger
 from tests.gateway.test_counters_ledger import (  # noqa: F401 - the same laws, for this module's store
     STEPS,
@@ -112,7 +113,7 @@ def test_the_clock_is_asked_in_one_place() -> None:
     assert SCRIPT.count(_CLOCK) == 1 and "'clock'" in BY_HAND
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(50)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_the_script_answers_as_the_sentences_of_the_language_do(
     server: RedisServer, steps: list[tuple[str, list[Charge], int, int]]

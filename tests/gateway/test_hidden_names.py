@@ -62,7 +62,7 @@ _LONG: Final = 100_000
 COMES: Final[dict[str, bytes]] = {
     "with its length": framed(listing()),
     "long, with its length": framed(listing(pad=_LONG)),
-    "too long to be looked through": framed(listing(pad=300_000)),
+    "too long to look through": framed(listing(pad=300_000)),
     "in pieces": chunked(listing()),
     "long, in pieces": chunked(listing(pad=_LONG), 30_000),
     "too long, in pieces": chunked(listing(pad=300_000), 30_000),

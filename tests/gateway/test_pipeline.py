@@ -166,7 +166,7 @@ def test_a_limiter_that_does_not_answer_denies() -> None:
 
 
 def test_a_call_of_which_no_byte_was_sent_is_given_back() -> None:
-    failure = NotAnswered("upstream_unreachable", "The server could not be connected to.", sent=False)
+    failure = NotAnswered("upstream_unreachable", "The gateway could not connect to the server.", sent=False)
     play(
         tools_call(ALICE, ToolCall("keys", {}), "d1"),
         (Reserve(KEYS), Reserved()),
@@ -307,13 +307,22 @@ def test_one_denied_resource_among_many_denies_them_all() -> None:
 
 
 BUT_KEYS = Asker("acme", "files", "grant-1", compiled("""{ "version": "1", "default": "allow",
-  "resources": { "default": "allow", "deny": ["file:///keys/*", "https://keys.example*"] } }"""))  # fmt: skip
+  "resources": { "default": "allow", "deny": [
+    "file:///keys/*", "https://keys.example*", "https://one.example/", "http://[::1]/*", "http://127.0.0.1/*",
+    "notes://h/my%20notes", "notes://h/caf\u00e9", "notes://h/a/b"] } }"""))  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "uri",
     ["FILE:///keys/a", "file:///%6Beys/a", "file:///ke%79s/a", "https://Keys.example/a", "file:///key\ts/a",
-     " file:///keys/a", "https://KEYS.example"],
+     " file:///keys/a", "https://KEYS.example", "file:/keys/a", "file:keys/a", "file://localhost/keys/a",
+     "file:////keys/a", "file:///x//keys/a", "file://LocalHost/keys/a", "FILE:/keys/a",
+     "https:keys.example/a", "https:/keys.example/a", "https:///keys.example/a", "https://one.example:443/", "https://one.example:/",
+     "https://one.example:0443/", "https://\uff4fne.example/", "https://o\u00adne.example/",
+     "https://%6fne.example/", "https://alice@one.example/", "https://one.example./", "https://one.example",
+     "http://127.1/a", "http://0x7f.0.0.1/a", "http://2130706433/a", "http://[0::1]/a", "HTTP://127.0.0.1/a",
+     "notes://h/my notes", "notes://h/My%20Notes", "notes://h/caf%c3%a9", "notes://h/a%2Fb", "notes://h:/x",
+     "notes://h:080/x", "notes://h/" + 16_384 * "a"],
 )  # fmt: skip
 def test_a_resource_whose_uri_a_server_may_read_as_one_that_is_denied_is_denied(uri: str) -> None:
     asked = next(access(BUT_KEYS, [ResourceRead(uri)]))
@@ -324,10 +333,20 @@ def test_a_resource_whose_uri_a_server_may_read_as_one_that_is_denied_is_denied(
                        [ResourceRead(uri)])) == allowed("(default allow)")  # fmt: skip
 
 
+@pytest.mark.parametrize("dots", [".\t.", "..\n", ".\r.", "%2\te.", ".. ", "..\x00"])
+def test_a_resource_is_not_read_beyond_those_allowed_by_what_servers_leave_out_of_its_uri(dots: str) -> None:
+    rest = "" if dots.endswith(" ") else "/keys/a"
+    asked = next(access(ALICE, [ResourceRead(f"file:///public/{dots}{rest}")]))
+    assert isinstance(asked, Record)
+    assert (asked.ruling.allowed, asked.ruling.code) == (False, "undecidable")
+
+
 @pytest.mark.parametrize(
     "uri",
     ["file:///my%20notes/a", "file:///my notes/a", "github://Acme/Repo", "https://acme.example/Keys?Q=%2Fa",
-     "no-scheme", "urn:ISBN:1"],
+     "no-scheme", "urn:ISBN:1", "https://acme.example", "https://Acme.example:8443/a", "http://10.0.0.1:8080/",
+     "http://[::2]:81/a", "http://10.0.0.1/%6Bx", "file://share/a", "file:///a?u=https://b//c", "notes://h:80/x",
+     "notes:/h", "notes://%zz", "notes://", "x"],
 )  # fmt: skip
 def test_a_resource_with_one_spelling_is_read_beside_denied_ones(uri: str) -> None:
     assert next(access(BUT_KEYS, [ResourceRead(uri)])) == allowed("/resources/default")

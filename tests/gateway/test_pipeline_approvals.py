@@ -169,7 +169,7 @@ def test_an_approved_call_that_cannot_be_recorded_is_not_sent_and_its_approval_n
 
 
 def test_an_approved_call_of_which_no_byte_was_sent_may_be_sent_again() -> None:
-    failure = NotAnswered("upstream_unreachable", "The server could not be connected to.", sent=False)
+    failure = NotAnswered("upstream_unreachable", "The gateway could not connect to the server.", sent=False)
     play(
         tools_call(ALICE, PAYS, "d1"),
         (Claim(RULES), APPROVED),

@@ -94,6 +94,17 @@ async def test_what_comes_before_anything_was_asked_answers_nobody() -> None:
         assert connection.closed
 
 
+async def test_on_a_connection_that_closes_before_anything_was_written_nothing_was_sent() -> None:
+    async with pool() as (its, _):
+        connection = await its.take()
+        answer = connection.send(_REQUEST)
+        assert connection._transport is not None
+        connection._transport.close()  # as the loop does when it reads that the server closed
+        with pytest.raises(UpstreamError) as told:
+            await answer.head()
+        assert not told.value.sent
+
+
 async def test_a_connection_lost_before_anything_was_written_was_sent_nothing() -> None:
     async with pool() as (its, ends):
         connection = await its.take()

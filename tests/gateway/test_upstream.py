@@ -12,6 +12,7 @@ import pytest
 
 from common.egress import EgressPolicy, parse_listeners, parse_networks
 from common.tokens import GRANT, new_token
+from gateway.upstream_connection import UpstreamConnection
 from tests.gateway.answering import GOOD, answering, failure, http
 from tests.gateway.limiters import Counting
 from tests.gateway.raw_http import Conversation, Upstream
@@ -119,7 +120,7 @@ async def test_a_server_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
         code, text = failure(await alice.call("create_access_key", {}))
         assert (code, text) == (
             "upstream_unreachable",
-            "[UPSTREAM ERROR] The server could not be connected to.",
+            "[UPSTREAM ERROR] The gateway could not connect to the server.",
         )
         assert counting.given_back == counting.reserved
 
@@ -317,6 +318,33 @@ async def test_a_call_is_sent_once_even_when_a_kept_connection_dies_under_it(tmp
         assert failure(await alice.call("read_file", {}))[0] == "upstream_invalid"
         assert len(it.upstream.received) == 2
         assert (await alice.call("read_file", {})).json["result"] == {}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_what_was_not_written_when_its_connection_closed_goes_out_on_another_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    write, left = UpstreamConnection._write, times
+
+    def as_it_closes(connection: UpstreamConnection) -> None:
+        nonlocal left
+        if it.upstream.received and left:
+            left -= 1
+            assert connection._transport is not None
+            connection._transport.close()  # as the loop does when it reads that the server closed
+        write(connection)
+
+    monkeypatch.setattr(UpstreamConnection, "_write", as_it_closes)
+    async with world(tmp_path) as it, it.client() as alice:
+        assert (await alice.call("read_file", {})).status == 200
+        second = await alice.call("read_file", {})
+        if times == 1:
+            assert second.json["result"]["content"][0]["text"] == "done"
+            assert len(it.upstream.received) == 2
+        else:
+            assert failure(second)[0] == "upstream_invalid"
+            assert len(it.upstream.received) == 1
+        assert it.upstream.connections == 2
 
 
 async def test_a_closed_connection_is_not_used_again(tmp_path: Path) -> None:

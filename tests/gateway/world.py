@@ -26,6 +26,7 @@ from gateway.drift import DriftWatch
 from gateway.handover import Door
 from gateway.http_server import HttpServer
 from gateway.limits import Limits
+from gateway.used_approvals import UsedApprovals
 from gateway_config.wire.bundle import (
     Bundle,
     BundleGrant,
@@ -273,7 +274,7 @@ async def world(
 @asynccontextmanager
 async def _asking(people: People, limiter: Limiter) -> AsyncIterator[ApprovalsClient]:
     async with people, ControlPlane(people.url, "plw_of_a_test") as control:
-        client = ApprovalsClient(control, limiter, answer_seconds=30.0)
+        client = ApprovalsClient(control, limiter, UsedApprovals(), answer_seconds=30.0)
         hearing = asyncio.create_task(client.run())
         try:
             yield client

@@ -24,6 +24,7 @@ from gateway.app import Gateway
 from gateway.approvals_client import ApprovalsClient
 from gateway.control_plane import ControlPlane
 from gateway.counters.sqlite import SqliteLimiter
+from gateway.used_approvals import UsedApprovals
 from gateway_config.models import ConfigRevision, Worker
 from gateway_config.wire.loader import load_organization
 from gateway_config.wire.messages import SignedBundle
@@ -63,6 +64,7 @@ class Running:
     token: str
     server: str
     log: Log
+    start_anew: Callable[[], int]
 
     def do(self, work: Coroutine[Any, Any, _Value]) -> _Value:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
@@ -114,10 +116,13 @@ def running(
             publish_policy(cast.alice, acme.policy)
         revision = publish()
         assert revision is not None
-        port, log = asyncio.run_coroutine_threadsafe(
-            _serve(stack, revision, enrolled("gw-1")[1], tmp_path), loop
-        ).result(60)
-        yield Running(loop, upstream, port, acme.token, str(acme.server.pk), log)
+        worker, log = enrolled("gw-1")[1], Log()
+
+        def start() -> int:
+            started = _serve(stack, revision, worker, tmp_path, log)
+            return asyncio.run_coroutine_threadsafe(started, loop).result(60)
+
+        yield Running(loop, upstream, start(), acme.token, str(acme.server.pk), log, start)
     finally:
         asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
@@ -134,18 +139,17 @@ def _end_other_sessions() -> None:
         )
 
 
-async def _serve(
-    stack: AsyncExitStack, revision: ConfigRevision, worker: str, folder: Path
-) -> tuple[int, Log]:
+async def _serve(stack: AsyncExitStack, revision: ConfigRevision, worker: str, folder: Path, log: Log) -> int:
     transport = httpx.ASGITransport(app=get_asgi_application())  # type: ignore[arg-type]
     control = await stack.enter_async_context(ControlPlane("http://control", worker, transport=transport))
     signed = await control.bundle(str(revision.organization_id))
-    limiter = SqliteLimiter(trusted_file(folder / "limits.sqlite"), worker="gw-1")
+    limits = folder / "limits.sqlite"
+    limiter = SqliteLimiter(limits if limits.exists() else trusted_file(limits), worker="gw-1")
     stack.push_async_callback(limiter.close)
-    approvals = ApprovalsClient(control, limiter, answer_seconds=10)
+    used = UsedApprovals(folder / "used-approvals")
+    approvals = ApprovalsClient(control, limiter, used, answer_seconds=10)
     hearing = asyncio.create_task(approvals.run())
     stack.callback(hearing.cancel)
-    log = Log()
     gateway = Gateway(
         config=_config(signed),
         limiter=limiter,
@@ -158,7 +162,7 @@ async def _serve(
     stack.callback(gateway.close)
     http = await gateway.serve("127.0.0.1", 0)
     stack.push_async_callback(http.close)
-    return http.port, log
+    return http.port
 
 
 def _config(signed: SignedBundle) -> Config:
@@ -206,4 +210,23 @@ def test_an_approval_whose_call_could_not_be_sent_may_be_used_again(running: Run
     running.log.full = False
     sent = running.until({"user_name": "bob"}, None)
     assert sent["content"][0]["text"] == "done"
+    assert len(running.upstream.received) == 1
+
+
+@pytest.mark.parametrize("meanwhile", ["it goes on", "it is started anew"])
+def test_an_approval_that_a_restored_database_knows_as_unused_is_not_used_again(
+    running: Running, cast: Cast, meanwhile: str
+) -> None:
+    running.until({"user_name": "bob"}, "approval_required")
+    with inside(cast.dave):
+        approve(cast.dave, Approval.objects.get())
+        backup: dict[str, Any] = {**Approval.objects.values().get()}
+    running.until({"user_name": "bob"}, None)
+    if meanwhile == "it is started anew":
+        running.port = running.start_anew()
+    # So much was numbered since the restore that no gateway's cursor is beyond it.
+    with as_owner():
+        Approval.objects.filter(pk=backup.pop("id")).update(**backup)
+    assert code_of(running.call({"user_name": "bob"})) == "approval_unavailable"
+    running.until({"user_name": "bob"}, "approval_required")
     assert len(running.upstream.received) == 1

@@ -417,9 +417,9 @@ def test_the_page_of_workers_shows_the_doubt_and_not_where_it_is(
     note(worker, said("a", 1, fresh=True))
     note(worker, said("b", 2, accounted=True))
     shown = signed_in(cast.bob).get("/workers/").content.decode()
-    assert "may not be whole since" in shown and "redis:6379" not in shown
+    assert "may be incomplete since" in shown and "redis:6379" not in shown
     note(worker, said("b"))
-    assert "may not be whole since" not in signed_in(cast.bob).get("/workers/").content.decode()
+    assert "may be incomplete since" not in signed_in(cast.bob).get("/workers/").content.decode()
 
 
 def test_a_lost_file_is_not_trusted_for_a_new_worker_beside_those_that_knew_another(

@@ -95,10 +95,10 @@ def test_a_change_that_was_given_up_is_shown_to_its_own_organization(
 ) -> None:
     give_up(cast, "BundleInvalid: <b>\u202eno")
     shown = signed_in(cast.bob).get("/workers/").content.decode()
-    assert "could not be brought to the gateways" in shown and "&lt;b&gt;U+202Eno" in shown
+    assert "could not reach the gateways" in shown and "&lt;b&gt;U+202Eno" in shown
     assert "Try again" not in shown, "a viewer publishes nothing"
     assert "Try again" in signed_in(cast.carol).get("/workers/").content.decode()
-    assert "could not be brought" not in signed_in(cast.mallory).get("/workers/").content.decode()
+    assert "could not reach" not in signed_in(cast.mallory).get("/workers/").content.decode()
     headers = {"authorization": f"Bearer {api_key(cast.alice)}"}
     told = Client().get("/api/v1/workers/", headers=headers).json()["given_up"]
     assert told["error"].startswith("BundleInvalid") and told["since"]
@@ -107,7 +107,7 @@ def test_a_change_that_was_given_up_is_shown_to_its_own_organization(
 def test_trying_again_takes_the_dead_letter_along(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     give_up(cast, "BundleInvalid")
     climb(Door("/workers/publish-again/", "post", good=302, barred=("bob",), stranger=302), cast, signed_in)
-    assert "could not be brought" not in signed_in(cast.carol).get("/workers/").content.decode()
+    assert "could not reach" not in signed_in(cast.carol).get("/workers/").content.decode()
     with as_worker():
         deliver(cast.alice.organization_id, signing_key())
         assert not PublishRequest.objects.filter(organization=cast.alice.organization, done_at=None).exists()

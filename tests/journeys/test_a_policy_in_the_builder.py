@@ -329,7 +329,7 @@ def test_a_broken_text_locks_the_builder_with_the_last_version_that_could_be_rea
     page.keyboard.insert_text("oops")
     expect(page.locator("#judgement")).to_contain_text("to mend")
     page.get_by_role("button", name="Builder").click()
-    expect(page.locator("#board")).to_contain_text("The text is no JSON that can be read.")
+    expect(page.locator("#board")).to_contain_text("The text is not JSON that can be read.")
     expect(row(page, "create_refund")).to_be_visible()
     page.get_by_role("button", name="Back to that version").click()
     expect_text(page, before)
@@ -414,7 +414,7 @@ def test_a_text_from_elsewhere_is_looked_at_put_in_and_taken_back(view: str, wor
         page.get_by_text("Start from…").click()
     page.get_by_text("Paste or import…").click()
     dialog = page.get_by_role("dialog", name="Paste or import")
-    dialog.get_by_label("The policy to take").fill(
+    dialog.get_by_label("The policy to paste").fill(
         "tools:\n  echo:\n    rules:\n      - rate_limit: 5/minute\n"
     )
     dialog.get_by_role("button", name="See what it does").click()
@@ -476,7 +476,9 @@ def test_arguments_and_keys_are_completed_by_keyboard_alone(world: World) -> Non
         "() => /\"hide\": \\[ {1,2}\\]/.test(document.getElementById('id_document').value)"
     )
     page.locator(".cm-line .k", has_text="conditions").hover()
-    expect(page.locator(".cm-says")).to_have_text("All of these together; none: always true.")
+    expect(page.locator(".cm-says")).to_have_text(
+        "All of these must be true together; with none, always true."
+    )
 
 
 def test_another_person_is_noticed_at_once_and_what_was_typed_stays(world: World) -> None:

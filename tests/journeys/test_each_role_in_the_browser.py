@@ -32,7 +32,7 @@ OFFERS = (
     ("grant", "button", "Put it under this policy", "policy_manager"),
     ("approvals", "button", "Approve once", "policy_manager"),
     ("log-opened", "link", "Make a rule from this call", "policy_manager"),
-    ("members", "heading", "Invite somebody", "admin"),
+    ("members", "heading", "Invite someone", "admin"),
     ("api-keys", "button", "Make the key", "admin"),
     ("approvals-settings", "heading", "Add a webhook", "admin"),
     ("security", "button", "Change", "owner"),

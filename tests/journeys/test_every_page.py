@@ -207,7 +207,7 @@ def test_an_invitation_is_good_before_signing_in_and_under_another_account(site:
     _sign_in(page, oscar["email"], oscar["password"])
     page.goto(link[0])
     _look_over(site, page, "/invitations/answer/")
-    page.get_by_role("button", name="Sign out and go on as a.person.with.a.long").click()
+    page.get_by_role("button", name="Sign out and continue as a.person.with.a.long").click()
     expect(page.get_by_role("link", name="Create an account")).to_be_visible()
     _look_over(site, page, "/invitations/answer/")
     page.context.close()

@@ -129,7 +129,7 @@ def test_the_server_one_has_stands_first_by_its_address_or_its_tools(
             endpoint=f"{acme.server.upstream_url}/"
         )
     page = signed_in(cast.carol).get(PATH).content.decode()
-    assert "It has the address of the catalogue." in page
+    assert "It has the address the catalogue lists." in page
 
 
 @pytest.mark.parametrize(

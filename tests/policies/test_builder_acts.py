@@ -26,6 +26,7 @@ from policies.language.text_edit import CannotEdit
 from policies.language.text_tree import TextTree, members
 from policies.outlook import Outlook, facts_of
 from servers.models import Tool
+from tests.examples import examples
 from tests.policies.language.strategies import damaged, policies
 
 SCHEMA = {
@@ -107,7 +108,7 @@ def _forms_change_nothing(text: str) -> None:
 
 
 @given(texts)
-@settings(max_examples=40, deadline=None)
+@examples(20)
 def test_a_form_sent_back_untouched_changes_no_byte(text: str) -> None:
     _forms_change_nothing(text)
 
@@ -148,7 +149,7 @@ addresses = st.sampled_from(
 
 
 @given(texts, addresses, st.sampled_from(Verb))
-@settings(max_examples=60, deadline=None)
+@examples(20)
 def test_a_verb_leaves_every_other_rule_byte_for_byte(text: str, address: Address, verb: Verb) -> None:
     _stays_in_its_place(text, address, verb)
 
@@ -162,7 +163,7 @@ def test_a_verb_leaves_every_other_rule_byte_for_byte_often(text: str, address: 
 
 
 @given(damaged())
-@settings(max_examples=30, deadline=None)
+@examples(20)
 def test_a_policy_with_problems_is_shown_and_its_forms_change_nothing(text: str) -> None:
     try:
         read_blocks(text)

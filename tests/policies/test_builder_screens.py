@@ -108,7 +108,7 @@ def test_the_builder_shows_what_it_can_of_any_text(
         assert answer.status_code == 200, view
     if not text.startswith('{"'):
         shown = words(signed_in(cast.carol).get(reverse("policies:editor", args=[acme.policy.public_id])))
-        assert "The text is no JSON that can be read." in shown
+        assert "The text is not JSON that can be read." in shown
         assert "create_access_key" in shown, "the last version that could be read"
         back = {"do": "text", "text": POLICY, "version": "2"}
         assert signed_in(cast.carol).post(builder(acme), back).status_code == 302
@@ -119,7 +119,7 @@ def test_a_tried_call_is_judged_and_nothing_is_kept(cast: Cast, acme: Acme, sign
     path = reverse("policies:try", args=[acme.policy.public_id])
     for arguments, expected in [
         ("user: bob", "Allowed."),
-        ('{"user": "bob", "user": "eve"}', "The arguments are no JSON"),
+        ('{"user": "bob", "user": "eve"}', "The arguments are not JSON"),
         ("no argument at all", 'Write "name: value"'),
     ]:
         sent = {"tool": "create_access_key", "arguments": arguments}
@@ -166,7 +166,7 @@ def test_a_failing_tests_finding_carries_the_button_that_changes_its_expectation
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        ({"name": "gone", "expect": "deny"}, "has no test of this name"),
+        ({"name": "gone", "expect": "deny"}, "has no test with this name"),
         ({"name": "gone", "expect": "perhaps"}, "Say what the call must come to"),
         ({}, "Say what the call must come to"),
     ],

@@ -106,8 +106,8 @@ def test_every_client_gets_the_real_address_and_token(cast: Cast, acme: Acme, si
         ({"policy": "x"}, "Choose one of this server’s policies."),
         ({"policy": "0194b6c0-3f7e-7d5a-9f7b-6a1d2f3c4b5a"}, "Choose one of this server’s policies."),
         ({"expiry": "1000000"}, "Choose one of the times."),
-        ({"once": "forged"}, "This form stood open too long."),
-        ({"once": ""}, "This form stood open too long."),
+        ({"once": "forged"}, "This form was open too long."),
+        ({"once": ""}, "This form was open too long."),
     ],
 )
 def test_a_form_that_fails_keeps_what_was_typed_and_issues_nothing(

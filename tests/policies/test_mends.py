@@ -226,7 +226,7 @@ def test_a_rewritten_text_comes_back_and_is_kept_by_nobody(
     assert answer.status_code == 200 and page(answer) == POLICY
     assert answer["Content-Type"].startswith("text/plain")
     again = signed_in(cast.carol).post(path, {**sent, "document": POLICY})
-    assert again.status_code == 422 and page(again) == "That does not stand in the text any more."
+    assert again.status_code == 422 and page(again) == "That is no longer in the text."
     assert signed_in(cast.carol).post(path, {"do": "tidy", "document": "{"}).status_code == 422
     with inside(cast.alice):
         assert Policy.objects.get(pk=acme.policy.pk).draft == POLICY

@@ -217,7 +217,7 @@ def test_a_default_that_opens_is_part_of_the_review(cast: Cast, acme: Acme, sign
         publish_policy(cast.alice, acme.policy)
         save_draft(cast.alice, acme.policy, POLICY.replace('"default": "deny"', '"default": "allow"'))
     shown = words(signed_in(cast.carol).get(reverse("policies:review", args=[acme.policy.public_id])))
-    assert "Beyond the tools of today, 3" in shown
+    assert "Beyond today's tools, 3" in shown
     assert "Any other tool" in shown
 
 
@@ -248,7 +248,7 @@ def test_much_that_was_found_is_scrolled_in_its_place(cast: Cast, acme: Acme, si
             )
         shown = page(signed_in(cast.carol).get(path))
         assert shown.count('data-severity="warning"') == many
-        assert ('tabindex="0" role="group" aria-label="All that was found"' in shown) is has_its_own_bar
+        assert ('tabindex="0" role="group" aria-label="Everything found"' in shown) is has_its_own_bar
 
 
 def test_a_review_that_is_blocked_shows_what_would_change_and_why_it_cannot_be_published(
@@ -404,7 +404,7 @@ def test_a_pasted_policy_is_kept_as_pasted_problems_and_all(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"name": "agents"}, "AWS IAM has a policy named agents already."),
+        ({"name": "agents"}, "AWS IAM already has a policy named agents."),
         ({"name": ""}, "Give the policy a name of 1 to 80 ordinary characters."),
         ({"name": "a\u202eb"}, "Give the policy a name of 1 to 80 ordinary characters."),
         ({"start": "nothing"}, "Choose where the policy starts."),

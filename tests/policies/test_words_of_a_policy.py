@@ -25,16 +25,15 @@ def said(policy: dict[str, Any]) -> list[str]:
     [
         (
             {"default": "deny", "allow": ["file:///*"], "deny": ["file:///etc/*", "file:///root/*"]},
-            "Resources are denied; allowed is file:///*. "
-            "Of these, denied all the same are file:///etc/*, file:///root/*.",
+            "Resources are denied, except file:///*. Still denied: file:///etc/*, file:///root/*.",
         ),
         (
             {"default": "allow", "allow": ["file:///*"], "deny": ["file:///etc/*"]},
-            "Resources are allowed; denied is file:///etc/*.",
+            "Resources are allowed, except file:///etc/*.",
         ),
         (
             {"default": "deny", "allow": MANY},
-            f"Resources are denied; allowed are {', '.join(MANY[:20])} and 3 more.",
+            f"Resources are denied, except {', '.join(MANY[:20])} and 3 more.",
         ),
         ({"default": "deny"}, "Resources are denied."),
     ],

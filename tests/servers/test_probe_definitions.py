@@ -53,7 +53,7 @@ async def test_a_tool_with_a_number_of_very_many_digits_is_left_out() -> None:
     long = '{"name":"long","inputSchema":{"x":0.' + "1" * 5_000 + "}}"
     found = await scan_list(f"[{long},{FINE}]")
     assert [tool.name for tool in found.tools] == ["fine"]
-    assert found.problems == ("Left out, defined at too great a length or depth: long.",)
+    assert found.problems == ("Left out, too long or too deeply nested: long.",)
 
 
 async def test_of_a_name_listed_twice_the_first_definition_counts() -> None:
@@ -68,7 +68,7 @@ async def test_a_definition_nested_without_end_is_left_out() -> None:
     deep = '{"name":"deep","inputSchema":' + '{"items":' * 80 + "{}" + "}" * 81
     found = await scan_list(f"[{deep},{FINE}]")
     assert [tool.name for tool in found.tools] == ["fine"]
-    assert found.problems == ("Left out, defined at too great a length or depth: deep.",)
+    assert found.problems == ("Left out, too long or too deeply nested: deep.",)
 
 
 async def test_the_digest_is_of_what_was_sent_down_to_the_last_digit() -> None:

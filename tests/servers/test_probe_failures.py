@@ -65,7 +65,7 @@ async def test_a_name_nobody_knows_is_told() -> None:
 )
 async def test_what_is_no_url_of_a_server_is_told_without_a_connection(url: str) -> None:
     failed = await failure(url)
-    assert failed.message == "This is no URL of a server."
+    assert failed.message == "This is not the URL of a server."
     assert "pw" not in failed.message + failed.hint
 
 

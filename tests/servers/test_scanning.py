@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
+from accounts.limits import DEFAULTS, Limit
 from common.errors import InvalidInput
 from gateway_config.models import PublishRequest
 from servers import scanning, tasks
 from servers.models import Server, Tool, ToolScan
 from servers.scanning import run_scan
 from servers.services import change_server, register_server, retire_server, start_scan, stop_scan
-from tests.cast import Cast, inside
+from tests.cast import Cast, confirm, inside
 from tests.fixtures.servers.start import RunningToy, running_toy
 from tests.roles import as_worker
 
@@ -249,6 +251,40 @@ def test_lost_and_interrupted_scans_are_seen_to(
     assert (hung.state, hung.code) == ("failed", "interrupted")
 
 
+def test_what_the_clock_scans_takes_no_room_from_people_and_waits_for_them(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DEFAULTS, Limit.SCANS_PER_HOUR, 1)
+    monkeypatch.setattr("servers.services.MOST_SCANS_AT_ONCE", 1)
+    confirm(cast.alice)
+    started: list[str] = []
+    with inside(cast.alice):
+        for number in range(3):
+            register_server(cast.alice, f"Toy {number}", "http://127.0.0.1:1/mcp")
+        Server.objects.update(status=Server.Status.READY)
+        for server in Server.objects.all():
+            past = timezone.now() - timedelta(minutes=16)
+            ToolScan.objects.create(
+                organization_id=server.organization_id,
+                server=server,
+                state="done",
+                started_at=past,
+                routine=True,
+            )
+    with as_worker():
+        tasks.rescan_due()
+        assert ToolScan.objects.filter(state="waiting").count() == 3
+    with inside(cast.alice):
+        asked = start_scan(cast.alice, server)
+        ToolScan.objects.filter(state="waiting").update(started_at=F("started_at") - timedelta(minutes=1))
+    monkeypatch.setattr("config.celery.app.send_task", lambda _, given: started.extend(given))
+    with as_worker():
+        tasks.sweep_scans()
+        assert started == [str(asked.pk)]
+        tasks.run_scan(started.pop())
+        assert ToolScan.objects.get(pk__in=started).routine
+
+
 def test_every_server_is_looked_at_again_after_a_while(
     cast: Cast, toy: RunningToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,3 +298,34 @@ def test_every_server_is_looked_at_again_after_a_while(
         assert ToolScan.objects.filter(state="waiting").count() == 1
         tasks.rescan_due()
         assert ToolScan.objects.count() == 2
+        ToolScan.objects.update(started_at=timezone.now() - timedelta(minutes=16))
+        tasks.rescan_due()
+        assert ToolScan.objects.count() == 2, "one waits already"
+
+
+def test_old_scans_are_forgotten_but_for_what_is_still_asked_for(cast: Cast) -> None:
+    server = registered(cast, "http://127.0.0.1:1/mcp")
+    found: dict[str, Any] = {"added": [], "removed": [], "changed": []}
+    days: list[tuple[int, str, dict[str, Any]]] = [
+        (9, "done", found | {"changed": ["a"]}),
+        (8, "done", found | {"added": ["b"]}),
+        (7, "failed", {}),
+        (6, "done", found),
+        (5, "failed", {}),
+        (4, "failed", {}),
+    ]
+    with inside(cast.alice):
+        for ago, state, changes in days:
+            began = timezone.now() - timedelta(days=ago)
+            ToolScan.objects.create(
+                organization_id=server.organization_id,
+                server=server,
+                state=state,
+                changes=changes,
+                started_at=began,
+            )
+    with as_worker():
+        for _ in range(2):
+            tasks.forget_scans()
+            kept = ToolScan.objects.order_by("started_at")
+            assert [(timezone.now() - scan.started_at).days for scan in kept] == [9, 6, 4]

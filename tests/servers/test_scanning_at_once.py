@@ -1,23 +1,29 @@
-"""A server is changed while it is looked at, each on a connection of its own."""
+"""Scans beside each other and beside whoever changes their server, each on a connection of its own."""
 
 from __future__ import annotations
 
 import threading
-import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.db import connection, transaction
 
-from servers.models import Server, Tool
-from servers.scanning import run_scan
-from servers.services import change_server, register_server, start_scan
-from tests.cast import Cast, inside
+from accounts.models import Membership
+from servers import tasks
+from servers.models import Server, Tool, ToolScan
+from servers.scanning import MOST_RUNNING, run_scan
+from servers.services import MOST_SCANS_AT_ONCE, change_server, register_server, start_scan
+from tests.cast import Cast, confirm, inside
 from tests.fixtures.servers.start import running_toy
-from tests.roles import become
+from tests.meanwhile import somebody_waits_for_us, until
+from tests.roles import as_worker, become
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,17 +101,6 @@ def beside(act: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def until_somebody_waits_for_us() -> None:
-    until = time.monotonic() + 60
-    with connection.cursor() as cursor:
-        while time.monotonic() < until:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone() != (0,):
-                return
-            time.sleep(0.01)
-    raise AssertionError("nobody waits")
-
-
 def test_a_credential_that_comes_with_a_new_address_is_not_sent_to_the_old_one(
     cast: Cast, old: Listening
 ) -> None:
@@ -117,7 +112,7 @@ def test_a_credential_that_comes_with_a_new_address_is_not_sent_to_the_old_one(
         with transaction.atomic(), inside(cast.alice):
             change_server(cast.alice, server, upstream_url=new.url, headers={"Authorization": NEW})
             visit = beside(lambda: run_scan(scan.pk))
-            until_somebody_waits_for_us()
+            until(somebody_waits_for_us)
         visit.join()
     assert NEW not in old.heard
 
@@ -145,3 +140,67 @@ def test_what_comes_of_an_address_that_is_the_servers_no_more_is_not_kept(
         assert (scan.state, scan.code, newer.state) == ("failed", "changed", "done")
         assert Server.objects.get(pk=server.pk).status == "ready"
         assert Tool.objects.present().filter(server=server).count() == newer.tools_found
+
+
+THREADS = 8
+
+
+@contextmanager
+def task_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As many as a worker has; a scan that is started waits for one of them."""
+    with ThreadPoolExecutor(THREADS) as threads:
+
+        def work(scan_id: str) -> None:
+            beside(lambda: tasks.run_scan(scan_id)).join()
+
+        def send(task: str, given: tuple[str, ...]) -> None:
+            if task == tasks.run_scan.name:
+                threads.submit(work, *given)
+
+        monkeypatch.setattr("config.celery.app.send_task", send)
+        yield
+
+
+def asked_for(by: Membership, name: str, url: str) -> ToolScan:
+    with inside(by):
+        scan = start_scan(by, register_server(by, name, url))
+        tasks.enqueue_scan(scan)
+    return scan
+
+
+def states(of: Membership) -> Counter[str]:
+    with inside(of):
+        return Counter(ToolScan.objects.values_list("state", flat=True))
+
+
+def test_while_an_organizations_scans_hang_the_others_begin_and_its_own_are_done_later(
+    cast: Cast, old: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm(cast.alice)
+    with task_threads(monkeypatch), running_toy() as toy:
+        for number in range(MOST_SCANS_AT_ONCE):
+            asked_for(cast.alice, f"Hangs {number}", old.url)
+        assert old.asked.wait(60)
+        asked_for(cast.mallory, "Toy", toy.url)
+        until(lambda: states(cast.mallory) == {"done": 1})
+        assert states(cast.alice) == {"running": MOST_RUNNING, "waiting": MOST_SCANS_AT_ONCE - MOST_RUNNING}
+        old.may_answer.set()
+        until(lambda: states(cast.alice) == {"failed": MOST_SCANS_AT_ONCE})
+
+
+def test_of_many_scans_that_wait_for_a_place_nobody_elses_is_lost(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "AT_ONCE", 2)
+    monkeypatch.setattr(tasks, "LOST_AFTER", timedelta())
+    started: list[str] = []
+    with inside(cast.alice):
+        toy = register_server(cast.alice, "Toy", "http://127.0.0.1:1/mcp")
+        first, *_ = [start_scan(cast.alice, toy) for _ in range(3)]
+    with inside(cast.mallory):
+        toy = register_server(cast.mallory, "Toy", "http://127.0.0.1:1/mcp")
+        lost = start_scan(cast.mallory, toy)
+    monkeypatch.setattr("config.celery.app.send_task", lambda _, given: started.extend(given))
+    with as_worker():
+        tasks.sweep_scans()
+    assert started == [str(first.pk), str(lost.pk)]

@@ -97,7 +97,7 @@ def test_what_stands_behind_the_question_mark_of_a_url_is_on_no_page_but_the_one
         shown = browser.get(path).content.decode()
         assert "canary-of-a-query" not in shown
     assert "https://mcp.example.com/mcp?…" in page(browser, "/servers/")
-    assert "belongs into a header, which is sealed" in page(browser, at)
+    assert "belongs in a header, which is sealed" in page(browser, at)
     changing = browser.get(f"{at}connection/")
     assert ("canary-of-a-query" in changing.content.decode()) == (who not in NOT_ADMINS)
 
@@ -177,7 +177,7 @@ def _a_scan(acme: Acme, cast: Cast, state: str, **options: str) -> ToolScan:
         ({"upstream_url": "mcp.example.com"}, "starting with https://"),
         ({"upstream_url": ""}, "Server URL: fill this in."),
         ({"name": "   "}, "Name: fill this in."),
-        ({"name": "AWS IAM"}, "There is a server named AWS IAM already"),
+        ({"name": "AWS IAM"}, "There is already a server named AWS IAM"),
         ({"auth_kind": "headers"}, "Give at least one header"),
         ({"auth_kind": "headers", "header_name_0": "Authorization"}, "The value of Authorization must be"),
         ({"auth_kind": "headers", "header_name_0": "Host", "header_value_0": "x"}, "set by the gateway"),

@@ -87,7 +87,7 @@ def test_one_organization_cannot_take_every_place_of_the_workers(
         server = register_server(cast.mallory, "Slow", "http://127.0.0.1:1/mcp")
         for _ in range(services.MOST_SCANS_AT_ONCE):
             start_scan(cast.mallory, server)
-        with pytest.raises(LimitReached, match="going on"):
+        with pytest.raises(LimitReached, match="are running"):
             start_scan(cast.mallory, server)
         for _ in range(2):
             ToolScan.objects.update(state=ToolScan.State.DONE)

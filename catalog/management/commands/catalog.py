@@ -34,7 +34,7 @@ def _not_beside_itself(source: str) -> Iterator[None]:
     """Where the one goes on tells the other nothing of how far it came itself."""
     with alone(IMPORTING, source) as mine:
         if not mine:
-            raise CommandError(f"{source} is being taken in already.")
+            raise CommandError(f"{source} is already being imported.")
         yield
 
 
@@ -43,8 +43,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
-        acts.add_parser("seed", help="Take in the facts shipped with the project; class anew what is due.")
-        listed = acts.add_parser("import", help="Take in a list, or go on with it.")
+        acts.add_parser("seed", help="Import the facts shipped with the project; classify again what is due.")
+        listed = acts.add_parser("import", help="Import a list, or continue with it.")
         listed.add_argument(
             "source",
             metavar="FILE|URL",

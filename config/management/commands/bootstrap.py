@@ -71,6 +71,6 @@ def _owner(email: str, password: str) -> User:
         with transaction.atomic():
             user = User.objects.create_user(email, password)
     except IntegrityError:
-        raise CommandError(f"Somebody signed up as {email} already.") from None
+        raise CommandError(f"Someone has already signed up as {email}.") from None
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     return user

@@ -22,7 +22,7 @@ NAMED_BY = {
 
 
 class Command(BaseCommand):
-    help = "Shows which keys are in use, seals and signs anew, and changes the keys `up` keeps."
+    help = "Shows which keys are in use, seals and signs again, and changes the keys `up` keeps."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
@@ -42,7 +42,9 @@ class Command(BaseCommand):
                 self._status()
             case "reseal":
                 done = rotation.reseal()
-                self.stdout.write(f"{done.sealed_anew} sealed anew, {done.does_not_open} do not open.")
+                self.stdout.write(
+                    f"{done.sealed_anew} sealed again, {done.does_not_open} could not be opened."
+                )
             case "republish":
                 self.stdout.write(f"{rotation.republish_all()} organizations are looked through.")
             case act:

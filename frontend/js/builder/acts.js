@@ -12,6 +12,8 @@ const waiting = [];
 const listeners = [];
 let running = false;
 let lost = false;
+let wasLost = false;
+let opened = null;
 let leaving = null;
 
 export const policyForm = () => document.getElementById("policy-form");
@@ -19,7 +21,7 @@ export const textOf = () => document.getElementById("id_document").value;
 export const onDone = (listener) => listeners.push(listener);
 const editor = () => document.getElementById("editor");
 const board = () => document.getElementById("board");
-const kept = () => keptHere(localStorage, "acts");
+const kept = keptHere(localStorage, "acts");
 
 // What an act `of` such a kind sends is known only when its turn has come, and asked for then.
 const ask = {};
@@ -30,18 +32,21 @@ export function send(entries, extra = {}) {
   const last = waiting.at(-1);
   if (last && !act.of && (act.to || waiting.length > 1) && JSON.stringify(last) === JSON.stringify(act)) return;
   waiting.push(act);
+  keep();
   run();
 }
 
 async function run() {
   if (running) return;
   running = true;
+  await opened;
   while (waiting.length) {
     const before = textOf();
     lost = false;
     await post(waiting[0]);
     if (lost) {
       leaving = null;
+      wasLost = true;
       keep();
       say(true);
       await new Promise((done) => { setTimeout(done, AGAIN); addEventListener("online", done, { once: true }); });
@@ -49,8 +54,7 @@ async function run() {
     }
     const act = waiting.shift();
     if (textOf() !== before) moveUp(act);
-    if (!waiting.length) kept().drop();
-    else if (kept().get()) keep();
+    keep();
     say(false);
     for (const listener of listeners) listener(act, before, textOf());
   }
@@ -58,8 +62,11 @@ async function run() {
   if (leaving) goOn();
 }
 
+// Through a reload: until an act has its answer.
 function keep() {
-  if (board() && waiting.length) kept().set({ version: version(), acts: waiting, lost: lost || Boolean(kept().get()?.lost) });
+  if (!waiting.length) wasLost = false;
+  if (waiting.length && board()) kept.set({ version: version(), acts: waiting, lost: wasLost });
+  else kept.drop();
 }
 
 // A button that leaves the page (to the review, to another view) sends the text as it stands: what was pressed before it goes
@@ -112,7 +119,7 @@ async function post({ entries: known, of, to }) {
 function say(isLost) {
   const note = document.getElementById("connection");
   if (!isLost) return note?.remove();
-  if (!note) tell("connection", "No connection. What you changed waits on this machine and is made as soon as it is back.");
+  if (!note) tell("connection", "No connection. Your changes are kept on this machine and made as soon as it is back.");
 }
 
 function tell(id, words) {
@@ -254,11 +261,15 @@ export function startActs() {
   document.addEventListener("htmx:beforeSwap", (event) => event.target.id === "board" && remember());
   document.addEventListener("htmx:afterSettle", putBack);
   document.addEventListener("htmx:afterSettle", showRefusal);
-  addEventListener("pagehide", keep);
-  const left = kept().get();
-  if (left?.version === version()) left.acts.forEach(({ entries, ...extra }) => send(entries, extra));
-  else {
-    kept().drop();
-    if (left?.lost || left?.acts.length > 1) tell("unmade", "What you changed last was not made: this policy has been saved since. Look whether it is as you want it.");
-  }
+  opened = kept.open().then(goOnWith);
+}
+
+// What waited when the page was left goes before whatever is done on this one.
+function goOnWith(left) {
+  if (left?.version === version()) {
+    waiting.unshift(...left.acts);
+    wasLost = left.lost;
+    run();
+  } else if (left?.lost || left?.acts.length > 1) tell("unmade", "Your last change was not made: this policy has been saved since. Check that it is as you want it.");
+  if (!waiting.length) kept.drop();
 }

@@ -7,10 +7,14 @@ export function startDrafts() {
   const form = document.getElementById("policy-form");
   const field = document.getElementById("id_document");
   const kept = keptHere(localStorage, "draft");
-  const left = kept.get();
-  // Saved on the way here, by the button that leads to another view: the server has it.
-  if (left?.text === field.value) kept.drop();
-  if (!field.dataset.editor || field.readOnly) return;
+  const mayType = field.dataset.editor && !field.readOnly;
+  let unsaved = false;
+  kept.open().then((left) => {
+    // Saved on the way here, by the button that leads to another view: the server has it.
+    if (left?.text === field.value) drop();
+    else if (left && mayType) setTimeout(() => putBack(left));
+  });
+  if (!mayType) return;
   const version = () => document.querySelector("#draft input[name=version]");
   let sent = field.value;
   let next;
@@ -24,10 +28,19 @@ export function startDrafts() {
   }
 
   function again() {
-    if (kept.get()) htmx.trigger(form, "layer:save");
+    if (unsaved) htmx.trigger(form, "layer:save");
   }
 
-  const keep = () => kept.set({ text: field.value, version: version().value });
+  function keep() {
+    unsaved = true;
+    kept.set({ text: field.value, version: version().value });
+  }
+
+  function drop() {
+    unsaved = false;
+    kept.drop();
+  }
+
   field.addEventListener("input", keep);
   form.addEventListener("htmx:configRequest", (event) => {
     if (event.target === form) sent = event.detail.parameters.document ?? field.value;
@@ -36,7 +49,7 @@ export function startDrafts() {
     if (event.detail.elt !== form) return;
     const { xhr, successful } = event.detail;
     // A refusal (someone saved meanwhile, a text too large) comes with a page of its own; the text is still only here.
-    if (successful && xhr.status === 200 && field.value === sent) kept.drop();
+    if (successful && xhr.status === 200 && field.value === sent) drop();
     else keep();
     if (xhr.status) return;
     say("No connection. What you type is kept on this machine and saved as soon as it is back.");
@@ -44,13 +57,14 @@ export function startDrafts() {
     next = setTimeout(again, AGAIN);
   });
   addEventListener("online", again);
-  document.addEventListener("click", ({ target }) => target.closest("[data-drop-mine]") && kept.drop());
-  if (left && left.text !== field.value) setTimeout(() => {
+  document.addEventListener("click", ({ target }) => target.closest("[data-drop-mine]") && drop());
+
+  function putBack(left) {
     // An older version: the server will say that someone saved meanwhile, and show both.
     version().value = left.version;
     field.dispatchEvent(new CustomEvent("layer:set-text", { detail: left.text }));
     field.value = left.text;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     say("What you had typed before the page closed is back.");
-  });
+  }
 }

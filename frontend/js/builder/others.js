@@ -1,6 +1,6 @@
 // Somebody else saved or published while this page is open: said, and nothing that was typed is touched.
 // One's own saves come over the same stream; they are known by the version this page already has.
-import { keptHere } from "../store.js";
+import { policyId, remembered } from "../store.js";
 
 const A_WHILE = 1500;
 
@@ -8,7 +8,7 @@ const versionOf = () => Number(document.querySelector("#draft input[name=version
 
 // A page may have been written before this tab's last save and come after its answer: then the newest is asked for, once.
 export function startNewest() {
-  const saved = keptHere(sessionStorage, "saved");
+  const saved = remembered(sessionStorage, `version:${policyId()}`);
   const isBehind = saved.get() > versionOf();
   saved.drop();
   if (isBehind) return location.reload();

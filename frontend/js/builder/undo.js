@@ -5,7 +5,7 @@ import { keptHere } from "../store.js";
 const MOST = 60;
 const LARGEST = 2_000_000;
 
-const kept = () => keptHere(sessionStorage, "undo");
+const kept = keptHere(sessionStorage, "undo");
 let past = [];
 let future = [];
 
@@ -21,7 +21,7 @@ function changed(act, before, after) {
   if (act.undoing) { past.pop(); future = trim([...future, before]); }
   else if (act.redoing) { future.pop(); past = trim([...past, before]); }
   else { past = trim([...past, before]); future = []; }
-  kept().set({ past, future, now: after });
+  kept.set({ past, future, now: after });
   show();
 }
 
@@ -47,8 +47,10 @@ export function redo() {
 
 export function startUndo() {
   if (!document.getElementById("board") || !("mayEdit" in document.getElementById("editor").dataset)) return;
-  const left = kept().get();
-  if (left?.now === textOf()) ({ past, future } = left);
+  kept.open().then((left) => {
+    if (left?.now === textOf()) ({ past, future } = left);
+    show();
+  });
   onDone(changed);
   answers("undo", () => to(past));
   answers("redo", () => to(future));

@@ -101,7 +101,7 @@ class Walk {
   words() {
     this.box.tabIndex = 0;
     this.box.setAttribute("role", "group");
-    this.box.setAttribute("aria-label", `${this.data.words}. Left and right walk through the time, Enter offers the log of it.`);
+    this.box.setAttribute("aria-label", `${this.data.words}. Left and right move through time, Enter offers the log of it.`);
   }
 
   range(x) {

@@ -40,6 +40,9 @@ class Vocabulary {
   }
 }
 
+// What a text calls its own may be called as what every object of JavaScript has.
+const own = (record, key) => (record && Object.hasOwn(record, key) ? record[key] : undefined);
+
 // Options
 
 const option = (label, detail, type, more = {}) => ({ label, detail: detail || undefined, type, ...more });
@@ -47,7 +50,7 @@ const option = (label, detail, type, more = {}) => ({ label, detail: detail || u
 function keysOf(part, place, words) {
   if (part === "tools") return words.tools.map(([name, kind]) => option(name, kind, "class"));
   if (part === "classes") return words.classes.map((name) => option(name, "", "class"));
-  const keys = Object.entries(words.keys[part] ?? {});
+  const keys = Object.entries(own(words.keys, part) ?? {});
   return keys.map(([key, means]) => option(key, "", "property", { info: means, skeleton: SKELETONS[`${part} ${key}`] }));
 }
 
@@ -61,7 +64,7 @@ async function valuesOf(part, place, words, vocabulary) {
   if (part === "condition" && place.key === "value") {
     return [...new Set((await known()).flatMap((each) => each.choices))].map((choice) => option(choice, "", "constant"));
   }
-  return (words.words[part]?.[place.key] ?? []).map((word) => option(word, "", "constant"));
+  return (own(own(words.words, part), place.key) ?? []).map((word) => option(word, "", "constant"));
 }
 
 // Putting one in: with its quotes, over the string that stands there, and for a key with what follows it.
@@ -121,10 +124,10 @@ async function meaning(word, place, vocabulary) {
   const kind = (name) => words.tools.find(([tool]) => tool === name)?.[1];
   if (place.due === "key") {
     if (part === "tools" || part === "classes") return kind(word) ? `${kind(word)} tool of this server` : "";
-    return words.keys[part]?.[word] ?? "";
+    return own(own(words.keys, part), word) ?? "";
   }
   if (part === "names") return kind(word) ? `${kind(word)} tool of this server` : "";
-  if (part === "condition" && place.key === "op") return words.operators[word] ? `The value ${words.operators[word]}.` : "";
+  if (part === "condition" && place.key === "op") return own(words.operators, word) ? `The value ${words.operators[word]}.` : "";
   if (["path", "key", "increment_from"].includes(place.key)) return (await vocabulary.argumentsOf(place.steps)).find((each) => each.path === word)?.words ?? "";
   return "";
 }

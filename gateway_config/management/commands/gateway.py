@@ -20,8 +20,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
-        acts.add_parser("list", help="Every gateway, and when it was seen.")
-        enroll = acts.add_parser("enroll", help="Prints its WORKER_TOKEN, this once; an earlier one ends.")
+        acts.add_parser("list", help="Every gateway, and when it was last seen.")
+        enroll = acts.add_parser(
+            "enroll", help="Prints its WORKER_TOKEN, once; an earlier one stops working."
+        )
         remove = acts.add_parser("remove", help="Its token opens nothing from now on.")
         for act in (enroll, remove):
             act.add_argument("name")
@@ -41,7 +43,7 @@ class Command(BaseCommand):
                     self.stdout.write(token)
                 case _:
                     remove_worker(options["name"])
-                    self.stdout.write(f"{options['name']}: what it runs it keeps until its leases end.")
+                    self.stdout.write(f"{options['name']}: it enforces what it has until its leases end.")
         except InvalidInput as wrong:
             sentences = [sentence for each in wrong.field_errors.values() for sentence in each]
             raise CommandError(" ".join(sentences)) from None

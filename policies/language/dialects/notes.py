@@ -14,22 +14,22 @@ NOT_CONVERTED: Final = "This rule could not be converted and is denied until som
 
 _MESSAGES: Final = {
     "version_assumed": 'The version was missing; it is "1" now.',
-    "default_assumed": "The default was missing; it is what it was taken to be there.",
+    "default_assumed": "The default was missing; it is now what was assumed there.",
     "session_scope": 'The scope "session" is "grant" now: one agent session holds one grant.',
     "validate_without_schema": "The tool's schema is not known, so its required arguments are not.",
-    "validate_unknown": "This way of validating cannot be said here.",
-    "unknown_key": "This key says nothing here.",
+    "validate_unknown": "This way of validating cannot be expressed here.",
+    "unknown_key": "This key means nothing here.",
     "pattern_now": "A * stands for any run of characters here; it was a plain character there.",
     "conditions_widened": "The conditions are dropped, so the action applies to every call of the tool.",
     "unknown_action": "This action does not exist here.",
     "rule_name": "Rules have no names here.",
     "approval_timeout": "How long an approval may take is set for the whole organization.",
-    "condition": "This condition cannot be said here.",
-    "rate_limit": "This rate limit cannot be said here; it would be like 30/minute.",
-    "state_reference": "This reads a counter in a way that cannot be said here.",
+    "condition": "This condition cannot be expressed here.",
+    "rate_limit": "This rate limit cannot be expressed here; one that can is like 30/minute.",
+    "state_reference": "This reads a counter in a way that cannot be expressed here.",
     "state_without_limit": "This counter limited nothing.",
     "spend_limit": "A spend limit cannot be carried over; a limit with increment_from can replace it.",
-    "bad_rule": "This is no rule of the dialect.",
+    "bad_rule": "This is not a rule of the dialect.",
 }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import jiter
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol.strict_json import Json, NotStrict, encode, parse, parse_object
+from tests.examples import examples
 from tests.gateway.protocol.json_corpus import NO, OPEN, YES
 
 EVERY = {**YES, **NO, **OPEN}
@@ -112,13 +113,13 @@ def texts(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 TEXTS = texts(st.recursive(STRINGS | PLAIN, texts, max_leaves=12))
 
 
-@settings(max_examples=1_000)
+@examples(335)
 @given(TEXTS)
 def test_whatever_is_written_is_read_alike(text: str) -> None:
     assert as_it_is_read(text.encode()) == as_jiter_reads(text.encode())
 
 
-@settings(max_examples=500)
+@examples(170)
 @given(TEXTS, st.data())
 def test_whatever_is_broken_is_read_alike(text: str, data: st.DataObject) -> None:
     whole = text.encode()

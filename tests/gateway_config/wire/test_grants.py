@@ -85,7 +85,7 @@ BUNDLE, BODIES = in_parts(MANY)
         (msgspec.structs.replace(BUNDLE, parts=("0" * 64,)), f"part {'0' * 64} of .* is missing"),
         (msgspec.structs.replace(BUNDLE, parts=("0" * 64,) * (MOST_PARTS + 1)), "cannot be read"),
         (msgspec.structs.replace(BUNDLE, parts=("../../etc/passwd",)), "cannot be read"),
-        (msgspec.structs.replace(BUNDLE, policies=MANY.policies * 2), "stands twice"),
+        (msgspec.structs.replace(BUNDLE, policies=MANY.policies * 2), "appears twice"),
     ],
 )
 def test_what_does_not_make_a_whole_is_not_loaded_at_all(bundle: Bundle, says: str) -> None:

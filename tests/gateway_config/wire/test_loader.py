@@ -76,8 +76,8 @@ def _server(**changes: object) -> Bundle:
 @pytest.mark.parametrize(
     ("bundle", "says"),
     [
-        (_with(servers=(SERVER, SERVER)), f"server {IAM} stands twice"),
-        (_with(policies=(REVISION_3, REVISION_3)), f"policy revision {REVISION} stands twice"),
+        (_with(servers=(SERVER, SERVER)), f"server {IAM} appears twice"),
+        (_with(policies=(REVISION_3, REVISION_3)), f"policy revision {REVISION} appears twice"),
         (_with(grants=(GRANT, GRANT)), "is another grant's, too"),
         (
             _with(grants=(GRANT, msgspec.structs.replace(GRANT, token_sha256="9" * 64, policy=None))),
@@ -92,7 +92,7 @@ def _server(**changes: object) -> Bundle:
         (_server(upstream_url="ftp://x"), "not one that can be called"),
         (_server(upstream_url="http://x:0x"), "not one that can be called"),
         (_server(upstream_url="https:///mcp"), "not one that can be called"),
-        (_server(tools=SERVER.tools * 2), "create_access_key stands twice"),
+        (_server(tools=SERVER.tools * 2), "create_access_key appears twice"),
     ],
 )
 def test_what_could_not_be_enforced_whole_is_not_loaded_at_all(bundle: Bundle, says: str) -> None:

@@ -14,6 +14,7 @@ from gateway_config.wire.codec import encode_bundle
 from gateway_config.wire.loader import load_organization
 from policies.language.canonical import canonical_text
 from policies.language.parse import find_problems, parse_policy
+from tests.examples import examples
 from tests.gateway_config.wire.bundles import acme
 from tests.policies.language.strategies import damaged, policies
 
@@ -37,7 +38,7 @@ def agree(text: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(100, suppress_health_check=list(HealthCheck))
 def test_the_validator_and_the_loader_agree(text: str) -> None:
     agree(text)
 

@@ -47,6 +47,7 @@ from policies.language.decision import ToolCall
 from policies.language.parse import parse_policy
 from policies.language.problems import PolicyInvalid
 from policies.language.text_tree import TextTree, members
+from tests.examples import examples
 from tests.steps import grows_no_faster_than_its_size
 
 from .cases import policy_texts
@@ -110,7 +111,7 @@ def _shuffled(value: Any, chance: random.Random) -> Any:
 
 
 @given(texts, called, arguments)
-@settings(max_examples=250, deadline=None)
+@examples(85)
 def test_what_is_read_and_written_back_is_the_same_text(text: str, tool: str, given_arguments: Any) -> None:
     _round_trip(text, tool, given_arguments)
 
@@ -145,7 +146,7 @@ def test_every_policy_of_the_cases_is_built_of_blocks(text: str) -> None:
 
 
 @given(damaged())
-@settings(max_examples=200, deadline=None)
+@examples(70)
 def test_what_is_no_block_is_kept_as_it_stands(text: str) -> None:
     try:
         blocks = read_blocks(text)
@@ -168,7 +169,7 @@ def test_a_text_that_is_no_object_has_no_blocks(text: str) -> None:
 
 
 @given(texts, names, rules)
-@settings(max_examples=250, deadline=None)
+@examples(85)
 def test_editing_one_rule_changes_nothing_else(text: str, name: str, rule: Any) -> None:
     edited = put_rule(text, Address("tools", name), read_rule(json.dumps(rule)))
     before, after = json.loads(text), json.loads(edited)
@@ -195,7 +196,7 @@ def _written_rules(text: str) -> dict[str, str]:
 
 
 @given(texts, st.sampled_from(list(Verb)), st.sampled_from(["a", "b", "get_x", "get_*"]))
-@settings(max_examples=250, deadline=None)
+@examples(85)
 def test_a_row_shows_the_verb_it_was_set_to(text: str, verb: Verb, name: str) -> None:
     address = Address("tools", name)
     try:
@@ -216,7 +217,7 @@ def test_a_row_shows_the_verb_it_was_set_to(text: str, verb: Verb, name: str) ->
 
 
 @given(texts, st.sampled_from(["require", "deny_if", "approve_if"]), predicates)
-@settings(max_examples=150, deadline=None)
+@examples(50)
 def test_what_is_added_and_taken_out_again_was_never_there(text: str, section: Any, predicate: Any) -> None:
     at = next(iter(json.loads(text).get("tools", {})), None)
     if at is None:

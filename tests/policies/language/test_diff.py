@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.language.changes import (
@@ -24,6 +24,7 @@ from policies.language.decision import Call, Decision, Outcome, PromptGet, Resou
 from policies.language.diff import changes_value, diff
 from policies.language.effects import Effect
 from policies.language.parse import parse_policy
+from tests.examples import examples
 from tests.steps import grows_no_faster_than_its_size
 
 from .strategies import arguments, policies
@@ -284,7 +285,7 @@ calls = st.one_of(
 
 
 @given(policies, policies, calls)
-@settings(max_examples=250, deadline=None)
+@examples(85)
 def test_a_call_that_gets_further_or_less_far_is_never_left_unsaid(old: Any, new: Any, call: Call) -> None:
     before, after = compiled(old), compiled(new)
     made = diff(before, after, NAMES)
@@ -312,7 +313,7 @@ def _limits(decision: Decision) -> set[tuple[Any, ...]]:
 
 
 @given(policies, policies)
-@settings(max_examples=80, deadline=None)
+@examples(30)
 def test_what_is_looser_one_way_is_tighter_the_other(old: Any, new: Any) -> None:
     there, back = changes(old, new), changes(new, old)
     assert there.nothing is back.nothing
@@ -323,7 +324,7 @@ def test_what_is_looser_one_way_is_tighter_the_other(old: Any, new: Any) -> None
 
 
 @given(policies)
-@settings(max_examples=50, deadline=None)
+@examples(20)
 def test_a_policy_does_not_differ_from_itself(policy: Any) -> None:
     assert changes(policy, policy).nothing
 

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from policies.language.compile import ToolFacts
 from policies.language.lint import LintFinding, Severity, lint
 from policies.language.parse import parse_policy
+from tests.examples import examples
 
 from .cases import CASES
 from .strategies import policies
@@ -228,7 +229,7 @@ SAID = [
     ),
     (
         pay(approve_if=[when("args.force", "eq", True)], deny_if=[when("args.amount", "gt", 5)]),
-        "pay can be called without args.force, and such a call goes through without asking anybody. "
+        "pay can be called without args.force, and such a call goes through without asking anyone. "
         "Require that it is there (exists), or deny calls without it.",
     ),
     (
@@ -346,7 +347,7 @@ def test_a_schema_that_is_none_yields_no_errors(schema: Any) -> None:
 
 
 @given(policies)
-@settings(max_examples=150, deadline=None)
+@examples(50)
 def test_every_policy_can_be_linted(policy: Any) -> None:
     document = parse_policy(json.dumps(policy))
     assert all(finding.message for finding in lint(document, TOOLS))

@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policies.language.compile import ToolFacts, compile_policy
@@ -12,10 +12,11 @@ from policies.language.decision import ToolCall
 from policies.language.document import Default, Document, Rule
 from policies.language.lint import lint
 from policies.language.matching import NameList, Pattern, PatternIndex
+from tests.examples import examples
 
 LETTERS = st.text("ab_", max_size=6)
 PATTERNS = st.lists(st.text("ab_**", min_size=1, max_size=7).filter(lambda text: "*" in text), max_size=12)
-MOST = settings(max_examples=400, deadline=None)
+MOST = examples(135)
 
 
 def alike(pattern: str, name: str) -> bool:

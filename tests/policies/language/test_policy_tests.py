@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.language.cases import (
@@ -20,6 +20,7 @@ from policies.language.compile import CompiledPolicy, compile_policy
 from policies.language.decide import decide
 from policies.language.decision import MISSING, Outcome, ToolCall
 from policies.language.parse import parse_policy
+from tests.examples import examples
 
 from .strategies import arguments, called, junk, policies
 
@@ -130,7 +131,7 @@ def test_a_name_is_safe_to_print() -> None:
 
 
 @given(policies, called, arguments)
-@settings(max_examples=60, deadline=None)
+@examples(20)
 def test_a_test_agrees_with_the_decision(policy: Any, tool: str, given_arguments: Any) -> None:
     judge = compiled(policy)
     call = {"tool": tool, "arguments": given_arguments}
@@ -146,7 +147,7 @@ def test_a_test_agrees_with_the_decision(policy: Any, tool: str, given_arguments
 @given(
     st.one_of(junk, st.lists(st.dictionaries(st.sampled_from(["name", "call", "expect"]), junk, max_size=3)))
 )
-@settings(max_examples=100, deadline=None)
+@examples(35)
 def test_any_json_is_a_list_of_tests_or_has_problems(value: Any) -> None:
     try:
         read_tests(json.dumps(value).replace("Infinity", "1e400"))

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.language.canonical import canonical_text
@@ -17,6 +17,7 @@ from policies.language.effects import Effect, effects
 from policies.language.explain import explain
 from policies.language.parse import find_problems, parse_policy
 from policies.language.problems import PolicyInvalid
+from tests.examples import examples
 
 from .strategies import arguments, called, damaged, policies, rules
 
@@ -26,7 +27,7 @@ TOOLS = [
     ToolFacts("c", "Financial"),
     ToolFacts("get_x", None),
 ]
-MOST = settings(max_examples=200, deadline=None)
+MOST = examples(70)
 STRICTNESS = {Outcome.ALLOW: 0, Outcome.APPROVAL: 1, Outcome.DENY: 2}
 calls = st.one_of(
     st.builds(ToolCall, called, st.one_of(arguments, st.just([1]))),

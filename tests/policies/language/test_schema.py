@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.validators import extend  # type: ignore[import-untyped]
 
 from policies.language.parse import find_problems
 from policies.language.schema import schema
+from tests.examples import examples
 
 from .cases import every_case, policy_texts, source
 from .strategies import damaged
@@ -103,6 +104,6 @@ def test_the_schema_and_the_parser_agree_on_paths(wrong: str, right: str) -> Non
 
 
 @given(damaged())
-@settings(max_examples=300, deadline=None)
+@examples(100)
 def test_the_schema_and_the_parser_agree_on_damaged_policies(text: str) -> None:
     assert agree(text)

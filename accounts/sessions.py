@@ -1,0 +1,17 @@
+"""Whether a browser is signed in still: asked again where a request waited, and where it stays open."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+
+
+def is_signed_in_still(session_key: str | None, user_id: UUID) -> bool:
+    """The session may have ended since, and the password been changed."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return bool(get_user(request).pk == user_id)

@@ -1,0 +1,58 @@
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from gateway import used_approvals
+from gateway.used_approvals import UsedApprovals
+from gateway_config.wire.approvals import ClaimAnswer
+
+ONE, OTHER = str(uuid4()), str(uuid4())
+
+
+def approved(approval: str = ONE, given_back_by: str = "") -> ClaimAnswer:
+    return ClaimAnswer(state="approved", id=approval, given_back_by=given_back_by)
+
+
+def test_what_one_decision_used_no_other_uses() -> None:
+    used = UsedApprovals()
+    assert used.may_use(approved(), "first")
+    used.note(ONE, "first")
+    assert used.may_use(approved(), "first"), "the answer was lost on the way"
+    assert not used.may_use(approved(), "second")
+    assert used.may_use(approved(OTHER), "second")
+
+
+def test_what_was_given_back_is_used_by_the_next() -> None:
+    used = UsedApprovals()
+    used.note(ONE, "first")
+    assert used.may_use(approved(given_back_by="first"), "second"), "another gateway gave it back"
+    used.note(ONE, "second")
+    assert not used.may_use(approved(given_back_by="first"), "third"), "by a database of before the second"
+    used.forget(ONE, "first")
+    assert not used.may_use(approved(), "third")
+    used.forget(ONE, "second")
+    assert used.may_use(approved(), "third")
+
+
+def test_it_is_known_after_a_start_and_the_oldest_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(used_approvals, "_MOST", 3)
+    kept = tmp_path / "used"
+    used = UsedApprovals(kept)
+    for number in range(5):
+        used.note(f"a{number}", "first")
+    used.forget("a4", "first")
+    with kept.open("ab") as file:
+        file.write(b"a9 fi\xff")  # the machine went down
+    again = UsedApprovals(kept)
+    assert [again.may_use(approved(f"a{number}"), "second") for number in range(5)] == [
+        True,
+        True,
+        True,
+        False,
+        True,
+    ]
+    again.note("a9", "first")
+    assert not UsedApprovals(kept).may_use(approved("a9"), "second")
