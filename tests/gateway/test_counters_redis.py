@@ -182,6 +182,7 @@ async def test_a_replica_in_its_masters_place_may_not_have_heard_everything(
     with running(tmp_path / "replica") as replica:
         async with at(server) as one, at(server) as another:
             await trusted(server, one)
+            await trusted(server, another)
             assert await another.reserve("first", [charge(maximum=2)]) == Reserved()
             replica.client().replicaof("127.0.0.1", str(server.port))
             await eventually(lambda: replica.client().hexists("pl:meta", "epoch"))

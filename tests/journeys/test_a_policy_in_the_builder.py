@@ -352,6 +352,32 @@ def test_the_second_of_two_people_is_told_and_chooses(world: World) -> None:
     assert text_of(page) == mine
 
 
+def test_what_was_pressed_while_an_act_is_on_its_way_is_not_forgotten_after_a_refusal(world: World) -> None:
+    page = world.page()
+    world.api.ask("PATCH", world.path, {"document": {**AGENTS, "description": "Somebody else was here."}})
+    row(page, "create_refund").locator("input[value=deny]").check(force=True)
+    expect(page.get_by_role("button", name="Put mine on top")).to_be_visible()
+    on_its_way: list[Route] = []
+    page.route("**/builder/", lambda route: on_its_way.append(route))
+    with page.expect_request("**/builder/"):
+        row(page, "delete_access_key").locator("input[value=deny]").check(force=True)
+    page.get_by_role("button", name="Put mine on top").click()
+    (held,) = on_its_way
+    held.continue_()
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+
+
+def test_enter_in_a_field_is_one_act(world: World) -> None:
+    page = world.page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.locator("#description").fill("Said once.")
+    page.locator("#description").press("Enter")
+    expect(page.locator("#draft")).to_contain_text("Draft, saved")
+    page.wait_for_timeout(500)  # for what should not come
+    assert len([url for url in sent if url.endswith("/builder/")]) == 1
+
+
 def test_three_views_of_one_text_lose_nothing(world: World) -> None:
     page = world.page()
     row(page, "create_refund").locator("input[value=approval]").check(force=True)

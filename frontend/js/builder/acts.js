@@ -30,7 +30,7 @@ export const answers = (of, entries) => { ask[of] = entries; };
 export function send(entries, extra = {}) {
   const act = { entries, ...extra };
   const last = waiting.at(-1);
-  if (last && !act.of && (act.to || waiting.length > 1) && JSON.stringify(last) === JSON.stringify(act)) return;
+  if (last && !act.of && (act.to || waiting.length > 1 || sets(act)) && JSON.stringify(last) === JSON.stringify(act)) return;
   waiting.push(act);
   keep();
   run();
@@ -70,11 +70,12 @@ function keep() {
 }
 
 // A button that leaves the page (to the review, to another view) sends the text as it stands: what was pressed before it goes
-// first, and where that was refused the page stays to say so.
+// first, and where that was refused the page stays to say so. "Put mine on top" answers such a refusal, while it names the
+// version that is compared with.
 function goOn() {
   const { name, value } = leaving;
   leaving = null;
-  if (document.querySelector("#draft [role=alert]")) return;
+  if (name !== "on_top" && document.querySelector("#draft [role=alert]")) return;
   [...document.querySelectorAll("button[form=policy-form]")].find((button) => button.name === name && button.value === value)?.click();
 }
 
@@ -98,6 +99,9 @@ function placeAfter(done, act) {
   if (Number(at) === gone) return null;
   return Number(at) > gone ? String(Number(at) - 1) : at;
 }
+
+// Enter in a field changes it and sends its form: one act, told twice.
+const sets = (act) => ON_CHANGE.includes(field(act, "do")?.[1]);
 
 const field = ({ entries }, name) => entries.findLast(([key]) => key === name);
 
