@@ -16,7 +16,7 @@ from approvals.models import Approval, Notice, Webhook
 from approvals.notices import addressees
 from approvals.webhooks import deliver
 from common import mail
-from common.alone import MAILBOX, WEBHOOKS, a_place, alone
+from common.alone import MAILBOX, WEBHOOKS, a_place_outside, alone
 from common.starting import start
 
 Kind, State = Notice.Kind, Notice.State
@@ -132,7 +132,7 @@ def _mail(to: str, approvals: list[Approval]) -> None:
 
 
 def _in_its_turn(notice: Notice, webhook: Webhook) -> None:
-    with a_place(WEBHOOKS, str(notice.organization_id), MOST_TO_WEBHOOKS) as there_is_one:
+    with a_place_outside(WEBHOOKS, str(notice.organization_id), MOST_TO_WEBHOOKS) as there_is_one:
         if there_is_one:
             _to_webhook(notice, webhook)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import BoundedSemaphore
 from typing import Final
 
 from django.db import connection
@@ -15,6 +16,11 @@ MAILBOX: Final = 70_237
 IMPORTING: Final = 70_238
 SCANNING: Final = 70_239
 WEBHOOKS: Final = 70_240
+
+# Of the eight threads a worker has for everybody's tasks: what gateways wait for finds one of the others
+# free, whoever's servers hang.
+MOST_OUTSIDE: Final = 5
+_OUTSIDE = BoundedSemaphore(MOST_OUTSIDE)
 
 
 @contextmanager
@@ -39,3 +45,17 @@ def a_place(what_for: int, whose: str, places: int) -> Iterator[bool]:
     """Whether fewer than so many are at it; then one of the places is held until the end."""
     with ExitStack() as held:
         yield any(held.enter_context(alone(what_for, f"{whose} {place}")) for place in range(places))
+
+
+@contextmanager
+def a_place_outside(what_for: int, whose: str, places: int) -> Iterator[bool]:
+    """The same for what waits for somebody else's server, which all together hold no more of the threads of
+    this process than there are for that."""
+    if not _OUTSIDE.acquire(blocking=False):
+        yield False
+        return
+    try:
+        with a_place(what_for, whose, places) as there_is_one:
+            yield there_is_one
+    finally:
+        _OUTSIDE.release()

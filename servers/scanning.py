@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from common.alone import SCANNING, a_place
+from common.alone import SCANNING, a_place_outside
 from common.events import happened
 from common.sealing import SealingError
 from servers.classing import write_class
@@ -38,12 +38,12 @@ _CHANGED = ("changed", "The server was given another address meanwhile.", "Conne
 
 def run_scan(scan_id: UUID) -> ToolScan:
     """Runs a waiting scan to its end; one that was begun already stays as it is, and so does one while as
-    many of its organization run as may. What went wrong stands in the scan and is not raised.
+    many of its organization, or of all, run as may. What went wrong stands in the scan and is not raised.
 
     Only in the Celery worker: no other process of the control plane connects to a server.
     """
     scan = ToolScan.objects.select_related("server").get(pk=scan_id)
-    with a_place(SCANNING, str(scan.organization_id), MOST_RUNNING) as there_is_one:
+    with a_place_outside(SCANNING, str(scan.organization_id), MOST_RUNNING) as there_is_one:
         if there_is_one and _begun(scan):
             _run(scan)
     return scan

@@ -35,9 +35,14 @@ def run_scan(scan_id: str) -> None:
 
 
 def _start_next(organization_id: UUID) -> None:
-    waiting = ToolScan.objects.filter(organization_id=organization_id, state=ToolScan.State.WAITING)
-    for scan_id in waiting.order_by("routine", "started_at").values_list("pk", flat=True)[:1]:
-        start("servers.tasks.run_scan", str(scan_id))
+    """Of an organization of which none runs, or else of this one. So however many organizations one person
+    fills with servers that hang, another's scan comes next; whom this passes over, the sweep finds."""
+    waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING).order_by("routine", "started_at")
+    running = ToolScan.objects.filter(state=ToolScan.State.RUNNING).values("organization_id")
+    others = waiting.exclude(organization_id=organization_id).exclude(organization_id__in=running)
+    found = others.first() or waiting.filter(organization_id=organization_id).first()
+    if found is not None:
+        start("servers.tasks.run_scan", str(found.pk))
 
 
 def enqueue_scan(scan: ToolScan) -> None:
