@@ -6,8 +6,8 @@ UP_FLAGS = $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAYS),--gateways $(GATEWAYS))
 # A file stays in one process, so that what it started serves all its tests; tests/conftest.py puts the longest
 # first. Four for two cores: there are always some that wait for another process, or for a bound to be over.
 PYTEST_FLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
-# make test AGAIN=1 is for a machine that nobody watches: what fails is asked once more, and named at the end.
-ASKED_AGAIN = $(if $(AGAIN),--reruns 1 -raR --rerun-show-tracebacks)
+# make test AGAIN=2 is for a machine that nobody watches: what fails is asked twice more, and named at the end.
+ASKED_AGAIN = $(if $(AGAIN),--reruns $(AGAIN) -raR --rerun-show-tracebacks)
 # Every one of them, and hundreds of processes they start, would compile what they import anew.
 unexport PYTHONDONTWRITEBYTECODE
 

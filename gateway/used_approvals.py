@@ -24,6 +24,7 @@ class UsedApprovals:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._by: OrderedDict[str, str] = OrderedDict()
+        self._lines = 0
         if path is not None and path.exists():
             for line in path.read_text("ascii", errors="ignore").splitlines():
                 approval, _, decision = line.partition(" ")
@@ -59,8 +60,12 @@ class UsedApprovals:
                 file.write(line)
         except OSError as error:
             _log.warning("what was approved and sent is remembered by this process alone: %s", error.strerror)
+        self._lines += 1
+        if self._lines > 2 * _MOST:
+            self._write_anew(self._path)
 
     def _write_anew(self, path: Path) -> None:
+        self._lines = len(self._by)
         beside = path.with_name(f"{path.name}.new")
         with suppress(OSError):  # then the longer one goes on
             beside.write_text("".join(f"{approval} {by}\n" for approval, by in self._by.items()), "ascii")

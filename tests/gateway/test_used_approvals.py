@@ -56,3 +56,15 @@ def test_it_is_known_after_a_start_and_the_oldest_is_forgotten(
     ]
     again.note("a9", "first")
     assert not UsedApprovals(kept).may_use(approved("a9"), "second")
+
+
+def test_its_file_does_not_grow_with_what_it_forgot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(used_approvals, "_MOST", 3)
+    kept = tmp_path / "used"
+    used = UsedApprovals(kept)
+    for number in range(50):
+        used.note(f"a{number}", "first")
+        assert len(kept.read_text().splitlines()) <= 7
+    again = UsedApprovals(kept)
+    known = [again.may_use(approved(f"a{number}"), "second") for number in (46, 47, 48, 49)]
+    assert known == [True, False, False, False]
