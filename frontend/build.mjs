@@ -68,7 +68,7 @@ function fonts() {
   cpSync(join(modules, "uplot/LICENSE"), join(out, "chart.LICENSE.txt"));
 }
 
-// A file's address changes with its bytes, as that of every file that a page names: config/static_files.py.
+// A file's URL changes with its content, like that of every static file: config/static_files.py.
 function addressed() {
   const css = join(out, "app.css");
   const digest = (name) => createHash("sha256").update(readFileSync(join(out, name))).digest("hex").slice(0, 10);

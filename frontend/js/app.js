@@ -23,7 +23,7 @@ import { writeCookie } from "./cookies.js";
 import { forget } from "./store.js";
 
 const whole = [startThemes, startMenus, startDialogs, startForms, startFolds, startLines, startTimes, startOpened, startCountdowns, startApprovals, startPalette, startShortcuts, startConnection, startTyped, startPresses];
-// These look for their elements, now and in whatever htmx or the live stream brings in.
+// Each finds its elements now, and in whatever htmx or the live stream adds later.
 const perFragment = [startCopying, startPasskeys, startTabs, startToasts, startFiles, startLive];
 
 whole.forEach((start) => start());
@@ -31,9 +31,9 @@ perFragment.forEach((start) => start(document));
 document.addEventListener("htmx:load", (event) => perFragment.forEach((start) => start(event.target)));
 document.addEventListener("layer:added", (event) => perFragment.forEach((start) => start(event.target)));
 
-// Only for what public pages offer; the session itself is a cookie no script can read.
+// Only decides what public pages offer; the session itself is a cookie that no script can read.
 const rememberSignedIn = (yes) => writeCookie("signed_in", yes ? "1" : "", yes ? 14 : 0);
-// What was kept for everybody to read, by older pages of this site.
+// Older pages of this site stored this unencrypted.
 forget(/^(draft|acts|undo|saved|typed):/);
 if (document.body.dataset.signedIn) rememberSignedIn(document.body.dataset.signedIn === "yes");
 document.addEventListener("submit", (event) => {

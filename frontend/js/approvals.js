@@ -22,7 +22,7 @@ function onKey(event) {
   event.preventDefault();
 }
 
-// Whoever has the page open behind others sees in the tab that a call waits.
+// The tab's title shows that a call is waiting, for a page in the background.
 function nameTab() {
   const title = document.getElementById("approvals-title")?.textContent;
   if (title) document.title = `${title} · PolicyLayer`;

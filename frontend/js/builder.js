@@ -1,4 +1,4 @@
-// The policy editor's behaviour; every control in it is a form or a link that works without this.
+// The policy editor's behaviour. Every control is a form or a link that works without it.
 import { startActs } from "./builder/acts.js";
 import { startDrafts } from "./builder/drafts.js";
 import { startKeys } from "./builder/keys.js";

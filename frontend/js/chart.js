@@ -1,5 +1,5 @@
-// Takes the place of a chart the server drew: <div data-chart="id of its JSON"> holds the picture that stands without us.
-// The colours are read from the theme's own names and read again when it changes.
+// Replaces a chart drawn by the server: <div data-chart="id of its JSON"> holds the picture shown without JavaScript.
+// Colours are read from the theme's variables, again whenever the theme changes.
 import { startCharts } from "./chart/start.js";
 
 startCharts(document);

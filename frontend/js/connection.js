@@ -1,6 +1,6 @@
-// Says that the connection is lost for as long as it is: what a page shows may be old then, and what is pressed goes nowhere.
-// Two reasons: the machine is offline, or the site gave no answer to what htmx asked; each ends by itself. So does a refusal
-// of what a page asked for by itself, told in the sentence of the page it came with.
+// Says that the connection is lost while it is: the page may be out of date, and clicks go nowhere. There are two reasons, the
+// machine being offline and a request by htmx without a response; each clears on its own. So does the refusal of a request
+// the page made without the reader, which is shown in the words of the refusing page.
 const clock = () => new Date().toISOString().slice(11, 16);
 const reasons = new Map();
 
@@ -13,7 +13,7 @@ function strip() {
 }
 
 export function startConnection() {
-  // There before it is filled: a live region that comes with its words is not read out.
+  // Inserted empty first: a live region inserted together with its text is not announced.
   const place = strip();
   const draw = () => { place.textContent = [...reasons.values()][0] ?? ""; };
   const say = (reason, words) => { if (!reasons.has(reason)) reasons.set(reason, words); draw(); };

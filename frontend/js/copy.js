@@ -12,7 +12,7 @@ const told = new WeakMap();
 
 async function copy(button) {
   const words = button.querySelector("span");
-  // Pressed again while it still says "Copied": what it says otherwise is known from the first time.
+  // If it is pressed again while it says "Copied", its usual label is remembered from the first press.
   const before = told.get(button) ?? words.textContent;
   told.set(button, before);
   try {

@@ -1,4 +1,4 @@
-// [data-countdown data-until data-total] holds <time data-left> and a <progress>: keeps both true. The words are those of approvals/cards.py.
+// [data-countdown data-until data-total] holds <time data-left> and a <progress>; this keeps both up to date. The words are those of approvals/cards.py.
 const SOON = 120;
 const two = (number) => String(number).padStart(2, "0");
 

@@ -14,7 +14,7 @@ export function startDialogs() {
     if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog")?.close();
   });
   const showWaiting = () => document.querySelectorAll("dialog[data-dialog-show]").forEach((dialog) => {
-    // Once: whoever closes it does not want it back with the next thing that arrives.
+    // Only once: a dialog the reader has closed must not come back with the next swap.
     delete dialog.dataset.dialogShow;
     show(dialog);
   });

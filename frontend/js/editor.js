@@ -1,4 +1,4 @@
-// <textarea data-editor="json"> becomes a CodeMirror editor; the textarea keeps the text, so forms and htmx go on as before.
+// <textarea data-editor="json"> becomes a CodeMirror editor; the textarea keeps the text, so forms and htmx work unchanged.
 // Problems are read from the list that names the textarea: <ul data-problems="id"> (templates/components/problem_list.html).
 import { defaultKeymap, history, historyKeymap, indentWithTab, redo, redoDepth, undo, undoDepth } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
@@ -16,7 +16,7 @@ import { fresh } from "./once.js";
 const views = new Map();
 const LONG = 200_000;
 
-// What cannot be seen, or turns the order of what follows, stands there by its number: a text must not read other than it is.
+// Invisible and direction-changing characters are shown by code point: text must not read differently from what it is.
 const UNSEEN = {
   addSpecialChars: /[\u202a-\u202c\u2060-\u2064\u2068\u{e0000}-\u{e007f}]/u,
   render: (code, description) => Object.assign(document.createElement("span"), { className: "cm-unseen", textContent: `U+${code.toString(16).toUpperCase().padStart(4, "0")}`, title: description ?? "" }),
@@ -50,7 +50,7 @@ function extensions(textarea) {
   ];
 }
 
-// Chromium, replacing a selection by itself, carries the colour of what was there into style attributes; the content policy forbids those.
+// When Chromium replaces a selection itself, it copies the old colour into style attributes, which the content security policy forbids.
 function typeOver(event, view) {
   const plain = event.inputType === "insertText" && !event.isComposing && event.data !== null && !view.state.readOnly;
   if (!plain || (view.state.selection.main.empty && !event.data.includes("\n"))) return false;
@@ -64,7 +64,7 @@ function keep(textarea, state) {
   textarea.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-// The page's own two buttons, for whoever does not know the keys.
+// The page's undo and redo buttons, for those who do not know the keys.
 const STEPS = { undo: [undo, undoDepth], redo: [redo, redoDepth] };
 
 function showSteps(view) {
@@ -83,7 +83,7 @@ function step(event) {
   }
 }
 
-// Where in the document that is, as problems and the log name places.
+// The JSON pointer of a position, as problems and the log write it.
 function pointerTo(text, at) {
   const { steps, key } = placeAt(text, at);
   return [...steps, ...(typeof key === "string" ? [key] : [])].map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
@@ -101,7 +101,7 @@ function showPlace(textarea, state) {
   }
 }
 
-// Only what differs is exchanged: the cursor stays where it is, and undo takes back just this.
+// Replaces only the part that differs, so the cursor stays and undo reverts just this change.
 function setText(view, text) {
   const old = view.state.doc.toString();
   if (text === old) return;
@@ -168,7 +168,7 @@ function openAsked() {
   if (views.has("id_document") && asked > 0) goTo(views.get("id_document"), asked);
 }
 
-// The editor draws only what can be seen of a long text; paper gets all of it.
+// The editor renders only the visible part of a long text; print gets all of it.
 function printWhole() {
   addEventListener("beforeprint", () => {
     for (const view of views.values()) {

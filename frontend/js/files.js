@@ -1,5 +1,5 @@
-// <input type="file" data-file-into="id_of_a_textarea"> inside [data-file]: what is in the file is put where it could have been typed.
-// What stood there goes to the textarea in the form's [data-before], which is shown then.
+// <input type="file" data-file-into="id_of_a_textarea"> inside [data-file]: the file's content replaces the text of the textarea.
+// The previous text moves to the textarea in the form's [data-before], which is then shown.
 import { fresh } from "./once.js";
 
 const LARGEST = 1_048_576;

@@ -1,4 +1,4 @@
-// What the reader opened and how far they scrolled stays when htmx brings a newer copy: <details id>, [data-keep-scroll][id].
+// Keeps open details and scroll positions when htmx swaps in a newer copy: <details id>, [data-keep-scroll][id].
 const opened = new Set();
 const scrolled = new Map();
 

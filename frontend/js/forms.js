@@ -1,4 +1,4 @@
-// Focus on an error summary that was swapped in (a page's own has autofocus), no double submits, dots on a button that waits, and "Show" beside a secret.
+// Focuses a swapped-in error summary (a full page's has autofocus), prevents double submits, marks busy buttons, and handles "Show" beside a secret.
 const PENDING_AFTER = 200;
 
 function focusSummary(scope) {
@@ -29,7 +29,7 @@ function mayBeSent() {
   }
 }
 
-// The page came back by the browser's "back": its forms may be sent again, and what a list is searched by is what it shows.
+// After "back" the page's forms may be sent again, and search fields are reset to what the list shows.
 function onShow(event) {
   mayBeSent();
   if (!event.persisted && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
@@ -62,7 +62,7 @@ function trackRequests() {
     clearTimeout(waiting.get(button));
     mark(button, false);
   });
-  // htmx counts the button that was pressed last into whatever the form asks for by itself next: where it leads, and its value.
+  // htmx applies the last pressed button (its formaction and value) to later requests that the form triggers on its own.
   document.addEventListener("htmx:configRequest", (event) => {
     const { elt, triggeringEvent, verb, formData } = event.detail;
     if (!elt.matches("form[hx-post]") || verb !== "post" || !triggeringEvent || triggeringEvent.type === "submit") return;
@@ -73,7 +73,7 @@ function trackRequests() {
       for (const value of filled.getAll(name)) formData.append(name, value);
     }
   });
-  // A form's problems come as 422 and have to be shown like any answer.
+  // Validation errors arrive as 422 and must be swapped in like any response.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if ([409, 412, 422].includes(event.detail.xhr.status)) {
       event.detail.shouldSwap = true;
@@ -87,7 +87,7 @@ export function startForms() {
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onRevealClick);
   addEventListener("pageshow", onShow);
-  // The browser's own Stop, or a way that led nowhere: the page stays, and is used again.
+  // The navigation was stopped or failed: the page stays in use.
   globalThis.navigation?.addEventListener("navigateerror", mayBeSent);
   trackRequests();
 }

@@ -1,4 +1,4 @@
-// A stranger's text on one line that is cut off there (.line) stands whole under the pointer; the focus unfolds it by itself.
+// Untrusted text that is cut off at one line (.line) shows in full on hover; on focus CSS unfolds it.
 export function startLines() {
   document.addEventListener("mouseover", (event) => {
     const line = event.target.closest(".line");

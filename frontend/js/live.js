@@ -2,11 +2,11 @@
 //   event: row    the data is HTML, put first in the element named by data-live-into (newest first; at most data-live-keep, 500)
 //                 (with data-live-at="end" put last)
 //   event: swap   the data is HTML; its root takes the place of the element with the same id
-//   anything else, and comments, only prove that the line is alive (send one at least every 15 s)
+//   anything else, and comments, only prove that the connection is alive (send one at least every 15 s)
 // The last id seen goes back as Last-Event-ID, so nothing is lost over a break; rows stay while it lasts.
-// A tab nobody looks at for half a minute lets go of its stream and takes it up again when it is looked at: a browser
-// has few connections to one host, and six forgotten tabs would keep the seventh from loading. data-live-always: not this one.
-// [data-live-status] says how it stands, [data-live-rate="40"] says how many rows came in the last minute (40 before the page),
+// A tab that has been hidden for half a minute closes its stream and reopens it when shown: browsers allow few connections
+// to one host, and six forgotten tabs would keep the seventh from loading. data-live-always exempts a page.
+// [data-live-status] shows the connection's state, [data-live-rate="40"] says how many rows came in the last minute (40 before the page),
 // [data-live-pause] stops drawing and counts what is missed.
 import { fresh } from "./once.js";
 import { readEvents } from "./sse.js";
@@ -19,7 +19,7 @@ const MINUTE = 60_000;
 
 const clock = (date) => date.toISOString().slice(11, 16);
 
-// Who had the focus in it goes on from there: the next key is pressed on what took its place.
+// Focus inside the replaced element moves to its replacement, so the keyboard goes on from there.
 function replace(old, element) {
   const at = old?.contains(document.activeElement) ? document.activeElement : null;
   old?.replaceWith(element);
@@ -123,7 +123,7 @@ class Live {
     }
   }
 
-  // Whether the connection came back meanwhile: then nobody waits any longer.
+  // True if the connection has come back meanwhile, so there is nothing left to wait for.
   second() {
     return new Promise((done) => {
       const back = () => done(true);
@@ -166,7 +166,7 @@ class Live {
     while (this.rows?.childElementCount > this.keep) this.rows.lastElementChild.remove();
   }
 
-  // Midnight: what stands below is of a day before, as the server tells them apart.
+  // After midnight the rows below belong to the previous day, as on a page the server renders.
   markDay({ dataset: { day } }) {
     const older = this.rows?.firstElementChild;
     if (!day || !older?.dataset.day || older.dataset.day === day) return;
@@ -190,7 +190,7 @@ class Live {
   }
 }
 
-// Beside the status and not in it: a reader is told that it is live, not each call.
+// Beside the status, not in it: a screen reader announces that the page is live, not every call.
 function bindRate(live) {
   const place = live.find("[data-live-rate]");
   if (!place) return;

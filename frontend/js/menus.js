@@ -1,5 +1,5 @@
-// <details data-menu> closes on Esc and on a click elsewhere. The phone's menu is a popover and needs nothing from here
-// but to be shut when the window grows into a desk's.
+// <details data-menu> closes on Esc and on a click elsewhere. The phone's menu is a popover; it only has to be closed here
+// when the window grows to desktop width.
 export function startMenus() {
   const open = () => document.querySelectorAll("details[data-menu][open]");
   document.addEventListener("click", (event) => {

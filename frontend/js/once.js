@@ -1,4 +1,4 @@
-// Elements under `scope` (and `scope` itself) that match and were not seen by this feature before.
+// Elements under `scope` (and `scope` itself) that match and that this feature has not seen yet.
 export function fresh(scope, selector, mark) {
   const found = [...scope.querySelectorAll(selector)];
   if (scope instanceof Element && scope.matches(selector)) found.unshift(scope);

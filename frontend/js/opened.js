@@ -1,4 +1,4 @@
-// The log's rows open beside the list; where there is no room beside, and with Ctrl or Shift, they are the links they look like.
+// Rows of the log open beside the list. Where there is no room, or with Ctrl or Shift, they are ordinary links.
 // The server names the address to push. <aside id="opened"> holds <… data-opened="row id"> and a link [data-close-opened].
 import { singleKey } from "./shortcuts.js";
 

@@ -1,4 +1,4 @@
-// Ctrl K or Cmd K: a few letters, arrows, Enter. What is shown comes from the server; an older answer never replaces a newer one.
+// Ctrl K or Cmd K: a few letters, arrows, Enter. Results come from the server; an older response never replaces a newer one.
 const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 
 function options(list) {
@@ -35,7 +35,7 @@ export function startPalette() {
   const [box, list, said] = ["palette-words", "palette-results", "palette-said"].map((id) => document.getElementById(id));
   let asked = new AbortController();
   let rest = 0;
-  // What the list is the answer to. Enter before the answer to what is typed now waits for it.
+  // The query that the list answers. Enter waits for the response to what is typed now.
   let shown = null;
   let goes = false;
   const go = () => {

@@ -1,11 +1,11 @@
-// A press counts though what is under it is drawn anew before it is let go. The browser tells of such a click only what
-// surrounds both, and nobody hears it: it goes to what stands there now, if that is the same control and sends the same;
-// where a row is gone, what comes after has moved up under the pointer. And an answer that was asked for by a part of the
-// page goes to what has taken that part's place meanwhile.
+// A press counts even if the control is redrawn between pointer down and up. Browsers then dispatch the click only to the
+// common ancestor, where nothing listens; it is forwarded to the control now in that place if that is the same control and
+// would send the same (a removed row moves the next one under the pointer). Likewise a response requested by an element that
+// has been replaced meanwhile goes to its replacement.
 const CONTROLS = "a[href], button, summary, label, input";
 const MARKS = ["id", "name", "value", "type", "href", "formaction", "for"];
 
-// These two are drawn anew each time.
+// These two are redrawn each time.
 const DRAWN = ["version", "csrfmiddlewaretoken"];
 
 const control = (node) => node?.closest?.(CONTROLS) ?? null;
@@ -35,7 +35,7 @@ function followPlace({ detail }) {
 }
 
 export function startPresses() {
-  // A finger's press begins, for the browser, when it is let go.
+  // On touch screens browsers report the press only when the finger is lifted.
   document.addEventListener("pointerdown", (event) => { pressed = event.pointerType !== "touch" && event.button === 0 ? control(event.target) : null; }, true);
   document.addEventListener("pointerup", letGo, true);
   document.addEventListener("click", (event) => { heard = Boolean(control(event.target)); }, true);

@@ -1,4 +1,4 @@
-// Keys that work on every page. Single ones are off in fields and where the reader switched them off.
+// Keyboard shortcuts on every page. Single keys are ignored in fields, and where the reader has switched them off.
 import { readCookie, writeCookie } from "./cookies.js";
 
 const FIELDS = "input, textarea, select, [contenteditable], .cm-editor";
@@ -35,7 +35,7 @@ export function startShortcuts() {
   showChoice();
   const sheet = document.getElementById("keys");
   if (!sheet) return;
-  // The time of an event counts from when the page was begun: 0 is a moment ago.
+  // Event timestamps count from navigation start, so 0 would look recent.
   let gone = -Infinity;
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || !singleKey(event)) return;

@@ -1,4 +1,4 @@
-// What a browser keeps for its reader. A browser that keeps nothing (private windows, a full disk) costs the memory and nothing else.
+// Storage in the browser. Where it is unavailable (private windows, a full disk) nothing is remembered and nothing else breaks.
 export function remembered(store, key) {
   return {
     get() {
@@ -21,9 +21,9 @@ export function forget(pattern) {
   } catch { /* nothing is kept */ }
 }
 
-// What somebody typed is sealed with a key that only a page of their own session brings: however that ends (it expires, it is
-// ended elsewhere, the browser is closed), what stays on the machine says nothing to whoever sits there next, and is read again
-// once its owner is signed in. A browser seals only on https and localhost; elsewhere nothing is kept.
+// Typed text is encrypted with a key that only pages of its author's own session carry. However the session ends (it expires,
+// it is ended elsewhere, the browser is closed), the stored text is unreadable to the next person on the machine, and readable
+// again once its author signs in. Browsers encrypt only on https and localhost; elsewhere nothing is stored.
 const IV = 12;
 const hex = document.body.dataset.key?.match(/../g).map((byte) => parseInt(byte, 16));
 const key = hex && crypto.subtle?.importKey("raw", new Uint8Array(hex), "AES-GCM", false, ["encrypt", "decrypt"]);
@@ -40,8 +40,8 @@ async function unseal(text) {
   return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await key, bytes.subarray(IV))));
 }
 
-// `family`: how the names begin under which other tabs keep the same. What one of them left is taken up where this tab has
-// nothing of its own, and is dropped with it unless it has changed since.
+// `family`: the prefix of the keys under which other tabs store the same kind of thing. A tab with nothing of its own takes over
+// what another one left, and drops both together unless the other has changed since.
 class Sealed {
   constructor(store, name, family = name) {
     Object.assign(this, { store, name: `sealed:${name}`, family: `sealed:${family}`, found: null, turn: 0 });
@@ -83,8 +83,8 @@ function tabId() {
   return id;
 }
 
-// What the policy editor keeps is this reader's own, and this tab's: whoever signs in next on the same machine makes none of
-// it theirs, and of two tabs of one policy each has back what was typed into it.
+// What the policy editor stores belongs to one person and one tab: the next person to sign in on the machine never inherits it,
+// and of two tabs on one policy each gets back its own text.
 export function keptHere(store, name) {
   const family = `${name}:${document.body.dataset.person}:${policyId()}:`;
   return sealed(store, family + tabId(), family);

@@ -1,4 +1,4 @@
-// Runs before the first paint, on every page. Public pages are the same bytes for everybody: what is the reader's own is applied here.
+// Runs before the first paint, on every page. Public pages are the same bytes for everyone, so personal settings are applied here.
 import { readCookie } from "./cookies.js";
 import { applyTheme } from "./themes.js";
 

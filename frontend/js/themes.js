@@ -14,7 +14,7 @@ function showChoice() {
   }
 }
 
-// Paper is light: a chosen dark theme would print pale words on white.
+// Always print light: the dark theme would put pale text on white paper.
 function printLight() {
   addEventListener("beforeprint", () => { document.documentElement.dataset.theme = THEMES.light; });
   addEventListener("afterprint", () => applyTheme(readCookie("theme")));

@@ -1,4 +1,4 @@
-// Keeps <time data-ago> true. The words are those of common/templatetags/_words.py.
+// Keeps <time data-ago> up to date. The words are those of common/templatetags/_words.py.
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const SPANS = [[MINUTE, 1, "s"], [HOUR, MINUTE, "min"], [DAY, HOUR, "h"], [30 * DAY, DAY, "day"], [365 * DAY, 30 * DAY, "month"], [Infinity, 365 * DAY, "year"]];
 

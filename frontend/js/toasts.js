@@ -1,4 +1,4 @@
-// What is done and can be undone: 8 s, for as long as nobody points at it or has the focus in it.
+// Notices of actions that can be undone: removed after 8 s without hover or focus.
 import { fresh } from "./once.js";
 
 const STAYS = 8000;

@@ -1,10 +1,10 @@
-// What was typed into a form comes back when sending it led to the sign-in page, or to one that says the page was too
-// old: then the next page of the site is asked for again and the words stand where they stood. No secret is kept, nothing for
-// whoever else signs in, and nothing once any other page was reached.
+// Restores typed text when submitting a form led to the sign-in page, or to one saying that the page was too old: the form's
+// page is loaded again and the text put back. No secret is stored, nothing is restored for anyone else, and nothing is kept
+// once any other page is reached.
 import { readCookie } from "./cookies.js";
 import { isSealed, remembered, sealed } from "./store.js";
 
-// What a browser would fill in of itself (a password, a code), and a secret that is shown: its type is text for as long.
+// Fields a browser would fill in itself (passwords, codes), and a secret being shown, whose type is text meanwhile.
 const SKIPPED = "[type=hidden], [type=password], [type=file], [type=submit], button, [autocomplete$=-password], [autocomplete=one-time-code], .reveal *";
 const kept = sealed(sessionStorage, "form");
 const interrupted = remembered(sessionStorage, "interrupted:form");
@@ -24,7 +24,7 @@ function keep(event) {
 
 const sentTo = (action) => [...document.querySelectorAll("main form")].filter((one) => one.getAttribute("action") === action && one.method === "post");
 
-// Of several that are sent to one address, the one that has the most of what was typed: rows may have come or gone since.
+// Of several forms with the same action, the one that matches most of the typed text: rows may have been added or removed since.
 function sameForm({ action, nth, typed }) {
   const forms = sentTo(action);
   const has = (form) => typed.filter(([name]) => fieldsOf(form).some((one) => one.name === name)).length;

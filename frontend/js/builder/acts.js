@@ -1,6 +1,6 @@
-// One act after the other: each goes with the text as the one before left it, and is asked for by what stays in the page
-// while the parts of it are drawn anew. While there is no connection they wait, in the builder through a reload too, and
-// are made when it is back.
+// Actions run strictly in order: each is sent with the text that the previous one returned, from an element that stays in the
+// page while its parts are redrawn. While offline they are queued (in the builder even across a reload) and sent when the
+// connection is back.
 import { keptHere } from "../store.js";
 
 const AGAIN = 3000;
@@ -23,7 +23,7 @@ const editor = () => document.getElementById("editor");
 const board = () => document.getElementById("board");
 const kept = keptHere(localStorage, "acts");
 
-// What an act `of` such a kind sends is known only when its turn has come, and asked for then.
+// An act with `of` computes its entries only when its turn has come.
 const ask = {};
 export const answers = (of, entries) => { ask[of] = entries; };
 
@@ -62,16 +62,16 @@ async function run() {
   if (leaving) goOn();
 }
 
-// Through a reload: until an act has its answer.
+// Kept across a reload until the act has its response.
 function keep() {
   if (!waiting.length) wasLost = false;
   if (waiting.length && board()) kept.set({ version: version(), acts: waiting, lost: wasLost });
   else kept.drop();
 }
 
-// A button that leaves the page (to the review, to another view) sends the text as it stands: what was pressed before it goes
-// first, and where that was refused the page stays to say so. "Put mine on top" answers such a refusal, while it names the
-// version that is compared with.
+// A button that leaves the page (to the review, to another view) submits the current text. Queued actions go first, and if one
+// is refused the page stays to show that. "Put mine on top" is the answer to such a refusal, so it goes ahead, provided it still
+// names the version that was compared.
 function goOn() {
   const { name, value } = leaving;
   leaving = null;
@@ -79,8 +79,8 @@ function goOn() {
   [...document.querySelectorAll("button[form=policy-form]")].find((button) => button.name === name && button.value === value)?.click();
 }
 
-// A limit or a reason is known by its place: where one was taken away, what waits for those behind it goes one place up,
-// and what waits for itself, as the second press of two does, is not made.
+// Limits and reasons are addressed by index: once one is removed, queued acts on later ones move up by one, and queued acts on
+// the removed one (such as the second press of a double click) are dropped.
 function moveUp(done) {
   for (const act of [...waiting]) {
     const index = field(act, "index");
@@ -90,7 +90,7 @@ function moveUp(done) {
   }
 }
 
-// The place that what an act is done to has once another is made: null where it was taken away.
+// The index of an act's target after another act is done; null if its target was removed.
 function placeAfter(done, act) {
   const at = field(act, "index")[1];
   const [kind, what] = field(done, "do")?.[1].split("-") ?? [];
@@ -100,7 +100,7 @@ function placeAfter(done, act) {
   return Number(at) > gone ? String(Number(at) - 1) : at;
 }
 
-// Enter in a field changes it and sends its form: one act, told twice.
+// Enter in a field fires both change and submit for what is one act.
 const sets = (act) => ON_CHANGE.includes(field(act, "do")?.[1]);
 
 const field = ({ entries }, name) => entries.findLast(([key]) => key === name);
@@ -132,7 +132,7 @@ function tell(id, words) {
   document.getElementById("draft").append(note);
 }
 
-// What was not saved is told at the top of the page; whoever works far below it is brought there, once.
+// Refusals are shown at the top of the page; if that is out of view, scroll there, once.
 let told = false;
 function showRefusal() {
   const alert = document.querySelector("#draft [role=alert]");
@@ -170,7 +170,7 @@ function onSubmit(event) {
     return look(new URLSearchParams(new FormData(form)));
   }
   const button = event.submitter?.matches("[data-act]") ? event.submitter : null;
-  // Where the text is typed, what changes it is the editor's own.
+  // In the JSON view the editor itself applies rewrites.
   if (!button && (!form.matches("form[data-act]") || (!board() && form.matches("[data-rewrite]")))) return;
   event.preventDefault();
   event.stopPropagation();
@@ -190,7 +190,7 @@ function onClick(event) {
   look(new URL(link.href).searchParams);
 }
 
-// The mark that is chosen already opens the rule it stands for: nothing changes, so no browser tells of a change.
+// Clicking the verb that is already chosen opens its rule; no change event fires for that.
 let chosen = null;
 function onPress({ target }) {
   const radio = target.closest(".cell")?.querySelector("input[type=radio]");
@@ -210,8 +210,8 @@ function onInput(event) {
   typing = setTimeout(() => look(new URLSearchParams(new FormData(event.target.form))), 250);
 }
 
-// What is half typed stays, whatever the answer to an earlier act brings, and so does where the next key goes: a field of
-// a limit or a reason is known by its place, which that act may have moved.
+// Half-typed text and the focus survive the redraw after an earlier act: fields of a limit or a reason are addressed by index,
+// which that act may have shifted.
 let half = null;
 const named = (form, name) => [...form.elements].filter((each) => each.name === name);
 function remember() {
@@ -247,10 +247,10 @@ function putBack() {
 export function startActs() {
   if (!("mayEdit" in editor().dataset)) return;
   document.addEventListener("submit", onSubmit, true);
-  // Only what became of an act itself: a page asks for other things, too.
+  // Only events of the acts themselves; the page makes other requests, too.
   const isAct = ({ detail }) => detail.elt === editor();
   for (const end of ["sendError", "sendAbort", "timeout"]) document.addEventListener(`htmx:${end}`, (event) => { lost ||= isAct(event); });
-  // The session is over, or the page is older than a newer sign-in: what waits is made when the page is back.
+  // The session has ended, or the page predates a newer sign-in: queued acts are sent once the page is back.
   document.addEventListener("htmx:beforeOnLoad", (event) => {
     const { xhr } = event.detail;
     if (isAct(event) && (xhr.getResponseHeader("HX-Redirect") || xhr.getResponseHeader("HX-Refresh"))) lost = true;
@@ -268,7 +268,7 @@ export function startActs() {
   opened = kept.open().then(goOnWith);
 }
 
-// What waited when the page was left goes before whatever is done on this one.
+// Acts left queued by the previous page go before anything done on this one.
 function goOnWith(left) {
   if (left?.version === version()) {
     waiting.unshift(...left.acts);

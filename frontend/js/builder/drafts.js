@@ -1,4 +1,4 @@
-// What is typed into the JSON stays on this machine until the server has it: through a reload, and without a connection.
+// Text typed into the JSON view is stored on this machine until the server has it: across reloads and while offline.
 import { keptHere } from "../store.js";
 
 const AGAIN = 5000;
@@ -10,7 +10,7 @@ export function startDrafts() {
   const mayType = field.dataset.editor && !field.readOnly;
   let unsaved = false;
   kept.open().then((left) => {
-    // Saved on the way here, by the button that leads to another view: the server has it.
+    // Already saved, by the button that led to another view.
     if (left?.text === field.value) drop();
     else if (left && mayType) setTimeout(() => putBack(left));
   });
@@ -48,7 +48,7 @@ export function startDrafts() {
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt !== form) return;
     const { xhr, successful } = event.detail;
-    // A refusal (someone saved meanwhile, a text too large) comes with a page of its own; the text is still only here.
+    // A refusal (someone else saved, or the text is too large) renders its own page; the text exists only here.
     if (successful && xhr.status === 200 && field.value === sent) drop();
     else keep();
     if (xhr.status) return;
@@ -60,7 +60,7 @@ export function startDrafts() {
   document.addEventListener("click", ({ target }) => target.closest("[data-drop-mine]") && drop());
 
   function putBack(left) {
-    // An older version: the server will say that someone saved meanwhile, and show both.
+    // With an older version the server replies that someone else saved meanwhile, and shows both.
     version().value = left.version;
     field.dispatchEvent(new CustomEvent("layer:set-text", { detail: left.text }));
     field.value = left.text;

@@ -1,4 +1,4 @@
-// Keys of the board. Single letters count only where nobody types.
+// Keyboard control of the board. Single letters are ignored while typing.
 import { send } from "./acts.js";
 import { clear, toggle } from "./selection.js";
 import { redo, undo } from "./undo.js";

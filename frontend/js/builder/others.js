@@ -1,12 +1,12 @@
-// Somebody else saved or published while this page is open: said, and nothing that was typed is touched.
-// One's own saves come over the same stream; they are known by the version this page already has.
+// Tells that someone else saved or published while this page is open, without touching anything typed here.
+// This page's own saves arrive over the same stream and are recognised by their version.
 import { policyId, remembered } from "../store.js";
 
 const A_WHILE = 1500;
 
 const versionOf = () => Number(document.querySelector("#draft input[name=version]")?.value ?? 0);
 
-// A page may have been written before this tab's last save and come after its answer: then the newest is asked for, once.
+// A page rendered before this tab's last save may arrive after the save's response: then the newest is fetched, once.
 export function startNewest() {
   const saved = remembered(sessionStorage, `version:${policyId()}`);
   const isBehind = saved.get() > versionOf();
@@ -24,7 +24,7 @@ export function startOthers() {
   function show() {
     const notice = document.getElementById("others");
     if (!notice) return;
-    // A save that was refused for it says the same, and offers more.
+    // A save refused for this reason says the same and offers more.
     const told = document.querySelector("#draft [name=on_top]");
     const saved = Number(notice.dataset.version) > versionOf() && !told;
     const published = Number(notice.dataset.revision) > began;
@@ -36,7 +36,7 @@ export function startOthers() {
     notice.hidden = !saved && !published;
   }
 
-  // The answer to one's own save may come a moment after the news of it.
+  // The response to this page's own save may arrive just after the event about it.
   function soon() {
     clearTimeout(waiting);
     waiting = setTimeout(() => (underWay > 0 ? soon() : show()), A_WHILE);

@@ -1,4 +1,4 @@
-// A text that was brought from elsewhere becomes the draft in one step, which undo takes back.
+// Imported text becomes the draft in one step, which undo reverts.
 import { send } from "./acts.js";
 
 function take(typed, field) {

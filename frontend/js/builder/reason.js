@@ -1,4 +1,4 @@
-// Who denies with the mouse writes next why. Keys stay on the row, where the next one may be another verb.
+// Denying with the mouse moves the focus to the reason. With keys it stays on the row, where the next key may be another verb.
 import { onDone } from "./acts.js";
 
 let pointed = false;

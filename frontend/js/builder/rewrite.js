@@ -1,4 +1,4 @@
-// Where the text is typed, an act on it (a mend, tidying) comes back as a text and becomes one step of the editor's own undo.
+// In the JSON view an action on the text (a fix, formatting) returns new text, which becomes one step of the editor's own undo.
 const said = (words) => {
   document.getElementById("rewriting")?.remove();
   if (!words) return;
@@ -16,7 +16,7 @@ async function rewrite(form, field) {
   if (answer.status === 422) return said(text);
   if (!answer.ok || answer.redirected) return said("That could not be done now. Try again.");
   said("");
-  // What was typed meanwhile is worth more than what was pressed.
+  // Text typed meanwhile matters more than the action.
   if (field.value === typed) field.dispatchEvent(new CustomEvent("layer:set-text", { detail: text }));
 }
 

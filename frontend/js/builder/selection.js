@@ -1,4 +1,4 @@
-// Ticked rows stay ticked when the board is drawn anew, until something was done to all of them.
+// Ticked rows stay ticked when the board is redrawn, until a bulk action has been applied to them.
 import { onDone } from "./acts.js";
 
 let ticked = new Set();

@@ -1,10 +1,10 @@
-// The call to try: an argument of the tool becomes a line of it; another tool begins with its own required ones.
+// The trial call: a click on an argument adds a line for it; choosing another tool starts with its required arguments.
 function keepFocus() {
   if (document.activeElement === document.body) document.getElementById("tests-panel")?.focus({ preventScroll: true });
 }
 
 export function startTrying() {
-  // The pressed button leaves with its test.
+  // The pressed button disappears together with its test.
   document.addEventListener("layer:tests-changed", () => document.addEventListener("htmx:afterSettle", keepFocus, { once: true }));
   document.addEventListener("click", (event) => {
     const button = event.target.closest("#try-more [data-line]");

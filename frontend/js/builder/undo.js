@@ -1,4 +1,4 @@
-// Undo goes back to where the tab began, through a reload too: every text the acts went through.
+// Undo goes back to the state the tab started with, across reloads: every text between actions is kept.
 import { answers, onDone, send, textOf } from "./acts.js";
 import { keptHere } from "../store.js";
 
@@ -34,7 +34,7 @@ function show() {
   }
 }
 
-// Which text that is, is known once what was pressed before has been done.
+// Which text to return to is known only once earlier actions have been applied.
 const to = (texts) => (texts.length ? [["do", "text"], ["text", texts.at(-1)]] : null);
 
 export function undo() {

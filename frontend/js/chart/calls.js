@@ -1,11 +1,11 @@
-// Calls by outcome, stacked. The pointer and the arrow keys walk through the stretches of time; a click, a drag or
-// Enter offers the log of what is chosen. Nothing leads away by itself.
+// Calls by outcome, stacked. The pointer and the arrow keys move through the time buckets; a click, a drag or Enter offers
+// the log of the selection. Nothing navigates away on its own.
 import uPlot from "uplot";
 import { axes, clock, colour, count, day, font, quarters, scale } from "./look.js";
 
 const LINE = 2;
 
-// From the bottom of the stack to its top.
+// From the bottom of the stack to the top.
 const KINDS = [["allow", "allow", "Allowed"], ["limit", "limit", "Held back"], ["approval", "ask", "Asked a person"], ["deny", "deny", "Denied"], ["hidden", "hide", "Hidden"]];
 
 export function calls(box, place, data) {
@@ -16,7 +16,7 @@ export function calls(box, place, data) {
   return plot;
 }
 
-// A stretch without calls has no bar: the line round an empty one would cut the axis.
+// A bucket without calls has no bar: an empty bar's outline would cut the axis.
 function stacked(data) {
   let below = data.starts.map(() => 0);
   const sums = KINDS.map(([name]) => (below = below.map((sum, x) => sum + data.counts[name][x])));
@@ -57,7 +57,7 @@ function hatch(box) {
   return pen.createPattern(tile, "repeat");
 }
 
-// A dashed line for each publication; words beside those that have room.
+// A dashed line for each publication, labelled where there is room.
 function publications(box, plot, data) {
   const { ctx: pen, bbox } = plot;
   const px = scale();
@@ -165,7 +165,7 @@ class Walk {
   }
 }
 
-// Drawing again, as for another theme, makes no second one.
+// Redrawing, as for another theme, must not create a second one.
 function made(box, name, make) {
   let found = box.querySelector(`[data-made=${name}]`);
   if (!found) {

@@ -1,4 +1,4 @@
-// Milliseconds added: the median and what 99 of 100 calls are below. A stretch without calls breaks the lines.
+// Milliseconds added: the median and the 99th percentile. A bucket without calls breaks the lines.
 import uPlot from "uplot";
 import { axes, clock, colour, day } from "./look.js";
 
@@ -23,13 +23,13 @@ export function latency(box, place, data) {
   return plot;
 }
 
-// A stretch between two without calls has no line to either side: it is a dot.
+// A bucket between two empty ones has no line on either side, so it is drawn as a dot.
 function alone(u, series) {
   const values = u.data[series];
   return values.flatMap((value, at) => (value != null && values[at - 1] == null && values[at + 1] == null ? [at] : []));
 }
 
-// Where the pointer is, in the line of words under the picture.
+// Shows the values under the pointer in the caption below the chart.
 function tell(box, plot, data, step) {
   const words = box.parentElement.querySelector("[data-chart-words]");
   if (!words) return;

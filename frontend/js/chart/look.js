@@ -1,4 +1,4 @@
-// What both charts share: colours, words for a moment, axes.
+// Shared by both charts: colours, time labels, axes.
 import uPlot from "uplot";
 
 const SIZE = 12;
@@ -22,7 +22,7 @@ export function day(seconds) {
 
 export const count = (number) => number.toLocaleString("en-GB");
 
-// Over more than two days a tick names the day, below it the time.
+// Ticks name the day where more than two days are shown, and the time otherwise.
 export function axes(box, data, { values, ticks }) {
   const long = data.end - data.starts[0] > 2 * 86_400;
   const shared = { font: font(box), stroke: () => colour(box, "--ink-2"), ticks: { show: false } };
@@ -40,7 +40,7 @@ function widthOf(box, values) {
   return (plot, words) => 10 + Math.ceil(Math.max(0, ...(words ?? []).map((each) => pen.measureText(each).width)));
 }
 
-// Ticks at whole quarters of the time shown, as the picture drawn by the server has them.
+// Ticks at quarters of the time range, as in the server's picture.
 export function quarters(data, width) {
   const parts = width < 420 ? 2 : 4;
   const from = data.starts[0];

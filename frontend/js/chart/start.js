@@ -47,5 +47,5 @@ export function startCharts(scope) {
 
 new MutationObserver(redrawAll).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
-// What is drawn takes another font for one that is still on its way, and does not change when it comes.
+// A canvas drawn before its font has loaded uses a fallback and is not redrawn when the font arrives.
 document.fonts.addEventListener("loadingdone", redrawAll);

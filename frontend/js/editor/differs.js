@@ -1,10 +1,10 @@
-// Lines that are not in the text that is in force, tinted. That text stands in a hidden <textarea>, whose id the editor's names.
+// Tints the lines that differ from the text in force, which a hidden <textarea> holds; the editor's textarea names its id.
 import { StateField } from "@codemirror/state";
 import { Decoration, EditorView } from "@codemirror/view";
 
 const NEAR = 60;
 
-// Numbers (from 0) of the lines of `now` that do not stand in `then`, in order: what is left over after the nearest match of each.
+// Numbers (from 0) of the lines of `now` that are not in `then`: those left after each line is matched with its nearest equal.
 export function differing(then, now) {
   let start = 0, end = now.length, last = then.length;
   while (start < end && start < last && now[start] === then[start]) start += 1;

@@ -1,5 +1,5 @@
-// Completion and hover texts of a policy's text: the language's keys and words, the server's tools, the arguments of the tool
-// that the rule is for. All of it comes from the server, once; texts of other people's servers are only ever text here.
+// Completion and hover texts in the policy editor: the language's keys and values, the server's tools, and the arguments of the
+// rule's tool. All of it is fetched once; text from upstream servers is only ever inserted as text.
 import { autocompletion, completionKeymap, snippet } from "@codemirror/autocomplete";
 import { hoverTooltip, keymap } from "@codemirror/view";
 import { partAt, placeAt, subjectOf } from "./place.js";
@@ -26,7 +26,7 @@ class Vocabulary {
   ask(query) {
     if (!this.asked.has(query)) {
       const answer = fetch(this.address + query, { headers: { Accept: "application/json" } }).then((found) => (found.ok && !found.redirected ? found.json() : null));
-      // What could not be had is asked for again the next time.
+      // A failed fetch is retried the next time.
       this.asked.set(query, answer.catch(() => null).then((found) => found ?? (this.asked.delete(query), null)));
     }
     return this.asked.get(query);
@@ -40,7 +40,7 @@ class Vocabulary {
   }
 }
 
-// What a text calls its own may be called as what every object of JavaScript has.
+// A name in the text may equal a property that every JavaScript object inherits, such as `constructor`.
 const own = (record, key) => (record && Object.hasOwn(record, key) ? record[key] : undefined);
 
 // Options
@@ -67,7 +67,7 @@ async function valuesOf(part, place, words, vocabulary) {
   return (own(own(words.words, part), place.key) ?? []).map((word) => option(word, "", "constant"));
 }
 
-// Putting one in: with its quotes, over the string that stands there, and for a key with what follows it.
+// Inserting an option: with its quotes, replacing the string at the cursor, and for a key with the value that follows.
 
 const isNames = (part) => part === "tools" || part === "classes";
 
@@ -83,7 +83,7 @@ function put(view, { label, skeleton }, place, isKey) {
   const follows = /^\s*:/.test(state.sliceDoc(to, Math.min(to + 40, state.doc.length)));
   if (!isKey || follows) return view.dispatch({ changes: { from, to, insert: written }, selection: { anchor: from + written.length }, userEvent: "input.complete" });
   const body = skeleton ?? (isNames(place.part) ? "{ #{} }" : '"#{}"');
-  // Braces in a name must not begin a field.
+  // Braces in a name must not start a snippet field.
   snippet(`${written.replace(/[{}]/g, "\\$&")}: ${body}`)(view, null, from, to);
 }
 
@@ -149,7 +149,7 @@ function hovering(vocabulary) {
 export function helping(address, readOnly) {
   const vocabulary = new Vocabulary(address);
   if (readOnly) return hovering(vocabulary);
-  // Enter inside a string is never meant as a line break: it may take an option at once.
+  // Enter inside a string is never meant as a line break, so it may accept an option at once.
   const completing = autocompletion({ override: [source(vocabulary)], icons: false, defaultKeymap: true, maxRenderedOptions: 60, interactionDelay: 0 });
   return [completing, keymap.of(completionKeymap), hovering(vocabulary)];
 }

@@ -1,5 +1,5 @@
-// Where in a policy's text a position stands, however unfinished the text is: the keys that lead there, whether a key or a value
-// is due, and the string that is open. One pass over what stands before it; nothing is thrown at a text that is no JSON.
+// Describes a position in a policy's text, however unfinished: the keys that lead there, whether a key or a value is expected,
+// and the string that is open. One pass over the text before the position; text that is not JSON never throws.
 
 const blank = (open) => ({ list: open === "[", key: null, index: 0, due: open === "[" ? "value" : "key", keys: new Set() });
 
@@ -59,7 +59,7 @@ export function placeAt(text, to) {
   return told(frames, open, text, to);
 }
 
-// `steps`: to the object or list that the position stands in. `key`: of the member whose value is due.
+// `steps`: the path to the enclosing object or array. `key`: the member whose value is expected.
 function told(frames, open, text, to) {
   const frame = frames.at(-1);
   const steps = frames.slice(0, -1).map((each) => (each.list ? each.index : each.key));
@@ -67,7 +67,7 @@ function told(frames, open, text, to) {
   return { steps, due, key: frame?.list ? null : frame?.key, list: frame?.list ?? false, used: frame?.keys ?? new Set(), open, typed: open === null ? "" : text.slice(open + 1, to) };
 }
 
-// What kind of part the steps lead to.
+// The kind of part that the steps lead to.
 export function partAt(steps) {
   const [section, ...rest] = steps;
   if (section === undefined) return "policy";
@@ -87,7 +87,7 @@ function inRule(steps) {
   return inner === "conditions" && place !== undefined && steps.length === 4 ? "condition" : "";
 }
 
-// Whose arguments a rule is about, as the vocabulary is asked for them.
+// The tool whose arguments a rule refers to, in the form the vocabulary endpoint expects.
 export function subjectOf([section, name]) {
   if (section === "all_tools") return "all";
   if (section === "classes") return `class:${name}`;

@@ -1,11 +1,11 @@
-// What the server found, at its place: the line tinted, the word underlined, the sentence below the line.
+// Shows the server's findings in place: the line tinted, the word underlined, the sentence below the line.
 import { syntaxTree } from "@codemirror/language";
 import { RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, GutterMarker, WidgetType, gutterLineClass } from "@codemirror/view";
 
 export const setProblems = StateEffect.define();
 
-// The form stands in the list of problems, which is drawn anew all the time: looked for when it is pressed.
+// The form is in the list of problems, which is redrawn all the time, so it is looked up on each press.
 function mendButton({ message, mend }) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-xs ml-auto", textContent: mend });
   button.addEventListener("click", () => {
