@@ -12,11 +12,9 @@ DESTRUCTIVE_AUTONOMY: Final = Attack(
     short="it tidied up what was still needed",
     how=(
         "No attacker is needed. An agent that is asked to clean up, to free space or to start over "
-        "finds the shortest "
-        "way, and the shortest way is often to delete.",
+        "finds the shortest way, and the shortest way is often to delete.",
         "It is sure of itself, it is fast, and it does not feel the difference between a scratch "
-        "table and the one "
-        "with the orders in it.",
+        "table and the one with the orders in it.",
     ),
     example=(
         "“The tests fail, the database looks stale. Fix it.”",
@@ -25,7 +23,7 @@ DESTRUCTIVE_AUTONOMY: Final = Attack(
     ),
     stops=(
         "Everything Destructive waits for a person, who sees the exact arguments and approves that one call.",
-        "What works on production is denied outright, with a reason the agent can act on.",
+        "What acts on production is denied outright, with a reason the agent can act on.",
     ),
     policy=policy(
         tools={
@@ -54,9 +52,8 @@ RUNAWAY_LOOPS: Final = Attack(
     title="Runaway loops",
     short="a retry makes the second one, and the thousandth",
     how=(
-        "An agent that does not see its success tries again. An answer it cannot read, a time-out, a "
-        "check that looks "
-        "in the wrong place: each makes it repeat a call that had worked.",
+        "An agent that does not see its success tries again. An answer it cannot read, a time-out, "
+        "a check that looks in the wrong place: each makes it repeat a call that had worked.",
         "A person tires after three tries. An agent does three a second until somebody notices the bill.",
     ),
     example=(
@@ -65,9 +62,8 @@ RUNAWAY_LOOPS: Final = Attack(
         "By lunch there are four thousand tickets, and each one has mailed a person.",
     ),
     stops=(
-        "A limit in any span of a minute, and a second one for the day: the window slides, so there "
-        "is no double "
-        "burst when a clock turns.",
+        "A limit in any span of a minute, and a second one for the day: the window slides, so "
+        "there is no double burst when a clock turns.",
         "The refusal says when to try again. Agents that read it slow down by themselves.",
     ),
     policy=policy(
@@ -90,12 +86,11 @@ CREDENTIAL_LEAKS: Final = Attack(
     title="Credential leaks in answers and errors",
     short="the secret is in the result",
     how=(
-        "Some tools answer with a secret because that is what they are for: a new key, a connection "
-        "string, the "
-        "variables of a process. Others do it by accident, in the text of an error.",
+        "Some tools answer with a secret because that is what they are for: a new key, a "
+        "connection string, the variables of a process. Others do it by accident, in the text of "
+        "an error.",
         "From then on the secret is in the agent’s context, in the provider’s logs, and in "
-        "whatever the agent "
-        "writes next. It cannot be taken back, only rotated.",
+        "whatever the agent writes next. It cannot be taken back, only rotated.",
     ),
     example=(
         "A deployment fails. The agent calls get_environment to see why.",
@@ -103,9 +98,9 @@ CREDENTIAL_LEAKS: Final = Attack(
         "The pull request is public.",
     ),
     stops=(
-        "A Read that may answer with a secret waits for a person; harmless parts are named and allowed.",
-        "The credential of the server itself never comes near the agent: it is sealed here and added "
-        "on the way.",
+        "A Read that may return a secret waits for a person; harmless parts are named and allowed.",
+        "The credential of the server itself never comes near the agent: it is sealed here and "
+        "added on the way.",
     ),
     policy=policy(
         tools={
@@ -128,8 +123,8 @@ TOKEN_MISUSE: Final = Attack(
     title="Token misuse",
     short="the key outlives the task and opens more than it should",
     how=(
-        "The token an agent is given usually belongs to a person and can do what the person can. It "
-        "sits in a configuration file, is passed from client to client, and is good for a year.",
+        "The token an agent is given usually belongs to a person and can do what the person can. "
+        "It sits in a configuration file, is passed from client to client, and is good for a year.",
         "Whoever finds it needs no agent. And an agent that makes tokens of its own leaves more of "
         "them behind.",
     ),
@@ -139,9 +134,8 @@ TOKEN_MISUSE: Final = Attack(
         "The contractor leaves; the token is revoked; the key is not.",
     ),
     stops=(
-        "Agents hold a grant of ours, good for one server and one policy, revoked with one click. The "
-        "server’s own "
-        "credential stays sealed here.",
+        "Agents hold a grant of ours, good for one server and one policy, revoked with one click. "
+        "The server’s own credential stays sealed here.",
         "Making and widening credentials is gated: a person agrees to that very call, or it does not happen.",
     ),
     policy=policy(
@@ -170,9 +164,8 @@ FREE_FORM: Final = Attack(
     title="Free-form execution",
     short="one argument is a whole program",
     how=(
-        "A tool that takes a command, a query or a script has no fixed meaning: it does whatever the "
-        "text says. Its "
-        "one name covers reading a file and wiping a disk.",
+        "A tool that takes a command, a query or a script has no fixed meaning: it does whatever "
+        "the text says. Its one name covers reading a file and wiping a disk.",
         "Rules about words in the text are a fence with gaps: there are many ways to spell a command.",
     ),
     example=(

@@ -215,7 +215,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         money, tool_class, confidence = None, WRITE, 0.6
     if money:
         said = tuple(dict.fromkeys((verb, money)))
-        sentence = f"“{'” with “'.join(said)}” moves money or makes somebody owe it."
+        sentence = f"“{'” with “'.join(said)}” in the name: it moves money or creates a debt."
         return _Verdict(FINANCIAL, confidence, (Evidence("name.money", "name", said, sentence),))
     only_reads = led and led.tool_class is READ and tool_class is not READ
     if led and (only_reads or (not plain and led.verb in PLAIN)):
@@ -233,7 +233,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         return _described(answer)
     rule = "name.verb" if plain else "name.word"
     said = (verb, *beside(verb, words, meant))
-    evidence = Evidence(rule, "name", said, f"“{'” beside “'.join(said)}” in the name: {_MEANS[tool_class]}.")
+    evidence = Evidence(rule, "name", said, f"“{'” with “'.join(said)}” in the name: {_MEANS[tool_class]}.")
     # What is only taken off something: a server that calls that destructive knows better.
     taken_off = verb in REMOVAL and tool_class is WRITE
     is_anything = verb != "control" or DEVICES.isdisjoint(words)
@@ -284,7 +284,7 @@ def _by_arguments(
         asked = Evidence("params.money", "params", paid, sentence)
         return _Verdict(FINANCIAL, found.confidence, (*found.evidence, asked))
     if verb == "reset" and (sure := _confirmed(params)):
-        sentence = f"“{sure[0]}” among its arguments: it wants to be sure before it resets."
+        sentence = f"“{sure[0]}” among its arguments: it asks for confirmation before it resets."
         wants = Evidence("params.confirm", "params", sure, sentence)
         worse = max(found.tool_class, DESTRUCTIVE, key=RANK.__getitem__)
         return _Verdict(worse, found.confidence, (*found.evidence, wants))
@@ -301,10 +301,10 @@ def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], descrip
         listed = worst_listed(said)
         return _described(listed) if listed and RANK[listed.tool_class] > RANK[found.tool_class] else None
     if verb == "query" and found.tool_class is READ and (ran := runs_sql(said)):
-        sentence = f"The description says “{' … '.join(ran)}”: whatever is written there is run."
+        sentence = f"The description says “{' … '.join(ran)}”: it runs what it is given."
         return _Verdict(EXECUTE, 0.7, (Evidence("description.verb", "description", ran, sentence),))
     if verb in MAYBE_KEPT and found.tool_class is READ and (kept := kept_said(said)):
-        sentence = f"The description says “{' … '.join(kept)}”: what comes of it is kept there."
+        sentence = f"The description says “{' … '.join(kept)}”: it stores the result."
         where = Evidence("description.kept", "description", kept, sentence)
         return _Verdict(WRITE, 0.7, (where, *found.evidence))
     return None
@@ -312,10 +312,10 @@ def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], descrip
 
 def _writes_all_the_same(verb: str, params: tuple[Param, ...]) -> Evidence | None:
     if switch := switches(verb, params):
-        sentence = f"“{switch[0]}” among its arguments: it is switched on and off."
+        sentence = f"“{switch[0]}” among its arguments: it switches something on or off."
         return Evidence("params.switch", "params", switch, sentence)
     if where := kept_where(verb, params):
-        sentence = f"“{where[0]}” among its arguments: what it makes is written there."
+        sentence = f"“{where[0]}” among its arguments: it writes its result there."
         return Evidence("params.kept", "params", where, sentence)
     return None
 
@@ -337,7 +337,7 @@ def _chosen_by(led: Said, verb: str, words: tuple[str, ...]) -> _Verdict | None:
     word = next((word for word in words if led.verb in (word, DEEDS.get(word))), None)
     if word is None:
         return None
-    sentence = f"“{word}” in the name, with which the description begins: {_MEANS[led.tool_class]}."
+    sentence = f"“{word}” in the name and at the start of the description: {_MEANS[led.tool_class]}."
     evidence = Evidence("name.verb", "name", (word,), sentence)
     return _Verdict(led.tool_class, 0.75, (evidence,), led.verb in OPEN_ENDED)
 
@@ -345,20 +345,20 @@ def _chosen_by(led: Said, verb: str, words: tuple[str, ...]) -> _Verdict | None:
 def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
     if not (numbers := only_numbers(words, params)):
         return None
-    sentence = "It takes numbers and nothing that they could change."
+    sentence = "It takes only numbers, and nothing that they could change."
     return _Verdict(READ, 0.7, (Evidence("params.numbers", "params", numbers, sentence),))
 
 
 def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     params = tool.params
     if sql := tuple(word for word in words if word in SQL_THAT_DESTROYS):
-        sentence = f"“{sql[0]}” in the name: statements that change or delete what is stored."
+        sentence = f"“{sql[0]}” in the name: such statements can change or delete stored data."
         return _Verdict(DESTRUCTIVE, 0.6, (Evidence("name.sql", "name", sql, sentence),), True)
     if made := makes_media(words):
-        sentence = f"“to {made[0]}” in the name: what comes out is made anew."
+        sentence = f"“to {made[0]}” in the name: it produces something new."
         return _Verdict(WRITE, 0.6, (Evidence("name.made", "name", made, sentence),))
     if asked := asks_a_model(words, params):
-        sentence = f"“{asked[0]}” among its arguments: it asks a model and answers with what that says."
+        sentence = f"“{asked[0]}” among its arguments: it asks a model and returns the reply."
         return _Verdict(READ, 0.55, (Evidence("params.model", "params", asked, sentence),))
     if deed := deed_of(words):
         word, verb = deed
@@ -368,7 +368,7 @@ def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         evidence = Evidence("name.deed", "name", (word,), f"“{word}” in the name: {_MEANS[tool_class]}.")
         return _Verdict(tool_class, 0.6, (evidence,), verb in OPEN_ENDED)
     if named := names_an_answer(words, params):
-        sentence = f"“{named[0]}” in the name tells what is answered, and nothing in it what is changed."
+        sentence = f"“{named[0]}” in the name says what is returned, and nothing in it what is changed."
         return _Verdict(READ, 0.55, (Evidence("name.answer", "name", named, sentence),))
     return None
 
@@ -421,10 +421,10 @@ def _from_rare(words: tuple[str, ...], *, surely: bool = False) -> _Verdict | No
 
 def _from_params(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
     if asked := asks_for(words, params):
-        sentence = f"“{asked[0]}” among its arguments says what is looked up, and none what is changed."
+        sentence = f"“{asked[0]}” among its arguments says what to look up, and none what to change."
         return _Verdict(READ, 0.55, (Evidence("params.asked", "params", asked, sentence),))
     if run := next(((name,) for name, _, _ in params if name.lower() in RUNS_WHAT), ()):
-        sentence = f"“{run[0]}” among its arguments: what is written there is run."
+        sentence = f"“{run[0]}” among its arguments: what is written there is executed."
         return _Verdict(EXECUTE, 0.55, (Evidence("params.run", "params", run, sentence),))
     return None
 
@@ -432,8 +432,8 @@ def _from_params(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict 
 _MEANS: Final = {
     READ: "it reads and changes nothing",
     WRITE: "it creates or changes something",
-    EXECUTE: "it sets something going",
-    DESTRUCTIVE: "what it removes may not come back",
+    EXECUTE: "it runs or starts something",
+    DESTRUCTIVE: "what it removes may be gone for good",
     FINANCIAL: "it moves money",
 }
 
@@ -447,7 +447,7 @@ def _described(found: Said | None) -> _Verdict | None:
         return None
     quoted = " … ".join(found.words)
     if not found.verb:
-        sentence = f"The description begins with “{quoted}”: it names what is answered."
+        sentence = f"The description begins with “{quoted}”: it names what is returned."
         evidence = Evidence("description.answer", "description", found.words, sentence)
         return _Verdict(found.tool_class, found.confidence, (evidence,))
     sentence = f"The description says “{quoted}”: {_MEANS[found.tool_class]}."
@@ -478,9 +478,9 @@ def _with_hints(verdict: _Verdict, words: tuple[str, ...], hints: Mapping[str, o
     if reads is True:
         if named or verdict.tool_class is DESTRUCTIVE or not says_nothing_worse(words):
             return verdict
-        return _hinted(verdict, READ, 0.6, "readOnlyHint", "The server marks it read-only.")
+        return _hinted(verdict, READ, 0.6, "readOnlyHint", "The server marks it as read-only.")
     if destructive and RANK[verdict.tool_class] < RANK[DESTRUCTIVE]:
-        sentence = "The server marks it destructive."
+        sentence = "The server marks it as destructive."
         if verdict.open_ended or not told:
             return _hinted(verdict, DESTRUCTIVE, 0.6, "destructiveHint", sentence)
         if verdict.tool_class is READ:
@@ -488,7 +488,7 @@ def _with_hints(verdict: _Verdict, words: tuple[str, ...], hints: Mapping[str, o
             return _hinted(verdict, WRITE, 0.45, "destructiveHint", sentence)
     doubtful = verdict.tool_class is READ and verdict.confidence < 0.85
     if reads is False and (verdict.evidence[0].rule == NOTHING_KNOWN or doubtful):
-        sentence = "The server does not mark it read-only."
+        sentence = "The server does not mark it as read-only."
         return _hinted(verdict, WRITE, 0.6, "readOnlyHint", sentence)
     return verdict
 

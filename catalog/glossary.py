@@ -50,7 +50,7 @@ _SAID: Final = {
     "Server": "A program that offers tools over MCP.",
     "Severity": "How bad one call can get: Low, Medium, High, Critical. It starts from the class and "
     "is moved by modifiers.",
-    "Signal": "A trait of a tool that matters for its risk, such as an answer that may hold a secret.",
+    "Signal": "A trait of a tool that matters for its risk, such as a result that may contain a secret.",
     "Tool": "One thing a server can do when called, with a name and a schema of its arguments.",
     "Tool poisoning": "Orders to the model, hidden in a tool’s own description.",
     "Transport": "How a client talks to a server: stdio for a program on the same machine, streamable "

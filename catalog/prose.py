@@ -10,24 +10,24 @@ from catalog.classifier.vocabulary import BASE_SEVERITY, Severity, ToolClass
 from catalog.classify import CHOSEN, Classification, Param, words_of
 
 _DOES: Final = {
-    ToolClass.READ: "It answers with what it finds about {thing} and changes nothing.",
+    ToolClass.READ: "It returns what it finds about {thing} and changes nothing.",
     ToolClass.WRITE: "Each call creates or changes something: {thing}.",
-    ToolClass.EXECUTE: "Each call sets something going: {thing}. What follows depends on the "
-    "arguments, and may go on after the answer has come.",
-    ToolClass.DESTRUCTIVE: "Each call takes something away: {thing}. What is gone may not come back.",
-    ToolClass.FINANCIAL: "Each call moves money or makes somebody owe it: {thing}.",
+    ToolClass.EXECUTE: "Each call runs or starts something: {thing}. What happens next depends on "
+    "the arguments, and may continue after the call has returned.",
+    ToolClass.DESTRUCTIVE: "Each call removes something: {thing}. It may be gone for good.",
+    ToolClass.FINANCIAL: "Each call moves money or creates a debt: {thing}.",
 }
 # Where an argument says what a call does.
 _CHOSEN: Final = {
-    ToolClass.READ: "Whatever is chosen there, it answers and changes nothing.",
-    ToolClass.WRITE: "Some of what can be chosen there creates or changes something.",
-    ToolClass.EXECUTE: "Some of what can be chosen there sets something going.",
-    ToolClass.DESTRUCTIVE: "Some of what can be chosen there takes something away, which may not come back.",
-    ToolClass.FINANCIAL: "Some of what can be chosen there moves money or makes somebody owe it.",
+    ToolClass.READ: "Whichever value is chosen, it returns data and changes nothing.",
+    ToolClass.WRITE: "Some of its values create or change something.",
+    ToolClass.EXECUTE: "Some of its values run or start something.",
+    ToolClass.DESTRUCTIVE: "Some of its values remove something, which may be gone for good.",
+    ToolClass.FINANCIAL: "Some of its values move money or create a debt.",
 }
 _WHY: Final = {
-    ToolClass.READ: "Reading looks harmless until what was read travels on: the answer is in the "
-    "agent’s context and goes wherever the agent writes next.",
+    ToolClass.READ: "Reading looks harmless until what was read travels on: the result is in the "
+    "agent’s context and can go wherever the agent writes next.",
     ToolClass.WRITE: "A change can usually be undone, but not a thousand at once. An agent in a loop "
     "makes them faster than anyone looks.",
     ToolClass.EXECUTE: "What it starts reaches further than the call: builds, messages, jobs, bills. "
@@ -39,12 +39,12 @@ _WHY: Final = {
 }
 _SIGNALS: Final = {
     "credentials": "It also changes who may do what, so one call can open the door for many others.",
-    "secret_result": "Its answer may hold a secret: whatever reads the answer then holds it too, and "
+    "secret_result": "Its result may contain a secret: whatever reads the result then has it too, and "
     "so do the agent’s logs.",
     "outbound_message": "People receive what it sends, in your name; nobody can unsend it.",
-    "bulk": "One call reaches many things, so one mistake does, too.",
-    "production": "It works where your users are.",
-    "money": "What it shows is who paid what.",
+    "bulk": "One call affects many things, so one mistake does, too.",
+    "production": "It acts where your users are.",
+    "money": "It shows who paid what.",
     "free_form_command": "It runs whatever the agent writes, as a command.",
     "free_form_sql": "It runs whatever the agent writes, as a query; a query can delete as well as read.",
     "free_form_code": "It runs whatever the agent writes, as code.",
@@ -52,27 +52,27 @@ _SIGNALS: Final = {
 }
 SIGNAL_TITLES: Final = {
     "credentials": "Changes who may do what",
-    "secret_result": "Its answer may hold a secret",
+    "secret_result": "Its result may contain a secret",
     "outbound_message": "Sends to people",
-    "bulk": "One call reaches many things",
-    "production": "Works on production",
+    "bulk": "One call affects many things",
+    "production": "Acts on production",
     "money": "Shows money",
     "free_form_command": "Runs a command the agent writes",
     "free_form_sql": "Runs a query the agent writes",
     "free_form_code": "Runs code the agent writes",
     "secret_parameter": "Takes a secret as an argument",
 }
-_UNKNOWN: Final = "What it does cannot be told from its definition: it may look, it may change or take away."
+_UNKNOWN: Final = "Its definition does not say what it does: it may read, change or remove something."
 _UNSURE: Final = (
     "Neither its name nor its hints say clearly what it does. Until someone has looked, "
     "treat it as able to do harm."
 )
 BECAUSE: Final = {
     "credentials": "changes who may do what",
-    "secret_result": "may answer with a secret",
+    "secret_result": "may return a secret",
     "outbound_message": "people receive it",
-    "bulk": "reaches many things",
-    "production": "works on production",
+    "bulk": "affects many things",
+    "production": "acts on production",
     "money": "shows who paid what",
     "free_form_command": "runs a command",
     "free_form_sql": "runs a query",
@@ -83,7 +83,7 @@ _SHORT: Final = {
     "credentials": "changes access",
     "secret_result": "shows a secret",
     "outbound_message": "people get it",
-    "bulk": "reaches many",
+    "bulk": "affects many",
     "production": "in production",
     "money": "shows money",
     "free_form_command": "runs a command",
@@ -178,7 +178,7 @@ def badge_sentence(found: Classification) -> str:
     if lifted:
         return f"{start}; it is {lifted}."
     if found.severity is Severity.CRITICAL:
-        return f"{start}, and nothing is above it."
+        return f"{start}, which is the highest."
     return f"{start}, and nothing in its definition raises it."
 
 

@@ -109,7 +109,7 @@ def _outbound(words: Words, params: Params) -> Modifier | None:
 
 def _bulk(tool_class: ToolClass, words: Words) -> Modifier | None:
     hit = _many(tool_class, words)
-    return _by_name("bulk", hit, "{} in the name; one call reaches many things.") if hit else None
+    return _by_name("bulk", hit, "{} in the name; one call affects many things.") if hit else None
 
 
 def _many(tool_class: ToolClass, words: Words) -> Words:
@@ -144,7 +144,7 @@ def _production(words: Words) -> Modifier | None:
         for one, then in pairwise((*words, ""))
         if one in _PRODUCTION and (not then or then in _LIVE if one == "live" else then not in _MADE)
     )
-    return _by_name("production", hit, "{} in the name, where your users are.") if hit else None
+    return _by_name("production", hit, "{} in the name; it acts where your users are.") if hit else None
 
 
 def _money_seen(words: Words, params: Params) -> Modifier | None:
@@ -169,7 +169,7 @@ def _secret_result(words: Words) -> Modifier | None:
     hit = secret_told(words)
     if not hit:
         return None
-    return Modifier("secret_result", "name", hit, 2, f"its answer may hold “{' '.join(hit)}”.")
+    return Modifier("secret_result", "name", hit, 2, f"its result may contain “{' '.join(hit)}”.")
 
 
 def _free_form(words: Words, params: Params) -> Modifier | None:
@@ -183,7 +183,7 @@ def _free_form_parameter(tool_class: ToolClass, words: Words, params: Params) ->
     if not (found := argument(tool_class, words, params)):
         return None
     kind, name = found
-    sentence = f"whatever the agent writes in “{name}” is run."
+    sentence = f"what the agent writes in “{name}” is run."
     return Modifier(f"free_form_{kind}", "params", (name,), 1, sentence)
 
 
@@ -191,4 +191,4 @@ def _secret_parameter(tool_class: ToolClass, words: Words, params: Params) -> Mo
     name = secret_given(tool_class, words, params)
     if not name:
         return None
-    return Modifier("secret_parameter", "params", (name,), 0, f"“{name}” carries a secret in the call.")
+    return Modifier("secret_parameter", "params", (name,), 0, f"“{name}” passes a secret in the call.")

@@ -12,13 +12,13 @@ from catalog.views._rows import rows_of
 from catalog.views._shared import crumbs, page
 
 _RISK = {
-    "critical": "One call can be enough: it takes away what may not come back, moves money, or reaches so "
-    "far that its class alone says too little. Anything that destroys or pays waits for a person; the rest "
+    "critical": "One call can be enough to do harm: it removes what may be gone for good, moves money, or "
+    "reaches further than its class alone says. Anything that destroys or pays waits for a person; the rest "
     "is held to a few calls a minute.",
-    "high": "It sets something going, hands out access, or answers with a secret. Hold it to a few a "
+    "high": "It runs or starts something, grants access, or returns a secret. Limit it to a few calls a "
     "minute, or ask a person.",
-    "medium": "It changes something that can be changed back. Limit how fast.",
-    "low": "It reads. Think of where what it reads may travel to.",
+    "medium": "It changes something that can be changed back. Limit how often.",
+    "low": "It reads. Consider where what it reads may travel.",
 }
 
 

@@ -134,12 +134,12 @@ def test_what_is_critical_by_its_class_is_not_said_to_be_raised() -> None:
     found = classify(ToolInput("delete_all_users"))
     assert (found.severity.label, found.signals) == ("Critical", ("credentials", "bulk"))
     assert [evidence.sentence for evidence in found.evidence] == [
-        "“delete” in the name: what it removes may not come back.",
+        "“delete” in the name: what it removes may be gone for good.",
         "“users” in the name; it changes who may do what.",
-        "“all” in the name; one call reaches many things.",
+        "“all” in the name; one call affects many things.",
     ]
     assert prose.raised(found) == ""
-    assert prose.badge_sentence(found).endswith("starts at Critical, and nothing is above it.")
+    assert prose.badge_sentence(found).endswith("starts at Critical, which is the highest.")
 
 
 AMOUNT, CURRENCY = ("amount", "number", True), ("currency_code", "string", True)
