@@ -1,4 +1,4 @@
-"""Whether two rules are one: also in what sentences leave out, the end of a long list or a counter's name."""
+"""Compares rules also in what sentences leave out: the end of a long list, or a counter's name."""
 
 from dataclasses import replace
 from typing import Final
@@ -11,7 +11,7 @@ _ALLOW: Final = frozenset({None, "allow"})
 
 
 def alike_for(old: CompiledPolicy | None, new: CompiledPolicy | None, tool: str) -> bool:
-    """Whether the rules that apply to the tool say the same, as far as any do."""
+    """Return whether the rules that apply to the tool, if any, say the same in both policies."""
     before, after = _rules(old, tool), _rules(new, tool)
     return len(before) == len(after) and all(map(_alike, before, after))
 
@@ -21,15 +21,15 @@ def _rules(compiled: CompiledPolicy | None, tool: str) -> list[Rule]:
     if not isinstance(applies, Plan):
         return []
     if applies.denied is not None:
-        return [applies.denied.source]  # nothing else of it is asked
-    # For all tools a rule that says nothing is none.
+        return [applies.denied.source]  # nothing else in the plan is judged
+    # An `all_tools` that says nothing is the same as none.
     return [rule.source for rule in applies.rules if rule.at != "/all_tools" or rule_value(rule.source)]
 
 
 def _alike(one: Rule, other: Rule) -> bool:
     if one.action == other.action == "deny":
         return one.reason == other.reason
-    # There are two ways to say allow.
+    # There are two ways to say allow: `None` and "allow".
     if one != (replace(other, action=one.action) if {one.action, other.action} <= _ALLOW else other):
         return False
     return all(map(_same_value, _values(one), _values(other)))
@@ -40,7 +40,7 @@ def _values(rule: Rule) -> list[JsonValue]:
 
 
 def _same_value(one: JsonValue, other: JsonValue) -> bool:
-    """Of equal ones: true and 1 are equal in Python, and in no policy."""
+    """Compare values that Python finds equal: true and 1 are equal in Python, but not in a policy."""
     if isinstance(one, list) and isinstance(other, list):
         return all(map(_same_value, one, other))
     if isinstance(one, dict) and isinstance(other, dict):

@@ -1,7 +1,7 @@
-"""How much the conditions of a call would read, counted before any of them is judged.
+"""Counts how much the conditions of a call would read, before any of them is judged.
 
-Every condition counts for itself, as the bounds say, but the arguments are walked once: conditions whose
-paths lead to one value are counted there together.
+The bounds count every condition separately, but the arguments are walked only once: conditions whose paths
+lead to the same value are counted there together.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from .paths import Step
 
 MOST_REGEX_BYTES: Final = 65_536
 MOST_EACH_VALUES: Final = 20_000
-# Where it finds no shorter way RE2 takes a step for each byte and instruction, some 8 ns each, and `contains`
-# 3 ns for a character. A text of the size above may be read by patterns of 80 instructions.
+# In the worst case RE2 takes one step per byte and instruction, some 8 ns each, and `contains` takes 3 ns per
+# character. A text of MOST_REGEX_BYTES may be read by patterns of 80 instructions.
 MOST_REGEX_STEPS: Final = 80 * MOST_REGEX_BYTES
 MOST_SEARCHED: Final = 16_777_216
-# Not worth counting, however many of them there are.
+# Texts up to this length are not worth counting, however many there are.
 SHORT_TEXT: Final = 256
 # More than this is judged off the event loop.
 _LIGHT_REGEX_BYTES: Final = 8192
@@ -30,7 +30,7 @@ _CONTAINS: Final = ("contains", "not_contains")
 _EQUALITY: Final = ("eq", "neq", "in", "not_in", *_CONTAINS)
 _COMPARES: Final = ("lt", "lte", "gt", "gte")
 _READS_ONCE: Final = ("under_path", "host_in")
-# What the worst text costs: of `contains` for a character, of paths and URLs, of a container for each node.
+# Costs in the worst case: per character for `contains`, and for paths and URLs; per node for a container.
 _SCAN_NANOSECONDS: Final = 4
 _SPLIT_NANOSECONDS: Final = 60
 _DIGIT_NANOSECONDS: Final = 8
@@ -42,7 +42,7 @@ _EACH_STEP_NANOSECONDS: Final = 1000
 
 
 class Amount(NamedTuple):
-    """All but `nanoseconds` as the bounds count them; that is what the worst would take."""
+    """What would be read, as the bounds count it; `nanoseconds` is the time it takes in the worst case."""
 
     regex_bytes: int
     regex_steps: int
@@ -67,7 +67,7 @@ NOTHING: Final = Amount(0, 0, 0, 0, 0)
 
 
 class Reading:
-    """A place that paths lead to: what is read there, and where they lead from there."""
+    """A place that paths lead to: what is read there, and where the paths lead next."""
 
     __slots__ = (
         "_place",
@@ -89,19 +89,19 @@ class Reading:
         self.regex = 0  # regex conditions that end here
         self.program = 0  # the instructions of their programs
         self.needles = 0  # conditions that end here and search a text for another
-        self.split = False  # a text here is taken apart, once
+        self.split = False  # a text here is split, once
         self.keyed = False  # a container here is compared
         self.each = 0  # conditions with [*] that end here
         self.below = 0  # conditions with [*] that end here or further on
-        self.last = 0  # those of them with no [*] further on: each counts every value here
-        self.walking = 0  # of the first: nanoseconds for following every path once
+        self.last = 0  # those of `below` with no [*] further on: each counts every value here
+        self.walking = 0  # in the root only: nanoseconds for following every path once
         self.members: dict[str, Reading] = {}
         self.indexes: dict[int, Reading] = {}
         self.every: Reading | None = None
         self._place: _Place | None = None
 
     def place(self) -> "_Place":
-        """Where calls begin to be read. It is kept, and with it the places that calls led to."""
+        """Return the place where reading a call begins. It is kept, with the places that calls led to."""
         if self._place is None:
             self._place = _Place((self,))
         return self._place
@@ -117,7 +117,10 @@ class Reading:
 
 
 def reading_of(conditions: Iterable[tuple[Condition, int]]) -> Reading | None:
-    """Each condition with the size of its regex's program, 0 for another; None: nothing worth counting."""
+    """Return where the conditions read; None if nothing is worth counting.
+
+    Each condition comes with the size of its regex's program, 0 for other operators.
+    """
     root, found = Reading(), False
     for condition, program in conditions:
         quantified = condition.path.quantified
@@ -145,14 +148,14 @@ def reading_of(conditions: Iterable[tuple[Condition, int]]) -> Reading | None:
 
 
 def searches(condition: Condition) -> bool:
-    """Whether it reads a text in search of another."""
+    """Return whether the condition searches a text for another."""
     return condition.op in _CONTAINS and isinstance(condition.value, str)
 
 
 def light_size(conditions: Iterable[tuple[Condition, int]]) -> int:
-    """A call of at most so many bytes of JSON is light, whatever stands in it; negative where none is.
+    """Return the size in bytes of JSON up to which any call is light; negative if none is.
 
-    As if every condition read all of it.
+    The estimate assumes that every condition reads the whole call.
     """
     every = [(condition, program, condition.path) for condition, program in conditions]
     patterns = sum(program > 0 for _, program, _ in every)
@@ -173,7 +176,7 @@ def light_size(conditions: Iterable[tuple[Condition, int]]) -> int:
 
 
 def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool = False) -> Amount:
-    """Asked only whether it is light, it stops when it is not."""
+    """Count what is read. With `only_whether_light`, stop as soon as the amount is not light."""
     count = _Count(only_whether_light)
     count.nanoseconds = reading.walking
     stack = [(arguments, reading.place())]
@@ -186,13 +189,13 @@ def amount_read(reading: Reading, arguments: object, *, only_whether_light: bool
         elif isinstance(value, list):
             count.elements(value, place, stack)
         else:
-            # Nothing further on, or every path further on ends here: one missing or unreachable value each.
+            # Every path that leads further ends here after all, each in one missing or unreachable value.
             count.each_values += place.below - place.each
     return count.amount()
 
 
 class _Place:
-    """All readings that meet at one value: to a list's first element lead `[0]` and `[*]`."""
+    """All readings that meet at one value: `[0]` and `[*]` both lead to a list's first element."""
 
     __slots__ = (
         "_elements",
@@ -231,7 +234,7 @@ class _Place:
         return self._members
 
     def elements(self) -> "dict[int | None, _Place]":
-        """By index; under None what `[*]` leads to, which is part of every other, too."""
+        """Return the places by index; None is where `[*]` leads, which is part of every other one too."""
         if self._elements is None:
             every = tuple(node.every for node in self.nodes if node.every is not None)
             found: dict[int | None, list[Reading]] = {}
@@ -307,7 +310,7 @@ class _Count:
                 stack.append((value[index], child))
         self.each_values += unreached - shared
         if every is not None:
-            # Counted before they are visited, so that a list of ten thousand is not even written down.
+            # Counted before they are visited, so that ten thousand elements are not even put on the stack.
             self.nanoseconds += _VISIT_NANOSECONDS * len(value)
             if self._only_light and self._is_too_long(len(value), every):
                 return
@@ -317,14 +320,14 @@ class _Count:
                 stack += [(element, every) for index, element in enumerate(value) if index not in children]
 
     def _is_too_long(self, elements: int, every: _Place) -> bool:
-        """As many as these would take as long to visit as to judge."""
+        """Return whether so many elements are not light; visiting them would take as long as judging."""
         if self.each_values + elements * every.last > _LIGHT_EACH_VALUES:
             self.each_values += elements * every.last
         return self.is_heavy
 
 
 def _nodes(value: object, most: int) -> int:
-    """How many values a container holds, itself included, as far as `most`."""
+    """Count the values in a container, itself included, up to `most`."""
     stack, count = [value], 0
     while stack and count < most:
         inner = stack.pop()

@@ -1,4 +1,4 @@
-"""Many questions to the language, one JSON line each: each line is answered with one line."""
+"""Answers many questions to the language: each is one line of JSON, and so is each answer."""
 
 import base64
 import binascii
@@ -19,12 +19,12 @@ from .steps import World, as_json, read_tools
 Request = dict[str, Loose]
 Answer = dict[str, object]
 
-# A generated text that is too large by far is as too large as one by a little.
+# A generated text need not be longer: one far over the limit tests no more than one slightly over it.
 _LONGEST_TEXT: Final = 4 * LARGEST_TEXT
 
 
 def answer_line(line: str) -> tuple[str, bool]:
-    """The answer, and whether the question was understood. Never raises."""
+    """Return the answer, and whether the question was understood. Never raises."""
     try:
         return as_json(_answer(read_loose(line))), True
     except RequestInvalid as invalid:
@@ -78,7 +78,7 @@ _VERBS: Final[dict[str, Callable[[Request], Answer]]] = {
 
 
 def _compiled(request: Request) -> CompiledPolicy | None:
-    """A policy is text, JSON, or null: a grant without one."""
+    """Compile the policy: a text, JSON, or null for a grant without one."""
     if "policy" not in request:
         raise RequestInvalid('"policy" is a policy: its text, or the JSON itself, or null.')
     policy, tools = request["policy"], read_tools(request.get("tools", []))
@@ -116,7 +116,7 @@ def _generated(made: Request) -> str:
     return prefix + sep.join(repeat.replace("{i}", str(index)) for index in range(int(times.text))) + suffix
 
 
-# Values of ours as JSON data
+# Our values as JSON data
 
 
 def problem_values(problems: Iterable[Problem]) -> list[dict[str, object]]:

@@ -1,6 +1,6 @@
-"""The blocks a policy is built of. Every construct of the language has one.
+"""The blocks that a policy is built from. Every construct of the language has one.
 
-What is no block of a kind stays as `Source`, or in `extra`, and is written back as it was.
+Whatever fits no block stays as `Source`, or in `extra`, and is written back as it was.
 """
 
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ class AccessBlock:
 
 @dataclass(frozen=True, slots=True)
 class PolicyBlocks:
-    """The whole document. Rules that are no objects, like everything else that is no block, are `Source`."""
+    """The whole document. Rules that are not objects, like all else that fits no block, are `Source`."""
 
     schema: str | None = None
     version: str | None = None

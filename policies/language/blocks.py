@@ -1,6 +1,6 @@
-"""Document and blocks, lossless both ways: what the builder shows and changes.
+"""Converts a document to blocks and back without loss: blocks are what the builder shows and changes.
 
-Blocks are read from any JSON object, also from one with problems.
+Blocks are read from any JSON object, even from one with problems.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +63,7 @@ POLICY_KEYS: Final = (
 
 
 def read_blocks(text: str) -> PolicyBlocks:
-    """Raises PolicyInvalid for a text that is no JSON object: there is nothing to build with."""
+    """Read a text's blocks. Raises PolicyInvalid if it is not a JSON object: there is nothing to build on."""
     return once("blocks", text, lambda: _blocks(open_policy(text)))
 
 
@@ -98,7 +98,7 @@ def open_policy(text: str) -> TextTree:
 
 
 def is_readable(text: str) -> bool:
-    """Whether the builder can show and change it."""
+    """Return whether the builder can show and change the text."""
     try:
         open_policy(text)
     except PolicyInvalid:
@@ -107,7 +107,7 @@ def is_readable(text: str) -> bool:
 
 
 def read_rule(text: str) -> RuleBlock:
-    """One rule by itself, for instance a recommended one. Raises PolicyInvalid where it is no JSON object."""
+    """Read a single rule, for instance a recommended one. Raises PolicyInvalid if it is not a JSON object."""
     tree = open_policy(text)
     rule = _rule(tree, tree.root)
     assert isinstance(rule, RuleBlock)
@@ -115,7 +115,7 @@ def read_rule(text: str) -> RuleBlock:
 
 
 def write_blocks(text: str, blocks: PolicyBlocks) -> str:
-    """The text, changed as little as makes it say what the blocks say. From `{}`: all of them, anew."""
+    """Return the text, changed as little as possible to say what the blocks say; from `{}`, all new."""
     return put(text, (), _policy_value(blocks, open_policy(text).root))
 
 
@@ -173,7 +173,7 @@ class _Take:
         return dict(self._kept_rules(node.value))
 
     def _kept_rules(self, found: Members) -> Iterator[tuple[str, RuleBlock | Source]]:
-        """The first of each name, in order. Of a rule that is written as one was before, its block."""
+        """Yield the first rule of each name, in order. One written like an earlier one shares its block."""
         seen: set[str] = set()
         for (key, _, node), source in found.sources(self._tree.text):
             if key not in seen:
@@ -252,7 +252,7 @@ def _access(tree: TextTree, node: Node) -> AccessBlock | Source:
 
 
 def _is_whole(node: Node, take: _Take) -> bool:
-    """An object of which every member was taken, none of them twice there."""
+    """Return whether this is an object of which every member was taken and none appears twice."""
     once = isinstance(node.value, Members) and len(list(members(node))) == len(node.value.all)
     return once and not take.rest()
 
@@ -350,7 +350,7 @@ def access_value(access: AccessBlock | Source | None, old: Node | None) -> Wante
 
 
 def _said(value: dict[str, Wanted], old: Node | None) -> dict[str, Wanted]:
-    """Without what says nothing, but for an empty list that somebody wrote."""
+    """Leave out what says nothing, except an empty list that someone wrote."""
     written = {member.key for member in members(old) if member.node.value == []} if old else set()
     return {
         key: inner for key, inner in value.items() if inner is not None and (inner != [] or key in written)

@@ -1,4 +1,4 @@
-"""The board: one row for each tool, class and default, with the verb that stands for what its rule does."""
+"""The board: a row for each tool, pattern, class and default, with a verb for what its rule does."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ Section: TypeAlias = Literal["all_tools", "tools", "classes", "default"]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Which row. `name`: of the tool, pattern or class."""
+    """Identifies a row. `name`: of the tool, pattern or class."""
 
     section: Section
     name: str = ""
@@ -49,10 +49,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`verb` is what the row itself does, the rule for all tools left out. `rule`: its own, if it has one.
+    """`verb` is what the row itself does, without the rule for all tools. `rule`: its own, if it has one.
 
-    `follows`: whose rule applies where it has none; a pointer, `(default allow)`, `(default deny)` or, for a
-    hidden tool, the place in `hide`. `pill`: the verb's value in few characters, like 30/min.
+    `follows`, for a tool: the rule that applies, as a pointer, `(default allow)`, `(default deny)` or, if it
+    is hidden, the place in `hide`. `pill`: the verb's value in few characters, like 30/min.
     """
 
     address: Address
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Patterns as the document has them. Named tools first, then the server's others, then hidden names."""
+    """Patterns are in the document's order. Tools: those with a rule, the server's others, hidden names."""
 
     all_tools: Row
     classes: tuple[Row, ...]
@@ -91,7 +91,7 @@ _ACTIONS: Final[Mapping[str, Action]] = {
 }
 _SHORT: Final = {"second": "s", "minute": "min", "hour": "hour", "day": "day", "week": "week"}
 _COUNTED: Final = ("hour", "day", "week")
-# Where a rule is asked by itself, it is asked as the rule of this tool.
+# A rule that is judged on its own is judged as the rule of this tool.
 _ALONE: Final = "rule"
 _ANY: Final = Limit("any", 1, 1, "grant")
 _ANY_CONDITION: Final = Condition(Path("args", ()), "exists", True)
@@ -101,7 +101,7 @@ _UNCONDITIONAL: Final = Predicate(())
 
 
 def read_board(text: str, tools: Iterable[ToolFacts]) -> Board:
-    """Raises PolicyInvalid for a text that is no JSON object; with other problems the board stands."""
+    """Read the board. Raises PolicyInvalid if the text is not a JSON object; other problems do no harm."""
     blocks, known = read_blocks(text), tuple(tools)
     outline = _outline(blocks)
     compiled = compile_policy(outline, known)
@@ -122,7 +122,7 @@ def read_board(text: str, tools: Iterable[ToolFacts]) -> Board:
 
 
 def followed_without(board: Board, name: str, tools: Iterable[ToolFacts]) -> str:
-    """As `follows`: whose rule applies to the tool without its own, and with its name out of `hide`."""
+    """Return what the tool would follow without its own rule, and with its name taken out of `hide`."""
     blocks = board.blocks
     others = {other: rule for other, rule in (blocks.tools or {}).items() if other != name}
     hide = tuple(other for other in blocks.hide if other != name)
@@ -182,7 +182,7 @@ def _default_row(outline: Document) -> Row:
     return Row(Address("default"), verb, "", True, "", None)
 
 
-# The document without what only decides single calls: enough to know which rule applies, and its verb
+# The outline: a document without what decides only single calls; it tells which rule applies, and its verb
 
 
 def _outline(blocks: PolicyBlocks) -> Document:
@@ -196,7 +196,7 @@ def _outline(blocks: PolicyBlocks) -> Document:
 
 
 def _kept_outline_of(block: RuleBlock | Source) -> Rule:
-    """The block is kept beside it: no other is found by its id."""
+    """Keep the outline together with its block, so that the block's id can never mean another one."""
     if not are_kept():
         return _outline_of(block)
     key, weight = ("outline", id(block)), _WEIGHT_OF_AN_OUTLINE

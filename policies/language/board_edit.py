@@ -1,7 +1,7 @@
-"""What a person does on the board, done to the stored text. Each act touches its own place and nothing else.
+"""Applies what a person does on the board to the stored text. Each act touches its own place only.
 
-Every function takes the text and gives the text that is to be kept. Raises PolicyInvalid where the text is no
-JSON object, and CannotEdit where the act cannot be said there.
+The functions for acts take the text and return the text to keep. They raise PolicyInvalid if the text is not
+a JSON object, and CannotEdit if the act cannot be expressed in it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ _CLEARED: Final[dict[Verb, frozenset[str]]] = {
 
 
 def verbs_of(address: Address) -> tuple[Verb, ...]:
-    """The verbs that a row can be set to."""
+    """Return the verbs that a row can be set to."""
     return (Verb.ALLOW, Verb.DENY) if address.section == "default" else tuple(Verb)
 
 
@@ -72,10 +72,10 @@ def set_verb(
     reason: str | None = None,
     tools_of_class: Iterable[str] = (),
 ) -> str:
-    """`recommended`: what Limit and Rules begin with where the rule has none. `reason`: what agents read.
+    """`recommended`: what Limit and Rules start with if the rule has none. `reason`: what agents read.
 
     Limit, Rules and Approval keep what fits them, Deny and Hide keep everything, Allow keeps nothing.
-    `tools_of_class`: what hiding a class hides, for the language hides names.
+    `tools_of_class`: what hiding a class hides, because the language hides only names.
     """
     if address.section == "default":
         return set_default(text, _default_of(verb))
@@ -98,10 +98,10 @@ def _default_of(verb: Verb) -> Default:
 def adjusted(
     rule: RuleBlock, address: Address, verb: Verb, recommended: RuleBlock | None, reason: str | None
 ) -> RuleBlock:
-    """The row's own rule, made to do what the verb says."""
+    """Return the row's own rule, changed to do what the verb says."""
     start = recommended or RuleBlock()
     extra = tuple(each for each in rule.extra if each[0] not in _CLEARED[verb])
-    # The reason of a deny says why calls are denied; it would be wrong of anything else.
+    # The reason of a deny says why calls are denied; it would be wrong for anything else.
     kept = replace(rule, extra=extra, reason=reason or (None if rule.action == "deny" else rule.reason))
     match verb:
         case Verb.ALLOW:
@@ -141,7 +141,7 @@ def _conditional(predicates: tuple[PredicateBlock | Source, ...]) -> tuple[Predi
 
 
 def rate_counter(address: Address) -> str:
-    """That of the row's own `rate_limit`."""
+    """Return the counter of the row's own `rate_limit`."""
     match address.section:
         case "classes":
             return f"class:{address.name}_rate"
@@ -159,7 +159,7 @@ def _limit_for(address: Address) -> LimitBlock:
 
 
 def set_hidden(text: str, name: str, hidden: bool) -> str:
-    """Puts a name or pattern into `hide`, or takes exactly that one out."""
+    """Put a name or pattern into `hide`, or take exactly that one out."""
     names = _hidden_names(text)
     if hidden:
         return text if name in names else put(text, ("hide",), [*names, name], POLICY_KEYS)
@@ -170,7 +170,7 @@ def set_hidden(text: str, name: str, hidden: bool) -> str:
 
 
 def _hidden_names(text: str) -> tuple[str, ...]:
-    """What does not read as a list of names must not pass for an empty one: names in it would come out."""
+    """Return the names in `hide`. Anything but a list of names is refused: its names must not be lost."""
     root = open_policy(text).root
     written = [member.node.value for member in _every(root) if member.key == "hide"]
     names = read_blocks(text).hide
@@ -205,7 +205,7 @@ def _unhide(text: str, address: Address) -> str:
 
 
 def put_rule(text: str, address: Address, rule: RuleBlock) -> str:
-    """Makes the row's own rule say this; parts that say it already stay as they are written."""
+    """Make the row's own rule say this; parts that already do stay as they are written."""
     if address.section == "default":
         raise CannotEdit("The default has no rule.")
     old = open_policy(text).find(*address.steps)
@@ -218,14 +218,14 @@ def _every(node: Node | None) -> list[Member]:
 
 
 def _see_nothing_stands_twice(node: Node | None, where: str) -> None:
-    """Which of them is meant is not for an act on something else to say."""
+    """Refuse a repeated key: an act on something else cannot decide which one is meant."""
     every = _every(node)
     if len({member.key for member in every}) != len(every):
         raise CannotEdit(f"A key appears twice in {where}. Keep one of them first.")
 
 
 def put_rules(text: str, rules: Mapping[str, RuleBlock | Source], hide: Sequence[str]) -> str:
-    """All of `tools` and `hide` at once: what says it already stays as it is written."""
+    """Set all of `tools` and `hide` at once; parts that already say this stay as they are written."""
     old = open_policy(text).find("tools")
     _see_nothing_stands_twice(old, "tools")
     for member in _every(old):
@@ -241,7 +241,7 @@ def put_rules(text: str, rules: Mapping[str, RuleBlock | Source], hide: Sequence
 
 
 def follow(text: str, address: Address) -> str:
-    """Takes the row's own rule out, and its name out of `hide`: what is wider applies again."""
+    """Take out the row's own rule, and its name out of `hide`: what is wider applies again."""
     open_policy(text)
     if address.section == "default":
         raise CannotEdit("The default follows nothing.")
@@ -301,7 +301,7 @@ def change_limit(text: str, address: Address, index: int, limit: LimitBlock) -> 
 
 
 def remove_limit(text: str, address: Address, index: int) -> str:
-    """The index after the last of `limits` is that of the shorthand `rate_limit`."""
+    """Remove a limit. The index after the last of `limits` is that of the shorthand `rate_limit`."""
     rule = rule_at(text, address)
     if index == len(rule.limits) and rule.rate_limit is not None:
         return put_rule(text, address, replace(rule, rate_limit=None))
@@ -316,7 +316,7 @@ def _existing(blocks: tuple[B, ...], index: int) -> tuple[B, ...]:
 
 
 def rule_at(text: str, address: Address) -> RuleBlock:
-    """The row's own rule; an empty one where there is none, or where what stands there is no rule."""
+    """Return the row's own rule; an empty one if there is none, or if what is there is not a rule."""
     blocks = read_blocks(text)
     match address.section:
         case "all_tools":
@@ -339,7 +339,7 @@ def set_default(text: str, default: Default) -> str:
 
 
 def set_access(text: str, section: Literal["resources", "prompts"], access: AccessBlock | None) -> str:
-    """None: as any other tool, by the policy's default."""
+    """Set the access to resources or prompts. None: the policy's default decides, as for tools."""
     old = open_policy(text).find(section)
     _see_nothing_stands_twice(old, section)
     if access is None:

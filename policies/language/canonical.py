@@ -1,4 +1,4 @@
-"""One text for a policy: the form that is stored, compared and shown."""
+"""The canonical text of a policy: the form that is stored, compared and shown."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ def canonical_text(document: Document) -> str:
 
 
 def document_value(document: Document) -> dict[str, Plain]:
-    """The canonical document as plain JSON data, keys in order."""
+    """Return the canonical document as plain JSON data, with its keys in order."""
     everything: dict[str, Plain] = {
         "$schema": document.schema,
         "version": "1",
@@ -56,7 +56,7 @@ def _predicate(predicate: Predicate) -> dict[str, Plain]:
 
 
 def _condition(condition: Condition) -> dict[str, Plain]:
-    # The value may be null, which is something said.
+    # Not through `_said`: null is a valid value and must be kept.
     return {"path": condition.path.text, "op": condition.op, "value": condition.value}
 
 

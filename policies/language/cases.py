@@ -43,7 +43,7 @@ _WANTED: Final[dict[Expectation, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class PolicyTest:
-    """`limited` expects an allow with at least one limit, `allow` an allow with or without."""
+    """`limited` expects an allow with at least one limit, `allow` an allow with or without one."""
 
     name: str
     call: ToolCall
@@ -58,11 +58,11 @@ class TestResult:
     decision: Decision
     sentence: str
 
-    __test__ = False  # not one of pytest's
+    __test__ = False  # not a test for pytest
 
     @property
     def as_it_is(self) -> PolicyTest:
-        """The same test, expecting what happens now; one that names a rule names the rule that decided."""
+        """The same test, expecting what happens now; if it names a rule, it names the one that decided."""
         expect: Expectation = _OUTCOMES[self.decision.outcome]
         if _meets(self.decision, self.test.expect):
             expect = self.test.expect
@@ -70,12 +70,12 @@ class TestResult:
 
     @property
     def came_to(self) -> str:
-        """What `as_it_is` would expect, in words; empty where only the rule is another."""
+        """What `as_it_is` would expect, in words; empty if only the rule differs."""
         return "" if self.as_it_is.expect == self.test.expect else _ANSWERED[self.decision.outcome]
 
 
 class TestsInvalid(Exception):  # noqa: N818 - the word of the house
-    """The text holds no tests. Carries every problem."""
+    """The text is not a valid list of tests. Carries every problem."""
 
     __test__ = False
 
@@ -85,7 +85,7 @@ class TestsInvalid(Exception):  # noqa: N818 - the word of the house
 
 
 def run_tests(compiled: CompiledPolicy | None, tests: tuple[PolicyTest, ...]) -> tuple[TestResult, ...]:
-    """In the order given. No clock runs and nothing is counted: each call is judged as the first."""
+    """Run the tests in order. No clock runs and nothing is counted: each call is judged as if first."""
     return tuple(_run(compiled, test) for test in tests)
 
 
@@ -110,7 +110,7 @@ def _meets(decision: Decision, expect: Expectation) -> bool:
 
 
 def read_tests(text: str | bytes) -> tuple[PolicyTest, ...]:
-    """From a JSON list of `{"name", "call": {"tool", "arguments"?}, "expect", "rule"?}`; or TestsInvalid."""
+    """Read a JSON list of `{"name", "call": {"tool", "arguments"?}, "expect", "rule"?}`; or TestsInvalid."""
     decoded = decode(text, LARGEST_TEXT)
     if isinstance(decoded, Problem):
         raise TestsInvalid((decoded,))
@@ -127,7 +127,7 @@ def read_tests(text: str | bytes) -> tuple[PolicyTest, ...]:
 
 
 class _TestReader(Reader):
-    """The grammar's reader, so that a slip in a test is told in the same words."""
+    """The grammar's reader, so that a mistake in a test is reported in the same words."""
 
     def tests(self, node: Node) -> tuple[PolicyTest, ...]:
         if not isinstance(node.value, list):
@@ -181,7 +181,7 @@ class _TestReader(Reader):
 
 
 def tests_text(tests: Iterable[PolicyTest]) -> str:
-    """The one text of these tests: `read_tests` of it gives them back, every number as it was spelt."""
+    """Write the tests as text: `read_tests` gives them back from it, every number as it was written."""
     return _written([_test_value(test) for test in tests])
 
 
@@ -207,5 +207,5 @@ def _written(value: object) -> str:
 
 
 def name_of(test: PolicyTest) -> str:
-    """Safe to print on one line."""
+    """Return the test's name, safe to print on one line."""
     return shown(test.name)

@@ -1,4 +1,4 @@
-"""What one policy does differently from another: typed, with a sentence each. Looser comes before tighter."""
+"""What one policy does differently from another: typed changes with a sentence each, looser ones first."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ Section: TypeAlias = Literal["require", "deny_if", "approve_if"]
 
 
 class Direction(StrEnum):
-    """`BOTH`: some calls get further, others less far. `WORDS`: agents read other words, no call differs."""
+    """`BOTH`: some calls get further, others less far. `WORDS`: only the words that agents read differ."""
 
     LOOSER = "looser"
     TIGHTER = "tighter"
@@ -22,7 +22,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a change is about. `tool` is one of the server's; the others may come later or never."""
+    """What a change is about. A `tool` is one of the server's; the others may come later or never."""
 
     kind: Literal["tool", "unknown", "pattern", "class", "other"]
     name: str = ""
@@ -63,7 +63,7 @@ class _ForTools:
 
 @dataclass(frozen=True, slots=True)
 class ReachChange(_ForTools):
-    """Can be called, can no longer, is seen, is seen no more. `details` say what applies to calls now."""
+    """A tool can now be called or seen, or no longer can. `details` say what applies to calls now."""
 
     before: Effect
     after: Effect
@@ -72,7 +72,7 @@ class ReachChange(_ForTools):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalChange(_ForTools):
-    """Whether every call waits for a person."""
+    """Every call now waits for a person, or no longer does."""
 
     before: bool
     after: bool
@@ -80,7 +80,7 @@ class ApprovalChange(_ForTools):
 
 @dataclass(frozen=True, slots=True)
 class PredicateChange(_ForTools):
-    """One of `before` and `after` is None: it came or went."""
+    """`before` is None if the predicate is new, `after` if it is gone; neither if it has changed."""
 
     section: Section
     before: Predicate | None
@@ -89,7 +89,7 @@ class PredicateChange(_ForTools):
 
 @dataclass(frozen=True, slots=True)
 class LimitChange(_ForTools):
-    """One of `before` and `after` is None: it came or went."""
+    """`before` is None if the limit is new, `after` if it is gone; neither if it has changed."""
 
     before: Limit | None
     after: Limit | None
@@ -97,7 +97,7 @@ class LimitChange(_ForTools):
 
 @dataclass(frozen=True, slots=True)
 class WordsChange(_ForTools):
-    """What agents read when a call is not allowed."""
+    """Agents read something else when a call is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ OPEN = frozenset([Effect.ALLOWED, Effect.LIMITED, Effect.CONDITIONAL, Effect.NEE
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`looser` holds what goes both ways too: it is read first."""
+    """`looser` also holds what goes both ways, because it is read first."""
 
     looser: tuple[Change, ...]
     tighter: tuple[Change, ...]
     reworded: tuple[Change, ...]
-    unchanged: tuple[str, ...]  # the server's tools whose calls meet what they met before
+    unchanged: tuple[str, ...]  # the server's tools whose calls are treated as before
 
     @property
     def nothing(self) -> bool:
@@ -143,7 +143,7 @@ class Changes:
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """In few words, looser first; empty when no call differs."""
+        """The changes in few words, looser ones first; empty if no call is treated differently."""
         opened, closed = self.becomes_callable, self.no_longer_callable
         rest_looser = sum(not _opens(change) for change in self.looser)
         rest_tighter = sum(not _closes(change) for change in self.tighter)

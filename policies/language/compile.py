@@ -19,7 +19,7 @@ from .work import NO_SOURCES, Sources, Work
 
 @dataclass(frozen=True, slots=True)
 class ToolFacts:
-    """What is known of a tool when a policy is compiled. No class: never classified, or changed since."""
+    """What is known about a tool when a policy is compiled. No class: never classified, or changed since."""
 
     name: str
     tool_class: str | None
@@ -47,9 +47,9 @@ class CompiledPredicate:
         return verdict
 
 
-# One thing that must be so: the argument that is looked at (None: all of them), what says whether, the
-# verdict where there is no such argument, the one that is wanted, and the predicate named for another.
-# A requirement holds when each of its conditions does, so each is a check; what denies is one by itself.
+# One thing that must hold: the argument it looks at (None: all of them), the function that judges it, the
+# verdict if the argument is missing, the verdict that is wanted, and the predicate to name for any other.
+# A requirement holds when each of its conditions does, so each is a check; a `deny_if` is a single check.
 Check: TypeAlias = tuple[str | None, Judge, bool, bool, CompiledPredicate]
 
 
@@ -78,7 +78,7 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that applies to a call of one tool, in the order in which it is asked."""
+    """Everything that applies to a call of one tool, in the order in which it is judged."""
 
     allowed_by: str
     denied: CompiledRule | None
@@ -88,10 +88,10 @@ class Plan:
     approve_if: tuple[CompiledPredicate, ...]
     limits: tuple[CompiledLimit, ...]
     rules: tuple[CompiledRule, ...]
-    checks: tuple[Check, ...]  # what `require` and `deny_if` come to
+    checks: tuple[Check, ...]  # `require` and `deny_if` as checks
     sources: Sources
-    allow: Decision | None  # the one allow there is, when it is the same for every call
-    always: Decision | None  # the same, when nothing about a call could change it
+    allow: Decision | None  # the allow decision, if it is the same for every call
+    always: Decision | None  # the same, if nothing in a call could lead to another decision
 
 
 @final
@@ -104,7 +104,7 @@ class Refusal:
     rule: str
 
 
-# A tenth of what is light enough for an event loop.
+# A tenth of the most that is light enough for an event loop.
 _SLOW_LOOK_UP_NANOSECONDS: Final = 100_000
 _WEIGHT_OF_A_PLAN: Final = 100
 HIDDEN: Final = Refusal("hidden", "(hidden)")
@@ -114,7 +114,7 @@ Applies: TypeAlias = Plan | Refusal
 
 @dataclass(frozen=True, slots=True)
 class CompiledAccess:
-    """`deny_respelt`: the readings of what is denied, where names have any; see `respelt`."""
+    """`deny_respelt`: the readings of the names in `deny`, for resources only; see `respelt`."""
 
     at: str
     default: Default
@@ -140,19 +140,19 @@ class CompiledPolicy:
     otherwise: Applies
     resources: CompiledAccess | None
     prompts: CompiledAccess | None
-    # What was asked for before, and need not be looked for.
+    # Tools that were asked for before, so that they need not be looked up again.
     known: dict[str, Applies] = field(default_factory=dict, repr=False, compare=False)
 
     def applies_to(self, tool: str) -> Applies:
         return self.known.get(tool) or self._look_up(tool)
 
     def look_up_nanoseconds(self, length: int) -> int:
-        """What finding out may take for the worst name of this length that was never asked for."""
+        """Estimate the time to look up the worst name of this length that was never asked for before."""
         return self.hide.index.nanoseconds(length) + self.patterns.index.nanoseconds(length)
 
     def _look_up(self, tool: str) -> Applies:
         found = self._resolve(tool)
-        # Only names that somebody registered or wrote down: a caller must not be able to fill this.
+        # Only names that are registered or written in the policy: a caller must not be able to fill this.
         if tool in self.class_of or tool in self.exact:
             self.known[tool] = found
         return found
@@ -165,7 +165,7 @@ class CompiledPolicy:
 
 
 def without_class(compiled: CompiledPolicy, tools: Iterable[str]) -> CompiledPolicy:
-    """The same policy for a server some of whose tools are no longer what their class was made for."""
+    """Return the policy with these tools unclassified: they are no longer what was classified."""
     return replace(compiled, class_of={**compiled.class_of, **dict.fromkeys(tools)}, known={})
 
 
@@ -173,7 +173,7 @@ def compile_policy(document: Document, tools: Iterable[ToolFacts]) -> CompiledPo
     with collector_paused():
         compiled = _compiled(document, tools)
     if compiled.look_up_nanoseconds(LONGEST_NAME) > _SLOW_LOOK_UP_NANOSECONDS:
-        # Nobody waits for them now; later every caller on the event loop would.
+        # Nobody waits for these look-ups now; later everyone on the event loop would.
         for tool in compiled.class_of:
             compiled.applies_to(tool)
     return compiled
@@ -214,7 +214,7 @@ class _Rules:
         return self._plan(at, self._rule(rule, at))
 
     def kept_plan(self, rule: Rule, section: str, name: str) -> Plan:
-        """As `plan`, which holds the very rules that it was made of: no others are found by their ids."""
+        """Like `plan`, but kept. A plan keeps its rules alive, so their ids can never mean other rules."""
         if not are_kept():
             return self.plan(rule, section, name)
         everywhere = self._all_tools and id(self._all_tools.source)

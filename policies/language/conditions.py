@@ -1,4 +1,4 @@
-"""Conditions, made into functions once: `test(work)` is true, false, or None for undecidable."""
+"""Compiles conditions into functions: `test(work)` is true, false, or None for undecidable."""
 
 import operator
 from collections.abc import Callable
@@ -32,9 +32,9 @@ _COMPARISONS: Final[dict[str, Callable[[ExactNumber, ExactNumber], bool]]] = {
 
 @dataclass(slots=True)
 class CompiledCondition:
-    """What `judge` says of the argument named `member`, or of all of them; `missing` where there is none.
+    """`judge` judges the argument named `member`, or all of them; `missing` is the verdict if it is absent.
 
-    `program`: the size of the regex's program, 0 for another operator.
+    `program`: the size of the regex's program, 0 for other operators.
     """
 
     source: Condition
@@ -49,7 +49,7 @@ class CompiledCondition:
 
 
 class Compiler:
-    """Compiles the conditions of one policy; what they share is made once."""
+    """Compiles the conditions of one policy; what they share is compiled once."""
 
     def __init__(self) -> None:
         self._patterns = Patterns()
@@ -123,7 +123,7 @@ def _of_what_is_at(steps: tuple[Step, ...], judge: Judge, missing: bool) -> Judg
 
 
 def _of_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -> Judge:
-    # *and* ends with the first false, *or* with the first true; undecidable ones wait for that.
+    # *and* ends at the first false, *or* at the first true; undecidable values count only if there is none.
     decisive = join == "or"
 
     def of_each(_: object, work: Work) -> Verdict:
@@ -143,7 +143,7 @@ def _of_each(steps: tuple[Step, ...], judge: Judge, missing: bool, join: Join) -
     return of_each
 
 
-# What a condition asks of a value that is there, null included
+# What a condition asks of a value that is present, null included
 
 
 def _equals(expected: object, positive: bool) -> Judge:
@@ -187,7 +187,7 @@ def _contains(expected: JsonValue, expected_key: object, positive: bool) -> Judg
 
 
 def _holds(text: str, wanted: str) -> bool:
-    """In pieces where it is long: one search holds up every other thread until it is over."""
+    """Search a long text in pieces, because one search holds up every other thread until it ends."""
     if len(text) <= _AT_ONE_STROKE:
         return wanted in text
     more = len(wanted) - 1

@@ -1,4 +1,4 @@
-"""Policies that people bring from elsewhere. The result is never more permissive than the source."""
+"""Converts policies from other dialects. The result is never more permissive than the source."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ Dialect = Literal["canonical", "faq", "yaml"]
 class Conversion:
     """`policy_text` is canonical, and None when there are problems.
 
-    `changed` was kept in another form, or dropped without effect on a verdict; what is `not_kept` denies its
-    tool. Both point into the source. `problems` point into the converted policy, or into a source that could
-    not be read at all (`dialect` is None then).
+    `changed`: parts kept in another form, or dropped without effect on a verdict. `not_kept`: parts that deny
+    their tool. Both point into the source. `problems` point into the converted policy, or into a source that
+    could not be read at all (`dialect` is None then).
     """
 
     dialect: Dialect | None

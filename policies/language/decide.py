@@ -1,6 +1,6 @@
-"""The one place that says what happens to a call.
+"""The one place that decides what happens to a call.
 
-No clock, no I/O, no randomness: the same question has the same answer.
+No clock, no I/O, no randomness: the same question always has the same answer.
 """
 
 import re
@@ -50,7 +50,7 @@ def decide(compiled: CompiledPolicy | None, call: Call) -> Decision:
 
 
 def is_listed(compiled: CompiledPolicy | None, tool: str) -> bool:
-    """False exactly for the tools of which every call is answered as if they were not there."""
+    """Return False exactly for tools whose calls are all answered as if the tool did not exist."""
     return compiled is not None and isinstance(compiled.applies_to(tool), Plan)
 
 
@@ -87,7 +87,7 @@ def decide_tool(compiled: CompiledPolicy | None, call: ToolCall) -> Decision:
 
 
 def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
-    """Steps 3 to 6. They spend nothing."""
+    """Take steps 3 to 6, which spend nothing."""
     if plan.denied is not None:
         rule = plan.denied
         return _deny("denied", f"{rule.at}/action", rule.source.reason or sentences.denied_sentence(tool))
@@ -105,7 +105,7 @@ def _refused(plan: Plan, tool: str, work: Work) -> Decision | None:
 
 
 def _unmet(predicate: CompiledPredicate, verdict: Verdict, tool: str, work: Work) -> Decision:
-    """One of its conditions is not true. If it is undecidable, another may be false, and that decides."""
+    """One of the predicate's conditions is not true. If it is undecidable, a false one still decides."""
     if verdict is None and predicate.test(work) is None:
         return _undecidable(predicate, work)
     return _requirement_failed(predicate, tool, work)
@@ -116,7 +116,7 @@ def _met(predicate: CompiledPredicate, verdict: Verdict, tool: str, work: Work) 
 
 
 def _admitted(plan: Plan, tool: str, work: Work) -> Decision:
-    """Steps 7 to 10: what is owed before the call may go on."""
+    """Take steps 7 to 10: find what is owed before the call may go on."""
     quotas: list[TakeQuota] = []
     for limit in plan.limits:
         if limit.fixed is not None:
@@ -146,7 +146,7 @@ def _uncounted(limit: CompiledLimit, unusable: Unusable) -> Decision:
 
 
 def _asks(plan: Plan, work: Work) -> tuple[str, str | None] | None:
-    """Why a person is asked: the first ground, with its explicit text."""
+    """Return the first reason to ask a person: its place and its explicit text."""
     for rule in plan.rules:
         if rule.source.action == "require_approval":
             return f"{rule.at}/action", rule.source.reason
@@ -175,7 +175,7 @@ def _undecidable(predicate: CompiledPredicate, work: Work) -> Decision:
 
 
 def _said(code: str, predicate: CompiledPredicate, standard: str, explained: str | None = None) -> Decision:
-    """The explicit text goes to the agent as it was written, explained or not."""
+    """Deny by a predicate. An explicit text goes to the agent as written, whether explained or not."""
     reason = predicate.reason or standard
     return _deny(code, predicate.at, reason, predicate.reason or explained)
 

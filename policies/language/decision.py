@@ -1,4 +1,4 @@
-"""What can be asked of a policy, and what it answers."""
+"""The calls that a policy is asked about, and the decisions that it answers with."""
 
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -10,7 +10,7 @@ from .document import Scope
 
 
 class Missing(Enum):
-    """Nothing stands there, which is not the same as null."""
+    """The value is absent, which is not the same as null."""
 
     MISSING = "missing"
 
@@ -43,9 +43,9 @@ class Outcome(StrEnum):
 
 
 class TakeQuota(msgspec.Struct, frozen=True):
-    """All of a decision's quotas are taken together or none is.
+    """One quota that a decision owes. All of its quotas are taken together, or none is.
 
-    `key` is told apart by type and value: 1, "1" and true are three keys, 1 and 1.0 are one.
+    Keys are distinguished by type and value: 1, "1" and true are three keys, 1 and 1.0 are one.
     """
 
     counter: str
@@ -59,7 +59,7 @@ class TakeQuota(msgspec.Struct, frozen=True):
 
 
 class AwaitApproval(msgspec.Struct, frozen=True):
-    """`rule_when_approved`: what the decision names once the approved call is sent."""
+    """`rule_when_approved`: the rule that the decision names once the approved call is sent."""
 
     rule: str
     reason: str
@@ -67,12 +67,12 @@ class AwaitApproval(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """`code` is None for an allow, else a code of the log; `reason` is filled for everything but an allow.
+    """`code` is None for an allow, otherwise a code of the log; `reason` is set for all but an allow.
 
     `quotas` and `approval` are what is owed before the call may go on.
 
-    `explained` is the reason for an agent whose organization explains denials: the standard sentence with
-    what decided, or the explicit text. It never holds an argument's value.
+    `explained` is the reason given to an agent whose organization explains denials: the standard sentence
+    and what decided, or the explicit text. It never contains an argument's value.
     """
 
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""What changes for calls when one policy follows another. Not a comparison of texts."""
+"""What changes for calls when one policy replaces another. Texts are not compared."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,9 +31,9 @@ from .matching import is_pattern
 __all__ = ["Change", "Changes", "Direction", "changes_value", "diff"]
 
 _SECTIONS: Final[tuple[Section, ...]] = ("require", "deny_if", "approve_if")
-# No tool is named like this: what applies to it applies to every tool that no name or pattern matches.
+# No tool has this name: what applies to it applies to every tool that no name or pattern matches.
 _ANY_OTHER: Final = "\x01"
-# Names that the server does not have cost as much as tools and interest less.
+# Names that the server does not have cost as much as tools and matter less.
 _MOST_WRITTEN: Final = 500
 _CALLABLE: Final = {
     Effect.ALLOWED: "Becomes callable: every call is allowed.",
@@ -46,7 +46,7 @@ _UNSEEN: Final = "Agents no longer see that it exists."
 
 
 def diff(old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable[str]) -> Changes:
-    """`tools`: the server's, by name. None is a grant without a policy."""
+    """Compare two policies; None is a grant without a policy. `tools`: the server's, by name."""
     names = tuple(dict.fromkeys(tools))
     documents = [_document(old), _document(new)]
     written = _written(documents, names)
@@ -58,9 +58,9 @@ def diff(old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable
 def diff_beyond(
     old: CompiledPolicy | None, new: CompiledPolicy | None, tools: Iterable[str]
 ) -> list[ToolChange]:
-    """What changes for tools that the server does not have, and may have one day.
+    """Return what changes for tools that the server does not have, but may have one day.
 
-    A default that changed tells of itself what becomes of those that no rule names.
+    If the default changed, that alone says what happens to tools that no rule names: they are left out.
     """
     documents = [_document(old), _document(new)]
     written = _written(documents, tuple(tools))
@@ -106,11 +106,11 @@ def _sorted(found: Sequence[Change], names: tuple[str, ...]) -> Changes:
     )
 
 
-# Whom a change may be about
+# What a change may be about
 
 
 def _with_probes(compiled: CompiledPolicy | None, written: Iterable[str]) -> CompiledPolicy | None:
-    """The same policy, which also knows one unnamed tool of each class, and the names that are asked for."""
+    """Return the policy so that it also knows one unnamed tool of each class, and the names to ask about."""
     if compiled is None:
         return None
     probes = {_ANY_OTHER + name: name for name in CLASSES}
@@ -122,7 +122,7 @@ def _with_probes(compiled: CompiledPolicy | None, written: Iterable[str]) -> Com
 
 
 def _written(documents: Sequence[Document], known: tuple[str, ...]) -> list[str]:
-    """Names and patterns that the documents write and the server does not have; those that changed first."""
+    """Return the names and patterns in the documents that the server does not have; changed ones first."""
     first, last = documents[0], documents[-1]
     hidden = set(first.hide) ^ set(last.hide)
 
@@ -137,7 +137,7 @@ def _written(documents: Sequence[Document], known: tuple[str, ...]) -> list[str]
 
 
 def _others(documents: Sequence[Document], written: Sequence[str]) -> Iterator[tuple[Subject, str]]:
-    """Each with a name to ask for. A pattern is asked for by itself: all that is wider matches it too."""
+    """Yield each with a name to ask about. A pattern is its own name: every wider one matches it too."""
     for name in written:
         yield Subject("pattern" if is_pattern(name) else "unknown", name), name
     for name in CLASSES:
@@ -147,7 +147,7 @@ def _others(documents: Sequence[Document], written: Sequence[str]) -> Iterator[t
 
 
 def _group(change: ToolChange) -> object:
-    """Changes that differ in whom they are about only are one change."""
+    """Return a key shared by changes that differ only in their subjects, and so are one change."""
     details = change.details if isinstance(change, ReachChange) else ()
     parts: tuple[object, ...] = ()
     if isinstance(change, ReachChange | LimitChange | PredicateChange):
@@ -155,7 +155,7 @@ def _group(change: ToolChange) -> object:
     return type(change), change.direction, change.sentence, change.everywhere, details, parts
 
 
-# What changes for one of them
+# What changes for one subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ def _asks(plan: Plan) -> list[CompiledRule]:
 def _part_changes(
     old: Plan, new: Plan, subjects: tuple[Subject, ...]
 ) -> Iterator[PredicateChange | LimitChange]:
-    """The rule of the tool by itself and the one for all tools by itself, where a part did not move."""
+    """Compare the tool's own rule and the one for all tools separately, except predicates that moved."""
     for section in _SECTIONS:
         before, after = _parts(old, section), _parts(new, section)
         for everywhere in (False, True):
@@ -284,7 +284,7 @@ def _rules(plan: Plan, everywhere: bool) -> list[Rule]:
 
 
 def _texts(plan: Plan) -> list[str | None]:
-    """Everything an agent may read of these rules in place of a standard sentence."""
+    """Return every text of these rules that an agent may read instead of a standard sentence."""
     texts: list[str | None] = []
     for rule in plan.rules:
         predicates = (*rule.require, *rule.deny_if, *rule.approve_if)
@@ -298,7 +298,7 @@ def _texts(plan: Plan) -> list[str | None]:
 
 
 def changes_value(changes: Changes) -> dict[str, object]:
-    """For the command line and the API."""
+    """Return the changes as JSON data, for the command line and the API."""
     return {
         "headline": list(changes.headline),
         "looser": [_change_value(change) for change in changes.looser],

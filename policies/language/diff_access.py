@@ -20,7 +20,7 @@ def _changes(
         opened = now.default == "allow"
         sentence = f"What no name in the policy matches is {'allowed' if opened else 'denied'} now."
         yield AccessChange(thing, Direction.LOOSER if opened else Direction.TIGHTER, sentence)
-    # An allow says something only where the default does not.
+    # `allow` matters only where the default denies.
     allowed = (was.allow if was.default == "deny" else (), now.allow if now.default == "deny" else ())
     if was.default == now.default:
         yield from _names(thing, *allowed, Direction.LOOSER, "Allowed now: {}.", "No longer allowed: {}.")

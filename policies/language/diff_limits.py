@@ -1,4 +1,4 @@
-"""Which limits came, went, loosened or tightened."""
+"""Which limits were added, removed, loosened or tightened."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def limit_changes(
 def _paired(
     removed: list[Limit], added: list[Limit], alike: Callable[[Limit], object]
 ) -> tuple[list[tuple[Limit, Limit]], list[Limit], list[Limit]]:
-    """Those that are alike, in order, and what is left of both."""
+    """Return the pairs that are alike, in order, and what is left of both lists."""
     free: dict[object, list[int]] = {}
     for index in reversed(range(len(added))):
         free.setdefault(alike(added[index]), []).append(index)
@@ -55,11 +55,11 @@ def _paired(
 
 
 def _argument(limit: Limit) -> object:
-    """Limits that count other things are never the same limit."""
+    """Return what the limit counts. Limits that count different things are never the same limit."""
     return limit.key and limit.key.text, limit.increment_from and limit.increment_from.text
 
 
-# How the limit that was is found again: by everything, then by less and less.
+# How an old limit is recognised among the new ones: by everything, then by less and less.
 _LIKENESSES: Final[tuple[Callable[[Limit], object], ...]] = (
     lambda limit: (_argument(limit), limit.counter, limit.scope, limit.window_seconds, limit.max),
     lambda limit: (_argument(limit), limit.counter, limit.scope, limit.window_seconds),
@@ -109,7 +109,7 @@ def _compare_rates(before: Limit, after: Limit, sides: _Sides) -> str:
 
 
 def _most(limit: Limit, seconds: int) -> int:
-    """The most that the limit lets through in any span of so many seconds."""
+    """Return the most that the limit lets through in any span of so many seconds."""
     return limit.max * -(-seconds // limit.window_seconds)
 
 

@@ -1,4 +1,4 @@
-"""Which predicates came, went, or ask for more or less than they did."""
+"""Which predicates were added or removed, or ask for more or less than before."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ _CHANGED: Final[dict[Section, str]] = {
     "deny_if": "Denied if {}; before: if {}.",
     "approve_if": "Waits for a person if {}; before: if {}.",
 }
-# Beyond that, what changed is told as gone and come.
+# With more pairs than this, a changed predicate is reported as one removed and one added.
 _MOST_COMPARED: Final = 10_000
 _UPPER: Final = {"lt": False, "lte": True}
 _LOWER: Final = {"gt": False, "gte": True}
@@ -71,7 +71,7 @@ def _shape(predicate: Predicate) -> list[tuple[str, str]]:
 
 
 def _pairs(removed: Sequence[Predicate], added: Sequence[Predicate]) -> list[tuple[Predicate, Predicate]]:
-    """The same predicate before and after, as far as one can tell: it says more or less, or the like."""
+    """Pair up what seems to be one predicate before and after: one implies the other, or both look alike."""
     pairs, free = [], list(added)
     if len(removed) * len(added) > _MOST_COMPARED:
         return []
@@ -86,7 +86,7 @@ def _pairs(removed: Sequence[Predicate], added: Sequence[Predicate]) -> list[tup
 
 def _direction(section: Section, before: Predicate, after: Predicate) -> Direction:
     narrower, wider = _implies(after, before), _implies(before, after)
-    # A further condition may be undecidable where the others hold, and then denies what a person was asked.
+    # A further condition may be undecidable where the others hold: a call that went to a person is denied.
     if narrower == wider or (section == "approve_if" and _shape(before) != _shape(after)):
         return Direction.BOTH
     tighter = narrower if section == "require" else wider
@@ -94,7 +94,7 @@ def _direction(section: Section, before: Predicate, after: Predicate) -> Directi
 
 
 def _implies(one: Predicate, other: Predicate) -> bool:
-    """Whenever `one` holds, `other` does. False where that cannot be told."""
+    """Return whether `other` holds whenever `one` does. False where that cannot be told."""
     return all(
         any(_condition_implies(mine, theirs) for mine in one.conditions) for theirs in other.conditions
     )

@@ -1,6 +1,6 @@
-"""A policy as a value: what its text says, nothing resolved yet.
+"""A policy as a value: what its text says, with nothing resolved yet.
 
-`default` and every limit are always complete here, so nothing that reads a document has a default to choose.
+`default` and every limit are always complete here, so code that reads a document never chooses a default.
 """
 
 from collections.abc import Iterator, Mapping

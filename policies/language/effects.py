@@ -16,7 +16,7 @@ class Effect(StrEnum):
 
 
 def effects(compiled: CompiledPolicy | None, tools: Iterable[str]) -> dict[str, Effect]:
-    """For each tool the first that fits. A grant without a policy is denied everything."""
+    """Return for each tool the first effect that fits. A grant without a policy is denied everything."""
     if compiled is None:
         return dict.fromkeys(tools, Effect.DENIED)
     return {tool: _effect(compiled.applies_to(tool)) for tool in tools}

@@ -1,8 +1,8 @@
-"""Numbers of JSON, judged by value.
+"""JSON numbers, judged by value.
 
-A number is exact when a reader of doubles sees the value that we judged. Exact numbers are held as `int` when
-whole, else as the `Decimal` of their shortest text; these compare and hash by value. Exponents are never
-written out, so `1e999999999` costs nothing.
+A number is exact when a program that reads doubles sees the value that we judged. Exact numbers are held as
+`int` when whole, otherwise as the `Decimal` of their shortest text; these compare and hash by value.
+Exponents are never expanded, so `1e999999999` costs nothing.
 """
 
 import re
@@ -21,12 +21,12 @@ _PLAIN_FRACTION = re.compile(r"-?(?=[0-9.]{3,16}\Z)[0-9]+\.[0-9]+\Z")
 _PARTS = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?)([0-9]+))?\Z")
 _LONGEST_EXPONENT = 4000
 _USUAL_LENGTH = 40
-_SURE_DIGITS = 15  # so many always come back from a double as they went in
-_MOST_DIGITS = 17  # of the shortest text of a double
+_SURE_DIGITS = 15  # this many always survive a round trip through a double
+_MOST_DIGITS = 17  # in the shortest text of a double
 
 
 def exact(value: object) -> ExactNumber | None:
-    """The value of an exact number; None for an inexact one and for everything that is no number."""
+    """Return the value of an exact number; None for an inexact one and for anything that is not a number."""
     if isinstance(value, int):
         return value if -LARGEST <= value <= LARGEST and not isinstance(value, bool) else None
     if isinstance(value, float):
@@ -47,7 +47,7 @@ def exact_text(text: str) -> ExactNumber | None:
         return int(text)
     if not _PLAIN_FRACTION.match(text):
         return _exact_of_any_spelling(text)
-    # At most 15 digits always come back from a double as they went in.
+    # Up to 15 digits always survive a round trip through a double.
     value = Decimal(text)
     whole = int(value)
     return whole if whole == value else value.normalize()
@@ -75,19 +75,22 @@ def _exact_of_any_spelling(text: str) -> ExactNumber | None:
 
 
 def _has_many_digits(text: str) -> bool:
-    """More than any double's shortest text has; told at once, as hostile numbers are long and many."""
+    """Return whether there are more digits than in the shortest text of any double.
+
+    A quick check first, because hostile numbers are long and many.
+    """
     end = max(text.find("e"), text.find("E"))
     whole, _, fraction = (text if end < 0 else text[:end]).lstrip("+-").partition(".")
     return len((whole + fraction).strip("0")) > _MOST_DIGITS
 
 
 class NumberParts(NamedTuple):
-    """sign, digits without zeros at either end ("" for zero), and the power of ten of the last digit."""
+    """The sign, the digits without zeros at either end ("" for zero), and the last digit's power of ten."""
 
     negative: bool
     digits: str
     exponent: int
-    exponent_rest: str  # an exponent too long to count with stays text
+    exponent_rest: str  # an exponent too long to calculate with, as text
 
 
 def parts_of(text: str) -> NumberParts:
@@ -107,7 +110,7 @@ def parts_of(text: str) -> NumberParts:
 
 
 def whole_text(text: str) -> int | None:
-    """The value of a text that is a whole number, cut off just beyond `LARGEST`; None for a fraction."""
+    """Return the value of a whole number's text, capped just beyond `LARGEST`; None for a fraction."""
     if _PLAIN.match(text):
         return int(text)
     negative, digits, exponent, rest = parts_of(text)
@@ -123,8 +126,8 @@ def whole_text(text: str) -> int | None:
 
 
 def identity_of(value: object) -> str:
-    """A text that equal numbers share and different ones do not, inexact ones included."""
-    # By way of Decimal: whole numbers of over 4,300 digits have no text of their own in Python.
+    """Return a text that equal numbers share and different ones do not, inexact ones included."""
+    # Through Decimal, because Python refuses `str` of an `int` of more than 4,300 digits.
     text = str(Decimal(value)) if isinstance(value, int) else str(value)
     negative, digits, exponent, rest = parts_of(text)
     if digits == "":
@@ -134,7 +137,7 @@ def identity_of(value: object) -> str:
 
 
 def plain_text(value: ExactNumber) -> str:
-    """The shortest plain decimal: written out from 1e-7 up, below as 1.25e-8."""
+    """Return the shortest decimal text: plain from 1e-7 up, and in the form 1.25e-8 below that."""
     if isinstance(value, int):
         return str(value)
     if abs(value) >= Decimal("1e-7"):

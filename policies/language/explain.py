@@ -15,7 +15,7 @@ _ALL_TOOLS: Final = "/all_tools"
 
 
 class Applies(StrEnum):
-    """Why a policy does to a tool what it does. Each with the sentence for it."""
+    """Why a policy treats a tool as it does, each with the sentence for it."""
 
     NO_POLICY = no_policy_sentence()
     HIDDEN = "{begins} is hidden: agents do not see it, and every call is denied."
@@ -31,18 +31,18 @@ class Applies(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What happens to the calls of a tool, whichever it is: tools that fare alike have equal ones."""
+    """What happens to the calls of a tool, without its name: tools treated alike have equal explanations."""
 
     applies: Applies
     details: tuple[str, ...] = ()
-    # The class or the pattern whose rule it is.
+    # The class or the pattern whose rule applies.
     rule: str = ""
 
     def of(self, tool: str) -> tuple[str, ...]:
         return self._sentences(begins=tool, named=tool, matched=tool)
 
     def of_each(self) -> tuple[str, ...]:
-        """For several tools at once."""
+        """Return the sentences for several tools at once."""
         return self._sentences(begins="Each", named="any of these", matched="each")
 
     def _sentences(self, **who: str) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _saying(reason: str | None) -> str:
 
 
 def explain_rule(rule: Rule, at: str) -> list[str]:
-    """What one rule says by itself. `at`: its pointer."""
+    """Return what one rule says on its own. `at`: its pointer."""
     if rule.action == "deny":
         return [f"Every call is denied.{_saying(rule.reason)}"]
     prefix = "For all tools: " if at == _ALL_TOOLS else ""

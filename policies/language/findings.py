@@ -43,7 +43,7 @@ def pointer_text(pointer: Pointer) -> str:
 
 
 def as_problems(text: str, findings: list[Finding]) -> tuple[Problem, ...]:
-    """In the order of their places, then codes."""
+    """Return the problems in the order of their places, then of their codes."""
     places, problems, characters = Places(text), list[Problem](), 0
     for finding in sorted(findings, key=lambda finding: (finding.at, finding.code)):
         pointer = pointer_text(finding.pointer)

@@ -6,7 +6,7 @@ from .effects import Effect
 
 
 def value_of(compiled: CompiledPolicy, tool: str, effect: Effect) -> str:
-    """What stands in the pill in place of the word, like 30/min or 2 rules; empty where the word says all."""
+    """Return the pill's text instead of a word, like 30/min or 2 rules; empty where the word says all."""
     applies = compiled.applies_to(tool)
     if not isinstance(applies, Plan):
         return ""
@@ -23,7 +23,7 @@ def value_of(compiled: CompiledPolicy, tool: str, effect: Effect) -> str:
 
 
 def decided_by(compiled: CompiledPolicy, tool: str) -> str:
-    """The place of the rule that applies, `(default allow)`, `(default deny)` or `(hidden)`."""
+    """Return the place of the rule that applies, `(default allow)`, `(default deny)` or `(hidden)`."""
     applies = compiled.applies_to(tool)
     if isinstance(applies, Plan):
         return applies.allowed_by
@@ -31,7 +31,7 @@ def decided_by(compiled: CompiledPolicy, tool: str) -> str:
 
 
 def rule_words(rule: str, subject: str) -> str:
-    """`/classes/Read/limits/0` is the "Read rule", an entry of this very tool its "own rule"."""
+    """Say a rule in words: `/classes/Read/limits/0` is the "Read rule", a tool's own entry its "own rule"."""
     if not rule.startswith("/"):
         return {"(default allow)": "no rule; the default allows", "(default deny)": "no rule"}.get(
             rule, rule.strip("()")

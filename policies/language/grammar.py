@@ -1,6 +1,6 @@
-"""The grammar: a tree of JSON becomes a document, and everything that is wrong with it is found.
+"""The grammar: turns a tree of JSON into a document, and finds everything that is wrong with it.
 
-Each check is independent of the others: a part that is wrong yields `None` and reading goes on beside it.
+Each check is independent of the others: a wrong part yields `None`, and reading goes on with the rest.
 """
 
 from typing import Final
@@ -50,7 +50,7 @@ _ACTIONS: tuple[Action, ...] = ("allow", "deny", "require_approval")
 _DEFAULTS: tuple[Default, ...] = ("allow", "deny")
 _SCOPES: tuple[Scope, ...] = ("grant", "server", "organization")
 _OPERATORS: Final[dict[str, Operator]] = {operator: operator for operator in OPERATORS}
-# What people write from other languages.
+# Operators as people write them in other languages.
 MEANT_OPERATORS: Final = {
     "equals": "eq",
     "==": "eq",
@@ -67,7 +67,7 @@ _HINTS: Final = {
 
 
 class Reader(ShapeReader):
-    """Reads the tree of a text. `findings` tells whether what it returned may be used."""
+    """Reads the tree of a text. What it returns may be used only if there are no `findings`."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -132,14 +132,14 @@ class Reader(ShapeReader):
         return rules, len(rules)
 
     def kept_rule(self, node: Node, at: Pointer, counter: str, source: str) -> Rule:
-        """As `rule`; `source` is how it is written, where that is known."""
+        """Like `rule`, but kept for reuse by its text, `source`, which is empty where it is not known."""
         if not source or not are_kept():
             return self.rule(node, at, counter)
 
         def read() -> tuple[Rule, bool]:
             before = len(self.findings), self.patterns.asked
             rule = self.rule(node, at, counter)
-            # What was found has a place, and patterns share a ration.
+            # Findings have places in this text, and patterns share a ration: such a rule is not kept.
             return rule, before == (len(self.findings), self.patterns.asked)
 
         return piece(("rule", counter, source), len(source), read)
@@ -149,7 +149,7 @@ class Reader(ShapeReader):
             return {}, 0
         at: Pointer = (None, "classes")
         entries = self.fields(fields["classes"], at, CLASSES, (), '"classes"')
-        # As the canonical form has them: patterns share a ration, and what one order leaves another may not.
+        # In canonical order: patterns share a ration, and whether it suffices may depend on the order.
         rules: dict[str, Rule] = {
             name: self.rule(entries[name], (at, name), f"class:{name}_rate")
             for name in CLASSES

@@ -1,4 +1,4 @@
-"""`host_in`: which host a URL names, read so strictly that no two readers could disagree."""
+"""`host_in`: the host that a URL names, read so strictly that no two readers could disagree."""
 
 import re
 from bisect import bisect_right
@@ -21,7 +21,7 @@ _NUMERIC_LAST = re.compile(r"(?:[0-9]+|0[xX][0-9A-Fa-f]*)\Z")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}\Z")
 _LONGEST_NAME = 253
 _LONGEST_LABEL = 63
-_LONGEST_AUTHORITY = 300  # a good deal more than a host and a port may have
+_LONGEST_AUTHORITY = 300  # well over what a host and a port may have
 _LARGEST_PORT = 65535
 
 
@@ -32,27 +32,27 @@ class HostPattern:
 
 
 class _Above(NamedTuple):
-    """Names written backwards, in order, and for each those that it begins with: lengths, and bits so far."""
+    """Reversed names, sorted; for each the lengths of the names it begins with, and their combined bits."""
 
     names: list[str]
     beginnings: list[tuple[list[int], list[int]]]
 
 
 class HostIndex:
-    """The host lists of one policy together: a URL is looked up once, however many lists are asked for it.
+    """All the host lists of one policy: a URL is looked up once, however many lists are asked about it.
 
-    Each list has a bit, and what is known of a host is the bits of the lists that have it.
+    Each list has a bit, and a host maps to the bits of the lists that contain it.
     """
 
     def __init__(self) -> None:
         self._lists = 0
         self._hosts: dict[Host, int] = {}
-        # `*.a.b` as `b.a.`: what lies below begins with it when written backwards, too.
+        # `*.a.b` as `b.a.`: the names below it begin with that when reversed too.
         self._backwards: dict[str, int] = {}
         self._above: _Above | None = None
 
     def add(self, patterns: Iterable[HostPattern]) -> int:
-        """The bit of a new list."""
+        """Add a list and return its bit."""
         bit = 1 << self._lists
         self._lists += 1
         for pattern in patterns:
@@ -64,7 +64,7 @@ class HostIndex:
         return bit
 
     def lists_with(self, url: str) -> int | None:
-        """The bits of the lists that have its host; None for what is no URL of the strict kind."""
+        """Return the bits of the lists that contain the URL's host; None if it is not a strict URL."""
         host = host_of_url(url)
         if host is None:
             return None
@@ -78,7 +78,7 @@ class HostIndex:
         place = bisect_right(self._above.names, backwards)
         if place == 0:
             return 0
-        # Of all names the last that is not beyond it begins with every one that it begins with.
+        # Every name that the host begins with is also a beginning of the last name sorted no later than it.
         nearest, (lengths, bits) = self._above.names[place - 1], self._above.beginnings[place - 1]
         return bits[bisect_right(lengths, _alike(nearest, backwards))]
 
@@ -97,7 +97,7 @@ def _in_order(backwards: Mapping[str, int]) -> _Above:
 
 
 def _alike(one: str, other: str) -> int:
-    """How many characters they have in common at the beginning."""
+    """Return how many characters the two have in common at the beginning."""
     if other.startswith(one):
         return len(one)
     least, most = 0, min(len(one), len(other))
@@ -119,7 +119,7 @@ def parse_host_pattern(text: str) -> HostPattern | None:
 
 
 def host_of_url(url: str) -> Host | None:
-    """The host, letters lowered and addresses by value; None for what is no URL of the strict kind."""
+    """Return the host, in lower case or as an address value; None if the text is not a strict URL."""
     scheme, stands, rest = url.partition("://")
     if not stands or not _SCHEME.match(scheme) or _holds_forbidden(url):
         return None
@@ -134,7 +134,7 @@ def host_of_url(url: str) -> Host | None:
 
 
 def _holds_forbidden(url: str) -> bool:
-    # What is printable holds no control character; to ask that first is many times as fast.
+    # A printable text has no control characters, and checking that first is many times as fast.
     if url.isprintable():
         return " " in url or "\\" in url
     return _FORBIDDEN.search(url) is not None
@@ -153,7 +153,7 @@ def _host(text: str) -> Host | None:
 
 
 def _has_long_label(text: str) -> bool:
-    """Only a label that stands across one of these places can be too long."""
+    """Return whether a label is too long. Only one that spans one of these places can be."""
     for place in range(_LONGEST_LABEL, len(text), _LONGEST_LABEL + 1):
         end = text.find(".", place)
         if (len(text) if end < 0 else end) - text.rfind(".", 0, place + 1) - 1 > _LONGEST_LABEL:

@@ -1,4 +1,4 @@
-"""When two JSON values are one: a text that equal values share, whatever their order and spelling."""
+"""Equality of JSON values: a text or key that equal values share, whatever their order and spelling."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from .exact import identity_of, is_number
 
 
 class Unjudged:
-    """Stands for a value that holds an inexact number, so that nothing can be said about its equality."""
+    """Takes the place of a value with an inexact number in it, whose equality cannot be judged."""
 
 
 INEXACT: Final = Unjudged()
 
 
 def identity_text(value: object) -> str:
-    """Also for values with inexact numbers: this is how a repeated call is recognised."""
+    """Return a text that only equal values share, inexact numbers included. It identifies repeated calls."""
     if value is None or isinstance(value, bool | str):
         return json.dumps(value)
     if isinstance(value, dict):
@@ -32,9 +32,9 @@ def identity_text(value: object) -> str:
 
 
 def call_digest(*, organization: str, grant: str, server: str, tool: str, arguments: object) -> str:
-    """Hex SHA-256 that only identical calls share: what an approval is bound to.
+    """Return a hex SHA-256 that only identical calls share. An approval is bound to it.
 
-    A call without arguments is judged as one with an empty object, and is the same call.
+    A call without arguments is judged like one with an empty object, and is the same call.
     """
     named = json.dumps([organization, grant, server, tool])
     said = identity_text({} if arguments is MISSING else arguments)
@@ -42,9 +42,9 @@ def call_digest(*, organization: str, grant: str, server: str, tool: str, argume
 
 
 def digest_of(container: dict[str, object] | list[object], keys: Sequence[object]) -> tuple[str, str]:
-    """The key of a container, made of the keys of what it holds.
+    """Return the key of a container, made from the keys of what it holds.
 
-    Of fixed size, so that a container inside many others is not written out again for each of them.
+    Its size is fixed, so that a container inside many others is not written out again for each of them.
     """
     texts = [_text_of_key(key) for key in keys]
     if isinstance(container, dict):

@@ -1,7 +1,7 @@
-"""A strict reader of RFC 8259 that remembers where everything stands.
+"""A strict reader of JSON (RFC 8259) that remembers where everything is.
 
-The standard readers tell neither repeated keys nor places nor how a number was spelt. This one takes any
-text, works in linear time and stops at the first thing that is no JSON.
+The standard readers report neither repeated keys, nor places, nor how a number was written. This one accepts
+any text, works in linear time and stops at the first thing that is not JSON.
 """
 
 import re
@@ -14,7 +14,7 @@ from .once import once
 
 DEEPEST: Final = 32
 _SPACE = re.compile(r"[ \t\n\r]*")
-# The usual cases in one step each; whatever they do not take is read, or refused, piece by piece.
+# The usual cases, in one step each; anything they do not match is read, or refused, piece by piece.
 _PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
 _PLAIN_KEY = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
 _COMMA_BEFORE_KEY = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=")')
@@ -49,7 +49,7 @@ class Members(NamedTuple):
     all: list[Member]
 
     def sources(self, text: str) -> Iterator[tuple[Member, str]]:
-        """Each member, and its value as it is written up to the next one; of the last nothing."""
+        """Yield each member and the text from its value up to the next member; "" for the last one."""
         following = [member.at for member in self.all[1:]]
         for member, end in zip(self.all, following, strict=False):
             yield member, text[member.node.at : end]
@@ -66,7 +66,7 @@ class Node(NamedTuple):
 
 
 class TextError(Exception):
-    """The text cannot be read further: one of the problems that come alone."""
+    """The text cannot be read any further. This problem is reported alone."""
 
     def __init__(self, code: str, at: int, message: str) -> None:
         super().__init__(message)
@@ -150,7 +150,7 @@ class _Reader:
             at = self.after_comma(end, "}")
 
     def key(self, at: int) -> tuple[str, int]:
-        """A key, and where its value begins."""
+        """Read a key; return it and where its value begins."""
         if self.text[at : at + 1] != '"':
             raise self.no_key(at)
         key, end = self.string(at)

@@ -1,6 +1,6 @@
-"""The linter: what a policy says that its writer probably did not mean, given the tools it is for.
+"""The linter: finds what a policy's writer probably did not mean, given the tools that the policy is for.
 
-Errors block publishing. A check that cannot be sure stays silent: a wrong warning teaches people to skip
+Errors block publishing. A check that cannot be sure stays silent: a wrong warning teaches people to ignore
 them all.
 """
 
@@ -28,7 +28,7 @@ def lint(
     approval_seconds: int = _APPROVAL_SECONDS,
     other_counters: Collection[tuple[Scope, str]] = (),
 ) -> tuple[LintFinding, ...]:
-    """Errors first, then by pointer.
+    """Return the findings, errors first, then by pointer.
 
     `other_counters`: the counters of scope `organization` or `server` that other policies name.
     """
@@ -37,7 +37,7 @@ def lint(
 
 
 def shared_counters(document: Document, tools: Iterable[ToolFacts]) -> list[tuple[Scope, str]]:
-    """The counters of scope `organization` or `server` that calls of the tools name, in order."""
+    """Return the counters of scope `organization` or `server` that calls of the tools name, in order."""
     with collector_paused():
         return sorted(named_beyond_a_grant(Survey.of(document, tools)))[:_MOST_COUNTERS]
 

@@ -1,4 +1,4 @@
-"""Conditions and limits against the arguments that the tools have."""
+"""Checks conditions and limits against the arguments that the tools have."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -39,7 +39,7 @@ _JUDGES: Final[dict[Operator, frozenset[str]]] = {
 def argument_findings(survey: Survey) -> Iterator[LintFinding]:
     for entry in survey.every():
         if len(entry.conditions) > MOST_CONDITIONS:
-            # Refused for that already, and too many to look at one by one.
+            # Already refused for that, and too many to look at one by one.
             continue
         guarded = _guarded(entry, survey)
         for section, at, condition in entry.conditions:
@@ -62,13 +62,13 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _first(path: Path) -> str | None:
-    """The argument that a path begins with."""
+    """Return the argument that a path begins with."""
     step = path.steps[0] if path.steps else None
     return step if isinstance(step, str) else None
 
 
 def _paths_read(entry: Entry) -> Iterator[tuple[str, Path, str]]:
-    """With what comes of it where a call never has the argument."""
+    """Yield each path with its place, and the effect if calls never have the argument."""
     for section, at, condition in entry.conditions:
         holds = _holds_without(condition)
         yield f"{at}/path", condition.path, "this always holds" if holds else COMES_OF[section, False]
@@ -79,12 +79,12 @@ def _paths_read(entry: Entry) -> Iterator[tuple[str, Path, str]]:
 
 
 def _holds_without(condition: Condition) -> bool:
-    """Whether it is true of a call without the argument."""
+    """Return whether the condition is true for a call without the argument."""
     return condition.op in _MISSING_HOLDS or (condition.op == "exists" and condition.value is False)
 
 
 def _guarded(entry: Entry, survey: Survey) -> frozenset[str | None]:
-    """Arguments whose presence some rule on the same calls asks for."""
+    """Return the arguments whose presence or absence some rule for the same calls tests (`exists`)."""
     rules = {entry.at: entry, **({ALL_TOOLS: survey.all_tools} if survey.all_tools else {})}
     return frozenset(
         _first(condition.path)

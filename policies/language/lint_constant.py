@@ -1,6 +1,6 @@
-"""Predicates that the tool's schema decides already, whatever a call says.
+"""Finds predicates that the tool's schema alone decides, whatever a call says.
 
-Where the schema leaves anything open, or a value could not be judged, nothing is said.
+Where the schema leaves anything open, or a value could not be judged, the answer is None.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _TRUE_WHEN_MISSING: Final = ("neq", "not_in", "not_contains")
 _NUMBERS: Final = frozenset({"number", "integer"})
 _MOST_CHOICES: Final = 200
 _VALUE: Final = Path("args.value", ("value",))
-# How a schema bounds the length of each type that has one.
+# The schema keywords that bound the length of each type that has one.
 _LENGTHS: Final = {
     "string": ("minLength", "maxLength"),
     "array": ("minItems", "maxItems"),
@@ -41,7 +41,7 @@ def _condition(tool: ToolFacts, section: str, condition: Condition) -> bool | No
     missing = condition.op in _TRUE_WHEN_MISSING or (condition.op == "exists" and condition.value is False)
     if result is not missing and not always_there(tool.input_schema, condition.path.steps):
         return None
-    # Of an empty list a requirement asks nothing, and a denial finds nothing in it.
+    # On an empty list a requirement holds and a denial does not, whatever its elements could be.
     if condition.path.quantified and result is not (section == "require"):
         return None
     return result
@@ -84,7 +84,7 @@ def _equality(schema: object, condition: Condition) -> bool | None:
     return condition.op in ("neq", "not_in")
 
 
-_Bound = tuple[ExactNumber, bool]  # and whether the value may be just that
+_Bound = tuple[ExactNumber, bool]  # the bound, and whether the value may equal it
 
 
 def _number_bounds(schema: object) -> tuple[_Bound | None, _Bound | None]:
@@ -93,7 +93,7 @@ def _number_bounds(schema: object) -> tuple[_Bound | None, _Bound | None]:
         return None, None
     lows = [_bound(schema, "minimum", True), _bound(schema, "exclusiveMinimum", False)]
     highs = [_bound(schema, "maximum", True), _bound(schema, "exclusiveMaximum", False)]
-    # Of two equal ones the exclusive bound is the tighter.
+    # Of two equal bounds the exclusive one is tighter.
     low = max((each for each in lows if each), key=lambda each: (each[0], not each[1]), default=None)
     high = min((each for each in highs if each), key=lambda each: (each[0], each[1]), default=None)
     return low, high
@@ -116,7 +116,7 @@ def _bound(schema: Mapping[str, object], key: str, inclusive: bool) -> _Bound | 
 
 
 def _between(condition: Condition, low: _Bound | None, high: _Bound | None) -> bool | None:
-    """What a comparison says of all values from `low` to `high`."""
+    """Return the verdict that a comparison has for all values from `low` to `high`, if there is one."""
     value = exact(condition.value)
     if value is None:
         return None

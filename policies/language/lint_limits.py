@@ -1,4 +1,4 @@
-"""Limits that do not limit what their writer thinks."""
+"""Finds limits that do not limit what their writer thinks they do."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .paths import Path
 from .phrases import limit_words
 from .sentences import span_words
 
-# Counters, as calls of known tools name them, with the rules that do, in their order.
+# Counters, as calls of known tools name them, each with the rules that name it, in order.
 _Named: TypeAlias = dict[tuple[Scope, str], dict[str, None]]
 
 
@@ -51,7 +51,7 @@ def _may_wait(entry: Entry, survey: Survey) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """What stands beside the limits of an entry, on every call that they apply to."""
+    """The kinds of limit found on every call that an entry's limits apply to."""
 
     counts_calls: bool
     has_no_key: bool
@@ -81,7 +81,7 @@ def _limits_beside(entry: Entry, survey: Survey) -> _Beside:
         if survey.document.default == "allow":
             rules.append(Rule())
         kinds = [rule.limits for rule in rules]
-    # What holds for `all_tools` itself holds for each kind of call.
+    # The limits of `all_tools` itself apply to each kind of call.
     shared = everywhere if entry is survey.all_tools else ()
     return _Beside(
         counts_calls=_on_each(kinds, shared, lambda limit: limit.increment_from is None),
@@ -100,7 +100,7 @@ def named_beyond_a_grant(survey: Survey) -> set[tuple[Scope, str]]:
 
 
 def _named_counters(survey: Survey) -> _Named:
-    """Counters, as calls of known tools name them, with the rules that do."""
+    """Return the counters, as calls of known tools name them, each with the rules that name it."""
     named: _Named = {}
     for entry in survey.every():
         for limit in entry.rule.limits:
@@ -150,7 +150,7 @@ def _whose(at: str) -> str:
 
 
 def _unreachable(survey: Survey, entry: Entry, named: _Named) -> Iterator[LintFinding]:
-    """Only among limits that charge alike and that no other rule charges: they count the same calls."""
+    """Compare only limits that charge alike and that no other rule charges: they count the same calls."""
     kinds: dict[str, set[tuple[Path | None, Path | None]]] = {}
     for limit in entry.rule.limits:
         kinds.setdefault(limit.counter, set()).add((limit.key, limit.increment_from))

@@ -1,4 +1,4 @@
-"""Which rules reach which tools, and which tools are reached by none that guards them."""
+"""Checks which rules reach which tools, and finds the tools that no rule guards."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -65,7 +65,7 @@ def _too_many(at: str, total: int) -> LintFinding:
 
 
 def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
-    """RE2 takes time in proportion to the text and to the pattern's program: of both large, seconds."""
+    """RE2 takes time proportional to both the text and the pattern's program: seconds if both are large."""
     patterns = Patterns()
     for entry in survey.every():
         for _, at, condition in entry.conditions:
@@ -79,7 +79,7 @@ def _costly_patterns(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _too_many_patterns(survey: Survey) -> Iterator[LintFinding]:
-    """With so many no name is compared at all: everything would be refused."""
+    """With so many patterns no name is compared at all: everything would be refused."""
     document, hidden, named = survey.document, survey.hide.index.searched, survey.patterns.index.searched
     counts = [("/hide" if hidden > named else "/tools", hidden + named)]
     for at, access in (("/resources", document.resources), ("/prompts", document.prompts)):
@@ -106,7 +106,7 @@ def _names(survey: Survey) -> Iterator[LintFinding]:
     named += [(entry.at, entry.name) for entry in survey.entries]
     candidates = tuple(known)[:2000]
     for at, name in named:
-        # A server without known tools has not been looked at yet.
+        # A server without known tools has not been scanned yet.
         if is_pattern(name) or name in known or not known:
             continue
         near = survey.suggestions.near(name, candidates)
@@ -166,7 +166,7 @@ def _weaker_patterns(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _unrestated(survey: Survey, entry: Entry, rivals: Iterable[Entry]) -> Entry | None:
-    """Another pattern of the tool that asks for something that the entry does not."""
+    """Return another pattern of the tool that asks for something that the entry does not."""
     for rival in rivals:
         if not survey.patience.spend(Patience.LOOK * (1 + len(rival.conditions) + len(rival.rule.limits))):
             return None
@@ -184,7 +184,7 @@ def _restates(rule: Rule, other: Rule) -> bool:
         (asks or not other_asks)
         and _covers(rule.require, tuple(each for each in other.require if each.conditions))
         and _covers(rule.deny_if, other.deny_if)
-        # Who always asks a person need not say when.
+        # A rule that always asks a person need not say when.
         and (asks or _covers(rule.approve_if, other.approve_if))
         and all(any(_as_tight(mine, limit) for mine in rule.limits) for limit in other.limits)
     )
@@ -203,7 +203,7 @@ def _identity(predicate: Predicate) -> frozenset[tuple[str, str, str]]:
 
 
 def _as_tight(mine: Limit, other: Limit) -> bool:
-    """Under a counter of its own too: for the tools that it applies to it admits no more."""
+    """Return whether `mine` admits no more for its tools, even under a counter of its own."""
     same = (mine.scope, mine.key, mine.increment_from) == (other.scope, other.key, other.increment_from)
     return same and mine.max <= other.max and mine.window_seconds >= other.window_seconds
 
@@ -232,7 +232,7 @@ def _unguarded_tools(survey: Survey) -> Iterator[LintFinding]:
 
 
 def _guards(rule: Rule) -> bool:
-    """Whether anything stands between a call and the server; a requirement of nothing always holds."""
+    """Return whether anything can keep a call from the server; a requirement without conditions cannot."""
     return bool(
         rule.limits
         or rule.deny_if

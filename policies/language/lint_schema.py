@@ -1,6 +1,6 @@
-"""What a tool's schema says of its arguments. Schemas come from servers: nothing in them is taken on trust.
+"""What a tool's schema says about its arguments. Schemas come from servers: nothing in them is trusted.
 
-Every answer may be None: not known. Schemas that are put together from parts are not looked into.
+An answer of None means not known. Schemas that are composed from parts are not looked into.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ _ONLY: Final = {word: frozenset({word}) for word in _TYPES}
 
 
 def _is_map(schema: object) -> TypeGuard[Mapping[str, object]]:
-    # The usual type first: asking the abstract one takes longer than all the rest.
+    # The usual type first: checking for the abstract one takes longer than all the rest.
     return type(schema) is dict or isinstance(schema, Mapping)
 
 
@@ -37,7 +37,7 @@ def _is_composed(schema: Mapping[str, object]) -> bool:
 
 
 def properties(schema: object) -> Mapping[str, object] | None:
-    """The arguments that the schema lists, if it lists them plainly."""
+    """Return the arguments that the schema lists, if it lists them plainly."""
     if not _is_map(schema) or _is_composed(schema):
         return None
     listed = schema.get("properties", {})
@@ -57,7 +57,7 @@ def is_optional(schema: object, name: str) -> bool | None:
 
 
 def types(schema: object) -> frozenset[str] | None:
-    """The JSON types that the schema's own `type` allows."""
+    """Return the JSON types that the schema's own `type` allows."""
     if not _is_map(schema) or "$ref" in schema or "$dynamicRef" in schema:
         return None
     said = schema.get("type")
@@ -70,7 +70,7 @@ def types(schema: object) -> frozenset[str] | None:
 
 
 def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
-    """The schema where the steps lead. False beside it: every value before it is of the wrong kind."""
+    """Return the schema where the steps lead; or (None, False) if a step can only meet the wrong kind."""
     for step in steps:
         allowed = types(schema)
         needed = "object" if isinstance(step, str) else "array"
@@ -88,7 +88,7 @@ def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
 
 
 def below(schema: object, name: str) -> str | None:
-    """The path of a member that is no argument by itself, but one of an argument or of its elements."""
+    """Return the path of a member that is not itself an argument, but is in one or in its elements."""
     for outer, inner in (properties(schema) or {}).items():
         of_each = inner.get("items") if _is_map(inner) and types(inner) == _ONLY["array"] else None
         if name in (properties(inner if of_each is None else of_each) or {}):
@@ -98,10 +98,10 @@ def below(schema: object, name: str) -> str | None:
 
 
 def always_there(schema: object, steps: Iterable[Step]) -> bool:
-    """Whether every value that the schema allows has something where the steps lead, be it null."""
+    """Return whether every value that the schema allows has something, even null, where the steps lead."""
     for step in steps:
         if not isinstance(step, str):
-            # A list may be shorter, an empty one has no element that could lack what follows.
+            # A list may be shorter than an index; an empty one has no element that could lack what follows.
             if step is not EACH or types(schema) != _ONLY["array"]:
                 return False
             schema = schema.get("items") if _is_map(schema) else None
@@ -114,7 +114,7 @@ def always_there(schema: object, steps: Iterable[Step]) -> bool:
 
 
 def choices(schema: object) -> list[object] | None:
-    """All values that the schema allows, where it lists them."""
+    """Return all values that the schema allows, if it lists them."""
     if not _is_map(schema) or _is_composed(schema):
         return None
     allowed = types(schema)
@@ -134,7 +134,7 @@ def _has_type(value: object, allowed: frozenset[str]) -> bool:
 
 
 def may_equal(schema: object, value: JsonValue) -> bool:
-    """False only where the schema leaves the value out."""
+    """Return False only if the schema excludes the value."""
     allowed = types(schema)
     if allowed is not None and not allowed & _types_of(value):
         return False

@@ -30,7 +30,7 @@ class LintFinding:
     message: str
 
 
-# What comes of a predicate that always holds, or never, by its section.
+# The effect of a predicate that always or never holds, by its section.
 COMES_OF: Final = {
     ("require", True): "nothing is asked here",
     ("require", False): "every call is denied",
@@ -59,7 +59,7 @@ class Entry:
     tools: tuple[ToolFacts, ...]
 
     asked: tuple[tuple[str, str, Predicate], ...]
-    """Section, pointer and predicate: gone through again and again, and put together once."""
+    """Section, pointer and predicate: read again and again, so built only once."""
     conditions: tuple[tuple[str, str, Condition], ...]
 
     @classmethod
@@ -79,7 +79,7 @@ class Entry:
 class Patience:
     """Hostile policies and schemas could keep the linter busy for minutes; it is given about a second.
 
-    Counted in steps of about a tenth of a microsecond.
+    Time is counted in steps of about a tenth of a microsecond.
     """
 
     PAIR: Final = 10
@@ -89,7 +89,7 @@ class Patience:
         self._left = 20_000_000
 
     def spend(self, steps: int) -> bool:
-        """Whether there is still time for it."""
+        """Spend the steps and return whether there is still time."""
         self._left -= steps
         return self._left > 0
 
@@ -120,7 +120,7 @@ class _Reach:
             self.reached.setdefault(at or BY_DEFAULT, []).append(tool)
 
     def _matching(self, name: str, patience: Patience) -> str | None:
-        """The pattern's entry that applies; the others are remembered while there is time for it."""
+        """Return the entry of the pattern that applies; the others are remembered while there is time."""
         if patience.is_over:
             return self._patterns.first_match(name)
         entries = [self._patterns.values[number] for number in self._patterns.index.every(name)]
@@ -148,7 +148,7 @@ class Survey:
     patience: Patience = field(default_factory=Patience)
 
     def look_at(self, tools: Iterable[ToolFacts]) -> Iterator[ToolFacts]:
-        """The tools, as long as there is time to look at their schemas."""
+        """Yield the tools, as long as there is time to look at their schemas."""
         for tool in tools:
             if not self.patience.spend(Patience.LOOK):
                 return

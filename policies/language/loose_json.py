@@ -1,4 +1,4 @@
-"""JSON that people hand over beside a policy: calls, tools, requests. Numbers stay as they were spelt."""
+"""JSON that people submit besides a policy: calls, tools, requests. Numbers stay as they were written."""
 
 import json
 from typing import Final, NamedTuple, NoReturn, TypeAlias
@@ -11,7 +11,7 @@ _SHORT: Final = 300
 
 
 class Repeated(NamedTuple):
-    """An object with a key that stands there twice: only good for being written out again."""
+    """An object in which a key appears twice: it can be written out again, but not judged."""
 
     members: list[tuple[str, "Loose"]]
 
@@ -20,7 +20,7 @@ Loose: TypeAlias = "dict[str, Loose] | list[Loose] | Repeated | str | Number | b
 
 
 class RequestInvalid(Exception):  # noqa: N818 - the word of the house
-    """What was asked is not understood; the message says what would be."""
+    """The request is not understood; the message says what would be."""
 
 
 def read_loose(text: str) -> Loose:
@@ -51,7 +51,7 @@ def _members(pairs: list[tuple[str, Loose]]) -> "dict[str, Loose] | Repeated":
 
 
 def write_loose(value: Loose) -> str:
-    """JSON on one line; what a key said twice it says twice."""
+    """Write JSON on one line, with every repeated key."""
     if isinstance(value, Number):
         return value.text
     if isinstance(value, list):
@@ -63,7 +63,7 @@ def write_loose(value: Loose) -> str:
 
 
 def call_value(value: Loose) -> object:
-    """The value as a call's arguments hold it."""
+    """Return the value in the form that a call's arguments hold it."""
     match value:
         case Number(text):
             return int(text) if text.lstrip("-").isdecimal() and len(text) < _SHORT else _lossless(text)
@@ -82,7 +82,7 @@ def _lossless(text: str) -> jiter.LosslessFloat:
 
 
 def plain_value(value: Loose) -> object:
-    """As ordinary Python data, for what is read but not judged: a tool's schema."""
+    """Return ordinary Python data, for what is read but not judged: a tool's schema."""
     match value:
         case Number(text):
             return int(text) if text.lstrip("-").isdecimal() and len(text) < _SHORT else float(text)

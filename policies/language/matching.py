@@ -9,18 +9,18 @@ from .words import LONGEST_NAME
 
 T = TypeVar("T")
 
-# Beyond this product of characters and patterns a name is not compared any more, and whoever asks with it is
+# Beyond this product of characters and patterns a name is no longer compared, and the request with it is
 # refused.
 MOST_COMPARED: Final = 20_000_000
-# Patterns like `*a*` are searched for one by one, and such as `a*b*` take ten times as long. Against more of
-# them no name is compared, and whoever asks is refused: the linter lets no such policy be published.
+# Patterns like `*a*` are searched for one by one, and those like `a*b*` take ten times as long. With more of
+# them no name is compared and every request is refused: the linter keeps such a policy from being published.
 MOST_SEARCHED: Final = 10_000
 _SEVERAL_PARTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A name with `*`, each for any run of characters. Matching takes time linear in the name."""
+    """A name in which each `*` stands for any run of characters. Matching is linear in the name's length."""
 
     text: str
     head: str
@@ -34,17 +34,17 @@ class Pattern:
 
     @property
     def specificity(self) -> tuple[int, int, str]:
-        """The most specific sorts first: most characters other than `*`, then the longer, then the lower."""
+        """A sort key, most specific first: most characters other than `*`, then longest, then lowest."""
         return -(len(self.text) - self.text.count("*")), -len(self.text), self.text
 
     @property
     def is_sure(self) -> bool:
-        """Whether a name matches as soon as the one literal part is found in its place."""
+        """Return whether a name matches as soon as the only literal part is found in its place."""
         return len(self.middle) + bool(self.head) + bool(self.tail) <= 1
 
     @property
     def searched(self) -> int:
-        """What looking for it adds to the searching; nothing where ends alone are compared."""
+        """Return what this pattern adds to the cost of searching; 0 if only the ends are compared."""
         if not self.middle:
             return 0
         return 1 if self.is_sure else _SEVERAL_PARTS
@@ -63,14 +63,14 @@ class Pattern:
 
 
 class _Found(NamedTuple):
-    """The patterns to be thought of where one literal stands: these match, those may. Each in order."""
+    """The patterns to consider where a literal is found: `sure` ones match, `unsure` ones may. In order."""
 
     sure: list[int]
     unsure: list[int]
 
 
 class _Literals:
-    """Literal parts that stand at one kind of place, and the patterns that are looked for by them."""
+    """Literal parts for one kind of place, and the patterns that are found by them."""
 
     def __init__(self) -> None:
         self.found: dict[str, _Found] = {}
@@ -85,10 +85,10 @@ class _Literals:
 
 
 class PatternIndex:
-    """Patterns in an order, asked which of them match a name; thousands of them at little more than a few.
+    """Finds which of an ordered list of patterns match a name; thousands cost little more than a few.
 
-    Each is looked for by one of its literal parts, the one that fewest others share: a name's beginnings,
-    ends and inner parts are looked up, and only patterns that these lead to are compared.
+    Each pattern is indexed by one of its literal parts, the one that the fewest others share: a name's
+    beginnings, ends and inner parts are looked up, and only the patterns that these lead to are compared.
     """
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
@@ -110,7 +110,7 @@ class PatternIndex:
         return len(self._patterns)
 
     def first(self, name: str) -> int | None:
-        """The number of the first pattern that matches."""
+        """Return the number of the first pattern that matches."""
         if not self._patterns:
             return None
         best, unsure = len(self._patterns), list[int]()
@@ -127,7 +127,7 @@ class PatternIndex:
         return best if best < len(self._patterns) else None
 
     def every(self, name: str) -> list[int]:
-        """The numbers of all patterns that match, in order."""
+        """Return the numbers of all patterns that match, in order."""
         if not self._patterns:
             return []
         matching = []
@@ -137,7 +137,7 @@ class PatternIndex:
         return sorted(matching)
 
     def nanoseconds(self, length: int) -> int:
-        """What looking up the worst name of this length may take."""
+        """Estimate the time to look up the worst name of this length."""
         windows, parts = length * len(self._inner.sizes), len(self._inner.found)
         inner = min(200 * windows, parts * (60 + 3 * length))
         ends = 300 * (len(self._heads.sizes) + len(self._tails.sizes))
@@ -167,7 +167,7 @@ class PatternIndex:
 
 
 def _literals(pattern: Pattern) -> list[tuple[int, str]]:
-    """The literal parts with their kind of place; of a pattern without any the empty beginning."""
+    """Return the literal parts with their kind of place; the empty beginning if the pattern has none."""
     literals = [(0, pattern.head)] if pattern.head else []
     literals += [(1, part) for part in pattern.middle]
     literals += [(2, pattern.tail)] if pattern.tail else []
@@ -175,7 +175,7 @@ def _literals(pattern: Pattern) -> list[tuple[int, str]]:
 
 
 def is_too_much(name: str, *indexes: PatternIndex) -> bool:
-    """Whether the name is refused because comparing it with the patterns would take too long."""
+    """Return whether the name is refused because comparing it with the patterns would take too long."""
     if sum(index.searched for index in indexes) > MOST_SEARCHED:
         return True
     return len(name) > LONGEST_NAME and len(name) * sum(map(len, indexes)) > MOST_COMPARED
@@ -187,7 +187,7 @@ def is_pattern(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ranked(Generic[T]):
-    """What stands for each of a policy's patterns, the one that applies before those that it outranks."""
+    """A value for each of a policy's patterns, in order of rank: the first pattern that matches applies."""
 
     values: Sequence[T]
     index: PatternIndex
@@ -198,7 +198,7 @@ class Ranked(Generic[T]):
 
 
 def by_strength(tools: Mapping[str, Rule], values: Mapping[str, T]) -> Ranked[T]:
-    """The patterns in the order in which the first that matches applies; a deny never loses by length."""
+    """Rank the patterns so that the first that matches applies; denies rank before all others."""
     patterns = [Pattern.of(name) for name in tools if is_pattern(name)]
     patterns.sort(key=lambda pattern: (tools[pattern.text].action != "deny", pattern.specificity))
     ranked = [values[pattern.text] for pattern in patterns]
@@ -206,7 +206,7 @@ def by_strength(tools: Mapping[str, Rule], values: Mapping[str, T]) -> Ranked[T]
 
 
 def applying(tool: str, exact: Mapping[str, T], patterns: Ranked[T], of_class: T | None) -> T | None:
-    """What stands for the rule that applies to a tool that is not hidden; None where the default does."""
+    """Return the value for the rule that applies to a tool that is not hidden; None if the default does."""
     found = exact.get(tool)
     if found is not None:
         return found
@@ -216,7 +216,7 @@ def applying(tool: str, exact: Mapping[str, T], patterns: Ranked[T], of_class: T
 
 @dataclass(frozen=True, slots=True)
 class NameList:
-    """A list of names and patterns, asked in its order."""
+    """A list of names and patterns, of which the first that matches counts."""
 
     exact: dict[str, int]
     places: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What the rule of a decision says in the text of the revision that decided. Pure."""
+"""Finds what the rule of a decision says in the text of the revision that decided. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LISTS: Final = ("require", "deny_if", "approve_if", "limits")
 
 
 def parts_of(rule: str) -> tuple[str, str, list[str]]:
-    """`/tools/a/approve_if/0` is ("tools", "a", ["approve_if", "0"])."""
+    """Split a rule's place: `/tools/a/approve_if/0` is ("tools", "a", ["approve_if", "0"])."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in rule.split("/")[1:]]
     if not steps:
         return "", "", []
@@ -25,7 +25,7 @@ def parts_of(rule: str) -> tuple[str, str, list[str]]:
 
 
 def named_by(rule: str, document: str) -> Predicate | Limit | None:
-    """The predicate or the limit at or above the place; None where the rule decided as a whole."""
+    """Return the predicate or the limit at or above the place; None if the rule decided as a whole."""
     section, name, part = parts_of(rule)
     if len(part) < 2 or part[0] not in _LISTS or not part[1].isdecimal():
         return None
@@ -46,7 +46,7 @@ def _rule(document: str, section: str, name: str) -> Rule | None:
 
 
 def _alone(document: str, section: str, name: str) -> str | None:
-    """A policy of that one rule: thousands of others are not read with it. The rule keeps its spelling."""
+    """Return a policy of that rule alone, so that thousands are not read. It stays as it is written."""
     try:
         rule = msgspec.json.decode(document, type=dict[str, msgspec.Raw])[section]
         if section != "all_tools":

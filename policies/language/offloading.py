@@ -1,7 +1,7 @@
-"""Which calls are too much work to be judged on an event loop that others wait for.
+"""Decides which calls are too much work to judge on an event loop that others wait for.
 
-The answer costs little itself, and is an estimate from above: what it lets pass takes about a millisecond at
-most. Judging elsewhere gives the same decision.
+Deciding this costs little and uses upper estimates: a call that passes takes about a millisecond at most.
+Judging elsewhere gives the same decision.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .compile import CompiledAccess, CompiledPolicy
 from .decision import Call, PromptGet, ResourceRead, ToolCall
 from .work import NO_SOURCES
 
-# A URI is searched for its segments even where no pattern asks for it.
+# A URI is searched for dot segments even where no pattern is compared with it.
 _CHARACTER_NANOSECONDS: Final = 4
 _ACCESS_NANOSECONDS: Final = 5_000
 
@@ -35,7 +35,10 @@ def needs_offloading(compiled: CompiledPolicy | None, call: Call) -> bool:
 
 
 def light_size(compiled: CompiledPolicy | None, tool: str) -> int:
-    """No request of at most so many bytes that calls this tool needs it; negative where nothing is known."""
+    """Return the size in bytes up to which no request that calls this tool needs offloading.
+
+    Negative if that is not known.
+    """
     if compiled is None:
         return -1
     if tool not in compiled.known and compiled.look_up_nanoseconds(len(tool)) > LIGHT_NANOSECONDS:
@@ -46,7 +49,7 @@ def light_size(compiled: CompiledPolicy | None, tool: str) -> int:
 def together_need_offloading(
     compiled: CompiledPolicy | None, things: Sequence[ResourceRead | PromptGet]
 ) -> bool:
-    """Whether judging all of them at one stroke takes too long."""
+    """Return whether judging all of them in one go takes too long."""
     return compiled is not None and sum(_of_access(compiled, thing) for thing in things) > LIGHT_NANOSECONDS
 
 

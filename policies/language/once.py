@@ -1,7 +1,7 @@
-"""One text, read by many in a row: inside the block each reading of it is made once.
+"""Reads a text once where many readers follow each other: inside the block each reading is made only once.
 
-An editor sends the text of its last act with the next one, and the revision in force stands beside every
-act: what was read of the last few large texts is kept for the next block of this process, up to a bound.
+An editor sends the text of its last act with the next one, and every act needs the revision in force. What
+was read from the last few large texts is therefore kept for the next block of this process, up to a bound.
 Nobody may change what is kept: it is shared, between threads too.
 """
 
@@ -16,21 +16,21 @@ from .pause import collector_paused
 T = TypeVar("T")
 
 _inside: ContextVar[bool] = ContextVar("inside", default=False)
-# Below this reading is quicker than looking after what was read.
+# Reading a text shorter than this is quicker than keeping what was read.
 _SHORT: Final = 4_000
-# All that is read of a text takes about fifty bytes for each of its characters.
+# Everything read from a text takes about fifty bytes per character of it.
 _MOST_CHARACTERS: Final = 2_400_000
-# Twice as much at most; the largest policy there is comes to about this. Some ten bytes each, which what is
-# kept of whole texts shares.
+# In characters; at most twice as much is kept. The largest possible policy comes to about this. Each takes
+# some ten bytes, shared with what is kept of whole texts.
 _MOST_PIECES: Final = 4_000_000
-# Python 3.12 begins with a few hundred objects frozen; whoever freezes has thousands by then.
+# Python 3.12 starts with a few hundred frozen objects; where someone has frozen more, there are thousands.
 _FROZEN_BY_NOBODY: Final = 1_000
 
 
 class _Readings:
-    """By text, the one that was asked for last at the end.
+    """Readings by text, the most recently used one last.
 
-    Threads share it: each step on the dictionary is one, and who meets another in between reads once more.
+    Threads share it: each operation on the dictionary is atomic, and where two interleave one reads again.
     """
 
     def __init__(self, most: int) -> None:
@@ -55,7 +55,7 @@ _readings: Final = _Readings(_MOST_CHARACTERS)
 
 
 class _Pieces:
-    """By what each was made of. When full, those that nobody asks for again until it is full once more go."""
+    """Pieces by what they were made of. When it is full, those not asked for since it was last full go."""
 
     def __init__(self, most: int) -> None:
         self._most, self._weight = most, 0
@@ -93,9 +93,9 @@ def each_text_once() -> Iterator[None]:
 
 
 def _grow_old() -> None:
-    """What was read is kept: the collector need not look whether it is, as it does with all that is new.
+    """Move what was read to the collector's oldest generation: it is kept, so need not be traversed as new.
 
-    What is not kept and goes in circles is found when it looks through everything.
+    Cycles that are not kept are found by the next full collection.
     """
     if gc.get_freeze_count() <= _FROZEN_BY_NOBODY:
         gc.freeze()
@@ -104,7 +104,7 @@ def _grow_old() -> None:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """For a text whose reading is wanted only until something is made of it: it takes no other's place."""
+    """Read a text without keeping it, where its reading is needed only briefly: it displaces no other."""
     token = _inside.set(False)
     try:
         yield
@@ -113,14 +113,15 @@ def apart() -> Iterator[None]:
 
 
 def are_kept() -> bool:
-    """Whether pieces of texts are worth looking for here."""
+    """Return whether pieces of texts are kept here, and so are worth looking for."""
     return _inside.get()
 
 
 def piece(key: Hashable, weight: int, make: Callable[[], tuple[T, bool]]) -> T:
-    """One of the thousands of rules of a text, of which an act changes one; inside the block alone.
+    """Return a piece of a text, like one of thousands of rules of which an act changes one.
 
-    `key`: all that it is made of. `make`: the piece, which is not None, and whether it may be kept.
+    It is kept only inside the block. `key` is everything that it is made of. `make` returns the piece, which
+    is not None, and whether it may be kept.
     """
     if not _inside.get():
         return make()[0]
@@ -134,9 +135,9 @@ def piece(key: Hashable, weight: int, make: Callable[[], tuple[T, bool]]) -> T:
 
 
 def once(kind: str, text: str, read: Callable[[], T], given: Hashable = None) -> T:
-    """What `read` makes of the text and of what else is `given`; outside of the block each time anew.
+    """Return what `read` makes of the text and of whatever else is `given`; outside the block, every time.
 
-    What it raises is not kept.
+    Exceptions are not kept.
     """
     if not _inside.get() or len(text) < _SHORT:
         return read()

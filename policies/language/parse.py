@@ -1,4 +1,4 @@
-"""From a text to a document, or to every problem the text has."""
+"""Reads the text of a policy as a document, or finds every problem in it."""
 
 from typing import Final
 
@@ -10,12 +10,15 @@ from .pause import collector_paused
 from .problems import PolicyInvalid, Problem
 
 LARGEST_TEXT: Final = 1_048_576
-# The canonical form of a dense text is longer than the text by its indent, and a stored one must always load.
+# Its indent makes the canonical form longer than a dense text, and a stored policy must always load.
 _LARGEST_STORED: Final = 64 * LARGEST_TEXT
 
 
 def parse_policy(text: str | bytes, *, stored: bool = False) -> Document:
-    """`stored`: a canonical text of ours, which may be longer than a text that a person may bring."""
+    """Return the document, or raise PolicyInvalid with every problem.
+
+    `stored`: a canonical text of ours, which may be longer than a text that a person may submit.
+    """
     document, problems = _read(text, _LARGEST_STORED if stored else LARGEST_TEXT)
     if document is None or problems:
         raise PolicyInvalid(problems)

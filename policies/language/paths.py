@@ -64,5 +64,5 @@ def _step(found: re.Match[str]) -> Step | None:
 
 
 def member_path(name: str) -> str:
-    """The path of one top-level argument."""
+    """Return the path of one top-level argument."""
     return f"args.{name}" if _PLAIN_MEMBER.match(name) else f"args[{json.dumps(name, ensure_ascii=False)}]"

@@ -1,8 +1,8 @@
 """RE2 patterns: which ones a policy may hold, and matching at little cost.
 
-RE2 judges a thousand characters in microseconds, or, written for it, in seconds: `(.{0,1000}){50}` becomes
-half a million instructions. The time that a document's patterns may take is therefore rationed, by the size
-of what RE2 makes of them; no document that a person would write comes near the ration.
+RE2 compiles a pattern of a thousand characters in microseconds or, if it is hostile, in seconds:
+`(.{0,1000}){50}` becomes half a million instructions. The time for compiling a document's patterns is
+therefore rationed by the size of their programs; no document that a person would write comes near the ration.
 """
 
 import re
@@ -15,25 +15,25 @@ from .document import Condition
 from .problems import shown
 
 LONGEST_PATTERN: Final = 1000
-# Above this, one text of the greatest size that is judged can take more than a second.
+# With a larger program, a single text of the largest size that is judged can take more than a second.
 LARGEST_PROGRAM: Final = 10_000
 _MEMORY_STEPS: Final = (256 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20)
 _BYTES_OF_INSTRUCTION: Final = 16
 _RATION_MICROSECONDS: Final = 2_500_000
 _ROOMY_PATTERNS: Final = 256
-# A repetition with a range becomes nested options, whose compiling takes time in the square of its size.
+# A repetition with a range becomes nested options, which take time quadratic in their size to compile.
 _RANGE: Final = re.compile(r"\{[0-9]*,[0-9]")
 
-# Such a class stands for hundreds of ranges.
+# A Unicode class expands to hundreds of ranges.
 _CLASS: Final = re.compile(r"\\[pP]")
 _CLASS_MICROSECONDS: Final = 120
 
-# What it is given: where it must match, a text, and from where to where.
+# Its arguments: where it must match (the anchor), the text, and the start and end of the part to search.
 Match: TypeAlias = Callable[[object, bytes, int, int], list[tuple[int, int]]]
 _TOO_LARGE: Final = "This pattern needs too much memory. Ask for fewer repetitions."
 _TOO_MUCH: Final = "The patterns of this policy together take too long to prepare. Ask for fewer repetitions."
 
-# The wrapper around this one spends three times as long on a short text as RE2 does.
+# RE2 itself: the module's wrapper around it takes three times as long on a short text as RE2 does.
 _Program: Any = type(re2.compile("")._regexp)
 ANYWHERE: Final[object] = _Program.Anchor.UNANCHORED
 WHOLE: Final[object] = _Program.Anchor.ANCHOR_BOTH
@@ -49,7 +49,7 @@ class PatternJudge:
         self.asked = 0
 
     def problem(self, pattern: str) -> str | None:
-        """What is wrong with a pattern, in a sentence."""
+        """Return what is wrong with a pattern, in a sentence; None if nothing is."""
         self.asked += 1
         if pattern not in self._known:
             self._known[pattern] = self._judge(pattern)
@@ -63,7 +63,7 @@ class PatternJudge:
                 return _TOO_MUCH
             program = _program(pattern, memory, captures=True)
             too_large = not program.ok() and _is_too_large(program)
-            # Also what comes to nothing has taken its time.
+            # A pattern that fails to compile has taken its time too.
             size = program.ProgramSize() if program.ok() else memory // _BYTES_OF_INSTRUCTION * too_large
             self._left -= _microseconds(pattern, size)
             if program.ok():
@@ -74,7 +74,7 @@ class PatternJudge:
 
 
 def _microseconds(pattern: str, instructions: int) -> int:
-    """An estimate from above of what reading a pattern takes, and making so many instructions of it."""
+    """Return an upper estimate of the time to read a pattern and compile it to so many instructions."""
     reading = 10 + len(pattern) + _CLASS_MICROSECONDS * len(_CLASS.findall(pattern))
     ranging = instructions + instructions * instructions // 25_000 if _RANGE.search(pattern) else 0
     return reading + instructions // 2 + ranging
@@ -98,9 +98,9 @@ def _syntax_message(program: Any) -> str:
 
 
 class Patterns:
-    """The patterns of one compiled policy, each distinct one made once.
+    """The patterns of one compiled policy, each distinct one compiled once.
 
-    RE2 keeps what it learns of the texts it sees, up to the memory it was given; with many patterns each
+    RE2 caches what it learns from the texts it sees, up to the memory it was given; with many patterns each
     gets less, so that no policy and no caller can fill the worker's memory.
     """
 
@@ -108,7 +108,7 @@ class Patterns:
         self._programs: dict[str, Any] = {}
 
     def size_of(self, condition: Condition) -> int:
-        """How many instructions RE2 runs for its pattern; 0 for another operator."""
+        """Return how many instructions the program of its pattern has; 0 for other operators."""
         if condition.op not in ("regex", "matches") or not isinstance(condition.value, str):
             return 0
         return int(self._program(condition.value).ProgramSize())

@@ -1,7 +1,7 @@
-"""Building much at once without the garbage collector going over all of it again and again.
+"""Pauses the garbage collector while very many values are built at once.
 
-Reading a policy makes hundreds of thousands of small values and not one cycle; the collector, woken by their
-number, would take longer than the reading itself.
+Reading a policy makes hundreds of thousands of small values and not a single cycle; the collector, triggered
+by their number, would traverse them again and again and take longer than the reading itself.
 """
 
 import gc
@@ -11,9 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Of several that overlap in threads the first that ends wakes it: it is never left asleep.
+    """Pause the collector. Where blocks in several threads overlap, it runs again at the latest when the last
+    one ends, and may run before that: it is never left off.
 
-    What is only needed inside should be out of reach at the end, or it is gone over after all.
+    Values needed only inside should be unreachable by the end, or the collector traverses them after all.
     """
     was_awake = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Conditions and limits in words, the same ones wherever they are read."""
+"""Conditions and limits in words, the same words wherever they are shown."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from .sentences import rate_words, window_words
 
 _LONGEST_VALUE = 80
 _MARKS: Final = frozenset("“”")
-# How a text of the policy stands in a sentence: agents read it as in code, people as in prose.
+# How a text of the policy appears in a sentence: as in code for agents, as in prose for people.
 Quoted: TypeAlias = Callable[[str], str]
 
 
@@ -19,12 +19,12 @@ def in_code(text: str) -> str:
 
 
 def in_prose(text: str) -> str:
-    """In “quotation marks”; as in code where it holds such marks itself, or what cannot be seen."""
+    """Put a text in “quotation marks”; as in code if it holds such marks or invisible characters."""
     return f"“{text}”" if text.isprintable() and not _MARKS & {*text} else in_code(text)
 
 
 def value_words(value: JsonValue, quoted: Quoted = in_prose) -> str:
-    """As much of the value as is shown: one of a policy may be a megabyte long."""
+    """Return as much of the value as is shown: a value in a policy may be a megabyte long."""
     if isinstance(value, str):
         return quoted(value if len(value) <= _LONGEST_VALUE else f"{value[: _LONGEST_VALUE - 1]}…")
     text = ""
@@ -55,7 +55,7 @@ def _pieces(value: JsonValue) -> Iterator[str]:
 
 
 def is_words(condition: Condition, quoted: Quoted = in_prose) -> str:
-    """What the condition says of its argument, after a form of "is": `args.amount` ... "at most 500"."""
+    """Say what the condition asks of its argument, after a form of "is": `args.amount` ... "at most 500"."""
     value = condition.value
     if condition.op == "exists":
         return "present" if value is True else "absent"
@@ -94,13 +94,13 @@ def _membership(op: Operator, values: list[JsonValue], quoted: Quoted) -> str:
 def condition_words(
     condition: Condition, verb: str = "is", each: str = "every", quoted: Quoted = in_prose
 ) -> str:
-    """`each`: how a path with `[*]` is read, *every* of its values in a requirement, *any* elsewhere."""
+    """`each`: how a path with `[*]` is read, as *every* value in a requirement, as *any* elsewhere."""
     subject = f"{each} {condition.path.text}" if condition.path.quantified else condition.path.text
     return f"{subject} {verb} {is_words(condition, quoted)}"
 
 
 def of_argument(condition: Condition, each: str = "any") -> str:
-    """As a person says it, who looks at the arguments: "amount is more than 500"."""
+    """Say it as a person looking at the arguments would: "amount is more than 500"."""
     subject = condition.path.text.removeprefix("args").removeprefix(".") or "what is asked for"
     return f"{f'{each} ' if condition.path.quantified else ''}{subject} is {is_words(condition)}"
 
@@ -138,7 +138,7 @@ def limit_words(limit: Limit) -> str:
 
 
 def over_words(limit: Limit) -> str:
-    """What a call was that the limit held back: "over 30 calls per minute"."""
+    """Say what was wrong with a call that the limit held back: "over 30 calls per minute"."""
     if limit.increment_from is None:
         words = f"over {rate_words(limit.max, limit.window_seconds)}"
     else:

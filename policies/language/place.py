@@ -1,4 +1,4 @@
-"""Where in a document a rule stands: for showing the very lines that decided."""
+"""Finds where in a document's text a rule is, to show the very lines that decided."""
 
 import re
 from bisect import bisect_right
@@ -8,7 +8,10 @@ from policies.language.json_reader import Members, Node, TextError, read_json
 
 
 def lines_of(text: str, pointer: str) -> tuple[int, int] | None:
-    """First and last line, from 1, of what an RFC 6901 pointer names, its key included; None: nothing."""
+    """Return the first and last line, from 1, of what an RFC 6901 pointer names, with its key.
+
+    Return None if it names nothing in the text.
+    """
     try:
         node, at = read_json(text), 0
     except TextError:
@@ -23,15 +26,15 @@ def lines_of(text: str, pointer: str) -> tuple[int, int] | None:
 
 
 def nearest_place(text: str, pointer: str) -> tuple[int, int]:
-    """Line and column, from 1, of what the pointer names, or of the nearest thing around it.
+    """Return the line and column, from 1, of what the pointer names, or of the nearest thing around it.
 
-    A pointer into the canonical form may name what the text spells as a shorthand.
+    A pointer into the canonical form may name something that the text writes as a shorthand.
     """
     return Places(text).nearest(pointer)
 
 
 class Places:
-    """The places of one text, for whoever asks for many: it is read once, and so is each object in it."""
+    """The places of one text, for callers that need many: the text and each object in it are read once."""
 
     def __init__(self, text: str) -> None:
         self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
@@ -42,7 +45,7 @@ class Places:
             self._root = None
 
     def nearest(self, pointer: str) -> tuple[int, int]:
-        """As `nearest_place`."""
+        """Like the function `nearest_place`."""
         if self._root is None:
             return 1, 1
         node, at = self._root, 0
@@ -59,7 +62,7 @@ class Places:
         if not isinstance(value, Members):
             return _child(node, step)
         if node.at not in self._members:
-            # Of repeated keys the first counts, as in `_child`.
+            # The first of repeated keys counts, as in `_child`.
             self._members[node.at] = {member.key: (member.node, member.at) for member in reversed(value.all)}
         return self._members[node.at].get(step)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a policy's text, said so that its writer can mend it."""
+"""Problems in a policy's text, worded so that its writer can fix them."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from typing import Final
 _SHOWN_CHARACTERS = 60
 _LONGEST_COMPARED = 32
 _LARGEST_SLIP = 3
-# Pairs of characters; about a second.
+# In pairs of characters: about a second of work.
 _MOST_COMPARED = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`pointer` is an RFC 6901 pointer of unescaped keys; `line` and `column` from 1, in code points."""
+    """`pointer`: RFC 6901, with JSON escapes in keys decoded; `line` and `column` from 1, in code points."""
 
     pointer: str
     code: str
@@ -24,7 +24,7 @@ class Problem:
 
 
 class PolicyInvalid(Exception):  # noqa: N818 - the word of the house
-    """The text is no policy. Carries every problem, in the order of their places."""
+    """The text is not a policy. Carries every problem, in the order of their places."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(problem.message for problem in problems[:3]))
@@ -36,7 +36,7 @@ def escape_token(token: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A quoted excerpt that is safe to print: clipped, nothing invisible in it."""
+    """Return a quoted excerpt that is safe to print: clipped, and with invisible characters escaped."""
     clipped = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
     quoted = json.dumps(clipped, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in quoted)
@@ -46,12 +46,12 @@ _ASKED: Final = " Did you mean "
 
 
 def did_you_mean(near: str | None) -> str:
-    """The end of a message, or nothing: what is too long to be shown whole is no answer."""
+    """Return the end of a message, or nothing: a word too long to show whole is not worth suggesting."""
     return f"{_ASKED}{shown(near)}?" if near and len(near) <= _SHOWN_CHARACTERS else ""
 
 
 def meant(message: str) -> str | None:
-    """The word that a message with `did_you_mean` offers."""
+    """Return the word that a message ending in `did_you_mean` suggests, if it does."""
     _, asked, rest = message.rpartition(_ASKED)
     if not asked or not rest.endswith('"?'):
         return None
@@ -68,7 +68,7 @@ def one_of(words: Sequence[str]) -> str:
 
 
 def near_miss(word: str, candidates: Sequence[str]) -> str | None:
-    """The candidate that a slip of the hand would turn into `word`, if there is one."""
+    """Return the candidate that `word` is most likely a misspelling of, if there is one."""
     if not 1 < len(word) <= _LONGEST_COMPARED:
         return None
     folded = word.casefold()
@@ -82,7 +82,7 @@ def near_miss(word: str, candidates: Sequence[str]) -> str | None:
 
 
 class Suggestions:
-    """Near misses for the words of one text, until that was work enough: it may hold thousands of slips."""
+    """Near misses for the words of one text, up to a bound on the work: it may hold thousands of slips."""
 
     def __init__(self) -> None:
         self._left = _MOST_COMPARED
@@ -94,7 +94,7 @@ class Suggestions:
 
 
 def _distance(left: str, right: str) -> int:
-    """Edits (insert, remove, replace, swap two neighbours) from one word to the other."""
+    """Count the edits (insert, remove, replace, swap two neighbours) from one word to the other."""
     before: list[int] = []
     row = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):

@@ -1,4 +1,4 @@
-"""What a call takes from a counter: which key of it, and how many millionths."""
+"""What a call takes from a counter: which of its keys, and how many millionths of a unit."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context

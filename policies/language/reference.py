@@ -1,6 +1,6 @@
-"""The reference of the language in Markdown, made from its schema and its codes.
+"""Generates the reference of the language, in Markdown, from its schema and its codes.
 
-`python -m policies.language.reference` writes it.
+`python -m policies.language.reference` prints it.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What every code means, in a sentence each: the reference is made of these."""
+"""The meaning of every code, in a sentence each. The reference is generated from these."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Names of resources as most servers read them."""
+"""Readings of resource URIs: one form for all the spellings that most servers take for the same resource."""
 
 import re
 from typing import Final
@@ -8,6 +8,6 @@ _NO_PATH: Final = re.compile(r"\A(?:ftp|https?|wss?)://[^/?#*]+(?=[?#]|\Z)")
 
 
 def reading(uri: str) -> str:
-    """What differs from it only by percent signs, by case or by the slash of a path that is nothing else has
-    the same. Also of a pattern."""
+    """Return the reading of a URI or of a pattern. URIs that differ only in percent-encoding, in case, or in
+    the slash of an otherwise empty path have the same reading."""
     return _NO_PATH.sub(r"\g<0>/", unquote(uri, errors="replace").casefold())

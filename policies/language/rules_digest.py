@@ -1,4 +1,4 @@
-"""What an approval is bound to: a digest of the very rules that judged the call."""
+"""A digest of the rules that judged a call. An approval is bound to it."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from .compile import CompiledPolicy, Plan
 
 
 def rules_digest(compiled: CompiledPolicy, tool: str) -> str:
-    """Hex SHA-256 of the rules that apply to this tool, with their places, and of what is hidden."""
+    """Return the hex SHA-256 of the rules that apply to this tool, with their places, and of `hide`."""
     applies = compiled.applies_to(tool)
     said: dict[str, Plain] = {"hide": list(compiled.document.hide)}
     if isinstance(applies, Plan):

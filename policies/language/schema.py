@@ -1,4 +1,4 @@
-"""The JSON Schema of a policy, for editors. The parser alone says what a policy is."""
+"""The JSON Schema of a policy, for editors. Only the parser decides what is a policy."""
 
 import json
 from importlib.resources import files

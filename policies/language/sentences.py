@@ -19,7 +19,7 @@ _LONGEST_PATH = 120
 
 
 def wire_code(code: str) -> str:
-    """Hidden, default-denied and unlisted are told apart in the log only."""
+    """Return the code for the agent. Only the log tells hidden, default-denied and unlisted tools apart."""
     return "not_available" if code in _NOT_AVAILABLE else code
 
 
@@ -36,7 +36,7 @@ def malformed_sentence() -> str:
 
 
 def denied_sentence(tool: str, paths: Sequence[str] = ()) -> str:
-    """With `paths`: what decided, for organizations that explain denials."""
+    """`paths`: what decided, for organizations that explain denials."""
     return f"This call of {tool} is not allowed{': ' + listed(paths) if paths else ''}."
 
 
@@ -75,7 +75,7 @@ def approval_expired_sentence() -> str:
 
 
 def listed(items: Iterable[str], last: str = "and") -> str:
-    """The items in a row, none of them twice, the long tail left out."""
+    """Join the items, each of them once, and leave out a long tail."""
     unique = list(dict.fromkeys(map(_clipped, items)))
     if len(unique) > _MOST_PATHS:
         return ", ".join(unique[:_MOST_PATHS]) + f" {last} {len(unique) - _MOST_PATHS} more"
@@ -97,7 +97,7 @@ def window_words(window_seconds: int) -> str:
 
 
 def a_span(seconds: int) -> str:
-    """As after "for" or "in": a minute, an hour, 15 minutes."""
+    """Say a span as after "for" or "in": a minute, an hour, 15 minutes."""
     words = span_words(seconds)
     if seconds not in WINDOW_WORDS:
         return words
@@ -105,7 +105,7 @@ def a_span(seconds: int) -> str:
 
 
 def span_words(seconds: int) -> str:
-    """In the units people count in: minute, 15 minutes, 90 seconds, 1 hour and 1 second."""
+    """Say a span in the units people use: minute, 15 minutes, 90 seconds, 1 hour and 1 second."""
     count, word = whole_span(seconds)
     if count <= _MOST_OF_A_UNIT:
         return word if count == 1 else f"{count} {word}s"
@@ -118,7 +118,7 @@ def span_words(seconds: int) -> str:
 
 
 def whole_span(seconds: int) -> tuple[int, str]:
-    """How many of the largest unit of which it is a whole number."""
+    """Return the span as a whole number of the largest unit that divides it, and that unit's word."""
     return next((seconds // length, word) for length, word in _UNITS if seconds % length == 0)
 
 

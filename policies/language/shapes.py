@@ -1,4 +1,4 @@
-"""The shapes in a tree: what a key, a text, a number or a list may be, and what is said of any other."""
+"""The shapes in a tree: what a key, a text, a number or a list may be, and the finding for anything else."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -33,7 +33,7 @@ def kind_of(value: Value, should: str) -> str:
 
 
 class ShapeReader:
-    """What every part of the grammar is read with. Whatever is wrong becomes one of the `findings`."""
+    """Reads the shapes that the grammar is made of. Whatever is wrong becomes one of the `findings`."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -44,7 +44,7 @@ class ShapeReader:
         self.findings.append(Finding(at, code, pointer, message))
 
     def suggestion(self, word: str, candidates: tuple[str, ...]) -> str:
-        # Comparing words costs more than anything else here; a text of nothing but slips gets some answers.
+        # Comparing words costs more than anything else here: a text full of slips gets only so many answers.
         if self._suggestions == _MOST_SUGGESTIONS:
             return ""
         self._suggestions += 1
@@ -109,7 +109,7 @@ class ShapeReader:
         return tuple(element for element in read_all if element is not None)
 
     def string(self, node: Node, at: Pointer, should: str | Callable[[], str]) -> str | None:
-        """A sentence that must be put together is put together only where something else stands."""
+        """Return the node's text. A `should` that has to be built is built only if the node is not a text."""
         if isinstance(node.value, str):
             return node.value
         self.wrong_type(node, at, should if isinstance(should, str) else should())

@@ -1,4 +1,4 @@
-"""What would happen: decisions with their limits and approvals, on a virtual clock."""
+"""Simulates what would happen: decisions with their limits and approvals, on a virtual clock."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -43,7 +43,7 @@ class _Approval:
 
 
 class Simulation:
-    """One policy, its counters and approvals. Times are seconds and never fall."""
+    """One policy with its counters and approvals. Times are in seconds and never go back."""
 
     def __init__(self, compiled: CompiledPolicy | None, approval_seconds: int = APPROVAL_SECONDS) -> None:
         self._compiled = compiled
@@ -61,7 +61,7 @@ class Simulation:
         return self._judge_approval(call, decision, decision.approval, now, holder)
 
     def answer(self, call: ToolCall, answer: Answer, at: Seconds, holder: Holder) -> None:
-        """A person answers the call's approval. At the end of its time limit it is too late."""
+        """Record a person's answer to the call's approval. At the end of its time limit it is too late."""
         now = int(at * 1000)
         approval = self._approvals.get(_identity(call, holder))
         if approval is None or approval.state is not _State.PENDING or now >= approval.ends:

@@ -1,4 +1,4 @@
-"""Recorded calls and people's answers, played in order against one policy on a virtual clock."""
+"""Plays recorded calls and people's answers in order against one policy, on a virtual clock."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _LATEST: Final = Decimal("1e15")
 
 
 class World:
-    """The steps of one world: its counters, its approvals, its clock. Raises RequestInvalid."""
+    """One simulated world: its counters, its approvals, its clock. Raises RequestInvalid."""
 
     def __init__(self, compiled: CompiledPolicy | None) -> None:
         self._simulation = Simulation(compiled)
@@ -29,7 +29,7 @@ class World:
         self._now = Decimal(0)
 
     def step(self, given: Loose) -> dict[str, object] | None:
-        """What became of the call; None for a person's answer."""
+        """Play one step. Return what became of the call; None for a person's answer."""
         if not isinstance(given, dict):
             raise RequestInvalid('A call is an object, like {"tool": "a", "arguments": {}, "at": 0}.')
         self._now = self._time(given)
@@ -100,7 +100,7 @@ def _call(given: dict[str, Loose]) -> Call:
 
 
 def _arguments(given: dict[str, Loose]) -> object:
-    """`arguments` as JSON, `arguments_text` where the spelling matters, `arguments_fill` for long texts."""
+    """Read `arguments` as JSON, `arguments_text` if the spelling matters, `arguments_fill` for long texts."""
     if "arguments_text" in given:
         return read_arguments(_text(given, "arguments_text"))
     if "arguments_fill" in given:
@@ -136,7 +136,7 @@ def _filled(fills: Loose) -> dict[str, str]:
 
 
 def read_tools(given: Loose) -> list[ToolFacts]:
-    """A list of tools, or an answer that holds one: of `tools/list`, or of this product's API."""
+    """Read a list of tools, or a response that holds one: of `tools/list`, or of this product's API."""
     if isinstance(given, dict):
         given = given.get("tools", given.get("results"))
     if not isinstance(given, list):

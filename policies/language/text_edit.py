@@ -1,4 +1,4 @@
-"""Editing a JSON text in place: what is not asked to change stays as it was written, byte for byte."""
+"""Edits a JSON text in place: what need not change stays as it was written, byte for byte."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +10,12 @@ from .exact import identity_of
 from .json_reader import Member, Members, Node, Number, Value
 from .text_tree import TextTree, child, members, tree_of
 
-# Finding what moved costs the square of this.
+# Finding what moved takes time quadratic in this.
 _MOST_ALIGNED: Final = 400
 
 
 class Source(NamedTuple):
-    """JSON that stands as it was written."""
+    """JSON kept as it was written."""
 
     text: str
 
@@ -24,12 +24,12 @@ Wanted: TypeAlias = "Mapping[str, Wanted] | Sequence[Wanted] | Source | Number |
 
 
 class CannotEdit(Exception):  # noqa: N818 - the word of the house
-    """The edit cannot be said in the text as it stands; the message says why."""
+    """The edit cannot be expressed in the text as it is; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A part that stood there before, by its index, with its text now."""
+    """A part that was there before: its index, and its text now."""
 
     index: int
     text: str
@@ -45,9 +45,9 @@ Item: TypeAlias = Kept | Added
 
 
 def put(text: str, steps: Sequence[str], wanted: Wanted, order: Sequence[str] = ()) -> str:
-    """Makes the member that `steps` lead to say what is wanted. Objects on the way are made where missing.
+    """Make the member that `steps` lead to say what is wanted. Missing objects on the way are created.
 
-    `order`: where a new member of the outermost object goes.
+    `order`: the keys of the outermost object in order, to place a new member.
     """
     edit = _Edit(text)
     node, depth = edit.tree.root, 0
@@ -68,7 +68,7 @@ def put(text: str, steps: Sequence[str], wanted: Wanted, order: Sequence[str] = 
 
 
 def drop(text: str, steps: Sequence[str]) -> str:
-    """Takes the member out. What is not there stays away."""
+    """Take the member out, if it is there."""
     edit = _Edit(text)
     node = edit.tree.find(*steps[:-1])
     times = 0 if node is None else sum(member.key == steps[-1] for member in _all(node))
@@ -118,7 +118,7 @@ class _Edit:
         return [Kept(index, self.text[start:end]) for index, (start, end) in enumerate(self._spans(node))]
 
     def merged(self, node: Node, wanted: Wanted, inline: bool) -> str:
-        """The node's text, changed as little as makes it say what is wanted."""
+        """Return the node's text, changed as little as possible to say what is wanted."""
         source = self.tree.source(node)
         if isinstance(wanted, Source):
             return wanted.text
@@ -128,7 +128,7 @@ class _Edit:
         inline = self._is_inline(node, spans) if spans else inline
         if isinstance(node.value, Members) and isinstance(wanted, Mapping):
             return self._assembled(node, self._merged_members(node, wanted, inline), inline)
-        # A number is held as a tuple, too.
+        # Before the next check, because a Number is a tuple too.
         if isinstance(wanted, Number):
             return wanted.text
         if isinstance(node.value, list) and isinstance(wanted, list | tuple):
@@ -176,7 +176,7 @@ class _Edit:
         return "\n" not in self.text[node.at : spans[0][0]]
 
     def _assembled(self, node: Node, items: list[Item], inline: bool) -> str:
-        """An object or list of these items, the old ones with the white space they had."""
+        """Write an object or list of these items; old ones keep their white space."""
         brackets = self.text[node.at], self.text[self.tree.end(node) - 1]
         if not items:
             return "".join(brackets)
@@ -213,7 +213,7 @@ class _Edit:
         return json.dumps(item.key, ensure_ascii=False) + (":" if self.tight else ": ") + value
 
     def _rendered(self, value: Wanted, indent: str | None) -> str:
-        """`indent` is that of the line on which the value begins; None: all on one line."""
+        """Write a value. `indent`: that of the line on which it begins; None: all on one line."""
         match value:
             case Source(text) | Number(text):
                 return text
@@ -232,7 +232,7 @@ class _Edit:
 
 
 def _aligned(mine: list[str], theirs: list[str]) -> Iterator[tuple[bool, int, int, int, int]]:
-    """Runs that are the same and runs that are not, as index ranges of both lists."""
+    """Yield the runs that are the same and those that are not, as index ranges of both lists."""
     shorter = min(len(mine), len(theirs))
     head = next((i for i in range(shorter) if mine[i] != theirs[i]), shorter)
     rest = shorter - head
@@ -253,7 +253,7 @@ def _all(node: Node) -> list[Member]:
 
 
 def _identity(value: Wanted) -> str:
-    """A text that values share which say the same; a number by its value."""
+    """Return a text shared by values that say the same; numbers count by value."""
     match value:
         case Source(text):
             return _said(TextTree(text).root.value)

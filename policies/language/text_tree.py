@@ -1,4 +1,4 @@
-"""A text that is JSON, with the span of every part: for showing places, and for editing in place."""
+"""A JSON text with the span of every part, for showing places and for editing in place."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _LITERALS = {True: 4, False: 5, None: 4}
 
 
 class TextTree:
-    """Raises TextError for a text that is no JSON. A key that stands twice means its first place."""
+    """A JSON text as a tree; raises TextError if it is not JSON. The first of repeated keys counts."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -23,7 +23,7 @@ class TextTree:
         self._places = Places(text)
 
     def end(self, node: Node) -> int:
-        """Just behind the node's last character."""
+        """Return the offset just after the node's last character."""
         value = node.value
         if isinstance(value, str):
             return int(scanstring(self.text, node.at + 1, True)[1])
@@ -46,7 +46,7 @@ class TextTree:
         return node
 
     def start_of(self, pointer: str) -> tuple[int, int]:
-        """Line and column of what a pointer names: of a member its key. What is not there: what holds it."""
+        """Return line and column of what a pointer names (a member's key); if missing, of what is around."""
         node, at = self.root, self.root.at
         for token in pointer.split("/")[1:]:
             found = _step(node, token.replace("~1", "/").replace("~0", "~"))
@@ -60,12 +60,12 @@ class TextTree:
         return found.end() if found else at
 
 
-# A larger one is read anew each time: kept trees are memory that nobody asked for.
+# A larger tree is kept only inside `each_text_once`: otherwise it would take memory for nothing.
 _LONGEST_KEPT: Final = 200_000
 
 
 def tree_of(text: str) -> TextTree:
-    """As `TextTree(text)`; one act reads the same text several times. Nobody may change what is in it."""
+    """Return `TextTree(text)`, cached: an act reads a text several times. Nobody may change what is in it."""
     return once("tree", text, lambda: TextTree(text)) if len(text) > _LONGEST_KEPT else _kept(text)
 
 
@@ -75,7 +75,7 @@ def _kept(text: str) -> TextTree:
 
 
 def members(node: Node) -> Iterator[Member]:
-    """Of an object the first member of each key, in order; of anything else none."""
+    """Yield the first member of each key of an object, in order; nothing for other values."""
     if isinstance(node.value, Members):
         seen: set[str] = set()
         for member in node.value.all:

@@ -1,10 +1,10 @@
-"""`under_path`: file paths compared as text. Links and other spellings are not seen."""
+"""`under_path`: file paths compared as text. Links and other spellings of a path are not recognised."""
 
 from collections.abc import Iterable
 
 
 def resolve_path(path: str) -> tuple[str, ...] | None:
-    """The whole segments of an absolute path; None for what is none."""
+    """Return the segments of an absolute path, `.` and `..` resolved; None if the text is not one."""
     if not path.startswith("/") or "\\" in path or "\0" in path:
         return None
     kept = filter(None, path.split("/"))

@@ -1,8 +1,8 @@
-"""Arguments whose names some servers take for one that a rule reads.
+"""Finds arguments whose names some servers take for one that a rule reads.
 
-To a rule `Path` is not `path`: the one is missing, or says something harmless. To servers that read names
-without regard to case they are one, and the last one wins. What stands in `__proto__` is found by its names
-where a server in JavaScript copied the object. No such call has one meaning.
+To a rule `Path` is not `path`, which is missing or says something harmless. To servers that ignore the case
+of names they are one argument, and the last one wins. Members of `__proto__` are found by their own names
+where a server in JavaScript copied the object. No such call has a single meaning.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ from .paths import Path, Step
 
 @dataclass(slots=True)
 class Names:
-    """The names that rules read in one object, with what they read below; `each`: in a list's elements.
+    """The names that rules read in one object, and what they read below; `each`: in a list's elements.
 
-    `fine`: of which nothing more is to be asked, some that were met before among them.
+    `fine`: names that need no further check, including some that were met before.
     """
 
     members: dict[str, "Names"] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def has_twin(names: Names, value: object) -> bool:
             if below is None:
                 if name.casefold() in names.folded:
                     return True
-                # Callers name what they like: they must not be able to fill this.
+                # Callers choose the names: they must not be able to fill this.
                 if len(names.fine) < _MOST_FINE and len(name) <= _LONGEST_FINE:
                     names.fine.add(name)
             elif below is not _NOTHING and has_twin(below, inner):
@@ -64,7 +64,7 @@ def _note(names: Names, steps: tuple[Step, ...]) -> None:
         if isinstance(step, str):
             names = names.members.setdefault(step, Names())
         else:
-            # Of whichever element a rule reads one: in no other may a name have two meanings either.
+            # Whichever element a rule reads, no other may have a name with two meanings either.
             names.each = names.each or Names()
             names = names.each
 

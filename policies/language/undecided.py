@@ -1,4 +1,4 @@
-"""Why a condition could not be judged, in one sentence. Only asked after it could not."""
+"""Says in one sentence why a condition could not be judged. Asked only after it could not."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def sentence(conditions: Sequence[CompiledCondition], work: Work) -> str:
 
 
 def _wrong_step(arguments: dict[str, object], path: Path) -> tuple[str, str] | None:
-    """The first step into a value of another kind: the path up to there, and what must stand there."""
+    """Find the first step into a value of the wrong kind: the path up to it, and what must be there."""
     values: list[object] = [arguments]
     for index, step in enumerate(path.steps):
         following: list[object] = []

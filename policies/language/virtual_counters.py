@@ -1,7 +1,7 @@
-"""Counters on a virtual clock: the meaning of limits, in the plainest form there is.
+"""Counters on a virtual clock: the meaning of limits, in the simplest possible form.
 
 Times are whole milliseconds. A charge counts until just before it is a window old; a held unit, of a call
-that waits for a person, counts in every window until it is sent, given back or over.
+that waits for a person, counts in every window until it is sent, given back or expired.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class _Ledger:
         return max(unit.counts_until(self.longest_window) for unit in self.units)
 
     def free_at(self, now: int, window: int, room: int) -> int:
-        """The first moment from now on at which what counts is at most `room`."""
+        """Return the first moment, from `now` on, at which the units that count add up to at most `room`."""
         ends = sorted((unit.counts_until(window), unit.micros) for unit in self.units)
         counting = sum(micros for end, micros in ends if end > now)
         free_at = now
@@ -86,7 +86,7 @@ class _Ledger:
 
 
 class VirtualCounters:
-    """`longest_window` of all that will be asked for: what has left a short one may count in a long one."""
+    """`longest_window`: of all limits to come. What has left a short window may still count in a long one."""
 
     def __init__(self, longest_window: int) -> None:
         self._longest_window = longest_window
@@ -96,7 +96,7 @@ class VirtualCounters:
     def reserve(
         self, holder: Holder, limits: Sequence[TakeQuota], now: int, held_until: int | None
     ) -> Reservation | Full:
-        """All of the limits or none. Held until a person has answered, or charged at once."""
+        """Reserve all of the limits or none: held until a person has answered, or charged at once."""
         costs: dict[LedgerName, int] = {}
         for limit in limits:
             name = _ledger_name(holder, limit)
@@ -158,7 +158,7 @@ class VirtualCounters:
         return self._room_for_key(name, now)
 
     def _room_for_key(self, name: LedgerName, now: int) -> int:
-        """When one more key of the counter may live."""
+        """Return when this key may be among the counter's live keys."""
         names = self._keys.get(name[0], set())
         if len(names) < MOST_KEYS or name[2] is None:
             return now
@@ -171,5 +171,5 @@ class VirtualCounters:
 def _ledger_name(holder: Holder, limit: TakeQuota) -> LedgerName:
     identities = {"grant": holder.grant, "server": holder.server, "organization": holder.organization}
     counter: CounterName = (holder.organization, limit.scope, identities[limit.scope], limit.counter)
-    # True, 1 and "1" are three keys, and Python would take the first two for one.
+    # True, 1 and "1" are three keys, but Python would take the first two for one.
     return counter, type(limit.key).__name__ if isinstance(limit.key, bool | str) else "", limit.key

@@ -1,4 +1,4 @@
-"""What a name, a text, an identifier and a window are: the leaves of the grammar."""
+"""The leaves of the grammar: what is a valid name, text, identifier and counter."""
 
 import hashlib
 import re
@@ -29,11 +29,11 @@ def is_counter(text: str) -> bool:
 
 
 def hashed_id(name: str) -> str:
-    """An identifier for a name that cannot be one."""
+    """Return an identifier derived from a name that is not itself a valid identifier."""
     return "t-" + hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def shorthand_counter(entry: str) -> str:
-    """The counter of a `rate_limit` on one entry of `tools`."""
+    """Return the counter of a `rate_limit` on one entry of `tools`."""
     plain = f"{entry}_rate"
     return plain if is_id(plain) else f"{hashed_id(entry)}_rate"

@@ -1,7 +1,7 @@
 """The state of judging one call: its arguments and what has been found out about them.
 
-Everything found is kept for the length of the call, so that a thousand conditions on one large value cost one
-look at it. The bounds on regexes and on `[*]` are counted before the first such condition is judged.
+Everything found out is kept for the length of the call, so that a thousand conditions on one large value read
+it once. The bounds on regexes and on `[*]` are counted before the first such condition is judged.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ _ONLY_LISTS: Final = frozenset([list])
 
 
 class _WrongKind:
-    """A step met a value of another kind than it needs."""
+    """A step met a value of the wrong kind."""
 
 
 WRONG_KIND: Final = _WrongKind()
@@ -63,7 +63,7 @@ class Each(NamedTuple):
 
 
 class Sources:
-    """What the rules that apply to one tool read of a call, and how much of it their conditions may read."""
+    """What the rules that apply to one tool read from a call, and how much their conditions may read."""
 
     __slots__ = (
         "_conditions",
@@ -81,7 +81,7 @@ class Sources:
     def __init__(
         self, conditions: Iterable[tuple[Condition, int]] = (), counted: Iterable[Path] = ()
     ) -> None:
-        """Each condition with the size of its regex's program, 0 for another; what limits count by."""
+        """`conditions`: each with its regex program's size, or 0; `counted`: paths that limits count by."""
         self._conditions = tuple(conditions)
         self._paths = (*(condition.path for condition, _ in self._conditions), *counted)
         self._names: Names | None = None
@@ -91,17 +91,17 @@ class Sources:
         self.searched_paths = tuple(
             condition.path.steps for condition, _ in self._conditions if searches(condition)
         )
-        # Texts of so many characters together are within the bound on regexes, however they are spelt.
+        # Texts with at most this many characters in total are within the bound on regexes, whatever they are.
         largest = max((size for _, size in self.regexes), default=1)
         self.short_enough = min(MOST_REGEX_BYTES, MOST_REGEX_STEPS // largest) // _LONGEST_IN_UTF_8
-        # The same where only one text is read for its pattern: then that is all there is to count.
+        # The same for the only text that a pattern reads: then there is nothing else to count.
         alone = len(self.regexes) == 1 and EACH not in self.regexes[0][0]
         self.short_alone = self.short_enough if alone else -1
         self._light_size: int | None = None
 
     @property
     def reading(self) -> Reading | None:
-        # Made for the first call that asks: of the many tools of a policy few are called.
+        # Built for the first call that asks: few of the many tools of a policy are called.
         if self._reading == "unknown":
             self._reading = reading_of(self._conditions)
         return self._reading
@@ -149,14 +149,14 @@ class Work(msgspec.Struct, eq=False):
     _regex_allowed: bool | None = None
     _search_allowed: bool | None = None
     _each_allowed: bool | None = None
-    # Named with their kind: a path and a URL of one spelling are two questions. Containers and numbers go
-    # by identity: the arguments keep them alive for as long as this lives.
+    # Keys begin with their kind, because one text can be asked about both as a path and as a URL. Containers
+    # and numbers go by identity: the arguments keep them alive for as long as this object lives.
     _found: dict[tuple[object, ...], object] = msgspec.field(default_factory=dict)
 
     # Equality
 
     def key(self, value: object) -> Key:
-        """What equal values share: itself for a text or an exact number, else a tuple."""
+        """Return a key that equal values share: the text or the exact number itself, otherwise a tuple."""
         if type(value) is str:
             return value
         if type(value) is int:
@@ -171,7 +171,7 @@ class Work(msgspec.Struct, eq=False):
         return INEXACT if number is None else number
 
     def number(self, value: object) -> ExactNumber | None:
-        """The exact number that a value is. A number may be a megabyte long: it is read once."""
+        """Return the exact number that a value is, if any. It may be a megabyte long, so it is read once."""
         if type(value) is int:
             return value if -LARGEST <= value <= LARGEST else None
         at = ("number", id(value))
@@ -190,7 +190,7 @@ class Work(msgspec.Struct, eq=False):
         return found  # type: ignore[return-value]
 
     def element_keys(self, value: list[object]) -> frozenset[Key] | None:
-        """The keys of a list's elements; None when an inexact number stands among them."""
+        """Return the keys of a list's elements; None if there is an inexact number among them."""
         at = ("elements", id(value))
         if at not in self._found:
             keys = frozenset(self.key(element) for element in value)
@@ -216,7 +216,7 @@ class Work(msgspec.Struct, eq=False):
     # Bounds
 
     def allows_regex(self) -> bool:
-        """Asked of texts that are not `short_alone`."""
+        """Asked only for texts that are not `short_alone`."""
         if self._regex_allowed is None:
             if self.sources.quantified:
                 self._count()
@@ -239,7 +239,7 @@ class Work(msgspec.Struct, eq=False):
         self._regex_allowed = Amount(sum(size for size, _ in sizes), steps, 0, 0, 0).allows_regex
 
     def allows_search(self) -> bool:
-        """Asked of texts that are not short."""
+        """Asked only for texts that are not short."""
         if self._search_allowed is None:
             if self.sources.quantified:
                 self._count()
@@ -275,9 +275,9 @@ class Work(msgspec.Struct, eq=False):
         return found
 
     def _same(self, found: Each) -> Each:
-        """Of two that hold the same few values the first: what lies beyond them is then looked at once."""
+        """Return the first one found with the same few values, so that what lies beyond is looked at once."""
         if len(found.values) > _FEW_VALUES:
-            # Kept alive, so that nothing else ever has its identity.
+            # Kept alive, so that nothing else ever gets its id.
             return self._found.setdefault(("many", id(found)), found)  # type: ignore[return-value]
         at = ("few", (found.missing, found.wrong, *map(id, found.values)))
         return self._found.setdefault(at, found)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The form that answers on the tool pages teach: our grammar, with `validate` and session scopes."""
+"""The dialect that the answers on the tool pages teach: our grammar, with `validate` and session scopes."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ def _entry(name: str, entry: Data, at: Place, tools: Mapping[str, ToolFacts], no
 
 
 def _required(validate: Data, tool: ToolFacts | None) -> list[Data] | str:
-    """The predicates that stand for it, or the code of why there are none."""
+    """Return the predicates that mean the same, or the code of why there are none."""
     if validate == {"required_args": False}:
         return []
     if validate != {"required_args": True}:

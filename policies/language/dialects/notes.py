@@ -1,4 +1,4 @@
-"""What a conversion did besides carrying over: said with a place in the source."""
+"""Notes on what a conversion changed or did not keep, each with its place in the source."""
 
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -47,7 +47,7 @@ class Notes:
 
 
 def in_order(notes: list[tuple[Place, str]], source: Data) -> tuple[Note, ...]:
-    """By place in the source, parents first, then by code."""
+    """Order the notes by place in the source, parents first, then by code."""
     ordinals: dict[int, dict[str, int]] = {}
 
     def position(place: Place) -> tuple[int, ...]:
@@ -71,7 +71,7 @@ def _pointer(place: Place) -> str:
 
 
 def assume(source: dict[str, Data], default: str, notes: Notes) -> tuple[Data, Data]:
-    """The version and the default, where they are missing too."""
+    """Return the version and the default; a missing one is assumed, and noted."""
     version = source.get("version", "1")
     if "version" not in source:
         notes.changed.append(((), "version_assumed"))

@@ -22,7 +22,7 @@ class OwnCounter:
     increment_from: str | None
 
     def most(self, condition: Data) -> int | None:
-        """How much may count, when the condition is `lt` or `lte` a number on this counter."""
+        """Return how much may count, if the condition is `lt` or `lte` a number on this counter."""
         if not isinstance(condition, dict) or set(condition) != {"path", "op", "value"}:
             return None
         op, value = condition["op"], condition["value"]
@@ -53,7 +53,7 @@ def own_counter(state: Data, tool: str) -> OwnCounter | None:
 
 
 def _value(number: Number) -> Fraction:
-    """The number, cut where no limit can tell the difference."""
+    """Return the number, capped or rounded where no limit can tell the difference."""
     negative, digits, exponent, rest = parts_of(number.text)
     size = len(digits) + exponent
     if negative or digits == "":
@@ -61,7 +61,7 @@ def _value(number: Number) -> Fraction:
     if rest.startswith("-") or (not rest and size < -_MOST_DIGITS):
         return Fraction(1, 10**_MOST_DIGITS)
     if rest or size > _MOST_DIGITS:
-        # An increment may divide it, so the cut lies far above the largest limit.
+        # An increment may divide it, so the cap is far above the largest limit.
         return Fraction((LARGEST_MAX + 1) * (LARGEST + 1))
     kept = digits[: 2 * _MOST_DIGITS]
     return Fraction(int(kept)) * Fraction(10) ** (exponent + len(digits) - len(kept))

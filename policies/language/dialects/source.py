@@ -1,4 +1,4 @@
-"""A text that people bring, read as data: JSON, or the part of YAML 1.2 that means one thing to everybody."""
+"""Reads a text that people submit as data: JSON, or the part of YAML 1.2 that has only one meaning."""
 
 import json
 import re
@@ -32,7 +32,7 @@ _DECIMAL = re.compile(r"([-+]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))([eE][-+]?[
 
 
 class NotData(Exception):  # noqa: N818 - not an error of ours
-    """The text is neither; the parser says why."""
+    """The text is neither JSON nor such YAML; the parser says why."""
 
 
 def read_data(text: str) -> Data:
@@ -66,7 +66,7 @@ def _read_yaml(text: str) -> Data:
         return _document(events)
     except NotData:
         raise
-    except Exception:  # whatever a foreign reader stumbles over, the text is not ours to convert
+    except Exception:  # whatever a third-party reader fails on, the text cannot be converted
         raise NotData from None
 
 
@@ -110,7 +110,7 @@ def _mapping(events: Iterator[Event], depth: int) -> dict[str, Data]:
 
 
 def _marked(event: Event) -> bool:
-    """An alias, an anchor or a tag: what makes a text mean more than what stands there."""
+    """Return whether there is an alias, an anchor or a tag: they make a text mean more than it says."""
     if isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
         return event.anchor is not None or event.tag is not None
     return isinstance(event, AliasEvent)
@@ -131,7 +131,7 @@ def _scalar(text: str) -> Data:
 
 
 def write_data(value: Data) -> str:
-    """The data as JSON, each member on a line of its own, numbers as they were spelt."""
+    """Write the data as JSON, each member on a line of its own, numbers as they were written."""
     return "".join(_pieces(value, "\n"))
 
 

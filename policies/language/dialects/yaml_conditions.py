@@ -1,4 +1,4 @@
-"""Conditions of the `rules` dialect, where values were compared as printed and missing ones failed."""
+"""Conditions of the `rules` dialect, where values are compared as printed and missing ones fail."""
 
 import re
 from typing import Final
@@ -13,7 +13,7 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
 
 
 def convert_condition(condition: Data) -> list[Data] | str:
-    """The conditions that stand for it, or the code of why there are none."""
+    """Return the conditions that mean the same, or the code of why there are none."""
     path = condition.get("path") if isinstance(condition, dict) else None
     if isinstance(path, str) and path.startswith("state."):
         return "state_reference"
@@ -41,7 +41,7 @@ def _excludes(path: str, condition: dict[str, Data]) -> list[Data] | str:
 
 
 def _twin(value: Data) -> Data:
-    """The value that prints alike there; None when there is none."""
+    """Return the other value that prints the same there; None if there is none."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Number):

@@ -1,4 +1,4 @@
-"""The dialect with a list of `rules` for each tool. Whatever cannot be said here denies its tool."""
+"""The dialect with a list of `rules` for each tool. Whatever cannot be expressed here denies its tool."""
 
 import re
 from typing import Final
@@ -106,7 +106,7 @@ class _Entry:
                 self.notes.changed.append(((*at, key), _DROPPED[key]))
             elif key not in _READ:
                 self.not_kept((*at, key), "spend_limit" if key == "spend_limit" else "unknown_key")
-        # An empty text there meant that there is none.
+        # In that dialect an empty text means that there is none.
         on_deny = rule.get("on_deny") or None
         action = rule.get("action", "evaluate")
         if action not in ("evaluate", "deny", "require_approval"):
@@ -136,7 +136,7 @@ class _Entry:
     def read_conditions(
         self, conditions: list[Data], counter: OwnCounter | None, on_deny: Data, at: Place
     ) -> bool:
-        """True when a limit came from the rule's own counter."""
+        """Read the conditions. Return True if a limit came from the rule's own counter."""
         kept: list[Data] = []
         used = False
         for index, condition in enumerate(conditions):
@@ -161,7 +161,7 @@ class _Entry:
             self.counters.setdefault(name, []).append((at, used))
 
     def see_each_counter_is_one_rules(self) -> None:
-        """There every rule adds to it; here a call is charged once, by the largest of them."""
+        """In that dialect every rule adds to it; here a call is charged once, by the largest of them."""
         for rules in self.counters.values():
             if any(used for _, used in rules):
                 for at, _ in rules[1:]:
@@ -181,7 +181,7 @@ class _Entry:
         if found is None:
             self.not_kept(at, "rate_limit")
             return
-        # So many digits are beyond any bound; reading them all could take long.
+        # So many digits exceed any bound; reading all of them could take long.
         most = int(found.group(1)[:12])
         counter = "all_tools_rate" if self.tool == _EVERYTHING else shorthand_counter(self.tool)
         self.add_limit(counter, found.group(2), most, None, on_deny)
