@@ -1,7 +1,7 @@
-"""The process that judges what takes long, for one gateway: `python -m gateway.judge`, started by it.
+"""The process that makes one gateway's slow decisions: `python -m gateway.judge`, started by the gateway.
 
-It knows no key and no address, opens nothing, and ends when the gateway does. It gives way to whatever else
-the machine has to do: an organization whose calls take long to judge waits for itself.
+It knows no key and no address, opens nothing, and ends when the gateway does. It gives way to everything else
+on the machine: an organization whose calls take long to judge delays only itself.
 """
 
 import os
@@ -44,7 +44,7 @@ def _compiled(policy: Policy) -> CompiledPolicy:
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    """One after the other until there are no more. To what cannot be judged no decision is the answer."""
+    """Answer questions one by one until the input ends; one that cannot be judged gets no decisions."""
     judge = Judge()
     while head := questions.read(LENGTH.size):
         (length,) = LENGTH.unpack(head)
@@ -57,7 +57,7 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    # It ends with its gateway, which after such a signal has calls to finish.
+    # It ends when its gateway does, and after such a signal the gateway still has calls to finish.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.nice(_NICE)

@@ -1,8 +1,8 @@
-"""Judging that takes long, done by a process of its own, so that no other call waits for it.
+"""Runs slow judgements in a separate process, so that no other call waits for them.
 
 A thread would not do: it would hold the interpreter half of the time. The process is started when it is first
-needed. The organizations take turns at it, and one question is before it at a time. Where it gives no answer
-that call is denied, and the next one gets a new process.
+needed. Organizations take turns at it, and it has one question at a time. If it gives no answer, that call is
+denied and the next one gets a new process.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from policies.language.compile import CompiledPolicy
 from policies.language.decision import Call, Decision
 
 _MOST_POLICIES: Final = 32
-# The worst there is takes 60 ms on a machine that has the time for it.
+# The worst case takes 60 ms on a machine with time to spare.
 _LONGEST: Final = 15.0
 
 
 class NotJudged(Exception):  # noqa: N818
-    """The process could not, ended, or took for ever."""
+    """The process could not judge the calls, ended, or took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Judges:
         self._process: _Process | None = None
         self._keys = count()
         self._known: OrderedDict[int, tuple[CompiledPolicy, int]] = OrderedDict()
-        """By the identity of what was compiled, which therefore is kept: the key the process knows it by."""
+        """By id() of the compiled policy, which is kept here so that its id stays unique: the policy, and the
+        key that the process knows it by."""
 
     @property
     def pid(self) -> int | None:
@@ -73,7 +74,7 @@ class Judges:
     async def decide(
         self, organization: str, compiled: CompiledPolicy, calls: Sequence[Call], body: bytes
     ) -> tuple[Decision, ...]:
-        """`body`: of the request, where the call is one of a tool. Raises NotJudged."""
+        """`body` is the request's, read where a tool is called. Raises NotJudged."""
         async with self._turns.of(organization):
             try:
                 async with asyncio.timeout(_LONGEST):
@@ -84,11 +85,11 @@ class Judges:
                 self.close()
                 raise NotJudged from problem
             except BaseException:
-                # An answer that nobody waited for must not become the answer to the next question.
+                # An answer that nobody waited for must not be taken for the answer to the next question.
                 self.close()
                 raise
             if len(decisions) != len(calls):
-                # Whether it knows this policy is not known any more.
+                # We no longer know whether the process has this policy.
                 self._known.pop(id(compiled), None)
                 raise NotJudged
             return decisions
@@ -123,7 +124,7 @@ def _first_question(
 
 
 def _run(its: socket.socket) -> subprocess.Popen[bytes]:
-    """With nothing of our environment, where keys and tokens are."""
+    """Start it without our environment, which holds keys and tokens."""
     paths = os.pathsep.join(path for path in sys.path if path)
     command = (sys.executable, "-P", "-m", "gateway.judge")
     return subprocess.Popen(
@@ -132,7 +133,7 @@ def _run(its: socket.socket) -> subprocess.Popen[bytes]:
 
 
 class _Turns:
-    """One at a time; those of whom several wait take turns with the others."""
+    """One question at a time; organizations that wait take turns, however many questions each has waiting."""
 
     def __init__(self) -> None:
         self._busy = False

@@ -1,6 +1,6 @@
-"""What a gateway and the process that judges for it say to each other: lengths and MessagePack, over pipes.
+"""The messages between a gateway and its judge process: lengths and MessagePack, over a pair of sockets.
 
-Nothing but values of these shapes is made of what comes: each side reads the other as it reads a stranger.
+Only values of these shapes are built from what arrives: each side trusts the other no more than a stranger.
 """
 
 import struct
@@ -29,7 +29,7 @@ LENGTH: Final = struct.Struct("!I")
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Canonical text, and the class of each tool as the gateway has it."""
+    """The policy's canonical text, and the class of each tool as the gateway knows it."""
 
     text: str
     classes: dict[str, str | None]
@@ -41,9 +41,9 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """By the policy `key`: sent with its first question, and forgotten when it is `forgotten`.
+    """`key` names the policy, which is sent with its first question; `forgotten` is the key of one to drop.
 
-    `body`: the request of a tools/call. What it asks is read of it again, by the reader that read it before.
+    `body`: the request of a tools/call. The call is parsed from it again, by the parser that read it before.
     """
 
     key: int
@@ -109,7 +109,7 @@ def read_answer(content: bytes) -> tuple[Decision, ...]:
 def question_of(
     key: int, calls: Sequence[Call], body: bytes, policy: Policy | None, forgotten: int | None
 ) -> Question:
-    """`body`: of the request, where one tool is called."""
+    """`body` is the request's, sent where a tool is called."""
     things = tuple(_thing(call) for call in calls if not isinstance(call, ToolCall))
     return Question(key, policy, forgotten, None if things else body, things)
 

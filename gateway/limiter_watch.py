@@ -1,7 +1,7 @@
-"""Tells the control plane which store the limits are counted in, and heeds what it knows of others.
+"""Tells the control plane which store the limits are counted in, and acts on what it knows of other stores.
 
-A new store is in doubt from its birth, and only the control plane can say that there never was another. Until
-it does, and where it says that there was one, each limit is unavailable for its own window and no longer.
+A new store is in doubt from its creation, and only the control plane can say that there never was another.
+Until it does, or if it says that there was one, each limit is unavailable for its own window and no longer.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ class Store(Protocol):
         """None while the store does not answer."""
 
     async def put_in_doubt(self, epoch: str) -> None:
-        """From now on, if it still is the store of this epoch."""
+        """Put the store in doubt from now on, if it still has this epoch."""
 
     async def trust(self, epoch: str, doubt: int) -> None:
-        """The doubt of this epoch that began then is over; a later one is not."""
+        """End the doubt of this epoch that began at `doubt`; a later one stays."""
 
 
 class Control(Protocol):
@@ -46,14 +46,14 @@ class LimiterWatch:
             try:
                 rest = await self.look()
             except ControlPlaneError:
-                rest = _LOOK_EVERY  # whoever follows the configuration says so
+                rest = _LOOK_EVERY  # logged by whoever follows the configuration
             except Exception:
                 _log.exception("the store of the limits could not be told of; trying again")
                 rest = _LOOK_EVERY
             await asyncio.sleep(rest)
 
     async def look(self) -> float:
-        """Seconds until it should be looked again."""
+        """Return the seconds until the next look."""
         state = await self._store.state()
         if state is None:
             return _AGAIN_AFTER

@@ -1,4 +1,4 @@
-"""How much, how long and how slow: every bound of the data plane on one screen."""
+"""Every bound of the data plane on one screen: sizes, times and rates."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Limits:
     linger_seconds: float = 2.0
     connections: int = 8_192
     requests_per_grant: int = 256
-    """Open at one time on one worker, streams among them."""
+    """Open at one time on one worker, streams included."""
     stalled_seconds: float = 45.0
     """How long a client may leave what we wrote unread."""
     write_high_bytes: int = 262_144
@@ -30,15 +30,15 @@ class Limits:
     answer_bytes_per_second: int = 1_024
     stream_idle_seconds: float = 900.0
     orphan_seconds: float = 50.0
-    """How long an answer is read on, to be recorded, when its client is gone but did not cancel."""
+    """How long an answer is still read, to be recorded, once its client is gone without cancelling."""
     answer_bytes: int = 67_108_864
     answer_head_bytes: int = 65_536
     list_bytes: int = 2_097_152
-    """A message that names tools is parsed whole, and nobody else is served meanwhile."""
+    """A message that names tools is parsed as a whole, and nobody else is served meanwhile."""
     held_bytes: int = 67_108_864
-    """Of one organization on one worker: bodies, and what has come of answers and was not passed on yet."""
+    """Per organization and worker: bodies, and what has arrived of answers and is not passed on yet."""
     collected_bytes: int = 65_536
-    """A JSON answer known to be this small is checked as a whole before any of it is passed on."""
+    """A JSON answer known to be no longer than this is checked as a whole before any of it is passed on."""
     connections_per_server: int = 256
     waiting_per_server: int = 1_024
     waiting_seconds: float = 10.0

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line on standard output. What is logged is chosen to hold no secret."""
+"""Logs as one JSON object per line on standard output. What is logged is chosen so as to hold no secret."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class _Lines(logging.Formatter):
-    """What is passed as `extra={"about": {...}}` becomes members of its line."""
+    """The members of `extra={"about": {...}}` become members of the line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -24,7 +24,7 @@ class _Lines(logging.Formatter):
         }
         line |= getattr(record, "about", {})
         if record.exc_info and record.exc_info[0]:
-            # The place, not the exception's words or the values around it: those may be a client's.
+            # The place, but not the exception's message or the values around it: those may be a client's.
             line["exception"] = record.exc_info[0].__name__
             line["place"] = _place(record.exc_info[2])
         return json.dumps(line, ensure_ascii=False)
@@ -39,15 +39,15 @@ def _place(traceback: TracebackType | None) -> str:
 
 
 def tell_of_failures(loop: asyncio.AbstractEventLoop) -> None:
-    """What nobody caught is told by its kind and place. By itself the loop would write out what failed: the
-    values a callback was given, and the exception's own words."""
+    """Log an exception that nobody caught, by its kind and place only. The loop's own handler would write out
+    what failed: the values a callback was given, and the exception's message."""
     loop.set_exception_handler(lambda _, context: _failed(context))
 
 
 def _failed(context: Mapping[str, object]) -> None:
     failure = context.get("exception")
     told = (type(failure), failure, failure.__traceback__) if isinstance(failure, BaseException) else None
-    # Without a failure it is the loop's own sentence, which holds nothing that came from outside.
+    # Without an exception it is the loop's own message, which holds nothing that came from outside.
     message = "something failed that nobody waited for" if told else str(context.get("message", ""))
     _log.error(message, exc_info=told)
 

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, on a loopback port of their own. No label names a tenant, a tool or a person."""
+"""Metrics for Prometheus, on a loopback port of their own. No label names a tenant, a tool or a person."""
 
 import time
 from bisect import bisect_right
@@ -14,7 +14,7 @@ _BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 
 
 class Metrics:
-    """The gateway's observer, and what it saw as text. What is told is only noted until the next tick."""
+    """The gateway's observer, which gives what it saw as text. Values are only noted until the next tick."""
 
     def __init__(self) -> None:
         self._decisions: Counter[tuple[str, str]] = Counter()
@@ -89,7 +89,7 @@ class Metrics:
 
 
 class _Histogram:
-    """Values are only noted, and many are counted at once: that is far less work."""
+    """Values are only noted, then many are counted at once, which is far less work."""
 
     def __init__(self, name: str, about: str) -> None:
         self._name = name

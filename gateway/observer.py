@@ -1,4 +1,4 @@
-"""Where the data plane says what it did, for whoever counts. Numbers only: no names, no texts."""
+"""How the data plane reports what it did, for counting. Observers keep numbers only: no names, no texts."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from gateway_config.wire.messages import CompletionEntry, DecisionLine
 
 
 class Observer(Protocol):
-    """What takes how long is told in seconds. Called on the event loop: nothing here may wait."""
+    """Durations are in seconds. Called on the event loop: nothing here may wait."""
 
     def decisions(self, entries: Sequence[DecisionLine]) -> None: ...
 
@@ -16,13 +16,13 @@ class Observer(Protocol):
     def limiter(self, seconds: float) -> None: ...
 
     def upstream(self, seconds: float) -> None:
-        """Until the server began to answer."""
+        """The time until the server began to answer."""
 
     def refused(self, status: int) -> None:
-        """Before anything was judged."""
+        """A request was refused before anything was judged."""
 
     def tick(self) -> None:
-        """Now and then: what was only noted may be counted."""
+        """Called regularly, so that what was only noted can be counted."""
 
 
 class Unobserved:

@@ -1,4 +1,4 @@
-"""The requests open of every grant: to bound them, and to end the streams of a grant that is gone."""
+"""The open requests of every grant: to bound them, and to end the streams of a grant that is gone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ import msgspec
 from gateway.admitted import Admitted
 from gateway.http_messages import Request
 
-# Not counted: however full its room is, an organization's ordinary answers pass.
+# This little is not counted: an organization's ordinary answers pass, however full its room is.
 _LITTLE: Final = 16_384
 
 
 class OpenRequest(msgspec.Struct, eq=False):
-    """`end` is there once an answer is a stream, `leave` where a client takes up again what was ended, `cut`
-    while it is waited for a client that does not read.
+    """`end` is set once the answer is a stream, and while a person is awaited. `leave`, set with a stream,
+    ends it if the client can take it up again. `cut` is set while we wait for a client that does not read.
 
-    `admitted` is what holds now, not what held when the request came. `over`: nothing of it does any more.
+    `admitted` is what holds now, not what held when the request came. `over`: none of it holds any more.
     """
 
     admitted: Admitted
@@ -31,7 +31,7 @@ class OpenRequest(msgspec.Struct, eq=False):
     leave: Callable[[], None] | None = None
 
     def hold(self, size: int) -> bool:
-        """That it now holds this much, all in all. False when its organization holds too much."""
+        """Set how much it holds in all. If its organization has no room: False, and nothing changes."""
         if size == self.held:
             return True
         taken = self.rooms.take(self.admitted.organization.organization, size - self.held)
@@ -42,7 +42,7 @@ class OpenRequest(msgspec.Struct, eq=False):
     # For what its server has sent
 
     def leave_unread(self, size: int) -> bool:
-        """That so much of the answer is here and was not passed on yet. False: there is no room for it."""
+        """Set how much of the answer is here and not passed on yet. False: there is no room for it."""
         size = size if size > _LITTLE else 0
         if size == self.unread:
             return True
@@ -59,7 +59,7 @@ class OpenRequest(msgspec.Struct, eq=False):
 
 
 class Rooms:
-    """Bounds what each organization's requests hold, so that none of them takes the memory of all."""
+    """Bounds the memory that each organization's requests hold, so that none takes what all need."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -76,7 +76,7 @@ class Rooms:
         return True
 
     def scarce(self, organization: str) -> bool:
-        """Whether it holds so much that no more should be asked for than is needed."""
+        """True if it holds so much that no more should be read than is needed."""
         return self._held.get(organization, 0) > self._most // 2
 
     def __bool__(self) -> bool:
@@ -98,8 +98,8 @@ class _Grant:
 
 
 class OpenRequests:
-    """By grant and organization. An organization has at most as many open as are left for others: however
-    many grants it makes, and however long its servers take, others find room.
+    """Counted by grant and organization. An organization has at most as many open as are left for others, so
+    others find room however many grants it makes and however long its servers take.
     """
 
     def __init__(self, most: int, most_per_grant: int, rooms: Rooms) -> None:
@@ -110,7 +110,7 @@ class OpenRequests:
         self._organizations: dict[str, _Organization] = {}
 
     def enter(self, admitted: Admitted) -> OpenRequest | None:
-        """None when the grant or its organization has too many open already."""
+        """None when the grant or its organization already has too many open."""
         grant = self._grants.get(admitted.grant.id) or self._first_of(admitted)
         organization = grant.organization
         most = admitted.organization.settings.most_open
@@ -125,12 +125,12 @@ class OpenRequests:
         return request
 
     def _first_of(self, admitted: Admitted) -> _Grant:
-        """For a grant of which nothing is open, or was until the next renew()."""
+        """Add the entry of a grant without one, which has had nothing open since the last renew()."""
         organization = self._organizations.setdefault(admitted.organization.organization, _Organization())
         return self._grants.setdefault(admitted.grant.id, _Grant(organization))
 
     def keep_place(self, request: Request, admitted: Admitted) -> bool:
-        """For one whose body is still coming: it counts as open until it is, or is given up."""
+        """Keep a place while the body is still coming: it counts as open until it is taken up or given up."""
         if request.place is None:
             request.place = self.enter(admitted)
         return request.place is not None
@@ -159,12 +159,12 @@ class OpenRequests:
         try:
             grant.open.remove(request)
         except KeyError:
-            return  # it had left
+            return  # it had already left
         grant.organization.open -= 1
         self._left += 1
 
     def renew(self, renewed: _Renewed) -> None:
-        """Every open stream goes on by what holds now, or ends; what was not sent yet is not sent then."""
+        """Let every open request go on under what holds now, or end it; what is unsent then stays unsent."""
         for request in self._all():
             admitted = renewed(request.admitted)
             if admitted is not None:
@@ -182,7 +182,7 @@ class OpenRequests:
             del self._organizations[idle]
 
     def leave_streams(self) -> None:
-        """This worker goes: what a client can take up again elsewhere ends now."""
+        """This worker is leaving: end now what a client can take up again elsewhere."""
         for request in self._streams():
             if request.leave is not None:
                 request.leave()

@@ -1,7 +1,7 @@
-"""Writes that come together are made together, one right after the other, at the end of the loop's turn.
+"""Writes that come together are made together, one right after the other, at the end of the loop's iteration.
 
-Waking whoever reads costs more than the writing. A reader that is written to again while it works on what
-came before need not be woken again; one that waits for what we do between two writes has gone to sleep.
+Waking a reader costs more than writing to it. A reader that is written to again while it still works on what
+came before need not be woken; one that has to wait for what we do between two writes has gone to sleep.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class Outbox:
         self._writes: list[Callable[[], None]] = []
 
     def add(self, write: Callable[[], None]) -> None:
-        """Called before anything else is read. It may find that there is nothing to write any more."""
+        """`write` is called before anything else is read. By then there may be nothing left to write."""
         if not self._writes:
             self._loop.call_soon(self._make)
         self._writes.append(write)
@@ -29,5 +29,5 @@ class Outbox:
             try:
                 write()
             except Exception as failure:
-                # The others are of other calls, and of other organizations.
+                # The other writes belong to other calls, and to other organizations.
                 _log.error("something could not be written: %s", type(failure).__name__)

@@ -1,7 +1,7 @@
-"""How many calls an organization begins on this worker: never more than it may, in any such stretch.
+"""Bounds how many calls an organization begins on this worker in any stretch of the set length.
 
-Time is cut into slots. A slot counts until all of it is older than the stretch, so a little less than what
-is allowed may be refused for a moment, and never more let in; what is held is a few numbers, however many.
+Time is cut into slots. A slot counts until all of it is older than the stretch, so calls may be refused for a
+moment just below the limit, but never let in above it. However many calls come, only a few numbers are kept.
 """
 
 import time
@@ -19,7 +19,7 @@ _SENTENCE: Final = "This organization may begin %d calls %s on each gateway; try
 
 @dataclass(slots=True)
 class _Begun:
-    """`slots`: number and count of each slot that had any, oldest first."""
+    """`slots`: the number and count of each slot that had any calls, oldest first."""
 
     slots: deque[list[int]] = field(default_factory=deque)
     total: int = 0
@@ -40,7 +40,7 @@ class Paces:
         self._begun: dict[tuple[str, int], _Begun] = {}
 
     def refuse(self, organization: LoadedOrganization) -> Reply | None:
-        """Counts the call unless it is refused."""
+        """Count the call unless it is refused."""
         most, seconds = organization.settings.most_calls, organization.settings.most_calls_seconds
         if not most:
             return None

@@ -1,7 +1,7 @@
 """The security story of one call, in order, without a socket or a clock.
 
-A generator asks for one effect at a time and is sent what came of it. Nothing is forwarded before it was
-judged, paid for, agreed to and recorded; whatever fails on the way ends the call.
+A generator asks for one effect at a time and is sent its result. Nothing is forwarded before it has been
+judged, paid for, agreed to and recorded; any failure on the way ends the call.
 """
 
 from collections.abc import Generator, Iterable, Sequence
@@ -62,21 +62,21 @@ from policies.language.twins import has_twin
 Pipeline: TypeAlias = Generator[Effect, Answer, Ending]
 
 _DENY: Final = Outcome.DENY
-# Others wait while the URIs of a message are read, so long together at most, and each is looked up.
+# Others wait while a message's URIs are read: at most this many characters in all, and nanoseconds for each.
 _MOST_READ: Final = 16_384
 _LONGEST_LOOK_UP: Final = 1_000_000
 _NOT_EVEN_THERE: Final = frozenset({"no_policy", "hidden", "default_deny"})
 
 
 class Round(msgspec.Struct, frozen=True):
-    """A later round of a call that was sent before: its `ticket`, good once, and what was agreed to."""
+    """A later round of a call that was already sent: its `ticket`, valid once, and what was agreed to."""
 
     ticket: str
     agreed: str = ""
 
 
 class _Means(msgspec.Struct, frozen=True):
-    """By what a call is sent: what is undone where no byte of it was."""
+    """What entitles a call to be sent: its reservation and approval are undone if no byte of it was sent."""
 
     reserved_by: str | None = None
     approval: str | None = None
@@ -108,7 +108,7 @@ def tools_call(asker: Asker, call: ToolCall, decision_id: str, again: Round | No
         reservation = yield _reserve(asker, quotas)
         if type(reservation) is not Reserved:
             return (yield from refuse(_no_room(call, quotas, reservation)))
-    # As _send() does it: this is the way of nearly every call.
+    # The same as _send(), written out: nearly every call takes this path.
     recorded = yield _allowed(decision.rule)
     outcome = (yield FORWARD) if type(recorded) is Recorded else NOT_RECORDED
     if type(outcome) is Forwarded:
@@ -133,12 +133,12 @@ def _decided(asker: Asker, calls: Sequence[Call]) -> Generator[Effect, Answer, I
 def _agreed_or_again(
     asker: Asker, call: ToolCall, decision_id: str, decision: Decision, again: Round | None
 ) -> Generator[Effect, Answer, Ending | None]:
-    """None: it is a call of its own, and nobody need agree to it."""
+    """None: it counts as a new call, and nobody has to agree to it."""
     quotas, owed = decision.quotas, decision.approval
     agreement = "" if owed is None else _agreement(asker, call)
     goes_on = again is not None and (quotas or owed) and (owed is None or again.agreed == agreement)
     if goes_on and again is not None and (yield Spend(again.ticket)):
-        # It was paid for, and agreed to, when it was sent first.
+        # It was paid for, and agreed to, when it was first sent.
         rule = decision.rule if owed is None else owed.rule_when_approved
         return (yield from _send(_Means(agreed=agreement), rulings.allowed(rule)))
     if owed is not None:
@@ -149,7 +149,7 @@ def _agreed_or_again(
 def _agreed_call(
     asker: Asker, call: ToolCall, decision_id: str, quotas: Sequence[TakeQuota], owed: AwaitApproval
 ) -> Pipeline:
-    """A person has to agree to this very call. What they agree to is sent once, and never without them."""
+    """A person has to agree to this very call. It is sent once for each agreement, and never without one."""
     digest = _rules(asker, call)
     claimed = _claimed((yield Claim(digest)))
     if isinstance(claimed, ClaimAnswer) and claimed.state == "none":
@@ -185,15 +185,15 @@ def _send_agreed(
     owed: AwaitApproval,
     claimed: ClaimAnswer,
 ) -> Pipeline:
-    """From here the approval is this call's alone. Where it is not sent after all, that is told."""
+    """From here on the approval is this call's alone. If the call is not sent after all, that is reported."""
     reserved_by: str | None = None
     if quotas:
         reserved_by = claimed.reserved_by
         settled = yield Settle(claimed.reserved_by)
         refused: Ruling | None = None
         if isinstance(settled, NotHeld):
-            # It is not known here any more: room for it is no longer certain. What this call held itself and
-            # gave back may be held still, where the limiter did not hear of that: then that is charged.
+            # That reservation is no longer known here, so there may be no room left. What this call itself
+            # held and gave back may still be held, if the limiter did not hear of that: then that is charged.
             reserved_by = decision_id
             reservation = yield Settle(decision_id)
             if type(reservation) is not Reserved:
@@ -210,15 +210,15 @@ def _send_agreed(
 
 
 def _no_room(call: ToolCall, quotas: Sequence[TakeQuota], reservation: Answer) -> Ruling:
-    """All of the limits were taken, or none: then this says which was full."""
+    """Limits are taken all or none. If none was, this says which was full, or that none can be checked."""
     if type(reservation) is Full:
         return rulings.limit_exceeded(call.tool, quotas[reservation.index], reservation.retry_after_seconds)
     return rulings.limiter_unavailable(call.tool, quotas[0])
 
 
 def _unreachable(asker: Asker, tool: str) -> Ruling | None:
-    """Why nothing may be asked of a task of this tool, which was paid for when it began: there is no call of
-    the tool any more that would be let through."""
+    """Why nothing may be asked about a task of this tool; None if it may. The task was paid for when it
+    began, so the only reason is that no call of the tool would be let through any more."""
     decision = decide_tool(asker.compiled, ToolCall(tool, {}))
     if decision.code in _NOT_EVEN_THERE:
         return rulings.of_decision(decision)
@@ -230,8 +230,8 @@ def _unreachable(asker: Asker, tool: str) -> Ruling | None:
 
 
 def access(asker: Asker, things: Sequence[ResourceRead | PromptGet], tasks: Sequence[str] = ()) -> Pipeline:
-    """Every one of the things must be allowed, and the tools of the tasks; where none is named there is
-    nothing to forbid."""
+    """All of the things must be allowed, and the tools of the tasks; if none is named, there is nothing to
+    forbid."""
     if asker.lease_over:
         return (yield from refuse(rulings.CONFIGURATION_EXPIRED))
     for tool in tasks:
@@ -259,7 +259,7 @@ def _send(means: _Means, ruling: Ruling) -> Pipeline:
 
 def _not_sent(means: _Means, rule: str, outcome: Answer) -> Pipeline:
     if type(outcome) is NotRecorded:
-        # No call without a record: what cannot be written down is not done.
+        # No call without a record: what cannot be recorded is not sent.
         yield from _undo(means)
         return (yield from refuse(rulings.record_unavailable(rule)))
     if type(outcome) is not NotAnswered:
@@ -297,7 +297,7 @@ def _agreement(asker: Asker, call: ToolCall) -> str:
 
 
 def _is_missing(asker: Asker, tool: str, decision: Decision) -> bool:
-    """Of a tool that the server does not list: whether that is why it cannot be called."""
+    """For a tool that the server does not list: true if that is why it cannot be called."""
     return not names_exactly(asker.compiled, tool) and decision.code not in _NOT_EVEN_THERE
 
 
@@ -307,8 +307,8 @@ def _has_twin(asker: Asker, call: ToolCall) -> bool:
 
 
 def _may_be_denied_otherwise(asker: Asker, thing: ResourceRead | PromptGet, *, much: bool) -> bool:
-    """Names are compared as they are written. Its server may read another spelling, of one that is denied or
-    beyond what is allowed. `much`: more than is read while others wait."""
+    """Names are compared as they are written, but the server may read this as another spelling of one that is
+    denied or is not among the allowed. `much`: there is more than may be read while others wait."""
     if asker.compiled is None or not isinstance(thing, ResourceRead):
         return False
     access = asker.compiled.resources
@@ -325,12 +325,12 @@ def _may_be_denied_otherwise(asker: Asker, thing: ResourceRead | PromptGet, *, m
 
 
 def _reserve(asker: Asker, quotas: Sequence[TakeQuota]) -> Reserve:
-    """What they come to for this grant: made once where they are the same for every call of the tool."""
+    """The charges for these quotas and this grant, made once if every call of the tool has the same ones."""
     known = asker.reserves
     if known is not None and known[0] is quotas:
         return known[1]
     reserve = Reserve(tuple([_charge(asker, quota) for quota in quotas]))
-    # What an argument says is not kept.
+    # Values from arguments are not kept.
     if all(quota.key is None for quota in quotas):
         asker.reserves = quotas, reserve
     return reserve

@@ -1,4 +1,4 @@
-"""A client kept waiting is told so, if it asked to hear of progress."""
+"""Progress notifications for a client that is kept waiting, if it asked for them."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ _TAKES_EVENTS: Final = re.compile(rb"text/event-stream(?!\s*;\s*q=0(?:\.0+)?\s*(
 
 
 class Progress:
-    """While it is open, a notification every few seconds. `as_event` makes an event of any other reply."""
+    """Sends a notification every few seconds while open. `as_event` turns any other reply into an event."""
 
     def __init__(self, visit: Visit, as_event: Callable[[Reply], bytes]) -> None:
         self._visit = visit

@@ -1,7 +1,7 @@
-"""What is refused before anybody judges it has no record: it is counted, and told in the log.
+"""Requests that are refused before they are judged have no decision record: they are counted and logged.
 
-Once a second at most for each reason, so that whoever floods the gateway does not flood its log. Nothing of
-what was sent is repeated: who it was is told only where a token said so.
+Each reason is logged at most once a second, so that whoever floods the gateway does not flood its log.
+Nothing that was sent is repeated, and the sender is named only if a token identified it.
 """
 
 import logging

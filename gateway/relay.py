@@ -1,8 +1,8 @@
 """Sends what was judged to the server and passes the answer on while it arrives.
 
-Nothing is held back but what must be looked at as a whole: a list of tools, and an answer so small that it
-costs nothing to see that it is one. What goes wrong before the client has a byte is told as an upstream
-error; what goes wrong later is told at the end of the stream, or by breaking it off.
+Nothing is held back except what must be examined as a whole: a list of tools, and an answer so small that
+checking it costs nothing. A failure before the client has a byte is reported as an upstream error; a later
+one is reported at the end of the stream, or by breaking it off.
 """
 
 import asyncio
@@ -44,11 +44,11 @@ from policies.language.decide import is_listed, names_exactly
 
 _Reader = TypeVar("_Reader")
 _FORWARDED: Final = {status: Forwarded(status) for status in range(200, 300)}
-# Another worker, or this one started again, answers after about a second.
+# After about a second another worker, or this one restarted, answers.
 _COME_BACK: Final = b"retry: 1000\n\n"
-# After these nothing may follow, whatever they say of it: a client would take it for the next answer.
+# No body may follow these, whatever their headers say: a client would take it for the next answer.
 _WITHOUT_BODY: Final = frozenset({204, 205})
-# So long others wait at most while the events of one server are looked through.
+# In bytes: while one server's events are looked through, others wait for no more than this at a time.
 _FED_AT_ONCE: Final = 4_096
 _OUTLIVED: Final = "What allowed this call changed before it could be sent."
 
@@ -75,7 +75,7 @@ class Relay:
         self._drift = drift
 
     async def send(self, visit: Visit) -> Forwarded:
-        """Raises UpstreamError while the client has nothing yet. Goes on from send_at_once()."""
+        """Send it, or go on from send_at_once(). Raises UpstreamError while the client has nothing yet."""
         if visit.stream is None:
             return await self._exchange(visit)
         return await self._post(visit, visit.stream)
@@ -90,7 +90,7 @@ class Relay:
                 raise
         finally:
             self._done(visit, answer)
-        # The server closed the connection before anything was written to it, so it knows of nothing.
+        # The server closed the connection before anything was written to it, so it has seen nothing.
         return await self._exchange(visit, again=False)
 
     async def _asked(self, visit: Visit) -> UpstreamAnswer:
@@ -98,9 +98,9 @@ class Relay:
         return self._ask(visit, pool, await pool.take())
 
     def send_at_once(self, visit: Visit, told: Callable[[_Reader], None], reader: _Reader) -> bool:
-        """False, and nothing was sent, where that would have to wait. Raises UpstreamError.
+        """False, and nothing was sent, if that would have to wait. Raises UpstreamError.
 
-        The reader is told when the answer begins to arrive.
+        `told` is called with `reader` when the answer begins to arrive.
         """
         pool = self._pool(visit)
         connection = pool.take_kept()
@@ -111,8 +111,8 @@ class Relay:
         return True
 
     def pass_on_at_once(self, visit: Visit) -> Forwarded | None:
-        """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError, also where
-        its head alone says that nothing of it is passed on."""
+        """None, and nothing was done, unless all of a plain answer is here. Raises UpstreamError, also if its
+        head alone rules out passing any of it on."""
         answer = visit.asked
         if answer is None or not answer.status:
             return None
@@ -140,13 +140,13 @@ class Relay:
 
     def _ask(self, visit: Visit, pool: Pool, connection: UpstreamConnection) -> UpstreamAnswer:
         exchange = visit.exchange
-        # Whether the server is to learn of it at once when the client goes away.
+        # True if the server is to learn at once that the client went away.
         cancels = visit.era.modern or visit.message is None
         if exchange.gone and cancels:
             pool.put_back(connection)
             raise UpstreamError(CLIENT_GONE, "The client went away.", sent=False)
         if visit.outlived():
-            # It waited for a limit, a judge or a connection; meanwhile its grant or its policy has changed.
+            # While it waited for a limit, a judge or a connection, its grant or its policy has changed.
             pool.put_back(connection)
             raise UpstreamError(UNREACHABLE, _OUTLIVED, sent=False)
         target = pool.target if visit.stream is None else visit.stream.target
@@ -194,14 +194,14 @@ class Relay:
         try:
             check_head(answer)
         except UpstreamError:
-            # Another connection would cost everybody more than reading to the end of a short answer.
+            # A new connection would cost everyone more than reading a short answer to its end.
             answer.leave(self._limits.collected_bytes)
             raise
 
     # Messages for a stream of 2024-11-05
 
     async def _post(self, visit: Visit, stream: HeldStream) -> Forwarded:
-        """Ends when the server has answered on the stream; the client's request has ended before that."""
+        """Return when the server has answered on the stream; the client's request ends before that."""
         asked = visit.message
         awaited = None
         if isinstance(asked, Request):
@@ -228,14 +228,14 @@ class Relay:
         except UpstreamError:
             if awaited is None or not awaited.done.done():
                 raise
-            # The client was told on its stream what became of it, and is not told another thing.
+            # The client was told on its stream what became of this, and is not told anything else here.
             visit.exchange.reply(Reply(202, NO_STORE + visit.admitted.cors))
             return Forwarded(202)
 
     async def _accepted(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         if answer.is_stream:
             raise answer.failed(INVALID, "The server answered a message beside the stream it belongs to.")
-        await answer.whole(self._limits.collected_bytes)  # says nothing: what answers comes on the stream
+        await answer.whole(self._limits.collected_bytes)  # means nothing: the answer comes on the stream
         visit.exchange.reply(Reply(202, NO_STORE + visit.admitted.cors))
         return Forwarded(answer.status)
 
@@ -244,10 +244,10 @@ class Relay:
     async def _verbatim(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         body = await answer.whole(self._limits.collected_bytes)
         given = answer.headers.get(b"content-type", b"").lower()
-        # Without what else it says of itself: an encoding, say, by which nobody looked through it.
+        # Without the type's parameters: a charset, say, in which nobody looked through the body.
         kind = b"application/json" if given.startswith(b"application/json") else b"text/plain"
         try:
-            # Another encoding is not looked through; some clients would guess it.
+            # A NUL suggests another encoding, which is not looked through and which some clients would guess.
             body = b"" if b"\0" in body else self._filtered(visit, body) or body
         except (NotStrict, ListTooLong):
             body = b""  # the status says enough
@@ -271,7 +271,7 @@ class Relay:
     async def _json(self, visit: Visit, answer: UpstreamAnswer) -> Forwarded:
         body, most = answer.arrived(), self._limits.list_bytes
         if body is None and visit.lists_tools:
-            # A longer list would not be looked through: so much is not even taken in.
+            # A longer list would not be looked through, so no more than that is even taken in.
             body = await answer.whole(most, visit.opened.hold)
         if body is None:
             is_long = int(answer.headers.get(b"content-length", b"0")) > most
@@ -291,7 +291,7 @@ class Relay:
     def _whole_json(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded:
         message = visit.message
         try:
-            # To read one that is long, and no list, would hold up others for nothing.
+            # Parsing a long answer that is not a list would hold up others for nothing.
             if type(message) is Request and (visit.lists_tools or len(body) <= self._limits.collected_bytes):
                 check_answer(body, message.id)
             else:
@@ -331,7 +331,7 @@ class Relay:
         return Forwarded(answer.status)
 
     def _whole_stream(self, visit: Visit, answer: UpstreamAnswer, body: bytes) -> Forwarded | None:
-        """None where something is wrong with it: that is told event by event."""
+        """None if something is wrong with it: _stream() is left to report that."""
         try:
             passed = self._events(visit).feed(body)
         except tuple(BROKEN_STREAM):
@@ -363,7 +363,7 @@ class Relay:
         return Forwarded(answer.status)
 
     def _hold(self, visit: Visit, events: EventStream, endpoint: bytes) -> bytes:
-        """The server speaks the transport of 2024-11-05: what the client posts must come to us."""
+        """The server speaks the 2024-11-05 transport: give the client an address of ours to post to."""
         visit.held = self._streams.hold(visit, self._pool(visit), endpoint)
         events.on_data = visit.held.hear
         return self._streams.address_of(visit.held)
@@ -376,7 +376,7 @@ class Relay:
         organization, sharing = visit.admitted.organization.organization, self._sharing
         for start in range(0, len(chunk), _FED_AT_ONCE):
             began = perf_counter()
-            # What it gives ends at the end of a line, which no header holds.
+            # feed() returns whole lines, and header values hold no line end: no secret is cut in two.
             visit.exchange.write(answer.shown(events.feed(chunk[start : start + _FED_AT_ONCE])))
             sharing.spent(organization, perf_counter() - began)
             if sharing.owes(organization):
@@ -387,8 +387,8 @@ class Relay:
                 await asyncio.sleep(0)
 
     async def _taken(self, visit: Visit, held_back: int) -> bool:
-        """Waits until the client has read enough. False: what it leaves unread, or what is held back of an
-        event, finds no room beside what else its organization holds."""
+        """Wait until the client has read enough. False: what it leaves unread, or what is held back of an
+        event, does not fit beside what else its organization holds."""
         exchange, opened = visit.exchange, visit.opened
         unread = exchange.unread
         if not unread:
@@ -402,7 +402,7 @@ class Relay:
         return opened.hold(held_back)
 
     def _register(self, visit: Visit, answer: UpstreamAnswer, events: EventStream) -> None:
-        """A stream is ended when its grant is. The call behind it goes on, to be recorded."""
+        """Let a stream end when its grant does. The call behind it goes on, to be recorded."""
         exchange = visit.exchange
 
         def end() -> None:
@@ -428,7 +428,7 @@ class Relay:
         if visit.standing or error.code == CLIENT_GONE or not unanswered:
             exchange.finish()
         elif events.resumable:
-            # Told nothing, the client comes back with the last event's id and may still get its answer.
+            # If told nothing, the client comes back with the last event's id and may still get its answer.
             exchange.abort()
         elif isinstance(message, Request):
             failure = NotAnswered(error.code, error.reason, sent=True)
@@ -447,7 +447,7 @@ class Relay:
         return b"Mcp-Session-Id: %b\r\n%b" % (wrapped, visit.admitted.cors)
 
     def _rewritten(self, visit: Visit, message: bytes) -> bytes | None:
-        """None: it may leave as it came, as whatever does not need it; empty: it is not to leave."""
+        """None: nothing needs rewriting, and the message may leave as it came. Empty: it must not leave."""
         filtered = self._filtered(visit, message)
         wrapped = self._carried.hand_out(visit, filtered or message, self._limits.list_bytes)
         return filtered if wrapped is None else wrapped
@@ -466,7 +466,7 @@ class Relay:
             if visit.lists_tools and isinstance(asked, Request):
                 drift.look(admitted, tools, whole=last and not asked.params.get("cursor"))
             elif visit.standing:
-                # Of an answer to something asked elsewhere: nobody knows which page it is.
+                # This answers something asked elsewhere: we cannot know which page it is.
                 drift.look(admitted, tools, whole=False)
 
         return filtered(message, is_shown, modern=visit.era.modern, most=self._limits.list_bytes, look=look)

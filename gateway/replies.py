@@ -1,4 +1,4 @@
-"""What a client is told when the answer is ours and not the server's."""
+"""The answers to clients that are ours and not the server's."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ _REPEAT: Final = "Repeat the identical call once it is approved."
 
 
 def denied(visit: Visit, ruling: Ruling) -> Reply:
-    """A tool's denial is a result that an agent reads; of anything else it can only be an error."""
+    """A denied tool call is answered by a result that an agent reads; anything else can only get an error."""
     explain = visit.admitted.organization.settings.explain_denials
     reason = (ruling.explained if explain else None) or ruling.reason or ""
     told = _told(ruling, visit.decision_id, explain=explain)
@@ -32,7 +32,7 @@ def denied(visit: Visit, ruling: Ruling) -> Reply:
 
 
 def opens_page(visit: Visit, request: Request, ruling: Ruling, state: str) -> Reply:
-    """The client is asked to show its user the page of the approval, and to come back with `state`."""
+    """Ask the client to show its user the approval's page, and to come back with `state`."""
     explain = visit.admitted.organization.settings.explain_denials
     told = _told(ruling, visit.decision_id, explain=explain)
     message = f"{ruling.reason or ''} A person has to approve this call."
@@ -57,7 +57,7 @@ def upstream_failed(visit: Visit, failure: NotAnswered) -> Reply:
 
 
 def as_event(visit: Visit, reply: Reply) -> bytes:
-    """The data of a reply where it must be part of a stream, whose status was told already."""
+    """The data of a reply that must become part of a stream, whose status was already sent."""
     if reply.headers.startswith(JSON):
         return reply.body
     failure = NotAnswered("upstream_invalid", f"The server answered with HTTP {reply.status}.", sent=True)
@@ -72,7 +72,7 @@ def refused(refusal: Refused, cors: bytes = b"") -> Reply:
 def _answer(visit: Visit, text: str, told: dict[str, object], code: int) -> Reply:
     message, lines = visit.message, JSON + visit.admitted.cors
     if not isinstance(message, Request):
-        # Nobody waits for an answer to a notification: the status has to say it.
+        # Nobody waits for an answer to a notification, so the status has to say it.
         return Reply(502, lines, encode(_error(None, code, text, told)))
     if message.method == _TOOLS_CALL:
         return Reply(200, lines, encode(_result(message.id, text, told, modern=visit.era.modern)))

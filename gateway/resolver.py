@@ -1,4 +1,4 @@
-"""Names to addresses, on threads of their own: the system's resolver waits, and the event loop must not."""
+"""Resolves names on threads of their own: the system's resolver blocks, and the event loop must not."""
 
 import asyncio
 import socket
@@ -10,14 +10,14 @@ from weakref import WeakValueDictionary
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
-# They are made as they are needed, and do nothing but wait.
+# Threads are started as needed, and do nothing but wait.
 _THREADS: Final = 256
 _AT_ONCE: Final = 8
 
 
 class InShares:
-    """So many lookups of one organization at a time: names that nobody answers for must not take the threads
-    that the names of others need."""
+    """Bounds how many lookups an organization has at a time: names for which no name server answers must not
+    take the threads that the names of others need."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
@@ -38,7 +38,7 @@ class SystemResolver:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolve")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Every address of the name, in the system's order. Raises OSError when there is none."""
+        """Return every address of the name, in the system's order. Raises OSError if it has none."""
         try:
             return (str(ip_address(host)),)
         except ValueError:

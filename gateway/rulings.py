@@ -1,4 +1,4 @@
-"""Rulings made of decisions, and those that never come from the policy but have the same shape."""
+"""Rulings made from decisions, and those of the same shape that never come from the policy."""
 
 from typing import Final
 

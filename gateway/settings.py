@@ -1,4 +1,4 @@
-"""The environment, read once. What is missing or malformed is told in one sentence, and nothing starts."""
+"""The environment, read once. If a value is missing or malformed, one sentence says so and nothing starts."""
 
 import ipaddress
 import re
@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 
 
 class SettingsInvalid(Exception):  # noqa: N818
-    """One sentence for the operator: the variable, and what would be right. Never a secret's value."""
+    """One sentence for the operator: the variable, and what would be accepted. Never a secret's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Settings:
     host: str
     port: int
     hosts: frozenset[str]
-    """What the Host of a request may say."""
+    """The values that a request's Host header may have."""
     allowed_origins: frozenset[str]
     control_url: str
     worker_name: str
@@ -46,22 +46,22 @@ class Settings:
     bundle_keys: Keyring
     verify_keys: VerifyKeys
     folder: Path
-    """This worker's own: its configuration, its spool, what it knows of the limiter."""
+    """This worker's own: it holds the configuration, the spool, and what is known of the limiter."""
     limiter: Path | RedisAddress
-    """A file shared by all workers of the machine, or a Redis shared by those of many."""
+    """A file shared by all workers of this machine, or a Redis shared by the workers of many machines."""
     metrics_port: int | None
     shared_port: bool
     """Other workers of this machine listen on the same port."""
     path_prefix: str
-    """What stands before /mcp/ in the URLs of clients, and not in what reaches us."""
+    """The path before /mcp/ in the URLs of clients, which is removed before requests reach us."""
     door: Door
     approval_answer_seconds: float
     """How long a call that needs approval waits for the control plane."""
     approval_hold_seconds: float
-    """How long it is then kept waiting for a person, at most."""
+    """The longest that it is then kept waiting for a person."""
     egress: EgressPolicy
     tls: ssl.SSLContext
-    """Whom servers' certificates may be signed by."""
+    """The authorities that servers' certificates may be signed by."""
     log_level: str
 
 
@@ -112,7 +112,7 @@ class _Reader:
         return default
 
     def port(self, name: str, default: str) -> int:
-        """0 where it is empty."""
+        """Return the port, or 0 if it is empty."""
         value = self.text(name, default)
         if not value:
             return 0
@@ -200,14 +200,14 @@ class _Reader:
         try:
             return RedisAddress.parse(value)
         except ValueError:
-            # Not repeated: it may hold a password.
+            # The value is not repeated: it may hold a password.
             raise SettingsInvalid(
                 "LIMITER_URL must be redis://[user:password@]host[:port][/database], rediss:// likewise,"
                 " sqlite:/// and a path, or empty for a file under DATA_DIR"
             ) from None
 
     def listeners_of(self, limiter: Path | RedisAddress) -> frozenset[Listener]:
-        """Where the limiter itself listens: no call may go there, whatever is opened."""
+        """Where the limiter itself listens: no call may go there, whatever networks are opened."""
         if isinstance(limiter, Path):
             return frozenset()
         try:

@@ -1,8 +1,8 @@
-"""What holds up the event loop is done in turns of the organizations: none of them has the worker alone.
+"""Organizations take turns with work that holds up the event loop: none of them has the worker to itself.
 
-While others call, each may use a share of the loop's time for what is large: bodies, lists of tools, streams.
-What is longer at a stretch counts for more than its time, for everybody else waits that long: of their calls
-no more than one in a hundred is to meet one of those. An organization that is alone here waits for nobody.
+While others call, each may use a share of the loop's time for large work: bodies, lists of tools, streams. A
+longer stretch counts for more than its time, because everyone else waits that long: no more than one in a
+hundred of their calls is to meet such a stretch. An organization that is alone here waits for nobody.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from time import monotonic
 from typing import Final
 
 LARGE: Final = 32_768
-"""In bytes: what is shorter is never waited for."""
+"""In bytes: anything shorter never has to wait."""
 _SHARE: Final = 0.05
 _MOST_SAVED: Final = 0.2
-# A stretch as long as this counts for its time, one of twice the length for eight times as much.
+# A stretch as long as this counts for its time; one twice as long, for eight times as much.
 _STRETCH: Final = 0.002
 _MOST_COUNTED: Final = 20.0
 _LONGEST_WAIT: Final = 15.0
-# What somebody did who was alone, all day perhaps, is not held against them for longer than that.
+# What an organization did while it was alone, perhaps all day, is held against it for no longer than that.
 _MOST_OWED: Final = _SHARE * _LONGEST_WAIT
 _ALONE_AFTER: Final = 1.0
 
@@ -29,7 +29,7 @@ class _Savings:
     left: float
     at: float
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Who has waited long enough goes on alone, and not with all others who have."""
+    """One call at a time: those that have waited long enough do not all go on together."""
 
 
 class Sharing:
@@ -39,10 +39,10 @@ class Sharing:
         self._last = ""
         self._last_at = float("-inf")
         self._others_at = float("-inf")
-        """When any organization but the last was heard."""
+        """When an organization other than `_last` was last heard."""
 
     def heard(self, organization: str) -> None:
-        """A request of it came. Called for every one of them."""
+        """Note that a request of the organization arrived. Called for every request."""
         if organization != self._last:
             self._last, self._others_at = organization, self._last_at
         self._last_at = self._clock()
@@ -57,15 +57,15 @@ class Sharing:
         return known is not None and known.left < 0 and self._wait(organization) > 0
 
     async def turn(self, organization: str) -> None:
-        """Returns when it may go on: what it does then without waiting is one stretch. At the latest after a
-        while, if no others of its organization wait before it."""
+        """Return when the caller may go on; what it then does without waiting is one stretch. That is after
+        _LONGEST_WAIT at the latest, unless others of its organization wait before it."""
         async with self._saved(organization).turns:
             until = self._clock() + _LONGEST_WAIT
             while (wait := self._wait(organization)) > 0 and (left := until - self._clock()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(min(wait, left, _ALONE_AFTER))
 
     def tick(self) -> None:
-        """Forgets who has saved all there is to save."""
+        """Forget the organizations that have saved all they can."""
         now = self._clock()
         rested = [
             one

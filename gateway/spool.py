@@ -1,9 +1,9 @@
-"""Records on this machine's disk until the control plane has them.
+"""Keeps records on this machine's disk until the control plane has them.
 
-A spool is a folder of segments: files of frames, named by the sequence of their first record. A frame is a
-length, a checksum, and what was written together, a line for each record. What `append` returned from is in
-the kernel's hands and outlives any kill of the process. A machine that goes down may lose the last moments,
-so each of its starts begins a spool of its own: no sequence of a spool ever stands for two records.
+A spool is a folder of segments: files of frames, each named by the sequence of its first record. A frame is a
+length, a checksum and the records that were written together, one per line. Once `append` has returned, they
+are in the kernel's hands and survive any kill of the process. A machine that goes down may lose the last
+moments, so each boot begins a spool of its own: no sequence of a spool ever means two different records.
 """
 
 import logging
@@ -25,16 +25,16 @@ _FRAME: Final = struct.Struct(">II")
 _SEGMENT: Final = ".records"
 _SEGMENT_BYTES: Final = 4 * 1024 * 1024
 _SHIPPED_SEGMENT_BYTES: Final = 256 * 1024
-# What was written last is in memory, too, so that shipping it soon need not read it back.
+# The latest records are kept in memory too, so that they need not be read back if they are shipped soon.
 _RECENT_BYTES: Final = 4 * 1024 * 1024
-# A lost folder is followed by one that begins later, also where only the worker's name is looked at.
+# A new folder after a lost one begins at a later sequence, even where only the worker's name is looked at.
 _SEQUENCES_A_SECOND: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records in order, as they were encoded, a line each; sequences run from `first` to `last`. In pieces
-    of whole lines: to put them together takes long."""
+    """Encoded records in order, one per line, with the sequences from `first` to `last`. They are in pieces
+    of whole lines, because joining them takes long."""
 
     first: int
     last: int
@@ -55,11 +55,11 @@ class _Segment:
     first: int
     size: int
     owners: Counter[str] = field(default_factory=Counter)
-    """Bytes by organization, of what this process wrote."""
+    """Bytes per organization, counting only what this process wrote."""
 
 
 class Spool:
-    """One folder, written by one process. Only reading may happen in another thread."""
+    """One folder, written by one process. Only read() and remember_shipped() may run in another thread."""
 
     def __init__(self, folder: Path, *, boot: str) -> None:
         self.id = folder.name
@@ -87,12 +87,12 @@ class Spool:
         self._size = sum(segment.size for segment in self._segments)
         self._owners: Counter[str] = Counter()
         self._recent: deque[_Recent] = deque()
-        """The newest, up to the last ones written."""
+        """The newest records, up to the last one written."""
         self._recent_bytes = 0
 
     @classmethod
     def of_this_boot(cls, folder: Path, boot: str) -> tuple["Spool", list["Spool"]]:
-        """The spool to write to, and those of earlier boots that still hold something."""
+        """Return the spool to write to, and those of earlier boots that still hold records."""
         earlier: list[Spool] = []
         current: Spool | None = None
         for path in sorted(folder.iterdir()) if folder.exists() else ():
@@ -113,18 +113,18 @@ class Spool:
         return self._size
 
     def held_by(self, organization: str) -> int:
-        """How many bytes here are an organization's, as far as this process wrote them."""
+        """How many bytes here are an organization's, counting only what this process wrote."""
         return self._owners[organization]
 
     @property
     def length(self) -> int:
-        """How many records wait."""
+        """How many records wait to be shipped."""
         return self.next_sequence - 1 - self._shipped
 
     def append(self, lines: bytes, owners: Sequence[str]) -> None:
-        """A line for each record, and whose it is. All of them or none; raises OSError.
+        """Write all of the records, one per line, or none; `owners` says whose each is. Raises OSError.
 
-        The first has `next_sequence`.
+        The first record gets `next_sequence`.
         """
         active = self._segments[-1]
         if active.size >= _SEGMENT_BYTES:
@@ -135,7 +135,7 @@ class Spool:
             if os.write(self._written, written) != size:
                 raise OSError(28, "only a part was written")
         except OSError:
-            # What stands behind a torn frame would never be read.
+            # Nothing after a torn frame would ever be read.
             os.ftruncate(self._written, active.size)
             raise
         active.size += size
@@ -152,7 +152,7 @@ class Spool:
         self._synced = False
 
     def recent(self, most: int, most_bytes: int) -> Batch | None:
-        """What is still in memory of what read() would give; None where that has to be read."""
+        """What read() would give, as far as it is still in memory; None if it has to be read."""
         while self._recent and self._recent[0].last <= self._shipped:
             self._forget_oldest()
         if not self._recent or self._recent[0].first != self._shipped + 1:
@@ -170,7 +170,7 @@ class Spool:
         self._recent_bytes -= len(self._recent.popleft().lines)
 
     def read(self, most: int, most_bytes: int) -> Batch | None:
-        """The oldest records that wait, without taking them away."""
+        """The oldest records that wait, without removing them."""
         wanted = self._shipped + 1
         segment = self._segment_of(wanted)
         if segment is None:
@@ -199,7 +199,7 @@ class Spool:
         return Batch(wanted, wanted + len(records) - 1, tuple(record + b"\n" for record in records))
 
     def forget(self, through: int) -> None:
-        """Everything up to and including `through` is safe elsewhere."""
+        """Drop everything up to and including `through`, which is safe elsewhere."""
         self._shipped = max(self._shipped, min(through, self.next_sequence - 1))
         if self.length == 0 and self._segments[-1].size >= _SHIPPED_SEGMENT_BYTES:
             self._rotate()
@@ -207,7 +207,7 @@ class Spool:
             self._drop(self._segments.pop(0))
 
     def remember_shipped(self) -> None:
-        """A little later than forgotten, in any thread: what is shipped twice is stored once."""
+        """Write down how far was shipped, in any thread. It may lag: what is shipped twice is stored once."""
         with self._remembering:
             shipped = self._shipped
             if shipped != self._remembered:
@@ -217,10 +217,10 @@ class Spool:
     def _drop(self, segment: _Segment) -> None:
         segment.path.unlink(missing_ok=True)
         self._size -= segment.size
-        self._owners -= segment.owners  # which also forgets whose nothing is left
+        self._owners -= segment.owners  # also drops owners with nothing left
 
     def unsynced(self) -> list[int]:
-        """Descriptors of what is not on the disk itself yet; whoever takes them closes them."""
+        """Return descriptors of what may not be on the disk itself yet; the caller closes them."""
         descriptors, self._retired = self._retired, []
         if not self._synced:
             self._synced = True
@@ -244,14 +244,14 @@ class Spool:
         return next(segment for segment in reversed(self._segments) if segment.first <= sequence)
 
     def _pass_over(self, segment: _Segment, sequence: int) -> None:
-        """A damaged segment: what follows the damage cannot be read, what follows the segment can."""
+        """Skip the rest of a damaged segment: what follows the damage cannot be read, later segments can."""
         later = self._segments[self._segments.index(segment) + 1 :]
         goes_on = later[0].first if later else self.next_sequence
         _log.error("%s: %d records after %d cannot be read", segment.path, goes_on - sequence, sequence - 1)
         self._shipped = goes_on - 1
 
     def _begin_segment(self, first: int) -> int:
-        """Its descriptor. Raises OSError, and nothing has changed."""
+        """Return the new segment's descriptor. Raises OSError, and then nothing has changed."""
         path = self._folder / f"{first:020d}{_SEGMENT}"
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         self._segments.append(_Segment(path, first, 0))
@@ -264,7 +264,7 @@ class Spool:
         return self._segments[-1]
 
     def _mend_last(self) -> int:
-        """Cuts off a frame that was being written when the process died: nobody was told it was kept."""
+        """Cut off a frame that was being written when the process died: nobody was told that it was kept."""
         last = self._segments[-1]
         content = last.path.read_bytes()
         frames = list(_frames(content))
@@ -281,12 +281,12 @@ class Spool:
 
 
 def _by_owner(owners: Sequence[str], lines: bytes, size: int) -> Iterable[tuple[str, int]]:
-    """How many bytes of what was written are whose."""
+    """How many of the bytes that were written belong to each owner."""
     if len(set(owners)) == 1:
         return ((owners[0], size),)
     sizes, begins = {owners[0]: _FRAME.size}, 0
     for owner in owners:
-        ends = lines.index(b"\n", begins) + 1  # much faster than taking all the lines apart
+        ends = lines.index(b"\n", begins) + 1  # much faster than splitting the lines
         sizes[owner] = sizes.get(owner, 0) + ends - begins
         begins = ends
     return sizes.items()
@@ -301,7 +301,7 @@ def sync(descriptors: Sequence[int]) -> None:
 
 
 def _frames(content: bytes) -> Iterator[bytes]:
-    """What was written up to the end or the first that is torn or damaged."""
+    """The contents of the frames, up to the end or to the first that is torn or damaged."""
     offset = 0
     while offset + _FRAME.size <= len(content):
         length, checksum = _FRAME.unpack_from(content, offset)

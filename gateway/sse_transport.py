@@ -1,7 +1,7 @@
 """The HTTP+SSE transport of 2024-11-05: one stream carries every answer, messages are posted beside it.
 
-A client's stream is held by one worker, while what it posts may reach any. The address a client is told names
-the holder, sealed for its grant, so that whoever gets a message knows whom to hand it to.
+A client's stream is held by one worker, but the messages it posts may reach any. The address that a client
+is given names the holder, sealed for its grant, so that any worker knows whom to hand a message to.
 """
 
 import re
@@ -23,7 +23,7 @@ _SEALED: Final = re.compile(rb"v1\.[A-Za-z0-9._-]{1,600}")
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """Who holds a stream: the worker, where other machines reach it (or ""), and which one it is there."""
+    """Who holds a stream: the worker, its address for other machines (or ""), and the stream's id there."""
 
     worker: str
     address: str
@@ -31,11 +31,11 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class StreamGone(Exception):  # noqa: N818
-    """There is no such stream, or none of this grant's."""
+    """There is no such stream, or it is not this grant's."""
 
 
 class Streams:
-    """The streams this worker holds, and what is told to clients about them."""
+    """The streams that this worker holds, and the addresses that clients are given for them."""
 
     def __init__(self, keyring: Keyring, worker: str, address: str, prefix: str) -> None:
         self._keyring = keyring
@@ -45,7 +45,7 @@ class Streams:
         self._held: dict[str, HeldStream] = {}
 
     def hold(self, visit: Visit, pool: Pool, endpoint: bytes) -> HeldStream:
-        """Raises TargetUnusable where the server's endpoint is not its own."""
+        """Raises TargetUnusable if the endpoint that the server named is not its own."""
         target = pool.target.at(endpoint)
         name = secrets.token_urlsafe(16)
         held = HeldStream(name, visit.exchange, visit.admitted, visit.opened, pool, target)
@@ -58,21 +58,21 @@ class Streams:
         held.close(code, "The server closed the stream before it had answered.")
 
     def end_moved(self) -> None:
-        """A server that is called elsewhere or otherwise by now knows nothing of a stream begun before."""
+        """End the streams of a server that is now called elsewhere or otherwise: it knows nothing of them."""
         for held in tuple(self._held.values()):
             opened = held.opened
             if opened.end is not None and not same_place(opened.admitted.server, held.admitted.server):
                 opened.end()
 
     def address_of(self, held: HeldStream) -> bytes:
-        """Absolute, because some clients resolve it against their origin and not against their URL."""
+        """Absolute, because some clients resolve it against their origin instead of their URL."""
         place = msgspec.json.encode(Place(self._worker, self._address, held.id))
         admitted = held.admitted
         sealed = self._keyring.seal(place, **_bound(admitted))
         return b"%b/mcp/%b/?stream=%b" % (self._prefix, admitted.server.id.encode(), sealed.encode())
 
     def named_by(self, request: Request, admitted: Admitted) -> Place | None:
-        """The stream a message was posted for; None where it names none."""
+        """The stream that a message was posted for; None if it names none."""
         named = _NAMES_STREAM.fullmatch(request.target)
         if named is None:
             return None

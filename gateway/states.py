@@ -1,8 +1,8 @@
 """`requestState`: what a client carries from one round of a call to the next, bound to that very call.
 
-A server's own state is inside; where a server sends none there is one of ours all the same, so that the
-next round of a call that was paid for is known again. Whoever changes it, or brings it to another call, is
-refused.
+The server's own state is inside it. If the server sends none, the client gets one of ours all the same, so
+that the next round of a call that was paid for is recognized. A state that was changed, or is brought to
+another call, is refused.
 """
 
 import time
@@ -20,7 +20,7 @@ STATE_SECONDS: Final = 900
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
-    """`asks`: it is ours alone, from before the call was sent: the client was to open an approval's page."""
+    """`asks`: it is ours alone, made before the call was sent to have the client open an approval's page."""
 
     decision: str
     round: int
@@ -50,7 +50,7 @@ class States:
         return wrapped.decode("ascii")
 
     def unwrap(self, owner: Admitted, request: Request, wrapped: object) -> State | None:
-        """None for whatever was not made by us for exactly this call."""
+        """None for anything that we did not make for exactly this call."""
         if not isinstance(wrapped, str) or not wrapped.isascii():
             return None
         text = self.handles.unwrap("state", owner, wrapped.encode("ascii"), _call(request))
@@ -69,7 +69,7 @@ def asking(decision: str) -> State:
 
 
 def _call(request: Request) -> tuple[str, ...]:
-    """What makes it this call: its method, what it names, and its arguments by their value."""
+    """What identifies this call: its method, what it names, and its arguments by their value."""
     name = request.params.get("name", request.params.get("uri"))
     return (
         request.method,

@@ -1,7 +1,7 @@
-"""Whose a token is, and where it stands among its organization's: by the number its first eight bytes are.
+"""Finds a token's organization, and its place among that organization's tokens, by its first eight bytes.
 
-Tokens are random, so no two of any number that can be had begin alike. Where two did, and were not of one
-organization, the later configuration would not be taken; a token is compared as a whole where it stands.
+Tokens are random, so among as many as can ever exist no two begin alike. If two of different organizations
+did, the later configuration would be refused; a token is compared as a whole at the place that is found.
 """
 
 from array import array
@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 Beginnings: TypeAlias = "array[int]"
 
 _read_beginning: Final = Struct(">Q").unpack_from
-# Kept in shares by the first byte, so that one organization's news copies a few of them.
+# Kept in shares by the first byte, so that a change in one organization copies only a few of them.
 _SHARES: Final = 256
 _SHIFT: Final = 56
 _PLACES: Final = 32
@@ -23,7 +23,7 @@ _NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class Owners:
-    """Of each token one number: its organization's, and its place among the beginnings it came with."""
+    """One number for each token: its organization, and its place among the beginnings it came with."""
 
     __slots__ = ("_names", "_shares")
 
@@ -41,7 +41,8 @@ class Owners:
     def changed(
         self, organization: str, gone: Iterable[Beginnings], come: Iterable[Beginnings]
     ) -> "Owners | None":
-        """With these no longer the organization's, and those now; None where one is somebody else's."""
+        """A copy in which `gone` are no longer the organization's and `come` are; None if one of `come` is
+        already another organization's."""
         names = self._names if organization in self._names else (*self._names, organization)
         first = names.index(organization) << _PLACES
         fresh: dict[int, dict[int, int]] = {}
@@ -59,7 +60,7 @@ class Owners:
 
 
 def _shared(parts: Iterable[Beginnings]) -> Iterator[tuple[int, int, Beginnings]]:
-    """What is of each share, and where it stands. They rise, so each share's stand together."""
+    """The beginnings of each share, and where they start. Each part is sorted, so these are contiguous."""
     for part in parts:
         start = 0
         while start < len(part):

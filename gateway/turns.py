@@ -1,9 +1,9 @@
 """Calls that arrive together are carried out together.
 
-All the calls that arrive in a few passes of the event loop are judged; the limiter is asked once for all of
-them, their records are written at one stroke, and then they are sent. So none costs a task or a wait of its
-own. Whatever would have to wait goes on alone from where it is: for a limiter that another process holds, for
-a connection to be opened, for a person, for an answer that comes in parts.
+All calls that arrive within a few iterations of the event loop are judged, the limiter is asked once for all
+of them, their records are written in one write, and then they are sent. So none costs a task or a wait of its
+own. A call that would have to wait goes on alone from where it is: for a limiter that another process holds,
+for a connection to be opened, for a person, or for an answer that comes in parts.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from gateway.pipeline import Pipeline
 from gateway.relay import Relay
 from gateway.visits import Visit
 
-# So many at most before others have a turn, and before another worker can have the limiter.
+# At most this many before other work has its turn, and another worker can have the limiter.
 _AT_ONCE: Final = 64
-# A transaction, a write and waking the servers cost as much as some calls: where calls came together, others
-# are waited for, for so many passes of the loop. One that comes alone is not kept waiting.
+# A transaction, a write and waking the servers cost as much as several calls: if calls came together last
+# time, more are waited for, for this many iterations of the loop. A call that comes alone does not wait.
 _PASSES: Final = 5
 
 Play: TypeAlias = tuple[Pipeline, Visit]
 """A call being judged."""
 _Asks: TypeAlias = list[tuple[Play, Effect | None]]
-"""What each asks for now; None: it is over, or somebody else's."""
+"""What each call asks for now; None: it has ended, or has been handed on."""
 
 
 class Turns:
@@ -77,7 +77,7 @@ class Turns:
                 self._alone(play, effect)
 
     def _next(self, play: Play, answer: Answer) -> Effect | None:
-        """Sends the pipeline what it asked for, and hears what it asks for next."""
+        """Send the pipeline what it asked for, and return what it asks for next."""
         pipeline, visit = play
         try:
             return pipeline.send(answer)
@@ -102,7 +102,7 @@ class Turns:
         if not charged:
             return asks
         for ask, reservation in zip(waiting, self._driver.reserve_all(charged), strict=True):
-            # Where there is none yet, it waits for it by itself.
+            # A call that has no reservation yet waits for it alone.
             others.append(ask if reservation is None else (ask[0], self._next(ask[0], reservation)))
         return others
 

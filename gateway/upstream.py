@@ -1,8 +1,8 @@
-"""Connections to servers: a pool for each, to addresses that were checked, with limits nobody else feels.
+"""Connections to servers, to checked addresses only: one pool per server, whose limits no other feels.
 
-A name is resolved for every new connection and the connection goes to the very address that was checked, with
-SNI and Host of the name. Redirects are not followed. What was written of a request, and be it one byte, is
-never written again.
+The name is resolved for every new connection, which goes to the very address that was checked, with the name
+as SNI and Host. Redirects are not followed. A request of which even one byte was written is never written
+again.
 """
 
 import asyncio
@@ -52,11 +52,11 @@ class Pool:
         self.last_used = self._loop.time()
 
     async def take(self) -> UpstreamConnection:
-        """A connection for one request. Raises UpstreamError, and then nothing was sent."""
+        """Return a connection for one request. Raises UpstreamError, and then nothing was sent."""
         return self.take_kept() or await self._acquire()
 
     def take_kept(self) -> UpstreamConnection | None:
-        """One that is open and free already, if there is any."""
+        """Return a connection that is already open and free, if there is one."""
         now = self.last_used = self._loop.time()
         while self._idle:
             connection = self._idle.pop()
@@ -66,7 +66,7 @@ class Pool:
         return None
 
     def put_back(self, connection: UpstreamConnection) -> None:
-        """Unused."""
+        """Give back a connection that was not used."""
         self._free(connection)
 
     def tick(self, now: float) -> None:
@@ -81,7 +81,7 @@ class Pool:
         return not (self._all or self._opening or self._waiting)
 
     def retire(self) -> None:
-        """What is under way ends by itself; nothing is kept for later."""
+        """Let what is under way finish; keep no connection for later."""
         self._retired = True
         for connection in tuple(self._idle):
             self._drop(connection)
@@ -112,7 +112,7 @@ class Pool:
                 return await turn
         except TimeoutError:
             if turn.done() and not turn.cancelled():
-                # It came in the very moment the wait ended: the next one gets it.
+                # It came at the very moment the wait ended: the next in line gets it.
                 self._pass_turn(turn.result())
             raise _unreachable("The server is busy with other calls.") from None
         finally:
@@ -177,7 +177,7 @@ class Pool:
         return addresses
 
     async def _addresses(self) -> Sequence[str]:
-        # One lookup of a name at a time: a name server that hangs must not use up the threads of all.
+        # One lookup of a name at a time: a name server that hangs must not use up everyone's threads.
         if self._lookup is None or self._lookup.done():
             self._lookup = self._loop.create_task(self._look_up())
         try:
@@ -215,7 +215,7 @@ class Pool:
                 link.close()
                 raise
         if connection.closed:
-            # It was lost before we heard that it was made: nobody would ever take it out again.
+            # It was lost before we heard that it was made: once added, it would never be removed.
             raise ConnectionResetError
         self._all.add(connection)
         return connection
@@ -231,7 +231,7 @@ class Pool:
         )
 
     async def _secured(self, link: socket.socket, tls: ssl.SSLContext) -> UpstreamConnection:
-        """Nothing of a request is sent before the server has shown who it is. Raises UpstreamError."""
+        """No byte of a request is sent before the server has proved who it is. Raises UpstreamError."""
         try:
             _, connection = await self._loop.create_connection(
                 self._connection,
@@ -246,9 +246,9 @@ class Pool:
 
 
 class Upstreams:
-    """Finds the pool of a server, and makes it anew when where or how it is called has changed.
+    """Finds the pool of a server, and replaces it when the server's address or credentials have changed.
 
-    `mark`: the header line all of them are sent.
+    `mark`: the header line that all servers are sent.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class Upstreams:
         self._retired: set[Pool] = set()
 
     def pool(self, organization: str, server: LoadedServer) -> Pool:
-        """Raises UpstreamError when the server cannot be called as it is registered."""
+        """Raises UpstreamError if the server cannot be called as it is registered."""
         place = (organization, server.id)
         known = self._pools.get(place)
         if known is not None:
@@ -310,7 +310,7 @@ class Upstreams:
         try:
             headers, onwards = upstream_secrets(self._keyring, organization, server.id, server.credentials)
             if onwards[:1] not in ("", "?") and not server.upstream_url.endswith("/"):
-                raise CredentialsUnusable  # it would go on within the name of the host
+                raise CredentialsUnusable  # it would extend the name of the host
             return Target.of(server.upstream_url, onwards, headers, self._tls, self._mark)
         except CredentialsUnusable:
             reason = "The credentials kept for this server cannot be used."

@@ -1,4 +1,4 @@
-"""One answer of a server while it arrives: bounded in size, in time and in what may wait to be read."""
+"""A server's answer while it arrives: bounded in size, in time and in how much may wait to be read."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ class UpstreamError(Exception):
         self.status = status
 
     def again(self) -> Self:
-        """To be raised by who keeps this one: raised, it would hold by its trace whoever holds it, and both
-        would wait for the garbage collector, and everybody for that."""
+        """A copy to raise where this one is kept. Raised itself, it would refer by its traceback to whoever
+        refers to it: only the garbage collector could free both, and everyone would wait for that."""
         return type(self)(self.code, self.reason, sent=self.sent, status=self.status)
 
 
@@ -49,7 +49,7 @@ class Source(Protocol):
 
 
 class Room(Protocol):
-    """What its organization may hold: the part of an answer that nobody has passed on yet is counted."""
+    """What an organization may hold: the part of an answer that was not passed on yet is counted."""
 
     def leave_unread(self, size: int) -> bool: ...
 
@@ -60,8 +60,8 @@ class Room(Protocol):
 class UpstreamAnswer(msgspec.Struct, eq=False):
     """Filled by a connection, read by one reader. Every reading method may raise UpstreamError.
 
-    `_asked_at` is not by the loop's clock, which counts whole milliseconds, as `_since` is. `secrets`: what
-    its server was sent and no client is shown. `_on_arrival`: who is told of it, and of whose it is.
+    `_since` is by the loop's clock, which counts whole milliseconds; `_asked_at` is not. `secrets`: what the
+    server was sent and no client may be shown. `_on_arrival`: what to call when it arrives, and with what.
     """
 
     _source: Source
@@ -76,7 +76,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
     complete: bool = False
     is_stream: bool = False
     left: bool = False
-    _chunks: list[bytes] = []  # of each its own: msgspec copies it
+    _chunks: list[bytes] = []  # each has its own: msgspec copies the default
     _queued: int = 0
     _being_read: int = 0
     received: int = 0
@@ -95,7 +95,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
             raise self._error.again()
 
     async def next_chunk(self) -> bytes | None:
-        """None at the end of the body. What it gave before is done with."""
+        """None at the end of the body. The previous chunk then no longer counts as unread."""
         self._done_with(self._being_read)
         while not self._chunks:
             if self._error is not None:
@@ -111,7 +111,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         return chunk
 
     async def whole(self, most: int, hold: Callable[[int], bool] | None = None) -> bytes:
-        """`hold`: whether so much may be held now."""
+        """`hold` says whether this much may be held now."""
         parts: list[bytes] = []
         size = 0
         while (chunk := await self.next_chunk()) is not None:
@@ -125,20 +125,20 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def beginning(self, most: int, hold: Callable[[int], bool]) -> tuple[bytes, bool]:
-        """No more of it than about this much, and than may be held; and whether it is all."""
+        """Return the body up to about `most` bytes and to what may be held, and whether that is all of it."""
         parts: list[bytes] = []
         size = 0
         while (chunk := await self.next_chunk()) is not None:
             size += len(chunk)
             parts.append(chunk)
             self._done_with(len(chunk))
-            # What is left of the room is for what comes unasked.
+            # The rest of the room is for what arrives without being asked for.
             if size > most or (self.room is not None and self.room.scarce) or not hold(size):
                 return b"".join(parts), False
         return b"".join(parts), True
 
     def arrived(self) -> bytes | None:
-        """The whole body, where all of it is here already and nothing of it was read. It stays to be read."""
+        """The whole body, if all of it is here. To be called before any is read; it can still be read."""
         if not self.complete or self._error is not None:
             return None
         chunks = self._chunks
@@ -153,14 +153,14 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         return UpstreamError(code, reason, sent=True, status=self.status or None)
 
     def abandon(self) -> None:
-        """Nobody reads on. The server learns of it by the end of its connection, unless it has said all: then
-        that may serve another request already."""
+        """Stop reading. The server learns of it by the end of its connection, unless the answer is complete:
+        then the connection may already serve another request."""
         if not self.complete:
             self._source.abandon()
 
     def leave(self, most: int) -> None:
-        """Nobody reads on. What is no longer than this still comes and is thrown away: its connection serves
-        again."""
+        """Stop reading. A body of at most `most` bytes still arrives and is thrown away, so that its
+        connection can serve again."""
         if self.complete:
             return
         length = self.headers.get(b"content-length")
@@ -177,13 +177,13 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self.abandon()
 
     def orphan(self) -> None:
-        """It goes on without its client, as the older revisions want it; but not for ever."""
+        """Go on without the client, as the older MCP revisions require; but not for ever."""
         if self.orphaned is None:
             loop = asyncio.get_running_loop()
             self.orphaned = loop.call_later(self._limits.orphan_seconds, self.cancel)
 
     def let_go(self) -> None:
-        """Its reader is done with it."""
+        """The reader is done with it."""
         if self.orphaned is not None:
             self.orphaned.cancel()
         if not self.complete:
@@ -202,7 +202,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         self._wake()
 
     def take_whole(self, status: int, headers: Mapping[bytes, bytes], body: bytes, is_stream: bool) -> None:
-        """A short answer that came in one piece: take_head(), take() and end() of it."""
+        """Take a short answer that came in one piece: take_head(), take() and end() in one."""
         self.status = status
         self.headers = headers
         self.waited = monotonic() - self._asked_at
@@ -248,7 +248,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
                 asyncio.get_running_loop().call_soon(self.tell)
 
     def when_it_arrives(self, told: Callable[[_Reader], None], reader: _Reader) -> None:
-        """Called once, when the first of it was taken in or it failed; never before this returns."""
+        """Call `told` once, when the first of it was taken in or it failed; never before this returns."""
         self._on_arrival = (told, reader)
         if self.status or self._error is not None:
             asyncio.get_running_loop().call_soon(self.tell)
@@ -263,7 +263,7 @@ class UpstreamAnswer(msgspec.Struct, eq=False):
         if self.complete or self._error is not None:
             return
         if self._queued:
-            # Something waits to be read: it is not the server who is slow.
+            # Something waits to be read: it is not the server that is slow.
             if self.is_stream:
                 self._since = now
             return

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to a server: one request at a time, kept open when it was left clean."""
+"""One HTTP/1.1 connection to a server: one request at a time, kept open if the last one left it clean."""
 
 import asyncio
 import re
@@ -45,12 +45,12 @@ _RESTS: Final = 0.002
 
 
 def read_buffer() -> memoryview:
-    """What one reading takes in. All connections of a loop have one: it is copied before another is read."""
+    """A buffer for one read. Connections of one loop can share it: it is copied before the next read."""
     return memoryview(bytearray(_READ_AT_ONCE))
 
 
 class UpstreamConnection(asyncio.BufferedProtocol):
-    """`on_free`: another request may follow. `on_closed`: none ever will. The second may come alone."""
+    """`on_free`: another request may follow. `on_closed`: none ever will; it may come without the first."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def send(
         self, request: bytes, room: Room | None = None, secrets: Secrets | None = None
     ) -> UpstreamAnswer:
-        """`room`: of its organization, for what comes. `secrets`: what of the request no client is shown."""
+        """`room`: its organization's, for what arrives. `secrets`: what of it no client may be shown."""
         now = self._now
         answer = self._answer = UpstreamAnswer(self, self._limits, now, now(), monotonic(), room, secrets)
         self._head_bytes = 0
@@ -137,7 +137,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
                 self._transport.resume_reading()
 
     def _rest(self) -> None:
-        """A server that has much to say leaves the others time: 32 MB a second are enough for it."""
+        """Let a server that sends a lot leave the others time: 32 MB a second are enough for it."""
         if not (self._rests or self._paused or self.closed) and self._transport is not None:
             self._rests = True
             self._transport.pause_reading()
@@ -171,16 +171,16 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             return
         answer = self._answer
         if answer is None:
-            # Nobody asked: whatever this is, it must not become the answer to the next request.
+            # Nobody asked: whatever this is, it must not be taken for the answer to the next request.
             self.close()
             return
         if self._unsent:
-            # Whatever this answers, it is not what was not asked yet.
+            # Whatever this answers, it is not our request, which was not written yet.
             self._close_unasked(answer)
             return
         first, known = not self._head_bytes, self._known
         if first and known is not None:
-            # Most servers answer with the same head each time: one like the last need not be taken apart.
+            # Most servers answer with the same head each time: one like the last need not be parsed.
             body = known.frame.body_in(data, self._limits.collected_bytes)
             if body is not None:
                 answer.take_whole(_OK, known.headers, body, known.is_stream)
@@ -221,7 +221,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.closed = True
         self._free()
         self._on_closed(self)
-        del self._parser  # the two hold each other
+        del self._parser  # the parser and this hold each other
 
     # From the parser
 
@@ -292,7 +292,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if self._paused:
             self.resume()
         if self._rests and not self.closed:
-            # More may have come than was asked for, and would be taken for the next answer.
+            # More than was asked for may have come, and would be taken for the next answer.
             self.close()
         if not self.closed:
             self._on_free(self)

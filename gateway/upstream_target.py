@@ -1,4 +1,4 @@
-"""Where a server is and how it is spoken to: its URL and its credentials, once, as bytes to send."""
+"""Where a server is and how it is called: its URL and its credentials, made into bytes to send once."""
 
 import re
 import ssl
@@ -24,8 +24,8 @@ class TargetUnusable(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
-    """`fixed` are the header lines of every request, credentials among them; `secrets` what no client is to
-    see of these."""
+    """`fixed`: the header lines of every request, credentials included. `secrets`: what no client may see of
+    the credentials and of the URL."""
 
     host: str
     port: int
@@ -34,7 +34,7 @@ class Target:
     fixed: bytes
     secrets: Secrets | None
     _opening: bytes = field(init=False)
-    """From its path to its own header lines."""
+    """Each request from its path to the end of the `fixed` lines."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_opening", b" %b HTTP/1.1\r\n%b" % (self.path, self.fixed))
@@ -43,7 +43,7 @@ class Target:
     def of(
         cls, place: str, onwards: str, credentials: Mapping[str, str], tls: ssl.SSLContext, mark: bytes
     ) -> Self:
-        """`onwards`: how its URL goes on, which nobody is told."""
+        """`onwards`: the rest of the URL, which is kept secret."""
         try:
             parts = urlsplit(place + onwards)
             port = parts.port or _PORTS[parts.scheme]
@@ -58,7 +58,7 @@ class Target:
         return cls(name, port, _path(parts), tls if parts.scheme == "https" else None, fixed, secrets)
 
     def at(self, reference: bytes) -> Self:
-        """The same server, at an address it named itself. That must be of its own origin."""
+        """The same server, at an address that it named itself. That must be on its own origin."""
         if not _REFERENCE.fullmatch(reference):
             raise TargetUnusable
         scheme = "https" if self.tls else "http"
@@ -73,7 +73,7 @@ class Target:
         return replace(self, path=_path(parts))
 
     def request(self, method: bytes, lines: bytes, body: bytes | None) -> bytes:
-        """One whole request. What is in its headers' lines was checked when it was read."""
+        """One whole request. The values in `lines` were checked when they were read."""
         if body is None:
             return b"".join((method, self._opening, lines, b"\r\n"))
         return b"".join((method, self._opening, lines, _OF_JSON, length_line(len(body)), b"\r\n", body))

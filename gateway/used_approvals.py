@@ -1,7 +1,7 @@
-"""Which approvals were used, and by which decision: heard of here, and kept on this disk.
+"""Which approvals were used, and by which decision, as far as this worker heard; kept on its disk.
 
-The control plane lets an approval be used once. Where its database is restored from a backup it knows no
-more of what was used since, and would let the same call be sent again; whoever heard of it does not send it.
+The control plane lets an approval be used once. If its database is restored from a backup, it no longer knows
+what was used since, and would let the same call be sent again; a worker that heard of it does not send it.
 """
 
 import logging
@@ -14,12 +14,12 @@ from gateway_config.wire.approvals import ClaimAnswer
 
 _log: Final = logging.getLogger(__name__)
 
-# More than people approve in the two days after which no approval is good any more.
+# More than people approve in the two days after which no approval is valid any longer.
 _MOST: Final = 10_000
 
 
 class UsedApprovals:
-    """`path`: none for what is remembered by this process alone."""
+    """`path`: the file they are kept in; if None, they are remembered by this process alone."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -37,12 +37,12 @@ class UsedApprovals:
             self._append(f"{approval} {decision}\n")
 
     def forget(self, approval: str, decision: str) -> None:
-        """It was used by this decision, which sent nothing."""
+        """Take back that it was used by this decision, which sent nothing."""
         if self._by.get(approval) == decision:
             self.note(approval, "")
 
     def may_use(self, answer: ClaimAnswer, decision: str) -> bool:
-        """Of an answer that says so: whether nobody else has used it for all that is known here."""
+        """For an answer that says so: true if nobody else has used the approval, as far as is known here."""
         return self._by.get(answer.id, "") in ("", decision, answer.given_back_by)
 
     def _note(self, approval: str, decision: str) -> None:
@@ -52,7 +52,7 @@ class UsedApprovals:
             self._by.popitem(last=False)
 
     def _append(self, line: str) -> None:
-        """What the kernel has outlives this process; no call waits for a disk."""
+        """What the kernel has outlives this process; no call waits for the disk."""
         if self._path is None:
             return
         try:
@@ -67,6 +67,6 @@ class UsedApprovals:
     def _write_anew(self, path: Path) -> None:
         self._lines = len(self._by)
         beside = path.with_name(f"{path.name}.new")
-        with suppress(OSError):  # then the longer one goes on
+        with suppress(OSError):  # then the longer file stays in use
             beside.write_text("".join(f"{approval} {by}\n" for approval, by in self._by.items()), "ascii")
             beside.replace(path)

@@ -1,4 +1,4 @@
-"""One request on its way through: who was let in, what was said, and what became of it so far."""
+"""One request on its way through the gateway: who was let in, what was said, and what came of it so far."""
 
 from typing import Final
 
@@ -19,15 +19,15 @@ ACCEPTED: Final = Reply(202, b"Cache-Control: no-store\r\n")
 
 
 class Visit(msgspec.Struct, eq=False):
-    """One request of a grant. `message` is None where only a stream or the end of a session is asked for.
+    """One request of a grant. `message` is None if only a stream or the end of a session is asked for.
 
-    `decision_id` is empty where nothing is judged. `subject` is what the log calls the tool: its name, or
-    that of a resource or a prompt. `again`: what the client carried here from an earlier round of the same
-    call; `agreed`: what a person agreed to. `tasks`: the server's ids of the tasks it is about, with their
-    tools. `opens_pages`: its user is to be shown one. `asked`: what the server answers, once it was asked.
-    `heavy`: judging it takes too long for an event loop. `lines`: the headers a server is sent for this
-    request. `written`: our writing of the message, where it was made and nothing was put into it since.
-    `awaited_seconds`: how long a person's answer was waited for.
+    `decision_id` is empty if nothing is judged. `subject` is what the log calls the tool: its name, or that
+    of a resource or a prompt. `again`: what the client brought back from an earlier round of the same call;
+    `agreed`: what a person agreed to. `tasks`: the server's ids of the tasks it is about, with their tools.
+    `opens_pages`: the user is to be shown an approval's page. `asked`: the server's answer, once it was
+    asked. `heavy`: judging it takes too long for an event loop. `lines`: the header lines that the server is
+    sent for it. `written`: the message in our encoding, if that was made and nothing was put into it since.
+    `awaited_seconds`: how long a person's answer was awaited.
     """
 
     exchange: Exchange
@@ -51,12 +51,12 @@ class Visit(msgspec.Struct, eq=False):
     tasks: dict[str, str] = msgspec.field(default_factory=dict)
     asked: UpstreamAnswer | None = None
     stream: HeldStream | None = None
-    """Where its answer is awaited, when it was posted for a stream of the 2024-11-05 transport."""
+    """The stream on which its answer is awaited, if it was posted for one of the 2024-11-05 transport."""
     held: HeldStream | None = None
-    """The stream of that transport that it is itself."""
+    """The stream of that transport that this request itself opened."""
 
     def answer(self, reply: Reply) -> None:
-        """Says it where the client listens for it."""
+        """Send the reply where the client listens for it."""
         if self.stream is None or not isinstance(self.message, Request):
             self.exchange.reply(reply)
             return
@@ -64,7 +64,7 @@ class Visit(msgspec.Struct, eq=False):
         self.exchange.reply(replace(ACCEPTED, headers=ACCEPTED.headers + self.admitted.cors))
 
     def outlived(self) -> bool:
-        """Whether it was let in, or judged, by what holds no more."""
+        """True if it was let in, or judged, by something that no longer holds."""
         opened, admitted = self.opened, self.admitted
         if opened.over or opened.admitted is admitted:
             return opened.over

@@ -1,4 +1,4 @@
-"""A call that waits for a person, as the control plane is told of it."""
+"""Calls that wait for a person: what the control plane is told and asked about them."""
 
 import asyncio
 import time
@@ -16,15 +16,15 @@ from gateway.visits import Visit
 from gateway_config.wire.approvals import ApprovalAsk, ApprovalClaim, ApprovalUnused, ClaimAnswer
 from policies.language.identity import call_digest
 
-# Longer arguments are put into words beside the event loop.
+# In bytes: the arguments of a longer request are digested beside the event loop.
 _SHORT: Final = 8_192
 
 
 class Waiting:
-    """`hold_open_seconds`: how long a client is kept waiting for the person, at most; 0: not at all.
+    """`hold_open_seconds`: the longest that a client is kept waiting for the person; 0: not at all.
 
     `is_current`: whether what a visit was let in to is still in force, unchanged. `has_moved`: whether the
-    tool it calls is not any more what the control plane knows of it.
+    tool that it calls is no longer what the control plane knows.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Waiting:
         )
 
     async def await_answer(self, effect: AwaitAnswer, visit: Visit) -> Claimed:
-        """Gives up when the client does, for nobody would see what became of a call sent without it; and
-        when anything of its organization's configuration changes, by which the call was judged."""
+        """Give up when the client does, because nobody would see what became of a call sent without it; and
+        when anything changes in the organization's configuration, by which the call was judged."""
         await self._until_answered(effect.waiting.id, visit)
         if visit.exchange.gone or not self._is_current(visit.admitted):
             return effect.waiting
