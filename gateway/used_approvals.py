@@ -26,7 +26,7 @@ class UsedApprovals:
         self._by: OrderedDict[str, str] = OrderedDict()
         self._lines = 0
         if path is not None and path.exists():
-            for line in path.read_text("ascii", errors="ignore").splitlines():
+            for line in filter(None, path.read_text("ascii", errors="ignore").splitlines()):
                 approval, _, decision = line.partition(" ")
                 self._note(approval, decision)
             self._write_anew(path)
@@ -34,7 +34,7 @@ class UsedApprovals:
     def note(self, approval: str, decision: str) -> None:
         if self._by.get(approval) != decision:
             self._note(approval, decision)
-            self._append(f"{approval} {decision}\n")
+            self._append(_line(approval, decision))
 
     def forget(self, approval: str, decision: str) -> None:
         """Take back that it was used by this decision, which sent nothing."""
@@ -68,5 +68,10 @@ class UsedApprovals:
         self._lines = len(self._by)
         beside = path.with_name(f"{path.name}.new")
         with suppress(OSError):  # then the longer file stays in use
-            beside.write_text("".join(f"{approval} {by}\n" for approval, by in self._by.items()), "ascii")
+            beside.write_text("".join(map(_line, self._by, self._by.values())), "ascii")
             beside.replace(path)
+
+
+def _line(approval: str, decision: str) -> str:
+    """Begins with its line break, so that a line cut short by a full disk spoils no other."""
+    return f"\n{approval} {decision}"

@@ -77,7 +77,7 @@ class Entry:
 
 
 class Patience:
-    """Hostile policies and schemas could keep the linter busy for minutes; it is given about a second.
+    """Hostile policies and schemas could keep the linter busy for minutes; it is given a second or two.
 
     Time is counted in steps of about a tenth of a microsecond.
     """

@@ -45,7 +45,7 @@ def test_it_is_known_after_a_start_and_the_oldest_is_forgotten(
         used.note(f"a{number}", "first")
     used.forget("a4", "first")
     with kept.open("ab") as file:
-        file.write(b"a9 fi\xff")  # the machine went down
+        file.write(b"\na9 fi\xff")  # the machine went down
     again = UsedApprovals(kept)
     assert [again.may_use(approved(f"a{number}"), "second") for number in range(5)] == [
         True,
@@ -58,13 +58,24 @@ def test_it_is_known_after_a_start_and_the_oldest_is_forgotten(
     assert not UsedApprovals(kept).may_use(approved("a9"), "second")
 
 
+def test_a_line_cut_short_by_a_full_disk_spoils_no_other(tmp_path: Path) -> None:
+    kept = tmp_path / "used"
+    used = UsedApprovals(kept)
+    used.note("a1", "first")
+    with kept.open("a") as file:
+        file.write("\na2 fir")  # there was no more room
+    used.note("a3", "first")
+    again = UsedApprovals(kept)
+    assert not any(again.may_use(approved(approval), "second") for approval in ("a1", "a2", "a3"))
+
+
 def test_its_file_does_not_grow_with_what_it_forgot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(used_approvals, "_MOST", 3)
     kept = tmp_path / "used"
     used = UsedApprovals(kept)
     for number in range(50):
         used.note(f"a{number}", "first")
-        assert len(kept.read_text().splitlines()) <= 7
+        assert len(kept.read_text().split()) <= 2 * 7
     again = UsedApprovals(kept)
     known = [again.may_use(approved(f"a{number}"), "second") for number in (46, 47, 48, 49)]
     assert known == [True, False, False, False]
