@@ -1,4 +1,4 @@
-"""What stands beside a policy's text and plays a part in judging it."""
+"""Everything besides a policy's text that plays a part in judging it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from policies.models import Policy
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """`counters`: those that other policies in force share with it, by their scope."""
+    """`counters`: those of other policies in force that this policy would share, as (scope, name)."""
 
     tests: tuple[PolicyTest, ...] = ()
     approval_seconds: int = 900

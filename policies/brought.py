@@ -1,4 +1,4 @@
-"""A policy that is brought from elsewhere: what it is taken for, and what it is here."""
+"""Policies brought from elsewhere: finds out their dialect and converts them into this language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIALECTS: Final = {"faq": "the short form of catalogue pages", "yaml": "an olde
 
 
 def converted(text: str, tools: Iterable[Tool]) -> Conversion | None:
-    """None for what is no other dialect: that is taken as it stands, problems and all."""
+    """Converts a text of another dialect. None for any other text: it is used as it is, problems and all."""
     if len(text) > LARGEST_TEXT:
         return None
     conversion = convert(text, [facts_of(tool) for tool in tools])

@@ -1,4 +1,4 @@
-"""How often each grant called today. The log that knows is a room above: it says here how it counts."""
+"""How often each grant called today. The log, an app above this one, registers its counting here."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def counted_by(count: Count) -> None:
 
 
 def calls_today(member: Asker, grants: Iterable[UUID]) -> dict[UUID, int]:
-    """For the grants that had any, since midnight UTC."""
+    """Counts the calls since midnight UTC, for the grants that had any."""
     return _counts[0](member, grants) if _counts else {}

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str], out: Output | None = None) -> int:
         print(usage, file=sys.stderr)  # noqa: T201
         return USAGE
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has had enough
+        sys.stderr.close()  # the reader of our output has closed the pipe
         return FINE
 
 
@@ -122,7 +122,7 @@ def _lint(given: argparse.Namespace, out: Output) -> int:
 
 
 def findings(raw: bytes, tools: list[ToolFacts]) -> list[dict[str, object]]:
-    """What is wrong, or else what is doubtful; only those of severity error keep it out of force."""
+    """Returns what is wrong or, if nothing is, what is doubtful. Only errors block publishing."""
     try:
         document = parse_policy(raw)
     except PolicyInvalid as invalid:
@@ -132,7 +132,7 @@ def findings(raw: bytes, tools: list[ToolFacts]) -> list[dict[str, object]]:
 
 
 def _finding_value(finding: LintFinding, tree: TextTree) -> dict[str, object]:
-    # The linter points into the canonical form: of what is written as shorthand only the rule is found.
+    # The linter points into the canonical form: for shorthand, only the rule can be found in the text.
     line, column = tree.start_of(finding.pointer)
     return {
         "pointer": finding.pointer,
@@ -224,7 +224,7 @@ def _diff(given: argparse.Namespace, out: Output) -> int:
 
 
 def _named(old: Document, new: Document) -> list[str]:
-    """Without a list of tools: those that the policies name."""
+    """Returns the tools that the policies name, for use when no list of tools is given."""
     written = (*old.hide, *old.tools, *new.hide, *new.tools)
     return [name for name in dict.fromkeys(written) if "*" not in name]
 
@@ -289,7 +289,7 @@ def _tools(file: str | None) -> list[ToolFacts]:
 
 
 def _document(file: str, out: Output) -> Document | None:
-    """None: its problems are printed."""
+    """Parses the policy. Prints its problems and returns None if it has any."""
     try:
         return parse_policy(_read(file))
     except PolicyInvalid as invalid:
@@ -308,7 +308,7 @@ def _print_problems(out: Output, problems: Iterable[Problem]) -> int:
 
 
 def _write_policy(out: Output, text: str) -> None:
-    # Byte for byte the policy, but for people: a shell's prompt begins on a line of its own.
+    # Exactly the policy, byte for byte. On a terminal, a line end keeps the shell's prompt on its own line.
     out.write(text + ("\n" if out.isatty() else ""))
 
 

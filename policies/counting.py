@@ -1,4 +1,4 @@
-"""How what belongs to this room is counted against an organization's limits."""
+"""Counts policies and grants against an organization's limits."""
 
 from __future__ import annotations
 

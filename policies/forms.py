@@ -60,7 +60,7 @@ class PolicyChoice(_Choice):
         try:
             return super().to_python(value)
         except forms.ValidationError:
-            # Also for what is no UUID: the field's own words about those are not for people.
+            # Also for a value that is not a UUID: Django's own message for those is not for people.
             raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice") from None
 
     def label_from_instance(self, obj: Policy) -> str:

@@ -1,4 +1,4 @@
-"""Tests kept beside a policy: run with every judgement of its text. One that fails blocks publishing."""
+"""Tests kept beside a policy. They run whenever its text is judged, and one that fails blocks publishing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from policies.language.parse import LARGEST_TEXT
 from policies.language.problems import PolicyInvalid
 from policies.models import Policy
 
-# Each may be as much work as the worst call there is, and all of them are run on every save.
+# Each may be as much work as the most expensive call, and all of them run on every save.
 MOST_KEPT: Final = 200
 _LONGEST_SHOWN: Final = 80
 
@@ -30,7 +30,7 @@ def kept_tests(policy: Policy) -> tuple[PolicyTest, ...]:
 
 @transaction.atomic
 def replace_tests(by: Membership, policy: Policy, text: str, *, seen: str | None = None) -> Policy:
-    """Keeps this JSON list and no other test. Raises Stale where `seen` is not what is kept by now.
+    """Replaces all tests with this JSON list. Raises Stale if the tests kept now are no longer `seen`.
 
     Raises PolicyInvalid with every problem of the text, placed in that text.
     """
@@ -44,7 +44,7 @@ def replace_tests(by: Membership, policy: Policy, text: str, *, seen: str | None
 
 @transaction.atomic
 def keep_test(by: Membership, policy: Policy, test: PolicyTest) -> Policy:
-    """Adds one test after the others. Raises PolicyInvalid where it is none that could be read again."""
+    """Adds one test after the others. Raises PolicyInvalid if it could not be read back."""
     require(by, May.EDIT_POLICIES)
     policy = _locked(by, policy)
     return _keep(by, policy, (*kept_tests(policy), *_read(tests_text([test]))))
@@ -63,7 +63,7 @@ def drop_test(by: Membership, policy: Policy, name: str) -> Policy:
 
 @transaction.atomic
 def change_expectation(by: Membership, policy: Policy, name: str, expect: Expectation, rule: str) -> Policy:
-    """Of one test; the others stay as they are. `rule` counts only for a test that names one."""
+    """Changes what one test expects, and no other test. `rule` is used only if the test names a rule."""
     require(by, May.EDIT_POLICIES)
     policy = _locked(by, policy)
     before = kept_tests(policy)

@@ -1,6 +1,6 @@
-"""Tools that changed since a policy in use was published: rules of their classes cover them no longer.
+"""Tools that changed after a policy in use was published, so that its class rules no longer cover them.
 
-A class is a judgement of one definition. Where the definition changed, whoever wrote the rule is asked again.
+A class is a judgement of one definition. When the definition changes, the author of the rule is asked again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from servers.models import Server, Tool, ToolScan
 
 MOST: Final = 3
 MOST_SENTENCES: Final = 4
-# Scans that found something changed: what the newest says of a tool is told.
+# How many scans that found changes are read. Of what they say about a tool, only the newest is shown.
 _MOST_SCANS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """`sentences`: what changed, of the first of them; `more` tools are not told of."""
+    """`sentences`: what changed, for the first few tools; `more` tools get no sentence."""
 
     policy: Policy
     tools: tuple[str, ...]
@@ -36,9 +36,9 @@ class Lapse:
 
 
 def lapses(member: Asker, *, server: Server | None = None, policy: Policy | None = None) -> list[Lapse]:
-    """Of policies that agents are under and that have rules by class; at most MOST of them."""
+    """Returns the lapses of policies that have active grants and class rules, for at most MOST policies."""
     drifted = [server.pk] if server is not None else [pk for (pk,) in _drifted(member)]
-    if not drifted:  # as ever so often: then no policy is asked about
+    if not drifted:  # the usual case: the query for policies is saved
         return []
     used = Grant.objects.visible_to(member).good().values("policy")
     found = Policy.objects.visible_to(member).filter(

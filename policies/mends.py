@@ -1,6 +1,6 @@
-"""One-click mends of what is wrong or odd in a text. Each changes the text in place and nothing else in it.
+"""One-click mends for what is wrong or doubtful in a text. Each changes one place and nothing else.
 
-A mend is only offered where there is one right thing to do that its label can say in full; none of them opens
+A mend is offered only where there is one right thing to do and its label can say it in full. No mend opens
 what was closed without saying so.
 """
 
@@ -49,7 +49,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 class Found(Protocol):
-    """A problem of the text or a finding of the linter."""
+    """A problem in the text or a finding of the linter."""
 
     @property
     def pointer(self) -> str: ...
@@ -65,7 +65,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """`label`: on the button. `apply`: the text, mended."""
+    """`label`: the text of the button. `apply`: returns the mended text."""
 
     label: str
     apply: Callable[[], str]
@@ -83,7 +83,7 @@ def mend_of(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 
 
 def mended(text: str, fields: Fields, tools: Sequence[Tool], beside: Beside) -> str:
-    """After the mend of the problem that the fields name. Judged anew: the text may be another by now."""
+    """Mends the problem that the fields name. The text is judged again first: it may have changed since."""
     judgement = judge(text, [facts_of(tool) for tool in tools], beside)
     wanted = tuple(fields.get(name, "") for name in ("code", "pointer", "line", "column"))
     found: list[Found] = [*judgement.problems, *judgement.failed, *judgement.findings]
@@ -100,7 +100,7 @@ def _named(found: Found) -> tuple[str, ...]:
     return found.code, key_of(found.pointer), str(found.line), str(found.column)
 
 
-# Texts that are no JSON
+# Texts that are not JSON
 
 
 def _spelling(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
@@ -126,7 +126,7 @@ def _spelling(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 
 
 def _key(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
-    """A slip in a key is put right; a key that is like none is taken out."""
+    """Corrects a misspelt key; a key that resembles no known one is taken out."""
     parent, member = _member_at(text, found)
     if member is None:
         return None
@@ -160,7 +160,7 @@ def _word(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 
 
 def _number(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
-    """A whole number in quotes, where a number must stand."""
+    """Takes the quotes off a whole number where a number is required, and puts them round a version."""
     node = _node(text, found.pointer)
     if node is None:
         return None
@@ -186,7 +186,7 @@ def _missing(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 _AT_THE_TOP: Final[Mapping[str, str]] = {"version": "1", "default": "deny"}
 
 
-# Names that nothing has
+# Names that do not exist
 
 
 def _tool_name(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
@@ -212,7 +212,7 @@ def _argument(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     if path is None or not path.steps or not isinstance(path.steps[0], str):
         return None
     rest = node.value.removeprefix(member_path(path.steps[0]))
-    # Spelt in another way than we would: then what follows it is not known to be the rest.
+    # If the first step is spelt in a way we would not spell it, we cannot tell where the rest begins.
     return _value(text, node, right + rest) if rest != node.value else None
 
 
@@ -220,7 +220,7 @@ def _argument(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 
 
 def _without_it(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
-    """In place of silence where an optional argument is left out: such a call is denied."""
+    """Denies calls that leave out an optional argument, which would otherwise get past the condition."""
     address = _address(found.pointer)
     node = _node(text, f"{found.pointer}/path")
     path = parse_path(node.value) if node and isinstance(node.value, str) else None
@@ -237,7 +237,7 @@ def _rule_out(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     address = _address(found.pointer)
     if address is None:
         return None
-    # `follow` would also take a name out of `hide`, and that opens.
+    # Not `follow`: that would also take the name out of `hide`, and so open the tool.
     return Mend("Take this rule out", lambda: drop(text, address.steps))
 
 
@@ -280,7 +280,7 @@ def _count_alone(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
 
 def _recommended(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     named = [tool for tool in tools if found.message.startswith(f"{tool.name} ({tool.tool_class}) may be")]
-    # A name may itself begin with another tool's, and go on in these words.
+    # The name of one tool may be that of another followed by these very words: the longest is meant.
     tool = max(named, key=lambda tool: len(tool.name), default=None)
     if tool is None or is_pattern(tool.name):
         return None
@@ -327,7 +327,7 @@ def _member_named(text: str, pointer: str) -> tuple[Node, Member | None]:
 
 
 def _member_at(text: str, found: Found) -> tuple[Node, Member | None]:
-    """Of keys that stand twice the one at the very place."""
+    """Finds the member at this exact place: its key may appear twice."""
     parent = _node(text, found.pointer.rpartition("/")[0]) or tree_of(text).root
     at = _offset(text, found)
     return parent, next((each for each in _all(parent) if each.at == at), None)
@@ -338,7 +338,7 @@ def _all(node: Node) -> list[Member]:
 
 
 def _without(text: str, parent: Node, member: Member) -> str:
-    """With the comma that belonged to it; what stands around it stays as it is written."""
+    """Takes out the member and its comma; the text around it stays as it is written."""
     tree, all_members = TextTree(text), _all(parent)
     place = next(index for index, each in enumerate(all_members) if each.at == member.at)
     if place + 1 < len(all_members):
@@ -358,7 +358,7 @@ def _index(pointer: str) -> int | None:
 
 
 def _counter(text: str, address: Address) -> str:
-    """A counter that stands nowhere else in the text."""
+    """Returns a counter that appears nowhere else in the text."""
     base = shorthand_counter(address.name) if address.section == "tools" else f"{address.section}_calls"
     names = (base, *(f"{base}_{number}" for number in range(2, 99)))
     return next((name for name in names if json.dumps(name) not in text), base)

@@ -1,4 +1,4 @@
-"""What a text would do to a server's tools, beside what is in force: the numbers and words of the screens."""
+"""What a text would do to a server's tools, compared with what is in force, as the screens show it."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ToolOutlook:
     was: Explanation
     after: Effect
     now: Explanation
-    # What a pill says in place of the effect's word, like 30/min; only where it tells the two apart.
+    # What the pill says instead of the effect's word, such as 30/min; set only where the two differ.
     before_value: str = ""
     after_value: str = ""
-    # The words are the same, and the rules are not: a long value, a counter or what agents read is another.
+    # The same words for different rules: a long value, a counter or a text for agents has changed.
     otherwise: bool = False
 
     @property
@@ -68,7 +68,7 @@ class ToolOutlook:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What a policy says about what is not one of the server's tools."""
+    """What a policy says about anything that is not one of the server's tools."""
 
     title: str
     before: str
@@ -96,7 +96,7 @@ class Outlook:
 
     @cached_property
     def errors(self) -> list[Problem | Finding]:
-        """What must be mended before it can be published."""
+        """Everything that must be mended before the text can be published."""
         errors = (found for found in self.findings if found.severity == "error")
         return [*self.problems, *errors, *self.failed]
 
@@ -107,7 +107,7 @@ class Outlook:
 
     @cached_property
     def told(self) -> list[Problem | Finding]:
-        """Everything to mend and to know of a text without problems."""
+        """The failed tests and the findings: all there is to tell about a text without problems."""
         return [*self.failed, *self.findings]
 
     @cached_property
@@ -128,7 +128,7 @@ class Outlook:
 
     @cached_property
     def altered(self) -> list[ToolOutlook]:
-        """The same effect by other rules: a limit of another size, another condition."""
+        """Tools with the same effect under different rules, such as a larger limit or another condition."""
         return [row for row in self.tools if row.moved == 0 and row.changed]
 
     @cached_property
@@ -160,7 +160,7 @@ class Outlook:
 
     @cached_property
     def critical_opened(self) -> list[ToolOutlook]:
-        """Critical tools that nobody could call and agents now can: the one thing publishing asks about."""
+        """Critical tools that become callable under the text: the one thing publishing asks about."""
         return [row for row in self.looser if row.tool.severity == Severity.CRITICAL and row.becomes_callable]
 
 
@@ -171,7 +171,7 @@ def outlook(
     tools: Sequence[Tool] = (),
     beside: Beside = NOTHING_BESIDE,
 ) -> Outlook:
-    """Never raises for any text. `tools` spares the query where the caller has them."""
+    """Judges any text without raising. A caller that already has the `tools` can save the query."""
     rows = tools or tools_of(server)
     judgement = judge(text, [facts_of(tool) for tool in rows], beside)
     if judgement.compiled is None:
@@ -187,7 +187,7 @@ def outlook(
 
 
 def between(server: Server, old: PolicyRevision, new: PolicyRevision) -> Outlook:
-    """Two revisions, each as gateways ran it."""
+    """Compares two revisions, each as gateways ran it."""
     rows = tools_of(server)
     after = in_force(new, rows)
     if after is None:
@@ -208,7 +208,7 @@ def facts_of(tool: Tool) -> ToolFacts:
 
 
 def in_force(live: PolicyRevision | None, tools: Iterable[Tool]) -> CompiledPolicy | None:
-    """The revision as gateways run it: a class counts only for the very definition it was given for."""
+    """Compiles the revision as gateways run it: a class counts only for the definition it was given to."""
     if live is None:
         return None
     facts = facts_in_force(live, tools)
@@ -222,13 +222,13 @@ def _compiled(document: str, facts: Sequence[ToolFacts]) -> CompiledPolicy:
 
 
 def known_classes(facts: Iterable[ToolFacts]) -> tuple[tuple[str, str | None], ...]:
-    """All that the effects of a policy know of tools: to tell one reading for some tools from another."""
+    """Returns all that the effects of a policy depend on in tools; part of the key of what is cached."""
     return tuple((tool.name, tool.tool_class) for tool in facts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A policy with what it does to each tool, in one word and in sentences."""
+    """A policy and what it does to each tool, as an effect and in sentences."""
 
     compiled: CompiledPolicy | None
     effects: Mapping[str, Effect]
@@ -249,7 +249,7 @@ def _told_in_force(live: PolicyRevision | None, tools: Sequence[Tool]) -> _Told:
 def _told(
     compiled: CompiledPolicy | None, tools: Sequence[Tool], known: Mapping[str, Effect] | None = None
 ) -> _Told:
-    """`known`: its effects on these tools, where they were asked for already."""
+    """`known`: the policy's effects on these tools, if they have been worked out already."""
     names = [tool.name for tool in tools]
     return _Told(
         compiled, known or effects(compiled, names), {name: _explained(compiled, name) for name in names}
@@ -257,7 +257,10 @@ def _told(
 
 
 def _explained(compiled: CompiledPolicy | None, tool: str) -> Explanation:
-    """It says nothing but what applies, which is kept beside it: no other is found by its id."""
+    """The words depend only on the plan that applies, so they are cached by its id.
+
+    The plan is kept beside them, so that no other object can get that id.
+    """
     applies = compiled.applies_to(tool) if compiled else None
     if not isinstance(applies, Plan) or not are_kept():
         return explanation(compiled, tool)

@@ -1,7 +1,7 @@
-"""Recorded calls, decided again by a draft: what would have become of them, and what cannot be known.
+"""Decides recorded calls again under a draft: what would have become of them, and what cannot be known.
 
-The log keeps the names of arguments, and values only where the organization asked for it. A call whose rules
-read what was not kept is counted as not known, never guessed.
+The log keeps the names of arguments, and values only if the organization asked for that. A call whose rules
+read a value that was not kept counts as unknown; it is never guessed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LOOK_AT_THE_CLOCK: Final = 64
 
 @dataclass(slots=True)
 class Moved:
-    """Calls that would have become something else, and the grants they came with."""
+    """Calls that would, or might, have ended differently, and the grants they came with."""
 
     calls: int = 0
     grants: set[UUID] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Moved:
 
 @dataclass(slots=True)
 class ToolTraffic:
-    """`unread`: the arguments whose values would be needed and were not kept."""
+    """`unread`: the arguments whose values are needed but were not kept."""
 
     calls: int = 0
     refused: Moved = field(default_factory=Moved)
@@ -99,7 +99,7 @@ class Replay:
     windows: _Windows
 
     def standing(self, decision: Decision, grant: UUID, now_ms: int) -> tuple[Standing, ...]:
-        """Of the limits that a call which was decided so would take from. Nothing is taken."""
+        """Returns the state of each limit that a call with this decision would take from; takes nothing."""
         return tuple(Standing(each, self.windows.used(each, grant, now_ms)) for each in decision.quotas)
 
     @property
@@ -120,7 +120,9 @@ class Replay:
 
 
 def replay(draft: CompiledPolicy, traffic: Traffic, budget_seconds: float = BUDGET_SECONDS) -> Replay:
-    """In the order of time. A policy may take long over each: what is not reached is left out, and said."""
+    """Decides the calls in order of time. Deciding may be slow: when the budget is spent, the calls that are
+    left are skipped and `whole` is False.
+    """
     tools: dict[str, ToolTraffic] = {}
     reading = _Reading(draft)
     windows = _Windows()
@@ -154,7 +156,7 @@ def _would(draft: CompiledPolicy, call: RecordedCall, unread: Sequence[Path], wi
 
 
 def _arguments(call: RecordedCall) -> dict[str, object]:
-    """As much of them as is known: what no rule reads plays no part."""
+    """Rebuilds the arguments as far as they are known; those that no rule reads do not matter."""
     found: dict[str, object] = {}
     for steps, value in call.kept.items():
         at = found
@@ -170,7 +172,7 @@ def _arguments(call: RecordedCall) -> dict[str, object]:
 
 
 class _Reading:
-    """What the draft's rules for each tool read, looked up once."""
+    """The arguments that the draft's rules for each tool read, looked up once per tool."""
 
     def __init__(self, draft: CompiledPolicy) -> None:
         self._draft = draft
@@ -199,10 +201,10 @@ def _paths(draft: CompiledPolicy, tool: str) -> Iterable[Path]:
 
 def _is_known(steps: tuple[Step, ...], call: RecordedCall) -> bool:
     first = steps[0] if steps else None
-    # The log may have written a name that cannot be printed in another way.
+    # A name that cannot be printed may be spelt differently in the log, so its absence proves nothing.
     if call.names is not None and isinstance(first, str) and first.isprintable() and first not in call.names:
         return True
-    # That nothing stood further down may mean that no object stood above it, which is another thing.
+    # A value missing further down may mean that its parent was not an object, which is another matter.
     return any(
         steps[: len(kept)] == kept and (value is not MISSING or len(kept) == 1)
         for kept, value in call.kept.items()
@@ -210,13 +212,13 @@ def _is_known(steps: tuple[Step, ...], call: RecordedCall) -> bool:
 
 
 class _Windows:
-    """Charges of limits in their sliding windows. Times never fall."""
+    """The charges to limits, in sliding windows. Times must never decrease from one call to the next."""
 
     def __init__(self) -> None:
         self._charges: dict[tuple[str, str, str], dict[int, _Window]] = {}
 
     def take(self, quotas: Sequence[TakeQuota], grant: UUID, now: int) -> bool:
-        """All of them or none."""
+        """Charges all the quotas; if any has no room, charges none and returns False."""
         owed: dict[tuple[str, str, str], int] = {}
         for quota in quotas:
             name = _ledger(quota, grant)
@@ -235,7 +237,7 @@ class _Windows:
     def _window(self, name: tuple[str, str, str], length: int) -> _Window:
         known = self._charges.setdefault(name, {})
         if length not in known:
-            # What other windows of this counter have seen, as far back as they go.
+            # Begins with what the longest other window of this counter has seen.
             longest = max(known.values(), key=lambda each: each.length, default=None)
             known[length] = _Window(length, longest)
         return known[length]
@@ -258,7 +260,7 @@ class _Window:
 
 
 def _ledger(quota: TakeQuota, grant: UUID) -> tuple[str, str, str]:
-    """One policy is one server of one organization, so a wider scope is all of its grants together."""
+    """A policy belongs to one server of one organization, so any wider scope is all its grants together."""
     holder = str(grant) if quota.scope == "grant" else ""
     return quota.counter, f"{quota.scope} {holder}", _key(quota.key)
 

@@ -1,4 +1,4 @@
-"""The verbs of policies and grants. Both faces, screens and REST, call these."""
+"""The verbs of policies and grants, called by both faces: the screens and the REST API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from policies.models import Grant, Policy, PolicyRevision
 from servers.models import Server, Tool
 
 MAX_DRAFT_BYTES = 1_048_576
-# Nobody reads more, and a text of a megabyte can have tens of thousands. Errors come first.
+# A text of a megabyte can have tens of thousands, and nobody reads more than this. Errors come first.
 MOST_FINDINGS = 500
 OVERLAP_SECONDS = 3600
 A_SITTING = timedelta(minutes=5)
@@ -51,7 +51,7 @@ STARTING_DOCUMENT = """{
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the linter says of a policy that parses, with its place. Errors block publishing."""
+    """One finding of the linter in a policy that parses, with its place. Errors block publishing."""
 
     pointer: str
     code: str
@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong with a text (`problems`), or what it would do and what is odd about it."""
+    """What is wrong with a text (`problems`), or else what it would do and what is doubtful about it."""
 
     problems: tuple[Problem, ...]
     effects: dict[str, Effect]
@@ -91,7 +91,7 @@ def tool_facts(server: Server) -> list[ToolFacts]:
 
 
 def judge(text: str, tools: Sequence[ToolFacts], beside: Beside = NOTHING_BESIDE) -> Judgement:
-    """Never raises for any text."""
+    """Judges any text without raising."""
     try:
         document = parse_policy(text)
     except PolicyInvalid as invalid:
@@ -109,7 +109,7 @@ def judge(text: str, tools: Sequence[ToolFacts], beside: Beside = NOTHING_BESIDE
 
 @transaction.atomic
 def create_policy(by: Membership, server: Server, name: str, text: str = STARTING_DOCUMENT) -> Policy:
-    """A draft; it may have problems. Nothing is enforced until it is published."""
+    """Creates a draft, which may have problems. Nothing is enforced until it is published."""
     require(by, May.EDIT_POLICIES)
     name = name.strip()
     problems = {}
@@ -134,7 +134,7 @@ def create_policy(by: Membership, server: Server, name: str, text: str = STARTIN
 
 @transaction.atomic
 def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | None = None) -> Policy:
-    """Keeps the text exactly as typed. Raises Stale when someone saved since `if_version`."""
+    """Keeps the text exactly as typed. Raises Stale if someone has saved since `if_version`."""
     policy, changed = _kept(by, policy, text, if_version)
     if changed and not _noted_lately(by, policy):
         record_event(by, "policy.draft_saved", policy.public_id, policy.name, version=policy.version)
@@ -142,14 +142,16 @@ def save_draft(by: Membership, policy: Policy, text: str, *, if_version: int | N
 
 
 def _noted_lately(by: Membership, policy: Policy) -> bool:
-    """An editor saves with every touch: a person's sitting is one event. Of a key each save is told."""
+    """True if a save by this person was recorded in the last minutes: the editor saves with every change, so
+    one sitting is one event. For an API key every save is recorded.
+    """
     mine = AuditEvent.objects.visible_to(by).filter(actor_member_id=by.pk, subject=policy.public_id)
     lately = mine.filter(verb="policy.draft_saved", at__gt=timezone.now() - A_SITTING)
     return by.acting_key is None and lately.exists()
 
 
 def _kept(by: Membership, policy: Policy, text: str, if_version: int | None) -> tuple[Policy, bool]:
-    """The policy as it is now, and whether the text is another than before."""
+    """Keeps the text as the draft; returns the policy as it is now and whether the text has changed."""
     require(by, May.EDIT_POLICIES)
     if problems := _problem_of_size(text):
         raise InvalidInput(problems)
@@ -197,7 +199,7 @@ def publish_policy(
 def restore_revision(
     by: Membership, revision: PolicyRevision, *, if_version: int | None = None
 ) -> PolicyRevision:
-    """Publishes an earlier revision's text as a new one; history never changes. The draft becomes it, too."""
+    """Publishes an earlier revision's text as a new one and makes it the draft; history never changes."""
     require(by, May.PUBLISH)
     note = f"Restores revision {revision.number}."
     return publish_policy(by, revision.policy, revision.text, note=note, if_version=if_version)
@@ -213,7 +215,9 @@ def issue_grant(
     *,
     pk: UUID | None = None,
 ) -> tuple[Grant, str]:
-    """The grant and its token, shown once and kept nowhere. Without a policy every call is denied.
+    """Issues a grant; returns it with its token, which is shown once and stored only as a hash.
+
+    Without a policy every call is denied.
 
     A caller that may be asked twice for the same grant chooses its `pk`; the second time raises Conflict.
     """
@@ -285,10 +289,10 @@ def revoke_grant(by: Membership, grant: Grant) -> Grant:
 def rotate_grant(
     by: Membership, grant: Grant, overlap_seconds: int = OVERLAP_SECONDS, *, hint: str | None = None
 ) -> tuple[Grant, str]:
-    """A new token for the same grant, shown once. The one before opens it for the overlap; those before that
-    not at all. Counters go on: they are the grant's, not the token's.
+    """Gives the same grant a new token, shown once. The previous token works until the overlap ends; those
+    before it no longer work. Counters continue: they belong to the grant, not to the token.
 
-    `hint`: of the token that is meant. Raises Conflict where it is another's by now.
+    `hint`: that of the token to be replaced. Raises Conflict if the grant has another token by now.
     """
     require(by, May.ISSUE_GRANTS)
     if not 0 <= overlap_seconds <= LONGEST_OVERLAP_SECONDS:
@@ -360,7 +364,7 @@ def _add_revision(
 
 
 def _last_readable(policy: Policy, text: str) -> str:
-    """What the builder shows while the text is no JSON object."""
+    """Returns the draft that the builder shows while the text is not a JSON object."""
     if is_readable(text):
         return ""
     return policy.draft if is_readable(policy.draft) else policy.last_readable

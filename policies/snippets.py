@@ -1,4 +1,4 @@
-"""What to paste into which client so that it calls a server through the gateway. Pure.
+"""What to paste into each client so that it calls a server through the gateway. Pure.
 
 Every text holds the real address and the real token, so it is shown once and stored nowhere.
 """
@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 _LONGEST_ALIAS: Final = 40
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_./:\[\]-]+")
-# Inside double quotes these mean themselves in sh, PowerShell and cmd alike.
+# Inside double quotes these are literal in sh, PowerShell and cmd alike.
 _PLAIN_WORDS: Final = re.compile(r"[A-Za-z0-9_./: -]+")
 
 
@@ -35,7 +35,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One server, as clients are told of it."""
+    """One server, as clients are to address it."""
 
     alias: str
     url: str
@@ -68,7 +68,7 @@ def alias(server_name: str) -> str:
 
 
 def _claude_code(way: _Way) -> Snippet:
-    # One line: a backslash at its end means nothing to PowerShell or cmd.
+    # All on one line: a backslash at the end of a line means nothing to PowerShell or cmd.
     header = _words(f"Authorization: Bearer {way.token}")
     return Snippet(
         key="claude-code",
@@ -83,7 +83,7 @@ def _claude_desktop(way: _Way) -> Snippet:
     arguments = ["-y", "mcp-remote", way.url, "--header", "Authorization:${AUTH_HEADER}"]
     if way.url.startswith("http:"):
         arguments.append("--allow-http")
-    # The header's space must not stand in `args`: Claude Desktop on Windows would split it there.
+    # The header's space must not appear in `args`: Claude Desktop on Windows would split the argument there.
     server = {"command": "npx", "args": arguments, "env": {"AUTH_HEADER": f"Bearer {way.token}"}}
     return Snippet(
         key="claude-desktop",

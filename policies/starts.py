@@ -1,4 +1,4 @@
-"""Where a new policy can begin: a document for the very tools of a server."""
+"""The documents a new policy can start from, made for the tools of one server."""
 
 from __future__ import annotations
 

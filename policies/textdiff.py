@@ -13,7 +13,7 @@ _CONTEXT: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`number` is the line's in the newer text, or in the older for what was removed."""
+    """`number` is the line's number in the newer text, or in the older one for a removed line."""
 
     kind: Literal["same", "added", "removed", "gap"]
     text: str
@@ -22,7 +22,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class TextDiff:
-    """`whole` is False where the texts are too long to compare, or the differences too many to show."""
+    """`whole` is False if the texts are too long to compare or the differences too many to show."""
 
     lines: tuple[Line, ...]
     whole: bool

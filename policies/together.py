@@ -1,4 +1,4 @@
-"""Tools that change alike are told of together: forty that follow one rule are one change, not forty."""
+"""Groups tools that change in the same way: forty that follow one rule are one change, not forty."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Together:
 
     @property
     def shows_was(self) -> bool:
-        """Where the effect is the same, only the words say what is new."""
+        """True if the effect is the same, so that only the words can say what is new."""
         return self.rows[0].moved == 0 and not self.says_too_little
 
     @property
     def says_too_little(self) -> bool:
-        """Where the words are the same before and after."""
+        """True if the words are the same before and after."""
         return self.rows[0].otherwise
 
 
 def together(rows: Iterable[ToolOutlook]) -> list[Together]:
-    """In the order of the first of each."""
+    """Groups the rows; the groups come in the order of their first rows."""
     alike: dict[_Key, list[ToolOutlook]] = defaultdict(list)
     for row in rows:
         alike[row.before, row.after, row.now, row.was].append(row)
@@ -51,5 +51,5 @@ def _one(rows: list[ToolOutlook]) -> Together:
 
 def _words(told: Explanation, rows: list[ToolOutlook]) -> tuple[str, ...]:
     if told.applies is Applies.OWN and told.details:
-        return told.details  # of whom, the names beside it say
+        return told.details  # the names beside it say which tools
     return told.of(rows[0].tool.name) if len(rows) == 1 else told.of_each()

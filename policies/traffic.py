@@ -1,4 +1,4 @@
-"""The calls of the last days under a policy. The log that knows them is a room above: it says how to read."""
+"""The calls of the last days under a policy. The log, an app above this one, registers its reader here."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from policies.language.paths import Step
 from policies.models import Policy
 
 LENGTH: Final = timedelta(days=7)
-# What is read and judged for one page; of more only the newest.
+# The most calls that are read and judged for one page; if there are more, the newest.
 MOST_CALLS: Final = 20_000
 
 Became: TypeAlias = Literal["passed", "asked", "refused", "other"]
-"""`other`: it ended for a reason that no policy has a say in."""
+"""`other`: it ended for a reason in which no policy has a say."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """`names`: all of its arguments, or None where there may have been more than are kept.
+    """`names`: the names of all its arguments, or None if there may have been more than were kept.
 
-    `kept`: values by the steps that lead to them; MISSING where it is known that nothing stood there.
+    `kept`: values by the steps that lead to them; MISSING where there is known to have been none.
     """
 
     at_ms: int
@@ -39,7 +39,7 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """In the order of time. `whole`: nothing older within the time was left out."""
+    """Calls in order of time. `whole`: no older call of the period was left out."""
 
     calls: tuple[RecordedCall, ...]
     since_ms: int
@@ -47,7 +47,7 @@ class Traffic:
 
 
 Read: TypeAlias = Callable[[Asker, Collection[UUID], datetime, int], list[RecordedCall]]
-"""For these grants, since then, the newest so many; the newest first."""
+"""Reads the calls of these grants since a time: at most so many, the newest first."""
 
 _readers: list[Read] = []
 
@@ -57,7 +57,7 @@ def recorded_by(read: Read) -> None:
 
 
 def traffic_of(asker: Asker, policy: Policy) -> Traffic:
-    """Of the grants that are under the policy now."""
+    """Returns the calls of the grants that are under the policy now."""
     since = timezone.now() - LENGTH
     grants = list(policy.grants.values_list("pk", flat=True))
     found = _readers[0](asker, grants, since, MOST_CALLS + 1) if _readers and grants else []

@@ -1,4 +1,4 @@
-"""What can stand where in a policy's text: for an editor that completes and explains as people type."""
+"""What can appear where in a policy's text, for an editor that completes and explains as people type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PARTS: Final[Mapping[str, Sequence[str]]] = {
 
 @cache
 def of_language() -> dict[str, Any]:
-    """`keys`: by part and key what it means; `words`: by part and key what can be its value."""
+    """Returns, by part and key, what the key means (`keys`) and which values it can have (`words`)."""
     root = schema()
     parts = {part: _at(root, [*steps, "properties"]) for part, steps in _PARTS.items()}
     return {
@@ -45,12 +45,12 @@ def of_language() -> dict[str, Any]:
 
 
 def of_server(tools: Sequence[Tool]) -> list[list[str]]:
-    """Names that can be typed and seen, with their class."""
+    """Returns the names that can be typed and seen, each with its class."""
     return [[tool.name, tool.tool_class] for tool in tools[:MOST_TOOLS] if _can_be_typed(tool.name)]
 
 
 def of_rule(tools: Sequence[Tool], *, name: str = "", tool_class: str = "") -> list[dict[str, Any]]:
-    """The arguments that a rule for a tool, a class or all tools can be about."""
+    """Returns the arguments that a rule for a tool, a class or all tools can be about."""
     if name:
         tool = next((tool for tool in tools if tool.name == name), None)
         found = arguments_of(tool.input_schema) if tool else ()

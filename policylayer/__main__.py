@@ -1,7 +1,7 @@
 """`policylayer`: the API from the shell.
 
 Ends with 0 if all is well, 1 if the API refused or did not answer, 2 for a wrong command, 3 for a policy with
-problems, 4 for failed tests, 5 where `push --plan` found something to do.
+problems, 4 for failed tests, 5 if `push --plan` found something to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from policylayer.output import FAILED, FINE, PROBLEMS, USAGE, complain
 _WHAT_TO_DO = {
     "unauthenticated": "Make another in the app, under Settings, API keys; then: policylayer login URL.",
 }
-# The API speaks of headers, which a command has none of.
+# What the API says about these is about headers, which a command does not have.
 _INSTEAD = {
     "stale": "Someone changed it meanwhile, and nothing of theirs was overwritten. Look at it in the app,"
     " then run this again.",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(unreachable))
         return FAILED
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has had enough
+        sys.stderr.close()  # the reader of our output has closed the pipe
         return FINE
     except OSError as wrong:
         complain(f"{wrong.filename or 'A file'}: {wrong.strerror or wrong}.")
@@ -90,7 +90,7 @@ def _version() -> str:
 
 
 def run() -> None:
-    """What the installed command calls."""
+    """The entry point of the installed command."""
     sys.exit(main())
 
 

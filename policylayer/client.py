@@ -1,4 +1,4 @@
-"""The API, typed. One method an operation; what the API refuses is raised as `Refused`."""
+"""The API, typed: one method per operation. What the API refuses is raised as `Refused`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRIES: Final = 4
 LONGEST_PAUSE_SECONDS: Final = 60.0
 _TOO_MANY: Final = 429
 _ERRNO: Final = re.compile(r"\[Errno -?\d+\] ?")
-_RESTARTING: Final = (502, 503, 504)  # what a proxy in front says meanwhile
+_RESTARTING: Final = (502, 503, 504)  # what a proxy in front answers meanwhile
 Shape = TypeVar("Shape")
 
 
@@ -33,15 +33,15 @@ class Refused(Exception):  # noqa: N818 - the word of the house
 
 
 class Unreachable(Exception):  # noqa: N818
-    """Nothing answered, or not as the API answers."""
+    """Nothing answered, or what answered is not the API."""
 
 
 class Client:
-    """Use it as a context. What may be repeated is tried again when the connection fails, a proxy says that
-    nobody is behind it, or we are throttled.
+    """Use it as a context manager. Requests that may be repeated are retried if the connection fails, a proxy
+    says that nothing is behind it, or we are throttled.
 
-    Every POST carries an Idempotency-Key, so that one whose answer was lost may be sent again. A change that
-    names its version may not: the second would be refused for what the first did.
+    Every POST carries an Idempotency-Key, so it can be sent again if its response was lost. A change that
+    names its version cannot: the second would be refused because of what the first did.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Client:
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/v1/",
             headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
-            timeout=httpx.Timeout(30, read=120),  # a scan is waited for
+            timeout=httpx.Timeout(30, read=120),  # long enough for a scan
             transport=transport,
         )
 
@@ -98,23 +98,23 @@ class Client:
         return self._post("policies/", {"server": server, "name": name, "document": document}, shapes.Policy)
 
     def save_policy(self, policy: str, document: str, version: int) -> shapes.Policy:
-        """Raises Refused of kind `stale` when someone saved since `version`."""
+        """Raises Refused of kind `stale` if someone has saved since `version`."""
         answer = self._send(
             "PATCH", f"policies/{policy}/", {"document": document}, {"If-Match": f'"{version}"'}
         )
         return _read(answer, shapes.Policy)
 
     def diff(self, policy: str, document: str) -> shapes.Diff:
-        """What publishing the text would change."""
+        """Returns what publishing the text would change."""
         return self._post(f"policies/{policy}/diff/", {"document": document}, shapes.Diff)
 
     def tests(self, policy: str) -> shapes.Tests:
-        """With their ETag, which `replace_tests` takes."""
+        """Returns the tests with their ETag, which `replace_tests` takes."""
         answer = self._send("GET", f"policies/{policy}/tests/")
         return msgspec.structs.replace(_read(answer, shapes.Tests), etag=answer.headers.get("ETag", ""))
 
     def replace_tests(self, policy: str, text: str, etag: str) -> shapes.Tests:
-        """`text`: a JSON list; numbers keep their spelling. `stale` where `etag` is not the newest."""
+        """`text`: a JSON list; numbers keep their spelling. Raises `stale` if `etag` is not the newest."""
         raw = f'{{"tests": {text}}}'.encode()
         return _read(self._send("PUT", f"policies/{policy}/tests/", raw, {"If-Match": etag}), shapes.Tests)
 
@@ -133,12 +133,12 @@ class Client:
     def issue_grant(
         self, server: str, policy: str | None, label: str, expires_at: str | None = None
     ) -> shapes.Grant:
-        """The token stands in this answer alone."""
+        """Issues a grant. Its token is in this answer only."""
         body = {"server": server, "policy": policy, "label": label, "expires_at": expires_at}
         return self._post("grants/", body, shapes.Grant)
 
     def rotate_grant(self, grant: str, overlap_seconds: int) -> shapes.Grant:
-        """A new token, in this answer alone; the old one works for the overlap."""
+        """Gives the grant a new token, in this answer only; the old one works until the overlap ends."""
         return self._post(f"grants/{grant}/rotate/", {"overlap_seconds": overlap_seconds}, shapes.Grant)
 
     def revoke_grant(self, grant: str) -> shapes.Grant:
@@ -146,7 +146,7 @@ class Client:
 
     # ---- what happened, what waits
     def decisions(self, **filters: str) -> Iterator[shapes.Decision]:
-        """Newest first. Filters: server, grant, tool, outcome."""
+        """Newest first. Filters: those of the API, such as server, grant, tool, outcome, code and since."""
         return self._list("decisions/", shapes.Decision, filters)
 
     def approvals(self, **filters: str) -> Iterator[shapes.Approval]:
@@ -177,7 +177,7 @@ class Client:
                 yield msgspec.convert(row, shape, strict=False)
             if not page["next"]:
                 return
-            # Only where the page stands is taken from it: the key goes to no other host.
+            # Only the query is taken from `next`: the key must never go to another host.
             answer = self._send("GET", path, params=dict(httpx.URL(page["next"]).params))
 
     def _send(
@@ -208,7 +208,7 @@ class Client:
 
 
 def _wait_of(answer: httpx.Response, tried: int) -> float | None:
-    """None where there is nothing to wait for, such as a limit that is not one of time."""
+    """Returns None if there is nothing to wait for, as with a limit that time does not lift."""
     said = answer.headers.get("Retry-After", "")
     if answer.status_code in _RESTARTING or (answer.status_code == _TOO_MANY and said.isdigit()):
         return min(float(said), LONGEST_PAUSE_SECONDS) if said.isdigit() else _rest(tried)

@@ -1,7 +1,7 @@
-"""A folder of policies, and what it would take to make the organization as the folder says.
+"""A folder of policies, and the steps that make the organization match it.
 
 `<server>/<policy>.json` is a policy, `<server>/<policy>.tests.json` the tests kept beside it. Servers and
-policies are named as in the app. What stands in the organization and not in the folder is left alone.
+policies are named as in the app. What is in the organization but not in the folder is left alone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`keep`: nothing is to be done. `publish`: the draft is so already, and not in force."""
+    """`keep`: nothing is to be done. `publish`: the draft already matches, but it is not in force."""
 
     verb: Verb
     file: PolicyFile
@@ -71,7 +71,7 @@ class Done:
 
 
 def read_folder(folder: Path) -> list[PolicyFile]:
-    """Raises FolderInvalid where there is none, or nothing in it."""
+    """Reads every policy of the folder. Raises FolderInvalid if there is no folder or no policy in it."""
     if not folder.is_dir():
         raise FolderInvalid(f"{folder} is not a folder. It would hold {folder}/<server>/<policy>.json.")
     paths = sorted(path for path in folder.glob("*/*.json") if not path.name.endswith(TESTS))
@@ -90,7 +90,7 @@ def _read(path: Path) -> PolicyFile:
 
 
 def read_text(path: Path) -> str:
-    """As it stands, line endings and all."""
+    """Reads the text unchanged, line endings and all."""
     try:
         return path.read_bytes().decode()
     except UnicodeDecodeError:
@@ -98,7 +98,7 @@ def read_text(path: Path) -> str:
 
 
 def plan(client: Client, files: Iterable[PolicyFile]) -> list[Step]:
-    """What would be done, with what it changes and what would stop it. Changes nothing."""
+    """Returns what would be done, what that would change and what would stop it. Changes nothing."""
     servers = {server.name: server for server in client.servers()}
     policies = {(one.server, one.name): one for one in client.policies()}
     known = Known(servers, policies)
@@ -146,16 +146,16 @@ def _differ(kept: Tests, text: str) -> bool:
     try:
         return bool(kept.tests != json.loads(text))
     except ValueError:
-        return True  # the API says what is wrong with them
+        return True  # the API says what is wrong with the tests
 
 
 def apply(client: Client, step: Step, note: str) -> Done | None:
-    """Saves, keeps the tests, publishes. None where nothing was to be done. Raises Refused."""
+    """Saves the draft and the tests, and publishes. None if there was nothing to do. Raises Refused."""
     if not step.is_change:
         return None
     policy = _saved(client, step)
     if step.tests_change and step.file.tests is not None:
-        # A policy that was made a moment ago has no tests that anybody could have changed.
+        # A policy created a moment ago has no tests that anyone could have changed.
         client.replace_tests(policy.id, step.file.tests, step.tests_etag or "*")
     published = client.publish(policy.id, note, policy.version)
     return Done(step, published.revision.id, published.revision.number)
@@ -170,7 +170,7 @@ def _saved(client: Client, step: Step) -> Policy:
 
 
 def pull(client: Client, folder: Path) -> list[Path]:
-    """Writes every policy's draft, and its tests, where `push` would look for them."""
+    """Writes the draft and the tests of every policy to where `push` would look for them."""
     servers = {server.id: server for server in client.servers()}
     written: list[Path] = []
     for summary in client.policies():
@@ -190,7 +190,7 @@ def pull(client: Client, folder: Path) -> list[Path]:
 
 
 def _part(name: str) -> str:
-    """Names are people's texts: none leads out of the folder, or is taken for another's tests."""
+    """Refuses names that would lead out of the folder or be taken for another policy's tests."""
     if (
         name in {"", ".", ".."}
         or name.startswith(".")

@@ -1,5 +1,7 @@
-"""What would keep a policy's file from being published, found here with the language itself: a plan that is
-carried out half stops nobody, so everything is known before the first change."""
+"""Finds what would keep a policy's file from being published, here and with the language itself.
+
+Everything is known before the first change, so that no plan is carried out by half.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def tool_value(tool: Tool) -> dict[str, Any]:
 
 
 def what_blocks(text: str, tests: str | None, tools: list[ToolFacts]) -> tuple[Problem, ...]:
-    """What is wrong with the text, or with the tests beside it, or the tests that fail."""
+    """Returns what is wrong with the text, or else with the tests beside it, or else the tests that fail."""
     found = [msgspec.convert(row, Problem) for row in findings(text.encode(), tools)]
     if wrong := tuple(each for each in found if each.severity == "error"):
         return wrong

@@ -1,4 +1,4 @@
-"""Where the address and the key are kept: in the environment, else in a file only its owner can read."""
+"""Where the address and the key are kept: in the environment, or else in a file only its owner can read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def file() -> Path:
 
 
 def find() -> Login:
-    """Raises NotLoggedIn. The environment wins: that is how a pipeline says it."""
+    """Finds the address and the key, or raises NotLoggedIn. The environment wins: pipelines use it."""
     url, key = os.environ.get("POLICYLAYER_URL", ""), os.environ.get("POLICYLAYER_KEY", "")
     if url and key:
         return Login(checked(url), key)
@@ -59,12 +59,12 @@ def keep(login: Login) -> Path:
 
 
 def secret(prompt: str) -> str:
-    """From the terminal or standard input: a command line is seen by everybody on the machine."""
+    """Reads from the terminal or standard input: everyone on the machine can see a command line."""
     return (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def checked(url: str) -> str:
-    """Raises NotLoggedIn where the key would travel in the clear, or nowhere."""
+    """Raises NotLoggedIn if the key would travel in the clear, or nowhere."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise NotLoggedIn("Give the address as in the browser: https://policylayer.example.com")

@@ -1,4 +1,4 @@
-"""What the command prints. Text from servers and agents is shown without what a terminal would obey."""
+"""What the command prints. Text from servers and agents is shown without anything a terminal would obey."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FINE, USAGE, PROBLEMS, TESTS_FAILED, CHANGES, FAILED = 0, 2, 3, 4, 5, 1
 
 
 def say(text: str) -> None:
-    """At once: who reads a tail through a pipe waits for each line."""
+    """Prints at once: whoever reads a tail through a pipe waits for each line."""
     print(plain(text), flush=True)  # noqa: T201
 
 
@@ -24,7 +24,7 @@ def complain(text: str) -> None:
 
 
 def as_json(value: object) -> None:
-    """One line; what is no ASCII is escaped, so that nothing in it moves a cursor."""
+    """Prints one line; all but ASCII is escaped, so that nothing in it moves a cursor."""
     print(json.dumps(msgspec.to_builtins(value)), flush=True)  # noqa: T201
 
 
@@ -42,7 +42,7 @@ def listed(
     row: Callable[[T], Sequence[Any]],
     none: str,
 ) -> int:
-    """A table, or one JSON object a line. `none`: said on standard error where nothing was found."""
+    """Prints a table, or one JSON object per line. `none` goes to standard error if nothing was found."""
     if in_json:
         for one in found:
             as_json(one)
@@ -54,5 +54,5 @@ def listed(
 
 
 def plain(text: str) -> str:
-    """Line breaks stay; other control and invisible characters are written as escapes."""
+    """Keeps line breaks; other control and invisible characters are written as escapes."""
     return "".join(one if one == "\n" or one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -1,4 +1,4 @@
-"""What the API answers, as far as this client reads it. Fields it does not know are passed over."""
+"""The API's responses, as far as this client reads them. Fields it does not know are ignored."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Diff(Struct, frozen=True):
 
 
 class Grant(Struct, frozen=True):
-    """`token` stands in the answer to issuing alone."""
+    """`token` is only in the answers to issuing and rotating."""
 
     id: str
     label: str

@@ -1,4 +1,4 @@
-"""A tool's arguments as a person reads them, out of whatever a stranger calls a schema."""
+"""A tool's arguments for people to read, taken from whatever an untrusted server calls a schema."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Argument:
 
 
 def arguments_of(schema: object) -> list[Argument]:
-    """Those of the first level, in the server's order; the schema itself says the rest."""
+    """Returns those of the first level, in the server's order; for the rest there is the schema itself."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not isinstance(schema, dict):
         return []

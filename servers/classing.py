@@ -1,4 +1,4 @@
-"""The classifier's answer, written to a tool, and read from it."""
+"""Writes the classifier's answer to a tool and reads it back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _RANKS = {tool_class.value: rank for rank, tool_class in enumerate(ToolClass)}
 
 
 def write_class(tool: Tool, siblings: tuple[str, ...], server: str) -> None:
-    """As the catalogue does, and with its description. `siblings`: the names of all tools of `server`."""
+    """Classes the tool as the catalogue does, but by its description, too.
+
+    `siblings`: the names of all tools of `server`.
+    """
     found = classify(
         ToolInput(
             name=tool.name,
@@ -36,7 +39,7 @@ def write_class(tool: Tool, siblings: tuple[str, ...], server: str) -> None:
 
 
 def classification_of(tool: Tool) -> Classification:
-    """What the last scan made of it; a tool without a class is one we are not sure of."""
+    """Returns what the last scan made of the tool. Without a class, it counts as one we are not sure of."""
     return Classification(
         tool_class=vocabulary.ToolClass(tool.tool_class or "Read"),
         severity=vocabulary.Severity(tool.severity),
@@ -48,5 +51,5 @@ def classification_of(tool: Tool) -> Classification:
 
 
 def suggestion(tool: Tool) -> tuple[str, str]:
-    """`(effect, words)` of the rule we would begin with."""
+    """Returns `(effect, words)` of the rule we would begin with."""
     return short_form(classification_of(tool))

@@ -1,7 +1,7 @@
-"""One page of `tools/list`, read from the server's own bytes.
+"""Reads one page of `tools/list` from the server's own bytes.
 
-Everything here was written by a stranger. What cannot be used is left out and counted; what is kept is
-bounded, holds no NUL and no number that a database cannot store. The digest is of the definition as sent.
+Everything in it is untrusted. What cannot be used is left out and counted; what is kept is bounded and holds
+no NUL and no number that a database cannot store. The digest is of the definition as sent.
 """
 
 import json
@@ -28,7 +28,7 @@ _LINE_ENDS = re.compile(rb"\r\n|\n|\r")
 
 
 class PageUnreadable(Exception):  # noqa: N818
-    """No result of `tools/list` is in these bytes."""
+    """The bytes contain no result of `tools/list`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ def is_tool_name(name: str) -> bool:
 
 
 def tool_definition(name: str, listed: dict[str, Any], secrets: Secrets | None) -> ToolDefinition:
-    """Stars stand where a server repeats what it was sent to let us in; the digest, which tells nobody, is of
-    what it said."""
+    """Puts stars in place of any credential of ours that the server repeats. The digest, which reveals
+    nothing, is of what the server said."""
     digest = definition_digest(listed)
     raw = _storable(listed)
     if secrets is not None:
@@ -121,7 +121,7 @@ def tool_definition(name: str, listed: dict[str, Any], secrets: Secrets | None) 
 
 
 def shown(text: object, longest: int) -> str:
-    """Text of a stranger, bounded and without control characters but line ends and tabs."""
+    """Returns untrusted text, bounded and without control characters other than line ends and tabs."""
     if not isinstance(text, str):
         return ""
     kept = (char for char in text[:longest] if char in "\n\t" or unicodedata.category(char) not in _CONTROLS)

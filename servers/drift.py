@@ -11,7 +11,7 @@ SHOWN = 5
 
 
 class Definition(Protocol):
-    """A tool as one scan saw it; the rows that keep them are such, too."""
+    """A tool as one scan saw it. The rows that store tools fit this protocol, too."""
 
     @property
     def name(self) -> str: ...
@@ -56,7 +56,7 @@ def drift_between(before: Iterable[Definition], now: Iterable[Definition]) -> Dr
 
 
 def describe_change(before: Definition, now: Definition) -> tuple[str, ...]:
-    """At least one sentence: where nothing we keep differs, the definition did outside of it."""
+    """Returns at least one sentence: if nothing that we keep differs, the rest of the definition does."""
     sentences = [
         *_arguments(now.name, _properties(before), _properties(now)),
         *_required(now.name, before.input_schema, now.input_schema),

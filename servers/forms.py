@@ -6,7 +6,7 @@ from django.http import QueryDict
 from servers.models import Server
 
 HEADER_ROWS = 8
-# What the services call a field of the form.
+# The fields of the form, by the names that the services use in their problems.
 FIELDS = {"headers": "auth_kind"}
 
 
@@ -30,12 +30,12 @@ class ServerForm(forms.Form):
     )
 
     def header_rows(self) -> list[tuple[int, str]]:
-        """`(row, header name as typed)` for the template."""
+        """Returns `(row, header name as typed)` for the template."""
         known = [*self.initial.get("header_names", ()), *[""] * HEADER_ROWS]
         return [(row, self.data.get(f"header_name_{row}", known[row])) for row in range(HEADER_ROWS)]
 
     def headers(self) -> dict[str, str]:
-        """The typed headers; half a row is an error, an empty row is none."""
+        """Returns the typed headers, without empty rows; half a row is kept, for the service to refuse."""
         if self.cleaned_data.get("auth_kind") != "headers":
             return {}
         found: dict[str, str] = {}
@@ -54,7 +54,7 @@ class ServerForm(forms.Form):
 
 
 class ConnectionForm(ServerForm):
-    """Of a server there is: its credential stays unless another is given, or none is wanted."""
+    """The form for an existing server: its credential stays unless another is given or none is wanted."""
 
     def __init__(self, data: QueryDict | None, server: Server) -> None:
         sealed = server.auth_kind == Server.Auth.HEADERS

@@ -1,8 +1,8 @@
 """HTTP to an address that a person typed or a server sent.
 
 The name is resolved once for each connection, every address it has must pass the egress policy, and the
-connection goes to one of those very addresses, with Host and SNI of the name. Redirects are not followed,
-proxies and netrc of the environment are not used, answers are bounded and may not be compressed.
+connection goes to one of exactly those addresses, with Host and SNI of the name. Redirects are not followed,
+proxies and netrc of the environment are not used, responses are bounded and must not be compressed.
 """
 
 import logging
@@ -35,7 +35,7 @@ FailureCode: TypeAlias = Literal[
 ]
 Resolver: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 
-# HTTP clients quote URLs and headers in their log, and people put tokens in both.
+# HTTP clients quote URLs and headers in their logs, and people put tokens in both.
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -53,7 +53,7 @@ _OURS: Final = frozenset(
 
 
 class OutboundFailed(httpx2.TransportError):
-    """Nothing usable came of a request.
+    """A request brought nothing usable.
 
     `detail` is the seconds waited, "closed", what was too much, or a redirect's origin and path; never a
     header, a query or anything else the server sent.
@@ -73,7 +73,7 @@ class AddressNotAllowed(OutboundFailed):
 
 
 class CertificateRefused(OutboundFailed):
-    """`verify_code` is OpenSSL's, None where the connection failed before any certificate was judged."""
+    """`verify_code` is OpenSSL's; None if the connection failed before any certificate was judged."""
 
     def __init__(self, error: BaseException | None, address: str) -> None:
         super().__init__("tls")
@@ -84,7 +84,7 @@ class CertificateRefused(OutboundFailed):
 
 
 class Observer(Protocol):
-    """Told how far a connection came, with the time that took."""
+    """Is told how far a connection has come, and how long that took."""
 
     def resolved(self, address: str, seconds: float) -> None: ...
     def connected(self, tls: ssl.SSLObject | None, seconds: float) -> None: ...
@@ -92,7 +92,7 @@ class Observer(Protocol):
 
 @dataclass(slots=True)
 class Budget:
-    """How many bytes of answers are still read, over all requests of one client."""
+    """How many more bytes of responses are read, over all requests of one client."""
 
     left: int
 
@@ -108,7 +108,7 @@ async def system_resolver(host: str, port: int) -> list[str]:
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Where names become addresses: the one place that connects."""
+    """Resolves names and connects to their checked addresses: every request of a client passes here."""
 
     def __init__(self, egress: EgressPolicy, observer: Observer | None, resolver: Resolver) -> None:
         self._egress = egress
@@ -152,7 +152,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             self._observer.resolved(address, time.monotonic() - started)
 
     async def _first_that_answers(self, addresses: list[str], port: int) -> httpcore2.AsyncNetworkStream:
-        # One dead address of several must leave time for the next.
+        # A dead address must leave time to try the next.
         patience = CONNECT_SECONDS / len(addresses)
         code: FailureCode = "refused"
         for address in addresses:
@@ -175,7 +175,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class _GuardedStream(httpcore2.AsyncNetworkStream):
-    """A connection that knows where it went, so that a refused certificate can be told about."""
+    """A connection that knows its address, so that a refused certificate can be reported with it."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class _GuardedStream(httpcore2.AsyncNetworkStream):
         return await self._stream.read(max_bytes, timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # The first byte of HTTP says that no TLS follows, or that it stands.
+        # The first byte of HTTP means that TLS is established or will not be used.
         if not self._told and self._observer is not None:
             self._told = True
             tls = self._stream.get_extra_info("ssl_object") if self._secure else None
@@ -298,7 +298,7 @@ def _check_head(url: httpx2.URL, response: httpx2.Response) -> None:
     if 300 <= response.status_code < 400 and "location" in response.headers:
         raise OutboundFailed("redirected", _origin_and_path(url, response.headers["location"]))
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        # We asked for none. A few bytes may unfold to gigabytes.
+        # We asked for no compression. A few bytes may expand to gigabytes.
         raise OutboundFailed("not_http")
 
 
@@ -319,7 +319,7 @@ def _translated(failed: Exception) -> OutboundFailed:
 
 
 async def expiry_of_certificate(address: str, port: int, name: str) -> datetime | None:
-    """When the certificate ends that this checked address shows; nothing but a TLS handshake is sent."""
+    """Returns when the certificate of this checked address ends; sends nothing but a TLS handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -339,7 +339,7 @@ async def expiry_of_certificate(address: str, port: int, name: str) -> datetime 
 
 
 def sendable(headers: Mapping[str, str]) -> dict[str, str]:
-    """What was typed, less what the connection itself must say."""
+    """Returns the typed headers, without those that the connection itself must set."""
     return {name: value for name, value in headers.items() if name.strip().lower() not in _OURS}
 
 

@@ -29,7 +29,7 @@ class Severity(models.IntegerChoices):
 
 
 class Server(OrganizationOwned):
-    """One upstream MCP server as one organization registered it. Its UUID stands in the gateway URL."""
+    """One upstream MCP server as one organization registered it. Its UUID appears in the gateway URL."""
 
     class Auth(models.TextChoices):
         NONE = "none", "Nothing"
@@ -75,7 +75,7 @@ class Server(OrganizationOwned):
 
     @property
     def shown_url(self) -> str:
-        """For everybody who may see the server: what may be somebody's password is left out."""
+        """The URL for everyone who may see the server: parts that may be a password are left out."""
         return address_of(self.upstream_url).shown
 
     @property
@@ -141,10 +141,10 @@ class Tool(OrganizationOwned):
 
 
 class ToolSet(OrganizationOwned):
-    """Which tools a server has, in one word: triggers write another whenever anything of them changes.
+    """A mark for the state of a server's tools: triggers replace it whenever anything about them changes.
 
-    What was made of a server's tools holds for as long as the word is the same; a server whose tools have
-    not changed since there is the word has none.
+    Whatever was derived from a server's tools is valid while the mark is the same. A server whose tools have
+    not changed since this table exists has no row.
     """
 
     server = models.OneToOneField(Server, primary_key=True, on_delete=models.CASCADE, related_name="tool_set")
@@ -160,7 +160,7 @@ _NEXT: Final = {
 
 
 class ToolScan(OrganizationOwned):
-    """One visit to a server: its steps as they happened, and what came of it."""
+    """One visit to a server: its steps as they happened, and the result."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -198,7 +198,7 @@ class ToolScan(OrganizationOwned):
 
     @property
     def steps_done(self) -> list[dict[str, Any]]:
-        """Without the last one while that goes on."""
+        """All steps, without the last one while it is under way."""
         steps: list[dict[str, Any]] = self.steps
         return steps[:-1] if steps and steps[-1]["milliseconds"] is None else steps
 

@@ -1,7 +1,7 @@
 """Connects to a server once, as an MCP client of any revision, and reads its whole list of tools.
 
-The official SDK speaks, we listen at the transport. Every connection passes the egress guard. Definitions are
-read from the server's own bytes: one odd tool does not hide the others, and a digest is of what was sent.
+The official SDK speaks and we listen at the transport. Every connection passes the egress guard. Definitions
+are read from the server's own bytes: one odd tool does not hide the others, and a digest is of what was sent.
 """
 
 import logging
@@ -55,13 +55,13 @@ __all__ = ["ScanFailed", "ScanLimits", "ScanResult", "ServerInfo", "Step", "Tool
 GOODBYE_SECONDS: Final = 2.0
 OLD_HANDSHAKE_SECONDS: Final = 15.0
 _SECONDS_A_DAY: Final = 86_400
-# To what a client of streamable HTTP posts, the protocol says.
+# How, by the protocol, an old server answers the first POST of a streamable HTTP client.
 _REFUSED_BY_OLD_SERVERS: Final = frozenset({400, 404, 405})
 _EVENTS: Final = "text/event-stream"
-# Of JSON, and of the lines of a stream.
+# The bytes that come before a value in JSON, and before a line of a stream.
 _BEFORE_VALUES: Final = (b",", b"{", b"[", b"\n", b"\r")
 
-# The SDK quotes answers it cannot read; a hostile server may echo a credential in one. What matters is in
+# The SDK logs answers it cannot read, and a hostile server may echo a credential in one. What matters is in
 # ScanFailed.
 for _name in ("mcp.client", "mcp.shared"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
@@ -69,7 +69,7 @@ for _name in ("mcp.client", "mcp.shared"):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`milliseconds` is None while the step goes on; a later step of the same title takes its place."""
+    """`milliseconds` is None while the step is under way; a later step with the same title replaces it."""
 
     title: str
     detail: str
@@ -137,7 +137,7 @@ async def scan(
     except ScanFailed as ours:
         failed = ours
     except Exception:
-        # Whatever the SDK made of it, the transport saw what happened first.
+        # Whatever the SDK raised, the transport saw what happened first.
         failed = await _explained(attempts[-1], asked)
     raise failed.without(headers)
 
@@ -177,7 +177,7 @@ async def _visit_either_way(
     make: Callable[..., "_ScanTransport"],
     journal: "_Journal",
 ) -> ScanResult:
-    """Over streamable HTTP, and where that is refused as the protocol says, over HTTP+SSE of 2024-11-05."""
+    """Visits over streamable HTTP or, if that is refused as old servers do, over HTTP+SSE of 2024-11-05."""
     try:
         return await _visit(url, headers, attempts[0], journal)
     except Exception:
@@ -189,7 +189,7 @@ async def _visit_either_way(
         return await _visit(url, headers, old, journal)
     except Exception:
         if not old.spoke and old.failure is None:
-            attempts.pop()  # It is not that either: the first attempt tells more.
+            attempts.pop()  # It is not an old server either: the first attempt tells more.
         raise
 
 
@@ -200,7 +200,7 @@ async def _visit(
         try:
             return await _converse(client, transport, journal)
         except ScanFailed as failed:
-            # Kept here: on its way out the SDK's task group wraps it.
+            # Kept here, because on its way out the SDK's task group wraps it.
             transport.failure = transport.failure or failed
             raise
 
@@ -223,7 +223,7 @@ async def _connected(
                 waiting.deadline = inf
                 yield client
         if waiting.cancelled_caught:
-            # The SDK waits for ever when the address named is another origin's.
+            # The SDK waits for ever if the stream names an address of another origin.
             what = "its stream names no address of its own for messages"
             transport.failure = not_mcp(transport.asked, what, "Tell whoever runs the server.")
             raise transport.failure
@@ -293,7 +293,7 @@ async def _read_page(client: Client, transport: "_ScanTransport", cursor: str | 
     try:
         await client.session.send_request(types.ListToolsRequest(params=params), types.Result)
     except ValidationError:
-        pass  # Some definition is not as the revision wants it. We judge each of them for ourselves.
+        pass  # A definition is not what the protocol revision demands. We judge each one ourselves.
     except MCPError as answered:
         if transport.failure is None and answered.code == types.METHOD_NOT_FOUND:
             return Page([], None)
@@ -303,7 +303,7 @@ async def _read_page(client: Client, transport: "_ScanTransport", cursor: str | 
 
 @dataclass(slots=True)
 class _Journal:
-    """The steps as they happen; an observer of the connection."""
+    """Notes the steps as they happen; observes the connection."""
 
     host: str
     tell: Callable[[Step], None]
@@ -348,7 +348,7 @@ def _about(tls: ssl.SSLObject) -> str:
 class _ScanTransport(GuardedTransport):
     """Keeps what the SDK would swallow: the first failure, the last status, the bytes of a page.
 
-    `old`: for HTTP+SSE as of 2024-11-05, where every answer comes on one stream.
+    `old`: for HTTP+SSE of 2024-11-05, where every answer comes on one stream.
     """
 
     def __init__(
@@ -378,7 +378,7 @@ class _ScanTransport(GuardedTransport):
         return not self.spoke and self.failure is None and self.last_status in _REFUSED_BY_OLD_SERVERS
 
     def listen(self) -> None:
-        """From here on: what was said before on a stream that goes on is forgotten."""
+        """Listens from here on: what came before is forgotten, also on a stream that continues."""
         self._heard = [(kind, body) for kind, body in self._heard if self.old and kind.startswith(_EVENTS)]
         for _, body in self._heard:
             body.clear()
@@ -396,7 +396,7 @@ class _ScanTransport(GuardedTransport):
             case "DELETE":
                 return await self._goodbye(request)
             case "GET" if not self.old and "last-event-id" not in request.headers:
-                # A scan waits for no news, so a stream of them is not opened.
+                # A scan does not wait for notifications, so it opens no stream for them.
                 return httpx2.Response(405, request=request)
             case _:
                 return await self._ask(request)
@@ -428,7 +428,7 @@ class _ScanTransport(GuardedTransport):
         return response
 
     def _count(self, part: bytes) -> None:
-        """Before anybody makes values of it."""
+        """Counts the values in the bytes before anyone parses them."""
         self._values_left -= sum(map(part.count, _BEFORE_VALUES))
         if self._values_left < 0:
             raise OutboundFailed("too_large", "two million values")

@@ -1,4 +1,4 @@
-"""Why a scan brought nothing, in sentences that say what to do next."""
+"""Why a scan failed, in sentences that say what to do next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ ScanFailureCode: TypeAlias = Literal[
     "redirected",
 ]
 
-# Shorter words of a header ("Bearer", "v1") are no secret, and would tear holes into sentences.
+# Shorter words of a header ("Bearer", "v1") are not secret; removing them would tear holes into sentences.
 SECRET_MIN: Final = 8
 
 
 class ScanFailed(Exception):  # noqa: N818
-    """`message` says what is, `hint` what to do. Neither ever holds the value of a header."""
+    """`message` says what is wrong, `hint` what to do. Neither ever holds the value of a header."""
 
     def __init__(self, code: ScanFailureCode, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class ScanFailed(Exception):  # noqa: N818
         self.hint = hint
 
     def without(self, headers: Mapping[str, str]) -> "ScanFailed":
-        """The same, should the server have echoed a credential in something we quote."""
+        """Returns the same without credentials, in case the server echoed one in something we quote."""
         message = self.message
         for word in (word for value in headers.values() for word in value.split()):
             message = message.replace(word, "…") if len(word) >= SECRET_MIN else message
@@ -42,7 +42,7 @@ class ScanFailed(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whom we asked, as far as a sentence needs it."""
+    """The server we asked, as far as a sentence needs it."""
 
     host: str
     port: int
@@ -107,7 +107,7 @@ def not_mcp(asked: Asked, instead: str, hint: str = "") -> ScanFailed:
 
 
 def not_mcp_after(asked: Asked, status: int, content_type: str) -> ScanFailed:
-    """From the last answer seen, when no handshake came of it."""
+    """Judges by the last answer seen, when the handshake failed."""
     if content_type.startswith("text/html"):
         return not_mcp(asked, "it sent a web page")
     if status == 429 or status >= 500:

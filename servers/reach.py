@@ -1,7 +1,7 @@
 """How far the most open grant gets with a tool.
 
-What a published policy does to the tools of its server never changes, so it is worked out once for as long as
-they stay the same.
+What a published policy does to given tools of its server never changes, so it is worked out once and kept
+for as long as the tools stay the same.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BEST_FIRST: Final = (
 )
 _RANKS: Final = {effect: rank for rank, effect in enumerate(BEST_FIRST)}
 LAST_WITHIN_REACH: Final = _RANKS[Effect.NEEDS_APPROVAL]
-# Name and digest: a class counts only for the very definition it was given for.
+# Name and digest: a class counts only for the definition it was given to.
 Definition: TypeAlias = tuple[str, str]
 Definitions: TypeAlias = tuple[Definition, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What one revision does to some tools, each at the place it was given at."""
+    """What one revision does to some tools, in the order in which the tools were given."""
 
     ranks: bytes
     values: tuple[str, ...]
@@ -56,7 +56,7 @@ class Judged:
 
 
 def furthest(member: Asker, tools: Mapping[UUID, Sequence[Definition]]) -> dict[UUID, list[Effect]]:
-    """What the most open grant does to each of these tools of a server; without a grant it is left out."""
+    """Returns what the most open grant does to each tool; servers without a grant are left out."""
     definitions = {str(pk): tuple(mine) for pk, mine in tools.items()}
     wanted: dict[str, set[str]] = defaultdict(set)
     for pk, _, revision in good_grants(Server.objects.visible_to(member).filter(pk__in=definitions)):
@@ -73,7 +73,7 @@ def furthest(member: Asker, tools: Mapping[UUID, Sequence[Definition]]) -> dict[
 
 # ---- grants
 def good_grants(servers: TenantQuerySet[Server]) -> list[tuple[str, str, str]]:
-    """Server, label and revision in force of each grant that a client can call with now, as one text."""
+    """Returns server, label and revision in force of each grant that can be used now, read as one text."""
     alive = Q(grants__expires_at=None) | Q(grants__expires_at__gt=timezone.now())
     good = servers.filter(alive, grants__policy__published_revision__isnull=False, grants__revoked_at=None)
     columns = JSONArray("pk", "grants__label", "grants__policy__published_revision_id")
@@ -82,7 +82,7 @@ def good_grants(servers: TenantQuerySet[Server]) -> list[tuple[str, str, str]]:
 
 
 def best_of(judged: Sequence[Judged], tools: int) -> Sequence[Judged]:
-    """Of each tool the first of those that get furthest."""
+    """Returns for each tool the first of those that get furthest with it."""
     different = list(dict.fromkeys(judged))
     if len(different) < 2:
         return different * tools
@@ -94,7 +94,7 @@ def best_of(judged: Sequence[Judged], tools: int) -> Sequence[Judged]:
 def judged_by(
     member: Asker, definitions: Mapping[str, Definitions], wanted: Mapping[str, set[str]]
 ) -> dict[tuple[str, str], Judged]:
-    """By server and revision. A revision that vanished meanwhile is left out."""
+    """Returns results by server and revision. A revision that has vanished meanwhile is left out."""
     found: dict[tuple[str, str], Judged] = {}
     missing: dict[str, list[str]] = defaultdict(list)
     for pk, revisions in wanted.items():
@@ -122,7 +122,7 @@ def _published(member: Asker, revisions: Collection[str]) -> Iterator[tuple[str,
 
 
 class _Known:
-    """Emptied when full: it is made anew in a second or two."""
+    """Emptied when full: making it again takes a second or two."""
 
     def __init__(self, most: int) -> None:
         self._most, self._kept = most, 0
@@ -138,7 +138,7 @@ class _Known:
         self._found.setdefault(definitions, {})[revision] = judged
 
 
-# Of all policies together; a tool of one takes some hundred bytes.
+# The tools of all policies together; each takes a few hundred bytes.
 _known: Final = _Known(most=200_000)
 
 

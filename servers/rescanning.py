@@ -1,4 +1,4 @@
-"""A gateway saw a server list something new: the server is looked at again, soon but not often."""
+"""Scans a server again after a gateway saw it list something new: soon, but not often."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from servers.services import MOST_SCANS_AT_ONCE
 from servers.tasks import enqueue_scan
 
 AGAIN_AFTER: Final = timedelta(minutes=1)
-# What servers cause must leave room for what people ask for.
+# Scans that servers cause must leave room for those that people ask for.
 MOST_AN_HOUR: Final = DEFAULTS[Limit.SCANS_PER_HOUR] // 2
 REPORTS_READ: Final = 1_000
 
 
 @transaction.atomic
 def look_again(reports: Iterable[tuple[str, str]]) -> list[ToolScan]:
-    """Scans of the reported servers that were not looked at within a minute: `(organization, server)`.
+    """Scans those servers, reported as `(organization, server)`, that were not scanned within a minute.
 
-    What is left out is not remembered: the gateways tell it again, and the clock scans every server anyway.
+    A report that is passed over is not remembered: gateways report again, and a timer scans every server.
     """
     owners = dict(filter(None, map(_ids, islice(reports, REPORTS_READ))))
-    # Two workers may tell the same at once; the second passes over what the first holds.
+    # Two workers may report the same server at once; the second skips what the first has locked.
     servers = (
         Server.objects.select_for_update(skip_locked=True)
         .filter(pk__in=owners, retired_at=None)
@@ -49,7 +49,7 @@ def look_again(reports: Iterable[tuple[str, str]]) -> list[ToolScan]:
 
 
 def _ids(report: tuple[str, str]) -> tuple[UUID, UUID] | None:
-    """`(server, organization)`, or None for what names neither."""
+    """Returns `(server, organization)`, or None unless both are UUIDs."""
     try:
         return UUID(report[1]), UUID(report[0])
     except ValueError:

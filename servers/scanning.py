@@ -1,4 +1,4 @@
-"""A visit to a server, and what it changes: its tools, their classes, what the gateways must learn."""
+"""Visits a server and keeps what that changes: its tools, their classes, what the gateways must learn."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _LOOK_SECONDS = 0.05
 _ASK_SECONDS = 0.4
 _LOOKS_A_QUESTION = 8
 MOST_TOLD = 50
-# A scan of a server that hangs holds one of the threads that do everybody's tasks for a minute.
+# For a minute, a scan of a server that hangs holds one of the threads that everyone's tasks share.
 MOST_RUNNING = 2
 _CHANGED = ("changed", "The server was given another address meanwhile.", "Connect again.")
 
 
 def run_scan(scan_id: UUID) -> ToolScan:
-    """Runs a waiting scan to its end; one that was begun already stays as it is, and so does one while as
-    many of its organization, or of all, run as may. What went wrong stands in the scan and is not raised.
+    """Runs a waiting scan to its end. A scan that has already begun is left as it is, and so is one for which
+    its organization, or this process, has no place free. Failures are noted in the scan and not raised.
 
     Only in the Celery worker: no other process of the control plane connects to a server.
     """
@@ -75,8 +75,8 @@ def _run(scan: ToolScan) -> None:
 
 # ---- the visit
 def _visit(scan: ToolScan) -> ScanResult:
-    """The visit runs on a thread of its own; this one writes down the steps as they happen."""
-    # Address and credential in one statement: a credential must never go with another address than its own.
+    """Runs the visit on a thread of its own, while this one writes down the steps as they happen."""
+    # Address and credential are read in one query: a credential must never go to any address but its own.
     scan.server = Server.objects.select_related("credential").get(pk=scan.server_id)
     headers = upstream_headers(scan.server)
     told: SimpleQueue[Step] = SimpleQueue()
@@ -106,7 +106,7 @@ def _in_own_loop(url: str, headers: dict[str, str], told: SimpleQueue[Step], sto
 
 
 def _until_done(going: Future[ScanResult], told: SimpleQueue[Step]) -> Iterator[Step | None]:
-    """None where nothing new was told for a while."""
+    """Yields each step as it is told, and None whenever there was nothing new for a while."""
     while not (going.done() and told.empty()):
         try:
             yield told.get(timeout=_LOOK_SECONDS)
@@ -120,7 +120,7 @@ def _was_stopped(scan: ToolScan) -> bool:
 
 def _note_step(scan: ToolScan, step: Step) -> None:
     written = {"title": step.title, "detail": step.detail, "milliseconds": step.milliseconds}
-    # A step that goes on is told again and again, under one title, until it is over.
+    # A step under way is told again and again, under the same title, until it is over.
     if scan.steps and scan.steps[-1]["title"] == step.title and scan.steps[-1]["milliseconds"] is None:
         scan.steps.pop()
     scan.steps.append(written)
@@ -134,13 +134,13 @@ def _others_can_see() -> bool:
 
 # ---- what came of it
 def _holds(scan: ToolScan) -> bool:
-    """Nobody stopped it; and nobody does until the transaction is over."""
+    """True if nobody has stopped the scan; nobody can until the transaction ends, because this locks it."""
     going = ToolScan.objects.select_for_update().filter(pk=scan.pk, state=ToolScan.State.RUNNING)
     return going.exists()
 
 
 def _has_moved(scan: ToolScan, server: Server) -> bool:
-    """Since it was visited: what another address says is nothing of this server's."""
+    """True if the URL has changed since the visit: what another address says is not about this server."""
     return server.upstream_url != scan.server.upstream_url
 
 
@@ -192,17 +192,17 @@ def _keep(scan: ToolScan, result: ScanResult) -> None:
 
 
 def interrupted(scan: ToolScan) -> None:
-    """For a scan whose process ended before it did."""
+    """Ends a scan whose process died before the scan was over."""
     _end_in_failure(scan, "interrupted", "The scan was interrupted.", "Try again.")
 
 
 def _set_status(server: Server, status: Server.Status) -> None:
-    # Never of a retired server; and not the version: what a person edits did not change.
+    # Never for a retired server. The version stays: nothing that people edit has changed.
     Server.objects.filter(pk=server.pk, retired_at=None).exclude(status=status).update(status=status)
 
 
 def _tell(server: Server, drift: Drift) -> None:
-    """Names, the first of each kind: a list without end is nobody's to send."""
+    """Sends the first names of each kind and the counts: whole lists could be of any length."""
     found = {
         "added": drift.added,
         "removed": drift.removed,

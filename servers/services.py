@@ -53,7 +53,7 @@ FORBIDDEN_HEADERS = frozenset(
 PURPOSE = "upstream-headers"
 MOST_SCANS_AT_ONCE = 8
 _AN_HOUR = timedelta(hours=1)
-# Most scans are over before.
+# Most scans take less.
 _A_SCAN_TAKES = timedelta(seconds=10)
 
 
@@ -65,7 +65,7 @@ def gateway_url(server: Server) -> str:
 def register_server(
     by: Membership, name: str, upstream_url: str, headers: Mapping[str, str] | None = None
 ) -> Server:
-    """Stores the server; nothing is connected until `scan_server`. Raises InvalidInput with every problem."""
+    """Stores the server; nothing connects to it before a scan. Raises InvalidInput with every problem."""
     require(by, May.MANAGE_SERVERS)
     name, upstream_url = name.strip(), upstream_url.strip()
     problems = _problems_of(name, upstream_url, headers or {})
@@ -104,10 +104,10 @@ def change_server(
     headers: Mapping[str, str] | None = None,
     if_version: int | None = None,
 ) -> Server:
-    """What is None stays; raises Stale when someone changed it since `if_version`.
+    """Changes what is not None. Raises Stale if someone has changed the server since `if_version`.
 
-    Empty `headers` forget the credential; so does a URL of another origin, unless the headers are given
-    again: a credential is for the host it was given for.
+    Empty `headers` delete the credential. So does a URL with another origin, unless the headers are given
+    again: a credential is only for the host it was given for.
     """
     require(by, May.MANAGE_SERVERS)
     server = _locked(by, server, if_version)
@@ -137,7 +137,7 @@ def change_server(
 
 @transaction.atomic
 def retire_server(by: Membership, server: Server, *, if_version: int | None = None) -> None:
-    """Its grants stop working at once; what it did stays in the log."""
+    """Retires the server. Its grants stop working at once; its records stay in the log."""
     require(by, May.MANAGE_SERVERS)
     server = _locked(by, server, if_version)
     if server.retired_at is None:
@@ -159,7 +159,7 @@ def _locked(by: Membership, server: Server, if_version: int | None = None) -> Se
 
 
 def upstream_headers(server: Server) -> dict[str, str]:
-    """The credential in the clear, for connecting only."""
+    """Returns the credential in the clear, for connecting only."""
     credential: ServerCredential | None = getattr(server, "credential", None)
     if credential is None:
         return {}
@@ -173,7 +173,7 @@ def announce(organization_id: UUID) -> None:
 
 @transaction.atomic
 def start_scan(by: Membership, server: Server) -> ToolScan:
-    """A waiting scan, for `servers.tasks.enqueue_scan`."""
+    """Creates a waiting scan, to be given to `servers.tasks.enqueue_scan`."""
     require(by, May.MANAGE_SERVERS)
     if server.retired_at is not None:
         raise Conflict("This server is retired. Register it again to use it.")
@@ -185,9 +185,9 @@ def start_scan(by: Membership, server: Server) -> ToolScan:
 
 @transaction.atomic
 def stop_scan(by: Membership, server: Server) -> None:
-    """What is under way ends soon after, and nothing of it is kept. One that is over stays as it is."""
+    """Stops the server's scans: they end soon after and nothing of them is kept. Finished ones stay."""
     require(by, May.MANAGE_SERVERS)
-    # Before its scans, as whoever ends one does.
+    # The server is locked before its scans, in the same order as when a scan ends.
     server = _locked(by, server)
     going = server.scans.filter(state__in=[ToolScan.State.WAITING, ToolScan.State.RUNNING])
     stopped = going.update(
@@ -203,7 +203,7 @@ def stop_scan(by: Membership, server: Server) -> None:
 
 
 def settle(server: Server) -> None:
-    """After a scan that was stopped it is what it was before."""
+    """Ends the status SCANNING or NEW: READY if any scan has ever succeeded, otherwise FAILING."""
     answered = server.scans.filter(state=ToolScan.State.DONE).exists()
     status = Server.Status.READY if answered else Server.Status.FAILING
     known = (Server.Status.READY, Server.Status.FAILING)
@@ -211,7 +211,7 @@ def settle(server: Server) -> None:
 
 
 def _leave_room_for_others(by: Membership) -> None:
-    """The workers that scan are everybody's. Of two that come for the last place one gets it."""
+    """Everyone shares the workers that scan. The lock lets one of two requests have the last place."""
     locked(by, May.MANAGE_SERVERS)
     now = timezone.now()
     recent = ToolScan.objects.visible_to(by).filter(routine=False, started_at__gt=now - _AN_HOUR)
@@ -221,7 +221,7 @@ def _leave_room_for_others(by: Membership) -> None:
         raise TooSoon(said, _A_SCAN_TAKES)
     there_may_be = most(by.organization_id, Limit.SCANS_PER_HOUR)
     if (count := recent.count()) >= there_may_be:
-        # When so many are over an hour old that there is room for one.
+        # There is room for one once enough scans are over an hour old; this is the last of those.
         oldest = recent.order_by("started_at").values_list("started_at", flat=True)[count - there_may_be]
         said = f"There were {there_may_be} scans within an hour, the most allowed."
         raise TooSoon(said, oldest + _AN_HOUR - now)
@@ -249,7 +249,7 @@ def _seal(server: Server, headers: Mapping[str, str]) -> None:
 
 
 def credential_bound(credential: ServerCredential) -> dict[str, str]:
-    """What its sealed text is for: it opens nowhere else."""
+    """Returns what the sealed text is bound to: it cannot be opened for anything else."""
     return {
         "organization": str(credential.organization_id),
         "subject": str(credential.server_id),
@@ -301,7 +301,7 @@ def _problem_of_header(name: str, value: str) -> str | None:
 
 
 def _is_of_the_gateway(url: str) -> bool:
-    """What leads back under another name, the gateway tells by the mark it leaves."""
+    """True for the gateway's own URL. Under another name, the gateway knows a loop by the mark it leaves."""
     gateway = settings.GATEWAY_PUBLIC_URL
     here = urlsplit(url).path.startswith(f"{urlsplit(gateway).path.rstrip('/')}/mcp/")
     return here and _place(url) == _place(gateway)

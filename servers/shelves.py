@@ -1,8 +1,8 @@
-"""Everything that agents can call, server by server: its tools, worst first, and who gets how far with each.
+"""Everything that agents can call, by server: its tools, worst first, and how far each grant gets with them.
 
-Thousands of tools are not read for each look. What was made of a server is kept in this process for as long
-as its name, the state of its tools and the grants that a client can call with are the very same. That is
-asked of the database each time, inside the organization: nobody else finds what is kept, and it is never old.
+Thousands of tools are not read for every page: the shelf of a server is cached in this process while its
+name, the state of its tools and the grants that a client can call with are the same. Those are read from the
+database each time, within the organization: nobody else can see what is cached, and it is never stale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from servers.reach import BEST_FIRST, LAST_WITHIN_REACH, Judged, best_of, good_g
 
 
 class Listed(NamedTuple):
-    """A tool as far as lists show it. The worst is the least."""
+    """What lists show of a tool. The worst tool sorts first."""
 
     mildness: int
     class_rank: int
@@ -41,13 +41,13 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A server: the grants of it that a client can call with now, and of each tool what the furthest does."""
+    """A server with the grants a client can call with now and, per tool, the one that gets furthest."""
 
     name: str
     public_id: str
     grants: Sequence[tuple[str, Judged]]
     best: Sequence[Judged]
-    """Empty where there is no grant."""
+    """Empty if there is no grant."""
 
 
 class Row(NamedTuple):
@@ -69,7 +69,7 @@ class Row(NamedTuple):
 
     @property
     def grants(self) -> tuple[str, ...]:
-        """Labels of those that can get through."""
+        """The labels of the grants that get through to the tool."""
         place = self.place
         return tuple([label for label, of in self.server.grants if of.ranks[place] <= LAST_WITHIN_REACH])
 
@@ -108,7 +108,7 @@ class Shelf:
 
 
 def shelves(member: Asker) -> list[Shelf]:
-    """Of every server that has tools."""
+    """Returns a shelf for every server that has tools."""
     states = _states(member)
     kept = {pk: _kept.of(pk, state) for pk, state in states.items()}
     missing = {pk: state for pk, state in states.items() if kept[pk] is None}
@@ -120,9 +120,9 @@ def totals_of(found: Sequence[Shelf]) -> Totals:
     return Totals(*map(sum, zip(*(shelf.totals for shelf in found), strict=True)))
 
 
-# ---- whether it still is what it was
+# ---- whether a cached shelf is still valid
 class _State(NamedTuple):
-    """All that a shelf is made of. `tools` is None where none changed since changes are noted."""
+    """All that a shelf is made of. `tools` is None if none has changed since changes are recorded."""
 
     name: str
     tools: str | None
@@ -141,7 +141,7 @@ def _states(member: Asker) -> dict[str, _State]:
 
 
 class _Kept:
-    """By server, as it was last. Emptied when full: it is made anew in less than a second."""
+    """The last shelf of each server. Emptied when full: making it again takes less than a second."""
 
     def __init__(self, most: int) -> None:
         self._most, self._tools = most, 0
@@ -159,7 +159,7 @@ class _Kept:
         self._found[pk] = state, shelf
 
 
-# Tools of all servers of all organizations; each takes some hundred bytes.
+# Tools of all servers of all organizations; each takes a few hundred bytes.
 _kept: Final = _Kept(most=50_000)
 
 
@@ -174,7 +174,7 @@ def _made(member: Asker, states: Mapping[str, _State]) -> dict[str, Shelf | None
         grants = [(label, judged[pk, of]) for label, of in state.grants if (pk, of) in judged]
         best = best_of([judged for _, judged in grants], len(tools[pk]))
         made[pk] = shelf = _shelf(Offered(state.name, public_id("srv", UUID(pk)), grants, best), tools[pk])
-        # Published anew since its state was read: shown once without it.
+        # A policy was published since the state was read: shown once without the grants under it, not cached.
         if len(grants) == len(state.grants):
             _kept.keep(pk, state, shelf)
     return made
@@ -184,7 +184,7 @@ def _tools(member: Asker, servers: Collection[str]) -> Mapping[str, list[Listed]
     found: dict[str, list[Listed]] = defaultdict(list)
     if not servers:
         return found
-    # Also of one that is retired by now: it may come back with the tools it had.
+    # Also for a server that has been retired since: it may come back with the tools it had.
     present = Tool.objects.visible_to(member).filter(removed_at=None, server__in=list(servers))
     columns = JSONArray("server_id", "severity", "class_rank", "name", "pk", "digest", "tool_class")
     for server, severity, *others in present.aggregate(all=JSONBAgg(columns))["all"] or ():

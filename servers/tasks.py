@@ -24,9 +24,9 @@ FORGOTTEN_AT_ONCE = 5_000
 
 @shared_task
 def run_scan(scan_id: str) -> None:
-    """Run twice it visits the server once: only a waiting scan begins. Those that wait for a place of their
-    organization's begin one after the other."""
-    # Here, and not above: it brings the MCP SDK, which every other process of ours does without.
+    """Run twice, it visits the server once: only a waiting scan begins. Scans that wait for a place of their
+    organization begin one after the other."""
+    # Imported here, because it loads the MCP SDK, which all our other processes do without.
     from servers import scanning
 
     scan = scanning.run_scan(UUID(scan_id))
@@ -35,8 +35,9 @@ def run_scan(scan_id: str) -> None:
 
 
 def _start_next(organization_id: UUID) -> None:
-    """Of an organization of which none runs, or else of this one. So however many organizations one person
-    fills with servers that hang, another's scan comes next; whom this passes over, the sweep finds."""
+    """Starts the next scan: of an organization with none running, or else of this one. So however many
+    organizations one person fills with servers that hang, someone else's scan comes next. The sweep finds
+    any that this passes over."""
     waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING).order_by("routine", "started_at")
     running = ToolScan.objects.filter(state=ToolScan.State.RUNNING).values("organization_id")
     others = waiting.exclude(organization_id=organization_id).exclude(organization_id__in=running)
@@ -46,14 +47,14 @@ def _start_next(organization_id: UUID) -> None:
 
 
 def enqueue_scan(scan: ToolScan) -> None:
-    """In the transaction that made the scan. Never fails: a scan nobody started is started by the sweep."""
+    """Call it in the transaction that made the scan. Never fails: the sweep starts a scan nobody started."""
     transaction.on_commit(lambda: start("servers.tasks.run_scan", str(scan.pk)))
 
 
 @shared_task
 def sweep_scans() -> None:
-    """Lost messages, killed workers. Of one organization the first, and it is followed by the next: however
-    many wait for a place of theirs, the others' are found."""
+    """Makes up for lost messages and killed workers. Starts only the first waiting scan of an organization,
+    which is followed by the next: however many of one wait for a place, those of others are found."""
     from servers import scanning
 
     now = timezone.now()
@@ -69,8 +70,8 @@ def sweep_scans() -> None:
 
 @shared_task
 def rescan_due() -> None:
-    """What a server lists changes without notice: every server is looked at again after a while, and those
-    that wait for it already are not asked for twice."""
+    """Servers change what they list without notice: each is scanned again after a while, unless a scan of it
+    is already waiting or running."""
     now = timezone.now()
     due = Q(status=Server.Status.READY, scanned__lt=now - RESCAN_EVERY)
     due |= Q(status=Server.Status.FAILING, scanned__lt=now - RESCAN_FAILING_EVERY)
@@ -84,7 +85,7 @@ def rescan_due() -> None:
 
 @shared_task
 def forget_scans() -> None:
-    """Of what found no tool changed, all but each server's newest, and the newest that it answered."""
+    """Deletes old scans that found no tool changed, except each server's newest and its newest success."""
     newer = ToolScan.objects.filter(server=OuterRef("server"), started_at__gt=OuterRef("started_at"))
     failed = Q(state=ToolScan.State.FAILED) & Exists(newer)
     answered = Q(state=ToolScan.State.DONE, changes__changed=[]) & Exists(

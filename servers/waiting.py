@@ -1,4 +1,4 @@
-"""An answer that waits for a scan: it begins when the request's transaction is over and holds nothing."""
+"""A response that waits for a scan. It begins after the request's transaction and holds nothing open."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from accounts.tenancy import organization_context
 from common.async_database import in_thread
 from servers.models import ToolScan
 
-# A scan ends within 60 s; before it others may be waiting.
+# A scan ends within 60 s; others may be waiting ahead of it.
 PATIENCE_SECONDS: Final = 90.0
 LOOK_SECONDS: Final = 0.1
-# White space before a JSON value means nothing, and tells whoever stands between that we are here.
+# White space before a JSON value means nothing, and shows the proxies in between that we are alive.
 BREATH_SECONDS: Final = 4.0
 
 OVER: Final = frozenset({ToolScan.State.DONE, ToolScan.State.FAILED})
 
 
 async def when_over(scan: ToolScan, written: Callable[[ToolScan], bytes]) -> AsyncIterator[bytes]:
-    """The scan at its end; after a while as it stands."""
+    """Yields the scan once it is over; after a while, as it is."""
     until = time.monotonic() + PATIENCE_SECONDS
     breath = time.monotonic() + BREATH_SECONDS
     while (seen := await in_thread(_look, scan)).state not in OVER and time.monotonic() < until:

@@ -77,7 +77,7 @@ class GrantDetail(ApiView):
 class GrantRotate(ApiView):
     @extend_schema(request=RotateInput, responses=IssuedGrant)
     def post(self, request: Request, grant_id: str) -> Response:
-        """A new token, which is in this answer only; the old one works for a while longer."""
+        """Gives the grant a new token, which is in this answer only; the old one works for a while longer."""
         grant = find_grant(request, grant_id)
         given = valid(RotateInput(data=request.data))
         rotated, token = rotate_grant(member_of(request), grant, given["overlap_seconds"])
@@ -87,7 +87,7 @@ class GrantRotate(ApiView):
 class GrantRevoke(ApiView):
     @extend_schema(request=None, responses=GrantSerializer)
     def post(self, request: Request, grant_id: str) -> Response:
-        """The token stops working; streams it holds are closed."""
+        """Revokes the grant: its token stops working and the streams it holds are closed."""
         return Response(GrantSerializer(revoke_grant(member_of(request), find_grant(request, grant_id))).data)
 
 

@@ -120,7 +120,7 @@ class _Asking(ApiView):
     takes: type[Serializer[Any]] = TextInput
 
     def asked(self, request: Request, policy_id: str) -> tuple[str, Policy, dict[str, Any]]:
-        """The text that is asked about, its policy, and all that was sent."""
+        """Returns the text that is asked about, its policy, and everything that was sent."""
         policy = find_policy(request, policy_id)
         given = valid(self.takes(data=request.data))
         return given.get("document", policy.draft), policy, given
@@ -129,7 +129,7 @@ class _Asking(ApiView):
 class PolicyLint(_Asking):
     @extend_schema(request=TextInput, responses=ProblemsSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """What is wrong in the draft, or the text sent instead; where nothing is, what is doubtful."""
+        """Says what is wrong in the draft, or in the text sent instead; if nothing is, what is doubtful."""
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server), beside(policy))
         problems = judgement.problems or judgement.findings
@@ -139,7 +139,7 @@ class PolicyLint(_Asking):
 class PolicyEffects(_Asking):
     @extend_schema(request=TextInput, responses=EffectsSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """What the draft, or the text sent instead, does to each of the server's tools."""
+        """Says what the draft, or the text sent instead, does to each of the server's tools."""
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
@@ -152,7 +152,7 @@ class PolicyDecide(_Asking):
 
     @extend_schema(request=CallInput, responses=TriedCallSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """What this call would meet, before limits and approvals are checked."""
+        """Says what would happen to this call, before limits and approvals are checked."""
         text, policy, given = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
@@ -174,7 +174,7 @@ class PolicyDecide(_Asking):
 class PolicyDiff(_Asking):
     @extend_schema(request=TextInput, responses=DiffSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """What publishing the text would change for each tool, against the revision in force."""
+        """Says what publishing the text would change for each tool, compared with the revision in force."""
         text, policy, _ = self.asked(request, policy_id)
         judgement = judge(text, tool_facts(policy.server))
         if judgement.problems:
@@ -189,12 +189,12 @@ class PolicyTests(ApiView):
 
     @extend_schema(responses=TestsSerializer)
     def get(self, request: Request, policy_id: str) -> HttpResponse:
-        """The tests kept beside the policy, and how the draft fares. One that fails blocks publishing."""
+        """Returns the policy's tests and their results for the draft. One that fails blocks publishing."""
         return _tested(find_policy(request, policy_id))
 
     @extend_schema(request=TestsInput, responses=TestsSerializer)
     def put(self, request: Request, policy_id: str) -> HttpResponse:
-        """Keeps these tests and no others."""
+        """Replaces the policy's tests with these."""
         policy = find_policy(request, policy_id)
         insists = is_of(request, etag_of_text(policy.tests))
         given = valid(TestsInput(data=request.data))
@@ -207,7 +207,7 @@ def _tested(policy: Policy) -> HttpResponse:
         {"name": result.test.name, "passed": result.passed, "sentence": result.sentence}
         for result in judge(policy.draft, tool_facts(policy.server), beside(policy)).tests
     ]
-    # The tests as they are kept: what reads JSON in Python would spell their numbers anew.
+    # The tests exactly as they are kept: reading them as JSON could change the spelling of their numbers.
     text = f'{{"tests": {policy.tests}, "results": {json.dumps(results)}}}'
     answer = HttpResponse(text, content_type="application/json")
     answer["ETag"] = etag_of_text(policy.tests)
@@ -215,7 +215,7 @@ def _tested(policy: Policy) -> HttpResponse:
 
 
 class Convert(ApiView):
-    """A policy of another dialect in this language, never more permissive than its source."""
+    """Converts a policy of another dialect into this language, never more permissive than its source."""
 
     read_scope = "policies:read"
     only_asks = True
@@ -253,7 +253,7 @@ class PolicyRevisions(ApiList[PolicyRevision]):
 
 
 class Revisions(ApiList[PolicyRevision]):
-    """What was published, across all policies; newest first."""
+    """Published revisions of all policies, the newest first."""
 
     serializer_class = RevisionSummary
     filters = (Filter("policy", Id("pol"), lookup="policy_id"), *OF_REVISIONS)

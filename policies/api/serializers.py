@@ -30,7 +30,7 @@ class DocumentField(serializers.Field[str, Any, str, Any]):
 
 
 class AnyJson(serializers.JSONField):
-    """As the parser read it: it was JSON, and numbers keep their spelling."""
+    """Any JSON, as the parser read it: numbers keep their spelling."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
@@ -79,7 +79,7 @@ class PolicySerializer(ShownRow):
 
 
 class PolicySummary(ShownRow):
-    """A policy in a list: its text, and what is wrong with it, are in the policy itself."""
+    """A policy in a list. Its text, and what is wrong with it, are in the policy itself."""
 
     id = PublicIdField("pol", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)
@@ -127,7 +127,7 @@ class EffectsSerializer(serializers.Serializer[Any]):
 
 
 class TriedCallSerializer(serializers.Serializer[Any]):
-    """What a call would meet; `obligations` are the limits and approvals that are checked after it."""
+    """What would happen to a call; `obligations` are the limits and approvals that are checked afterwards."""
 
     outcome = serializers.ChoiceField(choices=["allow", "deny", "approval"])
     code = serializers.CharField(allow_null=True)
@@ -158,7 +158,7 @@ class DiffSerializer(serializers.Serializer[Any]):
 
 
 class TestsField(serializers.Field[str, Any, Any, Any]):
-    """A list of tests as JSON; handed on as text, in which numbers keep their spelling."""
+    """A list of tests as JSON; passed on as text, so that numbers keep their spelling."""
 
     def to_internal_value(self, data: object) -> str:
         if isinstance(data, list):
@@ -204,7 +204,7 @@ class ConversionSerializer(serializers.Serializer[Any]):
 
 
 class RevisionSummary(ShownRow):
-    """A revision in a list: its document is in the revision itself."""
+    """A revision in a list. Its document is in the revision itself."""
 
     id = PublicIdField("rev", read_only=True)
     policy = PublicIdField("pol", source="policy_id", read_only=True)

@@ -1,6 +1,6 @@
-"""One act of a person in the builder, as a form says it, done to the text. Everything else stays as written.
+"""Does one act of a person in the builder, sent as a form, to the text. Everything else stays as written.
 
-Raises CannotEdit where the act cannot be said, PolicyInvalid where the text is no JSON object.
+Raises CannotEdit if the act cannot be carried out, PolicyInvalid if the text is not a JSON object.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from policies.starts import starts
 from servers.classing import classification_of
 from servers.models import Tool
 
-# The whole text is read for each of them.
+# The server's tools are searched for each of them.
 MOST_AT_ONCE: Final = 300
 _GONE: Final = "That row is not there any more. Look at the policy again."
 _DENIALS: Final[Mapping[str, str]] = {
@@ -71,7 +71,7 @@ Act = Callable[[str, Fields, Sequence[Tool]], str]
 
 
 def act(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
-    """The text after the act that `do` names; unchanged for a mere look."""
+    """Returns the text after the act that `do` names; unchanged if it names none."""
     known = _ACTS.get(fields.get("do", ""))
     return known(text, fields, tools) if known else text
 
@@ -87,7 +87,7 @@ def _address(fields: Fields, key: str = "row") -> Address:
 
 
 def _can_be_kept(address: Address) -> bool:
-    """Half a surrogate pair can be named, and stands in no text."""
+    """False for half a surrogate pair: a key can name it, but no text can hold it."""
     return all(not "\ud800" <= character <= "\udfff" for character in address.name)
 
 
@@ -122,7 +122,7 @@ def _class_of(address: Address, tools: Sequence[Tool]) -> str:
 
 
 def _start_of(address: Address, verb: Verb, tools: Sequence[Tool]) -> RuleBlock | None:
-    """What Limit and Rules begin with."""
+    """Returns the rule that Limit or Rules begins with."""
     if verb is Verb.RULES:
         predicate = fresh_predicate(arguments_for(address, tools))
         return RuleBlock(deny_if=(predicate,)) if predicate else None
@@ -135,7 +135,7 @@ def _start_of(address: Address, verb: Verb, tools: Sequence[Tool]) -> RuleBlock 
 
 
 def _bulk(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
-    """All at once: a text of thousands of rules is read once, not once for each row."""
+    """Changes all rows at once: a text of thousands of rules is read once, not once for each row."""
     rows = _chosen(fields.getlist("rows"), tools)
     what = fields.get("verb", "")
     verb = None if what in ("follow", "recommended") else _read_verb(fields)
@@ -200,7 +200,7 @@ def _follow(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
 
 
 def _add_row(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
-    """A rule for a name or a pattern begins closed: nothing may open by adding a row."""
+    """Adds a rule for a name or a pattern. It begins as deny: adding a row must not open anything."""
     name = fields.get("name", "").strip()
     if not is_name(name):
         raise CannotEdit("Give the name of a tool, or a pattern like get_*, of 1 to 256 characters.")
@@ -294,7 +294,7 @@ def _number(text: str, old: Number) -> Number:
 
 
 def _window(text: str, old: str | Number) -> str | Number:
-    """What was not touched keeps its spelling: a minute may stand there as 60."""
+    """Keeps the spelling of a window that was not touched: a minute may be written as 60."""
     before = old.text if isinstance(old, Number) else old
     if text == before or (isinstance(old, Number) and before == str(WINDOWS.get(text))):
         return old
@@ -355,7 +355,7 @@ def _start(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
 
 
 def _text(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
-    """Undo, redo, and back to the version that could be read."""
+    """Replaces the whole text: undo, redo, and going back to the version that could be read."""
     return fields.get("text", text).replace("\r\n", "\n")
 
 

@@ -1,4 +1,4 @@
-"""A tool's arguments as its own schema has them: what a condition can be about, and how it can be said."""
+"""A tool's arguments by its own schema: what a condition can be about, and which operators fit it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _FITTING: Final[Mapping[Kind, tuple[Operator, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """`choices`: texts, where the schema lists some and nothing else. Bounds are for numbers."""
+    """`choices`: the texts, if the schema allows a list of them and nothing else. Bounds are for numbers."""
 
     path: str
     kind: Kind
@@ -90,7 +90,7 @@ class Argument:
 
 
 def arguments_of(schema: object) -> tuple[Argument, ...]:
-    """Bounded and without surprises for any schema, for schemas come from servers."""
+    """Returns a bounded number of arguments, and never fails: schemas come from servers."""
     found = []
     for argument in _below(schema, "args", _DEEPEST):
         found.append(argument)
@@ -100,7 +100,7 @@ def arguments_of(schema: object) -> tuple[Argument, ...]:
 
 
 def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
-    """Of several tools, the most common first; one that is of two kinds is of any."""
+    """Returns the arguments of several tools, the most common first; one of two kinds becomes `any`."""
     by_path: dict[str, Argument] = {}
     times: Counter[str] = Counter()
     for schema in schemas:
@@ -118,7 +118,7 @@ def argument_at(path: str, known: Iterable[Argument]) -> Argument:
 
 def _below(schema: object, path: str, deeper: int) -> Iterator[Argument]:
     for name, inner in (properties(schema) or {}).items():
-        # What cannot be seen is spelt out: paths stand in controls, where nothing marks it.
+        # Unprintable names are spelt out: paths appear in controls, where nothing could mark them.
         at = path + (member_path(name)[len("args") :] if name.isprintable() else f"[{json.dumps(name)}]")
         if len(at) > _LONGEST_PATH or _is_odd(at):
             continue
@@ -162,5 +162,5 @@ def _is_odd(text: str) -> bool:
 
 
 def is_typable(text: str) -> bool:
-    """A single-line field gives it back as it was: no control characters, no half pairs."""
+    """True if a single-line field gives the text back unchanged: no control characters or lone surrogates."""
     return all(" " <= character != "\x7f" and not "\ud800" <= character <= "\udfff" for character in text)

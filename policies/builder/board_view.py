@@ -29,9 +29,9 @@ VERB_WORDS: Final[Mapping[Verb, str]] = {
     Verb.DENY: "Deny",
     Verb.HIDE: "Hide",
 }
-# Worst first; what has no class follows the default.
+# Worst first; the empty name is for tools without a class, which follow the default.
 GROUPS: Final = ("Destructive", "Financial", "Execute", "Write", "Read", "")
-# A row has six controls, a page of a thousand rows would be slow everywhere.
+# A row has six controls: a page of a thousand rows would be slow everywhere.
 ROWS_A_PAGE: Final = 150
 _NAMED: Final = 3
 _FEW: Final = 2
@@ -71,7 +71,7 @@ class BoardRow:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """Made when a row is drawn: of thousands of rows a page has a few."""
+        """Made only when a row is drawn: a page shows a few of thousands of rows."""
         return tuple(self._cell(verb) for verb in Verb)
 
     @property
@@ -239,7 +239,7 @@ class _Drawing:
         return self.look.show not in ("changed", "problems") or self._is_shown(row)
 
     def _is_shown(self, row: BoardRow) -> bool:
-        """For what the row holds, and not for its name."""
+        """True if the row belongs here for what it holds, whatever its name."""
         if self.look.show == "problems":
             return row.problems + row.odd > 0
         return row.changed
@@ -285,7 +285,7 @@ class _Drawing:
 
 
 def rule_words(follows: str) -> str:
-    """Of a pointer to the rule that a tool follows."""
+    """Names the rule that a tool follows, given the pointer to it."""
     if follows in _DEFAULTS:
         return "Anything else"
     if follows.startswith("/hide"):
@@ -307,7 +307,7 @@ def _differ(before: Row, now: Row) -> bool:
 
 
 def _said(row: Row, own: bool, was: Verb | None) -> str:
-    """What a reader hears of the row beside its name and verb."""
+    """Says what a screen reader adds to the row's name and verb."""
     whose = (
         "own rule" if own else f"follows {rule_words(row.follows)}" if row.follows else "no rule of its own"
     )

@@ -1,4 +1,4 @@
-"""The open rule: its conditions and limits as rows of controls, in the order in which they are asked."""
+"""The open rule: its conditions and limits as rows of controls, in the order in which they are checked."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _LONGEST_TEXT: Final = 4000
 
 @dataclass(frozen=True, slots=True)
 class TextField:
-    """`typable`: a single-line field gives it back as it was; otherwise it is changed in the JSON."""
+    """`typable`: a single-line field gives it back unchanged; otherwise it can only be edited in the JSON."""
 
     value: str
     typable: bool = True
@@ -62,7 +62,7 @@ class TextField:
 
 @dataclass(frozen=True, slots=True)
 class ConditionRow:
-    """`source`: a condition that is none; it is shown and kept as it is."""
+    """`source`: the text of what is not a valid condition; it is shown and kept as it is."""
 
     index: int
     argument: Argument
@@ -177,7 +177,7 @@ def card_of(row: Row, board: Board, tools: Sequence[Tool], sentences: Iterable[s
 
 
 def arguments_for(address: Address, tools: Sequence[Tool]) -> tuple[Argument, ...]:
-    """Of the row's own tool, or of all the tools that it is about."""
+    """Returns the arguments of the row's own tool, or of all the tools that it covers."""
     if address.section == "tools" and not is_pattern(address.name):
         return next((arguments_of(tool.input_schema) for tool in tools if tool.name == address.name), ())
     return shared_arguments(tool.input_schema for tool in _covered(address, tools))
@@ -299,7 +299,7 @@ def _limit_source(index: int, id: str, limit: Source) -> LimitRow:
 
 
 def _users(blocks: PolicyBlocks, address: Address) -> dict[str, tuple[str, ...]]:
-    """For each counter the names of other rows that count with it."""
+    """Returns for each counter the names of other rows that count with it."""
     names: dict[str, list[str]] = {}
     rules = [
         *((f"/tools/{name}", name, rule) for name, rule in (blocks.tools or {}).items()),

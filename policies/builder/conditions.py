@@ -1,4 +1,4 @@
-"""The conditions of one predicate, from the form that shows them."""
+"""The conditions of one predicate, read back from the form that shows them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from policies.language.text_edit import CannotEdit, Source
 
 
 def fresh_predicate(arguments: Sequence[Argument]) -> PredicateBlock | None:
-    """About the tool's first required argument, with a value to fill in; None where nothing is known."""
+    """About the first required argument, or else the first, with a value to fill in. None without any."""
     simple = [each for each in arguments if each.kind in ("text", "number", "yesno")]
     chosen = next((each for each in simple if each.required), next(iter(simple or arguments), None))
     return PredicateBlock((fresh_condition(chosen),)) if chosen else None
@@ -26,7 +26,7 @@ def fresh_condition(argument: Argument) -> ConditionBlock:
 
 
 def any_condition() -> ConditionBlock:
-    """Where no argument is known: the person names one."""
+    """Makes a condition for when no argument is known: the person names one."""
     return ConditionBlock("args.", "eq", "")
 
 
@@ -71,7 +71,7 @@ def _value(old: ConditionBlock, index: int, control: str, text: str, fields: Fie
     shown = field_of(old.value, argument_at(old.path, ()))
     if control in ("tokens", "numbers"):
         return _tokens(old, index, control, fields)
-    # As it was shown: as it was written, down to how a number is spelt.
+    # Nobody changed it: it stays as it was written, down to the spelling of a number.
     if text == shown.text and control not in ("choice", "text") and shown.control == control:
         return old.value
     return read_field(control, text, [])

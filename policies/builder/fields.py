@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 class Fields:
-    """A form as it was sent. Of several values with one name the last counts: the button that was pressed."""
+    """A form as it was sent. If a name has several values, the last counts: the button that was pressed."""
 
     def __init__(self, values: Mapping[str, list[str]]) -> None:
         self._values = values

@@ -1,4 +1,4 @@
-"""Which part of a policy is looked at: kept in the address, so a reload shows the same."""
+"""Which part of a policy is shown: it is kept in the URL, so a reload shows the same."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Look:
 
 
 def read_look(given: Mapping[str, str]) -> Look:
-    """Of an address or a form; anything odd is the usual."""
+    """Reads a look from a URL or a form; anything odd becomes the default."""
     view, show = given.get("view", ""), given.get("show", "")
     page = given.get("page", "")
     return Look(

@@ -1,4 +1,4 @@
-"""The board of one text with everything that stands on it, ready for a template."""
+"""The board of one text with everything on it, ready for a template."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from servers.models import Tool
 
 @dataclass(frozen=True, slots=True)
 class AccessCard:
-    """`default`: empty where the section is not written. `source`: what stands there is no such section."""
+    """`default`: empty if the section is not written. `source`: its text, if it is not a valid section."""
 
     section: str
     key: str
@@ -51,7 +51,7 @@ class BuilderPage:
 def page_of(
     text: str, outlook: Outlook, live: PolicyRevision | None, tools: Sequence[Tool], look: Look
 ) -> BuilderPage | None:
-    """None for a text that is no JSON object."""
+    """Returns None for a text that is not a JSON object."""
     try:
         board = read_board(text, [facts_of(tool) for tool in tools])
     except PolicyInvalid:
@@ -93,7 +93,7 @@ def _card(
 
 
 def _followed(row: Row, board: Board, tools: Sequence[Tool]) -> str:
-    """What the tool follows once its own rule is taken away; empty for a row that is no single tool."""
+    """Says what the tool follows without its own rule; empty for a row that is not a single tool."""
     name = row.address.name
     if row.address.section != "tools" or is_pattern(name):
         return ""
@@ -122,7 +122,7 @@ def _rule_of(row: Row, document: Document) -> Rule | None:
 
 
 def _replaces(row: Row, board: Board, tools: Sequence[Tool]) -> str:
-    """Whose rule this one stands in for, or whose applies."""
+    """Says which rule this one replaces, or which one the row follows."""
     if row.address.section != "tools":
         return ""
     if not row.own:

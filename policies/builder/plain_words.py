@@ -17,7 +17,7 @@ from policies.outlook import Outlook
 from policies.services import Finding
 from servers.models import Tool
 
-# A policy of thousands of rules is read by nobody at once.
+# Nobody reads a policy of thousands of rules at once.
 MOST_SENTENCES: Final = 500
 MOST_PROBLEMS: Final = 3
 _MOST_LISTED: Final = 20
@@ -27,10 +27,10 @@ _ALONE: Final = "rule"
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`names` are tools, patterns or a class; `said` what happens to their calls. `effect` for the glyph.
+    """`names` are tools, patterns or a class; `said`: what happens to their calls; `effect`: for the glyph.
 
-    `rows`: what of the document it tells of; `problems`: what was found there. `goes_on`: what is said goes
-    on where the names end, without a colon.
+    `rows`: the parts of the document it describes; `problems`: what was found there. `goes_on`: `said`
+    continues the sentence after the names, without a colon.
     """
 
     effect: str
@@ -50,7 +50,7 @@ class Words:
 
 
 def words_of(outlook: Outlook, tools: Sequence[Tool]) -> Words | None:
-    """None while the text has problems: nothing can be said for sure of it."""
+    """Returns None while the text has problems: nothing can be said about it for sure."""
     compiled = outlook.compiled
     if compiled is None:
         return None
@@ -107,7 +107,7 @@ def sentences_of(compiled: CompiledPolicy, tools: Sequence[Tool]) -> Iterator[Se
 
 
 def _named(document: Document) -> Iterator[Sentence]:
-    """Entries that say the same are said together."""
+    """Puts entries that say the same into one sentence."""
     together: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for name, rule in document.tools.items():
         together[_effect(rule), _rule(rule, f"/tools/{name}")].append(name)

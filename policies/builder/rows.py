@@ -1,4 +1,4 @@
-"""How a row of the board is named in a form, in an address and in the page."""
+"""How a row of the board is named in forms, in URLs and in the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROMPTS: Final = "/prompts"
 
 
 def key_of(pointer: str) -> str:
-    """Plain ASCII for any name: forms change line ends, and half a surrogate cannot be sent at all."""
+    """Spells any name in plain ASCII: forms change line ends, and half a surrogate cannot be sent at all."""
     return quote(pointer, safe="/~*", errors="surrogatepass")
 
 
@@ -27,7 +27,7 @@ def id_of(pointer: str) -> str:
 
 
 def row_pointer(pointer: str) -> str:
-    """The row in which something that a pointer names is shown; empty where it is in none."""
+    """Returns the row that shows what the pointer names; empty if no row does."""
     section, _, rest = pointer[1:].partition("/")
     match section:
         case "tools" | "classes":
@@ -39,7 +39,7 @@ def row_pointer(pointer: str) -> str:
 
 
 def address_of(key: str) -> Address | None:
-    """None for what is the key of no row with verbs."""
+    """Returns None for anything that is not the key of a row with verbs."""
     section, _, token = pointer_of(key)[1:].partition("/")
     name = token.replace("~1", "/").replace("~0", "~")
     match section:

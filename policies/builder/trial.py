@@ -1,4 +1,4 @@
-"""Try a call: what would become of it, the words an agent would read, and how it came to that."""
+"""Tries a call: what would become of it, the words an agent would read, and how that was decided."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Trial:
 
     @property
     def full(self) -> Standing | None:
-        """The first limit without room for it."""
+        """The first limit that has no room for the call."""
         return next((each for each in self.standing if each.is_full), None)
 
     @property
@@ -76,7 +76,7 @@ class Trial:
 
 
 def fresh_trial(look: Look, tools: Sequence[Tool]) -> Trial:
-    """Of the opened tool, with an example of its required arguments."""
+    """Starts with the opened tool, or else the first, and an example of its required arguments."""
     address = address_of(look.opened)
     opened = next((tool for tool in tools if address and tool.name == address.name), None)
     tool = opened or next((tool for tool in tools if tool.name.isprintable()), None)
@@ -84,14 +84,14 @@ def fresh_trial(look: Look, tools: Sequence[Tool]) -> Trial:
 
 
 def as_grant(trial: Trial, label: str, key: str, seen: Replay, grant: UUID, now_ms: int) -> Trial:
-    """What its limits would say of a call by this grant, had the draft been in force."""
+    """Adds what the limits would say about a call by this grant, had the draft been in force."""
     standing = seen.standing(trial.decision, grant, now_ms) if trial.decision else ()
     said = replace(trial, grant=key, grant_label=label, standing=standing)
     return replace(said, uncounted=seen.unknown, counted_all=seen.whole)
 
 
 def example_of(schema: object) -> str:
-    """The required arguments, one on each line, with a value of the right kind."""
+    """Returns the required arguments, one per line, each with a value of the right kind."""
     top = [
         each for each in arguments_of(schema) if each.required and re.fullmatch(r"args\.[\w$-]+", each.path)
     ]
@@ -99,7 +99,7 @@ def example_of(schema: object) -> str:
 
 
 def more_arguments(trial: Trial, tools: Sequence[Tool]) -> list[tuple[str, str]]:
-    """Arguments of the tool that the call does not have yet: what each is, and a line to begin it with."""
+    """Returns the tool's arguments that the call lacks: what each is, and a line to begin it with."""
     tool = next((tool for tool in tools if tool.name == trial.tool), None)
     if tool is None or trial.arguments.lstrip().startswith("{"):
         return []
@@ -134,7 +134,7 @@ def read_trial(text: str, fields: Mapping[str, str], tools: Sequence[Tool]) -> T
 
 
 def typed_arguments(typed: str) -> object:
-    """JSON as it would be sent, or a line for each argument: `owner: harbour-demo`. Raises RequestInvalid."""
+    """Reads JSON as sent, or one argument per line such as `owner: harbour-demo`. Raises RequestInvalid."""
     if not typed.strip():
         return {}
     if typed.lstrip().startswith("{"):
@@ -155,7 +155,7 @@ def typed_arguments(typed: str) -> object:
 
 
 def test_of(fields: Mapping[str, str]) -> PolicyTest:
-    """Raises RequestInvalid for arguments that are none."""
+    """Raises RequestInvalid for an expectation or arguments that cannot be read."""
     wanted, name = expectation_of(fields.get("expect", "")), fields.get("name", "").strip()
     arguments = typed_arguments(fields.get("arguments", "").replace("\r\n", "\n"))
     return PolicyTest(name, ToolCall(fields.get("tool", "").strip(), arguments), wanted)
@@ -211,7 +211,7 @@ def _origin(pointer: str) -> str:
 
 
 def _judged(plan: Plan, call: ToolCall, decision: Decision) -> Iterator[Step]:
-    """In the order of deciding; what stopped it is marked, and what comes after was not looked at."""
+    """Yields the checks in the order of deciding, up to the one that stopped the call and is marked so."""
     arguments = {} if call.arguments is MISSING else call.arguments
     if not isinstance(arguments, dict):
         yield Step("stopped", "The arguments are not a JSON object")

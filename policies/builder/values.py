@@ -1,4 +1,4 @@
-"""The value of a condition as a control of a form, and back. What nobody touched comes back as it was."""
+"""Turns a condition's value into a form control and back. A value nobody touched comes back as it was."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEEPEST: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class ValueField:
-    """`text` for every control but tokens, which have `tokens`."""
+    """`text` is for every control but `tokens` and `numbers`, which use `tokens`."""
 
     control: Control
     text: str = ""
@@ -64,7 +64,7 @@ def _tokens(values: list[JsonData], argument: Argument) -> ValueField:
 
 
 def read_field(control: str, text: str, tokens: list[str]) -> JsonData:
-    """Raises CannotEdit with what is wrong with the text."""
+    """Reads the value back from its control. Raises CannotEdit, which says what is wrong with the text."""
     match control:
         case "yesno":
             return text == "true"
@@ -104,7 +104,7 @@ def _data(node: Node) -> JsonData:
 
 
 def as_json(value: JsonData) -> str:
-    """One line of plain ASCII, every number as it was spelt."""
+    """Writes one line of plain ASCII, with every number as it was spelt."""
     match value:
         case Number(text):
             return text
@@ -117,7 +117,7 @@ def as_json(value: JsonData) -> str:
 
 
 def fitting(value: JsonData, op: str, argument: Argument) -> JsonData:
-    """The value where the operator takes it, else the nearest one that it takes."""
+    """Returns the value if the operator takes it, or else the nearest one that it takes."""
     if op == "exists":
         return value if isinstance(value, bool) else True
     if op in _LISTS:

@@ -12,13 +12,13 @@ from common.ids import new_uuid, public_id
 
 class GrantQuerySet(TenantQuerySet["Grant"]):
     def good(self, now: datetime | None = None) -> GrantQuerySet:
-        """Grants a client can call with now."""
+        """Returns the grants that a client can call with now."""
         alive = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
         return self.filter(alive, revoked_at=None, server__retired_at=None)
 
 
 class Grant(OrganizationOwned):
-    """One agent's way to one server under one policy. Its token is shown once; its SHA-256 is kept."""
+    """One agent's access to one server under one policy. Its token is shown once; its SHA-256 is kept."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     server = models.ForeignKey("servers.Server", on_delete=models.CASCADE, related_name="grants")
@@ -52,7 +52,7 @@ class Grant(OrganizationOwned):
 
     @property
     def overlaps(self) -> bool:
-        """Whether the token before the last rotation still opens it."""
+        """True if the token from before the last rotation still works."""
         return self.earlier_until is not None and self.earlier_until > timezone.now()
 
     @property

@@ -43,13 +43,13 @@ class Policy(OrganizationOwned):
         return public_id("pol", self.id)
 
 
-# A quote within a text is written with a backslash, so this is the member itself. The database lists
-# these, for a question put in just these words.
+# A quote within a JSON string is escaped with a backslash, so this matches the member itself. A partial index
+# has this condition; PostgreSQL uses it only for a query with exactly the same one.
 OPEN_BY_DEFAULT: Final = r'(^|[^\\])"default"\s*:\s*"allow"'
 
 
 class PolicyRevision(OrganizationOwned):
-    """What was published. Never changed: the application's role may not update or delete it."""
+    """A published document. It never changes: the application's role may not update or delete it."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="revisions")
@@ -64,7 +64,7 @@ class PolicyRevision(OrganizationOwned):
     )
     note = models.CharField(max_length=300, blank=True)
     published_at = models.DateTimeField(default=timezone.now)
-    # Without a constraint: a revision is never changed, also when its author leaves.
+    # Without a constraint: a revision never changes, even if its author leaves.
     published_by = models.ForeignKey(
         "accounts.Membership",
         null=True,

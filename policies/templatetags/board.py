@@ -1,4 +1,4 @@
-"""Rows of the board. An act changes one of a hundred and fifty: the others are drawn as they were before."""
+"""Rows of the board, cached: an act changes one of a hundred and fifty, and the others stay as they were."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from policies.together import together
 register = template.Library()
 
 _ROW: Final = "policies/_row.html"
-# Of some 2 KB each.
+# About 2 KB each.
 _MOST_KEPT: Final = 4_096
 
 
@@ -41,7 +41,7 @@ def board_row(
 def _closed(
     row: BoardRow, grp: bool, rest: bool, count: int | None, may_edit: bool, look: Look
 ) -> SafeString:
-    """All that its markup is made of is given here: it is the same for everybody who sees this row."""
+    """The markup depends on the arguments alone, so it is the same for everyone who sees this row."""
     return _drawn({"row": row, "grp": grp, "rest": rest, "count": count, "may_edit": may_edit, "look": look})
 
 

@@ -1,4 +1,4 @@
-"""What servers changed under the rules of a policy; also for the templates of apps that stand below."""
+"""What servers changed under the rules of a policy; templates of apps below this one use it too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ register = template.Library()
 
 @register.inclusion_tag("policies/_changed.html", takes_context=True)
 def changed_tools(context: dict[str, Any], one: Server | Policy | None = None) -> dict[str, Any]:
-    """A note for each policy in use, of one server, one policy, or all."""
+    """Shows a note for each affected policy in use: those of one server, one policy, or all."""
     member = context["request"].member
     match one:
         case Server():

@@ -17,7 +17,7 @@ register = template.Library()
 
 @register.simple_tag
 def grant_rows(rows: Iterable[tuple[Grant, int]]) -> SafeString:
-    """Each with how many calls there were today."""
+    """Draws the rows; each grant comes with its number of calls today."""
     return joined(_row(grant, today) for grant, today in rows)
 
 

@@ -1,4 +1,4 @@
-"""What the editor's page and its fragments show: one text, how it stands, and what it would do."""
+"""What the editor's page and its fragments show: one text, its state, and what it would do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MOST_GRANTS = 100
 
 @dataclass(frozen=True)
 class Editing:
-    """One policy as one request sees it. `text`: what the person has, stored or not."""
+    """One policy as one request sees it. `text`: the person's text, whether it is stored or not."""
 
     request: MemberRequest
     policy: Policy
@@ -49,7 +49,7 @@ class Editing:
         return {**draft_context(self.policy), **self.extra}
 
     def context(self) -> dict[str, Any]:
-        """For every fragment of the page."""
+        """Returns the context for every fragment of the page."""
         return {
             **self.draft(),
             "text": self.text,
@@ -65,7 +65,7 @@ class Editing:
         }
 
     def _told(self) -> dict[str, Any]:
-        """Each problem with the row on which it sits, and what mends it."""
+        """Returns each problem with its row and its mend."""
         everything = self.outlook.problems or self.outlook.told
         rows = [(each, row_pointer(each.pointer)) for each in everything[:MOST_TOLD]]
         failing = dict(zip(map(id, self.outlook.failed), self.outlook.failing, strict=True))
@@ -100,7 +100,7 @@ class Editing:
         }
 
     def _tool_names(self) -> list[str]:
-        """To choose from. What cannot be seen is not offered where nothing can mark it."""
+        """Returns the names to choose from. Unprintable ones are left out: nothing could mark them there."""
         return [tool.name for tool in self.tools if tool.name.isprintable()][:MOST_OFFERED]
 
     def _board(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Editing:
 
 
 def reads_as(seen: Outlook) -> str:
-    """One sentence above the text: whether it can be read, and where it is wrong first."""
+    """Returns the sentence above the text: whether it can be read, and where the first problem is."""
     if seen.problems and seen.problems[0].code in TEXT_PROBLEMS:
         return f"Not JSON yet: line {seen.problems[0].line}."
     wrong = seen.errors or seen.warnings
@@ -152,7 +152,7 @@ def look_at(
     tools: list[Tool] | None = None,
     **extra: Any,
 ) -> Editing:
-    """`tools` spares the query where the caller has them."""
+    """Judges the policy's draft, or `text`. A caller that already has the `tools` can save the query."""
     shown = policy.draft if text is None else text
     tools = tools_of(policy.server) if tools is None else tools
     seen = outlook(policy.server, shown, policy.published_revision, tools, beside(policy))

@@ -1,4 +1,4 @@
-"""What these views share: finding things for the asker, and the words of a refusal."""
+"""What these views share: finding rows for the asker, reading what was typed, and the words of a refusal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 
 def reads_each_text_once(view: Callable[P, R]) -> Callable[P, R]:
-    """For views that judge, edit and show one text: a large one is then read once and not a dozen times."""
+    """For views that judge, edit and show one text: a large one is read once instead of a dozen times."""
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -42,7 +42,7 @@ def find_server(request: MemberRequest, server_id: str) -> Server:
 
 
 def server_to_choose(request: MemberRequest) -> Server | dict[str, Any]:
-    """The only one there is, or what a page to choose from shows."""
+    """Returns the only server there is, or the context of a page to choose one from."""
     servers = Server.objects.visible_to(request.member).filter(retired_at=None).order_by("name")
     total, wanted = servers.count(), request.GET.get("q", "").strip().replace("\x00", "")
     if total == 1:
@@ -69,14 +69,14 @@ def find_grant(request: MemberRequest, grant_id: str) -> Grant:
 
 
 def to_copy(request: MemberRequest) -> list[tuple[str, str]]:
-    """Those edited last, as choices: each by its name and its server's."""
+    """Returns the policies edited last, as choices: each with its name and that of its server."""
     mine = Policy.objects.visible_to(request.member).order_by("-draft_saved_at", "name")
     found = mine.values_list("pk", "name", "server__name")[:MOST_TO_COPY]
     return [(public_id("pol", pk), f"{plain(name)}, {plain(server)}") for pk, name, server in found]
 
 
 def refusal(request: MemberRequest, act: May) -> str:
-    """The sentence to show in place of what this member may not do; empty when they may."""
+    """Returns the sentence to show instead of what this member may not do; empty if they may."""
     try:
         require(request.member, act)
     except NotAllowed as refused:
@@ -90,9 +90,9 @@ def typed_text(request: MemberRequest) -> str:
 
 
 def draft_before(request: MemberRequest, policy: Policy) -> str:
-    """The text that came with an act; without a script none comes, and the stored draft is meant.
+    """Returns the text that came with an act; without a script none comes, and the stored draft is meant.
 
-    A text area has no CR LF: where nothing else differs, what is stored stands byte for byte.
+    A text area loses CR LF: if nothing else differs, this is the stored text, byte for byte.
     """
     if "document" not in request.POST:
         return policy.draft
@@ -101,7 +101,7 @@ def draft_before(request: MemberRequest, policy: Policy) -> str:
 
 
 def typed_version(request: MemberRequest) -> int:
-    """0, which no policy has, for anything that is no version: the text then counts as a stale edit."""
+    """Returns 0, which no policy has, for anything that is not a version: the text then counts as stale."""
     typed = request.POST.get("on_top") or request.POST.get("version", "")
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
 

@@ -1,4 +1,4 @@
-"""The way in from the catalogue: a server registered, or chosen, with the policy of the page as its draft."""
+"""The way in from the catalogue: registers or chooses a server and gives it the page's policy as a draft."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def arrive(request: MemberRequest) -> HttpResponse:
 
 
 def _prefilled(found: Arrival) -> dict[str, object]:
-    """What the catalogue knows. A server that runs on one's own machine has no address to know."""
+    """Fills in what the catalogue knows. A server that runs on one's own machine has no address there."""
     start: dict[str, object] = {"name": found.server.title[:80], "upstream_url": found.server.hosted_at}
     if names := found.server.must_be_sent:
         start |= {"auth_kind": "headers", "header_names": names}
@@ -76,7 +76,7 @@ def _to_editor(request: MemberRequest, server: Server, found: Arrival) -> HttpRe
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A server the organization has. `because` says why it may be the very one of the page."""
+    """One of the organization's servers. `because` says why it may be the one the page is about."""
 
     server: Server
     counts: Mapping[str, int]
@@ -100,7 +100,7 @@ def _page(request: MemberRequest, found: Arrival, form: ServerForm, status: int 
     context = {
         "arrival": found,
         "form": form,
-        # What is meant stands first: registering it a second time would leave its agents without the policy.
+        # The one that is meant comes first: registering it again would leave its agents without the policy.
         "servers": sorted(rows, key=lambda row: not row.because),
         "meant": any(row.because for row in rows),
         "may_register": may(request.member, May.MANAGE_SERVERS),

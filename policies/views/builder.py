@@ -1,4 +1,4 @@
-"""The builder: one act, done to the text that came with it. The new text goes back and is kept."""
+"""The builder: does one act to the text that came with it, saves the new text and sends it back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from policies.views._shared import draft_before, find_policy, reads_each_text_on
 from policies.views.editor import refused_words, stale_words
 from servers.models import Tool
 
-# An act that begins something opens the card to finish it in.
+# These acts only begin something: the card in which to finish it is opened.
 _OPENING = frozenset({"limit", "rules", "hide", "deny"})
 
 
@@ -52,7 +52,7 @@ def builder(request: MemberRequest, policy_id: str) -> HttpResponse:
 @member_required
 @reads_each_text_once
 def rewrite(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """The text that came, after one act; nothing is kept. For whoever holds the text in an editor."""
+    """Does one act to the text that came and sends it back. Saves nothing: the editor holds the text."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
     try:

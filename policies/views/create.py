@@ -1,4 +1,4 @@
-"""A new policy: the nearest start for one server, or a text that is there already."""
+"""Creating a policy: from the nearest start for one server, or from a text that exists already."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _page(
 
 
 def _copied(request: MemberRequest, server: Server, tools: list[Tool]) -> HttpResponse:
-    """The draft of another policy where one is typed; what stood there stays on the page."""
+    """Puts another policy's draft into the text field; what was typed there stays on the page."""
     typed = request.POST.get("document", "").replace("\r\n", "\n")
     draft = find_policy(request, request.POST.get("copy", "")).draft
     form = StartForm(initial={**request.POST.dict(), "server": server.public_id, "document": draft})

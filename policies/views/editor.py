@@ -1,4 +1,4 @@
-"""The policy's text in three views, and beside it always what it would do. Drafts save themselves."""
+"""The policy's text in three views, always beside what it would do. Drafts are saved automatically."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def editor(request: MemberRequest, policy_id: str) -> HttpResponse:
 @member_required
 @reads_each_text_once
 def check(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """What the typed text would do, or what is wrong with it. Nothing is kept."""
+    """Shows what the typed text would do, or what is wrong with it. Saves nothing."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
     editing = look_at(request, policy, typed_text(request), look=_json(request))
@@ -46,7 +46,7 @@ def check(request: MemberRequest, policy_id: str) -> HttpResponse:
 def save(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     text = typed_text(request)
-    # What is stored already overwrites nobody: a click that crosses the page's own save is no stale edit.
+    # A text that is stored already overwrites nothing: a click that crosses the page's own save is not stale.
     version = policy.version if text == policy.draft else typed_version(request)
     try:
         policy = save_draft(request.member, policy, text, if_version=version)
@@ -54,7 +54,7 @@ def save(request: MemberRequest, policy_id: str) -> HttpResponse:
         return _kept(request, policy, text, 422, {"refused": refused_words(invalid)})
     except Conflict:
         policy.refresh_from_db()
-        if policy.draft != text:  # else the page's own save came in between
+        if policy.draft != text:  # otherwise the page's own save came in between
             return _kept(request, policy, text, 412, stale_words(request, policy, text))
     if request.htmx:  # type: ignore[attr-defined]
         answer = render(request, "policies/_draft_answer.html", draft_context(policy))
@@ -70,7 +70,7 @@ def save(request: MemberRequest, policy_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def discard(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """Back to the text that is in force. What someone else saved meanwhile is not thrown away unseen."""
+    """Goes back to the text in force, but never throws away unseen what someone else saved meanwhile."""
     policy = find_policy(request, policy_id)
     if policy.published_revision is None:
         raise Conflict("This policy is not published yet, so there is nothing to go back to.")
@@ -88,7 +88,7 @@ def refused_words(invalid: InvalidInput) -> str:
 
 
 def stale_words(request: MemberRequest, policy: Policy, text: str) -> dict[str, Any]:
-    """Someone saved meanwhile: theirs beside mine, and the version that mine began with."""
+    """Shows the draft that someone saved meanwhile beside this text, and the version this text began with."""
     policy.refresh_from_db()
     return {"stale": True, "differences": text_diff(policy.draft, text), "kept": typed_version(request)}
 
@@ -96,12 +96,12 @@ def stale_words(request: MemberRequest, policy: Policy, text: str) -> dict[str, 
 def _kept(
     request: MemberRequest, policy: Policy, text: str, status: int, why: dict[str, Any]
 ) -> HttpResponse:
-    """The draft was not saved: say why, and hand every character back."""
+    """Says why the draft was not saved, and hands every character back."""
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "policies/_draft_answer.html", {**draft_context(policy), **why}, status=status)
     return editor_page(look_at(request, policy, text, look=_json(request), **why), status=status)
 
 
 def _json(request: MemberRequest) -> Look:
-    """A text as it was typed is shown as it was typed."""
+    """Chooses the JSON view: a typed text is shown as it was typed."""
     return Look(view="json")

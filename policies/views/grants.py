@@ -1,4 +1,4 @@
-"""Who can call: every grant, one grant, and its end."""
+"""Who can call: all grants, and one grant, which can be moved or revoked."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 def _servers(request: MemberRequest) -> QuerySet[Server, str]:
-    """The names of those that can be granted."""
+    """Returns the names of the servers for which grants can be issued."""
     there = Server.objects.visible_to(request.member).filter(retired_at=None)
     return there.order_by("name").values_list("name", flat=True)
 
@@ -103,7 +103,7 @@ def revoke(request: MemberRequest, grant_id: str) -> HttpResponse:
 @require_safe
 @member_required
 def first_call(request: MemberRequest, grant_id: str) -> HttpResponse:
-    """The part of the page that asks for itself until the grant was used."""
+    """Renders the part of the page that polls until the grant has been used."""
     return render(request, "grants/_first_call_answer.html", {"grant": find_grant(request, grant_id)})
 
 
@@ -114,7 +114,7 @@ def _title(total: int, active: int) -> str:
 
 
 def what_it_may(grant: Grant) -> dict[str, Any]:
-    """The share of tools by effect as gateways decide it now, for the grant's pages."""
+    """Returns what gateways do now with each tool under the grant, with counts, for the grant's pages."""
     revision = grant.policy.published_revision if grant.policy else None
     tools = tools_of(grant.server)
     compiled = in_force(revision, tools)

@@ -1,4 +1,4 @@
-"""Numbered revisions that never change: look at one, compare two, bring one back as a new one."""
+"""Numbered revisions that never change: look at one, compare two, or restore one as a new revision."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def index(request: MemberRequest, policy_id: str) -> HttpResponse:
 @require_safe
 @member_required
 def revision(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
-    """One revision as it was published, and what restoring it would change now."""
+    """Shows one revision as it was published, and what restoring it would change now."""
     policy = find_policy(request, policy_id)
     return _revision(request, policy, find_revision(request, policy, number))
 
@@ -68,12 +68,12 @@ def restore(request: MemberRequest, policy_id: str, number: int) -> HttpResponse
     live = policy.published_revision
     require(request.member, May.PUBLISH)
     try:
-        # What it takes the place of, draft and revision, has to be what the page told of.
+        # The draft and the revision that it replaces must be the ones the page told of.
         if live is None or request.POST.get("live") != str(live.number):
             raise Stale("Another revision is in force now.")
         restored = restore_revision(request.member, shown, if_version=typed_version(request))
     except PolicyInvalid:
-        # It was written when the language knew less; its problems are on the page.
+        # A text from when the language had fewer rules may break newer ones; its problems are on the page.
         return _revision(request, policy, shown, status=422)
     except Stale:
         return _revision(request, find_policy(request, policy_id), shown, status=412, stale=True)
@@ -125,7 +125,7 @@ def _history(request: MemberRequest, policy: Policy, form: CompareForm, status: 
 
 
 def _like(revisions: QuerySet[PolicyRevision], wanted: str) -> QuerySet[PolicyRevision]:
-    """By what is said of it, by who published it, or by its number."""
+    """Finds revisions by their note, by who published them, or by their number."""
     if not wanted:
         return revisions
     named = Q(note__icontains=wanted) | Q(published_by_email__icontains=wanted)

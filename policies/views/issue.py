@@ -1,7 +1,7 @@
 """Issuing a grant.
 
-The token stands in the answer to the POST and nowhere else: in no URL, no session, no cache. The form carries
-the signed id of the grant to be, so that sending it again issues nothing and shows nothing.
+The token appears in the response to the POST and nowhere else: in no URL, no session, no cache. The form
+carries the signed id of the grant it will issue, so sending it again issues nothing and shows nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _issue(request: MemberRequest, server: Server) -> HttpResponse:
 @require_POST
 @member_required
 def rotate(request: MemberRequest, grant_id: str) -> HttpResponse:
-    """`hint` says which token is meant: sent twice, the second rotates nothing and ends nobody's token."""
+    """`hint` says which token is meant: a form sent a second time rotates nothing and ends nobody's token."""
     grant = find_grant(request, grant_id)
     require(request.member, May.ISSUE_GRANTS)
     form = RotateForm(request.POST)
@@ -131,7 +131,7 @@ def _page(
 ) -> HttpResponse:
     choices = policies_of(request.member, server)
     if form is None:
-        # The likeliest: the one policy that is in force.
+        # The likeliest choice: the only policy in force.
         published = [policy for policy in choices if policy.published_revision_id]
         chosen = published[0].pk if len(published) == 1 else request.GET.get("policy", "")
         form = IssueForm(policies=choices, initial={"policy": chosen, "expiry": "90"})

@@ -1,4 +1,4 @@
-"""Where to go: pages, servers, policies, grants, tools and things to do, by a few letters of their names.
+"""Finds pages, servers, policies, grants, tools and things to do by a few letters of their names.
 
 The palette shows this beside any page; without JavaScript it is a page of its own.
 """
@@ -66,7 +66,7 @@ VERBS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`tool`: its name is a tool's. `effect`: what happens to its calls by the most open grant."""
+    """`tool`: `words` is the name of a tool. `effect`: what the most open grant does to its calls."""
 
     group: str
     icon: str
@@ -89,7 +89,7 @@ def jump(request: MemberRequest) -> HttpResponse:
 
 
 def _places(member: Membership, wanted: str) -> Iterator[Place]:
-    """Without words the pages and verbs. With some, things come before the pages that list them."""
+    """Yields all pages and verbs for no words. With some, things come before the pages that list them."""
     if wanted:
         yield from _tools(member, wanted)
         yield from _things(member, wanted)
@@ -110,7 +110,7 @@ def _places(member: Membership, wanted: str) -> Iterator[Place]:
 
 
 def _to_try(member: Membership, tools: list[Tool]) -> Iterator[Place]:
-    """Under the policy of its server that was edited last."""
+    """Offers to try each tool under the policy of its server that was edited last."""
     policies = Policy.objects.visible_to(member).filter(server__in={tool.server_id for tool in tools})
     newest = policies.only("id", "name", "server_id").order_by("server_id", "-draft_saved_at")
     of = {policy.server_id: policy for policy in newest.distinct("server_id")}
@@ -137,7 +137,7 @@ def _things(member: Membership, wanted: str) -> Iterator[Place]:
 
 
 def _found_tools(member: Membership, wanted: str) -> list[Tool]:
-    """The closest name first: of those that hold the words, the shortest."""
+    """Finds tools whose names contain the words, the closest first: that is the shortest name."""
     tools = Tool.objects.visible_to(member).present().filter(server__retired_at=None, name__icontains=wanted)
     return list(tools.select_related("server").order_by(Length("name"), "name")[:MOST_OF_A_KIND])
 

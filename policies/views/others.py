@@ -1,4 +1,4 @@
-"""What other people do to the policy that is looked at: told as it happens, beside what one has typed."""
+"""Tells people what others do to the policy they look at, as it happens and beside what they have typed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _A_VERSION: Final = 1_000_000
 @require_GET
 @member_required
 def live(request: MemberRequest, policy_id: str) -> HttpResponseBase:
-    """One event for each time that somebody saved or published; the page knows which were its own."""
+    """Streams an event when someone has saved or published; the page knows which events are its own."""
     policy = find_policy(request, policy_id)
     return stream(request, POLICIES, partial(_news, policy.pk), lambda: position_of(policy))
 
@@ -35,7 +35,7 @@ def live(request: MemberRequest, policy_id: str) -> HttpResponseBase:
 @require_POST
 @member_required
 def difference(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """What is stored against the text that came."""
+    """Shows how the text that came differs from the stored draft."""
     policy = find_policy(request, policy_id)
     found = text_diff(policy.draft, draft_before(request, policy))
     return render(request, "policies/_text_diff.html", {"differences": found})

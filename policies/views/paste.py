@@ -1,4 +1,4 @@
-"""A text from elsewhere for the draft: what it is and what it would do, before it is put there."""
+"""A text from elsewhere for the draft: shows what it is and what it would do before it is put there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTHING = "Paste a policy first, choose a file, or copy another policy."
 @member_required
 @reads_each_text_once
 def paste(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """Keeps nothing: what is put in the editor is saved as anything that is typed there."""
+    """Saves nothing: once it is in the editor, the text is saved like anything typed there."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
     if request.method != "POST":

@@ -55,7 +55,7 @@ def _title(total: int, in_force: int) -> str:
 
 def _policies(request: MemberRequest) -> QuerySet[Policy]:
     alive = Q(grants__expires_at=None) | Q(grants__expires_at__gt=timezone.now())
-    # Drafts may be long and many: the database says how each stands to what is in force.
+    # Drafts may be long and many: the database compares each with what is in force.
     draft_state = Case(
         When(published_revision=None, then=Value("first")),
         When(draft=F("published_revision__text"), then=Value("")),

@@ -1,4 +1,4 @@
-"""From a draft to what is in force: what changes, the note, and the workers as they take it up."""
+"""From a draft to a revision in force: what changes, the note, and the workers as they apply it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def live(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
 @require_safe
 @member_required
 def rollout(request: MemberRequest, policy_id: str, number: int) -> HttpResponse:
-    """The part of the live page that asks for itself until the revision is in force."""
+    """Renders the part of the live page that polls until the revision is in force."""
     policy = find_policy(request, policy_id)
     context = {"policy": policy, "revision": find_revision(request, policy, number)}
     return render(request, "policies/_rollout_answer.html", context)
@@ -97,7 +97,7 @@ def _opened(seen: Outlook) -> list[str]:
 
 
 def _changed_meanwhile(request: MemberRequest, policy: Policy) -> HttpResponse:
-    """What was reviewed is not what would be published: show the newest, keep the note."""
+    """What was reviewed is not what would be published: shows the newest draft and keeps the note."""
     policy.refresh_from_db()
     if policy.server.retired_at is not None:
         raise Conflict(f"{policy.server.name} is retired; nothing can be published for it.")

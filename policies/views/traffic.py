@@ -1,4 +1,4 @@
-"""The calls of the last days, decided again by the draft: beside each change, and on a page of its own."""
+"""The calls of the last days, decided again under the draft: beside each change, and on their own page."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _changed(seen: Outlook) -> list[ToolOutlook]:
 
 
 def _others(seen: Outlook, known: Mapping[str, ToolTraffic]) -> list[tuple[str, ToolTraffic]]:
-    """Tools whose own rules stay, and some of whose calls change too: a limit they share, or names
-    that the server no longer lists."""
+    """Returns tools whose own rules stay but some of whose calls change too: they share a limit, or
+    the server no longer lists them."""
     listed = {row.tool.name for row in _changed(seen)}
     moved = [(name, each) for name, each in known.items() if name not in listed and each.changed]
     return sorted(moved, key=lambda row: (-row[1].changed, row[0]))[:100]

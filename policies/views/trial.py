@@ -1,4 +1,4 @@
-"""Try a call, and keep what it came to as a test. Nothing is sent and nothing is counted."""
+"""Tries a call, and keeps its outcome as a test. Nothing is sent and nothing is counted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from servers.models import Tool
 @member_required
 @reads_each_text_once
 def try_call(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """The answer is the editor's page, whose links are its own: who follows one is brought to the editor."""
+    """Answers with the editor's page. Its relative links lead here, so a GET is redirected to the editor."""
     policy = find_policy(request, policy_id)
     if request.method != "POST":
         return redirect(editor_path(policy, asked_look(request)))
     may_edit = may(request.member, May.EDIT_POLICIES)
-    # Whoever only reads tries what is stored; a text of their own choosing is not judged for them.
+    # A member who may only read tries the stored draft: no text of their own choosing is judged for them.
     text = draft_before(request, policy) if may_edit else policy.draft
     tools = tools_of(policy.server)
     trial = _by_grant(request, policy, text, tools, read_trial(text, request.POST.dict(), tools))
@@ -48,7 +48,7 @@ def try_call(request: MemberRequest, policy_id: str) -> HttpResponse:
 
 
 def _by_grant(request: MemberRequest, policy: Policy, text: str, tools: list[Tool], trial: Trial) -> Trial:
-    """With what the counters of the chosen grant would say; as it is where none was chosen."""
+    """Adds what the counters of the chosen grant would say; returns the trial as it is if none was chosen."""
     wanted = request.POST.get("grant", "")
     if not wanted or trial.decision is None:
         return trial
@@ -64,7 +64,7 @@ def _by_grant(request: MemberRequest, policy: Policy, text: str, tools: list[Too
 @member_required
 @reads_each_text_once
 def keep(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """A call with what it comes to, as a test that the policy has to pass from now on."""
+    """Keeps a call and its outcome as a test that the policy has to pass from now on."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
     try:
@@ -80,7 +80,7 @@ def keep(request: MemberRequest, policy_id: str) -> HttpResponse:
 def drop(request: MemberRequest, policy_id: str) -> HttpResponse:
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
-    # Somebody may have been quicker; it is gone then, which is what was asked for.
+    # Someone else may have dropped it already, which is what was asked for.
     with suppress(NotFound):
         drop_test(request.member, policy, request.POST.get("name", ""))
     return _tests(request, policy)
@@ -90,7 +90,7 @@ def drop(request: MemberRequest, policy_id: str) -> HttpResponse:
 @member_required
 @reads_each_text_once
 def expect(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """What the button said, though the policy may come to something else by now: the test says so then."""
+    """Expects what the button said. If the policy decides otherwise by now, the test fails and says so."""
     policy = find_policy(request, policy_id)
     require(request.member, May.EDIT_POLICIES)
     sent = request.POST
@@ -107,7 +107,7 @@ def _tests(request: MemberRequest, policy: Policy, status: int = 200, refused: s
     editing = look_at(request, policy, draft_before(request, policy), test_refused=refused)
     if request.htmx:  # type: ignore[attr-defined]
         answer = render(request, "policies/_tests_answer.html", editing.context(), status=status)
-        answer["HX-Trigger"] = "layer:tests-changed"  # what is being checked now was not checked by these
+        answer["HX-Trigger"] = "layer:tests-changed"  # a check under way did not use these tests
         return answer
     if refused:
         return editor_page(editing, status)

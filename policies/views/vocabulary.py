@@ -15,7 +15,7 @@ from policies.vocabulary import of_language, of_rule, of_server
 @require_safe
 @member_required
 def vocabulary(request: MemberRequest, policy_id: str) -> HttpResponse:
-    """Without `for` everything but arguments; with `for=tool:name`, `class:name` or `all` those of a rule."""
+    """Returns a rule's arguments for `for=tool:name`, `class:name` or `all`; without `for`, all the rest."""
     tools = tools_of(find_policy(request, policy_id).server)
     kind, _, name = request.GET.get("for", "").partition(":")
     match kind:

@@ -1,4 +1,4 @@
-"""One module a word of the command line. Each adds itself with `add_to`."""
+"""One module per word of the command line. Each adds itself with `add_to`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def group(verbs: Verbs, name: str, about: str) -> Any:
 
 
 def names(found: Iterable[Named]) -> dict[str, str]:
-    """By id; none where the key may not read them, and then ids are shown."""
+    """Returns names by id. Empty if the key may not read them; ids are shown then."""
     try:
         return {one.id: one.name for one in found}
     except Refused:
@@ -46,7 +46,7 @@ def names(found: Iterable[Named]) -> dict[str, str]:
 
 @contextmanager
 def naming(kind: str, wanted: str) -> Iterator[None]:
-    """What the API calls nothing is called by its name here."""
+    """Says which thing was not found, by its kind and name: the API does not."""
     try:
         yield
     except Refused as refused:

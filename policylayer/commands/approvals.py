@@ -22,7 +22,7 @@ def add_to(verbs: Verbs) -> None:
 
 def _list(client: Client, given: argparse.Namespace) -> int:
     found = list(client.approvals(**({} if given.all else {"state": "pending"})))
-    # Nobody asks for the names where no table is shown.
+    # The names are not needed if no table is shown.
     servers = names(client.servers()) if found and not given.json else {}
 
     def row(one: Approval) -> tuple[str, ...]:

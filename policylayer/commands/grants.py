@@ -47,7 +47,7 @@ def _list(client: Client, given: argparse.Namespace) -> int:
 
 
 def _used(grant: Grant) -> str:
-    """To the second."""
+    """Writes the time to the second."""
     return f"{grant.last_used_at[:19]}Z" if grant.last_used_at else "not yet"
 
 

@@ -66,13 +66,13 @@ def _test(client: Client, given: argparse.Namespace) -> int:
 
 
 def _tools_of(client: Client, server_name: str) -> list[Tool] | None:
-    """None where there is no such server; that is said."""
+    """Returns None, and says so, if there is no such server."""
     server = find(client, server_name)
     return None if server is None else list(client.tools(server.id))
 
 
 def _judged(tools: list[Tool], command: list[str]) -> int:
-    """By the code that judges at the API and in the gateway, with the server's tools as they are there."""
+    """Runs the code that judges in the API and in the gateway, with the server's tools as known there."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as kept:
         json.dump([tool_value(tool) for tool in tools], kept)
         kept.flush()

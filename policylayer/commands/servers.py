@@ -32,7 +32,7 @@ def add_to(verbs: Verbs) -> None:
 
 
 def find(client: Client, wanted: str) -> Server | None:
-    """By name or id. Says so where there is none."""
+    """Finds a server by name or id; says so if there is none."""
     for server in client.servers():
         if wanted in (server.name, server.id):
             return server

@@ -1,4 +1,4 @@
-"""Logging in, and who one is."""
+"""Logging in, and saying who is logged in."""
 
 from __future__ import annotations
 

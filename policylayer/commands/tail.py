@@ -1,4 +1,4 @@
-"""The log as it grows."""
+"""Prints the log as it grows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _tail(client: Client, given: argparse.Namespace) -> int:
         if (value := getattr(given, name)) is not None
     }
     if given.server is not None and not given.server.startswith("srv_"):
-        # Only then: who may read the log alone may not list servers.
+        # Only then: a key that may only read the log may not list servers.
         server = find(client, given.server)
         if server is None:
             return USAGE
@@ -76,7 +76,7 @@ def _none(given: argparse.Namespace) -> str:
 def decisions(
     client: Client, filters: dict[str, str], first: int, *, follow: bool, none: str = ""
 ) -> Iterator[Decision]:
-    """Oldest first, each once; begins with the last `first`. `none`: said where there is none of them."""
+    """Yields each once, oldest first, beginning with the last `first`. `none`: said if there are none."""
     newest = _newer(client, filters, "", max(first, 1))
     if none and not newest:
         complain(none)
@@ -90,7 +90,10 @@ def decisions(
 
 
 def _when_reached(client: Client, filters: dict[str, str], seen: str) -> list[Decision]:
-    """A restart over there does not end the tail: nothing is missed, the log is asked from where it was."""
+    """A restart of the site does not end the tail: the log is then read on from where it was.
+
+    Nothing is missed unless more than MOST_BEHIND were added meanwhile: of those only the newest come.
+    """
     told = False
     while True:
         try:

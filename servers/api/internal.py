@@ -1,4 +1,4 @@
-"""Gateways tell which servers listed something new. Internal listener only, behind a worker's token."""
+"""Gateways report which servers listed something new. Internal listener only, behind a worker's token."""
 
 from __future__ import annotations
 

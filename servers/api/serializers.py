@@ -17,7 +17,7 @@ class AuthSerializer(serializers.Serializer[Any]):
     headers = serializers.DictField(child=serializers.CharField(), required=False, write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # Also in a PATCH, where the framework leaves out what is missing: a credential is changed as a whole.
+        # Also in a PATCH, where the framework lets fields be missing: a credential is changed as a whole.
         if "kind" not in attrs:
             raise serializers.ValidationError({"kind": "Say none or headers."})
         if attrs["kind"] == "headers" and not attrs.get("headers"):
@@ -106,7 +106,7 @@ class ToolSerializer(ShownRow):
         ]
 
     def get_fields(self) -> dict[str, Any]:
-        """`class` is no name Python can give an attribute, so the field is named here."""
+        """`class` cannot be the name of an attribute in Python, so the field gets its name here."""
         fields = super().get_fields()
         fields["class"] = fields.pop("tool_class")
         fields["class"].source = "tool_class"

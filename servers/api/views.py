@@ -120,7 +120,7 @@ class ServerDetail(ApiView):
 class ServerScan(ApiView):
     @extend_schema(request=None, responses=ScanSerializer)
     def post(self, request: Request, server_id: str) -> HttpResponseBase:
-        """Connects, lists the tools, waits for the end and says what was found."""
+        """Connects, lists the tools, waits until the scan is over and says what was found."""
         scan = start_scan(member_of(request), find_server(request, server_id))
         enqueue_scan(scan)
         answer = _told(scan)
@@ -183,6 +183,6 @@ class Tools(ApiList[Tool]):
 
 
 def _tools(request: Request) -> QuerySet[Tool]:
-    """What is JSON is read as text: a thousand schemas are not taken apart to be written again."""
+    """Reads JSON columns as text: a thousand schemas are not parsed only to be written again."""
     texts = {f"{name}_text": Cast(name, TextField()) for name in ("evidence", "signals", "input_schema")}
     return Tool.objects.visible_to(member_of(request)).present().annotate(**texts)

@@ -21,7 +21,7 @@ Counted: TypeAlias = tuple[Server, Iterable[tuple[str, int]]]
 
 @register.simple_tag
 def server_rows(rows: Iterable[Counted]) -> SafeString:
-    """Each with how many of its tools are of which class."""
+    """Draws the rows; each server comes with its number of tools per class."""
     return filled("servers/_row.html", _fillings(rows))
 
 

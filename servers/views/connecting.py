@@ -1,4 +1,4 @@
-"""Connecting a server: registering it, looking on while it is scanned, mending what was wrong in place."""
+"""Connecting a server: registering it, watching the scan, and correcting what was wrong on the same page."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def register(request: MemberRequest) -> HttpResponse:
 @require_POST
 @member_required
 def known(request: MemberRequest) -> HttpResponse:
-    """The line below the URL: whether the catalogue knows a server of this address.
+    """Renders the line below the URL, which says whether the catalogue knows a server with this address.
 
-    A POST, though it changes nothing: what is typed may hold a key, and addresses are written to logs.
+    A POST, though it changes nothing: what is typed may hold a key, and the URLs of requests are logged.
     """
     require(request.member, May.MANAGE_SERVERS)
     found = known_server(request.POST.get("upstream_url", "").replace("\x00", ""))
@@ -77,14 +77,14 @@ def known(request: MemberRequest) -> HttpResponse:
 
 @transaction.atomic
 def _register(member: Membership, form: ServerForm) -> tuple[Server, ToolScan]:
-    """Both or neither: a server that may not be scanned now is not registered, and the form is kept."""
+    """Registers and scans, or neither: if no scan is allowed now, nothing is registered; the form stays."""
     cleaned = form.cleaned_data
     server = register_server(member, cleaned["name"], cleaned["upstream_url"], form.headers())
     return server, start_scan(member, server)
 
 
 def _prefilled(asked: str, known: KnownServer | None) -> dict[str, object]:
-    """What was typed stays: the address of the catalogue is another server's unless it is this one's."""
+    """Keeps the typed address if the catalogue knew the server by it; otherwise fills in the catalogue's."""
     address = asked if "://" in asked else ""
     if known is None:
         return {"upstream_url": address}
@@ -98,7 +98,7 @@ def _prefilled(asked: str, known: KnownServer | None) -> dict[str, object]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required
 def connection(request: MemberRequest, server_id: str) -> HttpResponse:
-    """The form and, beside it, the last scan. The page asks for itself until the scan is over."""
+    """Shows the form and, beside it, the last scan. The page polls until the scan is over."""
     require(request.member, May.MANAGE_SERVERS)
     server = find_server(request, server_id)
     form = ConnectionForm(request.POST or None, server)
@@ -119,9 +119,9 @@ def connection(request: MemberRequest, server_id: str) -> HttpResponse:
 
 @transaction.atomic
 def _changed(member: Membership, server: Server, form: ConnectionForm) -> ToolScan | None:
-    """A new name is no reason to connect again to a server that answered."""
+    """Changes the server and scans it again, unless it had answered and only its name is new."""
     cleaned = form.cleaned_data
-    stop_scan(member, server)  # what it would say is of what was given before
+    stop_scan(member, server)  # it would tell of the previous connection
     before, kept = server.upstream_url, cleaned["auth_kind"] == "keep"
     changed = change_server(
         member,

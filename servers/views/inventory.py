@@ -61,7 +61,7 @@ def _names(of: Sequence[Shelf]) -> Iterator[str]:
 @require_safe
 @member_required
 def as_csv(request: MemberRequest) -> HttpResponse:
-    """What the list shows, all of its pages."""
+    """Sends what the list shows, on all its pages."""
     text = StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(
@@ -74,7 +74,7 @@ def as_csv(request: MemberRequest) -> HttpResponse:
 
 
 def _cells(row: Row) -> tuple[object, ...]:
-    """Names and labels are somebody's words; the others are ours and begin like no formula."""
+    """Names and labels are anyone's words; the other cells are ours and never begin like a formula."""
     tool, server, place = row
     named = (csv_text(tool.name), csv_text(server.name), tool.tool_class, _SEVERITIES.get(tool.severity, ""))
     if not server.best:
@@ -89,7 +89,7 @@ _EFFECTS: Final = tuple(one.value for one in BEST_FIRST)
 
 
 def _filtered(of: Sequence[Shelf], wanted: QueryDict) -> Sequence[Row]:
-    """Worst first. What can be asked of a whole server is asked once of it."""
+    """Returns the rows, worst first. What concerns a whole server is checked once for that server."""
     if server := wanted.get("server", ""):
         of = [shelf for shelf in of if shelf.server.name == server]
     found = [row for shelf in of for row in _of_one(shelf, wanted)]
@@ -98,7 +98,7 @@ def _filtered(of: Sequence[Shelf], wanted: QueryDict) -> Sequence[Row]:
 
 
 def _of_one(shelf: Shelf, wanted: QueryDict) -> Sequence[Row]:
-    """The cheapest questions first: each is asked of what the ones before left."""
+    """Applies the cheapest filters first, each to the rows that the previous ones left."""
     rows = shelf.rows
     for name, of_row in _ASKED.items():
         if value := wanted.get(name, ""):
@@ -122,13 +122,13 @@ _ASKED: Final[Mapping[str, Callable[[Row], str]]] = {
 
 
 def _reached(rows: Sequence[Row], shelf: Shelf, by: Callable[[str], bool]) -> Sequence[Row]:
-    """Those that a grant with such a label gets through to."""
+    """Returns the rows that a grant with such a label gets through to."""
     through = [judged for label, judged in shelf.server.grants if by(label)]
     return [row for row in rows if any(judged.lets_through(row.place) for judged in through)]
 
 
 def _said(rows: Sequence[Row], shelf: Shelf, words: str) -> Sequence[Row]:
-    """Those that the words stand in: in its name, its server's or that of a grant that reaches it."""
+    """Returns the rows with the words in the name of the tool, its server or a grant that reaches it."""
     if words in shelf.server.name.casefold():
         return rows
     reached = {row.place for row in _reached(rows, shelf, lambda label: words in label.casefold())}

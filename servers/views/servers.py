@@ -62,7 +62,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 def _with_counts(servers: QuerySet[Server]) -> QuerySet[Server]:
-    """Each counted by itself, for the servers of a page: joined, they would multiply."""
+    """Counts each kind in a subquery of its own, for the servers of a page: joined, they would multiply."""
     present = Q(tools__removed_at=None)
     return servers.annotate(
         tool_count=_number_of("tools", present),
@@ -79,7 +79,7 @@ def _number_of(things: str, which: Q) -> Coalesce:
 
 
 def _classes_of(request: MemberRequest, servers: Iterable[Server]) -> dict[UUID, list[tuple[str, int]]]:
-    """Of each server `(class, how many tools)`, worst class first."""
+    """Returns for each server `(class, how many tools)`, worst class first."""
     present = Tool.objects.visible_to(request.member).present().filter(server__in=[one.pk for one in servers])
     counted = present.order_by().values_list("server_id", "tool_class").annotate(tools=Count("pk"))
     found: dict[UUID, dict[str, int]] = defaultdict(dict)
@@ -142,9 +142,9 @@ def scan(request: MemberRequest, server_id: str) -> HttpResponse:
 @require_GET
 @member_required
 def progress(request: MemberRequest, server_id: str) -> HttpResponse:
-    """The running scan, asked for again by the page until it is over; then the page is loaded anew.
+    """Renders the running scan, for which the page polls until it is over; then the page is reloaded.
 
-    `?beside`: something is done on that page besides, and whoever does it loads it when they like.
+    `?beside`: people are doing something else on that page, and reload it when they like.
     """
     server = find_server(request, server_id)
     latest = latest_scan(server)
@@ -208,7 +208,7 @@ def lede(tools: list[Tool]) -> str:
 
 
 def counts(tools: list[Tool]) -> list[tuple[str, int]]:
-    """`(class, how many)`, worst class first, only those there are; tools without a class last."""
+    """Returns `(class, how many)` for the classes there are, worst first; tools without a class last."""
     found = [(label, sum(tool.tool_class == value for tool in tools)) for value, label in ToolClass.choices]
     unclassed = sum(not tool.tool_class for tool in tools)
     return [(label, count) for label, count in [*found, ("", unclassed)] if count]
