@@ -1,4 +1,4 @@
-"""One gateway worker: `python -m gateway`, with everything it needs in the environment."""
+"""One gateway worker: run with `python -m gateway`, configured entirely by environment variables."""
 
 import asyncio
 import errno
@@ -40,7 +40,7 @@ from gateway.used_approvals import UsedApprovals
 
 _log: Final = logging.getLogger("gateway")
 
-# The limiter's thread must not wait long for its turn while the event loop is busy.
+# A busy event loop must not keep the limiter's thread waiting long for the interpreter lock.
 _SWITCH_SECONDS: Final = 0.0005
 _LAST_RECORDS_SECONDS: Final = 3.0
 _MOST_FILES: Final = 65_536
@@ -49,7 +49,7 @@ _FEWEST_CONNECTIONS: Final = 64
 
 
 class CannotStart(Exception):  # noqa: N818
-    """One sentence for the operator."""
+    """The worker cannot start or go on; the message is one sentence for the operator."""
 
 
 def main() -> int:
@@ -74,7 +74,7 @@ def _raise_file_limit() -> None:
 
 
 def _limits() -> Limits:
-    """No more connections than there are files for them, their servers, and what must always be written."""
+    """Cap connections so that open files suffice for clients, servers and what must always be written."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     plain = Limits()
     most = max(_FEWEST_CONNECTIONS, (files - _FILES_KEPT) // 2)
@@ -83,7 +83,10 @@ def _limits() -> Limits:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two processes writing one spool would give two records one sequence. Nobody else reads here, either."""
+    """Lock the worker's folder, and let no other user read it.
+
+    Two processes writing one spool would give two records the same sequence number.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -168,7 +171,7 @@ async def _beside(parts: Iterable[Coroutine[None, None, None]], ending: _Ending)
 
 @asynccontextmanager
 async def _approvals(settings: Settings, limiter: Limiter) -> AsyncIterator[ApprovalsClient]:
-    """On connections of its own: calls that wait for approval never hold up the configuration."""
+    """Use separate connections, so that calls waiting for approval never hold up the configuration."""
     async with ControlPlane(settings.control_url, settings.worker_token) as control:
         used = UsedApprovals(settings.folder / "used-approvals")
         client = ApprovalsClient(control, limiter, used, answer_seconds=settings.approval_answer_seconds)

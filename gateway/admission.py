@@ -1,4 +1,4 @@
-"""Who is let in, by the head of a request alone. What is said here tells a stranger nothing about anybody."""
+"""Admits or refuses requests by their head alone. Refusals tell a stranger nothing about anyone."""
 
 import re
 import time
@@ -21,7 +21,7 @@ _PATH: Final = re.compile(
     rb"/mcp/(?P<server>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/?(?:\?.*)?"
 )
 _JSON_TYPE: Final = re.compile(rb'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*', re.IGNORECASE)
-# What a client of any revision sends; `*` would leave out Authorization.
+# The headers that clients of any MCP revision send; `*` would not cover Authorization.
 _BROWSER_MAY_SEND: Final = re.compile(
     rb"accept|authorization|content-type|last-event-id|mcp-[a-z0-9-]{1,64}|traceparent|tracestate"
 )
@@ -39,20 +39,24 @@ _UNAUTHORIZED: Final = refusal(
 
 
 class ConfigSource(Protocol):
-    """The configuration in force. One lookup sees one whole configuration."""
+    """The configuration in force. Each lookup sees one whole configuration, never a mix of two."""
 
     @property
     def ready(self) -> bool: ...
 
     @property
     def version(self) -> int:
-        """Another one as soon as grant() may answer otherwise than before."""
+        """Changes as soon as grant() may return something different."""
 
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None: ...
 
 
 class Admission:
-    """`hosts` and `origins` as their headers write them; a host also without its port, `*` for any host."""
+    """Decides which requests are admitted.
+
+    `hosts` and `origins` are written as in the headers. A host without a port matches any port; `*` matches
+    any host.
+    """
 
     def __init__(
         self,
@@ -70,7 +74,7 @@ class Admission:
         self._routes = {path.encode(): route for path, route in routes.items()}
 
     def check(self, request: Request) -> Reply | None:
-        """Refuses, or leaves in `admitted` what the request was let in to."""
+        """Return a refusal, or leave in `admitted` what the request was admitted to."""
         headers = request.headers
         said = (
             request.method,
@@ -93,7 +97,7 @@ class Admission:
         return refused and self._readable(refused, request)
 
     def _understand(self, request: Request, memo: HeadMemo) -> Reply | None:
-        """All that depends on the head alone, and stays true while the same head comes again."""
+        """Check a new head. What depends on it alone is not checked again while the same head recurs."""
         route = self._routes.get(request.target.partition(b"?")[0])
         if route is not None:
             return _routed(route, request)
@@ -110,7 +114,7 @@ class Admission:
         if token is None:
             return self._of_nobody()
         memo.token, memo.server, memo.cors = token, path["server"].decode(), _cors(origin)
-        # What the token opens comes before what is wrong with the rest: a stranger is told only 401.
+        # The token is checked before the rest: a caller without a valid one is told only 401, nothing more.
         return self._admit(request, memo) or self._came_through(request) or _check_shape(request)
 
     def _came_through(self, request: Request) -> Reply | None:
@@ -130,7 +134,7 @@ class Admission:
             return self._of_nobody()
         organization, grant = found
         if grant.server != memo.server:
-            # Also where that server exists: whose it is is nobody's business.
+            # The same answer whether or not that server exists: nobody may learn whose it is.
             return _NOT_FOUND
         server = organization.servers[memo.server]
         request.admitted = memo.admitted = Admitted(
@@ -139,11 +143,11 @@ class Admission:
         return None
 
     def _of_nobody(self) -> Reply:
-        # Until all there is was heard of, nobody is told that a token opens nothing.
+        # Until all configuration has arrived, no token may be called invalid: it may only be unknown so far.
         return _UNAUTHORIZED if self._config.ready else _NOT_READY
 
     def renew(self, request: Request) -> Reply | None:
-        """Looks again at what was let in by its head: refuses it, or brings `admitted` up to date."""
+        """Check again a request admitted earlier: return a refusal, or bring its `admitted` up to date."""
         known = request.admitted
         assert type(known) is Admitted
         if known.version == self._config.version and known.grant.expires_at is None:
@@ -159,7 +163,7 @@ class Admission:
         return None
 
     def renewed(self, known: Admitted) -> Admitted | None:
-        """The same as it would be let in now; None where it would not be any more."""
+        """Return what would be admitted now: `known` itself if unchanged, None if no longer admitted."""
         version = self._config.version
         if known.version == version and (known.grant.expires_at is None or not _expired(known.grant)):
             return known
@@ -184,7 +188,7 @@ class Admission:
         return None
 
     def _readable(self, reply: Reply, request: Request) -> Reply:
-        """A page of an allowed origin is told why it was refused; else its browser hides the answer."""
+        """Add CORS headers for an allowed origin: without them its browser would hide why it was refused."""
         origin = request.headers.get(b"origin")
         if origin is None or origin.lower() not in self._origins:
             return reply
@@ -220,7 +224,7 @@ def _expired(grant: LoadedGrant) -> bool:
 
 
 def _cors(origin: bytes | None) -> bytes:
-    """Only for an origin that was allowed already."""
+    """Call only with an origin that has already been allowed."""
     if origin is None:
         return b""
     return (

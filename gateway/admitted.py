@@ -1,4 +1,4 @@
-"""Who was let in to what, and by what rules their calls of a tool are judged."""
+"""Who was admitted to what, and the rules by which their tool calls are judged."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from policies.language.offloading import light_size
 
 
 class Asker(msgspec.Struct):
-    """Whose calls these are and the rules that hold for them: all that calls of one tool have in common.
+    """Who is calling and the rules that apply: everything that one grant's calls of one tool share.
 
-    `tools`: those the server lists. `tool_digest`: of the definition of the one called.
+    `tools`: the tools the server lists. `tool_digest`: the digest of the called tool's definition.
     `patient`: the client may be kept waiting for a person. `heavy`: judging takes too long for an event loop;
-    for a request of at most `light` bytes it never does. `reserves`: what such a call was found to take by
-    its quotas, which are the same ones each time.
+    for a request of at most `light` bytes it never does. `reserves`: the quotas of such a call and the
+    Reserve made from them, kept because they are the same for every call.
     """
 
     organization: str
@@ -38,10 +38,11 @@ class Asker(msgspec.Struct):
 
 @dataclass(slots=True, eq=False)
 class Admitted:
-    """What a token opened, as the configuration stood at that moment. `token`: its SHA-256; `cors`: lines.
+    """What a token gives access to, as of one configuration. `token`: its SHA-256; `cors`: header lines.
 
-    `version`: the last of the configuration for which this was found to hold. `askers`: by tool, of those
-    that are there; `told`: what the records of its last allowed calls say alike. Nothing else ever changes.
+    `version`: the latest configuration version for which this was found to hold. `askers`: by tool, only for
+    tools the server has. `told`: by tool, the ruling of the last allowed call, and what the records of calls
+    under that ruling share. Nothing but these three ever changes.
     """
 
     token: bytes
@@ -66,10 +67,10 @@ class Admitted:
             approval_seconds=organization.settings.approval_seconds,
             patient=patient,
         )
-        # There are not many tools; what else a caller may name is not kept.
+        # Kept only for tools that exist: those are few, but a caller may name anything.
         if known is not None:
             self.askers[tool] = asker
             asker.light = light_size(compiled, tool)
-            # What the server shows otherwise by now is nothing that anybody has agreed to.
+            # A tool that has drifted has no digest here: nobody has agreed to its current definition.
             asker.tool_digest = known.digest if compiled is self.grant.compiled else ""
         return asker

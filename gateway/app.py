@@ -1,4 +1,4 @@
-"""One request of a client, from its head to its end: let in, read once, given its verdict, answered."""
+"""One client request from its head to its end: admitted, read once, given a verdict, answered."""
 
 import logging
 import socket
@@ -55,21 +55,21 @@ from policies.language.offloading import needs_offloading, together_need_offload
 
 log = logging.getLogger("gateway.app")
 
-# What a body becomes beside itself: its values, and our writing of them.
+# Bytes held per byte of body: the body itself, its parsed values, and our own encoding of them.
 _HELD_FOR_A_BYTE: Final = 3
 _ASIDE_THREADS: Final = 2
-_QUESTION_MARK: Final = ord("?")  # as a number it is looked for much faster
+_QUESTION_MARK: Final = ord("?")  # searching for a byte by its number is much faster
 _TOO_MANY: Final = refusal(
     "This grant or its organization has too many requests open.", status=429, headers=b"Retry-After: 1\r\n"
 )
 
 
 class Gateway:
-    """The data plane of one worker. To be made inside the event loop it serves in.
+    """The data plane of one worker. Create it inside the event loop it serves in.
 
-    The configuration's store calls on_swap() after every change; `routes` are answered without a token.
-    `prefix` is what a proxy in front takes off the path before it comes to us.
-    `hold_open_seconds`: so long a call that needs a person is kept waiting for one, at most.
+    The configuration store calls on_swap() after every change; `routes` are answered without a token.
+    `prefix` is the part of the path that a proxy in front removes before a request reaches us.
+    `hold_open_seconds`: how long, at most, a call that needs a person is kept waiting for one.
     """
 
     def __init__(
@@ -141,13 +141,13 @@ class Gateway:
         )
 
     async def serve(self, host: str, port: int, *, reuse_port: bool = False) -> HttpServer:
-        """Listens until the server is closed; `port` 0 takes a free one. After that, close() this too."""
+        """Listen until the returned server is closed; then close() this too. `port` 0 picks a free port."""
         server = HttpServer(self, self._limits)
         await server.start(host, port, reuse_port=reuse_port)
         return server
 
     async def serve_workers(self, listener: socket.socket) -> HttpServer:
-        """Takes what other workers hand over."""
+        """Serve the requests that other workers hand over."""
         server = HttpServer(_Handed(self), self._limits)
         await server.start_on(listener)
         return server
@@ -184,7 +184,7 @@ class Gateway:
         self._open.leave_streams()
 
     def hold(self, request: Request, size: int, *, unfinished: bool = False) -> bool:
-        """Whether a request that was let in may hold this much of the worker's memory."""
+        """Return whether an admitted request may hold this much of the worker's memory; if so, count it."""
         admitted = request.admitted
         assert isinstance(admitted, Admitted)
         if unfinished and not self._open.keep_place(request, admitted):
@@ -201,7 +201,7 @@ class Gateway:
         assert isinstance(admitted, Admitted)
         self._sharing.heard(admitted.organization.organization)
         if (size := len(exchange.request.body)) > LARGE:
-            # It waits, perhaps for long: what waits has its place, and its memory is counted.
+            # It may wait a long time for its turn: meanwhile it has a place, and its memory is counted.
             if not self.hold(exchange.request, size, unfinished=True):
                 self._turn_away(exchange, _with_cors(_TOO_MANY, admitted), admitted)
                 return None
@@ -216,13 +216,13 @@ class Gateway:
         rest = self._begin_now(exchange, handed=handed)
         took = time.perf_counter() - began
         self._sharing.spent(organization, took)
-        self._sharing.spent(organization, took)  # it is read now; after that it is digested, and written anew
+        self._sharing.spent(organization, took)  # once for reading, once for digesting and encoding it later
         if rest is not None:
             await rest
 
     def _begin_now(self, exchange: Exchange, *, handed: bool) -> Coroutine[None, None, None] | None:
         request = exchange.request
-        # Its body or its turn may have taken minutes to come: it is judged by what holds now.
+        # Its body or its turn may have taken minutes to come: judge it by the configuration in force now.
         refused = self._admission.renew(request)
         admitted = request.admitted
         assert isinstance(admitted, Admitted)
@@ -270,7 +270,7 @@ class Gateway:
         visit.answer(reply)
 
     async def _is_ours(self, visit: Visit, *, handed: bool) -> bool:
-        """A message for a stream that another worker holds goes there and is answered there."""
+        """Return whether to answer here: a message for another worker's stream is answered by that one."""
         request = visit.exchange.request
         place = self._streams.named_by(request, visit.admitted)
         if place is None or request.method != b"POST":
@@ -285,7 +285,7 @@ class Gateway:
         return False
 
     def _read(self, visit: Visit) -> Pipeline | None:
-        """How it is to be judged; None: it is not. Raises Refused."""
+        """Return the pipeline that judges the request, or None if it is not judged. Raises Refused."""
         request, verdict = visit.exchange.request, PASS
         message: jsonrpc.Message | None = None
         if request.method == b"POST":
@@ -312,7 +312,7 @@ class Gateway:
         try:
             await rest
         finally:
-            # An answer nobody reads is memory, too: its place is taken until it is gone.
+            # An unread answer is memory too: it keeps its place until the client has taken it or is gone.
             if exchange.stalled:
                 await exchange.drain()
             if visit.stream is not None:
@@ -387,7 +387,7 @@ class Gateway:
             call = asked.tool_call(message)
             visit.subject = call.tool
             visit.arguments = {} if call.arguments is MISSING else call.arguments
-            # Shown once: the client that comes back from the page is told how things stand.
+            # The page is shown only once: a client that comes back from it is told how things stand.
             if visit.era.modern:
                 visit.opens_pages = asked.shows_pages(message) and not _was_shown(visit)
             asker = self._asker(visit)
@@ -421,7 +421,7 @@ class Gateway:
         return replace(asker, patient=False) if visit.opens_pages else asker
 
     async def _pass(self, visit: Visit) -> None:
-        """Nothing to judge: only a configuration that is too old stops it."""
+        """Pass on a request that needs no judging: only a configuration past its lease stops it."""
         if time.time() >= visit.admitted.organization.lease.until:
             expired = rulings.CONFIGURATION_EXPIRED
             self._refuse(visit, replace(replies.denied(visit, expired), refuses=expired.reason or ""))
@@ -434,7 +434,7 @@ class Gateway:
 
 
 class _Handed:
-    """The same gateway for what other workers hand over. Its clock is the public server's."""
+    """The same gateway for requests other workers hand over. The public server alone ticks and drains it."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.check_head = gateway.check_head
@@ -482,6 +482,6 @@ def _unknown(message: jsonrpc.Message, era: Era) -> jsonrpc.Refused:
     reason = "This method is not available here."
     if not isinstance(message, jsonrpc.Request):
         return jsonrpc.Refused(jsonrpc.METHOD_NOT_FOUND, reason)
-    # To a client with a session 404 would mean that the session is over.
+    # To a client with a session, 404 would mean that the session is over.
     status = 404 if era.modern else 200
     return jsonrpc.Refused(jsonrpc.METHOD_NOT_FOUND, reason, id=message.id, status=status)

@@ -1,8 +1,8 @@
-"""Calls that wait for a person, as this worker knows them: asked of the control plane, which alone decides.
+"""Asks the control plane about calls that wait for a person's approval; the control plane alone decides.
 
-Nothing that would let a call through is remembered here. What is remembered for a moment is that a call
-still waits, so that an agent which repeats it all the time asks us and not the control plane; and what was
-held of its limits follows the news.
+Nothing that would let a call through is remembered here. That a call is still waiting is remembered for a
+moment, so that an agent which keeps repeating it asks us and not the control plane. News of an approval
+extends or releases the limits held for its call.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _log: Final = logging.getLogger(__name__)
 
 _STILL_WAITING_SECONDS: Final = 1.0
 _MOST_REMEMBERED: Final = 4_096
-# Of one organization: the calls of an agent that asks without end wait for nobody else's.
+# Per organization, so that an agent which asks without end never holds up another organization's calls.
 _AT_ONCE: Final = 32
 _NEWS_WAIT: Final = 25
 _FIRST_PAUSE: Final = 0.2
@@ -49,7 +49,7 @@ class Control(Protocol):
 
 
 class Approvals(Protocol):
-    """What judging a call asks of the control plane. None of it raises."""
+    """What judging a call asks of the control plane. None of these methods raises."""
 
     async def claim(self, claim: ApprovalClaim) -> Claimed: ...
 
@@ -58,11 +58,11 @@ class Approvals(Protocol):
     def unused(self, unused: ApprovalUnused) -> None: ...
 
     async def answered(self, approval: str, seconds: float) -> None:
-        """Returns when there is news of it, or when so much time has passed."""
+        """Return once there is news of the approval, or after `seconds`."""
 
 
 class NobodyToAsk:
-    """A gateway without a control plane."""
+    """For a gateway without a control plane: nobody can be asked."""
 
     async def claim(self, claim: ApprovalClaim) -> Claimed:
         return NO_APPROVALS
@@ -78,7 +78,7 @@ class NobodyToAsk:
 
 
 class ApprovalsClient:
-    """`answer_seconds`: how long a call waits for the control plane before nobody can be asked."""
+    """`answer_seconds`: how long a call waits for the control plane; after that, nobody can be asked."""
 
     def __init__(
         self, control: Control, limiter: Limiter, used: UsedApprovals, *, answer_seconds: float
@@ -90,7 +90,7 @@ class ApprovalsClient:
         self._waiting: OrderedDict[_Call, tuple[ClaimAnswer, float]] = OrderedDict()
         self._asking: Counter[str] = Counter()
         self._listening: dict[str, set[asyncio.Future[None]]] = {}
-        # An answer that was on its way while these were told may say that they wait still.
+        # Approvals we have had news of: an answer already on its way may still call them pending.
         self._told: OrderedDict[str, None] = OrderedDict()
         self._telling: set[asyncio.Task[None]] = set()
         self._cursor = 0
@@ -130,7 +130,7 @@ class ApprovalsClient:
                 self._listening.pop(approval, None)
 
     async def close(self) -> None:
-        """Gives what is still to be told a last moment."""
+        """Give reports that are still on their way a last moment to arrive."""
         telling = list(self._telling)
         if telling:
             await asyncio.wait(telling, timeout=self._answer_seconds)
@@ -169,7 +169,7 @@ class ApprovalsClient:
         return answer
 
     async def _tell_unused(self, unused: ApprovalUnused) -> None:
-        """Where it cannot be told the approval stays used: a call is never sent twice."""
+        """Report an unused approval. If that fails it stays used: better that than a call sent twice."""
         pause = _FIRST_PAUSE
         for _ in range(_UNUSED_TRIES):
             try:
@@ -184,7 +184,7 @@ class ApprovalsClient:
     # News
 
     async def run(self) -> None:
-        """Follows the news for ever. A control plane that is away only makes it wait."""
+        """Follow the news for ever. A control plane that cannot be reached only makes it wait."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -204,7 +204,7 @@ class ApprovalsClient:
         moved = answer.cursor != self._cursor
         self._cursor = answer.cursor
         if not moved and time.monotonic() - began < 1:
-            # It did not wait with its answer, or told us the same again. We wait, then.
+            # It answered without waiting, or repeated the same news: so we pause.
             await asyncio.sleep(1)
 
     async def _take(self, news: ApprovalNews) -> None:
@@ -218,7 +218,8 @@ class ApprovalsClient:
             case "used":
                 if news.used_by:
                     self._used.note(news.id, news.used_by)
-                # Who used it may be about to settle. Where that is on another machine, nothing is held soon.
+                # The worker that used it may be about to settle. If that one is on another machine, nothing
+                # settles here, and the hold soon ends.
                 await self._limiter.extend(news.reserved_by, 0)
             case _:
                 assert_never(news.state)

@@ -1,4 +1,4 @@
-"""What a message asks for, as the policy is asked about it. Raises Refused where that cannot be told."""
+"""Extracts from a message what the policy is to judge. Raises Refused if the message does not say."""
 
 from gateway.protocol.jsonrpc import INVALID_PARAMS, Refused, Request
 from gateway.protocol.methods import Verdict
@@ -15,7 +15,7 @@ def tool_call(request: Request) -> ToolCall:
 
 
 def shows_pages(request: Request) -> bool:
-    """Whether the client can open a page for its user, as elicitation in URL mode has it."""
+    """Return whether the client can open a page for its user (elicitation in URL mode)."""
     able = request.meta.get("io.modelcontextprotocol/clientCapabilities")
     elicits = able.get("elicitation") if isinstance(able, dict) else None
     return isinstance(elicits, dict) and isinstance(elicits.get("url"), dict)

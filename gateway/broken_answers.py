@@ -1,4 +1,4 @@
-"""Which answers of a server are not passed on, and why: by their head, or by what comes in them."""
+"""Which of a server's answers are not passed on, and why: because of their head, or of their content."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from gateway.protocol.tool_list import ListTooLong
 from gateway.upstream_answer import INVALID, REFUSED_CREDENTIALS, TOO_LARGE, UpstreamAnswer, UpstreamError
 from gateway.upstream_target import TargetUnusable
 
-# Clients read these to fall back to another revision or to begin a new session.
+# Clients rely on these to fall back to another revision or to begin a new session.
 VERBATIM: Final = frozenset({400, 404, 405, 406, 409, 410, 415, 422, 429})
 _CREDENTIALS_REFUSED: Final = frozenset({401, 403, 407})
 _LOOP: Final = 508
@@ -25,11 +25,11 @@ BREAKING: Final[tuple[type[Exception], ...]] = (UpstreamError, *BROKEN_STREAM)
 
 
 def check_head(answer: UpstreamAnswer) -> None:
-    """By its head alone. Raises UpstreamError, where nothing of it is passed on."""
+    """Check an answer by its head alone. Raises UpstreamError if nothing of it may be passed on."""
     if answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise answer.failed(INVALID, "The server compressed its answer although it was asked not to.")
     if answer.status in _CREDENTIALS_REFUSED:
-        # Never passed on: a client would begin a login there.
+        # Never passed on: a client would begin a login with that server.
         raise answer.failed(REFUSED_CREDENTIALS, "The server refused the gateway's credentials.")
     if answer.status == _LOOP:
         raise answer.failed(

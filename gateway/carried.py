@@ -1,7 +1,7 @@
-"""Handles of a server's that clients carry: ids of tasks, and the state of a call between its rounds.
+"""Server handles that clients carry: task ids, and the state of a call between its rounds.
 
-They leave only wrapped, and come back only to the grant, the tool and the call they were made for. Whatever
-comes back otherwise is refused, and nothing of it is forwarded.
+They leave only wrapped, and are accepted only for the grant, the tool and the call they were made for. A
+request that brings back anything else is refused, and nothing of it is forwarded.
 """
 
 from collections import OrderedDict
@@ -37,9 +37,9 @@ _TASK: Final = msgspec.json.Decoder(tuple[str, str])
 
 
 def may_be_carried(seen: str) -> bool:
-    """Whether a message of a server, as lowered() makes it, may hold such a handle.
+    """Return whether a server's message, as lowered() returns it, may hold such a handle.
 
-    One it hides opens nothing when it comes back.
+    A handle hidden from this check leaves unwrapped, so a request that brings it back is refused.
     """
     return "taskid" in seen or "input_required" in seen
 
@@ -53,7 +53,7 @@ class Carried:
     # From clients
 
     def take_in(self, visit: Visit, message: Message) -> None:
-        """Puts the server's own handles into the message. Raises Refused for what is not this client's."""
+        """Put the server's own handles into the message. Raises Refused for one that is not this client's."""
         if type(message) is Request:
             if message.params.get("requestState") is not None:
                 visit.written = None
@@ -84,7 +84,7 @@ class Carried:
         else:
             request.params["requestState"] = state.upstream
         if state.asks:
-            # It was us who asked; the server knows nothing of it.
+            # We asked, not the server: it knows nothing of these responses.
             request.params.pop("inputResponses", None)
 
     def _take_subscribed(self, visit: Visit, request: Request) -> None:
@@ -102,7 +102,7 @@ class Carried:
         if isinstance(message, Request):
             related["taskId"] = self._task(visit, message, related["taskId"])
             return
-        # An answer may be about a task of the client's own, which the server knows by the client's id.
+        # An answer may be about one of the client's own tasks, which the server knows by the client's id.
         found = self._unwrapped(visit.admitted, related["taskId"])
         if found is not None:
             related["taskId"] = found[1]
@@ -124,13 +124,13 @@ class Carried:
     # From servers
 
     def hand_out(self, visit: Visit, text: bytes, most: int) -> bytes | None:
-        """The message with its handles wrapped; None: it may leave as it came; empty: it is not to leave."""
+        """Return the message with its handles wrapped; None if it may leave as it is, b"" if it must not."""
         if len(text) > most or not may_be_carried(lowered(text)):
             return None
         try:
             tree = parse(text, max_depth=None)
         except NotStrict:
-            return None  # what it may hold opens nothing when it comes back as it is
+            return None  # any handle in it is refused when it comes back unwrapped
         if not isinstance(tree, dict):
             return None
         return self._of_result(visit, tree) if "method" not in tree else self._of_server(visit, tree)
@@ -169,7 +169,7 @@ class Carried:
         if not isinstance(params, dict):
             return None
         if method in _TASK_NEWS and "id" not in tree:
-            # Of whose task it is news can be told only here, where it began or was asked about.
+            # Only a worker where the task began or was asked about knows whose it is; others drop the news.
             return encode(tree) if self._wrap(visit, params) else _DROPPED
         changed = self._hide_related(visit, params)
         wanted = params.get("notifications") if method == _ACKNOWLEDGED else None
@@ -184,7 +184,7 @@ class Carried:
         return [self._handle(visit.admitted, tool, task) for task, tool in tools if tool is not None]
 
     def _hide_related(self, visit: Visit, holder: dict[str, Json]) -> bool:
-        """The task a message belongs to, where its client may know it; else nothing is said of it."""
+        """Wrap the id of the task a message belongs to, or remove it if the client may not know that task."""
         meta = holder.get("_meta")
         related = meta.get(RELATED_TASK) if isinstance(meta, dict) else None
         if not isinstance(meta, dict) or not isinstance(related, dict):
@@ -217,7 +217,7 @@ class Carried:
 
 
 class _TasksSeen:
-    """The tools of tasks handed out or asked about here. Of whoever has the most, the oldest is forgotten."""
+    """Tools of tasks handed out or asked about here. If full, the organization with most loses its oldest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -238,7 +238,7 @@ class _TasksSeen:
 
 
 def _check_declared(request: Request) -> None:
-    """As its server would: it asks about nothing that its client has not said it understands."""
+    """Refuse, as the server would, a client that has not declared that it understands tasks."""
     able = request.meta.get(_CAPABILITIES)
     extensions = able.get("extensions") if isinstance(able, dict) else None
     if not isinstance(extensions, dict) or TASKS not in extensions:

@@ -1,7 +1,7 @@
-"""Follows the control plane: hears what is new, fetches what changed, takes it, and says what became of it.
+"""Follows the control plane: hears of new revisions, fetches and applies what changed, and acks or nacks it.
 
-Two ways of hearing run side by side, a long poll for speed and a plain one that trusts nothing: what one
-missed is seen by the other. All of it goes on for ever; a control plane that is away only makes it wait.
+Two polls run side by side, a long poll for speed and a plain one that trusts nothing, so that each sees what
+the other missed. All of this runs for ever; a control plane that cannot be reached only makes it wait.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from gateway_config.wire.messages import Ack, Head, HeadsAnswer, Hello, HelloAns
 _log: Final = logging.getLogger(__name__)
 
 _FETCHED_AT_ONCE: Final = 8
-# Revisions are numbered before they are committed, so one may appear behind a cursor that has passed it.
+# Revisions are numbered before they are committed, so one may still appear below a cursor that passed it.
 _LOOKED_BACK: Final = 200
 
 
@@ -95,7 +95,7 @@ class ConfigFeed:
         self._cursor = answer.cursor
         await self._hear(answer)
         if not moved and time.monotonic() - began < 1:
-            # It did not wait with its answer, or told us the same again. We wait, then.
+            # It answered without waiting, or repeated the same heads: so we pause.
             await asyncio.sleep(1)
 
     async def _poll_plainly(self) -> None:
@@ -116,15 +116,15 @@ class ConfigFeed:
             if known is None or known.revision <= head.revision:
                 self._heads[head.organization] = head
         if wanted := self._wanted():
-            # What came with nothing on its disk is told apart from what it does not know only when it has
-            # asked for all there is.
+            # A worker that started with an empty disk must ask for everything before it can tell what does
+            # not exist from what it does not know yet.
             self._store.filling = self._store.filling or not self._store.enforced()
         if wanted or self._untold_applied() or self._untold_rejected():
             self._work.set()
         await self._store.contacted({head.organization for head in self._unmatched()} | self._unheard_of())
 
     async def _catch_up(self) -> None:
-        """Fetches and takes what is wanted. One that cannot be fetched does not keep the others waiting."""
+        """Fetch and apply what is wanted. A bundle that cannot be fetched does not delay the others."""
         await self._work.wait()
         self._work.clear()
         wanted = self._wanted()
@@ -134,7 +134,7 @@ class ConfigFeed:
                 some = wanted[start : start + _FETCHED_AT_ONCE]
                 results = await asyncio.gather(*map(self._fetch, some), return_exceptions=True)
                 failures += [result for result in results if isinstance(result, Exception)]
-                with suppress(Exception):  # it is told below what was not told here
+                with suppress(Exception):  # what could not be acknowledged here is acknowledged below
                     await self._tell()
         finally:
             self._store.filling = False
@@ -154,7 +154,7 @@ class ConfigFeed:
             self._rejected.pop(head.organization, None)
 
     async def _tell(self) -> None:
-        # Apart, because of two acks in one message the later would be the only one.
+        # Sent apart: of two acks for one organization in one message, only the later would count.
         for acks in (self._untold_applied(), self._untold_rejected()):
             if acks:
                 await self._control.acks(acks)
@@ -170,7 +170,7 @@ class ConfigFeed:
         ]
 
     def _unheard_of(self) -> set[str]:
-        """What the control plane no longer knows is served for as long as its lease runs, and no longer."""
+        """Return what the control plane no longer knows: it is served until its lease ends, and no longer."""
         return self._store.enforced().keys() - self._heads.keys()
 
     def _wanted(self) -> list[Head]:
@@ -180,11 +180,11 @@ class ConfigFeed:
         rejected = self._rejected.get(head.organization)
         if rejected is None or rejected[0].revision != head.revision:
             return False
-        # It is tried again from time to time: a full disk may have been the reason.
+        # Rejected bundles are retried from time to time: the reason may have been a full disk.
         return time.monotonic() < rejected[1] + self._pace.rejected_again
 
     def _untold_applied(self) -> list[Ack]:
-        """What is enforced here, as far as the control plane was not told since this worker started."""
+        """Return acks for what is enforced here and was not acknowledged since this worker started."""
         told = self._told["applied"]
         return [
             Ack(organization, envelope.revision, "applied")
@@ -214,5 +214,5 @@ class ConfigFeed:
 
 
 async def _rest(seconds: float) -> None:
-    """Spread, so that workers which lost the control plane together do not come back together."""
+    """Sleep with jitter, so that workers which lost the control plane together do not come back together."""
     await asyncio.sleep(seconds * random.uniform(0.75, 1.25))  # noqa: S311

@@ -1,7 +1,8 @@
-"""The last good configurations on disk: of each organization the newest three, as they were signed.
+"""The last good configurations on disk: each organization's newest three, as they were signed.
 
-A file is the envelope, a line feed, the body. It appears whole or not at all, and outlives the machine. The
-parts of many grants stand beside it under their digests, each once for all the revisions that name it.
+A file holds the envelope, a line feed and the body. It appears whole or not at all, and survives a crash of
+the machine. Where grants are many, their parts are stored beside it by digest, each once for all revisions
+that name it.
 """
 
 import os
@@ -26,14 +27,14 @@ _PARTS: Final = "grants"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The highest revision of an organization that was ever taken, and its hash where it is known."""
+    """The highest revision of an organization that was ever applied, and its hash if known."""
 
     revision: int = 0
     hash: str = ""
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """When the control plane was last heard, and whose configuration was not its newest then."""
+    """When the control plane was last heard from, and whose configuration was not the newest then."""
 
     at: float = 0.0
     behind: tuple[str, ...] = ()
@@ -48,7 +49,7 @@ class ConfigFiles:
         return [entry.name for entry in self._folder.iterdir() if _ORGANIZATION.fullmatch(entry.name)]
 
     def paths(self, organization: str) -> list[Path]:
-        """The newest first, unverified: see read_bundle."""
+        """Return the bundles' paths, newest first. They are unverified; read_bundle() reads them."""
         return sorted(self._of(organization).glob(f"*{_SUFFIX}"), reverse=True)
 
     def part(self, organization: str, digest: str) -> bytes:
@@ -60,16 +61,16 @@ class ConfigFiles:
     def keep(
         self, envelope: Envelope, body: bytes, parts: Sequence[bytes] = (), *, alone: bool = False
     ) -> None:
-        """`alone`: nothing older is kept to fall back to. `parts`: those that are not kept yet."""
+        """Store a bundle. `alone`: keep nothing older to fall back to. `parts`: those not stored yet."""
         folder = self._of(envelope.organization)
         if not folder.exists():
             folder.mkdir()
             _fsync(self._folder)
-        # Before what names them.
+        # The parts go first: the bundle names them.
         _keep_parts(folder / _PARTS, parts)
         path = folder / f"{envelope.revision:020d}{_SUFFIX}"
         _write(path, msgspec.json.encode(envelope) + b"\n" + body, through=True)
-        # Not waited for: the bundle beside it says the same. It is needed only where bundles were lost.
+        # Not fsynced: the bundle beside it says the same, so this is needed only where bundles were lost.
         _write(folder / "high-water", f"{envelope.revision} {envelope.hash}".encode(), through=False)
         for old in self.paths(envelope.organization)[1 if alone else _KEPT :]:
             old.unlink(missing_ok=True)
@@ -117,7 +118,7 @@ def _keep_parts(folder: Path, parts: Sequence[bytes]) -> None:
 
 
 def _forget_parts(folder: Path, bundles: Sequence[Path]) -> None:
-    """What no bundle names that can be read: what no revision can be read from is asked for again."""
+    """Delete parts that no readable bundle names; those of an unreadable one are fetched again if needed."""
     if not folder.exists():
         return
     named: set[str] = set()

@@ -1,7 +1,7 @@
 """The configuration this worker enforces: every organization's last good bundle, in memory and on disk.
 
-A bundle is taken only when it is signed with a known key, is the organization's it says, loads as a whole,
-and rises above everything this worker ever took. What is not taken changes nothing: the last good stays.
+A bundle is applied only if it is signed with a known key, belongs to the organization it names, loads as a
+whole, and is not behind any this worker has applied. A rejected one changes nothing: the last good stays.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Swapped: TypeAlias = Callable[[LoadedOrganization], None]
 
 @dataclass(slots=True)
 class _Held:
-    """One organization. What comes from disk is verified and read at start, and compiled at its first use."""
+    """One organization's bundle. From disk it is verified and read at start, and compiled at first use."""
 
     envelope: Envelope
     lease: Lease
@@ -43,13 +43,13 @@ class _Held:
     loaded: LoadedOrganization | None = None
 
     def beginnings(self) -> dict[str, Beginnings]:
-        """Of the tokens, by the part they stand in. What stands under one name never changes."""
+        """Return the beginnings of its tokens by digest: what is under one digest never changes."""
         return {part.digest or self.envelope.hash: part.rows.beginnings for part in self.parts}
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """`version` is no other state's."""
+    """The configuration of all organizations. No two states have the same `version`."""
 
     held: Mapping[str, _Held]
     owners: Owners
@@ -58,7 +58,7 @@ class _State:
 
 class ConfigStore:
     def __init__(self, folder: Path, keys: VerifyKeys) -> None:
-        """Reads what is on disk; a file that is no good is passed over for the one before it."""
+        """Read what is on disk; a file that cannot be used is passed over for the previous one."""
         self._files = ConfigFiles(folder)
         self._keys = keys
         self._one_at_a_time = asyncio.Lock()
@@ -67,7 +67,7 @@ class ConfigStore:
         self._contact = self._files.contact()
         self._contact_kept_at = 0.0
         self.filling = False
-        """Whether more organizations are on their way than are here: what is not known yet may be soon."""
+        """True while a worker that held nothing fetches everything: what is unknown now may be known soon."""
         self._swap(self._from_disk())
 
     @property
@@ -76,7 +76,7 @@ class ConfigStore:
 
     @property
     def last_contact(self) -> float:
-        """When the control plane was last heard, in unix seconds; 0 when it never was."""
+        """When the control plane was last heard from, in Unix seconds; 0 if never."""
         return self._contact.at
 
     def grant(self, token: bytes) -> tuple[LoadedOrganization, LoadedGrant] | None:
@@ -91,7 +91,7 @@ class ConfigStore:
         return None if loaded is None or grant is None else (loaded, grant)
 
     def on_swap(self, callback: Swapped) -> None:
-        """Called with what just took force, after every reader sees it."""
+        """Call `callback` with each organization that was applied, once every reader sees it."""
         self._callbacks.append(callback)
 
     def enforced(self) -> dict[str, Envelope]:
@@ -101,7 +101,7 @@ class ConfigStore:
         return {organization: mark.revision for organization, mark in self._marks.items()}
 
     async def missing_parts(self, signed: SignedBundle) -> list[str]:
-        """Digests of the parts of its grants that are not held; none where it would not be taken anyway."""
+        """Return digests of the bundle's grant parts not held here; none if it would be rejected anyway."""
         held = self._held_parts(signed.envelope.organization)
         try:
             named = await asyncio.to_thread(_named_parts, signed, self._keys)
@@ -110,9 +110,9 @@ class ConfigStore:
         return [digest for digest in named if digest not in held]
 
     async def apply(self, signed: SignedBundle, parts: Sequence[bytes] = ()) -> Ack:
-        """Takes the bundle or keeps the last good, and says which; what it says is for the control plane.
+        """Apply the bundle or keep the last good one; the ack or nack returned is for the control plane.
 
-        `parts`: those of its grants that were missing.
+        `parts`: the parts of its grants that were missing here.
         """
         organization, revision = signed.envelope.organization, signed.envelope.revision
         async with self._one_at_a_time:
@@ -130,7 +130,7 @@ class ConfigStore:
         return Ack(organization, revision, "applied")
 
     async def contacted(self, behind: Collection[str] = ()) -> None:
-        """The control plane was heard. Renews every lease but of those whose newest is not enforced here."""
+        """Note a contact. Renews every lease except where the newest is not enforced here (`behind`)."""
         now = time.time()
         for organization, held in self._state.held.items():
             if organization not in behind:
@@ -141,7 +141,7 @@ class ConfigStore:
             await asyncio.to_thread(self._files.remember_contact, self._contact)
 
     async def warm_all(self) -> None:
-        """Compiles ahead of their first use what was only verified at start."""
+        """Compile, ahead of its first use, what was only verified at start."""
         for organization, held in list(self._state.held.items()):
             if held.loaded is None:
                 try:
@@ -159,7 +159,7 @@ class ConfigStore:
         fresh = await asyncio.to_thread(self._checked, envelope, body, parts, lease)
         state = await asyncio.to_thread(_with, self._state, fresh)
         assert fresh.loaded is not None
-        # Where nothing is served any more, nothing that was is kept, sealed credentials least of all.
+        # When no server is served any more, keep nothing older, least of all sealed credentials.
         alone = not fresh.loaded.servers
         await asyncio.to_thread(partial(self._files.keep, envelope, body, parts, alone=alone))
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
@@ -170,7 +170,7 @@ class ConfigStore:
     def _checked(self, envelope: Envelope, body: bytes, parts: Sequence[bytes], lease: Lease) -> _Held:
         verify(envelope, body, self._keys)
         mark = self._marks.get(envelope.organization, Mark())
-        # The very bundle of the mark may be taken again: its file may have been lost.
+        # The same bundle as the mark's may be applied again: its file may have been lost.
         if envelope.revision < mark.revision or (
             envelope.revision == mark.revision and envelope.hash != mark.hash
         ):
@@ -223,7 +223,7 @@ class ConfigStore:
         return _State(held, owners)
 
     def _good(self, organization: str) -> Iterator[_Held]:
-        """What is on disk and verifies, the newest first."""
+        """Yield the bundles on disk that verify, newest first."""
         for path in self._files.paths(organization):
             try:
                 envelope, body = read_bundle(path)
@@ -250,7 +250,7 @@ class ConfigStore:
         return Lease(min(now, max(envelope.not_before, heard)) + envelope.lease_seconds)
 
     def _warm(self, organization: str, held: _Held) -> LoadedOrganization | None:
-        """Compiles at first use. What no longer loads falls back to what does, or to nothing: that denies."""
+        """Compile at first use. If it no longer loads, fall back to one that does or to none: that denies."""
         try:
             return _compile(held)
         except Exception as error:
@@ -260,7 +260,7 @@ class ConfigStore:
     def _fall_back(self, organization: str, bad: _Held) -> LoadedOrganization | None:
         current = self._state.held.get(organization)
         if current is not bad:
-            # Another one came while this was compiled: what is in force never goes back for it.
+            # Another bundle came into force while this one compiled: never go back behind it.
             return None if current is None else self._warm(organization, current)
         for older in self._good(organization):
             if older.envelope.revision < bad.envelope.revision:
@@ -282,7 +282,7 @@ def _named_parts(signed: SignedBundle, keys: VerifyKeys) -> tuple[str, ...]:
 
 
 def _compile(held: _Held) -> LoadedOrganization:
-    bundle = held.bundle  # read first: another thread may be done with it between these lines
+    bundle = held.bundle  # read first: another thread may compile and clear it between these lines
     if held.loaded is not None:
         return held.loaded
     assert bundle is not None
@@ -293,7 +293,7 @@ def _compile(held: _Held) -> LoadedOrganization:
 
 
 def _with(state: _State, fresh: _Held) -> _State:
-    """Only what differs is given and taken back: an edit of a policy beside many grants leaves them alone."""
+    """Replace one organization's bundle. Only parts that differ change: a policy edit leaves grants alone."""
     organization = fresh.envelope.organization
     known = state.held.get(organization)
     before = known.beginnings() if known else {}

@@ -1,4 +1,4 @@
-"""The control plane's internal API, as a gateway asks it. On the path of calls only that need approval."""
+"""Client of the control plane's internal API. On the path only of calls that need approval."""
 
 from typing import Final, Self, TypeVar
 
@@ -31,7 +31,7 @@ _Answer = TypeVar("_Answer")
 
 
 class ControlPlaneError(Exception):
-    """It was not reached, refused, or answered nonsense. One sentence; never a token."""
+    """The control plane was not reached, refused, or answered nonsense. One sentence; never a token."""
 
 
 class TokenRefused(ControlPlaneError):  # noqa: N818
@@ -45,7 +45,7 @@ class ControlPlane:
             base_url=f"{url}/internal/v1/",
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            # Neither a proxy of the environment nor a redirect may see the token.
+            # Neither a proxy set in the environment nor a redirect may see the token.
             trust_env=False,
             follow_redirects=False,
             transport=transport,
@@ -83,7 +83,7 @@ class ControlPlane:
         return _read(await self._send(request), SignedBundle)
 
     async def grants(self, organization: str, digest: str) -> bytes:
-        """A part of a bundle's grants. What it is called by says what it must be."""
+        """Fetch a part of a bundle's grants. It is named by its digest, so its content can be checked."""
         request = self._client.build_request("GET", f"bundles/{organization}/grants/{digest}/")
         return (await self._send(request)).content
 
@@ -116,10 +116,10 @@ class ControlPlane:
         try:
             response = await self._client.send(request)
         except Exception as error:
-            # Whatever it is: a connection reset while it is made ends in an AttributeError far below.
+            # Catch anything: a connection reset while it is being made ends in an AttributeError far below.
             raise ControlPlaneError(f"the control plane is not reached: {type(error).__name__}") from None
-        # It was read. The two hold each other, and what was sent with them: megabytes of records until the
-        # garbage collector comes by.
+        # The body has been read. Response and stream refer to each other and to what was sent: megabytes of
+        # records that would stay until the garbage collector runs.
         del response.stream
         if response.status_code in (401, 403):
             raise TokenRefused
@@ -134,6 +134,6 @@ def _read(response: httpx.Response, answer: type[_Answer]) -> _Answer:
     try:
         return msgspec.json.decode(response.content, type=answer)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        # The error may quote the answer, and that a call's arguments.
+        # The error may quote the answer, and the answer may quote a call's arguments.
         place = str(error).rpartition(" - ")[2] if isinstance(error, msgspec.ValidationError) else "at all"
         raise ControlPlaneError(f"the control plane's answer cannot be read {place}") from None

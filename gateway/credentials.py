@@ -1,4 +1,4 @@
-"""Who asks, and with what we ask on: the token of a grant in, the sealed headers of a server out."""
+"""Credentials in both directions: a grant's token coming in, a server's sealed headers going out."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from gateway_config.wire.bundle import PATH, QUERY
 _SCHEME: Final = b"bearer "
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
-# These frame or route the message: a stored value must not.
+# These headers frame or route the message; a stored value must not set them.
 _OURS: Final = re.compile(
     r"host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|accept.*|mcp-.*"
     r"|last-event-id|policylayer-hop|proxy-(?!authorization).*"
@@ -22,11 +22,11 @@ _PURPOSE: Final = "upstream-headers"
 
 
 class CredentialsUnusable(Exception):  # noqa: N818
-    """Says nothing of what they are."""
+    """The stored credentials cannot be used. Says nothing about what they are."""
 
 
 def bearer_digest(authorization: bytes | None) -> bytes | None:
-    """The hash a grant is found by; None for what cannot be a token of ours."""
+    """Return the hash by which a grant is found, or None for what cannot be one of our tokens."""
     if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
         return None
     token = authorization[len(_SCHEME) :].strip(b" ").decode("latin-1")
@@ -36,7 +36,7 @@ def bearer_digest(authorization: bytes | None) -> bytes | None:
 def upstream_secrets(
     keyring: Keyring, organization: str, server: str, sealed: str | None
 ) -> tuple[dict[str, str], str]:
-    """Its headers, and how its address goes on."""
+    """Return the server's secret headers, and the secret path and query to append to its address."""
     if sealed is None:
         return {}, ""
     try:

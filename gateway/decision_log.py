@@ -1,4 +1,4 @@
-"""Every call's record: on this machine's disk before the call goes on, at the control plane soon after."""
+"""Every call's record: in a file of this machine before the call goes on, at the control plane soon after."""
 
 import asyncio
 import logging
@@ -19,12 +19,12 @@ _log: Final = logging.getLogger(__name__)
 MAX_BYTES: Final = 512 * 1024 * 1024
 _BATCH_RECORDS: Final = 2_000
 _BATCH_BYTES: Final = 2 * 1024 * 1024
-# So long a batch is waited for, so that calls which come together travel together.
+# How long a batch waits for more, so that records of calls that come together travel together.
 _LINGER: Final = 0.1
 _LONGEST_LINGER: Final = 0.5
 _MANY: Final = 50
 _SYNC_EVERY: Final = 1.0
-# How a call ended is written with the decisions of others if some come within this time.
+# How a call ended is written together with other calls' decisions if any come within this time.
 _SOON: Final = 0.002
 _WRITE_AGAIN: Final = 0.25
 _MOST_LATER: Final = 10_000
@@ -35,11 +35,11 @@ _LONGEST_PAUSE: Final = 15.0
 
 class SendRecords(Protocol):
     async def __call__(self, body: bytes) -> BatchAnswer:
-        """Posts a RecordBatch in JSON. Raises whatever went wrong; it is tried again."""
+        """Post a RecordBatch as JSON. May raise anything: the batch is then sent again."""
 
 
 class DecisionLog:
-    """`folder` is this worker's own. Sequences only rise within a spool; a spool's name is never reused."""
+    """`folder` is this worker's alone. Sequences only rise within a spool; a spool's name is never reused."""
 
     def __init__(
         self, folder: Path, *, worker: str, max_bytes: int = MAX_BYTES, boot: str | None = None
@@ -67,7 +67,7 @@ class DecisionLog:
         return sum(spool.length for spool in (*self._earlier, self._spool))
 
     def append_all(self, entries: Sequence[Written]) -> Sequence[bool]:
-        """Which of them outlive this process when it returns: one write for all that find room."""
+        """Write all that find room at once; return, for each entry, whether it now outlives this process."""
         together = [*self._later, *entries]
         lines = self._encoded(together)
         wanted = len(lines)
@@ -94,13 +94,13 @@ class DecisionLog:
         return kept
 
     def append_later(self, entry: Written) -> None:
-        """Written with the next decisions, which saves a write, or soon where none come."""
+        """Write the entry with the next decisions, which saves a write, or soon if none come."""
         self._later.append(entry)
         if self._again is None:
             self._again = self._loop.call_later(_SOON, self._write_later)
 
     async def ship(self, send: SendRecords) -> None:
-        """Hands records to the control plane in order, for ever. One is forgotten when it is there."""
+        """Send records to the control plane in order, for ever. Each is forgotten once it is stored there."""
         pause = _FIRST_PAUSE
         keeping = asyncio.create_task(self._keep_synced())
         try:
@@ -118,7 +118,7 @@ class DecisionLog:
             keeping.cancel()
 
     async def drain(self, send: SendRecords, seconds: float) -> None:
-        """Tries to leave nothing behind; what stays is shipped after the next start."""
+        """Try to leave nothing behind; what remains is sent after the next start."""
         self._write_later()
         try:
             async with asyncio.timeout(seconds):
@@ -143,8 +143,8 @@ class DecisionLog:
             _log.error("calls cannot be recorded and are denied: %s", problem)
 
     def _encoded(self, entries: Sequence[Written]) -> bytes:
-        """As they are to be written next, a line each."""
-        # Frozen for everybody else: here they become records, and a record has its sequence.
+        """Encode the entries as the next to be written, one per line."""
+        # Frozen for everyone else; here they become records, and a record has its sequence.
         for sequence, entry in enumerate(entries, self._spool.next_sequence):
             force_setattr(entry, "sequence", sequence)
         return self._encoder.encode_lines(entries)
@@ -157,12 +157,12 @@ class DecisionLog:
         if not later or self._closed:
             return
         if not self._write(later, self._encoded(later)):
-            # They wait, and while too many wait no call is let through that would add another.
+            # They stay queued; while too many do, no call that would add another is let through.
             _log.error("%d records of how calls ended wait to be written", len(later))
             self._again = self._loop.call_later(_WRITE_AGAIN, self._write_later)
 
     def _write(self, entries: Sequence[Written], lines: bytes) -> bool:
-        """Of these the first are what waited to be written."""
+        """Write `entries`, which must begin with those queued in `_later`."""
         try:
             self._spool.append(lines, [entry.organization for entry in entries])
         except OSError as error:
@@ -181,7 +181,7 @@ class DecisionLog:
         return problem is None
 
     def _is_tight(self, wanted: int) -> bool:
-        """Whether anybody might not find room."""
+        """Return whether any organization might not find room."""
         free, size = self._free(), self._spool.size
         return self._stuck() or wanted > free or size > _SHARE_OF_FREE * free
 
@@ -213,7 +213,7 @@ class DecisionLog:
         if batch is None:
             self._let_go_of_earlier(spool)
             return True
-        # Megabytes put together at a stretch would hold up everybody.
+        # Joining megabytes on the event loop would hold up everyone.
         answer = await send(await asyncio.to_thread(_body, self._name(spool), batch))
         spool.forget(min(answer.through, batch.last))
         return answer.through >= batch.first
@@ -224,7 +224,7 @@ class DecisionLog:
             spool.remove()
 
     async def _until_worth_sending(self) -> None:
-        """A batch costs as much as many calls: where they come fast, fewer and fuller ones are sent."""
+        """A batch costs as much as many calls, so when calls come fast, fewer and fuller ones are sent."""
         spool = self._spool
         if self._earlier or spool.length >= _BATCH_RECORDS:
             return
@@ -250,7 +250,7 @@ class DecisionLog:
 
 
 def _body(worker: str, batch: Batch) -> bytes:
-    # The records are JSON already: they are put together, not read and written again.
+    # The records are already JSON: join them instead of decoding and encoding them again.
     records = [piece.replace(b"\n", b",\n") for piece in batch.pieces]
     records[-1] = records[-1].removesuffix(b",\n")
     return b"".join((b'{"worker":', msgspec.json.encode(worker), b',"records":[', *records, b"]}"))

@@ -1,8 +1,8 @@
-"""A server that shows other tools than its last scan found is reported; what changed counts for nothing yet.
+"""Reports a server whose tools differ from its last scan; until the next bundle, a changed tool has no class.
 
-Every list of tools that passes is held against the digests of the bundle. What differs loses its class here
-until the next bundle, and the control plane is asked to look for itself: it learns of no tool from us. What
-looking costs is bounded for each organization, whatever its servers send.
+Every list of tools that passes is compared with the digests in the bundle. A tool that differs loses its
+class here, and the control plane is asked to scan for itself: it learns of no tool from us. The cost of
+looking is bounded for each organization, whatever its servers send.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from policies.language.compile import CompiledPolicy, without_class
 _log: Final = logging.getLogger(__name__)
 
 REPORTED_EVERY: Final = 60.0
-"""At most so often for one server, in seconds."""
+"""The shortest time between two reports about one server, in seconds."""
 SAME_REPORTED_EVERY: Final = 900.0
 _SHIPPED_AT_ONCE: Final = 100
 _LONGEST_PAUSE: Final = 30.0
 
-# What is digested while others wait: so much at once, and nothing longer than this.
+# What is digested on the event loop while others wait: for so long per list, and nothing longer than this.
 _INLINE_SECONDS: Final = 0.002
 _INLINE_BYTES: Final = 8_192
-# What one organization's servers may cost in all: this much saved up, and this share of the time.
+# What one organization's servers may cost in all: at most this much saved up, and this share of the time.
 _MOST_SAVED_SECONDS: Final = 2.0
 _SHARE: Final = 0.05
 _REMEMBERED: Final = 20_000
@@ -43,12 +43,12 @@ Send: TypeAlias = Callable[[list[DriftReport]], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Moved:
-    """The tools of one server that are not what the bundle says, for as long as that bundle is in force."""
+    """The tools of one server that differ from the bundle, for as long as that bundle is in force."""
 
     revision: int
     tools: set[str] = field(default_factory=set)
     without: dict[str, CompiledPolicy] = field(default_factory=dict)
-    """By the id of the policy's revision."""
+    """Policies in which these tools have no class, by the id of the policy's revision."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _Told:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A definition as it was listed, and its text by which it is known again."""
+    """A definition as it was listed. `text`: a hash of its text, to know it when it is listed again."""
 
     name: str
     definition: dict[str, Json]
@@ -89,12 +89,12 @@ class DriftWatch:
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     def moved(self, admitted: Admitted, tool: str) -> bool:
-        """Whether the tool was seen with another definition than the bundle's: no approval holds for it."""
+        """Return whether the tool was seen to differ from the bundle's: no approval then holds for it."""
         known = self._moved.get(_place(admitted))
         return known is not None and known.revision == admitted.organization.revision and tool in known.tools
 
     def policy(self, admitted: Admitted, tool: str | None) -> CompiledPolicy | None:
-        """The grant's policy as it applies to this tool: one that has moved has no class."""
+        """Return the grant's policy as it applies to this tool: a tool that has drifted has no class."""
         compiled, policy = admitted.grant.compiled, admitted.grant.policy_id
         if not self._moved or compiled is None or policy is None or tool is None:
             return compiled
@@ -107,7 +107,7 @@ class DriftWatch:
         return found
 
     def look(self, admitted: Admitted, tools: Iterable[Json], *, whole: bool) -> None:
-        """At a list on its way to a client. `whole`: there are no other pages of it."""
+        """Look at a list of tools on its way to a client. `whole`: the list has no other pages."""
         known, listed = admitted.server.tools, [named for named in map(_named, tools) if named is not None]
         suspect = {f"+{name}" for name, _ in listed if name not in known}
         if whole:
@@ -116,11 +116,11 @@ class DriftWatch:
         shown = [_shown(name, tool) for name, tool in listed if name in known and known[name].digest]
         rest = self._look_at(admitted, shown, suspect, until=time.perf_counter() + _INLINE_SECONDS)
         if rest and not self._look_aside(admitted, rest):
-            suspect.add("?")  # too much of it is new to us: whoever scans has the time
+            suspect.add("?")  # too much of it is new to us: a scan has the time
         self._note(admitted, suspect)
 
     async def ship(self, send: Send) -> None:
-        """Tells the control plane, for ever. What is not heard is told again; a scan comes by itself, too."""
+        """Report to the control plane, for ever. A failed report is retried; scans also come without one."""
         pause = 1.0
         while True:
             await self._news.wait()
@@ -143,7 +143,7 @@ class DriftWatch:
     def _look_at(
         self, admitted: Admitted, shown: Sequence[_Shown], suspect: set[str], *, until: float
     ) -> list[_Shown]:
-        """What is left: definitions that were never seen, and take longer than others should wait."""
+        """Return what is left: definitions not seen before that take longer than others should wait."""
         rest = []
         for one in shown:
             digest = self._digests.get(one.text)
@@ -160,7 +160,7 @@ class DriftWatch:
         return rest
 
     def _look_aside(self, admitted: Admitted, rest: Sequence[_Shown]) -> bool:
-        """One list of an organization at a time, on a thread. False: it has used up what it may."""
+        """Digest on a thread, one list of an organization at a time. False if it is busy or out of time."""
         organization = admitted.organization.organization
         if organization in self._busy or not self._may_spend(admitted):
             return False
@@ -205,7 +205,7 @@ class DriftWatch:
         saved.at = now
         return saved
 
-    # What came of it
+    # Noting the outcome
 
     def _note_moved(self, admitted: Admitted, tool: str) -> None:
         known = self._moved.get(_place(admitted))
@@ -229,7 +229,7 @@ class DriftWatch:
         self._news.set()
 
     def tick(self) -> None:
-        """Lets go of what no longer holds anybody back."""
+        """Forget what no longer holds anyone back."""
         now = self._clock()
         for place in [place for place, told in self._told.items() if now - told.at >= SAME_REPORTED_EVERY]:
             del self._told[place]

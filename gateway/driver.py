@@ -1,4 +1,4 @@
-"""The only place that waits for what judging a call asks: limits, people, the log, the server."""
+"""Carries out the effects of judging a call: the only place that waits for limits, people, log or server."""
 
 import logging
 import time
@@ -53,13 +53,13 @@ _LONGEST_SUBJECT: Final = 1_024
 
 
 class DecisionLog(Protocol):
-    """Neither waits for a disk: what the kernel has outlives this process."""
+    """Neither method waits for a disk: what the kernel has outlives this process."""
 
     def append_all(self, entries: Sequence[DecisionLine | CompletionEntry]) -> Sequence[bool]:
-        """Which of them are durable when it returns."""
+        """Return, for each entry, whether it is durable now."""
 
     def append_later(self, entry: DecisionLine | CompletionEntry) -> None:
-        """Durable soon; where that fails it is tried again, and no new call is recorded meanwhile."""
+        """Make the entry durable soon. If that fails it is retried, and no new call is recorded meanwhile."""
 
 
 class Driver:
@@ -80,7 +80,7 @@ class Driver:
         self._judges = judges
 
     async def play(self, pipeline: Pipeline, visit: Visit, effect: Effect | None = None) -> Ending:
-        """From its beginning, or on from what it asked for last."""
+        """Run the pipeline from its beginning, or on from `effect`, which it asked for last."""
         try:
             if effect is None:
                 effect = next(pipeline)
@@ -97,10 +97,10 @@ class Driver:
             self.ended(ending, visit)
             return ending
 
-    # What is done for many calls together as for one
+    # For many calls together, or for one
 
     def reserve_all(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
-        """By their calls' ids. None for each that would have to wait: for that nothing was done."""
+        """Reserve for many decision ids. None for each that would have to wait: nothing was done for it."""
         began = time.monotonic()
         try:
             return self._limiter.at_once(asked)
@@ -185,7 +185,7 @@ class Driver:
             return await self._limiter.spend(effect.ticket, STATE_SECONDS)
         except Exception as failure:
             log.error("the limiter failed: %s", type(failure).__name__)
-            return False  # so it is charged
+            return False  # so the call is charged
 
     async def _give_back(self, effect: GiveBack) -> None:
         try:
@@ -195,7 +195,7 @@ class Driver:
             log.error("nothing could be given back: %s", type(failure).__name__)
 
     def ended(self, ending: Ending, visit: Visit) -> None:
-        """Of a call that was to be sent it is recorded, too, how that ended."""
+        """Record how the call ended if it was to be sent. A refused call has no such record."""
         if type(ending) is Ruling:
             return
         entry = CompletionEntry(
@@ -220,7 +220,7 @@ class Driver:
 
 
 def not_answered(visit: Visit, failure: Exception) -> NotAnswered:
-    """What became of forwarding that raised this."""
+    """Return the outcome of forwarding that raised `failure`; break off an answer that had begun."""
     if isinstance(failure, UpstreamError):
         return NotAnswered(failure.code, failure.reason, failure.sent, failure.status)
     log.error("forwarding failed: %s", type(failure).__name__)
@@ -235,7 +235,7 @@ def _decision_line(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> Deci
     organization = admitted.organization
     keeps = organization.settings.kept_arguments
     told = admitted.told.get(visit.subject or "")
-    # By their places: to be found by their names takes as long as all else here.
+    # Positional: keyword arguments would take as long as everything else here.
     return DecisionLine(
         visit.decision_id,
         at_ms,
@@ -252,7 +252,7 @@ def _decision_line(ruling: Ruling, visit: Visit, at_ms: int, now: float) -> Deci
 
 
 def _standing(ruling: Ruling, visit: Visit) -> msgspec.Raw:
-    """What the record says besides this one call. By the same ruling the next of its tool says it, too."""
+    """Return the part of the record that the tool's other calls under the same ruling share."""
     admitted, message, subject, approval = visit.admitted, visit.message, visit.subject, ruling.approval
     method = message.method if type(message) is Request else ""
     standing = Standing(

@@ -1,4 +1,4 @@
-"""What judging a call asks of the world, and what the world may answer. Values only: the driver acts."""
+"""The effects that judging a call asks for, and how the world may answer. Values only: the driver acts."""
 
 from typing import Final, TypeAlias, final
 
@@ -11,7 +11,7 @@ from policies.language.decision import Call, Decision
 
 
 class Approval(msgspec.Struct, frozen=True):
-    """The one a call waits for, was sent by or was refused by. `url`: where a person answers it."""
+    """The approval a call waits for, was sent by or was refused by. `url`: where a person answers it."""
 
     id: str
     url: str
@@ -19,7 +19,7 @@ class Approval(msgspec.Struct, frozen=True):
 
 @final
 class Ruling(msgspec.Struct, frozen=True):
-    """What goes to the log, and to the agent unless the call is allowed. `code` is the log's."""
+    """What the log is told, and the agent too unless the call is allowed. `code` is the one in the log."""
 
     allowed: bool
     code: str | None
@@ -40,7 +40,7 @@ class Ruling(msgspec.Struct, frozen=True):
 
 
 class Decide(msgspec.Struct, frozen=True):
-    """Judge these where nobody else waits for it. Answered by Decided."""
+    """Judge these calls off the event loop, where nobody else has to wait. Answered by Decided."""
 
     compiled: CompiledPolicy
     calls: tuple[Call, ...]
@@ -51,14 +51,14 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Reserve(msgspec.Struct, frozen=True):
-    """Take all of these or none; for a call that waits: held so long. Answered by a Reservation."""
+    """Take all of these or none; held for so long if the call waits. Answered by a Reservation."""
 
     charges: tuple[Charge, ...]
     hold_seconds: int | None = None
 
 
 class Spend(msgspec.Struct, frozen=True):
-    """Whether this ticket was never spent before. Answered by a boolean."""
+    """Spend this ticket. Answered by a boolean: whether it had never been spent before."""
 
     ticket: str
 
@@ -85,19 +85,19 @@ class AwaitAnswer(msgspec.Struct, frozen=True):
 
 
 class Settle(msgspec.Struct, frozen=True):
-    """What was held is charged now. Answered by a Settlement."""
+    """Charge now what was held. Answered by a Settlement."""
 
     reserved_by: str
 
 
 class GiveBack(msgspec.Struct, frozen=True):
-    """The call was not sent: nothing of what was reserved so was spent. Answered by None."""
+    """The call was not sent: give back what was reserved for it. Answered by None."""
 
     reserved_by: str
 
 
 class Unused(msgspec.Struct, frozen=True):
-    """The call was not sent: the approval may be used again. Answered by None."""
+    """The call was not sent, so the approval may be used again. Answered by None."""
 
     approval: str
 
@@ -111,7 +111,7 @@ class Record(msgspec.Struct, frozen=True):
 class Forward(msgspec.Struct, frozen=True):
     """Send what was judged and pass the answer on. Answered by Forwarded or NotAnswered.
 
-    `agreed`: what a person agreed to; a later round of the same call need not be asked about again.
+    `agreed`: what a person agreed to, so that they are not asked again about a later round of the call.
     """
 
     agreed: str = ""
@@ -126,7 +126,7 @@ Effect: TypeAlias = (
 
 
 class NoApprovals(msgspec.Struct, frozen=True):
-    """Nobody can be asked now."""
+    """Nobody can be asked for approval now."""
 
 
 NO_APPROVALS: Final = NoApprovals()
@@ -148,14 +148,14 @@ NOT_RECORDED: Final = NotRecorded()
 
 
 class Forwarded(msgspec.Struct, frozen=True):
-    """The client has the server's answer, or as much of it as there was: `code` says what broke it off."""
+    """The client has the server's answer, or as much of it as came: `code` then says what broke it off."""
 
     status: int
     code: str | None = None
 
 
 class NotAnswered(msgspec.Struct, frozen=True):
-    """The client has nothing yet. Where nothing was `sent`, the server cannot have seen the call."""
+    """The client has nothing yet. If it was not `sent`, the server cannot have seen the call."""
 
     code: str
     reason: str
@@ -180,4 +180,4 @@ Answer: TypeAlias = (
 
 
 Ending: TypeAlias = Ruling | Forwarded | NotAnswered
-"""Refused by a ruling; or sent, and how that ended."""
+"""How a call ended: refused by a ruling, or sent, with the outcome."""

@@ -1,4 +1,4 @@
-"""The headers of what is sent on: made here, or taken from a short list; never a client's own credentials."""
+"""Headers of forwarded requests: made here, or copied from a short list; never a client's own credentials."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -19,11 +19,11 @@ _PASSED: Final = ((b"traceparent", b"Traceparent"), (b"tracestate", b"Tracestate
 
 
 def upstream_lines(visit: Visit, handles: Handles, drift: DriftWatch) -> bytes:
-    """Raises Refused for a session or event not of this grant, and for a header that belies the body."""
+    """Raises Refused for a session or event not of this grant, and for a header that contradicts the body."""
     request = visit.exchange.request
     given = request.headers
     by_headers_alone = visit.message is not None and not visit.era.modern
-    # Known again on their connection, they are the same object.
+    # When a head recurs on a connection, its headers are the same object.
     known = request.memo.passed_on
     if by_headers_alone and known is not None and known[0] is given:
         return known[1]
@@ -58,7 +58,7 @@ def _written(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def _mirrored(visit: Visit, message: Request, drift: DriftWatch) -> tuple[MirroredArgument, ...]:
-    """None of a tool that its caller may not know of, or that is not any more as we know it."""
+    """Return nothing for a tool that its caller may not know of, or that has drifted."""
     admitted, name = visit.admitted, message.params.get("name")
     known = (
         admitted.server.tools.get(name) if message.method == "tools/call" and isinstance(name, str) else None
@@ -74,6 +74,6 @@ def _unwrapped(visit: Visit, handles: Handles, kind: Kind, wrapped: bytes) -> by
         return handle
     identifier = visit.message.id if isinstance(visit.message, Request) else None
     if kind == "session":
-        # 404 is what tells a client that its session is over and a new one is to be begun.
+        # 404 tells a client that its session is over and that it should begin a new one.
         raise Refused(INVALID_REQUEST, "There is no such session.", id=identifier, status=404)
     raise Refused(INVALID_PARAMS, "There is no such event to go on from.", id=identifier)

@@ -1,7 +1,7 @@
-"""Who gives way to a newcomer where a worker has no room for more connections.
+"""Which connections give way to a newcomer when a worker has no room for more.
 
-First who is being sent away already, then who was not let in yet, the longest here first, and then who is
-asking for nothing at the moment. Who is being served never does: so nobody fills a worker by waiting.
+First those already being closed, then those not admitted yet, then those that ask for nothing at the moment;
+within each group, the longest first. One being served never does, so nobody fills a worker by waiting.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 _log: Final = logging.getLogger(__name__)
 
-# So many at once that looking through all of them is done seldom, however fast newcomers come.
+# A sixteenth at a time, so that all of them are rarely searched, however fast newcomers come.
 _SHARE: Final = 16
 
 
@@ -24,7 +24,7 @@ class Rank(IntEnum):
 
 class Guest(Protocol):
     def expendable(self) -> tuple[Rank, float] | None:
-        """And since when; None while it is being served."""
+        """Return its rank and since when it has had it, or None while it is being served."""
 
     def give_way(self) -> None: ...
 
@@ -38,7 +38,7 @@ class Room:
         self._gave_way = 0
 
     def make(self, guests: Collection[_Guest]) -> bool:
-        """Whether there is room for one more now."""
+        """Make room if there is none; return whether there is room for one more now."""
         if len(guests) < self._most:
             return True
         ranked = [(rank, guest) for guest in guests if (rank := guest.expendable()) is not None]
@@ -50,7 +50,7 @@ class Room:
         return bool(alike)
 
     def tell(self) -> None:
-        """To be called now and then: an operator is to know that this worker is full."""
+        """Log how many gave way. Call it now and then: an operator must learn that this worker is full."""
         if self._gave_way:
             _log.warning("no room for more connections: %d gave way to newcomers", self._gave_way)
             self._gave_way = 0

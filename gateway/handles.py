@@ -1,4 +1,4 @@
-"""Handles of servers reach a client only wrapped: what one grant was given opens nothing for another."""
+"""Server handles reach clients only wrapped: a handle given to one grant is useless to any other."""
 
 import base64
 import binascii
@@ -20,9 +20,9 @@ _MAC_BYTES: Final = 20
 
 
 class Handles:
-    """The keys come from the bundles' keys, so that every worker wraps and unwraps alike.
+    """The keys are derived from the bundle keys, so that every worker wraps and unwraps alike.
 
-    The first wraps, all unwrap: while keys are changed, sessions and tasks go on.
+    The first key wraps, all of them unwrap: sessions and tasks go on while keys are being changed.
     """
 
     def __init__(self, keyring: Keyring) -> None:
@@ -30,17 +30,17 @@ class Handles:
         self._key, *self._earlier = map(_derived, [keyring.keys[keyring.first], *others])
 
     def wrap(self, kind: Kind, owner: Admitted, handle: bytes, bound: Sequence[str] = ()) -> bytes:
-        """`bound`: what else it is good for alone, such as one tool."""
+        """`bound`: what else the handle is to be tied to, such as one tool."""
         return _encode(handle) + b"." + _encode(_mac(self._key, _named(kind, owner, bound) + handle))
 
     def unwrap(self, kind: Kind, owner: Admitted, wrapped: bytes, bound: Sequence[str] = ()) -> bytes | None:
-        """None for whatever was not wrapped by us for exactly this owner and this purpose."""
+        """Return the handle, or None for whatever we did not wrap for exactly this owner and this purpose."""
         encoded, _, mac = wrapped.partition(b".")
         try:
             handle, given = _decode(encoded), _decode(mac)
         except (binascii.Error, ValueError):
             return None
-        # The same bytes may be written in several ways; what was handed out is one of them.
+        # The same bytes can be encoded in several ways; only the one that was handed out is accepted.
         if wrapped != _encode(handle) + b"." + _encode(given):
             return None
         named = _named(kind, owner, bound) + handle
@@ -53,7 +53,7 @@ def _derived(key: bytes) -> bytes:
 
 
 def _named(kind: Kind, owner: Admitted, bound: Sequence[str]) -> bytes:
-    # No part but the last can hold a NUL, so no two different bindings are one text.
+    # Only the handle, which comes last, can hold a NUL, so no two different bindings give the same text.
     digest = sha256(json.dumps(bound).encode()).hexdigest() if bound else ""
     named = (kind, owner.organization.organization, owner.server.id, owner.grant.id, digest, "")
     return "\0".join(named).encode()

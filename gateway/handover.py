@@ -1,8 +1,8 @@
-"""Between workers: a message for a stream that another one holds is handed to it, whole and unjudged.
+"""Between workers: a message for a stream that another worker holds is handed to it, whole and unjudged.
 
-Each worker has a door the others knock at: a socket in a private folder of this machine, and where workers
-run on several machines an internal address. Behind it is the same gateway: what is handed in shows its
-client's token and is let in, judged and recorded as if it had come from the client. It is never handed on.
+Each worker has a door for the others: a socket in a private folder of this machine and, where workers run on
+several machines, an internal address. Behind it is the same gateway: a message handed in carries its client's
+token and is admitted, judged and recorded as if it had come from the client. It is never handed on again.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ NO_STREAM: Final = refusal("There is no such stream.", status=404)
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A worker's own: its name among all, the folder of this machine's doors, and its internal address.
+    """A worker's door: its name among all workers, the folder of this machine's doors, its internal address.
 
-    `address` is an ip:port other machines reach, or "".
+    `address` is an ip:port that other machines can reach, or "".
     """
 
     worker: str
@@ -56,7 +56,7 @@ class Handover:
         self._limits = limits
 
     async def send(self, request: Request, place: Place) -> Reply:
-        """What the worker that holds the stream answers; 404 where it is gone."""
+        """Return the answer of the worker that holds the stream; 404 if it is gone or does not answer."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 connection = await self._connect(place)
@@ -66,7 +66,7 @@ class Handover:
             async with asyncio.timeout(self._patience()):
                 return await self._answer(connection.send(_written(request)))
         except (TimeoutError, UpstreamError) as problem:
-            # It may have been forwarded, or not; its answer, if any, would have come on the stream.
+            # It may or may not have been forwarded; any answer of the server would have come on the stream.
             _log.warning("a message handed to %s was not answered: %s", place.worker, type(problem).__name__)
             return NO_STREAM
         finally:
@@ -108,7 +108,7 @@ class Handover:
 
 
 def _written(request: Request) -> bytes:
-    """The request as its client sent it, less what described the client's connection."""
+    """Encode the request as its client sent it, without what described the client's connection."""
     lines = b"".join(
         b"%b: %b\r\n" % (name, value)
         for name, value in request.headers.items()

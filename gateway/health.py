@@ -1,7 +1,7 @@
-"""What is asked about a worker. /healthz: it serves. /readyz: it has a verified configuration to serve by.
+"""Health of a worker. /healthz: it serves requests. /readyz: it has a verified configuration to enforce.
 
 Both are answered on the public port, at the worker's door, and beside /metrics on a loopback port of its own:
-where several workers share the public port, nobody knows which of them answers there.
+where several workers share the public port, nobody can tell which of them answers there.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _READ_SECONDS: Final = 5.0
 _MOST_HEAD: Final = 16_384
 _REQUEST: Final = re.compile(rb"GET (/[a-z]*)(?:\?[^ ]*)? HTTP/1\.[01]\r\n")
-# A page whose name was made to lead here would be let in by its browser.
+# Against DNS rebinding: a browser would let in a page whose host name was made to point here.
 _HOST: Final = re.compile(rb"\r\nhost: *(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)? *\r\n", re.IGNORECASE)
 
 
@@ -45,7 +45,7 @@ def numbers(metrics: Metrics, store: ConfigStore, decisions: DecisionLog) -> dic
 
 
 async def serve_on_loopback(served: Mapping[str, Route], port: int) -> asyncio.Server:
-    """One request a connection."""
+    """Serve one request per connection."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

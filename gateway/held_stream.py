@@ -1,4 +1,4 @@
-"""A client's stream of the HTTP+SSE transport of 2024-11-05, and the answers that are awaited on it."""
+"""A client's stream of the HTTP+SSE transport of 2024-11-05, and the answers awaited on it."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,23 +19,23 @@ from gateway.upstream_target import Target
 
 _Key: TypeAlias = tuple[bool, str]
 
-# Read on the event loop while nobody waits; a longer one is read beside it.
+# In bytes: up to this length a message is parsed on the event loop, a longer one on a thread.
 _READ_AT_ONCE: Final = 262_144
 
 
 @dataclass(slots=True, eq=False)
 class Awaited:
-    """`failed`: the message that tells its client what went wrong."""
+    """An answer awaited on the stream. `failed` makes the message that tells the client what went wrong."""
 
     key: _Key
     failed: Callable[[NotAnswered], bytes]
     done: asyncio.Future[str | None]
-    """What broke the answer off; None when it came."""
+    """The code of what broke the answer off, or None once it came."""
 
 
 @dataclass(slots=True, eq=False)
 class HeldStream:
-    """`target` is where the server wants the client's messages."""
+    """`target` is where the server wants the client's messages to be posted."""
 
     id: str
     exchange: Exchange
@@ -48,14 +48,14 @@ class HeldStream:
     _readings: set[asyncio.Future[_Key | None]] = field(default_factory=set)
 
     def tell(self, message: bytes) -> None:
-        """Writes one message between those of the server. It is one line."""
+        """Write one message of ours between those of the server. It must be a single line."""
         if self.ended is None:
             self.exchange.write(b"event: message\ndata: %b\n\n" % message)
 
     # Answers that are awaited
 
     def expect(self, identifier: Id, failed: Callable[[NotAnswered], bytes]) -> Awaited:
-        """To be called before the server can answer."""
+        """Expect an answer to this request. Call this before the server can answer."""
         awaited = Awaited(_key(identifier), failed, asyncio.get_running_loop().create_future())
         if self.ended is not None:
             awaited.done.set_result(self.ended)
@@ -70,7 +70,7 @@ class HeldStream:
             self._awaited.pop(awaited.key, None)
 
     def hear(self, data: bytes) -> None:
-        """The server said this on the stream."""
+        """Take note of a message that the server sent on the stream."""
         if not self._awaited:
             return
         if len(data) <= _READ_AT_ONCE:
@@ -86,12 +86,12 @@ class HeldStream:
             self._settle(reading.result())
 
     async def all_read(self) -> None:
-        """Returns when it is known what everything heard so far answers."""
+        """Return once everything heard so far has been matched to the request it answers."""
         if self._readings:
             await asyncio.wait(self._readings)
 
     def cancelled(self, message: Notification, seconds: float) -> None:
-        """A call its client gave up is mostly never answered: its record does not wait for ever."""
+        """A call its client gave up is rarely answered: its record waits for no longer than `seconds`."""
         identifier = message.params.get("requestId")
         for awaited in self._awaited.get(_key(identifier), []):
             loop = asyncio.get_running_loop()
@@ -104,7 +104,7 @@ class HeldStream:
                 return
 
     def close(self, code: str, reason: str) -> None:
-        """Nothing more comes, and all was read. Calls still waiting are told so, if anybody listens."""
+        """End the stream, after everything was read. Calls still waiting are told so if anyone listens."""
         if self.ended is not None:
             return
         for awaited in [one for same in self._awaited.values() for one in same if not one.done.done()]:
@@ -118,7 +118,7 @@ def _key(identifier: Json) -> _Key:
 
 
 def _answered(data: bytes) -> _Key | None:
-    """Which request this answers. Read leniently: it passes whatever it is, and decides about nothing."""
+    """Return which request this answers. Parsed leniently: it is passed on anyway and decides nothing."""
     try:
         message = jiter.from_json(data)
     except ValueError:

@@ -1,8 +1,8 @@
 """No request goes through one deployment twice, however its server's address leads back here.
 
-Whatever is sent to a server bears the deployment's mark, the same for all tenants. Only who holds the keys
-can tell whose it is, and who repeats it has nothing but his own request refused. Marks of other deployments
-are passed on, so that a circle through several of them ends, too.
+Whatever is sent to a server bears the deployment's mark, the same for all tenants. Only a holder of the keys
+can tell whose mark it is, and anyone who repeats it only gets their own request refused. Marks of other
+deployments are passed on, so that a loop through several of them ends too.
 """
 
 import base64
@@ -28,7 +28,7 @@ _NO_MARK: Final = refusal("The header PolicyLayer-Hop is not in the form a gatew
 
 
 class Hops:
-    """`line` is the header of what is sent on. The first key marks, all are known again."""
+    """`line` is the header added to what is sent on. The first key marks, all marks are recognised."""
 
     def __init__(self, keyring: Keyring) -> None:
         marks = {name: _mark(key) for name, key in keyring.keys.items()}
@@ -36,7 +36,7 @@ class Hops:
         self._ours = frozenset(marks.values())
 
     def refuse(self, given: bytes) -> Reply | None:
-        """What is left may be passed on as it is."""
+        """Return a refusal, or None if the header may be passed on as it is."""
         if not _MARKS.fullmatch(given):
             return _NO_MARK
         marks = [mark.strip() for mark in given.split(b",")]

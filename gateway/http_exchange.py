@@ -1,4 +1,4 @@
-"""The answering side of one request. Writing to a client that went away does nothing."""
+"""The answering side of one request. Writing to a client that has gone away does nothing."""
 
 from collections.abc import Callable, Coroutine
 from typing import Final, Protocol
@@ -11,7 +11,7 @@ _CLOSE: Final = b"Connection: close\r\n\r\n"
 
 
 class Serving(Protocol):
-    """What serves the connection. `draining`: a client that is told so brings its next request to another."""
+    """What serves the connection. `draining`: clients are told to take their next request to another."""
 
     @property
     def date_line(self) -> bytes: ...
@@ -21,8 +21,8 @@ class Serving(Protocol):
 
 
 class Line(Protocol):
-    """The connection an exchange is of. `stalled_since`: since then its client takes nothing of what was
-    written."""
+    """The connection an exchange belongs to. `stalled_since`: since when its client has left too much of what
+    was written unread."""
 
     @property
     def server(self) -> Serving: ...
@@ -32,18 +32,18 @@ class Line(Protocol):
 
     @property
     def unread(self) -> int:
-        """How much waits for a client that does not read; 0 while it does."""
+        """How many bytes wait for a client that does not read; 0 while it does."""
 
     def write(self, data: bytes) -> None: ...
 
     def write_soon(self, data: bytes) -> None:
-        """With what else is written in this turn of the loop. Nothing is ever written before it."""
+        """Write with everything else of this loop iteration. Nothing written later is ever sent before it."""
 
     async def drain(self) -> None:
-        """Returns when the client has taken enough of what was written, or is gone."""
+        """Return once the client has taken enough of what was written, or is gone."""
 
     def serve(self, exchange: "Exchange", rest: Coroutine[None, None, None]) -> None:
-        """In a task of its own, which releases the exchange at its end."""
+        """Run `rest` in a task of its own, which releases the exchange when it ends."""
 
     def release(self, exchange: "Exchange") -> None: ...
 
@@ -53,7 +53,7 @@ class Line(Protocol):
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """`on_gone` is called once, when the client goes away before its answer ended."""
+    """`on_gone` is called once, if the client goes away before its answer has ended."""
 
     line: Line
     request: Request
@@ -68,7 +68,7 @@ class Exchange(msgspec.Struct, eq=False):
     _released: bool = False
 
     def begin_stream(self, headers: bytes, as_event: Callable[[Reply], bytes]) -> None:
-        """The answer will be a stream of events, as whatever it comes. `as_event` gives a reply's data."""
+        """Answer with an event stream, whatever form the answer takes. `as_event` gives a reply's data."""
         self.start(200, headers)
         self._as_event = as_event
 
@@ -76,7 +76,7 @@ class Exchange(msgspec.Struct, eq=False):
         self.line.serve(self, rest)
 
     def release(self) -> None:
-        """Nothing more is done for this request."""
+        """End the exchange: nothing more is done for this request."""
         if not self._released:
             self._released = True
             self.line.release(self)
@@ -85,7 +85,7 @@ class Exchange(msgspec.Struct, eq=False):
         self.answer(reply.status, reply.headers, reply.body, close=reply.close)
 
     def answer(self, status: int, headers: bytes, body: bytes, *, close: bool = False) -> None:
-        """The whole answer at once."""
+        """Send the whole answer at once."""
         if self.finished:
             return
         if self.started:
@@ -102,7 +102,7 @@ class Exchange(msgspec.Struct, eq=False):
         line.exchange_done(close=close)
 
     def _answer_within(self, reply: Reply) -> None:
-        """What has begun is a stream that waits for this one event, or can only be broken off."""
+        """Send the one event that a begun stream waits for; any other answer can only be broken off."""
         if self._as_event is None or self._in_event:
             self.abort()
             return
@@ -155,7 +155,7 @@ class Exchange(msgspec.Struct, eq=False):
         self.line.exchange_done(close=self._close_after())
 
     def abort(self) -> None:
-        """The client must not take what it has for the whole."""
+        """Break off, so that the client cannot take what it has for the whole answer."""
         if not self.finished:
             self.finished = True
             self.line.abort()
@@ -172,5 +172,5 @@ class Exchange(msgspec.Struct, eq=False):
 
 
 def _one_line(data: bytes) -> bytes:
-    """Between the values of a JSON text line ends mean nothing, and within one there are none."""
+    """Remove line ends: between the values of a JSON text they mean nothing, within one there are none."""
     return data.translate(None, b"\r\n")

@@ -1,4 +1,4 @@
-"""What a server of HTTP hands its requests to."""
+"""The interface through which the HTTP server hands over its requests."""
 
 from collections.abc import Coroutine
 from typing import Protocol
@@ -9,21 +9,21 @@ from gateway.http_messages import Reply, Request
 
 class Handler(Protocol):
     def check_head(self, request: Request) -> Reply | None:
-        """Refuses by the head alone. Also prepares what begin() needs."""
+        """Return a refusal by the head alone, or None. Also prepares what begin() needs."""
 
     def hold(self, request: Request, size: int, *, unfinished: bool = False) -> bool:
-        """That the request holds so many bytes now, or nothing. False: there is no room for more.
+        """Note that the request now holds `size` bytes. False, and nothing is noted, if there is no room.
 
-        `unfinished`: the rest of it has yet to come, and meanwhile it is one of those that are open.
+        `unfinished`: the rest of it has yet to arrive, and meanwhile it counts as an open request.
         """
 
     def refused(self, request: Request, reply: Reply) -> None:
-        """It is answered so, and never begins."""
+        """Note that the request is answered with `reply` and never begins."""
 
     def begin(self, exchange: Exchange) -> Coroutine[None, None, None] | None:
-        """What is left to be awaited. None: release() is called when it is over, or was already."""
+        """Begin, and return what is left to await. None: release() is called at the end, or already was."""
 
     def tick(self, now: float) -> None: ...
 
     def drain(self) -> None:
-        """End what would not end by itself."""
+        """End whatever would not end on its own."""

@@ -1,4 +1,4 @@
-"""A request as it was framed, and an answer as it is written."""
+"""A request as it was framed, and a reply as it is written."""
 
 import json
 import re
@@ -21,7 +21,7 @@ REASONS: Final = {
 }  # fmt: skip
 _THEIRS: Final = -32600
 _OURS: Final = -32603
-# Nothing was wrong with the request.
+# These do not mean that anything was wrong with the request.
 _BUSY: Final = frozenset({429, 500, 503})
 _MOST_DIGITS: Final = 7
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})(?=\r\n)", re.IGNORECASE)
@@ -34,7 +34,7 @@ STATUS_LINES: Final = {
 class Reply(msgspec.Struct, frozen=True):
     """`headers` are whole lines, each ending in CR LF.
 
-    `refuses`: why nothing was judged, in words of ours that hold nothing of what was sent.
+    `refuses`: why nothing was judged, in our own words, which contain nothing of what was sent.
     """
 
     status: int
@@ -46,9 +46,9 @@ class Reply(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class HeadMemo:
-    """What the last head of a connection said and what it was found to mean, so that it is found once.
+    """The last head of a connection and what it was found to mean, so that it is examined only once.
 
-    It is of that connection alone, and says nothing of whether the token still opens anything.
+    It belongs to that connection alone, and does not say whether the token is still valid.
     """
 
     said: tuple[object, ...] = ()
@@ -56,13 +56,13 @@ class HeadMemo:
     server: str = ""
     cors: bytes = b""
     admitted: object = None
-    """What the token opened; whether it still does is asked each time."""
+    """What the token gave access to; whether it still does is checked each time."""
     passed_on: tuple[Mapping[bytes, bytes], bytes] | None = None
-    """These very headers, and the lines that a server is sent for them."""
+    """The headers object, and the lines that a server is sent for it."""
 
 
 class Request(msgspec.Struct, eq=False):
-    """`problem` is the answer to what was wrong with it: then nothing else of it is looked at."""
+    """`problem` is the reply to a faulty request: then nothing else about the request is looked at."""
 
     method: bytes = b""
     target: bytes = b""
@@ -76,28 +76,28 @@ class Request(msgspec.Struct, eq=False):
     held: int = 0
     admitted: object = None
     place: object = None
-    """Among those that are open, where it was given one before it was whole."""
+    """Its place among the open requests, if it was given one before it was complete."""
     memo: HeadMemo = msgspec.field(default_factory=HeadMemo)
 
 
 @dataclass(slots=True)
 class KnownFrame:
-    """The bytes of a head, to know it again when only its length differs.
+    """The bytes of a head, to recognise one that differs from it only in its Content-Length.
 
-    What is equal byte for byte but for the digits of its Content-Length is framed alike.
+    Messages whose heads are equal byte for byte, except for the digits of that length, are framed alike.
     """
 
     before: bytes
     after: bytes
     head_bytes: int
-    """Of the last. The next one's length most often has as many digits."""
+    """The size of the last head. The next one's length usually has as many digits."""
     length: int
     head: bytes
-    """The last one whole, for bodies that are of one length."""
+    """The whole last head, for bodies of the same length."""
 
     @classmethod
     def of(cls, data: bytes, body_length: int) -> Self | None:
-        """`data` held one whole message and nothing else, and it had no Transfer-Encoding."""
+        """`data` must hold one whole message and nothing else, without a Transfer-Encoding."""
         head = data[: len(data) - body_length]
         lengths = list(_LENGTH.finditer(head))
         if head.find(b"\r\n\r\n") != len(head) - 4 or len(lengths) != 1 or int(lengths[0][1]) != body_length:
@@ -105,10 +105,10 @@ class KnownFrame:
         return cls(head[: lengths[0].start(1)], head[lengths[0].end(1) :], len(head), body_length, head)
 
     def body_in(self, data: bytes, most: int) -> bytes | None:
-        """Of the one whole message that is in `data`; None where it has to be looked at as any other."""
+        """Return the body of the one whole message in `data`, or None if it must be parsed like any other."""
         length = len(data) - self.head_bytes
         if length != self.length:
-            # The only head like this that is followed by so much and nothing else.
+            # The only head of this form that a body of this length, and nothing else, can follow.
             self.length, self.head = length, b"%b%d%b" % (self.before, length, self.after)
         body = data.removeprefix(self.head)
         if len(body) != length:
@@ -116,7 +116,7 @@ class KnownFrame:
         return body if 0 < length <= most else None
 
     def _body_after_another(self, data: bytes, most: int) -> bytes | None:
-        """Where its length has more digits than the last, or fewer: only one number of them is possible."""
+        """Try a length with more digits than the last, or fewer: only one number of digits is possible."""
         if not data.startswith(self.before):
             return None
         rest = len(data) - len(self.before) - len(self.after)
@@ -130,22 +130,22 @@ class KnownFrame:
 
 @dataclass(slots=True)
 class KnownHead:
-    """A head that was parsed and let in on this connection."""
+    """A head that was parsed and admitted on this connection."""
 
     frame: KnownFrame
     first: Request
 
     @classmethod
     def of(cls, data: bytes, request: Request) -> Self | None:
-        """`data` held this request and nothing else."""
+        """`data` must hold this request and nothing else."""
         if b"transfer-encoding" in request.headers or b"expect" in request.headers:
-            # What would be taken for the end of the head may stand inside of its chunks.
+            # What would be taken for the end of the head may be inside one of its chunks.
             return None
         frame = KnownFrame.of(data, len(request.body))
         return None if frame is None else cls(frame, replace(request, body=b"", held=0, place=None))
 
     def read(self, data: bytes, most: int) -> Request | None:
-        """The one whole request that is in `data`; None where it has to be looked at as any other."""
+        """Return the one whole request in `data`, or None if it must be parsed like any other."""
         body = self.frame.body_in(data, most)
         if body is None:
             return None
@@ -163,7 +163,7 @@ def date_line() -> bytes:
 
 
 def refusal(reason: str, *, status: int = 400, headers: bytes = b"", close: bool = False) -> Reply:
-    """A JSON-RPC error before there is a message to take an id from."""
+    """Return a JSON-RPC error for when there is no message yet to take an id from."""
     error = {"code": _OURS if status in _BUSY else _THEIRS, "message": reason}
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}, separators=(",", ":")).encode()
     return Reply(status, b"Content-Type: application/json\r\n" + headers, body, close, reason)

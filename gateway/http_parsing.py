@@ -1,4 +1,4 @@
-"""What is refused about the framing and the headers of a request, before anybody asks what it wants."""
+"""Refusals of a request for its framing and its headers, before anyone looks at what it asks for."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from gateway.http_messages import Reply, Request, refusal
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOST_HEADERS: Final = 128
 MOST_WAITING: Final = 64
-"""Requests of one connection, sent before the one before them was answered."""
+"""Requests of one connection that were sent before the previous one was answered."""
 UNREADABLE: Final = refusal("This is not a request we can read.", close=True)
 HEAD_TOO_LARGE: Final = refusal("The head of the request is too large.", status=431, close=True)
 TOO_SLOW: Final = refusal("The request took too long to arrive.", status=408, close=True)
@@ -16,7 +16,7 @@ NO_ROOM: Final = refusal(
     "Too many or too large requests are open.", status=429, headers=b"Retry-After: 1\r\n", close=True
 )
 FAILED: Final = refusal("The gateway failed on this request.", status=500, close=True)
-# Of these, two readers might each believe another copy.
+# If one of these came twice, two readers might each believe a different copy.
 _SINGLE: Final = frozenset(
     {
         b"authorization",
@@ -34,7 +34,7 @@ _SINGLE: Final = frozenset(
         b"transfer-encoding",
     }
 )
-# And after these, what follows on the connection as well.
+# With these, the readers might also disagree about what follows on the connection.
 _FRAMING: Final = frozenset({b"content-length", b"host", b"transfer-encoding"})
 
 

@@ -1,7 +1,7 @@
-"""HTTP/1.1 from clients: asyncio.Protocol with llhttp, the requests of one connection in order.
+"""HTTP/1.1 from clients: asyncio.Protocol with llhttp; requests of one connection are answered in order.
 
-Whatever two readers could frame in two ways ends the connection. A body is collected, because it is judged as
-a whole, up to its limit; a request refused by its head is answered without waiting for its body.
+Whatever two readers could frame in two ways ends the connection. A body is collected up to its limit, because
+it is judged as a whole; a request refused by its head is answered without waiting for its body.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ class _Phase(Enum):
     CLOSING = auto()
 
 
-_IDLE, _CLOSING = _Phase.IDLE, _Phase.CLOSING  # named on every call: up to Python 3.11 members are slow
+_IDLE, _CLOSING = _Phase.IDLE, _Phase.CLOSING  # used on every call: up to Python 3.11 members are slow
 
-# What is longer is written at once, so that it is known at once whether the client takes it.
+# Longer writes are made at once, so that it is known at once whether the client takes them.
 _WRITTEN_SOON: Final = 16_384
 
 
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         if self._exchange is not None:
             self._exchange.lost()
-        del self._parser  # the two hold each other
+        del self._parser  # the parser and the connection refer to each other
 
     def data_received(self, data: bytes) -> None:
         if self._phase is _CLOSING:
@@ -92,13 +92,13 @@ class Connection(asyncio.Protocol):
             if again is not None:
                 self._start(again)
                 if again.admitted is not known.first.admitted:
-                    known.first.admitted = again.admitted  # what it was brought up to date to
+                    known.first.admitted = again.admitted  # it was renewed
                 return
         self._at = self.server.now()
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
         else:
-            # What follows a body in one piece with it is not counted: it is no larger than one reading.
+            # A head that arrives in one piece with the end of a body is not counted: one read bounds it.
             self._head_bytes = len(data) if self._phase is _Phase.IDLE else 0
         try:
             self._parser.feed_data(data)
@@ -112,10 +112,10 @@ class Connection(asyncio.Protocol):
             self._pause_reading()
         if whole:
             self._learn(data)
-        self._completed.clear()  # their bodies are counted no longer than they are served
+        self._completed.clear()  # drop the bodies, which are counted only while they are served
 
     def _learn(self, data: bytes) -> None:
-        """Most clients say the same head each time: the next like it need not be taken apart."""
+        """Remember the head: most clients send the same one each time, and the next need not be parsed."""
         if self._phase is _Phase.IDLE and len(self._completed) == 1 and self._completed[0].problem is None:
             self._known = KnownHead.of(data, self._completed[0])
 
@@ -158,10 +158,10 @@ class Connection(asyncio.Protocol):
             return
         self._header_bytes += len(name) + len(value) + 4
         if self._header_bytes > self._limits.head_bytes:
-            return  # it is refused, and nobody looks at what it says
+            return  # it will be refused, so its content does not matter
         name = name.lower()
         if name.startswith(b"mcp-"):
-            value = value.strip(b" \t")  # white space around a value is none of it
+            value = value.strip(b" \t")  # surrounding white space is not part of a value
         if name in request.headers:
             http_parsing.join_repeated(request, name, value)
         else:
@@ -212,7 +212,7 @@ class Connection(asyncio.Protocol):
             self._stop(http_parsing.UNREADABLE)
 
     def _take(self, request: Request) -> None:
-        # Not the loop's clock, which stands still while the loop works and counts whole milliseconds.
+        # Not the loop's clock, which stands still during an iteration and counts whole milliseconds.
         request.received_at = monotonic()
         self._since = self._at
         if self._waiting or self._exchange is not None or self._transport is None:
@@ -276,7 +276,7 @@ class Connection(asyncio.Protocol):
             return
         self._since = self.server.now()
         if self._waiting or not self._reading:
-            # Not yet: what is answered here still has its place among the open ones.
+            # Not at once: the request just answered still has its place among the open ones.
             self.server.loop.call_soon(self._next)
 
     def abort(self) -> None:
@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # Of the connection itself
+    # The connection itself
 
     def tick(self, now: float) -> None:
         if self.stalled_since is not None and now - self.stalled_since > self._limits.stalled_seconds:
@@ -307,7 +307,7 @@ class Connection(asyncio.Protocol):
 
     def give_way(self) -> None:
         if self._phase is _Phase.IDLE:
-            # It stays among them: one that leaves its answers unread is looked after, and goes next.
+            # It stays in `connections`: one that leaves its answers unread is still timed out, and goes next.
             return self._close()
         self.server.connections.discard(self)
         return self.abort()
@@ -374,7 +374,7 @@ class Connection(asyncio.Protocol):
             exchange.release()
 
     def _stop(self, reply: Reply) -> None:
-        """Nothing more is read: what is being answered is finished, then this is said, then all is closed."""
+        """Read nothing more: answer the requests already taken, then send this reply, then close."""
         if self._phase is _Phase.CLOSING:
             return
         stopped = Request(problem=reply, keep_alive=False)
@@ -395,7 +395,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         if self._lingers and transport.can_write_eof():
-            # Closing on bytes still coming in would reset the connection, and the answer with it.
+            # Closing while bytes still come in would reset the connection, and the answer would be lost.
             self._resume_reading()
             transport.write_eof()
         else:
@@ -413,7 +413,7 @@ class Connection(asyncio.Protocol):
 
 
 def _fail(exchange: Exchange, failure: Exception) -> None:
-    # The message of an exception may quote what a client sent: its kind and place are enough.
+    # An exception's message may quote what a client sent: its type and place are enough.
     trace = failure.__traceback__
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
     log.error("request failed: %s at %s", type(failure).__name__, place)
@@ -421,7 +421,7 @@ def _fail(exchange: Exchange, failure: Exception) -> None:
 
 
 class HttpServer:
-    """Serves a handler until close(). One clock tick looks after every deadline of every connection."""
+    """Serves a handler until close(). One periodic tick checks every deadline of every connection."""
 
     def __init__(self, handler: Handler, limits: Limits) -> None:
         self.handler = handler
@@ -430,7 +430,7 @@ class HttpServer:
         self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()
         self.running = 0
-        """Requests being answered, those of clients that are gone among them."""
+        """Requests being answered, including those whose clients are gone."""
         self.port = 0
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
@@ -451,8 +451,8 @@ class HttpServer:
         if listener.family != socket.AF_UNIX:
             self._server = await self.loop.create_server(lambda: Connection(self), sock=listener)
         elif sys.version_info >= (3, 13):
-            # It was bound by a short name that stands for nothing, or something else, by now: a loop that
-            # took the socket away by its name at the end could not even begin.
+            # It was bound by a short name that now means nothing, or something else: a loop asked to remove
+            # the socket by that name at the end could not even start.
             self._server = await self.loop.create_unix_server(
                 lambda: Connection(self), sock=listener, cleanup_socket=False
             )
@@ -461,7 +461,7 @@ class HttpServer:
         self._tick()
 
     async def close(self) -> None:
-        """Accepts nothing more, lets calls finish, ends streams, and gives up on the rest in time."""
+        """Accept nothing more, let calls finish, end streams, and abort the rest after `drain_seconds`."""
         self.draining = True
         if self._server is not None:
             self._server.close()
@@ -478,7 +478,7 @@ class HttpServer:
         self.room.tell()
 
     def _tick(self) -> None:
-        # Where the loop stood still, what came meanwhile is read first: nobody is called slow for that.
+        # If the loop was held up, what came meanwhile is read first: no client is called slow for that.
         self._next_look = self.loop.call_soon(self._after_this_turn)
 
     def _after_this_turn(self) -> None:
