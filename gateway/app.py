@@ -106,7 +106,7 @@ class Gateway:
         )
         door = door or Door("gw-1")
         self._streams = Streams(keyring, door.worker, door.address, prefix)
-        self._handover = Handover(door, self._limits)
+        self._handover = Handover(door, self._limits, hold_open_seconds)
         self._drift = drift or DriftWatch()
         self._observer = observer or Unobserved()
         self._refusals = Refusals(self._observer)

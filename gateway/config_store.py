@@ -157,14 +157,16 @@ class ConfigStore:
         lease = known.lease if known else Lease()
         body = signed.body.encode()
         fresh = await asyncio.to_thread(self._checked, envelope, body, parts, lease)
-        state = await asyncio.to_thread(_with, self._state, fresh)
+        before = self._state
+        state = await asyncio.to_thread(_with, before, fresh)
         assert fresh.loaded is not None
         # When no server is served any more, keep nothing older, least of all sealed credentials.
         alone = not fresh.loaded.servers
         await asyncio.to_thread(partial(self._files.keep, envelope, body, parts, alone=alone))
         self._marks[envelope.organization] = Mark(envelope.revision, envelope.hash)
         lease.until = time.time() + envelope.lease_seconds
-        self._swap(state)
+        # Another organization may have fallen back meanwhile; that must not be undone.
+        self._swap(state if self._state is before else _with(self._state, fresh))
         self._tell(fresh.loaded)
 
     def _checked(self, envelope: Envelope, body: bytes, parts: Sequence[bytes], lease: Lease) -> _Held:

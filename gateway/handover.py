@@ -51,9 +51,12 @@ def socket_of(folder: Path, worker: str) -> Path:
 
 
 class Handover:
-    def __init__(self, door: Door, limits: Limits) -> None:
+    """`hold_open_seconds`: how long, at most, the other worker waits for a person before it forwards."""
+
+    def __init__(self, door: Door, limits: Limits, hold_open_seconds: float) -> None:
         self._door = door
         self._limits = limits
+        self._hold_open_seconds = hold_open_seconds
 
     async def send(self, request: Request, place: Place) -> Reply:
         """Return the answer of the worker that holds the stream; 404 if it is gone or does not answer."""
@@ -95,7 +98,8 @@ class Handover:
 
     def _patience(self) -> float:
         limits = self._limits
-        return limits.answer_seconds + limits.waiting_seconds + limits.connect_seconds
+        forwarded = limits.answer_seconds + limits.waiting_seconds + limits.connect_seconds
+        return self._hold_open_seconds + forwarded
 
     async def _answer(self, answer: UpstreamAnswer) -> Reply:
         await answer.head()

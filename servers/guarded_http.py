@@ -22,6 +22,7 @@ from cryptography import x509
 
 from common.egress import AddressRefused, EgressPolicy
 from common.tls import trusting
+from servers.addresses import address_of
 
 FailureCode: TypeAlias = Literal[
     "name_not_found",
@@ -307,7 +308,8 @@ def _origin_and_path(url: httpx2.URL, location: str) -> str:
         target = url.join(location).copy_with(userinfo=b"", query=None, fragment=None)
     except (httpx2.InvalidURL, ValueError):
         return ""
-    return str(target)[:300]
+    # Often the path that was asked for: a key in it is not shown.
+    return address_of(str(target)).shown[:300]
 
 
 def _translated(failed: Exception) -> OutboundFailed:

@@ -52,6 +52,7 @@ FORBIDDEN_HEADERS = frozenset(
 )
 PURPOSE = "upstream-headers"
 MOST_SCANS_AT_ONCE = 8
+_TELLS_NOTHING = ("stopped", "changed")  # codes of scans that did not reach their end
 _AN_HOUR = timedelta(hours=1)
 # Most scans take less.
 _A_SCAN_TAKES = timedelta(seconds=10)
@@ -203,8 +204,10 @@ def stop_scan(by: Membership, server: Server) -> None:
 
 
 def settle(server: Server) -> None:
-    """Ends the status SCANNING or NEW: READY if any scan has ever succeeded, otherwise FAILING."""
-    answered = server.scans.filter(state=ToolScan.State.DONE).exists()
+    """End the status SCANNING or NEW: READY if the last scan that reached an end succeeded, else FAILING."""
+    ended = server.scans.filter(state__in=[ToolScan.State.DONE, ToolScan.State.FAILED])
+    telling = ended.exclude(code__in=_TELLS_NOTHING).order_by("-finished_at").first()
+    answered = telling is not None and telling.state == ToolScan.State.DONE
     status = Server.Status.READY if answered else Server.Status.FAILING
     known = (Server.Status.READY, Server.Status.FAILING)
     Server.objects.filter(pk=server.pk, retired_at=None).exclude(status__in=known).update(status=status)

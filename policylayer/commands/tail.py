@@ -92,17 +92,24 @@ def decisions(
 def _when_reached(client: Client, filters: dict[str, str], seen: str) -> list[Decision]:
     """A restart of the site does not end the tail: the log is then read on from where it was.
 
-    Nothing is missed unless more than MOST_BEHIND were added meanwhile: of those only the newest come.
+    Nothing is missed unless more than MOST_BEHIND were added meanwhile: of those only the newest come, and
+    that is said.
     """
     told = False
     while True:
         try:
-            return _newer(client, filters, seen, MOST_BEHIND)
+            found = _newer(client, filters, seen, MOST_BEHIND + 1)
         except Unreachable as unreachable:
             if not told:
                 complain(f"{unreachable} Trying again.")
             told = True
             time.sleep(LOOK_SECONDS)
+            continue
+        if len(found) > MOST_BEHIND:
+            complain(
+                f"More than {MOST_BEHIND:,} decisions were made meanwhile. The older ones are in the log."
+            )
+        return found[-MOST_BEHIND:]
 
 
 def _newer(client: Client, filters: dict[str, str], than: str, most: int) -> list[Decision]:

@@ -2,6 +2,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -201,6 +202,23 @@ async def test_what_does_not_load_any_more_takes_nothing_back_that_came_meanwhil
     assert warmed is not None
     assert warmed.revision == 3
     assert (revision_of(store, OLD), revision_of(store, NEW)) == (None, 3)
+
+
+async def test_a_bundle_that_is_taken_undoes_no_fall_back_of_another_organization(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path)
+    for revision in (1, 2):
+        await store.apply(signed(acme(), revision))
+    bad, keep = store._state.held[ACME], store._files.keep
+
+    def meanwhile(*given: Any, **how: Any) -> None:
+        store._fall_back(ACME, bad)
+        keep(*given, **how)
+
+    monkeypatch.setattr(store._files, "keep", meanwhile)
+    await store.apply(signed(acme(organization=MALLORY, token="m"), 1))
+    assert {name: bundle.revision for name, bundle in store.enforced().items()} == {ACME: 1, MALLORY: 1}
 
 
 async def test_what_loads_nowhere_any_more_denies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,9 @@ from common.unix_sockets import listening
 from gateway.app import Gateway
 from gateway.handover import Door, socket_of
 from gateway.http_server import HttpServer
+from tests.gateway.people import People
 from tests.gateway.raw_http import Answer, Client, Conversation, Upstream, read_chunk
-from tests.gateway.world import ACME, SERVER, World, eventually, organization, server, world
+from tests.gateway.world import ACME, SERVER, World, eventually, organization, quick, server, world
 
 ALL_TOOLS = [{"name": name} for name in ("read_file", "hidden_tool", "delete_file", "search")]
 
@@ -403,7 +404,7 @@ class Second:
 
 @asynccontextmanager
 async def two_workers(
-    tmp_path: Path, old: OldServer, *, far: bool = False
+    tmp_path: Path, old: OldServer, *, far: bool = False, **how: Any
 ) -> AsyncIterator[tuple[World, Second]]:
     """On one machine; `far`: on two, which reach each other by their internal addresses."""
     folder = tmp_path / "doors"
@@ -416,7 +417,7 @@ async def two_workers(
         for name, link in zip(NAMES, links, strict=True)
     )
     async with AsyncExitStack() as stack:
-        it = await stack.enter_async_context(world(tmp_path, upstream=Upstream(old), door=first))
+        it = await stack.enter_async_context(world(tmp_path, upstream=Upstream(old), door=first, **how))
         gateway = it.another(other)
         stack.callback(gateway.close)
         http = await gateway.serve("127.0.0.1", 0)
@@ -442,6 +443,21 @@ async def test_a_message_that_reaches_another_worker_is_answered_on_the_stream(
         assert (await post(it, stream, b"{", port=elsewhere)).status == 400
         assert posts(it) == ["read_file"]
         assert [entry.outcome for entry in it.log.decisions] == ["allow", "deny"]
+
+
+async def test_a_message_handed_to_another_worker_may_wait_for_a_person_there(tmp_path: Path) -> None:
+    people = People()
+    how = {"limits": quick(answer_seconds=1.0, waiting_seconds=0.2, connect_seconds=1.0)}
+    async with (
+        two_workers(tmp_path, OldServer(), people=people, hold_open_seconds=60, **how) as (it, second),
+        stream_of(it.client()) as stream,
+    ):
+        posted = asyncio.create_task(post(it, stream, call("approved_only"), port=second.http.port))
+        await eventually(lambda: bool(people.cases))
+        await asyncio.sleep(3.0)  # longer than forwarding may take
+        people.answer("approved")
+        assert (await posted).status == 202
+        assert (await stream.message())["result"]["content"][0]["text"] == "approved_only"
 
 
 async def test_a_page_may_read_what_the_other_worker_says(tmp_path: Path) -> None:

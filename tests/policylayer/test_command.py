@@ -333,6 +333,27 @@ def test_a_tail_begins_where_it_was_told_and_outlives_a_restart_over_there(
     assert capsys.readouterr().err.count("Trying again") == 1
 
 
+def test_a_tail_says_when_more_was_added_meanwhile_than_it_reads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = [_decision("dec_0")]
+
+    class Busy:
+        def decisions(self, **filters: str) -> Iterator[Decision]:
+            return iter(log[::-1])
+
+    monkeypatch.setattr("policylayer.commands.tail.time.sleep", lambda _: None)
+    monkeypatch.setattr("policylayer.commands.tail.MOST_BEHIND", 2)
+    seen = tail.decisions(cast_to(Client, Busy()), {}, 1, follow=True)
+    assert next(seen).id == "dec_0"
+    log += [_decision("dec_1"), _decision("dec_2")]
+    assert [next(seen).id, next(seen).id] == ["dec_1", "dec_2"]
+    assert capsys.readouterr().err == ""
+    log += [_decision("dec_3"), _decision("dec_4"), _decision("dec_5")]
+    assert [next(seen).id, next(seen).id] == ["dec_4", "dec_5"]
+    assert "More than 2 decisions were made meanwhile." in capsys.readouterr().err
+
+
 def _decision(pk: str) -> Decision:
     return Decision(pk, "2027-01-01T00:00:00Z", "srv_1", "grt_1", "allow", "list_users", "/tools/list_users")
 

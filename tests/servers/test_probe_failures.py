@@ -93,6 +93,14 @@ async def test_a_redirect_is_told_and_not_followed(status: int, location: str) -
     assert len(odd.requests) == 1
 
 
+async def test_a_redirect_to_the_same_path_shows_no_key_that_is_in_it() -> None:
+    key = "k7Jq0xR2vB9sLm4T"
+    async with odd_server(always(response("", 308, location=f"/{key}/mcp/"))) as odd:
+        failed = await failure(odd.url(f"/{key}/mcp"))
+    assert failed.code == "redirected"
+    assert failed.message == f"It redirects to {odd.url('/')}…, and redirects are not followed."
+
+
 async def test_a_redirect_into_a_private_network_goes_nowhere() -> None:
     async with odd_server(
         always(response("", 307, location="http://169.254.169.254/latest/meta-data"))

@@ -224,6 +224,22 @@ def test_what_a_stopped_visit_finds_is_not_kept(cast: Cast, toy: RunningToy) -> 
                 retire_server(cast.alice, server)
 
 
+@pytest.mark.parametrize(("last", "status"), [("done", "ready"), ("failed", "failing")])
+def test_a_stopped_scan_leaves_the_server_as_the_last_one_found_it(
+    cast: Cast, toy: RunningToy, last: str, status: str
+) -> None:
+    server = registered(cast, toy.url)
+    with inside(cast.alice):
+        for state in ("done", last):
+            scan = start_scan(cast.alice, server)
+            ToolScan.objects.filter(pk=scan.pk).update(state=state, finished_at=timezone.now())
+        start_scan(cast.alice, server)
+        Server.objects.filter(pk=server.pk).update(status=Server.Status.SCANNING)
+        stop_scan(cast.alice, server)
+        server.refresh_from_db()
+    assert server.status == status
+
+
 def test_headers_that_do_not_open_are_asked_for_again(cast: Cast, toy: RunningToy) -> None:
     server = registered(cast, toy.url, headers={"Authorization": "Bearer secret"})
     with inside(cast.alice):
