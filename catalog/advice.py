@@ -52,7 +52,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class ServerAdvice:
-    """`classes`: of the tools that come to each effect."""
+    """`classes`: by effect, the classes of the tools that it applies to."""
 
     text: str
     effects: Mapping[str, Effect]
@@ -89,7 +89,7 @@ def advise(tool: Listed, others: Sequence[str]) -> Advice:
 
 
 def tests_for(tool: Listed) -> tuple[PolicyTest, ...]:
-    """What the page promises, as calls: one of the tool, one of something else."""
+    """What the page promises, as test calls: one to the tool, one to anything else."""
     expect = _expectation(tool)
     return (
         PolicyTest("the tool itself", ToolCall(tool.name, {}), expect),
@@ -133,7 +133,7 @@ def _facts(tool: Listed) -> ToolFacts:
 
 
 def schema_of(params: Iterable[Param]) -> dict[str, object]:
-    """What is known of the arguments, as a schema; nothing is said of what is not known."""
+    """What is known about the arguments, as a schema; what is not known is left open."""
     known = list(params)
     properties: dict[str, object] = {}
     for name, kind, _ in known:

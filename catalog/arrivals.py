@@ -1,4 +1,4 @@
-"""What somebody brings from a public page: a server of the index, perhaps one tool, and its policy."""
+"""What a visitor brings from a public page: a server of the index, perhaps one tool, and its policy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Arrival:
 
 
 def arrival(key: str) -> Arrival | None:
-    """None for what names nothing of the index: then nobody is held up by it."""
+    """What the key stands for; None if it names nothing in the index, so that it holds nobody up."""
     server_slug, _, tool_slug = slug_asked(key).partition("/")
     server = CatalogServer.objects.filter(slug=server_slug).defer("search").first()
     if server is None:

@@ -1,4 +1,4 @@
-"""What an agent does by itself, or with what it holds. Pure."""
+"""Attacks that need only what an agent does on its own, or with what it holds. Pure."""
 
 from __future__ import annotations
 

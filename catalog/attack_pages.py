@@ -1,4 +1,4 @@
-"""What an attack's page shows beside its words: its policy judged, and tools of the index it wants."""
+"""What an attack's page shows besides its text: its policy judged, and tools of the index that it wants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.language.parse import parse_policy
 
 
 def judged(attack: Attack) -> list[tuple[Attempt, TestResult]]:
-    """Each call of the example and what the policy makes of it, decided by the engine now."""
+    """Each call of the example with what the policy makes of it, as the engine decides it now."""
     facts = [ToolFacts(name, tool_class, None) for name, tool_class in attack.tools.items()]
     compiled = compile_policy(parse_policy(as_text(attack.policy)), facts)
     results = run_tests(compiled, tuple(attempt.test for attempt in attack.attempts))

@@ -1,4 +1,4 @@
-"""The shape of an attack's page. Pure."""
+"""The data of an attack's page. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.language.decision import ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call of the example, and what the policy makes of it."""
+    """One call of the example, and what the policy should make of it."""
 
     tool: str
     arguments: Mapping[str, Any]

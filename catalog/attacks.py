@@ -43,14 +43,14 @@ def by_key() -> Mapping[str, Attack]:
     return {attack.key: attack for attack in ATTACKS}
 
 
-# Whoever makes one of these is answered with it.
+# A tool that makes one of these returns it in its answer.
 _HANDED_OUT: Final = frozenset(
     {"apikey", "credential", "credentials", "key", "keys", "secret", "secrets", "token", "tokens"}
 )
 
 
 def invited_by(found: Classification, params: tuple[Param, ...]) -> tuple[Attack, ...]:
-    """The patterns that want exactly this, the nearest first; at most four."""
+    """The attack patterns that want such a tool, the closest first; at most four."""
     wanted: list[Attack] = []
     signals = set(found.signals)
     if "secret_result" in signals or "secret_parameter" in signals:

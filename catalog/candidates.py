@@ -1,7 +1,7 @@
-"""The worst tools that answer a question, and the largest servers, found without reading what is not shown.
+"""Finds the worst tools that match a question, and the largest servers, without reading what is not shown.
 
-Where every word is a common one, the answer is read off the order of the index (`catalog.order`). Otherwise
-the rarest word says which few rows are read, by full-text search, and put in order.
+If every word is a common one, the answer is read off the order of the index (`catalog.order`). Otherwise
+full-text search finds the few rows with the rare words, and these are sorted.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from django.db import connection
 from catalog.lexemes import all_of, any_of, begun, of_glued, of_words
 from catalog.order import MOST_ASKED, Order
 
-# Tools of one exact name are few, but for names like `search`.
+# Few tools share an exact name, except for names like `search`.
 MOST_EXACT: Final = 50
-# Of what only rare words begin with, as many are read and put in order.
+# At most this many of the rows that rare words find are read and sorted.
 MOST_READ: Final = 3_000
-# The planner takes words for independent of each other; where it is wrong it would read the whole table for
-# the first rows. One statement of several is one transaction, after which the planner is itself again.
+# The planner takes words to be independent of each other; where it is wrong it would read the whole table for
+# the first rows. Statements sent together are one transaction, after which the planner's settings are back.
 _BY_INDEX: Final = "SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '16MB'; SET LOCAL jit = off; "
 _AGAIN: Final = (
     "; SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL work_mem TO DEFAULT; SET LOCAL jit TO DEFAULT"
 )
 _SETTINGS: Final = 3
 _COLUMNS: Final = "id, server_id, tool_class, severity, name_key"
-# What is true of a common word is looked up in the rows that the rare ones found, and not in the index.
+# Common words are checked in the rows that the rare ones found, not looked up in the index (`IS TRUE`).
 _NARROWED: Final = """search @@ %s::tsquery AND (%s OR search @@ %s::tsquery) IS TRUE
     AND tool_class = ANY(%s) AND severity = ANY(%s)"""
 _ORDERED: Final = f"""
@@ -52,8 +52,8 @@ _KINDS: Final = "SELECT id, vendor, transports FROM catalog_catalogserver WHERE 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`facets`: by name, any of the values of each. `classes` and `severities` are those that are asked for,
-    all of them where none is."""
+    """`facets`: by name, the values of which any will do. `classes` and `severities`: those asked for, or all
+    if none is."""
 
     words: tuple[str, ...]
     facets: Mapping[str, tuple[str, ...]]
@@ -62,8 +62,8 @@ class Question:
     exact: str = ""
 
     def terms(self, common: Mapping[str, int]) -> list[list[str]] | None:
-        """Groups of common terms, one of each; None where a word is rare. Of the very many that short words
-        may begin those that are meant most often."""
+        """Groups of common terms, of each of which a match has one; None if a word is rare. If short words
+        begin too many terms, only the most frequent are taken."""
         each = [begun(word, common) for word in self.words]
         facets = [[f"{name}={value.lower()}" for value in values] for name, values in self.facets.items()]
         if not all(each):
@@ -99,8 +99,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Parts of a tsquery: those by which rows are found, and those that have to be true of them as well.
-    Classes and severities are columns."""
+    """Parts of a tsquery: `rare` finds the rows, and `rest` has to be true of them as well. Classes and
+    severities are columns, not terms."""
 
     rare: Sequence[str]
     rest: Sequence[str]
@@ -108,7 +108,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`is_counted`: the total is that of all; else of so many as were wanted."""
+    """`is_counted`: the total is exact; otherwise there may be more."""
 
     keys: list[int]
     total: int
@@ -116,7 +116,7 @@ class Matches:
     is_counted: bool = True
 
     def after(self, first: Sequence[int]) -> Matches:
-        """The same, behind those."""
+        """The same, with `first` put in front."""
         before = set(first)
         return replace(self, keys=[*first, *(key for key in self.keys if key not in before)])
 
@@ -128,7 +128,7 @@ def worst_ranked(
     wanted: int,
     counted: Mapping[str, Sequence[str]],
 ) -> Matches | None:
-    """Read off the order; None where a word is rare. `counted`: the values of facets to count."""
+    """Matches read off the order; None if a word is rare. `counted`: the values of facets to count."""
     groups = asked.terms(common)
     found = order.all_of(groups) if groups else None
     if found is None:
@@ -156,7 +156,7 @@ def worst_read(asked: Question, sought: Sought, wanted: int) -> Matches:
 
 
 def exact(asked: Question) -> list[int]:
-    """Tools of exactly this name, which has all of its words; they are shown before all others."""
+    """Tools of exactly this name, shown before all others; having all its words, they match in any case."""
     if not asked.exact:
         return []
     facets = asked.of_facets()
@@ -184,12 +184,12 @@ def _counted(rows: Sequence[Any]) -> dict[str, Counter[str]]:
 
 
 def _named(vendors: Counter[int]) -> Counter[str]:
-    """By the names of the servers that stand for them."""
+    """Counts by the name of the vendor, which is read from the server that stands for it."""
     return Counter({name: vendors[pk] for pk, name, _ in _kinds_of(dict(vendors.most_common(50)))})
 
 
 def _kinds_of(servers: Iterable[int]) -> list[tuple[int, str, list[str]]]:
-    # By hand: written out as five hundred parameters it costs more than everything else of a search.
+    # Raw SQL with one array: written out as five hundred parameters it would cost more than the whole search.
     if not (keys := list(servers)):
         return []
     with connection.cursor() as cursor:
@@ -199,7 +199,7 @@ def _kinds_of(servers: Iterable[int]) -> list[tuple[int, str, list[str]]]:
 
 
 def largest_servers(words: Sequence[str], common: Mapping[str, int], order: Order, wanted: int) -> list[int]:
-    """Keys, those of the most tools first."""
+    """Keys of the matching servers, those with the most tools first."""
     groups = [begun(word, common) for word in words]
     if all(groups) and (found := order.all_of(groups)) is not None:
         return [pk for pk, _ in order.first(found, wanted)]

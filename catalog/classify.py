@@ -1,8 +1,8 @@
 """What a tool can do, how bad that can get, and why we say so.
 
 Pure and deterministic: the same definition always gets the same answer, and every part of an answer names the
-words it rests on. What a server tells besides the name, in a description or a hint, may raise a class; it
-lowers one only where the name says nothing, or says it with a last word that leaves open what is done.
+words it rests on. What a server says beyond the name, in a description or a hint, may raise a class; it
+lowers one only if the name says nothing or leaves open what is done (`catalog.classifier.leeway`).
 """
 
 import re
@@ -74,7 +74,7 @@ Field: TypeAlias = Literal["name", "title", "description", "params", "annotation
 Param: TypeAlias = tuple[str, str, bool]
 
 REVIEW_BELOW: Final = 0.5
-# More than that where a plain verb stands in front.
+# A description that begins with a plain verb gives a higher confidence than this.
 SURELY_SAID: Final = 0.6
 DESCRIPTION_READ: Final = 240
 TITLE_READ: Final = 120
@@ -95,7 +95,7 @@ class ToolInput:
 
 
 class Evidence(NamedTuple):
-    """`words` are the tool's own, as they stand in `field`."""
+    """`words` are the tool's own, found in `field`."""
 
     rule: str
     field: Field
@@ -105,7 +105,7 @@ class Evidence(NamedTuple):
 
 NOTHING_KNOWN: Final = "nothing.known"
 CHOSEN: Final = "params.choice"
-# What arguments say beside a name that says something: no hint talks it away.
+# Evidence from arguments that counts as much as a name: no hint talks it away.
 DECIDES: Final = frozenset({CHOSEN, "params.switch", "params.kept"})
 
 
@@ -132,7 +132,7 @@ def classify(tool: ToolInput) -> Classification:
     if tool.description:
         verdict = _worsened(verdict, tool.description)
     verdict = _with_hints(_with_choices(verdict, words, tool), words, tool.annotations)
-    # Of what we know nothing about we do not say that it changes access or reaches people.
+    # If we know nothing about a tool, we do not say that it changes access or reaches people.
     known = verdict.tool_class if verdict.evidence[-1].rule != NOTHING_KNOWN else READ
     found = modifiers(known, words, tool.params)
     severity, raised = _raise(BASE_SEVERITY[verdict.tool_class], found)
@@ -166,7 +166,7 @@ _SEVERITIES: Final = {int(severity): severity for severity in Severity}
 
 
 def _raise(base: int, found: tuple[Modifier, ...]) -> tuple[Severity, tuple[Evidence, ...]]:
-    """Each modifier in turn. One that finds the severity at its highest is told, but raised nothing."""
+    """Apply each modifier in turn. One that can raise the severity no further is still told, as a signal."""
     if not found:
         return _SEVERITIES[base], ()
     severity, told = _SEVERITIES[base], []
@@ -203,7 +203,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     is_open = verb == words[-1] and RANK[tool_class] <= RANK[WRITE]
     rises = led is not None and tool_class is WRITE and RANK[led.tool_class] > RANK[WRITE]
     if led and led.verb == verb and (rises or (is_open and led.tool_class is not tool_class)):
-        # The name leaves open to what it is done.
+        # The name leaves open what it is done to.
         return _described(led)
     if drawn := _drawn_up(verb, tool.description):
         return _described(drawn)
@@ -219,7 +219,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
         return _Verdict(FINANCIAL, confidence, (Evidence("name.money", "name", said, sentence),))
     only_reads = led and led.tool_class is READ and tool_class is not READ
     if led and (only_reads or (not plain and led.verb in PLAIN)):
-        # The name's word is as often a noun; what the description begins with is a verb.
+        # The word in the name is as often a noun; the description begins with a verb.
         if led.tool_class is tool_class:
             confidence = 0.85
         elif verb not in REPORTS_ON_CODE and not (verb in MANAGES and led.tool_class is READ):
@@ -234,7 +234,7 @@ def _from_name(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
     rule = "name.verb" if plain else "name.word"
     said = (verb, *beside(verb, words, meant))
     evidence = Evidence(rule, "name", said, f"“{'” with “'.join(said)}” in the name: {_MEANS[tool_class]}.")
-    # What is only taken off something: a server that calls that destructive knows better.
+    # It is only taken off something: if the server calls that destructive, the server knows better.
     taken_off = verb in REMOVAL and tool_class is WRITE
     is_anything = verb != "control" or DEVICES.isdisjoint(words)
     alone = _Verdict(tool_class, confidence, (evidence,), (verb in OPEN_ENDED and is_anything) or taken_off)
@@ -262,7 +262,7 @@ def _led(description: str) -> Said | None:
 
 
 def _worsened(found: _Verdict, description: str) -> _Verdict:
-    """`prepare_metadata`, “Run …”; `evaluate_thought`, “Assign a score …”; “Wipes the folder first.”"""
+    """Raise the class if the description is worse: `prepare_metadata`, “Run …”; “Wipes the folder first.”"""
     tool_class, by, said = found.tool_class, found.evidence[0], None
     if is_named := by.field == "name" and by.words != ():
         said = said_worse(description, tool_class, by.words[0])
@@ -278,7 +278,7 @@ def _worsened(found: _Verdict, description: str) -> _Verdict:
 def _by_arguments(
     found: _Verdict, verb: str, words: tuple[str, ...], params: tuple[Param, ...]
 ) -> _Verdict | None:
-    """What a verb means beside its arguments, where that is something else."""
+    """The verdict where the arguments change what the verb means."""
     if paid := asks_for_money(found.tool_class, words, params):
         sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
         asked = Evidence("params.money", "params", paid, sentence)
@@ -295,7 +295,7 @@ def _by_arguments(
 
 
 def _by_what_is_said(found: _Verdict, verb: str, words: tuple[str, ...], description: str) -> _Verdict | None:
-    """What a verb means beside its description, where the verb leaves that open."""
+    """The verdict from the description, for a verb that leaves open what it does."""
     said = sentences_of(description)
     if verb in UMBRELLAS:
         listed = worst_listed(said)
@@ -329,7 +329,7 @@ def _is_in_front(verb: str, words: tuple[str, ...]) -> bool:
 
 
 def _chosen_by(led: Said, verb: str, words: tuple[str, ...]) -> _Verdict | None:
-    """`resolve_import`, “Resolve …”: of the words of a name the description begins with its verb."""
+    """`resolve_import`, “Resolve …”: the description begins with the word of the name that is its verb."""
     if led.verb == verb or _is_in_front(verb, words):
         return None
     if len(words) == 1:
@@ -374,7 +374,7 @@ def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:
 
 
 def _from_title(tool: ToolInput) -> _Verdict | None:
-    """Its verb, where the name has none."""
+    """The verdict from the verb of the title, if the name has none."""
     words = words_of(tool.title[:TITLE_READ]) if tool.title else ()
     if not words or words == words_of(tool.name) or not (found := verb_of(words)):
         return None
@@ -389,13 +389,13 @@ def _from_title(tool: ToolInput) -> _Verdict | None:
 
 
 def _with_choices(verdict: _Verdict, words: tuple[str, ...], tool: ToolInput) -> _Verdict:
-    """What can be chosen raises any class, and decides where the rest leaves open what is done."""
+    """The values to choose from may raise any class, and decide it if the rest leaves open what is done."""
     worst = worst_choice(words, tool.choices, tool.siblings) if tool.choices else None
     if worst is None:
         return verdict
     rises = RANK[worst.tool_class] > RANK[verdict.tool_class]
     says_nothing = verdict.open_ended or verdict.confidence < REVIEW_BELOW
-    # What plainly reads is raised only by a value that as plainly does not: `sort` may be an operation, too.
+    # A verdict that says something is raised only by a plain verb: `sort` may be an operation, too.
     if not (says_nothing and (rises or worst.all_known)) and not (rises and worst.is_plain):
         return verdict
     sentence = f"“{worst.value}” can be chosen as “{worst.param}”: {_MEANS[worst.tool_class]}."
@@ -404,7 +404,7 @@ def _with_choices(verdict: _Verdict, words: tuple[str, ...], tool: ToolInput) ->
 
 
 def _from_rare(words: tuple[str, ...], *, surely: bool = False) -> _Verdict | None:
-    """`surely`: what is no noun, in front, and more than reads; no description comes before it."""
+    """`surely`: only a first word that is never a noun and does more than read; it precedes descriptions."""
     if not (verb := rare_verb(words)) or (surely and (verb != words[0] or not surely_a_verb(verb))):
         return None
     tool_class = in_context(verb, words)
@@ -463,7 +463,7 @@ def _from_unspaced(tool: ToolInput) -> _Verdict | None:
 
 
 def _from_nothing() -> _Verdict:
-    # Never Read: a rule for what reads would let it through.
+    # Never Read: a rule for the class Read would let it through.
     sentence = "Neither the name nor the description says what it does."
     return _Verdict(WRITE, 0.3, (Evidence(NOTHING_KNOWN, "name", (), sentence),), True)
 

@@ -1,4 +1,4 @@
-"""The classifier from the shell: `manage.py catalog classify`, without a database or any setting."""
+"""The classifier from the shell: `manage.py catalog classify`, without a database or settings."""
 
 import argparse
 import json
@@ -26,7 +26,7 @@ class _LineRefused(Exception):  # noqa: N818
 
 
 def main(arguments: Sequence[str], out: Output | None = None) -> int:
-    """One line of JSON for each that is read; 3 where one of them could not be."""
+    """Write one line of JSON per line read; return 3 if a line could not be read, 2 if the file could not."""
     parser = argparse.ArgumentParser(
         prog="manage.py catalog classify", description="What tools can do, and why."
     )

@@ -1,4 +1,4 @@
-"""Who may send a form without signing in: a page of ours, and not too often."""
+"""Decides who may send a form without signing in: only from a page of ours, and not too often."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ SECONDS = 3600
 
 
 def came_from_us(request: HttpRequest) -> bool:
-    """No cookie is involved, so nobody's rights can be borrowed; this keeps other sites' forms out."""
+    """True if a page of ours sent the form. No cookie is involved, so nobody's rights can be borrowed; this
+    keeps other sites' forms out."""
     origin = request.headers.get("Origin", "")
     ours = urlsplit(settings.PUBLIC_URL)
     if origin:
@@ -26,7 +27,7 @@ def came_from_us(request: HttpRequest) -> bool:
 
 
 def may_send(request: HttpRequest) -> bool:
-    """A few an hour from one address, and no flood from all of them together."""
+    """Allow a few forms an hour from one address, and no flood from all addresses together."""
     address = place_of(request.META.get("REMOTE_ADDR", ""))
     place = hashlib.sha256(f"{settings.SECRET_KEY} {address}".encode()).hexdigest()[:24]
     of_one = not_too_often(f"catalog-forms-{place}", FROM_ONE_PLACE, SECONDS)

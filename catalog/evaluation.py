@@ -1,4 +1,7 @@
-"""How often the classifier is right on labelled tools, and where it is worst. By server, never by row."""
+"""Measures how often the classifier is right on labelled tools, and where it is worst.
+
+Tools are split into folds by server, never by row.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Answer:
 
     @property
     def said(self) -> str:
-        """In the words of the labels: some say only whether a tool reads."""
+        """The class in the terms of the labels: some sets say only whether a tool reads."""
         said = str(self.found.tool_class)
         return said if self.label_set != "annotation" or said == "Read" else _CHANGES
 
@@ -40,7 +43,7 @@ class Answer:
 
     @property
     def fold(self) -> int:
-        """Every tool of a server falls into one fold."""
+        """All tools of a server fall into the same fold."""
         return zlib.crc32(self.server.encode()) % FOLDS
 
 
@@ -57,7 +60,7 @@ def answers(folder: Path) -> list[Answer]:
 
 def _answer(row: dict[str, str], descriptions: dict[str, str], siblings: dict[str, list[str]]) -> Answer:
     params: list[Any] = json.loads(row["params"] or "null") or []
-    # Where the hint is the label, it may not be the evidence.
+    # Where the hint is the label, it must not be evidence as well.
     hints = {} if row["set"] == "annotation" else json.loads(row["annotations"] or "null") or {}
     tool = ToolInput(
         name=row["tool"],
@@ -112,7 +115,7 @@ def _confusion(given: list[Answer]) -> Iterator[str]:
 
 
 def _misses(given: list[Answer]) -> Iterator[str]:
-    """The surest mistakes first, and among them those that are furthest off."""
+    """The most confident mistakes first, and among equally confident ones those furthest off."""
     missed = [answer for answer in given if not answer.is_right]
     missed.sort(
         key=lambda a: (-a.found.confidence, -abs(CLASSES.index(a.said) - CLASSES.index(a.label)), a.tool)

@@ -1,7 +1,7 @@
-"""What is known of a server and its tools, read from whatever a stranger sent. Pure.
+"""What is known about a server and its tools, read from whatever a stranger sent. Pure.
 
-Facts only: names, titles, parameter names and types, what can be chosen for them, the standard hints. No
-sentence of a server is kept.
+Facts only: names, titles, parameter names and types, the values to choose from, the standard hints. No
+prose of a server is kept.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Provenance(StrEnum):
 
 
 class FactRefused(Exception):  # noqa: N818
-    """Why one entry is not taken, in one sentence that repeats nothing of the entry."""
+    """Why one entry is refused, in one sentence that repeats nothing from the entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class ToolFact:
 
 @dataclass(frozen=True, slots=True)
 class ServerFact:
-    """Repository, subfolder and package are who a server is; `listed_as` stands in where a list names it."""
+    """Repository, subfolder and package identify a server; `listed_as` replaces the latter two if both are
+    missing."""
 
     slug: str
     title: str
@@ -64,10 +65,10 @@ class ServerFact:
     package: str = ""
     version: str = ""
     listed_as: str = ""
-    registered: bool = False  # then `listed_as` is its name in a registry, and its publisher's alone
+    registered: bool = False  # `listed_as` is its name in a registry, its publisher's alone
     transports: tuple[str, ...] = ()
     endpoint: str = ""
-    headers: tuple[str, ...] = ()  # names of those the endpoint must be sent
+    headers: tuple[str, ...] = ()  # names of the headers that the endpoint must be sent
     checked: str = ""  # ISO date
 
     @property
@@ -161,14 +162,14 @@ def _known_types(said: Iterable[object]) -> str:
 
 
 def slug_of(text: str) -> str:
-    """For an address: lower case, never empty, different for different texts that leave nothing to read."""
+    """For an address: lower case and never empty; texts of which nothing readable is left get a digest."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = _NO_SLUG.sub("-", plain).strip("-")[:80].rstrip("-")
     return slug or "s-" + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
 
 
 def tool_slug(name: str) -> str:
-    """The name itself wherever it can stand in an address."""
+    """The name itself if it can be part of an address; otherwise a slug with a digest."""
     if _PLAIN_SLUG.match(name):
         return name
     return f"{slug_of(name)[:60]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"

@@ -18,7 +18,7 @@ class Asked:
 
 
 def questions(name: str, server: str, home: str, found: Classification, advice: Advice) -> tuple[Asked, ...]:
-    """`home`: repository, subfolder and package of the server, as one reads them."""
+    """`home`: repository, subfolder and package of the server, as text."""
     return (
         Asked(
             f"What does {name} do?",

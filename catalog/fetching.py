@@ -1,4 +1,4 @@
-"""A registry's pages over HTTPS: only checked addresses, no redirects, no more than anybody reads."""
+"""Fetches a registry's pages over HTTPS: only from checked addresses, without redirects, bounded in size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 MOST_BYTES: Final = 16 << 20
 PER_PAGE: Final = 100
 LONGEST_PAUSE: Final = 10.0
-# What is asked is the same each time but for the cursor.
+# The pages of a walk are asked for in the same way but for the cursor, so these answers refuse the cursor.
 _NOT_TO_BE_ASKED: Final = (400, 404, 410, 422)
 
 
@@ -34,7 +34,7 @@ def system_resolver(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How long one page may take as a whole, and how often it is asked for."""
+    """How long one page may take in all, and how many times it is tried."""
 
     seconds: float = 20.0
     tries: int = 3
@@ -43,8 +43,8 @@ class Manners:
 
 
 def registry_at(url: str, manners: Manners | None = None) -> Callable[[str, str], object]:
-    """A `fetch` for `import_registry`. A page that fails is asked for again, each time with fewer entries on
-    it, and in the end refused."""
+    """Return a `fetch` for `import_registry`. A page that fails is asked for again, each time with fewer
+    entries, and finally refused."""
     how = manners or Manners()
 
     def fetch(cursor: str, since: str) -> object:
@@ -74,7 +74,7 @@ async def _get(url: str, how: Manners) -> bytes:
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
         raise PageInvalid("a registry is asked over https, without a name or password in its address")
     tls = trusting(settings.UPSTREAM_CA_FILE)
-    # One span for everything: headers may dribble in as slowly as a body.
+    # One timeout for everything: headers may trickle in as slowly as a body.
     async with asyncio.timeout(how.seconds), httpx.AsyncClient(verify=tls, trust_env=False) as client:
         *others, last = _checked(parts.hostname, parts.port or 443, how.resolve)
         for address in others:
@@ -100,7 +100,7 @@ def _checked(host: str, port: int, resolve: Resolve) -> list[str]:
 
 
 async def _at(client: httpx.AsyncClient, parts: SplitResult, address: str, how: Manners) -> bytes:
-    """Connected to is the very address that was checked, so a name that changes its mind changes nothing."""
+    """Connect to the very address that was checked: it does not matter if the name now resolves elsewhere."""
     shown = f"[{address}]" if ":" in address else address
     request = httpx.Request(
         "GET",

@@ -1,4 +1,4 @@
-"""What visitors may send, and how much of it is believed."""
+"""The forms that visitors may send, and how much of them is believed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GOOD_FOR: Final = timedelta(days=8)
 
 
 def stamp() -> str:
-    """Says on which day the page was made: the same for everybody, and no machine can make one."""
+    """The day on which the page was made, signed: the same for everyone, and nobody else can make one."""
     return signing.Signer(salt=_SALT).sign(datetime.now(UTC).date().isoformat())
 
 
@@ -32,7 +32,7 @@ def is_fresh(proof: str) -> bool:
 class _Visitor(forms.Form):
     proof = forms.CharField(max_length=200, widget=forms.HiddenInput, required=False)
     page = forms.CharField(max_length=300, widget=forms.HiddenInput, required=False)
-    # Left empty by people, who never see it.
+    # A trap for bots: people never see it and leave it empty.
     website = forms.CharField(max_length=200, required=False)
 
     def clean(self) -> dict[str, object]:

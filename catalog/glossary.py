@@ -1,4 +1,4 @@
-"""The words of this field, each in a sentence or two. Pure."""
+"""The terms of this field, each explained in a sentence or two. Pure."""
 
 from __future__ import annotations
 

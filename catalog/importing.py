@@ -1,6 +1,6 @@
-"""What the index is made from: the facts shipped with the project, lists of lines, a registry's pages.
+"""Reads the facts shipped with the project, and lists of one tool per line.
 
-A bad entry is refused by itself, with its place and why; nothing else is lost for it.
+A bad entry of a list is refused alone, with its place and the reason; nothing else is lost because of it.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ def digest_of(path: Path) -> str:
 
 
 def listed_in(lines: Iterable[bytes], report: Report, after: str = "") -> Iterator[Listed]:
-    """One tool a line, in the form of our own lists; lines of one server may stand apart.
+    """One tool per line, in the form of our own lists; the lines of one server need not be together.
 
-    Servers come in the order of their names; those up to `after` are left out. However long the list, what
-    is held is one server of it: the lines lie sorted in an unnamed file meanwhile.
+    Servers come in the order of their names; those up to `after` are left out. However long the list, only
+    one server is held in memory: meanwhile the lines lie sorted in an unnamed file.
     """
     with closing(sqlite3.connect("")) as shelf:
         shelf.execute(

@@ -1,4 +1,4 @@
-"""Facts into the index. Doing it again changes only what changed, whatever was taken in before."""
+"""Writes facts into the index. Doing it again writes only what has changed, whatever was imported before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Listed = tuple[ServerFact, Sequence[ToolFact]]
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """One fact beside its row. `moved`: what tools are found by has changed with the server."""
+    """One fact with its row. `moved`: the server is new or has changed, so its tools are indexed again."""
 
     server: CatalogServer
     fact: ServerFact
@@ -67,10 +67,11 @@ def ingest(
     today: date | None = None,
     done: Callable[[ServerFact], None] = lambda last: None,
 ) -> Report:
-    """Every list is complete: a tool it no longer names is gone from its server.
+    """Every list is complete: a tool that it no longer names is gone from its server. Only an empty list says
+    nothing about tools.
 
-    `done` is told the last server of each batch inside of its transaction: what it writes holds if the
-    batch does.
+    `done` is given the last server of each batch inside the batch's transaction: what it writes is committed
+    with the batch or not at all.
     """
     day = today or datetime.now(UTC).date()
     for batch in _batches(listed):
@@ -113,13 +114,13 @@ def _ingest_batch(batch: list[Listed], report: Report, day: date) -> None:
 
 
 def _is_weaker(tool: ToolFact, known: dict[str, CatalogTool]) -> bool:
-    """A list of somebody else's never replaces what the server itself said."""
+    """True if better is known already: a third party's list never replaces what the server itself said."""
     best = max((_STRENGTH[t.provenance] for t in known.values() if t.removed_at is None), default=-1)
     return _STRENGTH[tool.provenance] < best
 
 
 def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
-    """Each fact's row, made where there is none. Two facts of one server in a batch: the last counts."""
+    """Each fact with its row, which is created if missing. Of two facts about one server the last counts."""
     last = {fact.identity: (fact, tools) for fact, tools in batch}
     report.counts["repeated"] += len(batch) - len(last)
     facts = [fact for fact, _ in last.values()]
@@ -155,9 +156,9 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
 def _same_server(
     server: CatalogServer | None, fact: ServerFact, spoken_for: Container[str]
 ) -> CatalogServer | None:
-    """A list that knows no package names a server we know by its package, from the very repository.
+    """A server we know by its package, if a list that knows no package means it: same slug, same repository.
 
-    Not so a registry: whoever published an entry there may write any repository into it.
+    Never for a registry: whoever publishes an entry there may write any repository into it.
     """
     if server is None or fact.registered or fact.package or fact.subfolder or not fact.repository:
         return None
@@ -167,9 +168,9 @@ def _same_server(
 
 
 def _free_slug(wanted: str, taken: dict[str, CatalogServer]) -> str:
-    # Pages of the signed-in stand at these two addresses.
+    # These two addresses belong to pages for people who have signed in.
     slug, number = f"{wanted}-server" if wanted in ("register", "everything") else wanted, 2
-    # The wanted one was looked up with its batch.
+    # The wanted slug was already looked up with its batch.
     while slug in taken or (slug != wanted and CatalogServer.objects.filter(slug=slug).exists()):
         slug, number = f"{wanted[:90]}-{number}", number + 1
     return slug
@@ -187,7 +188,7 @@ def _is_news(server: CatalogServer, fact: ServerFact) -> bool:
 
 
 def _describe(server: CatalogServer, fact: ServerFact) -> None:
-    """What the fact says; what it leaves out stays."""
+    """Write what the fact says into the server; what it leaves out stays."""
     server.title = fact.title or server.title
     server.vendor = fact.vendor or server.vendor
     server.repository = fact.repository or server.repository
@@ -263,7 +264,7 @@ def write_class(row: CatalogTool, found: Classification) -> None:
 
 
 def search_of_tool(server: CatalogServer, tool: CatalogTool) -> str | None:
-    """None for a tool of a withdrawn server: it keeps its page and is not found."""
+    """The lexemes of a tool; None if its server is withdrawn: it keeps its page, but is not found."""
     if server.is_withdrawn:
         return None
     return vector(
@@ -296,7 +297,7 @@ def recount(server: CatalogServer, rows: Iterable[CatalogTool]) -> None:
 
 
 def take_out(server: CatalogServer) -> None:
-    """A withdrawn server's tools are no longer found; one that comes back has them found again."""
+    """Index a server's tools again: no longer found if it is withdrawn, found again if it has come back."""
     tools = list(CatalogTool.objects.filter(server=server, removed_at=None).defer("search"))
     for tool in tools:
         tool.search = search_of_tool(server, tool)

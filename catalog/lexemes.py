@@ -1,7 +1,7 @@
-"""What the index is searched by: the lexemes of tools and servers, and the questions asked of them. Pure.
+"""What the index is searched by: the lexemes of tools and servers, and queries for them. Pure.
 
-Three kinds stand side by side, so that one index answers any mixture of them: words (`create`), names as one
-would type them in one go (`~createissue`), and properties (`transport=stdio`).
+There are three kinds in one column, so that one index answers any mixture of them: words (`create`), names
+written as one word (`~createissue`), and properties (`transport=stdio`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def words_in(*texts: str) -> list[str]:
 
 
 def glued(name_key: str) -> str:
-    """Apart from the words: nearly every name is another one, and every beginning begins many of them."""
+    """The name as one word, kept apart from words: nearly all names differ, and any prefix begins many."""
     return f"~{name_key.replace('_', '')[:LONGEST_WORD]}"
 
 
@@ -59,8 +59,8 @@ def asked_words(typed: str) -> list[str]:
 
 
 def begun(word: str, common: Mapping[str, int]) -> list[str]:
-    """The common words that begin so: they are what is meant, since to walk every rare one besides takes
-    long, and they alone fill what is shown. One letter is only itself."""
+    """The common words that begin with this one. They are taken to be what is meant: walking every rare one,
+    too, takes long, and they alone fill what is shown. One letter stands only for itself."""
     if len(word) == 1:
         return [word] if word in common else []
     return [each for each in common if each.startswith(word)]
@@ -82,8 +82,8 @@ def _begun(word: str, common: Mapping[str, int]) -> list[str]:
 
 
 def of_glued(asked: Iterable[str], common: Mapping[str, int]) -> tuple[list[str], list[str]]:
-    """The same, where what was typed may be several words of a name in one; nothing is rare if none can be.
-    A short one, or one that common words begin with, begins too many names to be meant so."""
+    """The same, where a typed word may be several words of a name in one; `rare` is empty if none can be. Too
+    many names begin with a short word, or with one that common words begin with, for it to be meant so."""
     glued_ones, rest = [], []
     for word in asked:
         choices = _begun(word, common)

@@ -1,4 +1,4 @@
-"""A stranger's text as it is kept: one line, without control characters, bounded. Pure."""
+"""Turns a stranger's text into what we keep: one line, without control characters, bounded. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_PARAMS: Final = 200
 
 
 def line_of(said: object, longest: int) -> str:
-    """Cut where it is longer; empty for what is no text."""
+    """The text on one line, cut to `longest`; empty for anything that is not text."""
     if not isinstance(said, str):
         return ""
     cut = said[: longest * 2]
@@ -19,7 +19,7 @@ def line_of(said: object, longest: int) -> str:
 
 
 def lower_line_of(said: object, longest: int) -> str:
-    """The same in lower case, which may be longer than what it was made of."""
+    """The same in lower case, cut once more, since lower case may be longer than the original."""
     return line_of(line_of(said, longest).lower(), longest)
 
 

@@ -1,4 +1,4 @@
-"""Lists of one tool a line, as files hold them."""
+"""Reads files that list one tool per line."""
 
 import gzip
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ LONGEST_LINE: Final = 4 << 20
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """However long a line is, so much of it is held. Raises OSError."""
+    """The lines of a file; of one that is too long only LONGEST_LINE + 1 bytes. Raises OSError."""
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         while line := file.readline(LONGEST_LINE + 1):
             yield line

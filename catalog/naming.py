@@ -1,4 +1,4 @@
-"""What somebody may call a server by: its address, its package, the command that starts it. Pure."""
+"""Reads what people call a server by: its address, its package, the command that starts it. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REPOSITORY_HOSTS: Final = ("github.com", "gitlab.com")
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What was understood; empty where nothing was. `endpoint` has no query: a key may stand there."""
+    """What a text names; empty where nothing was found. `endpoint` has no query, which may contain a key."""
 
     endpoint: str = ""
     packages: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def plain_endpoint(host: str, port: int | None, scheme: str, path: str) -> str:
 
 
 def root_of(endpoint: str) -> str:
-    """The address without what only names a transport: one server's `/sse` and `/mcp` have one root."""
+    """The address without trailing names of transports: one server's `/sse` and `/mcp` have the same root."""
     steps = endpoint.rstrip("/").split("/")
     while len(steps) > 3 and steps[-1].lower() in _TRANSPORT_STEPS:
         steps.pop()
@@ -106,21 +106,21 @@ def _one(kind: str, text: str) -> tuple[str, ...]:
 
 
 def _spelled(kind: str, name: str) -> tuple[str, ...]:
-    """As its registry compares names and, for PyPI, as its program is called: `acme.tools` keeps its dot."""
+    """As the registry compares names and, for PyPI, as the program is called: `acme.tools` keeps its dot."""
     one = package_name(kind, name)
     return tuple(f"{kind}:{each}" for each in dict.fromkeys((one, name.lower() if kind == "pypi" else one)))
 
 
 def package_name(kind: str, name: str) -> str:
-    """PyPI holds `Acme_Tools` and `acme-tools` for one name; npm has no capitals."""
+    """The name as its registry compares it: for PyPI `Acme_Tools` is `acme-tools`; npm has no capitals."""
     if kind == "pypi":
         return re.sub(r"[-_.]+", "-", name).lower()
     return name.lower() if kind == "npm" else name
 
 
 def starting(package: str) -> str:
-    """The command that starts what a package holds. People paste it into a shell: a name that is none of its
-    registry's gives none."""
+    """The command that starts the package's program. People paste it into a shell, so it is empty unless the
+    name is one that its registry allows."""
     kind, _, name = package.partition(":")
     if kind == "npm" and re.fullmatch(rf"(?!-){_NPM}", name):
         return f"npx -y {name}"

@@ -1,6 +1,6 @@
-"""Which rows have common terms, in the order in which they are shown: a question is a few ANDs of bits.
+"""Reads which rows have common terms, as bits in the order in which rows are shown: a question is a few ANDs.
 
-What is read is kept in the process, a bounded number of terms of the newest order.
+What is read is cached in the process, for a bounded number of terms.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from catalog.models import CatalogOrder, CatalogTerm
 A_BLOCK: Final = 1 << 15
 # 75 KB each at 600,000 tools.
 MOST_KEPT: Final = 200
-# One word may begin very many.
+# One word may be the beginning of very many terms.
 MOST_ASKED: Final = 60
 _SET = re.compile(rb"[^\0]")
 _PLACES: Final = [tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256)]
@@ -27,13 +27,13 @@ _kept: dict[tuple[int, str, str], int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The rows of one kind, as they stand in one order."""
+    """The rows of one kind (tool or server) in the order with this number."""
 
     kind: str
     number: int
 
     def all_of(self, groups: Sequence[Sequence[str]]) -> int | None:
-        """Rows that have a term of each group; None where a term is not a common one."""
+        """Rows, as bits, with a term of each group; None if there is no group, a rare term or too many."""
         wanted = list(dict.fromkeys(term for group in groups for term in group))
         known = self._known(wanted) if groups and len(wanted) <= MOST_ASKED else {}
         found = -1
@@ -52,7 +52,7 @@ class Order:
         return {term: (rows & known[term]).bit_count() for term in terms if term in known}
 
     def first(self, rows: int, most: int) -> list[tuple[int, int]]:
-        """The keys of the first of them, each with the first server of its vendor, or 0."""
+        """The keys of the first `most` rows, each with the first server of its vendor, or 0."""
         found = []
         for place in _set_in(rows):
             keys, vendors = _block(self.kind, self.number, place // A_BLOCK)
@@ -73,7 +73,7 @@ class Order:
 
 
 def _keep(newer: dict[tuple[int, str, str], int]) -> None:
-    # Another thread has its own of what is thrown away here.
+    # Safe beside other threads: each holds its own references to what is thrown away here.
     if len(_kept) + len(newer) > MOST_KEPT:
         _kept.clear()
     _kept.update(newer)

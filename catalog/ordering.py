@@ -1,7 +1,7 @@
-"""Writes down the order of the index and where in it each common term stands (`catalog.order` reads it).
+"""Writes the order of the index, and where in it each common term occurs (`catalog.order` reads both).
 
-Full-text search finds what is rare at once, but of a word that a third of the index has it reads every row
-before it gives the first. So the common words, and what the facets choose by, are kept as bits in the order
+Full-text search finds rare words at once, but for a word that a third of the index has, it reads every row
+before it returns the first. So the common words, and the terms of the facets, are stored as bits in the order
 in which tools are shown: any mixture of them is a few ANDs, and its first tools are the worst.
 """
 
@@ -26,8 +26,8 @@ _TERMS_AT_ONCE: Final = 100
 
 
 def order_anew(before: int, common: Mapping[str, Iterable[str]]) -> int:
-    """The number of the new order; the one before stays for whoever still reads it. `common`: the terms of
-    many rows, by kind."""
+    """Write a new order and return its number; the previous one stays for whoever still reads it. `common`:
+    the terms that many rows have, by kind."""
     number = secrets.randbits(62)
     for rows in (CatalogTerm.objects.all(), CatalogOrder.objects.all()):
         rows.exclude(order=before).delete()
@@ -72,7 +72,7 @@ def _order_servers(number: int, common: Iterable[str], vendors: Mapping[int, int
 
 
 def _first_of_vendor() -> Mapping[int, int]:
-    """Of each server that names its vendor, the first server of that vendor: a number for the name."""
+    """For each server with a vendor, the first server of that vendor: a number instead of the name."""
     first: dict[str, int] = {}
     found: dict[int, int] = {}
     for pk, vendor in CatalogServer.objects.exclude(vendor="").order_by("pk").values_list("pk", "vendor"):
@@ -81,7 +81,7 @@ def _first_of_vendor() -> Mapping[int, int]:
 
 
 class _Places:
-    """Key of a row to its place."""
+    """Maps the key of a row to its place."""
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         last = rows.aggregate(last=Max("pk"))["last"] or 0
@@ -95,7 +95,7 @@ class _Places:
         return self.count - 1
 
     def of(self, key: int) -> int | None:
-        """None for what came since."""
+        """The place of a row; None if it was added since."""
         return self._after[key] - 1 if key < len(self._after) and self._after[key] else None
 
 
@@ -105,7 +105,7 @@ class _Terms:
         self.add_all(names)
 
     def add_all(self, names: Iterable[str]) -> None:
-        """Also what no row has is known: nothing is found by it."""
+        """Make terms known even if no row has them: they find nothing."""
         self._marked.update((name, bytearray()) for name in names)
 
     def mark(self, term: str, place: int) -> None:

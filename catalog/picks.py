@@ -1,4 +1,4 @@
-"""The tools that pages show as examples, chosen once per change of the index and not for every visitor."""
+"""Chooses the tools that pages show as examples: once per change of the index, not for every visitor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db.models.functions import Length
 from catalog.models import CatalogTool
 
 MOST_OF_A_PATTERN: Final = 6
-# One of each kind, worst first; two of what destroys.
+# How many of each class the home page shows, worst first.
 HOME: Final = {"Financial": 1, "Destructive": 2, "Execute": 1, "Write": 1, "Read": 1}
-# What begins so says what it does to whoever has not heard of its server.
+# A name that begins with one of these says what it does even to someone who has never heard of its server.
 _PLAIN: Final = {
     "Financial": "create|pay|refund|send",
     "Destructive": "delete|drop",
@@ -32,7 +32,7 @@ _OTHERS: Final = "Write"
 
 
 def picks() -> dict[str, list[int]]:
-    """By page: `home`, each attack pattern, and `others` for those that want no tools in particular."""
+    """Tools by page: `home`, each attack pattern, and `others` for patterns that want none in particular."""
     tools = CatalogTool.objects.filter(removed_at=None, search__isnull=False)
     found = {"home": _for_home(tools), "others": _worst(tools.filter(tool_class=_OTHERS))}
     found |= {key: _worst(tools.filter(signals__contains=[signal])) for key, signal in _SIGNALS.items()}
@@ -41,7 +41,7 @@ def picks() -> dict[str, list[int]]:
 
 
 def _worst(tools: QuerySet[CatalogTool]) -> list[int]:
-    """Each name once: the same tool of three servers is one example."""
+    """The worst tools, each name once: the same tool on three servers is one example."""
     ordered = tools.order_by("-severity", "name_key", "id").values_list("name_key", "pk")
     first: dict[str, int] = {}
     for name, key in ordered[:_LOOKED_AT]:
@@ -50,7 +50,7 @@ def _worst(tools: QuerySet[CatalogTool]) -> list[int]:
 
 
 def _for_home(tools: QuerySet[CatalogTool]) -> list[int]:
-    """The surest of each class, of those the plainest names; each of another server where that can be."""
+    """The surest of each class, and of those the plainest names; each from a different server if possible."""
     found: list[int] = []
     servers: set[int] = set()
     for tool_class, most in HOME.items():
@@ -59,7 +59,7 @@ def _for_home(tools: QuerySet[CatalogTool]) -> list[int]:
         plainest = (Case(is_plain, default=Value(1)), "-severity", Length("name"), "id")
         candidates = list(surest.order_by(*plainest).values_list("pk", "server_id")[:_LOOKED_AT])
         for _ in range(min(most, len(candidates))):
-            pick = min(candidates, key=lambda one: one[1] in servers)  # the first of these, in their order
+            pick = min(candidates, key=lambda one: one[1] in servers)  # first of a new server, else first
             candidates.remove(pick)
             found.append(pick[0])
             servers.add(pick[1])

@@ -1,4 +1,4 @@
-"""What a page says of a tool, made of the tool's own facts and of nothing else. Pure."""
+"""What a page says about a tool, made from the tool's own facts and nothing else. Pure."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def why(found: Classification) -> list[str]:
 
 
 def raised(found: Classification) -> str:
-    """From what the severity was raised, and why; empty where it is the class's own."""
+    """What the severity was raised from, and why; empty if it is the class's own."""
     base = Severity(BASE_SEVERITY[found.tool_class])
     if found.severity == base:
         return ""
@@ -149,14 +149,14 @@ def raised(found: Classification) -> str:
 
 
 def because(found: Classification) -> str:
-    """Two words or three, for a table."""
+    """The reason in two or three words, for a table."""
     if found.needs_review:
         return "unclear name"
     return next((_SHORT[s] for s in found.signals if s in _SHORT), _SHORT_CLASS[found.tool_class])
 
 
 def beside(name: str, found: Classification, readers: Iterable[str]) -> list[str]:
-    """Tools of the same server that only read, about the same things: what an agent looks at first."""
+    """Tools of the same server that only read the same things: what an agent looks at first. At most two."""
     verb = set(found.evidence[0].words) if found.evidence[0].field == "name" else set()
     things = {_singular(word) for word in words_of(name) if word not in verb}
     near = [other for other in readers if things & {_singular(word) for word in words_of(other)}]
@@ -168,7 +168,7 @@ def _singular(word: str) -> str:
 
 
 def badge_sentence(found: Classification) -> str:
-    """The risk level in one sentence that can never say another badge than the page."""
+    """The risk level in one sentence, which can never differ from the page's badge."""
     base = Severity(BASE_SEVERITY[found.tool_class]).label
     if found.needs_review:
         counted = f"{found.tool_class}, {found.severity.label}, until someone has looked"
@@ -187,7 +187,7 @@ def _article(tool_class: ToolClass) -> str:
 
 
 def pieces(name: str, found: Classification) -> list[Piece]:
-    """The name, with the words the class and the severity rest on."""
+    """The name in pieces, marking the words that the class and the severity rest on."""
     marks: dict[str, str] = {}
     for letter, evidence in zip(
         "abc", (e for e in found.evidence if e.field == "name" and e.words), strict=False

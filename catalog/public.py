@@ -1,4 +1,4 @@
-"""Pages that are the same bytes for everybody: no cookie is read or set, no unchanged page is sent twice."""
+"""Pages that are the same bytes for everyone: no cookie is read or set, no unchanged page is sent twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FRESH_SECONDS = 300
 
 
 def public_page(view: View[P]) -> Answered[P]:
-    """The ETag is the index's revision, the code's and the day's: nothing else can change such a page."""
+    """The ETag covers index revision, code, day and address: nothing else can change such a page."""
 
     @require_safe
     @wraps(view)
@@ -44,14 +44,14 @@ def public_page(view: View[P]) -> Answered[P]:
 
 
 def _stamp(request: HttpRequest, revision: int) -> str:
-    day = datetime.now(UTC).date().isoformat()  # the form's proof of age is of the day
+    day = datetime.now(UTC).date().isoformat()  # the form's proof names the day
     said = f"{revision} {release()} {day} {request.get_host()} {request.get_full_path()}"
     return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1)
 def release() -> str:
-    """Changes with whatever such a page is made by: any code of ours may have a part in one."""
+    """Changes with everything that such a page is made from: any of our code may have a part in it."""
     digest = hashlib.sha256(f"{django.__version__} {settings.PUBLIC_URL}".encode())
     for file in sorted(_made_of(Path(settings.ROOT))):
         digest.update(file.read_bytes())
@@ -66,7 +66,7 @@ def _made_of(root: Path) -> Iterator[Path]:
 
 
 class SameForEverybody:
-    """Takes off what the session's machinery put on a public answer. Stands outside of it."""
+    """Takes off a public response what the session middleware put on it, and so has to be outside of that."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

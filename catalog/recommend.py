@@ -1,6 +1,6 @@
 """The rule we recommend for a tool, and the policy for a whole server. Pure.
 
-What we are not sure of waits for a person; nothing of the kind is ever allowed without limit.
+A tool that we are not sure about waits for a person; it is never allowed without limit.
 """
 
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ def recommended_rule(tool: str, classification: Classification) -> Rule:
 def recommended_policy(tools: Iterable[tuple[str, Classification]]) -> dict[str, Any]:
     """A rule for each class, and an entry for every tool that its class would treat too lightly.
 
-    A class whose tools all have one gets no rule: it would apply to nothing.
+    A class whose tools all have an entry gets no rule: it would apply to nothing.
 
-    A name with a `*` in it is a pattern here: whatever else it is for, it opens nothing.
+    An entry whose name has a `*` would be a pattern for other tools, too: it always denies.
     """
     known = list(tools)
     entries = {

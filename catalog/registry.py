@@ -1,7 +1,7 @@
-"""The official registry's list of servers, page by page: what is new, what is withdrawn, what moved.
+"""Imports the official registry's list of servers, page by page: what is new, what is withdrawn, what moved.
 
-It knows servers, not tools. An entry that is broken is refused by itself; one that is older than what we have
-is left alone; a page that repeats or points back ends the walk instead of turning for ever.
+It lists servers, not tools. A broken entry is refused alone; one that is older than what we have is ignored;
+a page that repeats or points back ends the walk, which would otherwise loop for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from catalog.models import CatalogServer
 from catalog.naming import package_name, plain_endpoint
 from catalog.turns import take_turn
 
-# The page for a cursor ("" is the first) and a moment ("" is the beginning).
+# Fetches the page for a cursor ("" is the first) and a moment ("" is the beginning).
 Fetch = Callable[[str, str], object]
 MOST_PAGES: Final = 2_000
 LONGEST_CURSOR: Final = 500
@@ -48,16 +48,16 @@ class Entry:
 
 
 class PageInvalid(Exception):  # noqa: N818
-    """Why a page is none, in one sentence."""
+    """Why a page or an entry is invalid, in one sentence."""
 
 
 class CursorRefused(PageInvalid):
-    """The registry was there and would not hear of the cursor: it will not tomorrow either."""
+    """The registry answered and refused the cursor: it will refuse it tomorrow, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How far a walk came. One that did not end goes on at `cursor`, or begins anew where that is empty."""
+    """How far a walk got. One that did not end resumes at `cursor`, or starts again if that is empty."""
 
     ended: bool
     cursor: str = ""
@@ -71,7 +71,7 @@ def import_registry(
     cursor: str = "",
     told: Callable[[str], None] = lambda cursor: None,
 ) -> Walk:
-    """`told` hears, after each page, where one would go on if this were interrupted now."""
+    """Walk the list. After each page `told` is given the cursor to resume at if the walk is interrupted."""
     seen: set[str] = set()
     for _ in range(MOST_PAGES):
         seen.add(cursor)
@@ -85,7 +85,7 @@ def import_registry(
         if following == "":
             return Walk(ended=True)
         if following is None or following in seen:
-            # What lies behind was not read. Going on here would lead round again; only a new walk may not.
+            # The rest was not read. Resuming here would lead round again; only a new walk may get further.
             report.refuse(
                 f"page after {cursor or 'the beginning'}", _NO_WAY_ON if following is None else _ROUND
             )
@@ -115,14 +115,14 @@ def read_page(page: object, report: Report) -> tuple[list[Entry], str | None]:
 
 
 def _cursor(said: object) -> str | None:
-    """Empty at the end of the list; None for what nobody can ask for."""
+    """The next cursor: empty at the end of the list, None if it cannot be asked for."""
     if said is None:
         return ""
     return said if isinstance(said, str) and said.isprintable() and len(said) <= LONGEST_CURSOR else None
 
 
 def read_entry(said: object) -> Entry:
-    """Of today's shape, or of the older one: underscores everywhere, and no envelope."""
+    """Read an entry of today's form, or of the older one: underscores everywhere, and no envelope."""
     if not isinstance(said, Mapping):
         raise PageInvalid("an entry that is not an object")
     inner = said.get("server")
@@ -137,14 +137,14 @@ def read_entry(said: object) -> Entry:
         fact=_fact(name, server),
         status=status if status in ("active", "deprecated", "deleted") else "active",
         updated=_moment(official.get("updatedAt") or official.get("updated_at")),
-        # What is done to an old version, such as withdrawing it, says nothing of the server.
+        # What is done to an old version, such as withdrawing it, says nothing about the server.
         is_latest=official.get("isLatest", official.get("is_latest")) is not False,
     )
 
 
 def _moment(said: object) -> str:
-    """A form whose texts stand in the order of their moments; empty for what names none. The future has not
-    come: an entry dated there would keep every later one out."""
+    """The moment as a text that sorts by time; empty if it is not one. A moment in the future becomes now:
+    an entry dated there would keep every later one out."""
     try:
         moment = datetime.fromisoformat(line_of(said, 40))
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
@@ -182,7 +182,7 @@ def _fact(name: str, server: Mapping[str, Any]) -> ServerFact:
 
 
 def _reached_at(remotes: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """The first address anybody may copy, and the headers it must be sent."""
+    """The first address that is fit to be copied, and the headers it must be sent."""
     for one in remotes:
         if url := _endpoint(one.get("url")):
             asked = [each for each in _list(one.get("headers")) if isinstance(each, Mapping)]
@@ -219,7 +219,8 @@ def _transports(packages: list[Mapping[str, Any]], remotes: list[Mapping[str, An
 
 
 def _endpoint(url: object) -> str:
-    """Shown and copied, never connected to from here; whoever registers it meets the egress guard."""
+    """The address as it is shown and copied; empty if it is not fit for that. We never connect to it here;
+    registering it as a server means passing the egress guard."""
     text = line_of(url, LONGEST_ENDPOINT)
     try:
         parts = urlsplit(text)
@@ -235,7 +236,7 @@ def _endpoint(url: object) -> str:
 
 @transaction.atomic
 def take_in(entries: list[Entry], report: Report) -> None:
-    """The newest word on each name counts, whatever order the pages come in."""
+    """The newest entry for each name counts, whatever order the pages come in."""
     take_turn()
     known = {
         server.registry_name: server
@@ -272,8 +273,8 @@ def _settle(entry: Entry, server: CatalogServer | None, report: Report) -> None:
 
 
 def _listed_first(entry: Entry, report: Report) -> CatalogServer:
-    """A name is its publisher's alone; what stands under it of a repository or a package anybody may write.
-    So nobody comes by the row of a server that the registry lists under another name."""
+    """The server for a name that is new. A name is its publisher's alone, but anyone may write any repository
+    or package under it: so no entry gets the row of a server that the registry lists under another name."""
     fact = entry.fact
     if CatalogServer.objects.filter(identity=fact.identity, registry_name__isnull=False).exists():
         fact = replace(fact, subfolder="", package="")
@@ -285,8 +286,8 @@ def _listed_first(entry: Entry, report: Report) -> CatalogServer:
 
 
 def _move(server: CatalogServer, entry: Entry, report: Report) -> None:
-    """What the registry says of a server it named before; what it leaves out stays, except where it is
-    reached: an address that its publisher gave up may be anybody's by now, and keys are sent there."""
+    """Write what the registry says about a server it named before. What it leaves out stays, except endpoint
+    and headers: an address that its publisher gave up may be anyone's by now, and keys are sent there."""
     fact = entry.fact
     changed = False
     for name in _MOVING:

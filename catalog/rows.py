@@ -1,6 +1,6 @@
-"""Many rows with one statement: a list of 600,000 tools is written in minutes, not hours.
+"""Writes many rows with one statement: a list of 600,000 tools takes minutes, not hours.
 
-The statements are made of the models' own names; what strangers wrote travels as one parameter.
+The statements are made only of the models' own names; what strangers wrote is passed as one parameter.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from django.db import connection, models
 
-# As text a batch stays within a few megabytes on both sides.
+# As text, this many rows stay within a few megabytes, both here and in the database.
 A_STATEMENT: Final = 1000
 
 
 def insert_rows(rows: Sequence[models.Model]) -> None:
-    """New rows. Their objects learn no key."""
+    """Insert new rows. Their objects are not given their keys."""
     for part in _parts(rows):
         fields = [field for field in part[0]._meta.concrete_fields if not field.primary_key]
         names = ", ".join(f'"{field.column}"' for field in fields)
@@ -26,7 +26,7 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
 
 
 def update_rows(rows: Sequence[models.Model], names: Iterable[str]) -> None:
-    """The named fields of rows that are there."""
+    """Update the named fields of existing rows."""
     named = list(names)
     for part in _parts(rows):
         meta = part[0]._meta

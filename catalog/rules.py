@@ -1,4 +1,4 @@
-"""The classifier as the index uses it: which rules gave a class, and the row it becomes."""
+"""The classifier as the index uses it: which rules gave a class, and how it is stored in a row."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _HERE = Path(__file__).parent
 
 @cache
 def digest() -> str:
-    """Changes with the rules: rows that carry another are classed anew."""
+    """Changes with the rules: if the summary names another digest, all tools are classified again."""
     return _digest(_HERE / "classify.py", *sorted((_HERE / "classifier").glob("*.py")))
 
 
 @cache
 def digest_of_lexemes() -> str:
-    """Changes with what rows are found by."""
+    """Changes with the rules by which rows are found: another one means that all are indexed again."""
     return _digest(_HERE / "lexemes.py")
 
 
@@ -34,7 +34,7 @@ def _digest(*files: Path) -> str:
 
 
 def classified(tools: Iterable[ToolFact], server: str = "") -> list[tuple[ToolFact, Classification]]:
-    """All tools of one server, each judged among its siblings; `server` is the name that it goes by."""
+    """All tools of one server, each judged among its siblings; `server` is the server's name."""
     known = list(tools)
     siblings = tuple(tool.name for tool in known)
     return [
@@ -66,14 +66,14 @@ def as_rows(evidence: Iterable[Evidence]) -> list[list[Any]]:
 
 
 def classification_of(tool: CatalogTool) -> Classification:
-    """What stands in the row."""
+    """The classification that the row holds."""
     return _classification(
         tool, tuple(Evidence(rule, where, tuple(words), said) for rule, where, words, said in tool.evidence)
     )
 
 
 def verdict_of(tool: CatalogTool) -> Classification:
-    """The same without its reasons: lists show none, and they are the largest part of a row."""
+    """The same without its evidence: lists show none, and it is the largest part of a row."""
     return _classification(tool, ())
 
 

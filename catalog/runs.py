@@ -1,4 +1,4 @@
-"""Where an import goes on after the runs before it."""
+"""Where an import resumes after previous runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ OVERLAP: Final = timedelta(hours=1)
 def where_to_go_on(source: str) -> tuple[str, str]:
     """`(since, cursor)` for a source that is read in pages.
 
-    A walk may take several runs. What changed while it went on is asked for by the next one, so `since` is
-    when the last walk that ended had begun, not when its last run had.
+    A walk may take several runs. The next walk has to ask for what changed during it, so `since` is when the
+    last complete walk began, not when its last run did.
     """
     runs = SourceCheck.objects.filter(source=source)
     last = runs.order_by("-pk").first()

@@ -1,4 +1,4 @@
-"""One box over servers and tools, with PostgreSQL's own full-text search."""
+"""One search box over servers and tools, on PostgreSQL's own full-text search."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from catalog.order import Order
 from catalog.summary import Reading, as_listed, at_one_moment, common_words, current, tools_in_order
 from catalog.words import name_key
 
-# Nobody reads further; it bounds what one question can cost. What lies beyond is found by asking closer.
+# Nobody reads further, and it bounds what one question can cost. A narrower question finds the rest.
 MOST_FOUND: Final = 500
 PER_PAGE: Final = 50
 MOST_SERVERS: Final = 6
@@ -45,7 +45,7 @@ _COUNTED: Final = {"class": CLASSES, "severity": LEVELS, "transport": TRANSPORTS
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was typed and which facets are set; only values that exist are kept."""
+    """What was typed and which facets are set; except for vendors, only values that exist are kept."""
 
     text: str = ""
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -113,7 +113,7 @@ def find(asked: Asked, figures: Mapping[str, Any], read: Reading = as_listed) ->
 
 
 def _worst(asked: Asked, figures: Mapping[str, Any], read: Reading) -> Found:
-    """The whole index, worst first; its figures were counted when it changed."""
+    """The whole index, worst first; its figures were counted when it last changed."""
     start = min((asked.page - 1) * PER_PAGE, MOST_FOUND - PER_PAGE)
     order = ("-severity", "name_key", "id")
     tools = CatalogTool.objects.filter(removed_at=None, search__isnull=False).order_by(*order)
@@ -197,7 +197,7 @@ def _options(asked: Asked, counts: Mapping[str, Counter[str]]) -> dict[str, list
 
 
 def near_miss(asked: Asked) -> str:
-    """A word like what was typed, or a part of it, that does find something; empty if none does."""
+    """Something like what was typed, or a part of it, that does find something; empty if nothing does."""
     words, common = asked.words, common_words("tool")
     if alike := _alike(words, common):
         return alike
@@ -209,7 +209,7 @@ def near_miss(asked: Asked) -> str:
 
 
 def _alike(words: list[str], common: Mapping[str, int]) -> str:
-    """The same question with its misspelt words as common ones are spelt."""
+    """The question with its misspelt words replaced by common ones; empty if that changes nothing."""
     meant = []
     for word in words:
         near = [each for each in common if each[0] == word[0] and abs(len(each) - len(word)) <= 1]

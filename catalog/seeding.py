@@ -1,4 +1,4 @@
-"""The shipped facts and the classifier's newest rules, brought into the index. Safe to run twice."""
+"""Brings the shipped facts and the classifier's newest rules into the index. Safe to run twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def seed() -> Report:
         reclassify(report)
     if before.revision and "lexemes" in due:
         reindex(report)
-    # Also where this run changed nothing: the one before may have ended before it counted what it changed.
+    # Even if this run changed nothing: the previous one may have ended before it counted what it changed.
     count_anew()
     end(due)
     CatalogSummary.objects.filter(pk=1).update(facts=facts_digest())
@@ -48,14 +48,14 @@ def facts_digest() -> str:
 
 
 def reclassify(report: Report) -> None:
-    """Every tool under the newest rules; what comes out as before is not written."""
+    """Classify every tool by the newest rules; a result that is the same as before is not written."""
     for keys in _batches():
         with transaction.atomic():
             _reclassify(_in_turn(keys), report)
 
 
 def reindex(report: Report) -> None:
-    """Every row is found by what is newly said of it."""
+    """Write the search lexemes of every row again, by the newest rules."""
     for keys in _batches():
         with transaction.atomic():
             _reindex(_in_turn(keys), report)
@@ -67,7 +67,7 @@ def _batches() -> Iterator[list[int]]:
 
 
 def _in_turn(keys: list[int]) -> dict[int, CatalogServer]:
-    """As they are when nobody else may change them: what an import did to them meanwhile stays done."""
+    """The servers, read when nobody else may change them, so that what an import did meanwhile is kept."""
     take_turn()
     return {server.pk: server for server in CatalogServer.objects.filter(pk__in=keys).defer("search")}
 

@@ -1,4 +1,4 @@
-"""Questions that others ask of the index."""
+"""Questions that other apps ask the index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ By: TypeAlias = Literal["address", "host", "package", "repository"]
 
 @dataclass(frozen=True, slots=True)
 class KnownServer:
-    """A server of the index, and what it was known by. `key` is what `/policies/arrive/?for=` takes."""
+    """A server of the index, and what it was recognized by. `key` is what `/policies/arrive/?for=` takes."""
 
     server: CatalogServer
     by: By
@@ -40,8 +40,8 @@ class KnownServer:
 
 
 def known_server(url_or_package: str) -> KnownServer | None:
-    """The one server meant by an address, a package, or the command that starts it; None where it may be
-    another. It is a suggestion from public facts, and says nothing of who answers at an address."""
+    """The one server meant by an address, a package, or the command that starts it; None if it could be
+    another. It is a suggestion from public facts, and says nothing about who answers at an address."""
     asked = read_naming(url_or_package)
     servers = CatalogServer.objects.exclude(status=CatalogServer.Status.DELETED).defer("search")
     if asked.endpoint:
@@ -62,7 +62,7 @@ def _at_address(servers: QuerySet[CatalogServer], endpoint: str) -> KnownServer 
 
 
 def _of_repository(servers: QuerySet[CatalogServer], asked: Naming) -> KnownServer | None:
-    """One repository may hold fifty servers: only a subfolder, or being alone, tells which is meant."""
+    """A repository may hold fifty servers: only a subfolder, or being the only one, tells which is meant."""
     there = servers.filter(repository=asked.repository)
     if asked.subfolder:
         return _only(there.filter(subfolder=asked.subfolder), "repository")

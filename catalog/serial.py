@@ -1,4 +1,4 @@
-"""Servers and tools of the index as JSON: the API's, the pages' and the download's."""
+"""Servers and tools of the index as JSON, the same for the API, the pages and the download."""
 
 from __future__ import annotations
 

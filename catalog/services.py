@@ -12,7 +12,7 @@ from common.starting import start
 
 @transaction.atomic
 def send_message(email: str, about: str, message: str) -> None:
-    """Kept first, mailed after: a mail server that is away loses nothing."""
+    """The message is stored first and mailed afterwards: a mail server that is down loses nothing."""
     kept = ContactMessage.objects.create(email=email, about=about, message=message)
     transaction.on_commit(lambda: start("catalog.tasks.mail_message", str(kept.pk)))
 

@@ -1,4 +1,4 @@
-"""The figures that stand on every page, counted once per change of the index."""
+"""The figures that every page shows, counted once per change of the index."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from catalog.picks import picks
 from catalog.rules import digest, digest_of_lexemes
 
 MOST_VENDORS = 30
-# What a list shows of a tool. The rest, its reasons above all, is most of the row.
+# What a list shows of a tool. The rest, above all the evidence, is most of the row.
 LISTED: Final = (
     *("name", "slug", "tool_class", "severity", "confidence", "needs_review", "signals", "removed_at"),
     *("server__slug", "server__title"),
 )
 Reading: TypeAlias = Callable[["QuerySet[CatalogTool]"], "QuerySet[CatalogTool]"]
 _held: ContextVar[CatalogSummary | None] = ContextVar("catalog_summary", default=None)
-# A term of as many tools, or servers, is kept in their order (`catalog.ordering`).
+# A term that at least this many tools, or servers, have is stored in their order (`catalog.ordering`).
 COMMON = {"tool": 500, "server": 500}
 _COMMON_TERMS = """
     SELECT word, ndoc FROM ts_stat('SELECT search FROM catalog_catalog{kind} WHERE search IS NOT NULL')
@@ -52,13 +52,13 @@ def count_anew() -> CatalogSummary:
 
 
 def current() -> CatalogSummary:
-    """The figures of now; nobody changes what this gives."""
+    """The current figures. The object is shared: nobody may change it."""
     return _held.get() or _read()
 
 
 @contextmanager
 def at_one_moment() -> Iterator[CatalogSummary]:
-    """Within it the figures stand still: a page is of one revision from its ETag to its last line."""
+    """Hold the figures still: a page shows one revision from its ETag to its last line."""
     token = _held.set(current())
     try:
         yield current()
@@ -75,12 +75,12 @@ def _read() -> CatalogSummary:
 
 @lru_cache(maxsize=2)
 def _kept(version: str) -> CatalogSummary:
-    """By the row's version, which no other row and no other moment has."""
+    """Cached by the row's version, which no other row and no other moment has."""
     return CatalogSummary.objects.filter(pk=1).first() or CatalogSummary()
 
 
 def common_words(kind: str) -> Mapping[str, int]:
-    """Words that very many tools or servers have, and how many. Changes with the index only."""
+    """Words that very many tools or servers have, and how many have each. Changes only with the index."""
     words: Mapping[str, int] = current().words.get(kind, {})
     return words
 

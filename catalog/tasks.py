@@ -12,8 +12,8 @@ from common.starting import start
 
 @shared_task
 def sweep_messages() -> None:
-    """What a lost message left behind, and what a mail server refused. Of very many any may come first: those
-    that it always refuses keep nothing else waiting."""
+    """Send what a lost task left behind, and what a mail server refused. In random order, so that messages
+    that it always refuses keep no others waiting."""
     for message_id in (
         ContactMessage.objects.filter(mailed_at=None).order_by("?").values_list("pk", flat=True)[:100]
     ):
@@ -22,7 +22,7 @@ def sweep_messages() -> None:
 
 @shared_task
 def mail_message(message_id: str) -> None:
-    """Runs twice without harm: what is mailed is marked."""
+    """Safe to run twice: a message that was mailed is marked."""
     if not settings.CONTACT_EMAIL:
         return
     with transaction.atomic():

@@ -1,7 +1,7 @@
-"""Whoever writes the index takes turns with the others, and leaves word where they go by other rules.
+"""Writers of the index take turns, and leave a mark if they work by different rules.
 
-The summary names the rules that gave all classes, and those by which all rows are found. It names none where
-two releases have written beside each other: then the next seeding goes over everything.
+The summary names the rules that gave all classes, and those by which all rows are found. It names none if two
+releases have written at the same time: then the next seeding redoes everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NONE: Final = ""
 
 
 def take_turn() -> None:
-    """Until the transaction ends. Two at once would each go by rows that the other is changing."""
+    """Hold the turn until the transaction ends. Two at once would each rely on rows the other is changing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
     for name, own in ours().items():
@@ -28,13 +28,13 @@ def take_turn() -> None:
 
 
 def ours() -> dict[str, str]:
-    """The rules of this release, by the field of the summary that names them."""
+    """Digests of this release's rules, by the field of the summary that names them."""
     return {"classifier": digest(), "lexemes": digest_of_lexemes()}
 
 
 @transaction.atomic
 def begin(names: Iterable[str]) -> None:
-    """Everything is gone over by our rules from here on. Whoever goes by others meanwhile is noticed."""
+    """Record that everything is being redone by our rules. A writer with other rules is noticed meanwhile."""
     take_turn()
     for name in names:
         CatalogSummary.objects.filter(pk=1).update(**{name: _begun(ours()[name])})
@@ -42,7 +42,7 @@ def begin(names: Iterable[str]) -> None:
 
 @transaction.atomic
 def end(names: Iterable[str]) -> None:
-    """All of it has been gone over, unless somebody wrote by other rules since it began."""
+    """Record that everything has been redone, unless someone has written by other rules since `begin`."""
     take_turn()
     for name in names:
         own = ours()[name]

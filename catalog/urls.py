@@ -4,7 +4,8 @@ from catalog.views import as_json, attacks, compare, forms, index, machines, ser
 
 
 class PublicSlugConverter:
-    """A server of the index. A tenant's own has an underscore, and two of the tenant's pages are words."""
+    """The slug of a server of the index. An organization's own server has an underscore in its address, and
+    the two words excluded here are pages of the organization."""
 
     regex = "(?!(?:register|everything)/)[a-z0-9][a-z0-9-]{0,99}"
 

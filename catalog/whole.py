@@ -1,7 +1,7 @@
-"""A server as a whole: its tools worst first, what they count up to, and what we recommend for all of them.
+"""A server as a whole: its tools worst first, their counts, and what we recommend for all of them.
 
-Nothing of it depends on what a page was asked for. Of a server of many tools it is worked out once for each
-version of its row, which every import and every new class of a tool writes anew.
+None of it depends on the request. For a server of many tools it is computed once per version of the server's
+row, which every import and every new class of a tool rewrites.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from catalog.classifier.vocabulary import WORST_LAST
 from catalog.models import CatalogServer, CatalogTool
 from catalog.rules import verdict_of
 
-# What fewer tools come to is sooner worked out than looked up; of the others so many are kept.
+# Up to FEW tools are computed faster than looked up; of larger servers at most _MOST_KEPT are cached.
 FEW: Final = 100
 _MOST_KEPT: Final = 32
 _JUDGED: Final = ("name", "tool_class", "severity", "confidence", "needs_review", "signals", "source")
@@ -33,7 +33,7 @@ _RANK: Final = Case(
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """`sources`: every place its tools are known from, or the first two of more."""
+    """`sources`: every place its tools are known from; if there are more than two, the first two."""
 
     total: int
     advice: ServerAdvice
@@ -47,7 +47,7 @@ def tools_of(server: CatalogServer) -> QuerySet[CatalogTool]:
 
 
 def worst_first(tools: QuerySet[CatalogTool]) -> QuerySet[CatalogTool]:
-    # By letters as they are: what a language makes of their order is another on every machine.
+    # By code point: the order of a language's collation differs from machine to machine.
     return tools.order_by("-severity", _RANK.desc(), Func("name", template='%(expressions)s COLLATE "C"'))
 
 
@@ -76,7 +76,7 @@ def _worked_out(pk: int) -> Whole:
     tools = list(rows.only(*_JUDGED, "provenance"))
     return Whole(
         total=len(tools),
-        # Of arguments the policy of a whole server says nothing: what is known of them changes none of it.
+        # The policy of a whole server says nothing about arguments, so they are left out here.
         advice=advise_server(Listed(tool.name, (), verdict_of(tool)) for tool in tools),
         counts={
             "class": Counter(tool.tool_class for tool in tools),

@@ -1,4 +1,4 @@
-"""Which argument is worth a rule, and which. Pure."""
+"""Says which arguments are worth a rule, and which rule. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TYPES: Final = {
 
 
 def worth_a_rule(param: Param, choices: tuple[str, ...] = ()) -> str:
-    """The hint of the word that says most; empty where none does."""
+    """The hint for the word of the name that says most; empty if no word has one."""
     if choices and chooses(param[0]):
         return _DEEDS
     words = words_of(param[0])
@@ -50,7 +50,7 @@ def worth_a_rule(param: Param, choices: tuple[str, ...] = ()) -> str:
 
 
 def _fits(word: str, kind: str) -> bool:
-    """No number starts with anything, and nothing that is yes or no has a ceiling."""
+    """True if the hint makes sense for the type: a number has no prefix, and a yes-or-no has no ceiling."""
     kinds = set(kind.split("|"))
     if kinds <= {"integer", "number"}:
         return word in _COUNTED

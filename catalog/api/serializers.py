@@ -44,12 +44,12 @@ class VerdictSerializer(serializers.Serializer[Any]):
     evidence = EvidenceSerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
-        # `class` is a word of Python's own.
+        # `class` is a keyword of Python.
         return {**super().get_fields(), "class": serializers.ChoiceField(choices=CLASSES)}
 
 
 class JudgedSerializer(VerdictSerializer):
-    """`policy` is the recommended one, and `policy_does` what it does, computed."""
+    """`policy` is the policy we recommend; `policy_does` says what it does, computed from it."""
 
     policy = serializers.CharField()
     policy_does = serializers.ListField(child=serializers.CharField())
@@ -93,7 +93,7 @@ class ServersSerializer(serializers.Serializer[Any]):
 
 
 class ToolsSerializer(serializers.Serializer[Any]):
-    """`capped`: there are more; narrow the search."""
+    """`capped`: there are more than the pages show; narrow the search."""
 
     results = CatalogToolSerializer(many=True)
     found = serializers.IntegerField()
@@ -107,8 +107,8 @@ class SearchSerializer(ToolsSerializer):
 
 
 class ClassifyInput(serializers.Serializer[Any]):
-    """A tool as a server lists it. `siblings`: the names of all tools of its server; `server`: what that is
-    called. `params` stands in for an input schema, where there is none."""
+    """A tool as a server lists it. `siblings`: the names of all tools of its server; `server`: the name of
+    that server. Without an input schema, send `params` instead."""
 
     name = serializers.CharField(max_length=LONGEST_NAME)
     title = serializers.CharField(max_length=LONGEST_TITLE, required=False, allow_blank=True, default="")

@@ -1,4 +1,4 @@
-"""The catalogue over REST: public, the same for everybody, bounded for each address."""
+"""The catalogue over REST: public, the same for everyone, throttled by address."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _FILTERS = (
 
 
 class PublicView(ApiView):
-    """Who asks makes no difference, so no key is read; the throttle counts by address."""
+    """It makes no difference who asks, so no key is read; the throttle counts by address."""
 
     authentication_classes = []
     permission_classes = []

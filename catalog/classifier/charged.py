@@ -1,7 +1,7 @@
-"""Where a description tells in passing what a call takes: money from somebody, or what was there. Pure.
+"""Finds where a description says in passing what a call takes: someone's money, or what was there. Pure.
 
-It stands beside the first verb, and mostly behind it: “… Each lookup is billed.”, “… and pay what is owed”,
-“… its disk is wiped”, or in another language. It raises, and never lowers.
+It is said beside the first verb, and mostly after it: “… Each lookup is billed.”, “… and pay what is owed”,
+“… its disk is wiped”, or in another language. It raises a class and never lowers one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _ARTICLES: Final = word_set("a all an any each every existing her his its my our
 _WHAT: Final = _ARTICLES | word_set("for from it them what whatever with")
 _THEN: Final = word_set("and automatically then")
 _IS: Final = word_set("are be gets is")
-# Where one of these stands, it may as well not be so.
+# With one of these, it may well not be so.
 _NOT: Final = word_set("cannot if isn never no not nothing unless whether without won")
-# What follows one of these tells which, or when.
+# What follows one of these says which, or when.
 _WHICH: Final = word_set("after before how once that until what when where which who whose")
 _NEAR: Final = 3
 _CHARGED: Final = word_set("billed charged debited deducted")
@@ -45,7 +45,7 @@ _MOVED_MONEY: Final = word_set("""
     balance bid collateral deposits escrow funds lamports money payment payments refund salaries sats stake
     usdc usdt wager wages
 """)
-# What is sent of these is a text.
+# Of these, only a text is sent.
 _ABOUT_MONEY: Final = word_set("""
     amount confirmation data details event events form history info information intent link links method
     methods notification notifications page pages plan policy receipt receipts record records reminder
@@ -57,21 +57,21 @@ _ENDS: Final = word_set("""
 """)
 _ENDED: Final = word_set("deleted destroyed discarded erased lost overwritten purged wiped")
 _RECOVERED: Final = word_set("recover recoverable recovered restored reversed reverted undone")
-# Of “can't” the words hold “can” and “t”.
+# “can't” is read as the words “can” and “t”.
 _CANNOT: Final = word_set("cannot not t")
 _PERHAPS: Final = word_set("if unless whether")
 _IRREVERSIBLE: Final = "irreversible"
-# “This action is irreversible”; of a state or a setting it says no more than that this can be chosen.
+# “This action is irreversible”; said of a state or a setting it means only that this can be chosen.
 _WHAT_IS_DONE: Final = word_set("action call change deletion it operation this tool")
 _FOR_GOOD: Final = word_set("irrecoverable irrecoverably irretrievably unrecoverable")
 _OVERWRITES: Final = word_set("overwrite overwrites overwriting")
-# To write over one of these is to lose what it held.
+# Overwriting one of these loses what it held.
 _HELD: Final = word_set("account database everything history site workspace")
-# With a capital a sentence begins, wherever it stands.
+# With a capital, a word begins a sentence wherever it appears.
 _ENDS_SOMETHING: Final = (
     "Deletes ", "Destroys ", "Drops ", "Erases ", "Irreversibly ", "Permanently ", "Purges ", "Wipes ",
 )  # fmt: skip
-# What holds none of them is read no further.
+# A description with none of _TAKES is read no further.
 _PAYMENTS: Final = _PRICED | _PAYS | _PAID | _MOVED_MONEY
 _LOSSES: Final = _ENDS | _ENDED | _RECOVERED | _FOR_GOOD | _OVERWRITES | {_IRREVERSIBLE}
 _TAKES: Final = _PAYMENTS | _LOSSES | {"irreversibly", "permanently"}
@@ -81,7 +81,7 @@ _ABROAD: Final = DEALT | _DEALS_FOR_GOOD
 
 
 def takes_a_price(description: str) -> Said | None:
-    """“Costs 12 credits, deducted from your balance”; what only has a price is paid by whoever calls."""
+    """“Costs 12 credits, deducted from your balance”; a price alone is for the caller to pay."""
     text = description[:READ]
     if "$" not in text and "credits" not in text and "x402" not in text:
         return None
@@ -91,7 +91,7 @@ def takes_a_price(description: str) -> Said | None:
 
 
 def takes(description: str) -> Said | None:
-    """Of a tool that changes something."""
+    """What a call takes, for a tool that changes something."""
     words = words_in(text := description[:READ])
     told = _TAKES.intersection(words)
     if not told or _says_half(told, words):
@@ -110,14 +110,14 @@ def takes(description: str) -> Said | None:
 
 
 def _says_half(told: frozenset[str], words: Sentence) -> bool:
-    """Money that nothing moves, and what is written over something small."""
+    """True for money that nothing moves, and for overwriting something small."""
     return (told <= _OVERWRITES and _HELD.isdisjoint(words)) or (
         told <= _MOVED_MONEY and _MOVES.isdisjoint(words) and _MOVED.isdisjoint(words)
     )
 
 
 def takes_abroad(description: str) -> Said | None:
-    """“Gibt ein Gebot ab”, “Faturayı öder”; only where no verb of the name says what is done."""
+    """In other languages: “Gibt ein Gebot ab”, “Faturayı öder”; only if no verb of the name says the deed."""
     for said in sentences_of(description):
         if _ABROAD.isdisjoint(said):
             continue
@@ -178,14 +178,14 @@ def _is_lost(said: Sentence, place: int, word: str) -> bool:
 
 
 def _is_besides(said: Sentence, place: int, articles: frozenset[str]) -> bool:
-    """“… and pay what is owed”"""
+    """True for a further verb: “… and pay what is owed”."""
     if said[max(0, place - 1)] not in _THEN or articles.isdisjoint(said[place + 1 : place + 2]):
         return False
     return _NOT.isdisjoint(said[:place]) and _WHICH.isdisjoint(said[:place])
 
 
 def _is_told(said: Sentence, place: int) -> bool:
-    """“spend is billed to …”; “once it is paid” says when."""
+    """True for “spend is billed to …”; “once it is paid” only says when."""
     if not _NOT.isdisjoint(said) or not _WHICH.isdisjoint(said[:place]):
         return False
     return not _IS.isdisjoint(said[max(0, place - _NEAR) : place])

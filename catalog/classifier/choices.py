@@ -16,24 +16,24 @@ from catalog.lines import LONGEST_PARAM, MOST_PARAMS, line_of
 
 Choices: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
-# Of one parameter, and of one tool altogether.
+# Values kept for one parameter, and for one tool in all.
 MOST_VALUES: Final = 60
 MOST_KEPT: Final = 240
 LONGEST_VALUE: Final = 60
 _CHOOSES: Final = word_set("action actions command method op operation operations verb")
 # `dropIndexSuggestions` names what is answered.
 _ADVICE: Final = word_set("candidates recommendations suggestions")
-# What of a call is written down is not called: `add_request(method)`.
+# These write a call down and do not make it: `add_request(method)`.
 _WRITTEN_DOWN: Final = word_set("add create define edit insert register save set update")
-# What is looked through is not called either: `list_requests(method)`.
+# These look through calls and do not make them either: `list_requests(method)`.
 _LOOKS_THROUGH: Final = word_set("analyze filter find get list monitor observe search show trace watch")
 _OF_HTTP: Final = frozenset({"get", "post"})
-# What is done to numbers is done to nothing else.
+# Operations on numbers change nothing else.
 _SUMS: Final = word_set("average divide max min modulo multiply pow subtract sum")
 _PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-# A schema of a parameter is made of other schemas, and a reference may lead back to it.
+# The schema of a parameter may consist of other schemas, and a reference may lead back to it.
 _MOST_PARTS: Final = 120
-# Of one tool, until so many are kept.
+# Values read for one tool, however few of them are kept.
 _MOST_READ: Final = 5 * MOST_KEPT
 
 
@@ -49,7 +49,7 @@ class Chosen:
 
 
 def choices_of_schema(schema: object) -> Choices:
-    """The first level only, whatever a stranger calls a schema. Only texts are choices."""
+    """The choices in whatever a stranger calls a schema: only its first level, and only texts."""
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(schema, Mapping) or not isinstance(properties, Mapping):
         return ()
@@ -68,7 +68,7 @@ def _first(said: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
 
 
 def _kept(said: Iterable[tuple[Any, Iterable[object]]]) -> Choices:
-    """What says what is done comes first: no list of colours takes its place."""
+    """Bounded choices. A parameter that says what is done comes first: no list of colours takes its place."""
     named = [(line_of(name, LONGEST_PARAM), values) for name, values in said]
     kept: dict[str, tuple[str, ...]] = {}
     left, turns = MOST_KEPT, iter(range(_MOST_READ))
@@ -81,7 +81,7 @@ def _kept(said: Iterable[tuple[Any, Iterable[object]]]) -> Choices:
 
 @lru_cache(maxsize=4096)
 def chooses(name: str) -> bool:
-    """Whether an argument of this name says what is done."""
+    """True if an argument of this name says what is done."""
     return bool(parts := _PART.findall(name)) and parts[-1].lower() in _CHOOSES
 
 
@@ -90,7 +90,7 @@ def _listed(values: object) -> list[object]:
 
 
 def _texts(values: Iterable[object], most: int, turns: Iterator[int]) -> tuple[str, ...]:
-    """Different ones, while there are turns: a few words of a schema can name one list for everything."""
+    """Distinct texts, while there are turns: a short schema can refer to one list from everywhere."""
     found: dict[str, None] = {}
     for _, one in zip(turns if most else (), values, strict=False):
         line = line_of(one, LONGEST_VALUE + 1)
@@ -102,9 +102,9 @@ def _texts(values: Iterable[object], most: int, turns: Iterator[int]) -> tuple[s
 
 
 def _values(described: object, schema: Mapping[str, Any]) -> Iterator[object]:
-    """Of a parameter and of what it is made of."""
+    """The values of a parameter and of the schemas that it consists of."""
     parts = [described]
-    for part in parts:  # grows meanwhile
+    for part in parts:  # grows in the loop
         if isinstance(part, Mapping):
             yield from _listed(part.get("enum"))
             yield from [part["const"]] if "const" in part else []
@@ -122,7 +122,7 @@ def _made_of(part: Mapping[str, Any], schema: Mapping[str, Any]) -> list[object]
 
 
 def referred(reference: str, schema: Mapping[str, Any]) -> object:
-    """What `#/$defs/Name` leads to, in the schema itself."""
+    """What a reference such as `#/$defs/Name` leads to, within the schema itself."""
     found: object = schema
     for step in reference.removeprefix("#/").split("/")[:6]:
         found = found.get(step) if isinstance(found, Mapping) else None
@@ -135,7 +135,7 @@ def _words(value: str) -> tuple[str, ...]:
 
 
 def worst_choice(words: tuple[str, ...], choices: Choices, siblings: tuple[str, ...]) -> Chosen | None:
-    """Among all that can be chosen; None where no value says anything, or all of them are sums."""
+    """The worst value that can be chosen; None if none says anything. A parameter with a sum is skipped."""
     things = tuple(word for word in words if word not in PLAIN and word not in LOOSE)
     found: list[tuple[str, str, ToolClass, bool]] = []
     unknown = False

@@ -1,7 +1,7 @@
-"""What of a description says what its tool does, as sentences of words. Pure.
+"""Finds the part of a description that says what its tool does, as sentences of words. Pure.
 
-Left out is what stands there for whoever calls: labels in front, a price, what it needs and when to call it.
-Of “Call after `validate` to screen a company” what follows the “to” is kept.
+What is meant for the caller is left out: labels in front, a price, what it needs and when to call it. Of
+“Call after `validate` to screen a company” only what follows the “to” is kept.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ Sentence: TypeAlias = tuple[str, ...]
 
 READ: Final = 480
 MOST: Final = 3
-# Small letters, and a space for whatever else.
+# Lower-case letters, and a space for everything else.
 _LETTERS: Final = bytes(ord(chr(byte).lower()) if chr(byte) in ascii_letters else 32 for byte in range(256))
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
-# `[blueprint]`, `<use_case>`, signs and pictures.
+# `[blueprint]`, `<use_case>`, symbols and emoji.
 _IN_FRONT: Final = re.compile(r"(?:\s|\[[^\]\n]{1,40}\]|<[^>\n]{1,40}>|\([^)\n]{1,40}\)|[^\w\s'\"`(\[<$]+)+")
 _BETWEEN: Final = re.compile(r"[.!?;:\n—–-](?:(?<=\n)|(?=\s))[\s*•#-]*")
 _PRICED: Final = re.compile(r"[$€£]\s?\d|\d\s?(?:usdc?|sats|credits?)\b|\bx402\b", re.IGNORECASE)
 _LONGEST_PRICE: Final = 9
-# Sentences that begin so tell what it needs or is like.
+# A sentence that begins with one of these says what the tool needs or is like.
 _ASIDES: Final = word_set("""
     alias beta caution cheap cost costs deprecated don example examples experimental free important needs
     never note paid prerequisite prerequisites recommended required requires slow step tip todo warning
 """)
-# Any but the first that begins so tells what to give.
+# A sentence other than the first that begins with one of these says what to pass.
 _GIVEN: Final = word_set("enter include omit pass provide set specify supply")
-# Said of how it is done.
+# Said about how it is done.
 _HOW: Final = word_set("advanced also always auto batch bulk force only please safely")
 _CALLED: Final = word_set("call if invoke prefer run use used useful using when whenever")
-# Behind one of those these say when.
+# After one of _RUN_TOO, these say when.
 _WHEN: Final = word_set("""
     after as at before early every first for if immediately in instead it me once only periodically right
     sparingly the this to tool when whenever with you
@@ -54,12 +54,12 @@ _TOOLS: Final = word_set("""
 _OF_TOOLS: Final = word_set("allows can designed enables for lets that to used which will")
 _BEFORE_TOOLS: Final = word_set("a an the this") | _TOOLS
 _WITHIN: Final = 8
-# Nothing is left out in front of one of these.
+# A sentence that begins with one of these is not shortened in front.
 _BEGINS_PLAINLY: Final = frozenset(INFLECTED) - _ASIDES - _CALLED - _HOW - _SUBORDINATES
 _THE_TOOL: Final = word_set("api function tool")
-# Behind a label that nothing follows which does something: “Company intelligence: owners, filings”.
+# Put after a label that no deed follows: “Company intelligence: owners, filings”.
 LABEL: Final = ":"
-# Behind a question: “Is this address worth sending to?”
+# Put after a question: “Is this address worth sending to?”
 ASKED: Final = "?"
 _LABELS: Final = {":": 3} | dict.fromkeys("—–-", 8)
 _INITIALS: Final = re.compile(r"[A-Z]{2,5}\b")
@@ -69,7 +69,7 @@ def sentences_of(description: str) -> tuple[Sentence, ...]:
     return _sentences(description[:READ])
 
 
-# One tool is asked about more than once.
+# Cached: the description of one tool is asked for more than once.
 @lru_cache(maxsize=64)
 def _sentences(text: str) -> tuple[Sentence, ...]:
     text = without_accents(text).replace("Re-", "Re").replace(" re-", " re")
@@ -96,7 +96,7 @@ def _sentences(text: str) -> tuple[Sentence, ...]:
 
 
 def parts_of(description: str) -> Iterator[Sentence]:
-    """All that is said, asides as well."""
+    """Every sentence, including asides."""
     return (words_in(part) for part, _ in _parts(description[:READ]))
 
 
@@ -105,7 +105,7 @@ def without_accents(text: str) -> str:
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:
-    """Each, and the sign behind it."""
+    """Each sentence, and the character after it."""
     in_front = _IN_FRONT.match(text)
     start = in_front.end() if in_front else 0
     for found in _BETWEEN.finditer(text, start):
@@ -131,12 +131,12 @@ def _does(word: str) -> bool:
 
 
 def _is_shouted(part: str) -> bool:
-    """“CLEAN / SUSPICIOUS”: what may be answered."""
+    """True for “CLEAN / SUSPICIOUS”: the possible answers."""
     return part.isupper()
 
 
 def _is_initials(word: str, part: str) -> bool:
-    """“DEX pairs”: nothing that is done."""
+    """True for “DEX pairs”: an abbreviation, not a deed."""
     found = _INITIALS.match(part) if part[1:2].isupper() else None
     return found is not None and found[0].lower() == word and word not in INFLECTED
 
@@ -146,14 +146,14 @@ def _is_aside(words: Sentence, part: str) -> bool:
 
 
 def _without_how(words: Sentence) -> Sentence:
-    """“Permanently delete …” as what is done."""
+    """Reduce “Permanently delete …” to what is done."""
     while len(words) > 1 and (words[0] in _HOW or (words[0].endswith("ly") and words[0] not in INFLECTED)):
         words = words[1:]
     return words
 
 
 def _without_when(words: Sentence, part: str) -> Sentence:
-    """“Use this to …” as what follows; empty where nothing does."""
+    """Reduce “Use this to …” to what follows; empty if nothing does."""
     if not words:
         return words
     if words[0] in _SUBORDINATES and "," in part:
@@ -172,7 +172,7 @@ def _without_when(words: Sentence, part: str) -> Sentence:
 
 
 def _without_tool(words: Sentence) -> Sentence:
-    """“A tool that lists pods” as what it does; “A simple tool” as it stands."""
+    """Reduce “A tool that lists pods” to what it does; leave “A simple tool” as it is."""
     if len(words) < 4 or words[0] not in _BEFORE_TOOLS:
         return words
     at = next((place for place, word in enumerate(words[:5]) if word in _TOOLS), -1)
@@ -183,7 +183,7 @@ def _without_tool(words: Sentence) -> Sentence:
 
 
 def _what_is_let(words: Sentence) -> Sentence:
-    """“Enables agents to search”, “Allows reading”"""
+    """Reduce “Enables agents to search” and “Allows reading” to the deed."""
     if words[1:2] and words[1].endswith("ing") and words[1] in INFLECTED:
         return words[1:]
     to = next((place for place, word in enumerate(words[:_WITHIN]) if word == "to"), -1)

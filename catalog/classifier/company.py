@@ -1,4 +1,4 @@
-"""What a verb means beside another word, and those words. Data."""
+"""What a verb means beside certain other words, and those words. Data."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from catalog.classifier.vocabulary import (
     word_set,
 )
 
-# To drop a thing on a page ends nothing.
+# Dropping a thing on a page ends nothing.
 POINTER: Final = word_set("browser drag element mouse")
-# Where one of these is shown, somebody is told something.
+# Showing one of these tells someone something.
 POPS_UP: Final = word_set("banner dialog notification popup toast")
 # Removing one of these takes it off something; it does not end it.
 REMOVES_A_RELATION: Final = word_set("""
@@ -30,7 +30,7 @@ REMOVES_A_RELATION: Final = word_set("""
     highlight label labels like member members noise participant participants reaction reactions relation
     relations relationship relationships reviewer reviewers selection star tag tags watcher watermark
 """)
-# To resolve one of these is to change it; to resolve a name is to read.
+# Resolving one of these changes it; resolving a name only reads.
 SETTLED: Final = word_set(
     "alert case claim comment conflict dispute error finding incident issue review thread ticket todo"
 )
@@ -39,145 +39,145 @@ JOB_WORDS: Final = word_set("""
     predictions rendering run scan scans simulation training trainings transcription
 """)
 JOB_VERBS: Final = word_set("cancel create post submit")
-# What is run as one of these goes on by itself: “Run an analysis job”.
+# What is run as one of these goes on in the background: “Run an analysis job”.
 RUN_AS: Final = word_set("""
     agent agents code command commands job jobs pipeline script scripts shell sql suite task tasks tool
     workflow workflows
 """)
-# What is run of these is drawn up and answered.
+# Running one of these draws it up and answers with it.
 REPORTS: Final = word_set("report reports")
 FLOWS: Final = word_set("flow job pipeline workflow")
 TALK: Final = word_set("chat conversation discussion thread")
-# What is shown on a screen: to open, switch or close one of these sets a program going or ends it.
+# Shown on a screen: opening, switching or closing one of these starts a program or ends it.
 SCREENS: Final = word_set("""
     app application apps browser emulator page program simulator tab tabs terminal terminals window windows
 """)
 DEVICE_VERBS: Final = word_set("adjust decrease dim increase lower mute raise toggle unmute")
-# Of these a list, too, has some: one that is set or locked is only written down.
+# DEVICES without those that a list may contain, too: setting or locking one there only writes it down.
 SURE_DEVICES: Final = DEVICES - {"camera", "device", "devices"}
 SCREEN_VERBS: Final = word_set("activate close focus new open select switch")
-# An exchange has these; whoever exchanges something gives it another.
+# These belong to an exchange, where “exchange” is a noun.
 OF_EXCHANGES: Final = word_set("calendar info list map rate rates symbols")
 PRINTED: Final = word_set(
     "document documents file files gcode job label labels mf model models page pages pdf photo photos "
     "receipt stl ticket tickets"
 )
 SEARCHES: Final = word_set("search searches")
-# To capture a picture is to read; to capture a payment is to take it.
+# Capturing a picture is reading; capturing a payment is taking it.
 SETTLES_MONEY: Final = word_set("authorise authorize capture reverse settle void")
 MONEY_SETTLED: Final = word_set("""
     authorization bill charge credit deposit escrow funds hold invoice order payment payout refund sale
     settlement transaction transfer withdrawal
 """)
-# What is set back to its beginning loses what it held.
+# Resetting one of these loses what it held.
 RESET_ENDS: Final = word_set("""
     branch collection counters data database db everything factory hard knowledge migrate migrations schema
     site storage tables vault wallet
 """)
-# What is made anew where one stands, or put back to what it was, loses what came since.
+# Making one of these again in place, or putting it back to what it was, loses what has come since.
 MADE_ANEW: Final = word_set("collection database db index schema table tables")
 BUILT_ANEW: Final = word_set("droplet instance machine server vm")
 INSTALLED_ANEW: Final = word_set("os server system")
 SNAPSHOTS: Final = word_set("snapshot snapshots")
-# Put back to what it was, what came since is lost.
+# Restoring one of these to what it was loses what has come since.
 OVERWRITTEN: Final = word_set("database db droplet")
 MIGRATIONS: Final = word_set("migration migrations")
-# A picture of one of these is kept, so that one can go back to it.
+# A snapshot of one of these is kept, so that it can be restored.
 KEPT_AS_IT_IS: Final = word_set("disk droplet instance vm")
-# Whoever asks for one of these will have something ended.
+# Verbs which, beside one of ENDINGS, will have something ended.
 BEGINS: Final = word_set("approve confirm execute force initiate perform request run schedule start submit")
 ENDINGS: Final = word_set("deletion deletions destruction erasure")
-# What is let go of there goes to others.
+# One of these that is released goes to others.
 LET_GO: Final = word_set("eip elastic ip ips")
-# A version that others build on.
+# Versions that others build on.
 RELEASED: Final = word_set("crate gem package release version")
 QUEUES: Final = word_set("queue queues")
-# To build one of these is to put it together, where a program is built by a job.
+# Building one of these is putting it together, while a program is built by a job.
 PUT_TOGETHER: Final = word_set("""
     audience bridge castle collection dashboard dataset deck document form graph house index kb knowledge list
     model page playlist portfolio presentation scene segment set slide slides structure table template tower
     toolset wall world
 """)
 RECORDED: Final = word_set("audio camera mic microphone screen video voice")
-# To load one of these anew is to end what it was doing.
+# Reloading one of these ends what it was doing.
 RELOADED: Final = SCREENS | word_set(
     "agent container daemon extension module nginx plugin plugins server service services"
 )
 DATABASES: Final = word_set("database mariadb mongo mysql postgres postgresql redis")
-# To initialize one of these is to set it going.
+# Initializing one of these sets it going.
 SET_GOING: Final = word_set("container emulator sandbox vm")
-# What is only loaded to be read.
+# These are loaded only to be read.
 READ_WHOLE: Final = word_set(
     "context docs documentation guide guides instructions knowledge memories pdf prompt prompts rules schema "
     "skill skills"
 )
-# To convert one of these is to change what it is.
+# Converting one of these changes what it is.
 BECOMES: Final = word_set("issue item items lead opportunity subtask task tasks ticket user")
-# To clean one of these is to change it; to clean what was built or kept is to lose it.
+# Cleaning one of these changes it; cleaning what was built or stored loses it.
 CLEANED: Final = word_set("address code csv column columns data dataset email name names sheet")
-# What is given and comes back clean.
+# These are given and come back clean.
 GIVEN_TEXT: Final = word_set("html input json markdown prompt prompts string text texts")
 PROMPTS: Final = word_set("prompt prompts")
-# What is worked out for whoever asks, and left to them.
+# These are worked out for the caller, and what becomes of them is left to the caller.
 WORKED_OUT: Final = PROMPTS | word_set("route routes salesman waypoints")
-# What is wired otherwise than money.
+# These are wired in another sense than money.
 WIRED: Final = word_set(
     "circuit component components connection node nodes pin pins port ports signal signals"
 )
-# What is told about one of these is written down there.
+# Reporting one of these writes it down.
 REPORTED: Final = word_set("""
     abuse bug bugs crash error feedback finding findings incident issue outcome problem progress spam
     vulnerability
 """)
-# Whatever one asks of these is done.
+# What is requested of one of these is done.
 ASKED_TO_DO: Final = word_set("api graphql http rest")
-# What is formatted loses what it held.
+# Formatting one of these loses what it held.
 FORMATTED: Final = word_set("disk drive partition sd usb volume")
-# What goes on to stand there while it is paused: nothing of it runs.
+# These stay where they are while paused: nothing of them runs.
 PAUSED: Final = word_set("""
     account ad ads adset adsets advertisement campaign campaigns keyword keywords listing matching member
     membership notification notifications subscription user
 """)
 # Plans that are carried out.
 CARRIED_OUT: Final = word_set("migration migrations plan playbook strategy terraform")
-# What is pointed and typed at beside one of these is the computer itself, or a device, and not a page.
+# Beside one of these, the gestures go to the computer itself, or to a device, and not to a page.
 GESTURES: Final = word_set("click drag hover press scroll swipe tap type")
 ON_A_COMPUTER: Final = word_set("""
     accessibility adb android cockpit combination combo computer coordinates cursor desktop emulator gamepad
     hotkey ios joystick keyboard keystroke keystrokes mobile mouse pointer serial simulator
 """)
-# Where the name says that a browser is driven, it is; what is done to a page is only written there.
+# If the name says that a browser is driven, it is an Execute; a gesture on a page alone is a Write.
 BROWSERS: Final = word_set("browser browserbase chrome chromium playwright puppeteer selenium webdriver")
-# Who looks there turns its head, or that of a robot.
+# Looking in one of these directions turns the head of an avatar or a robot.
 DIRECTIONS: Final = word_set("direction down left right")
 MOVED: Final = word_set("avatar backward robot")
-# What is gone through without changing it.
+# These are gone through without being changed.
 FOLLOWED: Final = word_set(
     "ast call calls chain dependencies graph hierarchy imports links path references tree"
 )
-# Whoever gives one of these answers.
+# Giving one of these is answering.
 ANSWERED_WITH: Final = word_set("""
     advice analysis answer answers breakdown context details explanation guidance hint hints
     information insight insights instructions list overview recommendation recommendations score status
     suggestion suggestions summary tips
 """)
-# What a device or a program is told to do.
+# Sending one of these tells a device or a program to do something.
 SIGNALS: Final = word_set(
     "console control keys keystroke keystrokes pty repl sigint signal sigterm stdin tty"
 )
 COMMANDED: Final = word_set("action actions")
-# Parts of a text or a table that are picked out.
+# Parts of a text or a table: selecting them only picks them out.
 PICKED: Final = word_set("column columns field fields line lines query record records row rows sql")
-# What is collected without being taken away.
+# These are collected without being taken away.
 COLLECTED: Final = word_set("""
     context data diagnostics emails every evidence information instance instances links log logs metrics
     profiles statistics stats subdomains telemetry traces urls
 """)
-# What is written for whoever asks.
+# These are written for the caller.
 LETTERS: Final = word_set("copy essay letter poem slogan")
-# What is put right in a text is answered.
+# Corrections of a text are only answered.
 SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
-# To terminate one of these is to lose it; a process or a session that ends can begin again.
+# Terminating one of these loses it; a process or a session that ends can begin again.
 TERMINATED: Final = word_set("""
     account accounts contract database deployment droplet employee environment host instance instances lease
     machine machines member server stack tenant user vm vms workspace
@@ -186,35 +186,35 @@ TESTED: Final = word_set("""
     all alert android credentials device endpoint ios macos mobile notification notifications package project
     sim simulator suite target targets webhook
 """)
-# What is generated of these is a draft.
+# One of these that is generated is a draft.
 DRAFTED: Final = word_set("checklist html reply tweet")
-# Of a program that is built one says for what, and what with.
+# A program is built for one of these, or with it.
 BUILT_AS_SOFTWARE: Final = word_set("""
     android apk container device gradle ios ipa macos maven msbuild proj project run sim simulator workspace
     ws xcode
 """)
-# What happens on a site or in an account is reported to whoever counts it; a parcel is only looked for.
+# Tracking one of these reports what happens on a site or in an account; tracking a parcel only looks for it.
 COUNTED: Final = word_set("""
     action auth behavior behaviour click conversion event events login logout metric pageview pageviews
     password signup
 """)
-# Who looks for these asks other machines.
+# Scanning for one of these probes other machines.
 PROBED: Final = word_set("masscan nmap port ports stealth syn tcp udp")
-# Languages in which one can only ask.
+# Languages in which it is only possible to ask.
 ASKED_IN: Final = word_set("soql sosl sparql")
 # The buttons of a game.
 PAD: Final = word_set("b down left right select start up x y")
-# What a debugger takes hold of.
+# Attaching to one of these is what a debugger does.
 DEBUGGED: Final = word_set("debugger gdb lldb pid process")
-# What is shown of a graph that is kept.
+# Opening one of these only shows a part of a stored graph.
 OPENED_TO_READ: Final = word_set("details nodes")
-# Written into a document these are changed; a text is given and comes back.
+# Formatting one of these changes the document; a text is given and comes back.
 LAID_OUT: Final = word_set("cell cells paragraph range shape slide")
 
 _CALLED: Final = frozenset({"call"})
 _VOICE: Final = frozenset({"voice"})
 _MADE: Final = ((MEDIA, WRITE), (ANSWERS_MADE, READ))
-# What a verb means where one of these words stands beside it.
+# What a verb means if one of these words is beside it.
 BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     **dict.fromkeys(REMOVAL, ((REMOVES_A_RELATION, WRITE),)),
     **dict.fromkeys(BEGINS, ((ENDINGS, DESTRUCTIVE),)),

@@ -1,6 +1,6 @@
-"""Where a tool runs what the agent writes: a command, a query, code. Pure.
+"""Says whether a tool runs what the agent writes: a command, a query, code. Pure.
 
-A name may end, allow or only list what runs, and a `code` is as often that of a country or a product.
+A tool may end, allow or only list what runs, and a `code` is as often that of a country or a product.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _NAMED: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     ("code", _CODE_WORDS),
 )
 _LEADS: Final = COMMAND_WORDS | _SQL_WORDS | _CODE_WORDS | {"evaluate", "query"}
-# What is evaluated there is code.
+# With these, what is evaluated is code.
 _PAGES: Final = word_set("browser chrome devtools page playwright puppeteer")
-# What opens, ends, allows or looks after what runs, or runs what stands there already.
+# These open, end, allow or look after what runs, or run what is there already.
 _RUNS_NOTHING: Final = word_set("""
     allowlist approve blacklist block close connect deny disconnect download end ip open stop unblock
     upload uptime whitelist
@@ -41,18 +41,18 @@ _PARAMS: Final[dict[str, Kind]] = {
     "query": "sql",
 }
 _TEXT: Final = frozenset({"string", "any", "", "array"})
-# What is looked at before it runs anywhere.
+# These look at it before it runs anywhere.
 _LOOKS: Final = word_set("""
     analyse analyze convert dry estimate explain format generate lint parse prettify review translate validate
 """)
-# Where what is kept or sent on as code is run by what gets it.
+# With these, what is stored or sent on as code is run by what receives it.
 _RUNS_CODE: Final = word_set("""
     blender browser eval execute function functions hook hooks javascript lambda macro plugin powershell
     python revit run script video worker
 """)
-# `command` tells an editor or a rule which of its own few things to do.
+# With these, `command` tells an editor or a rule which of its own few things to do.
 _CHOSEN: Final = word_set("editor rls security")
-# A search asks, and so do monitoring's languages, which only read.
+# With these, a query is for a database.
 _QUERIES: Final = word_set("""
     aql arango athena clickhouse cypher d1 gremlin influxdb mysql neo4j opencypher postgres postgresql raw
     readonly snowflake soql sql sqlite
@@ -60,13 +60,14 @@ _QUERIES: Final = word_set("""
 _QUERY: Final = word_set("query queries")
 _ROWS: Final = word_set("data record records row rows table")
 _CHANGES_ROWS: Final = word_set("alter create delete drop insert update")
+# A search only asks, and so do the query languages of monitoring, which only read.
 _ASKS: Final = word_set("""
     ai cancel logql natural nl plan prometheus promql range saved search text
 """)
 
 
 def named(words: tuple[str, ...], *, is_all_we_know: bool) -> tuple[Kind, tuple[str, ...]] | None:
-    """By the name of a tool that sets something going; a query by name only where no arguments are told."""
+    """What the name of an Execute tool says that it runs; a query only if no arguments are known."""
     if _LEADS.isdisjoint(words) or _runs_nothing(words):
         return None
     if words[-1:] == ("evaluate",) and not _PAGES.isdisjoint(words):

@@ -17,20 +17,20 @@ def forms(verb: str) -> tuple[str, ...]:
     return (verb, verb + "s", verb + "es", verb + "ing", verb + "ed", doubled + "ing", doubled + "ed")
 
 
-# How a description spells a verb of the lexicons, to the verb. Plain ones win.
+# From each form in which a description spells a verb of the lexicons to that verb. Plain verbs win.
 INFLECTED: Final[dict[str, str]] = {
     form: verb for lexicon in (LOOSE, PLAIN) for verb in lexicon for form in forms(verb)
 }
-# A description that begins so says what is answered.
+# A description that begins with one of these says what is answered.
 ANSWERS_WITH: Final = word_set(
     "answers contains displays outputs provides responds return returns returning shows tells"
 )
-# Where a sentence says what a tool does, one of these stands in front of the verb.
+# If a sentence says what a tool does, one of these comes before the verb.
 LEADS_TO_VERB: Final = word_set("""
     action allow allows also and api can command enables endpoint function helps lets method operation or
     could that then this to tool used user users which will you
 """)
-# What was done to a thing.
+# Forms that say what was done to a thing.
 PARTICIPLES: Final = frozenset(
     form
     for form, verb in INFLECTED.items()

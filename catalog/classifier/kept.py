@@ -1,4 +1,4 @@
-"""Where a description says that what is made or fetched is kept. Pure."""
+"""Finds where a description says that what is made or fetched is kept. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _THEN: Final = word_set("and then to")
 
 
 def kept_said(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
-    """Where it says that what is made or fetched is kept: “save it”, “to the models directory”."""
+    """The words that say so: “save it”, “to the models directory”; empty if none do."""
     for said in sentences:
         for place, word in enumerate(said[:-1]):
             if word in _KEEPS and not _KEPT.isdisjoint(said[place + 1 : place + 3]):

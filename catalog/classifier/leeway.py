@@ -1,4 +1,4 @@
-"""What a name leaves open, so that what its server says besides may say less than it. Pure."""
+"""What a name leaves open, so that what its server says besides may lower the class. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from catalog.classifier.vocabulary import (
     word_set,
 )
 
-# Whatever begins with one of these looks and is done; to validate or preview may come before a deed.
+# What begins with one of these looks and does no more; validating or previewing may come before a deed.
 ONLY_LOOKS: Final = word_set(
     "analyse analyze browse compare describe fetch find get list read retrieve search"
 )
@@ -36,7 +36,7 @@ _THEN: Final = word_set("and or then to")
 
 
 def leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
-    """`code_generate`, `route_optimize`, `shell_which`: a noun, too, or a verb that says little."""
+    """True for `code_generate`, `route_optimize`, `shell_which`: also a noun, or a verb that says little."""
     if plain:
         return (verb in SENT_OFF and words[-1] in TOLD_OF_IT) or verb == words[-1] == "change"
     if verb in COMMAND_WORDS and verb != words[-1]:
@@ -47,16 +47,16 @@ def leaves_open(verb: str, words: tuple[str, ...], *, plain: bool) -> bool:
 
 
 def holds(led: Said, verb: str, words: tuple[str, ...], description: str, *, is_open_name: bool) -> bool:
-    """`delete`, “Returns the deleted item.”: whoever describes a tool does not talk its name away."""
+    """True if no description may talk the name away: `delete`, “Returns the deleted item.”."""
     if words == (verb,) and in_context(verb, words) is EXECUTE:
         return led.tool_class is READ
     return not (is_open_name or _is_looked_at(led, verb, words, description))
 
 
 def _is_looked_at(led: Said, verb: str, words: tuple[str, ...], description: str) -> bool:
-    """`open_task_details`, “Get details …”: a word that is as often a noun, and nothing said but looking.
+    """True for `open_task_details`, “Get details …”: a word that is as often a noun, and it only looks.
 
-    Not where the description comes to do after all what the name says: “Find the position and close it”.
+    Not if the description does in the end what the name says: “Find the position and close it”.
     """
     if verb in PLAIN or led.tool_class is not READ or in_context(verb, words) is not WRITE:
         return False
@@ -73,12 +73,12 @@ def _comes_to(said: Sentence, verb: str) -> bool:
 
 
 def say_nothing(hints: Mapping[str, object]) -> bool:
-    """Whether they spell out all that the protocol takes for granted where none is given."""
+    """True if the hints only spell out all of the protocol's defaults."""
     return all(hints.get(hint) is value for hint, value in _TAKEN_FOR_GRANTED)
 
 
 def says_nothing_worse(words: tuple[str, ...]) -> bool:
-    """Whether a name may be marked read-only."""
+    """True if a read-only hint does not contradict the name."""
     found = verb_of(words)
     if not found:
         return True

@@ -1,6 +1,6 @@
-"""Whether people receive what a tool sends, by the words of its name in their company. Pure.
+"""Says whether people receive what a tool sends, by the words of its name taken together. Pure.
 
-A post may be published or only fetched, an e-mail sent or filed, a message told to a model.
+A post may be published or only fetched, an e-mail sent or filed, a message addressed to a model.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _SENDS: Final = {
     "reply": _SENT,
     "send": _SENT,
 }
-# As often sent to a machine, and to people where an argument says to whom.
+# As often sent to a machine; to people if an argument says to whom.
 _OPEN: Final = word_set("document image interactive location template text video voice")
 _PUTS_OUT: Final = word_set("""
     add compose create edit leave make post publish quote reply schedule send submit update write
 """)
-# What is written so is read by others at once; `post_comment`, `add_issue_comment`, `create_invitation`.
+# What these verbs write is read by others at once: `post_comment`, `add_issue_comment`, `create_invitation`.
 _READ_BY_OTHERS: Final = {
     "announcement": word_set("create post publish schedule"),
     "comment": _PUTS_OUT - {"edit", "update"},
@@ -48,17 +48,17 @@ _READ_BY_OTHERS: Final = {
     "tweet": _PUTS_OUT - {"edit", "update"},
     "whatsapp": word_set("post"),
 }
-# What is said, or said anew, to somebody who is named.
+# If a messenger or a recipient is named, these send a message, too, or send it again.
 _AGAIN: Final = word_set("add edit update")
 _MESSENGERS: Final = word_set("chats discord slack teams telegram whatsapp")
 _KNOWN: Final = _SENDS.keys() | _READ_BY_OTHERS.keys() | {"call", "invite", "sms"}
-# A draft of a message, its label or a word taken back reaches nobody; nor does what is only counted or liked.
+# A draft of a message, its label or a deleted message reaches nobody; nor does what is only marked or liked.
 _KEPT_BACK: Final = word_set("""
     archive bookmark delete dismiss draft drafts favorite favourite folder folders hide label labels like mark
     move pending pin preview prepare react reaction reactions settings sign template templates unfavorite
     unlike unpin untrash
 """)
-# Whom one talks to is a model or a machine, and what one says is kept there.
+# With these, the message goes to a model or a machine, and is kept there.
 _MACHINES: Final = word_set("""
     agent assistant chatgpt claude gemini gpt iot llm model mqtt prompt pubnub session
 """)
@@ -67,7 +67,7 @@ _NOTES: Final = word_set("""
     address annotations assembly cell decompiler disassembly function ida pseudocode set style vote
 """)
 _NOTE_PARAMS: Final = word_set("address cell filename")
-# Who is written to.
+# Arguments that name a recipient.
 _RECIPIENTS: Final = word_set("""
     channel channelid channel_id chatid chat_id instance phone phonenumber phone_number recipient
     recipients to tonumber to_number
@@ -76,12 +76,12 @@ _ALONE: Final = word_set("email mail sms tweet")
 _INVITED: Final = word_set("client collaborator guest member members people team user users")
 _COMMENTED: Final = word_set("card issue mr on post pr pull story task ticket")
 _CALLS: Final = word_set("create initiate make place start")
-# How the web is spoken to, or what comes after a thing.
+# With these, “post” is an HTTP method or means “after”.
 _AFTER_POST: Final = word_set("install page process processing script")
 
 
 def reaches_people(words: tuple[str, ...], params: Params) -> tuple[str, ...]:
-    """The words that say so, or none."""
+    """The words that say so; empty if people do not receive it."""
     if _KNOWN.isdisjoint(words) or not _MACHINES.isdisjoint(words):
         return ()
     if not _KEPT_BACK.isdisjoint(words) and "send" not in words:

@@ -1,4 +1,4 @@
-"""What makes a tool worse than its class, each by name, with the words it rests on and a sentence. Pure."""
+"""What makes a tool worse than its class: modifiers by name, each with its words and a sentence. Pure."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,18 +23,18 @@ from catalog.classifier.vocabulary import (
 Words: TypeAlias = tuple[str, ...]
 
 _BULK: Final = word_set("all batch bulk everything many mass multiple")
-# Nothing of what is there is left out.
+# These leave nothing of what is there.
 _LEAVES_NOTHING: Final = word_set("purge truncate wipe")
 _EMPTIES: Final = word_set("cleanup clear empty prune")
 _EMPTIED: Final = word_set("bin collection database index queue table trash")
 _NO_PLURAL: Final = word_set("alias canvas focus status")
 _MULTI: Final = word_set("clone copy create delete edit move put remove rename set update")
 _PRODUCTION: Final = word_set("live prod production")
-# A thing that is live serves people; a session or a picture that is live does not.
+# One of these that is live serves people; a live session or picture does not.
 _LIVE: Final = word_set(
     "database db deployment env environment server site store system theme traffic version"
 )
-# What is made in a factory.
+# With these, “production” is what a factory does.
 _MADE: Final = word_set("company cost line order orders plan planning report schedule")
 _MONEY_SEEN: Final = MONEY | word_set("charge payslip payslips")
 _MONEY_PAIRS: Final = frozenset(
@@ -44,12 +44,12 @@ _MONEY_PAIRS: Final = frozenset(
     }
 )
 _TRANSACTIONS: Final = word_set("transaction transactions")
-# What could be paid, in which ways and forms, and not what was.
+# These say what could be paid, and in which ways and forms, not what was paid.
 _ABOUT_MONEY: Final = word_set("""
     address addresses battery car catalog conditions countries country decode ev forms generate method
     methods offers options predict rate rates route schema snippet template templates type types
 """)
-# On a chain everybody sees them; in a database and in a trace they are no money.
+# Transactions on a chain can be seen by everyone; those in a database or a trace are not about money.
 _NO_MONEY: Final = word_set("""
     address algod analyze block bsv bundle chain confirmation count decode ens eth ethereum firestore flow
     hash helius history indexer insider logs mempool multisig nft octav onchain pool provider raw receipt
@@ -67,7 +67,7 @@ _LEAD_TO_MONEY: Final = _MONEY_SEEN | _TRANSACTIONS | frozenset(first for first,
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """`steps` is how far it would raise a severity; 0 where the class says as much already."""
+    """`steps` is how far it would raise a severity; 0 if it is only told."""
 
     signal: str
     field: Literal["name", "params"]
@@ -121,7 +121,7 @@ def _many(tool_class: ToolClass, words: Words) -> Words:
 
 
 def _is_done_to_many(words: Words) -> bool:
-    """`clone_multi`, `multi_move`, `rename_multi_functions`; not a product or a browser that is called so."""
+    """True for `clone_multi`, `multi_move`, `rename_multi_functions`; not a product or browser so named."""
     at = words.index("multi")
     if words[at + 1 : at + 2] and words[at + 1] in _MULTI:
         return True

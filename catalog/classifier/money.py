@@ -1,4 +1,4 @@
-"""Whether a tool that changes something changes who owns or owes money. Pure."""
+"""Says whether a tool that changes something changes who owns or owes money. Pure."""
 
 from collections.abc import Iterable
 from enum import StrEnum, auto
@@ -67,10 +67,10 @@ from catalog.classifier.vocabulary import (
 )
 
 _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
-# What a verb makes a matter of money: the verbs, the words of which one stands beside them, words of which
-# one has to as well, and words of which none may.
+# Verbs that beside other words are about money (_KINDS): the verbs, the words of which one has to be there,
+# words of which another one has to be there as well, and words of which none may be.
 _NONE: Final[frozenset[str]] = frozenset()
-# What else of a name is registered.
+# With these, something under a domain name is registered, not the name itself.
 _OF_NAMES: Final = frozenset({"alias", "custom", "email", "records", "subdomain", "webhook"})
 _KINDS: Final = (
     (MOVES_POSITIONS, POSITIONS, _NONE, _NONE),
@@ -94,7 +94,7 @@ _BY_VERB: Final = {
 }
 
 
-# Whoever sets one of these places an order.
+# Setting one of _ORDERED places an order.
 _SETS: Final = frozenset({"add", "change", "create", "modify", "place", "set", "update"})
 _ORDERED: Final = (("stop", "loss"), ("take", "profit"))
 
@@ -102,8 +102,8 @@ _ORDERED: Final = (("stop", "loss"), ("take", "profit"))
 def is_about_money(
     verb: str, tool_class: ToolClass, words: tuple[str, ...], company: Iterable[str]
 ) -> str | None:
-    """The word that tells, or None: a tool that only reads is never Financial. `company` is what else is said
-    of it and beside it."""
+    """The word that tells, or None: a tool that only reads is never Financial. `company`: what else is known,
+    such as the description and the names of its siblings."""
     if tool_class is READ:
         return None
     if tool_class is FINANCIAL and NOT_MONEY.isdisjoint(words):
@@ -140,7 +140,7 @@ def is_about_money(
 
 
 def moves_something_else(verb: str, params: tuple[tuple[str, str, bool], ...]) -> bool:
-    """A transfer, a trade or a withdrawal of which no argument says how much, of what or whose."""
+    """True for a transfer, trade or withdrawal of which no argument says how much, of what or whose."""
     if verb not in ALSO_OF_OTHERS or not params:
         return False
     names = [name.lower() for name, _, _ in params]
@@ -168,7 +168,7 @@ _WHOSE: Final = frozenset({_Tells.PARTY, _Tells.BOTH})
 _TO_WHOM: Final = frozenset({"to_id", "to_ids", "toid", "toids"})
 
 
-# The same names come with very many tools.
+# Cached: very many tools have arguments of the same names.
 @lru_cache(maxsize=4096)
 def _tells(param: str) -> _Tells:
     name = param.lower()
@@ -184,7 +184,7 @@ def _tells(param: str) -> _Tells:
 def asks_for_money(
     tool_class: ToolClass, words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]
 ) -> tuple[str, str] | None:
-    """The arguments that tell: how much, and of what or whose. What only keeps books is left out."""
+    """The two arguments that tell: how much, and of what or whose. What only keeps books is left out."""
     if tool_class not in (WRITE, EXECUTE) or not BOOKKEEPING.isdisjoint(words):
         return None
     names = [name for name, _, _ in params]

@@ -1,7 +1,7 @@
-"""Names without a verb: what their nouns and arguments say. Pure.
+"""What the nouns and arguments of a tool say if its name has no verb. Pure.
 
 `trial_searcher` and `code_validation` are verbs in disguise; `user_analysis` and `cves_by_product` name what
-is answered. Weaker than any verb, and a name that takes an `action` says nothing by its nouns.
+is answered. All of it is weaker than a verb, and naming an answer says nothing if the tool takes an `action`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ANSWERS: Final = word_set("""
     percentile ranking rankings readme riddle sentiment similarity standings sunrise antonyms synonyms
     synopsis telemetry tide trends trivia uptime utilization
 """)
-# In front; behind a word we do not know they may be what is done something to.
+# Only in front: after a word we do not know they may be what something is done to.
 _OF_MANY: Final = word_set(
     "daily hourly monthly nearby nearest now popular random recent recommended supported top upcoming weekly"
 )
@@ -60,7 +60,7 @@ _THOUGHTS: Final = (
 _TRAILING: Final = word_set("now today tomorrow tool yesterday")
 _WHO_DOES: Final = word_set("agent assistant bot service tool")
 _CHOOSES: Final = word_set("action actions command mode op operation operations")
-# What is looked up in the world or worked out, and belongs to nobody.
+# Arguments about what is looked up in the world or calculated, and belongs to nobody.
 _LOOKED_UP: Final = word_set("""
     article_url city country_code date day doi equation exp expr expression formula isbn language lat latitude
     lng locale lon longitude month page_url pdf_url pmid question repo_url station timezone units video_url
@@ -71,8 +71,8 @@ _CARRIES: Final = word_set(
     "body content contents data fields html message new patch payload prompt text updates value values"
 )
 _ASKS: Final = word_set("am are can did does has how is should was what when where which who why will")
-# Nouns of these verbs are more often things than deeds: a poster, a holder, an order, a caller.
 _START: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+# Nouns of these verbs are more often things than deeds: a poster, a holder, an order, a caller.
 _NO_DEED: Final = word_set("""
     act arm attach attack book browse call charge collect command compute control cool dig draw drop fill
     follow get heat hold inspect jump label land list make map mark message note notify order park pay play
@@ -82,7 +82,7 @@ _NO_DEED: Final = word_set("""
 
 
 def _disguises(verb: str) -> Iterator[str]:
-    """`search`: searcher, searching; `validate`: validator, validation."""
+    """The nouns of a verb: `search` in searcher, searching; `validate` in validator, validation."""
     stem = verb[:-1] if verb.endswith("e") else verb
     doubled = verb + verb[-1]
     yield from (f"{verb}ing", f"{stem}ing", f"{doubled}ing", f"{stem}er", f"{stem}or", f"{doubled}er")
@@ -91,7 +91,7 @@ def _disguises(verb: str) -> Iterator[str]:
         yield f"{verb[:-1]}ication"
 
 
-# Nouns made of verbs in ways of their own.
+# Nouns made from verbs in irregular ways.
 _IRREGULAR: Final = {
     "analysis": "analyze", "approval": "approve", "comparison": "compare", "conversion": "convert",
     "diagnosis": "diagnose", "discovery": "discover", "getter": "get", "inspection": "inspect",
@@ -108,14 +108,14 @@ DEEDS: Final[dict[str, str]] = {
 } | {noun: verb for noun, verb in _IRREGULAR.items() if noun not in PLAIN and noun not in LOOSE}
 
 
-# What is told of a deed: `connection_state`.
+# These ask about a deed: `connection_state`.
 _OF_DEEDS: Final = word_set(
     "checklist guide info instructions rate rates state states stats status steps tips type types"
 )
 
 
 def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
-    """A noun made of a verb, and the verb; the last one, since a noun's own noun comes last."""
+    """A noun made from a verb, and the verb; the last such noun, since the head of a compound comes last."""
     if len(words) > 1 and words[-1] in _OF_DEEDS:
         return None
     if words and words[0] in _ASKS:
@@ -123,7 +123,7 @@ def deed_of(words: tuple[str, ...]) -> tuple[str, str] | None:
     last = len(words) - 1 - (len(words) > 1 and words[-1] in _WHO_DOES)
     for place in range(last, -1, -1):
         word = words[place]
-        # Who does it is a thing unless it stands last: `home_manager_options`.
+        # A noun for who does it is a thing unless it comes last: `home_manager_options`.
         if word in DEEDS and (place == last or not word.endswith(("er", "or"))):
             return word, DEEDS[word]
     return None
@@ -133,14 +133,14 @@ _OPERANDS: Final = word_set(
     "a addend b c dividend divisor first_number m minuend multiplicand multiplier n num num1 num2 number "
     "number1 number2 numbers nums second_number"
 )
-# Places on a screen or a map as well: only where the name says that it is a sum.
+# Places on a screen or a map as well, so they count only if the name says that it is a sum.
 _PLACES: Final = word_set("x x1 x2 y y1 y2 z value1 value2 first second")
 _SUMS: Final = word_set("add divide multiply pow power subtract sum")
 _NUMERIC: Final = word_set("array float int integer number")
 
 
 def only_numbers(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """The arguments of a sum: `add(a, b)` adds nothing to anything."""
+    """The arguments of a calculation: `add(a, b)` adds nothing to anything."""
     if not params or len(words) > 5:
         return ()
     known = _OPERANDS if _SUMS.isdisjoint(words) else _OPERANDS | _PLACES
@@ -156,7 +156,7 @@ _ASKED: Final = word_set("max_tokens messages model models prompt query question
 
 
 def asks_a_model(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """The argument that tells: a message to a person goes to somebody, this to a model."""
+    """The argument that tells that this goes to a model, and not, like a message, to a person."""
     if _MODELS.isdisjoint(words):
         return ()
     return next(((name,) for name, _, _ in params if name.lower() in _ASKED), ())
@@ -167,7 +167,7 @@ def makes_media(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def without_product(words: tuple[str, ...], siblings: tuple[str, ...]) -> tuple[str, ...]:
-    """A word in front of most tools of a server is its name, unless it is a verb or a thing."""
+    """The words without the product's name: the first one of most tools, unless it is a verb or a thing."""
     words = without_things(without_products(words))
     if len(siblings) < 3 or len(words) < 2 or not _is_a_name(words[0]):
         return words
@@ -175,7 +175,7 @@ def without_product(words: tuple[str, ...], siblings: tuple[str, ...]) -> tuple[
 
 
 def without_server(words: tuple[str, ...], server: str) -> tuple[str, ...]:
-    """Without the words of its server's name that stand in front."""
+    """The words without those in front that belong to the server's name."""
     named = _named(server)
     while len(words) > 1 and words[0] in named and _is_a_name(words[0]):
         words = words[1:]
@@ -199,7 +199,7 @@ def _shared(siblings: tuple[str, ...]) -> str:
 
 
 def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """The words that name what is answered; empty where it takes content or a choice of what to do."""
+    """The words that name what is answered; empty if the tool takes content or a choice of what to do."""
     named = _naming(words[:-1] if len(words) > 1 and words[-1] in _TRAILING else words)
     if not named or not SECRETS.isdisjoint(words):
         return ()
@@ -210,7 +210,7 @@ def names_an_answer(words: tuple[str, ...], params: tuple[tuple[str, str, bool],
 
 
 def _chooses_or_carries(param: str, kind: str) -> bool:
-    """`html_content` carries some, `content_id` says which; `fields` in a text are those to be answered."""
+    """True for `html_content`; `content_id` only says which, and `fields` as a text says what to answer."""
     parts = [part.lower() for part in _START.findall(param)]
     if not parts or parts[0] in _NARROWS or (parts[-1] == "fields" and kind in ("string", "array")):
         return False
@@ -222,7 +222,8 @@ def _is_thought(word: str) -> bool:
 
 
 def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
-    """A word we do not know may be a verb, and a bare plural what it is done to: that says nothing."""
+    """The words that name something. An unknown word may be a verb, and a bare plural its object: those say
+    nothing."""
     if len(words) < 2:
         alone = words and (words[0] in _ANSWERS or _is_thought(words[0]))
         return words if alone else only_things(words)
@@ -239,7 +240,7 @@ def _naming(words: tuple[str, ...]) -> tuple[str, ...]:
     return only_things(words)
 
 
-# What one asks for a part of many with.
+# Arguments that ask for a part of many.
 _PARTS: Final = word_set("""
     cursor end_date enddate from_date keyword keywords limit max_results maxresults num_results offset
     order_by orderby page page_number page_size pagenumber pagesize per_page perpage q search search_term
@@ -249,7 +250,7 @@ _PARTS: Final = word_set("""
 
 
 def asks_for(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """The argument that says what, or which part, unless others carry something or choose what is done."""
+    """The argument that says what, or which part; empty if one carries content or chooses what is done."""
     if not SECRETS.isdisjoint(words):
         return ()
     if any(_chooses_or_carries(name, kind) or name.lower() in RUNS_WHAT for name, kind, _ in params):
@@ -260,14 +261,15 @@ def asks_for(words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]) 
 
 
 def switches(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """`profile(enabled)` begins and ends it; what looks for something may ask for what is enabled."""
+    """The flag that switches: `profile(enabled)` starts and ends it. A verb that looks may ask for what is
+    enabled."""
     if verb in PLAIN or verb in LOOKS or verb in TOLD_LAST:
         return ()
     flags = ((name,) for name, kind, _ in params if name in ("enable", "enabled") and kind == "boolean")
     return next(flags, ())
 
 
-# What is fetched or compared by these is answered as well, unless an argument says where it is kept.
+# What these fetch or compare is only answered, too, unless an argument says where it is kept.
 _FETCHES: Final = word_set("diff download export extract format report")
 _KEPT_WHERE: Final = word_set("""
     output_dir output_directory output_file output_file_path output_path outputdir outputfile outputfilepath
@@ -277,7 +279,7 @@ _KEPT_WHERE: Final = word_set("""
 
 
 def kept_where(verb: str, params: tuple[tuple[str, str, bool], ...]) -> tuple[str, ...]:
-    """Where what is made of something else is written to."""
+    """The argument that says where the result is written to."""
     if verb not in MAKES_ANEW and verb not in _FETCHES:
         return ()
     return next(((name,) for name, _, _ in params if name.lower() in _KEPT_WHERE), ())

@@ -1,4 +1,4 @@
-"""What a verb means with the little word behind it, and where it belongs to a thing and is none. Data."""
+"""What a verb means with the particle after it, and where it is part of a thing and not a verb. Data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _with(tool_class: ToolClass, text: str) -> dict[tuple[str, str], ToolClass]:
     return {(verb, particle): tool_class for verb, _, particle in halves}
 
 
-# Together they are one verb: to check in is not to check, and an option that is exercised is bought.
+# Two words that are one verb: to check in is not to check, and an option that is exercised is bought.
 PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.READ,
@@ -60,7 +60,7 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
 }
 VERBS_OF_PHRASES: Final = frozenset(verb for verb, _ in PHRASES)
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
-# In front of one of these the verb belongs to a thing: a stop order is placed, nothing is stopped.
+# Before one of these the verb is part of a thing: a stop order is placed, nothing is stopped.
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "bet": word_set("history limit limits market markets slip slips type types"),
     "bid": word_set("ask history increment increments spread"),
@@ -99,14 +99,14 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "stop": word_set("limit loss order orders price sequence sequences word words"),
 }
 _VERBS_IN_THINGS: Final = frozenset(_OF_A_THING)
-# What stands behind one of these is a thing: `recent_run_issues`.
+# A word after one of these is a thing: `recent_run_issues`.
 _BEFORE_THINGS: Final = word_set(
     "completed failed monthly past pending previous recent scheduled top total upcoming weekly"
 )
 
 
 def phrase_of(words: tuple[str, ...]) -> tuple[str, str] | None:
-    """At the beginning or at the end: in between they seldom belong together."""
+    """The verb and particle at the beginning or at the end: in between they seldom belong together."""
     if len(words) < 2 or _PARTICLES.isdisjoint(words):
         return None
     pairs = ((words[0], words[1]), (words[-2], words[-1]))
@@ -118,7 +118,7 @@ def follows_a_quality(words: tuple[str, ...], place: int) -> bool:
 
 
 def without_things(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Without the verbs that belong to a thing, where one does."""
+    """The words without verbs that are part of a thing."""
     if _VERBS_IN_THINGS.isdisjoint(words):
         return words
     kept = [word for word, behind in pairwise(words) if behind not in _OF_A_THING.get(word, ())]

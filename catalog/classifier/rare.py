@@ -1,7 +1,8 @@
-"""Verbs that tools are seldom named by, each with what it does wherever it is meant. Data.
+"""Verbs that tools are seldom named by, each with its class wherever it is meant as a verb. Data.
 
-Most are as well a noun or an adjective, so they count only where no commoner verb and no known thing is, and
-in front; those that are hardly ever anything else also at the end: `image_blur`.
+Most are also nouns or adjectives, so they count only in front, in a name with no commoner verb and no known
+thing. Those that are hardly ever anything but verbs count at the end, too (`image_blur`), and in front even
+beside a known thing, if they do more than read.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ RARE: Final[dict[str, ToolClass]] = {
     for verb in verbs.split()
     if verb not in PLAIN and verb not in LOOSE
 }
-# Also what something is called; only in front of another word are they meant.
+# Nouns as well; they are meant as verbs only before another word.
 _NAMES_TOO: Final = word_set("""
     alarm author bet bid boost brief cache cast center centre chargeback chime clamp coach collage color
     colour craft cut dock draft drive engage escrow exit explode expect exploit factor fillet film flag
@@ -111,7 +112,7 @@ _NAMES_TOO: Final = word_set("""
 
 
 def rare_verb(words: tuple[str, ...]) -> str | None:
-    """In front, or at the end what is hardly ever anything but a verb."""
+    """The rare verb in front, or the one at the end if it is hardly ever anything but a verb."""
     if not words:
         return None
     if words[0] in RARE and (len(words) > 1 or words[0] not in _NAMES_TOO):

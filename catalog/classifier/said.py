@@ -1,4 +1,4 @@
-"""What a description says that a tool does, and where a model is what does it. Pure."""
+"""What a description says that a tool does, and whether a model is what does it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from catalog.classifier.clauses import Sentence
 from catalog.classifier.vocabulary import ANSWERS_MADE, EXECUTE, MAKES, MEDIA, OF_WHAT, ToolClass, word_set
 
 CLAUSE: Final = 6
-# What tells that a picture, a song or a voice is made by a model, which goes on after it was asked.
+# These tell that a picture, a song or a voice is made by a model, which goes on after the call.
 _AT_A_MODEL: Final = word_set("""
     ai async asynchronous asynchronously avatar dall diffusion elevenlabs flux gemini heygen ideogram imagen
     kling leonardo lyrics midjourney model models neural openai poll prompt prompts recraft runway sora
@@ -17,7 +17,7 @@ _AT_A_MODEL: Final = word_set("""
 """)
 _ONLY_BY_A_MODEL: Final = word_set("music song songs speech voice voiceover")
 _PICTURED: Final = MEDIA | _ONLY_BY_A_MODEL | word_set("clip effect effects photo picture videos")
-# Of a film or a song these are texts and figures.
+# About a film or a song, but made of words or figures.
 _PUT_IN_WORDS: Final = ANSWERS_MADE | word_set("metadata notation script scripts sheet theory")
 _SURELY_MADE: Final = word_set("gen generate synthesise synthesize")
 MADE: Final = (
@@ -31,7 +31,7 @@ MADE: Final = (
 
 
 class Said(NamedTuple):
-    """`verb`: empty where a thing is named and nothing is done."""
+    """`verb` is empty if a thing is named and nothing is done."""
 
     words: tuple[str, ...]
     tool_class: ToolClass
@@ -40,7 +40,7 @@ class Said(NamedTuple):
 
 
 def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence, ...]) -> Said | None:
-    """Where a model is set to making a picture, a sound or a film."""
+    """What is said, if a model is set to make a picture, a sound or a film; otherwise None."""
     if verb not in MADE or not sentences:
         return None
     said = sentences[0]
@@ -59,6 +59,6 @@ def made_by_a_model(verb: str, words: tuple[str, ...], sentences: tuple[Sentence
 
 
 def _is_put_in_words(behind: Sentence) -> bool:
-    """Of “video” in “Generate a video script”; in “speech from text” the text is what there was before."""
+    """True for “video” in “Generate a video script”; in “speech from text” the text is only the source."""
     head = next((place for place, word in enumerate(behind) if word in OF_WHAT), len(behind))
     return not _PUT_IN_WORDS.isdisjoint(behind[:head])

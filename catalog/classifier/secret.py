@@ -1,4 +1,4 @@
-"""Where a secret comes with an answer or goes with a call. Pure."""
+"""Finds secrets that come with an answer or travel with a call. Pure."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PAIRS: Final = frozenset(
     for second in seconds.split()
     for first in firsts.split()
 )
-# A notebook, a backup or a pool of money may be a vault, too.
+# A vault may also be a notebook, a backup or a pool of money; with one of these it holds secrets.
 _VAULTS: Final = word_set("decrypt hashicorp")
 _BROWSER: Final = word_set("all browser by get list read")
 _COOKIES: Final = word_set("cookie cookies")
 _KNOWN: Final = _SECRETS | frozenset(second for _, second in _PAIRS) | _COOKIES | {"vault"}
-# What is asked about a secret without its being told.
+# These ask about a secret without its being told.
 _ABOUT_IT: Final = word_set("""
     analyze audit banner check compare consent count encrypt exists exposure format generate has hash leaked
     length is policies policy provider providers requirements schema schemas score status strength template
@@ -42,7 +42,7 @@ _ABOUT_IT: Final = word_set("""
 # `account_by_private_key`: the caller has it already.
 _GIVEN: Final = word_set("by from using with")
 
-# `secretId`, `secret_name`, `password_policy`: which secret, and not the secret.
+# `secretId`, `secret_name`, `password_policy`: these are about a secret, but do not carry it.
 _WHICH: Final = re.compile(
     r"(?:Id|_id|Ids|_ids|Name|_name|Arn|_arn|Type|_type|Policy|_policy|Length|_length|Path|_path"
     r"|Encryption|_encryption|_hint|_json)\Z"
@@ -55,7 +55,7 @@ _CARRY: Final = word_set("""
     authorization bearer bearerauth cookie cookies credentials mnemonic otp passphrase passwd pwd seedphrase
     sslkey totp
 """)
-# What a token is for: paid with, traded, or said again to be sure.
+# With these, a token is paid with, traded, or sent back as a confirmation.
 _OTHER_TOKENS: Final = word_set("""
     amount balance balances bulk card collection database document erc index inscription nft order payment
     price sale subscription token tokens transaction transactions transfer transfers unsubscribe
@@ -64,7 +64,7 @@ _SIGNS_IN: Final = word_set("auth authenticate configure confirm github login re
 
 
 def secret_told(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that name a secret the answer may hold."""
+    """The words that name a secret which the answer may hold."""
     if _KNOWN.isdisjoint(words) or not _ABOUT_IT.isdisjoint(words):
         return ()
     before = ""
@@ -87,7 +87,7 @@ def _is_a_vault(word: str, words: tuple[str, ...]) -> bool:
 
 
 def secret_given(tool_class: ToolClass, words: tuple[str, ...], params: Params) -> str:
-    """The argument that carries one."""
+    """The argument that carries a secret; empty if none does."""
     for name, kind, _ in params:
         if _carries_a_secret(name) and kind not in ("boolean", "integer", "number"):
             return name
@@ -102,7 +102,7 @@ def _signs_in(tool_class: ToolClass, words: tuple[str, ...]) -> bool:
     return tool_class in (READ, WRITE) and _OTHER_TOKENS.isdisjoint(words)
 
 
-# The same names come with very many tools.
+# Cached: very many tools have arguments of the same names.
 @lru_cache(maxsize=4096)
 def _carries_a_secret(param: str) -> bool:
     name = param.lower().replace("_", "").replace("-", "")

@@ -1,6 +1,6 @@
-"""What a description says that a tool does: the first verb of its first sentence, and what that is done to.
+"""What a description says that a tool does: the first verb of its first sentence, and the object of that.
 
-Pure. A description belongs to a stranger, so it speaks only where the name does not.
+Pure. A stranger wrote the description: it lowers a class only where the name allows it (`catalog.classify`).
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ _A_ROW: Final = 2
 _TURNED: Final = frozenset({"power", "turn"})
 _JOINING: Final = frozenset({"and", "or"})
 _SMALL: Final = frozenset({"a", "all", "an", "the"})
-# In a name `from` means that something is taken off something.
+# Also `from`, which in a name would mean that something is taken off something.
 _SMALL_OFF: Final = _SMALL | {"from"}
-# As a description spells rare verbs; what was done to a thing is no verb of it.
+# The forms of rare verbs in descriptions, except “-ed”: that says what was done to a thing.
 RARE_FORMS: Final = {
     form: verb for verb in RARE for form in forms(verb) if not form.endswith("ed") and form not in INFLECTED
 }
-# What a sentence may begin with, the verb that it is, what that does and how sure that is.
+# What a sentence may begin with: the verb behind it, its class and how sure that is.
 _BEGINS: Final = {
     **{form: (verb, RARE[verb], 0.55) for form, verb in RARE_FORMS.items()},
     **{
@@ -65,7 +65,7 @@ _BEGINS: Final = {
     },
 }
 _NO_VERB: Final = ("", READ, 0.0)
-# Behind a word that may be a thing these say that it is one.
+# After a word that may be a thing, these say that it is one.
 _BEHIND_NOUNS: Final = word_set("assigned between created held of owned that which who")
 # “Trades of a market”, “Spend by campaign”
 _BEHIND_DEALS: Final = (("by",), ("of",), ("per",))
@@ -80,19 +80,19 @@ BEHIND_HEADS: Final = word_set("""
 _BEHIND_NAMED: Final = BEHIND_HEADS | word_set("""
     assigned available created found held listed matching ordered owned posted published supported used
 """)
-# What begins so names something.
+# A sentence that begins with one of these names something.
 _DETERMINES: Final = word_set("""
     a all an any both complete current each every everything full how individual latest my one our per recent
     some the these top total what when where whether which who whose your
 """)
-# In front of a thing: what begins so names something, too, unless that is a deed.
+# In front of a thing: a sentence that begins with one of these names something, too, unless that is a deed.
 _QUALITIES: Final = word_set("""
     best cheapest comprehensive daily detailed general hourly largest live monthly popular real trending
     upcoming useful weekly
 """)
-# Whoever sends some of these wants to hear what they say.
+# To send some of these is to ask for what they say.
 _TALKERS: Final = word_set("advisors council critic critics experts judges jury panel reviewers")
-# Whatever does one of these looks.
+# To carry out one of _LOOKS_OF is to look.
 _CARRIES_OUT: Final = word_set("conduct do execute perform run") | word_set(EXECUTES)
 _LOOKS_OF: Final = word_set("""
     analyses analysis assessment audit audits comparison diagnosis diagnostic diagnostics
@@ -107,14 +107,14 @@ _NOT: Final = word_set("cannot disallowed no non not never only without")
 # To call one of these and return what it says is to ask.
 _MODELS: Final = word_set("ai api llm model")
 _BEFORE_ARTICLES: Final = LEADS_TO_VERB | _DETERMINES | BEHIND_HEADS | {"given", "take", "takes"}
-# What one of these does is done for something else.
+# These are done only for the sake of something else.
 _MEANS: Final = frozenset(
     chain.from_iterable(
         map(forms, ("accept", "apply", "call", "connect", "load", "open", "process", "take", "use"))
     )
 )
 _THEN: Final = word_set("and then to")
-# What is applied changes something, unless it only helps to think.
+# Applying something changes something, unless it only helps to think.
 _APPLIES: Final = frozenset(forms("apply"))
 _THINKS: Final = word_set("analyse analyze assess compare diagnose examine explore identify investigate")
 _FAR: Final = 12
@@ -137,19 +137,19 @@ _ONLY_SET: Final = word_set("feature flag flags mode notifications option rule s
 _VERBS_OF_PHRASES: Final = {
     form: verb for verb in (*(verb for verb, _ in PHRASES), *SWITCHES) for form in forms(verb)
 }
-# By their first signs, the longest first.
+# By their first characters, the longest first.
 _BEGUN_BY: Final[dict[str, tuple[str, ...]]] = {
     sign: tuple(sorted((word for word in (*UNSPACED, *NO_DEEDS) if word[0] == sign), key=len, reverse=True))
     for sign in {word[0] for word in (*UNSPACED, *NO_DEEDS)}
 }
 _BEGINS_UNSPACED: Final = re.compile(f"[{''.join(sorted(_BEGUN_BY))}]")
-# Japanese and Korean, where the verb stands last.
+# Japanese and Korean, where the verb comes last.
 _VERB_LAST: Final = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
 _ENDS_UNSPACED: Final = re.compile("[.。．!！?？;；\n]")
 
 
 def deed_said(sentences: tuple[Sentence, ...]) -> Said | None:
-    """What the first sentence with a verb in front says; else what a sentence without one names."""
+    """What the first sentence with a verb in front says; otherwise what the first sentence names or does."""
     if led := lead(sentences):
         return led
     if not sentences or _begins_unknown(sentences[0]):
@@ -162,7 +162,7 @@ def deed_said(sentences: tuple[Sentence, ...]) -> Said | None:
 
 
 def _names_all_through(said: Sentence, found: Said) -> bool:
-    """“Honeypot and rug-pull risk score”, “Console messages of”: behind a noun the verb is one, too."""
+    """True for “Honeypot and rug-pull risk score”, “Console messages of”: after a noun, verbs are nouns."""
     word, place = found.words[0], said.index(found.words[0])
     if RANK[found.tool_class] > RANK[EXECUTE]:
         return False
@@ -173,7 +173,7 @@ def _names_all_through(said: Sentence, found: Said) -> bool:
 
 
 def lead(sentences: tuple[Sentence, ...]) -> Said | None:
-    """The verb in front; of later sentences only where they tell and do not ask: “Returns …”."""
+    """The verb in front; in later sentences only if it states and does not command: “Returns …”."""
     if sentences and _CRUD in sentences[0]:
         return Said((_CRUD,), DESTRUCTIVE, 0.65, "delete")
     for number, said in enumerate(sentences):
@@ -200,7 +200,7 @@ def lead(sentences: tuple[Sentence, ...]) -> Said | None:
 
 
 def _end_of(said: Sentence) -> Said | None:
-    """“Connects to a database and lists its tables”: what the first verb is done for."""
+    """“Connects to a database and lists its tables”: the deed for which the first one is done."""
     for place in range(2, min(len(said) - 1, _FAR)):
         if said[place] not in _THEN:
             continue
@@ -210,14 +210,14 @@ def _end_of(said: Sentence) -> Said | None:
         if word in ANSWERS_WITH:
             return Said((word,), READ, 0.55, "get")
         verb = INFLECTED.get(word, "")
-        # Two things may be joined, too: “the name and label”.
+        # It may be two things that are joined: “the name and label”.
         if word not in _MEANS and (verb in PLAIN or (verb and word.endswith("s"))):
             return _done(said, place + 1, verb, 0.55)
     return None
 
 
 def _phrase(said: Sentence) -> Said | None:
-    """“Turns on the light”, “Order a pizza”: what is a verb by the word behind it."""
+    """“Turns on the light”, “Order a pizza”: a verb because of the word after it."""
     word, behind = said[0], said[1] if len(said) > 1 else ""
     if verb := _VERBS_OF_PHRASES.get(word):
         if verb == "turn" and "into" in said and not _TEXTS.isdisjoint(said[said.index("into") :][:CLAUSE]):
@@ -234,7 +234,7 @@ def _phrase(said: Sentence) -> Said | None:
 
 
 def _begins_unknown(said: Sentence) -> bool:
-    """“Frobs the users”: whatever that is, it is done to something."""
+    """True for “Frobs the users”: whatever that is, it is done to something."""
     if len(said) < 2 or said[1] not in ARTICLES or said[-1] == ASKED:
         return False
     return said[0] not in INFLECTED and said[0] not in _BEFORE_ARTICLES
@@ -276,7 +276,8 @@ def _worst_joined(said: Sentence, verb: str, sure: float) -> Said:
 
 
 def _in_a_row(said: Sentence, place: int) -> bool:
-    """What may be a noun, too, only beside an “and”, and behind no verb that reads: “Get issue and label”."""
+    """A word that may be a noun counts only next to an “and”, and not after a verb that reads: “Get issue and
+    label”."""
     verb = INFLECTED.get(said[place])
     if not verb or said[place] in PARTICIPLES:
         return said[place] in _JOINING
@@ -287,12 +288,12 @@ def _in_a_row(said: Sentence, place: int) -> bool:
 
 
 def _counts(verb: str, row: list[str]) -> bool:
-    """What is put on and taken off again does not end."""
+    """False for verbs that make, and for removal beside putting on: what is taken off again is not lost."""
     return verb not in MAKES and not (verb in REMOVAL and not _PUT_ON.isdisjoint(row))
 
 
 def _is_noun(said: Sentence, tool_class: ToolClass) -> bool:
-    """“Requests of a user”, “Runs.”: many of a thing."""
+    """True for “Requests of a user”, “Runs.”: several of a thing."""
     if _begins_with_compound(said):
         return True
     if tool_class is FINANCIAL and said[0] not in PLAIN and said[1:2] in _BEHIND_DEALS:
@@ -303,7 +304,7 @@ def _is_noun(said: Sentence, tool_class: ToolClass) -> bool:
 
 
 def _begins_with_compound(said: Sentence) -> bool:
-    """“Trust score of an agent”, “Open positions of an account”."""
+    """True for “Trust score of an agent”, “Open positions of an account”."""
     if len(said) < _A_ROW or said[_A_ROW : _A_ROW + 1] not in _ENDS:
         return False
     return len(without_things(said[:_A_ROW])) < _A_ROW or (said[0] in LOOSE and said[1] in _TOLD)
@@ -329,7 +330,7 @@ def named(said: Sentence) -> Said | None:
     if (head[-1] in THINGS or head[-1] in TOLD_LAST) and (_is_thing_in_front(head) or only_things(head)):
         return Said((head[-1],), READ, 0.5)
     if len(head) > 1 and _is_no_verb(said[0]) and (head[-1] in TOLD_LAST or _is_many(head[-1])):
-        # As far as we know.
+        # As far as we know: the first word is unknown.
         return Said((head[-1],), READ, 0.45)
     return None
 
@@ -343,25 +344,25 @@ def _is_many(word: str) -> bool:
 
 
 def _is_of_something(said: Sentence) -> bool:
-    """“State of the printer”, “Profit and loss of an account”: no verb that is known stands in front."""
+    """True for “State of the printer”, “Profit and loss of an account”: no known verb comes first."""
     if "of" not in said[1:4] or said[0] in _GETS_RID:
         return False
     return not any(word in _BEGINS or word in ARTICLES for word in said[: said.index("of", 1)])
 
 
 def answer_named(sentences: tuple[Sentence, ...]) -> Said | None:
-    """Where the first sentence names an answer and does nothing."""
+    """What the first sentence says, if it names an answer and does nothing."""
     found = named(sentences[0]) if sentences else None
     return found if found and found.tool_class is READ else None
 
 
 def _is_thing_in_front(head: Sentence) -> bool:
-    """“Ticket requests queue”; what “Release locked funds” begins with may be a verb."""
+    """True for “Ticket requests queue”; “Release locked funds” begins with what may be a verb."""
     return len(head) > 2 and begins_with_thing(head) and head[0] not in RARE
 
 
 def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
-    """Of verbs that stand in a row: “manage issues: list, create, update or delete”."""
+    """The worst of the verbs in a row: “manage issues: list, create, update or delete”."""
     said = tuple(chain.from_iterable(sentences))[:_LISTED]
     row: list[int] = []
     best: list[int] = []
@@ -373,7 +374,7 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
         best = max(best, row, key=len)
     if len(best) < _A_ROW:
         return None
-    # What they are done to stands behind the last of them.
+    # Their object follows the last of them.
     done_to = tuple(word for word in said[best[-1] + 1 : best[-1] + CLAUSE] if word not in _SMALL_OFF)
     done = {said[place]: _listed(said[place]) for place in best}
     classes = {word: in_context(verb, (verb, *done_to)) for word, verb in done.items()}
@@ -382,18 +383,18 @@ def worst_listed(sentences: tuple[Sentence, ...]) -> Said | None:
 
 
 def _listed(word: str) -> str:
-    """“create”, “creating”; empty where it is no plain verb."""
+    """The verb of “create” and “creating”; empty if it is not a plain verb."""
     verb = INFLECTED.get(word, "") if word.endswith("ing") else word
     return verb if verb in PLAIN else ""
 
 
 def reads_only(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
-    """Where it says that it only selects."""
+    """The words that say that it only selects; empty if none do."""
     return next((pair for said in sentences for pair in pairwise(said) if pair in READ_ONLY), ())
 
 
 def runs_sql(sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
-    """“Execute a SQL query”, whatever it is; empty where it only selects."""
+    """The words that say that any SQL is run: “Execute a SQL query”; empty if it only selects."""
     said = sentences[0] if sentences else ()
     if not said or INFLECTED.get(said[0]) not in ("execute", "run") or "sql" not in said[1:CLAUSE]:
         return ()
@@ -434,7 +435,7 @@ def _unspaced_in(text: str) -> Iterator[str]:
 
 
 def _verbs(said: Sentence) -> Iterator[tuple[int, str, float]]:
-    """Those behind a word that leads to one, before those that stand anywhere."""
+    """Verbs after a word that leads to one, and then those anywhere else."""
     looked_at = said[:SENTENCE]
     for leads, lexicon, sure in (
         (True, PLAIN, 0.65), (True, LOOSE, 0.55), (True, RARE, 0.55),
@@ -476,7 +477,7 @@ def _done(said: tuple[str, ...], place: int, verb: str, sure: float) -> Said:
 
 
 def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
-    """“Run an analysis of a page”; “Deploy critics”."""
+    """True for “Run an analysis of a page”, “Deploy critics”."""
     if not _TALKERS.isdisjoint(clause):
         return True
     if verb not in _CARRIES_OUT:
@@ -489,5 +490,5 @@ def _only_looks(verb: str, clause: tuple[str, ...]) -> bool:
 
 
 def _only_answers(said: tuple[str, ...]) -> bool:
-    """“Loads a snapshot and returns its paths”; an image that was made is kept."""
+    """True for “Loads a snapshot and returns its paths”; an image that was made is kept."""
     return not {"return", "returns"}.isdisjoint(said) and MEDIA.isdisjoint(said)

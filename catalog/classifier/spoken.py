@@ -1,4 +1,4 @@
-"""Verbs that descriptions begin with and names seldom hold, since most are things as well. Data."""
+"""Verbs that descriptions begin with but names seldom contain, since most are nouns as well. Data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from catalog.classifier.vocabulary import EXECUTE, FINANCIAL, READ, WRITE
 
-# Things as well: verbs where an article stands behind them.
+# Nouns as well: verbs only if an article follows.
 BEFORE_ARTICLE: Final = {
     verb: tool_class
     for tool_class, verbs in (

@@ -1,7 +1,7 @@
-"""Words for things that are looked up: a name made of nothing else asks for them. Data, and one question.
+"""Words for things that are looked up: a name made of nothing else asks for them. Data, and two questions.
 
-`stream_field_values` and `clusters` hold no verb, known or not: there is nothing that they could do.
-A word that is not listed may be a verb, and then nothing is said of the name.
+`stream_field_values` and `clusters` contain no verb, known or unknown: there is nothing that they could do. A
+word that is not listed may be a verb, and then we conclude nothing from the name.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _BETWEEN: Final = word_set("""
     public random raw realtime recent related relative shared single static supported system the today
     tool tools top total trending upcoming user users weekly with yearly your
 """)
-# In front of another word these are as often what is done: `flag phrases`, `issue card`, `rate movies`.
+# Before another word these are as often verbs: `flag phrases`, `issue card`, `rate movies`.
 _DEEDS_IN_FRONT: Final = word_set("""
     abstract address answer attribute benchmark board body bucket budget calendar cart channel child
     contact content document email error estimate figure finance flag fund graph index interest issue item
@@ -97,7 +97,7 @@ _DEEDS_IN_FRONT: Final = word_set("""
 """)
 
 
-# One account is what something is done to; many, or one of these, are what is answered.
+# One account is what something is done to; several, or one of these, are what is answered.
 _TOLD: Final = word_set("""
     abstract agenda architecture availability census consensus content count coverage data date definition
     description difficulty followers following
@@ -107,7 +107,7 @@ _TOLD: Final = word_set("""
 """)
 
 
-# Names of products and of what they keep, which say nothing of what is done.
+# Names of products and of what they keep, which say nothing about what is done.
 PRODUCTS: Final = word_set("""
     airtable alpaca android anki ansible anthropic arxiv asana athena aws azure bigquery binance bing
     bitbucket bitcoin blender bluesky brave btc canva cf chatgpt claude clickhouse clickup cloudflare
@@ -130,18 +130,18 @@ def _is_plural(word: str) -> bool:
 
 
 def only_things(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The last of them, where every word is a thing or stands between things; else empty."""
+    """The last word, if every word is a thing or belongs between things; otherwise empty."""
     if not words or (len(words) > 1 and words[0] in _DEEDS_IN_FRONT):
         return ()
     last = words[-1]
-    # Behind things a plural that we do not know is one, too.
+    # After a thing, a plural that we do not know is a thing, too.
     if not (last in _TOLD or (last.endswith("s") and (last in THINGS or _behind_a_thing(words)))):
         return ()
     return words[-1:] if all(_is_thing(word) for word in words[:-1]) else ()
 
 
 def begins_with_thing(words: tuple[str, ...]) -> bool:
-    """And not with what may be done, too."""
+    """True if the first word is a thing that cannot be a verb as well."""
     first = words[0]
     return first not in _DEEDS_IN_FRONT and (_is_thing(first) or f"{first}s" in THINGS)
 

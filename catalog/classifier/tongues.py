@@ -1,4 +1,4 @@
-"""Verbs of other languages that tools are named in. Data; words that English has, too, are left out."""
+"""Verbs of other languages that tools are named in. Data; words that also exist in English are left out."""
 
 from typing import Final
 
@@ -7,7 +7,8 @@ def _each(words: str) -> tuple[str, ...]:
     return tuple(words.split())
 
 
-# Portuguese and Spanish, French, German, Italian, Turkish; as they are written without accents.
+# Portuguese, Spanish, French, German, Italian, Dutch, Turkish, Indonesian, Polish, Czech and Scandinavian
+# languages; written without accents.
 READS: Final = """
     analise analisis avaliador berechnung calculadora calculo comparacion descricao descripcion detalhes
     detalles estimativa evaluador historial historico informacion informacoes precio precios resumen
@@ -84,7 +85,7 @@ EXECUTES: Final = """
     effectuez effettuare effettua tatigt taetigt wykonaj wykonuje melakukan lakukan gerceklestirir provede
     utfor
 """
-# What is only looked for, where one of these is carried out.
+# To carry out one of these is only to look for something.
 LOOKS: Final = """
     abfrage analisi analisis analise arama busca buscas busqueda busquedas calculo calculos consulta consultas
     estimacion pencarian pesquisa recherche recherches requete requetes ricerca ricerche sorgu suche
@@ -116,7 +117,7 @@ PAYS: Final = """
     scommette scommettere spenden spendet sprzedaje verkaufen verkoopt
     verkopen versare wplac wplaca wyplac wyplaca zahlen zahlt zaplac zaplati zaplatit
 """
-# Where one of these stands beside one of those, in whatever order a language has them, somebody pays.
+# If one of DEALS is beside one of DEALT, in whatever order a language has them, someone pays.
 DEALS: Final = """
     abgeben aufgeben aufladen auslosen colocar coloca doet emettre emet fait faire faz fazer fuhrt
     gerceklestirir gibt gonder gonderir hace hacer haz kirim kirimkan ladt lost mandar manda mengirim ode oder
@@ -129,16 +130,16 @@ DEALT: Final = """
     penize pesanan pieniadze pinjaman platbu przelew puja rechnung saldo siparis soldi uang uberweisung
     virement zahlung zamowienie
 """
-# Where one of these stands besides, it is answered: “Gibt die Bestellung zurück”.
+# With one of these as well, it is only returned: “Gibt die Bestellung zurück”.
 GIVEN_BACK: Final = "aus heraus wieder zuruck zurueck"
-# Whatever is done like this, or leads to this.
+# What is done in such a way, or leads to this, is lost for good.
 FOR_GOOD: Final = """
     bezpowrotnie definitivamente definitivement endgueltig endgultig irreversiblemente irreversivelmente
     irrevocablemente unwiderruflich verloren werkseinstellungen
 """
 
-# What is written without spaces, Chinese, Japanese, Korean and Thai, the beginnings of Russian verbs, and
-# what no accent may be taken off.
+# What is written without spaces (Chinese, Japanese, Korean and Thai), the beginnings of Russian verbs, Arabic
+# and Hebrew, and words that must keep their accents.
 UNSPACED: Final[dict[str, str]] = {
     word.replace("_", " "): verb
     for verb, words in {
@@ -193,12 +194,12 @@ UNSPACED: Final[dict[str, str]] = {
     }.items()
     for word in words.split()
 }
-# Nothing is done in these, though a verb stands in them: a browser, a console, a list of songs.
+# Nothing is done in these, though they contain a verb: a browser, a console, a list of songs.
 NO_DEEDS: Final = _each("""
     浏览器 瀏覽器 控制台 播放列表 登录状态 测试用例 支付宝 支付方式 支付状态 支付记录 退款状态 退款记录
     转账记录 购买记录 充值记录 删除记录 已删除
 """)
-# What is told where no verb stands.
+# What is answered if there is no verb.
 TOLD_UNSPACED: Final = _each("""
     信息 資訊 情報 数据 資料 データ 历史 歷史 列表 清單 行情 排行 余票 天气 天氣 状态
     狀態 详情 詳情 价格 價格 新闻 新聞 记录 정보 데이터 현황 상태 날씨

@@ -1,4 +1,4 @@
-"""Which word of a name says what the tool does, and what it means beside the others. Pure."""
+"""Finds the word of a name that says what the tool does, and what it means beside the others. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from catalog.classifier.vocabulary import (
     ToolClass,
 )
 
-# As long as two words written as one may be.
+# A word of at least this length may be two words written as one.
 _TWO_WORDS: Final = 7
 RANK: Final = {tool_class: rank for rank, tool_class in enumerate(WORST_LAST)}
 
@@ -67,7 +67,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     """The word that says what the tool does, and whether it is a plain verb."""
     words = without_things(without_products(words))
     if "wait" in words[:2] and JOINS.isdisjoint(words):
-        # Whatever one waits for is done by somebody else.
+        # What it waits for is done by someone else.
         return "wait", True
     if phrase := phrase_of(words):
         return phrase[0], True
@@ -80,7 +80,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     if len(plain) > 1 and words[-1] in _SET_GOING and words[-2] in _GOES_ON:
         return words[-1], True
     if plain and words[-1] == "get" and "send" not in words and JOINS.isdisjoint(words):
-        # `block_raw_get`: nothing is done to a get.
+        # `block_raw_get`: a get is not what something is done to.
         return "get", True
     if plain and (words[0] == "mark" or (plain[0] == "read" and "mark" in words)):
         return "mark", False
@@ -93,7 +93,7 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, bool] | None:
     return _loose(words) or _glued(words)
 
 
-# `research_start`: what reads otherwise goes on by itself.
+# `research_start`: what otherwise reads goes on in the background.
 _SET_GOING: Final = frozenset({"restart", "start"})
 _GOES_ON: Final = frozenset(verb for verb, meant in PLAIN.items() if meant is READ) - {
     "get",
@@ -102,19 +102,19 @@ _GOES_ON: Final = frozenset(verb for verb, meant in PLAIN.items() if meant is RE
 
 
 def _joined(words: tuple[str, ...], plain: list[str]) -> list[str]:
-    """`create_or_update`; in `get_card_by_set_and_number` two things are joined, and nothing is set."""
+    """Both verbs of `create_or_update`; in `get_card_by_set_and_number` things are joined, nothing is set."""
     before = words[: words.index("by")] if "by" in words else words
     return [word for word in plain if word in before] or plain
 
 
 def _leads(word: str) -> bool:
-    """`check_email`, `trash_email`: the mail is what it is done to. To test one it is sent."""
+    """True for `check_email`, `trash_email`: the mail is what it is done to. To test one is to send it."""
     return word in LOOKS or (word in LOOSE and LOOSE[word] is not READ)
 
 
-# Behind the name of the product these are what is worked on.
+# After the name of the product, these are what is worked on.
 _KINDS_OF_THINGS: Final = frozenset({"archive", "block", "email", "poll", "release"})
-# Whatever is made of one of these, it is not done.
+# Making something for one of these does not carry it out.
 _MADE_FOR: Final = frozenset({"email", "payout", "purchase", "refund", "reply"})
 
 
@@ -139,13 +139,13 @@ def _plain(words: tuple[str, ...]) -> list[str]:
         # `generate_payout_snippet`: nothing is paid.
         return [] if words[-1] in ANSWERS_MADE or plain[0] == "reply" else plain
     if "resume" in plain and any(word in LOOSE for word in words[: words.index("resume")]):
-        # What somebody sends with an application: `generate_resume`.
+        # A résumé, as sent with an application: `generate_resume`.
         plain.remove("resume")
     return plain
 
 
 def _manages(words: tuple[str, ...]) -> str | None:
-    """In front, or behind the name of the product."""
+    """The verb, in front or after the name of the product."""
     if MANAGES.isdisjoint(words):
         return None
     return next((word for word in words[:2] if word in MANAGES), None)
@@ -196,7 +196,7 @@ def _glued(words: tuple[str, ...]) -> tuple[str, bool] | None:
 
 
 def _in_front(word: str) -> tuple[str, bool] | None:
-    """`resolveaddress`: a verb, and what it is done to."""
+    """`resolveaddress`: a verb and its object, written as one word."""
     for cut in range(4, len(word) - 2):
         verb, thing = word[:cut], word[cut:]
         if verb in PLAIN and verb != "view" and (thing in THINGS or f"{thing}s" in THINGS):
@@ -210,14 +210,14 @@ def _at_the_end(word: str) -> tuple[str, bool] | None:
     return (verb, False) if verb in LOOSE or verb in PLAIN else None
 
 
-# What is converted to one of these is a file.
+# Converting to one of these writes a file.
 _WRITTEN_TO: Final = frozenset({"docx", "epub", "pdf", "pptx", "xlsx"})
-# A key for a shell is kept; the shell is not used.
+# The key for a shell is stored; the shell is not used.
 _KEYS: Final = frozenset({"key", "keys"})
 
 
 def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
-    """The class of a verb that `verb_of` gave."""
+    """The class of a verb from `verb_of`, beside the other words of the name."""
     if verb in VERBS_OF_PHRASES and (phrase := phrase_of(words)) and phrase[0] == verb:
         return PHRASES[phrase]
     if verb in ONLY_TELLS and verb == words[-1] and words[0] in SESSIONS:
@@ -249,12 +249,12 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
 
 
 def _made(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Without what it is made of: `generate_movie_from_text`; a title for a video is a text."""
+    """The words without what it is made from: `generate_movie_from_text`; a title for a video is a text."""
     end = next((place for place, word in enumerate(words) if place > 1 and word in OF_WHAT), len(words))
     return words[end - 1 : end] if words[end - 1] in ANSWERS_MADE else words[:end]
 
 
-# Of a job these are drawn up.
+# These are only drawn up for a job.
 _OF_JOBS: Final = frozenset({
     "alert", "cache", "comment", "config", "definition", "group", "note", "plan", "policy", "report",
     "schedule", "summary", "tag", "template", "variable",
@@ -262,7 +262,7 @@ _OF_JOBS: Final = frozenset({
 
 
 def _is_of_a_job(words: tuple[str, ...]) -> bool:
-    """`create_job_template`, “Create an execution plan”: no job is begun."""
+    """True for `create_job_template`, “Create an execution plan”: no job is begun."""
     return any(word in JOB_WORDS and behind in _OF_JOBS for word, behind in pairwise(words))
 
 
@@ -278,7 +278,7 @@ def _by_itself(verb: str) -> ToolClass:
 
 
 def beside(verb: str, words: tuple[str, ...], tool_class: ToolClass) -> tuple[str, ...]:
-    """The word without which the verb would mean something else; empty where it means what it always does."""
+    """The word without which the verb would mean something else; empty if it means what it always does."""
     if len(words) == 1 or tool_class is _by_itself(verb):
         return ()
     without = ((word, tuple(other for other in words if other != word)) for word in words if word != verb)
@@ -294,5 +294,5 @@ def _what_runs(verb: str, words: tuple[str, ...]) -> ToolClass:
 
 
 def _is_of_logs(last: str) -> bool:
-    """`log_groups` and `log_summary` are read; `log_work` writes it down."""
+    """True for `log_groups` and `log_summary`, which are read; `log_work` writes it down."""
     return last.endswith("s") or last in TOLD_LAST

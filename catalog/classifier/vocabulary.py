@@ -1,7 +1,7 @@
-"""The words the classifier knows. One place, so that a label that surprises can be traced to one line.
+"""The words the classifier knows, listed so that a label that surprises can be traced to one line.
 
-A *plain* verb says what a tool does wherever it stands in a name. A *loose* one is as often a noun (`run`,
-`order`, `post`) and counts only where no plain verb is.
+A *plain* verb says what a tool does wherever it appears in a name. A *loose* one is as often a noun (`run`,
+`order`, `post`) and counts only in a name without a plain verb.
 """
 
 from enum import IntEnum, StrEnum
@@ -32,7 +32,7 @@ class Severity(IntEnum):
 
 
 T = ToolClass
-# By names of their own: an attribute of an enumeration takes long to look up.
+# Names of their own, since looking up a member of an enumeration is slow.
 READ: Final = T.READ
 WRITE: Final = T.WRITE
 EXECUTE: Final = T.EXECUTE
@@ -156,7 +156,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         act arm attack beep continue cool dig fullscreen heat jump land park summon swipe vacuum walk
     """,
     ),
-    # What keeps values by their keys names its commands so.
+    # Commands of key-value stores.
     **_each(
         T.READ,
         "dbsize hexists hget hgetall hkeys hlen hvals lindex llen lrange mget scard smembers ttl xlen xrange "
@@ -176,11 +176,11 @@ LOOSE: Final[dict[str, ToolClass]] = {
     ),
 }
 
-# Verbs that leave open what becomes of things: the server's own hint decides.
+# Verbs that leave open what happens to things: the server's own hint decides.
 OPEN_ENDED: Final = word_set("bulk control do handle manage operate perform process request use write")
-# Verbs for whatever else the description lists: “create, update or delete”.
+# Verbs that stand for whatever the description lists: “create, update or delete”.
 UMBRELLAS: Final = word_set("administer control handle manage operate perform")
-# In front they are meant, and a `list` or `view` behind them is a thing: `manage_task_list`.
+# In front these are the verb, and a `list` or `view` after them is a thing: `manage_task_list`.
 MANAGES: Final = word_set("handle manage")
 # Verbs that also name a whole area of a product: in `compute_vm_delete` the last word decides.
 AREAS: Final = word_set("""
@@ -192,52 +192,52 @@ AREA_VERBS: Final = word_set("""
     guide help list ls parse pause read remove resume rm search suggest summarize send set show start status
     stop submit update validate verify
 """)
-# What these run, they run to look: “executes a query” does not make a query an Execute.
+# These run something only to look: “executes a query” does not make a query an Execute.
 REPORTS_ON_CODE: Final = word_set("audit check lint query report scan test")
 REMOVAL: Final = word_set("clear del remove rm")
-# What moves or is lit where people are.
+# Things that move or light up where people are.
 DEVICES: Final = word_set("""
     appliance appliances blind blinds brightness camera curtain curtains device devices door doors fan fans
     garage gate gripper heater heating lamp lamps light lights motor playback plug plugs relay robot servo
     shades siren speaker sprinkler sprinklers thermostat valve volume
 """)
-# In front they only look, and a verb behind them that is a noun, too, is what they look at.
+# In front these only look, and a verb after them that is also a noun is what they look at.
 LOOKS: Final = word_set("audit check measure monitor query resolve review")
 LOOKED_AT: Final = word_set(
     "archive block broadcast change copy deploy email export forward grant import invite launch lock patch "
     "poll purchase push put release reply save start switch update upgrade upload"
 )
-# What looks at the things in front of it: `email_validator`.
+# These look at the thing before them: `email_validator`.
 LOOKERS: Final = word_set("""
     analyzer calculator checker estimator evaluator explorer finder inspector lookup predictor scanner
     searcher tracker validator viewer
 """)
-# What one sits at: `terminal_wait`.
+# What a person sits at: `terminal_wait`.
 SESSIONS: Final = word_set("bash call command powershell shell terminal")
-# Commands that only tell something.
+# Commands that only report something.
 ONLY_TELLS: Final = word_set("""
     date df dig du free id lsblk lspci lsusb netstat nslookup ps pwd top uname uptime w whereis which who
 """)
-# Behind one of these stands what something is made of or for.
+# After one of these comes what something is made of or for.
 OF_WHAT: Final = word_set("about by for from in of on using via with")
-# What it would cost is asked, and nothing paid.
+# These ask what it would cost, and nothing is paid.
 ONLY_ASKED: Final = word_set("estimate preview quote quotes simulation")
-# Behind another word these are things: a risk index, a developer's tip.
+# After another word these are things: a risk index, a developer's tip.
 ONLY_IN_FRONT: Final = word_set("index label tip")
 CALLS: Final = word_set("call conference meeting room voice")
-# Names of products in which a verb stands.
+# Names of products that contain a verb.
 PRODUCTS: Final = frozenset({("app", "store"), ("google", "play"), ("key", "vault"), ("play", "store")})
-# `text_to_speech`: what comes out is made, where other formats are read another way.
+# `text_to_speech`: what comes out is new, while other formats are only another way to read the same.
 MEDIA: Final = word_set("""
     animation audio avatar film image images movie movies music podcast song songs sound soundtrack speech
     video videos voice voiceover
 """)
 SQL_THAT_DESTROYS: Final = word_set("ddl dml")
 JOINS: Final = word_set("and or")
-# `getwallethistory` is written as one word; `getting` is not such a one.
+# `getwallethistory` is several words written as one; `getting` is not.
 GLUED: Final = ("get", "list", "create", "update", "delete", "search", "fetch", "retrieve", "find")
 NOT_GLUED: Final = word_set("ting ter ters able d ed er ers ing ings or ors s")
-# `websearch`, `smartscraper`: at the end of a word, too.
+# `websearch`, `smartscraper`: the same at the end of a word.
 GLUED_LAST: Final = (
     "search", "lookup", "scraper", "crawler", "finder", "checker", "analyzer", "calculator", "converter",
     "translator", "viewer", "explorer", "validator", "info", "stats", "status", "history", "details",
@@ -261,10 +261,10 @@ MONEY_SENT: Final = word_set("""
     lamports lightning ltc matic money nft pix sats sol spl stablecoin stablecoins token tokens usd usdc usdt
     weth xrp
 """)
-# Of these a ledger is asked to do what stands in them.
+# With these, a ledger is asked to carry out what is SENT.
 SENDS: Final = word_set("broadcast execute perform relay send submit")
 SENT: Final = word_set("swap trade transaction transactions transfer tx txn userop")
-# Money only among its own kind: topics have subscriptions, too.
+# Money only in the company of other words for money: topics have subscriptions, too.
 MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
 MONEY_COMPANY: Final = word_set("billing invoice payment payout refund")
 NOT_MONEY: Final = word_set("""
@@ -274,13 +274,13 @@ NOT_MONEY: Final = word_set("""
     player project repo repository server site student style task team ticket topic user vm webhook
     workflow workspace
 """)
-# The kind of payment one keeps on file, and what is printed on a bill.
+# With these, it is about ways to pay that are kept on file, or what is printed on a bill.
 MONEY_ON_FILE: Final = word_set(
     "address contact instrument instruments method methods preference preferences profile template terms"
 )
 POSITIONS: Final = word_set("long longs perp position positions short shorts")
 MOVES_POSITIONS: Final = word_set("close enter exit flatten increase liquidate merge open reduce")
-# What of these is put in motion, given or taken is money.
+# Moving, giving or taking one of these moves money.
 FUNDS: Final = word_set("cash collateral escrow funds liquidity margin money principal utxos")
 PUTS_IN: Final = word_set("""
     add allocate commit consolidate draw fund load lock pull push release remove return reserve split sweep
@@ -296,12 +296,12 @@ TAKES_LOANS: Final = word_set("""
     accept ajukan apply beantragen beantragt contract contrata contratar disburse draw finalize obtain
     originate request solicita solicitar souscrire souscrit submit take
 """)
-# Of these each is paid as soon as they are run.
+# Running one of these pays everyone in it.
 PAYROLLS: Final = word_set(
     "airdrop payday payroll payrolls payrun paycheck paychecks salaries salary settlement wages"
 )
 PAYS_OUT: Final = word_set("approve execute finalize initiate process release run send start submit trigger")
-# Whoever may spend another's tokens has them.
+# Whoever may spend someone's tokens has them.
 LETS_SPEND: Final = word_set("approve grant increase permit set")
 SPENDERS: Final = word_set("allowance spender spending")
 NO_SPENDERS: Final = word_set("budget budgets cap caps leave limit limits pto threshold time vacation")
@@ -322,7 +322,7 @@ GIVES: Final = word_set("award give grant issue send")
 BONUSES: Final = word_set("bonus bonuses")
 OFFERS: Final = word_set("add award fund increase post")
 BOUNTIES: Final = word_set("bounties bounty")
-# A name in the net is bought for a year.
+# A domain name is bought, for a year.
 NAMES_BOUGHT: Final = word_set("domain domains")
 BUYS_NAMES: Final = word_set("register renew")
 ADS: Final = word_set("ad ads adset campaign")
@@ -357,7 +357,7 @@ PARTIES: Final = (
     "iban", "installments", "loan", "lot_id", "mint", "payee", "payer", "payment", "pix", "position",
     "receiver", "recipient", "rekening", "token", "validator", "wallet",
 )  # fmt: skip
-# What else is transferred, traded or withdrawn: cards of a game, a call, an application.
+# These may also transfer, trade or withdraw other things: cards of a game, a call, an application.
 ALSO_OF_OTHERS: Final = word_set("charge swap trade transfer withdraw")
 WORTH: Final = (
     *AMOUNTS, *PARTIES, "account", "address", "asset", "balance", "chain", "coin", "customer", "fee", "fund",
@@ -375,7 +375,7 @@ TRADE_PARAMS: Final = word_set("""
     timeinforce trigger_price triggerprice
 """)
 ENDS_ORDERS: Final = word_set("cancel close")
-# Verbs that are also the thing they make; what stands last of these tells about it: `build_status`.
+# Verbs that are also the thing they make; one of TOLD_LAST at the end then asks about it: `build_status`.
 NOUN_TOO: Final = word_set("""
     backup bridge build call claim commit connect control fork index install job label load login map
     merge migrate order process run schedule script setup stake swap sync task trade transfer transition
@@ -387,7 +387,7 @@ TOLD_LAST: Final = word_set("""
     reset results scanner searcher state statistics stats status summary types validator values version
     viewer
 """)
-# What one makes of these is the answer itself, and nobody keeps it.
+# If one of these is made, it is the answer itself and is not kept.
 ANSWERS_MADE: Final = word_set("""
     agenda analysis answer answers ascii barcode boilerplate brief briefing breakdown caption captions chart
     charts command commands completion completions concepts context crontab deeplink description descriptions
@@ -401,26 +401,26 @@ ANSWERS_MADE: Final = word_set("""
     toc types ulid uri url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
-# What comes of these is answered, unless an argument says where it is kept.
+# The result of these is only answered, unless an argument says where it is kept.
 MAKES_ANEW: Final = MAKES | word_set("chart convert plot render visualize")
-# What comes of these may be kept: that the description says.
+# The result of these may be kept: the description says whether it is.
 MAYBE_KEPT: Final = MAKES_ANEW | word_set(
     "capture download export extract fetch load record screenshot snapshot"
 )
-# At the end of a name these are things, too, or made for whoever asks.
+# At the end of a name these may also be things, or made for the caller.
 LEFT_OPEN: Final = MAYBE_KEPT | word_set("""
     book branch comment commit design draw fork hover index issue label link message note open post
     record request schedule share star tag vote
 """)
-# Wherever one of these stands, it says little: a description that begins with reading decides.
+# These say little wherever they appear: a description that begins with reading decides.
 SAYS_LITTLE: Final = word_set("""
     collect connect enhance harvest improve load map new optimise optimize process refine refresh sample
     transform
 """)
-# What is sent off can be asked after: `send_status`.
+# What these send off can be asked about: `send_status`.
 SENT_OFF: Final = word_set("deploy email import move notify publish register send submit subscribe upload")
 TOLD_OF_IT: Final = word_set("details history info log logs results stats status")
-# What is only drawn up is done by whoever signs it.
+# These may only draw something up, which is carried out by whoever signs it.
 DRAWN_UP: Final = MAKES | {"encode", "prepare"}
 SWITCHES: Final = {
     "go": word_set("back forward to"),
@@ -437,11 +437,11 @@ SECRETS: Final = word_set("""
 COMMAND_WORDS: Final = word_set("bash cmd command powershell shell ssh terminal")
 CODE_WORDS: Final = word_set("code javascript notebook python script")
 EVALUATED: Final = CODE_WORDS | word_set("browser console expression expressions function js page statement")
-# Of a tool whose name says nothing these say that it runs what it is given.
+# Arguments which show that a tool whose name says nothing runs what it is given.
 RUNS_WHAT: Final = word_set("command commands cmd shell sql sql_query raw_sql")
 
 
-# In front of a verb these undo it or do it again; what is no verb with them is left out.
+# Before a verb these undo it or do it again; _NO_VERBS are words that only look like that.
 _PREFIXES: Final = ("un", "re", "de", "dis")
 _NO_VERBS: Final = word_set("""
     debit delay demap deposit detest discount dislike display disorder dissent recall recent record redraw
@@ -452,7 +452,7 @@ _NO_VERBS: Final = word_set("""
 
 
 def _prefixed() -> dict[str, ToolClass]:
-    """`unconfirm`, `reauthenticate`: whatever is read again may have been changed by it, so never Read."""
+    """Verbs like `unconfirm` and `reauthenticate`: none is made from a verb that reads, so none is Read."""
     return {
         prefix + verb: max(tool_class, T.WRITE, key=WORST_LAST.index) if prefix == "re" else T.WRITE
         for lexicon in (LOOSE, PLAIN)

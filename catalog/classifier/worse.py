@@ -1,4 +1,4 @@
-"""Where a description says in so many words that its tool does worse than its name says. Pure."""
+"""Finds where a description says in so many words that its tool does worse than its name says. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from catalog.classifier.vocabulary import (
     word_set,
 )
 
-# What a description begins with is set going, whatever the name calls it.
+# A description that begins with one of these sets something going, whatever the name says.
 _SETS_GOING: Final = word_set(
     "deploy launch pause play redeploy relaunch rerun restart resume retry run scale stop trigger"
 )
-# What a description begins with is kept, whatever is read besides.
+# A description that begins with one of these keeps something, whatever else it reads.
 _KEEPS: Final = word_set("log post record remember store submit")
-# What a description begins with moves money where it is done to it: “Close every open position”.
+# A description that begins with one of these moves money if that is the object: “Close every open position”.
 _PUTS_MONEY_IN: Final = word_set("book close enter exit open place release")
 _SAYS_WORSE: Final = {
     **{form: verb for form, verb in RARE_FORMS.items() if RARE[verb] is FINANCIAL},
@@ -42,15 +42,15 @@ _SAYS_WORSE: Final = {
         or LOOSE.get(verb) is FINANCIAL
     },
 }
-# Hardly ever anything but a verb: “Delete keys”, “Wipes”.
+# Hardly ever anything but a verb: “Delete keys”.
 _SURE: Final = word_set("delete destroy erase expunge obliterate revoke truncate uninstall")
 _LONGEST_VERB: Final = 24
-# What a gesture sets off belongs to it, and a query is run to read.
+# What a gesture sets off is part of it, and a query is run to read.
 _RUN_BY_ITSELF: Final = word_set("click drag fill hover press query select swipe tap type")
 
 
 def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
-    """What it begins with in so many words, where that is worse than what the name says by its verb."""
+    """What the description begins with, if that is worse than what the name says with the verb `by`."""
     word = description[:_LONGEST_VERB].partition(" ")[0].lower()
     verb = _SAYS_WORSE.get(word)
     if not verb:
@@ -72,7 +72,7 @@ def said_worse(description: str, named: ToolClass, by: str) -> Said | None:
 
 
 def _is_surely_done(word: str, behind: Sentence) -> bool:
-    """“Assign a score”, “Sends input”; “Updates of a page” and “Edit history” name something."""
+    """True for “Assign a score”, “Sends input”; “Updates of a page” and “Edit history” name something."""
     if not ARTICLES.isdisjoint(behind):
         return True
     return word.endswith("s") and word not in THINGS and BEHIND_HEADS.isdisjoint(behind)

@@ -1,6 +1,6 @@
-"""Where a stranger's program runs: as nobody, in an empty home, without network, with an end.
+"""Runs a stranger's program: as nobody, in an empty home, without a network, and with a certain end.
 
-Refuses to run anything where it cannot give up its own privileges.
+Refuses to run anything if it cannot give up its own privileges.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 
 ACCOUNT: Final = "nobody"
 SEARCHED: Final = "/usr/local/bin:/usr/bin:/bin"
-# What an operator sets so that installers trust the right registry; only installers are given it.
+# Set by an operator so that installers reach and trust the right registry; only installers are given these.
 INSTALLERS_KEEP: Final = (
     "PIP_CERT",
     "SSL_CERT_FILE",
@@ -31,8 +31,8 @@ CPU_SECONDS: Final = 60
 MOST_MEMORY: Final = 4 << 30
 MOST_FILE: Final = 64 << 20
 MOST_PROCESSES: Final = 256
-# The first process of a process space is a shell of ours, which stays in our process group whatever the
-# program does: when it is killed, the kernel ends everything else in there.
+# The first process of the PID namespace is a shell of ours, which stays in our process group whatever the
+# program does: when it is killed, the kernel kills everything else in the namespace.
 _APART: Final = (
     *("unshare", "--net", "--pid", "--fork", "--kill-child=KILL", "--"),
     *("sh", "-c", '"$@"; exit', "sh"),
@@ -46,7 +46,7 @@ class CageRefused(Exception):  # noqa: N818 - the house names what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Cage:
-    """A home of its own on disk and the account that owns it."""
+    """A home on disk for one program, and the account that owns it."""
 
     home: Path
     uid: int
@@ -56,7 +56,7 @@ class Cage:
         return {"PATH": SEARCHED, "HOME": str(self.home), "LANG": "C.UTF-8", **(more or {})}
 
     def install(self, command: Sequence[str], more: Mapping[str, str]) -> str:
-        """Empty if it went well; else the last thing that was said. This step has a network."""
+        """Install; empty if it went well, otherwise the last error printed. This step has a network."""
         kept = {name: os.environ[name] for name in INSTALLERS_KEEP if name in os.environ}
         process = self._start([*_nobody(self), *command], {**kept, **more}, merge=True)
         try:
@@ -68,7 +68,7 @@ class Cage:
         return "" if process.returncode == 0 else _last_line(said)
 
     def run(self, command: Sequence[str], more: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Started without a network; `end` must be called on what this returns."""
+        """Start the command without a network; `end` must be called on the process that this returns."""
         return self._start([*_APART, *_nobody(self), *_limits(), *command], more)
 
     def _start(
@@ -99,7 +99,7 @@ def a_cage() -> Iterator[Cage]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """The program and everything it started."""
+    """Kill the program and everything it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for stream in (process.stdin, process.stdout):

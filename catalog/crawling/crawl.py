@@ -1,4 +1,4 @@
-"""One package in, facts out: installed, started apart from everything, asked for its tools, ended."""
+"""One package in, facts out: it is installed, started in isolation, asked for its tools, and ended."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _wanted(entry: Mapping[str, Any]) -> Wanted:
 
 
 def crawl(wanted: Wanted, today: date | None = None) -> Crawled:
-    """Raises PackageRefused or ListingFailed with a sentence; CageRefused where nothing may be run."""
+    """Raises PackageRefused or ListingFailed with a sentence; CageRefused if nothing may be run."""
     with a_cage() as cage:
         installed = install(wanted.package, cage, program=wanted.program)
         arguments = [argument.replace("{home}", str(cage.home)) for argument in wanted.arguments]
@@ -103,7 +103,7 @@ def _crawled(wanted: Wanted, installed: Installed, listing: Listing, today: date
 def read_tools(
     said: Iterable[Mapping[str, Any]], source: str
 ) -> tuple[tuple[ToolFact, ...], tuple[str, ...]]:
-    """The first of each name counts: what a server lists twice it cannot mean twice."""
+    """The tools, and why others were refused. The first of each name counts: a server cannot mean both."""
     found: dict[str, ToolFact] = {}
     refused: list[str] = []
     for number, entry in enumerate(said):
@@ -129,7 +129,8 @@ def _title_of(name: str) -> str:
 
 
 def write_facts(crawled: Crawled, folder: Path = SERVERS) -> bool:
-    """Whether anything changed. The date alone is no change: it moves only with what was found."""
+    """Write the facts if they changed; return whether they did. The date alone is not a change: it moves only
+    with what was found."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{crawled.server.slug}.json"
     new = as_json(crawled)

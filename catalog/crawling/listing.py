@@ -1,4 +1,4 @@
-"""The tools a server lists over stdio, asked for with bounds: a stranger may say anything, forever."""
+"""Asks a server over stdio for its tools, within bounds: a stranger may say anything, for ever."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class _Talk:
                     raise ListingFailed(f"it answered {method} with an error")
                 return message["result"]
             if "method" in message and "id" in message:
-                # It asks us something: a crawler has no roots, no model and no person.
+                # A request to us: a crawler has no roots, no model and no person.
                 self.send(
                     {"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": "none"}}
                 )
         raise ListingFailed(f"it ended before it answered {method}")
 
     def send(self, message: Message) -> None:
-        """Nobody has to listen: what is not taken in time ends the talk."""
+        """Send a message. The program may not be reading: what is not taken in time ends the talk."""
         assert self.process.stdin is not None
         to = self.process.stdin.fileno()
         os.set_blocking(to, False)

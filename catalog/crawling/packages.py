@@ -1,4 +1,4 @@
-"""A package of a registry, installed without running any of it, and how its server is started."""
+"""Installs a registry's package without running any of it, and says how its server is started."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read_package(text: str) -> Package:
 
 
 def install(package: Package, cage: Cage, *, program: str = "") -> Installed:
-    """`program` chooses one of several the package brings."""
+    """Install a package. `program` chooses one of several that it brings."""
     folder = (_from_npm if package.registry == "npm" else _from_pypi)(package, cage)
     return installed_in(folder, package, program)
 

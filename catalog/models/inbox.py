@@ -1,4 +1,4 @@
-"""What visitors send: messages, and labels they hold for wrong."""
+"""What visitors send: messages, and reports of wrong labels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class ContactMessage(models.Model):
 
 
 class LabelReport(models.Model):
-    """“This label is wrong”, said by a visitor and settled by staff. It never changes a label by itself."""
+    """A visitor's report that a label is wrong, settled by staff. On its own it never changes a label."""
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
         RIGHT = "right", "The label stands"
         WRONG = "wrong", "The label was wrong"
 
-    # By name, not by key: a tool may be listed anew while its report waits.
+    # By name, not by key: a tool may get a new row while its report waits.
     server = models.CharField(max_length=100)
     tool = models.CharField(max_length=128)
     label = models.CharField(max_length=12, help_text="The class when it was reported.")

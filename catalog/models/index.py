@@ -15,7 +15,7 @@ from catalog.naming import starting
 
 
 class CatalogServer(models.Model):
-    """One public server. Who it is: repository, subfolder and package together (`identity`)."""
+    """One public server, identified by its repository, subfolder and package together (`identity`)."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -61,7 +61,7 @@ class CatalogServer(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        # Written out: a page leads to hundreds, and a slug holds nothing that an address would escape.
+        # Written out, not reversed: a page links to hundreds, and nothing in a slug needs escaping.
         return f"/servers/{self.slug}/"
 
     @property
@@ -70,23 +70,23 @@ class CatalogServer(models.Model):
 
     @property
     def hosted_at(self) -> str:
-        """Where its publisher says that it is. Of one that was withdrawn nobody says so any more, and by now
-        the address may be anybody's."""
+        """The address that its publisher gives. Empty if it was withdrawn: nobody vouches for the address any
+        more, and by now it may be anyone's."""
         return "" if self.is_withdrawn else self.endpoint
 
     @property
     def must_be_sent(self) -> list[str]:
-        """Names of headers, to where it is hosted."""
+        """Names of the headers that `hosted_at` must be sent."""
         return [] if self.is_withdrawn else self.headers
 
     @property
     def command(self) -> str:
-        """What starts it on one's own machine; empty where its package does not say."""
+        """The command that starts it on your own machine; empty if its package does not give one."""
         return starting(self.package)
 
 
 class CatalogTool(models.Model):
-    """One tool of one server, with what the classifier says of it and the words it says so for."""
+    """One tool of one server, with what the classifier says about it and the words that this rests on."""
 
     server = models.ForeignKey(CatalogServer, on_delete=models.CASCADE, related_name="tools")
     name = models.CharField(max_length=128)
@@ -137,7 +137,7 @@ class CatalogTool(models.Model):
 
 
 class SourceCheck(models.Model):
-    """One run of an import or crawl: where from, what came of it, what was refused and why."""
+    """One run of an import: where from, what came of it, what was refused and why."""
 
     source = models.CharField(max_length=300)
     started_at = models.DateTimeField(default=timezone.now)

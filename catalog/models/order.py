@@ -1,6 +1,6 @@
-"""The order in which the index is shown, and which rows have each common term; written when it changes.
+"""The order of the index as it is shown, and which rows have each common term; written when it changes.
 
-`order` is a number that was never given before: what a process keeps of one is true for ever.
+`order` is a number that was never used before: what a process caches for it stays true for ever.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from django.db import models
 
 
 class CatalogTerm(models.Model):
-    """A term that many rows have. Bit n of `rows` stands for the row at place n; deflated."""
+    """A term that many rows have. Bit n of `rows`, which is compressed, stands for the row at place n."""
 
     order = models.BigIntegerField()
     kind = models.CharField(max_length=6)
@@ -30,7 +30,7 @@ class CatalogTerm(models.Model):
 
 
 class CatalogOrder(models.Model):
-    """The keys of the rows at so many places, and of each the first server of the same vendor (0: none)."""
+    """A block of places: the keys of its rows, and for each the first server of the same vendor (0: none)."""
 
     order = models.BigIntegerField()
     kind = models.CharField(max_length=6)

@@ -1,4 +1,4 @@
-"""What only the catalogue's pages need."""
+"""Template tags and filters that only the catalogue's pages need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.templatetags._text import one_line, visible
 from common.templatetags.ui import _icon, effect, oneline, plain, severity, tool_class
 
 register = template.Library()
-# As many letters stand on one line of every list.
+# A name of up to this many characters fits on one line of every list.
 _SHORT = 24
 _MAY_END = format_html("{}<wbr>", "_")
 _ESCAPED = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026", ord("{"): "{{", ord("}"): "}}"}
@@ -25,7 +25,7 @@ _ESCAPED = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026", ord("
 
 @register.simple_tag
 def ld_json(value: Any) -> SafeString:
-    """A data block, never run. As `json_script` escapes: nothing in it can end the element."""
+    """A data block, never run. Escaped as by `json_script`, so that nothing in it can end the element."""
     body = json.dumps(value, ensure_ascii=True).translate(_ESCAPED)
     return format_html('<script type="{}">' + body + "</script>", "application/ld+json")
 
@@ -47,7 +47,7 @@ def day(moment: Any) -> str:
 
 @register.simple_tag
 def tool_rows(rows: Iterable[Any], with_server: bool = False, with_severity: bool = True) -> SafeString:
-    """A line for each tool. A page has up to two hundred."""
+    """One line per tool. A page has up to two hundred."""
     shown = {"with_server": with_server, "with_severity": with_severity}
     return filled("catalog/_row.html", _fillings(rows, with_server), **shown)
 
@@ -69,7 +69,7 @@ def _fillings(rows: Iterable[Any], with_server: bool) -> Iterator[dict[str, Any]
 
 
 def _in_words(name: str) -> SafeString:
-    """As `oneline`, for a name that may take two: a line ends behind a word, and not anywhere in one."""
+    """Like `oneline`, for a name that may take two lines: a line ends after a word, never inside one."""
     if len(name) <= _SHORT or "_" not in name:
         return oneline(name)
     words = [visible(word) for word in one_line(name).split("_")]

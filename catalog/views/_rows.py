@@ -20,7 +20,7 @@ class Row:
 
 
 def rows_of(tools: Iterable[CatalogTool]) -> list[Row]:
-    """Under the rule of each tool by itself; the policy of a whole server may say more."""
+    """Each tool under its own rule alone; the policy of a whole server may say more."""
     return [_row(tool) for tool in tools]
 
 

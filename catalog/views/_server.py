@@ -1,4 +1,4 @@
-"""A server of the index under its policy, as the pages about servers show it."""
+"""A server of the index under its recommended policy, as the pages about servers show it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from policies.language.effects import Effect
 
 
 def rows_under(advice: ServerAdvice, tools: Iterable[CatalogTool]) -> list[Row]:
-    """A tool that was taken in since the advice was given has appeared later: it is denied."""
+    """Each tool under the server's policy. One that was imported after the advice was computed is denied."""
     return [_row(tool, str(advice.effects.get(tool.name, Effect.DENIED))) for tool in tools]
 
 

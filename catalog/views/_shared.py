@@ -27,14 +27,14 @@ def page(
     ld: Iterable[dict[str, Any]] = (),
     status: int = 200,
 ) -> HttpResponse:
-    """`canonical`: the path this page is known by, without what only filters it."""
+    """Render a page. `canonical`: the path that it is known by, without parameters that only filter it."""
     own = canonical or request.path
     shared = {
         "summary": current().figures,
         "canonical": absolute(own),
         "as_json": _as_json(request),
         "contact": ContactForm(initial={"about": visible_plain(about), "proof": stamp(), "page": own}),
-        # Nothing on these pages needs one, and it would differ from answer to answer.
+        # Nothing on these pages needs one, and it would differ from response to response.
         "csp_nonce": None,
         "ld": [*([_breadcrumbs(context["crumbs"])] if context.get("crumbs") else []), *ld],
     }
@@ -42,7 +42,7 @@ def page(
 
 
 def _as_json(request: HttpRequest) -> str:
-    """The same page for machines; the forms and what is not in the catalogue have none."""
+    """The address of the same page as JSON; empty for forms and for what is not in the catalogue."""
     try:
         resolve(path := f"{request.path.rstrip('/')}.json")
     except Resolver404:

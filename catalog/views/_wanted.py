@@ -1,4 +1,4 @@
-"""Which tools of one server are asked for: a part of a name, class, severity, signals, and the page."""
+"""Reads which tools of a server are asked for: part of a name, class, severity, signals, and the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMNS = {"class": "tool_class__in", "severity": "severity__in", "signal": "si
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Only values that exist are kept."""
+    """What is asked for; only values that exist are kept."""
 
     text: str
     chosen: Mapping[str, tuple[str, ...]]
@@ -46,14 +46,14 @@ class Wanted:
         )
 
     def address(self, *, page: int = 1, without: tuple[str, str] = ("", "")) -> str:
-        """What stands after the `?`, the same for whoever asks the same."""
+        """The query string, always the same for the same question."""
         asked = [("q", self.text)] if self.text else []
         asked += [(n, v) for n, values in self.chosen.items() for v in values if (n, v) != without]
         return urlencode([*asked, ("page", str(page))] if page > 1 else asked)
 
     @property
     def chips(self) -> list[tuple[str, str]]:
-        """Each filter that is set, and the address without it."""
+        """Each filter that is set, and the query string without it."""
         return [
             (_LABELS[name][value], self.address(without=(name, value)))
             for name, values in self.chosen.items()
@@ -87,7 +87,7 @@ def _number(typed: str) -> int:
 
 
 def paged(wanted: Wanted, tools: QuerySet[CatalogTool]) -> tuple[Page, list[CatalogTool]]:
-    """A page nobody can be led to is not found, so that it is never an address of its own."""
+    """The page and its tools. A page that no link leads to is a 404, so that it never becomes an address."""
     found = wanted.of(tools)
     shown = found.count()
     pages = max(ceil(shown / PER_PAGE), 1)
@@ -103,7 +103,7 @@ def paged(wanted: Wanted, tools: QuerySet[CatalogTool]) -> tuple[Page, list[Cata
 def facets(
     wanted: Wanted, counts: Mapping[str, Mapping[str, int]]
 ) -> list[tuple[str, str, list[tuple[str, str, int, bool]]]]:
-    """Of all tools of the server, whatever is chosen; a signal none of them has is left out."""
+    """Counts over all tools of the server, whatever is chosen; a signal that no tool has is left out."""
     found = []
     for name, labels in _LABELS.items():
         options = [

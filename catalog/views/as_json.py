@@ -1,4 +1,4 @@
-"""The pages of no one server or tool, as JSON: a page's address without its last slash, and `.json`."""
+"""The pages not about one server or tool, as JSON: the page's address with `.json` for its last slash."""
 
 from __future__ import annotations
 

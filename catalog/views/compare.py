@@ -1,4 +1,4 @@
-"""Two servers of the index beside each other."""
+"""Two servers of the index, side by side."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 
 def called(server: CatalogServer) -> str:
-    """What stands in its box and finds it again: its title, or the slug where others have the same."""
+    """The text in its box, which finds it again: its title, or its slug if others have the same title."""
     return server.title if named(server.title) == server else server.slug
 
 
 def named(typed: str) -> CatalogServer | None:
-    """By its slug, which the list beside the box fills in, or by its whole title if no other has it."""
+    """Find a server by slug, or by its whole title, which suggestions fill in, if no other has the same."""
     text = slug_asked(typed).strip()
     if not text:
         return None
@@ -69,7 +69,7 @@ def _largest() -> list[CatalogServer]:
 
 
 def common_tools(one: CatalogServer, other: CatalogServer) -> list[tuple[CatalogTool, CatalogTool]]:
-    """Of the same name on both, the first server's worst first; beside each the worst of the other's."""
+    """Tools of the same name on both, the first server's worst first, each beside the other's worst."""
     mine, theirs = (list(worst_first(tools_of(each)).values_list("name_key", "pk")) for each in (one, other))
     beside = dict(reversed(theirs))
     pairs = [(pk, beside[key]) for key, pk in mine if key in beside][:MOST_COMMON]

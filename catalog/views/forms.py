@@ -1,4 +1,4 @@
-"""What visitors send: a message, or word of a wrong label."""
+"""The forms that visitors send: a message, or a report of a wrong label."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOO_OFTEN = "That was a lot of messages from one place. Try again in an hour."
 _ELSEWHERE = "This form was sent from another site. Open the page here and send it again."
 
 
-@csrf_exempt  # no cookie is read, so there is nobody whose rights a forged form could use
+@csrf_exempt  # no cookie is read, so a forged form has nobody's rights to use
 @require_http_methods(["GET", "HEAD", "POST"])
 def contact(request: HttpRequest) -> HttpResponseBase:
     return _contact_sent(request) if request.method == "POST" else _contact_page(request)

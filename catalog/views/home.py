@@ -1,4 +1,4 @@
-"""The front door: what the product does, and what the index holds."""
+"""The home page: what the product does, and what the index holds."""
 
 from __future__ import annotations
 

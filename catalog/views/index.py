@@ -1,4 +1,4 @@
-"""The index: one box over servers and tools, its facets, and a page for each level of risk."""
+"""The index: one search box over servers and tools, its facets, and a page for each level of risk."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def on_a_page(found: Found, asked: Asked) -> Found:
-    """A page nobody can be led to is not found; it would say that nothing was."""
+    """A page that no link leads to is a 404; shown, it would say that nothing was found."""
     if asked.page > found.pages:
         raise Http404
     return found
@@ -56,7 +56,7 @@ def _big_servers() -> list[CatalogServer]:
 
 
 def _chips(asked: Asked, request: HttpRequest) -> list[tuple[str, str]]:
-    """Each set filter and the address without it."""
+    """Each filter that is set, and the address without it."""
     labels = dict(SEVERITIES)
     chips = []
     for facet, values in asked.chosen.items():
@@ -70,7 +70,7 @@ def _chips(asked: Asked, request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def _quick(found: Found, request: HttpRequest) -> list[tuple[str, int, str]]:
-    """Where there is no room for a column of boxes: class and severity, one touch each."""
+    """Class and severity as links, one tap each, for where there is no room for a column of boxes."""
     links = []
     for facet in ("severity", "class"):
         for option in found.facets[facet]:

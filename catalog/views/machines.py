@@ -1,4 +1,4 @@
-"""What machines read: the index as JSON, sitemaps, and where things are."""
+"""Pages for machines: the index as JSON, sitemaps, and files that say where things are."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from catalog.summary import current
 from catalog.views._shared import absolute
 from catalog.words import slug_asked
 
-# By key, not by place: a part stays the same when something before it goes.
+# A part is a range of keys, not of positions: it stays the same when an earlier row is removed.
 PART = 20_000
 SERVERS_A_PAGE = 500
 
 
 @public_page
 def catalog_json(request: HttpRequest) -> HttpResponse:
-    """The figures and the servers, a page at a time: `after` is the last server of the page before."""
+    """The figures and the servers, a page at a time: `after` is the last server of the previous page."""
     after = slug_asked(request.GET.get("after", ""))
     servers = (
         CatalogServer.objects.filter(slug__gt=after).defer("search").order_by("slug")[: SERVERS_A_PAGE + 1]
@@ -55,7 +55,7 @@ def robots(request: HttpRequest) -> HttpResponse:
             f"Disallow: {path}"
             for path in ("/accounts/", "/api/", "/catalogue/?*page=", "/catalogue/wrong-label/")
         ),
-        # What llms.txt leads to.
+        # llms.txt links to these.
         *(f"Allow: {path}" for path in ("/api/docs/", "/api/v1/catalog/")),
         f"Sitemap: {absolute(reverse('catalog:sitemap'))}",
         "",
@@ -65,7 +65,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @public_page
 def sitemap_index(request: HttpRequest) -> HttpResponse:
-    """Only parts that hold something: who follows this meets no part that is none."""
+    """List only parts that hold something, so that no link in it leads to a 404."""
     last = {kind: int(current().figures.get(f"last_{kind[:-1]}", 0)) // PART for kind in ("servers", "tools")}
     parts_of = [(kind, part) for kind, most in last.items() for part in range(most + 1)]
     names = ["pages", *(f"{kind}-{part}" for kind, part in parts_of if _rows(kind, part).exists())]
@@ -104,7 +104,7 @@ def _rows(kind: str, part: int) -> QuerySet[Any]:
     within = {"id__gte": part * PART, "id__lt": (part + 1) * PART}
     if kind == "servers":
         return CatalogServer.objects.filter(**within).exclude(status="deleted")
-    # What a withdrawn server had keeps its pages, and is not found.
+    # Tools of a withdrawn server keep their pages, but are found nowhere.
     return CatalogTool.objects.filter(**within, removed_at=None, search__isnull=False)
 
 

@@ -18,7 +18,7 @@ from catalog.views._shared import absolute, crumbs, page
 from catalog.views._wanted import facets, paged, read_wanted
 from catalog.whole import Whole, tools_of, whole
 
-# What only a tool's own page shows, and most of its row.
+# Shown only on a tool's own page, and most of its row.
 _NOT_LISTED = ("search", "evidence", "annotations", "choices", "params")
 
 
@@ -41,7 +41,7 @@ def server(request: HttpRequest, server_slug: str) -> HttpResponse:
         "facets": facets(wanted, known.counts),
         "wanted": wanted,
         "bar": bar(found),
-        # Of one server it is the same on all its pages, and may be longer than anything else on them.
+        # The same on all pages of a server, and perhaps the longest part of each: only the first shows it.
         "policy": known.advice.text if wanted.is_all and part.number == 1 else "",
         "policy_lines": _policy_lines(known.advice),
         "undone": (found.by_class or [0] * 5)[3] + (found.by_class or [0] * 5)[4],
@@ -91,7 +91,7 @@ def _vendor_crumb(server: CatalogServer) -> list[tuple[str, str]]:
 
 
 def _similar(server: CatalogServer) -> list[CatalogServer]:
-    """Others of the vendor first, then others whose titles share a word."""
+    """Other servers of the vendor first, then others that the longest word of the title finds."""
     same = CatalogServer.objects.exclude(pk=server.pk).exclude(tool_count=0).defer("search")
     found = (
         list(same.filter(vendor=server.vendor).order_by("-tool_count", "slug")[:4]) if server.vendor else []
@@ -119,7 +119,7 @@ def _ld(server: CatalogServer) -> dict[str, Any]:
 
 @public_page
 def server_json(request: HttpRequest, server_slug: str) -> HttpResponse:
-    """A page of its tools at a time; the figures and the policy are of all of them."""
+    """One page of its tools; the figures and the policy cover all of them."""
     found, wanted = find(server_slug), read_wanted(request.GET)
     part, here = paged(wanted, tools_of(found).defer("search"))
     for tool in here:

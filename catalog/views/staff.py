@@ -1,4 +1,4 @@
-"""The queue of labels that visitors hold for wrong. For staff; nobody else learns that it is there."""
+"""The queue of labels that visitors reported as wrong. For staff; anyone else who signs in gets a 404."""
 
 from __future__ import annotations
 

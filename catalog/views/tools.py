@@ -36,7 +36,7 @@ _PROVENANCE = {
 
 @dataclass(frozen=True, slots=True)
 class _Argument:
-    """`choices`: the first that can be chosen; `more`: how many there are beside them."""
+    """`choices`: the first of the values that can be chosen; `more`: how many others there are."""
 
     name: str
     kind: str
@@ -100,7 +100,7 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
 
 
 def _no_tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
-    """Addresses outlive tools: who comes by an old one is led to those the server has."""
+    """Addresses outlive tools: an old one leads to the tools that the server has now."""
     server = get_object_or_404(CatalogServer.objects.defer("search"), slug=server_slug)
     context = {
         "server": server,
@@ -136,7 +136,7 @@ def _arguments(row: CatalogTool) -> Iterator[_Argument]:
 
 
 def _related(row: CatalogTool) -> list[CatalogTool]:
-    """The worst of the same server first, so that nobody controls one tool and forgets a worse one."""
+    """Other tools of the server, worst first, so that nobody controls one tool and forgets a worse one."""
     others = CatalogTool.objects.filter(server=row.server, removed_at=None).exclude(pk=row.pk)
     found = list(
         others.only("name", "slug", "severity", "tool_class").order_by("-severity", "name")[:MOST_RELATED]

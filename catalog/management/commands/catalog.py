@@ -31,7 +31,7 @@ from common.alone import IMPORTING, alone
 
 @contextmanager
 def _not_beside_itself(source: str) -> Iterator[None]:
-    """Where the one goes on tells the other nothing of how far it came itself."""
+    """Refuse a second run over a source: where to resume is read from the latest run, not from each."""
     with alone(IMPORTING, source) as mine:
         if not mine:
             raise CommandError(f"{source} is already being imported.")
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             case "crawl":
                 self._crawl(options["package"])
             case "classify":
-                # A shell never comes here: manage.py answers it without any settings.
+                # Never reached from a shell: manage.py answers there, without any settings.
                 commandline.main([options["file"]], self.stdout)
             case "evaluate":
                 from catalog.evaluation import evaluate
@@ -79,7 +79,7 @@ class Command(BaseCommand):
                     self.stdout.write(line)
 
     def _import(self, path: Path) -> None:
-        """Goes on after the last batch that was taken in, where a run over the same file was interrupted."""
+        """Import a list; if a run over the same file was interrupted, resume after its last batch."""
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
         source = f"{path.name[:200]} {digest_of(path)}"
@@ -99,7 +99,7 @@ class Command(BaseCommand):
         self._settle(check, report, ended=True)
 
     def _registry(self, url: str) -> None:
-        """Goes on where the last run was interrupted; else asks for what changed since one ended."""
+        """Resume where the last run was interrupted; otherwise ask for what changed since the last walk."""
         with _not_beside_itself(url):
             self._walk(url)
 
