@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.services import found_organization
 from common.mail import attach_page, can_be_mailed
 
-# What the button of a mail says that leads somewhere.
+# The label of the button in a mail that has a link.
 _ACTIONS = {
     "address_asked": "Add this address",
     "email_confirmation": "Confirm this address",
@@ -27,7 +27,7 @@ _ACTIONS = {
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Signing up makes an organization with it, so that no one is ever a person without a place."""
+    """Creates an organization together with each account, so that everyone starts with one of their own."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "account_inactive": "This account is switched off.",
@@ -65,5 +65,5 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
 
 def _ours(link: str) -> str:
-    """The same page at our public address: a request may name any Host that is let in, at any port."""
+    """Rebase a link on our public address: a request may name any allowed Host, with any port."""
     return settings.PUBLIC_URL.rstrip("/") + urlsplit(link)._replace(scheme="", netloc="").geturl()

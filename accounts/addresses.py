@@ -1,9 +1,10 @@
-"""An address that is added once its link was opened, and not before: of somebody who has a second step, or
-whose own is not confirmed yet.
+"""E-mail addresses that are added only once the link sent to them has been opened. This applies to people who
+have a second sign-in step, or who have not confirmed their own address yet.
 
-Beside a second step it would keep its real owner out for good: they could not sign up with it, and a new
-password, which they can have, would not be enough to get in and take it away. Beside an address that nobody
-proved it would be a way back in for whoever signed up with another person's.
+Added unconfirmed to an account with a second step, an address would lock its real owner out for good: they
+could not sign up with it, and resetting the password, which they can do, would not be enough to get in and
+remove it. Added to an account whose own address is unconfirmed, it would be a way back in for someone who
+signed up with another person's address.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def send_link(request: HttpRequest, user: User, email: str) -> None:
 
 
 def asked_for(user: User, key: str) -> EmailAddress | None:
-    """What the link would add. Nothing if it is not whole, too old, used, or another person's."""
+    """Return the address the link would add; None if it is damaged, expired, used or another person's."""
     days = app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS
     try:
         owner, email = signing.loads(key, salt=_SALT, max_age=days * 86_400)

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from accounts.models import AuditEvent, Membership
 
-# Who stands in the log for a command of whoever runs the product.
+# The actor in the audit log for commands used by whoever runs the product.
 OPERATOR: Final = "operator"
 
 
 def record_event(by: Membership, verb: str, subject: str, name: str = "", **details: Any) -> None:
-    """Writes what `by` did, in the caller's transaction. `details` hold no secret, no argument value."""
+    """Record what `by` did, in the caller's transaction. `details` hold no secret and no argument value."""
     AuditEvent.objects.create(
         organization_id=by.organization_id,
         actor_email=by.user.email,
@@ -24,7 +24,7 @@ def record_event(by: Membership, verb: str, subject: str, name: str = "", **deta
 
 
 def record_operators_event(organization_id: UUID, verb: str, subject: str, name: str = "") -> None:
-    """What was done to an organization from the command line. Called inside its context."""
+    """Record what was done to an organization from the command line. Called inside its context."""
     AuditEvent.objects.create(
         organization_id=organization_id,
         actor_email=OPERATOR,

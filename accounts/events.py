@@ -1,4 +1,4 @@
-"""What people changed, in words. A verb that has none here is shown as it is written."""
+"""Describes audit events in words. A verb without words here is shown as it is stored."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DID: Final = {
     "webhook.secret_rotated": "made a new secret for the webhook to",
     "webhook.tested": "sent a test to the webhook to",
 }
-# What the page offers to filter by: a word and the beginnings of the verbs it stands for.
+# The filters that the page offers: a label, and the prefixes of the verbs it covers.
 KINDS: Final = {
     "people": ("People", ("member.", "invitation.")),
     "keys": ("API keys", ("api_key.",)),
@@ -72,7 +72,7 @@ _PAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One audit event as the page says it; `href` is empty where there is no page to go to."""
+    """One audit event as the page shows it; `href` is empty if its subject has no page."""
 
     event: AuditEvent
     did: str

@@ -20,7 +20,7 @@ from accounts.verification import has_confirmed
 from common.errors import InvalidInput
 from common.spans import SpanField
 
-# Each word of the API has one line here.
+# Every scope of the API has a line here.
 SCOPES_OFFERED: Final = {
     "servers:write": "Register, scan and change servers",
     "servers:read": "Read servers and tools",
@@ -50,7 +50,7 @@ ROLES_EXPLAINED: Final = {
 
 
 class _NewPassword:
-    """The labels stand here, and not in the templates alone: what is to be mended is named by them."""
+    """Sets the labels here and not only in the templates, because the list of errors names fields by them."""
 
     fields: dict[str, forms.Field]
 
@@ -75,19 +75,19 @@ class ResetPasswordKeyForm(_NewPassword, allauth.ResetPasswordKeyForm):  # type:
 class AddEmailForm(allauth.AddEmailForm):  # type: ignore[misc]
     @property
     def confirmed_first(self) -> bool:
-        """Who has a second step, or confirmed no address yet, has none beside it that is not confirmed."""
+        """True if the new address must be confirmed before it is added: see `accounts.addresses`."""
         return bool(is_mfa_enabled(self.user)) or not has_confirmed(self.user)
 
     @property
     def replaces(self) -> bool:
-        """See `accounts.receivers`."""
+        """True if the new address will replace the unconfirmed one: see `accounts.receivers`."""
         return not has_confirmed(self.user)
 
     def clean_email(self) -> str:
         try:
             return str(super().clean_email())
         except ValidationError as refused:
-            # Asked last of all: nothing else stands in its way.
+            # This check is allauth's last: the address has passed all the others.
             if refused.code != "add_email_blocked":
                 raise
             return str(get_adapter().clean_email(self.cleaned_data["email"].lower()))
@@ -101,7 +101,7 @@ class AddEmailForm(allauth.AddEmailForm):  # type: ignore[misc]
 
 
 class LoginForm(allauth.LoginForm):  # type: ignore[misc]
-    """Knows the address that the way here was for, as the sign-up does."""
+    """Fills in the address that the link here named (`?email=`), as the sign-up form does."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -26,6 +26,6 @@ def post(invitation: Invitation, token: str) -> None:
     try:
         mail.send(subject, body, invitation.email, action="Look at the invitation")
     except OSError as problem:
-        # What a mail server says may hold addresses.
+        # The mail server's own message may contain addresses, so it is not logged.
         logger.warning("an invitation was not taken by the mail server (%s)", type(problem).__name__)
         raise MailNotTaken from None

@@ -1,6 +1,6 @@
-"""How much of everything one organization may have, and how much of it there is.
+"""Usage limits of an organization: how much it may have of each thing, and how much it has.
 
-The rooms above say how they count what is theirs; the page shows all of it in one table.
+The apps above this one register how to count what is theirs; the usage page shows all of it in one table.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _counts: dict[Limit, Count] = {}
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`used` is None where it passes too quickly to be counted here."""
+    """`used` is None for what changes too quickly to be counted here."""
 
     words: str
     used: int | None
@@ -88,9 +88,9 @@ def most(organization_id: UUID, limit: Limit) -> int:
 
 
 def leave_room(by: Membership, limit: Limit, act: May) -> None:
-    """For one more. Holds the organization: of two that come for the last place one gets it.
+    """Require room for one more. Locks the organization: of two requests for the last place, one gets it.
 
-    `act`: what the asker must still be allowed to by then.
+    `act`: what the asker must still be allowed to do once the lock is held.
     """
     locked(by, act)
     used, there_may_be = _counts[limit](by), most(by.organization_id, limit)
@@ -106,7 +106,10 @@ def leave_room(by: Membership, limit: Limit, act: May) -> None:
 
 
 def see_that_one_more_joins(organization: Organization) -> None:
-    """Room was left when the invitation was sent; there may be less by now. The asker holds it."""
+    """Require room for one more member: there may be less than when the invitation was sent.
+
+    The caller holds the organization's lock.
+    """
     if Membership.objects.filter(organization=organization).count() >= most(organization.pk, Limit.MEMBERS):
         raise LimitReached(
             f"{organization.name} has as many members as it may have. Ask whoever invited you to "
@@ -128,14 +131,14 @@ def usage(member: Membership) -> list[Usage]:
 
 @transaction.atomic
 def set_limits(organization_id: UUID, changed: Mapping[Limit, int | None]) -> None:
-    """By whoever runs the product; None is the default again. Written in the organization's log."""
+    """Change limits, for whoever runs the product; None restores the default. Recorded in the audit log."""
     become(WORKER_ROLE)
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is None:
         raise NotFound("There is no such organization.")
     values = {limit.value: most for limit, most in changed.items()}
     OrganizationLimits.objects.update_or_create(organization=organization, defaults=values)
-    # Gateways hold some of them.
+    # Gateways enforce some of them.
     config_changed.send(sender=OrganizationLimits, organization_id=organization_id)
     become(APP_ROLE)
     with organization_context(organization_id):
@@ -144,7 +147,7 @@ def set_limits(organization_id: UUID, changed: Mapping[Limit, int | None]) -> No
 
 
 def is_confirmed(organization_id: UUID) -> bool:
-    """Whether one of its owners confirmed their address. Also asked by who sees no member."""
+    """Return whether one of its owners has confirmed their address. Works for askers that see no members."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT accounts_is_confirmed(%s)", [organization_id])
         (confirmed,) = cursor.fetchone()

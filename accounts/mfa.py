@@ -1,4 +1,4 @@
-"""Two-step sign-in: allauth's, with its secrets sealed at rest like every other secret."""
+"""Two-step sign-in by allauth, with its secrets sealed at rest like every other secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from accounts.models import User
 from common.sealing import Keyring
 from common.user_agents import browser_words
 
-# A person belongs to no organization; allauth does not say whose secret it is.
+# What the seal is bound to. A person belongs to no single organization, and allauth does not say whose secret
+# it is.
 BOUND: Final = {"organization": "", "subject": "person", "purpose": "second-factor"}
 
 
@@ -24,7 +25,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
     }
 
     def generate_authenticator_name(self, user: User, type: str) -> str:
-        """What is proposed; a second one on the same machine is told apart by its number."""
+        """Suggest a name; further keys of one type are told apart by a number."""
         name = browser_words(self.request.headers.get("User-Agent", "")) or "Key"
         others = Authenticator.objects.filter(user=user, type=type).count()
         return f"{name} {others + 1}" if others else name

@@ -1,4 +1,4 @@
-"""The forms a browser's key comes back in. What a stranger makes up there is refused, whatever it is."""
+"""The forms in which a browser sends a passkey's response. Anything forged is refused, whatever it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from allauth.mfa.webauthn import forms
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from django.core.exceptions import ValidationError
 
-# fido2 takes apart what it is given and raises whatever stands in its way.
+# fido2 parses whatever it is given and raises whichever of these happens to occur.
 _UNREADABLE = (
     *(KeyError, IndexError, TypeError, ValueError, AttributeError, AssertionError),
     *(struct.error, InvalidSignature, UnsupportedAlgorithm),

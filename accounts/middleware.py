@@ -1,4 +1,4 @@
-"""Puts the asker on the request, and the request inside the asker's organization."""
+"""Sets the asker on the request, and runs the request inside the asker's organization."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ API_PREFIX = "/api/"
 
 
 class MemberRequest(HttpRequest):
-    """A request inside an organization: what every tenant view takes."""
+    """A request inside an organization, as every tenant view takes it."""
 
     member: Membership
     memberships: list[MembershipName]
@@ -26,9 +26,9 @@ class MemberRequest(HttpRequest):
 
 
 class MemberMiddleware:
-    """One transaction per request, inside the organization of the key (API) or of the signed-in person.
+    """Runs each request in one transaction, inside the organization of the API key or the signed-in person.
 
-    A key that is no good leaves `member` empty; the API then answers 401. Screens do not read keys.
+    A key that is not valid leaves `member` empty; the API then answers 401. Screens do not read keys.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -42,7 +42,7 @@ class MemberMiddleware:
             return self._with_key(request, token)
         if request.user.is_authenticated:
             answer = self._with_session(request)
-            # Once the session is over its pages are in no cache of the browser, and not behind its "back".
+            # Once the session is over, its pages must not be in the browser's cache or behind "back".
             answer.headers.setdefault("Cache-Control", "no-store")
             return answer
         return self.get_response(request)
@@ -63,7 +63,7 @@ class MemberMiddleware:
             return self.get_response(request)
         with organization_context(chosen.organization_id):
             request.memberships = mine  # type: ignore[attr-defined]
-            # Empty where the membership ended since: then it is as if there had been none.
+            # None if the membership has ended in the meantime: then the request continues without a member.
             request.member = (  # type: ignore[attr-defined]
                 Membership.objects.select_related("organization", "user").filter(pk=chosen.id).first()
             )
@@ -80,7 +80,7 @@ class MemberMiddleware:
 
 
 def bearer_token(request: HttpRequest) -> str | None:
-    """What stands behind `Authorization: Bearer` on an API path; None where no such header was sent."""
+    """Return the bearer token sent to an API path: "" for another scheme, None without `Authorization`."""
     if not request.path.startswith(API_PREFIX):
         return None
     header = request.headers.get("Authorization")

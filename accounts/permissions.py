@@ -1,4 +1,4 @@
-"""What each role may do. A refusal says which role would be enough and who has it."""
+"""Permissions of each role. A refusal names the role that would be enough, and how many people have it."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ _LEAST: dict[May, Role] = {
 }
 _RANK = {Role.VIEWER: 0, Role.POLICY_MANAGER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 
-# For people who are signed in alone: a key never makes keys, whatever its scopes.
+# Only for people who are signed in: an API key never makes keys, whatever its scopes.
 _NO_KEY = ""
-# What a key's scope must be for each act.
+# The scope that an API key needs for each act; None if any key will do.
 _SCOPE: dict[May, str | None] = {
     May.READ: None,
     May.EDIT_POLICIES: "policies:write",
@@ -123,7 +123,7 @@ def able(act: May) -> list[Role]:
 
 
 def require(member: Membership, act: May) -> None:
-    """Raises NotAllowed with the sentence to show."""
+    """Raise NotAllowed, with the sentence to show, unless the member may do this."""
     if may(member, act):
         return
     least = _LEAST[act]
@@ -141,13 +141,13 @@ def require(member: Membership, act: May) -> None:
 
 
 def require_still(member: Membership, act: May) -> None:
-    """To be asked behind a lock: somebody may have changed their role while it was waited for."""
+    """Like `require`, once a lock is held: while waiting for it the member's role may have changed."""
     see_again(member)
     require(member, act)
 
 
 def see_again(member: Membership) -> None:
-    """As they are now. Raises where they are gone, and where what they came by is good no more."""
+    """Reload the member. Raise if they are gone, or if their API key or session is no longer valid."""
     key, session = member.acting_key, member.acting_session
     try:
         member.refresh_from_db(fields=["role"])

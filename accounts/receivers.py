@@ -1,7 +1,7 @@
-"""What follows once an address is confirmed, or a password was set anew by a link in a mail.
+"""Reacts to a confirmed address, and to a password that was reset by a link in a mail.
 
-An address that widens what its owner's organizations may do is told to their gateways. And whoever signed up
-with somebody else's address keeps no way into the account when that one takes it over.
+A confirmed address may widen what its owner's organizations may do, so their gateways are told. And someone
+who signed up with another person's address keeps no way into the account once that person takes it over.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from common.events import config_changed
 
 @receiver(email_confirmed, dispatch_uid="unproven")
 def take_the_place_of_what_nobody_proved(email_address: EmailAddress, **_: Any) -> None:
-    """A mistyped address, or another person's: it does not stand beside one that is confirmed."""
+    """Replace an unconfirmed primary address, mistyped or another person's, by the one just confirmed."""
     unproven = EmailAddress.objects.filter(user=email_address.user, primary=True, verified=False).first()
     if unproven is not None:
         email_address.set_as_primary()

@@ -1,4 +1,4 @@
-"""Whether a browser is signed in still: asked again where a request waited, and where it stays open."""
+"""Checks that a browser is still signed in, for requests that waited for a lock or that stay open."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 
 def is_signed_in_still(session_key: str | None, user_id: UUID) -> bool:
-    """The session may have ended since, and the password been changed."""
+    """Return False if the session has ended in the meantime, or the password was changed."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     return bool(get_user(request).pk == user_id)

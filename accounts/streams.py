@@ -1,7 +1,7 @@
-"""Pages that stay open: news of one organization as server-sent events, for as long as one may look.
+"""Live pages: news of one organization as server-sent events, for as long as the viewer may see it.
 
-`row` is something new, `swap` takes the place of the element with its id. The id of an event is where the
-stream goes on: a client that comes back with Last-Event-ID gets exactly what it missed.
+`row` is something new, `swap` replaces the element with its id. The id of an event is the position where the
+stream continues: a client that reconnects with Last-Event-ID gets exactly what it missed.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from common.notifications import waiting_for
 from common.places import Places
 
 HEARTBEAT_SECONDS: Final = 15.0
-# Several changes a second are shown together; nobody reads faster.
+# Changes within this time are shown together; nobody reads faster.
 REST_SECONDS: Final = 0.2
 STREAMS_PER_MEMBER: Final = 10
 _HIGHEST: Final = 2**63 - 1
 
-# All processes of the machine count together.
+# Shared by all processes of the machine.
 _places: Final = Places(settings.DATA_DIR / "cache" / "live-pages")
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks on, as it can be asked again while the request itself is long over."""
+    """The person watching a stream, so that their access can be checked long after the request is over."""
 
     member_id: UUID
     organization_id: UUID
@@ -51,7 +51,10 @@ class Viewer:
         return cls(member.pk, member.organization_id, member.user_id, request.session.session_key)
 
     def still(self) -> Membership | None:
-        """To be asked inside the organization. They may have been signed out, the membership gone."""
+        """Return the member, or None if they were signed out, deactivated or removed.
+
+        Called inside the organization.
+        """
         if not is_signed_in_still(self.session_key, self.user_id):
             return None
         found = Membership.objects.select_related("organization", "user")
@@ -60,7 +63,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Rendered events, where to go on, and whether that is all there is for now."""
+    """Rendered events, the position to continue from, and whether these are all for now."""
 
     events: list[str]
     position: int
@@ -71,7 +74,7 @@ Look: TypeAlias = Callable[[Membership, int], News]
 
 
 def stream(request: MemberRequest, topic: str, look: Look, newest: Callable[[], int]) -> HttpResponseBase:
-    """Begins after Last-Event-ID, else after `?after=`, else now."""
+    """Start after Last-Event-ID, else after `?after=`, else now."""
     member = request.member
     place = _places.take(member.pk, STREAMS_PER_MEMBER)
     if place is None:
@@ -87,7 +90,7 @@ def stream(request: MemberRequest, topic: str, look: Look, newest: Callable[[], 
 
 
 async def follow(viewer: Viewer, topic: str, look: Look, position: int) -> AsyncIterator[str]:
-    """Ends when the viewer may no longer look."""
+    """Yield events until the viewer may no longer see them."""
     yield f"retry: 2000\nid: {position}\n\n"
     beat = time.monotonic() + HEARTBEAT_SECONDS
     with waiting_for(topic, str(viewer.organization_id)) as waiter:
@@ -97,7 +100,7 @@ async def follow(viewer: Viewer, topic: str, look: Look, position: int) -> Async
                 yield event
             if news.events or time.monotonic() >= beat:
                 beat = time.monotonic() + HEARTBEAT_SECONDS
-                # With the id: who comes back later need not look through what was filtered out.
+                # With the id: a client that reconnects need not search again through what was filtered out.
                 yield f"id: {position}\n: still here\n\n"
                 await asyncio.sleep(REST_SECONDS)
             if news.all:
@@ -105,34 +108,35 @@ async def follow(viewer: Viewer, topic: str, look: Look, position: int) -> Async
 
 
 def look_as(viewer: Viewer, look: Look, position: int) -> News | None:
-    """None when the viewer may not look."""
+    """Return the news, or None if the viewer may no longer see them."""
     with organization_context(viewer.organization_id):
         member = viewer.still()
         return None if member is None else look(member, position)
 
 
 def event(name: str, position: int, html: str) -> str:
-    # A line break inside a value would begin a field of the stream's own.
+    # A line break inside a value would start a new field of the stream.
     data = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
     return f"event: {name}\nid: {position}\n{data}\n"
 
 
 def open_streams(member_id: UUID) -> int:
-    """In this process."""
+    """Return how many streams of the member are open in this process."""
     return _places.held(member_id)
 
 
 class _Held:
-    """A place that is given back when it is dropped, at the latest."""
+    """A place that is given back when this object is garbage-collected, at the latest."""
 
     def __init__(self, place: int) -> None:
         self.give_back = finalize(self, _places.give_back, place)
 
 
 class _Stream:
-    """Counted until it is closed, or dropped.
+    """Holds its place until it is closed or garbage-collected.
 
-    Django closes the answers it began to send. One whose reader left while it was being made, it drops.
+    Django closes responses that it has begun to send. If the client leaves before that, Django only drops the
+    response.
     """
 
     def __init__(self, held: _Held, events: AsyncIterator[str]) -> None:

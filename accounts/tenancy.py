@@ -1,9 +1,8 @@
-"""Walls between tenants.
+"""The walls between tenants.
 
-First wall: querysets that name the asker (`visible_to`). Second wall: PostgreSQL row-level security, forced,
-keyed on the setting `app.organization`, which lives for one transaction. Third: a generated test over every
-route.
-A connection that has not entered an organization sees no tenant row at all.
+First wall: querysets that name the asker (`visible_to`). Second: PostgreSQL row-level security, forced, keyed
+on the setting `app.organization`, which lasts for one transaction. Third: a generated test over every route.
+A connection that has not entered an organization sees no tenant rows at all.
 """
 
 from __future__ import annotations
@@ -48,34 +47,37 @@ class OrganizationOwned(models.Model):
 
 @contextmanager
 def organization_context(organization_id: UUID) -> Iterator[None]:
-    """A transaction in which exactly this organization's rows can be seen and written."""
+    """Open a transaction in which exactly this organization's rows can be seen and written."""
     with _inside("%s", str(organization_id)):
         yield
 
 
 @contextmanager
 def context_of_key(key_hash: str) -> Iterator[bool]:
-    """The same in the organization of an API key; whether there is one. The key itself is not judged."""
+    """Like `organization_context`, for the organization of an API key. Yields whether the key exists.
+
+    It may be expired or revoked: that is not checked here.
+    """
     with _inside("accounts_organization_of_key(%s)::text", key_hash) as found:
         yield found
 
 
 @contextmanager
 def _inside(organization: str, value: str) -> Iterator[bool]:
-    """`organization`: an expression of SQL, of one value. Whether it named any."""
-    # The setting belongs to the transaction: where this begins one, nothing was set, and nothing is left.
+    """Yield whether `organization`, an SQL expression of one parameter, names an organization."""
+    # The setting ends with the transaction: one that begins here has nothing to restore, and leaves nothing.
     nested = connection.in_atomic_block
     with transaction.atomic():
         before = _current() if nested else ""
         found = _enter(organization, value)
-        # Where this raises, the rollback puts the setting back as well.
+        # If the caller's block raises, the rollback restores the setting as well.
         yield bool(found)
         if nested and not connection.needs_rollback:
             _enter("%s", before)
 
 
 def become(role: str) -> None:
-    """The second wall stands for commands, too. Until the end of the transaction."""
+    """Take on a database role until the transaction ends, so that the second wall holds for commands too."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {role}")
 
@@ -107,7 +109,7 @@ class ProtectTenantTable(migrations.RunSQL):
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
             f"CREATE POLICY tenant ON {table} TO {APP_ROLE} USING ({mine}) WITH CHECK ({mine})",
             f"GRANT {app} ON {table} TO {APP_ROLE}",
-            # Only what runs with the owner's rights inside the organization: the deleting of all of it.
+            # Used only by what runs with the owner's rights inside an organization: deleting all of it.
             f"CREATE POLICY closing ON {table} TO CURRENT_USER USING ({mine})",
         ]
         if worker:

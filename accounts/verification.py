@@ -1,4 +1,4 @@
-"""Whether a person confirmed the address they sign in with. Until then little is sent in their name."""
+"""Checks that a person confirmed the address they sign in with. Until then little is sent in their name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_verified(member: Membership) -> bool:
 
 
 def has_confirmed(user: User, address: str = "") -> bool:
-    """The address given, or the one that messages go to."""
+    """Return whether the given address is confirmed, or else the one that messages go to."""
     return bool(_confirmed(user.pk, address or user.email))
 
 

@@ -1,4 +1,4 @@
-"""Where a person answers. The internal listener has no pages of its own, so the path is written here."""
+"""The address where a person answers. The path is spelt out: the internal listener has no pages."""
 
 from __future__ import annotations
 

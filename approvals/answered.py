@@ -1,4 +1,4 @@
-"""Calls that wait no longer, the newest first. Of a hundred thousand a page reads an index and fifty rows."""
+"""Calls that no longer wait, newest first. Of a hundred thousand, a page reads one index and fifty rows."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from approvals.cards import like, visible
 from approvals.models import Approval, ApprovalQuerySet
 
 PER_PAGE: Final = 50
-# So many of the newest are searched: names stand in other tables, and none is in an index.
+# Only this many of the newest are searched: the names are in other tables, and not indexed for searching.
 SEARCHED: Final = 10_000
 State = Approval.State
 _STATES: Final[dict[str, tuple[str, ...]]] = {State.APPROVED: (State.APPROVED, State.USED)}
 
 
 def answered(member: Membership) -> ApprovalQuerySet:
-    """Nothing joined, and what it looks at stands in the index `answered_in_order`."""
+    """Select them without joins; all columns used are in the index `answered_in_order`."""
     waits = Q(state=State.PENDING, expires_at__gt=timezone.now())
     found: ApprovalQuerySet = Approval.objects.visible_to(member).exclude(waits)
     return found.order_by("-asked_at", "-pk")
 
 
 def newest(found: ApprovalQuerySet) -> ApprovalQuerySet:
-    """Those that are searched."""
+    """Select the newest `SEARCHED`, which are the ones a search looks through."""
     edge = list(found.values_list("asked_at", flat=True)[SEARCHED - 1 : SEARCHED])
     return found.filter(asked_at__gte=edge[0]) if edge else found
 
@@ -42,7 +42,7 @@ def rows_of(member: Membership, chosen: Iterable[UUID]) -> list[Approval]:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """A page of what was looked for, and of how many that is; `searched`: only so many; 0: all."""
+    """A page of results. `total`: how many calls there are in all; `searched`: only so many, or 0 for all."""
 
     page: Page[UUID]
     rows: list[Approval]

@@ -1,4 +1,4 @@
-"""What stands in a waiting call: sealed at rest, opened for those who may answer, erased when it is over."""
+"""The arguments of waiting calls: sealed at rest, opened for those who may answer, erased after the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A member as a person reads it. `kind`: `text`, or `json` for everything whose spelling matters."""
+    """One argument as shown to a person. `kind`: `text`, or `json` for everything whose spelling matters."""
 
     name: str
     value: str
@@ -36,12 +36,12 @@ class Argument:
 
     @property
     def is_text_of_json(self) -> bool:
-        """A text that holds an object or a list: said, for it looks like one."""
+        """True for a text that contains a JSON object or list. The page says so, as it looks like one."""
         return self.kind == "text" and self.value[:1] in ("{", "[") and _is_json(self.value)
 
     @property
     def head(self) -> str:
-        """Its first line; JSON, which has line breaks only between its parts, is read on as one."""
+        """The first line; of JSON, where line breaks are only layout, the beginning joined into one line."""
         begins = self.value[:_LONGEST_LINE]
         return _BREAKS.sub(" ", begins) if self.kind == "json" else begins.split("\n", 1)[0]
 
@@ -55,7 +55,7 @@ def seal(approval: Approval, arguments_json: str) -> str:
 
 
 def read(approval: Approval) -> str | None:
-    """The JSON text just as it was judged; None once erased, or where its key is gone."""
+    """Return the JSON text exactly as it was judged, or None if it was erased or its key is gone."""
     if not approval.sealed:
         return None
     try:
@@ -66,7 +66,7 @@ def read(approval: Approval) -> str | None:
 
 
 def members_of(arguments_json: str, why: dict[str, str]) -> list[Argument]:
-    """Members in their order, numbers as they were spelt; `why` says of a name what asked for a person."""
+    """Return the arguments in order, numbers as spelt. `why`: by name, what about it asked for a person."""
     try:
         members = msgspec.json.decode(arguments_json, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError:
@@ -75,7 +75,7 @@ def members_of(arguments_json: str, why: dict[str, str]) -> list[Argument]:
 
 
 def erase_old() -> int:
-    """The digest stays: it says that two calls were the same, and nothing of what stood in them."""
+    """Erase arguments when their time is over. The digest stays: it only says that two calls were equal."""
     before = timezone.now() - KEPT_AFTER_THE_END
     old = Approval.objects.filter(ended_at__lt=before).exclude(sealed="").order_by("ended_at")
     chosen = list(old.values_list("pk", flat=True)[:AT_ONCE])
@@ -94,7 +94,7 @@ def _argument(name: str, raw: bytes, why: str) -> Argument:
 
 
 def _misleads(text: str) -> bool:
-    """Without its quotes it would read like a number, a yes or no, or nothing at all."""
+    """Return whether the text without quotes would look like a number, a boolean, null or nothing at all."""
     return text != text.strip() or not text or (_is_json(text) and text[0] not in "{[")
 
 
@@ -107,7 +107,7 @@ def _is_json(text: str) -> bool:
 
 
 def _keys() -> Keyring:
-    """Keys of their own: the process that takes what gateways ask must not be able to open anything else."""
+    """Use separate keys: the process that serves the gateways must not be able to open anything else."""
     return Keyring.parse(settings.ARGUMENT_KEYS)
 
 

@@ -1,4 +1,4 @@
-"""A waiting call as a person sees it: what, who, why, with which arguments, and who may answer."""
+"""A waiting call as a person sees it: what, by whom, why, with which arguments, and who may answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ State = Approval.State
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """What became of the same tool's other calls by the same grant."""
+    """How the same grant's other calls of the same tool were answered."""
 
     asked: int
     approved: int
@@ -39,7 +39,7 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`refusal`: why this person cannot answer it; `arguments` None: not theirs to read, or erased."""
+    """`refusal`: why this person cannot answer; `arguments`: None if they may not read them, or erased."""
 
     approval: Approval
     state: Approval.State
@@ -68,7 +68,7 @@ class Card:
 
 
 def left_words(seconds: int) -> str:
-    """The same words as frontend/js/countdown.js, which keeps them ticking."""
+    """Return the same words as frontend/js/countdown.js, which keeps them up to date."""
     hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
     if hours:
         return f"{hours} h {minutes:02} min left"
@@ -81,7 +81,7 @@ def visible(member: Membership) -> ApprovalQuerySet:
 
 
 def waiting(member: Membership) -> ApprovalQuerySet:
-    """Who runs out of time first comes first."""
+    """Select waiting calls, the one that expires soonest first."""
     return visible(member).waiting().order_by("expires_at", "pk")
 
 
@@ -96,7 +96,7 @@ def _counted_waiting(member: Asker, now: datetime) -> QuerySet[Approval, tuple[i
 
 
 def first_lapse(member: Asker) -> datetime | None:
-    """When the first of them is denied, unless somebody answers."""
+    """Return when the first of them is denied unless someone answers."""
     return min((at for (at,) in _first_lapses(member, timezone.now())), default=None)
 
 
@@ -107,10 +107,10 @@ def _first_lapses(member: Asker, now: datetime) -> QuerySet[Approval, tuple[date
 
 
 def like(rows: ApprovalQuerySet, wanted: str) -> ApprovalQuerySet:
-    """Those in whose tool, grant or server it stands; all of them where nothing is looked for."""
+    """Select calls whose tool, grant or server contains the text; all of them if it is empty."""
     if not wanted:
         return rows
-    # Each grant and server is looked at once; joined, it would be for every call.
+    # Subqueries look at each grant and server once; joins would look at them for every call.
     grants = Grant.objects.filter(label__icontains=wanted).values("pk")
     servers = Server.objects.filter(name__icontains=wanted).values("pk")
     return rows.filter(Q(tool__icontains=wanted) | Q(grant__in=grants) | Q(server__in=servers))
@@ -121,7 +121,7 @@ def wanted_of(query: Mapping[str, str]) -> str:
 
 
 def cards(member: Membership, rows: Iterable[Approval]) -> list[Card]:
-    """A handful of queries, however many rows."""
+    """Build the cards with a handful of queries, however many rows there are."""
     read = list(rows)
     if not read:
         return []
@@ -198,7 +198,7 @@ def _refusal(member: Membership) -> str:
 
 
 def _own(member: Membership, rows: list[Approval]) -> tuple[set[UUID], str]:
-    """Which of them this member may not answer because the call is by their own grant; and who else can."""
+    """Return the calls this member may not answer because they hold the grant, and words for who else can."""
     held = {row.pk for row in rows if row.grant.holder_id == member.pk}
     if not held or may_answer_own(member.organization):
         return set(), ""

@@ -1,4 +1,4 @@
-"""Every change of an approval goes through here: it is numbered in the order of commits, and told."""
+"""Every change of an approval goes through here: it is numbered in commit order and announced."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from approvals.models import Approval
 from common.held import held
 from common.notifications import APPROVALS, notify
 
-# Advisory lock: whoever saw a position has seen every smaller one. Taken after all locks on rows, and held
-# to the end of the transaction, so it comes last of what a request does.
+# Advisory lock: once a position is visible, so is every smaller one. Taken after all row locks and held until
+# the transaction ends, so it must be the last thing a request does.
 _COMMIT_ORDER = 70_235
 
 _ALIVE = (Approval.State.PENDING, Approval.State.APPROVED)
 
 
 def keep(changed: Iterable[Approval], *fields: str) -> None:
-    """Saves rows that are locked, or were just made, by this transaction."""
+    """Save rows that this transaction has locked or just created."""
     rows = list(changed)
     if not rows:
         return
@@ -35,7 +35,7 @@ def keep(changed: Iterable[Approval], *fields: str) -> None:
 
 
 def make_void(rows: Iterable[Approval], because: Approval.Because, now: datetime) -> None:
-    """Of locked rows that stand: nobody is waited for any more, and nothing that was agreed to counts."""
+    """Void locked, standing rows: no person is awaited any more, and an approval no longer counts."""
     read = list(rows)
     for row in read:
         row.standing = False
@@ -47,7 +47,7 @@ def make_void(rows: Iterable[Approval], because: Approval.Because, now: datetime
 
 
 def note_end(row: Approval, now: datetime) -> None:
-    """That a time limit ended; the moment it did is the moment it ended."""
+    """Set a row whose time limit has ended to expired, as of the moment of the limit, not as of now."""
     if row.state_at(now) is Approval.State.EXPIRED and row.state != Approval.State.EXPIRED:
         row.state, row.ended_at = Approval.State.EXPIRED, row.expires_at
 
@@ -57,6 +57,6 @@ def lock_one(row: UUID) -> Approval:
 
 
 def lock(rows: Iterable[UUID]) -> list[Approval]:
-    """In one order for everybody, so that nobody waits in a circle."""
+    """Lock rows in one order everywhere, so that there is no deadlock."""
     found = Approval.objects.select_for_update(of=("self",)).filter(pk__in=list(rows))
     return list(found.order_by("pk"))

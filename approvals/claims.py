@@ -1,6 +1,7 @@
-"""What gateways ask: may this call be sent, will somebody be asked, what became of the others.
+"""Answers the gateways: may this call be sent, is a person asked about it, what became of the others.
 
-One transaction each, the row locked: of any number of identical calls exactly one is sent.
+Each answer is one transaction with the row locked: of any number of identical calls, at most one is sent for
+one approval.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ from policies.models import Grant
 logger = logging.getLogger(__name__)
 
 NOBODY_ASKED: Final = ClaimAnswer(state="none")
-# An agent that asks for everything must not bury what others wait for.
+# An agent whose every call needs approval must not bury the calls of others.
 MOST_WAITING_OF_A_GRANT = 100
 MOST_WAITING = 1_000
 LONGEST_TOOL = 2_048
 TOLD_AGAIN = timedelta(hours=1)
 MOST_NEWS = 1_000
-# Advisory lock, before any on a row: nobody who holds one of those comes for it.
+# Advisory lock, taken before any row lock: nobody who already holds a row lock may wait for it.
 _ONE_BEGINS: Final = 70_238
 State = Approval.State
 
@@ -53,7 +54,7 @@ State = Approval.State
 # ---- claiming
 @transaction.atomic
 def claim(asked: ApprovalClaim) -> ClaimAnswer:
-    """`approved` at most once for each approval, and again for the decision that has it."""
+    """Answer `approved` at most once for each approval, and again for the decision that already used it."""
     standing = _standing(asked)
     now = timezone.now()
     if (mine := _used_by(asked)) is not None:
@@ -83,7 +84,7 @@ def _told(standing: Approval, asked: ApprovalClaim, now: datetime) -> ClaimAnswe
             keep([standing], "standing")
             return NOBODY_ASKED
         case State.EXPIRED:
-            # Told once: with this answer it is forgotten.
+            # Told only once: from now on it no longer stands.
             note_end(standing, now)
             standing.standing = False
             keep([standing], "state", "ended_at", "standing")
@@ -103,7 +104,7 @@ def _standing(asked: ApprovalClaim) -> Approval | None:
 
 
 def _used_by(asked: ApprovalClaim) -> Approval | None:
-    """After the lock: another request under the same decision may have been quicker."""
+    """Look only after the lock: another request for the same decision may have been quicker."""
     mine = Approval.objects.filter(
         organization_id=asked.organization,
         call_digest=asked.call_digest,
@@ -124,7 +125,8 @@ def _changed(standing: Approval, asked: ApprovalClaim) -> Approval.Because | Non
 # ---- asking
 @transaction.atomic
 def ask(asked: ApprovalAsk) -> ClaimAnswer:
-    """Of several who ask for the identical call, one does; the others are told whose reservation stands."""
+    """Ask a person. Of several who ask about the identical call, one does; the others learn whose reservation
+    is in force."""
     grant = _grant_of(asked)
     _wait_for_ones_turn(grant.organization_id)
     for _ in range(3):
@@ -138,13 +140,13 @@ def ask(asked: ApprovalAsk) -> ClaimAnswer:
 
 
 def _asked_already(standing: Approval, asked: ApprovalAsk, now: datetime) -> ClaimAnswer | None:
-    """None: what stood there does no longer."""
+    """Return an answer from the standing approval, or None if it no longer stands."""
     if (because := _changed(standing, asked)) is not None:
         make_void([standing], because, now)
         return None
     match standing.state_at(now):
         case State.PENDING | State.APPROVED:
-            # Approved since the claim: the next claim finds it so.
+            # It may have been approved since the claim: the next claim will find that.
             return _answer(standing, "pending", now)
         case State.DECLINED if now < standing.expires_at:
             return _answer(standing, "declined", now)
@@ -156,7 +158,7 @@ def _asked_already(standing: Approval, asked: ApprovalAsk, now: datetime) -> Cla
 
 
 def _make(asked: ApprovalAsk, grant: Grant, now: datetime) -> Approval | None:
-    """None where somebody else's came first."""
+    """Create the approval, or return None if someone else's came first."""
     _leave_room(grant)
     approval = Approval(
         id=new_uuid(),
@@ -188,7 +190,7 @@ def _make(asked: ApprovalAsk, grant: Grant, now: datetime) -> Approval | None:
 
 
 def _grant_of(asked: ApprovalAsk) -> Grant:
-    """A worker may name anything; only what belongs together and still works is asked for."""
+    """Return the grant. A worker may name anything: require that all of it belongs together and is valid."""
     if storable(asked.tool, LONGEST_TOOL) != asked.tool:
         raise Refused(400, "no tool is called so")
     grant = (
@@ -202,7 +204,7 @@ def _grant_of(asked: ApprovalAsk) -> Grant:
 
 
 def _wait_for_ones_turn(organization: UUID) -> None:
-    """Until the transaction ends: of many that begin to wait at once each counts those before it."""
+    """Let an organization's calls begin to wait one transaction at a time: each counts those before it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ONE_BEGINS, str(organization)])
 
@@ -222,7 +224,7 @@ def time_limit(organization_id: UUID) -> timedelta:
 # ---- unused
 @transaction.atomic
 def note_unused(said: ApprovalUnused) -> None:
-    """No byte of the call was sent: the approval is as good as before, for what is left of its time."""
+    """Restore an approval, for what is left of its time, if not a byte of its call was sent."""
     found = Approval.objects.select_for_update(of=("self",))
     approval = found.filter(pk=said.id, state=State.USED, used_by=said.decision_id).first()
     if approval is None:
@@ -233,14 +235,14 @@ def note_unused(said: ApprovalUnused) -> None:
     if same.exists() or not _still_callable(approval):
         return
     now = timezone.now()
-    # It stays said by whom: gateways that heard of it know by that why it is there again.
+    # `used_by` is kept: gateways that heard of the use can tell from it why the approval is available again.
     approval.state, approval.standing, approval.ended_at = State.APPROVED, True, None
     note_end(approval, now)
     try:
         with transaction.atomic():
             keep([approval], "state", "standing", "ended_at")
     except IntegrityError:
-        # Somebody asked anew at this very moment; one of the two stands, and it is theirs.
+        # Someone asked again at this very moment. Only one of the two can stand, and it is theirs.
         return
 
 
@@ -250,7 +252,7 @@ def _still_callable(approval: Approval) -> bool:
 
 # ---- news
 def expire_due() -> int:
-    """Notes what ended by itself. Whatever somebody else has in hand just now is passed over."""
+    """Note approvals whose time limit has ended. Rows that another transaction has locked are skipped."""
     with transaction.atomic():
         found = Approval.objects.over().select_for_update(of=("self",), skip_locked=True)
         rows = list(found.order_by("pk")[:MOST_NEWS])
@@ -262,7 +264,8 @@ def expire_due() -> int:
 
 
 def news_after(cursor: int) -> NewsAnswer:
-    """0, or a cursor from before a restore: all that is open, and what ended of late."""
+    """Return changes after the cursor. For 0, or a cursor from before a restore, return everything open and
+    what ended recently."""
     now = timezone.now()
     newest = Approval.objects.aggregate(newest=Max("position"))["newest"] or 0
     rows = Approval.objects.filter(position__gt=cursor)
@@ -276,8 +279,8 @@ def news_after(cursor: int) -> NewsAnswer:
 
 @transaction.atomic
 def was_restored(cursor: int) -> bool:
-    """Whether a gateway heard of later changes than were ever numbered here: the database is older than what
-    was done. What stands here as approved may have been sent since, and is void."""
+    """Return whether a gateway has seen later changes than were ever numbered here: the database is older
+    than what was done. What it has as approved may have been used since, so those approvals are made void."""
     with connection.cursor() as asking:
         asking.execute("SELECT pg_sequence_last_value('approvals_position'::regclass)")
         (last,) = asking.fetchone()

@@ -1,4 +1,4 @@
-"""Why a person is asked, in words: derived from the rule that asked, never written by hand."""
+"""Explains in words why a person is asked. Always derived from the rule that asked, never written by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.language.sentences import approval_required_sentence
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """`because` follows "..., because"; `marks`: of an argument's name, what it is that asks."""
+    """`because` completes "..., because"; `marks`: by argument name, what about it requires approval."""
 
     because: str
     marks: dict[str, str] = field(default_factory=dict)
@@ -20,7 +20,7 @@ class Grounds:
 
 
 def grounds_of(rule: str, tool: str, reason: str, document: str | None) -> Grounds:
-    """`document`: the revision that judged; None where it is not known any more."""
+    """`document`: the revision that judged the call, or None if it is no longer known."""
     section, name, part = parts_of(rule)
     said = "" if reason == approval_required_sentence(tool) else reason
     predicate = named_by(rule, document) if document is not None and part[:1] == ["approve_if"] else None

@@ -1,6 +1,6 @@
-"""Waiting calls as they come and as they are answered, wherever that happens.
+"""Live updates of waiting calls, as they arrive and as they are answered, wherever that happens.
 
-`row` is a call that waits since now; `swap` one that does no longer, and the figures of the page.
+`row` is a call that has begun to wait; `swap` is one that no longer waits, or a figure on the page.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AT_ONCE: Final = 50
 @require_GET
 @member_required
 def live(request: MemberRequest) -> HttpResponseBase:
-    """`q`: as the page that listens was searched; of the others is told only that they wait no longer."""
+    """`q`: the search of the listening page. For calls it does not match, only the end of waiting is sent."""
     look = partial(news_of, wanted_of(request.GET.dict()))
     return stream(request, APPROVALS, look, lambda: newest_position(request.member))
 

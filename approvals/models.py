@@ -15,15 +15,15 @@ class ApprovalQuerySet(TenantQuerySet["Approval"]):
         return self.filter(state=Approval.State.PENDING, expires_at__gt=now or timezone.now())
 
     def over(self) -> ApprovalQuerySet:
-        """Whose time limit ended and of whom nobody noted it yet."""
+        """Select those whose time limit has ended and has not been noted yet."""
         alive = (Approval.State.PENDING, Approval.State.APPROVED)
         return self.filter(state__in=alive, expires_at__lte=timezone.now())
 
 
 class Approval(OrganizationOwned):
-    """One call that a person was asked about. It stands for that very call, once, for a limited time.
+    """One call that a person was asked about. It is valid for exactly that call, once, for a limited time.
 
-    The arguments are sealed, and erased some days after it ended; the digest stays.
+    The arguments are sealed, and erased some days after the end; the digest is kept.
     """
 
     class State(models.TextChoices):
@@ -93,7 +93,7 @@ class Approval(OrganizationOwned):
             )
         ]
         indexes: ClassVar = [
-            # Counting and turning what was answered reads nothing else.
+            # Counting and paging through answered calls reads only this index.
             models.Index(
                 fields=["organization", "-asked_at", "-id"],
                 include=["state", "expires_at"],
@@ -118,14 +118,14 @@ class Approval(OrganizationOwned):
         return public_id("apr", self.id)
 
     def state_at(self, moment: datetime) -> Approval.State:
-        """A time limit that ended counts also before anybody noted it."""
+        """Return the state at a moment. A time limit that has ended counts even before anyone noted it."""
         state = Approval.State(self.state)
         alive = state in (Approval.State.PENDING, Approval.State.APPROVED)
         return Approval.State.EXPIRED if alive and moment >= self.expires_at else state
 
     @property
     def moment(self) -> datetime:
-        """When it came to be what it is."""
+        """When it reached its present state."""
         return self.answered_at or self.ended_at or self.expires_at
 
     @property
@@ -134,7 +134,7 @@ class Approval(OrganizationOwned):
 
 
 class Webhook(OrganizationOwned):
-    """An address that is told what happens here; see Notice.Kind. Its secret is shown once and sealed."""
+    """An address that is told of events (see Notice.Kind). Its secret is shown once, and stored sealed."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     url = models.CharField(max_length=2000)
@@ -154,7 +154,7 @@ class Webhook(OrganizationOwned):
 
     @property
     def overlaps(self) -> bool:
-        """Whether the secret before signs, too."""
+        """True while the previous secret signs too."""
         return self.earlier_until is not None and self.earlier_until > timezone.now()
 
 
@@ -179,7 +179,7 @@ class MailMuted(OrganizationOwned):
 
 
 class Notice(OrganizationOwned):
-    """One message to one address, and what became of it: the outbox and the delivery log in one."""
+    """One message to one address and what became of it: both the outbox and the delivery log."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "On its way"

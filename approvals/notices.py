@@ -1,6 +1,7 @@
-"""Telling people that a call waits: one row for each message and address, written with what it tells of.
+"""Notifies people of waiting calls, and webhooks of events: one row per message and address, written in the
+transaction of what it reports.
 
-Messages name tool, server, grant and rule, never an argument. Whoever follows the link only reads: a GET
+Messages name the tool, server, grant and rule, never an argument. Following the link only reads: a GET
 decides nothing.
 """
 
@@ -30,19 +31,19 @@ logger = logging.getLogger(__name__)
 
 # ---- writing
 def announce(approval: Approval) -> None:
-    """In the transaction that asks; they are sent once it is committed."""
+    """Write the messages in the transaction that asks; they are sent once it has committed."""
     rows = [_to_mailbox(approval, Kind.REQUESTED, email) for _, email in addressees(approval.organization_id)]
     _write(rows + _to_webhooks(approval.organization_id, Kind.REQUESTED, approval=approval))
 
 
 def tell(organization_id: UUID, kind: Notice.Kind, data: dict[str, object]) -> None:
-    """Webhooks alone, in the transaction in which it happened."""
+    """Write messages to webhooks only, in the transaction of the event."""
     _write(_to_webhooks(organization_id, kind, data=data))
 
 
 @transaction.atomic
 def remind(by: Membership, approval: Approval) -> int:
-    """Writes once more to everybody else who may answer; how many that are."""
+    """Write once more to everyone else who may answer, and return how many they are."""
     require(by, May.READ_ARGUMENTS)
     approval = lock_one(approval.pk)
     require_still(by, May.READ_ARGUMENTS)
@@ -67,7 +68,7 @@ def write_test(webhook: Webhook) -> Notice:
 
 
 def again(notice: Notice) -> None:
-    """An ended message is on its way once more, with its id and all its tries."""
+    """Send an ended message once more, with the same id and a full set of attempts."""
     notice.state, notice.due_at, notice.attempts, notice.ended_at = (
         Notice.State.WAITING,
         timezone.now(),
@@ -79,7 +80,7 @@ def again(notice: Notice) -> None:
 
 
 def addressees(organization_id: UUID) -> list[tuple[UUID, str]]:
-    """Who may answer, has confirmed their address and did not mute mail: (membership, address)."""
+    """Return (membership, address) of those who may answer, confirmed their address and did not mute mail."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT member_id, email FROM approvals_addressees(%s)", [organization_id])
         return [(UUID(str(member)), email) for member, email in cursor.fetchall()]

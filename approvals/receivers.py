@@ -1,4 +1,5 @@
-"""What changed below may leave nothing to approve: it is closed in the transaction that changed it."""
+"""Reacts to changes in the apps below, in the same transaction: closes calls that can no longer be approved,
+and tells webhooks."""
 
 from __future__ import annotations
 

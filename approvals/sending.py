@@ -1,4 +1,4 @@
-"""Sending what was written: each notice once, by mail or to a webhook, again later where it was not taken."""
+"""Sends notices, each once, by mail or to a webhook, and tries again later if one was not accepted."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from common.starting import start
 Kind, State = Notice.Kind, Notice.State
 
 OF_APPROVALS: Final = (Kind.REQUESTED, Kind.REMINDER)
-# An agent that asks a hundred times a minute fills one mail, not a hundred.
+# An agent that asks a hundred times a minute causes one mail, not a hundred.
 REST_BETWEEN_MAILS = timedelta(seconds=60)
 MOST_IN_A_MAIL: Final = 20
 KEPT = timedelta(days=30)
 WAITS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 REST_OF_THE_SILENT = timedelta(seconds=30)
 TAKEN_UP_FOR = timedelta(seconds=60)
-# Who does not answer holds one of the threads that do everybody's tasks for as long as is waited.
+# A receiver that does not answer occupies one of the threads that run everyone's tasks until the timeout.
 MOST_TO_WEBHOOKS: Final = 2
 
 logger = logging.getLogger(__name__)
 
 
 def send(notice_id: UUID) -> None:
-    """Run twice it sends once: the row is taken up for a while first."""
+    """Send one notice. Run twice, it sends once: the row is first claimed for a while."""
     notice = _taken_up(notice_id)
     if notice is None:
         return
@@ -49,7 +49,7 @@ def send(notice_id: UUID) -> None:
 
 
 def due(at_most: int = 200) -> list[UUID]:
-    """All mails; to the webhooks of one organization the oldest, and it is followed by the next."""
+    """Return all mails due, and each organization's oldest webhook message; sending it starts the next."""
     first = _due().exclude(webhook=None).order_by("organization_id", "due_at").distinct("organization_id")
     found = _due().filter(Q(webhook=None) | Q(pk__in=first.values("pk")))
     return list(found.order_by("due_at").values_list("pk", flat=True)[:at_most])
@@ -76,7 +76,7 @@ def _waits(approval: Approval) -> bool:
 
 
 def _by_mail(notice: Notice) -> None:
-    """One mail at a time to a mailbox: two would each take all along that waits for it."""
+    """Send one mail at a time to a mailbox: two at once would each include everything waiting for it."""
     with alone(MAILBOX, f"{notice.organization_id} {notice.email}") as nobody_else:
         if nobody_else and not _rests(notice):
             _mail_what_waits(notice)
@@ -91,7 +91,7 @@ def _rests(notice: Notice) -> bool:
 
 
 def _mail_what_waits(notice: Notice) -> None:
-    """What came for the same mailbox meanwhile goes along."""
+    """Send the notice, together with others that wait for the same mailbox."""
     together = _together(notice)
     approvals = [one.approval for one in together if one.approval is not None]
     still_wanted = {email for _, email in addressees(notice.organization_id)}
@@ -101,7 +101,7 @@ def _mail_what_waits(notice: Notice) -> None:
     try:
         _mail(notice.email, approvals)
     except OSError as problem:
-        # What a mail server says may hold addresses.
+        # The mail server's own message may contain addresses, so it is not logged.
         logger.warning("mail about a waiting call was not taken (%s)", type(problem).__name__)
         retry_later(notice, None, type(problem).__name__)
         return
@@ -154,7 +154,7 @@ def _to_webhook(notice: Notice, webhook: Webhook) -> None:
     if result.status is not None and 200 <= result.status < 300:
         _end(notice, State.SENT)
     elif result.status == 410:
-        # Gone is the receiver's way to unsubscribe.
+        # 410 Gone is how a receiver unsubscribes.
         Webhook.objects.filter(pk=webhook.pk).update(disabled_at=timezone.now())
         _end(notice, State.FAILED)
     else:
@@ -164,7 +164,7 @@ def _to_webhook(notice: Notice, webhook: Webhook) -> None:
 
 
 def _let_others_go_first(notice: Notice, webhook: Webhook) -> None:
-    """What else is due to who does not answer is tried later, and not one after the other."""
+    """Postpone everything else due to a receiver that did not answer, instead of trying it all in turn."""
     until = timezone.now() + REST_OF_THE_SILENT
     due_before = Notice.objects.filter(webhook=webhook, state=State.WAITING, due_at__lt=until)
     due_before.exclude(kind=Kind.TEST).exclude(pk=notice.pk).update(due_at=until)

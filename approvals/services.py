@@ -1,4 +1,4 @@
-"""The verbs of people: approve, decline, set the rules of it. Both faces, screens and REST, call these."""
+"""The verbs of people: approve, decline, set the approval rules. The screens and the REST API call these."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_LIMIT: Final = 86_400
 
 
 def approve(by: Membership, approval: Approval, note: str = "") -> Approval:
-    """The identical call may be sent, once, until the time limit ends."""
+    """Let the identical call be sent once, until the time limit ends."""
     return _answer(by, approval, Approval.State.APPROVED, note)
 
 
@@ -64,7 +64,7 @@ def _answer(by: Membership, approval: Approval, answer: Approval.State, note: st
 
 
 def _said_so_already(by: Membership, approval: Approval, answer: Approval.State) -> bool:
-    """A second click changes nothing, and is no mistake either."""
+    """Return whether this person has already given this answer: a second click is not an error."""
     given = Approval.State.APPROVED if approval.state == Approval.State.USED else approval.state
     return given == answer and approval.answered_by_id == by.pk
 
@@ -90,7 +90,7 @@ def possible_approvers(organization_id: UUID) -> QuerySet[Membership]:
 
 
 def may_answer_own(organization: Organization) -> bool:
-    """Unless the organization said otherwise: only while there is nobody else to ask."""
+    """Follow the organization's setting; unset, people may answer their own only while nobody else could."""
     if organization.self_approval is not None:
         return organization.self_approval
     return possible_approvers(organization.pk).count() <= 1
@@ -117,7 +117,7 @@ def others_can(others: int) -> str:
 # ---- rules
 @transaction.atomic
 def set_approval_rules(by: Membership, *, seconds: int, self_approval: bool | None) -> Organization:
-    """The time limit holds from the next question or answer on; what waits keeps its own."""
+    """Change the rules. The time limit applies from the next call or answer on; waiting calls keep theirs."""
     require(by, May.CHANGE_SECURITY)
     if not SHORTEST_LIMIT <= seconds <= LONGEST_LIMIT:
         raise InvalidInput({"seconds": "Choose a time from 1 minute to 24 hours."})
@@ -138,10 +138,11 @@ def set_approval_rules(by: Membership, *, seconds: int, self_approval: bool | No
     return organization
 
 
-# ---- the end of what a call stands on
+# ---- approvals that become void
 @transaction.atomic
 def close_void(organization_id: UUID) -> None:
-    """What waits, or was agreed to, for a grant or server that is no more."""
+    """Void waiting and approved calls that can no longer be made: their grant or server is gone, or the token
+    or the tool has changed."""
     standing = Approval.objects.filter(organization_id=organization_id, standing=True)
     rows = list(standing.select_related("grant", "server").defer("sealed", "reason"))
     if not rows:
@@ -171,7 +172,7 @@ def _void_because(row: Approval, digests: dict[tuple[UUID, str], str]) -> Approv
         return Approval.Because.GRANT
     if row.grant.token_hash != row.grant_token:
         return Approval.Because.TOKEN
-    # A gateway that runs an older configuration tells of an older tool; what it waits for is void here, too.
+    # A gateway with an older configuration reports the older tool; its waiting calls are void here too.
     known = digests.get((row.server_id, row.tool), "")
     return Approval.Because.TOOL if row.tool_digest not in ("", known) else None
 

@@ -1,4 +1,4 @@
-"""Telling people, noting what is over, erasing what need not be kept. Run twice, each does it once."""
+"""Tasks that send notices, note expired approvals and erase old arguments. Each may safely run twice."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def send_notice(notice_id: str) -> None:
 
 @shared_task
 def sweep_notices() -> None:
-    """What a lost message left behind, and what is to be tried again."""
+    """Start notices whose task message was lost, and those due to be tried again."""
     for notice_id in sending.due():
         start("approvals.tasks.send_notice", str(notice_id))
 
 
 @shared_task
 def note_expired() -> None:
-    """Also where no gateway asks for news: people see it, and history says when."""
+    """Note expired approvals even if no gateway asks for news: people see them, and history says when."""
     while expire_due() == MOST_NEWS:
         pass
 

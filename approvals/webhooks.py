@@ -1,6 +1,6 @@
-"""Webhooks as https://www.standardwebhooks.com has them: signed, stamped, with an id that repeats keep.
+"""Webhooks as in https://www.standardwebhooks.com: signed, timestamped, with an id that retries keep.
 
-A webhook's URL is a person's text: it is connected to through the egress guard, like any server's.
+A webhook's URL is typed by a person, so connections go through the egress guard, as for any server.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`status`: what was answered; None and a word where nothing was."""
+    """`status`: the HTTP status answered; None, with `error` saying why, if there was no answer."""
 
     status: int | None
     error: str = ""
@@ -61,7 +61,7 @@ class Result:
 # ---- the verbs
 @transaction.atomic
 def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, str]:
-    """The webhook and its secret, which is shown once. `verified`: `by` confirmed their e-mail address."""
+    """Return the webhook and its secret, which is shown once. `verified`: `by` has a confirmed address."""
     require(by, May.MANAGE_WEBHOOKS)
     if not verified:
         raise NotAllowed("Confirm your e-mail address first; until then no webhooks are sent.")
@@ -83,7 +83,7 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
 def change_webhook(
     by: Membership, webhook: Webhook, *, url: str | None = None, enabled: bool | None = None
 ) -> Webhook:
-    """The secret stays; one that answered 410 is switched on again here."""
+    """Change it; the secret stays. A webhook that was switched off by a 410 is switched on again here."""
     require(by, May.MANAGE_WEBHOOKS)
     webhook = _held(by, webhook)
     before = (webhook.url, webhook.disabled_at)
@@ -100,9 +100,9 @@ def change_webhook(
 
 @transaction.atomic
 def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
-    """A new secret, shown once. For a day messages are signed with the one before, too.
+    """Make a new secret, shown once. For a day messages are also signed with the previous one.
 
-    A second click would end the one that the receiver still checks with, so it is refused for a minute.
+    A second click would end the secret that the receiver still checks with, so it is refused for a minute.
     """
     require(by, May.MANAGE_WEBHOOKS)
     webhook, secret = _held(by, webhook), _new_secret()
@@ -118,7 +118,7 @@ def rotate_secret(by: Membership, webhook: Webhook) -> tuple[Webhook, str]:
 
 @transaction.atomic
 def redeliver(by: Membership, notice: Notice) -> Notice:
-    """The same message with the same id, once more and with all its tries."""
+    """Send the same message again with the same id and a full set of attempts."""
     require(by, May.MANAGE_WEBHOOKS)
     found = Notice.objects.select_for_update(of=("self",)).select_related("webhook")
     notice = held(found.filter(pk=notice.pk))
@@ -157,7 +157,7 @@ def send_test(by: Membership, webhook: Webhook) -> Notice:
 
 
 def _held(by: Membership, webhook: Webhook) -> Webhook:
-    """Until the transaction ends. Somebody else may have removed it since it was found."""
+    """Lock it until the transaction ends. Someone else may have removed it since it was found."""
     found = held(Webhook.objects.select_for_update().filter(pk=webhook.pk))
     require_still(by, May.MANAGE_WEBHOOKS)
     return found
@@ -176,7 +176,7 @@ def body_of(notice: Notice) -> bytes:
 
 
 def _data(approval: Approval) -> dict[str, object]:
-    """What a person needs to know that they are asked, and nothing that stands in the call."""
+    """Return what a person needs in order to know that they are asked, and none of the call's arguments."""
     return {
         "approval": approval.public_id,
         "url": address(approval),
@@ -191,7 +191,7 @@ def _data(approval: Approval) -> dict[str, object]:
 
 
 def signed_headers(message_id: str, seconds: int, body: bytes, *keys: str) -> dict[str, str]:
-    """Signed with each of the keys; a receiver accepts what one of them signed."""
+    """Sign with each of the keys: a receiver accepts a message that any one of them signed."""
     signed = f"{message_id}.{seconds}.".encode() + body
     return {
         "webhook-id": message_id,
@@ -206,7 +206,7 @@ def _signature(signed: bytes, secret: str) -> str:
 
 
 def deliver(notice: Notice, webhook: Webhook) -> Result:
-    """One attempt. Never raises for what the other side does."""
+    """Make one attempt. Never raises because of what the other side does."""
     try:
         signing = [_opened(webhook, sealed) for sealed in _signing(webhook)]
     except SealingError:
@@ -217,13 +217,13 @@ def deliver(notice: Notice, webhook: Webhook) -> Result:
 
 
 async def _post(url: str, body: bytes, headers: dict[str, str]) -> Result:
-    # Here, and not above: only the Celery worker connects to anybody.
+    # Imported here because only the Celery worker makes outbound connections.
     from servers.guarded_http import Budget, GuardedTransport, OutboundFailed, guarded_client
 
     sent = {**headers, "content-type": "application/json"}
     transport = GuardedTransport(egress(), Budget(MOST_READ), tls=trusted())
     try:
-        # The answer's head is all that counts: what else is sent is never read.
+        # Only the head of the response counts; its body is never read.
         async with (
             asyncio.timeout(PATIENCE_SECONDS),
             guarded_client(transport, {}) as client,
@@ -240,7 +240,7 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> Result:
 
 
 def _signing(webhook: Webhook) -> list[str]:
-    """The sealed secrets that sign now, the newest first."""
+    """Return the sealed secrets that sign now, newest first."""
     return [webhook.sealed_secret, *([webhook.sealed_earlier] if webhook.overlaps else [])]
 
 
@@ -264,7 +264,7 @@ def _good_url(url: str) -> str:
 
 
 def _host(url: str) -> str:
-    # A path or query may be a password.
+    # A path or query may contain a secret.
     return urlsplit(url).hostname or ""
 
 

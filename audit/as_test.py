@@ -1,4 +1,4 @@
-"""A call of the log as the beginning of a policy's test: its arguments, as far as they are known."""
+"""Turns a logged call into the start of a policy test, with its arguments as far as they are known."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final
 from audit.models import DecisionRecord
 from gateway_config.wire.messages import KeptArgument
 
-# What can stand on a line of its own; a call with any other argument is written as JSON.
+# Names that can be written as `name: value` lines; a call with any other argument name is written as JSON.
 _NAME: Final = re.compile(r"[A-Za-z0-9_$-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class CallToTest:
-    """`arguments`: to be typed over. `unknown`: the names whose values the log does not keep."""
+    """`arguments`: text to be edited. `unknown`: the arguments whose values the log does not keep."""
 
     policy: str
     tool: str

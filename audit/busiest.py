@@ -1,4 +1,4 @@
-"""What was called most, what was stopped most, and who called: a row of the overview each."""
+"""The overview's rows: the tools called most, the tools stopped most, and the grants that called most."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS: Final = [(name, words) for name, _, words in STACK]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Calls of one outcome. `reason`: what was said to the last of them; empty where that is long ago."""
+    """Calls with one outcome. `reason`: the reason given to the latest of them; empty if that is long ago."""
 
     calls: int
     words: str
@@ -25,7 +25,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One of the most called or most stopped: as long as its share of `most`, coloured by what is most."""
+    """A bar for one of the most called or stopped tools: as long as its share of `most`, in the colour of its
+    most frequent outcome."""
 
     tool: Counted
     most: int

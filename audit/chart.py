@@ -1,6 +1,6 @@
-"""Charts, in units of their picture: a stretch of time is 1 wide, the whole 100 high.
+"""Charts, in units of their picture: each interval is 1 wide, the whole is 100 high.
 
-Each comes twice: as a picture that needs no script, and as the figures a script draws its own from.
+Each chart comes twice: as a picture that needs no script, and as the data from which a script draws its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One stretch of time: its bars and what they say."""
+    """One interval of time: its bars, and the same in words."""
 
     x: int
     bars: tuple[Bar, ...]
@@ -68,7 +68,7 @@ class Chart:
 
     @property
     def hatch(self) -> str:
-        """Undoes, at a desk's width, what stretching the picture does to the stripes."""
+        """Cancels out, at desktop width, the distortion of the stripes when the picture is stretched."""
         return f"scale({self.width / 700:.4f} {HEIGHT / 224:.4f}) rotate(45)"
 
 
@@ -92,7 +92,7 @@ def draw(
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Two lines of milliseconds; a stretch without calls breaks them. `top` is the upper end of the scale."""
+    """Two lines of milliseconds, broken at intervals without calls. `top` is the upper end of the scale."""
 
     width: int
     median: tuple[str, ...]
@@ -101,7 +101,7 @@ class Lines:
 
 
 def draw_latency(found: Sequence[Latency | None]) -> Lines | None:
-    """None when no call was seen."""
+    """Draw the latencies, or return None if there was no call."""
     most = max((one.p99 for one in found if one), default=0.0)
     if not any(found):
         return None
@@ -122,7 +122,7 @@ def _tops() -> Iterable[float]:
 
 
 def _paths(shares: Sequence[float | None]) -> tuple[str, ...]:
-    """The points of each unbroken stretch. One alone is drawn as a short line: a point would not be seen."""
+    """Return the points of each unbroken line. A single one becomes a short line, or it would not be seen."""
     found: list[list[str]] = [[]]
     for x, share in enumerate(shares):
         if share is None:
@@ -139,7 +139,7 @@ def _to_its_end(point: str) -> str:
 
 
 def levels_for(most: int) -> tuple[int, ...]:
-    """From 0 up in equal round steps, the last at least `most`."""
+    """Return levels from 0 up in equal round steps, the last at least `most`."""
     step = next(step for step in _round_steps() if step * (_MOST_LINES - 1) >= most)
     count = max(-(-most // step), 1)
     return tuple(step * number for number in range(count + 1))
@@ -153,7 +153,7 @@ def _round_steps() -> Iterable[int]:
 
 
 def calls_data(chart: Chart, buckets: Sequence[Bucket], until: datetime) -> dict[str, object]:
-    """For the script that takes the place of the picture; moments in unix seconds."""
+    """Return the data for the script that replaces the picture; moments are in Unix seconds."""
     return {
         "kind": "calls",
         "words": f"Calls by outcome: {chart.words}",

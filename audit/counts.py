@@ -1,8 +1,8 @@
-"""Records are counted as they arrive, so that a chart never reads them again and outlives them.
+"""Counts records as they arrive, so that charts need not read the records again and can outlive them.
 
-Counts are kept by whole minutes, hours and days, those of all calls by half hours as well. Latencies go into
-buckets, four for each doubling. Whoever calls may invent names: so many are told apart in a day, and the
-others counted together.
+Counts are kept per minute, hour and day, and those of all calls per half hour as well. Latencies go into
+buckets, four for each doubling. Callers can invent tool names, so only a limited number per day are counted
+separately; all others are counted together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from audit.models import DecisionRecord, LoggedName
 from audit.outcomes import shown_outcome
 from audit.periods import Unit
 
-# How long each is worth keeping: the longest period that is shown in it, and a little.
+# How long counts of each unit are kept: the longest period that is shown in it, and a little more.
 KEPT: Final[dict[str, dict[Unit, timedelta]]] = {
     "audit_callcount": {
         Unit.MINUTE: timedelta(days=3),
@@ -36,8 +36,8 @@ KEPT: Final[dict[str, dict[Unit, timedelta]]] = {
 }
 KEPT["audit_toolcount"] = KEPT["audit_usecount"]
 USERS_KEPT: Final = timedelta(days=40)
-# Of one organization. More than a search for a part of a name compares: where others were left out it looks
-# at the records.
+# For each organization. More than a search for part of a name compares: if names were left out, it searches
+# the records instead.
 NAMES_A_DAY: Final = 12_000
 OTHERS: Final = "(other names)"
 _A_DOUBLING: Final = 4
@@ -68,7 +68,7 @@ _ADD_TOOLS = """
     ON CONFLICT (organization_id, unit, start, tool, outcome)
     DO UPDATE SET calls = audit_toolcount.calls + excluded.calls
 """
-# To the minute: a grant that calls all the time writes its row once in each.
+# To the minute, so that a grant that calls all the time writes its row only once a minute.
 _ADD_USERS = """
     INSERT INTO audit_tooluser (organization_id, tool, grant_id, called, held)
     SELECT organization, tool, caller, max(at), max(at) FILTER (WHERE outcome <> 'allow')
@@ -99,7 +99,7 @@ _ADD_NAMES = """
 
 
 def count(rows: Collection[DecisionRecord]) -> None:
-    """Rows that were not there before, in the transaction that stores them."""
+    """Count new rows, in the transaction that stores them."""
     calls: Counter[_Calls] = Counter()
     uses: Counter[_Uses] = Counter()
     tools: Counter[_Tools] = Counter()
@@ -128,7 +128,7 @@ def count(rows: Collection[DecisionRecord]) -> None:
 
 
 def _told_apart(rows: Iterable[DecisionRecord]) -> set[_Tool]:
-    """Tools that are counted by their names, each with its organization; where there is none, that is one."""
+    """Return the tools, each with its organization, that are counted by name; "" is always one of them."""
     days: dict[_Tool, datetime] = {}
     for row in rows:
         days.setdefault((row.organization_id, row.tool), Unit.DAY.start_of(row.at))
@@ -155,7 +155,7 @@ def _told_apart(rows: Iterable[DecisionRecord]) -> set[_Tool]:
 
 
 def _names(rows: Iterable[DecisionRecord], apart: Container[_Tool]) -> dict[_Name, tuple[datetime, int]]:
-    """Each with its latest day and how many records."""
+    """Return the names, each with its latest day and its number of records."""
     found: dict[_Name, tuple[datetime, int]] = {}
     for row in rows:
         day = Unit.DAY.start_of(row.at)
@@ -177,5 +177,5 @@ def bucket_of(microseconds: int) -> int:
 
 
 def bounds_of(bucket: int) -> tuple[float, float]:
-    """Microseconds from which, and below which, a latency is in this bucket."""
+    """Return the bucket's bounds in microseconds: the lower is included, the upper is not."""
     return 2 ** (bucket / _A_DOUBLING) - 1, 2 ** ((bucket + 1) / _A_DOUBLING) - 1

@@ -1,9 +1,9 @@
-"""Which of the log's tables, one a day, hold what stands at some place in the order of arrival.
+"""Finds which of the log's tables, one per day, hold the records at given positions in the order of arrival.
 
-The planner opens every table that a query does not rule out, which costs more than finding a page. Ids rule
-tables out, pages go by position; `LogDay` says between which positions the records of a day lie, also those
-that came late. So the log is read in slices: stretches of positions that follow each other, each with the few
-days that have anything there.
+The planner opens every table that a query does not rule out, which costs more than finding a page. Tables are
+ruled out by id, but pages go by position. `LogDay` knows between which positions a day's records lie, late
+ones included. So the log is read in slices: consecutive ranges of positions, each with the few days that have
+records there.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from audit.models import DecisionRecord, LogDay
 from common.ids import first_uuid_of
 
 _SECONDS: Final = 86_400
-# The last day whose end an id can name.
+# The last day whose end can be expressed as an id.
 _LAST_DAY: Final = 2**48 // (_SECONDS * 1000) - 1
-# Days of the first slice; each has so many times more than the one before.
+# The number of days in the first slice, and the factor by which each slice is larger than the previous one.
 _FEW: Final = 1
 _MORE: Final = 3
 
@@ -34,9 +34,9 @@ class _Day:
 
 
 def slices(member: Asker, *, before: int | None = None) -> Iterator[Q]:
-    """The newest first; only what has a lower position than `before`.
+    """Yield slices, newest first, of positions lower than `before`.
 
-    What arrives while they are read is in none of them.
+    Records that arrive while the slices are read are in none of them.
     """
     days = sorted(_days(member), key=lambda day: day.last, reverse=True)
     above = days[0].last if days else 0
@@ -47,7 +47,7 @@ def slices(member: Asker, *, before: int | None = None) -> Iterator[Q]:
     while read < len(days):
         read = min(read + size, len(days))
         size *= _MORE
-        # Whatever was not counted in ends at or below this.
+        # The days not read yet all end at or below this position.
         floor = days[read].last if read < len(days) else 0
         if floor < above:
             yield Q(position__gt=floor, position__lte=above) & _made_on(_reaching(days, floor, above))
@@ -55,7 +55,7 @@ def slices(member: Asker, *, before: int | None = None) -> Iterator[Q]:
 
 
 def slices_upwards(member: Asker, *, after: int = 0) -> Iterator[Q]:
-    """The oldest first; only what has a higher position than `after`."""
+    """Yield slices, oldest first, of positions higher than `after`."""
     days = sorted((day for day in _days(member) if day.last > after), key=lambda day: day.first)
     newest = max((day.last for day in days), default=0)
     size, read, floor = _FEW, 0, after
@@ -69,7 +69,7 @@ def slices_upwards(member: Asker, *, after: int = 0) -> Iterator[Q]:
 
 
 def first_of(found: QuerySet[DecisionRecord], parts: Iterator[Q], most: int) -> list[DecisionRecord]:
-    """So many of them, slice by slice; `found` is ordered as the slices are."""
+    """Return at most `most` records, slice by slice; `found` must be ordered as the slices are."""
     records: list[DecisionRecord] = []
     for part in parts:
         records += found.filter(part)[: most - len(records)]
@@ -79,7 +79,7 @@ def first_of(found: QuerySet[DecisionRecord], parts: Iterator[Q], most: int) -> 
 
 
 def newest_position(member: Asker) -> int:
-    """Of everything that arrived and everything that ended."""
+    """Return the highest position of any arrival or any late end of a call."""
     newest = LogDay.objects.visible_to(member).aggregate(arrived=Max("last"), ended=Max("completed"))
     return max(newest["arrived"] or 0, newest["ended"] or 0)
 
@@ -93,7 +93,7 @@ def _reaching(days: Sequence[_Day], floor: int, above: int) -> list[int]:
 
 
 def _made_on(days: Sequence[int]) -> Q:
-    """By ids: days that follow each other are one range."""
+    """Select days by ranges of ids; consecutive days form one range."""
     found = Q()
     begun = 0
     for at, day in enumerate(days):

@@ -1,4 +1,4 @@
-"""What charts show, from the counts kept beside the log: no record is read."""
+"""The figures that charts show, from the counts kept beside the log: no record is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from audit.periods import Period, Unit
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Calls by outcome in one stretch of time; `counts` holds every one of OUTCOMES."""
+    """Calls by outcome in one interval of time; `counts` has every one of OUTCOMES."""
 
     at: datetime
     counts: dict[str, int] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Calls of one tool: how many, by outcome, and by how many grants where that was asked for."""
+    """Calls of one tool: how many, by outcome, and by how many grants if that was asked for."""
 
     name: str
     count: int
@@ -48,7 +48,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds we added, to within a tenth of each figure, and how many calls that is of."""
+    """Milliseconds that we added, each accurate to within a tenth, and the number of calls measured."""
 
     p50: float
     p99: float
@@ -58,9 +58,9 @@ class Latency:
 def outcomes_over_time(
     member: Asker, period: Period, buckets: int, *, server: UUID | None = None, grant: UUID | None = None
 ) -> tuple[Bucket, ...]:
-    """Equal stretches, also those in which nothing happened. Each is to be a whole number of units.
+    """Return equal intervals, including empty ones. Each must be a whole number of units.
 
-    Of one server or one grant, minutes are kept for three hours only.
+    For a single server or grant, minutes are kept for three hours only.
     """
     step = (period.until - period.since) / buckets
     only = {name: pk for name, pk in (("server_id", server), ("grant_id", grant)) if pk}
@@ -78,14 +78,14 @@ def outcomes_over_time(
 class Tops:
     called: list[Counted]
     held: list[Counted]
-    """Tools whose calls did not pass, whatever held them."""
+    """Tools whose calls did not pass, for whatever reason."""
 
 
 _COUNTED = """
     SELECT tool, outcome, calls FROM audit_toolcount
     WHERE organization_id = %s AND unit = %s AND start >= %s AND start < %s
 """
-# Added up by the database: of thousands of tools a handful are wanted.
+# Summed by the database, because only a handful of thousands of tools are wanted.
 _MOST = """
     WITH parts AS MATERIALIZED (
         SELECT tool, outcome, sum(calls)::bigint AS calls FROM ({counted}) counted GROUP BY tool, outcome
@@ -103,7 +103,7 @@ _MOST = """
 
 
 def tops(member: Asker, period: Period, limit: int = 10, *, with_grants: bool = True) -> Tops:
-    """`with_grants`: also by how many grants since the period began; it is to end now."""
+    """`with_grants`: also count the grants since the period began; the period must then end now."""
     most = _MOST.format(counted=" UNION ALL ".join([_COUNTED] * len(period.parts)))
     asked = [value for part in period.parts for value in _asked(member, part).values()]
     called: dict[str, dict[str, int]] = defaultdict(dict)
@@ -134,7 +134,7 @@ _USERS = """
 
 
 def _grants_of(member: Asker, tools: set[str], since: datetime) -> dict[str, tuple[int, int]]:
-    """By tool: how many grants called it since then, and how many of them were held back there."""
+    """Return by tool how many grants have called it since then, and how many of them were held back there."""
     with connection.cursor() as cursor:
         cursor.execute(_USERS, [since, member.organization_id, list(tools), since])
         return {tool: (of_all, of_held) for tool, of_all, of_held in cursor.fetchall()}
@@ -156,7 +156,7 @@ _USED_IN_ALL = "SELECT grant_id, sum(calls)::bigint FROM ({counted}) counted GRO
 
 
 def calls_by_grant(member: Asker, grants: Iterable[UUID], period: Period) -> dict[UUID, int]:
-    """For the grants that had any."""
+    """Return the number of calls of each grant that made any."""
     counted, wanted = " UNION ALL ".join([_USED] * len(period.parts)), list(grants)
     asked = [value for part in period.parts for value in (*_asked(member, part).values(), wanted)]
     with connection.cursor() as cursor:
@@ -169,13 +169,13 @@ def calls_of_today(member: Asker, grants: Iterable[UUID]) -> dict[UUID, int]:
 
 
 def records_kept(member: Asker) -> int:
-    """By the counts of the days that are kept; a million rows are not counted for a page."""
+    """Return the sum of the counts of the days that are kept: a page must not count a million rows."""
     days = Organization.objects.values_list("log_retention_days", flat=True).get(pk=member.organization_id)
     kept = _calls(member, Period.until_now(timedelta(days=days), Unit.DAY))
     return int(kept.aggregate(calls=Sum("calls"))["calls"] or 0)
 
 
-# By stretch and outcome, and by what we added: of one look at the counts.
+# Calls by interval and outcome, and calls by added latency, in one pass over the counts.
 _OUTCOMES_AND_LATENCY = """
     SELECT date_bin(make_interval(secs => %(seconds)s), start, %(since)s) AS bin,
         outcome, added, sum(calls)::bigint
@@ -188,7 +188,7 @@ _OUTCOMES_AND_LATENCY = """
 def outcomes_and_latency(
     member: Asker, period: Period, buckets: int
 ) -> tuple[tuple[Bucket, ...], Latency | None]:
-    """Equal stretches, and what we added in the whole; None when no call was seen."""
+    """Return equal intervals, and the latency added over the whole period, None if there were no calls."""
     step = (period.until - period.since) / buckets
     counts = {period.since + step * number: dict.fromkeys(OUTCOMES, 0) for number in range(buckets)}
     held: list[tuple[int, int]] = []
@@ -213,14 +213,14 @@ def _asked(member: Asker, period: Period) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class OverTime:
-    """Of equal stretches the calls and what we added, None where there was none; and of the whole."""
+    """Calls and added latency (None without calls) of equal intervals, and the latency of the whole."""
 
     buckets: tuple[Bucket, ...]
     latencies: tuple[Latency | None, ...]
     latency: Latency | None
 
 
-# By stretch and outcome, and by stretch and what we added: of one look at the counts, each but once.
+# Calls by interval and outcome, and by interval and added latency, in one pass over the counts.
 _OVER_TIME = """
     SELECT (date_part('epoch', start - %(since)s)::bigint / %(seconds)s)::integer AS number,
         outcome, added, sum(calls)::bigint
@@ -231,7 +231,7 @@ _OVER_TIME = """
 
 
 def over_time(member: Asker, period: Period, stretches: int) -> OverTime:
-    """Of all calls. As `outcomes_over_time` cuts them; what was counted is read once for both pictures."""
+    """Cut all calls into intervals as `outcomes_over_time` does; the counts are read once for both charts."""
     step = (period.until - period.since) / stretches
     starts = [period.since + step * number for number in range(stretches)]
     counts = [dict.fromkeys(OUTCOMES, 0) for _ in starts]
@@ -253,7 +253,7 @@ def over_time(member: Asker, period: Period, stretches: int) -> OverTime:
 
 
 def _latency(held: list[tuple[int, int]]) -> Latency | None:
-    """`held`: calls by bucket, the quickest first."""
+    """`held`: calls by bucket, fastest first."""
     calls = sum(count for _, count in held)
     if not calls:
         return None
@@ -265,7 +265,7 @@ def _binned(step: timedelta, since: datetime) -> Func:
 
 
 def _percentile(held: list[tuple[int, int]], rank: float) -> float:
-    """As if the calls of a bucket were spread evenly over it."""
+    """Interpolate as if the calls of a bucket were spread evenly over it."""
     for bucket, count in held:
         if rank <= count:
             lower, upper = bounds_of(bucket)

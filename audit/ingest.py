@@ -1,7 +1,7 @@
-"""Records of the gateways' spools become rows: each exactly once, whatever is sent twice.
+"""Stores the records of the gateways' spools as rows, each exactly once, even if it is sent twice.
 
-A record that can never be stored is passed over with a line in the log: answering "not stored" would make its
-worker send it for ever, and everything behind it wait.
+A record that can never be stored is skipped with a line in the process log: if it were refused, its worker
+would send it for ever, and everything behind it would wait.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from gateway_config.wire.messages import CompletionEntry, DecisionEntry, Record
 
 logger = logging.getLogger(__name__)
 
-# Positions are given in commit order: whoever saw one has seen every smaller one.
+# Advisory lock: positions are assigned in commit order, so once one is visible, so is every smaller one.
 COMMIT_ORDER: Final = 70_233
-# Somebody may have an organization's rows for long, as while it is deleted. Everybody else's go first.
+# An organization's rows may be locked for long, for instance while it is deleted. Others must not wait.
 PATIENCE: Final = "2s"
 _MOST_NAMES = 64
 _OUTCOMES = frozenset({"allow", "deny", "approval"})
@@ -50,7 +50,7 @@ _LAST_USED = """
 
 
 class NotStorable(ValueError):  # noqa: N818
-    """What stands in the record cannot be a row."""
+    """The content of the record cannot be stored as a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,10 @@ class _End:
 
 
 def ingest(worker: str, records: Iterable[Record], *, spool: str | None = None) -> int:
-    """The sequence up to which everything is stored, or never will be. (spool, sequence) names a record."""
+    """Store records. Return the sequence up to which all are stored, or never will be.
+
+    A record is identified by (spool, sequence).
+    """
     read = list(records)
     spool = spool or worker
     rows, ends = _read(worker, spool, read)
@@ -99,7 +102,7 @@ def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
         fresh = _not_there_yet(spool, rows)
         DecisionRecord.objects.bulk_create(fresh, batch_size=500)
         count(fresh)
-        # Also those that came with their call: a row stored earlier without its end gets it here.
+        # Ends that came with their call too: if that row was stored earlier without its end, it gets it here.
         if ends:
             columns = _columns(ends)
             cursor.execute(_LATE_COMPLETIONS, [*columns, columns[0], spool])
@@ -108,7 +111,7 @@ def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
 
 
 def _not_there_yet(spool: str, rows: list[DecisionRecord]) -> list[DecisionRecord]:
-    """By its sequence and by its id. Nobody else stores meanwhile."""
+    """Return the rows whose sequence and id are both new. Called under the lock: nobody else stores now."""
     if not rows:
         return []
     sequences = [row.sequence for row in rows]
@@ -141,7 +144,7 @@ def _columns(ends: list[_End]) -> tuple[list[object], ...]:
 
 
 def _note_use(rows: list[DecisionRecord]) -> None:
-    """After the records are safe, and by rising id: somebody else may hold a grant's row."""
+    """Called once the records are committed, and in id order: someone else may have locked a grant's row."""
     newest: dict[UUID, DecisionRecord] = {}
     for row in sorted(rows, key=lambda row: row.at):
         newest[row.grant_id] = row

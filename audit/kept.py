@@ -1,4 +1,4 @@
-"""Values of arguments that an organization keeps: sealed beside the decision, opened for those who may."""
+"""Argument values that an organization keeps: sealed beside the decision, opened for those who may read."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ logger = logging.getLogger(__name__)
 
 
 def seal(record: DecisionRecord, kept: Sequence[KeptArgument]) -> str:
-    """Empty where nothing was kept. What a worker sends is bounded here once more."""
+    """Seal the values; empty if there are none. What a worker sends is limited here once more."""
     within = [each for each in kept[:_MOST] if len(each.path) + len(each.json) <= _LONGEST]
     return _keys().seal(msgspec.json.encode(within), **bound(record)) if within else ""
 
 
 def read(record: DecisionRecord) -> tuple[KeptArgument, ...]:
-    """None of them where nothing was kept, or where its key is gone."""
+    """Return the values; empty if none were kept or the key is gone."""
     return Opener(record.organization_id).open(record.pk, record.sealed_arguments)
 
 
 class Opener:
-    """Reads the keys once, for whoever opens many."""
+    """Opens many values while parsing the keys only once."""
 
     def __init__(self, organization: UUID) -> None:
         self._organization = organization

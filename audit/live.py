@@ -1,6 +1,6 @@
-"""The live tail: decisions as they happen, each a row of the log's own table.
+"""The live tail: decisions as they happen, each as a row of the log's table.
 
-`row` is a new row; `swap` is one already sent whose call has ended since: it takes the place of its id.
+`row` is a new row; `swap` is a row already sent whose call has ended since: it replaces the row with its id.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ LAST: Final = {
 @require_GET
 @member_required
 def live(request: MemberRequest) -> HttpResponseBase:
-    """Filters as on the log's page."""
+    """Stream new decisions, with the same filters as the log's page."""
     look = partial(news_of, filters_of(request.GET))
     return stream(request, DECISIONS, look, lambda: newest_position(request.member))
 
 
 def filters_of(wanted: QueryDict) -> Filters:
-    """What stands in a URL; what cannot be read matches nothing rather than everything."""
+    """Read filters from a URL. An unreadable id or outcome matches nothing rather than everything; a moment
+    that cannot be read is left out."""
     outcome = wanted.get("outcome", "")
     return Filters(
         words=wanted.get("q", "").strip()[:700],

@@ -16,8 +16,8 @@ from common.ids import public_id
 class DecisionRecord(OrganizationOwned):
     """What the gateway decided about one call, and how the call ended.
 
-    In the database one table for each day, by the time in the id; see `audit.partitions`.
-    Servers, grants and revisions are named by their UUID alone: the record outlives them.
+    In the database there is one table per day, by the time in the id: see `audit.partitions`.
+    Servers, grants and revisions are plain UUIDs, because the record outlives them.
     """
 
     id = models.UUIDField(
@@ -69,7 +69,7 @@ class DecisionRecord(OrganizationOwned):
 
     class Meta:
         constraints: ClassVar = [
-            # The table is partitioned by the time in the id, and every unique index has to name it.
+            # The table is partitioned by the time in the id, so every unique index has to include the id.
             models.UniqueConstraint(fields=["spool", "sequence", "id"], name="one_record_per_sequence")
         ]
         indexes: ClassVar = [
@@ -86,7 +86,7 @@ class DecisionRecord(OrganizationOwned):
             models.Index(
                 fields=["organization", "policy_revision_id", "-position"], name="decisions_of_a_revision"
             ),
-            # A name may be longer than a page of a tree holds.
+            # Hash indexes, because a name may be too long for a B-tree page.
             HashIndex(fields=["tool"], name="decisions_of_a_tool"),
             HashIndex(fields=["rule"], name="decisions_of_a_rule"),
             models.Index(
@@ -105,14 +105,14 @@ class DecisionRecord(OrganizationOwned):
 
     @property
     def counted_tool(self) -> str:
-        """Its name in the counts: hostile names are long, and an index holds no more."""
+        """The tool's name in the counts, cut: hostile names are long, and an index entry must not be."""
         return self.tool[:256]
 
 
 class LogDay(OrganizationOwned):
-    """Where the records whose ids were made on one day stand in the order of arrival.
+    """The positions, in the order of arrival, of the records whose ids were made on one day.
 
-    The database keeps it itself, by a trigger on the log; see `audit.days`.
+    The database maintains it by a trigger on the log: see `audit.days`.
     """
 
     pk = models.CompositePrimaryKey("organization", "day")
@@ -126,7 +126,7 @@ class LogDay(OrganizationOwned):
 
 
 class CallCount(OrganizationOwned):
-    """Calls that arrived in one unit of time, with one outcome, delayed by us about equally long."""
+    """Calls in one unit of time, with one outcome, to which we added about the same latency."""
 
     pk = models.CompositePrimaryKey("organization", "unit", "start", "outcome", "added")
     unit = models.CharField(max_length=1)
@@ -140,7 +140,7 @@ class CallCount(OrganizationOwned):
 
 
 class UseCount(OrganizationOwned):
-    """Calls of one tool with one grant in one unit of time, by outcome."""
+    """Calls of one tool by one grant in one unit of time, by outcome."""
 
     pk = models.CompositePrimaryKey(
         "organization", "unit", "start", "server_id", "grant_id", "tool", "outcome"
@@ -154,7 +154,7 @@ class UseCount(OrganizationOwned):
     calls = models.BigIntegerField()
 
     class Meta:
-        # Without what changes at each call: a row that is counted up stays where the indexes say.
+        # They leave out `calls`, which changes with every call, so that counting up does not touch an index.
         indexes: ClassVar = [
             models.Index(fields=["organization", "grant_id", "unit", "start"], name="uses_of_a_grant"),
             models.Index(fields=["organization", "server_id", "unit", "start"], name="uses_of_a_server"),
@@ -179,7 +179,7 @@ class ToolCount(OrganizationOwned):
 
 
 class ToolUser(OrganizationOwned):
-    """A grant that called a tool: in which minute it did so last, and was last held back there."""
+    """A grant that has called a tool: the minutes in which it last called it and was last held back there."""
 
     pk = models.CompositePrimaryKey("organization", "tool", "grant_id")
     tool = models.CharField(max_length=256)
@@ -192,7 +192,7 @@ class ToolUser(OrganizationOwned):
 
 
 class LoggedName(OrganizationOwned):
-    """A tool or a rule that stands in the log, and how often: a part of a name is looked for among these."""
+    """A tool or rule named in the log, and how often: searches for part of a name look among these."""
 
     class Kind(models.TextChoices):
         TOOL = "t"

@@ -1,4 +1,4 @@
-"""What the log calls the outcomes: those of the gateway, and two kinds of denial worth telling apart."""
+"""The outcomes as the log shows them: those of the gateway, and two kinds of denial worth distinguishing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_APPROVALS: Final = ("approval_required", "approval_declined", "approval_expi
 
 
 def shown_outcome(outcome: str, code: str | None) -> str:
-    """One of OUTCOMES."""
+    """Return one of OUTCOMES."""
     if outcome != "deny":
         return outcome
     if code in _OF_LIMITS:
@@ -25,7 +25,7 @@ def shown_outcome(outcome: str, code: str | None) -> str:
 
 
 def of_outcome(outcome: str) -> Q:
-    """The records that are shown so; none for what is no outcome."""
+    """Select the records shown with this outcome; none if it is not an outcome."""
     match outcome:
         case "allow":
             return Q(outcome="allow")

@@ -1,10 +1,10 @@
-"""The log's tables, one a day: made ahead of time, dropped when nobody keeps them any more.
+"""The log's tables, one per day: created ahead of time, dropped once no organization keeps them any more.
 
-Both are done by functions of the owner, who alone may; the Celery worker only calls them. What finds no table
-of its day lies in `audit_decisions_other` until there is one.
+Only the owner of the tables may do either, so the Celery worker calls functions of the owner. Records without
+a table for their day are kept in `audit_decisions_other` until there is one.
 
-A table is added and dropped while nobody reads the log, and whoever comes meanwhile waits, too. So nobody is
-waited for long: a backup reads for hours, and what gateways hand in must not wait for its end.
+Adding or dropping a table waits until nobody reads the log, and everyone who comes meanwhile waits too. So it
+waits only briefly: a backup reads for hours, and the gateways' records must not wait for it to end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_partitions(first: date, last: date) -> int:
-    """How many there were not yet."""
+    """Create missing tables, and return how many there were."""
     return _call("audit_make_partitions(%s, %s)", first, last)
 
 

@@ -1,4 +1,4 @@
-"""Stretches of time that counts are kept for: whole minutes, half hours, hours and days, in UTC."""
+"""The units of time that counts are kept for, and periods of them: minutes to days, always in UTC."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` until just before `until`, whole units both."""
+    """From `since` until just before `until`, both at the start of a unit."""
 
     since: datetime
     until: datetime
@@ -50,13 +50,13 @@ class Period:
 
     @classmethod
     def until_now(cls, length: timedelta, unit: Unit) -> Period:
-        """With the unit that is under way as its last."""
+        """Return the period that ends with the current unit."""
         until = unit.start_of(timezone.now()) + unit.length
         return cls(until - length, until, unit)
 
     @property
     def parts(self) -> tuple[Period, ...]:
-        """What to add up where only the sum matters: whole days as such, and what is left around."""
+        """The periods to add up if only the sum matters: whole days as days, and the rest around them."""
         first, last = self._whole_days()
         if self.unit is Unit.DAY or first >= last:
             return (self,)

@@ -1,4 +1,4 @@
-"""What a page shows of calls over time: the picture, its table, and the figures for the script."""
+"""Calls over time as a page shows them: the picture, its table, and the data for the script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_PUBLISHED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A choice of the page. Bars are whole `bar_unit`s; the page begins and ends with a whole `unit`."""
+    """A span that the page offers. Bars are whole `bar_unit`s; it begins and ends with a whole `unit`."""
 
     label: str
     length: timedelta
@@ -38,7 +38,7 @@ SPANS: Final = {
     "7d": Span("7 d", timedelta(days=7), 42, "j M", Unit.HOUR, Unit.HOUR),
     "30d": Span("30 d", timedelta(days=30), 30, "j M", Unit.DAY, Unit.DAY),
 }
-# The minutes of one server or grant are not kept for so long.
+# Counts of single servers and grants per minute are not kept long enough for more.
 SPANS_OF_ONE: Final = {
     "24h": Span("24 h", timedelta(hours=24), 24, "H:i", Unit.HOUR, Unit.HOUR),
     "7d": SPANS["7d"],
@@ -74,7 +74,7 @@ def links(spans: Mapping[str, Span], current: str) -> list[dict[str, object]]:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """`added` and `latency` are None when no call was seen."""
+    """`added` and `latency` are None if there were no calls."""
 
     calls: CallsPicture
     added: LatencyPicture | None
@@ -82,7 +82,7 @@ class Pictures:
 
 
 def pictures(member: Asker, span: Span, period: Period) -> Pictures:
-    """Of everything."""
+    """Draw all calls of the organization."""
     found = over_time(member, replace(period, unit=span.bar_unit), span.bars)
     calls = _calls(found.buckets, span, period, _published(member, period.since))
     return Pictures(calls, _added(found, span, period), found.latency)

@@ -1,4 +1,4 @@
-"""How far an organization is on its way to the first call: what really happened, and what is next."""
+"""How far an organization is on its way to its first call: the steps really done, and the next one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from servers.models import Server
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`tried`: the newest server, where none has answered yet."""
+    """`tried`: the newest server, if none has answered yet."""
 
     server: Server | None
     tried: Server | None
@@ -29,12 +29,12 @@ class Progress:
 
     @property
     def now(self) -> int:
-        """The number of the first step still to do; 5 when all are done."""
+        """The number of the first step still to do; 5 if all are done."""
         return next((number for number, step in enumerate(self._steps(), 1) if step is None), 5)
 
     @property
     def states(self) -> list[str]:
-        """Of each step in order: done, now, or neither."""
+        """The state of each step in order: "done", "now" or neither."""
         return [
             "done" if step is not None else "now" if number == self.now else ""
             for number, step in enumerate(self._steps(), 1)

@@ -1,6 +1,6 @@
-"""The reading side of the decision log: pages, what became of the first call.
+"""Reads the decision log: pages, single decisions, news, the first and the last call.
 
-Records name servers, grants and revisions by id alone; their names are looked up with one query each.
+Records name servers, grants and revisions only by id; their names are looked up with one query each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_IN_A_MINUTE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """One decision as screens show it. `news` is where the live tail goes on after this row."""
+    """One decision as screens show it. `news` is the position from which the live tail continues after it."""
 
     record: DecisionRecord
     server_name: str
@@ -60,7 +60,7 @@ class DecisionRow:
 
     @property
     def approval_id(self) -> str:
-        """Empty where nobody was asked."""
+        """Empty if no person was asked."""
         return public_id("apr", self.record.approval_id) if self.record.approval_id else ""
 
     @property
@@ -69,7 +69,7 @@ class DecisionRow:
 
     @property
     def took_ms(self) -> float | None:
-        """From arrival to the end of the answer, or to our no; None while the call is under way."""
+        """From arrival to the end of the response, or to our denial; None while the call is under way."""
         if self.record.total_us is not None:
             return self.record.total_us / 1000
         return None if self.record.outcome == "allow" else self.added_ms
@@ -77,7 +77,7 @@ class DecisionRow:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """A page of them, newest first. `older` and `reached` as what was found says."""
+    """A page of decisions, newest first. `older` and `reached`: see `audit.search.Found`."""
 
     rows: list[DecisionRow]
     older: int | None
@@ -87,13 +87,13 @@ class Decisions:
 def decisions(
     member: Asker, filters: Filters = EVERYTHING, *, before: int | None = None, limit: int = 50
 ) -> Decisions:
-    """The nearest to that position that are older, or the newest."""
+    """Return the next older decisions before that position, or the newest."""
     found = newest(member, filters, before, min(limit, MOST))
     return Decisions(with_names(member, found.records), found.older, found.reached)
 
 
 def calls_since(member: Asker, filters: Filters, since: datetime) -> int:
-    """As many as anybody can follow; more are not counted."""
+    """Count calls, but no further than anyone could follow."""
     lately = replace(filters, since=max(filters.since or since, since))
     return matching(member, lately)[:MOST_IN_A_MINUTE].count()
 
@@ -104,7 +104,7 @@ def decision(member: Asker, decision_id: UUID) -> DecisionRow | None:
 
 
 def news_after(member: Asker, filters: Filters, position: int, limit: int = 200) -> list[DecisionRow]:
-    """What arrived after this position, and whose end did, in the order of arrival."""
+    """Return the decisions that arrived, or whose end arrived, after this position, in order of arrival."""
     fresh = Q(position__gt=position) | Q(completed_position__gt=position)
     news = Greatest("position", Coalesce("completed_position", 0))
     found = matching(member, filters).filter(fresh).order_by(news)
@@ -112,7 +112,7 @@ def news_after(member: Asker, filters: Filters, position: int, limit: int = 200)
 
 
 def first_call(member: Asker) -> DecisionRecord | None:
-    """The first that was ever seen; cheap enough to ask every second."""
+    """Return the oldest call in the log; cheap enough to ask every second."""
     found = DecisionRecord.objects.visible_to(member).order_by("position")
     return next(iter(first_of(found, slices_upwards(member), 1)), None)
 
@@ -124,7 +124,7 @@ def last_call(member: Asker) -> DecisionRecord | None:
 
 # ---- names
 def with_names(member: Asker, records: Iterable[DecisionRecord]) -> list[DecisionRow]:
-    """Three queries, however many records."""
+    """Add the names with three queries, however many records there are."""
     read = list(records)
     servers = _names(Server.objects.visible_to(member), "name", {record.server_id for record in read})
     grants = _names(Grant.objects.visible_to(member), "label", {record.grant_id for record in read})
@@ -154,7 +154,7 @@ def _names(rows: QuerySet[Any], field_name: str, ids: set[UUID]) -> dict[UUID, s
 
 
 def _revisions(member: Asker, ids: set[UUID]) -> dict[UUID | None, tuple[str, UUID, int]]:
-    """The policy of each, and its number."""
+    """Return for each revision its policy's name and id, and its number."""
     if not ids:
         return {}
     found = PolicyRevision.objects.visible_to(member).filter(pk__in=ids)

@@ -1,4 +1,4 @@
-"""How long the log is kept: as each organization says, and counts for as long as a chart shows them."""
+"""Deletes old records as each organization's retention says, and counts that no chart shows any more."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from audit.ingest import COMMIT_ORDER
 from audit.models import DecisionRecord
 from audit.periods import Unit
 
-# Deleted a little at a time: nobody waits long for a row, and no log of the database grows large.
+# Deleted in small batches: nobody waits long for a locked row, and the database's log (WAL) stays small.
 AT_ONCE: Final = 5_000
 _EPOCH: Final = date(1970, 1, 1)
-# A day of grace: `seen` is the beginning of one, and a table may hold records of a day before.
+# Two days of grace: `seen` is the beginning of a day, and a table may hold records of the day before.
 _FORGET_NAMES: Final = """
     DELETE FROM audit_loggedname AS n USING accounts_organization AS o
     WHERE o.id = n.organization_id AND n.seen < %s - (o.log_retention_days + 2) * interval '1 day'
 """
 
-# Nobody stores meanwhile: a record whose day went at the same moment would never be found.
+# Run while nobody stores: a record whose day is deleted at the same moment would never be found.
 _FORGET_DAYS: Final = """
     DELETE FROM audit_logday AS d WHERE d.day < %s AND NOT EXISTS (
         SELECT FROM audit_decisionrecord AS r WHERE r.organization_id = d.organization_id
@@ -34,7 +34,7 @@ _FORGET_DAYS: Final = """
     )
 """
 
-# Half hours that hold less than their minutes do.
+# Half hours with fewer calls than their minutes have together.
 _LACKING: Final = """
     SELECT o.id, 't', minutes.start, minutes.outcome, minutes.added, minutes.calls
     FROM accounts_organization AS o CROSS JOIN LATERAL (
@@ -49,22 +49,22 @@ _MENDED: Final = timedelta(hours=2)
 
 
 def keep_tables(now: datetime) -> None:
-    """Tables for the days to come; none for days that nobody keeps."""
+    """Create tables for the coming days, and drop those for days that no organization keeps."""
     longest = Organization.objects.aggregate(days=Max("log_retention_days"))["days"]
     partitions.make_partitions(now.date(), (now + partitions.AHEAD).date())
     if longest is not None:
-        # A record of a clock that is behind may lie a day further back than its time says.
+        # A record made by a clock that is behind may be in the table of a day earlier than its time says.
         partitions.drop_partitions((now - timedelta(days=longest + 1)).date())
 
 
 def mend_half_hours(now: datetime) -> None:
-    """Where a process of before half hours were counted stored records beside those of today."""
+    """Correct half-hour counts if a process from before they existed stored records beside current ones."""
     since = Unit.HALF_HOUR.start_of(now - _MENDED)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SELECT EXISTS ({_LACKING})", [since])
         if cursor.fetchone() == (False,):
             return
-        # Nobody stores meanwhile: what arrived at the same moment would be lost, or counted twice.
+        # With the lock nobody stores: what arrived at the same moment would be lost or counted twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
         cursor.execute(
             "INSERT INTO audit_callcount (organization_id, unit, start, outcome, added, calls)"
@@ -75,7 +75,7 @@ def mend_half_hours(now: datetime) -> None:
 
 
 def forget_old(now: datetime) -> int:
-    """How many records were deleted, of organizations that keep fewer days than another."""
+    """Delete the records that are too old or too many for their organization, and return how many."""
     return sum(_forget(organization, now) for organization in Organization.objects.all())
 
 
@@ -92,14 +92,14 @@ def forget_counts(now: datetime) -> None:
 
 
 def forget_days(now: datetime) -> None:
-    """Days of which the log holds nothing any more; what is asked of it need not look there."""
+    """Delete days without records, so that queries of the log need not look there."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])
         cursor.execute(_FORGET_DAYS, [(now.date() - _EPOCH).days - 1])
 
 
 def _make_room(organization: Organization) -> int:
-    """The oldest go where there are more than the organization may keep."""
+    """Delete the oldest records if there are more than the organization may keep."""
     mine = DecisionRecord.objects.filter(organization_id=organization.pk)
     excess = mine.count() - most(organization.pk, Limit.STORED_RECORDS)
     for start in range(0, excess, AT_ONCE):

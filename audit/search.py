@@ -1,7 +1,7 @@
-"""Which records are looked for, and finding them for a bounded number of rows read, whatever that is.
+"""Searches the log by any filter while reading only a bounded number of rows.
 
-What hardly occurs is known by its name and fetched through an index. Everything else is sought among the
-newest records, a stretch at a time: where a stretch ended, the next page goes on.
+Rare records are known by the names in them and fetched through an index. Everything else is searched among
+the newest records, a stretch at a time: the next page continues where the stretch ended.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from common.ids import first_uuid_of, parse_public_id
 
 # Records looked at for one page.
 STRETCH: Final = 10_000
-# Calls that names may have had, all together, to be fetched at once; and how many names.
+# To be fetched at once, the matching names may have had so many calls together, and be so many.
 RARE: Final = 10_000
 MOST_NAMES: Final = 200
-# Names that are compared: an agent can call what it likes, so there may be any number.
+# How many names are compared: an agent can invent names, so there may be any number.
 MOST_COMPARED: Final = 10_000
-# A record's table goes by its id, which a worker makes by a clock of its own.
+# In seconds. The table of a record follows from its id, which a worker makes by its own clock.
 _CLOCKS_DIFFER: Final = timedelta(days=1).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """None, or empty, does not filter. `outcome` is one of SHOWN.
+    """None or empty does not filter. `outcome` is one of SHOWN.
 
-    `tool` and `rule` match in part; `words` is a part of either, or a decision's id.
+    `tool` and `rule` match parts of names; `words` is part of either, or a decision's id.
     """
 
     words: str = ""
@@ -53,9 +53,9 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`older`: below which position the next page goes on; None at the end.
+    """`older`: the next page continues below this position; None at the end.
 
-    `reached`: how far back was looked, where that was not as far as the records go.
+    `reached`: how far back the search went, if there are older records still to search.
     """
 
     records: list[DecisionRecord]
@@ -64,12 +64,12 @@ class Found:
 
 
 def matching(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
-    """All of them, in no order."""
+    """Select all matching records, in no order."""
     return _in_time(member, filters).filter(_all_of(filters))
 
 
 def newest_first(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
-    """All of them, however far back they lie."""
+    """Select all matching records, newest first, however far back they are."""
     return _fetched(matching(member, filters), _rare(member, filters))
 
 
@@ -103,7 +103,7 @@ def _sought(stretch: QuerySet[DecisionRecord], parts: Iterator[Q], rest: Q, limi
 def _fetched(found: QuerySet[DecisionRecord], rare: Q | None) -> QuerySet[DecisionRecord]:
     if rare is None:
         return found.order_by("-position")
-    # Not by the column itself: to keep its order, the planner would rather read the whole log.
+    # Not by the column itself: the planner would read the whole log to get its order.
     return found.filter(rare).order_by((F("position") + 0).desc())
 
 
@@ -112,7 +112,7 @@ def _page(records: list[DecisionRecord], limit: int) -> Found:
 
 
 def _among(stretch: QuerySet[DecisionRecord], rest: Q, limit: int) -> list[DecisionRecord]:
-    """Stops where there are enough. The ORM cannot filter what is cut off already."""
+    """Filter a stretch, stopping at `limit`. In raw SQL, because the ORM cannot filter a sliced query."""
     rows, values = stretch.query.sql_with_params()
     query = DecisionRecord.objects.filter(rest).query
     condition, more = query.get_compiler(connection=connection).compile(query.where)
@@ -133,7 +133,7 @@ def _in_time(member: Asker, filters: Filters) -> QuerySet[DecisionRecord]:
 
 
 def _conditions(filters: Filters) -> Iterator[tuple[Q, bool]]:
-    """Each, and whether an index finds its records in order. The narrowest first."""
+    """Yield each condition, narrowest first, and whether an index returns its records in order."""
     if filters.grant:
         yield Q(grant_id=filters.grant), True
     if filters.server:
@@ -157,7 +157,7 @@ def _all_of(filters: Filters) -> Q:
 
 
 def _in_order(filters: Filters) -> tuple[Q, Q]:
-    """What an index is read by, and what is left to be looked at in each record."""
+    """Return the condition to read an index by, and the rest, to be checked in each record."""
     conditions = list(_conditions(filters))
     first = next((condition for condition, ordered in conditions if ordered), None)
     return first or Q(), Q(*(condition for condition, _ in conditions if condition is not first))
@@ -181,7 +181,7 @@ def _storable(text: str) -> str:
 
 # ---- names
 def _rare(member: Asker, filters: Filters) -> Q | None:
-    """What few records fulfil, and all that are looked for; None where nothing is known to be so rare."""
+    """Return a condition that all wanted records and few others meet; None if none is known to be so rare."""
     words, tool, rule = (_storable(text) for text in (filters.words, filters.tool, filters.rule))
     if pk := _decision_id(words):
         return Q(pk=pk)
@@ -195,7 +195,7 @@ def _rare(member: Asker, filters: Filters) -> Q | None:
 
 
 def _named(member: Asker, parts: Sequence[tuple[str, str]]) -> Q | None:
-    """Records by all the names that hold one of these; None where those are too many, or not all known."""
+    """Select records by all names that contain one of these; None if they are too many, or not all known."""
     calls, found = 0, Q(pk=None)
     for kind, part in parts:
         known = LoggedName.objects.visible_to(member).filter(kind=kind)

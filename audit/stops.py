@@ -1,4 +1,4 @@
-"""Why tools were stopped last: the counts hold no reasons, the newest stopped calls do."""
+"""The latest reasons why tools were stopped: counts hold no reasons, so the newest stopped calls are read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from policies.language.named import named_by
 from policies.language.phrases import over_words
 from policies.language.sentences import limit_exceeded_sentence
 
-# So many are looked at, by the index of what was stopped, and no older ones: a page waits for it.
+# Only so many are read, through the index of stopped calls, and no older ones: a page waits for this.
 NEWEST: Final = 500
 LATELY: Final = timedelta(days=7)
 
@@ -40,7 +40,7 @@ _STOPS = """
 
 
 def last_reasons(member: Asker, tools: Iterable[str], since: datetime) -> dict[tuple[str, str], str]:
-    """By tool, named as counts name it, and by one of OUTCOMES; without what was not stopped lately."""
+    """Return reasons by tool, named as in the counts, and outcome, for tools that were stopped lately."""
     named = list(tools)
     if not named:
         return {}
@@ -56,13 +56,13 @@ def last_reasons(member: Asker, tools: Iterable[str], since: datetime) -> dict[t
 
 
 def _over(rule: str, document: str | None) -> str:
-    """The limit that held the call back; empty where that is not what stopped it, or not known."""
+    """Describe the limit that held the call back; empty if no limit did, or it is not known."""
     limit = named_by(rule, document) if document is not None else None
     return over_words(limit) if isinstance(limit, Limit) else ""
 
 
 def _told(tool: str, reason: str, rule: str, again: int | None) -> str:
-    """Not when to try again, which is over."""
+    """Shorten the reason, without when to try again: that time is past."""
     if reason == limit_exceeded_sentence(tool, again):
         return rule_words(rule, tool)
     return in_short(tool, reason.removesuffix(f"; try again in {again} s."), rule).removesuffix(".")

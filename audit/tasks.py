@@ -1,4 +1,4 @@
-"""The log's housekeeping. It may be started twice, and at once: nobody then waits for another."""
+"""The log's housekeeping. It may be started twice, even at the same time: then one of them does nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A decision in words: which rule it was, and the steps it went through up to the one that decided.
+"""Explains a decision in words: the rule, and the steps that the call passed up to the one that decided.
 
-Derived from the record and the revision that decided, by the order in which the language decides.
+Derived from the record and the revision that decided, following the order in which the language decides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from policies.language.sentences import (
     not_available_sentence,
 )
 
-# The steps of a call of a tool, in order: what is said of each once it is behind, and while it is ahead.
+# The steps of a tool call, in order: name, words once it is passed, words if it is not reached.
 _STEPS: Final = (
     ("policy", "The grant has a policy", "policy"),
     ("hidden", "The policy does not hide it", "hiding"),
@@ -65,7 +65,8 @@ class Step:
 
 
 def in_short(tool: str, reason: str | None, rule: str) -> str:
-    """What the agent read, beside its tool and outcome; which rule, where that says no more than they do."""
+    """Return what the agent was told, to be shown beside the tool and the outcome; if that says no more than
+    they do, name the rule instead."""
     says_no_more = (denied_sentence(tool), not_available_sentence(tool), approval_required_sentence(tool))
     if not reason or reason in says_no_more:
         return rule_words(rule, tool)
@@ -73,9 +74,9 @@ def in_short(tool: str, reason: str | None, rule: str) -> str:
 
 
 def trace(record: DecisionRecord, document: str | None = None) -> list[Step]:
-    """Empty where the steps are not those of a tool, or the code is none of the language.
+    """Return the steps; empty if this is not a tool call, or the code is not one of the language.
 
-    `document`: the revision that decided, where it is known.
+    `document`: the revision that decided, if it is known.
     """
     if record.method != "tools/call":
         return []
@@ -99,7 +100,7 @@ def _stopped_at(record: DecisionRecord) -> tuple[str, str] | None:
     if (found := _STOPPED_BY_CODE.get(record.code or "")) is not None:
         return found
     known = _UNDECIDABLE if record.code == "undecidable" else _STOPPED_BY_PART
-    # The rule's own name comes first and may be any word; what is inside of it comes last.
+    # The rule's own name comes first and may be any word, so the last match is the part inside the rule.
     parts = [part for part in record.rule.split("/")[2:] if part in known]
     return known[parts[-1]] if parts else None
 

@@ -1,4 +1,4 @@
-"""Recorded calls, as the policies' room asks for them when it decides them again."""
+"""Recorded calls, in the form in which the policies app needs them to decide them again."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from policies.language.reference_codes import DECISIONS
 from policies.language.steps import read_arguments
 from policies.traffic import Became, RecordedCall
 
-# A policy decided these by what the call was; the others no draft would have changed.
+# Codes by which a policy judged the call itself; no draft would have changed the others.
 _OF_POLICIES: Final = frozenset(DECISIONS) - {"malformed", "limiter_unavailable"}
 _READ: Final = ("pk", "at", "grant_id", "tool", "outcome", "code", "argument_names", "sealed_arguments")
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
-# Gateways keep names up to these bounds; below them nothing was left out.
+# Gateways record argument names up to these bounds; below them, none was left out or cut.
 MOST_NAMES: Final = 64
 LONGEST_NAME: Final = 128
 MOST_OF_NAMES: Final = 1_900
@@ -34,7 +34,7 @@ _BECAME: Final[dict[str, Became]] = {"allow": "passed", "approval": "asked", "de
 def recorded_calls(member: Asker, grants: Collection[UUID], since: datetime, most: int) -> list[RecordedCall]:
     rows = (
         DecisionRecord.objects.visible_to(member)
-        # By id too: the log has one table a day, by the time in it.
+        # By id too: the log has one table per day, by the time in the id.
         .filter(id__gte=first_uuid_of((since - _CLOCKS_DIFFER).timestamp()), at__gte=since)
         .filter(grant_id__in=grants, method="tools/call")
         .order_by("-position")
@@ -57,20 +57,20 @@ def recorded_calls(member: Asker, grants: Collection[UUID], since: datetime, mos
 
 
 def _values(kept: Iterable[KeptArgument]) -> dict[tuple[Step, ...], object]:
-    """Of what was too long to keep nothing is known."""
+    """Return the kept values by path. Values that were too long to keep are unknown, and left out."""
     found: dict[tuple[Step, ...], object] = {}
     for each in kept:
         path = parse_path(each.path)
         if path is None or each.state == "too_long":
             continue
-        # What a worker wrote may be no JSON at all.
+        # The text that a worker sent may not be JSON at all.
         with suppress(RequestInvalid):
             found[path.steps] = MISSING if each.state == "missing" else _value(each.json)
     return found
 
 
 def _value(text: str) -> object:
-    """With every number as it was spelt, for rules judge exactly."""
+    """Read one value, keeping numbers as they were spelt, because rules compare exactly."""
     arguments = read_arguments(f'{{"value": {text}}}')
     if not isinstance(arguments, dict) or len(arguments) != 1:
         raise RequestInvalid("this is more than one value")
@@ -84,7 +84,7 @@ def _became(outcome: str, code: str | None) -> Became:
 
 
 def _all_names(names: list[str]) -> frozenset[str] | None:
-    """None where gateways may have left some out, or cut one: they keep a bounded part."""
+    """Return the names, or None if the gateway may have left out or cut some to keep within its bounds."""
     longest = max(map(len, names), default=0)
     whole = len(names) < MOST_NAMES and longest < LONGEST_NAME and sum(map(len, names)) < MOST_OF_NAMES
     return frozenset(names) if whole else None

@@ -1,4 +1,4 @@
-"""DRF's EXCEPTION_HANDLER: what common.drf knows, and the one error that belongs to the language."""
+"""DRF's EXCEPTION_HANDLER: the errors that `common.drf` knows, and the policy language's own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _entry(found: Problem) -> dict[str, Any]:
 
 @extend_schema(exclude=True)
 class Nothing(ApiView):
-    """Paths that are none: who asks with a key gets JSON here, too."""
+    """Answers unknown API paths in JSON too: with 404, if the asker's credentials are valid."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

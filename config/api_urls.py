@@ -1,4 +1,4 @@
-"""/api/v1/: every app's own paths, and the schema of all of them."""
+"""The paths under /api/v1/: every app's own, and the schema of them all."""
 
 from django.urls import include, path, re_path
 

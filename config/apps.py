@@ -5,5 +5,5 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        # Tasks are sent from every process of ours, so each knows the broker.
+        # Every process of ours sends tasks, so each must know the broker.
         from config import celery  # noqa: F401

@@ -13,12 +13,12 @@ from config.supervisor.lifeline import die_with_master
 die_with_master()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
-env.keys("ARGUMENT_KEYS")  # read when a call waits; a process without them must not get so far
+env.keys("ARGUMENT_KEYS")  # used only once a call waits; a process without them must not even start
 
 
 def _application() -> Application:
     if settings.INTERNAL:
-        # Gateways wait for news by the hundred: those views are coroutines, which need no thread.
+        # Hundreds of gateways wait for news at once: those views are coroutines, which need no thread.
         return get_asgi_application()
     django.setup(set_prefix=False)
     from config.serving import Site
@@ -27,5 +27,5 @@ def _application() -> Application:
 
 
 application = with_bodies_up_to(settings.LARGEST_BODY, _application())
-import_module(settings.ROOT_URLCONF)  # and with it every view, before the first request
+import_module(settings.ROOT_URLCONF)  # imports every view before the first request
 collect_less()

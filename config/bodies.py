@@ -1,6 +1,6 @@
-"""No request brings more than anybody here reads.
+"""Refuses requests whose body is larger than any view reads.
 
-Django takes a whole body to a file before it looks at the request, so a stranger could fill the disk.
+Django writes the whole body to a file before it looks at the request, so a stranger could fill the disk.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _counted(receive: Receive, most: int) -> Receive:
 
 
 def _announced(scope: Any) -> int:
-    """What the headers say; what is said wrongly is counted as it comes."""
+    """Return the Content-Length, or 0 if it is missing or malformed; the body is counted in any case."""
     lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
     return max((int(value) for value in lengths if value.isdigit() and len(value) < 19), default=0)
 

@@ -1,7 +1,7 @@
-"""The embedded broker: a folder, one file for each message.
+"""The embedded broker: a folder with one file per message.
 
-Kombu's own transport writes a message in place, where a worker may read half of it and stop; here it is
-written aside and renamed. There is one queue, its name is the routing key, and nothing is fanned out.
+Kombu's own transport writes a message in place, where a worker may read half of it and stop. Here it is
+written under another name and renamed. There is one queue, named by the routing key, and no fanout.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Channel(filesystem.Channel):
         return [known] if routing_key == known else []
 
     def _queue_bind(self, *_: Any) -> None:
-        """Nothing to remember: see `_lookup`."""
+        """Do nothing: `_lookup` needs no bindings."""
 
     def _size(self, queue: str) -> int:
-        """Asked whenever a queue is declared, also before there is a folder."""
+        """Count the messages. Called whenever a queue is declared, even before the folder exists."""
         try:
             return len(list(Path(self.data_folder_in).glob(f"*.{queue}.msg")))
         except OSError:
@@ -56,7 +56,7 @@ class Channel(filesystem.Channel):
             if name.partition(".")[2] != f"{queue}.msg":
                 continue
             try:
-                # One rename succeeds, however many workers see the file.
+                # Only one rename succeeds, however many workers see the file.
                 mine = (folder / name).rename(claimed / name)
                 text = mine.read_text("utf-8")
                 mine.unlink()
@@ -69,7 +69,7 @@ class Channel(filesystem.Channel):
 
 
 def _there(folder: str) -> Path:
-    """Made when it is needed: somebody may empty the broker's folder, and nobody misses its messages."""
+    """Create the folder when it is needed: someone may delete it, and lost messages do no harm."""
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     return path

@@ -1,4 +1,5 @@
-"""Celery carries identifiers and may run a task twice and out of order; the outbox is what loses nothing."""
+"""The Celery app. It carries only identifiers, and may run a task twice or out of order; durability is up to
+the outbox."""
 
 import os
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ QUEUE = "celery"
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 app = Celery("policylayer")
-# Tasks are sent from threads, too: they find this app and not an unconfigured one.
+# Tasks are sent from threads too: these must find this app and not an unconfigured one.
 app.set_default()
 app.steps["worker"].update({Clock, Standby})
 
@@ -35,12 +36,12 @@ def _filesystem_broker() -> dict[str, Any]:
     }
 
 
-# A killed worker's task runs again within 10 s. The throttle is a factor on the interval, ten unless set.
+# A killed worker's task runs again within 10 s. The throttle multiplies the interval, by ten unless set.
 _REDIS = {
     "visibility_timeout": 6,
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
-    # A request that publishes waits no longer than this for a broker that is gone.
+    # In seconds: a request that publishes waits no longer than this for a broker that is gone.
     "socket_connect_timeout": 1,
     "socket_timeout": 30,
     "socket_keepalive": True,
@@ -56,8 +57,9 @@ def _broker() -> dict[str, Any]:
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
-    """Also at the start: who starts the product anew every half hour has the hourly work done, too."""
-    # One that waited longer than its period is not run: the next one does the same.
+    """Schedule a task, with a first run at the start: hourly work is done even if the product is restarted
+    every half hour."""
+    # A task that has waited longer than its period is dropped: the next one does the same.
     options = {"expires": max(seconds, 2.0)}
     return {"task": task, "schedule": seconds, "options": options, "last_run_at": _LONG_AGO}
 
@@ -76,8 +78,8 @@ def configure() -> None:
         task_reject_on_worker_lost=True,
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
-        # Forked processes share a pipe, and one that is killed while it reads holds its lock for ever; they
-        # share the parent's database connections, too. Threads end together, and are started again together.
+        # Forked processes share a pipe, and one that is killed while reading keeps its lock for ever; they
+        # also share the parent's database connections. Threads end together and are restarted together.
         worker_pool="threads",
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,

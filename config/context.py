@@ -13,14 +13,14 @@ from gateway_config.rollout import rollout_of_organization
 
 
 def _answers() -> bool:
-    """Whether the frame may ask the database: within a transaction that failed, nothing may."""
+    """Return whether the frame may query the database: inside a failed transaction nothing may."""
     session = connection.connection
     failed = session is not None and session.info.transaction_status is TransactionStatus.INERROR
     return not (failed or connection.needs_rollback)
 
 
 def product(request: HttpRequest) -> dict[str, Any]:
-    """What every page's frame shows. `frame`: what an error page stands in."""
+    """Return what every page's frame shows. `frame`: the template that an error page extends."""
     member = getattr(request, "member", None)
     shown: dict[str, Any] = {
         "member": member,

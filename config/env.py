@@ -1,8 +1,8 @@
-"""The environment is read here, once per process, and nowhere else in the control plane.
+"""Reads the environment, once per process; nothing else in the control plane does.
 
-Every variable stands in `SETTINGS`: what is not listed there cannot be read. A value that is missing or
-malformed stops the process with one sentence that names the variable and says what would be right.
-The sentence never repeats a value of a secret.
+Every variable is listed in `SETTINGS`: others cannot be read. A missing or malformed value stops the process
+with one sentence that names the variable and says what would be right. The sentence never repeats the value
+of a secret.
 """
 
 import base64
@@ -19,7 +19,7 @@ from common.tls import AuthoritiesUnusable, trusting
 
 
 class EnvironmentInvalid(Exception):  # noqa: N818 - the house names what is wrong
-    """One sentence for the operator. Shown without a traceback by manage.py."""
+    """One sentence for the operator, which manage.py shows without a traceback."""
 
 
 class Kind(StrEnum):
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`default` is written as the operator would write it. None: required; empty: may be left out."""
+    """`default` is written as an operator would write it. None: required; empty: optional."""
 
     name: str
     kind: Kind
@@ -313,11 +313,11 @@ def boolean(name: str) -> bool:
 
 
 def url(name: str, schemes: Iterable[str] = ("http", "https")) -> str:
-    """Without the trailing slash, so that a path can be joined with a plain `+`."""
+    """Read a URL, without a trailing slash, so that a path can be joined with a plain `+`."""
     value = text(name)
     parts = _split(name, value)
     if parts.scheme not in schemes or not parts.hostname or parts.query or parts.fragment:
-        # A URL may carry a password, so what stands there is not repeated.
+        # A URL may contain a password, so the value is not repeated.
         raise _wrong(name, f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return value.rstrip("/")
 
@@ -340,7 +340,7 @@ class NamedKey:
 
 
 def keys(name: str) -> tuple[NamedKey, ...]:
-    """At least one key. The ids are unique and hold no dot: they stand inside sealed values."""
+    """Read at least one key. Ids are unique and without dots, because they are part of sealed values."""
     found = tuple(_named_key(name, place, part) for place, part in enumerate(items(name), start=1))
     if not found:
         raise _wrong(name, "at least one key, written id:base64")
@@ -358,7 +358,7 @@ def one_key(name: str) -> NamedKey:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Database:
-    """`host` is an address or the folder of a unix socket; empty: libpq's own default."""
+    """`host` is an address or the folder of a Unix socket; empty: libpq's own default."""
 
     host: str
     port: int
@@ -391,7 +391,7 @@ def parse_database_url(value: str, name: str = "DATABASE_URL") -> Database:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MailServer:
-    """`tls`: from the first byte; otherwise STARTTLS, and never without."""
+    """`tls`: TLS from the first byte; otherwise STARTTLS, never an unencrypted connection."""
 
     host: str
     port: int
@@ -465,7 +465,7 @@ def _wrong(name: str, right: str, value: str | None = None) -> EnvironmentInvali
 def _split(name: str, value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
-        _ = parts.port  # raises on a port that is no number
+        _ = parts.port  # raises on a port that is not a number
     except ValueError:
         raise _wrong(name, "a well-formed URL") from None
     return parts

@@ -1,4 +1,4 @@
-"""What is answered when a view could not: that something broke, or that the database is away for now.
+"""The responses when a view fails: that something broke, or that the database is unavailable for now.
 
 Nothing here needs the database, a session or a signed-in person.
 """
@@ -27,13 +27,13 @@ UPDATING: Final = "Its database is being brought up to date."
 CROSSED: Final = "Someone else changed the same thing at this moment, and what you sent was not done."
 _UNREADABLE: Final = "The request cannot be read."
 _TRY_AGAIN: Final = "Nothing was lost. Try again in a few seconds."
-# The connection may have broken in the very moment in which all of it was done.
+# The connection may have broken just after everything was committed.
 _LOOK_FIRST: Final = "In a few seconds, check whether what you sent was done; if not, send it again."
-# Of PostgreSQL's codes: the connection broke, it has no room left, it stops or starts, it may only be read.
+# PostgreSQL's codes: connection broken, no resources left, stopping or starting, read-only.
 _GONE_CODES: Final = ("08", "53", "57P", "25006")
-# One side of a deadlock, and a transaction that another was in the way of: taken back whole.
+# One side of a deadlock, and a transaction that conflicted with another: both were rolled back completely.
 _CROSSED_CODES: Final = ("40P01", "40001")
-# A table, column or function that this program knows and the database does not, or not any more.
+# A table, column or function that this program knows, but the database does not know yet or any more.
 _STRANGE_CODES: Final = ("42P01", "42703", "42883")
 
 _log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ def failed(request: HttpRequest) -> HttpResponse:
     answer = _away(request, away)
     answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     answer.headers["Cache-Control"] = "no-store"
-    # Every request there is meets it: one line each, without the traceback that Django would write.
+    # Every request fails like this now: log one line for each, not the traceback that Django would write.
     _log.warning("answered 503: %s (%s)", away, type(error).__name__)
     answer._has_been_logged = True  # type: ignore[attr-defined]
     return answer
 
 
 def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler400`: what was sent is not read at all, such as an address of thousands of fields."""
+    """Django's `handler400`, for requests that cannot be read, such as a URL with thousands of fields."""
     if not request.path.startswith(PREFIX):
         return bad_request(request, exception)
     many = isinstance(exception, TooManyFieldsSent)
@@ -68,7 +68,7 @@ def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def why_away(error: Error) -> str | None:
-    """The sentence for people; None for what is a defect of ours."""
+    """Return the sentence to show; None if the error is a defect of ours."""
     code: str | None = getattr(error.__cause__, "sqlstate", None)
     match error:
         case OperationalError() | InterfaceError() if code is None:
@@ -84,7 +84,7 @@ def why_away(error: Error) -> str | None:
 
 
 def _is_of_another_release() -> bool:
-    """Asked outside of the transaction that failed, which answers nothing any more."""
+    """Ask on another connection: the failed transaction answers nothing any more."""
     ours = known_migrations()
     beside = connection.copy()
     try:

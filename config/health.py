@@ -1,4 +1,4 @@
-"""Is this process alive, and can it serve?"""
+"""Health checks: is this process alive, and can it serve?"""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def _not_yet(why: str) -> HttpResponse:
 
 
 class _NotMigratedError(Exception):
-    """Named by the first migration of ours that has not run."""
+    """Its message is the first of our migrations that has not run."""
 
 
 @cache
 def _is_migrated() -> bool:
-    """Asked until it is so, and remembered: a release that is rolled out waits for its migrations.
+    """Check until it is true, then remember: a release being rolled out waits for its migrations.
 
-    A database that is ahead serves: the processes of the release before go on until they are replaced.
+    A database that is ahead is fine: processes of the previous release keep serving until they are replaced.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT app, name FROM django_migrations")

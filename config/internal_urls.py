@@ -1,4 +1,4 @@
-"""The internal listener: gateways only, on INTERNAL_PORT. Nothing of it is reachable on the web port."""
+"""The paths of the internal listener: gateways only, on INTERNAL_PORT. None is reachable on the web port."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path

@@ -1,5 +1,5 @@
-"""How the control plane's processes write their log. Django names the path of whatever was refused, and some
-of ours let somebody in: those are the links of mails, of which nothing but the kind is written."""
+"""Formats the log lines of the control plane. Django logs the path of every refused request, and some of our
+paths let someone in: the links in mails. Of those only the kind is written, never the token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import re
 from typing import Final
 
-# Whatever follows, also where a slash too many or none stands behind it.
+# Everything after the kind of link, also with a slash too many in the path or none at the end.
 _LINKS: Final = re.compile(
     r"(/+(?:invitations|accounts/+(?:confirm-email|address|password/+reset/+key))/+)[^/\n]+", re.IGNORECASE
 )

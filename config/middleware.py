@@ -1,4 +1,4 @@
-"""Headers every answer of the control plane carries."""
+"""Middleware of the site: the Content-Security-Policy of every response, and pages for domain errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_DONE = "That was not done"
 
 
 class ContentSecurityPolicyMiddleware:
-    """Nothing inline runs. The nonce is for the editor, which writes a style sheet of its own."""
+    """Forbids inline scripts. The nonce is for the editor, which adds a style sheet of its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -35,7 +35,7 @@ class ContentSecurityPolicyMiddleware:
 
 
 class DomainErrorMiddleware:
-    """Turns the errors a person can cause into pages, in one place. The API has its own place: common.drf."""
+    """Turns the errors that people can cause into pages, in one place. The API's place is `common.drf`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -70,7 +70,7 @@ class DomainErrorMiddleware:
 def _refused(
     request: HttpRequest, error: Exception, status: int, title: str = NOT_DONE, *, beside: str = ""
 ) -> HttpResponse:
-    """`beside`: the page that says who can, or how much there is room for."""
+    """`beside`: the page to link to, which says who may do this or how much room there is."""
     said = {"title": title, "message": str(error), "beside": beside}
     if request.method == "POST":
         said["back"] = page_of_the_form(request)
@@ -78,7 +78,10 @@ def _refused(
 
 
 def _no_page(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
-    """Reached by a bookmark, or by going to the address of an answer. Without it, a browser shows its own."""
+    """Answer a GET to the address of a form, from a bookmark or the address bar.
+
+    Without a page of ours, the browser would show its own.
+    """
     said = {
         "title": "There is no page here",
         "message": "Forms are sent to this address. Nothing was changed.",

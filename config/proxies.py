@@ -1,4 +1,4 @@
-"""Who asks, where a proxy stands in front: by its header if the proxy is one of ours, never otherwise."""
+"""Finds the client's address behind a proxy: from its header if the proxy is trusted, never otherwise."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponseBase
 
 
 class TrustedProxies:
-    """Puts the asker's address in the place of the proxy's, so that whatever counts by address counts people.
+    """Replaces the proxy's address by the client's, so that whatever counts by address counts people.
 
-    `X-Forwarded-For` grows to the right: each proxy appends whom it heard. Read from there, the first that is
-    no trusted proxy is the asker; what stands further left is what the asker wrote.
+    `X-Forwarded-For` grows to the right: each proxy appends the address it was called from. Read from the
+    right, the first that is not a trusted proxy is the client; anything further left the client wrote itself.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,6 +1,7 @@
-"""Changing keys: what each key still seals or signs, and sealing anew what an old one sealed.
+"""Key rotation: counts what each key still seals or signs, and seals again what an old key sealed.
 
-Who opens learns a key before who seals uses it; an old key goes only when nothing here names it any more.
+A process that opens must know a key before any process seals with it; an old key is removed only once nothing
+in the database names it any more.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Done:
 
 
 def reseal() -> Done:
-    """Everything with the first of its keys. Again: nothing changes. Safe beside the running product."""
+    """Seal everything with the first of its keys. Idempotent, and safe beside the running product."""
     done = Done(0, 0)
     for _ in _each_organization():
         for column in SEALED:
@@ -79,7 +80,7 @@ def reseal() -> Done:
 
 @transaction.atomic
 def _reseal_second_factors() -> Done:
-    """They belong to people and to no organization, and stand inside what allauth keeps of them."""
+    """Reseal second factors, which belong to people, not organizations, and are inside allauth's JSON."""
     become(APP_ROLE)
     keys, done = Keyring.parse(env.text("SEALING_KEYS")), Done(0, 0)
     for row in Authenticator.objects.select_for_update():
@@ -109,13 +110,13 @@ def _seal_anew(column: Sealed, keys: Keyring, row: Any) -> bool:
         fresh = keys.seal(keys.open(text, **bound), **bound)
     except SealingError:
         return False
-    # Somebody may have written another meanwhile: that one is sealed with the first key already.
+    # Someone may have written a new value meanwhile: that one is already sealed with the first key.
     column.model._base_manager.filter(pk=row.pk, **{column.field: text}).update(**{column.field: fresh})
     return True
 
 
 def republish_all() -> int:
-    """What differs for another key, and nothing else, gets a new revision."""
+    """Publish every organization again. Only what differs because of another key gets a new revision."""
     organizations = _organizations()
     for organization_id in organizations:
         with transaction.atomic():
@@ -125,7 +126,7 @@ def republish_all() -> int:
 
 
 def keys_in_use() -> dict[str, Counter[str]]:
-    """By what they are for, how often each key is named."""
+    """Return by purpose how often each key is named."""
     found: dict[str, Counter[str]] = {column.what: Counter() for column in SEALED}
     for _ in _each_organization():
         for column in SEALED:
@@ -141,7 +142,7 @@ def keys_in_use() -> dict[str, Counter[str]]:
 
 @transaction.atomic
 def behind() -> list[str]:
-    """Workers that do not run the newest configuration of every organization."""
+    """Return the workers that do not run the newest configuration of every organization."""
     become(WORKER_ROLE)
     newest = dict(_newest().values_list("organization_id", "number"))
     running = WorkerStatus.objects.filter(worker__removed_at=None).values_list(
@@ -169,7 +170,7 @@ def _organizations() -> list[UUID]:
 
 
 def _each_organization() -> Iterator[UUID]:
-    """As the application, inside one after the other."""
+    """Enter each organization in turn, in the application's role."""
     for organization_id in _organizations():
         with transaction.atomic():
             become(APP_ROLE)

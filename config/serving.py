@@ -1,7 +1,7 @@
-"""Serves the site: requests are answered in threads that stay, streams are sent by the event loop.
+"""Serves the site: a fixed pool of threads answers requests, and the event loop sends streams.
 
-Django's own ASGI handler, of which this is one, makes a thread for each request, however many come at once:
-they wait for each other's connections to the database until some are told of an error.
+Django's own ASGI handler, of which this is a subclass, makes a thread for each request, however many come at
+once: they then wait for each other's database connections until some of them fail.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from django.urls import set_script_prefix
 
 from config.bodies import Receive, Send
 
-# No more than have a connection to the database each, with some left for streams.
+# Few enough that each has a database connection, with some left for streams.
 THREADS: Final = 8
 ALIVE: Final = "/healthz"
-# Where a charset is named, Django reads the whole address before anything could answer for it.
+# If a charset is named, Django parses the whole URL before any handler could answer for its errors.
 _UNREADABLE: Final = (ValueError, SuspiciousOperation)
 
 
 class Site(ASGIHandler):
     def __init__(self) -> None:
-        # Not as the handler above does it: middleware and views are called without an event loop.
+        # Unlike ASGIHandler's own: middleware and views are called synchronously, without an event loop.
         BaseHandler.__init__(self)
         self.load_middleware()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="site")
-        # Whoever asks whether we are alive does not stand in line behind those who wait for the database.
+        # Health checks must not queue behind requests that wait for the database.
         self._pulse = ThreadPoolExecutor(1, thread_name_prefix="pulse")
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is served here, not {scope['type']}")
         try:
-            # On the loop: a client that sends slowly holds no thread.
+            # On the event loop, so that a client that sends slowly does not hold a thread.
             body = await self.read_body(receive)
         except RequestAborted:
             return
@@ -56,7 +56,7 @@ class Site(ASGIHandler):
                 await self.send_response(answer, send)
 
     def _answer(self, scope: Any, body: IO[bytes]) -> HttpResponseBase:
-        """In a thread of ours, whose connection to the database is given back before it is done."""
+        """Answer in one of our threads, and return its database connection before the thread is done."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         try:
@@ -69,7 +69,7 @@ class Site(ASGIHandler):
             close_old_connections()
 
     def _asked(self, scope: Any, body: IO[bytes]) -> HttpResponseBase:
-        """Without the traceback that `create_request` logs: anybody may send what cannot be read."""
+        """Build the request, without the traceback that `create_request` logs: anyone may send garbage."""
         try:
             request = ASGIRequest(scope, body)
         except RequestDataTooBig:
@@ -79,7 +79,7 @@ class Site(ASGIHandler):
         return self.get_response(request)
 
     async def _stream(self, answer: StreamingHttpResponse, receive: Receive, send: Send) -> None:
-        """Until its end, or until nobody reads any more."""
+        """Send a stream until it ends or the client leaves."""
         if not answer.is_async:
             if isinstance(answer, FileResponse):
                 answer.block_size = self.chunk_size

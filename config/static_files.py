@@ -1,7 +1,7 @@
-"""The site's own files: packed for clients that take that, kept for ever under the address of their bytes.
+"""Serves the site's own files: compressed for clients that accept it, cached for ever under their digest.
 
-WhiteNoise would pack and name them, too, in a folder that something has collected and written before the site
-starts. Here they are served from where they lie, in a checkout as in an image.
+WhiteNoise could do both itself, but only in a folder collected and written before the site starts. Here files
+are served from where they are, in a checkout as well as in an image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PACKED: Final = ("text/css", "text/javascript", "image/svg+xml")
 
 
 class AddressedByTheirBytes(StaticFilesStorage):
-    """Every address changes with its file, whoever asks for it: an old copy is never used with a new page."""
+    """Makes every address change with its file, so that an old copy is never used with a new page."""
 
     def url(self, name: str | None, force: bool = False) -> str:
         plain = super().url(name)
@@ -32,7 +32,7 @@ class AddressedByTheirBytes(StaticFilesStorage):
 
 @cache
 def digest_of(path: str) -> str:
-    """Of a file that belongs to the program: it stays what it is while this runs."""
+    """Return the digest, cached: the program's own files do not change while it runs."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10]
 
 
@@ -53,8 +53,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it c
 
 
 def _packed(answer: Any, path: str) -> HttpResponse:
-    """Other bytes than those the ETag is of; when the file was changed still tells whether it was."""
-    answer.file_to_stream.close()  # the answer itself would say that the request is over
+    """Compress the response. The ETag is of the uncompressed bytes, so it goes; Last-Modified still works."""
+    answer.file_to_stream.close()  # closing the response itself would signal that the request is over
     packed = HttpResponse(_gzipped(path))
     packed.headers = answer.headers
     del packed.headers["ETag"]
@@ -69,6 +69,6 @@ def _gzipped(path: str) -> bytes:
 
 
 def _takes_gzip(request: HttpRequest) -> bool:
-    """Whoever says how much it likes each is given the file as it is."""
+    """Return whether gzip is accepted. Clients that send quality values get the file uncompressed."""
     offered = request.headers.get("Accept-Encoding", "").split(",")
     return "gzip" in [each.strip() for each in offered]

@@ -1,4 +1,4 @@
-"""What a browser and an API client reach. The internal API is not here: see internal_urls."""
+"""The paths for browsers and API clients. The internal API is not among them: see internal_urls."""
 
 from django.urls import include, path
 

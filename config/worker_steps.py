@@ -1,4 +1,4 @@
-"""Two threads every Celery worker has beside its tasks: the clock, and publishing without a broker."""
+"""Two threads that every Celery worker runs beside its tasks: the clock, and publishing without a broker."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.conf import settings
 from django.db import connections
 
 LOOK_EVERY_SECONDS = 1.0
-# Touched under DATA_DIR at every look: a container's health check has no port to ask a Celery worker at.
+# A file under DATA_DIR, touched at every look: a Celery worker has no port for a container's health check.
 SIGN_OF_LIFE = "worker-alive"
 
 logger = logging.getLogger(__name__)
 
 
 class Clock(bootsteps.StartStopStep):
-    """The static schedule. A thread and not celery's own process, which nobody starts again once it ended.
+    """Runs the static schedule, in a thread: Celery's own process for it would not be restarted if it ended.
 
-    With several workers there are several clocks: what they start may run twice.
+    Several workers have several clocks, so what they start may run twice.
     """
 
     requires = ("celery.worker.components:Pool",)
@@ -39,9 +39,9 @@ class Clock(bootsteps.StartStopStep):
 
 
 class Standby(bootsteps.StartStopStep):
-    """The broker is an accelerator. With it gone no task runs, so what waits too long is published here."""
+    """Publishes what has waited too long. Without the broker, which only speeds things up, no task runs."""
 
-    # After the pool: its processes are forked from this one, which must not have begun anything by then.
+    # After the pool: one that forks (ours has threads) must do so before this process starts any thread.
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who asks over REST. The work is done by accounts.middleware; here it is only put into DRF's words."""
+"""Authentication of REST requests. `accounts.middleware` does the work; this only translates it for DRF."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def asking_member(request: Request) -> Membership | None:
 
 
 def member_of(request: Request) -> Membership:
-    """The asker, behind `IsMember`."""
+    """Return the asker, in a view protected by `IsMember`."""
     member = asking_member(request)
     if member is None:
         raise NotAuthenticated
@@ -41,7 +41,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class MemberSessionAuthentication(SessionAuthentication):
-    """The browser's session, with CSRF."""
+    """Accepts the browser's session, and enforces CSRF protection."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         member = asking_member(request)

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on POST: the same request again, even at the same time, has one effect and one answer."""
+"""`Idempotency-Key` on POST: a repeated request, even a concurrent one, has one effect and one answer."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-# No JSON begins so.
+# No JSON text begins like this, so it cannot be confused with a stored body.
 _AGAIN: Final = "again:"
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Put on an answer that is still being written, as `again`: what it is of, to be told once more."""
+    """Set as `again` on a streamed answer: what it is about, so that it can be produced a second time."""
 
     kind: str
     subject: UUID
 
 
-# How, by kind; apps put themselves in when they start. The first is the organization.
+# How to answer again, by kind; apps register themselves at start. Arguments: the organization, the subject.
 ANSWERS_AGAIN: Final[dict[str, Callable[[UUID, UUID], HttpResponseBase]]] = {}
 
 
 class IdempotencyMiddleware:
-    """Stands inside the request's transaction, so that an effect and the mark that it happened are one.
+    """Runs inside the request's transaction, so that an effect and the record of it are committed together.
 
-    The second of two requests at once waits for the row of the first, which is unique. A request that was
-    refused had no effect: its key may be used again.
+    The row of a key is unique, so the second of two concurrent requests waits for the first. A request that
+    was refused had no effect: its key may be used again.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -97,14 +97,14 @@ class IdempotencyMiddleware:
 
 
 def _forget_old_ones(member: Membership) -> None:
-    """But for those that another request forgets right now: two that wait for each other both fail."""
+    """Skip rows that another request is deleting right now: two waiting for each other would both fail."""
     old = IdempotentAnswer.objects.visible_to(member).filter(created_at__lt=timezone.now() - KEPT)
     free = old.select_for_update(skip_locked=True).values("pk")
     IdempotentAnswer.objects.filter(pk__in=free).delete()
 
 
 def _instead(request: HttpRequest, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """What is answered here meets no view: it is counted here, like any request."""
+    """Answer without reaching a view. The throttle runs in views, so the request is counted here instead."""
     allowance = spend(request)
     if allowance.left >= 0:
         return answer()
@@ -114,7 +114,7 @@ def _instead(request: HttpRequest, answer: Callable[[], HttpResponseBase]) -> Ht
 
 
 def _only_asked(request: HttpRequest) -> bool:
-    """A question has no effect; its answer may be long, and is not ours to keep."""
+    """Return whether the POST only asks. It has no effect; its answer may be long and is not ours to keep."""
     match = request.resolver_match
     return match is not None and getattr(getattr(match.func, "view_class", None), "only_asks", False) is True
 
@@ -125,7 +125,7 @@ def _digest_of(request: HttpRequest) -> str:
 
 
 def _kept(answer: HttpResponseBase) -> str | None:
-    """What a second answer is made of; None where the first cannot be given again."""
+    """Return what a repeated answer is made from, or None if this answer cannot be repeated."""
     if isinstance(answer, HttpResponse):
         return _without_secrets(answer)
     again: Again | None = getattr(answer, "again", None)

@@ -10,15 +10,15 @@ from accounts.permissions import covers
 from common.errors import NotAllowed
 
 if TYPE_CHECKING:
-    # At run time this would be a circle: the views of DRF read these classes from its settings.
+    # At run time this would be a circular import: DRF's views load these classes from its settings.
     from rest_framework.views import APIView
 
 
 class IsMember(BasePermission):
-    """A member asks, and a key that only reads has the scope the view names (`read_scope`).
+    """Requires a member and, when an API key reads, the scope that the view names (`read_scope`).
 
-    A view whose POST is a question says so (`only_asks`). What an act needs is judged by the services, for
-    both faces alike.
+    A view whose POST only asks a question sets `only_asks`. What other requests need is judged by the
+    services, for the screens and REST alike.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:

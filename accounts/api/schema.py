@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot find out by itself: how one signs in, and what our ids look like."""
+"""Tells drf-spectacular what it cannot infer: how to authenticate, and the form of our ids and fields."""
 
 from __future__ import annotations
 

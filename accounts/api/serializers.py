@@ -102,7 +102,7 @@ class InvitationInput(serializers.Serializer[Any]):
 
 
 class ApiKeySerializer(ShownRow):
-    """`hint` is how the token begins."""
+    """`hint` is the beginning of the token."""
 
     id = PublicIdField("key", read_only=True)
     made_by = serializers.EmailField(source="member.user.email", read_only=True)

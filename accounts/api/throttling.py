@@ -1,7 +1,7 @@
-"""How many requests one asker may send, and how the answer says so.
+"""Limits how many requests one asker may send, and reports the limit in the response headers.
 
-One counter a minute and asker: a key, else a member, else an address. It stands in a cache of its own, which
-the web processes of one machine share, or those of many where there is CACHE_URL.
+There is one counter per minute and asker: the API key, else the member, else the address. Counters are in a
+cache of their own, shared by the web processes of one machine, or of all machines if CACHE_URL is set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from accounts.models import Membership
 
 WINDOW_SECONDS: Final = 60
-# Of machines that count in one Redis.
+# In seconds: by how much the clocks of machines that count in one Redis may differ.
 _CLOCKS_DIFFER: Final = 5
 
 
@@ -35,7 +35,7 @@ class Allowance:
     most: int
     left: int
     seconds: int
-    """Until the window begins anew."""
+    """Until the next window begins."""
 
     def headers(self) -> dict[str, str]:
         return {
@@ -58,7 +58,7 @@ class RequestsAMinute(BaseThrottle):
 
 
 def spend(request: HttpRequest) -> Allowance:
-    """Counts this request, and leaves on it what its answer says of that."""
+    """Count this request, and set its allowance on it for the response headers."""
     asker, most = _asker(request)
     now = time.time()
     begun = int(now // WINDOW_SECONDS)
@@ -69,7 +69,7 @@ def spend(request: HttpRequest) -> Allowance:
 
 
 class RateLimitHeaders:
-    """Puts on the answer what the throttle found; outside of the views, for a refused request has it, too."""
+    """Adds the throttle's result to the response; as middleware, so that refused requests carry it too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -89,9 +89,9 @@ def _count(key: str, seconds: int) -> int:
         try:
             return int(cache.incr(key))
         except ValueError:
-            # The first of the minute, or one of several firsts.
+            # The first request of the minute, or one of several that arrived together.
             cache.add(key, 0, timeout=seconds + _CLOCKS_DIFFER)
-    return 1  # it gave way to others between the two, twice
+    return 1  # the cache evicted the key right after `add`
 
 
 def _asker(request: HttpRequest) -> tuple[str, int]:

@@ -45,7 +45,7 @@ Row = TypeVar("Row", Membership, Invitation, ApiKey)
 
 
 class Me(ApiView):
-    """Who asks: the person, their role, and the scopes of the key if one was sent."""
+    """The asker: the person, their role, and the scopes of the API key if one was sent."""
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class OrganizationView(ApiView):
 
     @extend_schema(request=OrganizationChange, responses=OrganizationSerializer)
     def patch(self, request: Request) -> Response:
-        """Its name, and what only owners set: the gateways learn of it at once."""
+        """Changes the name or the settings; only owners may. Gateways learn of new settings at once."""
         given = valid(OrganizationChange(data=request.data))
         member = member_of(request)
         with transaction.atomic():
@@ -86,7 +86,7 @@ EMAIL = Filter("email", Text(254), "A part of the address.", lookup="email__icon
 
 
 class Members(ApiList[Membership]):
-    """Newest first. An invitation lets someone in."""
+    """Newest first. People join by invitation."""
 
     serializer_class = MemberSerializer
     filters = (ROLE, replace(EMAIL, lookup="user__email__icontains"))
@@ -113,7 +113,7 @@ class MemberDetail(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, member_id: str) -> Response:
-        """Ends the membership; their API keys end with it, grants they hold keep working."""
+        """Ends the membership. Their API keys end with it; grants they hold keep working."""
         remove_member(member_of(request), _find(request, Membership, "mem", member_id))
         return Response(status=204)
 
@@ -189,7 +189,7 @@ class ApiKeys(ApiList[ApiKey]):
 
     @extend_schema(request=ApiKeyInput, responses={201: IssuedApiKey})
     def post(self, request: Request) -> Response:
-        """For people who are signed in: no key can make keys. `token` is in this answer only."""
+        """For people who are signed in: no API key can make keys. Only this response contains `token`."""
         given = valid(ApiKeyInput(data=request.data))
         key, token = create_api_key(
             member_of(request), given["name"], given["scopes"], given.get("expires_at")
@@ -207,7 +207,7 @@ class ApiKeyDetail(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
-        """Revokes it, now and for good; a key with `keys:write` may do it too."""
+        """Revokes it at once and for good. An API key with `keys:write` may do this too."""
         revoke_api_key(member_of(request), _find(request, ApiKey, "key", key_id))
         return Response(status=204)
 

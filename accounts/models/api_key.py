@@ -9,7 +9,7 @@ from common.ids import new_uuid, public_id
 
 
 class ApiKey(OrganizationOwned):
-    """A key acts as its maker within its scopes and dies with the membership. Only its SHA-256 is stored."""
+    """Acts as its maker, within its scopes, and ends with the membership. Only its SHA-256 is stored."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     member = models.ForeignKey("accounts.Membership", on_delete=models.CASCADE, related_name="api_keys")

@@ -10,7 +10,7 @@ from common.ids import new_uuid
 
 
 class AuditEvent(OrganizationOwned):
-    """What a person (or their key) changed. Written by `accounts.audit.record_event`, never changed."""
+    """Something that a person or their API key changed. Written by `accounts.audit`, never modified."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     at = models.DateTimeField(default=timezone.now)

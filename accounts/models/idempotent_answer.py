@@ -8,9 +8,9 @@ from common.ids import new_uuid
 
 
 class IdempotentAnswer(OrganizationOwned):
-    """What a request with an Idempotency-Key was answered; the row is written in the request's transaction.
+    """The answer to a request with an Idempotency-Key, written in the request's transaction.
 
-    Values that are shown once (tokens) are not in the body: they are stored nowhere.
+    Values that are shown once (tokens) are left out of the body: they are not stored anywhere.
     """
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)

@@ -12,12 +12,12 @@ from common.ids import new_uuid, public_id
 
 class InvitationQuerySet(TenantQuerySet["Invitation"]):
     def open(self) -> InvitationQuerySet:
-        """Neither accepted nor withdrawn; it may have expired."""
+        """Select those neither accepted nor withdrawn. Unlike the state `open`, expired ones are included."""
         return self.filter(accepted_at=None, withdrawn_at=None)
 
 
 class Invitation(OrganizationOwned):
-    """A way into an organization for who holds the link, once. Only the SHA-256 of its token is kept."""
+    """Lets whoever holds the link join an organization, once. Only the SHA-256 of its token is stored."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     email = models.EmailField()

@@ -12,7 +12,7 @@ def _most(words: str) -> models.PositiveIntegerField[int | None, int | None]:
 
 
 class OrganizationLimits(OrganizationOwned):
-    """What an operator set for one organization; empty is the default. The application reads it, no more."""
+    """Limits that an operator set for one organization; null is the default. The web app can only read it."""
 
     organization = models.OneToOneField(
         "accounts.Organization", primary_key=True, on_delete=models.CASCADE, related_name="+"

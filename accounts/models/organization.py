@@ -20,7 +20,7 @@ class Role(models.TextChoices):
 
 
 class Organization(models.Model):
-    """The tenant. Its row is visible only inside its own context; see `accounts.tenancy`."""
+    """The tenant. Its row is visible only inside its own context: see `accounts.tenancy`."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     name = models.CharField(max_length=80)
@@ -59,7 +59,7 @@ class Membership(OrganizationOwned):
     role = models.CharField(max_length=20, choices=Role.choices)
     joined_at = models.DateTimeField(default=timezone.now)
 
-    # Set on the instance that stands for one request: the key it came with, or the session.
+    # Set only on the instance made for one request: the API key or the session that it came with.
     acting_key: ApiKey | None = None
     acting_session: str | None = None
 

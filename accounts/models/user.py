@@ -41,5 +41,5 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def browser_key(self) -> str:
-        """Seals what a browser keeps for this person. Only the pages of their own session say it."""
+        """The key that seals what a browser keeps for this person. Only pages of their session contain it."""
         return salted_hmac("accounts.browser_key", str(self.pk), algorithm="sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The verbs of accounts. Both faces, screens and REST, call these."""
+"""The verbs of accounts. The screens and the REST API both call these."""
 
 from accounts.services.keys import create_api_key, member_of_key, revoke_api_key
 from accounts.services.organizations import (

@@ -1,4 +1,4 @@
-"""The end of an organization: its gateways are told to serve nothing of it, then every row of it is gone."""
+"""Deletes an organization: the gateways are told to stop serving it, then all its rows are deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @transaction.atomic
 def delete_organization(by: Membership, typed_name: str) -> None:
-    """For ever. `typed_name`: what the owner typed to show that it is this one they mean."""
+    """Delete it for good. `typed_name`: the name as the owner typed it, to confirm that they mean this."""
     require(by, May.DELETE_ORGANIZATION)
     organization = locked(by, May.DELETE_ORGANIZATION)
     if " ".join(typed_name.split()) != organization.name:

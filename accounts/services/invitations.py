@@ -1,7 +1,7 @@
-"""Invitations: a link sent by e-mail that lets one person in, once.
+"""Invitations: a link sent by e-mail that lets one person join, once.
 
-The link is the whole credential. It is kept nowhere, ends with its time, and holds only for as long as the
-one who sent it could still send it: an admin who is demoted leaves no back door of the higher role.
+The link is the whole credential. It is not stored, it expires, and it is valid only while its sender could
+still send it: an admin who is demoted leaves no back door to the higher role.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NOT_GOOD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a good link offers, for the page that asks."""
+    """What a valid link offers, for the page that asks whether to join."""
 
     id: str
     organization_name: str
@@ -60,7 +60,7 @@ class Offer:
 
 @transaction.atomic
 def invite(by: Membership, email: str, role: str) -> Invitation:
-    """Sends the link. An address whose invitation expired is simply invited again."""
+    """Create an invitation and send its link. An address whose invitation expired may be invited again."""
     require(by, needed_for(role))
     address = _judged(email, role)
     _may_mail(by)
@@ -86,7 +86,7 @@ def invite(by: Membership, email: str, role: str) -> Invitation:
 
 @transaction.atomic
 def resend(by: Membership, invitation: Invitation) -> Invitation:
-    """A new link, good for the whole time again; the old one ends. Now it stands for who sent it again."""
+    """Send a new link, valid for the full time; the old one ends. Whoever resends it is now its sender."""
     invitation = _held(by, invitation)
     require(by, needed_for(invitation.role))
     _may_mail(by)
@@ -118,7 +118,7 @@ def withdraw(by: Membership, invitation: Invitation) -> None:
 
 
 def offer(token: str) -> Offer | None:
-    """What the link offers now, or None. Asked before anybody is known."""
+    """Return what the link offers now, or None. Called before anyone is signed in."""
     organization = _organization_of(token)
     if organization is None:
         return None
@@ -137,15 +137,15 @@ def offer(token: str) -> Offer | None:
 
 
 def accept(user: User, token: str) -> Membership:
-    """Whoever holds the link and is signed in joins, under the address they are signed in with."""
+    """Let a signed-in person who holds the link join, under the address they are signed in with."""
     organization = _organization_of(token)
     if organization is None:
         raise NotFound(NOT_GOOD)
     with organization_context(organization):
-        # Nobody joins who is deleting their account: what they belong to was read.
+        # Someone deleting their account must not join now: the deletion has already read their memberships.
         if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).exists():
             raise NotFound(NOT_GOOD)
-        # Held first, as by whoever invites: of two who join at once the second is counted with the first.
+        # Locked first, as when inviting: of two who join at once, the second is counted with the first.
         joined = held(Organization.objects.select_for_update().filter(pk=organization))
         invitation = _good(token, lock=True)
         if invitation is None:
@@ -163,7 +163,10 @@ def accept(user: User, token: str) -> Membership:
 
 
 def _good(token: str, *, lock: bool = False) -> Invitation | None:
-    """Inside its organization. With `lock`, of two who open one link at once the second finds it used."""
+    """Return the invitation if its link is valid. Called inside its organization.
+
+    With `lock`, of two who use one link at once, the second finds it used.
+    """
     found = Invitation.objects.select_related("organization").filter(token_hash=token_hash(token))
     invitation = (found.select_for_update(of=("self",)) if lock else found).first()
     if invitation is None or invitation.state != "open":
@@ -177,7 +180,7 @@ def _good(token: str, *, lock: bool = False) -> Invitation | None:
 
 
 def _organization_of(token: str) -> UUID | None:
-    """Through a SECURITY DEFINER function: who asks belongs to nothing yet."""
+    """Look it up through a SECURITY DEFINER function: the asker belongs to no organization yet."""
     if not is_well_formed(token, INVITATION):
         return None
     with connection.cursor() as cursor:
@@ -187,7 +190,7 @@ def _organization_of(token: str) -> UUID | None:
 
 
 def _held(by: Membership, invitation: Invitation) -> Invitation:
-    """Open and held until the transaction ends."""
+    """Lock the invitation until the transaction ends. Raise if it was already accepted or withdrawn."""
     require(by, May.MANAGE_MEMBERS)
     found = held(Invitation.objects.visible_to(by).select_for_update().filter(pk=invitation.pk))
     require_still(by, May.MANAGE_MEMBERS)
@@ -236,7 +239,7 @@ def _room_for_mail(by: Membership) -> None:
 
 
 def _count_mail(by: Membership) -> None:
-    """Of the person, also in organizations that they founded and deleted since."""
+    """Count per person, across organizations, including those that they founded and have since deleted."""
     if not not_too_often(f"invitations-by-{by.user_id}", MOST_MAILS_BY_ONE, A_DAY_SECONDS):
         raise LimitReached(
             f"You had {MOST_MAILS_BY_ONE} invitations sent within a day, the most one person may send."
@@ -244,7 +247,7 @@ def _count_mail(by: Membership) -> None:
 
 
 def _post(invitation: Invitation, token: str) -> None:
-    """Inside the transaction: an invitation that could not be sent was not made."""
+    """Send inside the transaction, so that an invitation whose mail could not be sent is not created."""
     try:
         post(invitation, token)
     except MailNotTaken:

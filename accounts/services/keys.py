@@ -1,4 +1,4 @@
-"""API keys: what they name, who stands behind one, making and revoking."""
+"""API keys: finding the member behind one, making and revoking them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from common.tokens import new_token, token_hash
 
 
 def member_of_key(token: str) -> Membership | None:
-    """The maker of a good key, acting through it. Called inside the organization's context."""
+    """Return the maker of a valid key, acting through it, or None. Called inside the organization."""
     key = _found(token_hash(token))
     if key is None or not key.is_good() or not key.member.user.is_active:
         return None
@@ -32,7 +32,7 @@ def member_of_key(token: str) -> Membership | None:
 
 
 _M = TypeVar("_M", bound=Model)
-# Asked by every request with a key: putting the question together anew each time costs more than its answer.
+# Run for every request with a key: building the query through the ORM each time costs more than running it.
 _JOINED: Final = """
     FROM accounts_apikey k
     JOIN accounts_membership m ON m.id = k.member_id
@@ -44,7 +44,7 @@ _JOINED: Final = """
 
 @cache
 def _columns() -> dict[str, list[Field[Any, Any]]]:
-    """In the order in which they are read."""
+    """The columns of each table, in the order in which they are read."""
     models: dict[str, type[Model]] = {"k": ApiKey, "m": Membership, "u": User, "o": Organization}
     return {alias: list(model._meta.concrete_fields) for alias, model in models.items()}
 
@@ -56,7 +56,7 @@ def _question() -> str:
 
 
 def _found(key_hash: str) -> ApiKey | None:
-    """With its maker, their person and the organization."""
+    """Load the key together with its maker's membership, user and organization."""
     with connection.cursor() as cursor:
         cursor.execute(_question(), [key_hash])
         row = cursor.fetchone()
@@ -85,7 +85,7 @@ def _read(field: Field[Any, Any], values: Iterator[Any]) -> Any:
 def create_api_key(
     by: Membership, name: str, scopes: Sequence[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """The key's row and its token, which is shown once and kept nowhere."""
+    """Return the key's row and its token, which is shown once and not stored."""
     require(by, May.MAKE_KEYS)
     unknown = sorted(set(scopes) - set(SCOPES))
     problems: dict[str, str] = {}
@@ -117,7 +117,7 @@ def create_api_key(
 @transaction.atomic
 def revoke_api_key(by: Membership, key: ApiKey) -> None:
     require(by, May.REVOKE_KEYS)
-    # Of two who do so at once, one did; a key goes with its maker.
+    # Of two who revoke at once, only one is recorded. The key may also be gone, together with its maker.
     held = ApiKey.objects.select_for_update().filter(pk=key.pk).first()
     require_still(by, May.REVOKE_KEYS)
     if held is not None and held.revoked_at is None:
@@ -127,7 +127,7 @@ def revoke_api_key(by: Membership, key: ApiKey) -> None:
 
 
 def revoke_keys_of(member: Membership) -> None:
-    """All that act for this member. Inside the organization."""
+    """Revoke all keys that act for this member. Called inside the organization."""
     for key in ApiKey.objects.filter(member=member, revoked_at=None):
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
@@ -137,7 +137,7 @@ def revoke_keys_of(member: Membership) -> None:
 def _note_use(key: ApiKey) -> None:
     now = timezone.now()
     if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
-        # Of many requests at once one writes it, and none waits for that one's end: also not what refers to
-        # the key, hence `no_key`.
+        # Of many concurrent requests one writes it, and none waits for that one to end. `no_key` spares rows
+        # that refer to the key from waiting as well.
         free = ApiKey.objects.filter(pk=key.pk).select_for_update(skip_locked=True, no_key=True)
         ApiKey.objects.filter(pk__in=free.values("pk")).update(last_used_at=now)

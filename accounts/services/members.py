@@ -1,7 +1,7 @@
-"""Who belongs, and as what. Owners are changed by owners alone, and the last one stays.
+"""Members and their roles. Only owners change owners, and the last owner stays.
 
-Every verb holds the organization's row first and reads both people anew behind it: of two owners who demote
-each other at once, the second is refused.
+Every verb first locks the organization's row and then reloads both people: of two owners who demote each
+other at once, the second is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAST_OWNER = "An organization keeps at least one owner. Make someone else an own
 
 @transaction.atomic
 def change_role(by: Membership, member: Membership, role: str) -> Membership:
-    """Whoever may manage members may also step down, short of leaving the organization without an owner."""
+    """Change a role. Members who manage others may also step down, unless that leaves no owner."""
     _enter(by, member)
     require(by, needed_for(member.role, role))
     if role not in Role.values:
@@ -36,7 +36,7 @@ def change_role(by: Membership, member: Membership, role: str) -> Membership:
 
 @transaction.atomic
 def remove_member(by: Membership, member: Membership) -> None:
-    """Their API keys die with the membership; grants they hold go on."""
+    """End a membership. The person's API keys end with it; grants they hold keep working."""
     _enter(by, member)
     if by.pk != member.pk:
         require(by, needed_for(member.role))
@@ -52,7 +52,7 @@ def leave(by: Membership) -> None:
 
 
 def needed_for(*roles: str) -> May:
-    """What it takes to touch somebody of, or to give, these roles."""
+    """Return what it takes to give one of these roles, or to change a member who has it."""
     return May.CHANGE_OWNERS if Role.OWNER in roles else May.MANAGE_MEMBERS
 
 

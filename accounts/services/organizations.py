@@ -1,4 +1,4 @@
-"""Organizations, and who belongs to them as far as it can be known from outside."""
+"""Organizations: founding, renaming and locking them, and listing a person's memberships from outside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_OWNED: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class MembershipName:
-    """What can be known of a membership before its organization is entered."""
+    """What is known about a membership before its organization is entered."""
 
     id: UUID
     organization_id: UUID
@@ -31,7 +31,7 @@ class MembershipName:
 
 
 def found_organization(owner: User, name: str) -> Membership:
-    """Makes an organization and its first owner, in one transaction."""
+    """Create an organization and its first owner, in one transaction."""
     organization = Organization(id=new_uuid(), name=_tidy(name) or "My organization")
     with organization_context(organization.pk):
         organization.save(force_insert=True)
@@ -42,7 +42,7 @@ def found_organization(owner: User, name: str) -> Membership:
 
 @transaction.atomic
 def found_another(owner: User, name: str) -> Membership:
-    """By somebody who is here already. Holds the person: of two for the last place one gets it."""
+    """Found a further organization. Locks the person: of two requests for the last place, one gets it."""
     held(User.objects.select_for_update(no_key=True).filter(pk=owner.pk))
     owned = sum(membership.role == Role.OWNER for membership in memberships_of(owner))
     if owned >= MOST_OWNED:
@@ -65,7 +65,7 @@ def rename_organization(by: Membership, name: str) -> Organization:
 
 
 def memberships_of(user: User) -> list[MembershipName]:
-    """Through a SECURITY DEFINER function: the organization is not known yet."""
+    """List them through a SECURITY DEFINER function: the organization is not known yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT membership_id, organization_id, organization_name, role FROM accounts_memberships_of(%s)",
@@ -75,9 +75,9 @@ def memberships_of(user: User) -> list[MembershipName]:
 
 
 def locked(by: Membership, act: May | None = None) -> Organization:
-    """The asker's organization, held until the transaction ends: who belongs to it changes one at a time.
+    """Lock the asker's organization until the transaction ends: its members change one at a time.
 
-    `act`: what they must be allowed to by then.
+    `act`: what the asker must still be allowed to do once the lock is held.
     """
     organization = held(Organization.objects.select_for_update().filter(pk=by.organization_id))
     if act is not None:
@@ -86,6 +86,6 @@ def locked(by: Membership, act: May | None = None) -> Organization:
 
 
 def _tidy(name: str) -> str:
-    """Without what cannot be seen: the name stands in mails and in front of people who are invited."""
+    """Remove invisible characters: the name appears in mails and is shown to people who are invited."""
     seen = "".join(each for each in name if each.isspace() or unicodedata.category(each)[0] != "C")
     return " ".join(seen.split())[:80].strip()

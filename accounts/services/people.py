@@ -13,7 +13,7 @@ from common.held import held
 
 
 def only_owner_of(user: User) -> list[str]:
-    """The organizations they cannot leave: the names."""
+    """Return the names of the organizations they cannot leave, as the only owner."""
     found = []
     for membership in memberships_of(user):
         with organization_context(membership.organization_id):
@@ -24,8 +24,8 @@ def only_owner_of(user: User) -> list[str]:
 
 @transaction.atomic
 def delete_account(user: User) -> None:
-    """Leaves every organization, then the person is gone. What they did stays in the audit events."""
-    # Held first, as by whoever joins: what they belong to stays the same until they are gone.
+    """Leave every organization, then delete the person. Audit events of what they did are kept."""
+    # Locked first, as when joining an organization: their memberships stay the same until they are gone.
     held(User.objects.select_for_update().filter(pk=user.pk))
     for membership in memberships_of(user):
         with organization_context(membership.organization_id):

@@ -1,4 +1,4 @@
-"""What only owners set: the lease of gateways, what agents are told, how long the log is kept."""
+"""Settings that only owners change: the gateways' lease, what agents are told, what the log keeps."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def change_security(
     log_retention_days: int | None = None,
     kept_arguments: Sequence[str] | None = None,
 ) -> Organization:
-    """What is None stays. The gateways learn of it like of any other change; a shorter retention forgets at
-    the next sweep."""
+    """Change the settings that are not None. Gateways learn of it as of any other change.
+
+    A shorter retention takes effect at the next sweep.
+    """
     require(by, May.CHANGE_SECURITY)
     _within(
         lease_seconds=(lease_seconds, LEASE_SECONDS), log_retention_days=(log_retention_days, RETENTION_DAYS)
@@ -59,7 +61,7 @@ def change_security(
 
 
 def read_kept_paths(typed: Sequence[str]) -> list[str]:
-    """Each once, in their order. Raises InvalidInput for what is no path to one value."""
+    """Return each path once, in order. Raise InvalidInput for anything that is not a path to one value."""
     paths = list(dict.fromkeys(path.strip() for path in typed if path.strip()))
     wrong = next((path for path in paths if not _can_be_kept(path)), None)
     if wrong is not None:

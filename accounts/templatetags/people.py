@@ -1,4 +1,4 @@
-"""Rows of the members and of the open invitations."""
+"""Table rows of members and of open invitations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def member_rows(context: Context, rows: Iterable[tuple[Membership, bool]]) -> SafeString:
-    """Each with whether the asker may change them."""
+    """Render members, each given with whether the asker may change them."""
     asker, refusal, only = context["member"], context["refusal"], context["only_owner"]
     csrf = CsrfTokenNode().render(context)
     choices = [(role.value, role.label) for role in context["roles"]]
@@ -61,7 +61,7 @@ def _member(around: dict[str, object], one: Membership, **kind: bool) -> SafeStr
 
 @register.simple_tag(takes_context=True)
 def invitation_rows(context: Context, rows: Iterable[tuple[Invitation, bool]]) -> SafeString:
-    """Each with whether the asker may withdraw it or send it again."""
+    """Render invitations, each given with whether the asker may withdraw it or send it again."""
     refusal, csrf = context["refusal"], CsrfTokenNode().render(context)
     return joined(
         _invitation(one, may_change, {"csrf": csrf, "refused": _refused(refusal, one.public_id)})

@@ -1,4 +1,4 @@
-"""What is one's own, whatever organization one is in."""
+"""Pages of a person's own account, whichever organization they are in."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def delete(request: HttpRequest) -> HttpResponse:
-    """Asks for the password once more before it shows the button, and again if that was a while ago."""
+    """Ask for the password before showing the button, and again if that was a while ago."""
     said = ""
     if request.method == "POST":
         try:
@@ -56,7 +56,7 @@ def delete(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def add_address(request: HttpRequest, key: str) -> HttpResponse:
-    """Where the link leads that was sent to an address which is added once it is confirmed."""
+    """The page that the link in the mail leads to: it adds the address once confirmed."""
     address = asked_for(_person(request), key)
     if request.method == "POST" and address and get_adapter().confirm_email(request, address):
         return redirect("account_email")

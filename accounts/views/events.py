@@ -1,4 +1,4 @@
-"""What people and their keys changed, newest first."""
+"""The audit events: what people and their API keys changed, newest first."""
 
 from __future__ import annotations
 

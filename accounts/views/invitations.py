@@ -1,6 +1,6 @@
-"""The invited person's side: a link opened, a question asked, an answer given.
+"""The invited person's side: they open the link, are asked whether to join, and answer.
 
-The link's token leaves the address bar at once: it is kept in the session until it is answered.
+The token leaves the address bar at once: it is kept in the session until the question is answered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HELD = "invitation"
 @never_cache
 @require_safe
 def opened(request: HttpRequest, token: str) -> HttpResponse:
-    """Whatever stands in the link leads to the same page, which says whether it is good."""
+    """Redirect every link to the same page, which says whether it is valid."""
     request.session[HELD] = token[:100]
     return redirect("answer-invitation")
 
@@ -55,7 +55,7 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("overview")
     offered = offer(token)
     if offered is not None and request.POST.get("invitation", offered.id) != offered.id:
-        # In another tab, maybe by somebody else's doing: nobody joins what they were not asked about.
+        # Opened in another tab, maybe by someone else: nobody joins something they were not asked about.
         messages.info(request, "Another invitation has been opened since. This is what that one offers.")
         return redirect("answer-invitation")
     try:
@@ -71,7 +71,7 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _signed_out(request: HttpRequest, token: str) -> HttpResponse:
-    """To the same question, for whoever was invited to sign in."""
+    """Sign out and return to the same question, so that the invited person can sign in."""
     logout(request)
     request.session[HELD] = token
     return redirect("answer-invitation")

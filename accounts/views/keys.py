@@ -29,7 +29,7 @@ def keys(request: MemberRequest) -> HttpResponse:
 
 
 def _make(request: MemberRequest) -> HttpResponse:
-    """The answer shows the key; nothing else ever does."""
+    """Make a key. This response shows its token; nothing else ever does."""
     require(request.member, May.MAKE_KEYS)
     form = ApiKeyForm(request.POST)
     if not form.is_valid():

@@ -1,4 +1,4 @@
-"""What every tenant view stands behind."""
+"""The guard in front of every tenant view."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def member_required(view: TenantView[P]) -> View[P]:
-    """Anonymous: to the sign-in page and back. A person without an organization: to found one.
+    """Send anonymous visitors to the sign-in page and back, and people without an organization to found one.
 
-    A form of one organization does nothing in another that its person went to since, in another tab.
+    A form of one organization does nothing after its user has switched to another one in another tab.
     """
 
     @wraps(view)

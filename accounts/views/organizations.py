@@ -1,4 +1,4 @@
-"""Founding an organization, and going from one to another."""
+"""Founding an organization, and switching between organizations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STAYS = "/policies/arrive/?"
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def found(request: HttpRequest) -> HttpResponse:
-    """Also for a person who belongs to none: every other page leads here then."""
+    """Found an organization. People who belong to none are sent here by every tenant page."""
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -52,8 +52,8 @@ def switch(request: MemberRequest) -> HttpResponse:
 
 
 def _stays(request: MemberRequest) -> str:
-    """A page of ours that is anybody's, such as the way in from the catalogue; all others belong to the
-    organization one leaves."""
+    """Return the page to stay on, or "". Only the way in from the catalogue is not tied to the organization
+    that one leaves."""
     wanted = request.POST.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
     return wanted if ours and wanted.startswith(STAYS) else ""

@@ -1,4 +1,4 @@
-"""Members and invitations."""
+"""Pages for members and invitations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PER_PAGE = 25
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required
 def people(request: MemberRequest) -> HttpResponse:
-    """The list; a POST invites."""
+    """List members and invitations; a POST invites someone."""
     owners = may(request.member, May.CHANGE_OWNERS)
     if request.method != "POST":
         return _page(request, InviteForm(owners=owners))
@@ -150,6 +150,6 @@ def _page(
 
 
 def _members(member: Membership) -> QuerySet[Membership]:
-    """The longest there first; how many keys act for each."""
+    """Members who joined first come first, each with the number of their API keys, revoked ones included."""
     found = Membership.objects.visible_to(member).select_related("user")
     return found.annotate(keys=Count("api_keys")).order_by("joined_at", "pk")

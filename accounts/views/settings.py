@@ -1,4 +1,4 @@
-"""The organization itself: its name, its security settings."""
+"""Settings pages of the organization itself: name, leaving and deleting, security, usage."""
 
 from __future__ import annotations
 

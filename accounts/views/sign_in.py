@@ -1,4 +1,4 @@
-"""To the sign-in page and back, and to a page that is older than the last sign-in."""
+"""Sends people to the sign-in page and back, and answers forms from pages older than the last sign-in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponseBase:
-    """And back. A fragment asked for by a page would be filled with the form: there the whole page goes."""
+    """Redirect there and back. An htmx request moves the whole page: a fragment must not show the form."""
     if "HX-Request" not in request.headers:
         return redirect_to_login(page_to_return_to(request))
     page = urlsplit(request.headers.get("HX-Current-URL", ""))
@@ -22,14 +22,14 @@ def to_sign_in(request: HttpRequest) -> HttpResponseBase:
 
 
 def page_to_return_to(request: HttpRequest) -> str:
-    """The page itself, or the one a form was sent from: where forms are sent to, there is often no page."""
+    """Return this page or, for a POST, the page of the form: the address of a form often has no page."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     return page_of_the_form(request) or reverse("overview")
 
 
 def page_of_the_form(request: HttpRequest) -> str:
-    """Nothing where the browser does not say, or says a page of another site."""
+    """Return the page that sent the form, or "" if the browser does not say or names another site."""
     came_from = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
         return ""
@@ -38,8 +38,8 @@ def page_of_the_form(request: HttpRequest) -> str:
 
 
 def page_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's `CSRF_FAILURE_VIEW`. A page that asks by itself is loaded anew where that mends it: it was
-    open while its reader signed in again elsewhere."""
+    """Django's `CSRF_FAILURE_VIEW`. Reloads a page that sent an htmx request, if that helps: it was open
+    while its reader signed in again elsewhere."""
     if "HX-Request" in request.headers and reason.endswith("incorrect."):
         return HttpResponse(status=403, headers={"HX-Refresh": "true"})
     return render(request, "403_csrf.html", {"back": page_of_the_form(request)}, status=403)

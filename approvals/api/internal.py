@@ -1,4 +1,4 @@
-"""What gateways ask about waiting calls. Served on the internal listener only, behind a worker's token."""
+"""Gateways' requests about waiting calls. Served on the internal listener only, behind a worker's token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.internal_api import HIGHEST_CURSOR, LONGEST_WAIT, answer, number_in,
 from common.notifications import APPROVALS, waiting_for
 from gateway_config.wire.approvals import ApprovalAsk, ApprovalClaim, ApprovalUnused, NewsAnswer
 
-# What ends by itself while nobody notes it is looked for at least so often.
+# How often, at least, to look for approvals whose time limit has ended and not been noted.
 _LOOK_SECONDS = 5.0
 
 
@@ -35,7 +35,10 @@ def unused(request: HttpRequest, worker: object) -> HttpResponse:
 
 @require_GET
 async def news(request: HttpRequest) -> HttpResponse:
-    """`after`: the last answer's cursor; 0 for all. At once when something moved, else after `wait` s."""
+    """Answer as soon as something has changed, else after `wait` seconds.
+
+    `after`: the cursor of the previous answer, or 0 for everything.
+    """
     after = number_in(request, "after", HIGHEST_CURSOR)
     return answer(await _next_news(after, number_in(request, "wait", LONGEST_WAIT)))
 
@@ -52,10 +55,10 @@ async def _next_news(after: int, seconds: float) -> NewsAnswer:
 
 
 def _look(after: int) -> tuple[NewsAnswer, float]:
-    # Asked first: what else is done here is numbered.
+    # Checked first: expiring approvals takes numbers from the sequence that this check looks at.
     if claims.was_restored(after):
         after = 0
     claims.expire_due()
     ends = claims.seconds_to_next_end()
-    # Never quite at once: what another gateway notes at this moment is passed over by the one that looks.
+    # Never zero: `expire_due` skips rows that another process is noting now, and the loop must not spin.
     return claims.news_after(after), _LOOK_SECONDS if ends is None else min(ends + 0.05, _LOOK_SECONDS)

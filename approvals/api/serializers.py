@@ -16,7 +16,7 @@ from common.api_shown import ShownRow
 
 
 class ApprovalSerializer(ShownRow):
-    """Needs the asking member in its context: arguments are for those who may approve."""
+    """Needs the asker as `member` in its context: only those who may approve see arguments."""
 
     id = PublicIdField("apr", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)

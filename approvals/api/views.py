@@ -25,7 +25,7 @@ State = Approval.State
 
 
 def _in_state(state: str) -> Q:
-    """A time limit that ended counts also before anybody noted it."""
+    """Select by state. A time limit that has ended counts even before anyone noted it."""
     now = timezone.now()
     alive = (State.PENDING, State.APPROVED)
     if state in alive:
@@ -36,7 +36,7 @@ def _in_state(state: str) -> Q:
 
 
 class Approvals(ApiList[Approval]):
-    """Calls that wait for a person, and what happened to earlier ones; newest first."""
+    """Calls that wait for a person, and what became of earlier ones; newest first."""
 
     serializer_class = ApprovalSerializer
     filters = (
@@ -63,21 +63,21 @@ class ApprovalDetail(ApiView):
 
     @extend_schema(responses=ApprovalSerializer)
     def get(self, request: Request, approval_id: str) -> Response:
-        """One call that a person was asked about. Reading it answers nothing."""
+        """One call that a person was asked about. Reading it does not answer it."""
         return _shown(request, _find(request, approval_id))
 
 
 class ApprovalApprove(ApiView):
     @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
     def post(self, request: Request, approval_id: str) -> Response:
-        """The identical call may be sent once, until the time limit ends. 409 when it no longer waits."""
+        """Lets the identical call be sent once, until the time limit ends. 409 if it no longer waits."""
         return _answered(request, approval_id, services.approve)
 
 
 class ApprovalDecline(ApiView):
     @extend_schema(request=AnswerInput, responses=ApprovalSerializer)
     def post(self, request: Request, approval_id: str) -> Response:
-        """The identical call is denied until the time limit ends. 409 when it no longer waits."""
+        """Denies the identical call until the time limit ends. 409 if it no longer waits."""
         return _answered(request, approval_id, services.decline)
 
 
@@ -92,7 +92,7 @@ class ApprovalRules(ApiView):
 
     @extend_schema(request=RulesChange, responses=RulesSerializer)
     def patch(self, request: Request) -> Response:
-        """Applies from the next question or answer on; a call that waits keeps its own time."""
+        """Applies from the next call or answer on; a call that already waits keeps its time limit."""
         given = valid(RulesChange(data=request.data))
         kept = RulesSerializer(member_of(request).organization).data
         changed = services.set_approval_rules(
@@ -110,7 +110,8 @@ def _answered(
     given = valid(AnswerInput(data=request.data))
     answered = verb(member_of(request), approval, given["note"])
     said = ApprovalSerializer(answered, context={"member": member_of(request)}).data
-    # What stands in a call is kept sealed and nowhere else, and is read by whoever may at that moment.
+    # Arguments are stored sealed and nowhere else, not in an idempotent answer either, and are shown only to
+    # people who may read them at that moment.
     return shown_once(said, "arguments_json", said["arguments_json"])
 
 

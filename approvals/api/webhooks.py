@@ -1,4 +1,4 @@
-"""Addresses that are told what happens, and what became of each message to them. For admins."""
+"""Webhooks, the addresses that are told of events, and the log of deliveries to them. For admins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from common.api_shown import ShownRow
 from common.api_views import ApiView
 from common.drf import shown_once, valid
 
-# Mail has kinds of its own.
+# Reminders are sent by mail only.
 KINDS = tuple(kind.value for kind in Notice.Kind if kind is not Notice.Kind.REMINDER)
 
 
@@ -59,7 +59,7 @@ class WebhookChange(serializers.Serializer[Any]):
 
 
 class DeliverySerializer(ShownRow):
-    """One message: its id is what the receiver reads in `webhook-id`."""
+    """One message. Its id is the one that the receiver finds in the header `webhook-id`."""
 
     id = PublicIdField("msg", read_only=True)
     webhook = PublicIdField("whk", source="webhook_id", read_only=True)
@@ -84,7 +84,7 @@ class DeliverySerializer(ShownRow):
 
     def to_representation(self, notice: Notice) -> dict[str, Any]:
         shown = super().to_representation(notice)
-        # Sent once more, it keeps what was answered before until it is answered anew.
+        # The row of a redelivered message keeps its previous answer until there is a new one.
         return shown if notice.attempts else shown | {"status": None, "error": ""}
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
@@ -105,7 +105,7 @@ class Webhooks(ApiList[Webhook]):
 
     @extend_schema(request=WebhookInput, responses={201: WebhookWithSecret})
     def post(self, request: Request) -> Response:
-        """Tells an address what happens from now on. `secret` is in this answer only."""
+        """Adds an address that is told of events from now on. Only this response contains `secret`."""
         given = valid(WebhookInput(data=request.data))
         member = member_of(request)
         webhook, secret = webhooks.add_webhook(member, given["url"], verified=is_verified(member))
@@ -128,7 +128,7 @@ class WebhookDetail(ApiView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, webhook_id: str) -> Response:
-        """Nothing more is sent there; what was sent is forgotten."""
+        """Removes it: nothing more is sent there, and its deliveries are deleted."""
         webhooks.remove_webhook(member_of(request), _find(request, webhook_id))
         return Response(status=204)
 
@@ -144,12 +144,12 @@ class WebhookTest(ApiView):
 class WebhookRotateSecret(ApiView):
     @extend_schema(request=None, responses=WebhookWithSecret)
     def post(self, request: Request, webhook_id: str) -> Response:
-        """A new secret, in this answer only; the old one signs beside it for a day."""
+        """Makes a new secret, which only this response contains. The old one also signs for a day."""
         return _with_secret(*webhooks.rotate_secret(member_of(request), _find(request, webhook_id)))
 
 
 class WebhookDeliveries(ApiList[Notice]):
-    """What was sent there in the last 30 days, and what was answered; newest first."""
+    """What was sent there in the last 30 days, and how it was answered; newest first."""
 
     serializer_class = DeliverySerializer
     filters = (
@@ -170,7 +170,7 @@ class WebhookDeliveries(ApiList[Notice]):
 class WebhookRedeliver(ApiView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
-        """Sends the same message again under the same id, with all its tries."""
+        """Sends the same message again under the same id, with a full set of attempts."""
         webhook = _find(request, webhook_id)
         found = webhook.notices.filter(pk=uuid_or_404("msg", delivery_id))
         sent = webhooks.redeliver(member_of(request), get_object_or_404(found))
@@ -184,7 +184,7 @@ def _readable(request: Request) -> QuerySet[Webhook]:
 
 
 def _find(request: Request, webhook_id: str) -> Webhook:
-    """A stranger's is not found before anybody asks for a role."""
+    """Find it before checking the role: another organization's webhook must be 404 for everyone."""
     webhook = get_object_or_404(
         Webhook.objects.visible_to(member_of(request)), pk=uuid_or_404("whk", webhook_id)
     )

@@ -1,4 +1,4 @@
-"""A waiting call's card, and rows of those answered. A page has many, so they are filled into moulds."""
+"""Cards of waiting calls and rows of answered ones. A page has many, so they are filled into moulds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def first_lapse_of(member: Asker) -> datetime | None:
 
 @register.simple_tag(takes_context=True)
 def answer(context: Context, card: Card) -> SafeString:
-    """The time that is left, and the form of who may answer."""
+    """Render the time left and, for those who may answer, the form."""
     row, pk = card.approval, card.approval.public_id
     refused = context.get("refused", "")
     filling = {
@@ -51,7 +51,7 @@ def answer(context: Context, card: Card) -> SafeString:
 
 @register.simple_tag
 def what(card: Card, alone: bool = False) -> SafeString:
-    """What is asked, by whom, why and with which arguments. `alone`: on the page of its own."""
+    """Render what is asked, by whom, why and with which arguments. `alone`: on the call's own page."""
     row, grounds, habit = card.approval, card.grounds, card.habit if card.waits else None
     filling = {
         "tool": oneline(row.tool),

@@ -1,4 +1,4 @@
-"""Yes or no, and a nudge for those who may say it. Only a POST decides."""
+"""Approving, declining, and reminding those who may answer. Only a POST decides."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _answer(request: MemberRequest, approval_id: str, verb: Verb) -> HttpRespons
 
 
 def _card(request: MemberRequest, approval_id: str, refused: str = "", status: int = 200) -> HttpResponse:
-    """The card as it stands now; it takes the focus, for what had it is gone."""
+    """Render the card as it is now. It takes the focus, because the button that had it is gone."""
     shown = card(request.member, find_approval(request, approval_id))
     context = {"card": shown, "refused": refused, "answered_here": True, "level": 2}
     return render(request, "approvals/_card.html", context, status=status)

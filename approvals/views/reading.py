@@ -1,4 +1,4 @@
-"""What waits, what was answered, and one of them. Looking decides nothing."""
+"""Pages of waiting calls, of answered ones, and of a single call. Looking at them decides nothing."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def history(request: MemberRequest) -> HttpResponse:
 @require_safe
 @member_required
 def detail(request: MemberRequest, approval_id: str) -> HttpResponse:
-    """Where an e-mail, a webhook and the agent's client lead: it shows the call and asks."""
+    """Show one call and ask. Links in mails, webhooks and the agent's client lead here."""
     row = find_approval(request, approval_id)
     shown = card(request.member, row)
     context = {
@@ -121,7 +121,7 @@ def _title(row: Approval, state: Approval.State) -> str:
 
 
 def _lines(request: MemberRequest, row: Approval) -> list[tuple[int, str]]:
-    """The rule that asked, as it stands in the revision that judged."""
+    """Return the numbered lines of the rule that asked, from the revision that judged the call."""
     if row.policy_revision_id is None:
         return []
     revision = PolicyRevision.objects.visible_to(request.member).filter(pk=row.policy_revision_id).first()

@@ -1,4 +1,4 @@
-"""The approval rules, and where people are told that a call waits."""
+"""Settings pages for the approval rules, and for how people are told that a call waits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from common.ids import parse_public_id
 from common.refusals import REFUSED, Refusal, say_in_form
 
 NEWEST = 30
-# Seconds: while something is tried or soon will be, and while it waits for its next turn.
+# In seconds: while a message is being tried or soon will be, and while it waits for its next attempt.
 SOON, LATER = 2, 30
 
 
@@ -60,7 +60,7 @@ def mail(request: MemberRequest) -> HttpResponse:
 @require_POST
 @member_required
 def add_webhook(request: MemberRequest) -> HttpResponse:
-    """The answer shows the secret; nothing else ever does."""
+    """Add a webhook. This response shows its secret; nothing else ever does."""
     require(request.member, May.MANAGE_WEBHOOKS)
     form = WebhookForm(request.POST)
     if not form.is_valid():
@@ -94,7 +94,7 @@ def _shown_once(request: MemberRequest, webhook: Webhook, secret: str) -> HttpRe
 @require_POST
 @member_required
 def switch_webhook(request: MemberRequest, webhook_id: str) -> HttpResponse:
-    """Says what is wanted rather than "the other": a second click changes nothing."""
+    """Switch it on or off. The form names the state and does not toggle: a second click changes nothing."""
     on = request.POST.get("state") == "on"
     webhooks.change_webhook(request.member, _find(request, webhook_id), enabled=on)
     words = "on. It is told what happens from now on" if on else "off. Nothing is sent there until it is on"
@@ -197,7 +197,7 @@ def _deliveries(member: Membership) -> list[Notice]:
 
 
 def _look_again(deliveries: list[Notice]) -> int | None:
-    """In how many seconds the page asks what became of them; None once nothing is on its way."""
+    """Return in how many seconds the page should refresh, or None if nothing is on its way."""
     due = [notice.due_at for notice in deliveries if notice.state == Notice.State.WAITING]
     if not due:
         return None

@@ -1,4 +1,4 @@
-"""Gateways hand in what they decided. Served on the internal listener only, behind a worker's token."""
+"""Takes in the gateways' decision records. Served on the internal listener only, behind a worker's token."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Named(Protocol):
 
 @require_POST
 def decisions(request: HttpRequest, worker: Named) -> HttpResponse:
-    """A record that this version cannot read waits in its spool until one that can does, and nothing behind
-    it is forgotten there; what else came with it is stored already."""
+    """Store a batch. A record that this version cannot read stays in its spool, with all behind it, until a
+    newer version can read it; the other records of the batch are stored at once."""
     batch = read_message(request, RawBatch)
     records = [_known(raw) for raw in batch.records]
     unknown = records.index(None) if None in records else len(records)
@@ -49,5 +49,5 @@ def _known(raw: msgspec.Raw) -> Record | None:
 
 
 def _spool(worker: str, said: str) -> str:
-    """The spool's own name, under the worker's: nobody takes up the sequences of somebody else."""
+    """Return the spool's name within the worker's: no worker can continue another's sequence."""
     return worker if said == worker else f"{worker}/{storable(said.removeprefix(f'{worker}.'), 200)}"

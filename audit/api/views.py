@@ -62,7 +62,7 @@ class DecisionSerializer(ShownRow):
         return record.added_us / 1000
 
     def get_kept_arguments(self, record: DecisionRecord) -> list[dict[str, str]] | None:
-        """`path`, `state` (value, missing, too_long) and `json`; null for whoever may not read arguments."""
+        """`path`, `state` (value, missing, too_long) and `json`; null if you may not read arguments."""
         if not may(self.context["member"], May.READ_ARGUMENTS):
             return None
         return [{"path": each.path, "state": each.state, "json": each.json} for each in read(record)]
@@ -85,7 +85,7 @@ def _visible(request: Request) -> QuerySet[DecisionRecord]:
 
 
 class Decisions(ApiList[DecisionRecord]):
-    """Newest first: what the gateway decided about each call. The order is that of arrival here."""
+    """What the gateways decided about each call, newest first, in the order in which records arrived here."""
 
     serializer_class = DecisionSerializer
     filters = (
@@ -149,7 +149,7 @@ class CountedSerializer(serializers.Serializer[Any]):
 
 
 class LatencySerializer(serializers.Serializer[Any]):
-    """Milliseconds the gateway added."""
+    """Milliseconds that the gateway added to calls."""
 
     p50 = serializers.FloatField()
     p99 = serializers.FloatField()
@@ -166,7 +166,7 @@ class StatsSerializer(serializers.Serializer[Any]):
 
 
 class DecisionStats(ApiView):
-    """Calls by outcome over time, the tools that were called and denied most, and what we added to each."""
+    """Calls by outcome over time, the tools called and denied most, and the latency we added to calls."""
 
     read_scope = "logs:read"
 
@@ -189,7 +189,7 @@ class DecisionStats(ApiView):
 
 
 class AuditEvents(ApiList[AuditEvent]):
-    """Newest first: what people and their keys changed."""
+    """What people and their API keys changed, newest first."""
 
     serializer_class = AuditEventSerializer
     filters = (

@@ -1,4 +1,4 @@
-"""Rows of the overview."""
+"""Renders the overview's rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ register = template.Library()
 
 @register.simple_tag
 def called_rows(rows: Iterable[Shared]) -> SafeString:
-    """Each with how many grants called it."""
+    """Render tools, each with how many grants called it."""
     return filled("audit/_most_row.html", _fillings(rows, _by_how_many))
 
 
 @register.simple_tag
 def held_rows(rows: Iterable[Shared]) -> SafeString:
-    """Each with what held its calls back."""
+    """Render tools, each with what held its calls back."""
     return filled("audit/_most_row.html", _fillings(rows, _by_what))
 
 

@@ -1,4 +1,4 @@
-"""Calls over time: the picture and its table; also for the templates of apps that stand below the log."""
+"""Renders calls over time, the picture and its table, also for templates of the apps below the log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HATCHED: Final = format_html(' class="{}"', "hatch")
 
 @register.inclusion_tag("audit/_calls_of_one.html", takes_context=True)
 def calls_over_time(context: dict[str, Any], one: Server | Grant) -> dict[str, Any]:
-    """A panel for one server or one grant; the span stands in the page's address."""
+    """Render a panel for one server or one grant; the span is in the page's address."""
     request = context["request"]
     key, span = chosen(SPANS_OF_ONE, request.GET.get("span"))
     period = Period.until_now(span.length, span.unit)
@@ -41,13 +41,13 @@ def calls_over_time(context: dict[str, Any], one: Server | Grant) -> dict[str, A
 
 @register.simple_tag
 def chart_columns(chart: Chart) -> SafeString:
-    """The bars, and over them what each column says."""
+    """Render the bars, and over them the words of each column."""
     columns = ({"words": one.words, "x": one.x} for one in chart.columns)
     return filled("audit/_bars.html", _bars(chart)) + filled("audit/_column.html", columns)
 
 
 def _bars(chart: Chart) -> Iterator[dict[str, str]]:
-    """One shape for all bars of an outcome; what was denied is hatched as well."""
+    """Yield one shape for all bars of an outcome; denied calls are also hatched."""
     shapes: dict[str, list[str]] = defaultdict(list)
     for column in chart.columns:
         for bar in column.bars:
@@ -63,7 +63,7 @@ def calls_rows(table: Iterable[Bucket]) -> SafeString:
 
 @register.simple_tag
 def publications(published: Iterable[Published]) -> SafeString:
-    """Lines in the picture."""
+    """Render publications as lines in the picture."""
     return filled(
         "audit/_published.html",
         ({"words": plain(one.words), "at": _minute(one.at), "x": one.x} for one in published),

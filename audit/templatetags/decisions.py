@@ -1,4 +1,4 @@
-"""Words of one decision for a row of the log."""
+"""Renders decisions as rows of the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ register = template.Library()
 
 @register.simple_tag
 def days_of_calls(rows: Iterable[DecisionRow]) -> SafeString:
-    """Newest first. What is not of today stands below its day: a row says the time alone."""
+    """Render rows, newest first, under their day unless it is today: a row shows only the time."""
     return joined(_by_day(rows))
 
 
@@ -61,12 +61,12 @@ def _fillings(rows: Iterable[DecisionRow]) -> Iterator[dict[str, str]]:
 
 
 def _why(record: DecisionRecord) -> str:
-    """What the agent was told, or which rule let it through."""
+    """Return what the agent was told, or which rule let the call through."""
     if record.code == "hidden":
         return "hidden from this grant"
     return in_short(record.tool, record.reason, record.rule)
 
 
 def _took(milliseconds: float) -> str:
-    """Tenths only where they are what there is to see."""
+    """Format milliseconds, with tenths only below 10."""
     return f"{milliseconds:,.1f} ms" if milliseconds < 10 else f"{milliseconds:,.0f} ms"

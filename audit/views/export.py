@@ -1,4 +1,4 @@
-"""The log as a file: what the filters leave, newest first. Its name says when that is not all of it."""
+"""Exports the filtered log as a file, newest first. The file's name says so if it is not all of it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ COLUMNS = (
 @require_safe
 @member_required
 def export(request: MemberRequest, kind: str) -> HttpResponseBase:
-    """Sent as it is read. Where that fails, or may not go on, the connection is cut: no half file passes for
-    a whole one."""
+    """Stream the file as it is read. If that fails, or the reader loses access, the connection is cut: half a
+    file cannot pass for a whole one."""
     found = newest_first(request.member, filters_of(request.GET))
     there_is_more = bool(found.values_list("position")[MOST : MOST + 1])
     pieces = _pieces(Viewer.of(request), found)
@@ -52,7 +52,7 @@ def export(request: MemberRequest, kind: str) -> HttpResponseBase:
 
 
 def _pieces(viewer: Viewer, found: QuerySet[DecisionRecord]) -> Iterator[list[DecisionRow]]:
-    """Each is read in a transaction of its own: who takes a file slowly holds no connection meanwhile."""
+    """Read each piece in its own transaction, so that a slow download does not hold a database connection."""
     left, further = MOST, found
     while left > 0:
         with organization_context(viewer.organization_id):

@@ -1,4 +1,4 @@
-"""The live log: newest decisions as they happen, and one of them in full, beside the list or by itself."""
+"""The live log: newest decisions as they happen, and one in full, beside the list or on its own page."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Opened:
     mark_line: str
     closed: str
     to_test: CallToTest | None
-    editor: str  # where a rule for such calls is made; empty where the reader may not, or nothing could be
+    editor: str  # where to make a rule for such calls; empty if the reader may not, or none can be made
 
 
 @require_safe
@@ -128,7 +128,7 @@ def _choices(prefix: str, rows: QuerySet[Any], words: str) -> list[tuple[str, st
 
 
 def _lately(member: Asker, filters: Filters, found: Decisions) -> int:
-    """Calls of the last minute: a page holds them all, unless its last row arrived in it."""
+    """Count the calls of the last minute. The page has them all, unless its last row arrived within it."""
     since = timezone.now() - A_MINUTE
     if found.rows and found.rows[-1].record.arrived_at > since:
         return calls_since(member, filters, since)
@@ -138,7 +138,7 @@ def _lately(member: Asker, filters: Filters, found: Decisions) -> int:
 @require_safe
 @member_required
 def detail(request: MemberRequest, decision_id: str) -> HttpResponse:
-    """A page of its own; asked for by the list, what stands beside it, under the list's address."""
+    """Show one decision: on its own page or, if the list asks, beside it and under the list's address."""
     row = _find(request, decision_id)
     if row is None:
         raise Http404
@@ -196,7 +196,7 @@ def _opened(request: MemberRequest, row: DecisionRow, query: QueryDict) -> Opene
 
 
 def _outcomes(query: QueryDict) -> list[dict[str, object]]:
-    """Links to the same list under another outcome."""
+    """Return links to the same list for each outcome."""
     links: list[dict[str, object]] = []
     for value, label in OUTCOMES:
         other = _without(query, "outcome")
@@ -208,7 +208,7 @@ def _outcomes(query: QueryDict) -> list[dict[str, object]]:
 
 
 def _chips(query: QueryDict) -> list[tuple[str, str]]:
-    """Filters that no field of the form shows, each with the address without it."""
+    """Return the filters that no form field shows, each with the address without it."""
     shown = [
         (f"Rule {query['rule']}", _without(query, "rule")) if query.get("rule") else None,
         (f"Tool {query['tool']}", _without(query, "tool")) if query.get("tool") else None,
@@ -226,7 +226,7 @@ def _stretch(query: QueryDict) -> str:
 
 
 def _to_test(request: MemberRequest, row: DecisionRow, kept: tuple[KeptArgument, ...]) -> CallToTest | None:
-    """For the policy that decided it, while there is one and its server is not retired."""
+    """Offer a test for the policy that decided, if it still exists and its server is not retired."""
     if row.record.method != "tools/call" or not may(request.member, May.EDIT_POLICIES):
         return None
     policies = Policy.objects.visible_to(request.member).filter(server__retired_at=None)
@@ -235,7 +235,7 @@ def _to_test(request: MemberRequest, row: DecisionRow, kept: tuple[KeptArgument,
 
 
 def _editor(request: MemberRequest, row: DecisionRow) -> str:
-    """The row of this tool in the policy that the grant is under now."""
+    """Return the address of this tool's row in the grant's current policy."""
     if row.record.method != "tools/call" or not may(request.member, May.EDIT_POLICIES):
         return ""
     grant = Grant.objects.visible_to(request.member).filter(pk=row.record.grant_id).first()
@@ -264,7 +264,7 @@ def _agent_read(row: DecisionRow) -> str:
 
 
 def _document(request: MemberRequest, row: DecisionRow) -> str | None:
-    """Of the revision that decided; None where no rule did, or it is not known any more."""
+    """Return the document of the revision that decided; None if no rule did, or it is no longer known."""
     decided_by = row.record.policy_revision_id
     if decided_by is None or not row.record.rule.startswith("/"):
         return None
@@ -273,7 +273,7 @@ def _document(request: MemberRequest, row: DecisionRow) -> str | None:
 
 
 def _lines(document: str | None, rule: str) -> list[Line]:
-    """The part of the revision that decided, with a few lines around it; empty where no rule did."""
+    """Return the part of the document that decided, with a few lines around it; empty if no rule did."""
     place = lines_of(document, rule) if document is not None else None
     if document is None or place is None:
         return []

@@ -1,4 +1,4 @@
-"""Four steps, each ticked by what really happened."""
+"""The page of first steps: four of them, each ticked once it has really happened."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def page(request: MemberRequest) -> HttpResponse:
 @require_safe
 @member_required
 def steps(request: MemberRequest) -> HttpResponse:
-    """The list alone: the page asks for it again until the first call was seen."""
+    """Render the list only: the page asks for it again until the first call has been seen."""
     return render(request, "audit/_steps.html", next_step(request.member, progress_of(request.member)))
 
 
 def next_step(member: Membership, progress: Progress) -> dict[str, object]:
-    """For whatever page says what comes next: only to who may do it."""
+    """Return the context of any page that shows the next step: it offers it only to those who may do it."""
     return {
         "progress": progress,
         "states": progress.states,
@@ -57,7 +57,7 @@ def _effects(policy: Policy | None) -> dict[str, int]:
 
 
 def _curl(progress: Progress) -> str:
-    """The step that is next, over the API."""
+    """Return the curl command that does the next step over the API."""
     server = progress.server.public_id if progress.server else "srv_…"
     policy = progress.policy.public_id if progress.policy else "pol_…"
     begin = {"version": "1", "default": "deny", "tools": {"list_*": {}}}

@@ -1,4 +1,4 @@
-"""Calls by outcome over time, what is denied most, what we add to each call."""
+"""The overview: calls by outcome over time, what is stopped most, the latency we add, what needs a look."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STEPS: Final = ("Server", "Policy", "Grant", "First call")
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Something to look at: a server, a grant or a policy by its name; a policy with its server's."""
+    """Something that needs a look: a server, grant or policy by its name; a policy with its server's name."""
 
     kind: str
     public_id: str
@@ -74,7 +74,7 @@ def page(request: MemberRequest) -> HttpResponse:
 
 
 def _without_calls(member: Membership) -> dict[str, object]:
-    """What there is to say in place of figures: when the last call was, or what leads to the first."""
+    """Return what to show instead of figures: when the last call was, or the steps to the first one."""
     last = last_call(member)
     if last is None:
         progress = progress_of(member)
@@ -90,7 +90,7 @@ def _any_server(member: Asker) -> QuerySet[Server, tuple[UUID]]:
 
 
 def _grants(member: Asker, period: Period) -> list[Busy]:
-    """Of those used last the busiest first."""
+    """Return the busiest among the most recently used grants, busiest first."""
     named = {pk: (label, server) for pk, label, server in _used_last(member, timezone.now())}
     calls = calls_by_grant(member, named, period)
     busiest = sorted(named, key=lambda pk: -calls.get(pk, 0))[:ROWS]
@@ -105,7 +105,7 @@ def _used_last(member: Asker, now: datetime) -> QuerySet[Grant, tuple[UUID, str,
 
 
 def _waiting(member: Asker) -> list[Waits]:
-    """What somebody should look at, each with the place to do it."""
+    """Return what someone should look at, each with where to do so."""
     now = timezone.now()
     found: dict[str, list[Waits]] = {kind: [] for kind in _PREFIXES}
     for kind, pk, name, at in _worth_a_look(member, now, now + timedelta(days=7)):
@@ -140,8 +140,8 @@ def _told(kind: str, rows: QuerySet[Any], name: F, at: F | Cast) -> QuerySet[Any
 
 
 def _letting_through(member: Asker) -> list[Waits]:
-    """Policies in use whose revision in force allows what no rule names."""
-    # Hardly anybody has any: an index says so at once.
+    """Return policies in use whose published revision allows tools that no rule names."""
+    # Hardly any organization has one, and an index tells that at once.
     if not _any_open(member):
         return []
     used = Grant.objects.visible_to(member).good().values("policy")

@@ -1,4 +1,4 @@
-"""What is the same in every process. Values come from `config.env`; nothing else reads the environment."""
+"""The settings shared by every process. Values come from `config.env`; nothing else reads the environment."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = env.text("DJANGO_URLCONF")
 if ROOT_URLCONF == "config.internal_urls":
-    # Gateways bring a token and nothing a browser brings. What runs in threads would hold one for every
-    # gateway that waits for news. The one that is left serves both kinds; allauth does not start without it.
+    # Gateways send a token and nothing that a browser sends. Middleware that runs in threads would hold one
+    # for each gateway that waits for news. This one works with coroutines too; allauth needs it to start.
     MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
 ASGI_APPLICATION = "config.asgi.application"
 
@@ -100,15 +100,15 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PASSWORD": _database.password,
         "NAME": _database.name,
         "OPTIONS": {
-            # A database that vanishes is missed within 20 s; the roles' own settings say the same of us.
+            # A database that vanishes is noticed within 20 s; the roles' own settings do the same for us.
             "keepalives_idle": 10,
             "keepalives_interval": 3,
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
             **dict(_database.options),
-            # A request waits so long for a connection, whether none can be made or all are busy: the
-            # pool tells neither apart. Less would turn people away from a database that is slow and
-            # well; who waits holds one thread, and no gateway ever asks here.
+            # How long a request waits for a connection, whether none can be made or all are busy: the
+            # pool cannot tell. Less would turn people away from a database that is slow but healthy;
+            # waiting costs only one thread, and no gateway ever asks here.
             "pool": {"min_size": 1, "max_size": 12, "timeout": 5},
             "connect_timeout": 5,
         },
@@ -142,7 +142,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
 }
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# Both say when an address has an account (see THREAT_MODEL.md): nobody is to ask for many.
+# Both reveal whether an address has an account (see THREAT_MODEL.md): nobody must be able to ask for many.
 ACCOUNT_RATE_LIMITS = {"signup": "20/m/ip,100/h/ip", "manage_email": "10/m/user,60/h/user"}
 MFA_ADAPTER = "accounts.mfa.MFAAdapter"
 MFA_FORMS = {
@@ -154,7 +154,7 @@ MFA_FORMS = {
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "PolicyLayer"
-# A clock that is a little off must not lock anybody out.
+# A clock that is slightly wrong must not lock anyone out.
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = PUBLIC_URL.startswith("http:")
 LOGIN_URL = "account_login"
@@ -178,7 +178,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "common.kept_files.KeptFiles",
         "LOCATION": DATA_DIR / "cache",
     },
-    # Counted on every request of the API, by all processes that serve the site here.
+    # Incremented on every API request, by all processes that serve the site on this machine.
     "requests": {
         "BACKEND": "common.shared_counters.SharedCounters",
         "LOCATION": DATA_DIR / "cache" / "requests.counters",
@@ -203,7 +203,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.api_errors.answer",
     "UNAUTHENTICATED_USER": None,
-    # `?format=` is a parameter like any that nobody knows.
+    # Off: `?format=` is an unknown parameter like any other.
     "URL_FORMAT_OVERRIDE": None,
     # As `common.api_shown.moment` writes it.
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
@@ -243,16 +243,16 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
-# A policy of the largest size, in the spelling of a form: three bytes for nearly each of it.
+# A policy of the largest size, form-encoded: nearly every byte becomes three.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
-# Refused before it is taken in: see config.bodies.
+# Larger bodies are refused before they are read: see config.bodies.
 LARGEST_BODY = 32 * 1024 * 1024 if ROOT_URLCONF == "config.internal_urls" else DATA_UPLOAD_MAX_MEMORY_SIZE
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # ---- the way to the gateways
-# The internal listener seals arguments and opens nothing: what opens everything else is not in its process.
+# The internal listener only seals arguments: the keys that open everything else are not in its process.
 INTERNAL = ROOT_URLCONF == "config.internal_urls"
 ARGUMENT_KEYS = env.text("ARGUMENT_KEYS")
 SEALING_KEYS = "" if INTERNAL else env.text("SEALING_KEYS")
@@ -267,7 +267,7 @@ LOGGING = {
     "formatters": {"line": {"()": "config.log_lines.Line", "fmt": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL").upper()},
-    # Anybody may send any Host, or fields without end; with a traceback for each they would fill the log.
+    # Anyone may send any Host or endless fields; a traceback for each would fill the log.
     "loggers": {
         f"django.security.{what}": {"handlers": [], "propagate": False}
         for what in ("DisallowedHost", "TooManyFieldsSent", "TooManyFilesSent", "RequestDataTooBig")

@@ -1,4 +1,4 @@
-"""The embedded product on one machine: what `manage.py up` uses unless told otherwise."""
+"""Settings of the embedded product on one machine, which `manage.py up` uses unless told otherwise."""
 
 from config.settings.base import *  # noqa: F403
 

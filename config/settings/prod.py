@@ -1,4 +1,4 @@
-"""Behind TLS."""
+"""Settings for production, behind a proxy that terminates TLS."""
 
 from config import env
 from config.settings.base import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""For tests and type checking. The database is filled in by tests/conftest.py once a server is running."""
+"""Settings for tests and type checking. tests/conftest.py fills in the database once a server is running."""
 
 import base64
 import os

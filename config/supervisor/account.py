@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root. Started by root, it runs as somebody who owns nothing else of ours."""
+"""Chooses the account for PostgreSQL, which refuses to run as root: one that owns nothing else of ours."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ PREFERRED = ("policylayer", "postgres", "nobody")
 
 
 class Identity(TypedDict, total=False):
-    """What `subprocess` takes to start somebody else's process."""
+    """The arguments of `subprocess` that start a process as another user."""
 
     user: int
     group: int
@@ -27,7 +27,7 @@ class Account:
     gid: int
 
     def may_enter(self, folder: Path) -> bool:
-        """Whether this account can walk from the root down to and into `folder`."""
+        """Return whether this account can enter `folder` and every folder above it."""
         folder = folder.resolve()
         return all(self._may_pass(part) for part in (folder, *folder.parents) if part.exists())
 
@@ -49,7 +49,8 @@ def identity(account: Account | None) -> Identity:
 
 
 def account_for(existing: Path) -> Account | None:
-    """None: as ourselves. A cluster that exists keeps its owner, whoever was preferred since."""
+    """Return the account, or None to run as the current user. An existing cluster keeps its owner, even if
+    another account is preferred now."""
     if os.geteuid() != 0:
         return None
     if existing.exists() and existing.stat().st_uid != 0:

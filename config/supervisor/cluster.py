@@ -1,4 +1,4 @@
-"""One PostgreSQL of our own: where it lives, made once, opened only by the version that made it."""
+"""Our own PostgreSQL cluster: where it is, created once, opened only by the version that created it."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ PRIVATE_PLACE = Path("/var/lib/policylayer")
 LONGEST_SOCKET_PATH = 100
 
 SETTINGS: Mapping[str, str] = {
-    # Only a socket in a folder of its own: no port of this machine leads to the database.
+    # Only a socket in a private folder: the database is not reachable on any port of this machine.
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, str] = {
     "random_page_cost": "1.1",
     "jit": "off",
     "password_encryption": "scram-sha-256",
-    # The statement of an error, and the row it tells about, may hold what no log should.
+    # A failing statement, and the row named in an error, may contain what must not be in a log.
     "log_min_messages": "fatal",
     "log_min_error_statement": "panic",
     "log_line_prefix": "",
@@ -59,7 +59,7 @@ class Cluster:
 
 
 def open_cluster(folder: Path, password: str, *, durable: bool = True) -> Cluster:
-    """`folder` is ours. The cluster is made when there is none; its superuser then has this password."""
+    """Open the cluster in `folder`, which is ours; if there is none, make it with this superuser password."""
     home = _home(folder)
     data = home / "data"
     account = account_for(data)
@@ -76,7 +76,7 @@ def is_made(folder: Path) -> bool:
 
 
 def answers(cluster: Cluster, pid: int) -> bool:
-    """Read from the server's own note, since a connection tried too early is logged as an error."""
+    """Return whether the server is ready, by its pid file: connecting too early is logged as an error."""
     try:
         note = (cluster.data / "postmaster.pid").read_text().split("\n")
     except OSError:
@@ -85,7 +85,7 @@ def answers(cluster: Cluster, pid: int) -> bool:
 
 
 def _home(folder: Path) -> Path:
-    """When root's data folder is closed to everybody else, a link in it leads to where PostgreSQL lives."""
+    """Return PostgreSQL's folder. If root's data folder is closed to others, a link in it leads elsewhere."""
     if folder.is_symlink() or folder.exists() or os.geteuid() != 0:
         return folder.resolve()
     account = account_for(folder)
@@ -128,7 +128,7 @@ def _made_by(data: Path) -> int | None:
 def _initialise(
     programs: Programs, home: Path, account: Account | None, password: str, *, durable: bool
 ) -> None:
-    # Made beside its place and moved there whole: a half-made database is never opened.
+    # Created beside its final place and renamed: a half-created database is never opened.
     fresh = home / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
     with tempfile.NamedTemporaryFile("w", dir=home) as password_file:
@@ -167,7 +167,7 @@ def _locale() -> str:
 
 
 def _within_reach(programs: Programs, home: Path, account: Account | None) -> Programs:
-    """The wheel may sit in a folder of root's that the account cannot enter: then it runs a copy."""
+    """If the wheel is in a folder of root's that the account cannot enter, return a copy that it can run."""
     if account is None or programs.wheel is None or account.may_enter(programs.folder):
         return programs
     copy = home / f"programs-{programs.version}"
@@ -175,7 +175,7 @@ def _within_reach(programs: Programs, home: Path, account: Account | None) -> Pr
     place = package / programs.folder.parent.name
     if not place.exists():
         shutil.rmtree(copy, ignore_errors=True)
-        # The programs find their libraries by this position relative to themselves.
+        # The programs find their libraries at this path relative to themselves.
         libraries = programs.wheel.with_name(f"{programs.wheel.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, copy / libraries.name)

@@ -1,4 +1,4 @@
-"""`manage.py demo`: `up`, a toy MCP server beside it, and a tour that uses the product as anybody would."""
+"""`manage.py demo`: `up`, a toy MCP server beside it, and a tour that uses the product as anyone would."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ async def _until_it_listens(port: int) -> None:
 
 
 def _toy_port(memory: Path) -> int:
-    """The same one each time: the server is registered under it."""
+    """Return the same port each time, because the server is registered with it."""
     remembered: dict[str, str] = json.loads(memory.read_text()) if memory.exists() else {}
     port = int(remembered.get("toy_port", "0"))
     with socket.socket() as tried:

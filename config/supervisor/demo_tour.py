@@ -1,6 +1,6 @@
-"""The demo's visitor: a server, a policy and a grant over the REST API, then calls as an agent makes them.
+"""The demo's visitor: makes a server, a policy and a grant over the REST API, then calls tools as agents do.
 
-What it made is remembered in the data folder, so that a second demo goes on with the same.
+What it has made is remembered in the data folder, so that a second demo continues with the same.
 """
 
 import asyncio
@@ -145,7 +145,7 @@ async def _call(agent: Client, tool: str, arguments: dict[str, str]) -> str:
 
 
 async def call_when_in_force(memory: Memory) -> None:
-    """The gateway knows a new grant within a second; the very first start may take it a little longer."""
+    """Call once the gateway knows the grant: within a second, or a little longer at the very first start."""
     until = time.monotonic() + ROLLOUT_SECONDS
     while not await _is_known(memory):
         if time.monotonic() > until:

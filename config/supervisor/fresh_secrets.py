@@ -1,7 +1,7 @@
-"""`manage.py secrets`: everything secret that a deployment needs, made once.
+"""`manage.py secrets`: makes every secret that a deployment needs, once.
 
-Into a new folder, for the operator's eyes only: one file for each process with what that process may read and
-nothing else, and `env` with all of it for the compose file.
+They are written into a new folder that only the operator can read: one file for each process with what that
+process may read and nothing else, and `env` with all of it for the compose file.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def fresh(tokens: Mapping[str, str]) -> dict[str, str]:
 
 
 def may_read(process: str) -> list[str]:
-    """The settings a process reads. `prepare` is a Django process that makes the roles, and seals nothing."""
+    """Return the settings a process reads. `prepare`, a Django process, creates roles and seals nothing."""
     who = {process, "internal"} if process == "prepare" else {process}
     return [
         setting.name

@@ -1,4 +1,4 @@
-"""Waits until every part says that it is alive."""
+"""Waits until every part of the product reports that it is alive."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 
 
 async def wait_for_health(checks: Mapping[str, str], printer: Printer) -> None:
-    """Never gives up: what crashes is started again, and the operator is told what is still missing."""
+    """Wait without end: whatever crashes is restarted, and the operator is told what is still missing."""
     missing = dict(checks)
     complain_at = time.monotonic() + SECONDS_BETWEEN_COMPLAINTS
     wait = FIRST_WAIT
@@ -41,7 +41,7 @@ async def is_alive(url: str) -> bool:
 
 
 async def _status(url: str) -> int:
-    """`unix:` and the path of a socket stands for /healthz there."""
+    """`unix:` and the path of a socket means /healthz on that socket."""
     if url.startswith("unix:"):
         host, path = "localhost", "/healthz"
         reader, writer = await asyncio.open_unix_connection(sock=connected(Path(url.removeprefix("unix:"))))

@@ -1,6 +1,6 @@
-"""The product's own keys: made once, kept in the data folder for this user's eyes only.
+"""The product's own keys: created once, kept in the data folder, readable only by this user.
 
-What the operator sets in the environment wins and is not written down here.
+Keys that the operator sets in the environment take precedence and are not written here.
 """
 
 import base64
@@ -59,7 +59,7 @@ class Keys:
             write_private(self._file, self._kept)
 
     def rotate(self, name: str) -> None:
-        """Puts a new key in front; what the old one sealed or signed stays good. Tokens are exchanged."""
+        """Put a new key in front; whatever the old one sealed or signed stays valid. Tokens are replaced."""
         if name == "WORKER_TOKENS":
             self._kept |= {kept: new_token(WORKER) for kept in self._kept if kept.startswith(_TOKEN_OF)}
         elif name not in self._kept:
@@ -111,7 +111,7 @@ def verify_key(signing_key: str) -> str:
 
 
 def write_private(file: Path, content: object) -> None:
-    """Whole or not at all, and never readable by anybody else, not even for a moment."""
+    """Write the file atomically, and never readable by anyone else, not even for a moment."""
     fresh = file.with_name(f"{file.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:

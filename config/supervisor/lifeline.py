@@ -1,4 +1,4 @@
-"""A child dies with its parent, however the parent dies (Linux; elsewhere the watchdog alone does it)."""
+"""Makes a child die with its parent, however the parent dies (on Linux; elsewhere only the watchdog does)."""
 
 import ctypes
 import os
@@ -12,15 +12,15 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
-    """For `preexec_fn`: it runs after the change of user, which would have undone it."""
+    """For `preexec_fn`, which runs after the change of user: the change would undo this."""
     parent = os.getpid()
     return lambda: _tie(parent, with_signal)
 
 
 def die_with_master() -> None:
-    """For a process that `multiprocessing` made, as granian makes its workers; in any other it does nothing.
+    """Tie a process made by `multiprocessing`, such as a granian worker, to its master; else do nothing.
 
-    A master that is killed outright would leave it to hold the port and to answer beside its successor.
+    Otherwise, if its master were killed, it would keep the port and answer beside its successor.
     """
     master = parent_process()
     if master is not None and master.pid is not None:

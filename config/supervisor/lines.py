@@ -1,4 +1,4 @@
-"""What the processes say, one line at a time, each with the name of who said it."""
+"""Prints the output of the processes, one line at a time, each with the name of its process."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ from typing import TextIO
 
 COLOURS = (36, 35, 33, 32, 34, 96, 95, 93)
 LONGEST_LINE = 16_384
-# A log line may quote a stranger: nothing in it may steer the operator's terminal.
+# A log line may quote a stranger: control characters in it must not reach the operator's terminal.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -29,12 +29,12 @@ class Printer:
             self._out.write(text)
             self._out.flush()
         except (OSError, ValueError):
-            # Nobody reads any more (`make up | head`). The product goes on.
+            # Nobody reads the output any more (`make up | head`). The product keeps running.
             pass
 
 
 class LineCutter:
-    """Bytes in, whole lines out; a line without an end is cut rather than kept in memory."""
+    """Turns bytes into whole lines; an endless line is cut rather than kept in memory."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -1,4 +1,4 @@
-"""Where what the product stands on listens: no server of anybody's is ever called there."""
+"""Finds the addresses of what the product depends on, so that they are never called as upstream servers."""
 
 import socket
 from functools import lru_cache
@@ -12,8 +12,9 @@ _PORTS: Final = {
 
 @lru_cache
 def listeners_at(urls: str) -> frozenset[str]:
-    """Of a database, a store or brokers, as ip:port. What is a folder, a file or a name nobody knows is left
-    out: whoever is to use it says so.
+    """Return the addresses of a database, a store or brokers, as ip:port.
+
+    Folders, files and names that do not resolve are left out: whatever uses them reports the problem.
     """
     found = set()
     for url in filter(None, map(str.strip, urls.split(";"))):

@@ -1,4 +1,4 @@
-"""One product per data folder."""
+"""Allows only one product per data folder, and checks that its ports are free."""
 
 import errno
 import fcntl
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from config.supervisor.stops import CannotStart
 
-# After `kill -9` of a supervisor its watchdog holds the lock while it stops what was left.
+# After `kill -9` of a supervisor, its watchdog holds the lock while it stops the processes left over.
 SECONDS_FOR_LEFTOVERS = 15.0
 
 
 def take_lock(data_dir: Path, name: str = "lock") -> int:
-    """A descriptor that holds the lock until it is closed. Nothing was touched when this raises."""
+    """Return a descriptor that holds the lock until it is closed. If this raises, nothing was changed."""
     descriptor = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if not _locked(descriptor):
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
@@ -50,7 +50,7 @@ def _is_alive(written: bytes) -> bool:
 
 
 def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
-    """`wanted`: who listens, where, on which port, as the flag that changes it would say."""
+    """Raise if a port is taken or wanted twice. `wanted`: the flag that chooses it, the host, the port."""
     for flag, host, port in [*wanted, *_others_of_localhost(wanted)]:
         if problem := _why_not(host, port):
             raise CannotStart(
@@ -64,7 +64,7 @@ def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
 
 
 def _others_of_localhost(wanted: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
-    """Browsers that open `localhost` may try ::1 first: nobody else is to answer there in our place."""
+    """Browsers that open `localhost` may try ::1 first: no other program may answer there in our place."""
     if not has_ipv6_loopback():
         return []
     return [(flag, "::1", port) for flag, host, port in wanted if flag == "--port" and host == "127.0.0.1"]

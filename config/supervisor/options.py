@@ -1,4 +1,4 @@
-"""What `manage.py up` was asked for. Flags win over the variables of the same name."""
+"""The options of `manage.py up`. Flags take precedence over the variables of the same name."""
 
 import argparse
 import os
@@ -39,7 +39,7 @@ class Options:
         return tuple(f"{named or 'gw'}-{number}" for number in range(1, self.gateways + 1))
 
     def listeners(self) -> list[tuple[str, str, int]]:
-        """The flag, address and port of everything that will listen."""
+        """Return the flag, address and port of everything that will listen."""
         wanted = []
         if "web" in self.parts:
             wanted.append(("--port", self.host, self.port))
@@ -51,7 +51,7 @@ class Options:
 
     @property
     def metrics_ports(self) -> list[int]:
-        """One for each gateway: on the port they share, nobody knows which of them answers."""
+        """One port for each gateway: on a shared port, nobody would know which of them answers."""
         first = self.metrics_port
         return [] if first is None else [first + number for number in range(len(self.workers))]
 

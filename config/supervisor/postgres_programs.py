@@ -1,4 +1,4 @@
-"""Which PostgreSQL this machine has: on PATH, in Debian's place, or in the wheel for machines without."""
+"""Finds this machine's PostgreSQL: on PATH, in Debian's folder, or in the wheel for machines without one."""
 
 import importlib.util
 import os
@@ -33,7 +33,7 @@ class Programs:
 def find_programs(
     path: str | None = None, debian: Path = DEBIAN_PLACE, wheel: Path | None = None
 ) -> tuple[Programs, ...]:
-    """In the order they are tried. Every major version once: the first that has it."""
+    """Return the programs in the order in which they are tried, the first of each major version."""
     found: dict[int, Programs] = {}
     for folder, home in _folders(path, debian, wheel or _wheel_home()):
         programs = _programs_in(folder, home)
@@ -43,7 +43,7 @@ def find_programs(
 
 
 def choose_programs(found: Sequence[Programs], made_by: int | None, data: Path) -> Programs:
-    """`made_by`: the major version that made the cluster in `data`; None: there is none yet."""
+    """`made_by`: the major version that made the cluster in `data`, or None if there is none yet."""
     if not found:
         raise CannotStart(
             "No PostgreSQL was found: run `make setup` again, install one (apt-get install postgresql),"
@@ -81,7 +81,7 @@ def _newest_first(folders: Iterable[Path]) -> list[Path]:
 
 
 def _wheel_home() -> Path | None:
-    # The package is looked up, not imported: importing it would start its own server code.
+    # Looked up, not imported: importing the package would start its own server code.
     found = importlib.util.find_spec(WHEEL)
     return Path(found.origin).parent if found and found.origin else None
 

@@ -1,7 +1,7 @@
-"""One short-lived process before all others: database, roles, migrations, the gateways' enrolment.
+"""Prepares the database in a short-lived process before all others: database, roles, migrations, enrolment.
 
-Runs as `python -m config.supervisor.prepare` with the admin's DATABASE_URL. Safe to run twice, and at once
-on two machines: the second waits. Gateways of WORKER_TOKENS are enrolled, and those `manage.py up` names.
+Runs as `python -m config.supervisor.prepare` with the admin's DATABASE_URL. Safe to run twice, and on two
+machines at once: the second waits. It enrols the gateways of WORKER_TOKENS and those named by `manage.py up`.
 """
 
 import json
@@ -19,7 +19,7 @@ from config import env
 from config.supervisor import roles
 from config.supervisor.access import APP_ROLE_PASSWORD, PREPARE_WORKERS, WORKER, WORKER_ROLE_PASSWORD
 
-# Not the one `ensure_roles` takes inside.
+# Another lock than the one that `ensure_roles` takes meanwhile.
 _LOCK = roles.LOCK + 1
 
 
@@ -52,7 +52,7 @@ def _migrate() -> None:
 
 
 def _seed() -> None:
-    """The catalogue's shipped facts; in an instant where they are in already."""
+    """Load the catalogue's shipped facts; takes no time if they are already there."""
     from catalog.seeding import seed
 
     with transaction.atomic(), connection.cursor() as cursor:
@@ -64,7 +64,7 @@ def _seed() -> None:
 def _enrol(workers: dict[str, str]) -> None:
     from gateway_config.services import enroll_worker
 
-    # As the role whose policies cover the table, not as the admin who passes them all.
+    # As the role that the table's row-level policies are for, not as the admin, who bypasses them all.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {WORKER}")
         for name, token in workers.items():

@@ -1,4 +1,4 @@
-"""The processes of the product: what each is started with, and not one variable more."""
+"""The processes of the product: what each is started with, and not a single variable more."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from config.supervisor.supervise import Child
 ROOT = Path(__file__).resolve().parents[2]
 _ONE_MACHINE = "config.settings.dev"
 LOOPBACK = "127.0.0.0/8,::1/128"
-# Longer than a gateway that stops gives its calls to finish.
+# Longer than a stopping gateway gives its calls to finish.
 GATEWAY_GRACE_SECONDS = 30.0
 
 
@@ -40,7 +40,7 @@ class Product:
 
     @property
     def web_url(self) -> str:
-        """As a browser opens it: a passkey is bound to a name, which an address is not."""
+        """The site's URL for browsers: by name where possible, because passkeys are bound to a name."""
         return _named(self.options.host, self.options.port)
 
     @property
@@ -53,7 +53,7 @@ class Product:
 
     @property
     def mail_folder(self) -> Path | None:
-        """Where mail is written instead of being sent; `config.settings.dev` says so."""
+        """The folder where mail is written instead of being sent, as `config.settings.dev` says."""
         return self.options.data_dir / "mail" if self._settings == _ONE_MACHINE else None
 
     @property
@@ -86,11 +86,11 @@ class Product:
             checks["web"] = f"{_local(self.options.host, self.options.port)}/healthz"
         if "worker" in self.options.parts:
             checks["internal"] = f"{self.internal_url}/healthz"
-        # Not at the port they share: each is asked at its own door.
+        # Not at the port they share: each is asked at its own socket.
         return checks | {name: f"unix:{self._doors / name}.sock" for name in self.options.workers}
 
     def management_environment(self) -> dict[str, str]:
-        """For commands run beside the product, by the operator who owns this folder."""
+        """Return the environment of commands run beside the product by the operator, who owns this folder."""
         return self._django("internal", self.admin_url, "SEALING_KEYS", "ARGUMENT_KEYS")
 
     def _web(self) -> Child:
@@ -109,7 +109,7 @@ class Product:
         # Celery warns root about pickle, which is off here.
         own["PYTHONWARNINGS"] = "ignore::UserWarning:celery.platforms"
         quiet = "--without-gossip --without-mingle --without-heartbeat --loglevel warning"
-        # A scan waits up to a minute for a stranger's server; a few of them must not hold up publishing.
+        # A scan waits up to a minute for someone's server; a few of them must not hold up publishing.
         sized = ("--concurrency", "8", "--prefetch-multiplier", "1")
         celery = ("-A", "config.celery", "--no-color", "--quiet", "worker")
         return module("worker", own, "celery", *celery, *sized, *quiet.split())
@@ -175,7 +175,7 @@ class Product:
             "GATEWAY_PUBLIC_URL": self.gateway_url,
             "OWN_LISTENERS": listeners,
         }
-        # On a machine of one's own the servers one tries out are on that machine too.
+        # On someone's own machine, the servers that they try out are on that machine too.
         if _is_loopback(urlsplit(public).hostname or ""):
             shared["EGRESS_ALLOW_PRIVATE"] = LOOPBACK
         return shared
@@ -195,7 +195,7 @@ class Product:
 
 
 def _given(process: str, operator: Mapping[str, str], without: tuple[str, ...] = ()) -> dict[str, str]:
-    """What the operator set and this process may read."""
+    """Return the settings that the operator has set and this process may read."""
     return {
         setting.name: operator[setting.name]
         for setting in env.SETTINGS
@@ -216,7 +216,7 @@ _SECRETS = frozenset(
 
 
 def _surroundings() -> dict[str, str]:
-    """The operator's environment without anything of ours and without libpq's own variables."""
+    """Return the operator's environment without our variables and without libpq's."""
     ours = {setting.name for setting in env.SETTINGS} | {*MADE, PREPARE_WORKERS}
     kept = {
         name: value for name, value in os.environ.items() if name not in ours and not name.startswith("PG")
@@ -239,7 +239,7 @@ def _local(host: str, port: int) -> str:
 
 
 def _named(host: str, port: int) -> str:
-    """`localhost` where that is served: what listens on all addresses or on this machine's own."""
+    """Return the URL with `localhost` if that is served: by listening on all addresses or on loopback."""
     here = _is_address(host) and (ip_address(host).is_unspecified or host in ("127.0.0.1", "::1"))
     return f"http://localhost:{port}" if here else _local(host, port)
 

@@ -1,4 +1,4 @@
-"""How other commands find the product that runs on a data folder."""
+"""Records the product that runs on a data folder, so that other commands can find it."""
 
 import json
 import os
@@ -48,5 +48,5 @@ def find_running(data_dir: Path) -> Running:
 
 
 def adopt_environment(data_dir: Path) -> None:
-    """Makes this process a management command of the product that runs there."""
+    """Let this process act as a management command of the product that runs there."""
     os.environ.update(find_running(data_dir).environment)

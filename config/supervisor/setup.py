@@ -1,6 +1,6 @@
-"""`make setup`: a `.venv` with exactly the locked dependencies, made with nothing but Python 3.11 or later.
+"""`make setup`: makes a `.venv` with exactly the locked dependencies, needing only Python 3.11 or later.
 
-Run by that Python itself, before anything is installed: nothing but the standard library here.
+Run by that Python itself before anything is installed, so only the standard library may be imported here.
 """
 
 import os
@@ -46,13 +46,13 @@ def _make_venv() -> None:
         return
     shutil.rmtree(VENV, ignore_errors=True)
     if not _works(sys.executable, "-m", "venv", str(VENV)):
-        # Debian ships Python without what `venv` needs; uv makes one without it.
+        # Debian ships Python without what `venv` needs; uv can do without it.
         shutil.rmtree(VENV, ignore_errors=True)
         _run(_uv(), "venv", "--quiet", "--python", sys.executable, str(VENV))
 
 
 def _sync(*options: str) -> None:
-    # `--inexact` would leave what an older lock file wanted; uv itself and pip stay either way.
+    # `--inexact` would keep what only an older lock file wanted; uv itself and pip stay either way.
     _run(_uv(), "sync", "--frozen", "--quiet", "--python", str(PYTHON), *options)
 
 

@@ -1,4 +1,4 @@
-"""The processes that serve the site; `python -m config.supervisor.site` is a container's own."""
+"""Starts the processes that serve the site; containers run `python -m config.supervisor.site`."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from typing import Final
 
 from config import env
 
-# Each has memory and connections to the database of its own; who wants more of them says so.
+# Each has its own memory and database connections; whoever wants more processes sets WEB_PROCESSES.
 MOST_UNASKED: Final = 4
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=str(env.port("PORT")))
     given = parser.parse_args(arguments)
-    # In this one's place: what stops it stops them.
+    # Replaces this process, so that whatever stops it stops them.
     os.execv(sys.executable, [sys.executable, "-m", *granian(given.host, given.port, web_processes())])  # noqa: S606
 
 
@@ -34,13 +34,13 @@ def web_processes() -> int:
 
 
 def _cores() -> int:
-    """As many as may be used: a container sees all of its machine's, and may be given less."""
+    """Return how many cores may be used: a container sees all of its machine's, but may be given fewer."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = _QUOTA.read_text().split()
         return max(min(usable, ceil(int(quota) / int(period))), 1)
     except (OSError, ValueError):
-        return usable  # nothing is said, or "max"
+        return usable  # there is no quota, or it is "max"
 
 
 if __name__ == "__main__":

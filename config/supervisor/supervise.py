@@ -1,4 +1,4 @@
-"""Starts children, starts them again when they crash, and leaves none behind."""
+"""Starts child processes, restarts them when they crash, and leaves none behind."""
 
 import asyncio
 import contextlib
@@ -21,9 +21,9 @@ OURS = "product"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Child:
-    """`rank`: what has the higher rank stops first; equals stop together.
+    """`rank`: children of a higher rank stop first; those of equal rank stop together.
 
-    `grace_seconds`: how long it may take to stop, where that is not as long as all others.
+    `grace_seconds`: how long it may take to stop, if that differs from the others.
     """
 
     name: str
@@ -52,7 +52,7 @@ class _Kept:
     child: Child
     task: asyncio.Task[int] | None = None
     process: Process | None = None
-    # A pipe of our own: asyncio's would make us wait for whoever else still holds its other end.
+    # A pipe of our own: with asyncio's, we would wait for every process that still holds its other end.
     mouth: int = -1
     crashes: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,7 +67,7 @@ class Supervisor:
         self._watchdog: Process | None = None
 
     async def start(self, child: Child) -> int:
-        """The first process of this child runs when this returns. Its pid."""
+        """Start and keep a child. Return the pid of its first process, which is then running."""
         if self._watchdog is None:
             await self._start_watchdog()
         kept = _Kept(child)
@@ -77,7 +77,7 @@ class Supervisor:
         return started.pid
 
     async def run_once(self, child: Child) -> int:
-        """The exit code; what it says is shown like everything else."""
+        """Run a child once and return its exit code; its output is shown like any other."""
         if self._watchdog is None:
             await self._start_watchdog()
         kept = _Kept(child)
@@ -100,7 +100,7 @@ class Supervisor:
         await self._dismiss_watchdog()
 
     def kill(self) -> None:
-        """At once, for an operator who asks a second time."""
+        """Kill everything at once, for an operator who asks a second time."""
         for kept in self._kept:
             if kept.process:
                 _kill_group(kept.process.pid)
@@ -122,7 +122,10 @@ class Supervisor:
             process = again
 
     async def _spawn_after(self, delay: float, kept: _Kept) -> Process | None:
-        """None: asked to stop instead. A machine out of memory or processes may recover."""
+        """Start the child after a delay, or return None if asked to stop meanwhile.
+
+        Keeps trying: a machine that is out of memory or processes may recover.
+        """
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(kept.stopping.wait(), delay)
@@ -161,7 +164,7 @@ class Supervisor:
     async def _to_its_end(self, kept: _Kept, process: Process) -> int:
         pump = asyncio.create_task(self._pump(kept.child.name, kept.mouth))
         code = await process.wait()
-        # What the child had started itself goes with it: it would hold the port, or run beside its successor.
+        # Whatever the child had started ends too: it would keep the port, or run beside its successor.
         _kill_group(process.pid)
         self._tell_watchdog(f"drop {process.pid}")
         await asyncio.wait([pump], timeout=1)
@@ -208,7 +211,7 @@ class Supervisor:
         )
 
     def _tell_watchdog(self, word: str) -> None:
-        # A line this short goes straight into the pipe: nothing waits in our memory when we are killed.
+        # A line this short goes straight into the pipe, so nothing is left in our memory if we are killed.
         if self._watchdog and self._watchdog.stdin and not self._watchdog.stdin.is_closing():
             self._watchdog.stdin.write(f"{word}\n".encode())
 

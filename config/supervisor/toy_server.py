@@ -1,6 +1,6 @@
-"""The MCP server of `make demo`: three tools over access keys that open nothing.
+"""The MCP server of `make demo`: three tools for access keys that open nothing.
 
-It is an upstream like any other: its own process, reached over HTTP, knowing nothing of the product.
+It is an upstream like any other: its own process, reached over HTTP, unaware of the product.
 """
 
 import argparse
@@ -41,7 +41,7 @@ TOOLS = [
 
 
 class Keys:
-    """Who holds which keys. Kept in memory: every start of the demo begins with none."""
+    """The keys of each user, in memory only: every start of the demo begins with none."""
 
     def __init__(self) -> None:
         self._held: dict[str, list[str]] = {}
@@ -95,7 +95,7 @@ def _answer(content: dict[str, object], failed: bool = False) -> types.CallToolR
 
 
 class _Announced(uvicorn.Server):
-    """Says where it listens once it does: whoever started it waits for that line."""
+    """Prints where it listens as soon as it does: the process that started it waits for that line."""
 
     url = ""
 

@@ -1,4 +1,4 @@
-"""`manage.py up`: everything is checked before anything starts, and everything stops together."""
+"""`manage.py up`: checks everything before anything starts, and stops everything together."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from config.supervisor.product import Product
 from config.supervisor.stops import CannotStart
 from config.supervisor.supervise import OURS, Child, Supervisor
 
-# What else runs once everything answers, while the product goes on; `demo` is one.
+# Run once everything answers, while the product keeps running; `demo` uses this.
 Afterwards = Callable[[Product, Supervisor, Printer], Coroutine[None, None, None]]
 
 
@@ -39,7 +39,7 @@ def main(
 
 def _run(options: Options, afterwards: Afterwards | None) -> int:
     _make_data_dir(options)
-    # What the processes write is for this user alone; only the folder itself may be entered by PostgreSQL's.
+    # Files that the processes write are for this user only; PostgreSQL's user may only enter the folder.
     os.umask(0o077)
     lock = take_lock(options.data_dir, "lock" if options.needs_database else "lock-gateway")
     refuse_taken_ports(options.listeners())

@@ -1,9 +1,9 @@
-"""Outlives a supervisor that was killed outright, and then stops what it left behind.
+"""Outlives a supervisor that was killed outright, and then stops the processes it left behind.
 
-A program of its own with nothing but the standard library. It reads `add GROUP SIGNAL` and `drop GROUP` from
-its standard input. The end of input means that the supervisor is gone: whatever is left gets its own signal,
-as many seconds as the first argument says, then SIGKILL. Until then it holds the lock of the data folder, so
-that nobody starts beside leftovers.
+A separate program that uses only the standard library. It reads `add GROUP SIGNAL` and `drop GROUP` from its
+standard input. The end of input means that the supervisor is gone: each process left gets its own signal, as
+many seconds as the first argument says, then SIGKILL. Until then this program holds the lock of the data
+folder, so that no product starts beside leftovers.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def _stop(groups: Mapping[int, int], grace_seconds: float) -> None:
     _wait_for(groups, grace_seconds)
     for group in filter(_lives, groups):
         _send(group, signal.SIGKILL, to_group=True)
-    # A process that was killed holds its port for a moment longer.
+    # A killed process keeps its port for a moment longer.
     _wait_for(groups, _SECONDS_TO_DIE)
 
 

@@ -1,4 +1,4 @@
-"""How much an organization may have, for whoever runs the product."""
+"""Shows and changes the usage limits of organizations, for whoever runs the product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An owner with an organization and an API key, for automation. What it prints is shown this once."""
+"""Creates an owner with an organization and an API key, for automation. Secrets are printed only once."""
 
 from __future__ import annotations
 

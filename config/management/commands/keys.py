@@ -1,4 +1,4 @@
-"""Changing the keys that seal and sign; docs/admin/keys.md says in which order."""
+"""Changes the keys that seal and sign; docs/admin/keys.md says in which order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from config import env, rotation
 from config.supervisor.keys import ROTATED, Keys
 from config.supervisor.stops import CannotStart
 
-# What names a key of each kind.
+# Where keys of each kind are named, as counted by `rotation.keys_in_use`.
 NAMED_BY = {
     "SEALING_KEYS": (*rotation.sealed_with("SEALING_KEYS"), "second factors"),
     "ARGUMENT_KEYS": rotation.sealed_with("ARGUMENT_KEYS"),
@@ -83,7 +83,10 @@ class Command(BaseCommand):
 
 
 def _is_still_sealed_with(name: str, keys: Keys) -> bool:
-    """What was not started again seals with the old key. Configurations can be made anew at any time."""
+    """Return whether running processes, not restarted yet, still seal rows with the old key.
+
+    Only keys of rows in the database matter: configurations can be signed and sealed again at any time.
+    """
     in_database = name in ("SEALING_KEYS", "ARGUMENT_KEYS")
     return in_database and env.text(name).partition(":")[0] != keys[name].partition(":")[0]
 

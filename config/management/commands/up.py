@@ -1,4 +1,4 @@
-"""Listed here so that `manage.py help` knows it; manage.py itself starts it, before any setting is read."""
+"""Exists so that `manage.py help` lists it; manage.py itself starts it, before any setting is read."""
 
 import sys
 
