@@ -1,4 +1,7 @@
-"""Alice owns Acme, Bob views it, Carol manages its policies, Dave administers it. Mallory is of Umbra."""
+"""The people of the tests: Alice owns Acme, Bob is a viewer, Carol a policy manager, Dave an admin.
+
+Mallory owns another organization, Umbra.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class Cast:
 
 @dataclass(frozen=True)
 class Acme:
-    """One of everything in Acme, for tests that need something to look at."""
+    """One of each thing in Acme, for tests that need something to look at."""
 
     server: Server
     policy: Policy
@@ -60,7 +63,7 @@ def person(name: str) -> User:
 
 
 def confirm(member: Membership) -> None:
-    """The member's address, as if they had followed the link in the mail."""
+    """Confirm the member's address, as if they had followed the link in the mail."""
     EmailAddress.objects.update_or_create(
         user=member.user, email=member.user.email, defaults={"verified": True, "primary": True}
     )
@@ -68,16 +71,16 @@ def confirm(member: Membership) -> None:
 
 @contextmanager
 def inside(member: Membership) -> Iterator[None]:
-    """The member's organization, as a request would have entered it."""
+    """Enter the member's organization, as a request of theirs would."""
     with organization_context(member.organization_id):
         yield
 
 
 @pytest.fixture(scope="module")
 def rows_of_the_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """What a module's fixtures write stays for all its tests, and what a test writes does not.
+    """Keep the rows that a module's fixtures write for all its tests, and drop those that a test writes.
 
-    For modules of many tests that take `db`: each of theirs is a transaction within this one.
+    For modules with many tests that take `db`: each test runs in a transaction within this one.
     """
     around = transaction.atomic()
     around._from_testcase = True  # type: ignore[attr-defined]  # durable blocks may stand within
@@ -133,7 +136,7 @@ def make_acme(cast: Cast, upstream_url: str = "http://127.0.0.1:9/mcp") -> Acme:
 
 @pytest.fixture
 def signed_in() -> Callable[[Membership], Client]:
-    """A browser of this person."""
+    """A function that makes a test client signed in as a member."""
 
     def make(member: Membership) -> Client:
         client = Client()
@@ -144,7 +147,10 @@ def signed_in() -> Callable[[Membership], Client]:
 
 
 def key_whatever_the_role(member: Membership, *scopes: str) -> str:
-    """Made while they were an owner: a key may do what its maker's present role may."""
+    """Create a key with any scopes by making the member an owner for a moment.
+
+    A key may do only what its maker's current role may, so the role, not the scopes, limits this one.
+    """
     role = member.role
     with inside(member):
         _take(member, Role.OWNER)

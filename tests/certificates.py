@@ -1,4 +1,4 @@
-"""Certificates as they are found in the world: good ones, and every kind of bad."""
+"""Makes certificates as servers really show them: good ones, and every kind of bad one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Signs certificates; `file` is its own, for those who trust it."""
+    """A certificate authority; `file` holds its own certificate, for clients that trust it."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -35,7 +35,7 @@ class Authority:
         return cls(certificate, key, file)
 
     def vouches_for(self, host: str, *, begins: timedelta = -_DAY, ends: timedelta = _DAY) -> ssl.SSLContext:
-        """What a server of that name shows; `begins` and `ends` are from now."""
+        """The TLS context of a server with that name; `begins` and `ends` count from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = _common_name(self.certificate)
         certificate = _signed(host, key, issuer, self.key, begins=begins, ends=ends)

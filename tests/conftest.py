@@ -1,4 +1,7 @@
-"""Tests run on a real PostgreSQL, in the application's own role: row-level security is always on."""
+"""Shared fixtures and the order of tests.
+
+Tests run on a real PostgreSQL in the application's own role, so row-level security is always on.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ pytest_plugins = ["tests.cast"]
 
 TESTS = Path(__file__).parent
 
-# How long an example takes says how busy the machine is.
+# No deadline: how long an example takes depends on how busy the machine is.
 hypothesis.settings.register_profile(
     "steady", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -39,8 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         prepared.place()
 
 
-# The longest first: whoever begins one of them last is waited for by everybody else. Early, too, who has to
-# fetch the environment of somebody else's program the first time.
+# The longest first: one of them started last would keep the whole run waiting. Tests that may have to fetch
+# the environment of a foreign program on a first run are early, too.
 _LONGEST = (
     "journeys/test_every_page.py",
     "cluster/test_cluster.py",
@@ -64,16 +67,16 @@ _LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stable: what is of one rank stays in its order, and a file together."""
+    """Put the longest tests first. The sort is stable: a rank keeps its order, and a file stays together."""
     items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).as_posix()))
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
-            # It makes up its cases: asked again, it would make up others, and what it found would be lost.
+            # A rerun would generate other examples, and the failing one would be lost.
             item.add_marker(pytest.mark.flaky(reruns=0))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The names once more, below all that was printed of them: of a long run the end is read first."""
+    """Repeat the names of failures, errors and reruns at the end: after a long run that is read first."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or hasattr(config, "workerinput"):
         return
@@ -88,15 +91,15 @@ def _rank(path: str) -> int:
 
 @pytest.fixture(autouse=True)
 def requests_counted_anew() -> None:
-    """All tests ask from one address: however fast they run, none may use up the minute of the next. Wrong
-    passwords are counted among what else is kept."""
+    """Clear the counts before each test. They all share one address, so fast ones would use up the requests
+    per minute of the next. The default cache counts wrong passwords."""
     for name in ("requests", "default"):
         caches[name].clear()
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
-    """The server is started by the first test that wants a database."""
+    """Start the server when the first test needs a database."""
     url = postgres.start()
     ensure_roles(url, app_password="tests-only", worker_password="tests-only")
     admin = env.parse_database_url(url)
@@ -108,13 +111,13 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
         settings["TEST"]["NAME"] = f"policylayer_test{suffix}"
 
 
-# The database as the first of the workers made it: the others take a copy, and find nothing left to migrate.
+# The database as the first xdist worker migrated it: the others copy it and have nothing left to migrate.
 _MIGRATED = "policylayer_test_migrated"
 
 
 @pytest.fixture(scope="session")
 def turn_to_migrate(django_db_modify_db_settings: None) -> IO[str]:
-    """To be closed when the database is there: the next waits for that."""
+    """The locked file that gives this worker its turn. Close it once the database exists: the next waits."""
     turn = (prepared.place() / "database").open("a+")
     fcntl.flock(turn, fcntl.LOCK_EX)
     if turn.seek(0, os.SEEK_END):
@@ -126,12 +129,12 @@ def turn_to_migrate(django_db_modify_db_settings: None) -> IO[str]:
 def django_db_setup(
     turn_to_migrate: IO[str], django_db_setup: None, django_db_blocker: Any
 ) -> Iterator[None]:
-    """Migrations ran as the owner; from here on every connection is the application's."""
+    """Put every connection in the application's role: the migrations ran as the owner."""
     with turn_to_migrate as turn:
         if not turn.tell():
             connection.close()
             with psycopg.connect(postgres.start(), autocommit=True) as admin:
-                # A server that outlives the run may hold that of another.
+                # A server that outlives the run may still have the database of an earlier one.
                 admin.execute(f"DROP DATABASE IF EXISTS {_MIGRATED}".encode())
                 admin.execute(
                     f"CREATE DATABASE {_MIGRATED} TEMPLATE {connection.settings_dict['NAME']}".encode()
@@ -151,9 +154,9 @@ def _application_role(connection: Any, **_: object) -> None:
         cursor.execute("SET ROLE policylayer_app")
 
 
-# What the migrations made and no test changes. Django would empty these too, and fill them anew each time.
+# Tables that the migrations fill and no test changes. Django would empty and refill these each time, too.
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
-# By the size of the file: an owner whom row-level security holds back would see no row.
+# Judged by file size: row-level security would hide the rows even from the owner.
 _HOLDS_SOMETHING = """
     SELECT quote_ident(relname) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0
@@ -171,7 +174,7 @@ def _empty_the_tables(_: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _empty_the_tables  # type: ignore[attr-defined]
 
 
-# Every client of a test is a site of its own, and would read the head of each of the site's files anew.
+# Each test client builds a site of its own, which would read the head of every static file again.
 _read_the_files = StaticFilesMiddleware.add_files_from_finders
 _files: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""Unmodified clients, each in an environment of its own, told what to do and asked what came of it."""
+"""Drives unmodified MCP clients, each in an environment of its own, and returns what they report."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Step = Sequence[Any]
 def drive(
     name: str, url: str, token: str | None, steps: Sequence[Step], mode: str = "auto"
 ) -> list[dict[str, Any]]:
-    """Runs the steps in one session of an unmodified SDK; one answer for each, `{"ok": ..., ...}`.
+    """Run the steps in one session of an unmodified SDK; return one answer for each, `{"ok": ..., ...}`.
 
-    Steps: `["initialize"]`, `["list_tools"]`, `["call_tool", name, arguments]`; those of the Python SDKs also
+    Steps: `["initialize"]`, `["list_tools"]`, `["call_tool", name, arguments]`; the Python SDKs also take
     `["list_resources"]`, `["read_resource", uri]`, `["list_prompts"]`, `["get_prompt", name, arguments]` and
-    `["sleep", seconds]`. `mode` is for SDKs of both eras: "auto", "legacy" or a revision of today; "sse" is
-    the transport of 2024-11-05, which the 1.x SDK of Python speaks.
+    `["sleep", seconds]`. `mode` is for SDKs that speak both eras: "auto", "legacy" or a current revision;
+    "sse" is the transport of 2024-11-05, which Python's 1.x SDK speaks.
     """
     return _driven(_driver(name), {"url": url, "token": token, "steps": steps, "mode": mode})
 
 
 def drive_mcp_remote(url: str, token: str, steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The same through the bridge, for a client that knows nothing but standard input and output."""
+    """Do the same through the mcp-remote bridge, as a client that knows only standard input and output."""
     bridge = node_command("mcp-remote", "node_modules/mcp-remote/dist/proxy.js")
     command = [*bridge, url, "--allow-http", "--transport", "http-only", "--header", "Authorization:${AUTH}"]
     env = {"AUTH": f"Bearer {token}"}
@@ -51,7 +51,7 @@ class Inspected:
 
 
 def inspect(url: str, token: str, method: str, *more: str) -> Inspected:
-    """One run of the Inspector on the command line."""
+    """Run the Inspector once on the command line."""
     launcher = node_command(
         "inspector-cli", "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
     )
@@ -75,7 +75,7 @@ def _driven(driver: Sequence[str], asked: dict[str, Any]) -> list[dict[str, Any]
 
 
 def _run(command: Sequence[str], told: str = "") -> subprocess.CompletedProcess[str]:
-    # Some of them keep what they learn under the user's folder: none finds what another run left there.
+    # Some clients keep state in the home folder: each run gets an empty one, so none finds another's.
     with TemporaryDirectory() as home:
         return subprocess.run(
             command,

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with."""
+"""How many examples Hypothesis tries for a property."""
 
 from __future__ import annotations
 
@@ -11,5 +11,8 @@ _TIMES: Final = int(os.environ.get("EXAMPLES", "1"))
 
 
 def examples(most: int, **more: Any) -> settings:
-    """So many at most; `make test-full` asks for three times as many. `more`: as Hypothesis has it."""
+    """Settings with at most so many examples; `make test-full` asks for three times as many.
+
+    `more` is passed to Hypothesis as it is.
+    """
     return settings(max_examples=most * _TIMES, deadline=None, **more)

@@ -1,6 +1,6 @@
-"""Environments of other people's programs, exactly as their committed locks say.
+"""Python environments of foreign programs, exactly as their committed locks say.
 
-Each is made once, under `.cache/clients/<name>/<hash of the lock>`, and shared by every test process.
+Each is made once, under `.cache/clients/<name>/<hash of the lock>`, and shared by all test processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ForeignUnavailable(Exception):  # noqa: N818
 
 
 def foreign_environment(name: str) -> Path:
-    """The folder of the environment; raises ForeignUnavailable."""
+    """The folder of the environment, made if missing; raises ForeignUnavailable."""
     locked = (CLIENTS / name / "pyproject.toml").read_bytes() + (CLIENTS / name / "uv.lock").read_bytes()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     environment = CACHE / name / f"{hashlib.sha256(locked).hexdigest()[:16]}-{version}"
@@ -45,7 +45,8 @@ def foreign_environment(name: str) -> Path:
 
 
 def foreign_program(name: str, program: str = "python") -> Path:
-    """A program of the environment; the test is left out, saying why, where it cannot be made."""
+    """A program of the environment. Where that cannot be made the test is skipped with the reason; in CI it
+    fails."""
     try:
         return foreign_environment(name) / "bin" / program
     except ForeignUnavailable as unavailable:
@@ -56,7 +57,7 @@ def foreign_program(name: str, program: str = "python") -> Path:
 
 @contextmanager
 def running_old_server() -> Iterator[str]:
-    """The URL of a server of the 1.x SDK that speaks HTTP+SSE and nothing else."""
+    """The URL of a server of the 1.x SDK that speaks HTTP+SSE only."""
     python = foreign_program("mcp-1x")
     process = subprocess.Popen(
         [str(python), str(CLIENTS / "mcp-1x" / "old_server.py")],
@@ -102,7 +103,7 @@ def running_awslabs_iam(aws_endpoint: str = "http://127.0.0.1:1") -> Iterator[st
         env={"PATH": os.environ.get("PATH", ""), **made_up},
     )
     assert process.stderr is not None
-    # What it goes on to say is read and dropped, so that it never waits for us.
+    # The rest of its output is read and dropped, so that it never blocks on a full pipe.
     reader = threading.Thread(target=process.stderr.read)
     try:
         url = f"{_announced_address(process.stderr)}/mcp"
@@ -132,7 +133,7 @@ def _make(name: str, environment: Path) -> None:
     uv = find_uv()
     if uv is None:
         raise ForeignUnavailable("uv is not installed")
-    shutil.rmtree(environment, ignore_errors=True)  # a run that was broken off
+    shutil.rmtree(environment, ignore_errors=True)  # left by an interrupted run
     made = subprocess.run(
         [uv, "sync", "--frozen", "--quiet", "--project", str(CLIENTS / name), "--python", sys.executable],
         capture_output=True,

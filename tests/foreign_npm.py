@@ -1,6 +1,6 @@
-"""Other people's programs from npm, exactly as their committed locks say, and the Node 22 they run on.
+"""Foreign programs from npm, exactly as their committed locks say, and the Node 22 they run on.
 
-Each is made once, under `.cache/clients/<name>/<hash of the lock>`, as those of `tests.foreign` are.
+Each environment is made once, under `.cache/clients/<name>/<hash of the lock>`, as in `tests.foreign`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def find_node() -> Path:
 
 
 def node_command(name: str, script: str) -> list[str]:
-    """Runs a script of the environment, or one of ours that uses it; the test is left out where it cannot."""
+    """The command that runs a script of the environment, or one of ours that uses it.
+
+    The test is skipped where the environment or Node cannot be had.
+    """
     try:
         environment = npm_environment(name)
         node = find_node()
@@ -64,7 +67,7 @@ def _place(name: str) -> Path:
 
 
 def _beside_modules(script: Path, environment: Path) -> Path:
-    # What it imports is looked for beside the script itself, and that folder is outside of git.
+    # Node looks for imports beside the script itself, and that folder is outside git.
     copied = environment / script.name
     fresh = environment / f"{script.name}.{os.getpid()}"
     fresh.write_bytes(script.read_bytes())
@@ -76,7 +79,7 @@ def _make(here: Path, environment: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise ForeignUnavailable("npm is not installed")
-    shutil.rmtree(environment, ignore_errors=True)  # a run that was broken off
+    shutil.rmtree(environment, ignore_errors=True)  # left by an interrupted run
     environment.mkdir(parents=True)
     for file in ("package.json", "package-lock.json"):
         shutil.copy(here / file, environment)

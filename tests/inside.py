@@ -1,8 +1,8 @@
-"""Names that lead inside, and a listener there that counts who comes.
+"""Host names that resolve to inside addresses, and a listener there that counts connections.
 
-A name server of our own answers over UDP, each question with the next of its rounds and a life of 0 seconds.
-What the process looks up is asked there; what the C library takes for an address, in any spelling, it reads
-itself. 127.0.0.9 plays the world outside: a policy that opens it alone leaves everything else denied.
+A name server of our own answers over UDP: each query gets the next of the name's rounds, with a TTL of 0.
+The process's look-ups go there; whatever the C library reads as an address, in any spelling, it still reads
+itself. 127.0.0.9 plays the outside world: a policy that allows only that leaves everything else denied.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Zone = dict[str, list[list[str]]]
 
 
 class NameServer:
-    """Answers from a zone: name -> rounds of addresses, `=name` for an alias. The last round is for ever."""
+    """Answers from a zone: name -> rounds of addresses, `=name` for an alias. The last round repeats."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
@@ -92,7 +92,7 @@ def _name(text: str) -> bytes:
 
 
 def _record(answer: str, kind: int) -> bytes:
-    """Nothing where it is of another kind than was asked for."""
+    """One DNS record; empty if the answer is of another type than was asked for, unless it is an alias."""
     if answer.startswith("="):
         what, data = _CNAME, _name(answer[1:])
     else:
@@ -128,7 +128,7 @@ _real_getaddrinfo = socket.getaddrinfo
 
 
 def _look_up(server: tuple[str, int], host: Any, port: Any, *more: Any, **named: Any) -> list[Any]:
-    """As the system does it: what the C library reads as an address is one, all else is asked for."""
+    """Look up as the system does: text that the C library reads as an address is one, the rest is queried."""
     text = host.decode("ascii") if isinstance(host, bytes) else host
     flags = named | {"flags": socket.AI_NUMERICHOST}
     try:
@@ -144,9 +144,9 @@ def _look_up(server: tuple[str, int], host: Any, port: Any, *more: Any, **named:
 
 @dataclass
 class Door:
-    """One port on every address of this machine. Who comes to another than 127.0.0.9 has got inside.
+    """One port on every address of this machine. A connection to any but 127.0.0.9 has got inside.
 
-    `says`: what a server outside does with a request: its status, its headers and its body.
+    `says` is how the outside server answers a request: with a status, headers and a body.
     """
 
     port: int = 0
@@ -155,16 +155,16 @@ class Door:
     outside: int = 0
     says: Callable[[str, bytes], tuple[int, dict[str, str], bytes]] = lambda method, body: (200, {}, b"")
     known: set[int] = field(default_factory=set)
-    """Ports of this test's own."""
+    """Ports that the test itself uses: connections to them are not noted."""
 
     @property
     def policy(self) -> EgressPolicy:
-        """Only what plays the world outside is open."""
+        """A policy that allows only the address that plays the outside world."""
         return EgressPolicy(allow=parse_networks(f"{OUTSIDE}/32"))
 
     @property
     def own(self) -> EgressPolicy:
-        """Everything on this machine is open, but that this is a listener of ours."""
+        """A policy that allows everything on this machine, but knows this port as one of our listeners."""
         return EgressPolicy(parse_networks("127.0.0.0/8,::1/128"), parse_listeners(f"127.0.0.1:{self.port}"))
 
     def nobody_came(self) -> None:
@@ -172,7 +172,7 @@ class Door:
         assert self.tried == []
 
     def _note(self, host: str, port: int) -> None:
-        """Any connection that this process tries, also to what nobody listens on."""
+        """Note every forbidden connection this process tries, even where nothing listens."""
         if port not in self.known and host.partition("%")[0] != OUTSIDE:
             try:
                 denied = why_denied(ip_address(host.partition("%")[0]))

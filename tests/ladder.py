@@ -1,4 +1,4 @@
-"""What every address is asked: does it work, who is turned away and how, what of a wrong method."""
+"""The checks for every page: does it work, who is turned away and how, what happens to a wrong method."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SignedIn = Callable[[Membership], Client]
 
 @dataclass(frozen=True)
 class Door:
-    """`barred`: who of the organization may not enter. `stranger`: what one of another organization gets.
+    """A page to check. `barred`: members who may not enter. `stranger`: the status a non-member gets.
 
-    `also`: other methods it answers; they have a door of their own.
+    `also`: other methods that it answers; each has a door of its own.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Door:
 
 
 def climb(door: Door, cast: Cast, signed_in: SignedIn) -> None:
-    """Every rung, the one that works last: it may change what the others would meet."""
+    """Make every check. The request that works comes last: it may change what the others would meet."""
     people = cast.everyone()
     for name in door.barred:
         assert door.knock(signed_in(people[name])) == 403, f"{name} at {door.path}"
@@ -54,8 +54,8 @@ def _sends_to_sign_in(door: Door) -> bool:
 
 
 def queries_of(client: Client, path: str) -> int:
-    """How often the database is asked for one page."""
-    client.get(path)  # what is read once per session or process is not the page's
+    """Count the database queries of one page."""
+    client.get(path)  # what is read once per session or process does not count
     with CaptureQueriesContext(connection) as captured:
         assert client.get(path).status_code == 200
     return len(captured)

@@ -1,4 +1,4 @@
-"""The last lines of `make test`: which tests did not run because this machine lacks a program."""
+"""Prints the last lines of `make test`: which tests did not run because this machine lacks a program."""
 
 import os
 import shutil

@@ -1,6 +1,7 @@
-"""How long a call waits for its limits: a quarter second in the product, and in tests of that alone.
+"""Fixtures for how long a call waits for its limits: ten seconds in tests that do not test the wait itself.
 
-On a busy machine a store may take longer, and a call that is denied for it says nothing about what is tested.
+The product waits a quarter of a second. On a busy machine a store may take longer, and a call denied because
+of that says nothing about what is tested.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 from gateway.counters import redis, sqlite
 
 _LONG = 10.0
-# As they were before any test: what `limiters_answer_soon` puts back.
+# The product's own values, read before any test: `limiters_answer_soon` restores them.
 _SOON = (sqlite.ANSWER_WITHIN, redis._GIVEN_UP_AFTER, redis._DEAD_AFTER)
 
 

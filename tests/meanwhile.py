@@ -1,4 +1,4 @@
-"""Waiting for what others do beside us, each on a connection of its own."""
+"""Waiting for what other threads or processes do at the same time, on database connections of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-# Only says that something hangs.
+# Reached only if something hangs.
 PATIENCE_SECONDS = 90
 
 

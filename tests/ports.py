@@ -1,8 +1,8 @@
-"""Ports for processes that are told theirs and listen on it later, perhaps a second time.
+"""Free ports for processes that are told their port and listen on it later, perhaps more than once.
 
-The system gives its own free ports to whoever asks next, and to every connection that goes out: one that was
-free a moment ago is soon somebody else's. These lie below those, and each is held for as long as this test
-process lives by a name that no other test process can take.
+The system gives its ephemeral ports to the next program that asks and to every outgoing connection, so one
+that was free a moment ago may soon be taken. Ours lie below that range, and for the life of this test process
+each is reserved by a socket name that no other test process can take.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _is_ours(port: int) -> bool:
-    if sys.platform != "linux":  # names without a file are known there alone
+    if sys.platform != "linux":  # only Linux has socket names without a file
         return True
     name = socket.socket(socket.AF_UNIX)
     try:

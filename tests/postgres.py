@@ -1,6 +1,6 @@
-"""The PostgreSQL of a test run: private, on a socket of its own, gone at the end.
+"""The PostgreSQL of a test run: private, on a socket of its own, removed at the end.
 
-Importable before any Django settings exist. `start()` may be called as often as one likes.
+It can be imported before Django's settings exist, and `start()` may be called any number of times.
 """
 
 import atexit
@@ -24,7 +24,7 @@ NOTHING_MORE: Mapping[str, str] = {}
 
 
 def start() -> str:
-    """The admin URL. With pytest-xdist the controller starts the server, the workers inherit the variable."""
+    """The admin URL. With pytest-xdist the controller starts the server; its workers inherit the variable."""
     if not os.environ.get(VARIABLE):
         os.environ[VARIABLE] = start_private()
     return os.environ[VARIABLE]
@@ -32,7 +32,7 @@ def start() -> str:
 
 def start_private(settings: Mapping[str, str] = NOTHING_MORE) -> str:
     folder = Path(tempfile.mkdtemp(prefix="policylayer-test-"))
-    folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
+    folder.chmod(0o711)  # the account PostgreSQL runs as may enter it, not list it
     cluster = open_cluster(folder / "postgres", "tests-only", durable=False)
     server = launch(cluster, {**FAST, **settings})
     atexit.register(_stop, server, folder, os.getpid())

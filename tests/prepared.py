@@ -1,6 +1,6 @@
-"""What the first start of a product makes (database, migrations, catalogue, keys), made once for a test run.
+"""What a product's first start makes (database, migrations, catalogue, keys), made once per test run.
 
-A product started on a copy finds nothing left to prepare. Who tries the first start itself takes none.
+A product started on a copy has nothing left to prepare. Tests of the first start itself use no copy.
 """
 
 from __future__ import annotations
@@ -23,22 +23,25 @@ from config.supervisor.product import Product
 from tests import postgres
 
 VARIABLE: Final = "POLICYLAYER_TEST_PREPARED"
-# What it answered for is with the system when it is killed; no power is cut while a test runs.
+# If it is killed, the operating system already has what it committed; no power fails during a test.
 NOT_DURABLE: Final = "\nfsync = off\nfull_page_writes = off\n"
 
 
 def place() -> Path:
-    """One for the run: with pytest-xdist the controller asks first, the workers inherit the variable."""
+    """The run's one folder: with pytest-xdist the controller makes it; its workers inherit the variable."""
     if not os.environ.get(VARIABLE):
         folder = Path(tempfile.mkdtemp(prefix="policylayer-prepared-"))
-        folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
+        folder.chmod(0o711)  # the account PostgreSQL runs as may enter it, not list it
         os.environ[VARIABLE] = str(folder)
         atexit.register(_remove, folder, os.getpid())
     return Path(os.environ[VARIABLE])
 
 
 def copy_into(data_dir: Path) -> Path:
-    """Where its database lies, for the caller to remove: the run's own folder is closed to PostgreSQL."""
+    """Copy the product; return the folder of its database, which the caller removes.
+
+    The database is elsewhere because PostgreSQL's account cannot enter the test run's own folder.
+    """
     home = Path(tempfile.mkdtemp(prefix="policylayer-product-"))
     home.chmod(0o711)
     data_dir.mkdir(parents=True)
@@ -49,10 +52,10 @@ def copy_into(data_dir: Path) -> Path:
 
 
 def copy_apart(*, keys: Path, database: Path) -> None:
-    """`keys`: the folder they are put into."""
+    """Copy the keys into the folder `keys`, and the database as the folder `database`."""
     original = _original()
     shutil.copy2(original / "secrets.json", keys)
-    # Whoever it belongs to keeps it.
+    # The files keep their owner, the account PostgreSQL runs as.
     subprocess.run(["cp", "-a", str((original / "postgres").resolve()), str(database)], check=True)
 
 
@@ -94,7 +97,7 @@ def _prepare(cluster: Cluster, product: Product) -> None:
             timeout=300,
         )
     finally:
-        server.send_signal(signal.SIGINT)  # written out whole, as it is copied
+        server.send_signal(signal.SIGINT)  # this shutdown writes everything out: the files are copied
         server.wait(120)
 
 

@@ -1,4 +1,4 @@
-"""A real Redis for a test: on a free port of loopback, in a temporary folder, gone at the end."""
+"""A real Redis for a test: on a free loopback port, in a temporary folder, stopped at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DURABLE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "no
 
 
 class RedisServer:
-    """May be killed and started again: its port and its folder stay the same."""
+    """A Redis that may be killed and started again: its port and folder stay the same."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class RedisServer:
         return redis.Redis(port=self.port)
 
     def with_settable_clock(self) -> None:
-        """Before it is started; see tests/fixtures/settable_clock.c."""
+        """Give it a clock that can be set; call this before start(). See tests/fixtures/settable_clock.c."""
         assert COMPILER is not None
         made = self.folder / "settable_clock.so"
         subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", str(made), str(CLOCK)], check=True)
@@ -59,7 +59,7 @@ class RedisServer:
         self._surroundings = {"LD_PRELOAD": str(made), "POLICYLAYER_TESTS_CLOCK": str(self._clock)}
 
     def set_clock(self, seconds: float) -> None:
-        """So far from the machine's, from now on."""
+        """Move its clock so many seconds from the machine's, from now on."""
         assert self._clock is not None
         with self._clock.open("r+b") as file:
             file.write(round(seconds * 1e6).to_bytes(8, sys.byteorder, signed=True))

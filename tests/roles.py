@@ -1,4 +1,4 @@
-"""Switching the database role of the test's connection."""
+"""Switches the database role of the test's connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _role() -> str:
 
 @contextmanager
 def elsewhere(what_for: int, whose: str = "") -> Iterator[None]:
-    """Somebody else is at it: see common.alone."""
+    """Hold the lock of common.alone in another session, as if someone else were already doing this work."""
     with another_session() as other:
         other.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [what_for, whose])
         yield
@@ -31,7 +31,7 @@ def elsewhere(what_for: int, whose: str = "") -> Iterator[None]:
 
 @contextmanager
 def another_session() -> Iterator[Any]:
-    """The owner's, in a transaction that is over at the end."""
+    """A second session as the database's owner, in a transaction that is rolled back at the end."""
     other = connection.get_new_connection(connection.get_connection_params())
     try:
         with other.transaction(force_rollback=True):
@@ -56,5 +56,5 @@ def as_owner() -> AbstractContextManager[None]:
 
 
 def as_worker() -> AbstractContextManager[None]:
-    """What Celery and the internal listener may do."""
+    """Switch to the role that Celery and the internal listener have."""
     return _as("policylayer_worker")

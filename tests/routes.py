@@ -1,4 +1,4 @@
-"""Every route there is, from the URL resolver: a new one is known the day it is born."""
+"""Lists every route from the URL resolver, so that a new one is known as soon as it exists."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
-# The same for everybody: no tenant's data stands there.
+# The same for everyone: they contain no tenant's data.
 PUBLIC = {"", "healthz", "readyz", "api/docs/", "api/docs/problems/{kind}/", "api/v1/schema/"}
 PUBLIC |= {"catalogue.json", "catalogue/risk/{level}.json", "catalogue/compare.json", "glossary.json"}
 PUBLIC |= {"attacks.json", "attacks/{key}.json"}
 PUBLIC |= {"catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "contact/", "glossary/", "catalogue/"}
 PUBLIC |= {f"catalogue/{name}/" for name in ("compare", "risk/{level}", "wrong-label")}
 PUBLIC |= {"servers/{server_slug}/", "servers/{server_slug}.json", "sitemaps/{name}.xml"}
-# An invitation is answered by who belongs to nothing yet: tests/accounts/test_invitations.py.
+# Invitations are for people who belong to no organization yet: tests/accounts/test_invitations.py.
 PUBLIC_PREFIXES = (
     *("accounts/", "invitations/", "static/", "attacks/"),
     *("tools/{server_slug}/", "api/v1/catalog/"),
@@ -47,7 +47,7 @@ def _walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, tuple[str, 
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry, prefix + str(entry.pattern))
-        # What answers everything else knows no tenant; tests/contracts/test_api_never_500.py asks it.
+        # The catch-all knows no tenant; tests/contracts/test_api_never_500.py tests it.
         elif not isinstance(entry.pattern, RegexPattern):
             yield _template(prefix + str(entry.pattern), entry)
 

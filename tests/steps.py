@@ -1,4 +1,4 @@
-"""Work that is counted and not timed: the same on every machine, however busy it is."""
+"""Counts work instead of timing it: the result is the same on every machine, however busy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def steps(work: Callable[[], object]) -> int:
-    """Lines of Python that ran in this thread, and calls it made of functions that are not Python's own.
+    """Count the lines of Python that ran in this thread, and its calls of functions written in C.
 
-    What happens inside one such call is not seen: a search through a large list is one step.
+    What happens inside such a call is not seen: a search through a large list is one step.
     """
     counted = 0
 
@@ -36,5 +36,5 @@ def steps(work: Callable[[], object]) -> int:
 
 
 def grows_no_faster_than_its_size(work: Callable[[int], object], size: int, times: int = 4) -> bool:
-    """`work` gets a size. So many times as much of it takes about so many times the steps."""
+    """Return whether `times` the size takes at most about `times` the steps. `work` gets a size."""
     return steps(lambda: work(size * times)) <= 1.25 * times * steps(lambda: work(size))

@@ -1,4 +1,4 @@
-"""Agents that call through the gateways of a cluster and write down what they sent and heard."""
+"""Agents that call through the gateways of a cluster and record what they sent and heard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ META: Final = "policylayer/decision"
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A grant, as the one who holds it sees it."""
+    """A grant, as its holder sees it."""
 
     grant: str
     token: str
@@ -37,7 +37,7 @@ class Heard:
 
 
 class Clients:
-    """Calls are made in a loop of their own, so that a test goes on while they are."""
+    """Makes calls in an event loop of its own, so that the test goes on meanwhile."""
 
     def __init__(self, ports: dict[str, int], calls: list[Call]) -> None:
         self._ports = ports
@@ -54,7 +54,7 @@ class Clients:
     def together(
         self, agent: Agent, tool: str, gateways: Sequence[str], arguments: Any = None
     ) -> Future[Any]:
-        """One call at each of these at the same time; alike if arguments are given."""
+        """Make one call at each of these gateways at once; the calls are identical if arguments are given."""
 
         async def all_of_them() -> list[Heard]:
             asked = [self._once(agent, tool, gateway, arguments) for gateway in gateways]
@@ -63,7 +63,7 @@ class Clients:
         return asyncio.run_coroutine_threadsafe(all_of_them(), self._loop.loop)
 
     def go_on(self, agent: Agent, tools: Sequence[str], *, callers: int, pause: float) -> Callable[[], None]:
-        """Callers that call until what is returned is called; it returns when they have stopped."""
+        """Start callers; return a function that stops them, which returns when they have stopped."""
         stopping = asyncio.Event()
         work = [self._caller(agent, tools, pause, stopping, random.Random(n)) for n in range(callers)]
         running = [asyncio.run_coroutine_threadsafe(one, self._loop.loop) for one in work]
@@ -110,14 +110,14 @@ class Clients:
                     opened[gateway] = client
                 said, meta = _understood(await client.call(tool, given))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError, IndexError):
-            pass  # no answer, whatever the reason: the call may have been judged or not
+            pass  # no answer, whatever the reason: the gateway may have judged the call or not
         call = Call(digest_of(given), tool, agent.grant, began, time.time(), said)
         self._calls.append(call)
         return Heard(call, meta)
 
 
 def _understood(answer: Answer) -> tuple[str | None, dict[str, Any]]:
-    """What the gateway decided. Where it was not asked to decide there is no verdict."""
+    """What the gateway decided, with the details; None if the answer holds no verdict."""
     if answer.status != 200:
         return None, {"status": answer.status}
     message = json.loads(answer.body)

@@ -1,4 +1,4 @@
-"""The whole product as separate processes, each with a link to whatever it talks to, and a pid to kill."""
+"""The whole product as separate processes, each with a pid to kill and links to whatever it talks to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ START_WITHIN: Final = 300.0
 
 
 class Process:
-    """One of the product's own, as the supervisor would start it."""
+    """One of the product's processes, started as the supervisor would start it."""
 
     def __init__(self, child: Child, log: Path) -> None:
         self.child, self.log = child, log
@@ -85,9 +85,9 @@ class Process:
 
 
 class Database:
-    """PostgreSQL on a socket of its own; killed with everything it started, and started again."""
+    """PostgreSQL on a socket of its own, which can be killed with everything it started, and restarted."""
 
-    # What it answered for is with the system when it is killed; a power cut is not tried here.
+    # When it is killed, the operating system already has what it committed; no power cut is tried here.
     SETTINGS: Final = {**postgres.FAST, "synchronous_commit": "on"}
 
     def __init__(self, folder: Path, password: str) -> None:
@@ -109,16 +109,16 @@ class Database:
         self._server.wait(60)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """As the owner, past the links."""
+        """Query as the owner, past the links."""
         with psycopg.connect(self.url) as connection:
             return connection.execute(query.encode(), values).fetchall()
 
 
 class Cluster:
-    """`links`: `(who, what)` to what stands between them.
+    """The product's processes, stores and links. `links` maps `(who, what)` to the link between the two.
 
-    Each process of the control plane has its own to the database and to the broker, each gateway its own to
-    the internal listener; all gateways share those to the limiter and to the upstream server.
+    Each process of the control plane has its own links to the database and to the broker, each gateway its
+    own to the internal listener; all gateways share those to the limiter and to the upstream server.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Cluster:
         limiter: str = "redis",
         clock: bool = False,
     ) -> None:
-        """`clock`: that of the limiter's store can be set."""
+        """Start the stores. `clock`: the clock of the limiter's store can be set."""
         self._stack = ExitStack()
         self._folder = folder
         self.names = [f"gw-{number}" for number in range(1, gateways + 1)]
@@ -204,7 +204,7 @@ class Cluster:
             "GATEWAY_PORT": str(self.ports[name]),
             "GATEWAY_SHARED_PORT": "no",
             "CONTROL_URL": f"http://127.0.0.1:{control.port}",
-            # Many repeats at once on a busy machine: what is tried is who may send, not who gives up.
+            # Many repeats at once, on a busy machine: the test is about which may send, not about timeouts.
             "APPROVAL_ANSWER_MS": "10000",
         }
         return own | ({"LIMITER_URL": limiter} if limiter else {})
@@ -218,7 +218,7 @@ class Cluster:
             self.wait_for(name)
 
     def wait_for(self, name: str, path: str = "/healthz") -> None:
-        """A worker of Celery answers nobody; what it does is waited for where it matters."""
+        """Wait until it answers. A Celery worker has no port: its work is awaited where it matters."""
         port = {"web": self._web_port, "internal": self._internal_port, **self.ports}.get(name)
         if port is None:
             return
@@ -231,7 +231,7 @@ class Cluster:
         wait_until(answers, f"{name} does not answer:\n{process.words()}", START_WITHIN)
 
     def restart(self, name: str, path: str = "/healthz") -> float:
-        """Seconds from starting it until it answers."""
+        """Kill and start it; return the seconds from starting it until it answers."""
         self.processes[name].kill()
         began = time.monotonic()
         self.processes[name].start()
@@ -267,9 +267,9 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def running_cluster(**shape: Any) -> Iterator[Cluster]:
-    """In a folder of its own with a short name: sockets lie in it."""
+    """Run a cluster in a folder of its own, with a short name because it holds unix sockets."""
     folder = Path(tempfile.mkdtemp(prefix="plc-"))
-    folder.chmod(0o711)  # entered, not read, by the account PostgreSQL runs as
+    folder.chmod(0o711)  # the account PostgreSQL runs as may enter it, not list it
     cluster: Cluster | None = None
     try:
         cluster = Cluster(folder, **shape)

@@ -1,7 +1,7 @@
-"""What stands between two processes and does to their bytes what networks do.
+"""Proxies between two processes that do to their bytes what networks do.
 
 One event loop in a thread serves all links of a cluster. A link listens on loopback or on a unix socket and
-leads to the one or the other. Its fault may change at any time and holds for connections that are open, too.
+leads to either kind. Its fault may change at any time and applies to open connections, too.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Each piece is held back for so long."""
+    """Each piece of data is held back for so long."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Nothing goes through in either direction; connections stay open and new ones are taken."""
+    """Nothing goes through in either direction; connections stay open and new ones are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class ResetMidBody:
-    """Of each answer so many bytes go through, then both sides get a reset."""
+    """So many bytes of each answer go through, then both sides get a reset."""
 
     after: int
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen:
-    """What is asked arrives; no answer comes back, and nobody closes."""
+    """Requests arrive; no answer comes back, and nobody closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ Place: TypeAlias = tuple[str, int] | Path
 
 
 class Faults:
-    """The loop all links live in."""
+    """The event loop that all links run in."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -80,7 +80,7 @@ class Faults:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(40)
 
     def link(self, to: Place, at: Path | None = None) -> Link:
-        """`at`: a unix socket to listen on; without it a free port of loopback."""
+        """Make a link. `at` is a unix socket to listen on; without it the link gets a free loopback port."""
         link = Link(self, to, at)
         self._links.append(link)
         return link
@@ -143,7 +143,7 @@ class Link:
             _reset(writer)
             return
         pair = _Pair(self, (reader, writer), there)
-        if isinstance(self._fault, Refuse) or not self._server.is_serving():  # since it was connected
+        if isinstance(self._fault, Refuse) or not self._server.is_serving():  # changed while connecting
             pair.reset()
             return
         self._pairs.add(pair)
@@ -162,7 +162,7 @@ Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class _Pair:
-    """One connection and the one it leads to."""
+    """One accepted connection and the one it leads to."""
 
     def __init__(self, link: Link, here: Stream, there: Stream) -> None:
         self._link, self._here, self._there = link, here, there
@@ -191,13 +191,13 @@ class _Pair:
             while data := await reader.read(_CHUNK):
                 await pass_on(writer, data)
                 await writer.drain()
-            # The end is told as late as what came before it.
+            # The end of the stream is held back like the data before it.
             await self._while_cut_off()
             if writer.can_write_eof():
                 writer.write_eof()
         except OSError:
-            # Who dies with an answer unread leaves a reset and no end. It is told as well: a database that
-            # hears of neither keeps the transaction of the dead, and its locks.
+            # A process that dies with an answer unread leaves a reset instead of an end. Pass that on too:
+            # a database that hears of neither keeps the dead process's transaction, and its locks.
             await self._while_cut_off()
             self.reset()
 
@@ -234,7 +234,7 @@ class _Pair:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """With a reset instead of an orderly end, where the kind of socket knows one."""
+    """Close with a reset instead of an orderly end, where the kind of socket has resets."""
     plain = writer.get_extra_info("socket")
     if plain is not None and plain.family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):

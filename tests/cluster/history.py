@@ -1,4 +1,4 @@
-"""What happened to a cluster, as everybody who saw a part of it wrote it down; times are of one clock."""
+"""What happened to a cluster, as recorded by everyone who saw part of it; all times are from one clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ALLOWED = "allow"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a client sent and heard. `said`: ALLOWED, the code of a denial, or None when no answer came."""
+    """What a client sent and heard. `said`: ALLOWED, the code of a denial, or None if no answer came."""
 
     digest: str
     tool: str
@@ -22,7 +22,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision record. Its revision was taken up somewhere from `began` to `at`."""
+    """A decision record. The worker read the revision it judged by at some time from `began` to `at`."""
 
     id: str
     worker: str
@@ -40,7 +40,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A call that arrived whole at the server."""
+    """A call that arrived complete at the server."""
 
     at: float
     tool: str
@@ -49,7 +49,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The publisher was told so; `revision` is the first configuration that holds it."""
+    """An edit whose publisher was told that it is published.
+
+    `revision` is the first config revision that contains it.
+    """
 
     at: float
     revision: int
@@ -57,7 +60,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the Workers page said of one worker, and when the answer was there."""
+    """What the list of workers said about one worker, and when that answer had arrived."""
 
     at: float
     worker: str

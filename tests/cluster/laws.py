@@ -1,6 +1,7 @@
-"""What must hold of every history, whatever was killed, stopped, delayed or cut off while it was made.
+"""The laws that every history must keep, whatever was killed, stopped, delayed or cut off meanwhile.
 
-Pure. Where a history leaves open when something was, the law is broken only if it was broken in every case.
+Pure functions. Where a history leaves open when something happened, a law counts as broken only if it was
+broken in every case.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final, TypeVar
 
 from tests.cluster.history import ALLOWED, Call, History, Limit, Published, Receipt, Shown, Verdict
 
-# Times of records are whole milliseconds, cut off.
+# The times of records are truncated to whole milliseconds.
 GRAIN = 0.002
 _Item = TypeVar("_Item")
 _Seen = TypeVar("_Seen", Verdict, Shown)
@@ -28,8 +29,8 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`acked`: how long after it said so a worker may still judge by what it had before. `named`: within
-    which, after a publish, a worker that does not follow is shown as behind."""
+    """Bounds in seconds. `acked`: how long after its ack a worker may still judge by an older revision.
+    `named`: how soon after a publish a worker that does not follow must be shown as behind."""
 
     acked: float = 0.05
     named: float = 5.0
@@ -42,7 +43,7 @@ def broken(history: History, bounds: Bounds | None = None) -> list[Broken]:
 
 # ---- 1
 def unallowed(history: History) -> Iterator[str]:
-    """In order: the n-th receipt of a digest needs n allows of it before it, so that none serves two."""
+    """Match in order: the n-th receipt of a digest needs n earlier allows of it, so no allow serves two."""
     allows = _by_digest(verdict for verdict in history.verdicts if verdict.outcome == "allow")
     for digest, receipts in _receipts(history).items():
         times = sorted(verdict.at for verdict in allows.get(digest, ()))
@@ -103,7 +104,8 @@ def _unnamed(
 
 # ---- 4
 def overshot(history: History) -> Iterator[str]:
-    """A charge was made from the call's beginning to its arrival: what fits whole into a window counts."""
+    """A charge was made at some time between the start of the call and its arrival, so only calls that lie
+    wholly within a window count."""
     began = {call.digest: call for call in reversed(history.calls)}
     for limit in history.limits:
         spans = [
@@ -126,7 +128,7 @@ def _within(spans: Sequence[tuple[float, float]], begin: float, seconds: float) 
 
 # ---- 5
 def spent_twice(history: History) -> Iterator[str]:
-    """Repeats of one call look alike, so its receipts are held against how many approvals sent it."""
+    """Repeats of one call are identical, so count its receipts against the approvals that allowed it."""
     by_approval: dict[str, set[str]] = defaultdict(set)
     approvals: dict[str, set[str]] = defaultdict(set)
     for verdict in history.verdicts:
@@ -143,7 +145,7 @@ def spent_twice(history: History) -> Iterator[str]:
 
 # ---- 6
 def lost_or_doubled(history: History) -> Iterator[str]:
-    """A call nobody answered may have a record or none; one that was answered has exactly its own."""
+    """A call without an answer may have a record or not; one that was answered has exactly one."""
     sent, answered = Counter[str](), Counter[str]()
     said: dict[str, Counter[bool]] = defaultdict(Counter)
     for call in history.calls:
@@ -170,7 +172,7 @@ def lost_or_doubled(history: History) -> Iterator[str]:
 
 # ---- by
 def _first(found: Iterable[str | None]) -> Iterator[str]:
-    """One sentence and how many more there are: a broken law is broken often."""
+    """The first sentence, and how many more there are: a broken law is usually broken often."""
     sentences = [sentence for sentence in found if sentence is not None]
     if sentences:
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""

@@ -1,4 +1,4 @@
-"""What is done to a cluster. Each returns its figures; whether a law was broken is for the checker to say."""
+"""What is done to a cluster. Each scenario returns figures; tests.cluster.laws says if a law was broken."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Figures:
 
 # ---- promise 10
 def kills(stage: Stage, rng: random.Random, count: int) -> Figures:
-    """So many deaths of anything while agents call and somebody edits."""
+    """Kill or stop some part of the cluster so many times, while agents call and someone edits."""
     figures = Figures()
     stop = stage.clients.go_on(stage.agent, (OPEN, DENIED, HIDDEN, EDITED), callers=6, pause=0.02)
     try:
@@ -60,7 +60,7 @@ def kills(stage: Stage, rng: random.Random, count: int) -> Figures:
 
 
 def _victim(stage: Stage, rng: random.Random, number: int) -> str:
-    """Every other one is a gateway: what they hold is what can be lost."""
+    """Choose the victim. Every other one is a gateway: they hold what can be lost."""
     if number % 2 == 0:
         return rng.choice(stage.cluster.names)
     return rng.choice((*CONTROL, "database", "broker", "limiter", "stopped"))
@@ -110,7 +110,7 @@ def _everything_runs(stage: Stage) -> None:
 
 # ---- promise 6
 def limits(stage: Stage, rng: random.Random, runs: int, first: int = 0) -> Figures:
-    """In each run three times as many calls as are allowed, over all gateways, while something dies."""
+    """In each run, make three times as many calls as are allowed, over all gateways, while something dies."""
     figures = Figures()
     for number in range(first, first + runs):
         tool = limited(number)
@@ -127,7 +127,7 @@ def limits(stage: Stage, rng: random.Random, runs: int, first: int = 0) -> Figur
         figures.add("runs")
         figures.add("overshoot", max(stage.received(tool) - stage.most, 0))
         if victim == "nobody":
-            # On a busy machine the store may answer too late: such a call is denied, and is no undershoot.
+            # On a busy machine the store may answer too late. Such a call is denied, which is not undershoot.
             late = said.count("limiter_unavailable")
             figures.add("denied for a late answer without a kill", late)
             figures.add("undershoot without a kill", max(stage.most - stage.received(tool) - late, 0))
@@ -136,7 +136,7 @@ def limits(stage: Stage, rng: random.Random, runs: int, first: int = 0) -> Figur
 
 
 def _until_limited(stage: Stage, tool: str) -> None:
-    """Called on until every gateway says so: calls that were denied for want of a store left room."""
+    """Call until every gateway says the limit is reached: calls denied for want of a store left room."""
     for name in stage.cluster.names:
         stage.cluster.wait_for(name)
         wait_until(
@@ -150,8 +150,8 @@ CLOCK_STEPS: Final = (-90_000.0, -3_600.0, -5.0, 0.4, 90_000.0, 30.0)
 
 
 def clock_steps(stage: Stage, rng: random.Random, runs: int, first: int = 0) -> Figures:
-    """The clock of the limiter's store is put back and forward in the middle of three times as many calls as
-    are allowed in a day, over all gateways, and again afterwards."""
+    """Set the clock of the limiter's store back and forward in the middle of three times as many calls as are
+    allowed in a day, over all gateways, and again afterwards."""
     figures = Figures()
     for number in range(first, first + runs):
         tool, step = limited(number), CLOCK_STEPS[number % len(CLOCK_STEPS)]
@@ -170,7 +170,8 @@ def clock_steps(stage: Stage, rng: random.Random, runs: int, first: int = 0) -> 
 
 
 def _no_doubt(stage: Stage) -> None:
-    """As if a person had accepted what the leap before may have lost: the next run counts anew."""
+    """Clear the doubt, as a person does who accepts what the last leap may have lost: the next run starts
+    afresh."""
     stage.cluster.limiter.set_clock(0)
 
     def trusted() -> bool:
@@ -183,7 +184,7 @@ def _no_doubt(stage: Stage) -> None:
 
 # ---- promise 14
 def approvals(stage: Stage, rng: random.Random, runs: int, alike: int = 50) -> Figures:
-    """One call is approved and repeated many times at once, while a gateway or the listener dies."""
+    """Approve one call and repeat it many times at once, while a gateway or the internal listener dies."""
     figures = Figures()
     for number in range(runs):
         arguments = {"approval": f"{number}-{rng.random()}"}
@@ -191,7 +192,7 @@ def approvals(stage: Stage, rng: random.Random, runs: int, alike: int = 50) -> F
         approval = _asked(stage, gateway, arguments)
         stage.api.ask("POST", f"/approvals/{approval}/approve/", {"note": ""})
         before = stage.received(ASKED)
-        # A gateway may not have heard of the answer yet and say that the call waits: then it is repeated.
+        # A gateway that has not heard of the answer yet may say that the call waits: then repeat.
         for _ in range(MOST_WAVES):
             asked = [rng.choice(stage.cluster.names) for _ in range(alike)]
             calling = stage.clients.together(stage.agent, ASKED, asked, arguments)
@@ -228,7 +229,7 @@ def _asked(stage: Stage, gateway: str, arguments: dict[str, Any]) -> str:
 
 # ---- promise 4
 def edits(stage: Stage, count: int) -> Figures:
-    """Edits one after the other while agents call; how long until all gateways judge by each."""
+    """Edit in sequence while agents call, and measure how long until all gateways judge by each edit."""
     figures = Figures()
     stop = stage.clients.go_on(stage.agent, (OPEN, EDITED), callers=4, pause=0.05)
     took: list[float] = []
@@ -248,7 +249,8 @@ def edits(stage: Stage, count: int) -> Figures:
 
 # ---- faults between gateways and what they need
 def cut_off(stage: Stage, faults: tuple[Fault, ...]) -> Figures:
-    """A gateway's way to the internal listener is hurt during an edit: it goes on, is named, comes back."""
+    """Hurt a gateway's link to the internal listener during an edit: it goes on, is shown as behind, catches
+    up."""
     figures = Figures()
     stop = stage.clients.go_on(stage.agent, (OPEN, DENIED, EDITED), callers=4, pause=0.05)
     try:
@@ -279,7 +281,7 @@ def _is_behind(stage: Stage, worker: str, revision: int) -> bool:
 
 
 def hurt_stores(stage: Stage, faults: tuple[Fault, ...], tool: str) -> Figures:
-    """The way to the limiter and to the server is hurt: other calls go on, and all of it is recorded."""
+    """Hurt the links to the limiter and to the server: other calls go on, and all calls are recorded."""
     figures = Figures()
     for fault in faults:
         for what in ("limiter", "upstream"):
@@ -298,7 +300,7 @@ RIGHT: Final = {OPEN: ALLOWED, DENIED: "denied", HIDDEN: "not_available"}
 
 
 def alone(stage: Stage, rng: random.Random, seconds: float) -> Figures:
-    """Only gateways, limiter and server live; gateways die, too, and come back from their disks."""
+    """Leave only gateways, limiter and server alive; gateways are killed, too, and come back from disk."""
     figures = Figures()
     for name in CONTROL:
         stage.cluster.processes[name].kill()

@@ -1,11 +1,12 @@
-"""The large figures: `make soak`, or
+"""The cluster tests at full size: `make soak`, or
 
     python -m tests.cluster.soak [PART ...] [--share 1] [--seed N] [--gateways 4]
 
-Each part starts a cluster of its own, does its worst to it, and holds the whole history against every law.
-First it says what it is going to do, and against which laws (`--plan`: only that); then what it found, part
-by part, with commit and seed, as rows for docs/measurements.md. `--share 0.05`: a twentieth of everything.
-Ends with 0 if every law was kept. Times are told and judge nothing: they mean something on a quiet machine.
+Each part starts a cluster of its own, does its worst to it, and checks the whole history against every law.
+It first says what it is going to do and which laws it checks (`--plan`: only that), then what it found, part
+by part, with commit and seed, as rows for docs/measurements.md. `--share 0.05` does a twentieth of it all. It
+exits with 0 if every law was kept. Times are reported but not judged: they mean something only on a quiet
+machine.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tests.cluster.stage import OPEN, Stage, stage
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`large`: how many, or how many seconds, of what `does` says. `act` gets that number, scaled."""
+    """One part. `large`: how many, or how many seconds, of what `does` says; `act` gets it scaled."""
 
     promise: int
     large: int
@@ -65,9 +66,9 @@ PARTS = {
     "faults": Part(4, 20, "rounds of every fault on every way: how soon named and healed", _faults),
     "alone": Part(5, 3600, "seconds without control plane, database and broker", scenarios.alone),
 }
-# None of these may be found, whatever else is.
+# These figures must be zero, whatever else is found.
 MUST_BE_NONE = ("overshoot", "wrong verdicts", "sent more than once", "executions on changed arguments")
-# Not a cluster's: the suite's own test, asked for more.
+# Needs no cluster: it is a test of the suite, with more requests.
 BYPASS = "bypass"
 BYPASS_REQUESTS = 1_000_000
 

@@ -1,4 +1,4 @@
-"""A cluster with an organization, a server, a policy and a grant, and everybody who writes its history."""
+"""A cluster with an organization, a server, a policy and a grant, and everyone who records its history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.cluster.laws import Bounds, Broken, broken
 from tests.journeys.api import Api, wait_until
 
 OPEN, DENIED, HIDDEN, ASKED, EDITED = "read", "drop", "secret", "pay", "edited"
-# Its limit is never reached: it says whether limits can be checked.
+# A tool whose limit is never reached: calling it shows whether limits can be checked.
 PROBE: Final = "probe"
 DAY: Final = 86_400.0
 LOOK_EVERY: Final = 0.2
@@ -44,7 +44,7 @@ def limited(number: int) -> str:
 
 
 class Stage:
-    """`limits`: so many tools, each with a limit of `most` a day and a counter of its own."""
+    """The cluster and its history. `limits` tools each have a limit of `most` a day and their own counter."""
 
     def __init__(self, cluster: Cluster, *, limits: int, most: int) -> None:
         self.cluster = cluster
@@ -98,7 +98,7 @@ class Stage:
         return agent
 
     def edit(self) -> Published:
-        """Publishes the next edit."""
+        """Publish the next edit."""
         self._edits += 1
         self.api.ask("PATCH", f"/policies/{self._policy}/", {"document": self._document()})
         said = self.api.ask("POST", f"/policies/{self._policy}/publish/", {"note": "edit"})
@@ -108,12 +108,12 @@ class Stage:
         return published
 
     def try_to_edit(self) -> None:
-        """While things die: what nobody said was published is nobody's promise."""
+        """Edit while things die. An edit that was not confirmed as published promises nothing."""
         with suppress(AssertionError, OSError, psycopg.OperationalError):
             self.edit()
 
     def number_of(self, revision: UUID) -> int:
-        """The first configuration that holds it, once there is one."""
+        """The first config revision that contains it, once there is one."""
         found: list[int | None] = [None]
 
         def is_there() -> bool:
@@ -129,7 +129,7 @@ class Stage:
             self.history.shown += self.look()
 
     def look(self) -> list[Shown]:
-        """A page that does not answer says of nobody that it is in step."""
+        """What the list of workers shows. If it does not answer, no worker counts as in step."""
         try:
             rows = self._workers()
         except (OSError, ValueError):
@@ -169,7 +169,7 @@ class Stage:
         return found
 
     def settle(self) -> None:
-        """Every record there must be has arrived, or never will."""
+        """Wait until every record that must exist has arrived, or give up after ALL_THERE_WITHIN seconds."""
         due = Counter(call.digest for call in self.history.calls if call.said is not None)
         due |= Counter(receipt.digest for receipt in self.history.receipts)
         until = time.monotonic() + ALL_THERE_WITHIN

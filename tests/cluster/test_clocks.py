@@ -1,4 +1,4 @@
-"""The clock of the limiter's store is set while agents call: limits hold."""
+"""Limits hold even when the clock of the limiter's store is changed while agents call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEED = int(os.environ.get("CLUSTER_SEED") or random.SystemRandom().randrange(2**
 
 @redis_server.needs_settable_clock
 def test_a_store_whose_clock_is_set_admits_no_more() -> None:
-    """Back, forward, and while calls are on their way; each kind of step once."""
+    """Back, forward, and while calls are in flight; each kind of step once."""
     print(f"CLUSTER_SEED={SEED}")
     rng = random.Random(SEED)
     with stage(gateways=2, limits=6, clock=True) as running:

@@ -1,4 +1,4 @@
-"""A cluster is hurt in every way there is, and its history keeps every law. The larger figures are slow."""
+"""A cluster is hurt in every way we have, and its history keeps every law. The larger runs are slow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(autouse=True)
 def every_law_is_kept(running: Stage) -> Iterator[None]:
-    """After each test the whole history so far is checked."""
+    """Check the whole history so far after each test."""
     yield
     assert running.broken_laws() == []
     assert sum(call.said == ALLOWED for call in running.history.calls) > 0
@@ -71,7 +71,7 @@ def test_verdicts_outlive_the_control_plane_and_a_restart(running: Stage, rng: r
     assert found["restarts"] >= 1
 
 
-# ---- the larger figures
+# ---- the larger runs
 @pytest.mark.slow
 def test_limits_hold_in_twenty_runs_with_kills(running: Stage, rng: random.Random) -> None:
     found = scenarios.limits(running, rng, runs=20, first=8).found

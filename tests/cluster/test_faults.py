@@ -1,4 +1,4 @@
-"""The proxy does what its faults are called, so that what is survived behind it was really there."""
+"""Each fault of the proxy does what its name says, so what the product survives really happened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def heard() -> list[bytes]:
 
 @pytest.fixture
 def link(faults: Faults, heard: list[bytes]) -> Iterator[Link]:
-    """Leads to a server that answers every request with 2,000 bytes."""
+    """A link to a server that answers every request with 2,000 bytes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -53,7 +53,7 @@ def link(faults: Faults, heard: list[bytes]) -> Iterator[Link]:
 
 
 def ask(link: Link, seconds: float = 0.5) -> tuple[bytes, str]:
-    """What came back, and how it ended: with everything, in silence, or with a reset."""
+    """Return what came back and how it ended: with everything, in silence, or with a reset."""
     try:
         with socket.create_connection(("127.0.0.1", link.port), timeout=seconds) as one:
             return _ask(one, seconds)
@@ -149,7 +149,7 @@ def test_who_dies_with_an_answer_unread_is_gone_on_the_other_side_too(faults: Fa
         with listener.accept()[0] as arrived:
             arrived.settimeout(60)
             arrived.sendall(ANSWER)
-            assert one.recv(1) == b"x"  # the rest has arrived and is not read
+            assert one.recv(1) == b"x"  # the rest has arrived, unread
             one.close()
             with contextlib.suppress(ConnectionError):
                 assert arrived.recv(10) == b""

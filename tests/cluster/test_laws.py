@@ -1,4 +1,7 @@
-"""A checker that finds nothing proves nothing: histories that break each law, and some that look like it."""
+"""Tests the checker with histories that break each law, and some that only seem to.
+
+A checker that never finds anything proves nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An MCP server that writes down each call that arrived whole: when, which, the digest of its arguments."""
+"""An MCP server that records each call that arrived complete: when, which tool, its arguments' digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REVISION: Final = "2025-11-25"
 
 
 def digest_of(arguments: Any) -> str:
-    """Made here as the records' own is described, and not by the code that makes that."""
+    """The digest as it is documented for records, but computed without the code under test."""
     return hashlib.sha256(json.dumps(arguments, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -37,7 +37,7 @@ class Recorder:
 
     async def _behave(self, conversation: Conversation) -> None:
         arrived = time.time()
-        self._server.received.clear()  # it keeps them for tests that are over in seconds
+        self._server.received.clear()  # it keeps every request, which is meant for short tests
         if conversation.request.method != "POST":
             conversation.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
             return

@@ -1,7 +1,7 @@
-"""make conformance: what passes directly passes through us, check by check.
+"""make conformance: whatever passes directly also passes through us, check by check.
 
-Needs npm, or a cache folder that was filled before; where there is neither it is left out, unless CI is set.
-Exits with 1 on any difference that stays when it is asked again.
+Needs npm, or a cache folder filled earlier; with neither it is skipped, but fails if CI is set. Exits with 1
+on any difference that remains when the scenarios are run again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Final, TypeAlias
 from tests.conformance import client_scenarios, server_scenarios
 from tests.conformance.suite import Checks, Suite, SuiteUnavailable, fetch
 
-# Some scenarios give an answer half a second: on a machine with much else to do a check fails now and then,
-# directly as well as through us. What we change is changed each time.
+# Some scenarios allow half a second for an answer: on a busy machine a check fails now and then, directly as
+# well as through us. A difference that we cause shows every time.
 _ATTEMPTS: Final = 3
 
 _Ask: TypeAlias = Callable[[], Awaitable[Checks]]
@@ -39,7 +39,7 @@ async def main() -> int:
 
 
 async def _servers(suite: Suite) -> set[_Which]:
-    """All at once the first time: each has a server of its own, and most of what they do is waiting."""
+    """Run all at once the first time: each has a server of its own, and they mostly wait."""
     directly = partial(server_scenarios.checks_of, suite, 0)
     ways = {
         f"through {workers} gateway{'s' * (workers > 1)}": partial(server_scenarios.checks_of, suite, workers)
@@ -62,7 +62,7 @@ async def _clients(suite: Suite) -> set[_Which]:
 
 
 async def _differing(how: str, differing: set[_Which], directly: _Ask, through: _Ask) -> set[_Which]:
-    """What came out otherwise every time, asked again by itself."""
+    """Run this way again on its own; return what differed every time."""
     for _ in range(_ATTEMPTS - 1):
         if differing:
             differing &= compare(f"again {how}", await directly(), await through())
@@ -75,7 +75,7 @@ def _summary(what: str, checks: Checks) -> None:
 
 
 def compare(how: str, direct: Checks, through: Checks) -> set[_Which]:
-    """The checks that came out otherwise; each is printed."""
+    """Print and return the checks whose verdicts differ."""
     keys = direct.keys() | through.keys()
     differing = sorted(key for key in keys if direct.get(key) != through.get(key))
     print(f"{how}: {len(keys)} checks, {len(differing)} differ.")

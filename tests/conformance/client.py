@@ -1,7 +1,7 @@
-"""What the suite's client scenarios drive: the official SDK, straight to the suite's server or through us.
+"""The client of the suite's client scenarios: the official SDK, straight to the suite's server or through us.
 
-Through us the server is registered as upstream of a gateway, and the client knows nothing but the gateway.
-The suite starts `knock.py`, which asks this process to do the scenario: the SDK is loaded once.
+Through us, the server is registered as the upstream of a gateway, and the client knows only the gateway. The
+suite starts `knock.py`, which asks this process to play the scenario, so that the SDK is loaded only once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def answer_by_defaults(
     schema: Any = getattr(params, "requested_schema", {})
     properties = schema.get("properties", {})
     given: Any = {name: about["default"] for name, about in properties.items() if "default" in about}
-    given |= {name: True for name in properties if name not in given}  # all the others are yes or no
+    given |= {name: True for name in properties if name not in given}  # all others are booleans
     return types.ElicitResult(action="accept", content=given)
 
 
@@ -92,7 +92,7 @@ async def echoed(client: Client, _: Any) -> None:
     await client.call_tool("json_schema_echo", {"schema": schema})
 
 
-# What is done, and the tools that the suite's server will list: what its scan would have found.
+# What the client does, and the tools that a scan of the suite's server would find.
 SCENARIOS: Final[dict[str, tuple[Step, tuple[str, ...]]]] = {
     "initialize": (listed, ()),
     "tools_call": (add, ("add_numbers",)),
@@ -109,8 +109,8 @@ SCENARIOS: Final[dict[str, tuple[Step, tuple[str, ...]]]] = {
     "json-schema-ref-no-deref": (listed, ("lookup_user",)),
     "json-schema-2020-12-preservation": (echoed, ("json_schema_2020_12_tool", "json_schema_echo")),
 }
-# The suite's server asks on the standing stream, and what it says before that is open is lost; or it takes a
-# standing stream that is opened late for the one that was to be resumed.
+# The suite's server sends requests on the standing GET stream, and they are lost if it is not open yet; or it
+# mistakes a standing stream that is opened late for the one to be resumed.
 ON_STANDING_STREAM: Final = {"elicitation-sep1034-client-defaults", "sse-retry"}
 
 
@@ -152,7 +152,7 @@ async def play(url: str, scenario: str, revision: str, context: str, *, through:
 
 @asynccontextmanager
 async def answering(*, through: bool) -> AsyncIterator[str]:
-    """The command that does the scenario it is started for."""
+    """Yield the command that plays the scenario it is started for."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = json.loads(await reader.readline())

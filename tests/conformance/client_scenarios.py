@@ -1,4 +1,4 @@
-"""The suite's client scenarios but those of OAuth: the SDK as client, directly and through a gateway."""
+"""The suite's client scenarios except OAuth's: the SDK as client, directly and through a gateway."""
 
 from __future__ import annotations
 

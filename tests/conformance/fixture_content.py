@@ -1,4 +1,4 @@
-"""What the fixture server has: names, schemas and answers that the suite's scenarios ask for."""
+"""Content of the fixture server: the names, schemas and answers that the suite's scenarios ask for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def content(*blocks: Json) -> Json:
     return {"content": list(blocks)}
 
 
-# Tools that say the same each time.
+# Tools that always answer the same.
 STATIC: Final[dict[str, Json]] = {
     "test_simple_text": content(text("This is a simple text response for testing.")),
     "test_image_content": content(image()),
@@ -109,7 +109,7 @@ def tool_definition(name: str) -> Json:
     return {"name": name, "description": f"Fixture: {name.replace('_', ' ')}.", "inputSchema": schema}
 
 
-# What is asked of a person, by tool.
+# The forms that tools ask a person to fill in.
 CONFIRM: Final = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 ANSWER: Final = {
     "type": "object",

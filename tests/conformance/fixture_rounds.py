@@ -1,4 +1,4 @@
-"""Calls of 2026-07-28 that need more than one round: asked once, answered on the retry."""
+"""Calls of 2026-07-28 that take several rounds: the server asks for input and the client retries with it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def in_rounds(ctx: Context, params: types.CallToolRequestParams) -> Json:
 
 
 def prompt_in_rounds(params: types.GetPromptRequestParams, given: dict[str, str]) -> Json | None:
-    """None once the context is known, which is put among the arguments."""
+    """Ask for the context; once it is known, put it among the arguments and return None."""
     context = _accepted(dict(params.input_responses or {}), "user_context").get("context")
     if context is None:
         return required({"user_context": asks_for("What context should the prompt use?", "context")})

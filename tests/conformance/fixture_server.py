@@ -1,4 +1,4 @@
-"""A server of ours that has everything the suite's server scenarios look for, in both eras of the protocol.
+"""Our server with everything that the suite's server scenarios look for, in both eras of the protocol.
 
     python -m tests.conformance.fixture_server
 
@@ -36,7 +36,7 @@ BUS = InMemorySubscriptionBus()
 
 
 class Events(EventStore):
-    """Everything that was sent, so that a stream can be taken up again where it broke off."""
+    """Stores everything that was sent, so that a broken stream can be resumed where it stopped."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[str, types.JSONRPCMessage | None]] = []
@@ -155,7 +155,7 @@ async def call_tool(
 ) -> types.CallToolResult | types.InputRequiredResult:
     result = await _called(ctx, params)
     if result.get("resultType") == "task":
-        # Of an extension, for which the SDK has no type.
+        # Part of an extension, for which the SDK has no type.
         return cast(types.CallToolResult, result)
     if result.get("resultType") == "input_required":
         return types.InputRequiredResult.model_validate(result)

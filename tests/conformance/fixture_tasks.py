@@ -1,4 +1,4 @@
-"""Tools of 2026-07-28 whose work goes on as a task, as the extension io.modelcontextprotocol/tasks has it."""
+"""Tools of 2026-07-28 whose work continues as a task of the extension io.modelcontextprotocol/tasks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What stands before several gateways: each request goes to the next one, whatever came before it.
+"""A round-robin proxy in front of several gateways: each request goes to the next one.
 
-It adds the token the suite does not know of, and changes nothing else. Every request has a connection of its
-own on both sides, so the bytes of an answer pass as they come, and whoever leaves takes the other side along.
+It adds the token, which the suite does not know, and a `Connection: close`, and changes nothing else. Every
+request has a connection of its own on both sides, so the bytes of an answer pass as they come, and when one
+side closes the other is closed, too.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Front:
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until the reading side ends."""
+    """Copy bytes until the reading side ends."""
     with suppress(OSError):
         while piece := await reader.read(PIECE):
             writer.write(piece)

@@ -1,4 +1,4 @@
-"""What the suite starts as a client: it hands the scenario to the process that waits behind a socket."""
+"""The client that the suite starts: it hands the scenario to the process that waits behind a unix socket."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The suite's server scenarios: against our fixture itself, and through gateways before the same fixture."""
+"""The suite's server scenarios: against our fixture directly, and against gateways in front of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ REQUIREMENTS: Final = ("2025-11-25", "2026-07-28")
 
 
 async def checks_of(suite: Suite, workers: int) -> Checks:
-    """`workers` 0: directly. Each has a fixture of its own, so that none hears of another's changes."""
+    """Run the scenarios through so many workers; 0 is directly.
+
+    Each run has a fixture of its own, so that none hears of another's changes.
+    """
     found: Checks = {}
     async with _served(workers) as url:
         for revision in REQUIREMENTS:

@@ -1,4 +1,4 @@
-"""The official conformance suite on Node 22, both from npm, in a cache folder of their own."""
+"""The official conformance suite and its Node 22, both from npm, in a cache folder of their own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OLDEST_NODE: Final = 22
 
 
 class SuiteUnavailable(Exception):  # noqa: N818
-    """It cannot be fetched here; the text says why."""
+    """The suite cannot be fetched here; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Suite:
     program: Path
 
     async def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-        """Its exit code, which counts checks that failed, and what it printed."""
+        """Run the suite; return its exit code, which counts the checks that failed, and what it printed."""
         process = await asyncio.create_subprocess_exec(
             str(self.node),
             str(self.program),
@@ -51,7 +51,7 @@ class Suite:
 
 
 def fetch() -> Suite:
-    """Raises SuiteUnavailable."""
+    """Fetch the suite unless it is in the cache; raises SuiteUnavailable."""
     locked = (HERE / "package.json").read_bytes() + (HERE / "package-lock.json").read_bytes()
     folder = CACHE / hashlib.sha256(locked).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def _install(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise SuiteUnavailable("npm was not found")
-    shutil.rmtree(folder, ignore_errors=True)  # a run that was broken off
+    shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
     folder.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder / name)
@@ -82,7 +82,7 @@ def _install(folder: Path) -> None:
 
 
 def _node(modules: Path) -> Path:
-    """The Node that came with it; on other systems one that is here, if it is new enough."""
+    """The Node that was fetched with it; on other systems an installed one, if it is new enough."""
     for fetched in sorted(modules.glob("node-*/bin/node")):
         fetched.chmod(0o755)
         return fetched
@@ -97,14 +97,14 @@ def _major(node: str) -> int:
     return int(said.strip().removeprefix("v").split(".")[0] or 0)
 
 
-# What it wrote
+# Its results
 
 Checks = dict[tuple[str, str, str], list[str]]
 """The verdicts, in order, by scenario, check id and check name."""
 
-# The time a scenario's folder was made, which ends its name: -2026-11-21T15-03-50-202Z.
+# A scenario's folder name ends in the time it was made: -2026-11-21T15-03-50-202Z.
 _MADE_AT: Final = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z?$")
-# How often a stream was read in pieces is no verdict on anybody.
+# These only count the pieces in which a stream was read: they are not verdicts.
 _NO_VERDICT: Final = frozenset({"outgoing-request", "incoming-response", "incoming-sse-event"})
 
 

@@ -1,8 +1,8 @@
-"""One gateway, as a process of its own, whose only grant may do everything with one server.
+"""Runs one gateway as a process of its own; its only grant may do everything with one server.
 
     python -m tests.conformance.worker --upstream URL --token T --origin O --data FOLDER TOOL...
 
-Prints `READY <port>` once it serves. Workers with one folder share their limits, as on one machine.
+Prints `READY <port>` once it serves. Workers with the same folder share their limits, as on one machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PATH = f"/mcp/{SERVER}/"
 async def serving(
     upstream: str, token: str, data: Path, tools: Sequence[str], origins: Sequence[str] = ()
 ) -> AsyncIterator[int]:
-    """The port of a gateway in this process."""
+    """Serve a gateway in this process; yields its port."""
     registered = server(upstream, tools=tools)
     acme = organization(ACME, registered, {token: {}}, document=ALLOW_ALL, lease=86_400)
     limiter = SqliteLimiter(trusted_file(data / "limits.sqlite"), worker="gw")
@@ -61,7 +61,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def running(*command: str) -> Iterator[str]:
-    """A module of ours as a process; what it said after READY."""
+    """Run one of our modules as a process; yields what it printed after READY."""
     process = Popen([sys.executable, "-W", "ignore", "-m", *command], stdout=PIPE, text=True)
     try:
         assert process.stdout is not None

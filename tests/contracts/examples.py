@@ -1,6 +1,6 @@
-"""Writes `common/api_examples.json` from what the API really answers: `python -m tests.contracts.examples`.
+"""Writes `common/api_examples.json` from the API's real answers: `python -m tests.contracts.examples`.
 
-The examples of the schema and of the reference page are these; test_api_examples.py beside this runs them.
+The schema and the reference page show these examples; test_api_examples.py beside this file runs them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PLAIN: Final = (
 
 
 def normal(value: Any) -> Any:
-    """The same for the same run of things: ids by the order in which they come, one time, no secret."""
+    """Make the answers of a run repeatable: ids by order of appearance, one fixed time, made-up secrets."""
     seen: dict[str, list[str]] = defaultdict(list)
 
     def named(prefix: str, text: str) -> int:
@@ -57,7 +57,7 @@ def normal(value: Any) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """What of an answer an example has to have in common with it: names and kinds, not values."""
+    """The part of an answer that an example must share: names and types, not values."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     if isinstance(value, list):

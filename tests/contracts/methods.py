@@ -1,10 +1,10 @@
-"""The methods of every protocol revision, read from the official schemas.
+"""Reads the methods of every protocol revision from the official schemas.
 
     python -m tests.contracts.methods FOLDER
 
-FOLDER holds `<revision>/schema.json`, as the protocol's own repository does under `schema/`. Only names are
-kept: of methods, and of what may stand in their params. When the protocol has a new revision, run this, and
-the tests say which methods have no verdict yet.
+FOLDER holds `<revision>/schema.json`, as in the protocol's own repository under `schema/`. Only names are
+kept: of methods, and of what their params may contain. When the protocol has a new revision, run this; the
+tests then say which methods have no verdict yet.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUPS: Final = {
 }
 Definitions = dict[str, dict[str, Any]]
 Facts = dict[str, dict[str, dict[str, list[str]]]]
-"""Revision -> group -> method -> the names in its params, those that must be there marked with `!`."""
+"""Revision -> group -> method -> the names in its params; required ones end in `!`."""
 
 
 def load() -> Facts:

@@ -1,4 +1,4 @@
-"""Pages made from the code. Run it to write them: python -m tests.contracts.pages"""
+"""Generates pages of the documentation from the code. To write them: python -m tests.contracts.pages"""
 
 from __future__ import annotations
 

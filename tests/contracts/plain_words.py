@@ -1,6 +1,6 @@
-"""The page of the sentences of Plain words, made from the language: `python -m tests.contracts.pages`.
+"""Generates the page of Plain words sentences from the policy language: `python -m tests.contracts.pages`.
 
-Every sentence has a shape, and every shape is what the code says of the JSON that stands beside it.
+Every sentence has a shape, and every shape has an example in JSON with what the code says about it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOOLS: Final = (
     Tool(name="update_note", tool_class="Write"),
 )
 
-# What stands for a part of the policy, as a pattern; the first five are made of others.
+# The pattern that each slot, a part of the policy, matches.
 _WINDOW: Final = "|".join(
     [*(f"per {word}" for word in WINDOW_WORDS.values()), r"every \d+ [a-z]+(?:(?:,| and) \d+ [a-z]+)*"]
 )
@@ -45,7 +45,7 @@ SLOTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`*slots*` stand for what is in the policy; `said` is what the code says of `example`."""
+    """A sentence with `*slots*` for parts of the policy; `said` is what the code says about `example`."""
 
     sentence: str
     example: Any
@@ -76,7 +76,7 @@ _LISTS: Final = ("*values*", "nothing", "*values* and *number* more")
 
 
 def conditions() -> tuple[Shape, ...]:
-    """For each operator of the language, in its order; one that is new and has no example fails here."""
+    """The shapes of each operator, in the language's order; a new operator without an example fails here."""
     found = []
     for op in OPERATORS:
         for at, operand in enumerate(_OPERANDS[op]):
@@ -181,7 +181,7 @@ def rules() -> tuple[Shape, ...]:
 
 
 def limits() -> tuple[Shape, ...]:
-    """Each beginning with each ending: who counts together, by what, over which tools."""
+    """Every beginning and every ending of a limit: what is counted together, by what, over which tools."""
     return (*_begun(), *_kept_apart(), *_scoped(), *_together())
 
 
@@ -213,7 +213,7 @@ def _limit(sentence: str, given: dict[str, Any], meaning: str, at: str = f"/tool
 
 
 def limit_pattern() -> str:
-    """Any beginning, then the endings in their order, each or none."""
+    """Matches any beginning, then the endings in order, each of them optional."""
     heads = "|".join(Shape(f"{sentence}", None, "").pattern() for sentence, _, _ in _HEADS)
     tails = (
         "".join(f"|{re.escape(words)}" for words in each.values() if words) for each in (_SCOPES, _TOGETHER)
@@ -312,7 +312,7 @@ def whole() -> tuple[Shape, ...]:
 
 
 def said_of(document: dict[str, Any], tools: Sequence[Tool] = TOOLS) -> list[str]:
-    """Each sentence as the view shows it, with what it begins with."""
+    """The sentences of a document as the view shows them, each with its beginning."""
     facts = [ToolFacts(tool.name, tool.tool_class or None) for tool in tools]
     compiled = compile_policy(parse_policy(json.dumps(document)), facts)
     return [shown(each) for each in sentences_of(compiled, tools)]

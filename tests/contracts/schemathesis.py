@@ -1,4 +1,4 @@
-"""Runs the foreign program that makes requests out of the API's schema and judges the answers by it."""
+"""Runs schemathesis, a foreign program that makes requests from the API's schema and checks the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tests.foreign import CLIENTS, foreign_program
 
-# What a schema cannot say is refused all the same: names that are taken, addresses that are none.
+# The API also refuses what a schema cannot express: names that are taken, addresses that are not valid.
 _CHECKS: Final = """
 [checks.positive_data_acceptance]
 enabled = false
@@ -35,15 +35,15 @@ class Outcome:
 
 
 def run(web: str, folder: Path, keys: Sequence[str], ids: Mapping[str, str], flags: Sequence[str]) -> Outcome:
-    """`ids`: what stands for each parameter of a path."""
+    """Run the program against `web`. `ids` holds the value for each path parameter."""
     program = foreign_program("schemathesis", "schemathesis")
     schema = folder / "schema.json"
     with urllib.request.urlopen(f"{web}/api/v1/schema/", timeout=60) as answer:
         schema.write_text(json.dumps(closed(json.load(answer))))
     (folder / "schemathesis.toml").write_text(_parameters(ids) + _CHECKS)
-    # The program reads what it is told by, and keeps what it finds, where it is started.
+    # The program reads its configuration from its working directory and keeps its findings there.
     done = subprocess.run(
-        # A scan is waited for, and may visit an address that says nothing for as long as it is given.
+        # The API waits for a scan, which may use all its time on an address that does not answer.
         [str(program), "run", str(schema), "--url", web, "--no-color", "--request-timeout", "120", *flags],
         cwd=folder,
         capture_output=True,
@@ -65,7 +65,7 @@ def run(web: str, folder: Path, keys: Sequence[str], ids: Mapping[str, str], fla
 
 
 def closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """Clients have to bear fields they do not know; here an answer may have none."""
+    """Forbid unknown fields in the schema. Clients must tolerate them; here an answer may have none."""
     for component in schema["components"]["schemas"].values():
         if "properties" in component:
             component.setdefault("additionalProperties", False)

@@ -1,4 +1,4 @@
-"""Every operation of the schema has an example; each is run here, and its answer held against the schema."""
+"""Every operation of the schema has an example; each is run and its answer checked against the schema."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ POLICY: Final = {
     "tools": {"list_*": {}, "create_access_key": {"rate_limit": {"max": 30, "window": "minute"}}},
 }
 TEST: Final = {"name": "users stay", "call": {"tool": "delete_user"}, "expect": "deny"}
-# What the server says of its tools.
+# What the server says about its tools.
 TOLD: Final = {
     "create_access_key": "Create a new access key for an IAM user.",
     "delete_user": "Delete an IAM user, with their keys and their group memberships.",
     "list_users": "List the IAM users of the account.",
 }
-# By the path behind /api/v1: what is asked for, where everything would be too much to read.
+# By the path behind /api/v1: queries where the whole list would be too much to read.
 ASKED_FOR: Final = {"/catalog/tools/": "?q=access+key", "/catalog/search/": "?q=access+key"}
-# By method and the path behind /api/v1; {names} are ids of things there are.
+# By method and the path behind /api/v1; {names} are ids of things that exist.
 REQUESTS: Final[dict[str, Any]] = {
     "PATCH /organization/": {"name": "Acme Ltd", "lease_seconds": 43_200, "explain_denials": True},
     "PATCH /members/{member_id}/": {"role": "admin"},
@@ -89,13 +89,13 @@ REQUESTS: Final[dict[str, Any]] = {
     },
 }
 ASKS: Final = ("/lint/", "/decide/", "/effects/", "/diff/", "/convert/", "/classify/")
-# Whoever asked holds the grant; another one answers.
+# Alice holds the grant that asked, so someone else has to answer.
 BY_DAVE: Final = ("/approve/", "/decline/")
 
 
 @pytest.fixture
 def acme(cast: Cast) -> Acme:
-    """As a reader would have it: at an address with a name, its tools classified as a scan does."""
+    """Acme as readers would have it: a server at a named address, its tools classified as by a scan."""
     made = make_acme(cast, "https://iam.mcp.example.com/mcp")
     with inside(cast.alice):
         for tool in Tool.objects.all():
@@ -151,7 +151,7 @@ def with_ids(value: Any, ids: dict[str, str]) -> Any:
 
 
 def answered(client: Client, method: str, path: str, body: Any) -> tuple[int, Any, int]:
-    """In a savepoint that is taken back: the status, the JSON, and how many audit events were written."""
+    """Send a request in a savepoint that is rolled back; return status, JSON and number of audit events."""
     with transaction.atomic():
         before = AuditEvent.objects.count()
         sent = {} if method == "get" else {"data": json.dumps(body), "content_type": "application/json"}

@@ -1,4 +1,4 @@
-"""Steps 3 to 7 of a newcomer over the REST API, with an API key: every verb and name automation relies on."""
+"""A newcomer's steps 3 to 7 over the REST API, with an API key: every verb and name automation relies on."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_numbers_of_a_posted_document_keep_their_spelling(call: Call, acme: Acme
 
 
 class _Raw(str):
-    """Sent as it stands: json.dumps would spell the number anew."""
+    """JSON that is sent as it is: json.dumps would change how numbers are spelt."""
 
 
 def _text(body: Any) -> str:

@@ -1,4 +1,4 @@
-"""Every list of the API: its pages, orders and filters, as the schema names them."""
+"""The pages, orders and filters of every list in the API, as the schema names them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def get(cast: Cast, api_key: Callable[..., str]) -> Get:
 
 @pytest.fixture
 def lists(client: Client, db: None) -> dict[str, dict[str, Any]]:
-    """Path -> parameters of the query, of every list that has pages."""
+    """Path -> query parameters, for every list that has pages."""
     paths = client.get("/api/v1/schema/").json()["paths"]
     found = {}
     for path, methods in paths.items():

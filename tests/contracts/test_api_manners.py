@@ -1,4 +1,4 @@
-"""What holds for every request of the API: sent twice, made too late, sent too often, spelt wrongly."""
+"""Rules for all API requests: sent twice, based on an old version, sent too often, spelt wrongly."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_key_that_is_none_is_refused(call: Call, key: str) -> None:
 @pytest.mark.parametrize("used_just_now", [False, True])
 @pytest.mark.django_db(transaction=True)
 def test_twenty_at_once_under_one_key_have_one_effect(call: Call, cast: Cast, used_just_now: bool) -> None:
-    """Writing down that a key was used must not be what keeps them in line."""
+    """They must be serialized even if none has to record that the key was used."""
     if used_just_now:
         assert call("get", "/me/").status_code == 200
     begin = threading.Barrier(AT_ONCE)
@@ -213,7 +213,7 @@ def test_who_is_refused_is_counted_and_told_how_many_requests_are_left(call: Cal
 
 
 def test_options_and_trace_are_methods_like_any_that_a_path_does_not_answer(call: Call, acme: Acme) -> None:
-    """What an API framework tells of itself there is nobody's business, and the schema says more."""
+    """What an API framework reveals about itself there is nobody's business, and the schema says more."""
     for path, methods in (
         ("/servers/", {"GET", "POST", "HEAD"}),
         (f"/policies/{acme.policy.public_id}/publish/", {"POST"}),

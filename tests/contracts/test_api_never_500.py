@@ -1,7 +1,7 @@
-"""Every operation of the API's own schema, asked with whatever a stranger might send: no 5xx, ever.
+"""No operation of the API's schema ever answers with 5xx, whatever a stranger might send.
 
-Thirty seconds of it, or as long as it takes to reach behind the first check, from a seed that is printed;
-the same seed asks the same again:
+It runs for thirty seconds, or as long as it takes to get past the first check, from a seed that is printed;
+the same seed sends the same requests again:
 POLICYLAYER_SEED=… pytest tests/contracts/test_api_never_500.py
 """
 
@@ -27,8 +27,8 @@ from servers import waiting
 from tests.cast import Acme, Cast, inside
 
 SECONDS = 30.0
-REACHED = {200: 20, 400: 20, 201: 1}  # answers of each kind that show requests reach behind the first check
-MOST = 20_000  # requests; one in 200 makes something, so who has not reached that far by then never will
+REACHED = {200: 20, 400: 20, 201: 1}  # so many answers of each kind show that requests pass the first check
+MOST = 20_000  # requests; one in 200 creates something, so a run that has not got there by now never will
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = ("/api/v1/schema/", "/api/v1/catalog/")
 
@@ -94,7 +94,7 @@ class Operation:
 
 
 class Maker:
-    """Values for schemas: fitting, nearly fitting, and nothing of the kind."""
+    """Makes values for schemas: valid, nearly valid, and nothing of the kind."""
 
     def __init__(self, chance: random.Random, ids: dict[str, str], components: dict[str, Any]) -> None:
         self.chance = chance
@@ -208,7 +208,7 @@ def seed() -> int:
 
 
 def send(client: Client, method: str, path: str, body: bytes, **headers: str) -> Any:
-    """In a savepoint that is taken back: what one request did does not change what the next one meets."""
+    """Send a request in a savepoint that is rolled back, so that it does not affect the next one."""
     verb = getattr(client, method)
     with transaction.atomic():
         if method == "get":

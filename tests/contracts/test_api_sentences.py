@@ -1,4 +1,4 @@
-"""Single sentences of what is promised of the API, each held to every operation it speaks of."""
+"""Single sentences that we promise about the API, each checked for every operation it covers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.cast import Acme, Cast, inside
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 OPEN: Final = "/api/v1/catalog/"
-# What automation reads, by the component of the schema that holds it.
+# The names that automation reads, by the schema component that contains them.
 NAMES: Final = {
     "Server": "id name upstream_url gateway_url status auth",
     "Scan": "status tools problems",
@@ -43,7 +43,7 @@ def paths(client: Client, db: None) -> dict[str, Any]:
 
 
 def filled(path: str) -> str:
-    """With ids that name nothing: who may not ask is not told."""
+    """The path with ids that name nothing: someone who may not ask does not learn that."""
     return path.format_map(_Anything())
 
 
@@ -145,7 +145,7 @@ def test_a_key_says_when_it_was_last_used(
 
 
 def test_a_keys_approval_counts_as_its_makers(cast: Cast, acme: Acme, api_key: Callable[..., str]) -> None:
-    """Also where that forbids it: nobody agrees to what they asked for themselves, with a key or without."""
+    """Also where that forbids it: nobody approves their own call, with a key or without."""
     call = waiting(acme)
     answers = {}
     for name in ("alice", "dave"):

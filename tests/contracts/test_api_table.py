@@ -1,4 +1,4 @@
-"""The table of paths and verbs that automation relies on, and what every id in it must be."""
+"""The table of paths and verbs that automation relies on, and what kind of id each path takes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_every_path_of_the_table_answers_its_verbs_and_names_who_may_ask(client:
 
 
 def test_an_id_of_another_kind_names_nothing(alice: Client, acme: Acme, cast: Cast) -> None:
-    """A path is not found; in a body the field is named, with what would be right."""
+    """In a path it gives 404; in a body the error names the field and what would be accepted."""
     wrong = acme.server.public_id.replace("srv_", "pol_")
     for path in ("/servers/", "/grants/", "/revisions/", "/decisions/", "/approvals/", "/webhooks/"):
         assert alice.get(f"/api/v1{path}{wrong}/").status_code == 404, path

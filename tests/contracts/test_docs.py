@@ -1,4 +1,4 @@
-"""The documents say what the code says."""
+"""The documents agree with the code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGES = [
 
 
 def test_the_table_of_settings_is_the_one_the_code_makes() -> None:
-    """Made anew by `python -m tests.contracts.pages`."""
+    """To regenerate it: `python -m tests.contracts.pages`."""
     assert (ROOT / "docs" / "settings.md").read_text() == settings_page()
     assert len(SETTINGS) >= 20
 
@@ -124,5 +124,5 @@ def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub makes it."""
+    """The anchor as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -1,6 +1,6 @@
-"""Every route there is, generated from the URL resolver, asked by everybody: no tenant sees another.
+"""Requests every route of the URL resolver as everyone: no tenant sees another's data.
 
-A new route is probed the day it is born; one with a parameter nobody can fill in fails here.
+A new route is probed as soon as it exists; one with a parameter that nobody can fill in fails here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def acme(cast: Cast) -> Acme:
 
 @pytest.fixture(scope="module")
 def ids(cast: Cast, acme: Acme) -> dict[str, str]:
-    """What stands for each parameter: things of Acme."""
+    """A value for each path parameter: things of Acme."""
     with inside(cast.alice):
         revision = publish_policy(cast.alice, acme.policy)
         key, _ = create_api_key(cast.alice, "ci", ["logs:read"])
@@ -114,7 +114,7 @@ def _answers(client: Client, path: str, **headers: str) -> dict[str, HttpRespons
 
 
 def _body(answer: HttpResponseBase) -> str:
-    """Of what is sent without an end, nothing."""
+    """The body, or nothing if it is an endless stream."""
     endless = answer.streaming and answer.is_async  # type: ignore[attr-defined]
     return "" if endless else answer.getvalue().decode(errors="replace")
 
@@ -193,7 +193,7 @@ def test_a_junk_key_is_answered_401_even_beside_a_good_session(
 def test_a_viewer_changes_nothing(
     route: Route, ids: dict[str, str], cast: Cast, signed_in: Callable[[Membership], Client]
 ) -> None:
-    """A viewer's POST is refused, malformed, or a question that changes nothing; it is never carried out."""
+    """A viewer's POST is refused, malformed, or only asks something; no change is ever carried out."""
     before = _fingerprint(cast)
     for answer in _answers(signed_in(cast.bob), route.path(ids)).values():
         assert answer.status_code < 500

@@ -1,4 +1,4 @@
-"""Promise 15: nothing that a person types or a server sends makes us connect inside, on either plane."""
+"""Promise 15: nothing a person types or a server sends makes us connect inside, on either plane."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
 
 @asynccontextmanager
 async def calling(tmp_path: Path, door: Door, egress: EgressPolicy) -> AsyncIterator[Reach]:
-    """A call through a gateway whose names are looked up as in production."""
+    """Calls through a gateway that resolves names as in production."""
     resolver = SystemResolver()
     async with world(tmp_path, egress=egress, resolve=resolver) as it, it.client() as alice:
         door.known.add(it.http.port)
         door.tried.clear()
 
         async def reach(url: str) -> str:
-            # A bundle with some of these is refused as a whole: what is behind that must hold by itself.
+            # A bundle with some of these URLs is refused as a whole: the defence behind that must hold alone.
             acme = it.config.organizations[0]
             server = replace(acme.servers[SERVER], upstream_url=url)
             it.config.organizations[0] = replace(acme, servers={SERVER: server})
@@ -67,7 +67,7 @@ async def scanning(tmp_path: Path, door: Door, egress: EgressPolicy) -> AsyncIte
 
 @asynccontextmanager
 async def notifying(tmp_path: Path, door: Door, egress: EgressPolicy) -> AsyncIterator[Reach]:
-    """A webhook that was stored somehow, whatever the form would say to its URL."""
+    """Sends to a webhook that was stored somehow, even if the form would refuse its URL."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(webhooks, "egress", lambda: egress)
 
@@ -87,7 +87,7 @@ async def test_no_spelling_of_an_address_inside_is_connected_to(tmp_path: Path, 
             refused = await reach(url.format(port=door.port))
             assert refused or "@outside.test" in url, url
             door.nobody_came()
-        # The listener and its names are there: what is open is reached.
+        # The listener and its names work: an allowed address is reached.
         await reach(f"http://outside.test:{door.port}/mcp")
         assert door.outside >= 1
     assert len(CASES["urls"]) >= 40
@@ -108,7 +108,7 @@ async def test_our_own_listener_is_not_reached_by_any_name(tmp_path: Path, door:
 async def test_a_name_that_leads_inside_by_the_second_look_is_not_followed(
     tmp_path: Path, door: Door, way: Any, name: str
 ) -> None:
-    """Its answers live for 0 seconds, and the server ends every connection."""
+    """Its DNS answers have a TTL of 0, and the server ends every connection."""
     async with way(tmp_path, door, door.policy) as reach:
         url = f"http://{name}:{door.port}/mcp"
         await reach(url)
@@ -127,7 +127,7 @@ def tells(headers: dict[str, str], status: int = 401) -> Any:
 
 
 def names_endpoint(address: str) -> Any:
-    """A server of 2024-11-05 that wants the client's messages inside."""
+    """A server of 2024-11-05 that directs the client's messages to an inside address."""
 
     def says(method: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if method != "GET":
@@ -139,7 +139,7 @@ def names_endpoint(address: str) -> Any:
 
 
 def _mcp(inside: str, method: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-    """An ordinary server whose results are full of links inside."""
+    """An ordinary server whose results are full of links to inside addresses."""
     if method != "POST":
         return 405, {}, b""
     asked = json.loads(body)
@@ -185,7 +185,7 @@ async def test_nothing_that_a_server_answers_leads_inside(
 
 
 async def test_the_listener_counts_whoever_comes(tmp_path: Path, door: Door) -> None:
-    """Without the guard every one of these spellings would have been a way in."""
+    """Without the guard each of these spellings would be a way in."""
     everything = EgressPolicy(allow=door.own.allow)
     async with notifying(tmp_path, door, everything) as reach:
         for url in ("http://127.0.0.1:{port}/", "http://0x7f.1:{port}/", "http://six.inside.test:{port}/"):

@@ -1,4 +1,4 @@
-"""Canaries for every kind of secret, through a gateway as it is started: none comes out again."""
+"""Canaries for every kind of secret go through a gateway, started as in production: none comes out again."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ POLICY: Final = json.dumps(
         },
     }
 )
-# What a worker runs here: the product, with a fault of ours in the middle of two tools.
+# What the worker runs here: the product, with a fault that we add to two tools.
 FAULTY: Final = """
 import sys
 from gateway import pipeline, relay
@@ -149,7 +149,7 @@ def upstream() -> Iterator[str]:
 
 
 class _ForgetfulInternal(_Internal):
-    """It quotes what it was asked where an answer belongs."""
+    """A control plane that quotes the request where an answer belongs."""
 
     def do_POST(self) -> None:
         if "/approvals/" not in self.path:
@@ -235,7 +235,7 @@ class Heard:
 def _everything_goes_wrong(heard: Heard) -> None:
     for tool in (*TOOLS, "undecided", "unknown"):
         heard.call(tool)
-    # A new store of limits is in doubt until the control plane has said that there never was another.
+    # A new store of limits is in doubt until the control plane has said there never was another.
     until = time.monotonic() + 120
     while "limit_exceeded" not in heard.codes and time.monotonic() < until:
         heard.call("limited")
@@ -259,7 +259,7 @@ def _everything_goes_wrong(heard: Heard) -> None:
 
 def _texts_under(folder: Path) -> Iterator[tuple[str, str]]:
     for file in folder.rglob("*"):
-        # What is put in another's place, or ends with a transaction, may be gone when it is looked at.
+        # A file that is replaced, or that ends with a transaction, may be gone by the time it is read.
         with suppress(FileNotFoundError):
             if file.is_file():
                 yield str(file), file.read_text("latin-1")
@@ -278,7 +278,7 @@ def test_no_canary_comes_out_of_answers_logs_metrics_or_files(tmp_path: Path, up
         heard = Heard(worker, tokens)
         _everything_goes_wrong(heard)
         metrics = worker.get("/metrics", worker.metrics_port).text
-        plane.go_away()  # what is recorded now stays on disk
+        plane.go_away()  # records made from now on stay on disk
         heard.call("fine")
         on_disk = dict(_texts_under(tmp_path))
         status, out, err = worker.stop(signal.SIGTERM)

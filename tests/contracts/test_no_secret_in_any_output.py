@@ -1,4 +1,4 @@
-"""Canaries for every kind of secret, through screens, API, errors and publishing: none comes out again."""
+"""Canaries for every kind of secret go through screens, API, errors and publishing: none comes out again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 @dataclass
 class Heard:
-    """Everything that was answered, and the answers that may show a token because that is their purpose."""
+    """All answers so far, and those that may show a token because that is their purpose."""
 
     texts: list[str] = field(default_factory=list)
 
@@ -229,7 +229,7 @@ def _with_a_webhook(heard: Heard, erin: Membership) -> str:
 
 
 def _a_call_waits(heard: Heard, erin: Membership, worker_token: str) -> None:
-    """Its arguments are shown where somebody is to answer it, and nowhere else."""
+    """Make a call that waits. Its arguments are shown where someone is to answer it, and nowhere else."""
     with inside(erin):
         grant = Grant.objects.get()
     arguments = {"password": ARGUMENT, "deep": [{ARGUMENT: 1}]}
@@ -327,7 +327,7 @@ def _in_the_worker(heard: Heard, erin: Membership, worker_token: str) -> None:
 
 
 def _every_row() -> list[str]:
-    """All there is in the database, as its owner and past row-level security sees it."""
+    """Every row in the database, as its owner sees it, past row-level security."""
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"

@@ -1,4 +1,4 @@
-"""Text of strangers on every page: tool names, labels, reasons, errors of scans. It is shown, never run."""
+"""Strangers' text on every page (tool names, labels, reasons, scan errors) is shown, never run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.django_db
 HOSTILE = "\"'><img src=x onerror=alert(1)>{{7*7}}</script><script>alert(2)</script>"
 MARK = "onerror=alert(1)"
 
-# Blocks of data: a browser runs nothing of them.
+# Types of data blocks: a browser runs nothing in them.
 DATA = ("application/json", "application/ld+json")
 READ = [
     route for route in ALL if not route.is_api and not route.template.startswith(("accounts/", "static/"))
@@ -52,7 +52,7 @@ READ = [
 
 @dataclass
 class Page(HTMLParser):
-    """What a browser would run of a page."""
+    """The parts of a page that a browser would run."""
 
     running: list[str] = field(default_factory=list)
     seen: str = ""
@@ -94,7 +94,7 @@ def acme(cast: Cast) -> Acme:
 
 @pytest.fixture(scope="module")
 def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
-    """Acme, with hostile text wherever somebody else, or one of its own, may put text."""
+    """Acme, with hostile text wherever a stranger or a member may put text."""
     short = HOSTILE[:80]
     rules = {HOSTILE: {"action": "deny", "reason": HOSTILE}, "list_users": {}}
     text = json.dumps({"version": "1", "default": "deny", "description": HOSTILE, "tools": rules}, indent=2)
@@ -173,7 +173,7 @@ def hostile(cast: Cast, acme: Acme) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def catalogue(rows_of_the_module: None) -> dict[str, str]:
-    """A server that means no good, among others, and what else its pages are named by."""
+    """A catalogue with a hostile server among others, and the parameters of its pages."""
     fill()
     tool = CatalogServer.objects.get(slug="hostile-server").tools.order_by("pk")[0]
     return {

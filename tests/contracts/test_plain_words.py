@@ -1,4 +1,4 @@
-"""Plain words says the sentences of its page and no others, and each of them of the JSON beside it."""
+"""Plain words uses only the sentences on its page, and says each of them about the JSON beside it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHOLE, RULE, LIMIT = (
 
 
 def test_the_page_is_what_the_language_says() -> None:
-    """If not: python -m tests.contracts.pages"""
+    """If this fails, run: python -m tests.contracts.pages"""
     assert (ROOT / "docs" / "user" / "plain-words.md").read_text(encoding="utf-8") == plain_words_page()
 
 

@@ -1,4 +1,4 @@
-"""The guide teaches what is so, every example of it is run, and the reference is up to date."""
+"""What the policy guide teaches is true, all its examples are run, and the reference is up to date."""
 
 import ast
 import io
@@ -31,7 +31,7 @@ CALL = re.compile(r"(?:@(\d+)\s+)?(.+?) -> (allow|deny|approval)(?: ([a-z_]+))? 
 
 @dataclass
 class Lesson:
-    """What stands in the guide so far: the last policy, its tools and tests."""
+    """The state of the guide so far: the last policy, its tools and tests."""
 
     policy: str = ""
     tools: tuple[ToolFacts, ...] = ()
@@ -149,7 +149,7 @@ def test_the_guide_has_examples_of_every_kind() -> None:
 
 
 def test_the_reference_is_what_the_schema_and_the_codes_make() -> None:
-    """If not: python -m policies.language.reference > docs/user/policy-reference.md"""
+    """If this fails, run: python -m policies.language.reference > docs/user/policy-reference.md"""
     assert REFERENCE.read_text(encoding="utf-8") == reference_text()
 
 
@@ -174,7 +174,7 @@ def test_every_code_there_is_stands_in_the_reference_and_no_other() -> None:
 
 
 def _codes(module: str, function: str, place: int) -> set[str]:
-    """The literal codes that calls of a function are given."""
+    """The literal codes that are passed to calls of a function."""
     tree = ast.parse((LANGUAGE / f"{module}.py").read_text(encoding="utf-8"))
     codes = set()
     for node in ast.walk(tree):

@@ -1,7 +1,8 @@
-"""No page and no endpoint asks the database once for each row: with 30 of everything as often as with 3.
+"""No page or endpoint queries the database once per row: 30 of everything take as many queries as 3.
 And a row of a long list is drawn in a few steps.
 
-All from the URL resolver: a new route is counted the day it is born, or fails here for want of an id.
+The routes come from the URL resolver: a new one is counted as soon as it exists, or fails here for want of an
+id.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from tests.steps import steps
 
 FEW = Sizes(3, 9, 3, 3, 4, decisions=12, days=2, answered=2, waiting=2, others=3)
 MANY = Sizes(30, 900, 30, 30, 30, decisions=300, days=2, answered=20, waiting=10, others=30)
-# What waits for news, and what is as long as the log.
+# Streams that wait for news, and exports as long as the log.
 ENDLESS = {"log/live/", "approvals/live/", "log/export.csv", "log/export.ndjson"}
-# Staff alone see reports, and they are no tenant's.
+# Only staff see reports, and reports do not belong to a tenant.
 OF_STAFF = {"catalogue/reports/", "catalogue/reports/{report_id}/"}
-# A line of Python is a step, and so is a call of what is not Python. Drawn by a template's own way, a row of
-# these took twice as many, up to six times.
+# The most steps for one row. A step is a line of Python, or a call of a function that is not Python. Drawn in
+# the template engine's usual way, such a row took two to six times as many.
 CHEAP_ROWS = {
     "/servers/": 900,
     "/servers/everything/": 600,
@@ -62,9 +63,9 @@ def _of(filled: Filled) -> Size:
 
 
 def counted(size: Size, route: Route) -> tuple[int, list[str]]:
-    """The status, and what the database was asked."""
+    """Return the status and the queries that were made."""
     path = route.path(size.filled.ids)
-    size.browser.get(path)  # what is read once for a process is not the page's
+    size.browser.get(path)  # what is read once per process does not count
     with CaptureQueriesContext(connection) as captured:
         answer = size.browser.get(path)
     return answer.status_code, [query["sql"] for query in captured.captured_queries]
@@ -93,7 +94,7 @@ def test_a_row_of_a_list_costs_a_few_steps(sizes: tuple[Size, Size], path: str) 
 
 
 def _steps(size: Size, path: str) -> tuple[int, int]:
-    """And of how many rows."""
+    """Return the steps that a page takes, and how many rows it has."""
     size.browser.get(path)
     seen: list[bytes] = []
     took = steps(lambda: seen.append(size.browser.get(path).content))
@@ -101,6 +102,6 @@ def _steps(size: Size, path: str) -> tuple[int, int]:
 
 
 def _often(asked: list[str]) -> str:
-    """The query that is asked oftenest, as it begins."""
+    """The beginning of the most frequent query, and how often it was made."""
     ((begun, times),) = Counter(one[:300] for one in asked).most_common(1)
     return f"{times} times {begun}"

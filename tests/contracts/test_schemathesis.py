@@ -1,8 +1,8 @@
-"""The API's own schema, asked and judged by schemathesis with keys of every role: no 500, no ignored
-authentication, no answer that the schema does not describe, nothing accepted that it forbids.
+"""Schemathesis tests the API by its own schema with keys of every role: no 500, no ignored authentication,
+no answer that the schema does not describe, nothing accepted that it forbids.
 
-A slice against the site in this process, from a seed that is printed; `make test-full` asks 20,000 times of a
-whole product. POLICYLAYER_SEED=… asks the same again.
+A sample runs against the site in this process, from a seed that is printed; `make test-full` sends 20,000
+requests to a whole product. POLICYLAYER_SEED=… sends the same again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.journeys.api import Api
 from tests.journeys.product import running_product
 
 FULL: Final = 20_000
-SHARE: Final = 8  # of all operations an eighth, others each time
+SHARE: Final = 8  # an eighth of all operations, chosen by the seed
 PLAIN: Final = ("--generation-allow-x00", "false")
 MANY: Final = "1000000000"
 READS: Final = [scope for scope in SCOPES if scope.endswith(":read")]
@@ -47,7 +47,7 @@ def seed() -> int:
 
 @pytest.fixture
 def keys(cast: Cast, api_key: Callable[..., str]) -> list[str]:
-    """The owner's oftener than the others', which are mostly refused; a stranger's, a bad one."""
+    """The owner's key more often than the others, which are mostly refused; a stranger's, and a bad one."""
     owner = [api_key(cast.alice, *SCOPES)] * 6
     others = [
         key_whatever_the_role(member, *SCOPES) for member in (cast.bob, cast.carol, cast.dave, cast.mallory)
@@ -114,7 +114,7 @@ def test_twenty_thousand_cases_are_answered_as_the_schema_says(tmp_path: Path) -
     with running_product(tmp_path, surroundings=unbounded) as product:
         phases = ["coverage,fuzzing,stateful", "fuzzing,stateful"]
         while asked < FULL:
-            # What a run leaves behind fills lists and uses up limits: each has an organization of its own.
+            # A run leaves data that fills lists and uses up limits: each gets an organization of its own.
             made = product.bootstrap(f"alice{asked}@example.com", f"Acme {asked}")
             outcome = _asked_of(product.web, made["api_key"], tmp_path, phases[asked > 0], first + asked)
             asked += outcome.cases

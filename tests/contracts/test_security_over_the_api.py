@@ -1,4 +1,4 @@
-"""What only owners set, from a shell; and a scan that is asked for twice."""
+"""Security settings over the API, which only owners may change; and a scan that is requested twice."""
 
 from __future__ import annotations
 

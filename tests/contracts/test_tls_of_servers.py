@@ -1,4 +1,4 @@
-"""A server that cannot show who it is, in each of the ways there are, is sent nothing; both planes say so."""
+"""A server that cannot prove its identity, for whatever reason, is sent nothing, and both planes say why."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECRET = "canary-of-a-call"
 
 @dataclass
 class Peer:
-    """Takes connections and keeps every byte that comes after a handshake, or instead of one."""
+    """Accepts connections and keeps every byte that arrives after a handshake, or instead of one."""
 
     port: int = 0
     read: list[bytes] = field(default_factory=list)
@@ -102,7 +102,7 @@ async def test_a_call_to_a_server_that_cannot_show_who_it_is_is_not_sent(
         result = (await alice.call("create_access_key", {"a": SECRET})).json["result"]
         assert result["_meta"]["policylayer/decision"]["code"] == "upstream_tls"
         assert told in result["content"][0]["text"]
-        # What no byte was sent of is not charged: two a minute are allowed.
+        # A call of which no byte was sent is not charged: only two a minute are allowed.
         for _ in range(3):
             again = (await alice.call("create_access_key", {"a": SECRET})).json["result"]
             assert again["_meta"]["policylayer/decision"]["code"] == "upstream_tls"

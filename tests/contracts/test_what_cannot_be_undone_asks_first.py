@@ -1,5 +1,5 @@
-"""What removes something for good says so first: its form is folded into a `<details>`, which opens without a
-script, too. Deleting an account, an organization or a second step has a page of its own.
+"""Every form that removes something for good warns first: it is folded into a `<details>`, which also opens
+without a script. Deleting an account, an organization or a second step has a page of its own.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.cast import Acme, Cast, confirm, inside
 from tests.routes import routes
 
 ENDS: Final = frozenset({"remove", "revoke", "withdraw", "retire", "leave", "discard", "drop", "delete"})
-# Their GET is the page that asks.
+# For these, the GET is the page that asks first.
 ASKS_ITSELF: Final = frozenset(
     {"/settings/delete/", "/account/delete/", "/accounts/2fa/webauthn/keys/<int:pk>/remove/"}
 )
 
 
 class Forms(HTMLParser):
-    """Where forms lead that end something; `open`: those that stand there without being asked for."""
+    """The targets of forms that end something; `open`: those that are visible without being unfolded."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def test_nothing_is_ended_by_one_press(
         save_draft(cast.alice, acme.policy, acme.policy.draft + "\n")
         keep_test(cast.alice, acme.policy, PolicyTest("keys", ToolCall("create_access_key"), "allow"))
     bob, seen = Forms(signed_in(cast.bob).get("/settings/").content.decode()), set[str]()
-    # The only owner is not offered to leave.
+    # The only owner is not offered leaving, but Bob is.
     assert bob.open == set()
     assert bob.all == {"/settings/leave/"}
     alice = signed_in(cast.alice)

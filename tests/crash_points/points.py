@@ -1,7 +1,7 @@
-"""Where a process of the product can be made to die, on the way of an edit from the click to the last ack.
+"""The points where a process of the product can be killed as an edit goes from the click to the last ack.
 
-`before` dies as the function is entered, `after` when it has returned; where it is met first, in whatever
-process. The product knows nothing of this: see inside/sitecustomize.py.
+`before` kills it as the function is entered, `after` when it has returned, in whichever process gets there
+first. The product knows nothing about this: see inside/sitecustomize.py.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ POINTS: Final = {
     "ack taken": Point("gateway_config.workers", "note_acks"),
 }
 
-# Where grants stand in parts beside the bundle.
+# More points, for grants in parts beside the bundle.
 PART_POINTS: Final = {
     "parts stored": Point("gateway_config.services", "_store_parts", "after"),
     "ask for a part": Point("gateway.control_plane", "ControlPlane.grants"),

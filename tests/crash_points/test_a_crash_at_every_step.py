@@ -1,4 +1,4 @@
-"""Publishing survives a crash at every step: it converges, and exactly one revision is active."""
+"""Publishing survives a crash at every step: it converges, and exactly one revision is in force."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.journeys.product import running_product
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 GATEWAYS = 2
-# What of it is tried in every run: one in each kind of process.
+# The points tried in every run: one in each kind of process.
 LEAN = ("commit, nothing enqueued", "store", "swap")
 
 
 @dataclass
 class Published:
-    """One policy, edited again and again; each edit's number stands in what an agent is told."""
+    """One policy that is edited again and again; what an agent is told contains the number of the edit."""
 
     api: Api
     policy: str
@@ -42,22 +42,22 @@ class Published:
         self.api.ask("PATCH", f"/policies/{self.policy}/", {"document": document(self.edits)})
 
     def crash_at(self, point: str) -> float:
-        """Publishes with the point armed; when the process died."""
+        """Publish with the point armed; return when the process died."""
         (self.folder / "fired").unlink(missing_ok=True)
         (self.folder / "armed").write_text(point)
-        # What is asked of a process that dies is not answered.
+        # A request to a process that dies is not answered.
         with suppress(OSError, HTTPException, AssertionError):
             self.api.ask("POST", f"/policies/{self.policy}/publish/", {"note": point})
         wait_until((self.folder / "fired").exists, f"nothing came to: {point}")
         return (self.folder / "fired").stat().st_ctime
 
     def saved(self) -> int:
-        """The edit the control plane holds as published."""
+        """The edit that the control plane holds as published."""
         revisions = self.api.ask("GET", f"/policies/{self.policy}/revisions/?limit=1")["results"]
         return edit_of(self.api.ask("GET", f"/revisions/{revisions[0]['id']}/")["document"])
 
     def in_force(self) -> set[int]:
-        """The edits that gateways judge by, over connections that meet any of them."""
+        """The edits that gateways judge by, over connections that reach any of them."""
         return {edit_of(said(self.grant)) for _ in range(6)}
 
     def workers_in_step(self) -> bool:
@@ -126,7 +126,7 @@ def test_after_a_crash_one_revision_is_in_force_everywhere(published: Published,
 
 
 def converged(published: Published) -> bool:
-    """Everybody says the same, and it is what was saved. A process that is being started says nothing yet."""
+    """True if all gateways judge by the saved edit. A process that is still starting does not answer yet."""
     try:
         return published.workers_in_step() and published.in_force() == {published.saved()}
     except (OSError, HTTPException, AssertionError, urllib.error.URLError):

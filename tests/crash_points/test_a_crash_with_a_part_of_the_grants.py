@@ -1,4 +1,4 @@
-"""Who dies with a part of many grants in its hands: every gateway knows every grant all the same."""
+"""A process may die while it handles one part of many grants: every gateway still learns every grant."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Granted:
         return len(rows) == GATEWAYS and all(row["applied"] and not row["gone"] for row in rows)
 
     def everywhere(self, grant: dict[str, Any], *, known: bool) -> bool:
-        """Over connections that meet any of the gateways. One that is being started says nothing yet."""
+        """Return whether all gateways know the grant, or none does. One that is starting does not answer."""
         try:
             return self.workers_in_step() and all((gateway_status(grant) != 401) == known for _ in range(12))
         except (OSError, HTTPException, AssertionError):

@@ -1,4 +1,4 @@
-"""A database put back from a backup: its gateways have seen newer numbers, and still follow it again."""
+"""Gateways follow a database restored from a backup, even though they have seen newer revisions."""
 
 from __future__ import annotations
 

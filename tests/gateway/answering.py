@@ -1,4 +1,4 @@
-"""A server that answers with what it is given, and what a client was told in the place of an answer."""
+"""A server with a fixed answer, and a reader for the failure that a client gets instead of one."""
 
 from __future__ import annotations
 

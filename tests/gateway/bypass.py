@@ -1,6 +1,6 @@
-"""What may arrive at a server behind a policy, said by the naive evaluator, and a recorder that listens.
+"""Which calls may reach a server behind a policy, by the naive evaluator, and a recorder of those that do.
 
-Nothing here shares a line with what the gateway reads, decides or writes.
+Nothing here shares a line with the gateway's own reading, deciding or writing.
 """
 
 from __future__ import annotations
@@ -36,24 +36,25 @@ _RULES_READ: Final = {"read_file": ("path",), "write_file": ("path", "amount"), 
 
 
 def permitted(name: object, arguments: object) -> bool:
-    """`arguments` as the naive evaluator reads them: numbers keep their spelling."""
+    """True if the policy allows the call. `arguments` are as the naive evaluator reads them: numbers keep
+    their spelling."""
     if not isinstance(name, str) or name not in TOOLS:
         return False
     if isinstance(arguments, dict):
         for read in _RULES_READ.get(name, ()):
             if any(given != read and given.casefold() == read for given in arguments):
-                return False  # a server that reads names without regard to case would read it there
+                return False  # a server that ignores case in names would take it for the checked argument
     return rules.ruling(_POLICY, name, None, arguments).outcome == "allow"
 
 
 def permitted_values(name: str, arguments: Any) -> bool:
-    """The same of what a server says it executed."""
+    """The same for a call that a server says it executed."""
     return permitted(name, values.read(json.dumps(arguments)))
 
 
 @dataclass
 class Recorder:
-    """Stands before the server, takes requests apart by the plainest framing there is, and passes them on."""
+    """A proxy before the server that parses requests by the plainest framing, checks and forwards them."""
 
     port: int
     bodies: list[bytes] = field(default_factory=list)

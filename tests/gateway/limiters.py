@@ -1,4 +1,4 @@
-"""Limiters for tests of what is around them."""
+"""Limiters for tests of the code around them."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from gateway.counters.remembered import Remembered
 
 
 def trusted_file(path: Path) -> Path:
-    """A new limiter's file, after the control plane said that there never was another."""
+    """Make a new limiter's file, trusted as if the control plane had said that there never was another."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(path, worker="tests", clock=SystemClock(), known=Remembered(None))
     with ledger.batch() as batch:
@@ -29,7 +29,7 @@ def trust_from_birth(batch: Batch) -> None:
 
 
 class Counting:
-    """Lets everything pass and keeps what it was asked."""
+    """Lets everything pass and records what it was asked."""
 
     def __init__(self) -> None:
         self.reserved: list[str] = []

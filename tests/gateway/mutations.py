@@ -1,4 +1,4 @@
-"""Requests as an attacker would spell them: the text of a message changed, or the bytes of all of it."""
+"""Requests as an attacker would spell them: with changes to a message's text, or to any of its bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Mutation: TypeAlias = Callable[[Random, str], str | bytes]
 
 
 def message(pick: Random) -> str:
-    """A message in JSON, some of it already odd."""
+    """A message in JSON, parts of which are already odd."""
     name = pick.choice(NAMES if pick.random() < 0.6 else NAMES[:5])
     arguments: dict[str, Any] = {}
     if pick.random() < 0.7:
@@ -64,7 +64,7 @@ def _key(pick: Random) -> str:
 
 
 def _odd(pick: Random, key: str) -> str:
-    """The key as it is, or as some reader might take it for the same."""
+    """The key as it is, or a spelling that some reader might take for it."""
     spellings = (
         key, key, key.upper(), key.title(), key.replace("s", "ſ"), key.replace("k", "\u212a"), key + " ",
         "".join(f"\\u{ord(letter):04x}" for letter in key), key + "\\u0000", key[::-1],
@@ -119,7 +119,7 @@ def encoded(pick: Random, text: str) -> bytes:
 
 
 def nested(pick: Random, text: str) -> str:
-    """A value that stands very deep, or a call that stands in another."""
+    """Add a very deep value, or a call within a call."""
     depth = pick.choice((3, 60, 63, 64, 65, 199, 201, 3_000))
     opening, closing = pick.choice((("[", "]"), ('{"a":', "}"), ('{"params":', "}"), ('{"arguments":', "}")))
     value = opening * depth + pick.choice(("1", "{}", '"delete_file"')) + closing * depth
@@ -127,7 +127,7 @@ def nested(pick: Random, text: str) -> str:
 
 
 def huge(pick: Random, text: str) -> str:
-    """A number no reader holds, or that each holds in its own way."""
+    """Put in a number that no reader can hold, or that each holds in its own way."""
     number = pick.choice(
         ("9" * 30, "9" * 4_301, "-" + "9" * 400, "1e400", "-1e400", "1e-400", "0." + "1" * 500, "-0.0", "-0",
          "18446744073709551616", "9223372036854775808", "1E+0000002", "0e99999", "1e99999999999999999999")
@@ -142,7 +142,7 @@ def without_id(pick: Random, text: str) -> str:
 
 
 def confused(pick: Random, text: str) -> str:
-    """A value of another type where a reader expects one."""
+    """Put in a value of another type than a reader expects."""
     key = _key(pick)
     other = pick.choice(
         ('["read_file"]', '{"0": "read_file"}', "0", "true", "null", '"{}"', "[]", '[["path", "/"]]')
@@ -193,7 +193,7 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
 
 
 def body(pick: Random) -> bytes:
-    """One mutated body; now and then an untouched one."""
+    """One mutated body, or now and then an untouched one."""
     text: str | bytes = message(pick)
     for _ in range(pick.choice((0, 1, 1, 1, 2, 3))):
         if isinstance(text, str):
@@ -215,7 +215,7 @@ _MARKED: Final = b'"params": {"_meta": {"%b": "2026-07-28", "%b": {}}, ' % (
 
 
 def headed(pick: Random, body: bytes) -> tuple[dict[str, str | None], bytes]:
-    """Headers beside a body: those of either era, telling the truth or not, and a body as they say."""
+    """Headers of either era for a body, true or false, and the body changed to fit some of them."""
     headers: dict[str, str | None] = {}
     chance = pick.random()
     if chance < 0.3:
@@ -245,7 +245,7 @@ def _modern(pick: Random) -> dict[str, str | None]:
 
 
 def raw(pick: Random, request: bytes) -> bytes:
-    """A whole request with something wrong about its bytes or its framing."""
+    """A whole request with something wrong in its bytes or its framing."""
     head, _, content = request.partition(b"\r\n\r\n")
     hidden = request.replace(b"read_file", b"delete_file").replace(b"search", b"delete_file")
     length = b"Content-Length: %d" % len(content)

@@ -95,7 +95,7 @@ class NaiveLimits:
     ) -> int | None:
         longest = max([charge.window_ms for charge in charges] + [hold.until - now for hold in self.held])
         for seconds in range(1, longest // 1000 + 2):
-            # A held unit is free at its time limit, though the store keeps it a little longer.
+            # A held unit counts as free at its time limit, though the store keeps it a little longer.
             if all(self._passes(now + 1000 * seconds, charge, costs, 0) for charge in charges):
                 return seconds
         return None

@@ -1,4 +1,7 @@
-"""The control plane's part in approvals, over real HTTP and in memory: what gateways ask, and who answers."""
+"""The control plane's side of approvals, in memory but over real HTTP.
+
+Gateways ask it; a test answers as the people would.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ class Case:
 
 @dataclass
 class People:
-    """`away`: nobody answers. `seconds`: the time limit they name. `meanwhile`: happens while a claim is
-    answered, `meanwhile_asked` while what is asked is. `heard`: how many of the news the gateway has."""
+    """`away`: nobody answers. `seconds`: the time limit they give. `meanwhile` runs while a claim is being
+    answered, `meanwhile_asked` while a question is. `heard`: how many of the news the gateway has."""
 
     cases: list[Case] = field(default_factory=list)
     claims: list[ApprovalClaim] = field(default_factory=list)
@@ -69,7 +72,7 @@ class People:
         return f"http://127.0.0.1:{self._http.port}"
 
     def answer(self, state: str, case: Case | None = None) -> None:
-        """A person says `approved` or `declined`, or a time limit ends: `expired`."""
+        """Answer as a person, `approved` or `declined`, or let the time limit end: `expired`."""
         case = case or self.cases[-1]
         assert case.state in ("pending", "approved")
         self._become(case, state)

@@ -1,4 +1,4 @@
-"""Plays a script against a pipeline: what it must ask for, in order, and what it is told."""
+"""Plays a script against a pipeline: the effects it must ask for, in order, and the answer to each."""
 
 from __future__ import annotations
 

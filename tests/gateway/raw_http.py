@@ -1,4 +1,4 @@
-"""A client that sends what it is told to, byte for byte, and a server that keeps what it got."""
+"""A client that sends exactly the bytes it is given, and a server that records what it receives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def read_chunk(reader: asyncio.StreamReader) -> bytes:
 
 @dataclass
 class Client:
-    """`token` and `path` are those of the grant it calls with."""
+    """A client on one connection. `token` and `path` are those of the grant it calls with."""
 
     port: int
     token: str
@@ -103,7 +103,7 @@ class Client:
         return Answer(int(line.split()[1]), headers)
 
     async def closed(self) -> bool:
-        """Whether the other side closes now, without another byte."""
+        """Wait for the other side; return whether it closes without sending another byte."""
         try:
             return await self.reader.read(1) == b""
         except ConnectionError:
@@ -127,7 +127,7 @@ class Received:
 
 
 class Conversation:
-    """What an upstream does with one request."""
+    """One request to an upstream, and the ways to answer it."""
 
     def __init__(self, request: Received, writer: asyncio.StreamWriter) -> None:
         self.request = request
@@ -215,7 +215,7 @@ class Upstream:
             writer.close()
 
     async def _behave(self, conversation: Conversation, reader: asyncio.StreamReader) -> bool:
-        """False when the gateway left in the middle of it."""
+        """Answer the request; return False if the gateway left in the middle of it."""
         behaving = asyncio.ensure_future(self.behaviour(conversation))
         while not behaving.done():
             await asyncio.wait([behaving], timeout=0.02)

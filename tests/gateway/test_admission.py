@@ -1,4 +1,4 @@
-"""Who is let in, and what a stranger learns: nothing."""
+"""Which requests are admitted; a stranger learns nothing from a refusal."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ async def test_a_grant_is_looked_up_again_only_where_the_configuration_changed(
             return grant(token)
 
         async def status() -> int:
-            if traced:  # each head is another, and says the same of who asks for what
+            if traced:  # each head differs, but says the same about who asks for what
                 alice.headers["traceparent"] = f"00-{next(traces):032x}-00f067aa0ba902b7-01"
             return (await alice.call("search", {})).status
 

@@ -41,7 +41,7 @@ def told(answer: Answer) -> dict[str, Any]:
 
 
 async def room(it: World) -> Reservation:
-    """Whether the one unit of the limit is free now. What is taken for the look is given back."""
+    """Try to reserve the limit's one unit; return the outcome. A unit taken for this is given back."""
     charge = Charge(
         ACME, "grant", it.config.organizations[0].grants[_hash(it)].id, "held", None, 60_000, 1, 10**6
     )
@@ -87,13 +87,13 @@ async def test_the_identical_call_goes_through_once_it_is_approved_and_only_once
         allowed = it.log.decisions[-1]
         assert (allowed.outcome, allowed.approval) == ("allow", told(first)["approval_id"])
         assert isinstance(await room(it), Full)
-        # Its unit counts from when it was sent, so the third has to wait for room before it may ask anew.
+        # Its unit counts from when it was sent, so the third call needs room before it may ask again.
         assert told(await alice.call(TOOL, {"to": "Bob", "amount": 5}))["code"] == "limit_exceeded"
         assert len(it.upstream.received) == 1
 
 
 async def _until_sent(alice: Client, arguments: Any) -> Answer:
-    """A call still waits as far as this worker knows until it has heard the news."""
+    """Repeat a call until it is sent: it waits until this worker has heard the news of the answer."""
     async with asyncio.timeout(60):
         while True:
             answer = await alice.call(TOOL, arguments)
@@ -257,7 +257,7 @@ async def test_the_time_a_person_took_is_not_among_what_the_gateway_added(tmp_pa
         began = time.monotonic()
         waiting = asyncio.create_task(alice.call(TOOL, {}))
         await eventually(lambda: bool(people.cases))
-        # Several times as long as it took to ask.
+        # Wait several times as long as asking took.
         await asyncio.sleep(0.3 + 4 * (time.monotonic() - began))
         people.answer("approved")
         await waiting
@@ -398,7 +398,7 @@ async def test_a_client_that_cannot_is_told_to_repeat(tmp_path: Path, able: Any)
 
 
 class Repeating:
-    """A control plane whose cursor stands still, and which never waits with its news."""
+    """A control plane whose cursor never advances, and which answers at once instead of waiting for news."""
 
     def __init__(self) -> None:
         self.asked = 0

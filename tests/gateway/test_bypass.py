@@ -1,7 +1,7 @@
-"""Mutated requests in front of real servers: nothing that is not allowed arrives, however it is spelled.
+"""Mutated requests to real servers: nothing that is not allowed arrives, however it is spelled.
 
-POLICYLAYER_BYPASS_SECONDS says for how long in all, POLICYLAYER_BYPASS_REQUESTS how many the slow ones send,
-POLICYLAYER_BYPASS_SEED begins where another run began.
+POLICYLAYER_BYPASS_SECONDS sets the total time, POLICYLAYER_BYPASS_REQUESTS how many requests the slow tests
+send, and POLICYLAYER_BYPASS_SEED starts from the seed of another run.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ SERVERS: Final = ("python", "typescript")
 
 @dataclass
 class Executed:
-    """What the real server was made to do."""
+    """What the real server executed."""
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def server(self) -> Server:
-        """As low as the SDK goes: its friendlier servers read lists and objects out of strings."""
+        """The SDK's lowest-level server: its friendlier ones parse lists and objects out of strings."""
         return Server("files", on_list_tools=self._list, on_call_tool=self._call)
 
     async def _list(self, *_: object) -> ListToolsResult:
@@ -56,7 +56,7 @@ class Executed:
 
     @asynccontextmanager
     async def running(self, kind: str) -> AsyncIterator[int]:
-        """Its port."""
+        """Run the server; yields its port."""
         if kind == "python":
             async with running(self.server(), json_response=True, stateless=True) as url:
                 yield int(url.split(":")[2].split("/")[0])
@@ -103,7 +103,7 @@ class Attacker:
         client.writer.close()
 
     async def _send(self, client: Client) -> bool:
-        """False when the connection is of no more use."""
+        """Send one request; return False if the connection can no longer be used."""
         client.send(self._request(client))
         try:
             answer = await asyncio.wait_for(client.answer(), 60)
@@ -183,7 +183,7 @@ def _check(it: World, recorder: Recorder, executed: Executed, attackers: list[At
     allowed = {entry.id for entry in it.log.decisions if entry.outcome == "allow"}
     calls = [body for body in recorder.bodies if json.loads(body).get("method") == "tools/call"]
     assert len(calls) <= len(allowed)
-    # Or else nothing was shown: some must pass, many must be denied.
+    # Otherwise the run would prove nothing: some must pass, many must be denied.
     assert len(executed.calls) > sent / 400
     assert len(it.log.decisions) - len(allowed) > sent / 20
 

@@ -22,7 +22,7 @@ QUICK = Pace(
 
 
 class Control:
-    """A control plane in memory: revisions get ids in the order they appear, as in the database."""
+    """A control plane in memory: revisions get ids in order of appearance, as in the database."""
 
     def __init__(self) -> None:
         self.published: list[SignedBundle] = []
@@ -255,7 +255,7 @@ async def test_what_the_control_plane_no_longer_knows_is_served_until_its_lease_
         assert found is not None
         control.published.clear()
         for _ in range(2):
-            # The first time round an answer from before may still have been on its way.
+            # In the first round an earlier answer may still have been on its way.
             found[0].lease.until = 0
             heard = store.last_contact
             await until(lambda: store.last_contact > heard + 0.2)  # noqa: B023
@@ -321,7 +321,7 @@ async def test_the_control_plane_is_asked_where_and_how_it_listens() -> None:
         lambda _: httpx.Response(200, content=b"\xff"),
         lambda _: httpx.Response(200, content=b'{"cursor": "1"}'),
         lambda request: (_ for _ in ()).throw(httpx.ConnectError("refused", request=request)),
-        # What the library below lets through when a connection is reset as it is made.
+        # What the library below raises when a connection is reset while it is being made.
         lambda _: (_ for _ in ()).throw(AttributeError("'NoneType' object has no attribute 'family'")),
     ],
 )

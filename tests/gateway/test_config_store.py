@@ -309,7 +309,7 @@ async def test_an_envelope_from_the_future_does_not_lengthen_its_lease(tmp_path:
 async def test_the_work_of_reading_all_organizations_grows_with_their_number_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """How soon a thousand of them are ready is measured by tests/load/restart.py."""
+    """tests/load/restart.py measures how soon a thousand organizations are ready."""
     monkeypatch.setattr("gateway.config_files.os.fsync", lambda _: None)
     for count in (50, 200):
         store = open_store(tmp_path / str(count))

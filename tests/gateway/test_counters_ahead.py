@@ -1,4 +1,4 @@
-"""Charging ahead of the calls that come: never more than the max, in no window, and nothing is kept back."""
+"""Charging ahead for expected calls: never more than the max in any window, and the unused is given back."""
 
 import asyncio
 import os
@@ -46,14 +46,14 @@ class _Caller:
         return answer
 
     def call(self, *charges: Charge) -> Reservation:
-        """Asks until it need not wait for whoever else is at the file."""
+        """Ask until it need not wait for anyone else at the file."""
         self.calls += 1
         while (answer := self.ask(*charges)) is None:
             time.sleep(0.0002)
         return answer
 
     def until_ahead(self, path: Path, *charges: Charge) -> sqlite3.Connection:
-        """Calls until one goes through though another process holds the file; which it still does then."""
+        """Call until one passes while another connection holds the file; return that, still holding it."""
         holder = sqlite3.connect(path, isolation_level=None, timeout=0)
         until = time.monotonic() + 60
         while time.monotonic() < until:
@@ -244,14 +244,14 @@ def test_in_no_window_is_more_than_the_max_though_a_worker_is_killed(tmp_path: P
     begun = sorted(began for kind, began, _ in whole if kind == "R")
     ended = sorted(ended for kind, _, ended in whole if kind == "R")
     for start in begun:
-        # What surely happened within the window: it began and ended there.
+        # These surely happened within the window: they began and ended in it.
         assert bisect_left(ended, start + second) - bisect_left(begun, start) <= maximum
-    # What was admitted after its last word nobody knows but who was killed.
+    # Only the killed worker knew what was admitted after its last report.
     known = max(ended for _, _, ended in _told(files[0]))
     denied = [(began, ended) for kind, began, ended in whole if kind == "F" and ended < known]
     assert len(begun) > maximum
     for start, end in denied:
-        # What may have happened within the window, as it is lengthened.
+        # These may have happened within the window, as it is lengthened.
         possibly = bisect_right(begun, end) - bisect_left(ended, start - second - late)
         assert possibly >= 0.99 * maximum
 

@@ -1,4 +1,4 @@
-"""The clock of a shared store is set while no gateway is connected to it."""
+"""The clock of a shared store is changed while no gateway is connected to it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_a_clock_put_back_while_no_gateway_was_there_frees_nothing(
 async def test_a_clock_that_was_put_back_and_is_put_right_between_two_gateways_is_a_doubt(
     server: RedisServer,
 ) -> None:
-    """The store's time went on over the first step; the second would carry it an hour too far."""
+    """The store's time went on despite the first step; the second would move it an hour too far."""
     for leap in (0, -HOUR):
         server.client().set("leap", leap)
         async with at(server, script=LEAPING) as gateway:

@@ -1,4 +1,4 @@
-"""A store that answers when its call was denied already: what it charged is given back, once."""
+"""A store that answers after its call was denied: what it charged is given back, once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stopped(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def late(server: RedisServer) -> Iterator[None]:
-    """It answers when whoever asks meanwhile waits no more."""
+    """The store answers only after those who ask meanwhile have stopped waiting."""
     with stopped(server), patch.object(redis, "_GIVEN_UP_AFTER", 0.2):
         yield
 
@@ -114,7 +114,7 @@ async def test_a_client_that_left_while_its_limit_was_asked_for_is_not_charged(
 async def test_nothing_is_given_back_twice_nor_of_a_call_that_was_sent(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
-    """Late answers of others leave what was admitted where it is."""
+    """Late answers to others do not affect what was admitted."""
     sent = [f"sent {number}" for number in range(3)]
     for decision in sent:
         assert await limiter.reserve(decision, [charge(maximum=5)]) == Reserved()
@@ -131,7 +131,7 @@ async def test_nothing_is_given_back_twice_nor_of_a_call_that_was_sent(
 async def test_a_store_that_is_slow_now_and_then_admits_all_there_is_and_no_more(
     server: RedisServer, tmp_path: Path
 ) -> None:
-    """Undershoot 0: every call that was denied for lateness leaves its room to another."""
+    """No undershoot: every call denied for a late answer leaves its room to another."""
     many = charge(maximum=60, window=600_000)
     async with at(server) as one, at(server) as two:
         await trusted(server, one)
@@ -160,7 +160,7 @@ async def test_a_store_that_is_slow_now_and_then_admits_all_there_is_and_no_more
 
 
 async def test_a_file_that_answers_too_late_gives_back_what_it_charged(sqlite: SqliteLimiter) -> None:
-    """As its thread delivers it: charged in the file, and nobody waits any more."""
+    """As its thread delivers it: charged in the file, when nobody is waiting any more."""
     loop = asyncio.get_running_loop()
     for decision in ("gone", "again"):
         assert await sqlite.reserve(decision, [charge(maximum=2)]) == Reserved()

@@ -163,7 +163,7 @@ def test_a_decision_is_charged_once_however_often_it_is_asked(store: Store) -> N
 
 
 def test_what_a_thousand_others_have_followed_stays_charged(store: Store) -> None:
-    """Everybody else waits while what was charged later is told anew."""
+    """Giving it back would rewrite every later charge's total while everyone else waits."""
     limit = charge(maximum=1_010)
     for number in range(1_010):
         store.clock.pass_ms(1)

@@ -1,4 +1,4 @@
-"""The Redis limiter as the gateway uses it: a server that is killed, wiped, stopped, put back and slow."""
+"""The Redis limiter as the gateway uses it, on a server that is killed, wiped, stopped, restored or slow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.redis_server import RedisServer, needs_redis, running
 
 pytestmark = needs_redis
 ROOT = Path(__file__).parents[2]
-# As if somebody set the machine's clock: what stands under this key is added to it.
+# As if someone set the machine's clock: the value of the key `leap` is added to it.
 LEAPING = SCRIPT.replace(
     "tonumber(time[1]) * 1000", "tonumber(time[1]) * 1000 + tonumber(redis.call('GET', 'leap') or 0)"
 )
@@ -57,7 +57,7 @@ async def limiter(server: RedisServer, tmp_path: Path) -> AsyncIterator[RedisLim
 
 
 async def trusted(server: RedisServer, limiter: RedisLimiter) -> None:
-    """A new store is in doubt until somebody who knows says that there never was another."""
+    """Clear a new store's doubt: it lasts until someone who knows says that there never was another."""
     await eventually(lambda: server.client().hexists("pl:meta", "epoch"))
     server.client().hdel("pl:meta", "doubt")
     await until(lambda: limiter.reserve(f"hello-{time.monotonic_ns()}", [charge("hello", 1_000)]), Reserved())
@@ -166,7 +166,7 @@ async def test_a_server_that_may_forget_is_not_used(
 async def test_a_copy_of_another_server_is_not_used(
     server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It would count by itself what the other counts, and forget it for what comes from there."""
+    """It would count separately from the original, and lose its counts to whatever is replicated to it."""
     (tmp_path / "copy").mkdir()
     with running(tmp_path / "copy") as copy:
         copy.client().replicaof("127.0.0.1", str(server.port))
@@ -198,7 +198,7 @@ async def test_a_replica_in_its_masters_place_may_not_have_heard_everything(
 async def test_a_server_that_began_to_forget_and_was_killed_is_in_doubt(
     server: RedisServer, limiter: RedisLimiter
 ) -> None:
-    server.client().hset("pl:meta", "careless", "1")  # as the worker says when it finds it out
+    server.client().hset("pl:meta", "careless", "1")  # as the worker notes when it finds out
     server.kill()
     server.start()
     await eventually(lambda: server.client().hexists("pl:meta", "doubt"))
@@ -218,7 +218,7 @@ async def test_a_call_is_answered_while_the_server_still_says_nothing(
         assert answers == [Unavailable()] * 20
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    # What was asked meanwhile may have come to be charged; nothing of it was sent, so it is given back.
+    # Requests made meanwhile may have been charged; none of these calls was sent, so they are given back.
     await until(lambda: _answered(limiter, charge(maximum=1)), Reserved())
 
 
@@ -242,7 +242,7 @@ async def test_a_clock_that_leaps_forward_puts_the_store_in_doubt(server: RedisS
 async def test_what_was_asked_together_with_the_call_that_saw_the_leap_is_not_admitted_either(
     server: RedisServer,
 ) -> None:
-    """The store judged all of them before it knew of its doubt."""
+    """The store judged all of them before it knew that it was in doubt."""
     async with at(server, script=LEAPING) as limiter, at(server, script=LEAPING) as other:
         for one in (limiter, other):
             await trusted(server, one)
@@ -352,7 +352,7 @@ def test_processes_that_ask_while_the_server_is_killed_admit_no_more_than_the_ma
         server.start()
         time.sleep(0.2)
     assert [worker.wait(60) for worker in workers] == [0, 0]
-    # A decision asked again after an answer nobody saw is known, so each unit is somebody's.
+    # A decision that is repeated after a lost answer is recognised, so every unit belongs to a call.
     assert sum(output.read_text().count("reserved") for output in outputs) == 200
 
 

@@ -1,4 +1,4 @@
-"""The script of the Redis limiter on a clock moved by hand: the other store's laws, and a naive model."""
+"""The Redis limiter's script, on a clock moved by hand, against the other store's laws and a naive model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BY_HAND = SCRIPT.replace(_CLOCK, "{redis.call('GET', 'clock'), '0'}").replace(
 
 
 class Store:
-    """One store on one Redis; each gets the database to itself."""
+    """A store on a Redis; each new one flushes the database, to have it alone."""
 
     def __init__(self, client: redis.Redis, clock: VirtualClock | None = None) -> None:
         self.clock = clock or VirtualClock()
@@ -90,10 +90,10 @@ class Store:
         self.ask("give_back", decision)
 
     def sweep(self, _: int) -> None:
-        """Redis forgets by itself."""
+        """Do nothing: Redis expires charges without help."""
 
     def killed_and_started_again(self) -> None:
-        """A worker keeps nothing here."""
+        """Do nothing: a worker keeps no state here."""
 
     stopped_and_started_again = killed_and_started_again
 
@@ -175,7 +175,7 @@ def test_a_busy_counter_is_merged_against_the_caller_by_a_thousandth_at_most(sto
 
 
 def test_a_total_that_goes_round_counts_on(store: Store) -> None:
-    """As after hundreds of years: the newest total stands just below where it begins anew."""
+    """As after hundreds of years: the newest total is just below the value where it wraps."""
     assert store.reserve(charge(maximum=10)) == Reserved()
     (key,) = store._client.keys("pl:c:*")
     store._client.delete(key)

@@ -1,4 +1,4 @@
-"""The limiter as the gateway uses it: a thread, an event loop, and other processes at the same file."""
+"""The SQLite limiter as the gateway uses it: a thread, an event loop, other processes on the same file."""
 
 import asyncio
 import os
@@ -72,7 +72,7 @@ async def test_the_event_loop_goes_on_while_the_file_is_held(limiter: SqliteLimi
     waiting = asyncio.create_task(limiter.reserve("d2", [charge()]))
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    holder.execute("ROLLBACK")  # by this loop, which could not if it were waiting for the file
+    holder.execute("ROLLBACK")  # this loop could not run it if it were waiting for the file
     holder.close()
     assert await waiting == Reserved()
 
@@ -89,7 +89,7 @@ async def test_a_broken_file_denies_and_a_mended_one_is_in_doubt_for_its_window(
         path.unlink()
         mended = time.monotonic()
         assert await limiter.reserve("d3", [charge(window=1_000)]) == Unavailable()
-        # A slow disk may open the new file after that answer, and the doubt begins when it is open.
+        # A slow disk may open the new file only after that answer, and the doubt begins when it is open.
         await until(lambda: limiter.reserve("d4", [charge(window=1_000)]), Reserved())
         assert time.monotonic() - mended >= 1
     finally:
@@ -159,7 +159,7 @@ def test_a_killed_worker_leaves_every_charge_it_answered_for(tmp_path: Path, kil
 
 @contextmanager
 def instructions(limiter: SqliteLimiter) -> Iterator[list[None]]:
-    """One for each instruction that SQLite carries out for this limiter."""
+    """A list with one item for each instruction that SQLite executes for this limiter."""
     carried_out: list[None] = []
     ledger = limiter._owner._ledger
     assert ledger is not None
@@ -171,7 +171,7 @@ def instructions(limiter: SqliteLimiter) -> Iterator[list[None]]:
 async def test_a_call_that_finds_no_room_is_refused_without_reading_all_that_was_charged(
     tmp_path: Path,
 ) -> None:
-    """Or else the calls of one grant would take the limiter's time from everybody else."""
+    """Otherwise the calls of one grant would take the limiter's time from everyone else."""
     limiter = SqliteLimiter(trusted_file(tmp_path / "l.sqlite"), worker="gw-1")
 
     def sum_of(cost: int) -> Charge:
@@ -188,6 +188,6 @@ async def test_a_call_that_finds_no_room_is_refused_without_reading_all_that_was
         with instructions(limiter) as carried_out:
             for number in range(100):
                 assert isinstance(await limiter.reserve(f"{charge.counter}-{number}", [charge]), Full)
-        # To look at each of ten thousand charges takes several for each of them.
+        # Looking at each of ten thousand charges would take several instructions per charge.
         assert len(carried_out) < 100 * 1_000
     await limiter.close()

@@ -1,4 +1,4 @@
-"""However many wait at the door, and whoever fills the room: others are served."""
+"""Others are served however many connections wait to be admitted and whoever takes up the room."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_who_was_not_let_in_gives_way_the_longest_here_first(tmp_path: Pat
             stranger.send(said)
         async with it.client() as bob:
             assert (await bob.call("read_file", {})).status == 200
-        # She was let in, and keeps her connection though she asks for nothing now.
+        # She was admitted, so she keeps her connection though she asks for nothing now.
         assert (await alice.call("read_file", {})).status == 200
         assert len(it.http.connections) <= 17
         assert await gone(strangers[0])
@@ -97,7 +97,7 @@ async def test_who_is_being_served_never_gives_way(tmp_path: Path) -> None:
 
 
 async def test_bodies_that_never_end_leave_room_for_others(tmp_path: Path) -> None:
-    """However many grants an organization makes, and however little each of its bodies holds."""
+    """This holds however many grants an organization has, and however little each of its bodies holds."""
     tokens = [new_token(GRANT) for _ in range(10)]
     async with world(tmp_path, limits=quick(connections=16, **PATIENT)) as it, AsyncExitStack() as stack:
         it.reconfigure(grants={token: {} for token in (it.token, *tokens)})

@@ -37,7 +37,7 @@ def decision(number: int) -> DecisionEntry:
 
 
 class ControlPlane:
-    """Stores what it is sent, unless it is told to be away; doubled records are an error of the test."""
+    """Stores what it is sent unless it is told to be away; the same record twice is an error."""
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, int], Any] = {}
@@ -457,7 +457,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 
 def _killed_writer(folder: Path, round_: int) -> list[str]:
-    """What a writer said it had written down before it was killed."""
+    """What a writer reported as written before it was killed."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(folder), str(round_ * 1_000_000)],
         cwd=ROOT,

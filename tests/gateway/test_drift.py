@@ -1,4 +1,4 @@
-"""A server that lists other tools than its bundle says is reported, and what is new counts for nothing."""
+"""A server that lists other tools than its bundle is reported, and new definitions count for nothing yet."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Clock:
 
 
 class Shop:
-    """Lists what it is told to, whole or in pages, as JSON or in a stream."""
+    """Lists the tools it is given, whole or in pages, as JSON or in a stream."""
 
     def __init__(self) -> None:
         self.pages = [list(KNOWN)]
@@ -80,7 +80,7 @@ class Place:
         return result["_meta"]["policylayer/decision"]["code"] if "isError" in result else None
 
     async def until_code_of_call(self, name: str, code: str | None) -> None:
-        """A call still waits as far as the worker knows until it has heard the news."""
+        """Repeat the call until it gets this code: it waits until the worker has heard the news."""
         for _ in range(2_000):
             found = await self.code_of_call(name)
             if found == code or found != "approval_required":
@@ -94,7 +94,7 @@ class Place:
         self.it.reconfigure(document=READ_ONLY, tools=digests, classes=classes)
 
     async def hear(self) -> int:
-        """How many reports there were since last time."""
+        """Return how many reports were made since the last time."""
         await asyncio.sleep(0.02)
         heard, self.told = self.told, []
         assert set(heard) <= {DriftReport(ACME, SERVER)}
@@ -164,7 +164,7 @@ async def test_no_approval_holds_for_a_changed_tool_until_the_next_bundle(
             people.answer("approved")
         here.shop.pages[0][1] = tool("list_orders", description="And deletes them.")
         await here.listed()
-        # Nor is anybody asked: they would agree to a definition that they were not shown.
+        # Nobody is asked either: they would approve a definition that they were not shown.
         assert await here.code_of_call("list_orders") == "approval_unavailable"
         assert len(people.cases) == int(asked_before)
         assert await here.code_of_call("list_customers") is None
@@ -183,7 +183,7 @@ async def test_a_tool_that_changes_while_its_approval_is_fetched_is_not_called(t
         people.meanwhile = lambda: another.post(LIST)
         await here.until_code_of_call("list_orders", "approval_unavailable")
         assert await _calls_sent(here) == 0
-        # What was not used is given back.
+        # The approval was not used, so it is given back.
         await eventually(lambda: people.cases[0].state == "approved")
 
 
@@ -288,7 +288,7 @@ async def test_an_organization_whose_servers_cost_too_much_is_scanned_and_not_lo
 
 
 def test_scan_and_gateway_read_one_digest_from_one_text() -> None:
-    """Each plane has its own parser; numbers, escapes and the order of keys are where two would differ."""
+    """Each plane has its own parser; two would differ in numbers, escapes and the order of keys."""
     seed = SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     chance = Random(seed)

@@ -1,4 +1,4 @@
-"""A server that repeats what it was sent shows its credentials to nobody who may call it."""
+"""A server that echoes its requests does not show its credentials to anyone who may call it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ META = "policylayer/decision"
 
 @dataclass
 class Worker:
-    """One gateway worker with everything real on its disk."""
+    """One gateway worker with its real files on disk."""
 
     store: ConfigStore
     decisions: DecisionLog
@@ -52,7 +52,7 @@ class Worker:
         return Client(self.http.port, token, f"/mcp/{SERVER}/")
 
     async def shipped(self) -> list[DecisionEntry | CompletionEntry]:
-        """What the control plane would get."""
+        """The records that the control plane would get."""
         records: list[DecisionEntry | CompletionEntry] = []
 
         async def take(body: bytes) -> BatchAnswer:

@@ -31,7 +31,7 @@ OTHERS = {
     "subscriptions/listen",
 }
 STOPPED = {"allow": set[str](), "deny": TOOL | OTHERS, "deny by name": TOOL | OTHERS, "hide": TOOL}
-# The id of a task is good only as it was handed to this grant; whose the tasks of a list are nobody knows.
+# A task id is valid only as this grant was given it, and nobody knows whose the tasks in a list are.
 REFUSED = {"tasks/get", "tasks/result", "tasks/list", "tasks/cancel", "notifications/tasks/status"}
 VALUES: dict[str, Any] = {
     "argument": {"name": "a", "value": "b"},
@@ -84,7 +84,7 @@ async def test_every_method_of_a_client_has_its_verdict(tmp_path: Path, policy: 
                 sent, answer = await forwarded(it, alice, name, params, revision, notification=notification)
                 stopped = name in STOPPED[policy] | REFUSED
                 assert sent == (not stopped), (name, answer)
-                # What is judged is in the log, whatever came of it; the rest is none of the policy's.
+                # What is judged is in the log, whatever the outcome; the rest is not the policy's concern.
                 judged = [one.outcome for one in it.log.decisions[before:]]
                 assert judged == ["deny" if stopped else "allow"] * (name in TOOL | OTHERS), name
                 if judged == ["deny"]:

@@ -1,4 +1,4 @@
-"""A gateway fetches, keeps and reads the parts of many grants: each once, and only those that changed."""
+"""A gateway fetches, stores and reads the parts of many grants: each once, and only those that changed."""
 
 from __future__ import annotations
 

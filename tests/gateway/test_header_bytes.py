@@ -1,4 +1,4 @@
-"""What has no place in a head is refused byte by byte, from clients and from servers, and goes no further."""
+"""Every byte that is not allowed in a head is refused, from clients and from servers, and goes no further."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def request(it: World, *, line: bytes = b"", more: bytes = b"") -> bytes:
 
 
 async def refused(it: World, sent: bytes) -> bool:
-    """With one well-formed error, and nothing forwarded."""
+    """Return whether the request was refused with one well-formed error and nothing forwarded."""
     it.upstream.received.clear()
     async with it.client() as client:
         client.send(sent)
@@ -54,7 +54,7 @@ async def test_a_control_character_in_a_value_is_refused(tmp_path: Path) -> None
             if byte == 0x0A:
                 continue  # ends the line: see below
             for value in (b"a%cb", b"%ca", b"a%c"):
-                # A carriage return before the line's end ends the line, too: nothing was hidden in it.
+                # A carriage return before the newline is part of the line's end: nothing is hidden in it.
                 if (byte, value) != (0x0D, b"a%c"):
                     assert await refused(it, request(it, more=b"Traceparent: " + value % byte + b"\r\n")), (
                         byte
@@ -93,7 +93,7 @@ async def test_a_request_line_holds_nothing_that_is_not_printed(tmp_path: Path) 
                 b"POST %b?a=%cb HTTP/1.1\r\n" % (path, byte),
                 b"POST %b HTTP/1.1%c\r\n" % (path, byte),
             ):
-                # More than one space before the version is one to the parser; nothing else is read into it.
+                # To the parser several spaces before the version are one; nothing else is read into them.
                 if not (byte == 0x0D and line.endswith(b"\r\r\n")) and b"/  HTTP" not in line:
                     assert await refused(it, request(it, line=line)), line
 

@@ -1,4 +1,4 @@
-"""A list of tools shows nothing hidden, whatever was asked, however it comes and however it is written."""
+"""A list of tools shows nothing hidden, whatever was asked, however it arrives and however it is written."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def message(method: str, *, modern: bool) -> tuple[bytes, dict[str, str | None]]
 
 
 async def everything(client: Client, request: bytes) -> bytes:
-    """Whatever comes for it, taken apart by nobody."""
+    """Every byte that answers the request, unparsed."""
     client.send(request)
     data = b""
     async with asyncio.timeout(60):
@@ -124,7 +124,7 @@ async def everything(client: Client, request: bytes) -> bytes:
 
 
 def _shows(data: bytes) -> bool:
-    """In any encoding that somebody might guess."""
+    """Return whether the hidden name appears, in any encoding that a client might guess."""
     return any(HIDDEN in data.replace(b"\r\n", b"").replace(noise, b"") for noise in (b"", b"\0"))
 
 
@@ -189,7 +189,7 @@ async def test_an_answer_of_any_length_passes_where_it_names_no_tools(tmp_path: 
 
 
 async def test_a_task_and_a_state_in_pieces_reach_the_client_wrapped(tmp_path: Path) -> None:
-    """Where no length is told it is not known how short an answer will be."""
+    """Without a Content-Length it is not known how short an answer will be."""
 
     async def say(conversation: Conversation) -> None:
         result = {"resultType": "input_required", "inputRequests": {}, "requestState": "the server's own"}

@@ -1,4 +1,4 @@
-"""An address that leads back to a gateway ends there, whichever way it leads."""
+"""A server address that leads back to a gateway, by whatever route, ends there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CIRCLE = "This request has been here before: the address of a server leads back 
 
 
 def leads_to(it: World, other: World, keyring: Keyring = KEYS) -> None:
-    """Acme's server at the one is Acme's server at the other, called with a grant of its own."""
+    """Make Acme's server at `it` lead to Acme's server at `other`, with a grant from there."""
     secret = json.dumps({"Authorization": f"Bearer {other.token}"}).encode()
     sealed = keyring.seal(secret, organization=ACME, subject=SERVER, purpose="upstream-headers")
     it.reconfigure(url=f"http://127.0.0.1:{other.http.port}/mcp/{SERVER}/", credentials=sealed)

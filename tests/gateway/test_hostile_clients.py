@@ -1,4 +1,4 @@
-"""An agent with a good token that does its worst."""
+"""An agent with a valid token that does its worst."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ class Slow(SqliteLimiter):
 async def test_leaving_at_any_moment_buys_no_call(
     tmp_path: Path, limiter: type[SqliteLimiter], after: float, modern: bool
 ) -> None:
-    """What the server got is at most what was charged, and each of it has its record and its end."""
+    """The server gets at most as many calls as were charged, and each has its record and its completion."""
 
     async def slowly(conversation: Conversation) -> None:
         await asyncio.sleep(0.1)
@@ -283,7 +283,7 @@ async def test_bodies_sent_ahead_are_held_for_their_organization(tmp_path: Path)
             assert (await mallory.call("search", {"q": "x" * 80_000})).status == 200
         statuses = [(await alice.answer()).status for _ in range(4)]
         assert statuses == [200, 200, 200, 200]
-        # The one that found no room, and nothing after it.
+        # The call that found no room is refused, and nothing comes after it.
         assert (await alice.answer()).status == 429
         assert await alice.closed()
         assert len(it.upstream.received) == 5

@@ -1,4 +1,4 @@
-"""A server that does its worst harms its own callers at most, and not for longer than they asked."""
+"""A server that does its worst harms only its own callers, and no longer than their requests last."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ async def test_a_flood_of_tiny_events_holds_up_nobody(tmp_path: Path, flood: byt
                 await alice.call("read_file", {})
                 most = max(most, poured - before)
             reading.cancel()
-            # However fast it comes: a call of somebody else's does not wait until much of it was looked at.
+            # However fast it comes, another organization's call does not wait until much of it was inspected.
             assert most <= 40
 
 
@@ -239,7 +239,7 @@ def test_the_work_for_a_stream_grows_with_its_length_only() -> None:
         events = EventStream(lambda handle: handle, lambda data: None, 1 << 30)
         for _ in range(chunks):
             events.feed(b"\n" * 4_096)
-            # What was passed on is not looked at again.
+            # Bytes that were passed on are not inspected again.
             assert events.held <= 4_096 + 1
 
     assert grows_no_faster_than_its_size(passes, 16)
@@ -279,7 +279,7 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7"])
 async def test_a_list_in_another_encoding_is_not_shown(tmp_path: Path, encoding: str) -> None:
-    """Some clients guess the encoding of JSON, and would read what nobody looked through."""
+    """Some clients guess the encoding of JSON, and would read what nobody inspected."""
 
     async def disguise(conversation: Conversation) -> None:
         tools = [{"name": "hidden_tool"}]
@@ -326,7 +326,7 @@ async def test_lists_that_never_end_do_not_fill_the_memory(tmp_path: Path) -> No
             await client.connect()
             send(client, LIST)
         answers = [asyncio.create_task(client.answer()) for client in clients]
-        # No more than three of them find room; fewer, where several are refused before one of them has left.
+        # At most three of them find room; fewer, if several are refused before one of them has left.
         await eventually(lambda: sum(answer.done() for answer in answers) >= 5)
         assert it.gateway._rooms._held[ACME] <= 1_000_000
         for answer in answers:
@@ -342,7 +342,7 @@ async def test_lists_that_never_end_do_not_fill_the_memory(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
 async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_path: Path, kind: str) -> None:
-    """Each of them leaves less than makes a server stop; together it is more than they may."""
+    """Each leaves less unread than would stop a server; together it is more than they may."""
 
     async def pour(conversation: Conversation) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -361,7 +361,7 @@ async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_p
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             send(client)
         await eventually(lambda: len(it.upstream.received) == 10)
-        # Five that read nothing hold all there is.
+        # Five that read nothing take all the room there is.
         await eventually(lambda: len(it.log.completions) >= 4)
         assert {end.upstream_code for end in it.log.completions} == {"upstream_too_large"}
         await eventually(lambda: it.upstream.gone == len(it.log.completions))
@@ -377,7 +377,7 @@ async def test_what_clients_leave_unread_is_bounded_for_their_organization(tmp_p
 async def test_what_comes_while_others_have_their_turn_is_bounded_for_its_organization(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their clients read all they are given; but it is not given to them before its turn."""
+    """Their clients read all they are given, but nothing is given to them before its turn."""
     go = asyncio.Event()
 
     async def turn(_: object, organization: str) -> None:

@@ -1,4 +1,4 @@
-"""A head that was taken apart once is known again by its bytes, and nothing else is taken for it."""
+"""A head that was parsed once is recognised by its bytes, and nothing else is mistaken for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Framing: what two readers could read in two ways, what is too much and what is too slow."""
+"""HTTP framing: requests that two readers could read in two ways, that are too large or too slow."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ async def test_a_body_that_trickles_in_is_given_up(tmp_path: Path) -> None:
 
 
 def test_what_came_while_the_worker_stood_still_came_in_time(tmp_path: Path) -> None:
-    """The worker's own loop sees to its clocks before it reads."""
+    """uvloop, the worker's event loop, runs its timers before it reads."""
 
     async def stand_still(bell: socket.socket, ring: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -259,7 +259,7 @@ async def test_slow_connections_hold_up_nobody(tmp_path: Path) -> None:
             client.send(b"POST / HTTP/1.1\r\nX-A: ")
         for _ in range(20):
             assert (await alice.call("read_file", {})).status == 200
-        for client in slow:  # each is still waited for, and none was told anything
+        for client in slow:  # each is still waited for, and none was sent anything
             assert not client.reader.at_eof()
             client.writer.close()
 

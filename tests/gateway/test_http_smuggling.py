@@ -1,4 +1,4 @@
-"""Requests framed to be read in two ways: what we take, another reader of HTTP takes for the same."""
+"""Requests framed to be read in two ways: whatever we accept, another HTTP reader reads the same."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Read: TypeAlias = tuple[bytes, bytes, bytes]
 
 @dataclass
 class Reader:
-    """Answers everything and keeps what it read: method, target, body."""
+    """Answers every request and keeps what it read: method, target, body."""
 
     read: list[Read] = field(default_factory=list)
 
@@ -63,13 +63,13 @@ class Listening:
     server: HttpServer
 
     async def send(self, *pieces: bytes) -> list[Read]:
-        """What was read of one connection, sent in these pieces; returns when all of it was looked at."""
+        """Send these pieces on one connection; return the requests read, once all of it was inspected."""
         self.reader.read = []
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(0)
-        # Whatever is unfinished: a connection is closed once this cannot be read, or was answered.
+        # Even if a request is unfinished, the connection is closed once this cannot be read or is answered.
         writer.write(_END)
         try:
             async with asyncio.timeout(60):
@@ -103,7 +103,7 @@ def as_h11_reads(stream: bytes) -> list[Read]:
     goes_on = True
     while goes_on:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=10_000_000)
-        # Empty lines before a request and more than one space in its first line are passed over by many.
+        # Many readers skip empty lines before a request and extra spaces in its first line.
         connection.receive_data(re.sub(rb"\A[\r\n]*([A-Z]+) +(\S+) +", rb"\1 \2 ", stream))
         request = _next_request(connection)
         if request is None:
@@ -142,7 +142,7 @@ def _chunks(*chunks: bytes, more: bytes = b"") -> bytes:
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 _CHUNKS: Final = _CHUNKED + b"\r\n"
 _LAST: Final = b"0\r\n\r\n"
-# What follows a request line and a Host.
+# What comes after a request line and a Host.
 REFUSED_AFTER_HOST: Final = {
     "two framings": _length(_SECRET) + _CHUNKS + _LAST + _SECRET,
     "two framings, turned": _CHUNKED + b"Content-Length: 5\r\n\r\n" + _LAST + _SECRET,
@@ -233,7 +233,7 @@ async def test_what_reads_like_a_request_in_a_body_is_a_body(listening: Listenin
 
 
 async def test_a_head_is_not_known_again_by_what_stood_in_a_body(listening: Listening) -> None:
-    """The chunks are laid so that a length inside of them ends where a head before such a body would."""
+    """The chunks are laid out so that a length inside them ends where the head of such a body would."""
     inside = b"\r\nContent-Length: 34\r\n\r\n"
     head = _START + _CHUNKS + b"18\r\n" + inside
     first = head + b"\r\na;" + b"x" * 11 + b"\r\n" + b"." * 10 + b"\r\n" + _LAST
@@ -300,7 +300,7 @@ _BYTES: Final = b'\0\t\n\r \x0b\x0c:;,"\x7f\x80\xff0aA'
 
 def _request(pick: random.Random) -> bytes:
     version = pick.choice(_VERSIONS)
-    # The other reader ends those of HTTP/1.0 after one request, whatever they wish.
+    # The other reader ends an HTTP/1.0 connection after one request, whatever its headers say.
     lines = [b"Host: a"] + [
         line
         for line in pick.choices(_LINES, k=pick.randrange(4))
@@ -326,7 +326,7 @@ def _cut(pick: random.Random, stream: bytes) -> Iterator[bytes]:
 
 
 def _all_in(read: Sequence[Read], other: Sequence[Read]) -> bool:
-    """In the same order; what we refused of them stands between."""
+    """True if all of `read` is in `other`, in the same order; those we refused may come in between."""
     rest = iter(other)
     return all(request in rest for request in read)
 

@@ -1,5 +1,5 @@
-"""What a call leaves behind goes at once, and does not wait for the garbage collector: while that looks
-through some thousand of them, nobody's calls go on.
+"""A call's objects are freed at once, without waiting for the garbage collector: while that goes through
+some thousand of them, nobody's calls make progress.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LIST: Final = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 @contextmanager
 def left_behind() -> Iterator[Counter[str]]:
-    """Of what ends meanwhile: what of ours only the garbage collector finds, by its kind."""
+    """Count, by type, our objects that end inside the block and that only the garbage collector finds."""
     found: Counter[str] = Counter()
     gc.collect()
     gc.disable()
@@ -153,7 +153,7 @@ async def test_no_call_waits_for_the_garbage_collector_however_it_ended(tmp_path
 
     async def one_more() -> None:
         async with it.client() as client:
-            with suppress(OSError, EOFError, ValueError):  # it may be broken off
+            with suppress(OSError, EOFError, ValueError):  # it may be cut off
                 await ask(client)
 
     async with world(tmp_path, upstream=Upstream(behaves), limits=limits) as it:

@@ -1,4 +1,4 @@
-"""What a log holds of what went wrong: its kind and its place, and nothing that came from outside."""
+"""The log of an error holds its kind and its place, and nothing that came from outside."""
 
 from __future__ import annotations
 

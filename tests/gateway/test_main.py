@@ -1,4 +1,4 @@
-"""A worker as it is started: `python -m gateway`, beside a control plane that speaks the internal API."""
+"""A worker as in production, `python -m gateway`, with a control plane that speaks the internal API."""
 
 import base64
 import json
@@ -87,7 +87,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A worker that was killed leaves broken pipes."""
+        """Ignore errors: a worker that was killed leaves broken pipes."""
 
 
 class Plane:
@@ -104,9 +104,9 @@ class Plane:
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def keep(self, records: Sequence[Any]) -> None:
-        """Each once, as the control plane does: a worker sends again what it got no answer for.
+        """Keep each record once, as the control plane does: a worker resends what it got no answer for.
 
-        Whole records are compared: two workers started in one second number theirs alike.
+        Whole records are compared, because two workers started in the same second number theirs alike.
         """
         kept = {msgspec.json.encode(record) for record in self.records}
         self.records += [record for record in records if msgspec.json.encode(record) not in kept]

@@ -1,4 +1,4 @@
-"""Arguments that are repeated in headers, in front of the official SDK's server and behind its client."""
+"""Arguments that are repeated in headers, between the official SDK's client and its server."""
 
 from __future__ import annotations
 

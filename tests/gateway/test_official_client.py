@@ -27,7 +27,7 @@ from tests.conformance import fixture_server
 from tests.gateway.raw_http import Upstream
 from tests.gateway.world import ACME, SERVER, World, eventually, organization, quick, server, world
 
-# A client, the gateway and the server share one loop here: bounds of half a second are met by accident.
+# Client, gateway and server share one event loop here, so bounds of half a second would be hit by accident.
 AS_STARTED = Limits(drain_seconds=1.0)
 MODES = ["legacy", "auto"]
 
@@ -168,7 +168,7 @@ async def test_progress_arrives_while_the_call_runs(it: World, mode: str) -> Non
 
     async with through(it, mode) as alice:
         await alice.call_tool("read_file", {"path": "/a"}, progress_callback=seen_progress)
-    assert seen in ([0.5], [])  # a server that answers in one piece has nowhere to put progress
+    assert seen in ([0.5], [])  # a server that answers in one JSON body has nowhere to put progress
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -198,7 +198,7 @@ def _end(it: World, how: str) -> None:
     if how == "revoked":
         it.reconfigure(grants={}, url=it.upstream.url)
     elif how == "expired":
-        # Nothing is applied when the moment comes: a clock alone ends it.
+        # No configuration is applied at that moment: the clock alone ends it.
         ended = {it.token: {"expires_at": 1}}
         it.config.organizations[0] = organization(ACME, server(it.upstream.url), ended)
     else:
@@ -228,7 +228,7 @@ async def test_a_call_of_a_real_client_ends_within_a_second_when_its_grant_does(
             await asyncio.wait_for(_all_streams_ended(it), 60)
             with pytest.raises(Exception):  # noqa: B017 - each era tells it in its own words
                 await asyncio.wait_for(calling, 60)
-        # Sent it was, so how it ended is recorded.
+        # The call was sent, so how it ended is recorded.
         await eventually(lambda: bool(it.log.completions))
 
 
@@ -305,7 +305,7 @@ async def answering(it: World, mode: str, asked: list[str]) -> AsyncIterator[Cli
 async def test_a_server_that_asks_back_is_answered_in_every_era(
     tmp_path: Path, mode: str, tool: str, rounds: int, said: str
 ) -> None:
-    """A limit of one is no hindrance: a call that goes on is one call."""
+    """A limit of one does not hinder it: a call in several rounds is one call."""
     once = {"limits": [{"counter": "c", "window": "hour", "max": 1, "scope": "grant"}]}
     document = json.dumps({"version": "1", "default": "deny", "tools": {tool: once}})
     asked: list[str] = []

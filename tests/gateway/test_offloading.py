@@ -1,4 +1,4 @@
-"""What takes long to judge is judged by a process beside the gateway's; what does not costs none."""
+"""A call that takes long to judge goes to a process beside the gateway; any other is judged without one."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_a_call_of_which_much_is_read_is_judged_beside_the_gateway(
 
 @asynccontextmanager
 async def judge_stopped(it: World, alice: Client) -> AsyncIterator[int]:
-    """It has a question of hers before it, and does not go on with it meanwhile."""
+    """Start the judge with a call of Alice's, and stop it until the block ends; yields its process id."""
     it.reconfigure(document=document(READS_MUCH))
     await alice.call("search", LONG)
     judge = judge_of(it)
@@ -178,7 +178,7 @@ EVERYTHING = """{
 
 
 def calling(tool: str, arguments: str) -> tuple[ToolCall, bytes]:
-    """The call, and the request it stands in. Arguments as the gateway reads them."""
+    """The call, with arguments as the gateway reads them, and the request that contains it."""
     params = f'{{"name": "{tool}", "arguments": {arguments}}}'
     body = f'{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {params}}}'.encode()
     message = jsonrpc.read(body)

@@ -1,4 +1,4 @@
-"""What is written together: in order, before a connection ends, and each for itself."""
+"""Writes that are collected during one loop iteration: in order, before the connection ends, independent."""
 
 from __future__ import annotations
 

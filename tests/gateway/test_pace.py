@@ -1,4 +1,4 @@
-"""No more calls begin than an organization may, in any stretch; what is refused says when to come again."""
+"""In any span of time no more calls begin than an organization may make; a refusal says when to try again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.gateway_config.wire.bundles import acme
 
 
 class Clock:
-    """The moments the test says."""
+    """A clock that shows the time the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

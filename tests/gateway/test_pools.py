@@ -1,4 +1,4 @@
-"""The connections to one server: whose turn it is, and what comes on one that nothing was asked on."""
+"""The connections to one server: whose turn it is, and what happens to data that no request asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 @asynccontextmanager
 async def pool(**limits: Any) -> AsyncIterator[tuple[Pool, list[asyncio.StreamWriter]]]:
-    """Of a server that says nothing, and its ends of the connections."""
+    """The pool of a server that says nothing, and the server's ends of its connections."""
     ends: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,7 +99,7 @@ async def test_on_a_connection_that_closes_before_anything_was_written_nothing_w
         connection = await its.take()
         answer = connection.send(_REQUEST)
         assert connection._transport is not None
-        connection._transport.close()  # as the loop does when it reads that the server closed
+        connection._transport.close()  # as the event loop does when it sees that the server closed
         with pytest.raises(UpstreamError) as told:
             await answer.head()
         assert not told.value.sent

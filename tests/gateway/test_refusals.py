@@ -1,4 +1,4 @@
-"""What is refused before it is judged: a JSON-RPC answer with the right status, and a line in the log."""
+"""A request refused before it is judged gets a JSON-RPC answer, the right status and a line in the log."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_every_refusal_is_an_answer_of_json_rpc_and_a_line_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, send: Send, status: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    limits = quick(body_grace_seconds=60.0)  # no body is waited for here in vain
+    limits = quick(body_grace_seconds=60.0)  # every body here arrives, so none may time out
     async with world(tmp_path, limits=limits) as it, it.client() as alice:
         answer = await send(it, alice)
         assert answer.status == status

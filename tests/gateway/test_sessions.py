@@ -1,4 +1,4 @@
-"""What a server handed to one grant opens nothing for another."""
+"""A session or event id that a server gave to one grant opens nothing for another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is large is done by turns, as soon as somebody else calls, too."""
+"""Large work is done in turns as soon as anyone else calls, too."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_who_is_alone_waits_for_nobody() -> None:
 
 
 def test_who_called_long_ago_waits_as_long_as_others_call() -> None:
-    """As with a stream that goes on by itself: its organization is not alone because it is silent."""
+    """As with a stream that continues without calls: an organization is not alone because it is silent."""
     pace, clock = busy()
     for _ in range(5):
         pace.spent(UMBRA, 1.0)
@@ -128,7 +128,7 @@ async def test_a_large_body_of_one_waits_while_another_calls_and_is_answered_the
         it.gateway._sharing.spent(UMBRA, 60.0)
         before = len(it.upstream.received)
         answer = await mallory.call("search", {"x": "y" * 100_000})
-        # Without the wait it would be next, or the one after.
+        # Without the wait it would be the next to arrive, or the one after.
         assert len(it.upstream.received) > before + 5
         assert "isError" not in answer.json["result"]
         calling.cancel()

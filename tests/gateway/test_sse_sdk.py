@@ -104,7 +104,7 @@ async def _converse(it: World, port: int) -> list[str]:
 
 
 class _PostsTo(httpx2.AsyncHTTPTransport):
-    """As a balancer would: what is posted goes to this port, whatever port the stream has."""
+    """Posts to this port, whatever port the stream has, as a load balancer might."""
 
     def __init__(self, port: int) -> None:
         super().__init__()

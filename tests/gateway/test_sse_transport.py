@@ -1,4 +1,4 @@
-"""The 2024-11-05 transport: what a client posts is judged here and answered on its stream, by any worker."""
+"""The 2024-11-05 transport: a client's post, to whichever worker, is judged and answered on its stream."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ALL_TOOLS = [{"name": name} for name in ("read_file", "hidden_tool", "delete_fil
 
 @dataclass
 class OldServer:
-    """Speaks HTTP+SSE as of 2024-11-05; answers a call by the tool's name."""
+    """A server that speaks HTTP+SSE as of 2024-11-05, and answers a call by the tool's name."""
 
     endpoint: str = "/messages/?session_id=s1"
     conversation: Conversation | None = None
     silent: set[str] = field(default_factory=set)
     status: int = 202
     breaks: str = ""
-    """What of a call's post is never answered: "post", or "stream and post", which end in that order."""
+    """Which connections break at a call: "post", once it is answered, or "stream and post", in that order."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, conversation: Conversation) -> None:
@@ -76,7 +76,7 @@ class OldServer:
 
 @dataclass
 class Stream:
-    """One client's stream, and the address it was told."""
+    """One client's stream, and the address it was given for its messages."""
 
     client: Client
     address: str
@@ -96,7 +96,7 @@ class Stream:
         return event.split(b"\n")
 
     async def rest(self) -> bytes:
-        """All that comes until the stream ends."""
+        """Everything that arrives until the stream ends."""
         while chunk := await asyncio.wait_for(read_chunk(self.client.reader), 60):
             self.buffer += chunk
         return self.buffer
@@ -205,7 +205,7 @@ async def test_the_list_of_tools_on_the_stream_is_filtered_by_the_policy_of_the_
         it.reconfigure(document='{"version": "1", "default": "deny", "tools": {"search": {}}}')
         await post(it, stream, listing)
         assert [tool["name"] for tool in (await stream.message())["result"]["tools"]] == ["search"]
-        # Unasked, and under an id nobody used.
+        # A list that nobody asked for, under an id that nobody used.
         old.say({"jsonrpc": "2.0", "id": 99, "result": {"tools": ALL_TOOLS}})
         assert [tool["name"] for tool in (await stream.message())["result"]["tools"]] == ["search"]
 
@@ -244,7 +244,7 @@ async def test_a_stream_that_is_over_is_404(tmp_path: Path) -> None:
     async with world(tmp_path, upstream=Upstream(OldServer())) as it:
         async with stream_of(it.client()) as stream:
             pass
-        # The server may hear of it first.
+        # The server may notice first.
         await eventually(lambda: it.upstream.gone == 1 and not it.gateway._streams._held)
         assert (await post(it, stream, call("read_file"))).status == 404
         assert posts(it) == []
@@ -406,7 +406,7 @@ class Second:
 async def two_workers(
     tmp_path: Path, old: OldServer, *, far: bool = False, **how: Any
 ) -> AsyncIterator[tuple[World, Second]]:
-    """On one machine; `far`: on two, which reach each other by their internal addresses."""
+    """Two workers on one machine; `far`: on two, which reach each other by their internal addresses."""
     folder = tmp_path / "doors"
     links = [
         socket.create_server(("127.0.0.1", 0)) if far else listening(socket_of(folder, name))
@@ -492,7 +492,7 @@ async def test_a_worker_that_is_gone_is_404(tmp_path: Path) -> None:
 
 
 async def test_a_policy_that_another_worker_does_not_know_yet_is_the_holders(tmp_path: Path) -> None:
-    """Who holds the stream judges; what the worker that was reached believes decides nothing."""
+    """The worker that holds the stream judges; what the worker that was reached knows decides nothing."""
     async with two_workers(tmp_path, OldServer()) as (it, second), stream_of(it.client()) as stream:
         closed = '{"version": "1", "default": "deny"}'
         it.config.organizations[0] = organization(

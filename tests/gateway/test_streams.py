@@ -1,4 +1,4 @@
-"""Answers pass while they arrive, end when they must, and say what broke them."""
+"""Answers are passed on as they arrive, end when they must, and say what interrupted them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def begun(client: Client) -> bytes:
 
 
 class Script:
-    """A stream whose next step waits until the test wants it."""
+    """A stream that waits for the test before each step."""
 
     def __init__(self, *, headers: str = "") -> None:
         self.go = asyncio.Event()

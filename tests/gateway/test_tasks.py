@@ -1,4 +1,4 @@
-"""Tasks: bound to the grant and the tool that began them, and of use to nobody else."""
+"""Tasks are bound to the grant and the tool that started them, and of no use to anyone else."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ async def test_a_call_that_is_to_be_a_task_is_judged_and_charged_like_any_other(
             task = await begin(alice, "create_access_key")
         refused = await say(alice, "tools/call", name="create_access_key", task={"ttl": 1})
         assert refused.json["result"]["_meta"]["policylayer/decision"]["code"] == "limit_exceeded"
-        # What is asked of it later is not charged.
+        # Later requests about the task are not charged.
         assert (await say(alice, "tasks/result", taskId=task)).json["result"]["content"][0]["text"] == "done"
         denied = await say(alice, "tools/call", name="delete_file", task={"ttl": 1})
         assert denied.json["result"]["_meta"]["policylayer/decision"]["code"] == "denied"

@@ -1,4 +1,4 @@
-"""Whose a token is, while configurations come and go."""
+"""Which organization a token belongs to, while configurations come and go."""
 
 from array import array
 

@@ -1,4 +1,4 @@
-"""Calls that arrive together: each gets its own answer, whatever becomes of the others."""
+"""Calls that arrive together each get their own answer, whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ TOGETHER = 24
 
 
 async def call_together(it: World, *tools: str) -> list[Answer]:
-    """One connection each, so that nothing but the gateway puts them in order."""
+    """Call on one connection each, so that only the gateway puts the calls in order."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(it.client()) for _ in tools]
-        # At once: who has sent nothing ten seconds after it connected is turned away.
+        # At once, because a client that sends nothing within ten seconds of connecting is turned away.
         await asyncio.gather(*(client.call("search", {}) for client in clients))
         calls = [client.call(tool, {}, id=tool) for client, tool in zip(clients, tools, strict=True)]
         return await asyncio.gather(*calls)
@@ -107,7 +107,7 @@ async def test_a_server_that_leaves_in_the_middle_fails_the_calls_it_had(tmp_pat
 
 
 class Passes:
-    """Calls that are over as soon as they are judged, and how many passes of the loop each waited for it."""
+    """Calls that end as soon as they are judged, and how many loop iterations each waited for that."""
 
     def __init__(self) -> None:
         self.waited: dict[str, int] = {}
@@ -152,7 +152,7 @@ async def test_others_are_waited_for_only_where_calls_came_together() -> None:
     calls.join("fourth")
     await calls.passes(10)
     assert calls.waited["third"] == calls.waited["fourth"] + 3 > soon
-    # As many as are judged in one turn wait for nobody.
+    # Calls that fill a whole turn wait for no others.
     calls.join(*(f"of many {number}" for number in range(64)))
     await calls.passes(10)
     assert calls.waited["of many 0"] == soon

@@ -1,4 +1,4 @@
-"""What goes wrong between the gateway and a server, told apart; and what never leaves the gateway."""
+"""Failures between the gateway and a server are told apart; and what never leaves the gateway."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ async def test_what_was_not_written_when_its_connection_closed_goes_out_on_anoth
         if it.upstream.received and left:
             left -= 1
             assert connection._transport is not None
-            connection._transport.close()  # as the loop does when it reads that the server closed
+            connection._transport.close()  # as the event loop does when it sees that the server closed
         write(connection)
 
     monkeypatch.setattr(UpstreamConnection, "_write", as_it_closes)
@@ -410,7 +410,7 @@ async def test_results_pass_with_what_only_their_reader_understands(tmp_path: Pa
 
 
 async def test_each_call_is_exactly_one_request_at_its_server(tmp_path: Path) -> None:
-    """Of many clients at once, the first ones, which find no connection, among them; and nothing besides."""
+    """This holds for many clients at once, even the first, which find no connection; nothing else is sent."""
     async with world(tmp_path) as it:
 
         async def several(client: int) -> None:
@@ -425,7 +425,7 @@ async def test_each_call_is_exactly_one_request_at_its_server(tmp_path: Path) ->
 
 
 def in_two_parts(status: str, more: str) -> Upstream:
-    """The head, and the body only once the client was told."""
+    """A server that sends the head, and the body only once the client was told."""
     body = b"\x1f\x8b" + bytes(20_000)
 
     async def behave(conversation: Conversation) -> None:

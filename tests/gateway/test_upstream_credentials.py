@@ -1,4 +1,4 @@
-"""How a server is signed in to: what its credentials are, and that nobody else's are sent."""
+"""How the gateway signs in to a server: with that server's credentials, and nobody else's."""
 
 from __future__ import annotations
 

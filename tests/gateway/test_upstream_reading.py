@@ -1,4 +1,4 @@
-"""A server that has much to say is heard in parts, so that others are heard between them."""
+"""A server that sends a lot is read in parts, so that others are read in between."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10
 
 
 class Wire(asyncio.Transport):
-    """Whether it is read from."""
+    """A transport that only knows whether it is being read from."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def connected() -> tuple[UpstreamConnection, Wire]:
 
 async def ask(connection: UpstreamConnection) -> UpstreamAnswer:
     answer = connection.send(b"GET / HTTP/1.1\r\n\r\n")
-    await asyncio.sleep(0)  # so that it is written
+    await asyncio.sleep(0)  # lets it be written
     return answer
 
 
@@ -108,7 +108,7 @@ async def test_what_is_closed_while_it_rests_is_not_read_again() -> None:
 
 
 async def test_what_was_not_read_to_its_end_is_no_answer_to_the_next_request() -> None:
-    """A server that says more than it was asked for, behind what one reading takes in."""
+    """The server sends more than it was asked for, past what one read takes in."""
     connection, _ = connected()
     answer = await ask(connection)
     size = len(connection.get_buffer(-1))

@@ -45,7 +45,7 @@ def test_it_is_known_after_a_start_and_the_oldest_is_forgotten(
         used.note(f"a{number}", "first")
     used.forget("a4", "first")
     with kept.open("ab") as file:
-        file.write(b"\na9 fi\xff")  # the machine went down
+        file.write(b"\na9 fi\xff")  # a line cut off when the machine went down
     again = UsedApprovals(kept)
     assert [again.may_use(approved(f"a{number}"), "second") for number in range(5)] == [
         True,

@@ -1,4 +1,4 @@
-"""Several workers as they are started: one port, one limit, and each may go at any moment."""
+"""Several workers as in production: one port, one limit, and each may stop at any moment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HEADERS = {"Accept": "application/json, text/event-stream"}
 
 
 class Recorder(ThreadingHTTPServer):
-    """A server that counts the calls it gets; `slow` ones are answered when `go` is set."""
+    """A server that counts the calls it gets; slow ones are answered once `go` is set."""
 
     daemon_threads = True
 
@@ -44,7 +44,7 @@ class Recorder(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def handle_error(self, *_: object) -> None:
-        """A worker that was killed leaves broken pipes."""
+        """Ignore errors: a worker that was killed leaves broken pipes."""
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -128,7 +128,7 @@ def _start(*workers: Worker) -> None:
 
 
 def _wait_for(worker: Worker) -> None:
-    """By its own port: on the one they share the other may answer."""
+    """Wait on the worker's own port: on the shared one the other worker may answer."""
 
     def ready() -> bool:
         with contextlib.suppress(httpx.TransportError):
@@ -146,7 +146,7 @@ def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def _call(worker: Worker, token: str, number: str, **more: Any) -> str:
-    """Over a connection of its own: allowed, the code of the denial, or broken."""
+    """Call on a new connection; return "allowed", the code of the denial, or "broken"."""
     params = {"name": "create_access_key", "arguments": {"number": number, **more}}
     message = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
     url = f"http://127.0.0.1:{worker.port}/mcp/{IAM}/"
@@ -190,7 +190,7 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
     # On a very busy machine the limiter may not answer in time: then a call is denied, never let through.
     late = done["limiter_unavailable"]
     assert done["allowed"] + done["limit_exceeded"] + done["broken"] + late == CALLS, done
-    # What came after the calls that were under way found the other worker.
+    # Calls that came after those under way reached the other worker.
     assert done["broken"] <= AT_ONCE
     assert recorder.arrived.total() <= LIMIT
     assert set(recorder.arrived.values()) == {1}
@@ -203,17 +203,17 @@ def test_killed_in_the_middle_one_worker_costs_its_own_calls_and_no_verdict(
     _until(lambda: _allowed(plane) >= recorder.arrived.total())
     for worker in workers:
         assert worker.stop()[0] == 0
-    # One that was killed may tell the same twice, word for word; the control plane keeps one of each.
+    # A killed worker may send the same record twice, word for word; the control plane keeps one of each.
     decisions = set(_entries(plane, DecisionEntry))
     assert len({entry.id for entry in decisions}) == len(decisions)
     allowed = [entry for entry in decisions if entry.outcome == "allow"]
-    # Written before it was forwarded: no call arrived without its record.
+    # A record is written before its call is forwarded: no call arrived without one.
     assert recorder.arrived.total() <= len(allowed) <= LIMIT
     assert {entry.code for entry in decisions - set(allowed)} <= {"limit_exceeded", "limiter_unavailable"}
     assert done["limit_exceeded"] + late + 1 <= len(decisions) - len(allowed)
     completed = {entry.id for entry in _entries(plane, CompletionEntry)}
     assert completed <= {entry.id for entry in allowed}
-    # How a call ended is written just after its answer: of the last ones that may be lost.
+    # How a call ended is written just after its answer, so the last of these may be lost.
     assert len(allowed) - len(completed) <= AT_ONCE
 
 
@@ -234,7 +234,7 @@ def test_a_worker_told_to_stop_finishes_its_call_ends_its_stream_and_leaves_the_
         _start(staying)
         leaving.process.send_signal(signal.SIGTERM)
         assert b"".join(stream.iter_raw()) == b": here\n\nretry: 1000\n\n"
-        # It accepts nothing any more: whoever comes now is with the other.
+        # It accepts no more connections: new ones reach the other worker.
         assert {_call(staying, token, f"later{number}") for number in range(8)} == {"allowed"}
         assert leaving.process.poll() is None
         recorder.go.set()

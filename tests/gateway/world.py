@@ -98,7 +98,7 @@ class Log:
 
 
 def _as_read(entry: Written) -> Record:
-    """As the control plane will read it."""
+    """The entry as the control plane will read it."""
     return _RECORD.decode(msgspec.json.encode(entry))
 
 
@@ -111,7 +111,7 @@ class Config:
 
     @property
     def version(self) -> int:
-        """Tests change the organizations as they like."""
+        """Rises whenever the organizations are not the same objects, because tests change them directly."""
         if list(map(id, self._known)) != list(map(id, self.organizations)):
             self._known, self._version = list(self.organizations), self._version + 1
         return self._version
@@ -136,7 +136,7 @@ def organization(
     kept: tuple[str, ...] = (),
     policy: str = POLICY,
 ) -> LoadedOrganization:
-    """`grants`: token -> fields that differ."""
+    """An organization as a gateway loads it. `grants`: token -> fields that differ from the default."""
     policies = () if document is None else (BundlePolicy(policy, POLICY, 1, document, tuple(classes)),)
     bundle = Bundle(
         organization=name,
@@ -166,7 +166,7 @@ def server(
     mirrored: Mapping[str, tuple[MirroredArgument, ...]] | None = None,
     **fields: Any,
 ) -> BundleServer:
-    """`tools`: their names, or name -> digest; `mirrored`: by the names of some of them."""
+    """A bundle's server. `tools`: names, or name -> digest; `mirrored`: tool name -> mirrored arguments."""
     digests = tools if isinstance(tools, Mapping) else dict.fromkeys(tools, "")
     listed = tuple(
         BundleTool(name=name, digest=digest, mirrored=(mirrored or {}).get(name, ()))
@@ -185,7 +185,7 @@ class World:
     token: str
     mallorys_token: str
     another: Callable[[Door], Gateway]
-    """One more worker, by the same configuration and counters."""
+    """Makes one more worker with the same configuration and counters."""
     limiter: Limiter
 
     def client(self, *, token: str | None = None, server: str = SERVER, **headers: str) -> Client:
@@ -193,7 +193,7 @@ class World:
         return Client(self.http.port, self.token if token is None else token, path, headers)
 
     def reconfigure(self, **settings: Any) -> None:
-        """Acme's configuration becomes another one."""
+        """Replace Acme's configuration."""
         fields = {"grants": {self.token: {}}} | settings
         grants = fields.pop("grants")
         url = fields.pop("url", self.upstream.url)
@@ -235,7 +235,7 @@ async def world(
         ]
         counters = limiter or SqliteLimiter(trusted_file(tmp_path / "limits.sqlite"), worker="gw-1")
         if limiter is None:
-            # On a busy disk making the file may take longer than a call would wait for it.
+            # On a busy disk, making the file may take longer than a call would wait for it.
             await counters.give_back("nobody")
         approvals = None
         if people is not None:
@@ -300,7 +300,7 @@ def quick(**changed: Any) -> Limits:
     return replace(short, **changed)
 
 
-# Less than the bounds that tests leave as they are: what one of those brings about was not waited for.
+# Shorter than the bounds that tests leave at their defaults, so none of those can make a condition come true.
 async def eventually(condition: Callable[[], bool], seconds: float = 40.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,4 +1,4 @@
-"""Steps 3 to 5 and 7 over the REST API, as a script does them."""
+"""A newcomer's steps 3 to 5 and 7 over the REST API, as a script does them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-# Without sessions, so that each call stands alone.
+# A revision without sessions, so that each call is independent.
 REVISION = "2026-07-28"
 
 
@@ -19,7 +19,7 @@ class Api:
     key: str
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON of the answer; an error answer fails the test with what it said."""
+        """Send a request; return the answer's JSON. An error answer fails the test with its text."""
         request = urllib.request.Request(
             f"{self.web}/api/v1{path}",
             method=method,
@@ -43,14 +43,14 @@ class Api:
         return server
 
     def publish(self, server: dict[str, Any], document: Any, name: str = "agents") -> str:
-        """The policy's id, once its revision is in force on every worker."""
+        """Create and publish a policy; return its id once the revision is in force on every worker."""
         body = {"server": server["id"], "name": name, "document": document}
         policy: str = self.ask("POST", "/policies/", body)["id"]
         self.publish_draft(policy)
         return policy
 
     def publish_draft(self, policy: str) -> float:
-        """Seconds from the request until it was seen in force on every worker."""
+        """Publish the draft; return the seconds until it was seen in force on every worker."""
         started = time.monotonic()
         revision = self.ask("POST", f"/policies/{policy}/publish/", {"note": "by script"})["revision"]["id"]
         while time.monotonic() < started + 60:
@@ -61,14 +61,14 @@ class Api:
         raise AssertionError(f"not in force after 60 s: {rollout}")
 
     def grant(self, server: dict[str, Any], policy: str, label: str) -> dict[str, Any]:
-        """The grant, once the gateway knows it."""
+        """Issue a grant; return it once the gateway knows it."""
         body = {"server": server["id"], "policy": policy, "label": label}
         grant: dict[str, Any] = self.ask("POST", "/grants/", body)
         wait_until(lambda: gateway_status(grant) != 401, "the gateway never learned of the grant")
         return grant
 
     def decisions(self, at_least: int, query: str = "") -> list[dict[str, Any]]:
-        """Newest first, once so many have arrived."""
+        """The newest decisions first, once at least so many have arrived."""
         found: list[dict[str, Any]] = []
 
         def arrived() -> bool:
@@ -80,7 +80,7 @@ class Api:
 
 
 def gateway_status(grant: dict[str, Any]) -> int:
-    """What a plain POST with this token is answered; 401 while the gateway does not know it."""
+    """The status that answers a plain POST with this token; 401 while the gateway does not know it."""
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     request = urllib.request.Request(
         grant["gateway_url"],
@@ -99,7 +99,7 @@ def gateway_status(grant: dict[str, Any]) -> int:
 
 
 def called(grant: dict[str, Any], tool: str) -> dict[str, Any]:
-    """The result of one call, without a session and over a connection of its own."""
+    """Make one call, without a session and on a connection of its own; return its result."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": REVISION,
         "io.modelcontextprotocol/clientInfo": {"name": "agent", "version": "1"},

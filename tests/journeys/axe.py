@@ -1,7 +1,7 @@
-"""axe, in a page that brought it along: what it finds wrong, in one theme.
+"""Runs axe in a page that has loaded it, and lists the violations it finds in one theme.
 
-Of siblings made alike (elements, classes, names of attributes, whether there is text) the first three teach
-it all there is to learn, and a hundred cost it seconds. Who asks for `everything` has it look at each.
+It looks at only the first three of siblings built alike (elements, classes, attribute names, whether there
+is text): they show all there is to find, and a hundred take seconds. With `everything` it looks at each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A real Chromium, with what makes it quiet on a machine without a network."""
+"""A real Chromium, with the flags that keep it quiet on a machine without a network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FLAGS = (
     " --disable-sync --no-first-run"
 )
 expect.set_options(timeout=60_000)
-# A refusal (4xx) is an answer the page shows; the browser calls it an error all the same.
+# A refusal (4xx) is an answer that the page shows, though the browser logs it as an error.
 HARMLESS = ("favicon", "the server responded with a status of 4")
 
 
 def chromium() -> str:
-    """The program, or the test is left out and says why."""
+    """The path of Chromium; without one the test is skipped with the reason."""
     found = os.environ.get("CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
@@ -32,7 +32,7 @@ def chromium() -> str:
 
 @contextmanager
 def browser_page(shots: Path | None = None) -> Iterator[Page]:
-    """A page that fails the test when the browser complained: a script error, a blocked style, a 500."""
+    """A page that fails the test if the browser complains: a script error, a blocked style, a 500."""
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS.split())

@@ -1,6 +1,6 @@
-"""A product with something on every page: servers good and bad, policies, grants, calls of every outcome.
+"""Fills a product with something on every page: good and bad servers, policies, grants, all kinds of calls.
 
-Names are partly a stranger's: HTML, writing that runs backwards, words without an end.
+Some names are a stranger's: HTML, right-to-left text, endless words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BACKWARDS = "safe\u202egnp.exe\u200b\u0627\u0644\u0639\u0631\u0628\u064a\u0629"
 LONG = "a_name_that_does_not_end_" * 9
 HOSTILE = (MARKUP, BACKWARDS, LONG)
 
-# Every page there is to look at; a tool's are found on its server's.
+# Every page to look at; a tool's pages are found on its server's page.
 PAGES = [
     "overview",
     "overview-1h",
@@ -135,7 +135,7 @@ OPEN = {"version": "1", "default": "allow", "hide": ["x*"]}
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """Paths of one of each; `pages` is every page there is to look at, by name."""
+    """A filled product; `pages` maps the name of every page to look at to its path."""
 
     product: RunningProduct
     api: Api
@@ -146,7 +146,7 @@ class Filled:
 
 @contextmanager
 def filled(product: RunningProduct, organization: str = "Acme", *, hostile: bool = True) -> Iterator[Filled]:
-    """While the upstream servers run."""
+    """Fill the product; its upstream servers run until the block ends."""
     name = f"{organization} {MARKUP[:24]} {BACKWARDS}" if hostile else organization
     made = product.bootstrap("alice@example.com", name)
     api = Api(product.web, made["api_key"])
@@ -188,7 +188,7 @@ def _call(
 
 
 def _tell_a_webhook(api: Api) -> None:
-    """One where nobody listens, so that there are messages that were given up, and one that is off."""
+    """Add a webhook where nobody listens, so that some messages were given up, and one that is off."""
     hook = api.ask("POST", "/webhooks/", {"url": "http://127.0.0.1:9/hooks/acme?room=approvals"})
     api.ask("POST", f"/webhooks/{hook['id']}/test/", {})
     api.ask("POST", f"/webhooks/{hook['id']}/rotate-secret/", {})
@@ -202,7 +202,7 @@ def _wait_for_people(
     made: dict[str, Any],
     grants: list[dict[str, Any]],
 ) -> dict[str, str]:
-    """Calls that wait, were declined, and were agreed to, as a gateway tells of them."""
+    """Make calls that wait, were declined and were approved, as a gateway would report them."""
     laptop, other = grants
     asked = [ask_a_person(product, made, laptop, tool, given) for tool, given in WAITING]
     ask_a_person(product, made, other, MARKUP, {MARKUP: LONG * 4, BACKWARDS: [MARKUP, {LONG: 1}]})
@@ -362,7 +362,7 @@ def _pages(
 
 
 def _hostile_server() -> AbstractContextManager[str]:
-    """Lists tools named by an attacker; every call of one succeeds."""
+    """A server that lists tools named by an attacker; every call succeeds."""
     return listing([_tool(name) for name in HOSTILE], MARKUP, BACKWARDS)
 
 

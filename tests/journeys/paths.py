@@ -1,9 +1,9 @@
-"""Which pages are looked over as whom, and which routes are none."""
+"""Which pages are inspected as whom, and which routes are not pages."""
 
 from typing import Final
 
 OUTSIDE: Final = (
-    # /api/docs/, the largest page of all, is the same for everybody: it is looked over once, as Alice.
+    # /api/docs/, the largest page, is the same for everyone: it is inspected once, as Alice.
     "/",
     "/api/docs/problems/stale/",
     "/accounts/login/",
@@ -41,13 +41,13 @@ WITHOUT_DATA: Final = (
     "/policies/arrive/?for=awslabs-iam-mcp-server/create_access_key",
     *("/get-started/", "/policies/", "/grants/", "/policies/new/", "/grants/issue/"),
 )
-# What answers no page: verbs, fragments, streams, files, and pages shown only after a form was sent.
+# Routes that do not answer with a page: verbs, fragments, streams, files, and results of sending a form.
 NO_PAGES: Final = {
     *("catalog.json", "llms.txt", "robots.txt", "sitemap.xml", "sitemaps/<str:name>.xml"),
     *("servers/<publicslug:server_slug>.json", "tools/<publicslug:server_slug>/<str:tool_slug>.json"),
     *("catalogue.json", "catalogue/compare.json", "catalogue/risk/<str:level>.json", "glossary.json"),
     *("attacks.json", "attacks/<slug:key>.json"),
-    # Staff alone see it.
+    # Only staff see these.
     *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
     *(
         "healthz",
@@ -83,10 +83,10 @@ NO_PAGES: Final = {
     *(f"policies/<str:policy_id>/tests/{verb}/" for verb in ("keep", "drop", "expect")),
     *(f"policies/<str:policy_id>/revisions/<int:number>/{verb}/" for verb in ("restore", "rollout")),
     "approvals/live/",
-    # Lead on to another page, or answer a browser's own question.
+    # Redirects to another page, or answers to a request of the browser's own.
     *("accounts/login/code/confirm/", "accounts/password/set/", "accounts/2fa/webauthn/login/"),
     *("accounts/2fa/recovery-codes/download/", "accounts/2fa/webauthn/reauthenticate/"),
-    # Looked at where a key is made.
+    # Inspected where a key is made.
     *(f"accounts/2fa/webauthn/keys/<int:pk>/{verb}/" for verb in ("edit", "remove")),
     *(f"approvals/<str:approval_id>/{verb}/" for verb in ("approve", "decline", "remind")),
     *(f"approvals/settings/{verb}/" for verb in ("rules", "mail", "webhooks")),

@@ -1,11 +1,11 @@
-"""Three hundred texts that would like to be markup, script, style or an address."""
+"""Three hundred texts that try to become markup, script, style or an address."""
 
 from __future__ import annotations
 
 from itertools import product
 from typing import Any, Final
 
-# What a page must not let a text leave: an attribute, an element, a comment, a template.
+# Ways to break out of an attribute, an element, a comment or a template, which a page must prevent.
 OPENERS: Final = (
     "",
     '">',
@@ -54,7 +54,7 @@ PAYLOADS: Final = tuple(opener + vector for opener, vector in product(OPENERS, V
 
 
 def hostile_tools() -> list[dict[str, Any]]:
-    """One for each text, which stands in everything a server says of a tool."""
+    """One tool for each text, which appears in everything the server says about it."""
     return [
         {
             "name": text,

@@ -1,4 +1,4 @@
-"""The whole product, started as a user starts it, on free ports and a folder of its own."""
+"""Runs the whole product as a user starts it, on free ports and in a folder of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RunningProduct:
     pid: int
 
     def as_gateway(self, path: str, message: object) -> Any:
-        """What gw-1 would say to the internal API, and what it is answered."""
+        """Send a message to the internal API as gw-1 would; return the answer."""
         keys = json.loads((self.data_dir / "secrets.json").read_text())
         asked = urllib.request.Request(
             f"{self.internal}/internal/v1/{path}",
@@ -44,7 +44,7 @@ class RunningProduct:
             return json.loads(answer.read() or b"null")
 
     def bootstrap(self, email: str = "alice@example.com", organization: str = "Acme") -> dict[str, Any]:
-        """An owner with an API key, made as automation makes one."""
+        """Create an owner with an API key, as automation does."""
         done = subprocess.run(
             [
                 *(sys.executable, "manage.py", "bootstrap", "--json", "--data-dir", str(self.data_dir)),
@@ -69,8 +69,8 @@ def running_product(
     surroundings: Mapping[str, str] | None = None,
     from_scratch: bool = False,
 ) -> Iterator[RunningProduct]:
-    """`surroundings`: what else stands in its environment. `from_scratch`: with a database of its own making,
-    which outlives a power cut, as everybody's but a test's does."""
+    """Run the product. `surroundings` are more environment variables. `from_scratch`: it makes its own
+    database, which survives a power cut as it does for users; a prepared copy does not."""
     ports = free_ports(3)
     data_dir, log = folder / "data", folder / "product.log"
     command = [

@@ -1,4 +1,4 @@
-"""What an authenticator app does, and the pages around it, each as one would come to it."""
+"""Acts as an authenticator app, and visits the pages around it in the order in which a person would."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AFTER = (
 
 
 def six_digits(secret: str, steps_ahead: int = 0) -> str:
-    """RFC 6238, as every app counts."""
+    """The code that every authenticator app would show (RFC 6238)."""
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30 + steps_ahead), hashlib.sha1).digest()
     at = digest[-1] & 15
@@ -36,7 +36,7 @@ def six_digits(secret: str, steps_ahead: int = 0) -> str:
 
 
 def pages_of_a_second_step(page: Page, email: str, password: str) -> Iterator[str]:
-    """Paths to look at, in an order in which each shows what it is for."""
+    """Yield paths to look at, in an order in which each page shows what it is for."""
     for path in BEFORE:
         prove_it(page, path, password)
         yield path
@@ -58,7 +58,7 @@ def pages_of_a_second_step(page: Page, email: str, password: str) -> Iterator[st
 
 
 def prove_it(page: Page, path: str, password: str) -> None:
-    """Some pages ask for the password once more."""
+    """Open a page, giving the password again if it asks for it."""
     page.goto(path)
     if "/reauthenticate/" in page.url and "/reauthenticate/" not in path:
         page.get_by_label("Password", exact=True).fill(password)

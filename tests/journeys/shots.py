@@ -1,6 +1,6 @@
-"""Makes the pictures of the documentation anew: `python -m tests.journeys.shots [folder]`.
+"""Makes the documentation's screenshots: `python -m tests.journeys.shots [folder]`.
 
-A product of its own, filled as a team has it after a month; six screens, light and dark.
+It runs a product of its own, filled like a team's after a month, and takes six screens, light and dark.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _take(context: BrowserContext, case: Showcase, theme: str, folder: Path) -> 
     page = context.new_page()
     for name, path in screens(case).items():
         page.goto(path, wait_until="load")
-        page.wait_for_timeout(800)  # fonts, and a chart that is drawn
+        page.wait_for_timeout(800)  # fonts are loaded and charts drawn
         picture = smaller(context, page.screenshot())
         assert len(picture) < LARGEST, f"{name} is {len(picture)} bytes"
         (folder / f"{name}-{theme}.png").write_bytes(picture)

@@ -1,7 +1,7 @@
-"""A product as a team has it after a month: four servers, a policy on each, a day of calls, people who wait.
+"""Fills a product like a team's after a month: four servers with a policy each, a month of calls, approvals.
 
-The tools are those of known servers. The calls are told to the control plane as a gateway tells of them, with
-the times of the last thirty days; what is in them is by a fixed seed.
+The tools are those of known servers. The calls are reported to the control plane as a gateway reports them,
+with times in the last thirty days; their content is drawn from a fixed seed.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ GRANTS = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of call: how often of a hundred, and what is decided of it."""
+    """One kind of call: its relative frequency, and what is decided about it."""
 
     weight: float
     grant: str
@@ -236,7 +236,7 @@ class Showcase:
 
 @contextmanager
 def showcase(product: RunningProduct, email: str = "alice@example.com") -> Iterator[Showcase]:
-    """While the upstream servers run."""
+    """Fill the product; its upstream servers run until the block ends."""
     made = product.bootstrap(email, "Harbour")
     api = Api(product.web, made["api_key"])
     with ExitStack() as running:
@@ -273,7 +273,7 @@ def _schema(params: list[list[Any]]) -> dict[str, Any]:
 
 
 def a_month_of_calls(case: Showcase) -> None:
-    """Busy by day, quiet by night, and an hour in which an agent would not listen."""
+    """Report calls: busy by day, quiet by night, and one hour in which agents kept making denied calls."""
     chance = random.Random(7)
     now = time.time_ns() // 1_000_000
     revisions = _revisions(case)
@@ -304,7 +304,7 @@ def _call(
     case: Showcase, chance: random.Random, kind: Kind, at: int, revisions: dict[str, str], sequence: int
 ) -> list[Record]:
     grant, organization = case.grants[kind.grant], str(case.organization)
-    # The log has a table for each day, by the time in the id.
+    # The log has a partition for each day, chosen by the time in the id.
     decision = str(
         UUID(int=at << 80 | 7 << 76 | chance.getrandbits(12) << 64 | 2 << 62 | chance.getrandbits(62))
     )

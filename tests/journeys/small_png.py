@@ -1,4 +1,4 @@
-"""Pictures of screens with at most 256 colours: a fraction of the size, and nobody sees the difference."""
+"""Reduces screenshots to at most 256 colours: a fraction of the size, with no visible difference."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def smaller(context: BrowserContext, picture: bytes) -> bytes:
 
 
 def _palette(seen: Counter[bytes]) -> tuple[list[bytes], dict[bytes, int]]:
-    """The most used colours, the rest given to the nearest of them."""
+    """The most used colours, with every other colour mapped to the nearest of them."""
     palette = [colour for colour, _ in seen.most_common(MOST)]
     index = {colour: number for number, colour in enumerate(palette)}
     for colour in seen:

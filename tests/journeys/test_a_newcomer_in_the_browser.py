@@ -1,4 +1,4 @@
-"""Steps 2 to 7 of the main job, as a person does them: one browser, one agent, one real server."""
+"""A newcomer's steps 2 to 7 as a person does them: one browser, one agent, one real server."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _publishes_the_policy(page: Page) -> None:
 
 def _types(page: Page, text: str) -> None:
     page.locator(".cm-content").click()
-    page.wait_for_load_state()  # the editor is there before what saves and checks its text
+    page.wait_for_load_state()  # the editor appears before the scripts that save and check its text
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.insert_text(text)
 

@@ -1,4 +1,4 @@
-"""The session is over while somebody types: the sign-in leads back to the page, with what was typed."""
+"""A session ends while someone types: signing in leads back to the page, with what was typed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class World:
     def signs_in(self, page: Page) -> None:
         page.get_by_label("E-mail").fill(self.email)
         page.get_by_label("Password", exact=True).fill(self.password)
-        page.wait_for_load_state()  # what carries the typed words on has run
+        page.wait_for_load_state()  # the script that carries the typed text over has run
         page.get_by_role("button", name="Sign in", exact=True).click()
 
     def page(self, path: str) -> Page:
@@ -46,7 +46,7 @@ class World:
         return page
 
     def signs_in_again_elsewhere(self, page: Page) -> None:
-        """In another tab, after signing out there: every form that is still open is older than that."""
+        """Sign out and in again in another tab, so that every form still open is older than that."""
         other = page.context.new_page()
         other.goto("/accounts/logout/")
         other.locator("main").get_by_role("button", name="Sign out").click()
@@ -95,7 +95,7 @@ def test_a_form_sent_too_late_comes_back_as_it_was_typed_without_its_secrets(wor
 
 
 KEPT = "JSON.stringify({...sessionStorage, ...localStorage})"
-# What the browser sealed of a form, opened with the key that only its owner's pages bring.
+# Opens what the browser sealed of a form, with the key that only its owner's pages bring.
 OPEN = """async (hex) => {
   const sealed = sessionStorage.getItem("sealed:form");
   if (!sealed) return "";
@@ -108,7 +108,7 @@ OPEN = """async (hex) => {
 
 
 def _readable(page: Page, *words: str) -> list[str]:
-    """Which of them whoever sits at the machine reads in what the browser keeps: something it does keep."""
+    """The words that anyone at the machine could read in what the browser keeps, which is not empty."""
     kept = page.evaluate(KEPT)
     assert "sealed:" in kept
     return [word for word in words if word in kept]
@@ -174,7 +174,7 @@ def test_a_form_without_a_page_of_its_own_leads_back_to_the_page_it_stands_on(wo
     name.press("Enter")
     expect(page.get_by_text(BACK)).to_be_hidden()
     expect(name).to_have_value("Acme Harbour")
-    # Sent and done: nothing is put back a second time.
+    # It was sent and done: nothing is restored a second time.
     page.reload()
     expect(page.get_by_text(BACK)).to_be_hidden()
 
@@ -213,7 +213,7 @@ def test_who_signs_in_next_does_not_get_what_somebody_else_typed(world: World) -
 def test_an_act_in_the_builder_is_made_once_its_reader_is_signed_in_again(how: str, world: World) -> None:
     page = world.page(world.policy)
     tool = page.locator(".brow[data-row][aria-label^='delete_user,']")
-    # What no rule names is denied already, and denying it is no act.
+    # A tool that no rule names is already denied, so denying it is not an act.
     chosen = "deny" if _rule(world) == "hide" else "hide"
     if how == "ended":
         _session_ends(page)
@@ -240,7 +240,7 @@ def test_what_is_typed_into_the_json_is_there_once_its_reader_is_signed_in_again
     page = world.page(world.policy)
     page.goto(f"{world.policy}?view=json")
     page.locator(".cm-content").click()
-    page.wait_for_load_state()  # the editor is there before what saves its text
+    page.wait_for_load_state()  # the editor appears before the script that saves its text
     page.keyboard.press("ControlOrMeta+Home")
     _session_ends(page)
     page.keyboard.insert_text("\n\n")

@@ -1,4 +1,4 @@
-"""An organization is deleted on its page: running gateways refuse its calls and keep nothing of it."""
+"""When an organization is deleted on its page, running gateways refuse its calls and keep nothing of it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_deleted_organization_is_over_on_every_gateway(tmp_path: Path) -> None
 def _organization(
     product: RunningProduct, toy: RunningToy, email: str, name: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What it was made with, and a grant that every gateway knows."""
+    """Make an organization; return what bootstrap printed and a grant that every gateway knows."""
     made = product.bootstrap(email, name)
     api = Api(product.web, made["api_key"])
     server = api.register("Toy", toy.url)
@@ -56,7 +56,7 @@ def _organization(
 
 
 def _delete(product: RunningProduct, made: dict[str, Any]) -> None:
-    """As a browser does it."""
+    """Delete the organization as a browser does."""
     with httpx.Client(base_url=product.web, follow_redirects=True, timeout=60) as browser:
         _post(browser, "/accounts/login/", {"login": made["email"], "password": made["password"]})
         _post(browser, "/settings/delete/", {"typed": made["organization"]["name"]})
@@ -85,7 +85,7 @@ def _stream(grant: dict[str, Any]) -> Iterator[threading.Event]:
                 for _ in answer.iter_lines():
                     begun.set()
             except httpx.TransportError:
-                pass  # cut off is ended, too
+                pass  # being cut off counts as ended, too
         over.set()
 
     reader = threading.Thread(target=read, daemon=True)
@@ -118,7 +118,7 @@ def _slow_call(token: str) -> dict[str, Any]:
 
 
 def _kept(product: RunningProduct, made: dict[str, Any]) -> dict[str, bool]:
-    """By gateway: whether its disk holds anything of the organization but the word that it is over."""
+    """For each gateway, whether its disk holds anything of the organization except that it has ended."""
     organization = str(parse_public_id("org", made["organization"]["id"]))
     found = {}
     for number in range(1, GATEWAYS + 1):

@@ -1,4 +1,4 @@
-"""One person climbs the ladder of roles: what a role may not do is not offered, and refused when forced."""
+"""One person goes through all roles: what a role may not do is not offered, and is refused when forced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(300)
 
 ROLES = ("viewer", "policy_manager", "admin", "owner")
 PASSWORD = "a long enough password 4 Bob"
-# The page, what is offered on it, and the least role it is offered to.
+# The page, what it offers, and the lowest role to which it is offered.
 OFFERS = (
     ("servers", "link", "Register a server", "admin"),
     ("server", "button", "Scan again", "admin"),
@@ -38,7 +38,7 @@ OFFERS = (
     ("security", "button", "Change", "owner"),
     ("settings", "heading", "Delete", "owner"),
 )
-# What is sent all the same, the least role it is not refused to, and the sentence for all others.
+# What is sent anyway, the lowest role that may, and the sentence that refuses all others.
 FORCED = (
     ("servers/register/", "admin", "Registering and changing servers needs the admin role"),
     ("{server}scan/", "admin", "Registering and changing servers needs the admin role"),
@@ -82,7 +82,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def joins(page: Page, api: Api, mail: Path) -> None:
-    """By the link in the mail, without an account so far."""
+    """Join by the link in the mail, without an account so far."""
     api.ask("POST", "/invitations/", {"email": "bob@example.com", "role": "viewer"})
     found: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Everything but the gateways dies, and one gateway: each verdict is still right, and no record is lost."""
+"""Everything except the gateways dies, then one gateway: every verdict stays right and no record is lost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POLICY: dict[str, Any] = {
         "put_user_policy": {"action": "deny", "reason": "Policies are attached by people."},
     },
 }
-# A tool, and what a call of it must come to; None: it reaches the server.
+# A tool, and the code that a call of it must get; None: it reaches the server.
 ASKED = {
     "list_access_keys": None,
     "put_user_policy": "denied",
@@ -60,7 +60,7 @@ def test_verdicts_outlive_everything_else(product: RunningProduct, toy: RunningT
     server = api.register("Toy", toy.url)
     policy = api.publish(server, POLICY)
     grant = api.grant(server, policy, "outlives")
-    # Each connection is with any of them: all know the grant when so many in a row are let in.
+    # A connection may reach any gateway: all know the grant when so many in a row are admitted.
     wait_until(lambda: all(gateway_status(grant) != 401 for _ in range(20)), "a gateway knows no such grant")
 
     with nobody_but_the_gateways(product) as gateways:
@@ -79,14 +79,14 @@ def test_verdicts_outlive_everything_else(product: RunningProduct, toy: RunningT
     wait_until(lambda: _answers(f"{product.web}/readyz"), "the site did not come back", 90)
     wait_until(lambda: len(_logged(api, grant)) >= len(verdicts) + len(limited), "not all were recorded")
     assert len(_logged(api, grant)) == len(verdicts) + len(limited)
-    # The gateway that was killed is back as well: a change takes force on both.
+    # The gateway that was killed is back as well: a change comes into force on both.
     api.ask("PATCH", f"/policies/{policy}/", {"document": POLICY | {"hide": []}})
     api.publish_draft(policy)
     wait_until(lambda: _alive(api) == GATEWAYS, "a gateway did not come back")
 
 
 def _logged(api: Api, grant: dict[str, Any]) -> list[dict[str, Any]]:
-    """Without those that were asked once more."""
+    """The logged decisions, without those whose call was repeated."""
     logged = api.decisions(0, f"&grant={grant['id']}")
     return [one for one in logged if one["code"] != "limiter_unavailable"]
 
@@ -98,7 +98,7 @@ def _alive(api: Api) -> int:
 
 @contextmanager
 def nobody_but_the_gateways(product: RunningProduct) -> Iterator[list[int]]:
-    """PostgreSQL, the site, the internal listener and the queue's worker are dead, and nobody starts them."""
+    """Kill PostgreSQL, the site, the internal listener and the Celery worker; nothing restarts them."""
     os.kill(product.pid, signal.SIGSTOP)
     try:
         children = {pid: words_of(pid) for pid in children_of(product.pid)}
@@ -107,7 +107,7 @@ def nobody_but_the_gateways(product: RunningProduct) -> Iterator[list[int]]:
         others = [pid for pid, words in children.items() if pid not in gateways and "watchdog" not in words]
         assert len(others) == 4, children
         for pid in others:
-            os.killpg(pid, signal.SIGKILL)  # with what it started itself
+            os.killpg(pid, signal.SIGKILL)  # with everything it started
         wait_until(lambda: not _answers(f"{product.web}/healthz"), "the site still answers")
         yield gateways
     finally:
@@ -115,9 +115,9 @@ def nobody_but_the_gateways(product: RunningProduct) -> Iterator[list[int]]:
 
 
 def verdict(grant: dict[str, Any], tool: str) -> str | None:
-    """Over a connection of its own. None: the server answered.
+    """Call on a new connection; return the denial's code, or None if the server answered.
 
-    On a busy machine the limits may not be known in time: such a call is denied, and asked once more.
+    On a busy machine the limits may not be known in time: such a call is denied, and repeated here.
     """
     code: str | None = "limiter_unavailable"
     while code == "limiter_unavailable":
@@ -126,7 +126,7 @@ def verdict(grant: dict[str, Any], tool: str) -> str | None:
 
 
 def _is_over(pid: int) -> bool:
-    """Its last thread as well, and with it the port: until then a connection may still be given to it."""
+    """True once its last thread has ended, and with it the port: until then it may still get connections."""
     return not lives(pid) and len(list(Path(f"/proc/{pid}/task").glob("*"))) <= 1
 
 

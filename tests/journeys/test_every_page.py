@@ -1,6 +1,6 @@
-"""Every page with data on it, in both themes, on a desk and on a phone, among a stranger's names.
+"""Inspects every page with data, in both themes, at desktop and phone width, among a stranger's names.
 
-What no machine sees (the order of the focus, what a reader hears) is looked at by hand.
+What a machine cannot judge (focus order, what a screen reader says) is checked by hand.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ ALIVE = """() => [...document.querySelectorAll('*')].flatMap((one) => [
         ...(one.matches('main b') && one.textContent === 'bold' ? ['bold'] : []),
     ])"""
 Look: TypeAlias = tuple[int, str, Rules]
-# Where axe looks, in which theme and at what: a theme changes colours and nothing else.
+# The widths and themes in which axe looks, and its rules: a theme changes nothing but colours.
 LOOKS = ((1440, "layer", RULES), (390, "layer-dark", COLOURS))
 OTHER_LOOKS = ((1440, "layer-dark", COLOURS), (390, "layer", RULES))
-# The largest page of all takes axe as long as twenty others: it looks there with the other looks.
+# axe takes as long for the largest page as for twenty others: there it runs only with the other looks.
 LATER = "/api/docs/"
 OPEN_ALL = "document.querySelectorAll('details:not([data-menu])').forEach((one) => (one.open = true))"
 WIDTHS = (1440, 768, 390, 320)
-# A field that is reached only by scrolling the row it stands in.
+# Fields that can only be reached by scrolling their row.
 CUT_OFF = """[...document.querySelectorAll('.filters :is(input:not([type=hidden]), select)')]
   .filter((each) => {
     const row = each.closest('.filters').getBoundingClientRect(), at = each.getBoundingClientRect();
     return at.width > 2 && at.right > row.right + 4;
   }).map((each) => each.name)"""
-# In a list that stands as lines of words, or where it has to be typed: a name that is not whole, or reaches
-# out of what it stands in.
+# Names, in a list shown as lines of text or where they have to be typed, that are cut off or overflow their
+# box.
 CUT_NAME = """[...document.querySelectorAll('.tbl.stack :is(.line, .tag), form p > b > .line')]
   .filter((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 2)
   .map((each) => each.textContent.slice(0, 40))"""
@@ -71,7 +71,7 @@ CUT_NAME = """[...document.querySelectorAll('.tbl.stack :is(.line, .tag), form p
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Three browsers, and what they complained of since the last look."""
+    """Three browsers, and their complaints since the last look."""
 
     product: RunningProduct
     pages: dict[str, str]
@@ -167,7 +167,7 @@ def _all_routes() -> set[str]:
             if isinstance(entry, URLResolver):
                 walk(entry, prefix + str(entry.pattern))
             elif isinstance(entry, URLPattern):
-                # As Django joins them when it resolves a path.
+                # Join patterns as Django does when it resolves a path.
                 own = str(entry.pattern)
                 found.add(prefix + (own.removeprefix("^") if prefix else own))
 
@@ -253,7 +253,7 @@ def test_the_pages_of_a_second_step_are_good(site: Site) -> None:
 
 
 def test_three_hundred_hostile_texts_stay_texts_on_every_page(site: Site) -> None:
-    """As names, titles, descriptions and arguments of tools, and as names of what people make."""
+    """The texts are names, titles, descriptions and arguments of tools, and names of what people make."""
     assert len(set(PAYLOADS)) == 300
     with listing(hostile_tools(), PAYLOADS[0], PAYLOADS[1]) as url:
         server = site.api.register(PAYLOADS[30][:80], url)
@@ -294,7 +294,7 @@ def _tools_on(page: Page, path: str) -> list[str]:
 
 
 def _told_by_agents_and_workers(site: Site, grant: dict[str, Any]) -> list[str]:
-    """Calls in the log and for a person, notes of people, and what a worker says of itself."""
+    """Put the texts into logged and waiting calls, people's notes, and what a worker says about itself."""
     agent_calls(grant, [[text, {text: text}] for text in PAYLOADS[::20]])
     logged = site.api.decisions(len(PAYLOADS[::20]), f"&grant={grant['id']}")
     made = site.api.ask("GET", "/organization/")
@@ -318,7 +318,7 @@ def _told_by_agents_and_workers(site: Site, grant: dict[str, Any]) -> list[str]:
 
 
 def test_a_passkey_made_in_one_browser_signs_in_without_a_password(site: Site) -> None:
-    """The key is a device that Chromium plays."""
+    """The passkey is on a virtual device of Chromium's."""
     browser = site.alice.context.browser
     assert browser is not None
     page = _new_page(browser, site.web)
@@ -396,7 +396,7 @@ def test_a_printed_list_says_when_exactly_and_whose_name_whole(site: Site) -> No
 
 
 def test_what_is_shown_when_nothing_else_can_be_is_a_page_like_any(site: Site) -> None:
-    """Their bytes come with 200: an answer of 503 is what the listener complains of."""
+    """The pages are served with 200, because the listener would complain about a 503."""
     policy = site.nobody.request.get("/").headers["content-security-policy"]
     away = {"text": "Its database does not answer.", "again": True}
     for name, context in {"400": {}, "503": away}.items():
@@ -423,7 +423,7 @@ def test_the_palette_goes_anywhere_by_keys_and_the_sheet_tells_them(site: Site) 
     page.wait_for_load_state()
     page.keyboard.press("g")
     page.keyboard.press("p")
-    # Not a wait for one navigation: another that was still under way may be the one it breaks off.
+    # This does not wait for one navigation: it may interrupt another that was still under way.
     expect(page).to_have_url(re.compile("/policies/$"), timeout=60_000)
     page.wait_for_load_state()
     page.keyboard.press("?")
@@ -473,7 +473,7 @@ def _seen_by_axe(page: Page, width: int, looks: tuple[Look, ...], *, everything:
 
 
 def _came_alive(page: Page, path: str) -> list[str]:
-    """What a page holds that only a text which became markup could have put there."""
+    """Whatever on a page could only come from a text that became markup."""
     page.goto(path, wait_until="load")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
     found: list[str] = page.evaluate(ALIVE)
@@ -481,7 +481,7 @@ def _came_alive(page: Page, path: str) -> list[str]:
 
 
 def _strange_text(page: Page) -> list[str]:
-    """Markup that came to life, or a character that turns writing round."""
+    """Markup that came to life, or a character that reverses the direction of text."""
     alive = page.locator("img[src=x], main b:text-is('bold')").count()
     found = ["markup of a stranger came to life"] if alive or page.title() == "broken" else []
     return [*found, *(f"an invisible character: {place}" for place in page.evaluate(INVISIBLE))]

@@ -1,4 +1,4 @@
-"""What is done in the policy editor is done to what it stood at, by whoever did it; nothing is lost."""
+"""A change in the policy editor is made to the version its author saw, by that author; none is lost."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_what_is_half_typed_while_a_limit_is_taken_away_stays_with_its_own_limit
     page.keyboard.type("7")
     page.keyboard.press("Tab")
     page.wait_for_function("() => document.getElementById('id_document').value.includes('77')")
-    page.wait_for_timeout(1_000)  # for an act that ought not to follow
+    page.wait_for_timeout(1_000)  # time for an act that should not follow
     kept = json.loads(text_of(page))["tools"]["create_refund"]["limits"]
     assert [(each["counter"], each["max"]) for each in kept] == [("two", 77), ("three", 5)]
 
@@ -222,7 +222,7 @@ def test_an_act_is_made_once_though_something_else_of_the_page_got_no_answer_mea
         route.continue_()
 
     expect(page.locator(".rulecard")).to_be_visible()
-    page.wait_for_timeout(500)  # what opening it asks for is there
+    page.wait_for_timeout(500)  # what opening it requests has arrived
     page.route("**/builder/", fail_beside, times=1)
     page.locator(".rulecard button[id^=add-][id$=-limit]").click()
     limits = page.get_by_role("button", name="Remove this limit")

@@ -1,4 +1,4 @@
-"""“Limit this tool” on a public page leads to the policy in the editor, however one comes by."""
+"""“Limit this tool” on a public page leads to the policy in the editor, whoever follows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unmodified clients of every kind and generation, in front of our own server and of one nobody here wrote.
+"""Unmodified clients of every kind and generation call our own server and one that we did not write.
 
 Everything is set up over the REST API, with the key that `bootstrap` prints.
 """
@@ -19,7 +19,7 @@ from tests.journeys.product import RunningProduct, running_product
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 CLIENTS = ("mcp-1x", "mcp-2x")
-# What each calls the way it chose its revision by, and the revision it is to end up with where it says so.
+# Each client, its name for how to choose the revision, and the revision it must end up with if it tells.
 SPEAKERS = (
     ("mcp-1x", "auto", "2025-11-25"),
     ("mcp-2x", "auto", "2026-07-28"),
@@ -194,7 +194,7 @@ def test_a_server_nobody_here_wrote_is_guarded_as_well(
         steps = [["initialize"], ["list_tools"], call, ["call_tool", "list_users", {}]]
         _, listed, reached, denied = drive(client, grant["gateway_url"], grant["token"], steps)
         assert {tool["name"] for tool in listed["result"]} == {"create_access_key", "put_user_policy"}
-        # The server itself answers: without an account it fails, in its own words and not in ours.
+        # The server itself answers: without an account it fails, in its own words rather than ours.
         assert "policylayer/decision" not in reached["result"].get("_meta", {})
         assert _decision(denied)["code"] == "not_available"
         logged = api.decisions(2, f"&grant={grant['id']}")

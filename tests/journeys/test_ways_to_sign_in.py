@@ -1,4 +1,4 @@
-"""A second step and what stands in for it: an app, recovery codes, a passkey; and the list of sessions."""
+"""Second steps of signing in (an app, recovery codes, a passkey), and the list of sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.journeys.second_step import six_digits
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(600)]
 
-# As the platform's own: it knows who holds it, and says yes by itself.
+# Like the platform's own authenticator: it verifies its user, and confirms presence without a touch.
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",

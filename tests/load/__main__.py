@@ -1,4 +1,4 @@
-"""All measurements, one after the other: the speeds that are promised, a table of them, then the rest.
+"""Runs all measurements in sequence: the promised speeds, a table of them, then the rest.
 
 python -m tests.load [name ...]
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.load.promised import noted, table
 
-# Those that need nothing but Python come first.
+# Those that need only Python come first.
 SPEEDS: Final = ("policy_language", "grants", "limiter", "gateway", "added_latency", "beside_a_peer")
 OTHERS: Final = (
     "policy_worst",

@@ -1,11 +1,11 @@
-"""What a call waits longer than it would behind nginx: 500 calls a second, begun when they are due.
+"""Measures the latency that the gateway adds over nginx, at 500 calls a second, each begun when it is due.
 
     python -m tests.load.added_latency [--slices 30] [--seconds 2] [--rate 500]
 
-nginx as a plain proxy and the gateway, in front of the same nginx that answers from memory, in slices that
-follow each other directly, first one and then the other in turn, so that whatever else the machine does falls
-on both. Of each pair of slices the difference of their p50 and p99 is taken; told is the median of all pairs,
-with the quarter below and above it.
+nginx as a plain proxy and the gateway stand in front of the same nginx, which answers from memory. They are
+measured in slices that follow each other directly and take turns to go first, so that whatever else the
+machine does affects both. For each pair of slices we take the differences of p50 and of p99; reported are the
+median of all pairs and the quartiles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def percentile(seconds: Sequence[float], part: int) -> float:
 def in_pairs(
     proxy: OpenLoop, ours: OpenLoop, rate: int, seconds: float, slices: int
 ) -> list[tuple[Slice, Slice]]:
-    """Who goes first changes from pair to pair."""
+    """Run pairs of slices; which target goes first alternates from pair to pair."""
     for one in (proxy, ours):
         one.run(rate, _WARM_SECONDS)
     pairs = []

@@ -1,10 +1,10 @@
-"""Every endpoint that is read, 50 times a second, of a running product with a million decisions.
+"""Measures every API endpoint that can be read, 50 times a second, on a product with a million decisions.
 
     python -m tests.load.api [--scale 1.0] [--rate 50] [--seconds 10] [--seed 1]
 
-Open loop: a request is sent when its time has come, whether or not those before were answered, and its time
-counts from then. Beside them /healthz, which asks no database, and what publishing takes at the server. Ends
-with 1 where a p95 is over 50 ms, or publishing's median over 150.
+Open loop: a request is sent when it is due, even if earlier ones are unanswered, and its time counts from
+then. For comparison it also measures /healthz, which queries no database, and how long a publish request
+takes. It exits with 1 if a p95 is over 50 ms or publishing's median is over 150 ms.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ALSO: Final = (
 
 
 def paths(web: str, ids: dict[str, str]) -> list[str]:
-    """What the schema says can be read, with things there are."""
+    """Every path that the schema says can be read, with ids that exist."""
     schema = httpx.get(f"{web}/api/v1/schema/").json()
     read = [path for path, methods in schema["paths"].items() if "get" in methods]
     known = {**ids, "server_slug": "awslabs-iam-mcp-server"}
@@ -49,7 +49,7 @@ def paths(web: str, ids: dict[str, str]) -> list[str]:
 
 
 async def asked(client: httpx.AsyncClient, path: str, rate: float, seconds: float) -> list[float]:
-    """Milliseconds from the moment each was due."""
+    """How long each request took, in milliseconds from when it was due."""
     begun, took = time.monotonic(), []
 
     async def one(due: float) -> None:

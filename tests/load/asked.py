@@ -1,4 +1,4 @@
-"""Calls that a person is, or was, asked about: most were answered long ago, some wait now."""
+"""Makes calls that people were asked to approve: most were answered long ago, some are waiting now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.ids import new_uuid
 from policies.models import Grant
 
 State = Approval.State
-# Of each ten that are over.
+# How each ten that are over ended.
 _ENDS: Final = (*[State.USED] * 6, State.DECLINED, State.EXPIRED, State.EXPIRED, State.SUPERSEDED)
 _ARGUMENTS: Final = (
     '{"user": "alice", "amount": %d, "invoice": "inv_%06d", "note": "Paid in two parts.",'
@@ -30,7 +30,10 @@ _TOOLS: Final = (("rotate_key_1", "/tools/rotate_key_1/action"), ("pay_user_7", 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """`in_force`: by policy its revision. `ago` spreads a number of things over the days that are filled."""
+    """What the calls refer to. `in_force` maps each policy to its revision.
+
+    `ago` spreads a number of things over the days that are filled.
+    """
 
     grants: Sequence[Grant]
     in_force: Mapping[UUID, UUID]
@@ -39,7 +42,7 @@ class Around:
 
 
 def calls_asked_about(answered: int, waiting: int, around: Around) -> list[Approval]:
-    """In the order in which they were asked; those that wait come last, half of them by what is paid."""
+    """The calls in the order they were asked about; those waiting come last, half of them payments."""
     rows = []
     for number in range(answered + waiting):
         grant = around.grants[number % len(around.grants)]
@@ -66,7 +69,7 @@ def _asked(number: int, grant: Grant, at: datetime) -> Approval:
 
 
 def _over(row: Approval, state: Approval.State, by: Membership) -> None:
-    """Its arguments are erased."""
+    """End it. Its arguments are no longer kept."""
     row.state, row.standing, row.ended_at = state, False, row.asked_at + timedelta(minutes=2)
     if state in (State.USED, State.DECLINED):
         row.answered_at, row.answered_by_id = row.asked_at + timedelta(minutes=1), by.pk

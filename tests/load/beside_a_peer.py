@@ -1,9 +1,9 @@
-"""CPU and requests of one tools/call: the gateway beside FastMCP's proxy, a counting server behind both.
+"""Compares the CPU and requests per tools/call of the gateway and FastMCP's proxy, before a counting server.
 
     python -m tests.load.beside_a_peer [--calls 2000] [--seconds 5] [--rounds 3] [--connections 16]
 
-CPU is measured as `tests.load.gateway` measures it, by turns, with as much to do as both can take. Requests
-are counted apart, over calls each of which is waited for, so that they are whole. Needs nginx and wrk.
+CPU is measured as in `tests.load.gateway`: in turn, at as many calls as each can take. Requests are counted
+separately, over calls that are each awaited, so that none is counted in part. Needs nginx and wrk.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The catalogue at the size of the public index: taken in, searched, browsed, on PostgreSQL's own search.
+"""Measures a catalogue as large as the public index: importing, searching and browsing it in PostgreSQL.
 
-`python -m tests.load.catalogue [--servers 43000] [--seed 1]`. Sizes as in the public index (median 7, 90 %
-at most 31, 99 % at most 117, 14 on average); names, arguments and hints drawn from the public lists where
-POLICYLAYER_TEST_DATA leads to them, else from the shipped facts. With POLICYLAYER_TEST_DATABASE_URL an index
-that is there already is kept and only asked.
+`python -m tests.load.catalogue [--servers 43000] [--seed 1]`. Servers have as many tools as in the public
+index (median 7, 90 % at most 31, 99 % at most 117, 14 on average). Names, arguments and hints are drawn from
+the public lists if POLICYLAYER_TEST_DATA names their folder, else from the shipped facts. If
+POLICYLAYER_TEST_DATABASE_URL names a database with a full index, that is kept and only queried.
 """
 
 # ruff: noqa: E402 - Django is set up after the database is there
@@ -45,9 +45,9 @@ from catalog.summary import count_anew
 from config import env
 from config.supervisor.roles import ensure_roles
 
-# Cut points of the sizes, as shares of the servers.
+# Bands of sizes: the share of the servers up to and including this band, the fewest tools and the most.
 SIZES: Final = ((0.5, 1, 7), (0.9, 8, 31), (0.99, 32, 117), (1.0, 118, 400))
-# Within a band the smaller are the more frequent.
+# Within a band smaller sizes are more frequent.
 SMALL_RATHER: Final = 2.5
 ROUNDS: Final = 200
 A_SECOND: Final = 20
@@ -168,7 +168,7 @@ def _facets(chance: random.Random) -> str:
 
 
 def _timed(client: Client, paths: list[str]) -> str:
-    """So many a second and no more, each timed from when it was due: what waits for another waits in it."""
+    """Get each path at a fixed rate. Each is timed from when it was due, so waiting for another counts."""
     client.get(paths[0])
     took, spent = [], []
     started = time.monotonic()
@@ -188,7 +188,7 @@ def _at(figures: list[float], share: float) -> float:
 
 
 def _cpu() -> float:
-    """Milliseconds of this process and of its PostgreSQL, whatever else the machine does."""
+    """CPU milliseconds of this process and its PostgreSQL backend, whatever else the machine does."""
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
     behind = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6

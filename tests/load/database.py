@@ -1,4 +1,4 @@
-"""Django in this process, on a database of its own, or on the one POLICYLAYER_TEST_DATABASE_URL names."""
+"""Sets up Django in this process, on its own database or the one POLICYLAYER_TEST_DATABASE_URL names."""
 
 # ruff: noqa: E402 - Django is set up after the database is there
 from __future__ import annotations
@@ -24,7 +24,7 @@ from config.supervisor.roles import ensure_roles
 
 
 def prepare(*, migrated: bool = False) -> None:
-    """`migrated`: a product runs on it, and its roles and tables are there."""
+    """Connect Django to the database. `migrated`: a product runs on it, so its roles and tables exist."""
     admin = env.parse_database_url(URL)
     for settings in (connections.settings["default"], connection.settings_dict):
         settings.update(

@@ -1,6 +1,6 @@
-"""What one act in the builder costs on a policy of thousands of rules, with readings kept and without.
+"""Measures one act in the builder on a policy of thousands of rules, with and without keeping parsed texts.
 
-`python -m tests.load.editor [RULES]`: CPU seconds of this process, so a busy machine does not matter much.
+`python -m tests.load.editor [RULES]`: CPU seconds of this process, so a busy machine matters little.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def one_act(text: str, row: str, live: PolicyRevision, tools: list[Tool]) -> str
 def acts(
     block: Callable[[], AbstractContextManager[None]], text: str, live: PolicyRevision, tools: list[Tool]
 ) -> list[float]:
-    """Of one act after the other, each done to what the last one left: the first finds nothing read."""
+    """Time acts in sequence, each on the result of the previous one: for the first, nothing is parsed yet."""
     found = []
     for number in range(TIMES):
         began = time.process_time()

@@ -1,11 +1,11 @@
-"""What one tools/call costs: nginx answering itself, nginx as a plain proxy, and the gateway, in turn.
+"""Measures what one tools/call costs: nginx answering itself, nginx as a plain proxy, the gateway, in turn.
 
     python -m tests.load.gateway [--seconds 5] [--rounds 3] [--connections 16 64]
 
 The call has some 300 bytes, passes three conditions and one limit, is recorded and forwarded; the server is
-nginx answering from memory, in JSON and as a stream of one event. CPU per call is what the kernel charged the
-process for, threads included, so that other work on the machine matters little. Needs nginx and wrk. What a
-call waits longer is measured by `tests.load.added_latency`, a peer beside ours by `tests.load.beside_a_peer`.
+nginx answering from memory, in JSON and as a stream of one event. CPU per call is what the kernel charged to
+the process, threads included, so that other work on the machine matters little. Needs nginx and wrk. Added
+latency is measured by `tests.load.added_latency`, a peer for comparison by `tests.load.beside_a_peer`.
 """
 
 from __future__ import annotations
@@ -154,11 +154,11 @@ def nginx(folder: Path, name: str, port: int, does: str, behind: int) -> Iterato
 
 
 class _Takes(_Internal):
-    """Takes records as fast as can be: the cost of a control plane is measured elsewhere."""
+    """Takes decision records as fast as possible: the cost of a control plane is measured elsewhere."""
 
     def do_GET(self) -> None:
         if "wait=25" in self.path:
-            time.sleep(20)  # as a control plane does that has no news
+            time.sleep(20)  # as a control plane without news does
         super().do_GET()
 
     def do_POST(self) -> None:
@@ -180,7 +180,7 @@ class _Plane(Plane):
 
 @contextmanager
 def gateway(folder: Path, behind: int, counted: int = 1) -> Iterator[tuple[Target, Target, Target]]:
-    """The same process at three servers: one that answers in JSON, one with a stream, one that counts."""
+    """One gateway as three targets: a server that answers in JSON, one with a stream, one that counts."""
     urls = {
         SERVER: f"http://127.0.0.1:{behind}/mcp",
         STREAMING: f"http://127.0.0.1:{behind}/sse",
@@ -236,11 +236,11 @@ def _wait_for(port: int) -> None:
     raise RuntimeError("nginx did not start")
 
 
-# As many calls as go
+# As many calls as possible
 
 
 def load(target: Target, folder: Path, seconds: int, connections: int) -> int:
-    """How many calls were answered."""
+    """Load the target for some seconds; return how many calls were answered."""
     script = folder / "call.lua"
     headers = "".join(f'wrk.headers["{k}"]={json.dumps(v)}\n' for k, v in (HEADERS | target.headers).items())
     script.write_text(f'wrk.method="POST"\nwrk.path="{target.path}"\nwrk.body=[==[{BODY}]==]\n{headers}')
@@ -268,7 +268,7 @@ def load(target: Target, folder: Path, seconds: int, connections: int) -> int:
     return calls
 
 
-# What came out
+# Results
 
 
 def _in_turn(folder: Path, kind: str, targets: list[Target], given: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
-"""What a million grants of ten organizations cost a worker: loading them from disk, memory, finding one.
+"""Measures what a million grants of ten organizations cost a worker: loading from disk, memory, finding one.
 
     python -m tests.load.grants [--grants 1000000]
 
-In a process of its own. Beside it: the same tokens as keys of a plain dict.
+Measured in a process of its own. For comparison, the same tokens are looked up in a plain dict.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.gateway_config.wire.bundles import KEY, acme, in_parts, signed
 from tests.load.promised import note
 
 _ORGANIZATIONS: Final = 10
-# As the control plane makes them of 100,000.
+# As many as the control plane makes for 100,000 grants.
 _PARTS: Final = 32
 _ASKED: Final = 200_000
 

@@ -1,11 +1,11 @@
-"""What hostile servers and clients of one organization cost another: promise 16.
+"""Measures what hostile servers and clients of one organization cost another: promise 16.
 
     python -m tests.load.hostile [--seconds 30] [attack ...]
 
-Alice calls two workers of one machine at once, each two hundred times a second: first nobody else does, then
-another organization attacks one of the two all the while. The attackers are a process of lower priority. Told
-are the ratio of her p99 at the worker that is attacked to that at the other, which has the same machine at
-the same time; what the attacked one's memory grew by; how long it kept what clients had left.
+Alice calls two workers on one machine at once, each two hundred times a second: first alone, then while
+another organization attacks one of the two. The attackers are a process of lower priority. Reported are the
+ratio of her p99 at the attacked worker to that at the other, which has the same machine at the same time; how
+much the attacked worker's memory grew; and how long it kept connections whose clients had left.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _MOST_MEMORY: Final = 64 * 1024
 
 @dataclass
 class Found:
-    """Of one attack. What Alice's calls took in seconds, a list for each second she called; `memory` in KiB;
-    `wrong`: how many of her calls were not answered right."""
+    """The results of one attack: what Alice's calls took in seconds, one list per second of calling; `memory`
+    in KiB; `wrong`: how many of her calls were not answered correctly."""
 
     attack: str
     alone: list[list[float]] = field(default_factory=list)
@@ -150,7 +150,7 @@ def _memory(pid: int) -> int:
 
 
 class _Shop(asyncio.Protocol):
-    """Her server."""
+    """Alice's server."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -175,13 +175,13 @@ class Alice:
         self._port = port
 
     async def call(self, seconds: float) -> tuple[list[float], int]:
-        """How long each call took, from when it was due; and how many were not answered right."""
+        """Return how long each call took, from when it was due, and how many were not answered correctly."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         took, wrong, began = [], 0, time.monotonic()
         for number in range(int(seconds * _CALLS_A_SECOND)):
             due = began + number / _CALLS_A_SECOND
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            due = max(due, time.monotonic() - 0.05)  # one long wait is not counted for all that follow
+            due = max(due, time.monotonic() - 0.05)  # one long wait does not count again in all that follow
             writer.write(self._request)
             head = await reader.readuntil(b"\r\n\r\n")
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
@@ -196,7 +196,7 @@ class Alice:
 
 
 async def measure(attack: str, seconds: int, policy: str = _DOCUMENT, *body: str) -> Found:
-    """`policy`: the attackers'; `body`: the file of what they send, where the attack asks for one."""
+    """Measure one attack. `policy` is the attackers'; `body` the file they send, if the attack needs one."""
     found = Found(attack)
     shop = await asyncio.get_running_loop().create_server(_Shop, "127.0.0.1", 0)
     tokens = {ACME: new_token(GRANT), UMBRA: new_token(GRANT)}
@@ -218,7 +218,7 @@ async def measure(attack: str, seconds: int, policy: str = _DOCUMENT, *body: str
 
 
 async def _called(found: Found, alices: Sequence[Alice], seconds: float) -> list[list[float]]:
-    """What the calls took at each of them."""
+    """Call both workers at once; return what the calls took at each of them."""
     all_took = []
     for took, wrong in await asyncio.gather(*(alice.call(seconds) for alice in alices)):
         all_took.append(took)
@@ -252,7 +252,7 @@ async def _attacked(
 
 
 async def _end(peers: Process) -> float:
-    """For how many seconds connections were kept after their clients had left, at most."""
+    """End the attack; return the most seconds that a connection was kept after its clients had left."""
     assert peers.stdin and peers.stdout
     peers.stdin.close()
     kept = float(await peers.stdout.readline())

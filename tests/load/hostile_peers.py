@@ -1,10 +1,10 @@
-"""The other side of `tests.load.hostile`: servers and clients that do their worst, in a process of their own.
+"""The attackers of `tests.load.hostile`: servers and clients that do their worst, in a process of their own.
 
     python -m tests.load.hostile_peers <attack> <gateway port> <token> <server> <own port> [<body's file>]
 
-First line out: it serves. A line "go" begins the attack, the end of its input ends it; last line
-out: how long the gateway kept connections to the server after their clients had left, at most, in seconds.
-It gives way to everybody else: what it costs others is what the gateway lets it cost them.
+The first line out says that it serves. A line "go" on its input begins the attack and the end of its input
+ends it. The last line out is the most seconds that the gateway kept a connection to the server after its
+clients had left. It yields the CPU to everyone else: it costs others only what the gateway lets it cost them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ async def _many_tools(to: Served) -> None:
 
 
 async def _new_tools(to: Served) -> None:
-    """Just short enough to be looked through, and never seen before."""
+    """A list just short enough to be inspected, with tools never seen before."""
     number = next(_numbers)
     await to.write(_list(9_000, lambda n: f"{number}{'x' * 130}"))
 
@@ -76,7 +76,7 @@ async def _plain(to: Served) -> None:
 
 
 class Served(asyncio.Protocol):
-    """One connection of the gateway's to the hostile server."""
+    """One connection from the gateway to the hostile server."""
 
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
@@ -122,7 +122,7 @@ class Peers:
         self._left_at = 0.0
         self._open = 0
         self.kept = 0.0
-        """Seconds from the clients' leaving until the last connection to the server ended."""
+        """Seconds from when the clients left until the last connection to the server ended."""
 
     def opened(self) -> None:
         self._open += 1
@@ -208,7 +208,7 @@ class Peers:
                 return
 
     async def creeps(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A head, byte by byte, that never ends."""
+        """Send a head byte by byte that never ends."""
         writer.write(b"POST /mcp/")
         while not reader.at_eof():
             writer.write(b"x")

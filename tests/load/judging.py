@@ -1,11 +1,11 @@
-"""How far the calls of others move while one organization's calls take long to judge: promise 20.
+"""Measures how much others' calls slow down while one organization's calls take long to judge: promise 20.
 
     python -m tests.load.judging [--seconds 30] [--search 40] [--seed N] [what ...]
 
 Alice calls two workers, each two hundred times a second, while four clients of another organization send one
-of them, as fast as they are answered, calls that are judged off the event loop: of a regex that reads 8 KiB,
-of `[*]` over 2,000 values, and the worst of every family that `tests.load.policy_worst` finds. Told is how
-far her p99 there is from that at the other worker: over all seconds, and the median of each second's.
+of them, as fast as they are answered, calls that are judged off the event loop: a regex that reads 8 KiB,
+`[*]` over 2,000 values, and the worst of each family that `tests.load.policy_worst` finds. Reported is how
+far her p99 there is above that at the other worker: over all seconds, and the median of each second's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PLAIN: Final = {
 
 
 def heavy(seconds: float, seed: int, wanted: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """What is judged, the policy, and the arguments as JSON."""
+    """For each wanted case: its name, the policy, and the arguments as JSON."""
     for name, (policy, arguments) in PLAIN.items():
         if name in wanted:
             yield name, policy, json.dumps(arguments)
@@ -61,7 +61,7 @@ def _judged(policy: str, arguments: str, seconds: int) -> Found:
 
 
 def moved(found: Found) -> float:
-    """The median of what p99 was more here than elsewhere in the same second, in ms."""
+    """The median over the seconds of p99 here less p99 elsewhere in the same second, in ms."""
     each = [
         p99([here]) - p99([elsewhere])
         for elsewhere, here in zip(found.elsewhere, found.attacked, strict=True)

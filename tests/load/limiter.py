@@ -1,7 +1,7 @@
-"""What a limit costs in Redis: CPU of the asking process for each call, 32 in flight.
+"""Measures what a limit costs in Redis: CPU per call of the calling process, with 32 calls in flight.
 
-Beside it, in the same run: the same reservations through redis-py's asyncio client, and a bare PING through
-the limiter's own connection.
+For comparison, in the same run: the same reservations through redis-py's asyncio client, and a bare PING
+through the limiter's own connection.
 
     python -m tests.load.limiter [--calls 20000]
 """
@@ -33,7 +33,7 @@ _ids = count()
 
 
 async def cost(ask: Callable[[str], Awaitable[object]], calls: int) -> float:
-    """Microseconds of CPU a call."""
+    """Microseconds of CPU per call."""
 
     async def some() -> None:
         for _ in range(calls // IN_FLIGHT):
@@ -50,7 +50,7 @@ async def measure(server: RedisServer, calls: int) -> dict[str, float]:
     server.client().hset("pl:meta", "epoch", epoch)
     limiter = RedisLimiter(Address.parse(server.url))
     async with asyncio.timeout(10):
-        # Nobody tells that it is connected.
+        # Nothing signals that it is connected.
         while await limiter.reserve(f"decision-{next(_ids)}", [_LIMIT]) != Reserved():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     client = redis.asyncio.Redis(port=server.port)

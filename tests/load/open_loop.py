@@ -1,8 +1,8 @@
-"""Calls that begin when they are due, whatever became of those before: an open loop.
+"""An open loop: calls begin when they are due, whatever happened to earlier ones.
 
-One thread sends, one takes in what comes. A call waits for no other: where no connection is free a new one is
-opened, and that is time of the call's. What the sending thread itself wakes up too late by is not: it is told
-apart. So a target that stalls delays no call that comes after, and none of them is left out.
+One thread sends, another receives. No call waits for another: if no connection is free, a new one is opened,
+and that counts as the call's time. How late the sending thread itself wakes up does not: it is reported
+separately. So a target that stalls delays no later call, and no call is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WAITED_FOR: Final = 10.0
 
 @dataclass
 class Slice:
-    """Seconds, of each call; `overslept`: how late the sender woke for it; `lost`: never answered."""
+    """Seconds for each call; `overslept`: how late the sender woke for it; `lost`: calls never answered."""
 
     latencies: list[float] = field(default_factory=list)
     overslept: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class _Line:
         self._got = b""
 
     def answered(self) -> bool:
-        """Takes in what came. Whether it is a whole answer, and a good one."""
+        """Read what has arrived. Return whether the answer is complete; raise ValueError if it is bad."""
         got = self.socket.recv(65_536)
         if not got:
             raise ConnectionError("the connection was closed")
@@ -55,7 +55,7 @@ class _Line:
 
 
 class OpenLoop:
-    """Calls of one target. Its connections are kept between the slices."""
+    """Calls one target. Its connections are kept between slices."""
 
     def __init__(self, target: Target, connections: int = 16) -> None:
         self._target = target
@@ -95,7 +95,7 @@ class OpenLoop:
             woke = time.perf_counter()
             told.overslept.append(max(0.0, woke - due))
             line = self._free.popleft() if self._free else self._open()
-            # Opening a connection is a wait of the call's: only oversleeping is not.
+            # Opening a connection counts as the call's time; only oversleeping does not.
             line.began = woke
             line.socket.sendall(self._request)
 

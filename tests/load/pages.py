@@ -1,10 +1,11 @@
-"""What every page and every endpoint that is only read costs beside a million decisions, each role by itself.
+"""Measures every page and every read-only endpoint, for each role, with a million decisions in the database.
 
     python -m tests.load.pages [--scale 1.0] [--rounds 20] [--only servers/] [--role owner] [--explain]
 
-All from the URL resolver, in this process, in the application's role. Milliseconds on the clock, of CPU here,
-and in the database; queries. Ends with 1 where a page's p95 is over 100 ms, or an endpoint's over 50 ms.
-`--explain` shows the plans of queries over 5 ms.
+The paths come from the URL resolver and are requested in this process, in the application's database role.
+Shown are milliseconds on the clock, of CPU here and in the database, and the number of queries. It exits with
+1 if a page's p95 is over 100 ms or an endpoint's is over 50 ms. `--explain` shows the plans of queries over
+5 ms.
 """
 
 # ruff: noqa: E402 - the database is there before Django is
@@ -35,7 +36,7 @@ MOST_MS: Final = {"page": 100.0, "api": 50.0}
 SLOW_SECONDS: Final = 0.005
 # Streams have no end, and exports are as long as the log.
 ENDLESS: Final = ("log/live/", "approvals/live/", "log/export.csv", "log/export.ndjson")
-# What is asked of a path besides nothing: searched, filtered, further down.
+# Queries that are tried besides the bare path: searched, filtered, further down.
 ALSO: Final = {
     "servers/everything/": ("?class=Destructive", "?q=delete"),
     "log/": (

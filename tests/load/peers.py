@@ -1,6 +1,6 @@
-"""What else could stand in front of a server: FastMCP's proxy. And a small server for it to stand before.
+"""FastMCP's proxy, for comparison with the gateway, and a small MCP server to put behind either.
 
-python -m tests.load.peers <port> <tool> <result as JSON>     the server, until its input ends
+python -m tests.load.peers <port> <tool> <result as JSON>     runs the server until its input ends
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STARTED_WITHIN: Final = 60
 
 
 class CountingServer:
-    """An MCP server in a process of its own that answers at once, and counts what it was asked."""
+    """An MCP server in a process of its own that answers at once and counts its requests."""
 
     def __init__(self, tool: str, answer: dict[str, Any]) -> None:
         self.port = free_port()
@@ -41,7 +41,7 @@ class CountingServer:
             process.communicate(timeout=10)
 
     def asked(self) -> Counter[str]:
-        """By method, since this was asked last."""
+        """The number of requests by method since this was last called."""
         return Counter(httpx.get(f"http://127.0.0.1:{self.port}/", trust_env=False).json())
 
 
@@ -105,7 +105,7 @@ async def _serve(port: int, tool: str, answer: dict[str, Any]) -> None:
 
 @contextmanager
 def fastmcp_proxy(behind: int, port: int) -> Iterator[int]:
-    """Its process id."""
+    """Run FastMCP's proxy; yields its process id."""
     python = foreign_environment("fastmcp-4") / "bin" / "python"
     script = CLIENTS / "fastmcp-4" / "proxy.py"
     process = subprocess.Popen([str(python), str(script), f"http://127.0.0.1:{behind}/mcp", str(port)])

@@ -1,12 +1,12 @@
-"""The worst policy that is accepted, on the worst body that is: how long one decision may take.
+"""Measures how long one decision may take: the worst accepted policy on the worst accepted body.
 
     python -m tests.load.policy_worst [--seconds 60] [--seed N]
 
-Every family asks for what one kind of condition finds hardest, at sizes and contents drawn at random within
-every bound (a text and a body of 1 MiB, 10,000 values, depth 64, 1,000 conditions); the worst of each family
-is drawn again and again, close to where it was worst. Times are CPU time. Beside them stands a yardstick, a
-loop of Python of about 4 ms on the machine that the figures were taken on: a machine that
-shares its cores with other work takes longer for both.
+Each family tries what one kind of condition finds hardest, at sizes and contents drawn at random within all
+bounds (a text and a body of 1 MiB, 10,000 values, depth 64, 1,000 conditions). Sizes close to a family's
+worst so far are drawn more often. Times are CPU time. Beside them is a yardstick, a Python loop that took
+about 4 ms on the machine where the figures were taken: a machine that shares its cores with other work takes
+longer for both.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _text(random: Random, size: int) -> str:
 
 
 def contains(random: Random, size: float) -> tuple[Conditions, Any]:
-    """Of texts as long as the bound lets them be, or a little longer."""
+    """Texts as long as the bound allows, or a little longer."""
     count, length = int(1 + 999 * size), random.choice([4, 12, 100, 900])
     most = min(1_000_000, int(MOST_SEARCHED / count * random.choice([0.99, 1.0, 1.0, 1.01])))
     letters = "abcdefghijklmnop"
@@ -67,7 +67,7 @@ def contains(random: Random, size: float) -> tuple[Conditions, Any]:
 
 
 def regexes(random: Random, size: float) -> tuple[Conditions, Any]:
-    """Of one large pattern or several, on as much text as they may read together."""
+    """One large pattern or several, on as much text as they may read together."""
     several = random.choice([1, 1, 2, 8, 60])
     length = int(1 + (999 if random.random() < 0.3 else 60) * size)
     pattern = random.choice(
@@ -137,7 +137,7 @@ def files(random: Random, size: float) -> tuple[Conditions, Any]:
 
 
 def numbers(random: Random, size: float) -> tuple[Conditions, Any]:
-    """As text: what matters is how they are written."""
+    """Numbers, returned as JSON text because what matters is how they are written."""
     digits = random.choice(["0", "3"]) * int(1 + 900_000 * size)
     text = (
         f'{{"x": 1.{digits}1}}'
@@ -169,7 +169,7 @@ FAMILIES: Final[dict[str, Family]] = {
 
 @dataclass(slots=True)
 class Found:
-    """What one family took: the worst it was, at which size, and every decision's time."""
+    """The results of one family: the worst decision, its size, and the time of every decision."""
 
     policy: str = ""
     arguments: str = ""
@@ -197,7 +197,7 @@ def draw(family: Family, random: Random, size: float, found: Found) -> None:
         return
     compiled = compile_policy(parse_policy(text), [ToolFacts("t", None)])
     call = ToolCall("t", from_json(body.encode(), float_mode="lossless-float"))
-    # What this search itself left behind is not the decision's to clean up.
+    # The decision must not pay for the garbage that this search left behind.
     gc.collect()
     gc.freeze()
     beside = yardstick()
@@ -222,7 +222,7 @@ def yardstick() -> float:
 
 
 def _refused(text: str) -> bool:
-    """Whether the parser takes no such text, or the linter would not let it be published."""
+    """Return whether the parser refuses the text, or the linter would not let it be published."""
     try:
         document = parse_policy(text)
     except PolicyInvalid:

@@ -1,6 +1,6 @@
-"""The speeds that are promised, and the table of what a run measured of them.
+"""The speeds that are promised, and a table that compares them with what a run measured.
 
-A measurement calls note() for what it found. `python -m tests.load` makes the table of all that was noted.
+A measurement reports its figures with note(). `python -m tests.load` makes the table of all that were noted.
 """
 
 import json
@@ -15,7 +15,7 @@ _NOTED_IN: Final = "POLICYLAYER_NOTED_FIGURES"
 
 
 class Promise(NamedTuple):
-    """`floor` is what must be, `goal` what should."""
+    """`floor` is what a figure must reach, `goal` what it should."""
 
     measure: str
     floor: float
@@ -43,7 +43,7 @@ PROMISED: Final = {
 
 
 def note(what: str, figure: float) -> None:
-    """Keeps a figure for the table, where one is made. Of several of one kind the last counts."""
+    """Keep a figure for the table, if one is being made. Of several of one kind the last counts."""
     if what not in PROMISED:
         raise KeyError(what)
     if path := os.environ.get(_NOTED_IN):
@@ -53,7 +53,7 @@ def note(what: str, figure: float) -> None:
 
 @contextmanager
 def noted() -> Iterator[dict[str, float]]:
-    """What is noted inside, also by other processes; there at its end."""
+    """The figures noted inside, also by other processes; filled in when the block ends."""
     figures: dict[str, float] = {}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "figures"

@@ -1,10 +1,10 @@
-"""From the click that publishes an edit to the last worker's ack, while agents call.
+"""Measures the time from publishing an edit to the last worker's ack, while agents call.
 
     python -m tests.load.publishing [--edits 50] [--gateways 1] [--redis] [--grants 0]
 
-Beside each edit stands the time of a plain read over the same API: what the machine needs for one answer.
-Every answer an agent got is compared with what was in force: none may be judged by an edit older than the
-newest that the control plane had called in force on every worker when the call began.
+Beside each edit a plain read over the same API is timed: what the machine needs for one answer. Every answer
+to an agent is checked against what was in force: none may be judged by an edit older than the newest that the
+control plane had reported in force on every worker when the call began.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TAKEN = """
 
 @dataclass
 class History:
-    """What agents were told, and when each edit had been seen in force everywhere."""
+    """Which edit judged each call, and when each edit was seen in force everywhere."""
 
     calls: list[tuple[float, int]] = field(default_factory=list)
     in_force: list[tuple[float, int]] = field(default_factory=list)
@@ -63,7 +63,7 @@ class History:
 
 
 def measure(product: RunningProduct, toy: str, edits: int, grants: int) -> dict[str, float]:
-    """Milliseconds but for the counts; `read` is the baseline."""
+    """Return milliseconds, except for the counts, the load and the ratio; `read` is the baseline."""
     made = product.bootstrap()
     api = Api(product.web, made["api_key"])
     server = api.register("Toy", toy)
@@ -115,7 +115,7 @@ def _calling(grant: dict[str, Any], history: History) -> Iterator[None]:
 
 
 def execute(product: RunningProduct, organization: UUID, sql: str, *parameters: object) -> list[Any]:
-    """As the application, inside the organization."""
+    """Execute SQL as the application, inside the organization."""
     url = find_running(product.data_dir).database_url
     with psycopg.connect(url) as connection:
         connection.execute("SET ROLE policylayer_app")

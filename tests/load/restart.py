@@ -1,9 +1,9 @@
-"""How soon a killed gateway is ready again from its disk, the control plane being away.
+"""Measures how soon a killed gateway is ready again from its disk while the control plane is away.
 
     python -m tests.load.restart [--organizations 1000] [--rounds 5]
 
-From starting the process to the first 200 of /readyz, asked every 10 ms. Beside it the same process with an
-empty disk until /healthz answers: what starting Python and listening takes by itself.
+From starting the process to the first 200 from /readyz, polled every 10 ms. For comparison, the same process
+with an empty disk until /healthz answers: what starting Python and listening take alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""An organization of any size, written with COPY: what pages and lists are measured and counted on.
+"""Makes an organization of any size with COPY, on which pages and lists are measured and counted.
 
-Works on the open connection, as the owner of the tables. What it makes is drawn from a seed.
+It works on the open connection, as the owner of the tables. What it makes is drawn from a seed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VERBS: Final = ("list", "get", "search", "create", "update", "delete", "run", "p
 NOUNS: Final = ("user", "role", "invoice", "ticket", "bucket", "secret", "branch", "page", "order", "key")
 CODES: Final = ((0.8, "allow", None), (0.9, "deny", "default_deny"), (0.96, "deny", "limit_exceeded"))
 HANDFUL: Final = 6
-# Called once, long ago.
+# A tool that is called once, half way through the days.
 ONCE: Final = "wipe_disk_1"
 DOCUMENT: Final = """{
   "version": "1",
@@ -48,8 +48,8 @@ DOCUMENT: Final = """{
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`tools` are of all servers together, `decisions` of all days; `answered` and `waiting` are calls that a
-    person was, and is, asked about. `others`: of everything else there is.
+    """How much of everything. `tools` is the total of all servers, `decisions` of all days; `answered` and
+    `waiting` are calls that a person was, or is, asked about. `others`: of each other kind of thing.
     """
 
     servers: int = 200
@@ -70,7 +70,7 @@ class Sizes:
 
 @dataclass(slots=True)
 class Filled:
-    """Ids of one of each, as URLs have them, and who can ask: by role a member, and a key with all scopes."""
+    """The id of one of each thing, as in URLs, and for each role a member and a key with all scopes."""
 
     organization: UUID
     ids: dict[str, str] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def fill(name: str, sizes: Sizes, seed: int) -> Filled:
 
 
 def copy(rows: Sequence[models.Model]) -> None:
-    """Every column of every row, as the ORM would have written it."""
+    """Write every column of every row as the ORM would, except columns with a default in the database."""
     if not rows:
         return
     fields = [one for one in rows[0]._meta.concrete_fields if _is_plain(one)]
@@ -198,7 +198,7 @@ class _Filling:
         self.out.ids["number"] = "3"
 
     def _in_force(self) -> dict[UUID, UUID]:
-        """By policy its revision."""
+        """The revision of each policy."""
         return {policy.pk: self.revisions[3 * at + 2].pk for at, policy in enumerate(self.policies)}
 
     def _revision(self, policy: Policy, text: str, document: str, number: int) -> PolicyRevision:
@@ -275,7 +275,7 @@ class _Filling:
         for number in range(count):
             at, grant, place = self._ago(number, count), chance.choice(self.grants), chance.random()
             outcome, code = next((o, c) for most, o, c in (*CODES, (1.0, "approval", None)) if place < most)
-            # An agent calls a handful of what it may call.
+            # An agent calls only a handful of the tools of its server.
             tools = of_server[grant.server_id]
             called = tools[(hash(grant.pk) + chance.randrange(HANDFUL)) % len(tools)]
             if number == count // 2:
@@ -316,7 +316,7 @@ class _Filling:
 _SHOWN: Final = (
     "CASE WHEN outcome <> 'deny' THEN outcome WHEN code = 'limit_exceeded' THEN 'limit' ELSE 'deny' END"
 )
-# What is kept of each unit, as `audit.counts` does; rows lie in the order in which calls arrive.
+# Counts for each unit, as `audit.counts` keeps them; rows are in the order in which calls arrive.
 _COUNTED: Final = [
     statement.replace("UNIT", unit).replace("START", start).replace("SHOWN", _SHOWN).replace("KEPT", kept)
     for unit, start, calls, uses in (

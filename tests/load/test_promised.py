@@ -1,4 +1,4 @@
-"""The table of promised speeds says what was measured, and calls a missed floor one."""
+"""The table of promised speeds shows what was measured, and marks a missed floor as missed."""
 
 import subprocess
 import sys

@@ -1,10 +1,10 @@
-"""Fills a database for load tests: an organization of the promised size, a twentieth of it beside it.
+"""Fills a database for load tests: an organization of the promised size, and another a twentieth of it.
 
     python -m tests.load.volumes [--scale 1.0] [--seed 1] [--data-dir .data]
 
 200 servers with 5,000 tools, 500 policies of three revisions, 1,000 grants, 50 members, a million decisions
 over 30 days with their counts. With --data-dir the running product there is filled, else a database of its
-own, which is gone at the end. Prints one JSON object: by organization its keys by role and ids.
+own, which is removed at the end. Prints one JSON object: for each organization its keys by role and its ids.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""On the path of every process of a product under test: kills it with SIGKILL at the point that is armed.
+"""Loaded by every process of a product under test; kills the process with SIGKILL at the armed point.
 
-The point's name stands in the file `armed` of CRASH_FOLDER; whoever meets it first takes the file and dies.
+The file `armed` in CRASH_FOLDER names the point; the first process to get there takes the file and dies.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def deadly(function: Callable[..., Any], point: str, when: str) -> Callable[...,
 
 
 def forgive(supervise: Any) -> None:
-    """Each crash is tried as the first one: who starts processes anew would wait longer for the next."""
+    """Make the supervisor treat each crash as the first: it waits longer before each later restart."""
     supervise.Patience.delay = lambda self, crashes: self.first_seconds
 
 

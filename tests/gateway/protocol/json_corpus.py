@@ -1,6 +1,6 @@
-"""Texts on which parsers of JSON are known to differ, by what the standard says of each class of them.
+"""Texts on which JSON parsers are known to differ, classified by what the standard says about them.
 
-YES: every parser takes it. NO: none may. OPEN: the standard leaves it to the parser.
+YES: every parser accepts it. NO: no parser may. OPEN: the standard leaves it to the parser.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What passes for the answer to a request: its result may say anything, as long as it is JSON."""
+"""What counts as the answer to a request: its result may be anything that is JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One meaning: each text is refused, or three parsers read what we send on as they read what we judged."""
+"""One meaning: a text is refused, or three parsers read what we send on as they read what we judged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVERY = {**YES, **NO, **OPEN}
 
 
 def judged(text: bytes) -> bytes | None:
-    """What is sent on of it; None where it is refused."""
+    """The text as it is sent on, or None if it is refused."""
     try:
         return encode(parse(text))
     except NotStrict:
@@ -32,7 +32,7 @@ def in_a_call(text: bytes) -> bytes:
 
 
 def as_json_reads(text: bytes) -> Any:
-    """Members in order and numbers as they are spelt, so that nothing can be lost unseen."""
+    """Read with members in order and numbers as spelt, so that no loss goes unnoticed."""
     return json.loads(text.decode("utf-8"), parse_int=Num, parse_float=Num, object_pairs_hook=tuple)
 
 

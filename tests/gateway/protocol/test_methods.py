@@ -11,7 +11,7 @@ from gateway.protocol.methods import METHODS, MODERN, REVISIONS, Verdict, verdic
 from tests.contracts.methods import load
 
 FACTS = load()
-# Of io.modelcontextprotocol/tasks, which the schema of the revision leaves out.
+# Methods of io.modelcontextprotocol/tasks, which the revision's schema omits.
 OF_EXTENSIONS = {"2026-07-28": {"tasks/get", "tasks/cancel", "tasks/update", "notifications/tasks"}}
 
 

@@ -115,7 +115,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def test_the_sdk_takes_what_we_send_on_and_we_take_what_it_sends() -> None:
-    """Random arguments and headers: refused by us, or what is sent on passes the SDK's own check."""
+    """Random arguments and headers: either we refuse them, or what we send on passes the SDK's own check."""
     passed = 0
     for seed in range(4_000):
         pick = random.Random(seed)

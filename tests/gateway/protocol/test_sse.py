@@ -202,7 +202,7 @@ def test_it_does_not_matter_how_the_bytes_arrive(cuts: list[int]) -> None:
 @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1e"])
 @pytest.mark.parametrize("begin", [": comment", "event: message", "odd: field", "data2: x"])
 def test_a_list_beside_the_data_is_no_list_to_anybody(begin: str, end: str) -> None:
-    """Some clients end a line there, and would take what follows for data."""
+    """Some clients end a line at these characters, and would take what follows for data."""
     hidden = f"{begin}{end}data: {LIST}\n"
     for event in (f"{hidden}\n", f"{hidden}data: 1\n\n", f"id: 4\n{hidden}data: {LIST}\n\n"):
         out = stream().feed(event.encode())

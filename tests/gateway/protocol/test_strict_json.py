@@ -1,4 +1,4 @@
-"""One meaning: what two readers could read in two ways is refused, what is read is written as it was."""
+"""One meaning: text that two readers could read in two ways is refused, the rest is written as it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A body that is read by counting is read as jiter reads it, and refused where jiter refuses it."""
+"""The reader that counts reads a body as jiter does, and refuses it where jiter refuses it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = {**YES, **NO, **OPEN}
 
 
 def typed(value: Json) -> object:
-    """With the types told apart that compare as equal: what is judged is judged by them."""
+    """The value with its types, even those that compare as equal: judging depends on them."""
     if isinstance(value, dict):
         return [(key, typed(inner)) for key, inner in value.items()]
     if isinstance(value, list):
@@ -90,7 +90,7 @@ def test_what_is_nested_too_deep_or_holds_too_much_is_refused() -> None:
     parse_object(b'{"":' * 63 + b"{}" + b"}" * 63)
 
 
-# Few keys, so that many are there twice; strings full of what is counted or escaped.
+# Few keys, so that many occur twice; strings full of characters that are counted or escaped.
 SPACES = st.sampled_from(["", "", " ", "\n", "\t \r"])
 PIECES = st.sampled_from(
     ["a", "b", ":", "::", ",", "{", "é", "😀", " ", "/", r"\/", r"\"", r"\\", r"\n", r"\u003a", r"\u003A",

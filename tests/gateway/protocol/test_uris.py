@@ -1,4 +1,4 @@
-"""However the URI of a denied resource is written, whatever servers read as it is denied."""
+"""Every spelling that a server might read as the URI of a denied resource is denied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from policies.language.compile import compile_policy
 from policies.language.decision import ResourceRead
 from policies.language.parse import parse_policy
 
-# As the SDKs of servers take a URI apart and put it together again.
+# Parses and rebuilds a URI as the SDKs of servers do.
 READER = TypeAdapter(AnyUrl)
 DENIED = [
     "file:///keys/a", "https://keys.example/a", "http://127.0.0.1/a", "http://[::1]/a", "wss://keys.example/",
