@@ -113,14 +113,17 @@ def _setting(name: str, details: dict[str, object]) -> str:
     now = details[name]
     if name == "lease_seconds":
         was, now = (span_in_words(each) if isinstance(each, int) else each for each in (was, now))
-    was, now = (
-        ", ".join(map(str, each)) or "none" if isinstance(each, list) else each for each in (was, now)
-    )
-    return f"{_SETTINGS.get(name, name)} from {was} to {now}".replace("True", "on").replace("False", "off")
+    return f"{_SETTINGS.get(name, name)} from {_value(was)} to {_value(now)}"
 
 
-def _listed(paths: list[object]) -> str:
-    return ", ".join(map(str, paths)) or "none"
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case list():
+            return ", ".join(map(str, value)) or "none"
+        case _:
+            return str(value)
 
 
 _SETTINGS: Final = {

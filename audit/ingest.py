@@ -89,12 +89,9 @@ def through(records: Iterable[Record]) -> int:
 @transaction.atomic
 def _store(spool: str, rows: list[DecisionRecord], ends: list[_End]) -> None:
     by_id = {row.id: row for row in rows}
-    late = []
     for end in ends:
         row = by_id.get(end.id)
-        if row is None or row.organization_id != end.organization:
-            late.append(end)
-        else:
+        if row is not None and row.organization_id == end.organization:
             row.upstream_status, row.upstream_code, row.total_us = end.status, end.code, end.total_us
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [COMMIT_ORDER])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -28,6 +28,9 @@ from common.ids import parse_public_id
 from common.notifications import DECISIONS
 
 ROWS_AT_ONCE: Final = 200
+# For a bound that cannot be read: nothing lies beyond these.
+_AFTER_ALL: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_BEFORE_ALL: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LAST: Final = {
     "15m": timedelta(minutes=15),
     "1h": timedelta(hours=1),
@@ -45,8 +48,7 @@ def live(request: MemberRequest) -> HttpResponseBase:
 
 
 def filters_of(wanted: QueryDict) -> Filters:
-    """Read filters from a URL. An unreadable id or outcome matches nothing rather than everything; a moment
-    that cannot be read is left out."""
+    """Read filters from a URL. What cannot be read matches nothing rather than everything."""
     outcome = wanted.get("outcome", "")
     return Filters(
         words=wanted.get("q", "").strip()[:700],
@@ -56,8 +58,8 @@ def filters_of(wanted: QueryDict) -> Filters:
         outcome=outcome if outcome in ("", *SHOWN) else "unknown",
         code=wanted.get("code", "")[:40],
         rule=wanted.get("rule", "")[:700],
-        since=moment_of(wanted.get("since", "")) or _ago(wanted.get("last", "")),
-        until=moment_of(wanted.get("until", "")),
+        since=_bound(wanted.get("since", ""), _AFTER_ALL) or _ago(wanted.get("last", "")),
+        until=_bound(wanted.get("until", ""), _BEFORE_ALL),
     )
 
 
@@ -84,6 +86,10 @@ def _id(prefix: str, text: str) -> UUID | None:
 
 def _ago(text: str) -> datetime | None:
     return timezone.now() - LAST[text] if text in LAST else None
+
+
+def _bound(text: str, otherwise: datetime) -> datetime | None:
+    return (moment_of(text) or otherwise) if text else None
 
 
 def moment_of(text: str) -> datetime | None:

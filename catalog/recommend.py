@@ -63,8 +63,10 @@ def rule_of_class(tool_class: ToolClass, counter: str) -> Rule:
             assert_never(tool_class)
 
 
-def short_form(classification: Classification) -> tuple[str, str]:
+def short_form(tool: str, classification: Classification) -> tuple[str, str]:
     """`(effect, words)` of the rule for one tool, for a pill."""
+    if is_pattern(tool):
+        return "denied", "Deny"
     if waits_for_a_person(classification):
         return "needs_approval", "Approval"
     if classification.tool_class is ToolClass.READ:

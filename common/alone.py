@@ -13,7 +13,7 @@ from django.db import connection
 PUBLISHING: Final = 70_231
 HOUSEKEEPING: Final = 70_236
 MAILBOX: Final = 70_237
-IMPORTING: Final = 70_238
+IMPORTING: Final = 70_241
 SCANNING: Final = 70_239
 WEBHOOKS: Final = 70_240
 

@@ -52,4 +52,4 @@ def classification_of(tool: Tool) -> Classification:
 
 def suggestion(tool: Tool) -> tuple[str, str]:
     """Returns `(effect, words)` of the rule we would begin with."""
-    return short_form(classification_of(tool))
+    return short_form(tool.name, classification_of(tool))

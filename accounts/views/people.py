@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import InviteForm
@@ -150,6 +151,8 @@ def _page(
 
 
 def _members(member: Membership) -> QuerySet[Membership]:
-    """Members who joined first come first, each with the number of their API keys, revoked ones included."""
+    """Members who joined first come first, each with the number of their API keys that still work."""
     found = Membership.objects.visible_to(member).select_related("user")
-    return found.annotate(keys=Count("api_keys")).order_by("joined_at", "pk")
+    not_over = Q(api_keys__expires_at=None) | Q(api_keys__expires_at__gt=timezone.now())
+    works = not_over & Q(api_keys__revoked_at=None)
+    return found.annotate(keys=Count("api_keys", filter=works)).order_by("joined_at", "pk")

@@ -219,6 +219,8 @@ def _chips(query: QueryDict) -> list[tuple[str, str]]:
 
 def _stretch(query: QueryDict) -> str:
     since, until = moment_of(query.get("since", "")), moment_of(query.get("until", ""))
+    if any(query.get(name) and at is None for name, at in (("since", since), ("until", until))):
+        return "A time that cannot be read"
     if since and until and since.date() == until.date():
         return f"{since:%-d %b %H:%M} to {until:%H:%M} UTC"
     ends = [f"{word} {at:%-d %b %H:%M}" for word, at in (("from", since), ("until", until)) if at]

@@ -26,4 +26,4 @@ def rows_of(tools: Iterable[CatalogTool]) -> list[Row]:
 
 def _row(tool: CatalogTool) -> Row:
     found = verdict_of(tool)
-    return Row(tool, *short_form(found), prose.because(found))
+    return Row(tool, *short_form(tool.name, found), prose.because(found))

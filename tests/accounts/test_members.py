@@ -8,10 +8,12 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import ApiKey, AuditEvent, Membership, Role
 from accounts.services import create_api_key, memberships_of
 from accounts.services.members import change_role, leave, remove_member
+from accounts.views.people import _members
 from common.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from policies.models import Grant
 from tests.cast import Acme, Cast, inside, person
@@ -96,6 +98,17 @@ def test_keys_die_with_the_membership_and_grants_held_go_on(cast: Cast, acme: Ac
         grant = Grant.objects.get(pk=acme.grant.pk)
         assert (grant.holder_id, grant.state) == (None, "active")
     assert Client().get("/api/v1/me/", headers=headers).status_code == 401
+
+
+def test_only_keys_that_still_work_are_counted(cast: Cast) -> None:
+    with inside(cast.dave):
+        for over in (None, "revoked_at", "expires_at"):
+            key, _ = create_api_key(cast.dave, "ci", ["servers:read"])
+            if over:
+                ApiKey.objects.filter(pk=key.pk).update(**{over: timezone.now()})
+    with inside(cast.alice):
+        counted = {row.pk: getattr(row, "keys") for row in _members(cast.alice)}  # noqa: B009
+    assert (counted[cast.dave.pk], counted[cast.bob.pk]) == (1, 0)
 
 
 def test_a_key_leaves_nothing_without_its_scope(cast: Cast) -> None:

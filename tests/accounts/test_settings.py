@@ -13,7 +13,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts.events import DID, KINDS
+from accounts.events import DID, KINDS, change
 from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Organization
 from accounts.services import create_api_key, memberships_of
 from accounts.services.invitations import invite
@@ -383,6 +383,12 @@ def test_owners_choose_whose_values_the_log_keeps(cast: Cast, signed_in: SignedI
     with inside(cast.alice):
         assert Organization.objects.get().kept_arguments == ["args.amount", "args.customer.id"]
     assert "args.customer.id" in page(signed_in(cast.bob), SECURITY)
+    told = signed_in(cast.alice).post(SECURITY, SECURED | {"kept_arguments": "args.True"})
+    assert told.status_code == 302
+    with inside(cast.alice):
+        newest = AuditEvent.objects.filter(verb="security.changed").latest("at")
+    assert "from args.amount, args.customer.id to args.True" in change(newest).more
+    assert signed_in(cast.alice).post(SECURITY, SECURED).status_code == 302
     with inside(cast.mallory):
         assert Organization.objects.get().kept_arguments == []
 

@@ -172,6 +172,16 @@ def test_a_filter_no_field_shows_is_a_chip_that_takes_it_away(
     assert 'type="hidden" name="rule" value="/tools/x"' in shown
 
 
+@pytest.mark.parametrize("query", ["since=yesterday", "until=2026-11-21", "since=2026-11-21T13:00:00"])
+def test_a_time_that_cannot_be_read_matches_nothing_and_is_a_chip(
+    query: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    happened(acme)
+    shown = page(signed_in(cast.bob), f"/log/?{query}")
+    assert ">delete_user</bdi>" not in shown
+    assert 'aria-label="Remove the filter A time that cannot be read"' in shown
+
+
 def test_a_rule_is_made_from_a_call_by_who_may_edit(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     record = happened(acme, tool="a/b~c")
     path = f"/log/{record.public_id}/"

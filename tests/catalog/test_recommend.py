@@ -5,7 +5,7 @@ import json
 import pytest
 
 from catalog.classify import Classification, ToolInput, classify
-from catalog.recommend import recommended_policy, recommended_rule
+from catalog.recommend import recommended_policy, recommended_rule, short_form
 from policies.language.compile import ToolFacts, compile_policy
 from policies.language.decide import decide
 from policies.language.decision import ToolCall
@@ -38,6 +38,14 @@ APPROVAL = {"action": "require_approval"}
 )
 def test_each_class_has_its_rule(tool: str, rule: dict[str, object]) -> None:
     assert recommended_rule(tool, classify(ToolInput(tool))) == rule
+
+
+def test_the_short_form_of_a_name_that_is_a_pattern_denies_as_its_rule_does() -> None:
+    for name in ("list_*", "delete_*"):
+        found = classify(ToolInput(name))
+        assert recommended_rule(name, found)["action"] == "deny"
+        assert short_form(name, found) == ("denied", "Deny")
+    assert short_form("list_users", classify(ToolInput("list_users"))) == ("allowed", "Allow")
 
 
 def test_a_servers_policy_has_classes_and_entries_for_what_they_would_treat_too_lightly() -> None:

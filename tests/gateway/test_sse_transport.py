@@ -447,9 +447,12 @@ async def test_a_message_that_reaches_another_worker_is_answered_on_the_stream(
 
 async def test_a_message_handed_to_another_worker_may_wait_for_a_person_there(tmp_path: Path) -> None:
     people = People()
-    how = {"limits": quick(answer_seconds=1.0, waiting_seconds=0.2, connect_seconds=1.0)}
+    limits = quick(answer_seconds=1.0, waiting_seconds=0.2, connect_seconds=1.0)
     async with (
-        two_workers(tmp_path, OldServer(), people=people, hold_open_seconds=60, **how) as (it, second),
+        two_workers(tmp_path, OldServer(), people=people, hold_open_seconds=60, limits=limits) as (
+            it,
+            second,
+        ),
         stream_of(it.client()) as stream,
     ):
         posted = asyncio.create_task(post(it, stream, call("approved_only"), port=second.http.port))
