@@ -1,4 +1,4 @@
-"""Whose an address is, for what is counted by address."""
+"""Who an address belongs to, for what is counted by address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _OTHERS_BITS = 64
 
 
 def place_of(address: str) -> str:
-    """One for all the addresses that whoever has this one can speak from: of IPv6 everybody has a /64."""
+    """One text for all addresses that the holder of this one can use: in IPv6, everyone has a /64."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What must not run beside itself, though several clocks start it, and a broker once more what takes long."""
+"""Keeps a task from running twice at once: several schedulers start it, and brokers redeliver slow ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import connection
 
-# Advisory locks: the first number says what for.
+# Advisory locks: the first number says what the lock is for.
 PUBLISHING: Final = 70_231
 HOUSEKEEPING: Final = 70_236
 MAILBOX: Final = 70_237
@@ -17,15 +17,15 @@ IMPORTING: Final = 70_241
 SCANNING: Final = 70_239
 WEBHOOKS: Final = 70_240
 
-# Of the eight threads a worker has for everybody's tasks: what gateways wait for finds one of the others
-# free, whoever's servers hang.
+# Of the eight threads a worker has for everyone's tasks: whoever's servers hang, the tasks that gateways wait
+# for find one of the others free.
 MOST_OUTSIDE: Final = 5
 _OUTSIDE = BoundedSemaphore(MOST_OUTSIDE)
 
 
 @contextmanager
 def alone(what_for: int, whose: str = "") -> Iterator[bool]:
-    """Whether nobody else is at it; then nobody will be until the end. Nobody is waited for.
+    """Yields True if nobody else is doing this; then nobody will until the block ends. Never waits.
 
     Held over several transactions, so it is the session's lock and not a transaction's.
     """
@@ -42,15 +42,15 @@ def alone(what_for: int, whose: str = "") -> Iterator[bool]:
 
 @contextmanager
 def a_place(what_for: int, whose: str, places: int) -> Iterator[bool]:
-    """Whether fewer than so many are at it; then one of the places is held until the end."""
+    """Yields True if fewer than `places` are doing this; then one place is held until the block ends."""
     with ExitStack() as held:
         yield any(held.enter_context(alone(what_for, f"{whose} {place}")) for place in range(places))
 
 
 @contextmanager
 def a_place_outside(what_for: int, whose: str, places: int) -> Iterator[bool]:
-    """The same for what waits for somebody else's server, which all together hold no more of the threads of
-    this process than there are for that."""
+    """As `a_place`, for work that waits for servers outside: all such work together holds at most
+    MOST_OUTSIDE of this process's threads."""
     if not _OUTSIDE.acquire(blocking=False):
         yield False
         return

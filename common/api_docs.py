@@ -1,4 +1,4 @@
-"""The API reference: our own page, rendered from the schema that the code makes. No script of others."""
+"""The API reference: our own page, rendered from the schema that the code makes. No third-party scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.api_document import api_document
 from common.api_problems import PROBLEMS, problem_type
 
 PREFIX: Final = "/api/v1/"
-# In the order in which one meets them; what is not named here follows.
+# In the order in which a reader meets them; groups that are not named here follow.
 GROUPS: Final = (
     *("servers", "tools", "policies", "revisions", "grants", "decisions"),
     *(
@@ -55,7 +55,7 @@ class Operation:
     sends: tuple[Field, ...]
     answers: tuple[Field, ...]
     status: str
-    sample: str  # of the body, for a shell; empty where none is sent
+    sample: str  # of the body, for a shell; empty if none is sent
     told: str  # what was answered to it
 
 
@@ -87,7 +87,7 @@ def problem_page(request: HttpRequest, kind: str) -> HttpResponse:
         "kind": kind,
         "problem": problem,
         "type": problem_type(kind),
-        # Every second part stood between the marks of code.
+        # Every second part was between backticks.
         "help": [(bool(at % 2), part) for at, part in enumerate(problem.help.split("`"))],
         "section": "api",
     }
@@ -175,13 +175,13 @@ def _fields(body: Schema, schema: Schema) -> Iterator[Field]:
 
 
 def _meant(one: Schema, schema: Schema) -> Schema:
-    """What stands behind a name, also where more is said beside it."""
+    """The schema behind a reference, even if more is said beside the reference."""
     (inner,) = one["allOf"] if len(one.get("allOf", ())) == 1 else (one,)
     return _resolved(inner, schema)
 
 
 def _plain(words: str) -> str:
-    """Without the marks of Markdown."""
+    """The words without Markdown's backticks."""
     return words.replace("`", "")
 
 

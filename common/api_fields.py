@@ -33,11 +33,11 @@ class PublicIdField(serializers.Field[UUID, str, str, Any]):
 
 
 class WrittenJsonField(serializers.JSONField):
-    """JSON that is read as text and shown as it stands: of a thousand rows nothing is taken apart."""
+    """JSON that is read as text and shown as it is: even for a thousand rows, nothing is parsed."""
 
 
 def uuid_or_404(prefix: str, text: str) -> UUID:
-    """For ids in paths: what is no id names nothing."""
+    """For ids in paths: what is not an id names nothing."""
     try:
         return parse_public_id(prefix, text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What may be asked of a list in its URL: declared once, read strictly, described in the schema."""
+"""The parameters of a list's URL: declared once, read strictly, described in the schema."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Kind: TypeAlias = Id | Choice | Text | Number | Moment | Flag
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`lookup`: of the queryset; `by`: where one lookup does not say it. `many`: it may be repeated."""
+    """`lookup`: of the queryset; `by`: if one lookup is not enough. `many`: it may be repeated."""
 
     name: str
     kind: Kind
@@ -72,7 +72,7 @@ class Filter:
         return Q(**{f"{lookup}__in" if self.many else lookup: value})
 
     def parameter(self) -> dict[str, Any]:
-        """As OpenAPI describes it."""
+        """The filter as OpenAPI describes it."""
         one = schema_of(self.kind)
         described = {
             "name": self.name,
@@ -84,7 +84,7 @@ class Filter:
 
 
 def asked(query: QueryDict, filters: Iterable[Filter], also: Iterable[str] = ()) -> dict[str, Any]:
-    """What was asked, by name. Raises with every parameter that is unknown, repeated or cannot be read."""
+    """The values asked for, by name. Raises with every parameter that is unknown, repeated or unreadable."""
     known = {one.name: one for one in filters}
     found: dict[str, Any] = {}
     wrong: dict[str, str] = {}
@@ -188,7 +188,7 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise ValueError("Write date, time and zone: 2026-01-31T08:00:00Z.")
     try:
-        # The database takes no zone that is further off than there is one.
+        # The database refuses an offset larger than any real zone has.
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("This time is out of range.") from None
@@ -200,7 +200,7 @@ def _unknown(known: Iterable[str]) -> str:
 
 
 def token_in_state(state: str) -> Q:
-    """Of rows that end by `expires_at` or `revoked_at`: revoked, expired, else those that still work."""
+    """For rows that end by `expires_at` or `revoked_at`: revoked, expired, else those that still work."""
     expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
     match state:
         case "revoked":

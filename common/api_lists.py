@@ -1,7 +1,7 @@
 """Lists over REST: pages by keyset, orders and filters that the view declares.
 
-A page begins behind the last row of the page before, whatever was added meanwhile. Where it begins stands in
-a signed cursor: nobody else's text reaches a query.
+A page begins after the last row of the previous page, whatever was added meanwhile. Where it begins is in a
+signed cursor: no text that we did not sign reaches a query.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _M = TypeVar("_M", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The row a page stands behind (or before), by the values of its order's fields."""
+    """The row that a page comes after (or before), by the values of its order's fields."""
 
     order: str
     before: bool
@@ -110,8 +110,8 @@ class Declared(BaseFilterBackend):
 
 class ApiList(ApiView, generics.ListAPIView[_M]):
     # No docstring: the schema would give it to every list that has none of its own.
-    # `orders`: a name to the fields, of which the last is unique and none may be null; the first is meant
-    # where nothing is said. `columns`: of long lists, all that is shown of a row; no models are made of them.
+    # `orders`: the fields of each order by its name; the last field is unique and none may be null; the first
+    # order is the default. `columns`: for long lists, all that is shown of a row; no models are made then.
 
     pagination_class = Keyset
     filter_backends = [Declared]
@@ -124,7 +124,7 @@ class ApiList(ApiView, generics.ListAPIView[_M]):
     def rows_of(
         self, found: QuerySet[_M], fields: tuple[str, ...], behind: tuple[Any, ...] | None, most: int
     ) -> list[Any]:
-        # In the order of these fields, from behind the row that has these values.
+        # In the order of these fields, from after the row that has these values.
         place = found if behind is None else found.filter(_beyond(fields, behind))
         place = place.order_by(*fields)[:most]
         if not self.columns:
@@ -143,7 +143,7 @@ def page_parameters(view: ApiList[Any]) -> tuple[Filter, ...]:
 
 
 def described(*filters: Filter) -> list[OpenApiParameter]:
-    """For views that are no lists."""
+    """For views that are not lists."""
     parameters = [one.parameter() for one in filters]
     return [
         OpenApiParameter(one["name"], one["schema"], description=one.get("description", ""))
@@ -152,7 +152,7 @@ def described(*filters: Filter) -> list[OpenApiParameter]:
 
 
 def both_ways(*first: str, **others: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Orders by these fields, each downwards and upwards; equal rows by their id."""
+    """Orders by these fields, each descending and ascending; equal rows by their id."""
     found: dict[str, tuple[str, ...]] = {}
     for name, fields in {**{name: (name,) for name in first}, **others}.items():
         down = tuple(f"-{field}" for field in fields)
@@ -165,7 +165,7 @@ def _signer(view: ApiList[Any]) -> Signer:
 
 
 def _beyond(fields: tuple[str, ...], values: tuple[Any, ...]) -> Q:
-    """Rows that stand behind these values. The outermost comparison alone is what an index is searched by."""
+    """Rows that come after these values. An index is searched by the outermost comparison alone."""
     field, *rest = fields
     name = field.lstrip("-")
     strictly = Q(**{f"{name}__{'lt' if field.startswith('-') else 'gt'}": values[0]})

@@ -1,4 +1,4 @@
-"""What a problem document's `type` may be: its status, what it means, what to do. Each has a page."""
+"""The kinds of problem documents: the status of each, what it means and what to do. Each has a page."""
 
 from __future__ import annotations
 
@@ -114,5 +114,5 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
 
 
 def problem_type(kind: str) -> str:
-    """The page of a kind. Programs compare `code`, its last word."""
+    """The address of a kind's page. Programs compare `code`, its last word."""
     return f"{settings.PUBLIC_URL}/api/docs/problems/{kind}/"

@@ -1,4 +1,4 @@
-"""What every operation of the schema has in common: headers it takes, ids, problems it may answer with."""
+"""What all operations in the schema share: the headers they take, ids, problems they may answer with."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ _IDS: Final = {
     "webhook_id": "whk",
     "delivery_id": "msg",
 }
-# What the API really answered; see tests/contracts/examples.py.
+# Real answers of the API; see tests/contracts/examples.py.
 EXAMPLES: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("api_examples.json").read_text())
-# Whose changes need the version that is changed.
+# A change to one of these must name the version that is changed.
 VERSIONED: Final = ("/servers/{server_id}/", "/policies/{policy_id}/", "/policies/{policy_id}/tests/")
 _MAY_NAME_A_VERSION: Final = ("/publish/",)
 _OPEN: Final = ("/api/v1/catalog/", "/api/v1/schema/")
@@ -119,7 +119,7 @@ def _name_ids(operation: Schema) -> None:
 
 
 def _refusals(path: str, method: str, operation: Schema) -> Iterator[str]:
-    """By their status: what may be wrong with such a request."""
+    """The statuses with which such a request may be refused."""
     names = {parameter["name"] for parameter in operation["parameters"]}
     places = {parameter["in"] for parameter in operation["parameters"]}
     has_body = "requestBody" in operation
@@ -182,7 +182,7 @@ def _named_in(part: Any) -> list[str]:
 
 
 def _make_strict(component: Schema) -> None:
-    """Unknown fields are refused, and text is trimmed before anybody asks whether it is there."""
+    """Unknown fields are refused, and text is trimmed before we check that it is not empty."""
     if "properties" not in component:
         return
     component["additionalProperties"] = False

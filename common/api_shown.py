@@ -1,4 +1,4 @@
-"""Rows as answers show them, quickly: what a serializer declares is worked out once, not for every row."""
+"""Serializes rows quickly: what a serializer declares is worked out once, not for every row."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Taken: TypeAlias = Callable[["ShownRow", Any], Any]
 
 
 class ShownRow(ModelSerializer[Any]):
-    # Shows rows and takes nothing in. Fields inside of others know nothing of the context.
+    # Shows rows and takes no input. Nested fields know nothing of the context.
     # No docstring: the schema would give it to every row that has none of its own.
 
     def get_extra_kwargs(self) -> dict[str, Any]:
-        # What is shown is always there, also what the model would fill in.
+        # What is shown is always there, even if the model has a default for it.
         return {name: {"required": True} for name in self.Meta.fields if name not in self._declared_fields}
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _unless_none(read: Shown, shown: Shown, _: ShownRow, row: Any) -> Any:
 
 
 def _shown(field: fields.Field[Any, Any, Any, Any]) -> Shown | None:
-    """None: as it is."""
+    """None: the value is shown as it is."""
     match field:
         case PublicIdField():
             return partial(public_id, field.prefix)
@@ -94,7 +94,7 @@ def written(data: Any) -> bytes:
 
 
 def _plain(value: object) -> str:
-    # Text that is put together when it is read, or marked as safe for pages.
+    # Lazy text, or text marked as safe for pages.
     if isinstance(value, str | Promise):
         return str(value)
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")

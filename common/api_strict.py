@@ -1,4 +1,4 @@
-"""JSON has types, and the schema names them: what would quietly be turned into another is refused."""
+"""JSON has types, and the schema names them: a value that would be silently converted is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNKNOWN: Final = "There is no such field here."
 
 
 def misfits(field: Field[Any, Any, Any, Any], sent: object) -> dict[str, Any]:
-    """By name, in the framework's own shape of errors: fields nobody knows, and values of another type."""
+    """Unknown fields and values of another type, by name, in the framework's own shape of errors."""
     if not isinstance(field, Serializer) or not isinstance(sent, Mapping):
         return {}
     found: dict[str, Any] = {}
@@ -35,7 +35,7 @@ def misfits(field: Field[Any, Any, Any, Any], sent: object) -> dict[str, Any]:
 
 
 def _said_of(field: Field[Any, Any, Any, Any] | None, value: object) -> Any:
-    """Sentences, or errors of what is inside; nothing where it fits, or where the field itself says no."""
+    """Sentences, or errors of what is inside; nothing if it fits, or if the field itself refuses it."""
     if value is None:
         return None
     match field:
@@ -49,7 +49,7 @@ def _said_of(field: Field[Any, Any, Any, Any] | None, value: object) -> Any:
             return {name: said for name, one in entries if (said := _said_of(field.child, one))}
         case _:
             kind = _kind_of(field)
-            # A truth value is a whole number in Python, and in no other way.
+            # In Python a bool is an int; in JSON it is not.
             fits = kind is None or (isinstance(value, kind) and isinstance(value, bool) is (kind is bool))
             return None if fits else [f"Write {_WORDS[kind]}."]
 

@@ -9,12 +9,12 @@ from rest_framework.views import APIView
 
 
 class ApiView(APIView):
-    # The methods a view can have, and HEAD with GET. OPTIONS is none: who may call from a browser is told
-    # nowhere, and what there is to say of a path stands in the schema.
+    # The methods a view can have, and HEAD with GET. Not OPTIONS: nothing tells browsers which other
+    # sites may call, and everything there is to say about a path is in the schema.
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # First: who is refused is counted like anybody, and told how many requests are left.
+        # First: a refused request is counted like any other, and told how many are left.
         self.check_throttles(request)
         request.version = request.versioning_scheme = None
         self.format_kwarg = None

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs it in a shared thread, then gives thread and connection back: who waits holds neither."""
+    """Runs it in a shared thread, then gives thread and connection back: a waiter holds neither."""
 
     def and_give_back() -> T:
         try:

@@ -1,8 +1,8 @@
-"""A server's credentials are for the server: where it repeats one in an answer, stars stand in its place.
+"""A server's credentials are for the server: if it repeats one in an answer, stars take its place.
 
-Only what nobody can guess is looked for. Were `summer24` blotted out, whoever may have a server repeat what
-they send could try a hundred thousand such words with one call and see which of them turns into stars. And
-no answer loses a word that merely is a region, a date or a name.
+Only what nobody can guess is searched for. If `summer24` were blotted out, anyone who can make a server
+repeat what they send could try a hundred thousand such words in one call and see which of them turns into
+stars. Nor does an answer lose a word that is merely a region, a date or a name.
 """
 
 import base64
@@ -20,10 +20,10 @@ _FEWEST_KINDS: Final = 8
 _MOST: Final = 8
 _MOST_FORMS: Final = 24
 _MOST_TRIED: Final = 4
-# And each word of them is looked at while others wait.
+# And each word of the credentials is looked at while others wait.
 _MOST_WORDS: Final = 256
 _WORDS: Final = re.compile(r"[\s,;]+")
-# Words, as people name things, joined as they join them: "2026-07-28", "eu-central-1", "claude-sonnet-4".
+# Words as people use them in names, and joined as there: "2026-07-28", "eu-central-1", "claude-sonnet-4".
 _PLAIN: Final = re.compile(r"(?:[A-Za-z]{0,20}\d{0,8})(?:[-_.:/@][A-Za-z]{0,20}\d{0,8})*")
 _ALPHABETS: Final = tuple(map(re.compile, ("[a-z]", "[A-Z]", "[0-9]")))
 _ORDINARY: Final = re.compile(
@@ -39,13 +39,13 @@ _PHP: Final = str.maketrans({"/": "\\/"})
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secrets:
-    """As servers write them into JSON. Stars are as many as what they stand for: no length changes."""
+    """Secrets as servers write them into JSON. One star replaces each byte of them: no length changes."""
 
     forms: tuple[bytes, ...]
 
     @classmethod
     def of(cls, headers: Mapping[str, str], onwards: str) -> Self | None:
-        """Of a server's headers, and of what its address goes on with. None: there is nothing to look for."""
+        """From a server's headers and the rest of its address. None: there is nothing to look for."""
         found = dict.fromkeys(filter(_cannot_be_guessed, islice(_words(headers, onwards), _MOST_WORDS)))
         longest = sorted(found, key=len, reverse=True)[:_MOST]
         forms = dict.fromkeys((*map(_in_json, longest), *(form for word in longest for form in _forms(word))))
@@ -59,15 +59,15 @@ class Secrets:
         return text
 
     def blotted(self, value: Any) -> Any:
-        """The same of a JSON value: of each text in it by itself, so that it stays one."""
+        """As blot(), for a JSON value: each text in it alone, so that it remains a JSON value."""
         words = {str(json.loads(b'"%b"' % form)) for form in self.forms}
         return _blotted(value, sorted(words, key=len, reverse=True))
 
     def begun(self, text: bytes) -> int:
-        """Where at its end something begins that may become one of them.
+        """Where, near the end of the text, something begins that may become one of the secrets.
 
-        Where many places look like it, what comes after the first few is held back unseen: a server that
-        knows what is looked for must not make its answers dear.
+        If many places look like it, all after the first few is held back unexamined: a server that knows
+        what is searched for must not make its answers expensive.
         """
         first = len(text)
         for form in self.forms:
@@ -83,7 +83,7 @@ class Secrets:
 
 @dataclass(slots=True)
 class Blotting:
-    """Of a text that comes in pieces: never more is held back than the longest of them has bytes."""
+    """Blots a text that comes in pieces. Never holds back more bytes than the longest secret has."""
 
     secrets: Secrets | None
     _held: bytes = field(default=b"")
@@ -127,7 +127,7 @@ def _words(headers: Mapping[str, str], onwards: str) -> Iterator[str]:
 
 
 def _said_by(word: str) -> Iterable[str]:
-    """Of `name=value` the value, too; of what Basic packs together the password, which decides about both."""
+    """For `name=value` the value, too; for Basic's base64 the password, too, which decides for both."""
     packed = _unpacked(word)
     if packed is None:
         yield from (word, word.partition("=")[2].strip('"'))
@@ -146,7 +146,7 @@ def _unpacked(word: str) -> str | None:
 def _cannot_be_guessed(word: str) -> bool:
     if len(word) < _FEWEST or len(set(word)) < _FEWEST_KINDS or "://" in word:
         return False
-    # One of digits alone might be a number of the answer, which stars would break.
+    # A word of digits alone might be a number in the answer, which stars would break.
     return sum(map(bool, (one.search(word) for one in _ALPHABETS))) > 1 and not _PLAIN.fullmatch(word)
 
 
@@ -161,7 +161,7 @@ def _forms(word: str) -> list[str]:
         *(plain.translate(table) for table in (_GO, _GSON, _DOTNET, _PHP)),
     ]
     in_address = quote(word, safe="")
-    # JSON within a text within JSON, as most tools answer.
+    # Also as JSON within a text within JSON, as most tools answer.
     return [
         *(*written, *map(_in_json, written)),
         *(in_address, _PERCENT.sub(lambda found: found[0].lower(), in_address)),
@@ -170,7 +170,7 @@ def _forms(word: str) -> list[str]:
 
 
 def _in_base64(word: str) -> Iterable[str]:
-    """As it stands in a file that is packed whole, wherever in it: what follows from the word alone."""
+    """The word in a file that is base64 as a whole, at any offset: the part that depends on it alone."""
     plain = word.encode()
     for before, first in enumerate((0, 2, 3)):
         packed = base64.b64encode(bytes(before) + plain).decode()

@@ -1,10 +1,10 @@
-"""What a cell of a CSV file may hold: a spreadsheet takes what begins like a formula for one."""
+"""Safe cells for CSV files: a spreadsheet takes whatever begins like a formula for one."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Where people write in full width, so may a formula begin.
+# A formula may begin with a full-width sign, too.
 _FORMULAS: Final = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 
 

@@ -32,7 +32,7 @@ from common.errors import (
 )
 
 if TYPE_CHECKING:
-    # At run time this would be a circle: the views of DRF read the parser from its settings.
+    # At run time this would be a circular import: DRF's views read the parser from its settings.
     pass
 
 LARGEST_BODY = 2 * 1024 * 1024
@@ -43,7 +43,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it: no duplicate keys, no NaN, no lone surrogates, nothing behind the end.
+    """JSON as RFC 8259 has it: no duplicate keys, no NaN, no lone surrogates, nothing after the end.
 
     Numbers with a fraction or exponent arrive as `jiter.LosslessFloat`: rules compare them exactly.
     """
@@ -75,7 +75,7 @@ def problem(kind: str, detail: str, *, errors: list[dict[str, Any]] | None = Non
 
 
 def problem_answer_of(kind: str, detail: str) -> JsonResponse:
-    """The same outside of a DRF view."""
+    """As `problem`, outside a DRF view."""
     body = _problem_body(kind, detail)
     return JsonResponse(body, status=body["status"], content_type=PROBLEM_JSON)
 
@@ -92,12 +92,12 @@ def _problem_body(kind: str, detail: str) -> dict[str, Any]:
 
 
 def problem_answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """What it does not know is a defect: it becomes a 500, and the request's transaction is rolled back."""
+    """An error unknown here is a defect: it becomes a 500, and the request's transaction is rolled back."""
     return _of_domain(error) if isinstance(error, DomainError) else _of_framework(error)
 
 
 def field_errors(fields: Mapping[str, Any], at: str = "") -> list[dict[str, Any]]:
-    """Nested field errors as `[{pointer, message}]`. What is about no one field is about the whole."""
+    """Nested field errors as `[{pointer, message}]`. Errors about no single field are about the whole."""
     found: list[dict[str, Any]] = []
     for name, said in fields.items():
         inside = name not in ("", "non_field_errors")
@@ -183,7 +183,7 @@ def _validation_errors(error: exceptions.ValidationError) -> list[dict[str, Any]
 
 
 def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
-    """What was sent, checked; raises the problem with every field's place. Unknown fields are refused."""
+    """The input, checked; raises the problem with the place of every error. Unknown fields are refused."""
     serializer.is_valid()
     sent = getattr(serializer, "initial_data", None)
     if wrong := _both(dict(serializer.errors), misfits(serializer, sent)):
@@ -207,7 +207,7 @@ class PreconditionRequired(exceptions.APIException):
 
 
 def shown_once(data: Mapping[str, Any], name: str, secret: str | None, status: int = 200) -> Response:
-    """An answer with a secret that nothing keeps, also not for a second request with its Idempotency-Key."""
+    """An answer with a secret that is never kept, not even for a retry with the same Idempotency-Key."""
     answer = Response({**data, name: secret}, status=status)
     answer["Cache-Control"] = "no-store"
     answer.shown_once = (name,)  # type: ignore[attr-defined]  # for accounts.api.idempotency
@@ -224,7 +224,7 @@ def etag_of_text(text: str) -> str:
 
 
 def is_of(request: Request, current: str) -> bool:
-    """Whether `If-Match`, which a change needs, insists on any version; raises where it names only others."""
+    """True if `If-Match`, which a change needs, insists on any version; raises if it names only others."""
     said = request.headers.get("If-Match")
     if said is None:
         raise PreconditionRequired("Send If-Match with the ETag you read, or If-Match: * to insist.")
@@ -236,12 +236,12 @@ def is_of(request: Request, current: str) -> bool:
 
 
 def version_of(request: Request, current: int) -> int | None:
-    """The version a change is of, as `If-Match` names it; None where it insists on any."""
+    """The version that is changed, as `If-Match` names it; None if it insists on any."""
     return None if is_of(request, etag(current)["ETag"]) else current
 
 
 def _strong_tags(said: str) -> list[str]:
-    """Of a list as RFC 9110 has it; none where it is no such list. A weak tag (`W/`) equals no other."""
+    """The strong tags of a list as in RFC 9110; none if it is not one. A weak tag (`W/`) equals no other."""
     if _TAGS.fullmatch(said) is None:
         return []
     return [found[0] for found in _TAG.finditer(said) if not found[0].startswith("W/")]

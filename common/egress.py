@@ -1,6 +1,6 @@
-"""May we connect to this address? One table for both planes: scans, calls, webhooks, imports.
+"""Decides whether we may connect to an address. One table for both planes: scans, calls, webhooks, imports.
 
-Pure: names are resolved by the caller, who checks every address it got and connects to that very address.
+Pure: the caller resolves names, checks every address it got, and connects to exactly the one it checked.
 """
 
 import ipaddress
@@ -77,9 +77,9 @@ class AddressRefused(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """`allow` opens ranges of the deny table. `own_listeners` are refused by address and port even so.
+    """`allow` opens ranges of the deny table. `own_listeners` are refused by address and port even then.
 
-    `is_ours`: whether an address is one of this machine's, where a listener is bound to all of them.
+    `is_ours`: whether an address is one of this machine's, for a listener that is bound to all of them.
     """
 
     allow: tuple[Network, ...] = ()
@@ -87,7 +87,7 @@ class EgressPolicy:
     is_ours: Callable[[Address], bool] = _nowhere
 
     def check(self, address: str, port: int) -> None:
-        """Returns when a connection may be made; `address` is an address as resolved, never a name."""
+        """Returns if a connection may be made; `address` is an address as resolved, never a name."""
         for meant in _every_meaning(_parse(address)):
             self._check_one(address, meant, port)
 
@@ -102,30 +102,30 @@ class EgressPolicy:
         raise AddressRefused(written, f"it is {refused}")
 
     def _reaches(self, host: str, meant: Address) -> bool:
-        """Whether connecting to `meant` may end at a listener bound to `host`."""
+        """True if connecting to `meant` may end at a listener bound to `host`."""
         bound = _every_meaning(ipaddress.ip_address(host))[-1]
         if bound.is_unspecified:
-            # Every address inside might be another one of this machine's, by a translation nobody tells of.
+            # Any internal address might lead to this machine by a translation that we know nothing of.
             return why_denied(meant) is not None or self.is_ours(meant)
         return bound == meant or (bound.is_loopback and meant.is_loopback)
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Networks from "10.0.0.0/8, ::1/128"; raises ValueError naming the one that is none."""
+    """Networks from "10.0.0.0/8, ::1/128"; raises ValueError naming the one that is not a network."""
     return tuple(_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def parse_listeners(text: str) -> frozenset[Listener]:
-    """Listeners from "127.0.0.1:8000, [::1]:8001"; raises ValueError naming the one that is none."""
+    """Listeners from "127.0.0.1:8000, [::1]:8001"; raises ValueError naming the one that is not one."""
     return frozenset(_listener(part.strip()) for part in text.split(",") if part.strip())
 
 
 def why_denied(address: Address) -> str | None:
-    """Why the deny table refuses this address, as it stands; None when it is an ordinary public one."""
+    """Why the deny table refuses this address as it is written; None if it is an ordinary public one."""
     if isinstance(address, IPv4Address):
         return next((why for network, why in _DENIED_V4 if address in network), None)
     if _embedded(address):
-        return None  # what it stands for is judged instead
+        return None  # the addresses inside it are judged instead
     denied = next((why for network, why in _DENIED_V6 if address in network), None)
     if denied is None and address not in _GLOBAL_UNICAST_V6:
         return "a reserved address"
@@ -133,8 +133,8 @@ def why_denied(address: Address) -> str | None:
 
 
 def _parse(address: str) -> Address:
-    # Strict on purpose: 127.1, 0177.0.0.1 and 2130706433 are addresses to some resolvers, and to us nothing.
-    # A zone (fe80::1%eth0) picks an interface of this machine, which nobody outside has a say in.
+    # Strict on purpose: 127.1, 0177.0.0.1 and 2130706433 are addresses to some resolvers, but not to us.
+    # A zone (fe80::1%eth0) picks an interface of this machine, which is not for outsiders to choose.
     try:
         if "%" in address:
             raise ValueError
@@ -166,7 +166,7 @@ def _embedded(address: IPv6Address) -> tuple[IPv4Address, ...]:
 
 
 def _may_be_opened(address: Address) -> bool:
-    # No server is meant by these, and connecting to 0.0.0.0 or :: means this machine.
+    # None of these can mean a server, and connecting to 0.0.0.0 or :: means this machine.
     never = address.is_multicast or address.is_unspecified or address == _BROADCAST
     return not (never or _within(address, _THIS_HOST))
 

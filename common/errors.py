@@ -6,7 +6,7 @@ from datetime import timedelta
 
 
 class DomainError(Exception):
-    """Base of everything a service may say no with. The message is a sentence for the person who asked."""
+    """Base of everything a service may refuse with. The message is a sentence for the person who asked."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class LimitReached(DomainError):  # noqa: N818
 
 
 class TooSoon(LimitReached):
-    """It was done as often as it may be in a while; `wait` says when there is room again."""
+    """It has been done as often as allowed for now; `wait` says when it is allowed again."""
 
     def __init__(self, message: str, wait: timedelta) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class TooSoon(LimitReached):
 
     @property
     def retry_after(self) -> str:
-        """For the header of that name: whole seconds, one at the least."""
+        """For the header of that name: whole seconds, at least one."""
         return str(max(math.ceil(self.wait.total_seconds()), 1))
 
 

@@ -1,4 +1,4 @@
-"""The signals of the house. News travel upward by them, and only upward."""
+"""The project's signals. They carry news to the apps above, and only upwards."""
 
 from django.dispatch import Signal
 
@@ -6,7 +6,7 @@ from django.dispatch import Signal
 config_changed = Signal()
 
 # Sent with organization_id, kind and data (ids, names, counts; never an argument or a secret) inside the
-# transaction in which something happened that people outside may want to be told of.
+# transaction in which something happened that people outside may want to hear of.
 happened = Signal()
 
 # Sent with organization_id inside the transaction that deletes it, before anything of it is gone. The

@@ -1,4 +1,4 @@
-"""A row that is held until the transaction ends, and may be gone by the time it could be."""
+"""A row that is locked until the transaction ends, and may be gone by the time it could be locked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _M = TypeVar("_M", bound=Model)
 
 
 def held(asked_for: QuerySet[_M]) -> _M:
-    """Raises NotFound where it was deleted, alone or with its organization, while it was waited for."""
+    """Raises NotFound if it was deleted, alone or with its organization, while we waited for the lock."""
     found = asked_for.first()
     if found is None:
         raise NotFound

@@ -10,7 +10,7 @@ import uuid_utils.compat
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH: Final = 26
-# Lists hold thousands of ids: two letters at a time.
+# Lists hold thousands of ids, so they are written two letters at a time.
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _SHIFTS: Final = tuple(range(5 * (_LENGTH - 2), -1, -10))
 _PREFIX: Final = re.compile(r"[a-z]{2,8}")
@@ -39,7 +39,7 @@ def _begun(prefix: str) -> str:
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:
-    """The inverse of public_id and nothing else: one spelling for one id, so no two URLs mean one thing."""
+    """The exact inverse of public_id: each id has one spelling, so no two URLs mean the same thing."""
     head, separator, letters = text.partition("_")
     if head != prefix or not separator or len(letters) != _LENGTH:
         raise ValueError(f"this is not an id that begins with {prefix}_")

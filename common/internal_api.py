@@ -1,4 +1,4 @@
-"""How the internal API reads and answers: JSON of the messages both planes share."""
+"""How the internal API reads requests and answers them: as JSON, in messages that both planes share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_message(request: HttpRequest, kind: type[T]) -> T:
 
 
 def number_in(request: HttpRequest, name: str, most: int) -> int:
-    """A whole number of the query, 0 where there is none."""
+    """A whole number from the query; 0 if it is missing."""
     text = request.GET.get(name, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
         raise Refused(400, f"{name} must be a whole number")
@@ -44,9 +44,9 @@ def number_in(request: HttpRequest, name: str, most: int) -> int:
 
 
 def let_go_of_the_thread() -> None:
-    """Django gives every request a thread of its own until its end; one that waits does without.
+    """Gives back the thread that Django keeps for each request to its end: one that waits needs none.
 
-    Whoever needs a thread later in this request gets another.
+    Code that needs a thread later in this request gets another.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None

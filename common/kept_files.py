@@ -1,8 +1,8 @@
-"""Django's cache of files, for what must not be forgotten early: how often somebody tried.
+"""Django's file cache, for what must not be forgotten early: how often someone has tried.
 
-Where there are many entries, Django's own throws some away at random, those that still count among them: who
-makes enough of them tries a password as often as they like. Of several that begin one at once, each believes
-it was the first; and what is counted up is over in five minutes, whenever it should be.
+With many entries, Django's own deletes some at random, even those that still count: whoever makes enough of
+them can try a password as often as they like. If several processes add a key at once, each believes that it
+was the first. And a counter that is incremented lasts five minutes, whatever its timeout was.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.filebased import FileBasedCache
 
-# Some 400 MB of disk. Only beyond that something goes before its time.
+# Some 400 MB of disk. Only beyond that are entries deleted early.
 _MOST: Final = 100_000
 _LOOK_SECONDS: Final = 30.0
 
@@ -42,7 +42,7 @@ class KeptFiles(FileBasedCache):
             return bool(super().add(key, value, timeout, version))
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
-        """It ends when it would have ended."""
+        """Keeps the time at which the counter expires."""
         with self._turn():
             value = self.get(key, version=version)
             if value is None:
@@ -50,13 +50,13 @@ class KeptFiles(FileBasedCache):
             try:
                 with Path(self._key_to_file(key, version)).open("rb") as entry:
                     ends = pickle.load(entry)  # noqa: S301 - a file of ours
-            except FileNotFoundError:  # over since it was read, and whoever looked then took it away
+            except FileNotFoundError:  # expired since it was read, and deleted by another reader
                 raise ValueError(f"there is no counter {key!r}") from None
             self.set(key, value + delta, None if ends is None else max(ends - time.time(), 0), version)
             return int(value) + delta
 
     def _cull(self) -> None:
-        """Seldom, for it looks at every entry: what is over goes."""
+        """Runs seldom, for it looks at every entry; deletes those that have expired."""
         if time.monotonic() < self._looked + _LOOK_SECONDS:
             return
         self._looked = time.monotonic()
@@ -67,7 +67,7 @@ class KeptFiles(FileBasedCache):
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """One thread of one process at a time. A process that dies lets go of the file."""
+        """One thread of one process at a time. A process that dies releases the lock."""
         self._createdir()
         file = os.open(Path(self._dir) / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

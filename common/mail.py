@@ -20,7 +20,7 @@ class Line:
 
 
 def send(subject: str, text: str, to: str, action: str = "Open it") -> None:
-    """`action`: what the button says under which our own address stands alone on a line."""
+    """`action`: the label of the button above an address of ours that is alone on a line."""
     # A subject is one line, whatever a tool or an organization is called.
     message = EmailMultiAlternatives("".join(subject.splitlines())[:LONGEST_SUBJECT], text, None, [to])
     attach_page(message, action)
@@ -28,7 +28,7 @@ def send(subject: str, text: str, to: str, action: str = "Open it") -> None:
 
 
 def can_be_mailed(address: str) -> bool:
-    """Not every address that is well-formed can stand in the head of a mail: some would end its line."""
+    """False for well-formed addresses that cannot be in a mail's header: some would end the line."""
     if not address.isprintable():
         return False
     try:
@@ -54,7 +54,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _line(line: str) -> Line:
-    # Only what leads to us becomes a button: tools and agents are called what strangers like.
+    # Only what leads to us becomes a button: strangers choose the names of tools and agents.
     word = line.strip()
     ours = word.startswith(settings.PUBLIC_URL.rstrip("/") + "/") and not any(c.isspace() for c in word)
     return Line(word, word if ours else "")

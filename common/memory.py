@@ -1,4 +1,4 @@
-"""What a process does with memory it keeps for long, and with memory it needs no more."""
+"""What a process does with memory that it keeps for long, and with memory that it no longer needs."""
 
 import ctypes
 import gc
@@ -9,15 +9,15 @@ _COLLECTED_AFTER: Final = 10_000
 
 
 def collect_less() -> None:
-    """What is there now stays for long: looking through it for garbage would hold up everybody."""
+    """Exempts what is there now, which stays for long: searching it for garbage would hold up everyone."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER, 20, 50)
 
 
 def give_back_memory() -> None:
-    """To the system, what is free: reading a large bundle takes several times its size, and the C library
-    would keep that for later. Where it has no word for it, nothing happens."""
+    """Returns free memory to the system: reading a large bundle takes several times its size, and the C
+    library would keep that for later. Does nothing if the library has no function for it."""
     if sys.platform != "linux":
         return
     try:

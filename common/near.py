@@ -1,4 +1,4 @@
-"""What was probably meant, where nothing was found. Pure."""
+"""What was probably meant, when nothing was found. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-# So many are looked at: a page that found nothing must not take long to say so.
+# How many words are looked at: a page that found nothing must not take long to say so.
 MOST_LOOKED_AT: Final = 10_000
 _LONGEST: Final = 60
 _ALIKE: Final = 0.7
@@ -15,7 +15,7 @@ _BETWEEN: Final = re.compile(r"[\s_.\-/]+")
 
 
 def near_miss(wanted: str, names: Iterable[str]) -> str:
-    """The name, or the word of one, that reads most like it; empty where none does."""
+    """The name, or the word of one, that is most like it; empty if none is."""
     wanted = wanted.casefold()
     if not 2 < len(wanted) <= _LONGEST:
         return ""
@@ -29,7 +29,7 @@ def near_miss(wanted: str, names: Iterable[str]) -> str:
 
 
 def _worth_a_look(wanted: str, words: Iterable[str]) -> list[str]:
-    """Without those that have too few of its letters to be alike, however they stand: nearly all of them."""
+    """Leaves out words with too few of its letters to be alike, in any order: nearly all of them."""
     has, length = set(wanted).__contains__, len(wanted)
     return [
         word

@@ -1,4 +1,4 @@
-"""How often something was done in a while, by whoever stands in the key."""
+"""Limits how often something is done in a while, by whoever the key names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.core.cache import caches
 
 
 def not_too_often(key: str, most: int, seconds: int) -> bool:
-    """Counts this time, too. The while begins with the first."""
-    # Where a flood of strangers makes counts too high, and never forgets one.
+    """True for the first `most` times in `seconds`, this one included; the time runs from the first."""
+    # In this cache a flood of strangers makes counts too high, but never loses one.
     counters = caches["requests"]
     for _ in range(2):
         try:

@@ -1,7 +1,7 @@
 """NOTIFY, heard by asyncio code: one LISTEN connection for each event loop, however many wait.
 
-A notification is a hint to look again, never the news itself, and it may be missed: whoever waits looks at
-the database before every wait. While the connection is down each wait ends after a second.
+A notification is a hint to look again, never the news itself, and it may be missed: a waiter looks at the
+database before every wait. While the connection is down, each wait ends after a second.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ POLICIES: Final = "policies"
 
 _CHANNEL: Final = "policylayer"
 _POLL_SECONDS: Final = 1.0
-# Said to psycopg by Django's backend, not by the operator to libpq.
+# Options for Django's backend, which libpq does not know.
 _DJANGO_OPTIONS: Final = frozenset({"pool", "server_side_binding", "isolation_level", "assume_role"})
 
 logger = logging.getLogger(__name__)
 
 
 def notify(topic: str, key: str = "") -> None:
-    """Heard when the transaction commits, and only then."""
+    """Delivered when the transaction commits, and only then."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [_CHANNEL, f"{topic}:{key}"])
 
 
 class Waiter:
-    """Registered before the database is looked at, so that nothing falls between the look and the wait."""
+    """Registered before looking at the database, so that nothing is missed between the look and the wait."""
 
     def __init__(self, hub: _Hub, topic: str, key: str | None) -> None:
         self._hub = hub
@@ -48,7 +48,7 @@ class Waiter:
         return topic == self._topic and self._key in (None, key)
 
     async def wait(self, seconds: float) -> None:
-        """Until something may have changed, at most so many seconds."""
+        """Waits until something may have changed, at most so many seconds."""
         patience = seconds if self._hub.connected else min(seconds, _POLL_SECONDS)
         try:
             await asyncio.wait_for(self.news.wait(), patience)
@@ -81,7 +81,7 @@ class _Hub:
             self.task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        # Kept, a task that was cancelled while it connected would keep that connection open.
+        # If kept, a task that was cancelled while connecting would hold that connection open.
         if self.task is task:
             self.task = None
 
@@ -90,7 +90,7 @@ class _Hub:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as problem:
-                # libpq's words name hosts and roles; the kind is enough to look further.
+                # libpq's messages name hosts and roles; the type is enough to look further.
                 logger.warning("not listening to the database now (%s)", type(problem).__name__)
             finally:
                 self.connected = False
@@ -100,7 +100,7 @@ class _Hub:
         async with await psycopg.AsyncConnection.connect(autocommit=True, **_parameters()) as heard:
             await heard.execute(f"LISTEN {_CHANNEL}")
             self.connected = True
-            # What happened while nobody listened is looked for now.
+            # Everyone looks again now, for what happened while nobody listened.
             self._tell(list(self.waiters))
             async for notification in heard.notifies():
                 topic, _, key = notification.payload.partition(":")

@@ -1,7 +1,7 @@
 """A container's health check: `python -m common.probe http://127.0.0.1:8000/readyz [PUBLIC_URL]`.
 
-Ends with 0 when the answer is 200. The variable named second holds the URL whose host is asked for: the site
-answers to no other name. Standard library alone: it runs beside the gateway as well.
+Exits with 0 if the answer is 200. The second argument names a variable that holds the URL whose host is asked
+for: the site answers to no other name. Standard library alone: it runs beside the gateway as well.
 """
 
 import http.client

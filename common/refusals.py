@@ -1,4 +1,4 @@
-"""What a service said no with, put where it was asked: into a form, which keeps what was typed, or a row."""
+"""Shows a service's refusal where it was asked: in a form, which keeps what was typed, or in a row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Refused: TypeAlias = InvalidInput | LimitReached | Conflict
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Of what was pressed in a list: `about` is the id of its row."""
+    """The refusal of something pressed in a list: `about` is the id of its row."""
 
     about: str
     said: str
@@ -34,8 +34,8 @@ def say_in_form(
     fields: Mapping[str, str] | None = None,
     about: str | None = None,
 ) -> int:
-    """The status to answer with. `fields`: names the service has for fields of the form; `about`: the field
-    a conflict is about."""
+    """Adds the errors and returns the status to answer with. `fields`: the form's field by the service's
+    name for it; `about`: the field that a conflict is about."""
     match refused:
         case InvalidInput():
             for said, sentences in refused.field_errors.items():

@@ -28,7 +28,7 @@ class SealingError(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """The first key seals, every key opens: so keys are changed by putting a new one in front."""
+    """The first key seals, every key opens: keys are rotated by putting a new one in front."""
 
     first: str
     keys: Mapping[str, bytes]
@@ -66,7 +66,7 @@ class Keyring:
 
 
 def _bound_to(key_id: str, organization: str, subject: str, purpose: str) -> bytes:
-    # JSON, not a join: no choice of names makes two different bindings one text.
+    # JSON, not a join: no choice of names can make two different bindings the same text.
     return json.dumps([_VERSION, key_id, organization, subject, purpose]).encode()
 
 

@@ -1,8 +1,8 @@
-"""Counters that the processes of one machine share: a cache that only counts, in a file all of them map.
+"""Counters that the processes of one machine share: a cache that only counts, in a file that all of them map.
 
-For what is counted on every request, where a database or a server of its own would cost more than the answer.
-Where more counters are asked for than there is room, the smallest gives way, and the new one goes on from it:
-a flood of strangers makes counts too high, never too low, and takes nothing from those who ask a lot.
+For what is counted on every request, when a database or a separate server would cost more than the answer.
+If there is no room for another counter, the smallest gives way and the new one continues from its count: a
+flood of strangers makes counts too high, never too low, and takes nothing from those who ask a lot.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
 _SLOTS: Final = 1 << 15
 _LOOKED_AT: Final = 16
-# Whose it is, until when (Unix seconds), how many.
+# Whose counter it is, until when (Unix seconds), and its count.
 _SLOT: Final = struct.Struct("<QII")
 _SIZE: Final = _SLOTS * _SLOT.size
 _MOST: Final = 2**32 - 1
 
 
 class SharedCounters(BaseCache):
-    """`add` begins a counter where there is none, `incr` counts it; nothing else is kept here."""
+    """`add` begins a counter if there is none, `incr` counts it; nothing else is kept here."""
 
     def __init__(self, location: str | Path, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -68,12 +68,12 @@ class SharedCounters(BaseCache):
 
     def _name(self, key: str, version: int | None) -> int:
         named = hashlib.blake2b(self.make_key(key, version).encode(), digest_size=8).digest()
-        # Nobody is called nothing: that is an empty slot.
+        # Nobody's name is 0: that marks an empty slot.
         return int.from_bytes(named, "little") or 1
 
     @contextmanager
     def _table(self) -> Iterator[mmap.mmap]:
-        """One thread of one process at a time. A process that dies lets go of the file."""
+        """One thread of one process at a time. A process that dies releases the lock."""
         with self._turn:
             file, table = self._opened()
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -92,13 +92,13 @@ class SharedCounters(BaseCache):
 
 
 def _left_at(table: mmap.mmap, place: int, now: int) -> int:
-    """What is counted there: it may be of one that had to give way before, and comes back."""
+    """The count to continue from: the new counter may be one that gave way before and comes back."""
     owner, until, count = _SLOT.unpack_from(table, place)
     return int(count) if owner and until > now else 0
 
 
 def _find(table: mmap.mmap, mine: int, now: int) -> tuple[int, bool]:
-    """Where the counter is; else where it may begin: in a slot that is free, or over the smallest."""
+    """Where the counter is; else where it may begin: in a free slot, or in place of the smallest."""
     chosen, least = 0, _MOST + 1
     for number in range(_LOOKED_AT):
         place = (mine + number) % _SLOTS * _SLOT.size

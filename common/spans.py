@@ -25,7 +25,7 @@ def span_in_words(seconds: int) -> str:
 
 
 def seconds_of(text: str) -> int | None:
-    """None where it is no span of time, or has no unit."""
+    """The span in seconds; None if it is not a span of time, or has no unit."""
     if len(text) > 100 or not text.isascii() or _WRITTEN.fullmatch(text.strip()) is None:
         return None
     return sum(

@@ -1,8 +1,8 @@
-"""Questions that every page asks, put into SQL once.
+"""Queries that every page makes, turned into SQL once.
 
-Django takes up to a millisecond to make SQL of a queryset, each time anew. Here a queryset is built once in a
-process, with blanks in place of what it is given, and its text is asked with the values of the moment. Of
-those nothing is kept, and no row is: what is told is as new as ever, and within the asker's organization.
+Django takes up to a millisecond to make SQL of a queryset, every time. Here a queryset is built once per
+process, with blanks in place of its arguments, and its SQL is run with the current values. Neither those
+values nor any rows are kept: results are as fresh as ever, and within the asker's organization.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONG_AGO: Final = datetime(1000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Spelt:
-    """`places`: for each value of the text which one of those given stands there, or what always does."""
+    """`places`: for each value in the text, which argument belongs there, or the value it always has."""
 
     text: str
     places: tuple[tuple[int | None, Any], ...]
@@ -40,10 +40,10 @@ class _Spelt:
 def spelt_once(
     build: Callable[[Unpack[Given]], QuerySet[Any, Row]],
 ) -> Callable[[Unpack[Given]], list[Row]]:
-    """For what gives plain columns (`values_list`) and is told all that differs from time to time.
+    """For querysets of plain columns (`values_list`) that get everything variable as an argument.
 
-    It may be told who asks, ids, moments and words, which stand in the conditions as they are. What looks at
-    the clock by itself, or changes a value, is refused when it is first asked.
+    Arguments may be the asker, ids, moments and words, and must be used in the conditions unchanged. A
+    function that reads the clock itself, or changes an argument, is refused when it is first called.
     """
     spelt: _Spelt | None = None
 
@@ -75,7 +75,7 @@ def _spell(build: Callable[..., QuerySet[Any, Any]], given: Sequence[object]) ->
 
 
 def _is_plain(column: Any) -> bool:
-    """As the database gives it."""
+    """True if the column's values are used as the database gives them."""
     made = column.output_field.get_db_converters(connection), connection.ops.get_db_converters(column)
     return not any(made)
 
@@ -89,7 +89,7 @@ def _plain(one: Any) -> Any:
 
 
 def _blank(one: object) -> object:
-    """Like no value that a question always holds."""
+    """A value unlike any that the query always holds."""
     match one:
         case UUID():
             return uuid4()

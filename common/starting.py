@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import current_app
 
-# A broker that is gone without saying so costs the first request this much, and then nobody for a while.
+# A broker that vanished silently costs the first request this much, and then nobody for a while.
 _SLOW_SECONDS: Final = 0.5
 _REST_SECONDS: Final = 5.0
 
@@ -17,7 +17,7 @@ _not_before = 0.0
 
 
 def start(task: str, *arguments: str) -> None:
-    """`task` by its whole name: tasks import what they do, and what they do starts them. Never fails."""
+    """Never fails. `task` is a full name: tasks import the code that starts them, not the reverse."""
     global _not_before
     began = time.monotonic()
     if began < _not_before:
@@ -25,7 +25,7 @@ def start(task: str, *arguments: str) -> None:
     try:
         current_app.send_task(task, arguments)
     except Exception as problem:
-        # A broker's URL may hold a password, and so may what is said about it.
+        # A broker's URL may hold a password, and so may an error about it.
         logger.warning("the broker took no message (%s); the sweep will start it", type(problem).__name__)
         ended = time.monotonic()
         if ended - began > _SLOW_SECONDS:

@@ -1,4 +1,4 @@
-"""Whose word is taken for who a server is: the authorities this system trusts, and one's own beside them."""
+"""Whom we trust to say who a server is: the authorities this system trusts, and the operator's own."""
 
 import ssl
 
@@ -14,7 +14,7 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     if ca_file:
         try:
             context.load_verify_locations(cafile=ca_file)
-            # Since Python 3.13 authorities are refused that leave out an extension, as many of one's own do.
+            # Since Python 3.13, authorities that lack an extension are refused, and many private ones do.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         except ssl.SSLError:
             raise AuthoritiesUnusable(f"holds no certificates in PEM: {ca_file}") from None

@@ -1,4 +1,4 @@
-"""Bearer tokens: a prefix that says what it opens, 160 random bits, a checksum that turns junk away early."""
+"""Bearer tokens: a prefix that says what one opens, 160 random bits, and a checksum to refuse junk early."""
 
 import hashlib
 import secrets
@@ -25,7 +25,7 @@ def new_token(prefix: str) -> str:
 
 
 def is_well_formed(token: str, prefix: str) -> bool:
-    """Whether the token could be one of ours. It says nothing about whether it opens anything."""
+    """True if the token could be one of ours. That says nothing about whether it opens anything."""
     return (
         len(token) == _LENGTH
         and token.startswith(_known(prefix))

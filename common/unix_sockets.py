@@ -1,4 +1,4 @@
-"""Unix sockets by names of any length: the kernel takes about a hundred bytes, folders are deeper."""
+"""Unix sockets with names of any length: the kernel takes about a hundred bytes, and folders are deeper."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def short_name(path: Path) -> Iterator[str]:
-    """Valid inside the block. Raises OSError where the folder is not there."""
+    """Valid inside the block. Raises OSError if the folder does not exist."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
@@ -18,7 +18,7 @@ def short_name(path: Path) -> Iterator[str]:
 
 
 def connected(path: Path) -> socket.socket:
-    """Without waiting: nobody listening, and a listener that is behind with its work, are both an OSError."""
+    """Connects without waiting: OSError if nobody is listening, or the listener is behind with its work."""
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         one.setblocking(False)
@@ -31,7 +31,7 @@ def connected(path: Path) -> socket.socket:
 
 
 def listening(path: Path) -> socket.socket:
-    """For this user alone. What was left by a process that is gone is taken away."""
+    """Listens for this user alone. A socket that an earlier process left behind is removed."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     path.unlink(missing_ok=True)

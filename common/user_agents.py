@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# Most of them also name those they descend from: the first that is found says which it is.
+# Most of them also name those they descend from: the first one found here decides.
 _BROWSERS: Final = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -27,7 +27,7 @@ _SYSTEMS: Final = (
 
 
 def browser_words(user_agent: str) -> str:
-    """Empty where it is none of those people use."""
+    """Empty if it is not a browser that people use."""
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     return f"{browser} on {system}" if browser and system else browser

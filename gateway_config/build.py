@@ -1,7 +1,8 @@
-"""Rows to bundle: everything one organization's gateways need, and nothing of anybody else.
+"""From rows to a bundle: everything that gateways need for one organization, and nothing of any other.
 
-The same rows give the same bytes. Sealing again would give others, so a credential that did not change keeps
-the sealed text of the bundle before: equal bytes then mean equal content, and no gateway sees a difference.
+The same rows give the same bytes. Sealing again would give different ones, so a credential that did not
+change keeps its sealed text from the previous bundle: then equal bytes mean equal content, and no gateway
+sees a difference.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Built:
 
 
 def build_bundle(organization_id: UUID, before: ConfigRevision | None, changes: Changes) -> Built:
-    """`before`: the newest revision there is; what did not change since is taken from it."""
+    """`before`: the newest revision, if any; what has not changed since is taken from it."""
     policies = _policies(organization_id)
     servers = _servers(organization_id, before)
     grants = read_grants(organization_id, {server.id for server in servers}, policies, before, changes)
@@ -87,7 +88,7 @@ def _settings(organization_id: UUID) -> BundleSettings:
 
 
 def _policies(organization_id: UUID) -> tuple[BundlePolicy, ...]:
-    """Every published policy, also one that no grant uses yet: so that its rollout can be seen."""
+    """Every published policy, even one that no grant uses yet, so that its rollout can be seen."""
     rows = (
         Policy.objects.filter(
             organization_id=organization_id, server__retired_at=None, published_revision__isnull=False
@@ -114,7 +115,7 @@ def _policies(organization_id: UUID) -> tuple[BundlePolicy, ...]:
 
 
 def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[BundleServer, ...]:
-    # URL and credential in one statement: a credential must never go with another URL than its own.
+    # URL and credential in one statement: a credential must never go with a URL that is not its own.
     done = ToolScan.objects.filter(server=OuterRef("pk"), state=ToolScan.State.DONE).order_by("-started_at")
     rows = list(
         Server.objects.filter(organization_id=organization_id, retired_at=None)
@@ -123,7 +124,7 @@ def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[Bund
         .values_list("id", "name", "upstream_url", "credential__sealed", "spoken")
     )
     tools = _tools(organization_id)
-    # What of it may be a key goes with the credentials.
+    # The parts of an address that may be a key go with the credentials.
     places = {pk: address_of(url) for pk, _, url, _, _ in rows}
     secret = {
         pk: (text or "", places[pk])
@@ -145,14 +146,14 @@ def _servers(organization_id: UUID, before: ConfigRevision | None) -> tuple[Bund
 
 
 def _revisions(spoken: str | None) -> tuple[str, ...]:
-    # A scan asks for the newest first: an older answer says that the newest is not spoken, but a new one
-    # does not say that the older are not.
+    # A scan asks for the newest first: an older answer means that the newest is not spoken, but a new one
+    # does not mean that the older ones are not.
     return (spoken,) if spoken in SESSIONS else ()
 
 
 def _tools(organization_id: UUID) -> dict[UUID, tuple[BundleTool, ...]]:
     rows = Tool.objects.filter(organization_id=organization_id).present().order_by("server_id", "name")
-    # Few schemas hold it, and the others are long: they stay where they are.
+    # Few schemas hold it, and the others are long: they are not fetched.
     annotated = Q(schema_text__contains=f'"{ANNOTATION}"')
     named = (
         rows.annotate(schema_text=Cast("input_schema", TextField()))
@@ -181,8 +182,8 @@ class _SealedBefore(msgspec.Struct):
 def _credentials(
     organization_id: UUID, secret: Mapping[UUID, tuple[str, Address]], before: ConfigRevision | None
 ) -> dict[UUID, str]:
-    """Of each server the headers and what may be a key in its address. Opened with the database's keys,
-    sealed with the gateways'."""
+    """Each server's headers and what may be a key in its address: opened with the database's keys, sealed
+    with the gateways'."""
     if not secret:
         return {}
     gateways, kept = bundle_keys(), _sealed_before(before)
@@ -200,8 +201,8 @@ def _opened(sealed: str, bound: Mapping[str, str]) -> bytes | None:
     try:
         return Keyring.parse(settings.SEALING_KEYS).open(sealed, **bound)
     except SealingError as problem:
-        # One lost key must not hold back what everybody else's revocations wait for; without its
-        # credential the server turns the calls away itself.
+        # One lost key must not hold back the bundle that other revocations wait for; without its
+        # credential the server itself refuses the calls.
         logger.error("the credential of server %s does not open: %s", bound["subject"], problem)
         return None
 
@@ -212,7 +213,7 @@ def _with_address(headers: bytes | None, address: Address) -> bytes | None:
 
 
 def bundle_keys() -> Keyring:
-    """Read here and nowhere else: of the control plane only the Celery worker's environment holds them."""
+    """Read here and nowhere else: in the control plane only the Celery worker's environment holds them."""
     return Keyring.parse(env.text("BUNDLE_KEYS"))
 
 
@@ -224,7 +225,7 @@ def _sealed_before(before: ConfigRevision | None) -> dict[str, str]:
 
 
 def _holds(keys: Keyring, sealed: str, plain: bytes, bound: Mapping[str, str]) -> bool:
-    """Whether the text holds just this, sealed with the key that seals now."""
+    """True if the text holds exactly this, sealed with the current key."""
     if sealed.split(".")[1:2] != [keys.first]:
         return False
     try:

@@ -1,7 +1,7 @@
-"""An organization that is deleted: its gateways are told to serve nothing of it, though its rows are gone.
+"""Deleted organizations: the gateways are told to serve nothing of them, though their rows are gone.
 
-What is told is a bundle like any other, signed, numbered above all that went before, with nothing in it. It
-is kept for longer than leases run; after that a gateway which never heard of it serves nothing of it either.
+They are told by a bundle like any other: signed, numbered above all previous ones, with nothing in it. It is
+kept for longer than leases run; after that, a gateway that never heard of it serves nothing of it either.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from gateway_config.wire.signing import SigningKey
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=40)
-# What was on its way when it was closed has a smaller number; nobody else sees these.
+# Revisions that were on their way at the closing have smaller numbers; nobody else sees these numbers.
 _ABOVE = 100
 
 
 def close_organization(organization_id: UUID) -> None:
-    """In the transaction that deletes it, while its revisions are still there."""
+    """Runs in the transaction that deletes the organization, while its revisions are still there."""
     number = 0
     for model in (ConfigRevision, NumberFloor):
         newest = model.objects.filter(organization_id=organization_id).aggregate(newest=Max("number"))
@@ -49,7 +49,7 @@ def waits_to_be_announced() -> bool:
 
 @transaction.atomic
 def announce(key: SigningKey) -> None:
-    """Signs what is closed and was not told yet, or was signed with another key. Again: nothing changes."""
+    """Signs closings that were not announced, or signed with another key. Repeating it changes nothing."""
     keep_commit_order()
     waiting = ClosedOrganization.objects.filter(
         Q(cursor=None) | ~Q(envelope__key_id=key.key_id), closed_at__gt=timezone.now() - KEPT
@@ -66,7 +66,7 @@ def announce(key: SigningKey) -> None:
 
 
 def _next_cursor() -> int:
-    """Of the same row of numbers as the revisions': the heads have one cursor for both."""
+    """From the same sequence as the revisions' ids: the heads have one cursor for both."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('gateway_config_configrevision_id_seq')")
         (found,) = cursor.fetchone()
@@ -89,7 +89,7 @@ def closed_bundle(organization_id: UUID) -> SignedBundle | None:
 
 
 def raise_above(organization_id: UUID, mark: int) -> None:
-    """A worker took a revision that was still on its way: it would not go back to the end of it all."""
+    """Numbers the closing above a revision that a worker took on its way: the worker would not go back."""
     ClosedOrganization.objects.filter(organization_id=organization_id, number__lt=mark).update(
         number=mark + 1, cursor=None
     )

@@ -1,4 +1,4 @@
-"""What saves, loads: a bundle is read as a gateway will read it before anybody signs it."""
+"""What saves, loads: before a bundle is signed, it is loaded just as a gateway will load it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway_config.wire.loader import load_organization
 
 
 def check_loads(body: bytes, organization_id: UUID, grants: Grants) -> None:
-    """Raises BundleInvalid where a gateway would refuse. Parts were read when they were fresh."""
+    """Raises BundleInvalid if a gateway would refuse it. Older parts were read when they were fresh."""
     parts = {
         part.digest: load_part(part.body.encode())
         if part.digest in grants.fresh

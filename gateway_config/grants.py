@@ -1,8 +1,8 @@
-"""An organization's grants for its bundle: few in the bundle itself, many in parts that outlive it.
+"""An organization's grants for its bundle: a few are in the bundle itself, many in parts that outlive it.
 
-The database writes down which grants changed (see the trigger in migration 0005), in the transaction that
-changed them. So a bundle is built of the parts of the one before, but for those with a change since; an edit
-of a policy beside a hundred thousand grants reads none of them.
+The database records which grants changed (see the trigger in migration 0005), in the transaction that
+changed them. So a bundle reuses the parts of the previous one, except those with a change since; editing a
+policy beside a hundred thousand grants reads none of them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from gateway_config.wire.grants import GrantPart, LoadedPart, encode_part, part_
 from policies.models import Grant
 
 MOST_IN_A_BUNDLE: Final = 4_096
-# Many grants become few only here, so that going to and fro over one number does not build everything anew.
+# Parts are given up only below this, so that hovering around one number does not rebuild everything.
 FEWEST_IN_PARTS: Final = 2_048
 WHOLE = range(MOST_PARTS)
 
 
 class Changes(NamedTuple):
-    """What was written down of changed grants: read before anything else, forgotten when it is published."""
+    """The recorded changes to grants: read before anything else, deleted when they are published."""
 
     ids: list[int]
     beginnings: frozenset[str]
@@ -39,7 +39,7 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """Either `inside` the bundle or in `parts`, of which those in `fresh` were not in the bundle before."""
+    """Either `inside` the bundle or in `parts`, of which those in `fresh` were not in the previous bundle."""
 
     inside: tuple[BundleGrant, ...] = ()
     parts: tuple[models.GrantPart, ...] = ()
@@ -64,7 +64,7 @@ def read_grants(
     before: models.ConfigRevision | None,
     changes: Changes,
 ) -> Grants:
-    """Good ones only; one that expires later says when, and the gateway keeps to it by itself."""
+    """Good grants only; one that expires later says when, and the gateway itself keeps to that."""
     kept = _kept(organization_id, before)
     if kept:
         parts = _brought_up_to_date(organization_id, kept, servers, changes)
@@ -80,7 +80,7 @@ def read_grants(
 
 
 def as_loaded(part: models.GrantPart, number: int, of: int) -> LoadedPart:
-    """One that was read when it was stored: what there is to check of it in another bundle."""
+    """A part that was read when it was stored, with only what must be checked in another bundle."""
     return LoadedPart(
         part.digest, tuple((server, policy) for server, policy in part.kinds), NO_ROWS, number, of
     )
@@ -88,7 +88,7 @@ def as_loaded(part: models.GrantPart, number: int, of: int) -> LoadedPart:
 
 # ---- parts
 def _kept(organization_id: UUID, before: models.ConfigRevision | None) -> list[models.GrantPart]:
-    """The parts of the bundle before; none where it had none, or one is no longer there."""
+    """The parts of the previous bundle; none if it had none, or if one is no longer there."""
     if before is None or not before.parts:
         return []
     rows = models.GrantPart.objects.filter(organization_id=organization_id, digest__in=before.parts)
@@ -152,13 +152,13 @@ def _how_many_parts(grants: int) -> int:
 
 
 def _still_fits(grants: int, parts: int) -> bool:
-    """Somewhat more and less than they are made for: see FEWEST_IN_PARTS."""
+    """True for somewhat more and fewer than the parts were made for: see FEWEST_IN_PARTS."""
     small_enough = parts == MOST_PARTS or grants <= parts * 2 * MOST_IN_A_BUNDLE
     return small_enough and grants >= max(FEWEST_IN_PARTS, parts * FEWEST_IN_PARTS // 4)
 
 
 def _places(number: int, of: int) -> range:
-    """First bytes of the tokens of one part."""
+    """The first bytes of the tokens' digests in one part."""
     return range(number * MOST_PARTS // of, (number + 1) * MOST_PARTS // of)
 
 
@@ -180,9 +180,9 @@ class _Row(NamedTuple):
 
 
 def _rows(organization_id: UUID, places: Sequence[int]) -> Iterator[_Row]:
-    """Of the tokens that begin with one of these bytes."""
+    """A row for each token whose digest begins with one of these bytes."""
     good = Grant.objects.filter(organization_id=organization_id).good()
-    # A token that was rotated opens its grant until its own end; or the grant's.
+    # A token that was rotated opens its grant until its own end or the grant's, whichever is first.
     ends = Least("earlier_until", Coalesce("expires_at", "earlier_until"))
     overlapping = good.filter(earlier_until__gt=timezone.now()).annotate(ends=ends)
     rows = chain(
@@ -212,7 +212,7 @@ def _beginning_with(digest: str, places: Sequence[int]) -> Q:
 def _inside(
     rows: Iterable[_Row], servers: Container[str], policies: Iterable[BundlePolicy]
 ) -> tuple[BundleGrant, ...]:
-    """What was committed since servers and policies were read is left out: it has a request of its own."""
+    """Leaves out what was committed since the servers were read: that has a publish request of its own."""
     revisions: Mapping[str | None, str] = {policy.policy: policy.id for policy in policies}
     return tuple(
         BundleGrant(

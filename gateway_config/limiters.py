@@ -1,9 +1,8 @@
-"""Where gateways count limits: which stores there were, so that one that lost its state is known as such.
+"""Where gateways count limits: we know which stores there were, to recognize one that lost its state.
 
-A worker tells which store it counts in. A new one under a name where none ever was, told by a worker that
-never had another, has lost nothing. Any other that was not heard of before, and any that is not the one its
-worker told of last, stands for charges that stand elsewhere or nowhere: it must be in doubt before it is
-registered.
+A worker reports which store it counts in. A new one under a name that never had any, reported by a worker
+that never had another, has lost nothing. Any other unknown store, and any that is not the one its worker
+reported last, means that charges are elsewhere or lost: it must be in doubt before it is registered.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def note_limiter(worker: Worker, said: LimiterState) -> LimiterAnswer:
 
 
 def _clean(said: LimiterState, epoch: str) -> int | None:
-    """The doubt of a store that was never another. Workers of one machine each have a name for their file."""
+    """The doubt of a store that replaced no other. Workers of one machine each name its file differently."""
     told = LimiterStore.objects.filter(epoch=epoch)
     if told.exists():
         return told.filter(trusted_doubt=said.doubt).values_list("trusted_doubt", flat=True).first()
@@ -62,7 +61,7 @@ def _clean(said: LimiterState, epoch: str) -> int | None:
 
 
 def _is_in_doubt(said: LimiterState) -> bool:
-    """For what happened to this store, and not only since long ago."""
+    """True if it is in doubt because of what has happened to it, and not only since long ago."""
     return said.doubt is not None and (said.fresh or said.accounted)
 
 
@@ -73,7 +72,7 @@ def _note(store: LimiterStore, said: LimiterState) -> None:
         store.doubt = said.doubt
         store.doubt_since = None if said.doubt is None else now
     if store.trusted_doubt != store.doubt:
-        # Taken away already, or overtaken by another. An older copy of the store must not be trusted by it.
+        # The doubt has ended, or another has replaced it. It must not make an older copy trusted.
         store.trusted_doubt = None
     store.save()
 
@@ -89,7 +88,7 @@ def _lock(name: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ONE_STORE, name])
 
 
-# ---- the operator's
+# ---- for the operator
 def stores_in_use() -> QuerySet[LimiterStore]:
     return (
         LimiterStore.objects.filter(workers__removed_at=None)
@@ -100,7 +99,7 @@ def stores_in_use() -> QuerySet[LimiterStore]:
 
 
 def accept_loss(name: str = "") -> list[LimiterStore]:
-    """Ends the doubt of this store, or of all: what was charged before it is nobody's any more. Audited."""
+    """Ends the doubt of this store, or of all: what was charged before it is written off. Audited."""
     with transaction.atomic():
         become(WORKER_ROLE)
         found = list(stores_in_use().filter(Q(name=name) if name else Q(doubt__isnull=False)))

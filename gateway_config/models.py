@@ -94,7 +94,7 @@ class NumberFloor(OrganizationOwned):
 
 
 class ClosedOrganization(models.Model):
-    """One that was deleted, for its gateways to hear of. No foreign key: its organization is gone."""
+    """A deleted organization, for the gateways to hear of. No foreign key: its row is gone."""
 
     organization_id = models.UUIDField(primary_key=True, editable=False)
     number = models.PositiveBigIntegerField()
@@ -108,7 +108,7 @@ class ClosedOrganization(models.Model):
 
 
 class LimiterStore(models.Model):
-    """A place where gateways count limits, as it is since it last began anew: see gateway_config.limiters."""
+    """A place where gateways count limits, since it last started over: see gateway_config.limiters."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=200)
@@ -132,7 +132,7 @@ class LimiterStore(models.Model):
 
 
 class Worker(models.Model):
-    """A gateway process that may ask for bundles. Not a tenant's: all organizations run on all workers."""
+    """A gateway process that may ask for bundles. No tenant owns it: all organizations run on all workers."""
 
     id = models.UUIDField(primary_key=True, default=new_uuid, editable=False)
     name = models.CharField(max_length=60, unique=True)

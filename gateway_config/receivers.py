@@ -1,4 +1,4 @@
-"""The receivers of news: what changed is written down in the transaction that changed it."""
+"""Signal receivers: every change is recorded in the transaction that makes it."""
 
 from __future__ import annotations
 

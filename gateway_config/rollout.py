@@ -1,4 +1,4 @@
-"""Who runs what: how far a published policy, or an organization's newest configuration, has come."""
+"""Which workers run what: how far a published policy, or the newest configuration, has come."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from policies.models import PolicyRevision
 
 State = Literal["pending", "in_force", "behind", "rejected"]
 
-# A healthy rollout takes a fraction of this; who needs longer is named.
+# A healthy rollout takes a fraction of this; workers that need longer are named.
 BEHIND_AFTER = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """One worker, as one organization sees it. `gone`: not seen for 15 s, not counted, named all the same."""
+    """One worker, as one organization sees it. `gone`: not seen for 15 s; not counted, but still named."""
 
     name: str
     version: str
@@ -41,7 +41,7 @@ class WorkerState:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """`workers_total` counts the living. `seconds`: how long it took, or has taken so far."""
+    """`workers_total` counts the living workers. `seconds`: how long it took, or has taken so far."""
 
     state: State
     workers_total: int
@@ -50,13 +50,13 @@ class Rollout:
     seconds: float | None
     refused: int = 0
     config_revision: int | None = None
-    # Those that are counted, and when the change was made.
+    # The workers that are counted, and when the change was made.
     living: tuple[WorkerState, ...] = ()
     since: datetime | None = None
 
     @property
     def by_worker(self) -> tuple[tuple[WorkerState, float | None], ...]:
-        """Each living worker, and after how many seconds it ran this; None where a later one hides that."""
+        """Each living worker, and after how many seconds it ran this; None unless it runs exactly this."""
         return tuple((worker, self._after(worker)) for worker in self.living)
 
     def _after(self, worker: WorkerState) -> float | None:
@@ -75,13 +75,13 @@ class Rollout:
 
     @property
     def words(self) -> str:
-        """Empty where the two numbers say it: not while there is nothing that could be in force."""
+        """Empty if the two numbers say enough: they do not while nothing could be in force."""
         nothing_yet = self.state == "in_force" and self.config_revision is None
         return f"{self.workers_total} connected" if nothing_yet and self.workers_total else ""
 
 
 class _Bundle(NamedTuple):
-    """A ConfigRevision without what is in it."""
+    """A ConfigRevision without its contents."""
 
     number: int
     created_at: datetime
@@ -89,7 +89,7 @@ class _Bundle(NamedTuple):
 
 
 def rollout_of(revision: PolicyRevision) -> Rollout:
-    """How far one published revision has come; a later one of its policy carries it along."""
+    """How far one published revision has come; a later one of its policy counts as well."""
     return _rollout(revision, _first_holding(revision), revision.published_at)
 
 
@@ -113,7 +113,7 @@ def worker_rows(member: Asker) -> tuple[WorkerState, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Changes that could not be brought to the gateways, and are not tried any more by themselves."""
+    """Changes that could not be brought to the gateways, and are no longer retried automatically."""
 
     since: datetime
     error: str
@@ -164,7 +164,7 @@ def _refuses(state: WorkerState, held_by: _Bundle | None) -> bool:
 def _seconds(state: State, held_by: _Bundle | None, since: datetime, living: list[WorkerState]) -> float:
     if state != "in_force" or held_by is None:
         return round((timezone.now() - since).total_seconds(), 1)
-    # A worker that went away can have been the last one missing: then nobody noted the moment.
+    # The last worker that was missing may have gone away: then the moment was not noted.
     last = held_by.in_force_at or max((row.at for row in living if row.at), default=since)
     return round(max((last - since).total_seconds(), 0.0), 1)
 
@@ -175,7 +175,7 @@ def _states(asker: Asker, wanted: int | None) -> tuple[WorkerState, ...]:
 
 
 class _Worker(NamedTuple):
-    """One that was not removed. From `revision` on as it last answered about the organization, if it did."""
+    """A worker that was not removed. From `revision` on: its last answer about the organization, if any."""
 
     name: str
     version: str
@@ -230,7 +230,7 @@ def _first_holding(revision: PolicyRevision) -> _Bundle | None:
     found = _first(held.order_by("number")[:1])
     if found is not None or _waiting_since(revision) is not None:
         return found
-    # Its server was retired before anything was published: what there is says all there is to say.
+    # Its server was retired before anything was published: the newest configuration says it all.
     return _newest(revision)
 
 
@@ -243,7 +243,7 @@ def _first(rows: Iterable[tuple[Any, ...]]) -> _Bundle | None:
 
 
 def _waiting_since(asker: Asker) -> datetime | None:
-    """When the oldest change that is in no bundle yet was made."""
+    """When the oldest change that is not in a bundle yet was made."""
     return next((at for (at,) in _waiting(asker)), None)
 
 

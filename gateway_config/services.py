@@ -1,4 +1,4 @@
-"""The verbs of the way to the gateways: request and publish a configuration; enrol and remove a worker."""
+"""The verbs for gateways: request and publish a configuration, enrol and remove a worker."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _COMMIT_ORDER = 70_232
 
 # ---- requesting
 def request_publish(organization_id: UUID) -> PublishRequest:
-    """The outbox row, in the caller's transaction; Celery is started when it commits."""
+    """Writes the outbox row in the caller's transaction; the task is started when that commits."""
     request = PublishRequest.objects.create(organization_id=organization_id)
     transaction.on_commit(lambda: start_publishing(organization_id))
     return request
@@ -54,7 +54,7 @@ def request_publish(organization_id: UUID) -> PublishRequest:
 
 @transaction.atomic
 def try_again(by: Membership) -> None:
-    """For what was given up: a new request takes the old ones along."""
+    """Retries what was given up: a new request takes the old ones along."""
     require(by, May.PUBLISH)
     request_publish(by.organization_id)
     record_event(by, "configuration.tried_again", public_id("org", by.organization_id))
@@ -66,7 +66,7 @@ def start_publishing(organization_id: UUID) -> None:
 
 
 def waiting_organizations(*, never_taken_up: timedelta, not_heard_of: timedelta) -> list[UUID]:
-    """Whose request nobody took up for so long, or somebody did and was not heard of for so long."""
+    """Organizations whose request was not taken up for so long, or was and nothing was heard for so long."""
     now = timezone.now()
     lost = Q(delivered_at=None, created_at__lt=now - never_taken_up)
     silent = Q(delivered_at__lt=now - not_heard_of)
@@ -76,9 +76,9 @@ def waiting_organizations(*, never_taken_up: timedelta, not_heard_of: timedelta)
 
 # ---- publishing
 def deliver(organization_id: UUID, key: SigningKey) -> ConfigRevision | None:
-    """Brings what waits to the workers, at most three times; then it is a dead letter with an alert.
+    """Brings what waits to the workers, in at most three tries; then it is a dead letter with an alert.
 
-    Whoever is at it sees to what comes meanwhile, so nobody waits for another.
+    The process that is publishing also takes what arrives meanwhile, so that no other has to wait for it.
     """
     newest = None
     while True:
@@ -97,10 +97,10 @@ def deliver(organization_id: UUID, key: SigningKey) -> ConfigRevision | None:
 
 @transaction.atomic
 def publish_newest(organization_id: UUID, key: SigningKey) -> ConfigRevision | None:
-    """The newest whole bundle, checked, signed, stored and told, in one transaction. None: nothing is new.
+    """Checks, signs, stores and announces the newest bundle in one transaction. None: nothing is new.
 
-    Each row is read in one statement, so a bundle never mixes two states of a server, a grant or a policy;
-    what is committed while it is built has a request of its own, which is read here before everything else.
+    Each row is read in one statement, so a bundle never mixes two states of a server, a grant or a policy.
+    What is committed while it is built has a request of its own: requests are read before everything else.
     """
     seen = list(
         PublishRequest.objects.filter(organization_id=organization_id, done_at=None).values_list(
@@ -155,13 +155,13 @@ def _store(built: Built, body: bytes, number: int, key: SigningKey) -> ConfigRev
 
 
 def _store_parts(grants: Grants) -> None:
-    # One that was named by an earlier revision may still be there: by its digest it is the same.
+    # A part that an earlier revision named may still be there: with the same digest it is the same part.
     fresh = [part for part in grants.parts if part.digest in grants.fresh]
     GrantPart.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=16)
 
 
 def _forget_parts(organization_id: UUID) -> None:
-    """What no revision names any more that a gateway may still be fetching."""
+    """Deletes the parts that no revision names any more; a gateway may still be fetching the others."""
     parts = GrantPart.objects.filter(organization_id=organization_id)
     if not parts.exists():
         return
@@ -183,7 +183,7 @@ def signed(
 
 
 def keep_commit_order() -> None:
-    """Whoever saw a cursor of the heads has seen every smaller one, so they are given in commit order."""
+    """Makes the cursors of the heads rise in commit order: whoever saw one has seen every smaller one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMIT_ORDER])
 
@@ -233,7 +233,7 @@ def _bury(organization_id: UUID, error: str) -> None:
 
 # ---- workers
 def enroll_worker(name: str, token: str) -> Worker:
-    """Lets the bearer of this token work under this name. Again with the same: nothing changes."""
+    """Lets the bearer of this token work under this name. Repeating it changes nothing."""
     if not name or len(name) > 60 or not name.isprintable() or "/" in name:
         raise InvalidInput({"name": "A worker's name has 1 to 60 ordinary characters, none of them a slash."})
     if not is_well_formed(token, WORKER):
@@ -249,6 +249,6 @@ def enroll_worker(name: str, token: str) -> Worker:
 
 
 def remove_worker(name: str) -> None:
-    """Its token opens nothing from now on. What it runs it keeps until its leases end."""
+    """Its token opens nothing from now on. It goes on enforcing what it has until its leases end."""
     if not Worker.objects.filter(name=name, removed_at=None).update(removed_at=timezone.now()):
         raise NotFound(f"There is no gateway {name}.")

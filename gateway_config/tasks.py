@@ -1,4 +1,4 @@
-"""Celery carries the organization's id; what is published is whatever is newest when the task runs."""
+"""Celery carries only the organization's id; a task publishes whatever is newest when it runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sweep() -> None:
 
 
 def publish_overdue() -> None:
-    """Without the broker: what two sweeps could not start is published here and now."""
+    """Publishes here and now, without the broker, what two sweeps could not start."""
     if waits_to_be_announced():
         announce(signing_key())
     overdue = waiting_organizations(never_taken_up=timedelta(seconds=3), not_heard_of=timedelta(seconds=8))
@@ -53,7 +53,7 @@ def publish_overdue() -> None:
         try:
             deliver(organization_id, signing_key())
         except DatabaseError as problem:
-            # Somebody else is at it for long. That holds back this organization and no other.
+            # Another process has been busy with it for long. That holds back this organization and no other.
             logger.warning("organization %s: not published now (%s)", organization_id, type(problem).__name__)
 
 

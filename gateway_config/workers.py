@@ -1,4 +1,4 @@
-"""What workers ask and tell: who they are, what moved, what they run."""
+"""What workers ask and report: who they are, what has changed, what they run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from gateway_config.wire.messages import Ack, Envelope, Head, HeadsAnswer, Signe
 logger = logging.getLogger(__name__)
 
 GONE_AFTER = timedelta(seconds=15)
-# A worker may invent a mark; numbers must not run out because of it.
+# A worker may make up a mark; revision numbers must not run out because of it.
 HIGHEST_MARK = 2**53
 MOST_REASON = 1_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -50,7 +50,7 @@ _IN_FORCE = """
 
 
 def worker_of_token(token: str) -> Worker | None:
-    """The worker whose token this is, unless it was removed."""
+    """The worker that this token belongs to, unless it was removed."""
     if not is_well_formed(token, WORKER):
         return None
     digest = token_hash(token)
@@ -60,7 +60,7 @@ def worker_of_token(token: str) -> Worker | None:
 
 @transaction.atomic
 def note_worker(worker: Worker, version: str, high_water: Mapping[str, int]) -> None:
-    """A sign of life, with the highest revision of each organization the worker ever took."""
+    """Notes a sign of life, with the highest revision of each organization that the worker ever took."""
     Worker.objects.filter(pk=worker.pk).update(last_seen_at=timezone.now(), version=storable(version, 40))
     marks = {key: mark for key, mark in high_water.items() if 0 < mark <= HIGHEST_MARK}
     numbers = _numbers_of(_organizations_among(marks))
@@ -71,7 +71,7 @@ def note_worker(worker: Worker, version: str, high_water: Mapping[str, int]) -> 
     for status in refused.filter(organization_id__in=numbers):
         number = numbers[status.organization_id]
         if number == status.rejected_revision == marks[str(status.organization_id)]:
-            # It took another one of this number, of before the database was restored.
+            # It took another revision with this number, from before the database was restored.
             _raise_floor(status.organization_id, number, number)
     closed = [pk for text in marks if (pk := _uuid(text)) is not None and pk not in numbers]
     for organization_id in ClosedOrganization.objects.filter(pk__in=closed).values_list("pk", flat=True):
@@ -81,7 +81,7 @@ def note_worker(worker: Worker, version: str, high_water: Mapping[str, int]) -> 
 def heads_after(cursor: int) -> HeadsAnswer:
     """The newest revision of each organization that has one after the cursor."""
     newest = _newest_cursor()
-    # Ids fall only when the database was restored: then everything is told again.
+    # Ids fall only if the database was restored: then everything is announced again.
     after = cursor if cursor <= newest else 0
     found = list(
         ConfigRevision.objects.filter(id__gt=after)
@@ -107,7 +107,7 @@ def newest_bundle(organization_id: UUID) -> SignedBundle | None:
 
 
 def grant_part(organization_id: UUID, digest: str) -> str | None:
-    """What a bundle calls by this digest."""
+    """The part of the grants that bundles name by this digest."""
     if not _DIGEST.fullmatch(digest):
         return None
     parts = GrantPart.objects.filter(organization_id=organization_id, digest=digest)
@@ -116,7 +116,7 @@ def grant_part(organization_id: UUID, digest: str) -> str | None:
 
 @transaction.atomic
 def note_acks(worker: Worker, acks: Iterable[Ack]) -> None:
-    """The newest answer about each organization wins; organizations that are gone are passed over."""
+    """Notes the newest answer about each organization; organizations that are gone are skipped."""
     newest = {ack.organization: ack for ack in acks}
     known = [newest[str(pk)] for pk in _organizations_among(newest)]
     now = timezone.now()
@@ -127,7 +127,7 @@ def note_acks(worker: Worker, acks: Iterable[Ack]) -> None:
     )
     rejected = [ack for ack in known if ack.state == "rejected"]
     told = _told_already(worker, rejected)
-    # What the worker runs stays what it was: a refused revision is not run.
+    # `revision` is left as it was: the worker does not run a revision that it refused.
     _upsert(
         [_status(worker, ack, now, WorkerStatus.State.REJECTED, rejected=ack.revision) for ack in rejected],
         ["state", "rejected_revision", "reason", "at"],
@@ -144,7 +144,7 @@ def note_acks(worker: Worker, acks: Iterable[Ack]) -> None:
 
 
 def _told_already(worker: Worker, rejected: list[Ack]) -> set[str]:
-    """The organizations of those that this worker refused before: it says so with every try."""
+    """The organizations whose refusal this worker has reported before: it repeats that with every try."""
     revisions = {ack.organization: ack.revision for ack in rejected}
     known = WorkerStatus.objects.filter(worker=worker, organization_id__in=list(revisions))
     return {
@@ -155,7 +155,7 @@ def _told_already(worker: Worker, rejected: list[Ack]) -> set[str]:
 
 
 def _organizations_among(texts: Iterable[str]) -> list[UUID]:
-    """Those that exist, of texts that may name anything."""
+    """The organizations that exist among these texts, which may be anything."""
     asked = [pk for text in texts if (pk := _uuid(text)) is not None]
     return list(Organization.objects.filter(pk__in=asked).values_list("pk", flat=True))
 
@@ -169,7 +169,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _numbers_of(organizations: list[UUID]) -> dict[UUID, int]:
-    """What the next revision's number will be above."""
+    """By organization, the number that the next revision's number will exceed."""
     numbers = dict.fromkeys(organizations, 0)
     revisions = ConfigRevision.objects.filter(organization_id__in=organizations).values_list(
         "organization_id"
@@ -184,7 +184,7 @@ def _numbers_of(organizations: list[UUID]) -> dict[UUID, int]:
 
 
 def _raise_floor(organization_id: UUID, number: int, mark: int) -> None:
-    """Once for each mark: again, nothing changes."""
+    """Acts once for each mark: repeating it changes nothing."""
     if NumberFloor.objects.filter(organization_id=organization_id, number=mark).exists():
         return
     NumberFloor.objects.update_or_create(

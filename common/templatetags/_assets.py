@@ -7,7 +7,7 @@ from django.templatetags.static import static
 
 @cache
 def address(name: str) -> str:
-    """Of a built file; see config.static_files."""
+    """The address of a built file; see config.static_files."""
     return static(f"dist/{name}")
 
 

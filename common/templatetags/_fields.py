@@ -1,4 +1,4 @@
-"""A Django form's field as our markup has it: label, control, hint, error, and what ties them together."""
+"""A Django form field in our markup: label, control, hint, error, and what ties them together."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def field_context(bound: BoundField, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hint(said: object) -> str:
-    """A hint may name what a stranger named."""
+    """A hint may contain a name that a stranger chose."""
     words = str(said or "")
     return words if isinstance(words, SafeData) else visible_plain(words)
 
@@ -70,14 +70,14 @@ def _kind(widget: Widget) -> tuple[str, str]:
     )
 
 
-# Where what the framework says is not how we say it.
+# Our words for some of the framework's messages.
 _SAID = {
     str(validate_email.message): "This is not an e-mail address: one looks like name@example.com.",
 }
 
 
 def messages(bound: BoundField, *, named: bool = False) -> list[str]:
-    """`named`: away from the field, where "this" would say nothing."""
+    """`named`: for a place away from the field, where "this" would say nothing."""
     empty = str(Field.default_error_messages["required"])
     said = f"{bound.label}: fill this in." if named else "Fill this in."
     return [said if message == empty else _SAID.get(str(message), str(message)) for message in bound.errors]

@@ -16,7 +16,7 @@ NOTE_ICONS = {
     "err": "circle-alert",
 }
 
-# What makes a tool of the catalogue worse than its class.
+# Signals that make a tool of the catalogue worse than its class.
 SIGNAL_ICONS = {
     "credentials": "key-round",
     "secret_result": "eye-off",
@@ -30,7 +30,7 @@ SIGNAL_ICONS = {
     "secret_parameter": "lock",
 }
 
-# What one can jump to, by the name of its page or by its kind.
+# Places to jump to, by the name of their page or by their kind.
 PLACE_ICONS = {
     "overview": "chart-line",
     "servers:list": "server",

@@ -1,4 +1,4 @@
-"""JSON with its keys, texts and numbers told apart."""
+"""JSON with its keys, strings and numbers in different colours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 
 from common.templatetags._text import hides_nothing, is_hidden, visible
 
-# A page waits for it: what is longer stands in one colour.
+# A page waits for it: anything longer is in one colour.
 LONGEST: Final = 100_000
-# What is longer is hardly met twice, and a stranger could fill this process's memory with it.
+# Longer pieces hardly ever repeat, and a stranger could fill this process's memory with them.
 _LONGEST_KEPT: Final = 64
 _TOKEN: Final = re.compile(
     r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?|true|false|null)|([^"\d\-tfn]+|.)', re.DOTALL
@@ -22,14 +22,14 @@ _TOKEN: Final = re.compile(
 
 
 def to_copy(text: str) -> SafeString:
-    """What cannot be seen as JSON escapes it."""
+    """Invisible characters are escaped as in JSON."""
     if not hides_nothing(text):
         text = "".join(json.dumps(each)[1:-1] if is_hidden(each) else each for each in text)
     return _in_colours(text) if len(text) <= LONGEST else escape(text)
 
 
 def line(text: str) -> SafeString:
-    """As it is written: what cannot be seen is not the same as its escape."""
+    """The line as it is written: an invisible character is not the same as its escape."""
     return _in_colours(text) if hides_nothing(text) else visible(text)
 
 

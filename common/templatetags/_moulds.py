@@ -1,7 +1,7 @@
-"""Rows by the hundred: a template's own way costs up to half a millisecond for each.
+"""Rows by the hundred: rendering a template takes up to half a millisecond for each.
 
-A mould is a template with names in braces. It is drawn once, and filled as `format_html` fills: escaping.
-Numbers may stand there as `{calls:,}`.
+A mould is a template with names in braces. It is rendered once, and filled as `format_html` does: with
+escaping. Numbers may be written as `{calls:,}`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from django.utils.safestring import SafeString
 
 
 def filled(template: str, fillings: Iterable[Mapping[str, object]], **fixed: str | bool) -> SafeString:
-    """`fixed`: what the template itself is told, the same for every row."""
+    """`fixed`: the context of the template itself, the same for every row."""
     mould = _draw(template, tuple(fixed.items()))
     return SafeString("".join([mould.format_map(_escaped(filling)) for filling in fillings]))
 
 
 def joined(parts: Iterable[str]) -> SafeString:
-    """What is filled already, one after the other; anything else is escaped."""
+    """Joins what is already filled; anything else is escaped."""
     return SafeString("".join([one if type(one) is SafeString else _written(one) for one in parts]))
 
 
@@ -41,9 +41,9 @@ def _written(value: object) -> str:
     return escape(text) if _has_markup(text) else text
 
 
-# What has nothing to escape, or was escaped. Their subclasses are written out as anything else is.
+# Types with nothing to escape, or already escaped. Their subclasses are treated as anything else is.
 _HARMLESS = frozenset({int, float, SafeString})
-# All that `escape` replaces, one after the other; most texts have none of it.
+# Everything that `escape` replaces, character by character; most texts have none of it.
 _has_markup = re.compile("[&<>\"']").search
 
 

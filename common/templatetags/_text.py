@@ -1,4 +1,4 @@
-"""Making visible what a stranger's text hides."""
+"""Makes visible what a stranger's text hides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from common.templatetags._moulds import escaped, joined
 
-# Letters and marks by category, yet nothing is drawn for them.
+# Letters and marks by category, but nothing is drawn for them.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
     map(chr, range(0x180B, 0x1810))
 )
@@ -25,7 +25,7 @@ _HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def one_line(text: str) -> str:
-    # Not str.split(): it would swallow spaces that only look like one, and those are to be shown.
+    # Not str.split(): it would swallow characters that only look like a space, and those must be shown.
     return _SPACES.sub(" ", text).strip(" ")
 
 
@@ -36,7 +36,7 @@ def visible(text: str) -> SafeString:
 
 
 def with_code(text: str) -> SafeString:
-    """A sentence; names in it that can be no word of prose (`args.branch`, `push_files`) stand as code."""
+    """A sentence, in which names that cannot be prose (`args.branch`, `push_files`) are marked as code."""
     return joined(
         format_html('<span class="mono">{}</span>', visible(each)) if code else visible(each)
         for code, each in _codes_apart(text)
@@ -53,7 +53,7 @@ def _codes_apart(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def visible_plain(text: str) -> str:
-    """The same where no markup can stand: titles, options, labels."""
+    """As `visible`, on one line, where markup is impossible: titles, options, labels."""
     line = one_line(text)
     if hides_nothing(line):
         return line
@@ -61,7 +61,7 @@ def visible_plain(text: str) -> str:
 
 
 def hides_nothing(text: str) -> bool:
-    """So are most texts, and pages show thousands."""
+    """A quick check: most texts pass it, and pages show thousands."""
     return text.isascii() and (text.isprintable() or text.translate(_LAYOUT).isprintable())
 
 
@@ -74,10 +74,10 @@ def _name(character: str) -> str:
 
 
 def _told_apart(text: str) -> Iterator[tuple[str, bool]]:
-    """Each character, and whether it is one that nobody sees."""
+    """Each character, and whether it is invisible."""
     before = ""
     for character in text:
-        # The selector that makes a sign an emoji does what it is there for.
+        # A variation selector that turns a symbol into an emoji hides nothing.
         emoji = character == "\ufe0f" and before != "" and unicodedata.category(before) == "So"
         yield character, is_hidden(character) and not emoji
         before = character

@@ -1,4 +1,4 @@
-"""Addresses. Django looks through its patterns for each, and a page of rows has up to two hundred."""
+"""Addresses, made fast: Django searches its patterns for each, and a page may have two hundred."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from django.urls import NoReverseMatch, reverse
 
 from common.templatetags._moulds import escaped
 
-# What stands in an address as it is, and which no pattern of ours that takes words refuses.
+# Appears in an address unchanged, and is accepted by every pattern of ours that takes words.
 _PLAIN = re.compile(r"[A-Za-z0-9_]+", re.ASCII).fullmatch
 
 
 def address(view: str, *ids: str) -> str:
-    """What `reverse` says; of a kind of page it is asked once. The site stands at the root of its host."""
+    """The answer of `reverse`, asked once per kind of page. The site is at the root of its host."""
     for each in ids:
         if not _PLAIN(each):
             return reverse(view, args=ids)
@@ -29,7 +29,7 @@ def address(view: str, *ids: str) -> str:
 
 @lru_cache(maxsize=512)
 def _mould(urls: str, view: str, count: int) -> str:
-    """With a blank for each id; nothing where the pattern does not take just any word."""
+    """The address with a blank for each id; empty if the pattern does not take any word."""
     marks = [f"blank{number}" for number in range(count)]
     try:
         found = reverse(view, urls, args=marks).replace("%", "%%")
@@ -58,6 +58,6 @@ class _Way(URLNode):
 
 
 def url(parser: Parser, token: Token) -> _Way:
-    """Django's own tag, said faster."""
+    """Django's own tag, but faster."""
     made = compiled_as_ever(parser, token)
     return _Way(made.view_name, made.args, made.kwargs, made.asvar)

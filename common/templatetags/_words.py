@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from common.templatetags import _icons
 
-# Open to closed; every bar and every list keeps this order.
+# From open to closed; every bar and every list keeps this order.
 EFFECT_WORDS = {
     "allow": "Allowed",
     "limit": "Limited",
@@ -86,11 +86,11 @@ _LONG_SPANS = ((365 * 86_400, 30 * 86_400, "month"), (float("inf"), 365 * 86_400
 
 
 def relative_time(moment: datetime, now: datetime) -> str:
-    """The same words as frontend/js/times.js, which keeps them ticking."""
+    """The same words as in frontend/js/times.js, which keeps them up to date."""
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 1:
         return "now"
-    # What was set a moment ago to end in 7 days ends in 7 days, and not in 6.
+    # Something just set to end in 7 days is shown as ending in 7 days, not in 6.
     return f"{_span(int(seconds))} ago" if seconds > 0 else f"in {_span(int(-seconds), 86_400)}"
 
 

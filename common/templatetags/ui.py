@@ -1,4 +1,4 @@
-"""Template tags of our look, built in: no template loads them. Their use: templates/components/README.md.
+"""The template tags of our look, built in: no template loads them. See templates/components/README.md.
 
 Marks:   icon "eye" · glyph "ask" · effect "limited" text="30/min" · outcome record.outcome record.code ·
          tool_class "Write" · severity "high" · tag "new" · ago moment
@@ -43,7 +43,7 @@ def asset(name: str) -> str:
     return _assets.address(name)
 
 
-# A page shows the same few marks hundreds of times. `typed`: a text that is safe is not one that is equal.
+# A page shows the same few marks hundreds of times. `typed`: a safe text is not an equal unsafe one.
 _drawn_once = lru_cache(maxsize=1024, typed=True)
 
 
@@ -94,7 +94,7 @@ def effect(value: str, text: str = "", kind: str = "") -> SafeString:
 
 @register.simple_tag
 def outcome(value: str, code: str | None = None, kind: str = "", approval: object = None) -> SafeString:
-    """What became of one call. `approval`: what it was sent by, if a person agreed to it."""
+    """What became of one call. `approval`: the approval that it was sent by, if a person agreed to it."""
     key, words = _words.outcome_words(value, code, approved=bool(approval))
     return _pill(key, words, kind)
 
@@ -141,7 +141,7 @@ def tag(words: str, icon: str = "", mono: bool = False) -> SafeString:
 
 @register.simple_tag
 def ago(moment: datetime | None, never: str = "never") -> SafeString:
-    """Relative, ticking; the exact time on hover."""
+    """A relative time that keeps itself up to date; the exact time on hover."""
     if moment is None:
         return format_html('<span class="mute">{}</span>', never)
     filling = {
@@ -157,7 +157,7 @@ register.filter("span", span_in_words)
 
 @register.filter
 def oneline(text: object) -> SafeString:
-    """A stranger's text on one line: escaped, its direction isolated, what cannot be seen shown as U+XXXX."""
+    """A stranger's text on one line: escaped, its direction isolated, the invisible shown as U+XXXX."""
     line = _text.one_line(str(text))
     shown = line if _text.hides_nothing(line) else _text.visible(line)
     return filled("components/_line.html", [{"text": shown}])
@@ -182,19 +182,19 @@ def shown(text: object) -> SafeString:
 
 @register.filter
 def with_code(text: object) -> SafeString:
-    """As `shown`, a sentence of ours about a policy: names in it stand as code."""
+    """As `shown`, for our own sentences about a policy: names in them are marked as code."""
     return filled("components/_lines.html", [{"text": _text.with_code(str(text))}])
 
 
 @register.simple_tag
 def json_text(text: str) -> SafeString:
-    """For `code`, which is copied."""
+    """For `code`, which people copy."""
     return _json.to_copy(text)
 
 
 @register.simple_tag
 def json_line(text: str) -> SafeString:
-    """Of a text whose lines are numbered or compared."""
+    """One line of a text whose lines are numbered or compared."""
     return _json.line(text)
 
 
@@ -203,7 +203,7 @@ _CHOSEN = format_html("{}", " selected")
 
 @register.simple_tag
 def options(choices: Iterable[tuple[str, str]], wanted: object = None) -> SafeString:
-    """Of a select that may have hundreds: the value and a stranger's words of each."""
+    """The options of a select that may have hundreds: the value of each and a stranger's words for it."""
     return filled(
         "components/_option.html",
         (
@@ -294,7 +294,7 @@ def step(content: str, number: int, title: str, state: str = "") -> SafeString:
 # ---- forms
 @register.simple_tag(takes_context=True)
 def csrf_token(context: Context) -> SafeString:
-    """Django's, and which organization the form was drawn in: see `accounts.views.members`."""
+    """Django's token, and the organization that the form was made for: see `accounts.views.members`."""
     token = CsrfTokenNode().render(context)
     member = getattr(context.get("request"), "member", None)
     if member is None:
@@ -314,7 +314,7 @@ def error_summary(form: BaseForm, title: str = "") -> dict[str, Any]:
 
 @register.inclusion_tag("components/problem_list.html")
 def problem_list(problems: Iterable[Any], target: str = "id_document") -> dict[str, Any]:
-    """What the compiler and the linter found, and what the editor at `target` underlines."""
+    """What the compiler and the linter found; the editor at `target` underlines it."""
     return {"problems": list(problems), "target": target}
 
 
@@ -329,7 +329,7 @@ def seg(items: Iterable[Mapping[str, Any]], label: str) -> dict[str, Any]:
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
 def pager(context: Context, page: Any, noun: str = "", key: str = "page") -> dict[str, Any]:
-    """`key`: what stands in the address; another one where a page has two lists."""
+    """`key`: the name in the address; a page with two lists needs a different one for each."""
     return {
         "page": page,
         "noun": noun,
@@ -347,7 +347,7 @@ def _turned(context: Context, key: str, number: int) -> str:
 
 @register.simple_tag(takes_context=True)
 def theme_attribute(context: Context) -> SafeString | str:
-    """The theme the reader chose, so the first byte is right. Not for public pages: they read no cookie."""
+    """The theme the reader chose, right from the first byte. Not for public pages: they read no cookie."""
     request = context.get("request")
     chosen = request.COOKIES.get("theme") if request else None
     theme = {"light": "layer", "dark": "layer-dark"}.get(chosen or "")

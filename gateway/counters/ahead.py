@@ -1,9 +1,9 @@
-"""Charging ahead: where calls of one kind come fast, one transaction serves those of the next moment, too.
+"""Charging ahead: when calls of one kind come fast, one transaction also pays for those of the next moment.
 
-What was charged ahead is used within the time late_ms() gives it or given back, and a counter with such
-charges counts all of them so much longer. So no window ever holds more than its max: whoever was let through
-in a window was charged for within the window and what it is lengthened by, and the last charge made saw all
-of that. A worker that is killed has used less than it was charged for, never more.
+A charge made ahead is used within the time that late_ms() gives, or given back, and a counter with such
+charges counts all of them that much longer. So no window ever holds more than its max: every call let through
+in a window was charged for within the lengthened window, and the last charge made saw all of that. A worker
+that is killed has used less than it was charged for, never more.
 """
 
 import secrets
@@ -15,12 +15,12 @@ from typing import Final, NamedTuple, TypeAlias
 from gateway.counters.base import Charge, Reservation, Reserved
 from gateway.counters.charging import Batch
 
-# Fewer are not worth it, and a kind of call not seen for so long is a new one.
+# Fewer are not worth it, and a kind of call not seen for this long counts as new.
 _FEWEST: Final = 4
 _MOST: Final = 2_000
 _FORGOTTEN_AFTER_MS: Final = 100
 _KINDS: Final = 1_000
-# Twice as many at most. A dict whose first is taken out again and again looks for it ever longer.
+# At most twice as many are kept. A dict whose first entry is removed again and again gets ever slower.
 _REMEMBERED: Final = 10_000
 
 Kind: TypeAlias = tuple[Charge, ...]
@@ -28,7 +28,7 @@ Kind: TypeAlias = tuple[Charge, ...]
 
 @dataclass(slots=True, eq=False)
 class _Ahead:
-    """What was seen of one kind of call lately. `left`: how many more are charged for, until `until`."""
+    """The recent calls of one kind. `left`: how many more are paid for, until `until`."""
 
     name: str
     began: int
@@ -47,7 +47,7 @@ class Unused(NamedTuple):
 
 
 class Made(NamedTuple):
-    """So many calls of a kind were charged for, and under this name so many more."""
+    """Charges for `calls` of a kind, and under `name` for `more` that may follow."""
 
     kind: Kind
     calls: int
@@ -57,7 +57,7 @@ class Made(NamedTuple):
 
 
 class Charged(NamedTuple):
-    """What one transaction is to have done."""
+    """The result of one transaction, once it is committed."""
 
     reservations: Sequence[Reservation]
     made: Sequence[Made]
@@ -65,7 +65,7 @@ class Charged(NamedTuple):
 
 @dataclass(slots=True)
 class Ahead:
-    """Of one worker, on its event loop."""
+    """The charges one worker made ahead; used on its event loop."""
 
     now: Callable[[], int]
     unused: list[Unused] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Ahead:
     _older_names: dict[str, tuple[str, Kind]] = field(default_factory=dict)
 
     def take(self, decision: str, kind: Kind, now: int) -> bool:
-        """Whether this call is paid for already."""
+        """True if this call is already paid for; then one call fewer is left."""
         known = self._kinds.get(kind)
         if known is None or not known.left:
             return False
@@ -86,12 +86,12 @@ class Ahead:
         known.seen += 1
         self._names[decision] = (known.name, kind)
         if len(self._names) >= _REMEMBERED:
-            # What is forgotten is not given back.
+            # What is forgotten can no longer be given back.
             self._older_names, self._names = self._names, {}
         return True
 
     def charge(self, asked: Sequence[tuple[str, Kind]], batch: Batch) -> Charged:
-        """Also for those that are expected in the next moment. What is not used any more is given back."""
+        """Charges for these calls and those expected in the next moment; gives back what went unused."""
         for unused in self.unused:
             unused.give_back(batch)
         reservations = batch.reserve_all(asked)
@@ -101,7 +101,7 @@ class Ahead:
 
     def _charge_more(self, batch: Batch, kind: Kind, calls: int) -> Made:
         name = f"ahead-{secrets.token_hex(12)}"
-        within = batch.lateness(kind) - 1  # whole milliseconds are cut off at both ends
+        within = batch.lateness(kind) - 1  # both ends are rounded down to whole milliseconds
         wanted = self._wanted(kind, calls, within)
         return Made(kind, calls, name, batch.reserve_ahead(name, kind, wanted) if wanted else 0, within)
 
@@ -114,7 +114,7 @@ class Ahead:
         return min(expected, _MOST) if expected >= _FEWEST else 0
 
     def committed(self, charged: Charged, since: int) -> bool:
-        """Whether there is anything to be used now. All of it was charged after `since`."""
+        """True if there is anything to use now. All of it was charged after `since`."""
         self.unused.clear()
         for made in charged.made:
             self._begin(made, since)
@@ -131,14 +131,14 @@ class Ahead:
         self._kinds[made.kind] = _Ahead(made.name, since, made.calls, made.more, until)
 
     def give_back(self, decision: str) -> bool:
-        """Whether that is all there is to do: it was charged for ahead."""
+        """True if the call was charged for ahead, and nothing else has to be given back."""
         used = self._names.pop(decision, None) or self._older_names.pop(decision, None)
         if used is not None:
             self.unused.append(Unused(*used, 1))
         return used is not None
 
     def give_up(self, *, all: bool = False) -> bool:
-        """What was not used in time is to be given back. Whether any is still to be used."""
+        """Marks what was not used in time as unused. True if some may still be used."""
         now = self.now()
         for kind, known in self._kinds.items():
             if all or now > known.until:

@@ -1,7 +1,7 @@
 """What a limiter promises: all of a call's limits as one reservation, or nothing.
 
-A reservation is charged at once, or held for a call that waits for a person: what is held counts in every
-window however long that takes, until it is settled (charged at that moment), given back, or over.
+A reservation is charged at once, or held for a call that waits for a person. What is held counts in every
+window, however long that takes, until it is settled (charged at that moment), given back, or expires.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing import Final, Protocol, TypeAlias
 import msgspec
 
 MICROS: Final = 1_000_000
-# What is held counts for so long after its time limit: the news of an answer given just before may be late.
-# But then it ends by itself, so that nothing is held for ever by a gateway that died.
+# A hold counts for this long after its time limit: the news of an answer given just before may be late.
+# Then it ends on its own, so that a gateway that died holds nothing for ever.
 HOLD_GRACE_SECONDS: Final = 10
 
 
@@ -37,17 +37,17 @@ class Reserved(msgspec.Struct, frozen=True):
 
 
 class Full(msgspec.Struct, frozen=True):
-    """Nothing was charged. `index` is the first full one of the charges; None seconds: it can never fit."""
+    """Nothing was charged. `index`: the first of the charges without room; None seconds: it can never fit."""
 
     index: int
     retry_after_seconds: int | None
 
 
 class Unavailable(msgspec.Struct, frozen=True):
-    """The limits cannot be checked now: the call is not to be sent.
+    """The limits cannot be checked now: the call must not be sent.
 
-    What was asked may still come to be charged, never twice; it is given back when that is heard, or when a
-    store whose answer was lost is reached again, unless the same decision was brought again meanwhile.
+    The request may still be charged, but never twice. The charge is given back when we hear of it, or when a
+    store whose answer was lost is reached again, unless the same decision was asked for again meanwhile.
     """
 
 
@@ -66,19 +66,19 @@ class Limiter(Protocol):
     async def reserve(
         self, decision_id: str, charges: Sequence[Charge], hold_seconds: int | None = None
     ) -> Reservation:
-        """Charged at once, or held where `hold_seconds` is given: its time limit from now."""
+        """Charges at once, or holds for `hold_seconds` from now if that is given."""
 
     def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
-        """reserve() for many, without waiting. None for what would have to wait: for that nothing was done.
+        """reserve() for many, without waiting. None for one that would have to wait: it is not begun.
 
-        A decision is brought here once.
+        A decision may be passed here only once.
         """
 
     async def extend(self, decision_id: str, seconds: int) -> None:
-        """What is held has its time limit so many seconds from now. Nothing where nothing is held."""
+        """Moves the time limit of what is held to so many seconds from now, if anything is held."""
 
     async def settle(self, decision_id: str) -> Settlement:
-        """What was held is charged at this moment. A second time there is nothing held any more."""
+        """Charges what is held, at this moment. The second time, nothing is held any more."""
 
     async def release(self, decision_id: str) -> None:
         """Gives back what is held; what was charged stays."""
@@ -87,9 +87,9 @@ class Limiter(Protocol):
         """Gives back what is held or charged."""
 
     async def spend(self, ticket: str, seconds: int) -> bool:
-        """Whether this ticket was never spent before. It is known again for so many seconds at least.
+        """True if this ticket was never spent before. It is remembered for at least so many seconds.
 
-        False also where that cannot be known now.
+        False also if that cannot be known now.
         """
 
     async def close(self) -> None: ...

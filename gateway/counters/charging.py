@@ -3,7 +3,7 @@
 A charge's row holds the running total of its counter up to and including it, so what counts in a window is
 one subtraction however many charges there are, and charges are merged by deleting the rows of the older ones.
 The total is kept as whole units and millionths, each of which fits 64 bits for ever. What is held for a call
-that waits for a person stands apart, and is added to what counts in any window.
+that waits for a person is stored separately, and added to what counts in any window.
 """
 
 import json
@@ -37,20 +37,20 @@ from gateway.counters.windows import (
     whole_seconds,
 )
 
-# How long a repeated decision id is known again, and a charge can be given back.
+# How long a repeated decision id is recognized, and a charge can be given back.
 _RESERVATION_KEPT_MS: Final = 3_600_000
-# For so long one full family of keys is not counted again, call by call.
+# For this long a full family of keys is not counted again for every call.
 _FULL_FAMILY_KNOWN_MS: Final = 1_000
 _SWEPT_AT_ONCE: Final = 2_000
-# Who gives back tells as many later totals anew while everybody waits. Beyond this it stays charged.
+# Giving back rewrites every later total while everyone waits. If there are more than this, it stays charged.
 MOST_AFTER: Final = 1_000
 _GRACE_MS: Final = 1000 * HOLD_GRACE_SECONDS
 _KEPT_MS: Final = LONGEST_WINDOW_MS + MOST_LATE_MS
-# At most such a part of what a limit has left is charged ahead: one worker's must not be missed by another.
+# At most one part in this many of what a limit has left is charged ahead, so that no worker misses it.
 _AHEAD: Final = 500
 
 FullFamilies: TypeAlias = dict[int, tuple[int, int]]
-"""By family, the time its ten thousandth newest key was charged, and until when that is believed."""
+"""By family, the time its ten thousandth newest key was charged, and until when we rely on that."""
 
 Owed: TypeAlias = tuple[Charge, Counter, int]
 """A limit of one call, its counter, and the largest of the costs the call's limits have for that counter."""
@@ -63,7 +63,7 @@ _KNOWN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is held at one counter: ends of time limits, and how much has ended with the first so many."""
+    """The holds on one counter: when each ends, and running sums of what has ended by then."""
 
     ends: list[int]
     sums: list[int]
@@ -77,7 +77,7 @@ class _Held:
 
 
 class Batch:
-    """One transaction. Its time stands still."""
+    """One transaction, during which time stands still."""
 
     def __init__(
         self, db: sqlite3.Connection, now: int, doubt: int | None, full_families: FullFamilies
@@ -96,7 +96,7 @@ class Batch:
         return self._tally.crowded
 
     def look(self) -> tuple[str, int | None, bool]:
-        """The store's epoch, since when it is in doubt, and whether nothing but its birth is the reason."""
+        """The store's epoch, since when it is in doubt, and whether that is only because it is new."""
         (epoch,) = self._db.execute("SELECT epoch FROM meta").fetchone()
         doubt = self._doubt
         if doubt is None or self.now >= doubt + _KEPT_MS:
@@ -110,11 +110,11 @@ class Batch:
         self._db.execute("DELETE FROM born")
 
     def trust(self, doubt: int) -> None:
-        """The doubt that began then is over; a later one is not."""
+        """Ends the doubt that began then, but not a later one."""
         self._db.execute("UPDATE meta SET doubt_ms = NULL WHERE doubt_ms = ?", (doubt,))
 
     def write_down(self) -> None:
-        """To be called before it is committed."""
+        """Must be called before the transaction is committed."""
         self._tally.write_down()
 
     def reserve_all(self, asked: Sequence[tuple[str, Sequence[Charge]]]) -> list[Reservation]:
@@ -152,7 +152,7 @@ class Batch:
         return Reserved()
 
     def lateness(self, charges: Sequence[Charge]) -> int:
-        """How long calls that cost this may come after they were charged for ahead."""
+        """How long after being charged for ahead a call with these costs may still come."""
         owed, _ = self._owed(charges)
         for limit, counter, _ in owed:
             self._tally.lateness(counter, limit.window_ms)
@@ -160,7 +160,7 @@ class Batch:
         return min([late_ms(one.window_ms) for one in charges] + counters)
 
     def reserve_ahead(self, name: str, charges: Sequence[Charge], wanted: int) -> int:
-        """Charges for so many more calls that cost the same, under this name; for how many, it answers."""
+        """Charges under this name for up to `wanted` more calls with these costs; returns for how many."""
         (owed, costs), late = self._owed(charges), self.lateness(charges)
         room = min([wanted, *(self._room_ahead(*one) for one in owed)])
         if room > 0:
@@ -177,7 +177,7 @@ class Batch:
         return left // (_AHEAD * cost)
 
     def give_back_ahead(self, name: str, charges: Sequence[Charge], unused: int) -> None:
-        """So many of the calls that were charged for ahead under this name were not sent."""
+        """Gives back the charges for `unused` calls that were charged for ahead under this name."""
         costs = self._owed(charges)[1]
         self._tally.forget()
         self._full_families.clear()
@@ -203,7 +203,7 @@ class Batch:
             self._live_on(counter)
 
     def settle(self, decision: str) -> Settlement:
-        """Charged now, whatever else was charged since: what is held always had its place."""
+        """Charges what is held now, whatever else was charged since: a hold has always had its place."""
         rows = self._db.execute(
             "SELECT counter, micros FROM held WHERE decision = ? AND until > ? ORDER BY id",
             (decision, self.now - _GRACE_MS),
@@ -223,7 +223,7 @@ class Batch:
 
     def spend(self, ticket: str, seconds: int) -> bool:
         if self._in_doubt(1000 * seconds):
-            return False  # it may have been spent where nothing is known of any more
+            return False  # it may have been spent before the state was lost
         made = self._db.execute(
             "INSERT OR IGNORE INTO spent VALUES (?, ?)", (ticket, self.now + 1000 * seconds)
         )
@@ -248,7 +248,7 @@ class Batch:
         )
         if after.fetchone() is not None:
             return
-        # Its own row may have been merged away; every later total holds it all the same.
+        # Its own row may have been merged away; every later total still includes it.
         self._db.execute(
             "UPDATE charge SET units = units - ?, micros = micros - ?"
             " WHERE counter = ? AND (at, serial) >= (?, ?)",
@@ -270,7 +270,7 @@ class Batch:
         self._live_on(counter)
 
     def _live_on(self, counter: int) -> None:
-        """Says anew how long its key is live: for a window after the end of what is held, to be safe."""
+        """Updates how long its key is live: to be safe, for a window after the end of what is held."""
         self._db.execute(
             "UPDATE counter SET last_ms = MAX(COALESCE((SELECT MAX(at) FROM charge WHERE counter = :id), 0),"
             " COALESCE((SELECT MAX(until) + :grace FROM held WHERE counter = :id), 0)) WHERE id = :id",
@@ -278,7 +278,7 @@ class Batch:
         )
 
     def sweep(self, after: int) -> int:
-        """Forgets a little of what no window can count any more; answers where to go on the next time."""
+        """Deletes a little of what no window can count any more; returns where to continue the next time."""
         oldest = self._db.execute(
             "SELECT MAX(id) FROM (SELECT id, at FROM reservation ORDER BY id LIMIT ?) WHERE at < ?",
             (_SWEPT_AT_ONCE, self.now - _RESERVATION_KEPT_MS),
@@ -311,7 +311,7 @@ class Batch:
         )
 
     def _are_lost(self, limit: Charge) -> bool:
-        """Whether there may be charges of it that are not known here. They may have been used later."""
+        """True if charges to this limit may be missing here. They may have been used after they were made."""
         return self._in_doubt(limit.window_ms + MOST_LATE_MS)
 
     def _in_doubt(self, window: int) -> bool:
@@ -336,7 +336,7 @@ class Batch:
         return counter.total - self._tally.total_before(counter, window)
 
     def _key_free_from(self, limit: Charge, counter: Counter, at: int) -> int:
-        """From when on, at `at` or later, the counter's key is live or may become one of its live keys."""
+        """The first time, `at` or later, when the counter's key is live or may become a live key."""
         window, family = limit.window_ms, counter.family
         if not counter.identity[4] or family.keys < LIVE_KEYS or counter.last_ms + window > at:
             return at
@@ -347,7 +347,7 @@ class Batch:
     def _oldest_live_key(self, family: int, after: int) -> int | None:
         """When the ten thousandth newest key was charged, if that was later than `after`."""
         known, until = self._full_families.get(family, (0, 0))
-        # New charges only move it on, so what was found may go on denying. It never admits.
+        # New charges only make it later, so an old result may go on denying. It never admits.
         if known > after and self.now < until:
             return known
         self._tally.write_down()
@@ -370,7 +370,7 @@ class Batch:
                 return None
             until = max(until, free)
         seconds = whole_seconds(self.now, until)
-        # By then a key of this call may have died and need a place among the live ones again.
+        # By then a key of this call may no longer be live, and need a place among the live ones again.
         then = self.now + 1000 * seconds
         later = max(
             (self._key_free_from(limit, counter, then) for limit, counter, cost in owed if cost),
@@ -386,7 +386,7 @@ class Batch:
         over = self._counted(counter, limit.window_ms) + held.micros + cost - maximum
         if not cost or over <= 0 or counter.id is None:
             return self.now
-        # Both only fall: whose leaving makes room is found without looking at all there are.
+        # What counts and what is held only fall, so bisection finds the time without reading every charge.
         counter_id, window = counter.id, limit.window_ms
         gone = self._tally.total_before(counter, window)
         late = self._tally.lateness(counter, window)
@@ -423,13 +423,13 @@ class Batch:
         self._live_on(found)
 
     def merge(self, counter: int) -> None:
-        """Keeps the newest charges one by one, what is older in slices, back to the longest window."""
+        """Keeps the newest charges one by one and older ones in slices, back to the longest window."""
         rows = self._db.execute(
             "SELECT at, serial FROM charge WHERE counter = ? ORDER BY at, serial", (counter,)
         ).fetchall()
         older = rows[:-KEPT_ONE_BY_ONE]
         over = sum(1 for at, _ in older if at + _KEPT_MS <= self.now)
-        # The newest of what no window counts stays: its total is what the others are counted from.
+        # The newest charge that no window counts stays: the others are counted from its total.
         away = [*range(over - 1)]
         away += [over + place for place in merged_away([at for at, _ in older[over:]], self.now)]
         self._db.executemany(

@@ -1,7 +1,7 @@
 """The store's time.
 
 Windows are measured on the machine's monotonic clock, which every process of the machine shares and nobody
-can set: stepping the wall clock back or forward changes nothing. The wall clock is asked once a boot, for
+can set: stepping the wall clock back or forward changes nothing. The wall clock is asked once per boot
 how long the machine was off.
 """
 
@@ -25,7 +25,7 @@ class SystemClock:
         self._boot = _boot()
 
     def boot(self) -> str:
-        """Changes when the monotonic clock begins anew."""
+        """An id that changes when the monotonic clock starts over."""
         return self._boot
 
     def monotonic_ms(self) -> int:
@@ -39,5 +39,6 @@ def _boot() -> str:
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except OSError:
-        # Not Linux: when it was started, to the minute. A wrong guess denies for a while, it admits nothing.
+        # Not Linux: when the machine was started, to the minute. A wrong guess denies for a while and admits
+        # nothing.
         return f"about {round((time.time() - time.monotonic()) / 60)}"

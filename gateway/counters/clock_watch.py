@@ -1,9 +1,9 @@
-"""Whether the clock of a store elsewhere leapt forward, against this machine's monotonic one.
+"""Detects when the clock of a remote store leaps forward, compared with this machine's monotonic clock.
 
-The store's time was read between sending and receiving, so each answer gives a least and a most for how far
-the store is ahead of us. It leapt when the new least is a second above an older most. What is known stays
-known over connections, and with the witness over processes of one boot; who knows nothing yet brings the
-wall clock instead, and the store compares it with what the last worker noted.
+The store reads its time between our sending and receiving, so each answer gives a lower and an upper bound
+of how far the store is ahead of us. It leapt if a new lower bound is a second above an older upper bound.
+The upper bound outlives connections and, in the witness file, the processes of one boot. A worker that has
+none yet sends its wall clock instead, and the store compares it with what the last worker noted.
 """
 
 import time
@@ -15,12 +15,12 @@ from gateway.counters.clock import SystemClock
 
 _LEAP_MS: Final = 1_000
 _KNOWN_SECONDS: Final = 10.0
-# Two clocks never run quite alike: so many milliseconds in a second nobody set.
+# Two clocks never run quite alike: this many milliseconds per second are drift, and nobody set a clock.
 _DRIFT_MS: Final = 0.2
 
 
 class KnownClock(msgspec.Struct, frozen=True):
-    """In that boot the store was at most so many milliseconds ahead, when the monotonic clock said `at`."""
+    """In this boot the store was at most `most` milliseconds ahead when the monotonic clock said `at`."""
 
     boot: str
     most: float
@@ -33,7 +33,7 @@ class ClockWatch:
         self.known = known if known is not None and known.boot == self._boot else None
 
     def wall_ms(self) -> int | None:
-        """What the store is to compare; None where we know better."""
+        """The wall clock for the store to compare; None if we have a bound of our own."""
         return time.time_ns() // 1_000_000 if self.known is None else None
 
     def leapt(self, store_ms: int, sent: float) -> bool:

@@ -1,11 +1,12 @@
 """The charges of all counters in one SQLite file, shared by every worker of this machine. Synchronous.
 
-Exactness: every reservation is judged and made inside BEGIN IMMEDIATE, of which there is one at a time.
-A killed process loses nothing: what was committed is in the WAL file, in the kernel's hands. A machine that
-went down without its workers closing may have lost the last commits (synchronous=NORMAL). So then, when the
-file is not the one a worker knew (its epoch) or an older copy of it, and, while it is new, until the control
-plane says that there never was another, the state is in doubt: every limit is unavailable for its own window,
-counted from then, and exact again after it.
+Exactness: every reservation is judged and made inside BEGIN IMMEDIATE, one at a time. A killed process loses
+nothing: what it committed is in the WAL file, in the kernel's hands. A machine that goes down before its
+workers have closed the file may lose the last commits (synchronous=NORMAL).
+
+The state is in doubt after that; if the file is not the one a worker knew (by its epoch), or is an older
+copy of it; and, for a new file, until the control plane says that there was never another. Then every limit
+is unavailable for its own window, counted from that moment, and exact again afterwards.
 """
 
 import logging
@@ -61,7 +62,7 @@ class LockTaken(Exception):  # noqa: N818
 
 
 class Ledger:
-    """Used by one thread at a time. Raises sqlite3.Error for whatever the file does."""
+    """Used by one thread at a time. Raises sqlite3.Error if anything is wrong with the file."""
 
     def __init__(self, path: Path, *, worker: str, clock: Clock, known: Remembered) -> None:
         self._clock = clock
@@ -78,12 +79,12 @@ class Ledger:
             raise
 
     def is_the_file(self) -> bool:
-        """False when the file was deleted or replaced under us: then this must be closed and opened anew."""
+        """False if the file was deleted or replaced under us: this must then be closed and reopened."""
         return _inode(self._path) == self._inode
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
-        """Everything done inside is committed together at the end, or nothing. LockTaken: try again."""
+        """Commits everything done inside together at the end, or nothing. After LockTaken, try again."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -111,7 +112,7 @@ class Ledger:
         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
-        """Brings everything to the disk itself: a machine switched off after this has lost nothing."""
+        """Writes everything to the disk itself: a machine switched off after this loses nothing."""
         try:
             self._db.execute("PRAGMA busy_timeout=1000").fetchall()
             self._db.execute("PRAGMA synchronous=FULL")
@@ -122,7 +123,7 @@ class Ledger:
             self._db.close()
 
     def _note_the_time(self) -> None:
-        """After the next boot the wall clock is asked how long it took. Until here it may have been set."""
+        """Notes the wall clock, to tell after the next boot how long it took. It may have been set before."""
         self._db.execute(
             "UPDATE meta SET high_ms = MAX(high_ms, ?), high_wall_ms = ?",
             (self._time()[0], self._clock.wall_ms()),
@@ -132,11 +133,11 @@ class Ledger:
         self._db.close()
 
     def _open(self) -> None:
-        # A charge changes a few rows here and there: small pages make for little to write.
+        # A charge changes a few scattered rows: with small pages there is little to write.
         self._db.execute("PRAGMA page_size=1024")
         self._db.execute("PRAGMA journal_mode=WAL").fetchall()
         self._db.execute("PRAGMA wal_autocheckpoint=0").fetchall()
-        # FULL for what is said of the file itself; charges are committed without waiting for the disk.
+        # FULL for facts about the file itself; charges are committed without waiting for the disk.
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
@@ -155,7 +156,7 @@ class Ledger:
         self._known.write_down()
 
     def _begin(self, born: bool) -> tuple[str, int, bool]:
-        """Its epoch, how far it had come, and whether it is in doubt from now on."""
+        """The file's epoch, how far it had come, and whether it is in doubt from now on."""
         epoch, high = self._db.execute("SELECT epoch, high_ms FROM meta").fetchone()
         lost = self._begin_boot() or not self._known.is_still(epoch, high)
         if born or lost:
@@ -166,7 +167,7 @@ class Ledger:
         return epoch, high, born or lost
 
     def _begin_boot(self) -> bool:
-        """Whether this is another boot, and the one before may have taken something with it."""
+        """True if this is another boot and the previous one may have lost commits."""
         boot, high, high_wall = self._db.execute("SELECT boot, high_ms, high_wall_ms FROM meta").fetchone()
         lost = False
         if boot != self._clock.boot():
@@ -181,7 +182,7 @@ class Ledger:
         return lost
 
     def _now(self) -> tuple[int, int | None, int]:
-        """What `_time` says, with the doubt it gives cause for."""
+        """The result of `_time`, after putting the store in doubt if there is cause."""
         now, doubt, high, ahead = self._time()
         if not self._known.goes_on(high, high):
             _log.error("the limiter's file has forgotten charges it answered for")

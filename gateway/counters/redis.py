@@ -1,9 +1,9 @@
-"""The limiter of many machines: a Redis that all their workers share.
+"""The limiter for many machines: a Redis that all their workers share.
 
-Every request is one run of `limits.lua`, whole or not at all, on the store's own clock. What it knew is
-lost where its epoch is gone, where it counts fewer changes than it did, or where the server before this one
-might have forgotten something; then, and when its clock leaps forward, every limit is unavailable for its own
-window. A Redis that may forget (no append-only file, written at leisure, or evicting) is not used.
+Every request is one run of `limits.lua`, all or nothing, on the store's own clock. State is lost if the epoch
+is gone, if the store counts fewer changes than it did, or if the Redis before this one may have forgotten
+something. Then, and when the store's clock leaps forward, every limit is unavailable for its own window. A
+Redis that may forget (without an append-only file, not synced on every write, or evicting) is not used.
 """
 
 import asyncio
@@ -54,9 +54,9 @@ class NotDurable(Exception):  # noqa: N818
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One request and who waits for it. `read` turns the script's answer into ours.
+    """One request and its waiter. `read` turns the script's answer into ours.
 
-    `charges`: the decision whose call it may charge for. `anew`: and nobody else knows this decision yet.
+    `charges`: the decision whose call it may charge for. `anew`: nobody else knows this decision yet.
     """
 
     answer: asyncio.Future[Any]
@@ -68,7 +68,7 @@ class _Asked:
 
 
 class RedisLimiter:
-    """`witness`: a file of this worker's own that remembers which store it knew, and how far that was."""
+    """`witness`: this worker's own file, which remembers the store that it knew and how far that had come."""
 
     def __init__(self, address: Address, *, witness: Path | None = None, script: str = SCRIPT) -> None:
         self._loop = asyncio.get_running_loop()
@@ -98,7 +98,7 @@ class RedisLimiter:
         return await asked  # type: ignore[no-any-return]
 
     def at_once(self, asked: Sequence[tuple[str, tuple[Charge, ...]]]) -> Sequence[Reservation | None]:
-        """What has to be asked over a network is waited for."""
+        """Answers only calls without charges: all others have to wait for the network."""
         return [None if charges else Reserved() for _, charges in asked]
 
     async def settle(self, decision_id: str) -> Settlement:
@@ -130,7 +130,7 @@ class RedisLimiter:
     # The store itself
 
     async def state(self) -> LimiterState | None:
-        """None while it does not answer."""
+        """None while the store does not answer."""
         found = await self._ask(_text_parts, None, "look")
         if found is None:
             return None
@@ -181,17 +181,17 @@ class RedisLimiter:
         if not late:
             asked.answer.set_result(asked.otherwise if found is None else asked.read(found))
         if asked.charges is None or self._charging.get(asked.charges) is not asked:
-            # Of a decision that was asked for again the charge is the later request's.
+            # If the decision was asked for again, the charge belongs to the later request.
             return
         del self._charging[asked.charges]
         if late and found is not None and found[0] == b"reserved":
-            # Its call was denied, or its client is gone: nothing was sent, and nothing will be.
+            # The call was denied, or its client is gone: nothing was sent, and nothing will be.
             self._tell("give_back", asked.charges)
         elif asked.anew and isinstance(value, ConnectionLost) and len(self._unsure) < _MOST_UNSURE:
             self._unsure[asked.charges] = None
 
     def _give_back_unsure(self, wire: Wire) -> None:
-        """What was charged for calls that were denied because the answer was lost with its connection."""
+        """Gives back charges for calls that were denied because the answer was lost with its connection."""
         for decision in list(self._unsure):
             wire.send(self._packed("give_back", decision), partial(self._given_back, decision))
 
@@ -200,7 +200,7 @@ class RedisLimiter:
             self._unsure.pop(decision, None)
 
     def _understood(self, value: object, sent: float) -> Sequence[Any] | None:
-        """What the script answered; None where its store is not the one we knew."""
+        """The script's answer; None after an error, or if the store is in doubt or not the one we knew."""
         if isinstance(value, WireError):
             self._failed(str(value))
             if str(value) == "NOSCRIPT":
@@ -217,9 +217,9 @@ class RedisLimiter:
         return told.answer
 
     def _is_lost(self, told: "_Told", sent: float) -> bool:
-        """Also puts the store in doubt. What was charged meanwhile stays charged.
+        """True if the store cannot be trusted; also puts it in doubt. Charges made meanwhile stay charged.
 
-        What was asked before the store knows of its doubt was judged without it, however it was answered.
+        Until the store knows of its doubt it judges without it, so none of its answers is used.
         """
         if self._doubting:
             return True
@@ -236,7 +236,7 @@ class RedisLimiter:
         return True
 
     def _doubted(self, value: object, _: float) -> None:
-        """Where that was lost on its way the next connection begins with it."""
+        """If the request was lost on its way, the next connection begins with it."""
         if not isinstance(value, WireError):
             self._doubting = False
 
@@ -296,7 +296,7 @@ class RedisLimiter:
         return wire
 
     async def _look_after(self) -> None:
-        """Nobody waits longer than promised; a server that says nothing more is left."""
+        """Ends waits in the promised time, leaves a Redis that does not answer, and checks its settings."""
         check_at = time.monotonic() + _CHECK_SETTINGS_EVERY
         while True:
             await asyncio.sleep(_LOOK_EVERY)
@@ -315,7 +315,7 @@ class RedisLimiter:
                     await asyncio.to_thread(self._store.write_down, known)
 
     def _known(self) -> Known | None:
-        """None while the store is not told yet of a doubt: who comes after us is to find the cause again."""
+        """None while the store has not heard of a doubt: the process after us must find its cause again."""
         if self._doubting:
             return None
         self._store.clock = self._clock.known
@@ -350,7 +350,7 @@ class RedisLimiter:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the script answers to whatever: also how far the store has come, and what is to be merged."""
+    """The script's answer to any request, with how far the store has come and which counters to merge."""
 
     answer: Sequence[Any]
     now: int
@@ -365,7 +365,7 @@ class _Told:
 
 
 async def _check_settings(wire: Wire) -> Mapping[str, str]:
-    """What it says of its replication."""
+    """Raises NotDurable if Redis may forget or is a replica. Returns what it says about its replication."""
     said: dict[str, str] = {}
     for name in _MUST_HOLD:
         answer = await wire.ask("CONFIG", "GET", name)
@@ -383,7 +383,7 @@ async def _check_settings(wire: Wire) -> Mapping[str, str]:
 
 
 def _promoted(replication: Mapping[str, str]) -> str:
-    """Whether it was a replica before, which may lack the last that its master answered for."""
+    """Not empty if it was a replica before, which may lack the last changes its master answered for."""
     return "1" if replication.get("master_replid2", "").strip("0") else ""
 
 
@@ -407,7 +407,7 @@ def _text(value: object) -> str:
 
 
 def _parameters(charges: Sequence[Charge]) -> list[Part]:
-    """Every counter once, with the largest of the costs its limits have for this call; then the limits."""
+    """Every counter once, with the largest cost that its limits have for this call; then the limits."""
     counters: dict[tuple[str, str], int] = {}
     for charge in charges:
         names = _names(charge)
@@ -422,7 +422,7 @@ def _parameters(charges: Sequence[Charge]) -> list[Part]:
 
 
 def _names(charge: Charge) -> tuple[str, str]:
-    """Of its counter, and of the family its key belongs to. Values of arguments do not stand in the store."""
+    """Hashed names of the counter and of its key's family: values of arguments never get into the store."""
     return _hashed(
         charge.organization, charge.scope_kind, charge.scope_id, charge.counter, key_text(charge.key)
     )

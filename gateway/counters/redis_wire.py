@@ -1,4 +1,4 @@
-"""One connection to Redis: requests go out together, answers come back in their order."""
+"""One connection to Redis: requests go out together, and answers come back in the same order."""
 
 import asyncio
 import ssl
@@ -11,25 +11,25 @@ from urllib.parse import unquote, urlsplit
 
 import hiredis
 
-# Where so much waits to be answered, more would only be answered too late.
+# When this many requests wait for answers, another would only be answered too late.
 _MOST_WAITING: Final = 10_000
 
 Part: TypeAlias = str | bytes | int
 OnAnswer: TypeAlias = Callable[["object", float], None]
-"""Called with the answer, or a WireError, and when the request was sent (monotonic seconds)."""
+"""Called with the answer, or a WireError, and the time the request was sent (monotonic seconds)."""
 
 
 class WireError(Exception):
-    """Redis said no, or nothing. Its words hold nothing that was asked."""
+    """Redis refused, or did not answer. The message holds nothing of the request."""
 
 
 class ConnectionLost(WireError):  # noqa: N818
-    """It may have been carried out all the same."""
+    """The request may have been carried out all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where Redis is and who we are there. Its text never shows the password."""
+    """Where Redis is and how we sign in. Its text never shows the password."""
 
     host: str
     port: int
@@ -65,7 +65,7 @@ def packed(*parts: Part) -> bytes:
 
 
 async def connect(address: Address) -> "Wire":
-    """Signed in, at its database. Raises OSError or WireError."""
+    """A connection that is signed in and at its database. Raises OSError or WireError."""
     loop = asyncio.get_running_loop()
     context = ssl.create_default_context() if address.tls else None
     _, wire = await loop.create_connection(Wire, address.host, address.port, ssl=context)
@@ -92,7 +92,7 @@ class Wire(asyncio.Protocol):
 
     @property
     def waits_since(self) -> float | None:
-        """When the oldest request that is not answered yet was sent."""
+        """When the oldest unanswered request was sent."""
         return self._waiting[0][1] if self._waiting else None
 
     async def ask(self, *parts: Part) -> object:
@@ -111,7 +111,7 @@ class Wire(asyncio.Protocol):
         return await answer
 
     def send(self, packed: bytes, on_answer: OnAnswer) -> None:
-        """Goes out at the end of this turn of the event loop, with everything else of it."""
+        """Sends at the end of this iteration of the event loop, together with everything else from it."""
         if self._transport is None or len(self._waiting) + len(self._outgoing) >= _MOST_WAITING:
             on_answer(WireError("not connected, or too much waits"), 0.0)
             return
@@ -137,7 +137,7 @@ class Wire(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's do not inherit from it
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -161,5 +161,5 @@ class Wire(asyncio.Protocol):
 
 
 def _first_word(error: Exception) -> str:
-    """NOAUTH, NOSCRIPT, OOM: the rest may repeat what was asked."""
+    """The code, such as NOAUTH, NOSCRIPT or OOM: the rest may repeat the request."""
     return str(error).partition(" ")[0][:40]

@@ -1,4 +1,4 @@
-"""What a worker knows of its store beyond its own life: which one it was, how far it had come, its clock."""
+"""What a worker remembers of its store across restarts: which one it was, how far it had come, its clock."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Remembered:
-    """`accounted`: the epoch of a store that this process saw put in doubt since it first met it."""
+    """`accounted`: the epoch of a store that this process has seen put in doubt since it first met it."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -28,11 +28,11 @@ class Remembered:
         self.accounted = ""
 
     def is_still(self, epoch: str, turn: int) -> bool:
-        """Whether this can be the store we knew, with all it answered for; true where we knew none."""
+        """True if this can be the store we knew, with all it answered for, or if we knew none."""
         return not self.epoch or (epoch == self.epoch and turn >= self._turn)
 
     def goes_on(self, before: int, turn: int) -> bool:
-        """Whether what a request found holds all that was answered before; it ended at `turn`."""
+        """True if the state that a request found holds all that was answered before. It ended at `turn`."""
         if before < self._turn:
             return False
         self._turn = turn
@@ -48,7 +48,7 @@ class Remembered:
         return Known(self.epoch, self._turn, self.clock)
 
     def write_down(self, known: Known | None = None) -> None:
-        """May run in a thread. What stands there may be a little behind: that much could be lost unseen."""
+        """May run in a thread. The file may be a little behind: a loss of that much would go unnoticed."""
         known = known or self.so_far()
         if self._path is None or known == self._written:
             return

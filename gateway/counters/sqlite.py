@@ -1,8 +1,8 @@
-"""The limiter of one machine: a SQLite file that all its workers share.
+"""The limiter for one machine: a SQLite file that all its workers share.
 
-What arrives in one turn of the event loop is one transaction. It is carried out at once, in microseconds, as
-long as nobody else holds the file. A thread does all that may wait: for another process, for the disk, for
-a long look through what was charged. So the event loop never waits.
+Requests that arrive in one iteration of the event loop are one transaction. It is carried out at once, in
+microseconds, as long as nobody else holds the file. A thread does everything that may wait: for another
+process, for the disk, for a long scan of the charges. So the event loop never waits.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class _Reserve:
 
 @dataclass(slots=True, eq=False)
 class _Ask:
-    """A call waits for the answer, and goes another way where it does not come in time."""
+    """A call waits for the answer, and gets `otherwise` if it does not come in time."""
 
     carry_out: Callable[[Batch], Any]
     asked: float
@@ -59,7 +59,7 @@ class _Ask:
 
 @dataclass(slots=True, eq=False)
 class _Change:
-    """Tried for as long as a reservation is. Where the store does not answer, things stay as they are."""
+    """Tried for as long as a reservation is. If the store does not answer, nothing changes."""
 
     carry_out: Callable[[Batch], None]
     asked: float
@@ -79,7 +79,7 @@ _Some = TypeVar("_Some")
 
 
 class SqliteLimiter:
-    """`witness`: a file of this worker's own that remembers which store it knew; see Ledger."""
+    """`witness`: this worker's own file, which remembers the store that it knew; see Ledger."""
 
     def __init__(
         self, path: Path, *, worker: str, witness: Path | None = None, clock: Clock | None = None
@@ -118,7 +118,7 @@ class SqliteLimiter:
         paid: Sequence[Reserved | None],
         since: int,
     ) -> Sequence[Reservation | None]:
-        """In one transaction, what was not `paid` for before."""
+        """Charges in one transaction for what is not `paid` for yet."""
         answers: list[Reservation | None] = [*paid]
         rest = [place for place, answer in enumerate(answers) if answer is None]
         failed = Charged([Unavailable()] * len(rest), [])
@@ -131,7 +131,7 @@ class SqliteLimiter:
         return answers
 
     def _return(self) -> None:
-        """What was charged for calls that did not come is given back with the next, or soon without any."""
+        """Gives back what was charged for calls that did not come, unless the next transaction did."""
         self._returns = None
         if self._ahead.give_up():
             self._returns = self._loop.call_later(_RETURNED_AFTER, self._return)
@@ -164,7 +164,7 @@ class SqliteLimiter:
     # The store itself
 
     async def state(self) -> LimiterState | None:
-        """None while it does not answer."""
+        """None while the store does not answer."""
         found = await self._answered(lambda batch: batch.look(), None)
         if found is None:
             return None
@@ -234,13 +234,13 @@ class SqliteLimiter:
                 job.timer.cancel()
             late = job.answer.done()
             if not late:
-                # What carry_out() answers is what its job waits for.
+                # carry_out() returns the kind of answer that its job waits for.
                 job.answer.set_result(result)
             if isinstance(job, _Reserve) and self._charging.get(job.decision) is job:
-                # Of a decision that was asked for again the charge is the later request's.
+                # If the decision was asked for again, the charge belongs to the later request.
                 del self._charging[job.decision]
                 if late and isinstance(result, Reserved):
-                    # Its call was denied, or its client is gone: nothing was sent, and nothing will be.
+                    # The call was denied, or its client is gone: nothing was sent, and nothing will be.
                     undo = partial(_give_back, job.decision)
                     self._ask(_Change(undo, time.monotonic(), self._loop.create_future()))
 
@@ -259,9 +259,9 @@ def _give_up(job: _Reserve | _Ask) -> None:
 
 
 class _Owner:
-    """Owns the file. Whatever goes wrong here denies: it answers Unavailable and goes on.
+    """Owns the file. Any failure here denies: it answers Unavailable and carries on.
 
-    `_mine` is held by whoever uses the file, the thread or the event loop; the loop never waits for it.
+    `_mine` is held while the thread or the event loop uses the file; the loop never waits for it.
     """
 
     def __init__(
@@ -294,7 +294,7 @@ class _Owner:
     # On the event loop
 
     def at_once(self, carry_out: Callable[[Batch], _Some], otherwise: _Some) -> _Some | None:
-        """None where it would have to wait: then nothing was done. `otherwise`, where it fails."""
+        """None if it would have to wait: then nothing was done. `otherwise` if it fails."""
         if not self._jobs.empty() or not self._mine.acquire(blocking=False):
             return None
         try:
@@ -347,7 +347,7 @@ class _Owner:
         return jobs, True
 
     def _results(self, jobs: Sequence[_Job]) -> list[Any]:
-        # Nobody waits any more for what was given up before its turn, so it is not charged.
+        # Nobody waits any more for a job that was given up before its turn, so it is not charged.
         waiting = [job for job in jobs if isinstance(job, _Change) or not job.answer.done()]
         if not waiting:
             return [None] * len(jobs)
@@ -397,7 +397,7 @@ class _Owner:
         return bool(self._crowded or self._batches >= _CHECKPOINT_EVERY or time.monotonic() >= self._sweep_at)
 
     def _keep_tidy(self) -> None:
-        """After the answers, because it takes long and waits for the disk."""
+        """Runs after the answers, because it takes long and waits for the disk."""
         self._tidying = False
         if self._ledger is None or not self._is_untidy():
             return
@@ -413,7 +413,7 @@ class _Owner:
                 self._batches = 0
                 self._ledger.checkpoint()
         except LockTaken:
-            return  # somebody else may be just as untidy; the next turn tries again
+            return  # another worker may be tidying up as well; the next turn tries again
         except sqlite3.Error as error:
             self._failed(error)
 

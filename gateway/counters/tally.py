@@ -1,7 +1,7 @@
-"""The counters one transaction looks at: each is read once, added to in memory, and written down once.
+"""The counters one transaction looks at: each is read once, added to in memory, and written once.
 
 So what many calls charge to one counter at one moment is one row: they count from the same time, and each
-can be given back by itself.
+can still be given back alone.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ Identity: TypeAlias = tuple[str, str, str, str, str]
 
 @dataclass(slots=True)
 class Family:
-    """The counters of one name, a key each. id None: there is none yet."""
+    """The counters of one name, one for each key. id None: it is not in the database yet."""
 
     id: int | None
     keys: int
@@ -26,20 +26,20 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """How much later than it was made a charge may have been used: `ms`, and `was_ms` before `since`."""
+    """How long after it was made a charge may be used: `ms`, but `was_ms` for those before `since`."""
 
     ms: int
     was_ms: int
     since: int = 0
 
     def of(self, window: int, now: int) -> int:
-        """By how much the window counts longer. What was used later than `ms` has left it for good."""
+        """By how much the window is lengthened: by `was_ms` until all charges before `since` have left it."""
         return self.ms if now >= self.since + window + self.was_ms else self.was_ms
 
 
 @dataclass(slots=True, eq=False)
 class Counter:
-    """As this transaction leaves it. id None: it was never charged. `before`: totals by window."""
+    """A counter as this transaction leaves it. id None: never charged. `before`: totals by window."""
 
     identity: Identity
     family: Family
@@ -50,7 +50,7 @@ class Counter:
     late: Late | None = None
     before: dict[int, int] = field(default_factory=dict)
     added: list[tuple[str, int]] = field(default_factory=list)
-    """What is not written down yet: decisions and what they cost."""
+    """Charges that are not written yet: decisions and their costs."""
 
 
 class Tally:
@@ -62,7 +62,7 @@ class Tally:
         self._counters: dict[Identity, Counter] = {}
         self._changed: list[Counter] = []
         self.crowded: set[int] = set()
-        """Counters with so many charges that they are to be merged."""
+        """Counters with so many charges that they must be merged."""
 
     def counter(self, charge: Charge) -> Counter:
         identity = (
@@ -78,7 +78,7 @@ class Tally:
         return known
 
     def total_before(self, counter: Counter, window: int) -> int:
-        """What the counter had come to when the window began."""
+        """The counter's total when the window began."""
         if counter.id is None:
             return 0
         window += self.lateness(counter, window)
@@ -88,8 +88,8 @@ class Tally:
         return known
 
     def lateness(self, counter: Counter, window: int) -> int:
-        """By how much the window counts longer. The shortest that ever counted here says by how much at most,
-        from the next millisecond on."""
+        """By how much the window is lengthened. The shortest window that ever counted here bounds it, from
+        the next millisecond on."""
         late, most = counter.late, late_ms(window)
         if late is None:
             return 0
@@ -111,7 +111,7 @@ class Tally:
             counter.id = self.begin(counter)
 
     def begin(self, counter: Counter) -> int:
-        """Makes the counter there, with nothing charged yet."""
+        """Creates the counter, with nothing charged yet."""
         family, key = counter.family, counter.identity[4]
         if family.id is None:
             made = self._db.execute("INSERT INTO family (name) VALUES (?)", (_family_name(counter.identity),))
@@ -129,7 +129,7 @@ class Tally:
         return counter.id
 
     def add_ahead(self, name: str, counter: Counter, cost: int, late: int) -> None:
-        """A charge used up to so many milliseconds later. From now on all of the counter's count longer."""
+        """Adds a charge to be used up to `late` ms later. From now on all of the counter's count longer."""
         self.add(name, counter, cost)
         if counter.late is None:
             counter.late = Late(late, late)
@@ -143,7 +143,7 @@ class Tally:
             charge(self._db, counter.id, self._now, added, self.crowded)
 
     def forget(self) -> None:
-        """Somebody else changes the tables: what was added is there, and all is read anew."""
+        """For when others change the tables: writes what was added, and lets everything be read again."""
         self.write_down()
         self._families.clear()
         self._counters.clear()
@@ -181,7 +181,7 @@ def total_at(db: sqlite3.Connection, counter: int, at: int) -> int:
 def charge(
     db: sqlite3.Connection, counter: int, now: int, added: list[tuple[str, int]], crowded: set[int]
 ) -> None:
-    """One row for all of it, and one for each decision to give it back by."""
+    """Writes one charge for all of it, and for each decision a row by which it can be given back."""
     costs = [(decision, *divmod(cost, MICROS)) for decision, cost in added]
     serial, units, micros, kept, merge_at = db.execute(
         "UPDATE counter SET last_ms = MAX(last_ms, ?), units = units + ?, micros = micros + ?,"
@@ -199,5 +199,5 @@ def charge(
 
 
 def _family_name(identity: Identity) -> str:
-    # None of the parts can hold a line feed: ids, one of three words, and a counter's few letters.
+    # None of the parts can hold a line feed: ids, one of three words, and the letters of a counter's name.
     return "\n".join(identity[:4])

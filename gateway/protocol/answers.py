@@ -1,4 +1,4 @@
-"""Whether what a server sent is an answer at all, and to what."""
+"""Checks that what a server sent is a JSON-RPC answer, and the one to this request."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _NOT_JSON: Final = "The server's answer is not JSON."
 
 
 class Nonsense(Exception):  # noqa: N818
-    """The reason is for an agent to read; it quotes nothing of the answer."""
+    """The reason is meant for an agent; it quotes nothing from the answer."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class Nonsense(Exception):  # noqa: N818
 
 
 class _Result(msgspec.Struct):
-    """The usual answer, of which only the id is taken out."""
+    """The usual answer; only its id is decoded."""
 
     id: object
     result: msgspec.Raw
@@ -34,12 +34,12 @@ _RESULT: Final = msgspec.json.Decoder(_Result)
 def check_answer(body: bytes, expected: Id) -> None:
     """Raises Nonsense unless the body is the JSON-RPC answer to the request with this id."""
     try:
-        # Of a text, for what is passed over of bytes need not be UTF-8.
+        # Decoded to text first: in bytes, msgspec skips what it does not need without checking the UTF-8.
         given = _RESULT.decode(body if body.isascii() else body.decode()).id
     except (ValueError, RecursionError):
         given = None
     if type(given) is not type(expected) or given != expected:
-        # It is looked at once more, as any other.
+        # Not the usual shape: the lenient check decides.
         _check_any_answer(body, expected)
 
 
@@ -63,20 +63,20 @@ def is_answer_to(data: bytes, expected: Id) -> bool:
 
 
 def check_text(body: bytes) -> None:
-    """Raises Nonsense for what is surely no JSON, or another encoding of it: nobody looked through that."""
+    """Raises Nonsense unless it may be a JSON object, in the encoding that our filters search (or empty)."""
     if b"\0" in body or body.lstrip(b" \t\r\n")[:1] not in (b"{", b""):
         raise Nonsense(_NOT_JSON)
 
 
 @dataclass(slots=True)
 class LongAnswer:
-    """Looks at an answer that is too long to be looked at as a whole, piece by piece, before each passes."""
+    """Checks an answer that is too long to be read whole, piece by piece, before each piece is passed on."""
 
     _begun: bool = False
     _tail: bytes = b""
 
     def look(self, piece: bytes) -> None:
-        """Raises Nonsense, and ListTooLong where it names tools."""
+        """Raises Nonsense, or ListTooLong if the answer names `tools`."""
         if not self._begun:
             check_text(piece)
             self._begun = bool(piece.strip(b" \t\r\n"))
@@ -95,7 +95,7 @@ def _lenient(body: bytes) -> object:
     except ValueError:
         pass
     try:
-        # Not json.loads(body), which guesses encodings: what is looked for in these bytes is UTF-8.
+        # Not json.loads(body), which guesses the encoding: our filters search these bytes as UTF-8.
         return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Nonsense(_NOT_JSON) from None

@@ -1,4 +1,4 @@
-"""What the log keeps of a call's arguments: their names, and a digest that equal arguments share."""
+"""What the log keeps of a call's arguments: names, a digest that equal arguments share, chosen values."""
 
 import hashlib
 from functools import lru_cache
@@ -36,7 +36,7 @@ def names(arguments: object) -> tuple[str, ...]:
 
 
 def kept(arguments: object, paths: tuple[str, ...]) -> tuple[KeptArgument, ...]:
-    """The values that the organization keeps, and nothing else of the call."""
+    """The values at the paths the organization keeps, and nothing else of the call."""
     if not paths or not isinstance(arguments, dict):
         return ()
     found, left = [], _MOST_KEPT
@@ -81,7 +81,7 @@ def _by_value(value: object) -> msgspec.Raw:
     if not significant:
         return msgspec.Raw(b"0")
     if len(power) > _LONGEST_POWER:
-        return msgspec.Raw(text.encode())  # far beyond what any reader holds: equal when spelt alike
+        return msgspec.Raw(text.encode())  # far beyond any reader's range: equal only if spelt alike
     exponent = int(power or "0") - len(fraction) + len(written) - len(significant)
     # A whole number that the parser would give as `int` must be written as one.
     if exponent >= 0 and len(significant) + exponent <= _PLAIN_DIGITS:

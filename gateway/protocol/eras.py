@@ -1,8 +1,8 @@
-"""Which era of the protocol a message belongs to, and whether its headers say what its body says.
+"""The era of the protocol that a message belongs to, and the check that its headers match its body.
 
-Up to 2025-11-25 there are sessions and the body alone speaks. From 2026-07-28 every request stands alone and
-headers repeat what is in it for those who route by them; one who trusts the header must not be told another
-tool than the one that was judged.
+Up to 2025-11-25 there are sessions, and only the body counts. From 2026-07-28 every request is independent
+and its headers repeat parts of the body for anything that routes by them: whoever trusts a header must see
+the same tool that was judged.
 """
 
 import re
@@ -49,9 +49,9 @@ NO_ERA: Final = Era(None, modern=False)
 
 
 def era_of(headers: Mapping[bytes, bytes], message: Message, spoken: Sequence[str] = ()) -> Era:
-    """Raises Refused where header and body differ, and where nobody on our other side would understand.
+    """Raises Refused if headers and body differ, or if we or the server do not know the revision.
 
-    `spoken` are the revisions that the server is known to speak; none: that is not known.
+    `spoken` are the revisions that the server is known to speak; empty if that is not known.
     """
     version = headers.get(VERSION_HEADER)
     claimed = message.meta.get(_VERSION_KEY) if type(message) is Request else None
@@ -68,7 +68,7 @@ def era_of(headers: Mapping[bytes, bytes], message: Message, spoken: Sequence[st
 
 
 def is_of_sessions(version: bytes) -> bool:
-    """Any date before the era without them: which of those a server takes, it negotiates itself."""
+    """True for any date before the era without sessions: the server itself negotiates which one it takes."""
     return _VERSION.fullmatch(version) is not None and version < _FIRST_MODERN
 
 
@@ -78,7 +78,7 @@ def check_version(version: bytes) -> None:
 
 
 def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:
-    """The protocol's headers of what is sent on, made from what was judged and not from what was received."""
+    """The protocol headers to forward, made from the message that was judged, not from those received."""
     headers = [] if era.version is None else [(b"MCP-Protocol-Version", era.version)]
     if not era.modern or not isinstance(message, Request | Notification):
         return headers
@@ -90,7 +90,7 @@ def headers_for(era: Era, message: Message) -> list[tuple[bytes, bytes]]:
 
 
 def _check_shared(era: Era, message: Message, spoken: Sequence[str]) -> None:
-    """A revision we do not know is refused, whoever knows it: what it means by a call, we could not judge."""
+    """Refuses a revision the server does not speak, and any we do not know: we could not judge its calls."""
     if era.modern and era.version in _MODERN and any(revision in MODERN for revision in spoken or MODERN):
         return
     if not era.modern and any(revision not in MODERN for revision in spoken):
@@ -101,7 +101,7 @@ def _check_shared(era: Era, message: Message, spoken: Sequence[str]) -> None:
     reason = (
         f"The server behind this address speaks {' and '.join(would_do)} of the protocol, not this revision."
     )
-    # An older client takes a status for a sign that it should try an older transport.
+    # Older clients take an error status as a sign to try an older transport.
     raise Refused(
         UNSUPPORTED_REVISION,
         reason,
@@ -119,7 +119,7 @@ def _offered(message: Message) -> str:
 def _check(headers: Mapping[bytes, bytes], version: bytes | None, claimed: Json, message: Message) -> None:
     if not isinstance(message, Request):
         return
-    # A body without a version is the server's to refuse: it says which keys it misses.
+    # A body without a version is left for the server to refuse: its error names the missing keys.
     if claimed is not None and (version or b"").decode("ascii") != claimed:
         raise _mismatch(message, "MCP-Protocol-Version")
     if read_value(headers.get(METHOD_HEADER)) != message.method:

@@ -1,4 +1,4 @@
-"""How 2026-07-28 writes a text in a header: as it is, or, where a header cannot hold it, in base64."""
+"""How 2026-07-28 writes text in a header: as it is, or in base64 if a header cannot hold it."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ _READABLE: Final = re.compile(rb"[\x20-\x7e\t]*")
 
 
 def read_value(value: bytes | None) -> str | None:
-    """None for whatever no client may write."""
+    """The text that a header value stands for; None for a value that no client may send."""
     if value is None or not _READABLE.fullmatch(value):
         return None
     text = value.decode("ascii")
@@ -21,7 +21,7 @@ def read_value(value: bytes | None) -> str | None:
     payload = sentinel["payload"]
     try:
         decoded = base64.b64decode(payload, validate=True)
-        # Spare bits at the end would let two headers stand for one name.
+        # Spare bits at the end would give one name two spellings.
         return decoded.decode("utf-8") if base64.b64encode(decoded).decode() == payload else None
     except (binascii.Error, UnicodeDecodeError):
         return None

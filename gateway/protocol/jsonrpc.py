@@ -1,4 +1,4 @@
-"""The envelope of one message: a request, a notification or an answer, and nothing between them."""
+"""The envelope of one message: a request, a notification or an answer, and nothing in between."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ class Refused(Exception):  # noqa: N818
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`meta`: the `_meta` of its parameters, for every message; empty where there is none."""
+    """`meta` is the `_meta` of its parameters, as in a Notification; empty if there is none."""
 
     id: Id
     method: str
@@ -60,7 +60,7 @@ class Notification(msgspec.Struct, frozen=True):
 
 @final
 class Answer(msgspec.Struct, frozen=True):
-    """What a client answers to a request of the server's. `meta`: of its result."""
+    """A client's answer to a request from the server. `meta` is the `_meta` of its result."""
 
     id: Id
     meta: dict[str, Json]
@@ -127,12 +127,12 @@ _WHOLE: Final = re.compile(r"-?[0-9]+")
 
 
 def read(body: bytes) -> Message:
-    """Raises Refused; the message it returns is the only reading of the body there will be."""
+    """Raises Refused. The body is not parsed again: everything after this works on the returned message."""
     return read_and_written(body)[0]
 
 
 def read_and_written(body: bytes) -> tuple[Message, bytes | None]:
-    """As read(), and our own writing of the message as it was read, where that was made already."""
+    """As read(), with our own serialization of the message if parsing already made one."""
     try:
         tree, written = parse_object(body)
     except NotStrict as problem:
@@ -222,8 +222,8 @@ _FOLDED: Final = {known: _folded(known) for known in (_ENVELOPE, KNOWN_PARAMS, _
 
 
 def _refuse_twins(members: Iterable[str], known: frozenset[str], identifier: Id | None = None) -> None:
-    # Some servers read keys without regard to case, and the last one wins: `Name` beside `name` would be
-    # judged as one tool and run as another. casefold() also knows U+017F as s and U+212A as k.
+    # Some servers ignore the case of keys, and the last one wins: `Name` beside `name` would be judged as
+    # one tool and run as another. casefold() also maps U+017F to s and U+212A to k.
     for key in members:
         if key not in known and key.casefold() in _FOLDED[known]:
             raise Refused(INVALID_REQUEST, "A key differs from a known one only by case.", id=identifier)

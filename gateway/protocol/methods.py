@@ -1,4 +1,4 @@
-"""Every method of every protocol revision, and what becomes of it here. What is not here is refused."""
+"""Every method of every protocol revision, and what we do with it. Any method not listed is refused."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Verdict(StrEnum):
     REFUSE = "refuse"
 
 
-# Up to Python 3.11 a member is found by a function of its own each time it is named.
+# Up to Python 3.11, every access to an enum member is a function call.
 PASS: Final = Verdict.PASS
 REFUSE: Final = Verdict.REFUSE
 FILTER_TOOLS: Final = Verdict.FILTER_TOOLS
@@ -77,15 +77,15 @@ _FROM_CLIENT: Final = (
     _notification("notifications/cancelled", Verdict.PASS),
     _notification("notifications/progress", Verdict.PASS, SESSIONS),
     _notification("notifications/roots/list_changed", Verdict.PASS, SESSIONS),
-    # Of 2025-11-25, and of the extension io.modelcontextprotocol/tasks to 2026-07-28.
+    # From 2025-11-25, and from the extension io.modelcontextprotocol/tasks to 2026-07-28.
     _request("tasks/get", Verdict.JUDGE_TASK, [R2025_11, R2026_07]),
     _request("tasks/cancel", Verdict.JUDGE_TASK, [R2025_11, R2026_07]),
     _request("tasks/result", Verdict.JUDGE_TASK, [R2025_11]),
     _request("tasks/update", Verdict.JUDGE_TASK, [R2026_07]),
-    # A server lists all it has: whose they are it cannot say, and we do not know.
+    # A server lists all the tasks it has: it cannot say whose they are, and we do not know.
     _request("tasks/list", Verdict.REFUSE, [R2025_11]),
 )
-# These a server sends. They pass on its streams; from a client they are refused.
+# Sent by servers: they pass on a server's streams, and are refused from a client.
 _FROM_SERVER: Final = (
     _request("sampling/createMessage", Verdict.REFUSE),
     _request("roots/list", Verdict.REFUSE),
@@ -122,6 +122,6 @@ _OF_NOTIFICATIONS: Final = {modern: _verdicts(notification=True, modern=modern) 
 
 
 def verdict_of(name: str, *, notification: bool, modern: bool) -> Verdict:
-    """A request's name on a notification is as unknown as any other: nobody would see the answer."""
+    """A request's method in a notification counts as unknown: nobody would see the answer."""
     verdicts = _OF_NOTIFICATIONS if notification else _OF_REQUESTS
     return verdicts[modern].get(name, REFUSE)

@@ -1,7 +1,7 @@
-"""The arguments that 2026-07-28 repeats in `Mcp-Param-*` headers, held against the body that was judged.
+"""Checks the arguments that 2026-07-28 repeats in `Mcp-Param-*` headers against the body that was judged.
 
-Whoever routes or counts by such a header must not be told another value than the one the policy saw. What
-goes on is written anew; a header that stands for no argument we know of goes on as it came.
+Anything that routes or counts by such a header must see the value that the policy saw. The headers we
+forward are written by us; only a header for no argument we know of is forwarded as it came.
 """
 
 import re
@@ -18,7 +18,7 @@ from gateway_config.wire.mirrored import Kind, MirroredArgument
 
 PREFIX: Final = b"mcp-param-"
 _PUNCTUATION: Final = re.compile(rb"[^a-z0-9]")
-# Other spellings of a number are compared as texts: what reads them next does no more.
+# Other spellings of a number are compared as text: whatever reads them next does no more.
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LONGEST_NUMBER: Final = 400
 
@@ -26,7 +26,7 @@ _LONGEST_NUMBER: Final = 400
 def parameter_headers(
     request: Request, mirrored: Iterable[MirroredArgument], given: Mapping[bytes, bytes]
 ) -> list[tuple[bytes, bytes]]:
-    """Raises Refused where a header and the argument it stands for are not both there and alike."""
+    """Raises Refused unless each header and its argument agree, or are both absent."""
     unknown = {name: value for name, value in given.items() if name.startswith(PREFIX)}
     headers = []
     for one in mirrored:
@@ -47,12 +47,12 @@ def parameter_headers(
 
 
 def _blurred(name: bytes) -> bytes:
-    """As many servers know it: a dash and an underscore are one to them, and one of two such headers wins."""
+    """The name as many servers see it: they treat `-` and `_` alike, so that one of two such headers wins."""
     return _PUNCTUATION.sub(b"_", name)
 
 
 def _found(arguments: Json, path: Iterable[str]) -> str | int | bool | jiter.LosslessFloat | None:
-    """What a header can say of what is there; of a list or an object it can say nothing."""
+    """The argument at the path; None if it is missing, or a list or an object, which no header can hold."""
     node = arguments
     for name in path:
         node = node.get(name) if isinstance(node, dict) else None
@@ -60,7 +60,7 @@ def _found(arguments: Json, path: Iterable[str]) -> str | int | bool | jiter.Los
 
 
 def _agreed(told: str | None, argument: str | int | bool | jiter.LosslessFloat, kind: Kind) -> str | None:
-    """What both say, as it is to be written; None where they do not say the same."""
+    """The value that header and argument share, as it is to be written; None if they differ."""
     if told is None:
         return None
     if isinstance(argument, str):

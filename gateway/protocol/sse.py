@@ -1,7 +1,8 @@
 """A stream of server-sent events, passed on event by event as it arrives.
 
-An event leaves as the bytes it came in, unless it carries an id (a handle, which is wrapped) or a list of
-tools (which is filtered). Comments, which keep connections open, do not wait for the end of their event.
+An event leaves as the bytes it came in, unless it carries an id (a handle, which is wrapped), a list of
+tools (which is filtered) or the address of a 2024-11-05 stream (which is replaced). Comments, which keep
+connections open, do not wait for the end of their event.
 """
 
 import re
@@ -12,13 +13,13 @@ import msgspec
 
 from gateway.protocol.tool_list import may_hold_tools
 
-# Atomic: a CR LF must not be tried again as a CR and an LF, which would end an event at every line.
+# Atomic: backtracking must not split a CR LF into CR and LF, which would end an event at every line.
 _EVENT_END: Final = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _PAIRS: Final = (b"\n\n", b"\r\r", b"\n\r")
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _LEADING: Final = re.compile(rb"(?:[\r\n]|:[^\r\n]*[\r\n])*+")
-# First the name, then that a line begins with it: what begins with a letter is looked for much faster, and
-# every answer in JSON has an `id` in it.
+# The name first, then a look back at the line's start: a pattern that begins with a literal is found much
+# faster, and every answer in JSON has an `id` in it.
 _HAS_DATA: Final = re.compile(rb"data(?<![^\r\n]data)")
 _ID_LINE: Final = re.compile(rb"id(?<![^\r\n]id)(?:: ?([^\r\n]*))?(?![^\r\n])")
 _IS_ENDPOINT: Final = re.compile(rb"(?:\A|[\r\n])event: ?endpoint(?:[\r\n]|\Z)")
@@ -30,19 +31,19 @@ class EventTooLarge(Exception):  # noqa: N818
 
 
 class EndpointEvent(Exception):  # noqa: N818
-    """It names an address for messages where none is expected: they would be posted around us."""
+    """The stream names an address for messages where none is expected: they would be posted past us."""
 
 
 class EventStream(msgspec.Struct, eq=False):
     wrap_id: Callable[[bytes], bytes]
     rewrite_data: Callable[[bytes], bytes | None]
-    """Gets the data of some events; None means they may leave as they came, empty that it is not to leave."""
+    """Gets the data of an event that `may_need_it`. None: the data stays as it is; empty: it is dropped."""
     max_event: int
     may_need_it: Callable[[bytes], bool] = may_hold_tools
     rewrite_endpoint: Callable[[bytes], bytes] | None = None
-    """Gets the address that a stream of 2024-11-05 names first; gives the one the client is told."""
+    """Gets the address that a 2024-11-05 stream names first; returns the one that the client is told."""
     on_data: Callable[[bytes], None] | None = None
-    """Hears the data of every event, as it came."""
+    """Gets the data of every event, before any filtering."""
     resumable: bool = False
     _buffer: bytearray = msgspec.field(default_factory=bytearray)
     _begun: bool = False
@@ -51,9 +52,9 @@ class EventStream(msgspec.Struct, eq=False):
     _named: bool = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """What may be passed on now."""
+        """The bytes that may be passed on now."""
         if not self._buffer and chunk.endswith(b"\n\n") and (self._begun or not chunk.startswith(_BOM)):
-            # As most servers send it: whole events, of which nothing waits.
+            # The usual case: whole events, and nothing left waiting.
             self._begun = True
             return self._passed(chunk)
         self._buffer += chunk
@@ -79,7 +80,7 @@ class EventStream(msgspec.Struct, eq=False):
         return found
 
     def _past_the_mark(self) -> bool:
-        """Whether the stream's first bytes are known; a byte order mark among them is dropped."""
+        """True once the stream's first bytes are known; a byte order mark among them is dropped."""
         if len(self._buffer) < len(_BOM) and _BOM.startswith(self._buffer):
             return False
         if self._buffer.startswith(_BOM):
@@ -88,14 +89,14 @@ class EventStream(msgspec.Struct, eq=False):
         return True
 
     def _end_of_last(self) -> int:
-        """Where the last whole event ends: two line ends in a row, of which CR LF is one."""
+        """Where the last whole event ends: after two line ends in a row (CR LF counts as one)."""
         end = max(self._buffer.rfind(pair, self._searched) for pair in _PAIRS) + 2
         if end >= 2 and self._buffer[end - 1 : end + 1] == b"\r\n":
             end += 1
         return end if end >= 2 else 0
 
     def _end_of_leading(self) -> int:
-        """Where the comments and empty lines end that stand before an event that has only begun."""
+        """Where the comments and empty lines before an unfinished event end."""
         begins = self._buffer[:1]
         if not begins or begins not in b":\r\n" or not _LINE_END.search(self._buffer, self._searched):
             return 0
@@ -117,7 +118,7 @@ class EventStream(msgspec.Struct, eq=False):
         return passed
 
     def _looked_through(self, whole: bytes) -> bytes:
-        """Most of what comes has nothing in it that must be changed, and is not looked at event by event."""
+        """Most input holds nothing that must change, and is not examined event by event."""
         if whole.find(b"endpoint") >= 0 and _IS_ENDPOINT.search(whole):
             whole = b"".join(map(self._with_our_endpoint, _events_of(whole)))
         if whole.find(b"id") >= 0:
@@ -127,7 +128,7 @@ class EventStream(msgspec.Struct, eq=False):
         return b"".join(map(self._filtered, _events_of(whole))) if self.may_need_it(whole) else whole
 
     def _with_our_endpoint(self, event: bytes) -> bytes:
-        """Only the first event of a stream names an address: a later one would lead its client astray."""
+        """Only the first event of a stream may name an address: a later one would lead the client astray."""
         data = _data_of(event)
         is_endpoint = _IS_ENDPOINT.search(event) is not None
         if is_endpoint:
@@ -145,7 +146,7 @@ class EventStream(msgspec.Struct, eq=False):
 
     def _with_wrapped_id(self, line: re.Match[bytes]) -> bytes:
         self.resumable = True
-        # An empty id tells the client to forget the last one, and nothing else.
+        # An empty id only tells the client to forget the last one.
         return b"id: " + (self.wrap_id(line[1]) if line[1] else b"")
 
     def _filtered(self, event: bytes) -> bytes:
@@ -154,7 +155,7 @@ class EventStream(msgspec.Struct, eq=False):
         data = _data_of(event)
         rewritten = self.rewrite_data(data) if data is not None and self.may_need_it(data) else None
         beside = [line for line in event.splitlines() if line and not _is_data(line)]
-        # Some clients end lines where others do not: a comment is data to them, and must hold no list.
+        # Clients disagree on where a line ends: our comment may be data to some, so it must not hold a list.
         kept = [line for line in beside if not self.may_need_it(line)]
         if rewritten is None and kept == beside:
             return event
@@ -162,7 +163,7 @@ class EventStream(msgspec.Struct, eq=False):
 
 
 def _events_of(whole: bytes) -> Iterator[bytes]:
-    """Event by event; comments and empty lines between two of them come as a piece of their own."""
+    """Yields each event; comments and empty lines between two events are yielded as a piece of their own."""
     start = 0
     while start < len(whole):
         found = _LEADING.match(whole, start)

@@ -1,12 +1,12 @@
-"""One strict reading of a JSON text, and our own writing of what was read.
+"""Strict parsing of JSON, and our own serialization of what was parsed.
 
-What two parsers could read in two ways is refused here, so that what was judged is what the server reads:
+Anything that two parsers could read in two ways is refused, so that the server reads what was judged:
 duplicate keys (also when escaped), NaN and Infinity, lone surrogates, byte order marks, other encodings,
-trailing bytes, too deep and too many. Numbers keep their text: a fraction, an exponent, `-0` and a whole
-number too long for 64 bits are `jiter.LosslessFloat`, every other number is `int`.
+trailing bytes, too much depth and too many values. Numbers keep their text: a fraction, an exponent, `-0`
+and an integer too long for 64 bits are `jiter.LosslessFloat`, every other number is an `int`.
 
-jiter looks for duplicate keys, which costs as much as the rest of its reading. A short text is read by
-msgspec, as strict but for those, and they are found by counting. Whatever that leaves open, jiter reads.
+jiter's search for duplicate keys costs as much as the rest of its parsing. Short texts are parsed by msgspec,
+which is as strict except about duplicates; those are found by counting. jiter parses what that leaves open.
 """
 
 import json
@@ -22,30 +22,30 @@ Json: TypeAlias = (
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 10_000
-_SURELY_SMALL: Final = 5 * MAX_DEPTH  # without a list in it; see _check_size()
+_SURELY_SMALL: Final = 5 * MAX_DEPTH  # if there is no list in it; see _check_size()
 
-# msgspec writes a whole number beyond 64 bits as a string, and jiter reads -0 as 0: such texts, which are
-# rare, are read again number by number. Eighteen digits always fit, whatever the sign.
+# msgspec writes an integer beyond 64 bits as a string, and jiter reads -0 as 0: such texts are rare, and are
+# parsed again number by number. Eighteen digits always fit, whatever the sign.
 _LONGEST_PLAIN: Final = 18
 _MINUS_ZERO: Final = re.compile(rb"-0(?![.eE0-9])")
 _TOO_LONG: Final = b"0" * (_LONGEST_PLAIN + 1)
 _DIGITS_AS_ZEROS: Final = bytes(0x30 if chr(byte) in "0123456789" else 0x20 for byte in range(256))
-# Whoever looks at every sixth byte only sees three digits in a row of any nineteen.
+# Every sixth byte of a text shows three digits in a row for any run of nineteen.
 _STRIDE: Final = 6
 _TOO_LONG_SEEN: Final = b"0" * (len(_TOO_LONG) // _STRIDE)
 
-# A single byte is looked for much faster than two, and find() than `in`, which raises and drops an error.
+# One byte is found much faster than two, and find() is faster than `in`, which raises and drops an error.
 _MINUS: Final = ord("-")
 _BRACKET: Final = ord("[")
 _BACKSLASH: Final = ord("\\")
 
-# To be read by both would cost a long text more than it may save it.
+# For a longer text, parsing with both would cost more than it could save.
 _MOST_COUNTED: Final = 65_536
-_ESCAPED_COLON: Final = rb"\u003"  # and whatever else begins like it
+_ESCAPED_COLON: Final = rb"\u003"  # and other escapes that begin like it
 
 
 class NotStrict(Exception):  # noqa: N818
-    """`syntax` tells what is no JSON at all from JSON that we refuse. The reason never quotes the text."""
+    """`syntax`: it is not JSON at all, rather than JSON that we refuse. The reason never quotes the text."""
 
     def __init__(self, reason: str, *, syntax: bool = False) -> None:
         super().__init__(reason)
@@ -54,7 +54,7 @@ class NotStrict(Exception):  # noqa: N818
 
 
 def parse(text: bytes, *, max_depth: int | None = MAX_DEPTH, max_nodes: int = MAX_NODES) -> Json:
-    """`max_depth` None: neither depth, but for the parser's own bound of 200, nor values are counted."""
+    """`max_depth` None: values are not counted, and only the parser's own limit of 200 bounds the depth."""
     try:
         tree: Json = jiter.from_json(
             text, catch_duplicate_keys=True, float_mode="lossless-float", allow_inf_nan=False
@@ -69,7 +69,7 @@ def parse(text: bytes, *, max_depth: int | None = MAX_DEPTH, max_nodes: int = MA
 
 
 def parse_object(text: bytes) -> tuple[dict[str, Json], bytes | None]:
-    """And our own writing of it, where that was made already."""
+    """The parsed object, with our own serialization of it if parsing already made one."""
     tree, written = _read_by_counting(text)
     if written is None:
         tree = parse(text)
@@ -93,16 +93,16 @@ _DECODER: Final = msgspec.json.Decoder(float_hook=lambda text: _lossless(text))
 
 
 def encode(tree: object) -> bytes:
-    """Compact UTF-8. Takes what parse() made; a bare `int` beyond 64 bits is none of that."""
+    """Compact UTF-8. Takes what parse() returns, which never holds a bare `int` beyond 64 bits."""
     return _ENCODER.encode(tree)
 
 
 def _read_by_counting(text: bytes) -> tuple[Json, bytes | None]:
-    """What the text says and our own writing of it; no writing: that was not settled, or it is to be refused.
+    """The parsed text and our own serialization; None for both if unsettled, or if it must be refused.
 
-    Each member has one colon outside of strings. Of what was read, every colon stands in our writing as it
-    stood in the text, unless it was escaped there. Of a key that was there twice only one is read, and the
-    colon of the other is missing: as many colons in both are as many members in both.
+    Each member has one colon outside strings. Every colon that was parsed is in our serialization as it was
+    in the text, unless it was escaped there. Of a duplicate key only one member is kept, and the colon of the
+    other is missing: equal numbers of colons mean equal numbers of members.
     """
     if len(text) > _MOST_COUNTED or _may_hold_odd_number(text):
         return None, None
@@ -120,7 +120,7 @@ def _read_by_counting(text: bytes) -> tuple[Json, bytes | None]:
 
 
 def _may_hold_odd_number(text: bytes) -> bool:
-    # A regex that looks for nineteen digits costs as much as the parsing itself.
+    # A regex for nineteen digits would cost as much as the parsing itself.
     sample = text[::_STRIDE].translate(_DIGITS_AS_ZEROS)
     if sample.find(_TOO_LONG_SEEN) >= 0 and _TOO_LONG in text.translate(_DIGITS_AS_ZEROS):
         return True
@@ -139,8 +139,8 @@ def _lossless(text: str) -> jiter.LosslessFloat:
 
 def _check_size(text: bytes, tree: Json, max_depth: int, max_nodes: int) -> None:
     # Counting characters bounds depth and nodes from above, so that the usual body is never walked. Every
-    # value but one takes at least two bytes, of which one parts it from others; an object within another
-    # at least five.
+    # value but one takes at least two bytes, one of them a separator; an object within another takes at
+    # least five.
     if len(text) < 5 * max_depth and _BRACKET not in text and len(text) < 2 * max_nodes:
         return
     containers = text.count(b"{") + (text.count(b"[") if _BRACKET in text else 0)
@@ -175,7 +175,7 @@ _REASONS: Final = (
 
 
 def _in_our_words(problem: ValueError) -> NotStrict:
-    # jiter's own message quotes keys of the text, which may be somebody's secret.
+    # jiter's own message quotes keys from the text, which may be secret.
     told = str(problem)
     for sign, reason, syntax in _REASONS:
         if sign in told:

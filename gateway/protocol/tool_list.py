@@ -1,7 +1,7 @@
-"""Tools a client may not see are taken out of any result that holds a list of them, by its shape.
+"""Removes tools that a client may not see from any result with a list of tools, recognized by its shape.
 
-An answer that names no `tools` is not parsed at all. One that does is read as strictly as a request: an
-answer two clients could read in two ways would show to one of them what the other is not shown.
+An answer that does not name `tools` is not parsed at all. One that does is parsed as strictly as a request:
+an answer that two clients could read in two ways would show one of them what is hidden from the other.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.protocol.strict_json import Json, encode, parse
 
-# Any spelling of the key, escaped or in another case: some clients read keys without regard to case.
+# Any spelling of the key, escaped or in another case: some clients ignore the case of keys.
 _T: Final = r"t|\\u00[57]4"
 _O: Final = r"o|\\u00[46]f"
 _L: Final = r"l|\\u00[46]c"
@@ -18,11 +18,11 @@ _S: Final = "s|\xc5\xbf|" + r"\\u00[57]3|\\u017f"
 _MOST_BYTES: Final = 2_097_152
 LONGEST_NAME: Final = len(rb'"\u0074\u006f\u006f\u006c\u0073"')
 _NAMES_TOOLS: Final = re.compile('"' + "".join(f"(?:{one})" for one in (_T, _O, _O, _L, _S)) + '"')
-# What a spelling that lower() does not know has in it, besides `\u`.
+# The first byte of a long s (U+017F): without it and `\u`, lower() leaves only one spelling.
 _OF_LONG_S: Final = "\xc5"
 
 
-# None of these is another spelling of "name".
+# The usual keys of a tool, none of which is another spelling of "name".
 _OF_TOOLS: Final = frozenset(
     {
         "name",
@@ -43,7 +43,7 @@ class ListTooLong(Exception):  # noqa: N818
 
 
 def lowered(text: bytes) -> str:
-    """To be looked through: byte for byte, A to Z made small. In a str things are found at half the cost."""
+    """The text to search in: byte for byte, A to Z in lower case. Searching a str costs half as much."""
     return text.lower().decode("latin-1")
 
 
@@ -52,7 +52,7 @@ def may_hold_tools(text: bytes) -> bool:
 
 
 def names_tools(seen: str) -> bool:
-    """Of a text as lowered() makes it."""
+    """Takes a text as lowered() returns it."""
     if _OF_LONG_S in seen or "\\u" in seen:
         return _NAMES_TOOLS.search(seen) is not None
     return '"tools"' in seen
@@ -66,25 +66,25 @@ def filtered(
     most: int = _MOST_BYTES,
     look: Callable[[list[Json], bool], None] | None = None,
 ) -> bytes | None:
-    """The message without the tools that are not shown; None when it holds no list of tools.
+    """The message without the tools that are not shown; None if it holds no list of tools.
 
-    `look` is shown every list before, and told whether it is the last of its pages.
+    `look` gets every list before it is filtered, and whether it is the last page.
 
-    Raises NotStrict when the message names `tools` and has no single meaning, ListTooLong when it names them
-    and is longer than `most`.
+    Raises NotStrict if the message names `tools` and has no single meaning, ListTooLong if it names them and
+    is longer than `most`.
     """
     if not may_hold_tools(text):
         return None
     if len(text) > most:
         raise ListTooLong
-    # Its length bounds its values, and the parser its depth; what matters is that it has one meaning.
+    # The length bounds the values and the parser the depth; what matters is that it has one meaning.
     tree = parse(text, max_depth=None)
     changed = [_filter(result, is_shown, modern, look) for result in _results(tree)]
     return encode(tree) if any(changed) else None
 
 
 def _results(tree: Json) -> list[dict[str, Json]]:
-    """Of one message, or of each in a batch; some clients read that key, too, without regard to case."""
+    """The results of one message, or of each in a batch; some clients ignore the case of this key, too."""
     messages = [one for one in (tree if isinstance(tree, list) else [tree]) if isinstance(one, dict)]
     found = [value for one in messages for key, value in one.items() if key.casefold() == "result"]
     return [result for result in found if isinstance(result, dict)]
@@ -118,5 +118,5 @@ def _shown(tool: Json, is_shown: Callable[[str], bool]) -> bool:
         name = tool.get("name")
         return isinstance(name, str) and is_shown(name)
     names = [value for key, value in tool.items() if key.casefold() == "name"]
-    # Named twice in two spellings it would be one tool to some clients and another to others.
+    # Named in two spellings, it would be one tool to some clients and another to others.
     return len(names) == 1 and isinstance(names[0], str) and "name" in tool and is_shown(names[0])

@@ -1,11 +1,11 @@
-"""URIs that a server may take for others: RFC 3986, 6.2, and WHATWG's URLs, as SDKs of servers read them."""
+"""Finds URIs that a server may take for others, by RFC 3986, 6.2, or as WHATWG URLs, as server SDKs do."""
 
 import re
 from ipaddress import ip_address
 from typing import Final
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-# Of these everybody knows what stands behind the colon, however it is written; and the port, unwritten.
+# Schemes with an authority after the colon, however that is written, and their default ports.
 _PORTS: Final = {"file": "", "ftp": "21", "http": "80", "https": "443", "ws": "80", "wss": "443"}
 _PORT: Final = re.compile(r":([0-9]*)\Z")
 _HOST: Final = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z_][a-z0-9_-]*", re.IGNORECASE)
@@ -14,12 +14,12 @@ _AFTER_AUTHORITY: Final = re.compile(r"[/?#]")
 
 
 def is_read_in_part(uri: str) -> bool:
-    """Whether many readers of URLs leave something out: `.`, a tab and `.` are `..` to them."""
+    """True if many URL parsers would drop part of it: they read `.`, a tab and `.` as `..`."""
     return uri != uri.strip(" ") or _CONTROL.search(uri) is not None
 
 
 def has_another_spelling(uri: str) -> bool:
-    """Whether readers of URLs make another one of it by what stands before its path."""
+    """True if URL parsers may turn it into another one because of what comes before its path."""
     scheme, _, rest = uri.partition(":")
     known = _PORTS.get(scheme.lower())
     if not rest.startswith("//"):
@@ -36,7 +36,7 @@ def has_another_spelling(uri: str) -> bool:
 
 
 def _is_plain(host: str) -> bool:
-    """A name in ASCII, or an address as it is written out: of all else somebody makes one of these."""
+    """True for an ASCII name or an address in its canonical form: parsers turn anything else into these."""
     bare = host[1:-1] if host.startswith("[") else host
     try:
         return str(ip_address(bare)) == bare.lower()

@@ -1,4 +1,4 @@
-"""What gateways ask and tell. Served on the internal listener only; each worker shows a token of its own."""
+"""The gateways' API. Served on the internal listener only; each worker has a token of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _UNKNOWN = Refused(401, "this token is not a worker's")
 
 
 def for_workers(view: WorkerView[P]) -> View[P]:
-    """The view's second argument is the worker whose token came with the request; without one: 401."""
+    """Passes the worker whose token came with the request as the second argument; without one: 401."""
 
     @csrf_exempt
     @wraps(view)
@@ -63,7 +63,7 @@ def for_workers(view: WorkerView[P]) -> View[P]:
 
 
 def for_waiting_workers(view: WaitingView) -> WaitingView:
-    """As `for_workers`, for what waits long: while it does it holds neither a thread nor a connection."""
+    """As `for_workers`, for long waits: a waiting request holds neither a thread nor a connection."""
 
     @csrf_exempt
     @wraps(view)
@@ -82,7 +82,7 @@ def for_waiting_workers(view: WaitingView) -> WaitingView:
 @require_GET
 @for_waiting_workers
 async def heads(request: HttpRequest) -> HttpResponse:
-    """`cursor`: the last answer's; 0 for all. Answers at once when something moved, else after `wait` s."""
+    """`cursor`: the last answer's; 0 for all. Answers as soon as something changes, else after `wait` s."""
     cursor = number_in(request, "cursor", HIGHEST_CURSOR)
     return answer(await _next_heads(cursor, number_in(request, "wait", LONGEST_WAIT)))
 
@@ -110,7 +110,7 @@ def bundle(request: HttpRequest, worker: Worker, organization_id: UUID) -> HttpR
 @require_GET
 @for_workers
 def grants(request: HttpRequest, worker: Worker, organization_id: UUID, digest: str) -> HttpResponse:
-    """A part of a bundle's grants, byte for byte what its digest was made of."""
+    """A part of a bundle's grants, byte for byte as its digest was computed."""
     body = grant_part(organization_id, digest)
     if body is None:
         raise Refused(404, "no configuration of this organization names this part")

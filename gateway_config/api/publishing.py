@@ -1,4 +1,4 @@
-"""Publishing, and how far a revision has come: policies know nothing of workers, so these stand here."""
+"""Publishing, and how far a revision has come: these are here because policies know nothing of workers."""
 
 from __future__ import annotations
 

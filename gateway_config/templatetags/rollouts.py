@@ -1,4 +1,4 @@
-"""Lets the templates of apps that stand below this one show how far a revision has come."""
+"""Lets the templates of the apps below this one show how far a revision has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers: every gateway process, what it runs of this organization, and who is behind."""
+"""Workers: every gateway process, what it runs for this organization, and which are behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway_config.services import try_again
 @require_safe
 @member_required
 def workers(request: MemberRequest) -> HttpResponse:
-    """The page, or only the part of a page that asks for it again: the table, or the frame's few words."""
+    """The page, or only the part of it that is refreshed: the table, or the few words in the frame."""
     target = request.headers.get("HX-Target")
     if target == "nav-rollout":
         return render(request, "components/nav_rollout.html")

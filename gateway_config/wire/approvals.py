@@ -1,7 +1,8 @@
-"""What gateways and the control plane say of calls that wait for a person. JSON; unknown fields are ignored.
+"""The messages about calls that wait for a person. JSON; unknown fields are ignored.
 
-Ids are plain UUID texts, digests hex SHA-256. An approval stands for one identical call (`call_digest`, see
-`policies.language.identity`), judged by these very rules (`rules_digest`) for this very tool (`tool_digest`).
+Gateways and the control plane exchange them. Ids are plain UUID texts, digests hex SHA-256. An approval is
+for one identical call (`call_digest`, see `policies.language.identity`), judged by exactly these rules
+(`rules_digest`) for exactly this tool (`tool_digest`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-# What the log keeps of a rule, too; a policy's own bounds are far below.
+# As much as the log keeps of a rule, too; a policy's own bounds are far lower.
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
 Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 Digest: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -22,7 +23,7 @@ NewsState: TypeAlias = Literal["pending", "approved", "declined", "expired", "su
 
 
 class ApprovalClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """May this call be sent now? `tool_digest` is empty where the server lists no such tool."""
+    """Asks whether this call may be sent now. `tool_digest` is empty if the server lists no such tool."""
 
     decision_id: Id
     organization: Id
@@ -35,9 +36,9 @@ class ApprovalClaim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalAsk(ApprovalClaim, frozen=True, kw_only=True):
-    """A person is asked. `arguments_json` is our own text of what was judged, `{}` where nothing came.
+    """Asks a person. `arguments_json` is our own serialization of what was judged, `{}` if nothing came.
 
-    `reserved_by` names what is held of the call's limits; `policy` is the policy revision that judged.
+    `reserved_by` names what is held of the call's limits; `policy` is the policy revision that judged it.
     """
 
     rule: Text
@@ -50,10 +51,10 @@ class ApprovalAsk(ApprovalClaim, frozen=True, kw_only=True):
 
 
 class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`approved`: this decision, and no other ever, may send the call. `expired` is told once.
+    """`approved`: this decision, and no other ever, may send the call. `expired` is told only once.
 
-    `none` has no `id`. `reserved_by` names the reservation that stands for the call, `given_back_by` the
-    decision that had the approval before and sent nothing.
+    `none` has no `id`. `reserved_by` names the call's reservation, `given_back_by` the decision that had the
+    approval before and sent nothing.
     """
 
     state: Literal["none"] | Told
@@ -72,9 +73,9 @@ class ApprovalUnused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalNews(msgspec.Struct, frozen=True, kw_only=True):
-    """`approved`: hold for `seconds_left` from now on; the others but `pending`: hold no longer.
+    """`approved`: hold for `seconds_left` from now; any other state but `pending`: hold no longer.
 
-    `used_by`: of `used`, the decision that has it.
+    `used_by`: if `used`, the decision that has it.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""What one organization's gateways enforce, as it travels: one whole bundle, signed as a whole.
+"""What gateways enforce for one organization, as it is sent: one complete bundle, signed as a whole.
 
-Of many grants the bundle holds the digests of the parts they stand in (see `grants`); of few the grants.
+A few grants are in the bundle itself; of many, it holds the digests of the parts they are in (see `grants`).
 
-Unknown fields are refused: what an old gateway cannot read might be what closes something.
+Unknown fields are refused: what an old gateway cannot read might be what forbids something.
 """
 
 from typing import Annotated, Final, Literal, TypeAlias
@@ -24,7 +24,7 @@ PartDigests: TypeAlias = Annotated[tuple[Sha256, ...], msgspec.Meta(max_length=M
 
 
 class BundleInvalid(Exception):  # noqa: N818
-    """Why a bundle is not taken. The reason goes back to the control plane, so it holds nothing sealed."""
+    """A bundle is refused. The reason goes back to the control plane, so it holds nothing that was sealed."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -38,10 +38,10 @@ class BundleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kept_arguments: tuple[str, ...] = ()
     """Paths of arguments whose values go into the records of decisions."""
     most_calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
-    """That may begin within `most_calls_seconds` on each gateway; 0: any number."""
+    """Calls that may begin within `most_calls_seconds` on each gateway; 0: any number."""
     most_calls_seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 1
     most_open: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
-    """Requests of one grant open at one time on each gateway; 0: as many as the gateway allows anybody."""
+    """Requests of one grant open at one time on each gateway; 0: as many as the gateway allows anyone."""
 
 
 class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -58,12 +58,12 @@ class BundleTool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class BundleServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`credentials`: JSON {header: value}, sealed for (organization, this id, "upstream-headers").
 
-    What follows the `?` of a server's address may be a secret, too, and so may the end of its path: neither
-    stands in `upstream_url` but among the credentials, under QUERY and PATH, which are no headers; an
-    `upstream_url` that goes on there ends with a slash. A gateway of the version before takes them for
-    unusable and calls that server no more, and every other one as before.
+    What follows the `?` of a server's address may be a secret, too, and so may the end of its path. Neither
+    is in `upstream_url`: both are among the credentials, under QUERY and PATH, which are not headers; an
+    `upstream_url` that goes on there ends with a slash. A gateway of the previous version finds such
+    credentials unusable and no longer calls that server, but calls every other one as before.
 
-    `revisions` of the protocol that the last scan found it to speak; none: not known.
+    `revisions`: those of the protocol that the last scan found it to speak; empty if not known.
     """
 
     id: Uuid
@@ -85,7 +85,7 @@ class ToolClass(msgspec.Struct, frozen=True, array_like=True):
 class BundlePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One published revision: `id` is the revision's, `document` the canonical text.
 
-    `classes` are those of the moment it was published; later classifications take force only by publishing.
+    `classes` are those at the time it was published; later ones come into force only by publishing.
     """
 
     id: Uuid
@@ -98,8 +98,8 @@ class BundlePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BundleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """`policy` is a BundlePolicy's id, or None: then every call is denied. `expires_at` in unix seconds.
 
-    Ids are Uuid and hashes Sha256 here, too: the codec looks at those of all grants together, because a
-    pattern for each of a hundred thousand takes longer than all the rest.
+    Ids are Uuid and hashes Sha256 here, too: the codec checks those of all grants together, because a
+    pattern for each of a hundred thousand takes longer than everything else.
     """
 
     id: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
@@ -110,7 +110,7 @@ class BundleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
 
 class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`parts`: the digests of the grants' parts in their order, in format 2; it has no grants of its own."""
+    """`parts`: in format 2, the digests of the grants' parts in order; it has no grants of its own then."""
 
     organization: Uuid
     settings: BundleSettings = BundleSettings()
@@ -118,5 +118,5 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policies: tuple[BundlePolicy, ...] = ()
     grants: tuple[BundleGrant, ...] = ()
     format: int = FORMAT
-    # Left out where there are none: gateways that read only format 1 refuse what they do not know.
+    # Left out if there are none: gateways that read only format 1 refuse fields that they do not know.
     parts: PartDigests | msgspec.UnsetType = msgspec.UNSET

@@ -1,4 +1,4 @@
-"""Bundle <-> bytes."""
+"""Bundles to bytes, and back."""
 
 from typing import Final
 
@@ -33,7 +33,7 @@ def decode_bundle(body: bytes) -> Bundle:
     if len(body) > MAX_BODY_BYTES:
         raise BundleInvalid(f"the bundle has {len(body)} bytes, at most {MAX_BODY_BYTES} are read")
     try:
-        # The format first: a later one is told as such, not as a field that looks odd.
+        # The format first: a later one is reported as such, not as a field that looks odd.
         found = _format_decoder.decode(body).format
         if found not in (FORMAT, FORMAT_IN_PARTS):
             raise BundleInvalid(
@@ -49,7 +49,7 @@ def decode_bundle(body: bytes) -> Bundle:
 
 
 def named_parts(body: bytes) -> tuple[str, ...]:
-    """The parts a bundle's grants stand in, without reading the rest of it."""
+    """The digests of the parts that hold a bundle's grants, without reading the rest of it."""
     try:
         return _named_decoder.decode(body).parts
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -57,12 +57,12 @@ def named_parts(body: bytes) -> tuple[str, ...]:
 
 
 def _check_grants(bundle: Bundle) -> None:
-    """What each refers to by its server's and policy's ids is looked up when it is loaded."""
+    """Checks ids and tokens alone: the servers and policies that grants name are looked up on loading."""
     check_ids_and_tokens([grant.id for grant in bundle.grants], [one.token_sha256 for one in bundle.grants])
 
 
 def check_ids_and_tokens(ids: list[str], tokens: list[str]) -> None:
-    """Each of them has the right length already."""
+    """The length of each has already been checked."""
     token = "".join(tokens)
     besides = ("".join(ids) + token).encode("utf-8", "surrogatepass").translate(None, _HEX)
     if besides != b"-" * (4 * len(ids)) or "-" in token:

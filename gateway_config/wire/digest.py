@@ -1,8 +1,8 @@
 """The digest of a tool's definition: what a classification, an approval and a published policy are bound to.
 
 Both planes compute it from their own reading of the server's bytes, so it depends on values only: not on the
-order of keys, on white space, or on how a number or a character is spelt. `_meta` and `icons` at the top are
-left out: they say nothing about what the tool does and change without notice.
+order of keys, on white space, or on how a number or a character is spelt. `_meta` and `icons` at the top
+level are left out: they say nothing about what the tool does and change without notice.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ DEPTH_MAX = 64
 # Beyond this many digits before the point a number is written with an exponent, so that `1e999999999`
 # costs eleven characters and not a gigabyte. No number that a policy can compare is that large.
 DIGITS_MAX = 21
-# A number may be as long as the answer it stands in, and is taken apart digit by digit.
+# A number may be as long as the answer that holds it, and is taken apart digit by digit.
 NUMBER_MAX = 4_300
 
 
@@ -27,7 +27,7 @@ class DefinitionUnusable(ValueError):  # noqa: N818
 def definition_digest(definition: Mapping[str, object]) -> str:
     """Hex SHA-256. Numbers may be `int`, `float`, `Decimal` or anything whose `str` is a JSON number.
 
-    Where two readers must agree, numbers that no double holds have to come as `Decimal` or lossless text.
+    If two readers must agree, numbers that no double holds must be passed as `Decimal` or lossless text.
     """
     kept = {key: value for key, value in definition.items() if key not in LEFT_OUT}
     # Half a surrogate pair cannot be written as UTF-8; it still gets a digest of its own.
@@ -63,7 +63,7 @@ def _quoted(text: str) -> str:
 def _number(value: object) -> str:
     try:
         text = str(value)
-        # Refused before it is read: what reads it takes a hundred bytes for each of its digits.
+        # Cut before it is parsed, which takes a hundred bytes per digit; a text that long is refused below.
         number = Decimal(text[: NUMBER_MAX + 1])
     except (ArithmeticError, ValueError):
         raise DefinitionUnusable("holds something that is no JSON value") from None
@@ -80,7 +80,7 @@ def _number(value: object) -> str:
 
 
 def _plain(digits: str, exponent: int) -> str:
-    """`digits` times ten to the `exponent`; from 1e-7 up written out, below as `1.25e-8`."""
+    """`digits` times ten to the `exponent`: written out from 1e-7 to DIGITS_MAX digits, else as `1.25e-8`."""
     point = len(digits) + exponent
     if point < -6 or point > DIGITS_MAX:
         mantissa = digits if len(digits) == 1 else f"{digits[0]}.{digits[1:]}"

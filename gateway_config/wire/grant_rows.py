@@ -1,7 +1,7 @@
-"""Grants by the SHA-256 of their tokens, as they are kept: there may be a million of them.
+"""Grants by the SHA-256 of their tokens, stored compactly: there may be a million of them.
 
-No object stands for one: they are one text, each as long as the others, in the order of their tokens. One is
-searched by the number that the first eight bytes of its token are.
+Grants are not objects, but rows of equal length in one byte string, in the order of their tokens. A row is
+searched for by the number that the first eight bytes of its token make.
 """
 
 from array import array
@@ -18,14 +18,14 @@ import msgspec
 
 from gateway_config.wire.bundle import BundleInvalid
 
-# Token, id and kind, side by side: of a million, what is read of one is in nobody's cache.
+# Token, id and kind, side by side: with a million rows, the one that is read is in no CPU cache.
 _ROW: Final = Struct("=32s36sI")
 _BEGINNING: Final = 8
 _NO_END: Final = -(2**63)
 
 
 class PartGrant(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """`kind`: the place of its server and policy among the part's kinds. `expires_at` in unix seconds."""
+    """`kind`: the index of its server and policy in the part's kinds. `expires_at` in unix seconds."""
 
     id: Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
     token_sha256: Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
@@ -42,7 +42,7 @@ def beginning(token: bytes) -> int:
 
 
 class Rows(Mapping[bytes, Row]):
-    """`beginnings` of all tokens, rising."""
+    """`beginnings`: the beginning() of every token, in rising order."""
 
     __slots__ = ("_ends", "_rows", "beginnings")
 
@@ -50,11 +50,11 @@ class Rows(Mapping[bytes, Row]):
         self.beginnings = array("Q", [number for (number,) in iter_unpack(">Q64x", rows)])
         self._rows = rows
         self._ends = ends
-        """Empty where none of them ever ends."""
+        """Empty if none of them ever ends."""
 
     @classmethod
     def of(cls, grants: Sequence[PartGrant]) -> Self:
-        """Their ids and tokens were found to be some. Raises BundleInvalid where two have one token."""
+        """Ids and tokens must have been checked. Raises BundleInvalid if two grants have one token."""
         hashes = [grant.token_sha256 for grant in grants]
         if not _rises(hashes):
             grants = sorted(grants, key=attrgetter("token_sha256"))
@@ -82,7 +82,7 @@ class Rows(Mapping[bytes, Row]):
         raise KeyError(token)
 
     def at(self, place: int, token: bytes) -> Row | None:
-        """None unless the token stands there."""
+        """The row at this place; None unless it is the token's."""
         try:
             known, own, kind = _ROW.unpack_from(self._rows, _ROW.size * place)
         except OutOfRange:

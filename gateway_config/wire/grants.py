@@ -1,9 +1,9 @@
 """An organization's grants, found by the SHA-256 of their tokens.
 
-Few stand in the bundle itself. Many stand in parts beside it, each by the first bits of their tokens, and the
-bundle names the parts by their digests: so the bundle's signature covers them, and what did not change is
-neither built nor sent nor read again. A part names policies and not their revisions, and may name a server
-that is no longer there: what the bundle does not hold denies.
+A few are in the bundle itself. Many are in parts beside it, divided by the first bits of their tokens'
+digests. The bundle names the parts by their digests: so its signature covers them, and a part that did not
+change is not built, sent or read again. A part names policies, not their revisions, and may name a server
+that is no longer there: calls for anything that the bundle does not hold are denied.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from gateway_config.wire.grant_rows import NO_ROWS, PartGrant, Rows
 from policies.language.compile import CompiledPolicy
 
 Kind: TypeAlias = tuple[Uuid, Uuid | None]
-"""The server a grant is for, and its policy: in a part the policy's id, in a bundle its revision's."""
+"""The server a grant is for, and its policy: in a part by the policy's id, in a bundle its revision's."""
 
 Shared: TypeAlias = tuple[str, CompiledPolicy | None, str | None, int | None]
 """What all grants of one kind have in common: server, compiled policy, the revision's id and its number."""
 
 
 class GrantPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The grants whose tokens begin with `number`, of `of` beginnings that are equally many."""
+    """The grants whose tokens' digests are in range `number` of `of` equal ranges."""
 
     number: Annotated[int, msgspec.Meta(ge=0, lt=MOST_PARTS)]
     of: Annotated[int, msgspec.Meta(ge=1, le=MOST_PARTS)]
@@ -45,7 +45,7 @@ class LoadedGrant(msgspec.Struct, frozen=True, gc=False):
 
 
 class LoadedPart(msgspec.Struct, frozen=True):
-    """`digest` is empty where the grants stand in the bundle itself."""
+    """`digest` is empty if the grants are in the bundle itself."""
 
     digest: str
     kinds: tuple[Kind, ...]
@@ -83,7 +83,7 @@ def load_part(body: bytes) -> LoadedPart:
     if any(grant.kind >= len(part.kinds) for grant in part.grants):
         raise BundleInvalid("a part has a grant of no kind")
     rows = Rows.of(part.grants)
-    # They rise: what lies between two that belong here does, too.
+    # They are in order: whatever is between two that belong here belongs here, too.
     outermost = rows.beginnings[:1] + rows.beginnings[-1:]
     if any(part_of_token(number.to_bytes(8), part.of) != part.number for number in outermost):
         raise BundleInvalid("a part has a grant that belongs to another")
@@ -91,7 +91,7 @@ def load_part(body: bytes) -> LoadedPart:
 
 
 def parts_of(bundle: Bundle, held: Mapping[str, LoadedPart]) -> tuple[LoadedPart, ...]:
-    """The bundle's parts, out of those that are `held`; its own grants are one part."""
+    """The bundle's parts, from those that are `held`; its own grants make one part."""
     if not bundle.parts:
         return (_own_part(bundle),)
     if missing := [digest for digest in bundle.parts if digest not in held]:
@@ -118,7 +118,7 @@ def _own_part(bundle: Bundle) -> LoadedPart:
 
 
 def _check_tokens_of_one_grant_agree(bundle: Bundle) -> None:
-    """While a token is rotated its grant is there twice: the same in all but the token and its end."""
+    """While a token is rotated, its grant is there twice: the same except for the token and its end."""
     if len({grant.id for grant in bundle.grants}) == len(bundle.grants):
         return
     opens: dict[str, tuple[str, str | None]] = {}
@@ -129,7 +129,7 @@ def _check_tokens_of_one_grant_agree(bundle: Bundle) -> None:
 
 
 class Grants(Mapping[bytes, LoadedGrant]):
-    """By the SHA-256 of their tokens. `kinds` are those that are served: a grant of another is not there."""
+    """Grants by the SHA-256 of their tokens. `kinds`: those served; a grant of another kind is not found."""
 
     __slots__ = ("_kinds", "_of", "_parts")
 
@@ -145,7 +145,7 @@ class Grants(Mapping[bytes, LoadedGrant]):
         return found
 
     def at(self, place: int, token: bytes) -> LoadedGrant | None:
-        """Sooner than by its token alone, where it is known at which place of its part it stands."""
+        """Faster than by the token alone, if its place in its part is known."""
         part = token[0] * self._of // MOST_PARTS
         rows = self._parts[part]
         row = rows.at(place, token) or rows.get(token)

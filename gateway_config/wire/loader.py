@@ -1,4 +1,4 @@
-"""From a bundle's bytes to what decides calls. The control plane runs it, too, before it signs."""
+"""From a bundle's bytes to what decides calls. The control plane runs this, too, before it signs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ NO_PARTS: Final[Mapping[str, LoadedPart]] = MappingProxyType({})
 class Lease:
     """Until when (unix seconds) a worker may enforce what it holds without hearing it is still the newest.
 
-    The one thing of a loaded organization that changes: each contact with the control plane renews it.
+    The only part of a loaded organization that changes: each contact with the control plane renews it.
     """
 
     until: float = 0.0
@@ -64,7 +64,7 @@ class LoadedOrganization:
 def load_organization(
     body: bytes, held: Mapping[str, LoadedPart] = NO_PARTS, *, revision: int = 0
 ) -> LoadedOrganization:
-    """Everything or nothing: raises BundleInvalid when any part could not be enforced."""
+    """Everything or nothing: raises BundleInvalid if any part could not be enforced."""
     bundle = decode_bundle(body)
     return load_bundle(bundle, parts_of(bundle, held), revision=revision)
 
@@ -97,7 +97,7 @@ def _server(server: BundleServer) -> LoadedServer:
 
 
 class _Compiler:
-    """Parses every policy once, also one no grant has, and compiles it once for each server it guards."""
+    """Parses every policy once, even one that no grant has, and compiles it once per server it guards."""
 
     def __init__(self, bundle: Bundle, servers: Mapping[str, LoadedServer]) -> None:
         self._servers = servers
@@ -108,7 +108,7 @@ class _Compiler:
         self._documents = {policy.id: _parsed(policy) for policy in bundle.policies}
 
     def shared(self, kinds: Iterable[Kind]) -> dict[Kind, Shared]:
-        """Of the kinds that are served."""
+        """What the grants of each kind share, for the kinds that are served."""
         found = {}
         for server_id, policy_id in kinds:
             server = self._servers.get(server_id)

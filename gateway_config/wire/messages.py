@@ -1,4 +1,4 @@
-"""What control plane and gateways say to each other on the internal API. JSON; unknown fields are ignored."""
+"""The messages of control plane and gateways on the internal API. JSON; unknown fields are ignored."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -8,7 +8,7 @@ Revision: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """Who signed which revision of whose bundle. Times in unix seconds, `hash` is hex SHA-256 of the body."""
+    """Signs one revision of one bundle. Times in unix seconds, `hash` is hex SHA-256 of the body."""
 
     organization: str
     revision: Revision
@@ -43,7 +43,7 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """`high_water`: the highest revision of each organization this worker ever took."""
+    """`high_water`: by organization, the highest revision that this worker ever took."""
 
     version: str
     high_water: dict[str, int] = msgspec.field(default_factory=dict)
@@ -54,10 +54,10 @@ class HelloAnswer(msgspec.Struct, frozen=True):
 
 
 class LimiterState(msgspec.Struct, frozen=True):
-    """Where a worker counts limits. `store`: the address of a shared one, nothing for a file of its machine.
+    """Where a worker counts limits. `store`: the address of a shared store; empty for a file of its machine.
 
-    `doubt`: since when, by the store's clock, what it knows may not be whole; `fresh`: only because it is
-    new; `accounted`: this worker saw to the doubt since it first met this epoch.
+    `doubt`: since when, by the store's clock, its state may be incomplete; `fresh`: only because it is new;
+    `accounted`: this worker has seen it put in doubt since it first met this epoch.
     """
 
     store: Annotated[str, msgspec.Meta(max_length=200)]
@@ -68,14 +68,14 @@ class LimiterState(msgspec.Struct, frozen=True):
 
 
 class LimiterAnswer(msgspec.Struct, frozen=True):
-    """`lost`: what was charged stands in another store, so put this one in doubt. `trust`: a doubt to end."""
+    """`lost`: charges are in another store or gone, so put this one in doubt. `trust`: a doubt to end."""
 
     lost: bool = False
     trust: int | None = None
 
 
 class KeptArgument(msgspec.Struct, frozen=True, array_like=True):
-    """The value at a path that the organization keeps, as JSON. `state` says why there is none."""
+    """The value at a path that the organization keeps, as JSON. `state` says why it is missing."""
 
     path: str
     state: Literal["value", "missing", "too_long"]
@@ -85,9 +85,9 @@ class KeptArgument(msgspec.Struct, frozen=True, array_like=True):
 class DecisionEntry(
     msgspec.Struct, frozen=True, tag_field="kind", tag="decision", omit_defaults=True, gc=False
 ):
-    """Written before the call is forwarded. `sequence` is given by the log; 0 until then.
+    """Written before the call is forwarded. `sequence` is assigned by the log; 0 until then.
 
-    `approval` is the id of the approval the call waits for, was sent by, or was refused by.
+    `approval` is the id of the approval that the call waits for, was sent by, or was refused by.
     """
 
     id: str
@@ -115,7 +115,7 @@ class DecisionEntry(
 class DecisionLine(
     msgspec.Struct, frozen=True, tag_field="kind", tag="decision", omit_defaults=True, gc=False
 ):
-    """A DecisionEntry as a worker writes it: as JSON it is one. `server`: that and the rest of a Standing."""
+    """A DecisionEntry as a worker writes it: the same as JSON. `server` also holds the rest of a Standing."""
 
     id: str
     at_ms: int
@@ -131,7 +131,7 @@ class DecisionLine(
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What the decisions on a grant's calls of a tool say alike, so that it need be written as JSON once."""
+    """What all decisions on a grant's calls of a tool have in common, to be written as JSON only once."""
 
     server: str
     grant: str
@@ -145,7 +145,7 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     approval: str | None = None
 
     def as_server(self) -> msgspec.Raw:
-        """For a DecisionLine: the members as they stand after `"server":`, which is the first of them."""
+        """For a DecisionLine: the JSON of the members after `"server":`, which is the first of them."""
         return msgspec.Raw(msgspec.json.encode(self)[len(b'{"server":') : -1])
 
 
@@ -167,14 +167,14 @@ Written: TypeAlias = Record | DecisionLine
 
 
 class RecordBatch(msgspec.Struct, frozen=True):
-    """Records by rising sequence. (worker, sequence) names a record for ever, also after a lost disk."""
+    """Records in order of sequence. (worker, sequence) names a record for ever, even after a lost disk."""
 
     worker: str
     records: tuple[Record, ...] = ()
 
 
 class RawBatch(msgspec.Struct, frozen=True):
-    """A RecordBatch of which a record may be of a newer kind than the control plane knows."""
+    """A RecordBatch in which a record may be of a newer kind than the control plane knows."""
 
     worker: str
     records: tuple[msgspec.Raw, ...] = ()
@@ -187,7 +187,7 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class DriftReport(msgspec.Struct, frozen=True):
-    """A server listed other tools than its organization's bundle says. What they are is for a scan to see."""
+    """A server listed other tools than its organization's bundle says. A scan finds out what they are."""
 
     organization: str
     server: str

@@ -1,8 +1,8 @@
-"""Which arguments of a tool are repeated in `Mcp-Param-*` headers: what `x-mcp-header` in its schema says.
+"""Which arguments of a tool are repeated in `Mcp-Param-*` headers, as `x-mcp-header` in its schema says.
 
-The revision 2026-07-28 takes an annotation for good only on a string, an integer or a boolean that is reached
-from the root through `properties` alone, with a token for a name, once in whatever case. One that breaks this
-spoils the whole definition: then no header stands for anything.
+Revision 2026-07-28 accepts an annotation only on a string, an integer or a boolean that is reached from the
+root through `properties` alone, with a token for a name that is unique in whatever case. One annotation that
+breaks this spoils the whole definition: then no header stands for anything.
 """
 
 import re
@@ -27,7 +27,7 @@ _MOST: Final = 64
 _LONGEST_PATH: Final = 16
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 _KINDS: Final[Mapping[str, Kind]] = {"string": "string", "integer": "integer", "boolean": "boolean"}
-# Where JSON Schema has schemas within schemas; what stands elsewhere is data and annotates nothing.
+# Where JSON Schema has schemas within schemas; anything elsewhere is data and annotates nothing.
 _ONE_WITHIN: Final = frozenset(
     {
         "additionalProperties",
@@ -78,7 +78,7 @@ def _annotated(path: _Path, schema: Mapping[str, Any]) -> MirroredArgument:
 
 
 def _schemas(root: object) -> Iterator[tuple[_Path, Mapping[str, Any]]]:
-    """Every schema in it, with the properties that lead there; None where something else leads there, too."""
+    """Every schema in it, with the properties that lead there; None if anything else is on the way."""
     waiting: list[tuple[_Path, object]] = [((), root)]
     while waiting:
         path, schema = waiting.pop()

@@ -1,4 +1,4 @@
-"""Ed25519 over the envelope: a gateway takes a bundle from whoever can sign, not from whoever can answer."""
+"""Ed25519 over the envelope: a gateway takes bundles from whoever can sign, not whoever can answer it."""
 
 import base64
 import binascii
@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gateway_config.wire.bundle import BundleInvalid
 from gateway_config.wire.messages import Envelope
 
-# Signed with everything else, so that no signature made for another purpose is one for this.
+# Signed with everything else, so that a signature made for another purpose is not valid for this one.
 _PURPOSE: Final = "policylayer bundle 1"
 _KEY_BYTES: Final = 32
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 class KeyInvalid(Exception):  # noqa: N818
-    """A key in the environment that is none. Never holds the key."""
+    """Something in the environment is not a key. The message never holds it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,7 +38,7 @@ class SigningKey:
         return cls(key_id, Ed25519PrivateKey.from_private_bytes(seed))
 
     def verify_key(self) -> str:
-        """The public half, as it stands in VERIFY_KEYS."""
+        """The public half, as written in VERIFY_KEYS."""
         public = self.private.public_key().public_bytes_raw()
         return f"{self.key_id}:{base64.b64encode(public).decode('ascii')}"
 
@@ -62,7 +62,7 @@ class VerifyKeys:
 
 
 def new_signing_key(key_id: str) -> str:
-    """A fresh key as it stands in SIGNING_KEY."""
+    """A new key, as written in SIGNING_KEY."""
     return f"{key_id}:{base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode('ascii')}"
 
 

@@ -1,4 +1,4 @@
-"""Who may be a gateway: a token for each, shown once, exchanged, or taken away."""
+"""Says which processes may be gateways: each has a token, which is shown once, replaced or revoked."""
 
 from __future__ import annotations
 

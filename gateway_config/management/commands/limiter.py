@@ -1,4 +1,4 @@
-"""Where the gateways count limits, and the end of a doubt that somebody takes responsibility for."""
+"""Shows where the gateways count limits, and ends a doubt that an operator takes responsibility for."""
 
 from __future__ import annotations
 
