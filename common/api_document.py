@@ -17,13 +17,13 @@ from common.api_views import ApiView
 
 
 def api_document() -> dict[str, Any]:
-    """Shared by all who ask: it is only read."""
+    """Shared between callers, who must not change it."""
     return _made(settings.PUBLIC_URL)
 
 
 @lru_cache(maxsize=1)
 def _made(public_url: str) -> dict[str, Any]:
-    """`public_url` stands in the types of problems."""
+    """`public_url` is part of the problem types, so another URL makes another document."""
     made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return made
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import jiter
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -30,10 +30,6 @@ from common.errors import (
     Stale,
     TooSoon,
 )
-
-if TYPE_CHECKING:
-    # At run time this would be a circular import: DRF's views read the parser from its settings.
-    pass
 
 LARGEST_BODY = 2 * 1024 * 1024
 # RFC 9110, 8.8.3: a list of tags, whose own text may hold commas.
