@@ -1,18 +1,18 @@
--- Everything the limiter asks of Redis, each request whole or not at all, on the store's clock.
+-- Everything the limiter asks of Redis. Each request is atomic and uses the store's clock.
 --
--- ARGV: the epoch its asker knows, the request, its parameters. Keys all begin with "pl:". For each counter a
--- sorted set of charges by time, each with the running total up to and including it, so what counts in a
--- window is one subtraction; what is held for a call that waits for a person stands in a set of its own. Amounts are
--- pairs of units and millionths: one number of Lua's would not hold them. Units of a total begin anew at 2^50,
--- which is more than any window holds.
+-- ARGV: the epoch the caller knows, the request, its parameters. All keys begin with "pl:". Each counter has a
+-- sorted set of charges by time, each with the running total up to and including it, so the use of a window is
+-- one subtraction; what is held for calls that wait for a person is in a set of its own. Amounts are pairs of
+-- units and millionths, which a single Lua number could not hold. Units of a total wrap at 2^50, which is more
+-- than any window holds.
 
 local MOD, MILLION = 1125899906842624, 1000000
 local LONGEST, LIFE, KNOWN = 604800000, 691200000, 3600000
 local GRACE = 10000
--- So far the wall clocks of two workers may be apart, and one part in so many two clocks run unlike.
+-- The most that two workers' wall clocks may differ, ms, and the drift allowed between two clocks: one part in so many.
 local APART, DRIFT = 5000, 5000
 local KEPT, MERGE_EVERY, SLICES, LIVE_KEYS = 10000, 1000, 1000, 10000
--- Whoever gives back tells as many later totals anew, and everybody waits meanwhile: beyond this it stays charged.
+-- Giving back rewrites every later total while all others wait: with more of them than this it stays charged.
 local MOST_AFTER = 1000
 
 local function clock()
@@ -59,7 +59,7 @@ local function is_zero(a)
     return a[1] == 0 and a[2] == 0
 end
 
--- Of totals: their units go round.
+-- The difference of two totals, whose units wrap.
 local function since(total, earlier)
     local difference = minus(total, earlier)
     return pair(difference[1] % MOD, difference[2])
@@ -174,7 +174,7 @@ local function live_on(family, counter)
     live_until_charged(family, counter, last)
 end
 
--- From when on, at `at` or later, the key is live or may become one of its live keys.
+-- The first time, from `at` on, at which the key is live or there is room for another live key.
 local function key_free_from(asked, window, at)
     if asked.family == '' then
         return at
@@ -236,7 +236,7 @@ local function hold(decision, counter, family, cost, milliseconds)
     live_on(family, counter)
 end
 
--- Each of what is held under a decision: counter, family ('' where it has no key), amount, end or nil.
+-- All that a decision holds, each as: counter, family ('' if it has no key), amount, end or nil.
 local function each_hold(decision)
     local found = {}
     for _, entry in ipairs(redis.call('LRANGE', 'pl:d:' .. decision, 0, -1)) do
@@ -369,7 +369,7 @@ function requests.reserve(arguments)
     return {'reserved'}
 end
 
--- The time from which on this limit alone would have room; nil: never.
+-- The time from which this limit by itself would have room; nil if never.
 local function room_from(limit)
     local asked, window = limit.asked, limit.window
     if more(asked.cost, limit.max) then
@@ -482,7 +482,7 @@ function requests.spend(arguments)
     return {made and 'new' or 'spent'}
 end
 
--- Keeps the newest charges one by one, what is older in slices of at most a thousandth of their age.
+-- Keeps the newest charges singly and merges older ones into slices of at most a thousandth of their age.
 function requests.merge(arguments)
     local counter = arguments[1]
     local key = charges_of(counter)
@@ -513,7 +513,7 @@ local function in_doubt_from_now_on()
     redis.call('HDEL', 'pl:meta', 'born')
 end
 
--- What the asker's wall clock says now, for one who comes after a time in which nobody watched ours.
+-- Notes the caller's wall clock, for whoever comes after a time in which nobody watched the store's clock.
 function requests.note(arguments)
     redis.call('HSET', 'pl:meta', 'noted', whole(now), 'wall', arguments[1])
     return {'done'}
@@ -528,8 +528,8 @@ local function ran_ahead_of(wall)
     return passed - (wall - tonumber(noted[2])) > APART + passed / DRIFT
 end
 
--- A store without an epoch gets this one, and is in doubt from now on. Epoch, the server's run id, the asker's
--- wall clock where it knows nothing better of ours, and '1' where the server was another's replica before.
+-- A store without an epoch gets this one and is in doubt from now on. Epoch, the server's run id, the caller's
+-- wall clock unless it knows better about the store's, and '1' if the server was a replica before.
 function requests.begin(arguments)
     if not meta[1] then
         redis.call('HSET', 'pl:meta', 'epoch', arguments[1], 'doubt', whole(now), 'born', whole(now), 'high', whole(now))
@@ -546,7 +546,7 @@ function requests.begin(arguments)
     return requests.look()
 end
 
--- Epoch, the doubt that any window still knows of, and whether nothing but its birth is the reason.
+-- Returns the epoch, the doubt if any window still reaches back to it, and whether only the birth of the store caused it.
 function requests.look()
     if not doubt or doubt + LONGEST <= now then
         return {meta[1], '', ''}
@@ -554,7 +554,7 @@ function requests.look()
     return {meta[1], whole(doubt), redis.call('HGET', 'pl:meta', 'born') == whole(doubt) and '1' or ''}
 end
 
--- This server may forget what it answers for, from now on until somebody finds it mended.
+-- Notes that this server may lose data, until somebody finds its settings mended.
 function requests.careless()
     redis.call('HSET', 'pl:meta', 'careless', '1')
     return {'done'}
@@ -566,7 +566,7 @@ function requests.doubt()
     return {'done'}
 end
 
--- The doubt that began then is over; a later one is not.
+-- Ends the doubt that began at the given time, not a later one.
 function requests.trust(arguments)
     if doubt and doubt == tonumber(arguments[1]) then
         redis.call('HDEL', 'pl:meta', 'doubt')

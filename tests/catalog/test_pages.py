@@ -187,7 +187,7 @@ def test_a_tool_page_and_its_json_say_what_can_be_chosen(index: Report, client: 
     page = text_of(client, "/tools/mill/wheels/")
     assert '<bdi class="mono">get</bdi>, <bdi class="mono">delete</bdi></span>' in page
     assert "“delete” can be chosen as “action”" in page
-    assert "“action” decides what a call does. Some of what can be chosen there takes" in page
+    assert "“action” decides what a call does. Some of its values remove" in page
     assert "Each call" not in page
     assert "Only what your agents are there for: use “is one of”" in page
     for path in ("/tools/mill/wheels.json", "/servers/mill.json", "/api/v1/catalog/tools/?q=wheels"):
