@@ -173,7 +173,8 @@ def _pages(total: int) -> int:
 
 
 def _options(asked: Asked, counts: Mapping[str, Counter[str]]) -> dict[str, list[Option]]:
-    vendors = counts["vendor"].most_common(MOST_VENDORS)
+    # Equal counts in the order of their names, so that a facet never changes between two looks.
+    vendors = sorted(counts["vendor"].items(), key=lambda one: (-one[1], one[0]))[:MOST_VENDORS]
     labels = {
         "class": [(name, name) for name in CLASSES],
         "severity": list(SEVERITIES),
