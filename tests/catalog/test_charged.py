@@ -77,4 +77,5 @@ def test_what_only_tells_of_it_is_not(name: str, description: str, tool_class: s
 
 
 def test_a_word_that_is_money_by_itself_is_named_once() -> None:
-    assert classify(ToolInput("refund_order")).evidence[0].sentence.startswith("“refund” in the name: it moves money")
+    sentence = classify(ToolInput("refund_order")).evidence[0].sentence
+    assert sentence.startswith("“refund” in the name: it moves money")
