@@ -10,12 +10,12 @@ from catalog.classifier.vocabulary import BASE_SEVERITY, Severity, ToolClass
 from catalog.classify import CHOSEN, Classification, Param, words_of
 
 _DOES: Final = {
-    ToolClass.READ: "It returns what it finds about {thing} and changes nothing.",
-    ToolClass.WRITE: "Each call creates or changes something: {thing}.",
-    ToolClass.EXECUTE: "Each call runs or starts something: {thing}. What happens next depends on "
+    ToolClass.READ: "It returns what it finds{thing} and changes nothing.",
+    ToolClass.WRITE: "Each call creates or changes something{thing}.",
+    ToolClass.EXECUTE: "Each call runs or starts something{thing}. What happens next depends on "
     "the arguments, and may continue after the call has returned.",
-    ToolClass.DESTRUCTIVE: "Each call removes something: {thing}. It may be gone for good.",
-    ToolClass.FINANCIAL: "Each call moves money or creates a debt: {thing}.",
+    ToolClass.DESTRUCTIVE: "Each call removes something{thing}. It may be gone for good.",
+    ToolClass.FINANCIAL: "Each call moves money or creates a debt{thing}.",
 }
 # Where an argument says what a call does.
 _CHOSEN: Final = {
@@ -119,7 +119,10 @@ def does(name: str, found: Classification) -> str:
 def _thing(name: str, found: Classification) -> str:
     verb = found.evidence[0].words[:1] if found.evidence[0].field == "name" else ()
     rest = [word for word in words_of(name) if word not in verb]
-    return f"“{' '.join(rest)}”" if rest else "its name says no more"
+    reads = found.tool_class is ToolClass.READ
+    if not rest:
+        return "" if reads else "; its name does not say what"
+    return f"{' about' if reads else ':'} “{' '.join(rest)}”"
 
 
 def takes(params: Iterable[Param]) -> str:

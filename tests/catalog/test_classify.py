@@ -496,3 +496,16 @@ def test_nothing_said_beside_a_name_that_does_something_takes_it_for_reading(too
         and not is_looked_at
     ):
         assert RANK[classify(tool).tool_class] >= RANK[bare.tool_class]
+
+
+@pytest.mark.parametrize(
+    ("name", "does"),
+    [
+        ("search", "It returns what it finds and changes nothing."),
+        ("list_users", "It returns what it finds about “users” and changes nothing."),
+        ("create", "Each call creates or changes something; its name does not say what."),
+        ("delete_user", "Each call removes something: “user”. It may be gone for good."),
+    ],
+)
+def test_what_a_tool_does_is_a_sentence_also_where_its_name_is_a_verb_alone(name: str, does: str) -> None:
+    assert prose.does(name, classify(ToolInput(name))) == does
