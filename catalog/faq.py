@@ -26,15 +26,14 @@ def questions(name: str, server: str, home: str, found: Classification, advice: 
         ),
         Asked(
             f"How do I enforce a policy on {name}?",
-            f"Register {server}, publish the policy above and point your client at your gateway URL. "
-            f"The rule "
-            "is judged on every call, before the server hears of it. Nothing is installed beside the agent.",
+            f"Register {server}, publish the policy above and point your client at your gateway URL. The "
+            "rule is applied to every call before it reaches the server. There is nothing to install.",
         ),
         Asked(f"What risk level is {name}?", badge_sentence(found)),
         Asked(f"Can I rate-limit {name}?", _rate(found)),
         Asked(
             f"How do I block {name} completely?",
-            'Give it the rule {"action": "deny", "reason": "…"} and the agent reads your reason as the '
+            'Give it the rule {"action": "deny", "reason": "…"} and the agent gets your reason as the '
             "answer to its call. Or name it under hide, and the agent never learns that it exists.",
         ),
         Asked(
@@ -46,9 +45,9 @@ def questions(name: str, server: str, home: str, found: Classification, advice: 
 
 
 def _rate(found: Classification) -> str:
-    sliding = "It holds in any span that long: there is no double burst when the clock turns."
+    sliding = "The window slides, so there is no double burst when the clock turns."
     if waits_for_a_person(found) or found.tool_class is ToolClass.READ:
         how = "add a limit with a counter, a window and a max, for each grant, server or organization"
         return f"Yes: {how}. {sliding}"
     most = CALLS_A_MINUTE[found.tool_class]
-    return f"Yes. The policy above allows {most} calls in any minute for each grant. {sliding}"
+    return f"Yes. The policy above allows {most} calls a minute for each grant. {sliding}"

@@ -70,7 +70,7 @@ _UNSURE: Final = (
 BECAUSE: Final = {
     "credentials": "changes who may do what",
     "secret_result": "may return a secret",
-    "outbound_message": "people receive it",
+    "outbound_message": "reaches people",
     "bulk": "affects many things",
     "production": "acts on production",
     "money": "shows who paid what",
@@ -82,7 +82,7 @@ BECAUSE: Final = {
 _SHORT: Final = {
     "credentials": "changes access",
     "secret_result": "shows a secret",
-    "outbound_message": "people get it",
+    "outbound_message": "reaches people",
     "bulk": "affects many",
     "production": "in production",
     "money": "shows money",
@@ -144,11 +144,12 @@ def why(found: Classification) -> list[str]:
 def raised(found: Classification) -> str:
     """What the severity was raised from, and why; empty if it is the class's own."""
     base = Severity(BASE_SEVERITY[found.tool_class])
-    if found.severity == base:
-        return ""
+    return "" if found.severity == base else f"raised from {base.label}: {', '.join(_reasons(found))}"
+
+
+def _reasons(found: Classification) -> list[str]:
     rules = (evidence.rule.partition(".") for evidence in found.evidence)
-    reasons = [BECAUSE[signal] for kind, _, signal in rules if kind == "severity" and signal in BECAUSE]
-    return f"raised from {base.label}: {', '.join(reasons)}"
+    return [BECAUSE[signal] for kind, _, signal in rules if kind == "severity" and signal in BECAUSE]
 
 
 def because(found: Classification) -> str:
@@ -177,9 +178,8 @@ def badge_sentence(found: Classification) -> str:
         counted = f"{found.tool_class}, {found.severity.label}, until someone has looked"
         return f"{counted}: its definition does not say clearly what it does."
     start = f"{found.tool_class}, {found.severity.label}. {_article(found.tool_class)} tool starts at {base}"
-    lifted = raised(found)
-    if lifted:
-        return f"{start}; it is {lifted}."
+    if reasons := _reasons(found):
+        return f"{start}; this one is rated higher because it {' and '.join(reasons)}."
     if found.severity is Severity.CRITICAL:
         return f"{start}, which is the highest."
     return f"{start}, and nothing in its definition raises it."

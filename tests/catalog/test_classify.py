@@ -498,6 +498,13 @@ def test_nothing_said_beside_a_name_that_does_something_takes_it_for_reading(too
         assert RANK[classify(tool).tool_class] >= RANK[bare.tool_class]
 
 
+def test_a_raised_badge_says_why_in_a_sentence() -> None:
+    found = classify(ToolInput("get_secret_value"))
+    assert prose.badge_sentence(found) == (
+        "Read, High. A Read tool starts at Low; this one is rated higher because it may return a secret."
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "does"),
     [
