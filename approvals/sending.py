@@ -139,8 +139,15 @@ def _in_its_turn(notice: Notice, webhook: Webhook) -> None:
             notice.due_at = timezone.now()
             notice.save(update_fields=["due_at"])
     if there_is_one:
-        others = _due().filter(organization_id=notice.organization_id).exclude(webhook=None)
-        for pk in others.order_by("due_at").values_list("pk", flat=True)[:1]:
+        _start_next(notice.organization_id)
+
+
+def _start_next(organization_id: UUID) -> None:
+    """Start the oldest message of another organization, which may have found no place, and our next one."""
+    waiting = _due().exclude(webhook=None).order_by("due_at").values_list("pk", flat=True)
+    others = waiting.exclude(organization_id=organization_id)
+    for those in (others, waiting.filter(organization_id=organization_id)):
+        for pk in those[:1]:
             start("approvals.tasks.send_notice", str(pk))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -213,6 +213,34 @@ def test_while_an_organizations_webhooks_hang_others_are_told_and_its_own_are_to
         assert len(hangs.requests) == sending.MOST_TO_WEBHOOKS
         hangs.may_answer.set()
         until(lambda: len(hangs.requests) == 8)
+
+
+def test_a_message_that_found_no_place_is_sent_as_soon_as_another_organizations_is(
+    cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 300)
+    monkeypatch.setattr("common.alone._OUTSIDE", threading.BoundedSemaphore(1))
+    with receiving() as hangs, receiving() as theirs, ThreadPoolExecutor(8) as task_threads:
+        hangs.may_answer.clear()
+        started: list[Future[None]] = []
+
+        def work(pk: str) -> None:
+            at_once(as_gateway(partial(send_notice, pk)))
+
+        def send(task: str, given: tuple[str, ...]) -> None:
+            if task == send_notice.name:
+                started.append(task_threads.submit(work, *given))
+
+        monkeypatch.setattr("config.celery.app.send_task", send)
+        for by, somebody in ((cast.alice, hangs), (cast.mallory, theirs)):
+            with inside(by):
+                webhook, _secret = add_webhook(by, somebody.url, verified=True)
+                send_test(by, webhook)
+            until(lambda: len(hangs.requests) == 1)
+        until(lambda: len(started) == 2 and started[1].done())
+        assert theirs.requests == []
+        hangs.may_answer.set()
+        until(lambda: len(theirs.requests) == 1)
 
 
 def test_of_many_calls_that_begin_to_wait_at_once_no_more_wait_than_may(
