@@ -227,6 +227,7 @@ def test_an_approval_that_a_restored_database_knows_as_unused_is_not_used_again(
     # So much was numbered since the restore that no gateway's cursor is beyond it.
     with as_owner():
         Approval.objects.filter(pk=backup.pop("id")).update(**backup)
-    assert code_of(running.call({"user_name": "bob"})) == "approval_unavailable"
+    # Known as used, or void already, and then what it had reserved may not be given back yet.
+    assert code_of(running.call({"user_name": "bob"})) in {"approval_unavailable", "limit_exceeded"}
     running.until({"user_name": "bob"}, "approval_required")
     assert len(running.upstream.received) == 1
