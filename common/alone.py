@@ -17,10 +17,10 @@ IMPORTING: Final = 70_241
 SCANNING: Final = 70_239
 WEBHOOKS: Final = 70_240
 
-# Of the eight threads a worker has for everyone's tasks: whoever's servers hang, the tasks that gateways wait
-# for find one of the others free.
-MOST_OUTSIDE: Final = 5
-_OUTSIDE = BoundedSemaphore(MOST_OUTSIDE)
+# Of a worker's eight threads, so many for each kind of task that waits for other people's servers.
+# The rest stay free for what gateways wait for, and neither kind keeps the other waiting.
+MOST_OUTSIDE: Final = 3
+_OUTSIDE: Final = {kind: BoundedSemaphore(MOST_OUTSIDE) for kind in (SCANNING, WEBHOOKS)}
 
 
 @contextmanager
@@ -49,13 +49,14 @@ def a_place(what_for: int, whose: str, places: int) -> Iterator[bool]:
 
 @contextmanager
 def a_place_outside(what_for: int, whose: str, places: int) -> Iterator[bool]:
-    """As `a_place`, for work that waits for servers outside: all such work together holds at most
+    """As `a_place`, for work that waits for servers outside: all such work of one kind holds at most
     MOST_OUTSIDE of this process's threads."""
-    if not _OUTSIDE.acquire(blocking=False):
+    threads = _OUTSIDE[what_for]
+    if not threads.acquire(blocking=False):
         yield False
         return
     try:
         with a_place(what_for, whose, places) as there_is_one:
             yield there_is_one
     finally:
-        _OUTSIDE.release()
+        threads.release()

@@ -35,15 +35,15 @@ def run_scan(scan_id: str) -> None:
 
 
 def _start_next(organization_id: UUID) -> None:
-    """Starts the next scan: of an organization with none running, or else of this one. So however many
-    organizations one person fills with servers that hang, someone else's scan comes next. The sweep finds
-    any that this passes over."""
+    """Starts the oldest scan of an organization with none running, which may have found no place, and the
+    next of this one. So however many organizations one person fills with servers that hang, someone else's
+    scan gets its turn."""
     waiting = ToolScan.objects.filter(state=ToolScan.State.WAITING).order_by("routine", "started_at")
     running = ToolScan.objects.filter(state=ToolScan.State.RUNNING).values("organization_id")
     others = waiting.exclude(organization_id=organization_id).exclude(organization_id__in=running)
-    found = others.first() or waiting.filter(organization_id=organization_id).first()
-    if found is not None:
-        start("servers.tasks.run_scan", str(found.pk))
+    for those in (others, waiting.filter(organization_id=organization_id)):
+        for scan_id in those.values_list("pk", flat=True)[:1]:
+            start("servers.tasks.run_scan", str(scan_id))
 
 
 def enqueue_scan(scan: ToolScan) -> None:

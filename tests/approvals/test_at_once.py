@@ -19,6 +19,7 @@ from approvals.models import Approval, Notice
 from approvals.services import approve, decline
 from approvals.tasks import send_notice
 from approvals.webhooks import add_webhook, send_test
+from common import alone
 from common.errors import Conflict
 from common.internal_api import Refused
 from gateway_config.wire.approvals import ApprovalClaim
@@ -219,7 +220,7 @@ def test_a_message_that_found_no_place_is_sent_as_soon_as_another_organizations_
     cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 300)
-    monkeypatch.setattr("common.alone._OUTSIDE", threading.BoundedSemaphore(1))
+    monkeypatch.setitem(alone._OUTSIDE, alone.WEBHOOKS, threading.BoundedSemaphore(1))
     with receiving() as hangs, receiving() as theirs, ThreadPoolExecutor(8) as task_threads:
         hangs.may_answer.clear()
         started: list[Future[None]] = []
