@@ -16,7 +16,8 @@ NO_ROOM: Final = refusal(
     "Too many or too large requests are open.", status=429, headers=b"Retry-After: 1\r\n", close=True
 )
 FAILED: Final = refusal("The gateway failed on this request.", status=500, close=True)
-# If one of these came twice, two readers might each believe a different copy.
+# If one of these came twice, two readers might each believe a different copy. Nothing after such a head is
+# read: its other headers are not examined, and may be ones that readers disagree about, too.
 _SINGLE: Final = frozenset(
     {
         b"authorization",
@@ -34,14 +35,12 @@ _SINGLE: Final = frozenset(
         b"transfer-encoding",
     }
 )
-# With these, the readers might also disagree about what follows on the connection.
-_FRAMING: Final = frozenset({b"content-length", b"host", b"transfer-encoding"})
 
 
 def join_repeated(request: Request, name: bytes, value: bytes) -> None:
     if name in _SINGLE or name.startswith(b"mcp-param-"):
         told = name.decode("ascii") if name in _SINGLE else "Mcp-Param-..."
-        request.problem = refusal(f"The header {told} appears twice.", close=name in _FRAMING)
+        request.problem = refusal(f"The header {told} appears twice.", close=True)
     else:
         request.headers[name] += b", " + value
 

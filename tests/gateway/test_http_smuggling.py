@@ -183,6 +183,8 @@ REFUSED_AFTER_HOST: Final = {
     "chunks by line feeds": _CHUNKS + b"2\nab\n0\n\n" + _SECRET,
     "a line feed in an extension": _CHUNKS + b"2;a\nab\r\n" + _LAST + _SECRET,
     "a trailer": _CHUNKS + b"0\r\nContent-Length: 34\r\n\r\n" + _SECRET,
+    "what follows a header that came twice": b"Expect: 100-continue\r\n" * 2 + b"\r\n" + _SECRET,
+    "what follows two hosts and two tokens": b"Host: a\r\n" + b"Authorization: a\r\n" * 2 + b"\r\n" + _SECRET,
     "a change of protocol": b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + _SECRET,
 }
 _NOTHING: Final = b"Host: a\r\nContent-Length: 0\r\n\r\n"
