@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from common.internal_api import Refused
 from gateway_config.wire.approvals import ApprovalClaim
 from policies.services import revoke_grant
 from tests.approvals.calls import approval, asked, claim, claimed, fresh, waiting
-from tests.approvals.test_notices import receiving
+from tests.approvals.test_notices import Receiver, receiving
 from tests.cast import Acme, Cast, confirm, inside
 from tests.meanwhile import until
 from tests.roles import become
@@ -193,23 +194,13 @@ def test_calls_that_wait_at_once_are_told_to_a_mailbox_once(cast: Cast, acme: Ac
 def test_while_an_organizations_webhooks_hang_others_are_told_and_its_own_are_told_later(
     cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 300)
-    with receiving() as hangs, receiving() as theirs, ThreadPoolExecutor(8) as task_threads:
+    with _a_worker(monkeypatch) as started, receiving() as hangs, receiving() as theirs:
         hangs.may_answer.clear()
-
-        def work(pk: str) -> None:
-            at_once(as_gateway(partial(send_notice, pk)))
-
-        def send(task: str, given: tuple[str, ...]) -> None:
-            if task == send_notice.name:
-                task_threads.submit(work, *given)
-
-        monkeypatch.setattr("config.celery.app.send_task", send)
-        for by, somebody, messages in ((cast.alice, hangs, 8), (cast.mallory, theirs, 1)):
-            for _ in range(messages):
-                with inside(by):
-                    webhook, _secret = add_webhook(by, somebody.url, verified=True)
-                    send_test(by, webhook)
+        for _ in range(8):
+            _add_and_test(cast.alice, hangs)
+        until(lambda: len(hangs.requests) == sending.MOST_TO_WEBHOOKS)
+        until(lambda: sum(each.done() for each in started) == 8 - sending.MOST_TO_WEBHOOKS)
+        _add_and_test(cast.mallory, theirs)
         until(lambda: len(theirs.requests) == 1)
         assert len(hangs.requests) == sending.MOST_TO_WEBHOOKS
         hangs.may_answer.set()
@@ -219,29 +210,42 @@ def test_while_an_organizations_webhooks_hang_others_are_told_and_its_own_are_to
 def test_a_message_that_found_no_place_is_sent_as_soon_as_another_organizations_is(
     cast: Cast, acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 300)
     monkeypatch.setitem(alone._OUTSIDE, alone.WEBHOOKS, threading.BoundedSemaphore(1))
-    with receiving() as hangs, receiving() as theirs, ThreadPoolExecutor(8) as task_threads:
+    with _a_worker(monkeypatch) as started, receiving() as hangs, receiving() as theirs:
         hangs.may_answer.clear()
-        started: list[Future[None]] = []
-
-        def work(pk: str) -> None:
-            at_once(as_gateway(partial(send_notice, pk)))
-
-        def send(task: str, given: tuple[str, ...]) -> None:
-            if task == send_notice.name:
-                started.append(task_threads.submit(work, *given))
-
-        monkeypatch.setattr("config.celery.app.send_task", send)
-        for by, somebody in ((cast.alice, hangs), (cast.mallory, theirs)):
-            with inside(by):
-                webhook, _secret = add_webhook(by, somebody.url, verified=True)
-                send_test(by, webhook)
-            until(lambda: len(hangs.requests) == 1)
+        _add_and_test(cast.alice, hangs)
+        until(lambda: len(hangs.requests) == 1)
+        _add_and_test(cast.mallory, theirs)
         until(lambda: len(started) == 2 and started[1].done())
         assert theirs.requests == []
         hangs.may_answer.set()
         until(lambda: len(theirs.requests) == 1)
+
+
+@contextmanager
+def _a_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Future[None]]]:
+    """Runs the messages that are started in eight threads, which wait for any receiver; yields the runs."""
+    monkeypatch.setattr("approvals.webhooks.PATIENCE_SECONDS", 300)
+    monkeypatch.setattr("servers.guarded_http.READ_SECONDS", 300)
+    started: list[Future[None]] = []
+
+    def work(pk: str) -> None:
+        at_once(as_gateway(partial(send_notice, pk)))
+
+    with ThreadPoolExecutor(8) as threads:
+
+        def send(task: str, given: tuple[str, ...]) -> None:
+            if task == send_notice.name:
+                started.append(threads.submit(work, *given))
+
+        monkeypatch.setattr("config.celery.app.send_task", send)
+        yield started
+
+
+def _add_and_test(by: Membership, somebody: Receiver) -> None:
+    with inside(by):
+        webhook, _secret = add_webhook(by, somebody.url, verified=True)
+        send_test(by, webhook)
 
 
 def test_of_many_calls_that_begin_to_wait_at_once_no_more_wait_than_may(
