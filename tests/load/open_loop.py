@@ -78,6 +78,7 @@ class OpenLoop:
         self._send(told, rate, calls)
         receiving.join()
         told.lost = calls - len(told.latencies)
+        self._give_up_unanswered()
         return told
 
     def _open(self) -> _Line:
@@ -85,6 +86,14 @@ class OpenLoop:
         self._lines[line.socket.fileno()] = line
         self._poll.register(line.socket.fileno(), select.EPOLLIN)
         return line
+
+    def _give_up_unanswered(self) -> None:
+        # If such an answer still came, it would count in the next slice.
+        free = set(map(id, self._free))
+        for number, line in list(self._lines.items()):
+            if id(line) not in free:
+                del self._lines[number]
+                line.socket.close()  # which takes it out of the poll as well
 
     def _send(self, told: Slice, rate: int, calls: int) -> None:
         began = time.perf_counter() + 0.01
