@@ -94,9 +94,9 @@ RELEASED: Final = word_set("crate gem package release version")
 QUEUES: Final = word_set("queue queues")
 # Building one of these is putting it together, while a program is built by a job.
 PUT_TOGETHER: Final = word_set("""
-    audience bridge castle collection dashboard dataset deck document form graph house index kb knowledge list
-    model page playlist portfolio presentation scene segment set slide slides structure table template tower
-    toolset wall world
+    audience bridge castle collection comic dashboard dataset deck document form graph house index kb
+    knowledge list model page playlist portfolio presentation scene segment set slide slides structure table
+    template toolset tower wall webtoon world
 """)
 RECORDED: Final = word_set("audio camera mic microphone screen video voice")
 # Reloading one of these ends what it was doing.
@@ -107,10 +107,11 @@ DATABASES: Final = word_set("database mariadb mongo mysql postgres postgresql re
 # Initializing one of these sets it going.
 SET_GOING: Final = word_set("container emulator sandbox vm")
 # These are loaded only to be read.
-READ_WHOLE: Final = word_set(
-    "context docs documentation guide guides instructions knowledge memories pdf prompt prompts rules schema "
-    "skill skills"
-)
+READ_WHOLE: Final = word_set("""
+    article articles chat context docs document documentation documents guide guides image images instructions
+    knowledge memories memory messages more pdf prompt prompts rules schema skill skills tickers variable
+    variables
+""")
 # Converting one of these changes what it is.
 BECOMES: Final = word_set("issue item items lead opportunity subtask task tasks ticket user")
 # Cleaning one of these changes it; cleaning what was built or stored loses it.
@@ -126,8 +127,8 @@ WIRED: Final = word_set(
 )
 # Reporting one of these writes it down.
 REPORTED: Final = word_set("""
-    abuse bug bugs crash error feedback finding findings incident issue outcome problem progress spam
-    vulnerability
+    abuse bug bugs chargeback crash error feedback finding findings incident issue outcome problem progress
+    spam vulnerability
 """)
 # What is requested of one of these is done.
 ASKED_TO_DO: Final = word_set("api graphql http rest")
@@ -170,13 +171,13 @@ COMMANDED: Final = word_set("action actions")
 PICKED: Final = word_set("column columns field fields line lines query record records row rows sql")
 # These are collected without being taken away.
 COLLECTED: Final = word_set("""
-    context data diagnostics emails every evidence information instance instances links log logs metrics
-    profiles statistics stats subdomains telemetry traces urls
+    context data diagnostics emails every evidence info information instance instances links log logs metrics
+    profiles research statistics stats subdomains telemetry threat threats traces urls
 """)
 # These are written for the caller.
 LETTERS: Final = word_set("copy essay letter poem slogan")
 # Corrections of a text are only answered.
-SPELLED: Final = word_set("grammar sentence spell spelling typo typos")
+SPELLED: Final = word_set("errata grammar sentence spell spelling typo typos")
 # Terminating one of these loses it; a process or a session that ends can begin again.
 TERMINATED: Final = word_set("""
     account accounts contract database deployment droplet employee environment host instance instances lease
@@ -196,7 +197,7 @@ BUILT_AS_SOFTWARE: Final = word_set("""
 # Tracking one of these reports what happens on a site or in an account; tracking a parcel only looks for it.
 COUNTED: Final = word_set("""
     action auth behavior behaviour click conversion event events login logout metric pageview pageviews
-    password signup
+    password sale sales signup
 """)
 # Scanning for one of these probes other machines.
 PROBED: Final = word_set("masscan nmap port ports stealth syn tcp udp")
@@ -208,6 +209,9 @@ PAD: Final = word_set("b down left right select start up x y")
 DEBUGGED: Final = word_set("debugger gdb lldb pid process")
 # Opening one of these only shows a part of a stored graph.
 OPENED_TO_READ: Final = word_set("details nodes")
+# A language server is asked for one of these.
+OF_CODE: Final = word_set("completions definition definitions diagnostics hover references symbols")
+SIGNING_IN: Final = word_set("auth authentication authorization login oauth planning")
 # Formatting one of these changes the document; a text is given and comes back.
 LAID_OUT: Final = word_set("cell cells paragraph range shape slide")
 
@@ -235,7 +239,8 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
         ("clean", "improve", "polish", "sanitise", "sanitize"),
         ((GIVEN_TEXT, READ), (CLEANED, WRITE)),
     ),
-    **dict.fromkeys(("enhance", "refine"), ((PROMPTS, READ),)),
+    "enhance": ((PROMPTS | GIVEN_TEXT, READ),),
+    "refine": ((PROMPTS, READ),),
     **dict.fromkeys(("optimise", "optimize"), ((WORKED_OUT, READ),)),
     **dict.fromkeys(("redact", "rephrase", "rewrite"), ((GIVEN_TEXT | {"paragraph", "sentence"}, READ),)),
     **dict.fromkeys(("pause", "resume", "suspend", "unpause"), ((PAUSED, WRITE),)),
@@ -297,14 +302,14 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "record": ((RECORDED, EXECUTE),),
     "reload": ((RELOADED | DATABASES, EXECUTE),),
     "report": ((REPORTED, WRITE),),
-    "request": ((ASKED_TO_DO, EXECUTE),),
+    "request": ((ASKED_TO_DO, EXECUTE), (OF_CODE, READ)),
     "run": ((RUN_AS, EXECUTE), (REPORTS | ASKED_IN, READ)),
     "reset": ((RESET_ENDS, DESTRUCTIVE),),
     "resolve": ((SETTLED, WRITE),),
     "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),
     "send": ((SIGNALS, EXECUTE),),
     "show": ((POPS_UP, WRITE),),
-    "start": ((TALK, WRITE), (SEARCHES, READ)),
+    "start": ((TALK | SIGNING_IN, WRITE), (SEARCHES, READ)),
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),
     "unblock": ((frozenset({"page", "url", "web"}), READ),),

@@ -20,8 +20,9 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.READ,
         """
-        add_up boil_down break_down dry_run figure_out find_out look_up map_out pick_out point_out read_out
-        spell_out sum_up talk_through think_through walk_through work_out
+        add_up boil_down break_down chat_completion chat_completions create_completion dry_run figure_out
+        find_out generate_code look_up map_out pick_out point_out read_out spell_out sum_up talk_through
+        think_through walk_through work_out
         """,
     ),
     **_with(
@@ -52,9 +53,9 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
         T.FINANCIAL,
         """
         add_liquidity boost_listing boost_post cash_out exercise_option exercise_options exercise_warrants
-        go_long go_short pay_off pay_out provide_liquidity release_escrow release_funds release_milestone
-        release_payout remove_liquidity satin_al supply_asset supply_assets supply_collateral supply_liquidity
-        take_advance take_loan top_up
+        go_long go_short order_coffee order_food order_meal order_pizza pay_off pay_out provide_liquidity
+        release_escrow release_funds release_milestone release_payout remove_liquidity satin_al supply_asset
+        supply_assets supply_collateral supply_liquidity take_advance take_loan top_up
         """,
     ),
 }
@@ -62,13 +63,14 @@ VERBS_OF_PHRASES: Final = frozenset(verb for verb, _ in PHRASES)
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 # Before one of these the verb is part of a thing: a stop order is placed, nothing is stopped.
 _OF_A_THING: Final[dict[str, frozenset[str]]] = {
+    "attack": word_set("path paths pattern patterns surface tactic tactics technique techniques vector"),
     "bet": word_set("history limit limits market markets slip slips type types"),
     "bid": word_set("ask history increment increments spread"),
     "block": word_set("count explorer hash height info miner number range reward time times volume"),
     "bulk": word_set("quotes"),
     "burn": word_set("down rate rates"),
     "buy": word_set("rating ratings signal signals"),
-    "call": word_set("counts graph hierarchy stack tree"),
+    "call": word_set("counts graph hierarchy quality stack tree"),
     "change": word_set("history log logs"),
     "charge": word_set("point points station stations"),
     "delete": word_set("marker markers protection"),
@@ -94,7 +96,10 @@ _OF_A_THING: Final[dict[str, frozenset[str]]] = {
     "share": word_set("price prices"),
     "spend": word_set("breakdown history limit limits report reports summary trend trends"),
     "undo": word_set("history stack"),
-    "type": word_set("check declaration definition definitions error errors hierarchy info signature"),
+    "train": word_set("alerts schedule schedules station stations status timetable times"),
+    "type": word_set(
+        "analysis check declaration definition definitions error errors hierarchy info signature"
+    ),
     "setup": word_set("plan"),
     "stop": word_set("limit loss order orders price sequence sequences word words"),
 }

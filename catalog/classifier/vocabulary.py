@@ -171,7 +171,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         T.FINANCIAL,
         """
         transfer swap trade charge deposit fund stake bridge donate checkout tip borrow lend repay
-        undelegate redelegate disburse reimburse
+        undelegate redelegate disburse reimburse faucet
     """,
     ),
 }
@@ -198,7 +198,7 @@ REMOVAL: Final = word_set("clear del remove rm")
 # Things that move or light up where people are.
 DEVICES: Final = word_set("""
     appliance appliances blind blinds brightness camera curtain curtains device devices door doors fan fans
-    garage gate gripper heater heating lamp lamps light lights motor playback plug plugs relay robot servo
+    garage gate gripper heater heating lamp lamps light lights motor playback plug plugs pwm relay robot servo
     shades siren speaker sprinkler sprinklers thermostat valve volume
 """)
 # In front these only look, and a verb after them that is also a noun is what they look at.
@@ -375,6 +375,16 @@ TRADE_PARAMS: Final = word_set("""
     timeinforce trigger_price triggerprice
 """)
 ENDS_ORDERS: Final = word_set("cancel close")
+# Calling one of these off decides about money, too: what was to be paid is not, or is paid back.
+CALLS_OFF: Final = word_set("cancel")
+CALLED_OFF: Final = word_set("charge charges dca order orders pix recurrence transfer transfers")
+# What is not bought, though it is ordered.
+ORDERED_AT_WORK: Final = word_set("lab production purchase service transport work")
+# Issuing one of these makes something that is worth money.
+OF_VALUE: Final = word_set("bond bonds esdt nft nfts sft sfts shares stablecoin")
+# Signing one of these is what carries it out, or lets anyone who has it do so.
+SIGNS: Final = word_set("sign")
+CARRIED_OUT: Final = word_set("transaction transactions tx txn")
 # Verbs that are also the thing they make; one of TOLD_LAST at the end then asks about it: `build_status`.
 NOUN_TOO: Final = word_set("""
     backup bridge build call claim commit connect control fork index install job label load login map
@@ -389,16 +399,16 @@ TOLD_LAST: Final = word_set("""
 """)
 # If one of these is made, it is the answer itself and is not kept.
 ANSWERS_MADE: Final = word_set("""
-    agenda analysis answer answers ascii barcode boilerplate brief briefing breakdown caption captions chart
+    agenda analysis answer answers ascii barcode boilerplate breakdown brief briefing caption captions chart
     charts command commands completion completions concepts context crontab deeplink description descriptions
     diagram diff documentation embedding embeddings essay explanation feedback flashcards flowchart flowcharts
     forecast hash hashes hashtags headline headlines hint hints hmac hypotheses id idea ideas identifier ids
-    insights instructions itinerary joke keywords layout locator locators lorem lyrics map mermaid name names
-    notation number numbers outline overview palette password passwords persona personas placeholder plot poem
-    prompt prompts pseudocode qr query questions quiz random recipe recommendations regex report response
-    roadmap rubric selector selectors slogan slogans snippet snippets spec specification specs sql story
-    storyboard string suggestion suggestions summary tagline taglines test tests text timeline title titles
-    toc types ulid uri url uuid uuids visualization
+    insights instructions itinerary joke keywords layout llmstxt locator locators lorem lyrics map mermaid
+    name names notation number numbers outline overview palette password passwords persona personas
+    placeholder plot poem prompt prompts pseudocode qr qrcode query questions quiz random recipe
+    recommendations regex report response roadmap rubric selector selectors slogan slogans snippet snippets
+    spec specification specs sql story storyboard string suggestion suggestions summary tagline taglines test
+    tests text timeline title titles toc types ulid uri url uuid uuids visualization
 """)
 MAKES: Final = word_set("build compose construct gen generate make")
 # The result of these is only answered, unless an argument says where it is kept.

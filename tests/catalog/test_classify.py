@@ -171,7 +171,10 @@ AMOUNT, CURRENCY = ("amount", "number", True), ("currency_code", "string", True)
             ToolInput("create_order", params=(("side", "string", True), ("symbol", "string", True))),
             "Financial",
         ),
-        (ToolInput("cancel_order", params=(("side", "string", True), ("symbol", "string", True))), "Write"),
+        (
+            ToolInput("cancel_order", params=(("side", "string", True), ("symbol", "string", True))),
+            "Financial",
+        ),
         (ToolInput("create_order", params=(("items", "array", True),)), "Write"),
         (ToolInput("create_expense", params=(AMOUNT, CURRENCY)), "Write"),
         (
