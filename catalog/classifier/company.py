@@ -202,16 +202,18 @@ COUNTED: Final = word_set("""
 # Scanning for one of these probes other machines.
 PROBED: Final = word_set("masscan nmap port ports stealth syn tcp udp")
 # Languages in which it is only possible to ask.
-ASKED_IN: Final = word_set("soql sosl sparql")
+ASKED_IN: Final = word_set("aql jql kql range soql sosl sparql")
 # The buttons of a game.
 PAD: Final = word_set("b down left right select start up x y")
 # Attaching to one of these is what a debugger does.
 DEBUGGED: Final = word_set("debugger gdb lldb pid process")
 # Opening one of these only shows a part of a stored graph.
-OPENED_TO_READ: Final = word_set("details nodes")
+OPENED_TO_READ: Final = word_set("details nodes note notes tag")
 # A language server is asked for one of these.
 OF_CODE: Final = word_set("completions definition definitions diagnostics hover references symbols")
 SIGNING_IN: Final = word_set("auth authentication authorization login oauth planning")
+# What somebody's time is written down with.
+TIMERS: Final = word_set("timer timers timesheet tracking")
 # Formatting one of these changes the document; a text is given and comes back.
 LAID_OUT: Final = word_set("cell cells paragraph range shape slide")
 
@@ -306,10 +308,12 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "run": ((RUN_AS, EXECUTE), (REPORTS | ASKED_IN, READ)),
     "reset": ((RESET_ENDS, DESTRUCTIVE),),
     "resolve": ((SETTLED, WRITE),),
-    "select": ((SCREENS - {"browser"}, EXECUTE), (PICKED, READ)),
+    "select": ((SCREENS | BROWSERS, EXECUTE), (PICKED, READ)),
     "send": ((SIGNALS, EXECUTE),),
     "show": ((POPS_UP, WRITE),),
-    "start": ((TALK | SIGNING_IN, WRITE), (SEARCHES, READ)),
+    "start": ((TALK | SIGNING_IN | TIMERS, WRITE), (SEARCHES, READ)),
+    "stop": ((TIMERS, WRITE),),
+    "initiate": ((ENDINGS, DESTRUCTIVE), (SIGNING_IN, WRITE)),
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),
     "unblock": ((frozenset({"page", "url", "web"}), READ),),

@@ -20,6 +20,7 @@ from catalog.classifier.vocabulary import (
     CALLS_OFF,
     CARDS,
     CARRIED_OUT,
+    COMES_AGAIN,
     DEALS,
     DEALT,
     ENDS_ORDERS,
@@ -49,6 +50,7 @@ from catalog.classifier.vocabulary import (
     OFFERS,
     ORDERED_AT_WORK,
     ORDERS,
+    PAID_ITEMS,
     PARTIES,
     PAYROLLS,
     PAYS_OUT,
@@ -64,9 +66,11 @@ from catalog.classifier.vocabulary import (
     TAKEN_UP,
     TAKES_LOANS,
     TAKES_UP,
+    TO_BE_PAID,
     TRADE_PARAMS,
     TRADES,
     TRAVELS,
+    TURNS_ON_OR_OFF,
     WORTH,
     WRITE,
     ToolClass,
@@ -78,6 +82,7 @@ _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
 _NONE: Final[frozenset[str]] = frozenset()
 # With these, something under a domain name is registered, not the name itself.
 _OF_NAMES: Final = frozenset({"alias", "custom", "email", "records", "subdomain", "webhook"})
+_PAID_WHEN_MADE: Final = frozenset({"charge", "erc20", "settlement", "transfer", "transfers"})
 _KINDS: Final = (
     (MOVES_POSITIONS, POSITIONS, _NONE, _NONE),
     (ASKS_FOR, GIVEN_AWAY, _NONE, _NONE),
@@ -97,6 +102,19 @@ _KINDS: Final = (
     (frozenset({"create"}), frozenset({"order", "orders"}), FARES, _NONE),
     (frozenset({"issue"}), OF_VALUE, _NONE, _NONE),
     (SIGNS, CARRIED_OUT, _NONE, _NONE),
+    (TURNS_ON_OR_OFF, COMES_AGAIN, _NONE, _NONE),
+    (frozenset({"complete", "confirm"}), frozenset({"order", "orders"}), _NONE, ORDERED_AT_WORK),
+    (
+        frozenset({"deploy", "launch"}),
+        frozenset({"memecoin", "token", "tokens"}),
+        _NONE,
+        frozenset({"contract"}),
+    ),
+    (frozenset({"subscribe"}), frozenset({"fund", "funds"}), _NONE, _NONE),
+    (frozenset({"create"}), _PAID_WHEN_MADE, _NONE, NOT_MONEY | {"report", "reports"}),
+    (frozenset({"create"}), frozenset({"pix", "topup"}), _NONE, frozenset({"evp", "key", "keys"})),
+    # A plan of a fund into which is paid every month; elsewhere, telephones speak SIP.
+    (frozenset({"cancel", "modify", "place"}), frozenset({"sip"}), frozenset({"mf", "fund"}), _NONE),
 )
 _BY_VERB: Final = {
     verb: tuple(kind[1:] for kind in _KINDS if verb in kind[0])
@@ -201,6 +219,10 @@ def asks_for_money(
     told = [_tells(name) for name in names]
     if _Tells.BUDGET in told:
         return None
+    if words[0] == "create" and not TO_BE_PAID.isdisjoint(words):
+        paid = next((name for name in names if name.lower() in PAID_ITEMS), None)
+        if paid is not None:
+            return paid, next((name for name in names if name != paid), paid)
     if not ORDERS.isdisjoint(words) and tool_class is WRITE:
         sided = [name for name in names if name.lower() in TRADE_PARAMS]
         return (sided[0], sided[1]) if len(sided) > 1 and words[0] not in ENDS_ORDERS else None

@@ -245,8 +245,9 @@ GLUED_LAST: Final = (
 
 # Changing one of these changes who owns or owes.
 MONEY: Final = word_set("""
-    billing boleto boletos charges checkout deposit deposits donation invoice invoices nfe nfse paylink
-    payment payments payout payouts purchase purchases refund refunds withdrawal withdrawals
+    bill billing bills boleto boletos carnet charges checkout cob cobv deposit deposits donation invoice
+    invoices nfe nfse paylink payment payments payout payouts purchase purchases refund refunds withdrawal
+    withdrawals
     cobranca cobrancas devolucao devolucion devolution estorno factura facturas fatura faturas pagamento
     pagamentos pago pagos paiement rechnung reembolso remboursement transferencia ueberweisung virement
     zahlung betaling bolletta bollette bonifici bonifico cobro cobros faktura fakture fakturu havale
@@ -335,7 +336,7 @@ GIVEN_AWAY: Final = word_set(
 )
 ASKS_FOR: Final = word_set("claim collect harvest redeem request")
 ORDERS: Final = word_set("bet bets bid bids order orders position positions wager")
-TRADES: Final = word_set("crypto futures limit market option options shares spot stock trade trading")
+TRADES: Final = word_set("crypto dca futures limit market option options shares spot stock trade trading")
 
 # An argument that says how much, beside one that says of what or whose.
 AMOUNTS: Final = (
@@ -377,11 +378,19 @@ TRADE_PARAMS: Final = word_set("""
 ENDS_ORDERS: Final = word_set("cancel close")
 # Calling one of these off decides about money, too: what was to be paid is not, or is paid back.
 CALLS_OFF: Final = word_set("cancel")
-CALLED_OFF: Final = word_set("charge charges dca order orders pix recurrence transfer transfers")
+CALLED_OFF: Final = word_set(
+    "bet bets charge charges dca order orders pix sale transaction transfer transfers"
+)
+# Payments that come again, when they begin, rest or end.
+COMES_AGAIN: Final = word_set("recurrence recurrent")
+TURNS_ON_OR_OFF: Final = word_set("activate cancel create deactivate disable enable reactivate suspend")
+# What a shop or a bank makes of one of these is to be paid.
+TO_BE_PAID: Final = word_set("order orders pix sale topup")
+PAID_ITEMS: Final = word_set("fiat_currency payment payments")
 # What is not bought, though it is ordered.
 ORDERED_AT_WORK: Final = word_set("lab production purchase service transport work")
 # Issuing one of these makes something that is worth money.
-OF_VALUE: Final = word_set("bond bonds esdt nft nfts sft sfts shares stablecoin")
+OF_VALUE: Final = word_set("bond bonds esdt fungible nft nfts sft sfts shares stablecoin")
 # Signing one of these is what carries it out, or lets anyone who has it do so.
 SIGNS: Final = word_set("sign")
 CARRIED_OUT: Final = word_set("transaction transactions tx txn")

@@ -203,7 +203,7 @@ def test_a_title_speaks_where_the_name_does_not(title: str, tool_class: str) -> 
         *(("websearch", "Read"), ("smartscraper", "Read"), ("sendemail", "Write"), ("heatmap", "Read")),
         *(("zqx_browser_use_agent", "Execute"), ("zqx_analysis", "Read"), ("home_manager_zqx", "Write")),
         *(("send_transaction", "Financial"), ("show_notification", "Write"), ("show_notifications", "Read")),
-        *(("browser_select_option", "Write"), ("select_tab", "Execute"), ("dbg_exit_process", "Execute")),
+        *(("browser_select_option", "Execute"), ("select_tab", "Execute"), ("dbg_exit_process", "Execute")),
         *(("file_share_check_name", "Read"), ("check_share", "Read"), ("create_transaction", "Write")),
         *(("create_devolucao", "Financial"), ("fix_spelling", "Read"), ("fix_bug", "Write")),
     ],

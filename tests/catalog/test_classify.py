@@ -196,7 +196,7 @@ def test_money_and_loss_are_seen_where_the_name_alone_does_not_say_them(
 
 
 def test_the_arguments_that_make_a_tool_financial_are_named() -> None:
-    found = classify(ToolInput("create_charge", params=(AMOUNT, CURRENCY)))
+    found = classify(ToolInput("create_fee", params=(AMOUNT, CURRENCY)))
     assert found.evidence[-1].words == ("amount", "currency_code")
     assert found.evidence[-1].field == "params"
 
@@ -235,6 +235,17 @@ def test_what_a_word_nobody_knows_does_to_things_is_not_taken_for_reading(unknow
         *(("clone_voice", "Execute"), ("clone_repository", "Write"), ("create_prediction", "Execute")),
         *(("lock_door", "Execute"), ("lock_issue", "Write"), ("delegate_task", "Execute")),
         *(("wire_pins", "Write"), ("wire_funds", "Financial")),
+        *(("cancel_order", "Financial"), ("cancel_work_order", "Write"), ("cancel_domain_transfer", "Write")),
+        *(("confirm_order", "Financial"), ("create_charge", "Financial"), ("order_food", "Financial")),
+        *(("create_pix", "Financial"), ("create_pix_key", "Write"), ("deploy_token_contract", "Execute")),
+        *(("sign_transaction", "Financial"), ("sign_message", "Write"), ("issue_certificate", "Write")),
+        *(("issue_nft", "Financial"), ("disable_recurrence", "Financial"), ("create_bill", "Financial")),
+        *(("cancel_mf_sip", "Financial"), ("create_sip_trunk", "Write"), ("faucet", "Financial")),
+        *(("load_messages", "Read"), ("load_more_hotels", "Read"), ("load_sprite", "Write")),
+        *(("chat_completion", "Read"), ("create_chat_completion", "Read"), ("generate_code", "Read")),
+        *(("request_references", "Read"), ("request_refund", "Financial"), ("start_oauth", "Write")),
+        *(("start_timer", "Write"), ("start_server", "Execute"), ("execute_jql", "Read")),
+        ("type_analysis", "Read"),
     ],
 )
 def test_a_name_says_more_than_its_verb(name: str, tool_class: str) -> None:
