@@ -46,7 +46,13 @@ _SERVERS: Final = """
         SELECT id, tool_count, slug FROM catalog_catalogserver WHERE search @@ %s::tsquery LIMIT %s
     ) SELECT id FROM found ORDER BY tool_count DESC, slug LIMIT %s
 """
-_ANY: Final = "SELECT 1 FROM catalog_catalogtool WHERE search @@ %s::tsquery LIMIT 1"
+_ANY: Final = "SELECT 1 FROM catalog_catalog{kind} WHERE search @@ %s::tsquery LIMIT 1"
+_BEGUN: Final = """
+    WITH found AS MATERIALIZED (
+        SELECT search FROM catalog_catalog{kind} WHERE search @@ %s::tsquery LIMIT %s
+    ) SELECT DISTINCT word FROM found, unnest(tsvector_to_array(search)) word WHERE starts_with(word, %s)
+"""
+_BOTH: Final = ("tool", "server")
 _KINDS: Final = "SELECT id, vendor, transports FROM catalog_catalogserver WHERE id = ANY(%s)"
 
 
@@ -207,9 +213,17 @@ def largest_servers(words: Sequence[str], common: Mapping[str, int], order: Orde
     return [row[0] for row in _by_index(_SERVERS, [all_of([*rare, *rest]), MOST_READ, wanted])]
 
 
-def any_tool(word: str, common: Mapping[str, int]) -> bool:
-    rare, _ = of_words([word], common)
-    return not rare or bool(_by_index(_ANY, rare))
+def anything(words: Sequence[str], common: Mapping[str, int]) -> bool:
+    """True if a tool, or a server, has all the words, or words that begin with them."""
+    asked = [all_of([part for some in of_words(words, common) for part in some])]
+    return any(_by_index(_ANY.format(kind=kind), asked) for kind in _BOTH)
+
+
+def words_that_begin(beginning: str) -> list[str]:
+    """Words of tools and servers that begin so: of the first that are met, if there are many."""
+    begun_so = of_words([beginning], {})[0][0]
+    given = [begun_so, MOST_READ, beginning]
+    return [row[0] for kind in _BOTH for row in _by_index(_BEGUN.format(kind=kind), given)]
 
 
 def _by_index(statement: str, given: Sequence[Any]) -> list[Any]:

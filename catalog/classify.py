@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, overload
 from catalog.classifier.charged import takes, takes_a_price, takes_abroad
 from catalog.classifier.choices import Choices, worst_choice
 from catalog.classifier.clauses import sentences_of
+from catalog.classifier.freeform import passes_on
 from catalog.classifier.kept import kept_said
 from catalog.classifier.leeway import holds, leaves_open, say_nothing, says_nothing_worse
 from catalog.classifier.modifiers import Modifier, modifiers
@@ -128,7 +129,12 @@ class _Verdict(NamedTuple):
 
 def classify(tool: ToolInput) -> Classification:
     words = words_of(tool.name)
-    verdict = _from_numbers(words, tool.params) or _from_name(words, tool) or _without_verb(words, tool)
+    verdict = (
+        _from_numbers(words, tool.params)
+        or _from_router(words, tool.params)
+        or _from_name(words, tool)
+        or _without_verb(words, tool)
+    )
     if tool.description:
         verdict = _worsened(verdict, tool.description)
     verdict = _with_hints(_with_choices(verdict, words, tool), words, tool.annotations)
@@ -347,6 +353,14 @@ def _from_numbers(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict
         return None
     sentence = "It takes only numbers, and nothing that they could change."
     return _Verdict(READ, 0.7, (Evidence("params.numbers", "params", numbers, sentence),))
+
+
+def _from_router(words: tuple[str, ...], params: tuple[Param, ...]) -> _Verdict | None:
+    """The verdict on one tool for all commands of an area, such as `compute`: its name is only the area's."""
+    if not (passed := passes_on(params)) or ((found := verb_of(words)) and _is_in_front(found[0], words)):
+        return None
+    sentence = f"“{passed[0]}” and “{passed[1]}” among its arguments: it stands for many commands."
+    return _Verdict(EXECUTE, 0.4, (Evidence("params.router", "params", passed, sentence),), True)
 
 
 def _from_nouns(words: tuple[str, ...], tool: ToolInput) -> _Verdict | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from catalog.advice import Advice
 from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
 from catalog.prose import badge_sentence, does
-from catalog.recommend import CALLS_A_MINUTE, waits_for_a_person
+from catalog.recommend import CALLS_A_MINUTE
+from policies.language.effects import Effect
+
+_SLIDES: Final = "The window slides, so there is no double burst when the clock turns."
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,10 @@ class Asked:
     answer: str
 
 
-def questions(name: str, server: str, home: str, found: Classification, advice: Advice) -> tuple[Asked, ...]:
-    """`home`: repository, subfolder and package of the server, as text."""
+def questions(
+    name: str, server: str, home: str, found: Classification, advice: Advice, reached: str
+) -> tuple[Asked, ...]:
+    """`home`: repository, subfolder and package of the server, as text; `reached`: what it takes."""
     return (
         Asked(
             f"What does {name} do?",
@@ -26,11 +32,12 @@ def questions(name: str, server: str, home: str, found: Classification, advice: 
         ),
         Asked(
             f"How do I enforce a policy on {name}?",
-            f"Register {server}, publish the policy above and point your client at your gateway URL. The "
-            "rule is applied to every call before it reaches the server. There is nothing to install.",
+            f"Register {server}, publish the recommended policy, or one of your own that allows, limits, "
+            "denies or hides the tool or asks a person, and point your client at your gateway URL. The rule "
+            f"is applied to every call before it reaches the server. {reached}",
         ),
         Asked(f"What risk level is {name}?", badge_sentence(found)),
-        Asked(f"Can I rate-limit {name}?", _rate(found)),
+        Asked(f"Can I rate-limit {name}?", _rate(found, advice.effect)),
         Asked(
             f"How do I block {name} completely?",
             'Give it the rule {"action": "deny", "reason": "…"} and the agent gets your reason as the '
@@ -44,10 +51,13 @@ def questions(name: str, server: str, home: str, found: Classification, advice: 
     )
 
 
-def _rate(found: Classification) -> str:
-    sliding = "The window slides, so there is no double burst when the clock turns."
-    if waits_for_a_person(found) or found.tool_class is ToolClass.READ:
-        how = "add a limit with a counter, a window and a max, for each grant, server or organization"
-        return f"Yes: {how}. {sliding}"
-    most = CALLS_A_MINUTE[found.tool_class]
-    return f"Yes. The policy above allows {most} calls a minute for each grant. {sliding}"
+def _rate(found: Classification, effect: Effect) -> str:
+    if effect is Effect.LIMITED:
+        most = CALLS_A_MINUTE[ToolClass(found.tool_class)]
+        return f"Yes. The recommended policy allows {most} calls a minute for each grant. {_SLIDES}"
+    if effect is Effect.DENIED:
+        return "Not by itself: its name is a pattern, so a rule for it would be a rule for other tools, too."
+    return (
+        'Yes: add "rate_limit": {"max": 10, "window": "minute"} to its rule, and each grant has 10 calls a '
+        f"minute. A limit can also be shared by a server or an organization. {_SLIDES}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ _COMPARED: Final = (
     "title", "params", "choices", "annotations", "provenance", "source", "tool_class", "severity",
     "confidence", "needs_review", "evidence", "signals",
 )  # fmt: skip
+_DESCRIBED: Final = ("title", "vendor", "version", "transports", "endpoint", "headers")
 _WRITTEN: Final = (*_COMPARED, "name_key", "checked_at", "changed_at", "removed_at", "search")
 Listed = tuple[ServerFact, Sequence[ToolFact]]
 
@@ -128,6 +129,7 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
     by_slug = {
         s.slug: s for s in CatalogServer.objects.filter(slug__in=[f.slug for f in facts]).defer("search")
     }
+    best = _best_of([*known.values(), *by_slug.values()])
     spoken_for = {s.slug for s in known.values()}
     made: list[CatalogServer] = []
     rows: list[_Taken] = []
@@ -141,6 +143,8 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
             made.append(server)
             report.counts["servers added"] += 1
         spoken_for.add(server.slug)
+        if tools and _STRENGTH[tools[0].provenance] < best.get(server.pk, -1):
+            fact = _what_is_missing(server, fact)
         moved = not server.pk or _is_news(server, fact)
         if moved:
             _describe(server, fact)
@@ -151,6 +155,21 @@ def _servers(batch: list[Listed], report: Report, day: date) -> list[_Taken]:
     CatalogServer.objects.bulk_create(made)
     report.counts["servers"] += len(rows)
     return rows
+
+
+def _best_of(servers: Iterable[CatalogServer]) -> dict[int, int]:
+    """By server, how sure the best of what we know about its tools is."""
+    tools = CatalogTool.objects.filter(server__in=servers, removed_at=None)
+    best: dict[int, int] = {}
+    for pk, provenance in tools.values_list("server", "provenance").distinct():
+        best[pk] = max(best.get(pk, -1), _STRENGTH[provenance])
+    return best
+
+
+def _what_is_missing(server: CatalogServer, fact: ServerFact) -> ServerFact:
+    """The fact without what is known: a list of many servers calls all of one repository by its name."""
+    known = {name: type(getattr(fact, name))() for name in _DESCRIBED if getattr(server, name)}
+    return replace(fact, **known)
 
 
 def _same_server(

@@ -15,6 +15,12 @@ from catalog.facts import slug_of
 
 _TOKEN = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"[a-z][A-Z]")
+# An address of a repository or a package, pasted as it is, asks for what it is the address of.
+_HOST = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:(?:github|gitlab)\.com/|npmjs\.com/package/|pypi\.org/project/)|/tree/[^/\s]+(?:/src\b)?"
+    r"|https?://|\.git\b",
+    re.I,
+)
 LONGEST_WORD: Final = 60
 MOST_WORDS: Final = 8
 SHORTEST_GLUED: Final = 5
@@ -53,7 +59,7 @@ def vector(lexemes: Iterable[str]) -> str:
 def asked_words(typed: str) -> list[str]:
     """`createIssue` asks for its two words; what is written as one word is looked for as one."""
     found: list[str] = []
-    for token in _TOKEN.findall(typed[:400]):
+    for token in _TOKEN.findall(_HOST.sub(" ", typed[:400])):
         found += words_of(token) if _HUMP.search(token) else [token.lower()]
     return list(dict.fromkeys(word[:LONGEST_WORD] for word in found))[:MOST_WORDS]
 

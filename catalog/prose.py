@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from catalog.classifier.vocabulary import BASE_SEVERITY, Severity, ToolClass
+from catalog.classifier.vocabulary import BASE_SEVERITY, PLAIN, Severity, ToolClass, word_set
 from catalog.classify import CHOSEN, Classification, Param, words_of
 
 _DOES: Final = {
@@ -17,6 +17,13 @@ _DOES: Final = {
     ToolClass.DESTRUCTIVE: "Each call removes something{thing}. It may be gone for good.",
     ToolClass.FINANCIAL: "Each call moves money or creates a debt{thing}.",
 }
+_ARTICLES: Final = word_set("a an the")
+# What these answer was not there before.
+_MAKES: Final = word_set("""
+    calculate chart compute convert decode encode format generate plot render simulate transcribe translate
+    visualize
+""")
+_ANSWERS: Final = word_set("health history info log logs metrics news schema stats status usage version")
 # Where an argument says what a call does.
 _CHOSEN: Final = {
     ToolClass.READ: "Whichever value is chosen, it returns data and changes nothing.",
@@ -113,20 +120,37 @@ def does(name: str, found: Classification) -> str:
         return _UNKNOWN
     if found.evidence and found.evidence[0].rule == CHOSEN:
         return f"“{found.evidence[0].words[0]}” decides what a call does. {_CHOSEN[found.tool_class]}"
+    if found.tool_class is ToolClass.READ and not _MAKES.isdisjoint(_verb(found)):
+        made = _words(name, _verb(found)) or "something"
+        return f"It returns {made}, made from what it is given, and changes nothing."
     return _DOES[found.tool_class].format(thing=_thing(name, found))
 
 
 def _thing(name: str, found: Classification) -> str:
-    verb = found.evidence[0].words[:1] if found.evidence[0].field == "name" else ()
-    rest = [word for word in words_of(name) if word not in verb]
-    reads = found.tool_class is ToolClass.READ
-    if not rest:
-        return "" if reads else "; its name does not say what"
-    return f"{' about' if reads else ':'} “{' '.join(rest)}”"
+    verb = _verb(found)
+    if found.tool_class is not ToolClass.READ:
+        rest = _words(name, verb)
+        return f": {rest}" if rest else "; its name does not say what"
+    # `git_status` and `health_check` are about a status and a health, not only about the rest of the name.
+    is_verb = set(verb) <= PLAIN.keys() or (words_of(name)[:1] == verb and _ANSWERS.isdisjoint(verb))
+    rest = _words(name, verb if is_verb else ())
+    return f" about {rest}" if rest and words_of(name) != verb else ""
 
 
-def takes(params: Iterable[Param]) -> str:
+def _verb(found: Classification) -> tuple[str, ...]:
+    return found.evidence[0].words[:1] if found.evidence[0].field == "name" else ()
+
+
+def _words(name: str, without: tuple[str, ...]) -> str:
+    rest = [word for word in words_of(name) if word not in without and word not in _ARTICLES]
+    return f"“{' '.join(rest)}”" if rest else ""
+
+
+def takes(params: Iterable[Param], *, surely: bool = True) -> str:
+    """`surely`: if none is listed, there is none. Lists of others often leave them out."""
     known = list(params)
+    if not known and not surely:
+        return "The list that names it does not say which arguments it takes."
     if not known:
         return "It takes no arguments, so a rule can only allow, limit, gate or deny it."
     must = [name for name, _, required in known if required]
@@ -159,16 +183,13 @@ def because(found: Classification) -> str:
     return next((_SHORT[s] for s in found.signals if s in _SHORT), _SHORT_CLASS[found.tool_class])
 
 
-def beside(name: str, found: Classification, readers: Iterable[str]) -> list[str]:
-    """Tools of the same server that only read the same things: what an agent looks at first. At most two."""
-    verb = set(found.evidence[0].words) if found.evidence[0].field == "name" else set()
-    things = {_singular(word) for word in words_of(name) if word not in verb}
-    near = [other for other in readers if things & {_singular(word) for word in words_of(other)}]
-    return near[:2]
-
-
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+def reached(*, hosted: bool, withdrawn: bool) -> str:
+    """What it takes to register a server, beside its name."""
+    if withdrawn:
+        return "Its publisher withdrew the server: ask them for its address."
+    if hosted:
+        return "There is nothing to install."
+    return "The server is a program: the page where you register it shows how to give it an address."
 
 
 def badge_sentence(found: Classification) -> str:

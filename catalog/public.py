@@ -37,6 +37,9 @@ def public_page(view: View[P]) -> Answered[P]:
         if answer.status_code in (200, 304):
             answer.headers["ETag"] = etag
             answer.headers["Cache-Control"] = f"public, max-age={FRESH_SECONDS}, stale-while-revalidate=86400"
+        if answer.headers.get("Content-Type") == "application/json":
+            # The page is what a search engine should show, not the same facts for programs.
+            answer.headers["X-Robots-Tag"] = "noindex"
         answer.is_for_everybody = True  # type: ignore[attr-defined]
         return answer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
 from django.http import QueryDict
@@ -13,7 +12,6 @@ from django.http import QueryDict
 from catalog.candidates import (
     Matches,
     Question,
-    any_tool,
     exact,
     largest_servers,
     worst_ranked,
@@ -21,7 +19,7 @@ from catalog.candidates import (
 )
 from catalog.classifier.vocabulary import WORST_LAST, Severity
 from catalog.facts import slug_of
-from catalog.lexemes import asked_words, begun
+from catalog.lexemes import asked_words
 from catalog.models import CatalogServer, CatalogTool
 from catalog.order import Order
 from catalog.summary import Reading, as_listed, at_one_moment, common_words, current, tools_in_order
@@ -33,8 +31,6 @@ PER_PAGE: Final = 50
 MOST_SERVERS: Final = 6
 MOST_VENDORS: Final = 8
 LONGEST_QUESTION: Final = 200
-SHORTEST_MISSPELT: Final = 4
-LIKENESS: Final = 0.8
 CLASSES: Final = tuple(str(tool_class) for tool_class in reversed(WORST_LAST))
 SEVERITIES: Final = tuple((str(int(level)), level.label) for level in reversed(Severity))
 TRANSPORTS: Final = ("stdio", "streamable-http", "sse")
@@ -195,25 +191,3 @@ def _options(asked: Asked, counts: Mapping[str, Counter[str]]) -> dict[str, list
         ]
         for facet in FACETS
     }
-
-
-def near_miss(asked: Asked) -> str:
-    """Something like what was typed, or a part of it, that does find something; empty if nothing does."""
-    words, common = asked.words, common_words("tool")
-    if alike := _alike(words, common):
-        return alike
-    for word in sorted(words, key=len, reverse=True)[:3]:
-        for part in (word, word[:-2]):
-            if len(part) >= 3 and (len(words) > 1 or part != word) and any_tool(part, common):
-                return part
-    return ""
-
-
-def _alike(words: list[str], common: Mapping[str, int]) -> str:
-    """The question with its misspelt words replaced by common ones; empty if that changes nothing."""
-    meant = []
-    for word in words:
-        near = [each for each in common if each[0] == word[0] and abs(len(each) - len(word)) <= 1]
-        known = len(word) < SHORTEST_MISSPELT or bool(begun(word, common))
-        meant += [word] if known else get_close_matches(word, near, 1, LIKENESS)[:1] or [word]
-    return " ".join(meant) if meant != words else ""

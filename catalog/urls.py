@@ -29,6 +29,7 @@ urlpatterns = [
     path("catalogue/reports/<int:report_id>/", staff.settle, name="settle"),
     path("servers/<publicslug:server_slug>/", servers.server, name="server"),
     path("servers/<publicslug:server_slug>.json", servers.server_json, name="server-json"),
+    path("tools/<publicslug:server_slug>/", servers.from_its_tools, name="tools"),
     path("tools/<publicslug:server_slug>/<str:tool_slug>.json", tools.tool_json, name="tool-json"),
     path("tools/<publicslug:server_slug>/<str:tool_slug>/", tools.tool, name="tool"),
     path("attacks/", attacks.index, name="attacks"),

@@ -88,10 +88,19 @@ def _runs_nothing(words: tuple[str, ...]) -> bool:
     return not _SET_UP.isdisjoint(words) and not _SETS_UP.isdisjoint(words)
 
 
+def passes_on(params: Params) -> tuple[str, ...]:
+    """`command` and `parameters` of a tool that hands them to one of its own commands, as no shell does."""
+    kinds = {name.lower(): kind for name, kind, _ in params}
+    hands_on = kinds.get("command") == "string" and kinds.get("parameters") == "object"
+    return ("command", "parameters") if hands_on else ()
+
+
 def argument(tool_class: ToolClass, words: tuple[str, ...], params: Params) -> tuple[Kind, str] | None:
     for name, kind, _ in params:
         what = _PARAMS.get(name.lower()) if kind in _TEXT else None
         if what is None or (kind == "array" and what != "sql"):
+            continue
+        if what == "command" and passes_on(params):
             continue
         if _is_run(name.lower(), what, tool_class, words, alone=len(params) == 1):
             return what, name

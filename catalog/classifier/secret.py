@@ -44,7 +44,7 @@ _GIVEN: Final = word_set("by from using with")
 
 # `secretId`, `secret_name`, `password_policy`: these are about a secret, but do not carry it.
 _WHICH: Final = re.compile(
-    r"(?:Id|_id|Ids|_ids|Name|_name|Arn|_arn|Type|_type|Policy|_policy|Length|_length|Path|_path"
+    r"(?:Id|_id|Ids|_ids|Name|_name|Arn|_arn|Types?|_types?|Policy|_policy|Length|_length|Path|_path"
     r"|Encryption|_encryption|_hint|_json)\Z"
 )
 _CARRIES: Final = (
@@ -89,7 +89,7 @@ def _is_a_vault(word: str, words: tuple[str, ...]) -> bool:
 def secret_given(tool_class: ToolClass, words: tuple[str, ...], params: Params) -> str:
     """The argument that carries a secret; empty if none does."""
     for name, kind, _ in params:
-        if _carries_a_secret(name) and kind not in ("boolean", "integer", "number"):
+        if carries_a_secret(name) and kind not in ("boolean", "integer", "number"):
             return name
         if name == "token" and kind == "string" and _signs_in(tool_class, words):
             return name
@@ -104,6 +104,6 @@ def _signs_in(tool_class: ToolClass, words: tuple[str, ...]) -> bool:
 
 # Cached: very many tools have arguments of the same names.
 @lru_cache(maxsize=4096)
-def _carries_a_secret(param: str) -> bool:
+def carries_a_secret(param: str) -> bool:
     name = param.lower().replace("_", "").replace("-", "")
     return (name in _CARRY or any(word in name for word in _CARRIES)) and not _WHICH.search(param)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -28,6 +29,12 @@ def ld_json(value: Any) -> SafeString:
     """A data block, never run. Escaped as by `json_script`, so that nothing in it can end the element."""
     body = json.dumps(value, ensure_ascii=True).translate(_ESCAPED)
     return format_html('<script type="{}">' + body + "</script>", "application/ld+json")
+
+
+@register.simple_block_tag
+def titled(content: str) -> str:
+    """The title of the page, for the browser and for the preview of a link to it."""
+    return render_to_string("catalog/_titled.html", {"content": content})
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.urls import Resolver404, resolve, reverse
 
 from catalog.forms import ContactForm, stamp
@@ -33,6 +34,7 @@ def page(
         "summary": current().figures,
         "canonical": absolute(own),
         "as_json": _as_json(request),
+        "preview": absolute(static("preview.png")),
         "contact": ContactForm(initial={"about": visible_plain(about), "proof": stamp(), "page": own}),
         # Nothing on these pages needs one, and it would differ from response to response.
         "csp_nonce": None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 
 from catalog.models import CatalogServer, CatalogTool
+from catalog.nearmiss import near_miss
 from catalog.public import public_page
-from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, find, near_miss, read_question
+from catalog.search import PER_PAGE, SEVERITIES, Asked, Found, find, read_question
 from catalog.summary import Reading, as_listed, current
 from catalog.views._rows import rows_of
 from catalog.views._shared import crumbs, page
@@ -32,7 +33,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "found": found,
         "rows": rows_of(found.tools),
         "big_servers": _big_servers() if asked.is_open and asked.page == 1 else [],
-        "instead": near_miss(asked) if nothing and asked.text else "",
+        "instead": near_miss(asked.words) if nothing else "",
         "first": (asked.page - 1) * PER_PAGE + 1,
         "last": (asked.page - 1) * PER_PAGE + len(found.tools),
         "chips": _chips(asked, request),

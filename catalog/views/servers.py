@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import urlencode
 
 from catalog.advice import ServerAdvice
@@ -52,6 +52,12 @@ def server(request: HttpRequest, server_slug: str) -> HttpResponse:
     own = found.get_absolute_url()
     beyond = f"{own}?page={part.number}" if wanted.is_all and part.number > 1 else own
     return page(request, "catalog/server.html", context, about=found.title, canonical=beyond, ld=[_ld(found)])
+
+
+@public_page
+def from_its_tools(request: HttpRequest, server_slug: str) -> HttpResponse:
+    """The address of a tool, cut short, leads to its server."""
+    return redirect(find(server_slug), permanent=True)
 
 
 def _policy_lines(advice: ServerAdvice) -> list[tuple[str, str, str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
 from catalog import prose
@@ -15,21 +15,24 @@ from catalog.advice import Advice, Listed, advise
 from catalog.attacks import invited_by
 from catalog.classifier.vocabulary import ToolClass
 from catalog.classify import Classification
+from catalog.facts import Provenance
 from catalog.faq import Asked, questions
+from catalog.kin import looks_first, nearest
 from catalog.models import CatalogServer, CatalogTool
 from catalog.public import public_page
 from catalog.rules import choices_of_row, classification_of
 from catalog.serial import tool_facts
 from catalog.summary import as_listed
 from catalog.views._shared import absolute, crumbs, page
-from catalog.words import slug_asked
-from catalog.worth import worth_a_rule
+from catalog.words import name_key, slug_asked
+from catalog.worth import runs, worth_a_rule
+from common.near import MOST_LOOKED_AT, near_miss
 
 MOST_RELATED = 6
 MOST_CHOICES = 12
 _PROVENANCE = {
     "served": "Listed by the server itself",
-    "published": "From a list published with the server",
+    "published": "From a published list",
     "parsed": "Parsed from the server’s source",
 }
 
@@ -66,12 +69,14 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         return _no_tool(request, server_slug, tool_slug)
     found = classification_of(row)
     listed = Listed(row.name, tuple((n, k, r) for n, k, r in row.params), found)
-    others = row.server.tools.filter(removed_at=None).exclude(pk=row.pk).order_by("name")
-    classes = dict(others.values_list("name", "tool_class"))
-    siblings = list(classes)
-    readers = [name for name, tool_class in classes.items() if tool_class == "Read" != row.tool_class]
+    others = _others(row)
+    siblings = list(others)
+    near = nearest(row.name, siblings)
+    readers = {name for name, other in others.items() if other.tool_class == "Read" != row.tool_class}
     advice = advise(listed, siblings)
-    asked = questions(row.name, row.server.title, home_of(row), found, advice)
+    is_told = bool(row.params) or row.provenance == Provenance.SERVED
+    reached = prose.reached(hosted=bool(row.server.hosted_at), withdrawn=row.server.is_withdrawn)
+    asked = questions(row.name, row.server.title, home_of(row), found, advice, reached)
     context = {
         "tool": row,
         "found": found,
@@ -79,18 +84,19 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         "questions": asked,
         "raised": prose.raised(found),
         "does": prose.does(row.name, found),
-        "beside": prose.beside(row.name, found, readers),
-        "takes": prose.takes(listed.params),
+        "beside": looks_first(row.name, near, readers),
+        "takes": prose.takes(listed.params, surely=is_told),
+        "is_told": is_told,
         "why": prose.why(found),
         "pieces": prose.pieces(row.name, found),
         "reasons": _reasons(found),
         "signals": [(s, prose.SIGNAL_TITLES[s]) for s in found.signals if s in prose.SIGNAL_TITLES],
         "attacks": invited_by(found, listed.params),
-        "params": list(_arguments(row)),
+        "params": list(_arguments(row, found)),
         "required": sum(must for _, _, must in listed.params),
-        "related": _related(row),
+        "related": _related(near, others),
         "elsewhere": _elsewhere(row),
-        "home": home_of(row),
+        "reached": reached,
         "provenance": _PROVENANCE.get(row.provenance, ""),
         "others": row.server.tool_count - 1,
         "crumbs": crumbs((row.server.title, row.server.get_absolute_url()), (row.name, "")),
@@ -102,9 +108,16 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
 def _no_tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse:
     """Addresses outlive tools: an old one leads to the tools that the server has now."""
     server = get_object_or_404(CatalogServer.objects.defer("search"), slug=server_slug)
+    slugs = dict(server.tools.filter(removed_at=None).values_list("name", "slug")[:MOST_LOOKED_AT])
+    wanted = slug_asked(tool_slug)[:60]
+    alike = [name for name in slugs if name_key(name) == name_key(wanted)]
+    if len(alike) == 1:
+        return redirect("catalog:tool", server_slug, slugs[alike[0]], permanent=True)
+    near = {name.casefold(): name for name in slugs}.get(near_miss(wanted, slugs), "")
     context = {
         "server": server,
-        "wanted": tool_slug[:60],
+        "wanted": wanted,
+        "near": (near, reverse("catalog:tool", args=[server_slug, slugs[near]])) if near else None,
         "as_json": "",
         "crumbs": crumbs((server.title, server.get_absolute_url())),
     }
@@ -127,23 +140,31 @@ def _reasons(found: Classification) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _arguments(row: CatalogTool) -> Iterator[_Argument]:
-    choices = dict(choices_of_row(row))
+def _arguments(row: CatalogTool, found: Classification) -> Iterator[_Argument]:
+    choices, names = dict(choices_of_row(row)), [name for name, _, _ in row.params]
     for name, kind, must in row.params:
         of_it = choices.get(name, ())
-        hint = worth_a_rule((name, kind, must), of_it)
+        hint = worth_a_rule((name, kind, must), of_it, runs=runs(found), beside=names)
         yield _Argument(name, kind, must, of_it[:MOST_CHOICES], len(of_it[MOST_CHOICES:]), hint)
 
 
-def _related(row: CatalogTool) -> list[CatalogTool]:
-    """Other tools of the server, worst first, so that nobody controls one tool and forgets a worse one."""
-    others = CatalogTool.objects.filter(server=row.server, removed_at=None).exclude(pk=row.pk)
-    found = list(
-        others.only("name", "slug", "severity", "tool_class").order_by("-severity", "name")[:MOST_RELATED]
-    )
-    for one in found:
+def _others(row: CatalogTool) -> dict[str, CatalogTool]:
+    others = row.server.tools.filter(removed_at=None).exclude(pk=row.pk).order_by("name")
+    found = {one.name: one for one in others.only("name", "slug", "severity", "tool_class")}
+    for one in found.values():
         one.server = row.server
     return found
+
+
+def _related(near: list[str], others: Mapping[str, CatalogTool]) -> list[CatalogTool]:
+    """Tools about the same things; if there are few, the worst of the server as well. Worst first."""
+    worst = sorted(others, key=lambda name: _worst_first(others[name]))
+    named = list(dict.fromkeys([*near, *worst]))[:MOST_RELATED]
+    return sorted((others[name] for name in named), key=_worst_first)
+
+
+def _worst_first(tool: CatalogTool) -> tuple[int, str]:
+    return -tool.severity, tool.name
 
 
 def _elsewhere(row: CatalogTool) -> list[CatalogTool]:

@@ -123,3 +123,11 @@ def test_beside_a_tool_whose_name_is_a_pattern_no_class_gets_a_rule_that_never_d
         Listed(each, (), classify(ToolInput(each))) for each in (name, "get_user", "get_users", "add_user")
     ]
     assert findings(advise_server(tools).text, tools) == ()
+
+
+def test_everything_destructive_waits_on_the_page_that_says_so() -> None:
+    (attack,) = [one for one in ATTACKS if one.key == "destructive-autonomy"]
+    facts = (ToolFacts("wipe_disk", "Destructive", None),)
+    compiled = compile_policy(parse_policy(as_text(attack.policy)), facts)
+    waits = PolicyTest("any other", ToolCall("wipe_disk", {}), "approval")
+    assert [result.passed for result in run_tests(compiled, (waits,))] == [True]

@@ -524,6 +524,12 @@ def test_a_raised_badge_says_why_in_a_sentence() -> None:
     [
         ("search", "It returns what it finds and changes nothing."),
         ("list_users", "It returns what it finds about “users” and changes nothing."),
+        ("retrieve_a_page", "It returns what it finds about “page” and changes nothing."),
+        ("review_cluster", "It returns what it finds about “cluster” and changes nothing."),
+        ("git_status", "It returns what it finds about “git status” and changes nothing."),
+        ("health_check", "It returns what it finds about “health check” and changes nothing."),
+        ("generate_area_chart", "It returns “area chart”, made from what it is given, and changes nothing."),
+        ("convert", "It returns something, made from what it is given, and changes nothing."),
         ("create", "Each call creates or changes something; its name does not say what."),
         ("delete_user", "Each call removes something: “user”. It may be gone for good."),
     ],

@@ -103,6 +103,14 @@ def test_a_list_of_somebody_elses_never_replaces_what_the_server_itself_said() -
     assert [tool.name for tool in CatalogTool.objects.filter(removed_at=None)] == ["list_users"]
 
 
+def test_a_list_of_somebody_elses_renames_no_server_that_spoke_for_itself() -> None:
+    facts("npm:acme", "list_users")
+    repository = {"server": "acme", "server_title": "All of Acme", "vendor": "acme-inc", "repo": "acme/tools"}
+    take_in([line(**repository, tool="list_users", extraction="source-code", transport="sse")])
+    server = CatalogServer.objects.get()
+    assert (server.title, server.vendor, server.transports) == ("Acme", "acme-inc", ["stdio"])
+
+
 def test_a_bad_line_is_refused_by_itself_with_its_place_and_why() -> None:
     report = take_in(
         [

@@ -96,3 +96,20 @@ def test_a_description_that_names_what_is_shown_makes_a_bare_noun_a_reading(desc
 def test_the_setting_of_the_sun_destroys_nothing() -> None:
     shown = classify(ToolInput("zqx", "Sunrise and sunset times of a place."))
     assert shown.tool_class is not ToolClass.DESTRUCTIVE
+
+
+def test_a_tool_that_stands_for_many_commands_is_not_known_by_the_name_of_its_area() -> None:
+    handed_on: tuple[Param, ...] = (("command", "string", False), ("parameters", "object", False))
+    for name in ("compute", "search", "storage", "keyvault"):
+        found = classify(ToolInput(name, params=handed_on))
+        assert found.needs_review and not found.signals, name
+        assert found.evidence[0].words == ("command", "parameters")
+    assert classify(ToolInput("get_best_practices", params=handed_on)).tool_class is ToolClass.READ
+    assert "free_form_command" in classify(ToolInput("exec", params=handed_on[:1])).signals
+    marked = ToolInput("documentation", params=handed_on, annotations={"readOnlyHint": True})
+    assert classify(marked).tool_class is ToolClass.READ
+
+
+def test_kinds_of_secrets_are_no_secret() -> None:
+    asked = ToolInput("search_detections", params=(("secretTypes", "array", False),))
+    assert "secret_parameter" not in classify(asked).signals

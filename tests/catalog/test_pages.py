@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,32 @@ def test_who_comes_for_a_tool_that_is_none_is_led_to_those_there_are(index: Repo
     assert '<meta name="robots" content="noindex">' in shown and "application/json" not in shown
 
 
+def test_a_tool_asked_for_by_a_name_like_its_own_is_found(index: Report, client: Client) -> None:
+    for like in ("CreateAccessKey", "create-access-key", "CREATE_ACCESS_KEY"):
+        answer = client.get(f"{IAM.replace('/servers/', '/tools/')}{like}/")
+        assert (answer.status_code, answer.headers["Location"]) == (301, KEY)
+    misspelt = client.get(f"{IAM.replace('/servers/', '/tools/')}create_acces_key/").content.decode()
+    assert f'Did you mean <a class="link mono" href="{KEY}">' in misspelt
+
+
+def test_the_address_of_a_tool_cut_short_leads_to_its_server(index: Report, client: Client) -> None:
+    answer = client.get(IAM.replace("/servers/", "/tools/"))
+    assert (answer.status_code, answer.headers["Location"]) == (301, IAM)
+    assert client.get("/tools/nobody/").status_code == 404
+
+
+def test_a_search_engine_shows_the_page_and_not_its_facts_for_programs(index: Report, client: Client) -> None:
+    assert "X-Robots-Tag" not in client.get(KEY).headers
+    for path in (f"{KEY[:-1]}.json", f"{IAM[:-1]}.json", "/catalogue.json", "/attacks.json", "/catalog.json"):
+        assert client.get(path).headers["X-Robots-Tag"] == "noindex"
+
+
+def test_what_machines_are_told_needs_no_key_needs_none(index: Report, client: Client) -> None:
+    told = re.findall(r"https?://[^/]+(/api/v1/catalog/\S*)", text_of(client, "/llms.txt"))
+    assert len(told) == 2
+    assert {client.get(path).status_code for path in told} == {200}
+
+
 def test_both_that_are_compared_lead_on_to_their_tools_and_a_policy(index: Report, client: Client) -> None:
     shown = text_of(client, "/catalogue/compare/?a=awslabs-iam-mcp-server&b=mcp-server-time")
     for slug in ("awslabs-iam-mcp-server", "mcp-server-time"):
@@ -144,6 +171,36 @@ def test_a_search_that_finds_nothing_leads_to_registering_ones_own(index: Report
 def test_a_public_page_only_reads(index: Report, path: str) -> None:
     client = Client()
     assert {getattr(client, method)(path).status_code for method in ("post", "put", "delete")} == {405}
+
+
+def test_a_list_that_names_no_arguments_is_not_taken_to_say_that_there_are_none(
+    index: Report, client: Client
+) -> None:
+    told, untold = (
+        ToolFact(name, provenance=p)
+        for name, p in (("run", Provenance.SERVED), ("play", Provenance.PUBLISHED))
+    )
+    with as_worker():
+        ingest(
+            [(other_server(), [told]), (replace(other_server(), slug="list", package="npm:list"), [untold])],
+            Report(),
+        )
+    page = text_of(client, "/tools/mill/run/")
+    assert "It takes no arguments" in page and "It takes none." in page
+    page = text_of(client, "/tools/list/play/")
+    assert "takes no arguments" not in page and "It takes none." not in page
+    assert "does not say which arguments it takes" in page and "From a published list" in page
+
+
+def test_the_preview_of_a_link_says_what_the_page_says(index: Report, client: Client, settings: Any) -> None:
+    page = text_of(client, KEY)
+    said = dict(re.findall(r'property="og:([a-z_]+)" content="([^"]*)"', page))
+    assert said["title"] == "create_access_key, AWS IAM MCP Server · PolicyLayer"
+    assert f"<title>{said['title']}</title>" in page
+    assert said["description"].startswith("create_access_key of AWS IAM MCP Server: Write, High.")
+    assert said["url"].endswith(KEY) and f'rel="canonical" href="{said["url"]}"' in page
+    assert said["image"].startswith("http") and "/static/preview.png" in said["image"]
+    assert (Path(settings.ROOT) / "static/preview.png").is_file()
 
 
 def test_a_tool_page_holds_what_the_specification_lists(index: Report, client: Client) -> None:

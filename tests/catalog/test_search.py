@@ -14,9 +14,11 @@ from catalog import search, summary
 from catalog.candidates import _by_index
 from catalog.facts import ServerFact, ToolFact
 from catalog.ingest import Report, ingest
+from catalog.lexemes import asked_words
 from catalog.models import CatalogServer, CatalogTerm, CatalogTool
+from catalog.nearmiss import near_miss
 from catalog.order import Order
-from catalog.search import Found, find, find_servers, near_miss, read_question
+from catalog.search import Found, find, find_servers, read_question
 from catalog.seeding import reindex
 from catalog.summary import count_anew, current
 from tests.roles import as_worker
@@ -209,12 +211,47 @@ def test_servers_are_found_by_their_words_the_largest_first() -> None:
 
 def test_where_nothing_is_found_a_part_that_finds_something_is_named() -> None:
     fill()
-    assert near_miss(read_question(QueryDict("q=repository+nonsense"))) in ("repository", "repositor")
-    assert (
-        near_miss(read_question(QueryDict("q=usery"))) == "user"
-        or near_miss(read_question(QueryDict("q=userxy"))) == "user"
-    )
-    assert near_miss(read_question(QueryDict("q=qqqqqq"))) == ""
+    assert near_miss(["repository", "nonsense"]) == "repository"
+    assert near_miss(["nonsense", "delete", "repository"]) == "delete repository"
+    assert near_miss(["qqqqqq"]) == near_miss([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("usery", "user"),
+        ("delete repositories", "delete repository"),
+        ("create isue", "create issue"),
+        ("delete users", "delete user"),
+        ("or 1", ""),
+        ("globx", "globex"),
+    ],
+)
+def test_a_misspelt_word_is_named_as_tools_and_servers_spell_it_however_rare(typed: str, meant: str) -> None:
+    fill()
+    assert near_miss(typed.split()) == meant
+
+
+def test_where_only_servers_are_found_it_is_not_said_that_nothing_is(client: Client) -> None:
+    fill()
+    with as_worker():
+        ingest([(ServerFact("none", "Empty MCP", package="npm:none"), [])], Report())
+    page = client.get("/catalogue/", {"q": "empty mcp"}).content.decode()
+    assert "Servers found</h1>" in page and 'href="/servers/none/"' in page
+    assert "Nothing found" not in page and "0 tools found" not in page
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "https://github.com/acme/issue-mcp",
+        "github.com/acme/issue-mcp.git",
+        "https://www.npmjs.com/package/@acme/issue-mcp",
+        "https://gitlab.com/acme/tree/main/src/issue-mcp",
+    ],
+)
+def test_the_address_of_a_repository_asks_for_what_it_holds(typed: str) -> None:
+    assert asked_words(typed) == ["acme", "issue", "mcp"]
 
 
 def test_a_misspelt_word_is_named_as_common_ones_are_spelt(
@@ -223,7 +260,7 @@ def test_a_misspelt_word_is_named_as_common_ones_are_spelt(
     monkeypatch.setattr(summary, "COMMON", {"tool": 1, "server": 1})
     fill()
     for typed, meant in (("repositroy", "repository"), ("delete isue", "delete issue"), ("qqqqqq", "")):
-        assert near_miss(read_question(QueryDict(f"q={typed}"))) == meant
+        assert near_miss(typed.split()) == meant
     page = client.get("/catalogue/", {"q": "creaet"}).content.decode()
     assert '<a class="link" href="?q=create">create</a>' in page
     assert 'name="severity"' not in page and 'name="severity"' in client.get("/catalogue/").content.decode()

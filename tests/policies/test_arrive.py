@@ -89,11 +89,11 @@ def test_a_server_that_is_a_program_comes_with_the_command_that_gives_it_an_addr
     tool = "/tools/awslabs-iam-mcp-server/create_access_key/"
     assert bridge in client.get(PATH).content.decode()
     assert bridge in client.get("/servers/register/?known=uvx+awslabs.iam-mcp-server").content.decode()
-    assert "Nothing to install" not in client.get(tool).content.decode()
+    assert "nothing to install" not in client.get(tool).content.decode()
     with as_worker():
         CatalogServer.objects.filter(slug="awslabs-iam-mcp-server").update(endpoint="https://iam.example.com")
     assert "mcp-proxy" not in client.get(PATH).content.decode()
-    assert "Nothing to install" in client.get(tool).content.decode()
+    assert "nothing to install" in client.get(tool).content.decode()
 
 
 def test_the_policy_can_be_put_on_a_server_one_has(
