@@ -12,10 +12,6 @@ _CONFIGURATION_EXPIRED: Final = (
 )
 _RECORD_UNAVAILABLE: Final = "The gateway cannot write its log now, so it sends no calls; try again later."
 _INTERNAL_ERROR: Final = "The gateway failed on this call and did not send it on."
-_NAMED_TWICE: Final = (
-    "Some servers take an argument of this call for another one, which a rule reads: its name differs by "
-    "case, or is __proto__."
-)
 _APPROVAL_UNAVAILABLE: Final = "This call needs a person's approval, and nobody can be asked now."
 
 
@@ -35,7 +31,7 @@ def not_listed(tool: str) -> Ruling:
 def named_twice(decision: Decision) -> Ruling:
     owed = decision.approval
     rule = decision.rule if owed is None else owed.rule_when_approved
-    return Ruling(False, "undecidable", rule, _NAMED_TWICE)
+    return Ruling(False, "undecidable", rule, sentences.named_twice_sentence())
 
 
 def limit_exceeded(tool: str, quota: TakeQuota, retry_after: int | None) -> Ruling:

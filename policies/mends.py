@@ -32,7 +32,7 @@ from policies.language.document import CLASSES
 from policies.language.grammar import KEYS, MEANT_OPERATORS
 from policies.language.json_reader import Member, Members, Node, Number, TextError
 from policies.language.matching import is_pattern
-from policies.language.paths import member_path, parse_path
+from policies.language.paths import member_path, parse_path, path_text
 from policies.language.problems import PolicyInvalid, escape_token, meant
 from policies.language.text_edit import CannotEdit, drop, put
 from policies.language.text_tree import TextTree, child, tree_of
@@ -208,11 +208,14 @@ def _argument(text: str, found: Found, tools: Sequence[Tool]) -> Mend | None:
     right, node = meant(found.message), _node(text, found.pointer)
     if right is None or node is None or not isinstance(node.value, str):
         return None
-    path = parse_path(node.value)
-    if path is None or not path.steps or not isinstance(path.steps[0], str):
+    path, better = parse_path(node.value), parse_path(right)
+    if path is None or better is None or not path.steps or not isinstance(path.steps[0], str):
         return None
-    rest = node.value.removeprefix(member_path(path.steps[0]))
-    # If the first step is spelt in a way we would not spell it, we cannot tell where the rest begins.
+    last = len(better.steps) - 1
+    # Another last step of the same path, or an argument that is meant by its first step.
+    wrong = path.steps[: last + 1] if path.steps[:last] == better.steps[:last] else path.steps[:1]
+    rest = node.value.removeprefix(path_text(wrong))
+    # If a step is spelt in a way we would not spell it, we cannot tell where the rest begins.
     return _value(text, node, right + rest) if rest != node.value else None
 
 

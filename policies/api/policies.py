@@ -35,6 +35,7 @@ from policies.api.serializers import (
     TextInput,
     TriedCallSerializer,
 )
+from policies.at_gateway import refused_by_gateway
 from policies.beside import beside
 from policies.kept_tests import replace_tests
 from policies.language.batch import conversion_value
@@ -154,12 +155,14 @@ class PolicyDecide(_Asking):
     def post(self, request: Request, policy_id: str) -> Response:
         """Says what would happen to this call, before limits and approvals are checked."""
         text, policy, given = self.asked(request, policy_id)
-        judgement = judge(text, tool_facts(policy.server))
-        if judgement.problems:
+        tools = tool_facts(policy.server)
+        judgement = judge(text, tools)
+        if judgement.compiled is None:
             raise PolicyInvalid(judgement.problems)
-        arguments = dict(request.data).get("arguments", MISSING)
-        decision = decide(judgement.compiled, ToolCall(given["tool"], arguments))
+        call = ToolCall(given["tool"], dict(request.data).get("arguments", MISSING))
+        decision = decide(judgement.compiled, call)
         owed = (*decision.quotas, decision.approval)
+        listed = {tool.name for tool in tools}
         return Response(
             {
                 "outcome": decision.outcome,
@@ -167,6 +170,7 @@ class PolicyDecide(_Asking):
                 "rule": decision.rule,
                 "reason": decision.reason,
                 "obligations": [type(each).__name__ for each in owed if each],
+                "refused_by_gateway": refused_by_gateway(judgement.compiled, call, decision, listed),
             }
         )
 

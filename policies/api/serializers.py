@@ -134,6 +134,11 @@ class TriedCallSerializer(serializers.Serializer[Any]):
     rule = serializers.CharField()
     reason = serializers.CharField(allow_null=True)
     obligations = serializers.ListField(child=serializers.CharField())
+    refused_by_gateway = serializers.CharField(
+        allow_null=True,
+        help_text="What the agent reads where a gateway denies the call although the policy does not: the "
+        "server lists no such tool, or may take an argument for another one that a rule reads.",
+    )
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

@@ -122,10 +122,13 @@ def _class_of(address: Address, tools: Sequence[Tool]) -> str:
 
 
 def _start_of(address: Address, verb: Verb, tools: Sequence[Tool]) -> RuleBlock | None:
-    """Returns the rule that Limit or Rules begins with."""
+    """Returns the rule that Limit or Rules begins with.
+
+    Rules begins with a requirement: until its value is filled in, it opens nothing that was denied.
+    """
     if verb is Verb.RULES:
         predicate = fresh_predicate(arguments_for(address, tools))
-        return RuleBlock(deny_if=(predicate,)) if predicate else None
+        return RuleBlock(require=(predicate,)) if predicate else None
     if verb is not Verb.LIMIT or address.section not in ("tools", "classes"):
         return None
     tool_class = _class_of(address, tools)
@@ -326,13 +329,17 @@ def _access(text: str, fields: Fields, tools: Sequence[Tool]) -> str:
     if default not in ("allow", "deny"):
         return set_access(text, which, None)
     old = read_blocks(text).resources if which == "resources" else read_blocks(text).prompts
-    extra = old.extra if isinstance(old, AccessBlock) else ()
-    allow, deny = _lines(fields.get("allow", "")), _lines(fields.get("deny", ""))
-    return set_access(text, which, AccessBlock(default, allow, deny, extra))
+    before = old if isinstance(old, AccessBlock) else AccessBlock(default)
+    allow, deny = _lines(fields, "allow", before.allow), _lines(fields, "deny", before.deny)
+    return set_access(text, which, AccessBlock(default, allow, deny, before.extra))
 
 
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.replace("\r\n", "\n").split("\n") if line.strip())
+def _lines(fields: Fields, key: str, before: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that no field can hold are not sent, and stay."""
+    sent = fields.getlist(key)
+    if not sent:
+        return before
+    return tuple(line.strip() for line in sent[-1].replace("\r\n", "\n").split("\n") if line.strip())
 
 
 def _description(text: str, fields: Fields, tools: Sequence[Tool]) -> str:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal, TypeAlias
 
 from policies.language.document import Operator
@@ -15,7 +16,8 @@ from policies.language.paths import member_path
 Kind: TypeAlias = Literal["text", "number", "yesno", "list", "object", "any"]
 
 MOST_ARGUMENTS: Final = 100
-_DEEPEST: Final = 3
+_MOST_LOOKED_AT: Final = 1_000
+_DEEPEST: Final = 4
 _LONGEST_PATH: Final = 300
 _KINDS: Final[Mapping[str, Kind]] = {
     "string": "text",
@@ -70,7 +72,10 @@ _FITTING: Final[Mapping[Kind, tuple[Operator, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """`choices`: the texts, if the schema allows a list of them and nothing else. Bounds are for numbers."""
+    """`choices`: the texts, if the schema allows a list of them and nothing else. Bounds are for numbers.
+
+    `element`: what a list holds.
+    """
 
     path: str
     kind: Kind
@@ -78,6 +83,7 @@ class Argument:
     choices: tuple[str, ...] = ()
     minimum: str = ""
     maximum: str = ""
+    element: Kind = "any"
 
     @property
     def words(self) -> str:
@@ -91,12 +97,14 @@ class Argument:
 
 def arguments_of(schema: object) -> tuple[Argument, ...]:
     """Returns a bounded number of arguments, and never fails: schemas come from servers."""
-    found = []
-    for argument in _below(schema, "args", _DEEPEST):
-        found.append(argument)
-        if len(found) == MOST_ARGUMENTS:
-            break
-    return tuple(found)
+    found = [*islice(_below(schema, "args", _DEEPEST), _MOST_LOOKED_AT)]
+    # The many parts of one argument must not push the other arguments out.
+    outermost = {*sorted(found, key=_depth)[:MOST_ARGUMENTS]}
+    return tuple(argument for argument in found if argument in outermost)
+
+
+def _depth(argument: Argument) -> int:
+    return argument.path.count(".") + argument.path.count("[")
 
 
 def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
@@ -106,8 +114,9 @@ def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
     for schema in schemas:
         for argument in arguments_of(schema):
             before = by_path.get(argument.path)
-            same = before is None or before.kind == argument.kind
-            by_path[argument.path] = Argument(argument.path, argument.kind if same else "any")
+            same = before is None or (before.kind, before.element) == (argument.kind, argument.element)
+            kind: Kind = argument.kind if same else "any"
+            by_path[argument.path] = Argument(argument.path, kind, element=argument.element)
             times[argument.path] += 1
     return tuple(by_path[path] for path, _ in times.most_common(MOST_ARGUMENTS))
 
@@ -138,8 +147,7 @@ def _inside(schema: object, path: str, deeper: int) -> Iterator[Argument]:
 
 
 def _argument(schema: object, path: str, required: bool) -> Argument:
-    kinds = {_KINDS[word] for word in (types(schema) or ()) if word != "null"}
-    kind: Kind = kinds.pop() if len(kinds) == 1 else "any"
+    kind = _kind(schema)
     listed = choices(schema) if kind == "text" else None
     texts = tuple(each for each in listed or () if isinstance(each, str) and not _is_odd(each))
     return Argument(
@@ -149,7 +157,13 @@ def _argument(schema: object, path: str, required: bool) -> Argument:
         texts if listed and len(texts) == len(listed) <= MOST_ARGUMENTS else (),
         _bound(schema, "minimum") if kind == "number" else "",
         _bound(schema, "maximum") if kind == "number" else "",
+        _kind(schema.get("items")) if kind == "list" and isinstance(schema, Mapping) else "any",
     )
+
+
+def _kind(schema: object) -> Kind:
+    kinds = {_KINDS[word] for word in (types(schema) or ()) if word != "null"}
+    return kinds.pop() if len(kinds) == 1 else "any"
 
 
 def _bound(schema: object, key: str) -> str:

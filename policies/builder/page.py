@@ -25,14 +25,17 @@ from servers.models import Tool
 
 @dataclass(frozen=True, slots=True)
 class AccessCard:
-    """`default`: empty if the section is not written. `source`: its text, if it is not a valid section."""
+    """`default`: empty if the section is not written. `source`: its text, if it is not a valid section.
+
+    `allow` and `deny`: one name per line.
+    """
 
     section: str
     key: str
     title: str
     default: str
-    allow: tuple[str, ...]
-    deny: tuple[str, ...]
+    allow: str
+    deny: str
     words: str
     typable: bool = True
     source: str = ""
@@ -153,10 +156,10 @@ def _two(names: Sequence[str]) -> str:
 
 def _access_card(section: str, pointer: str, title: str, block: AccessBlock | Source | None) -> AccessCard:
     if block is None:
-        return AccessCard(section, key_of(pointer), title, "", (), (), "as anything else")
+        return AccessCard(section, key_of(pointer), title, "", "", "", "as anything else")
     if isinstance(block, Source):
         return AccessCard(
-            section, key_of(pointer), title, "", (), (), "not readable", source=block.text[:2000]
+            section, key_of(pointer), title, "", "", "", "not readable", source=block.text[:2000]
         )
     words = "allowed" if block.default == "allow" else "denied"
     exceptions = block.deny if block.default == "allow" else block.allow
@@ -165,4 +168,5 @@ def _access_card(section: str, pointer: str, title: str, block: AccessBlock | So
     if block.default != "allow" and block.allow and block.deny:
         words += f", without {_two(block.deny)}"
     typable = all(TextField.of(name).typable and name.strip() == name for name in (*block.allow, *block.deny))
-    return AccessCard(section, key_of(pointer), title, block.default, block.allow, block.deny, words, typable)
+    allow, deny = "\n".join(block.allow), "\n".join(block.deny)
+    return AccessCard(section, key_of(pointer), title, block.default, allow, deny, words, typable)

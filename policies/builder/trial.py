@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
+from policies.at_gateway import refused_by_gateway
 from policies.builder.arguments import Argument, arguments_of
 from policies.builder.look import Look
 from policies.builder.rows import address_of
@@ -42,7 +43,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`problem`: why nothing was decided. `decision` is the policy's own; limits are not counted."""
+    """`problem`: why nothing was decided. `decision` is the policy's own; limits are not counted.
+
+    `refused`: what the agent reads where a gateway refuses the call all the same.
+    """
 
     tool: str
     arguments: str
@@ -50,6 +54,7 @@ class Trial:
     steps: tuple[Step, ...] = ()
     quotas: tuple[str, ...] = ()
     problem: str = ""
+    refused: str = ""
     grant: str = ""
     grant_label: str = ""
     standing: tuple[Standing, ...] = ()
@@ -130,7 +135,7 @@ def read_trial(text: str, fields: Mapping[str, str], tools: Sequence[Tool]) -> T
         return Trial(
             tool, typed, problem="The policy has problems. Once they are mended, a call can be tried."
         )
-    return _decided(compiled, ToolCall(tool, arguments), typed)
+    return _decided(compiled, ToolCall(tool, arguments), typed, {each.name for each in tools})
 
 
 def typed_arguments(typed: str) -> object:
@@ -179,11 +184,13 @@ def _line_value(text: str) -> object:
     return value["value"] if isinstance(value, dict) and len(value) == 1 else text
 
 
-def _decided(compiled: CompiledPolicy, call: ToolCall, typed: str) -> Trial:
+def _decided(compiled: CompiledPolicy, call: ToolCall, typed: str, listed: Collection[str]) -> Trial:
     decision = decide(compiled, call)
+    refused = refused_by_gateway(compiled, call, decision, listed) or ""
     applies = compiled.applies_to(call.tool)
     steps = [*_steps(applies, call, decision)][:_MOST_STEPS]
-    return Trial(call.tool, typed, decision, tuple(steps), tuple(map(_quota_words, decision.quotas)))
+    quotas = tuple(map(_quota_words, decision.quotas))
+    return Trial(call.tool, typed, decision, tuple(steps), quotas, refused=refused)
 
 
 def _quota_words(quota: TakeQuota) -> str:

@@ -142,7 +142,8 @@ def _number_from(value: JsonData, argument: Argument) -> Number:
 
 
 def _plain_from(value: JsonData, argument: Argument) -> JsonData:
-    match argument.kind:
+    # What a list contains is compared with its elements.
+    match argument.element if argument.kind == "list" else argument.kind:
         case "number":
             return _number_from(value, argument)
         case "yesno":

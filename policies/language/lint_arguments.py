@@ -6,7 +6,7 @@ from typing import Final
 from .compile import ToolFacts
 from .document import Condition, Operator, Predicate
 from .lint_constant import predicate_by_schema
-from .lint_schema import below, follow, is_closed, is_optional, properties, types
+from .lint_schema import below, first_unlisted, follow, is_closed, is_optional, properties, types
 from .lint_survey import (
     ALL_TOOLS,
     COMES_OF,
@@ -20,7 +20,7 @@ from .lint_survey import (
     error,
     warning,
 )
-from .paths import EACH, Path, member_path
+from .paths import EACH, Path, member_path, path_text
 from .problems import did_you_mean, shown
 from .sentences import listed
 
@@ -29,6 +29,8 @@ _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
 _NUMBER: Final = frozenset({"number", "integer"})
 _SIZED: Final = frozenset({"string", "array", "object"})
+_LIST: Final = frozenset({"array"})
+_KEYS: Final = frozenset({"string", "number", "integer", "boolean"})
 _JUDGES: Final[dict[Operator, frozenset[str]]] = {
     **dict.fromkeys(("lt", "lte", "gt", "gte"), _NUMBER),
     **dict.fromkeys(("starts_with", "ends_with", "regex", "matches", "under_path", "host_in"), _TEXT),
@@ -52,8 +54,10 @@ def argument_findings(survey: Survey) -> Iterator[LintFinding]:
             yield from _impossible(survey, entry, at, condition)
             if section != "require":
                 yield from _unguarded(survey, entry, section, at, condition, guarded)
+        yield from _uncountable(survey, entry)
         for at, path, comes_of in _paths_read(entry):
             yield from _unknown(survey, entry, at, path, comes_of)
+            yield from _unknown_inside(survey, entry, at, path)
         for section, at, predicate in entry.asked:
             yield from _paired(at, predicate)
             yield from _constant(survey, entry, section, at, predicate)
@@ -118,10 +122,9 @@ def _impossible(survey: Survey, entry: Entry, at: str, condition: Condition) -> 
         reached = follow(tool.input_schema, condition.path.steps)
         if reached is None:
             continue
-        schema, right_kind = reached
-        allowed, judges = types(schema), _judged_types(condition)
-        if right_kind and (allowed is None or judges is None or allowed & judges):
+        if _may_judge(condition, reached):
             continue
+        allowed = types(reached[0])
         said = (
             f"of the type {' or '.join(sorted(allowed))}"
             if allowed
@@ -130,10 +133,65 @@ def _impossible(survey: Survey, entry: Entry, at: str, condition: Condition) -> 
         message = (
             f"In {tool.name}, {condition.path.text} is {said}, which {condition.op} cannot judge, "
             "and what cannot be judged is denied. "
-            f"{'Choose an operator for that type.' if allowed else 'Choose a path that leads to a value.'}"
+            f"{_mend(tool, condition, allowed)}"
         )
         yield error(at, "impossible_operator", message)
         return
+
+
+def _mend(tool: ToolFacts, condition: Condition, allowed: frozenset[str] | None) -> str:
+    each = _each_element(tool, condition)
+    if each is not None:
+        return f"Write {each} for each element of the list."
+    return "Choose an operator for that type." if allowed else "Choose a path that leads to a value."
+
+
+def _each_element(tool: ToolFacts, condition: Condition) -> str | None:
+    """Return the path with `[*]` after the list that it takes for a single value, if that is the mistake."""
+    schema: object = tool.input_schema
+    steps = condition.path.steps
+    for place, step in enumerate((*steps, None)):
+        if types(schema) == _LIST and step is not EACH:
+            mended = (*steps[:place], EACH, *steps[place:])
+            leads = follow(tool.input_schema, mended)
+            return path_text(mended) if leads and _may_judge(condition, leads) else None
+        reached = None if step is None else follow(schema, (step,))
+        if reached is None or not reached[1]:
+            return None
+        schema = reached[0]
+    return None
+
+
+def _may_judge(condition: Condition, reached: tuple[object, bool]) -> bool:
+    schema, right_kind = reached
+    allowed, judges = types(schema), _judged_types(condition)
+    return right_kind and (allowed is None or judges is None or bool(allowed & judges))
+
+
+def _uncountable(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
+    """Find limits that by the schema deny every call: what they read can be neither counted nor a key."""
+    for index, limit in enumerate(entry.rule.limits):
+        for key, path, countable, mend in (
+            ("key", limit.key, _KEYS, "Count for each value of a text, a number or a yes/no."),
+            ("increment_from", limit.increment_from, _NUMBER, "Add up an argument that is a number."),
+        ):
+            if path is not None:
+                yield from _of_wrong_type(
+                    survey, entry, f"{entry.at}/limits/{index}/{key}", path, countable, mend
+                )
+
+
+def _of_wrong_type(
+    survey: Survey, entry: Entry, at: str, path: Path, countable: frozenset[str], mend: str
+) -> Iterator[LintFinding]:
+    for tool in survey.look_at(entry.tools):
+        reached = follow(tool.input_schema, path.steps)
+        allowed = types(reached[0]) if reached else None
+        if allowed is not None and not allowed & countable:
+            what = " or ".join(sorted(allowed))
+            message = f"In {tool.name}, {path.text} is of the type {what}, so every call is denied. {mend}"
+            yield error(at, "impossible_operator", message)
+            return
 
 
 def _judged_types(condition: Condition) -> frozenset[str] | None:
@@ -169,6 +227,23 @@ def _unknown(survey: Survey, entry: Entry, at: str, path: Path, comes_of: str) -
     )
     closed = all(is_closed(tool.input_schema) for tool in entry.tools)
     yield LintFinding(at, "unknown_argument", Severity.ERROR if closed else Severity.WARNING, message)
+
+
+def _unknown_inside(survey: Survey, entry: Entry, at: str, path: Path) -> Iterator[LintFinding]:
+    """Find a member of an argument that no tool lists: a slip there would go unnoticed."""
+    found = []
+    for tool in survey.look_at(entry.tools):
+        unlisted = first_unlisted(tool.input_schema, path.steps)
+        if unlisted is None:
+            return
+        found.append((tool, *unlisted))
+    if not found or survey.patience.is_over:
+        return
+    tool, place, listed = found[0]
+    near = survey.suggestions.near(str(path.steps[place]), tuple(listed)[:200])
+    right = path_text((*path.steps[:place], near)) if near else None
+    lacks, mend = path_text(path.steps[: place + 1]), did_you_mean(right) or " Look at the tool's arguments."
+    yield warning(at, "unknown_argument", f"{tool.name} lists no {lacks}, so this reads nothing there.{mend}")
 
 
 def _choose(tools: Sequence[ToolFacts], known: Sequence[str]) -> str:

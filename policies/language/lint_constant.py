@@ -58,6 +58,8 @@ def _for_every_value(schema: object, condition: Condition) -> bool | None:
             return _between(condition, *_number_bounds(schema))
         case "length_lte" | "length_gte":
             return _between(condition, *_length_bounds(schema))
+        case "contains" | "not_contains":
+            return _membership(schema, condition)
         case "exists":
             allowed = types(schema)
             return None if allowed is None or "null" in allowed else condition.value is True
@@ -82,6 +84,13 @@ def _equality(schema: object, condition: Condition) -> bool | None:
     if any(may_equal(schema, value) for value in values):
         return None
     return condition.op in ("neq", "not_in")
+
+
+def _membership(schema: object, condition: Condition) -> bool | None:
+    """Of a list: elements of another type than the value are never equal to it."""
+    if not isinstance(schema, Mapping) or types(schema) != frozenset({"array"}) or "prefixItems" in schema:
+        return None
+    return None if may_equal(schema.get("items"), condition.value) else condition.op == "not_contains"
 
 
 _Bound = tuple[ExactNumber, bool]  # the bound, and whether the value may equal it

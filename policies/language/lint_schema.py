@@ -87,6 +87,22 @@ def follow(schema: object, steps: Iterable[Step]) -> tuple[object, bool] | None:
     return schema, True
 
 
+def first_unlisted(schema: object, steps: Iterable[Step]) -> tuple[int, Mapping[str, object]] | None:
+    """Find the first member inside an argument that its object does not list: its place, and what is listed.
+
+    None if there is no such member, or if the object may hold others.
+    """
+    for place, step in enumerate(steps):
+        listed = properties(schema) if place else None
+        if listed and isinstance(step, str) and step not in listed and _is_map(schema):
+            return (place, listed) if schema.get("additionalProperties", False) is False else None
+        reached = follow(schema, (step,))
+        if reached is None or not reached[1]:
+            return None
+        schema = reached[0]
+    return None
+
+
 def below(schema: object, name: str) -> str | None:
     """Return the path of a member that is not itself an argument, but is in one or in its elements."""
     for outer, inner in (properties(schema) or {}).items():

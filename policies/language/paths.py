@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -66,3 +67,10 @@ def _step(found: re.Match[str]) -> Step | None:
 def member_path(name: str) -> str:
     """Return the path of one top-level argument."""
     return f"args.{name}" if _PLAIN_MEMBER.match(name) else f"args[{json.dumps(name, ensure_ascii=False)}]"
+
+
+def path_text(steps: Sequence[Step]) -> str:
+    text = "args"
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else "[*]" if step is EACH else member_path(step)[4:]
+    return text

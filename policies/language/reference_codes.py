@@ -39,9 +39,9 @@ FINDINGS: Final = {
     "weaker_pattern": "Error. A pattern replaces a wider one and does not repeat what that one demands.",
     "unguarded_optional": "Error or warning. `deny_if` or `approve_if` reads an optional argument "
     "and does not say what happens without it.",
-    "impossible_operator": "Error. The operator can never judge an argument of this type.",
+    "impossible_operator": "Error. The operator or the limit can never read an argument of this type.",
     "unknown_tool": "Error or warning. The server has no tool of this name.",
-    "unknown_argument": "Error or warning. The tool has no such argument.",
+    "unknown_argument": "Error or warning. The tool has no such argument, or no such part of one.",
     "constant_predicate": "Warning. According to the tool's schema this is never, or always, true.",
     "shadowed_rule": "Warning. The rule applies to no known tool: others come first.",
     "hide_and_rule": "Warning. A hidden tool has a rule, which is never applied.",

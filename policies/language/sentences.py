@@ -48,6 +48,13 @@ def undecidable_sentence(path: str, must_be: str) -> str:
     return f"{_clipped(path)} cannot be judged: {must_be}."
 
 
+def named_twice_sentence() -> str:
+    return (
+        "Some servers take an argument of this call for another one, which a rule reads: its name differs by "
+        "case, or is __proto__."
+    )
+
+
 def limit_exceeded_sentence(tool: str, retry_after_seconds: int | None) -> str:
     return f"{tool} has reached a limit; {_again(retry_after_seconds)}."
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .amount import MOST_EACH_VALUES, MOST_REGEX_BYTES, MOST_SEARCHED, searches
 from .conditions import CompiledCondition
 from .decision import MISSING
-from .paths import EACH, Path, Step, member_path
+from .paths import EACH, Path, Step, path_text
 from .phrases import MUST_BE
 from .sentences import undecidable_sentence
 from .work import WRONG_KIND, Work, take
@@ -39,7 +39,7 @@ def _wrong_step(arguments: dict[str, object], path: Path) -> tuple[str, str] | N
             if step is EACH and isinstance(value, list):
                 following.extend(value)
             elif step is EACH or take(value, step) is WRONG_KIND:
-                return _written(path.steps[:index]), _needed(step)
+                return path_text(path.steps[:index]), _needed(step)
             else:
                 following.append(take(value, step))
         values = following
@@ -48,10 +48,3 @@ def _wrong_step(arguments: dict[str, object], path: Path) -> tuple[str, str] | N
 
 def _needed(step: Step) -> str:
     return "it must be an object" if isinstance(step, str) else "it must be a list"
-
-
-def _written(steps: Sequence[Step]) -> str:
-    text = "args"
-    for step in steps:
-        text += f"[{step}]" if isinstance(step, int) else "[*]" if step is EACH else member_path(step)[4:]
-    return text

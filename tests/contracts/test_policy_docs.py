@@ -23,6 +23,7 @@ from policies.language.steps import World, read_tools
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "user" / "policy-language.md"
+RECIPES = ROOT / "docs" / "user" / "recipes.md"
 REFERENCE = ROOT / "docs" / "user" / "policy-reference.md"
 LANGUAGE = ROOT / "policies" / "language"
 FENCE = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -39,11 +40,11 @@ class Lesson:
     calls: str = ""
 
 
-def lessons() -> list[Any]:
-    """Each example with the lesson it belongs to."""
+def lessons(page: Path) -> list[Any]:
+    """Each example of the page with the lesson it belongs to."""
     found: list[Any] = []
     lesson, wrong = Lesson(), ""
-    for kind, name, body in FENCE.findall(GUIDE.read_text(encoding="utf-8")):
+    for kind, name, body in FENCE.findall(page.read_text(encoding="utf-8")):
         match kind, name:
             case "json", "policy":
                 lesson = Lesson(body, lesson.tools if not lesson.policy else ())
@@ -59,12 +60,16 @@ def lessons() -> list[Any]:
                 continue
             case "text", _:
                 continue
-        found.append(pytest.param(kind, name, body, lesson, wrong, id=f"{len(found)} {kind} {name}".strip()))
+        found.append(
+            pytest.param(
+                kind, name, body, lesson, wrong, id=f"{page.stem} {len(found)} {kind} {name}".strip()
+            )
+        )
     return found
 
 
-@pytest.mark.parametrize(("kind", "name", "body", "lesson", "wrong"), lessons())
-def test_every_example_of_the_guide_is_so(
+@pytest.mark.parametrize(("kind", "name", "body", "lesson", "wrong"), lessons(GUIDE) + lessons(RECIPES))
+def test_every_example_of_the_guide_and_of_the_recipes_is_so(
     kind: str,
     name: str,
     body: str,
@@ -143,9 +148,9 @@ def _shown(console: str) -> str:
 
 
 def test_the_guide_has_examples_of_every_kind() -> None:
-    kinds = {(param.values[0], param.values[1]) for param in lessons()}
+    kinds = {(param.values[0], param.values[1]) for param in lessons(GUIDE)}
     assert len(kinds) == 6
-    assert len(lessons()) > 25
+    assert len(lessons(GUIDE)) > 25
 
 
 def test_the_reference_is_what_the_schema_and_the_codes_make() -> None:

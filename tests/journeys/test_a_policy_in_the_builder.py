@@ -157,6 +157,34 @@ def test_verbs_are_set_by_key_and_undone_through_a_reload(world: World) -> None:
     expect(page.locator("#draft")).to_contain_text("Nothing changed since revision 1")
 
 
+def test_a_tool_is_found_and_set_by_keys_alone(world: World) -> None:
+    page = world.page()
+    before = text_of(page)
+    page.keyboard.press("/")
+    page.keyboard.type("refund")
+    expect(row(page, "delete_access_key")).to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("d")
+    expect_other_text(page, before)
+    expect(row(page, "create_refund").locator("input[value=deny]")).to_be_checked()
+
+
+def test_the_names_of_resources_are_typed_and_stay(world: World) -> None:
+    page = world.page()
+    page.get_by_label("Edit the rules for resources and prompts").click()
+    page.locator("#access-resources").select_option("deny")
+    allowed = page.locator("#access-allow-resources")
+    expect(allowed).to_have_value("")
+    allowed.fill("repo://acme/*\nrepo://docs/a")
+    allowed.press("Tab")
+    expect_in_text(page, '"repo://docs/a"')
+    page.locator("#access-deny-resources").fill("repo://acme/keys/*")
+    page.locator("#access-deny-resources").press("Tab")
+    expect_in_text(page, '"repo://acme/keys/*"')
+    expect(allowed).to_have_value("repo://acme/*\nrepo://docs/a")
+
+
 def test_who_denies_with_the_mouse_writes_next_why_and_may_undo_it_there(world: World) -> None:
     page = world.page()
     before = text_of(page)
@@ -256,6 +284,13 @@ def test_a_call_is_tried_and_kept_as_a_test(world: World) -> None:
     page.get_by_label(re.compile("^Remove the test")).click()
     page.get_by_role("button", name="Remove it").click()
     expect(page.locator("#tests-panel")).not_to_contain_text("create_refund")
+
+
+def test_a_long_line_of_arguments_stays_in_its_panel(world: World) -> None:
+    page = world.page()
+    page.locator("#try-arguments").fill(f'{{"charge": "{"c" * 60}", "amount": 1}}')
+    wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) == 0
 
 
 BEFORE = {

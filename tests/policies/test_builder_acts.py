@@ -205,6 +205,20 @@ def test_a_condition_is_changed_where_it_stands(changes: dict[str, Any], value: 
     assert '"window": 60, "max": 3e1' in new
 
 
+def test_rules_begin_closed_where_a_tool_was_denied() -> None:
+    begun = json.loads(done('{"version": "1", "default": "deny"}', do="verb", row="/tools/a", verb="rules"))
+    asked = {"conditions": [{"path": "args.x", "op": "eq", "value": ""}]}
+    assert begun["tools"] == {"a": {"require": [asked]}}
+
+
+def test_what_a_list_contains_is_compared_as_its_elements_are() -> None:
+    items: dict[str, Any] = {"type": "array", "items": {"type": "integer"}}
+    (ids, _) = arguments_of({"type": "object", "properties": {"ids": items}})
+    assert fitting("7", "contains", ids) == Number("7")
+    assert fitting("", "contains", ids) == Number("0")
+    assert fitting("7", "contains", Argument("args.l", "list", element="text")) == "7"
+
+
 def test_a_condition_is_added_and_taken_out_again() -> None:
     more = done(POLICY, **sent(**{"add-condition": "1"}))
     assert '"path": "args.x", "op": "eq", "value": ""' in more
@@ -308,6 +322,13 @@ def test_what_cannot_be_done_says_so(fields: dict[str, Any]) -> None:
         done(POLICY, **fields)
 
 
+def test_names_that_no_field_can_hold_stay_where_the_default_is_changed() -> None:
+    text = '{"version": "1", "default": "deny", "resources": {"default": "allow", "deny": ["keys "]}}'
+    changed = done(text, do="access", section="resources", default="deny")
+    assert changed == text.replace('"default": "allow"', '"default": "deny"')
+    assert "keys" not in done(text, do="access", section="resources", default="allow", allow="", deny="")
+
+
 @pytest.mark.parametrize("name", ["a", "del/ete", "t~x", "\n\x00", "\ud800", "é%2F", "<b>", "a" * 256])
 def test_a_row_of_any_name_is_found_by_its_key(name: str) -> None:
     pointer = Address("tools", name).pointer
@@ -329,6 +350,12 @@ def test_arguments_come_from_any_schema_and_are_bounded() -> None:
     assert len(paths) < 20 and "\u202e" not in "".join(paths)
     many = {"type": "object", "properties": {f"a{n}": {} for n in range(5000)}}
     assert len(arguments_of(many)) == 100
+    line = {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}}}
+    lines = {"type": "object", "properties": {"lines": {"type": "array", "items": line}}}
+    assert "args.lines[*].tags[*]" in {argument.path for argument in arguments_of(lines)}
+    full = {"type": "object", "properties": {f"a{n}": {} for n in range(200)}}
+    crowded = {"type": "object", "properties": {"first": full, "last": {"type": "string"}}}
+    assert "args.last" in {argument.path for argument in arguments_of(crowded)}
     odd: Any
     for odd in (None, [], "x", {"properties": 5}, {"type": 7, "properties": {"a": []}}, {"$ref": "#"}):
         arguments_of(odd)

@@ -115,6 +115,26 @@ def test_the_builder_shows_what_it_can_of_any_text(
         assert draft(cast, acme) == POLICY
 
 
+def test_the_names_of_resources_come_back_from_their_fields_as_they_are(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    access = {"default": "deny", "allow": ["repo://acme/*", "a <b>"], "deny": ["repo://acme/keys/*"]}
+    with inside(cast.alice):
+        save_draft(
+            cast.alice, acme.policy, json.dumps({"version": "1", "default": "deny", "prompts": access})
+        )
+    client = signed_in(cast.carol)
+    shown = page(client.get(reverse("policies:editor", args=[acme.policy.public_id]) + "?open=/resources"))
+    fields = re.findall(
+        r'name="(allow|deny)" id="access-\w+-prompts"[^>]*>\n?(.*?)</textarea>', shown, re.DOTALL
+    )
+    typed = {name: unescape(text) for name, text in fields}
+    assert typed == {name: "\n".join(access[name]) for name in ("allow", "deny")}
+    sent = {"do": "access", "section": "prompts", "default": "allow", **typed, "version": "2"}
+    assert client.post(builder(acme), sent).status_code == 302
+    assert json.loads(draft(cast, acme))["prompts"] == {**access, "default": "allow"}
+
+
 def test_a_tried_call_is_judged_and_nothing_is_kept(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     path = reverse("policies:try", args=[acme.policy.public_id])
     for arguments, expected in [
@@ -130,6 +150,21 @@ def test_a_tried_call_is_judged_and_nothing_is_kept(cast: Cast, acme: Acme, sign
     assert "Denied." in stored, "a viewer tries the stored text and no other"
     denied = words(signed_in(cast.bob).post(path, {"tool": "<b>", "arguments": ""}, headers=HTMX))
     assert "Denied." in denied
+
+
+def test_a_tried_call_that_a_gateway_denies_all_the_same_is_not_called_allowed(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    rule = {"require": [{"conditions": [{"path": "args.user", "op": "eq", "value": "ada"}]}]}
+    sent = {
+        "tool": "create_access_key",
+        "arguments": "user: ada\nUser: root",
+        "document": json.dumps({"version": "1", "default": "deny", "tools": {"create_access_key": rule}}),
+    }
+    path = reverse("policies:try", args=[acme.policy.public_id])
+    said = words(signed_in(cast.carol).post(path, sent, headers=HTMX))
+    assert "although the policy allows it. The agent reads:" in said and "differs by case" in said
+    assert "<b>Allowed.</b>" not in said
 
 
 def test_a_tried_call_becomes_a_test_and_leaves_again(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:

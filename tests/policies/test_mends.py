@@ -136,6 +136,18 @@ def test_what_every_element_of_a_list_has_is_asked_of_each() -> None:
     assert mend.apply() == condition("args.files[*].path", "eq", "a")
 
 
+def test_a_misspelt_part_of_an_argument_is_replaced_in_its_place() -> None:
+    line = {"type": "object", "properties": {"sizes": {"type": "array", "items": {"type": "integer"}}}}
+    orders = {"type": "object", "properties": {"lines": {"type": "array", "items": line}}}
+    tools = [Tool(name="refund", tool_class="Write", input_schema=orders, digest="")]
+    text = condition("args.lines[*].sizs[*]")
+    judgement = judge(text, [facts_of(each) for each in tools])
+    found = next(each for each in judgement.findings if each.code == "unknown_argument")
+    mend = mend_of(text, found, tools)
+    assert mend is not None and mend.label == "Write args.lines[*].sizes[*]"
+    assert mend.apply() == condition("args.lines[*].sizes[*]")
+
+
 def test_an_operator_of_another_language_becomes_ours() -> None:
     text = condition("args.amount", "<=")
     mend = mend_of(text, found_in(text, "unknown_operator"), TOOLS)

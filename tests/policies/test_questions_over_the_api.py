@@ -56,6 +56,23 @@ def test_a_call_is_decided_by_its_tools_very_name(ask: Ask, acme: Acme) -> None:
         assert ask("alice", "post", path, asked | {"tool": name}).json()["rule"] == "(default deny)"
 
 
+def test_a_call_that_a_gateway_denies_all_the_same_is_said_to_be(ask: Ask, acme: Acme) -> None:
+    path = f"/policies/{acme.policy.public_id}/decide/"
+    rule = {"deny_if": [{"conditions": [{"path": "args.user", "op": "eq", "value": "root"}]}]}
+    document = {"version": "1", "default": "allow", "tools": {"create_access_key": rule}}
+
+    def refused(tool: str, **arguments: str) -> tuple[str, str | None]:
+        asked = {"document": document, "tool": tool, "arguments": arguments}
+        answer = ask("alice", "post", path, asked).json()
+        return answer["outcome"], answer["refused_by_gateway"]
+
+    assert refused("create_access_key", user="ada", name="x") == ("allow", None)
+    assert refused("create_access_key", user="root", User="x") == ("deny", None)
+    outcome, told = refused("create_access_key", user="ada", User="root")
+    assert outcome == "allow" and "its name differs by case" in str(told)
+    assert refused("never_listed") == ("allow", "No tool named never_listed is available here.")
+
+
 def test_tests_are_kept_run_and_block_publishing(ask: Ask, acme: Acme) -> None:
     path = f"/policies/{acme.policy.public_id}"
     assert ask("alice", "get", f"{path}/tests/").json() == {"tests": [], "results": []}

@@ -41,6 +41,7 @@ function onPage(event) {
   if (far && event.key === "Enter") return document.querySelector("[data-review]")?.click() ?? true;
   if (event.altKey && ["1", "2", "3"].includes(event.key)) return document.querySelector(`[data-view="${event.key}"]`)?.click() ?? true;
   const undoes = far && event.key.toLowerCase() === "z";
+  if (event.key === "ArrowDown" && event.target.id === "find") return move(1) ?? true;
   if (typing(event.target) && !(undoes && untouched(event.target))) return false;
   if (undoes && document.getElementById("board")) return (event.shiftKey ? redo() : undo()) ?? true;
   if (far || event.altKey) return false;

@@ -14,6 +14,7 @@ from tests.examples import examples
 from .cases import CASES
 from .strategies import policies
 
+FREE = {"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "string"}}
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -21,8 +22,12 @@ SCHEMA = {
         "amount": {"type": "number"},
         "count": {"type": ["integer", "null"]},
         "force": {"type": "boolean"},
-        "to": {"type": "array", "items": {"type": "object", "properties": {"mail": {"type": "string"}}}},
+        "to": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"mail": {"type": "string"}, "free": FREE}},
+        },
         "kind": {"type": "string", "enum": ["soft", "hard"]},
+        "tags": {"type": "array", "items": {"type": "integer"}},
     },
     "required": ["id", "amount"],
 }
@@ -91,7 +96,27 @@ FOUND = [
         pay(require=[when("args.to[*].mail", "gt", 5)]),
         (CONDITION.format("require"), "impossible_operator", "error"),
     ),
+    (
+        pay(limits=[limit("a"), limit("b", increment_from="args.id")]),
+        ("/tools/pay/limits/1/increment_from", "impossible_operator", "error"),
+    ),
+    (
+        pay(limits=[limit("a"), limit("b", key="args.to")]),
+        ("/tools/pay/limits/1/key", "impossible_operator", "error"),
+    ),
     ({"tools": {"pey": {}}}, ("/tools/pey", "unknown_tool", "warning")),
+    (
+        pay(deny_if=[when("args.to[*].mial", "eq", "a")]),
+        (CONDITION.format("deny_if") + "/path", "unknown_argument", "warning"),
+    ),
+    (
+        pay(deny_if=[when("args.tags", "contains", "5")]),
+        ("/tools/pay/deny_if/0", "constant_predicate", "warning"),
+    ),
+    (
+        pay(require=[when("args.tags", "not_contains", "5")]),
+        ("/tools/pay/require/0", "constant_predicate", "warning"),
+    ),
     ({"hide": ["pey"], "default": "allow"}, ("/hide/0", "unknown_tool", "error")),
     (
         pay(require=[when("args.amuont", "lte", 5)]),
@@ -192,6 +217,7 @@ QUIET = [
     (pay(limits=[limit("a", "minute", 1), limit("b", "hour", 59)]), "unreachable_limit"),
     (pay(limits=[limit("a"), limit("b", increment_from="args.amount")]), None),
     (pay(limits=[limit("a"), limit("b", key="args.id")]), None),
+    (pay(require=[when("args.tags", "contains", 5), when("args.to[*].free.b", "eq", "x")]), None),
     (pay(action="require_approval", limits=[limit(window="hour")]), None),
     ({"tools": {"*_user": {"action": "deny"}, "delete_*": {"limits": [limit()]}}}, "weaker_pattern"),
     (
@@ -243,7 +269,7 @@ SAID = [
     (
         pay(approve_if=[when("args.other", "neq", "a")]),
         "pay has no argument args.other, so this always holds. "
-        'It has "id", "amount", "count", "force", "to" and "kind".',
+        'It has "id", "amount", "count", "force", "to", "kind" and "tags".',
     ),
     (
         pay(require=[when("args.kind", "eq", "mild")]),
@@ -351,3 +377,20 @@ def test_a_schema_that_is_none_yields_no_errors(schema: Any) -> None:
 def test_every_policy_can_be_linted(policy: Any) -> None:
     document = parse_policy(json.dumps(policy))
     assert all(finding.message for finding in lint(document, TOOLS))
+
+
+@pytest.mark.parametrize(
+    ("path", "op", "mend"),
+    [
+        ("args.to.mail", "eq", "Write args.to[*].mail for each element of the list."),
+        ("args.tags", "lte", "Write args.tags[*] for each element of the list."),
+        ("args.tags", "starts_with", "Choose an operator for that type."),
+        ("args.id.part", "eq", "Choose a path that leads to a value."),
+    ],
+)
+def test_a_list_taken_for_a_single_value_is_told_from_a_wrong_operator(path: str, op: str, mend: str) -> None:
+    value = 5 if op == "lte" else "a"
+    found = [
+        each for each in findings(pay(require=[when(path, op, value)])) if each.code == "impossible_operator"
+    ]
+    assert [each.message.endswith(mend) for each in found] == [True], found
