@@ -9,6 +9,7 @@ from uuid import UUID
 from django import template
 from django.template.context import Context
 from django.template.defaulttags import CsrfTokenNode
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.tenancy import Asker
@@ -103,6 +104,13 @@ def _argument(one: Argument) -> SafeString:
         "why": oneline(one.why) if asks else "",
     }
     return filled("approvals/_argument.html", [filling], long=long, text=one.is_text_of_json, asks=asks)
+
+
+@register.simple_tag
+def state_of(member: Asker, approval_id: UUID) -> str:
+    """Return what has become of an approval by now; empty if it is gone."""
+    row = Approval.objects.visible_to(member).filter(pk=approval_id).first()
+    return str(row.state_at(timezone.now())) if row else ""
 
 
 @register.simple_tag

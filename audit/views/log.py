@@ -57,6 +57,13 @@ OUTCOMES = (
     ("deny", "Denied"),
     ("hidden", "Hidden"),
 )
+_REFUSED = {
+    "limit_exceeded": "was held back",
+    "limiter_unavailable": "was held back",
+    "hidden": "is hidden",
+    "approval_declined": "was declined",
+    "approval_expired": "was approved too late",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +157,24 @@ def detail(request: MemberRequest, decision_id: str) -> HttpResponse:
         answer["HX-Push-Url"] = f"{reverse('audit:log')}?{shown_query.urlencode()}"
         return answer
     subject = row.record.tool or row.record.method
-    words = {"allow": "was allowed", "approval": "waits for a person"}.get(row.record.outcome, "was denied")
     context = {
         "opened": _opened(request, row, QueryDict()),
-        "title": f"{subject} {words}",
+        "title": f"{subject} {_what_happened(row)}",
         "crumbs": [("Live log", reverse("audit:log")), (subject, "")],
         "section": "log",
     }
     return render(request, "audit/decision.html", context)
+
+
+def _what_happened(row: DecisionRow) -> str:
+    """Say in the heading what the mark beside it says."""
+    match row.record.outcome:
+        case "allow":
+            return "was approved" if row.approval_id else "was allowed"
+        case "approval":
+            return "needs a person’s approval"
+        case _:
+            return _REFUSED.get(row.record.code or "", "was denied")
 
 
 def _find(request: MemberRequest, decision_id: str) -> DecisionRow | None:

@@ -15,7 +15,7 @@ function strip() {
 export function startConnection() {
   // Inserted empty first: a live region inserted together with its text is not announced.
   const place = strip();
-  const draw = () => { place.textContent = [...reasons.values()][0] ?? ""; };
+  const draw = () => { place.textContent = reasons.get("offline") ?? [...reasons.values()].at(-1) ?? ""; };
   const say = (reason, words) => { if (!reasons.has(reason)) reasons.set(reason, words); draw(); };
   const end = (reason) => { reasons.delete(reason); draw(); };
 

@@ -1,6 +1,7 @@
 // <details data-menu> closes on Esc and on a click elsewhere. The phone's menu is a popover; it only has to be closed here
-// when the window grows to desktop width.
+// when the window grows to desktop width, and when the focus leaves it for what it covers.
 export function startMenus() {
+  const nav = document.querySelector(".nav[popover]");
   const open = () => document.querySelectorAll("details[data-menu][open]");
   document.addEventListener("click", (event) => {
     for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
@@ -13,7 +14,9 @@ export function startMenus() {
     }
   });
   matchMedia("(min-width: 861px)").addEventListener("change", () => {
-    const nav = document.querySelector(".nav[popover]");
     if (nav?.matches(":popover-open")) nav.hidePopover();
+  });
+  nav?.addEventListener("focusout", ({ relatedTarget }) => {
+    if (relatedTarget && !nav.contains(relatedTarget) && nav.matches(":popover-open")) nav.hidePopover();
   });
 }

@@ -26,6 +26,7 @@ from servers.tasks import enqueue_scan
 
 PER_PAGE = 50
 TOOLS_PER_PAGE = 200
+GRANTS_BESIDE = 20
 SEARCHED_FROM = 12
 
 
@@ -107,6 +108,7 @@ def detail(request: MemberRequest, server_id: str) -> HttpResponse:
     wanted = request.GET.get("q", "").strip().replace("\x00", "")
     found = [tool for tool in tools if wanted.casefold() in tool.name.casefold()]
     page = Paginator(found, TOOLS_PER_PAGE).get_page(request.GET.get("page"))
+    grants = server.grants.filter(revoked_at=None)
     context = {
         "server": server,
         "gateway_url": gateway_url(server),
@@ -121,7 +123,8 @@ def detail(request: MemberRequest, server_id: str) -> HttpResponse:
         "scan": latest_scan(server),
         "bare": not server.policies.exists(),
         "policies": server.policies.select_related("published_revision").order_by("name"),
-        "grants": server.grants.filter(revoked_at=None).select_related("policy").order_by("-issued_at")[:20],
+        "grants": grants.select_related("policy").order_by("-issued_at")[:GRANTS_BESIDE],
+        "more_grants": max(grants.count() - GRANTS_BESIDE, 0),
         "may_manage": may(request.member, May.MANAGE_SERVERS),
         "may_edit": may(request.member, May.EDIT_POLICIES),
         "may_issue": may(request.member, May.ISSUE_GRANTS),

@@ -161,3 +161,9 @@ def test_keys_are_shown_to_those_who_may_list_them_over_rest(
     for query in ("", "?q=dave"):
         page = browser.get(f"/settings/api-keys/{query}")
         assert page.status_code == 200 and (hint in page.content.decode()) is sees
+
+
+def test_the_page_of_a_new_key_is_named_after_what_is_to_be_done(cast: Cast, signed_in: SignedIn) -> None:
+    sent = {"name": "ci", "expires": "90", "scopes": ["logs:read"]}
+    shown = signed_in(cast.alice).post("/settings/api-keys/", sent).content.decode()
+    assert "plk_" in shown and "<title>Copy the key now · PolicyLayer</title>" in shown

@@ -225,6 +225,7 @@ def test_what_waits_is_searched_and_news_of_the_rest_stay_away(
     assert f'id="{rows[1].public_id}"' in found and f'id="{rows[0].public_id}"' not in found
     assert "3 calls wait for an answer" in found and "1 of 3" in found
     assert 'data-live="/approvals/live/?q=TOOL_1"' in found
+    assert "3 in all" not in text_of(bob, "/approvals/"), "the heading counts, live"
     assert text_of(bob, "/approvals/?q=laptop").count("data-card") == 3
     none = text_of(bob, "/approvals/?q=tol_1&page=99&x=%00")
     assert "No waiting call matches" in none and "Did you mean" in none
@@ -303,6 +304,15 @@ def test_webhooks_are_managed_by_admins_whose_address_is_confirmed(
     for act, good in (("test", 302), ("rotate", 200), ("switch", 302), ("remove", 302)):
         path = f"/approvals/settings/webhooks/{webhook.public_id}/{act}/"
         climb(Door(path, "post", good=good, barred=("bob", "carol")), cast, signed_in)
+
+
+def test_webhooks_are_told_apart_by_the_end_of_their_urls(
+    hook: Webhook, cast: Cast, signed_in: SignedIn
+) -> None:
+    with inside(cast.alice):
+        send_test(cast.alice, hook)
+    shown = text_of(signed_in(cast.alice), "/approvals/settings/")
+    assert shown.count(f'<bdi class="whitespace-pre-line">{hook.url}</bdi>') == 2, "in both lists"
 
 
 @pytest.mark.parametrize("url", ["", "hooks", "ftp://x.example/", "https://u:p@x.example/", "https://x y/"])

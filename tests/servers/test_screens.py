@@ -401,3 +401,16 @@ def test_the_tools_of_one_server_are_searched(at: str, acme: Acme, cast: Cast, s
     assert "Find a tool" in every and ">list_users<" in every
     assert ">delete_user<" in found and ">list_users<" not in found
     assert "No tool matches" in none and "Did you mean" in none
+
+
+def test_a_server_with_many_grants_says_how_many_more_there_are(
+    at: str, acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    alice = signed_in(cast.alice)
+    assert "issued earlier" not in page(alice, at)
+    with inside(cast.alice):
+        for number in range(21):
+            issue_grant(cast.alice, acme.server, acme.policy, f"agent {number}")
+    shown = page(alice, at)
+    assert "2 more</a>, issued earlier." in shown and '"/grants/?q=AWS%20IAM"' in shown
+    assert "22 of 22" in page(alice, "/grants/?q=AWS%20IAM")
