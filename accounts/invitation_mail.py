@@ -27,5 +27,5 @@ def post(invitation: Invitation, token: str) -> None:
         mail.send(subject, body, invitation.email, action="Look at the invitation")
     except OSError as problem:
         # The mail server's own message may contain addresses, so it is not logged.
-        logger.warning("an invitation was not taken by the mail server (%s)", type(problem).__name__)
+        logger.warning("the mail server (EMAIL_URL) did not take an invitation (%s)", type(problem).__name__)
         raise MailNotTaken from None

@@ -102,7 +102,10 @@ def _mail_what_waits(notice: Notice) -> None:
         _mail(notice.email, approvals)
     except OSError as problem:
         # The mail server's own message may contain addresses, so it is not logged.
-        logger.warning("mail about a waiting call was not taken (%s)", type(problem).__name__)
+        logger.warning(
+            "the mail server (EMAIL_URL) did not take a mail about a waiting call (%s); it is tried again",
+            type(problem).__name__,
+        )
         retry_later(notice, None, type(problem).__name__)
         return
     for one in together:

@@ -40,6 +40,6 @@ def _call(function: str, *days: date) -> int:
     except OperationalError as problem:
         if not isinstance(problem.__cause__, LockNotAvailable):
             raise
-        logger.warning("somebody has read the log for long: its tables are left as they are until later")
+        logger.warning("a long read holds the tables of the log; they are tidied when it is over")
         return 0
     return int(count)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
+from common.api_strict import MOMENT
 from common.errors import InvalidInput
 from common.ids import parse_public_id
 
@@ -186,7 +187,7 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError("Write date, time and zone: 2026-01-31T08:00:00Z.")
+        raise ValueError(MOMENT)
     try:
         # The database refuses an offset larger than any real zone has.
         return moment.astimezone(UTC)

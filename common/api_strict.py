@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.dateparse import parse_datetime
 from rest_framework.fields import (
     BooleanField,
     CharField,
@@ -18,6 +19,7 @@ from rest_framework.fields import (
 from rest_framework.serializers import ListSerializer, Serializer
 
 _UNKNOWN: Final = "There is no such field here."
+MOMENT: Final = "Write date, time and zone: 2026-01-31T08:00:00Z."
 
 
 def misfits(field: Field[Any, Any, Any, Any], sent: object) -> dict[str, Any]:
@@ -47,6 +49,8 @@ def _said_of(field: Field[Any, Any, Any, Any] | None, value: object) -> Any:
         case DictField():
             entries = value.items() if isinstance(value, Mapping) else ()
             return {name: said for name, one in entries if (said := _said_of(field.child, one))}
+        case DateTimeField():
+            return None if isinstance(value, str) and _is_moment(value) else [MOMENT]
         case _:
             kind = _kind_of(field)
             # In Python a bool is an int; in JSON it is not.
@@ -54,12 +58,21 @@ def _said_of(field: Field[Any, Any, Any, Any] | None, value: object) -> Any:
             return None if fits else [f"Write {_WORDS[kind]}."]
 
 
+def _is_moment(text: str) -> bool:
+    """Whether the text names a zone too: without one, it would be another moment for every reader."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return False
+    return moment is not None and moment.tzinfo is not None
+
+
 _WORDS: Final[dict[type | None, str]] = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 def _kind_of(field: Field[Any, Any, Any, Any] | None) -> type | None:
     match field:
-        case CharField() | ChoiceField() | DateTimeField():
+        case CharField() | ChoiceField():
             return str
         case BooleanField():
             return bool

@@ -36,6 +36,8 @@ LARGEST_BODY = 2 * 1024 * 1024
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _TAGS = re.compile(rf"[ \t,]*{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*[ \t,]*")
 PROBLEM_JSON = "application/problem+json"
+_NO_KEY = "There is no API key in the request. Send one: `Authorization: Bearer plk_…`."
+_TOO_LARGE = "The body may have at most 2 MiB."
 
 
 class StrictJSONParser(BaseParser):
@@ -76,6 +78,10 @@ def problem_answer_of(kind: str, detail: str) -> JsonResponse:
     return JsonResponse(body, status=body["status"], content_type=PROBLEM_JSON)
 
 
+def too_large() -> JsonResponse:
+    return problem_answer_of("too_large", _TOO_LARGE)
+
+
 def _problem_body(kind: str, detail: str) -> dict[str, Any]:
     known = PROBLEMS[kind]
     return {
@@ -89,6 +95,9 @@ def _problem_body(kind: str, detail: str) -> dict[str, Any]:
 
 def problem_answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """An error unknown here is a defect: it becomes a 500, and the request's transaction is rolled back."""
+    if isinstance(error, exceptions.MethodNotAllowed):
+        asked, allowed = context["request"].method, ", ".join(context["view"].allowed_methods)
+        return problem("method_not_allowed", f"{asked} is not available here; available: {allowed}.")
     return _of_domain(error) if isinstance(error, DomainError) else _of_framework(error)
 
 
@@ -145,15 +154,14 @@ def _of_framework(error: Exception) -> Response | None:
         case exceptions.ParseError():
             return problem("malformed_json", str(error.detail))
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            answer = problem("unauthenticated", str(error.detail))
+            no_key = isinstance(error, exceptions.NotAuthenticated)
+            answer = problem("unauthenticated", _NO_KEY if no_key else str(error.detail))
             answer["WWW-Authenticate"] = 'Bearer realm="policylayer"'
             return answer
         case exceptions.PermissionDenied() | PermissionDenied():
             return problem("not_allowed", str(error) or PROBLEMS["not_allowed"].title)
         case exceptions.NotFound() | Http404():
             return problem("not_found", PROBLEMS["not_found"].title)
-        case exceptions.MethodNotAllowed():
-            return problem("method_not_allowed", str(error.detail))
         case exceptions.NotAcceptable():
             return problem("not_acceptable", PROBLEMS["not_acceptable"].title)
         case exceptions.UnsupportedMediaType():
@@ -166,7 +174,7 @@ def _of_framework(error: Exception) -> Response | None:
             answer["Retry-After"] = wait
             return answer
         case RequestDataTooBig():
-            return problem("too_large", "The body may have at most 2 MiB.")
+            return problem("too_large", _TOO_LARGE)
         case _:
             return None
 
@@ -180,8 +188,10 @@ def _validation_errors(error: exceptions.ValidationError) -> list[dict[str, Any]
 
 def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
     """The input, checked; raises the problem with the place of every error. Unknown fields are refused."""
-    serializer.is_valid()
     sent = getattr(serializer, "initial_data", None)
+    if not isinstance(sent, Mapping):
+        raise exceptions.ValidationError(["Send one JSON object."])
+    serializer.is_valid()
     if wrong := _both(dict(serializer.errors), misfits(serializer, sent)):
         raise exceptions.ValidationError(wrong)
     given: dict[str, Any] = serializer.validated_data

@@ -91,7 +91,10 @@ class _Hub:
                 await self._listen()
             except (psycopg.Error, OSError) as problem:
                 # libpq's messages name hosts and roles; the type is enough to look further.
-                logger.warning("not listening to the database now (%s)", type(problem).__name__)
+                logger.warning(
+                    "the database does not answer (%s); until it does, changes are noticed later",
+                    type(problem).__name__,
+                )
             finally:
                 self.connected = False
             await asyncio.sleep(_POLL_SECONDS)

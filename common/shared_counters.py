@@ -86,9 +86,18 @@ class SharedCounters(BaseCache):
         if self._open is None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.ftruncate(file, _SIZE)
-            self._open = file, mmap.mmap(file, _SIZE)
+            self._open = file, _mapped(file)
         return self._open
+
+
+def _mapped(file: int) -> mmap.mmap:
+    """The whole file has its place on the disk from the start: a page that finds none later would end the
+    process (SIGBUS). On a disk that is full already, each process counts for itself."""
+    try:
+        os.posix_fallocate(file, 0, _SIZE)
+    except OSError:
+        return mmap.mmap(-1, _SIZE)
+    return mmap.mmap(file, _SIZE)
 
 
 def _left_at(table: mmap.mmap, place: int, now: int) -> int:

@@ -26,7 +26,10 @@ def start(task: str, *arguments: str) -> None:
         current_app.send_task(task, arguments)
     except Exception as problem:
         # A broker's URL may hold a password, and so may an error about it.
-        logger.warning("the broker took no message (%s); the sweep will start it", type(problem).__name__)
+        logger.warning(
+            "the broker did not take a message (%s); the sweep will start it",
+            type(problem).__name__,
+        )
         ended = time.monotonic()
         if ended - began > _SLOW_SECONDS:
             _not_before = ended + _REST_SECONDS

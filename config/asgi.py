@@ -13,10 +13,11 @@ from config.supervisor.lifeline import die_with_master
 die_with_master()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
-env.keys("ARGUMENT_KEYS")  # used only once a call waits; a process without them must not even start
-
 
 def _application() -> Application:
+    # Used only once something is sealed; a process without them must not even start.
+    for name in ("ARGUMENT_KEYS",) if settings.INTERNAL else ("ARGUMENT_KEYS", "SEALING_KEYS"):
+        env.keys(name)
     if settings.INTERNAL:
         # Hundreds of gateways wait for news at once: those views are coroutines, which need no thread.
         return get_asgi_application()
@@ -26,6 +27,7 @@ def _application() -> Application:
     return Site()
 
 
-application = with_bodies_up_to(settings.LARGEST_BODY, _application())
-import_module(settings.ROOT_URLCONF)  # imports every view before the first request
+with env.or_exit():
+    application = with_bodies_up_to(settings.LARGEST_BODY, _application())
+    import_module(settings.ROOT_URLCONF)  # imports every view before the first request
 collect_less()

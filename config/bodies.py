@@ -14,7 +14,6 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 _SAID: Final = b"The body is too large.\n"
-_HEADERS: Final = [(b"content-type", b"text/plain"), (b"content-length", str(len(_SAID)).encode())]
 
 
 class _TooLarge(Exception):  # noqa: N818
@@ -26,12 +25,12 @@ def with_bodies_up_to(most: int, application: Application) -> Application:
         if scope["type"] != "http":
             await application(scope, receive, send)
         elif _announced(scope) > most:
-            await _refuse(send)
+            await _refuse(scope, send)
         else:
             try:
                 await application(scope, _counted(receive, most), send)
             except _TooLarge:
-                await _refuse(send)
+                await _refuse(scope, send)
 
     return limited
 
@@ -56,6 +55,17 @@ def _announced(scope: Any) -> int:
     return max((int(value) for value in lengths if value.isdigit() and len(value) < 19), default=0)
 
 
-async def _refuse(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 413, "headers": _HEADERS})
-    await send({"type": "http.response.body", "body": _SAID})
+async def _refuse(scope: Any, send: Send) -> None:
+    kind, said = _answer(scope["path"])
+    headers = [(b"content-type", kind), (b"content-length", str(len(said)).encode())]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": said})
+
+
+def _answer(path: str) -> tuple[bytes, bytes]:
+    if not path.startswith("/api/"):
+        return b"text/plain", _SAID
+    from common.drf import too_large  # only once Django is set up
+
+    answer = too_large()
+    return answer["Content-Type"].encode(), answer.content

@@ -64,7 +64,7 @@ class Channel(filesystem.Channel):
             except FileNotFoundError:
                 continue
             except ValueError:
-                logger.error("a message that is none was thrown away: %s", name)
+                logger.error("a file in the broker's folder was not a message and was deleted: %s", name)
         raise Empty
 
 

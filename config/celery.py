@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
+from celery.signals import celeryd_init
 from django.conf import settings
 
+from config import env
 from config.worker_steps import Clock, Standby
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
@@ -101,4 +103,14 @@ def configure() -> None:
     app.autodiscover_tasks()
 
 
-configure()
+@celeryd_init.connect
+def _check_keys(**_: Any) -> None:
+    """They are used only once something is published; a worker without them must not even start."""
+    with env.or_exit():
+        env.keys("SEALING_KEYS")
+        env.keys("BUNDLE_KEYS")
+        env.one_key("SIGNING_KEY")
+
+
+with env.or_exit():
+    configure()

@@ -1,290 +1,45 @@
 """Reads the environment, once per process; nothing else in the control plane does.
 
-Every variable is listed in `SETTINGS`: others cannot be read. A missing or malformed value stops the process
-with one sentence that names the variable and says what would be right. The sentence never repeats the value
-of a secret.
+Every variable is listed in `config.env_table`: others cannot be read. A missing or malformed value stops the
+process with one sentence that names the variable and says what would be right. The sentence never repeats the
+value of a secret.
 """
 
 import base64
 import binascii
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from common.tls import AuthoritiesUnusable, trusting
+from config.env_table import SETTINGS as SETTINGS
+from config.env_table import Kind as Kind
+from config.env_table import Setting as Setting
 
 
 class EnvironmentInvalid(Exception):  # noqa: N818 - the house names what is wrong
     """One sentence for the operator, which manage.py shows without a traceback."""
 
 
-class Kind(StrEnum):
-    TEXT = "text"
-    INTEGER = "whole number"
-    BOOLEAN = "yes or no"
-    URL = "URL"
-    LIST = "comma-separated list"
-    SECRET = "secret"  # noqa: S105 - the name of a kind, not a secret
-    KEYS = "id:base64, comma-separated"
-    DATABASE = "PostgreSQL URL"
-    NETWORKS = "comma-separated networks"
-    LISTENERS = "comma-separated ip:port"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """`default` is written as an operator would write it. None: required; empty: optional."""
-
-    name: str
-    kind: Kind
-    default: str | None
-    description: str
-    read_by: str = "web, internal, worker"
-
-
-_EVERY_DJANGO = "web, internal, worker"
-
-SETTINGS: list[Setting] = [
-    Setting("DATABASE_URL", Kind.DATABASE, None, "The database, with the role this process may use."),
-    Setting("SECRET_KEY", Kind.SECRET, None, "Signs sessions and one-time links; at least 32 characters."),
-    Setting(
-        "SEALING_KEYS",
-        Kind.KEYS,
-        None,
-        "Seal secrets in the database: 32 bytes each; the first seals, all open.",
-        "web, worker",
-    ),
-    Setting(
-        "ARGUMENT_KEYS",
-        Kind.KEYS,
-        "",
-        "Seal the arguments of calls that wait for approval: 32 bytes each; the first seals, all open.",
-        "web, internal",
-    ),
-    Setting(
-        "BUNDLE_KEYS",
-        Kind.KEYS,
-        None,
-        "Seal upstream credentials inside bundles: 32 bytes each; the first seals, all open.",
-        "worker, gateway",
-    ),
-    Setting(
-        "SIGNING_KEY", Kind.KEYS, None, "The Ed25519 seed (32 bytes) that signs bundles. One key.", "worker"
-    ),
-    Setting(
-        "VERIFY_KEYS",
-        Kind.KEYS,
-        None,
-        "The Ed25519 public keys (32 bytes each) whose bundles a gateway accepts.",
-        "gateway",
-    ),
-    Setting("CELERY_BROKER_URL", Kind.TEXT, "", "Carries Celery's messages; empty: a folder in DATA_DIR."),
-    Setting(
-        "CACHE_URL",
-        Kind.TEXT,
-        "",
-        "Where request counters are kept, redis://…; empty: under DATA_DIR, separately on each machine.",
-        "web",
-    ),
-    Setting("API_REQUESTS_A_MINUTE", Kind.INTEGER, "6000", "REST requests of one key or person.", "web"),
-    Setting(
-        "API_REQUESTS_A_MINUTE_UNKNOWN",
-        Kind.INTEGER,
-        "120",
-        "REST requests that one address may send in a minute without a valid key.",
-        "web",
-    ),
-    Setting("DATA_DIR", Kind.TEXT, ".data", "Where everything that must outlive a process is kept.", "all"),
-    Setting("PORT", Kind.INTEGER, "8000", "The web port.", "web"),
-    Setting(
-        "WEB_PROCESSES",
-        Kind.INTEGER,
-        "0",
-        "How many processes serve the site; 0: one for each core it may use, at most four.",
-        "up, web",
-    ),
-    Setting(
-        "INTERNAL_PORT",
-        Kind.INTEGER,
-        "",
-        "Where gateways fetch their configuration under `up`. Empty: the one after PORT.",
-        "internal",
-    ),
-    Setting("GATEWAY_PORT", Kind.INTEGER, "8100", "The port agents connect to.", "gateway"),
-    Setting("GATEWAY_HOST", Kind.TEXT, "127.0.0.1", "The address the gateway listens on.", "gateway"),
-    Setting(
-        "GATEWAY_SHARED_PORT",
-        Kind.BOOLEAN,
-        "no",
-        "Several gateways of this machine listen on GATEWAY_PORT together.",
-        "gateway",
-    ),
-    Setting(
-        "METRICS_PORT",
-        Kind.INTEGER,
-        "",
-        "Where the gateway serves its metrics, on loopback; empty: nowhere. With several gateways under `up`,"
-        " the second uses the next port, and so on.",
-        "gateway",
-    ),
-    Setting(
-        "HANDOVER_DIR",
-        Kind.TEXT,
-        "",
-        "Where gateways of one machine hand messages to each other; empty: a folder under DATA_DIR.",
-        "gateway",
-    ),
-    Setting(
-        "HANDOVER_ADDRESS",
-        Kind.LISTENERS,
-        "",
-        "This gateway's ip:port on a private network, where those of other machines hand it messages;"
-        " empty: none."
-        " With several gateways under `up`, the second uses the next port, and so on.",
-        "gateway",
-    ),
-    Setting(
-        "CONTROL_URL",
-        Kind.URL,
-        "http://127.0.0.1:8001",
-        "The internal listener that a gateway gets its configuration from.",
-        "gateway",
-    ),
-    Setting("WORKER_NAME", Kind.TEXT, "gw-1", "The gateway's name on the Workers page.", "gateway"),
-    Setting("WORKER_TOKEN", Kind.SECRET, None, "What the gateway shows to the internal listener.", "gateway"),
-    Setting(
-        "WORKER_TOKENS",
-        Kind.LIST,
-        "",
-        "Gateways on other machines that may connect: name:token, comma-separated.",
-        "up, prepare",
-    ),
-    Setting(
-        "POSTGRES_PASSWORD",
-        Kind.SECRET,
-        "",
-        "The password of the owner of the database that `up` runs; empty: one is made and kept.",
-        "up",
-    ),
-    Setting(
-        "APP_ROLE_PASSWORD",
-        Kind.SECRET,
-        "",
-        "The password of policylayer_app; if empty, `up` makes one and keeps it.",
-        "up, prepare",
-    ),
-    Setting(
-        "WORKER_ROLE_PASSWORD",
-        Kind.SECRET,
-        "",
-        "The password of policylayer_worker; if empty, `up` makes one and keeps it.",
-        "up, prepare",
-    ),
-    Setting(
-        "LIMITER_URL",
-        Kind.TEXT,
-        "",
-        "Where counters live: `redis://...` for many machines (append-only, `appendfsync always`,"
-        " `noeviction`); empty: an SQLite file under DATA_DIR.",
-        "gateway",
-    ),
-    Setting(
-        "APPROVAL_ANSWER_MS",
-        Kind.INTEGER,
-        "1000",
-        "How long a call that needs approval waits for the control plane, in milliseconds.",
-        "gateway",
-    ),
-    Setting(
-        "APPROVAL_HOLD_SECONDS",
-        Kind.INTEGER,
-        "0",
-        "How long such a call is held open for a person before the agent is told to repeat it; 0: not held.",
-        "gateway",
-    ),
-    Setting(
-        "EGRESS_ALLOW_PRIVATE",
-        Kind.NETWORKS,
-        "",
-        "Private networks that upstream servers may be in; empty: none.",
-        "web, worker, gateway",
-    ),
-    Setting(
-        "UPSTREAM_CA_FILE",
-        Kind.TEXT,
-        "",
-        "A PEM file with certificate authorities of your own, trusted in addition to the system's when"
-        " connecting to servers and webhooks.",
-        "web, internal, worker, gateway",
-    ),
-    Setting(
-        "OWN_LISTENERS",
-        Kind.LISTENERS,
-        "",
-        "The product's own addresses, never reachable as an upstream.",
-        "web, worker, gateway",
-    ),
-    Setting(
-        "GATEWAY_PUBLIC_URL",
-        Kind.URL,
-        "http://127.0.0.1:8100",
-        "The gateway as agents reach it.",
-        f"{_EVERY_DJANGO}, gateway",
-    ),
-    Setting(
-        "TRUSTED_PROXIES",
-        Kind.NETWORKS,
-        "",
-        "Networks of the proxies whose `X-Forwarded-For` is believed; from anybody else it is ignored.",
-        "web",
-    ),
-    Setting(
-        "PUBLIC_URL",
-        Kind.URL,
-        "http://localhost:8000",
-        "The site as people reach it. Use a name, not an address: passkeys are bound to a name.",
-    ),
-    Setting(
-        "EMAIL_URL",
-        Kind.SECRET,
-        "",
-        "The mail server, with TLS: `smtp://user:password@host:587` (STARTTLS) or `smtps://...:465`; empty:"
-        " mail is written to the log.",
-        "web, worker",
-    ),
-    Setting(
-        "EMAIL_FROM", Kind.TEXT, "PolicyLayer <no-reply@localhost>", "Who mail comes from.", "web, worker"
-    ),
-    Setting(
-        "ALLOWED_HOSTS", Kind.LIST, "", "Host names the site answers to; empty: the one in PUBLIC_URL.", "web"
-    ),
-    Setting(
-        "ALLOWED_ORIGINS", Kind.LIST, "", "Browser origins that may call a gateway; empty: none.", "gateway"
-    ),
-    Setting(
-        "DJANGO_URLCONF", Kind.TEXT, "config.urls", "Set to config.internal_urls for the internal listener."
-    ),
-    Setting(
-        "CONTACT_EMAIL",
-        Kind.TEXT,
-        "",
-        "Who receives visitors' messages; empty: they are only stored.",
-        "worker",
-    ),
-    Setting("ADMIN_ENABLED", Kind.BOOLEAN, "no", "Opens the read-only staff pages under /admin/.", "web"),
-    Setting("LOG_LEVEL", Kind.TEXT, "info", "debug, info, warning or error.", "all"),
-]
+@contextmanager
+def or_exit() -> Iterator[None]:
+    """End the process with the sentence alone, where nobody else would catch it."""
+    try:
+        yield
+    except EnvironmentInvalid as problem:
+        raise SystemExit(str(problem)) from None
 
 
 def text(name: str) -> str:
     setting = _setting(name)
     value = os.environ.get(name, "").strip() or setting.default
     if value is None:
-        raise EnvironmentInvalid(f"{name} is not set; it must hold a {setting.kind}: {setting.description}")
+        raise EnvironmentInvalid(f"{name} is not set ({setting.kind}). {setting.description}")
     return value
 
 
@@ -446,15 +201,58 @@ def ca_file(name: str) -> str:
     return value
 
 
+def log_level(name: str = "LOG_LEVEL") -> str:
+    value = text(name).lower()
+    if value not in {"debug", "info", "warning", "error"}:
+        raise _wrong(name, "debug, info, warning or error", value)
+    return value
+
+
+def broker(name: str) -> str:
+    """Read the URL of a Redis or a broker, which may have what `url` refuses; empty: none."""
+    value = text(name)
+    if value and "://" not in value:
+        raise _wrong(name, "a URL like redis://host:6379/0")
+    return value
+
+
 def listeners(name: str) -> frozenset[tuple[IPv4Address | IPv6Address, int]]:
     return frozenset(_listener(name, part) for part in items(name))
+
+
+_READERS: Final[Mapping[Kind, Callable[[str], object]]] = {
+    Kind.INTEGER: integer,
+    Kind.BOOLEAN: boolean,
+    Kind.URL: url,
+    Kind.KEYS: keys,
+    Kind.DATABASE: database,
+    Kind.NETWORKS: networks,
+    Kind.LISTENERS: listeners,
+}
+_OWN_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "SECRET_KEY": secret,
+    "SIGNING_KEY": one_key,
+    "WORKER_TOKENS": named_tokens,
+    "EMAIL_URL": mail_server,
+    "UPSTREAM_CA_FILE": ca_file,
+    "CELERY_BROKER_URL": broker,
+    "CACHE_URL": broker,
+    "LOG_LEVEL": log_level,
+}
+
+
+def check_given() -> None:
+    """Read whatever is set, for `up`: its processes would each stumble over their part, and be restarted."""
+    for setting in SETTINGS:
+        if os.environ.get(setting.name, "").strip():
+            (_OWN_READERS.get(setting.name) or _READERS.get(setting.kind, text))(setting.name)
 
 
 def _setting(name: str) -> Setting:
     for setting in SETTINGS:
         if setting.name == name:
             return setting
-    raise LookupError(f"{name} is read but not listed in config.env.SETTINGS")
+    raise LookupError(f"{name} is read but not listed in config.env_table")
 
 
 def _wrong(name: str, right: str, value: str | None = None) -> EnvironmentInvalid:

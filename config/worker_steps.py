@@ -65,6 +65,9 @@ class Standby(bootsteps.StartStopStep):
                 alive.touch()
                 publish_overdue()
             except Exception as problem:
-                logger.warning("looking for waiting configurations failed (%s)", type(problem).__name__)
+                logger.warning(
+                    "changes that wait to be published could not be read (%s); trying again",
+                    type(problem).__name__,
+                )
             finally:
                 connections.close_all()

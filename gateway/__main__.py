@@ -259,7 +259,7 @@ def _say_what_serves(settings: Settings, store: ConfigStore) -> None:
     )
     if settings.egress.allow:
         opened = ", ".join(map(str, settings.egress.allow))
-        _log.warning("EGRESS_ALLOW_PRIVATE lets servers be called inside: %s", opened)
+        _log.warning("EGRESS_ALLOW_PRIVATE lets servers be called in these private networks: %s", opened)
 
 
 if __name__ == "__main__":

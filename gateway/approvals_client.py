@@ -238,7 +238,7 @@ class ApprovalsClient:
     def _note_trouble(self, error: Exception) -> None:
         if not self._in_trouble:
             why = error if isinstance(error, ControlPlaneError) else type(error).__name__
-            _log.warning("the news of approvals are not heard: %s", why)
+            _log.warning("answers to approvals are not heard of until this is over: %s", why)
         self._in_trouble = True
 
 

@@ -108,7 +108,7 @@ class ConfigFeed:
 
     async def _hear(self, answer: HeadsAnswer) -> None:
         if self._trouble:
-            _log.info("the control plane is reached again")
+            _log.info("the control plane answers again")
             self._trouble = ""
         for head in answer.heads:
             known = self._heads.get(head.organization)
@@ -210,7 +210,7 @@ class ConfigFeed:
             case ControlPlaneError():
                 _log.warning("%s; calls are judged by the last good configuration", error)
             case _:
-                _log.error("following the control plane failed: %r", error)
+                _log.error("the configuration could not be followed, and is asked for again: %r", error)
 
 
 async def _rest(seconds: float) -> None:

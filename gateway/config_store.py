@@ -193,7 +193,12 @@ class ConfigStore:
         return {part.digest: part for part in known.parts if part.digest} if known else NO_PARTS
 
     def _rejected(self, organization: str, revision: int, reason: str) -> Ack:
-        _log.error("revision %d of organization %s is not taken: %s", revision, organization, reason)
+        _log.error(
+            "revision %d of organization %s is refused: %s",
+            revision,
+            organization,
+            reason,
+        )
         return Ack(organization, revision, "rejected", reason)
 
     def _swap(self, state: _State) -> None:
@@ -236,7 +241,7 @@ class ConfigStore:
                 held = {digest: self._part_from_disk(organization, digest) for digest in bundle.parts or ()}
                 parts = parts_of(bundle, held)
             except BundleInvalid as error:
-                _log.error("%s is passed over: %s", path, error)
+                _log.error("%s cannot be used, and the configuration before it is tried: %s", path, error)
                 continue
             yield _Held(envelope, self._lease_from_disk(envelope), parts, bundle)
 

@@ -117,7 +117,9 @@ class ControlPlane:
             response = await self._client.send(request)
         except Exception as error:
             # Catch anything: a connection reset while it is being made ends in an AttributeError far below.
-            raise ControlPlaneError(f"the control plane is not reached: {type(error).__name__}") from None
+            raise ControlPlaneError(
+                f"the control plane (CONTROL_URL) does not answer: {type(error).__name__}"
+            ) from None
         # The body has been read. Response and stream refer to each other and to what was sent: megabytes of
         # records that would stay until the garbage collector runs.
         del response.stream

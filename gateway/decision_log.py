@@ -109,7 +109,7 @@ class DecisionLog:
                     await self._until_worth_sending()
                     progressed = await self._ship_once(send)
                 except Exception as error:
-                    _log.warning("records wait here, %d of them: %s", self.length, error)
+                    _log.warning("%d records wait on this disk until they are taken: %s", self.length, error)
                     progressed = False
                 pause = _FIRST_PAUSE if progressed else min(2 * pause, _LONGEST_PAUSE)
                 if not progressed:
@@ -140,7 +140,7 @@ class DecisionLog:
     def _complain(self, problem: str) -> None:
         if self._loop.time() - self._complained_at >= 1:
             self._complained_at = self._loop.time()
-            _log.error("calls cannot be recorded and are denied: %s", problem)
+            _log.error("calls cannot be recorded in DATA_DIR and are denied, make room there: %s", problem)
 
     def _encoded(self, entries: Sequence[Written]) -> bytes:
         """Encode the entries as the next to be written, one per line."""
@@ -243,7 +243,7 @@ class DecisionLog:
                 await asyncio.to_thread(sync, self._spool.unsynced())
                 await asyncio.to_thread(self._spool.remember_shipped)
             except OSError as error:
-                _log.error("records cannot be brought to the disk: %s", error)
+                _log.error("records cannot be written to the disk of DATA_DIR: %s", error)
 
     def _name(self, spool: Spool) -> str:
         return f"{self._worker}.{spool.id}"

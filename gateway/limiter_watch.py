@@ -48,7 +48,7 @@ class LimiterWatch:
             except ControlPlaneError:
                 rest = _LOOK_EVERY  # logged by whoever follows the configuration
             except Exception:
-                _log.exception("the store of the limits could not be told of; trying again")
+                _log.exception("the control plane could not be told about the limiter's store; trying again")
                 rest = _LOOK_EVERY
             await asyncio.sleep(rest)
 

@@ -59,7 +59,10 @@ class UsedApprovals:
             with self._path.open("a", encoding="ascii") as file:
                 file.write(line)
         except OSError as error:
-            _log.warning("what was approved and sent is remembered by this process alone: %s", error.strerror)
+            _log.warning(
+                "which approvals were used is known until a restart only: %s",
+                error.strerror,
+            )
         self._lines += 1
         if self._lines > 2 * _MOST:
             self._write_anew(self._path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -37,6 +39,9 @@ from gateway_config.wire.messages import Envelope
 from gateway_config.wire.signing import SigningKey, body_hash, sign
 
 logger = logging.getLogger(__name__)
+
+# As the gateway reads WORKER_NAME: a name that no gateway accepts must not be given a token.
+_WORKER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 MOST_DELIVERIES = 3
 KEPT_REVISIONS = 20
@@ -234,10 +239,11 @@ def _bury(organization_id: UUID, error: str) -> None:
 # ---- workers
 def enroll_worker(name: str, token: str) -> Worker:
     """Lets the bearer of this token work under this name. Repeating it changes nothing."""
-    if not name or len(name) > 60 or not name.isprintable() or "/" in name:
-        raise InvalidInput({"name": "A worker's name has 1 to 60 ordinary characters, none of them a slash."})
+    if not _WORKER_NAME.fullmatch(name):
+        sentence = f"`{name}` must be 1 to 60 letters, digits, dots, - and _, like gw-1 (WORKER_NAME)."
+        raise InvalidInput({"name": sentence})
     if not is_well_formed(token, WORKER):
-        raise InvalidInput({"token": "This is not a worker's token; one begins with plw_."})
+        raise InvalidInput({"token": "WORKER_TOKEN must be a worker's token as it was issued, plw_..."})
     try:
         with transaction.atomic():
             worker, _ = Worker.objects.update_or_create(

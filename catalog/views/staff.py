@@ -1,4 +1,5 @@
-"""The queue of labels that visitors reported as wrong. For staff; anyone else who signs in gets a 404."""
+"""The queue of labels that visitors reported as wrong: if ADMIN_ENABLED, for staff with a second factor.
+Anyone else who signs in gets a 404."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -25,7 +28,9 @@ def staff_only(
     @login_required
     @wraps(view)
     def looked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not (isinstance(request.user, User) and request.user.is_staff):
+        user = request.user
+        is_staff = isinstance(user, User) and user.is_staff and is_mfa_enabled(user)
+        if not (settings.ADMIN_ENABLED and is_staff):
             raise Http404
         return view(request, *args, **kwargs)
 

@@ -171,6 +171,12 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+if _mail := env.mail_server():
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.tls, not _mail.tls
+    EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL")
 CACHES: dict[str, dict[str, Any]] = {
@@ -184,7 +190,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "LOCATION": DATA_DIR / "cache" / "requests.counters",
     },
 }
-if CACHE_URL := env.text("CACHE_URL"):
+if CACHE_URL := env.broker("CACHE_URL"):
     _SHARED = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
     CACHES = {"default": _SHARED, "requests": _SHARED}
 API_REQUESTS_A_MINUTE = env.integer("API_REQUESTS_A_MINUTE", least=1)
@@ -255,8 +261,9 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 # The internal listener only seals arguments: the keys that open everything else are not in its process.
 INTERNAL = ROOT_URLCONF == "config.internal_urls"
 ARGUMENT_KEYS = env.text("ARGUMENT_KEYS")
+ADMIN_ENABLED = env.boolean("ADMIN_ENABLED")
 SEALING_KEYS = "" if INTERNAL else env.text("SEALING_KEYS")
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 EGRESS_ALLOW_PRIVATE = env.networks("EGRESS_ALLOW_PRIVATE")
 UPSTREAM_CA_FILE = env.ca_file("UPSTREAM_CA_FILE")
 OWN_LISTENERS = env.listeners("OWN_LISTENERS")
@@ -266,7 +273,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "config.log_lines.Line", "fmt": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL").upper()},
+    "root": {"handlers": ["stderr"], "level": env.log_level().upper()},
     # Anyone may send any Host or endless fields; a traceback for each would fill the log.
     "loggers": {
         f"django.security.{what}": {"handlers": [], "propagate": False}

@@ -12,6 +12,8 @@ from config.supervisor.stops import CannotStart
 
 # After `kill -9` of a supervisor, its watchdog holds the lock while it stops the processes left over.
 SECONDS_FOR_LEFTOVERS = 15.0
+# Granian's processes share these, and accept that others do.
+_SHARED = ("--port", "--internal-port")
 
 
 def take_lock(data_dir: Path, name: str = "lock") -> int:
@@ -49,8 +51,12 @@ def _is_alive(written: bytes) -> bool:
     return False
 
 
-def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
-    """Raise if a port is taken or wanted twice. `wanted`: the flag that chooses it, the host, the port."""
+def reserve_ports(wanted: list[tuple[str, str, int]]) -> list[socket.socket]:
+    """Raise if a port is taken or wanted twice. `wanted`: the flag that chooses it, the host, the port.
+
+    Return sockets that keep the site's ports from other programs until their own process listens there: that
+    process shares its port (SO_REUSEPORT), so a second product would otherwise answer half of its requests.
+    """
     for flag, host, port in [*wanted, *_others_of_localhost(wanted)]:
         if problem := _why_not(host, port):
             raise CannotStart(
@@ -61,6 +67,16 @@ def refuse_taken_ports(wanted: list[tuple[str, str, int]]) -> None:
         flags = [_how_to_choose(flag) for flag, _, also in wanted if also == port]
         if len(flags) > 1:
             raise CannotStart(f"Port {port} is wanted twice: choose another with {' or '.join(flags)}.")
+    return [_reserved(host, port) for flag, host, port in wanted if flag in _SHARED]
+
+
+def _reserved(host: str, port: int) -> socket.socket:
+    kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    # Without SO_REUSEADDR, which would let a second product's check pass.
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    with suppress(OSError):  # connections of another program are still being forgotten there
+        kept.bind((host, port))  # it never listens: connections go to whoever does
+    return kept
 
 
 def _others_of_localhost(wanted: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:

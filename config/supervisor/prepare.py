@@ -24,6 +24,7 @@ _LOCK = roles.LOCK + 1
 
 
 def prepare() -> None:
+    env.database()  # says what is wrong with the URL; psycopg's own words would repeat its password
     admin_url = os.environ["DATABASE_URL"]
     passwords = {name: env.secret(name, least=1) for name in (APP_ROLE_PASSWORD, WORKER_ROLE_PASSWORD)}
     roles.ensure_database(admin_url)
@@ -79,4 +80,5 @@ if __name__ == "__main__":
     except env.EnvironmentInvalid as problem:
         sys.exit(str(problem))
     except InvalidInput as problem:
-        sys.exit(f"A gateway could not be enrolled: {problem}")
+        sentences = [sentence for each in problem.field_errors.values() for sentence in each]
+        sys.exit(f"A gateway could not be enrolled: {' '.join(sentences)}")

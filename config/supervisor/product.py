@@ -53,8 +53,9 @@ class Product:
 
     @property
     def mail_folder(self) -> Path | None:
-        """The folder where mail is written instead of being sent, as `config.settings.dev` says."""
-        return self.options.data_dir / "mail" if self._settings == _ONE_MACHINE else None
+        """The folder where mail is written unless it is sent, as `config.settings.dev` says."""
+        in_files = self._settings == _ONE_MACHINE and not self.operator.get("EMAIL_URL")
+        return self.options.data_dir / "mail" if in_files else None
 
     @property
     def _settings(self) -> str:

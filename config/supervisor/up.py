@@ -2,20 +2,21 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
-from config.env import EnvironmentInvalid
+from config.env import EnvironmentInvalid, check_given
 from config.supervisor import running
 from config.supervisor.access import SUPERUSER_PASSWORD
 from config.supervisor.cluster import Cluster, answers, is_made, open_cluster
 from config.supervisor.health import wait_for_health
 from config.supervisor.keys import Keys
 from config.supervisor.lines import Printer
-from config.supervisor.lock import refuse_taken_ports, take_lock
+from config.supervisor.lock import reserve_ports, take_lock
 from config.supervisor.options import Options, read_options
 from config.supervisor.product import Product
 from config.supervisor.stops import CannotStart
@@ -38,22 +39,39 @@ def main(
 
 
 def _run(options: Options, afterwards: Afterwards | None) -> int:
+    check_given()
     _make_data_dir(options)
     # Files that the processes write are for this user only; PostgreSQL's user may only enter the folder.
     os.umask(0o077)
     lock = take_lock(options.data_dir, "lock" if options.needs_database else "lock-gateway")
-    refuse_taken_ports(options.listeners())
+    reserved = reserve_ports(options.listeners())
     keys = Keys(options.data_dir / "secrets.json", os.environ)
     product = Product(options, keys)
     cluster = _open_database(options, keys) if options.needs_database else None
     admin_url = _admin_url(keys, cluster)
-    return asyncio.run(_Run(replace(product, admin_url=admin_url), cluster, lock, afterwards).to_its_end())
+    try:
+        run = _Run(replace(product, admin_url=admin_url), cluster, lock, afterwards)
+        return asyncio.run(run.to_its_end())
+    finally:
+        for kept in reserved:
+            kept.close()
 
 
 def _make_data_dir(options: Options) -> None:
-    if not options.data_dir.exists():
-        options.data_dir.mkdir(parents=True)
-        options.data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    folder = options.data_dir
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory")
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        raise CannotStart(
+            f"{folder} cannot be used ({error.strerror}): choose another folder with --data-dir or"
+            f" DATA_DIR=…, or run this as the user that owns it."
+        ) from None
 
 
 def _open_database(options: Options, keys: Keys) -> Cluster | None:

@@ -185,7 +185,7 @@ class Ledger:
         """The result of `_time`, after putting the store in doubt if there is cause."""
         now, doubt, high, ahead = self._time()
         if not self._known.goes_on(high, high):
-            _log.error("the limiter's file has forgotten charges it answered for")
+            _log.error("the limiter's file has lost charges that it had confirmed")
             doubt = self._put_in_doubt(now)
         elif ahead and (doubt is None or doubt < high):
             # Some worker's clock ran ahead: what it thought had left its window may still count.

@@ -224,7 +224,7 @@ class RedisLimiter:
         if self._doubting:
             return True
         if not self._store.goes_on(told.turn_before, told.turn):
-            _log.error("Redis at %s has forgotten changes it answered for", self._address)
+            _log.error("Redis at %s has lost changes that it had confirmed", self._address)
         elif self._clock.leapt(told.now, sent):
             _log.error("the clock of Redis at %s leapt forward", self._address)
         else:

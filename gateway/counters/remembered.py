@@ -55,7 +55,9 @@ class Remembered:
         try:
             _write_through(self._path, msgspec.json.encode(known))
         except OSError as error:
-            _log.error("what is known of the limiter's store cannot be written down: %s", error.strerror)
+            _log.error(
+                "what is known of the limiter's store cannot be written to DATA_DIR: %s", error.strerror
+            )
         else:
             self._written = known
 

@@ -378,7 +378,7 @@ class _Owner:
 
     def _opened(self) -> Ledger:
         if self._ledger is not None and not self._ledger.is_the_file():
-            _log.error("the limiter's file was deleted or replaced; it is opened anew")
+            _log.error("the limiter's file was deleted or replaced; it is opened again")
             self._abandon()
         if self._ledger is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.core.cache import caches
+from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import Membership
@@ -147,8 +149,9 @@ def test_a_label_is_chosen_and_not_the_first_of_them_taken(index: Report) -> Non
 
 
 def test_only_staff_see_and_settle_the_queue(
-    index: Report, cast: Cast, signed_in: Callable[[Membership], Client]
+    index: Report, cast: Cast, signed_in: Callable[[Membership], Client], settings: Any
 ) -> None:
+    settings.ADMIN_ENABLED = True
     send(LABEL, "/catalogue/wrong-label/")
     (report,) = LabelReport.objects.all()
     settle = f"/catalogue/reports/{report.pk}/"
@@ -156,9 +159,11 @@ def test_only_staff_see_and_settle_the_queue(
     for client in (signed_in(cast.alice), signed_in(cast.mallory)):
         assert client.get("/catalogue/reports/").status_code == 404
         assert client.post(settle, {"state": "wrong"}).status_code == 404
-    cast.dave.user.is_staff = True
-    cast.dave.user.save(update_fields=["is_staff"])
+    with as_owner():
+        call_command("staff", "add", cast.dave.user.email)
     staff = signed_in(cast.dave)
+    assert staff.get("/catalogue/reports/").status_code == 404  # no second factor
+    TOTP.activate(cast.dave.user, generate_totp_secret())
     assert "It does." in staff.get("/catalogue/reports/").content.decode()
     assert staff.get(settle).status_code == 405
     assert staff.post(settle, {"state": "nonsense"}).status_code == 404
@@ -166,3 +171,5 @@ def test_only_staff_see_and_settle_the_queue(
     assert staff.post(settle, {"state": "right"}).status_code == 409
     report.refresh_from_db()
     assert (report.state, report.settled_by) == ("wrong", cast.dave.user.email)
+    settings.ADMIN_ENABLED = False
+    assert staff.get("/catalogue/reports/").status_code == 404

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import random
 import stat
 import threading
@@ -98,3 +100,20 @@ def test_nobody_is_forgotten_by_making_room_for_others(file: Path, monkeypatch: 
 def test_nobody_else_reads_it(file: Path) -> None:
     SharedCounters(file, {}).add("alice", 1, timeout=60)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_whole_file_has_its_place_on_the_disk_from_the_start(file: Path) -> None:
+    """A page of a mapped file that finds no room when it is first written ends the process."""
+    SharedCounters(file, {}).add("alice", 1, timeout=60)
+    assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
+
+
+def test_on_a_full_disk_requests_are_counted_nevertheless(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    counters = SharedCounters(file, {})
+    assert counters.add("alice", 1, timeout=60) and counters.incr("alice") == 2

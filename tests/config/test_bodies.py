@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ class Wire:
         self.read = 0
         self.sent: list[Any] = []
         named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        self.scope = {"type": "http", "headers": named}
+        self.scope = {"type": "http", "headers": named, "path": "/"}
 
     async def receive(self) -> dict[str, Any]:
         self.read += 1
@@ -56,3 +57,10 @@ async def test_what_grows_too_large_is_refused_when_it_does(length: str | None) 
     wire = Wire(*[b"123456"] * 100, **({"content_length": length} if length else {}))
     await with_bodies_up_to(10, reader)(wire.scope, wire.receive, wire.send)
     assert (wire.status, wire.read) == (413, 2)
+
+
+async def test_a_body_too_large_for_the_api_is_answered_with_a_problem_like_everything_else() -> None:
+    wire = Wire(b"x", content_length="11")
+    await with_bodies_up_to(10, reader)(wire.scope | {"path": "/api/v1/servers/"}, wire.receive, wire.send)
+    assert (wire.status, json.loads(wire.sent[1]["body"])["code"]) == (413, "too_large")
+    assert (b"content-type", b"application/problem+json") in wire.sent[0]["headers"]

@@ -87,7 +87,7 @@ def test_malformed_keys_are_told_apart_without_showing_them(
 
 def test_a_missing_variable_without_a_default_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VERIFY_KEYS", "")
-    with pytest.raises(EnvironmentInvalid, match="VERIFY_KEYS is not set; it must hold a id:base64"):
+    with pytest.raises(EnvironmentInvalid, match="VERIFY_KEYS is not set \\(id:base64, comma-separated\\)"):
         env.keys("VERIFY_KEYS")
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from celery.beat import Scheduler, SchedulingError
+from django.db import OperationalError
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from psycopg.errors import UndefinedFunction
 
 from accounts.models import Invitation
 from accounts.services.invitations import invite
+from config.celery import app
 from tests.accounts.test_invitations import sent_token
 from tests.cast import Cast, confirm, inside
 
@@ -84,3 +90,30 @@ def test_every_page_that_takes_a_token_is_looked_at_here() -> None:
         if any(word in route for word in ("token", "key>", "<key")) and not route.startswith("/attacks/")
     }
     assert taking == {link.rpartition("/")[0].rpartition("/")[0] + "/" for link in LINKS}
+
+
+def test_while_the_database_is_away_each_failure_is_one_line(written: io.StringIO) -> None:
+    try:
+        raise OperationalError("couldn't get a connection\nafter 5.00 sec")
+    except OperationalError as error:
+        logging.getLogger("celery.app.trace").exception("Task sweep raised unexpected: %r", error)
+    assert written.getvalue().count("\n") == 1
+    assert "Task sweep raised" in written.getvalue() and "the database does not answer" in written.getvalue()
+
+
+def test_a_defect_keeps_its_traceback(written: io.StringIO) -> None:
+    try:
+        raise OperationalError("a defect of ours") from UndefinedFunction()
+    except OperationalError:
+        logging.getLogger("celery.app.trace").exception("Task sweep raised unexpected")
+    assert "Traceback" in written.getvalue()
+
+
+def test_a_task_that_could_not_be_queued_is_one_line(written: io.StringIO) -> None:
+    class OnAFullDisk(Scheduler):
+        def apply_async(self, *_: Any, **__: Any) -> None:
+            raise SchedulingError("sweep: [Errno 28] No space left on device")
+
+    OnAFullDisk(app=app, lazy=True).apply_entry(Mock())
+    errors = [line for line in written.getvalue().splitlines() if not line.startswith("INFO")]
+    assert errors == ["ERROR celery.beat: sweep: [Errno 28] No space left on device"]

@@ -206,6 +206,8 @@ def test_mail_is_said_to_be_where_it_is(tmp_path: Path) -> None:
     assert made.mail_folder == tmp_path / "mail"
     behind_tls = {"DJANGO_SETTINGS_MODULE": "config.settings.prod"}
     assert Product(made.options, made.keys, ADMIN, behind_tls).mail_folder is None
+    sent = {"EMAIL_URL": "smtp://mail.example.com"}
+    assert Product(made.options, made.keys, ADMIN, sent).mail_folder is None
 
 
 def test_keys_are_made_once_for_this_user_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Everything that can be known beforehand is said before anything starts."""
 
+import base64
 import os
 import socket
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config.supervisor.lock import has_ipv6_loopback, take_lock
+from config.supervisor.lock import has_ipv6_loopback, reserve_ports, take_lock
 from config.supervisor.options import read_options
 from tests.ports import free_port, free_ports
 
@@ -55,6 +56,74 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
         " or PORT=….\n"
     )
     assert {found.name for found in tmp_path.iterdir()} <= {"lock"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("LOG_LEVEL", "loud", "LOG_LEVEL must be debug, info, warning or error, got `loud`."),
+        ("SEALING_KEYS", "abc", "SEALING_KEYS must be keys written id:base64"),
+        ("DATABASE_URL", "mysql://u:hunter2@h/x", "DATABASE_URL must be a URL like postgresql://"),
+        ("EGRESS_ALLOW_PRIVATE", "10.0.0.1/8", "EGRESS_ALLOW_PRIVATE must be networks like"),
+        ("TRUSTED_PROXIES", "foo", "TRUSTED_PROXIES must be networks like"),
+        ("HANDOVER_ADDRESS", "foo", "HANDOVER_ADDRESS must be listeners like"),
+        ("ADMIN_ENABLED", "maybe", "ADMIN_ENABLED must be yes or no, got `maybe`."),
+        ("CACHE_URL", "foo", "CACHE_URL must be a URL like redis://host:6379/0."),
+    ],
+)
+def test_a_setting_that_no_process_could_use_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = manage("up", "--data-dir", tmp_path, *on_free_ports())
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith(sentence)
+    assert said.stderr.count("\n") == 1 and "hunter2" not in said.stderr
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [("/proc/policylayer", "No such file or directory"), (__file__, "Not a directory")],
+)
+def test_a_data_folder_that_cannot_be_used_is_named(folder: str, why: str) -> None:
+    said = manage("up", "--data-dir", folder, *on_free_ports())
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"{folder} cannot be used ({why}): choose another folder with --data-dir or DATA_DIR=…, or run this"
+        " as the user that owns it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "broken", "sentence"),
+    [
+        ("config.asgi", {"SEALING_KEYS": "abc"}, "SEALING_KEYS must be keys written id:base64"),
+        ("config.asgi", {"TRUSTED_PROXIES": "foo"}, "TRUSTED_PROXIES must be networks like"),
+        ("config.celery", {"EGRESS_ALLOW_PRIVATE": "foo"}, "EGRESS_ALLOW_PRIVATE must be networks like"),
+    ],
+)
+def test_a_process_ends_with_one_sentence_and_no_traceback(
+    module: str, broken: dict[str, str], sentence: str
+) -> None:
+    key = f"k1:{base64.b64encode(bytes(32)).decode()}"
+    settings = {
+        "DATABASE_URL": "postgresql://u@127.0.0.1:1/x",
+        "SECRET_KEY": "s" * 32,
+        "SEALING_KEYS": key,
+        "ARGUMENT_KEYS": key,
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", f"import {module}"],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.prod", **settings, **broken},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.returncode == 1
+    assert said.stderr.startswith(sentence) and said.stderr.count("\n") == 1
 
 
 def test_nobody_else_answers_at_localhost_in_our_place(tmp_path: Path) -> None:
@@ -145,3 +214,23 @@ def test_a_command_for_a_product_that_does_not_run_says_so(tmp_path: Path) -> No
 def on_free_ports() -> list[str]:
     flags = ("--port", "--internal-port", "--gateway-port")
     return [word for flag, port in zip(flags, free_ports(3), strict=True) for word in (flag, str(port))]
+
+
+def test_a_second_product_is_refused_the_ports_of_one_that_is_still_starting(tmp_path: Path) -> None:
+    """The site's processes share their port, so nothing else would refuse it, and each would answer half."""
+    flags = on_free_ports()
+    port, internal = int(flags[1]), int(flags[3])
+    reserved = reserve_ports([("--port", "127.0.0.1", port), ("--internal-port", "127.0.0.1", internal)])
+    try:
+        said = manage("up", "--data-dir", tmp_path, *flags)
+        assert (said.returncode, said.stdout) == (1, "")
+        assert said.stderr.startswith(f"Port {port} on 127.0.0.1 is taken")
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                listener.accept()[0].close()
+    finally:
+        for kept in reserved:
+            kept.close()

@@ -17,7 +17,7 @@ def settings_page() -> str:
     return f"""# Settings
 Every process is configured by environment variables and by nothing else. If one is missing or malformed, the
 process stops with a sentence that names it. `manage.py up` sets all of them; set one yourself to override it.
-This page is generated from `config/env.py`, and a test keeps the two equal.
+This page is generated from `config/env_table.py`, and a test keeps the two equal.
 
 | variable | is | default | read by | what for |
 |---|---|---|---|---|

@@ -264,3 +264,19 @@ def test_if_match_is_a_list_of_strong_tags(call: Call, acme: Acme) -> None:
     seen = call("get", tests).headers["ETag"]
     for said, status in ((f"W/{seen}", 412), (f'"x", {seen}', 200), ("*", 200)):
         assert call("put", tests, {"tests": []}, If_Match=said).status_code == status, said
+
+
+@pytest.mark.parametrize("said", ["2027-01-01", "2027-01-01T08:00:00", "tomorrow", "2027-02-30T08:00:00Z"])
+def test_a_moment_without_its_zone_is_refused_rather_than_guessed(call: Call, said: str) -> None:
+    errors = call("post", "/grants/", {"label": "Agent", "expires_at": said}).json()["errors"]
+    said_of = {one["pointer"]: one["message"] for one in errors}
+    assert said_of["/expires_at"] == "Write date, time and zone: 2026-01-31T08:00:00Z."
+
+
+def test_what_is_asked_wrongly_is_answered_with_what_would_be_right(call: Call) -> None:
+    assert (
+        call("put", "/servers/", {}).json()["detail"].startswith("PUT is not available here; available: GET,")
+    )
+    errors = call("post", "/servers/", ["x"]).json()["errors"]
+    assert errors == [{"pointer": "", "message": "Send one JSON object."}]
+    assert "Authorization: Bearer plk_" in Client().get("/api/v1/me/").json()["detail"]

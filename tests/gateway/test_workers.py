@@ -241,6 +241,6 @@ def test_a_worker_told_to_stop_finishes_its_call_ends_its_stream_and_leaves_the_
         assert slow.result(60) == "allowed"
     out, _ = leaving.process.communicate(timeout=60)
     assert leaving.process.returncode == 0
-    assert "EGRESS_ALLOW_PRIVATE lets servers be called inside: 127.0.0.0/8" in out
+    assert "EGRESS_ALLOW_PRIVATE lets servers be called in these private networks: 127.0.0.0/8" in out
     _start(leaving)
     assert recorder.arrived["slow"] == 1
