@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -111,6 +111,16 @@ def state_of(member: Asker, approval_id: UUID) -> str:
     """Return what has become of an approval by now; empty if it is gone."""
     row = Approval.objects.visible_to(member).filter(pk=approval_id).first()
     return str(row.state_at(timezone.now())) if row else ""
+
+
+@register.simple_tag
+def states_of(member: Asker, approval_ids: Collection[UUID]) -> dict[UUID, SafeString]:
+    """Return by id the marks of what has become of these approvals by now, without those that are gone."""
+    if not approval_ids:
+        return {}
+    now = timezone.now()
+    rows = Approval.objects.visible_to(member).filter(pk__in=approval_ids)
+    return {row.pk: state_mark(row.state_at(now)) for row in rows}
 
 
 @register.simple_tag

@@ -41,6 +41,8 @@ def test_a_call_that_asked_a_person_says_what_has_become_of_it(
             verb(cast.carol, fresh(cast.carol, row), "")
     bob = signed_in(cast.bob)
     alone, beside = page(bob, f"/log/{record.public_id}/"), page(bob, f"/log/?open={record.public_id}")
+    listed = beside[beside.index('id="rows"') :]
+    assert f"</svg>{mark}</span>" in listed[: listed.index("</a>")]
     assert "delete_user needs a person’s approval</bdi></h1>" in alone
     for shown in (alone, beside[beside.index("data-opened=") :]):
         assert f"</svg>{mark}</span>" in shown and "Waits for a person" not in shown
