@@ -15,24 +15,28 @@ SHORTEST_ALONE: Final = 3
 LIKENESS: Final = 0.8
 # Words of a question beyond these are not looked at: each costs a look at the index.
 MOST_WORDS: Final = 6
+# Of a question with more unknown words than these, something else is misspelt than a word.
+MOST_UNKNOWN: Final = 2
 # Misspelt words begin mostly as the right ones do.
 _BEGINNINGS: Final = (4, 2)
+_NO_PLURAL: Final = ("is", "ss", "us")
 
 
 def near_miss(asked: list[str]) -> str:
     """Something like what was asked that does find something; empty if nothing does."""
     words, common = asked[:MOST_WORDS], common_words("tool")
-    meant = [known for word in words if (known := _known(word, common))]
+    unknown = [word for word in words if not anything([word], common)]
+    if len(unknown) > MOST_UNKNOWN:
+        return ""
+    meant = [known for word in words if (known := _like(word, common) if word in unknown else word)]
     for some in _parts(meant):
         if some != words and anything(some, common):
             return " ".join(some)
     return ""
 
 
-def _known(word: str, common: Mapping[str, int]) -> str:
-    """The word as it is known; empty if none is like it."""
-    if anything([word], common):
-        return word
+def _like(word: str, common: Mapping[str, int]) -> str:
+    """A word of the index that this one is a misspelling of; empty if there is none."""
     if len(word) < SHORTEST_MISSPELT:
         return ""
     near = [each for each in common if each[0] == word[0] and abs(len(each) - len(word)) <= 1]
@@ -53,7 +57,8 @@ def _parts(words: list[str]) -> Iterator[list[str]]:
 
 
 def _one(word: str) -> str:
-    return word[:-1] if len(word) > SHORTEST_MISSPELT - 1 and word.endswith("s") else word
+    is_many = len(word) >= SHORTEST_MISSPELT and word.endswith("s") and not word.endswith(_NO_PLURAL)
+    return word[:-1] if is_many else word
 
 
 def _longest_first(parts: Iterable[list[str]]) -> list[list[str]]:

@@ -104,8 +104,10 @@ def _counts(word: str, words: tuple[str, ...]) -> bool:
 def _fits(word: str, kind: str) -> bool:
     """True if the hint makes sense for the type: a number has no prefix, and a text has no ceiling."""
     kinds = set(kind.split("|"))
-    if kinds <= {"integer", "number"} or word in _COUNTED:
-        return word in _COUNTED and kinds <= {"integer", "number"}
+    if word in _COUNTED:
+        return not kinds.isdisjoint({"any", "integer", "number"})
+    if kinds <= {"integer", "number"}:
+        return False
     return word in _AGREED if kinds == {"boolean"} else True
 
 

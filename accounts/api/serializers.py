@@ -132,4 +132,6 @@ class IssuedApiKey(ApiKeySerializer):
 class ApiKeyInput(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=80)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=SCOPES), allow_empty=False)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="With its zone: 2026-01-31T08:00:00Z."
+    )

@@ -62,7 +62,7 @@ _REFUSED = {
     "limiter_unavailable": "was held back",
     "hidden": "is hidden",
     "approval_declined": "was declined",
-    "approval_expired": "was approved too late",
+    "approval_expired": "was not approved in time",
 }
 
 
@@ -167,7 +167,7 @@ def detail(request: MemberRequest, decision_id: str) -> HttpResponse:
 
 
 def _what_happened(row: DecisionRow) -> str:
-    """Say in the heading what the mark beside it says."""
+    """Say what the gateway did; the mark beside it says what has become of an approval since."""
     match row.record.outcome:
         case "allow":
             return "was approved" if row.approval_id else "was allowed"

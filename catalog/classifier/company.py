@@ -108,9 +108,8 @@ DATABASES: Final = word_set("database mariadb mongo mysql postgres postgresql re
 SET_GOING: Final = word_set("container emulator sandbox vm")
 # These are loaded only to be read.
 READ_WHOLE: Final = word_set("""
-    article articles chat context docs document documentation documents guide guides image images instructions
-    knowledge memories memory messages more pdf prompt prompts rules schema skill skills tickers variable
-    variables
+    article articles chat context docs documentation guide guides instructions knowledge memories memory
+    messages more pdf prompt prompts rules schema skill skills tickers variable variables
 """)
 # Converting one of these changes what it is.
 BECOMES: Final = word_set("issue item items lead opportunity subtask task tasks ticket user")
@@ -202,7 +201,7 @@ COUNTED: Final = word_set("""
 # Scanning for one of these probes other machines.
 PROBED: Final = word_set("masscan nmap port ports stealth syn tcp udp")
 # Languages in which it is only possible to ask.
-ASKED_IN: Final = word_set("aql jql kql range soql sosl sparql")
+ASKED_IN: Final = word_set("aql jql kql soql sosl sparql")
 # The buttons of a game.
 PAD: Final = word_set("b down left right select start up x y")
 # Attaching to one of these is what a debugger does.
@@ -210,8 +209,9 @@ DEBUGGED: Final = word_set("debugger gdb lldb pid process")
 # Opening one of these only shows a part of a stored graph.
 OPENED_TO_READ: Final = word_set("details nodes note notes tag")
 # A language server is asked for one of these.
-OF_CODE: Final = word_set("completions definition definitions diagnostics hover references symbols")
+OF_CODE: Final = word_set("completions diagnostics hover references")
 SIGNING_IN: Final = word_set("auth authentication authorization login oauth planning")
+SERVED: Final = word_set("container containers server servers service services")
 # What somebody's time is written down with.
 TIMERS: Final = word_set("timer timers timesheet tracking")
 # Formatting one of these changes the document; a text is given and comes back.
@@ -311,8 +311,8 @@ BESIDE: Final[dict[str, tuple[tuple[frozenset[str], ToolClass], ...]]] = {
     "select": ((SCREENS | BROWSERS, EXECUTE), (PICKED, READ)),
     "send": ((SIGNALS, EXECUTE),),
     "show": ((POPS_UP, WRITE),),
-    "start": ((TALK | SIGNING_IN | TIMERS, WRITE), (SEARCHES, READ)),
-    "stop": ((TIMERS, WRITE),),
+    "start": ((SERVED, EXECUTE), (TALK | SIGNING_IN | TIMERS, WRITE), (SEARCHES, READ)),
+    "stop": ((SERVED, EXECUTE), (TIMERS, WRITE)),
     "initiate": ((ENDINGS, DESTRUCTIVE), (SIGNING_IN, WRITE)),
     "terminate": ((TERMINATED, DESTRUCTIVE),),
     "test": ((FLOWS | TESTED, EXECUTE),),

@@ -82,7 +82,18 @@ _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
 _NONE: Final[frozenset[str]] = frozenset()
 # With these, something under a domain name is registered, not the name itself.
 _OF_NAMES: Final = frozenset({"alias", "custom", "email", "records", "subdomain", "webhook"})
-_PAID_WHEN_MADE: Final = frozenset({"charge", "erc20", "settlement", "transfer", "transfers"})
+_PAID_WHEN_MADE: Final = frozenset({"bill", "bills", "charge", "erc20", "settlement"})
+# Bills of a parliament and of goods, charges of a battery, settlements of people.
+_NOT_PAID: Final = frozenset(
+    {"lading", "materials", "point", "points", "report", "reports", "station", "town"}
+)
+# What comes again in a calendar.
+_PLANNED: Final = frozenset(
+    {"calendar", "event", "events", "meeting", "reminder", "reminders", "task", "tasks"}
+)
+# Tokens that let somebody in, or hold colours.
+_NO_COINS: Final = frozenset({"access", "api", "auth", "contract", "dashboard", "design", "service"})
+_TOLD: Final = frozenset({"alert", "alerts", "news", "report", "reports", "updates"})
 _KINDS: Final = (
     (MOVES_POSITIONS, POSITIONS, _NONE, _NONE),
     (ASKS_FOR, GIVEN_AWAY, _NONE, _NONE),
@@ -101,17 +112,12 @@ _KINDS: Final = (
     (CALLS_OFF, CALLED_OFF, _NONE, NOT_MONEY | ORDERED_AT_WORK),
     (frozenset({"create"}), frozenset({"order", "orders"}), FARES, _NONE),
     (frozenset({"issue"}), OF_VALUE, _NONE, _NONE),
-    (SIGNS, CARRIED_OUT, _NONE, _NONE),
-    (TURNS_ON_OR_OFF, COMES_AGAIN, _NONE, _NONE),
+    (SIGNS, CARRIED_OUT, _NONE, _TOLD),
+    (TURNS_ON_OR_OFF, COMES_AGAIN, _NONE, _PLANNED),
     (frozenset({"complete", "confirm"}), frozenset({"order", "orders"}), _NONE, ORDERED_AT_WORK),
-    (
-        frozenset({"deploy", "launch"}),
-        frozenset({"memecoin", "token", "tokens"}),
-        _NONE,
-        frozenset({"contract"}),
-    ),
-    (frozenset({"subscribe"}), frozenset({"fund", "funds"}), _NONE, _NONE),
-    (frozenset({"create"}), _PAID_WHEN_MADE, _NONE, NOT_MONEY | {"report", "reports"}),
+    (frozenset({"deploy", "launch"}), frozenset({"memecoin", "token", "tokens"}), _NONE, _NO_COINS),
+    (frozenset({"subscribe"}), frozenset({"fund", "funds"}), _NONE, _TOLD),
+    (frozenset({"create"}), _PAID_WHEN_MADE, _NONE, NOT_MONEY | _NOT_PAID),
     (frozenset({"create"}), frozenset({"pix", "topup"}), _NONE, frozenset({"evp", "key", "keys"})),
     # A plan of a fund into which is paid every month; elsewhere, telephones speak SIP.
     (frozenset({"cancel", "modify", "place"}), frozenset({"sip"}), frozenset({"mf", "fund"}), _NONE),

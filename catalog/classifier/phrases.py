@@ -20,8 +20,8 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
     **_with(
         T.READ,
         """
-        add_up boil_down break_down chat_completion chat_completions create_completion dry_run figure_out
-        find_out generate_code look_up map_out pick_out point_out read_out spell_out sum_up talk_through
+        add_up boil_down break_down chat_completion chat_completions dry_run figure_out find_out
+        generate_code look_up map_out pick_out point_out read_out spell_out sum_up talk_through
         think_through walk_through work_out
         """,
     ),
@@ -59,6 +59,8 @@ PHRASES: Final[dict[tuple[str, str], ToolClass]] = {
         """,
     ),
 }
+# With more words, something is done with what was made: `generate_code_and_commit`.
+_WHOLE_NAMES: Final = frozenset({("generate", "code")})
 VERBS_OF_PHRASES: Final = frozenset(verb for verb, _ in PHRASES)
 _PARTICLES: Final = frozenset(particle for _, particle in PHRASES)
 # Before one of these the verb is part of a thing: a stop order is placed, nothing is stopped.
@@ -115,7 +117,8 @@ def phrase_of(words: tuple[str, ...]) -> tuple[str, str] | None:
     if len(words) < 2 or _PARTICLES.isdisjoint(words):
         return None
     pairs = ((words[0], words[1]), (words[-2], words[-1]))
-    return next((pair for pair in pairs if pair in PHRASES), None)
+    found = next((pair for pair in pairs if pair in PHRASES), None)
+    return None if found in _WHOLE_NAMES and len(words) > 2 else found
 
 
 def follows_a_quality(words: tuple[str, ...], place: int) -> bool:

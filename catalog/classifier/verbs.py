@@ -210,6 +210,8 @@ def _at_the_end(word: str) -> tuple[str, bool] | None:
     return (verb, False) if verb in LOOSE or verb in PLAIN else None
 
 
+# What is loaded there changes it.
+_TO_SOMEWHERE: Final = frozenset({"into", "to"})
 # Converting to one of these writes a file.
 _WRITTEN_TO: Final = frozenset({"docx", "epub", "pdf", "pptx", "xlsx"})
 # The key for a shell is stored; the shell is not used.
@@ -223,6 +225,11 @@ def in_context(verb: str, words: tuple[str, ...]) -> ToolClass:
     if verb in ONLY_TELLS and verb == words[-1] and words[0] in SESSIONS:
         return READ
     tool_class = _alone(verb)
+    if verb == "execute" and {"query", "range"} <= set(words):
+        # Of figures over a stretch of time.
+        return READ
+    if verb == "load" and not _TO_SOMEWHERE.isdisjoint(words):
+        return WRITE
     if verb in MAKES:
         words = _made(words)
     for beside, meant in BESIDE.get(verb, ()):

@@ -171,7 +171,7 @@ LOOSE: Final[dict[str, ToolClass]] = {
         T.FINANCIAL,
         """
         transfer swap trade charge deposit fund stake bridge donate checkout tip borrow lend repay
-        undelegate redelegate disburse reimburse faucet
+        undelegate redelegate disburse reimburse
     """,
     ),
 }
@@ -245,7 +245,7 @@ GLUED_LAST: Final = (
 
 # Changing one of these changes who owns or owes.
 MONEY: Final = word_set("""
-    bill billing bills boleto boletos carnet charges checkout cob cobv deposit deposits donation invoice
+    billing boleto boletos carnet charges checkout cob cobv deposit deposits donation invoice
     invoices nfe nfse paylink payment payments payout payouts purchase purchases refund refunds withdrawal
     withdrawals
     cobranca cobrancas devolucao devolucion devolution estorno factura facturas fatura faturas pagamento
@@ -379,7 +379,7 @@ ENDS_ORDERS: Final = word_set("cancel close")
 # Calling one of these off decides about money, too: what was to be paid is not, or is paid back.
 CALLS_OFF: Final = word_set("cancel")
 CALLED_OFF: Final = word_set(
-    "bet bets charge charges dca order orders pix sale transaction transfer transfers"
+    "bet bets bill bills charge charges dca order orders pix sale transaction transfer transfers"
 )
 # Payments that come again, when they begin, rest or end.
 COMES_AGAIN: Final = word_set("recurrence recurrent")
@@ -388,7 +388,10 @@ TURNS_ON_OR_OFF: Final = word_set("activate cancel create deactivate disable ena
 TO_BE_PAID: Final = word_set("order orders pix sale topup")
 PAID_ITEMS: Final = word_set("fiat_currency payment payments")
 # What is not bought, though it is ordered.
-ORDERED_AT_WORK: Final = word_set("lab production purchase service transport work")
+ORDERED_AT_WORK: Final = word_set("""
+    db delivery job jobs lab maintenance manufacturing medication picking print production purchase repair
+    service sort transport work
+""")
 # Issuing one of these makes something that is worth money.
 OF_VALUE: Final = word_set("bond bonds esdt fungible nft nfts sft sfts shares stablecoin")
 # Signing one of these is what carries it out, or lets anyone who has it do so.
@@ -414,7 +417,7 @@ ANSWERS_MADE: Final = word_set("""
     forecast hash hashes hashtags headline headlines hint hints hmac hypotheses id idea ideas identifier ids
     insights instructions itinerary joke keywords layout llmstxt locator locators lorem lyrics map mermaid
     name names notation number numbers outline overview palette password passwords persona personas
-    placeholder plot poem prompt prompts pseudocode qr qrcode query questions quiz random recipe
+    placeholder plot poem prompt prompts pseudocode qr query questions quiz random recipe
     recommendations regex report response roadmap rubric selector selectors slogan slogans snippet snippets
     spec specification specs sql story storyboard string suggestion suggestions summary tagline taglines test
     tests text timeline title titles toc types ulid uri url uuid uuids visualization

@@ -271,7 +271,9 @@ class GrantInput(serializers.Serializer[Any]):
     server = PublicIdField("srv")
     policy = PublicIdField("pol", required=False, allow_null=True)
     label = serializers.CharField(max_length=80)  # type: ignore[assignment]  # a field, not a caption
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="With its zone: 2026-01-31T08:00:00Z."
+    )
 
 
 class GrantChange(serializers.Serializer[Any]):

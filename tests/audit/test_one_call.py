@@ -19,7 +19,7 @@ from tests.ladder import SignedIn
         ("limiter_unavailable", "was held back", "Held back"),
         ("hidden", "is hidden", "Hidden"),
         ("approval_declined", "was declined", "Declined"),
-        ("approval_expired", "was approved too late", "Expired"),
+        ("approval_expired", "was not approved in time", "Expired"),
     ],
 )
 def test_the_heading_of_a_call_says_the_same_as_the_mark_beside_it(

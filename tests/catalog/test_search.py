@@ -232,6 +232,21 @@ def test_a_misspelt_word_is_named_as_tools_and_servers_spell_it_however_rare(typ
     assert near_miss(typed.split()) == meant
 
 
+def test_a_plural_is_no_word_with_an_s_too_many() -> None:
+    with as_worker():
+        tools = [ToolFact(name) for name in ("get_address_key", "list_keys")]
+        ingest([(ServerFact("keys", "Keys", package="npm:keys"), tools)], Report())
+    assert near_miss(["address", "keys"]) in ("address key", "address")
+
+
+def test_where_more_words_are_unknown_than_anyone_misspells_nothing_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill()
+    monkeypatch.setattr("catalog.nearmiss.words_that_begin", lambda _: pytest.fail("looked for words"))
+    assert near_miss(["repositroy", "isue", "usre"]) == ""
+
+
 def test_where_only_servers_are_found_it_is_not_said_that_nothing_is(client: Client) -> None:
     fill()
     with as_worker():

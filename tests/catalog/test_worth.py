@@ -22,6 +22,8 @@ DEEDS = ("get", "delete")
         ("limit", "integer", (), "An upper bound"),
         ("entry_limit", "string", (), ""),
         ("amount", "number", (), "Set a ceiling"),
+        ("amount", "any", (), "Set a ceiling"),
+        ("limit", "integer|string", (), "An upper bound"),
         ("value", "string", (), ""),
         ("max_size", "boolean", (), ""),
         ("force", "boolean", (), "A yes the caller gives itself"),

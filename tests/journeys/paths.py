@@ -47,6 +47,8 @@ NO_PAGES: Final = {
     *("servers/<publicslug:server_slug>.json", "tools/<publicslug:server_slug>/<str:tool_slug>.json"),
     *("catalogue.json", "catalogue/compare.json", "catalogue/risk/<str:level>.json", "glossary.json"),
     *("attacks.json", "attacks/<slug:key>.json"),
+    # Leads to the server.
+    "tools/<publicslug:server_slug>/",
     # Only staff see these.
     *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
     *(
