@@ -136,8 +136,8 @@ class TriedCallSerializer(serializers.Serializer[Any]):
     obligations = serializers.ListField(child=serializers.CharField())
     refused_by_gateway = serializers.CharField(
         allow_null=True,
-        help_text="What the agent reads where a gateway denies the call although the policy does not: the "
-        "server lists no such tool, or may take an argument for another one that a rule reads.",
+        help_text="What the agent reads, in place of `reason`, where a gateway denies the call by itself: "
+        "the server lists no such tool, or may take an argument for another one that a rule reads.",
     )
 
 

@@ -45,7 +45,7 @@ class Step:
 class Trial:
     """`problem`: why nothing was decided. `decision` is the policy's own; limits are not counted.
 
-    `refused`: what the agent reads where a gateway refuses the call all the same.
+    `refused`: what the agent reads where a gateway refuses the call by itself.
     """
 
     tool: str

@@ -27,7 +27,7 @@ RECIPES = ROOT / "docs" / "user" / "recipes.md"
 REFERENCE = ROOT / "docs" / "user" / "policy-reference.md"
 LANGUAGE = ROOT / "policies" / "language"
 FENCE = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-CALL = re.compile(r"(?:@(\d+)\s+)?(.+?) -> (allow|deny|approval)(?: ([a-z_]+))? (\S.*)")
+CALL = re.compile(r"(?:@(\d+)\s+)?(?:(\w+): )?(.+?) -> (allow|deny|approval)(?: ([a-z_]+))? (\S.*)")
 
 
 @dataclass
@@ -119,8 +119,9 @@ def _play(body: str, lesson: Lesson) -> None:
             continue
         found = CALL.fullmatch(line)
         assert found, line
-        at, call, outcome, code, rule = found.groups()
-        answer = world.step(read_loose(json.dumps({**_asked(call), "at": int(at or 0)})))
+        at, grant, call, outcome, code, rule = found.groups()
+        asked = {**_asked(call), "at": int(at or 0), "grant": grant or "grant"}
+        answer = world.step(read_loose(json.dumps(asked)))
         assert answer is not None
         said = {
             "outcome": outcome,

@@ -167,6 +167,19 @@ def test_a_tried_call_that_a_gateway_denies_all_the_same_is_not_called_allowed(
     assert "<b>Allowed.</b>" not in said
 
 
+def test_a_tried_call_of_an_unlisted_tool_that_the_policy_denies_reads_the_gateways_words(
+    cast: Cast, acme: Acme, signed_in: SignedIn
+) -> None:
+    rule = {"action": "deny", "reason": "ask Bob"}
+    document = json.dumps({"version": "1", "default": "deny", "tools": {"del_*": rule}})
+    sent = {"tool": "del_x", "arguments": "", "document": document}
+    path = reverse("policies:try", args=[acme.policy.public_id])
+    said = words(signed_in(cast.carol).post(path, sent, headers=HTMX))
+    assert "before the policy, which denies it too. The agent reads:" in said
+    assert "No tool named del_x is available here." in said
+    assert "ask Bob" not in said and "although" not in said
+
+
 def test_a_tried_call_becomes_a_test_and_leaves_again(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
     client = signed_in(cast.carol)
     keep = reverse("policies:keep-test", args=[acme.policy.public_id])

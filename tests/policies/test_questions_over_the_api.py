@@ -10,6 +10,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from gateway.admitted import Asker
+from gateway.effects import Record
+from gateway.pipeline import tools_call
+from policies.language.compile import compile_policy
+from policies.language.decision import ToolCall
+from policies.language.parse import parse_policy
 from policies.services import publish_policy
 from tests.cast import POLICY, Acme, Cast, inside
 
@@ -71,6 +77,35 @@ def test_a_call_that_a_gateway_denies_all_the_same_is_said_to_be(ask: Ask, acme:
     outcome, told = refused("create_access_key", user="ada", User="root")
     assert outcome == "allow" and "its name differs by case" in str(told)
     assert refused("never_listed") == ("allow", "No tool named never_listed is available here.")
+
+
+ONLY_ONE = {"require": [{"conditions": [{"path": "args.a", "op": "eq", "value": 1}]}]}
+
+
+@pytest.mark.parametrize(
+    ("policy", "arguments", "told"),
+    [
+        ({"tools": {"del_*": {"action": "deny", "reason": "ask Bob"}}}, {}, True),
+        ({"tools": {"del_*": ONLY_ONE}}, {}, True),
+        ({"tools": {"del_*": {}}}, [], True),
+        ({"tools": {"del_x": {"action": "deny", "reason": "ask Bob"}}}, {}, False),
+        ({"tools": {"del_*": {}}, "hide": ["del_x"]}, {}, False),
+        ({"tools": {}}, {}, False),
+    ],
+)
+def test_a_denied_call_of_an_unlisted_tool_reads_what_the_gateway_answers(
+    ask: Ask, acme: Acme, policy: dict[str, Any], arguments: Any, told: bool
+) -> None:
+    document = {"version": "1", "default": "deny", **policy}
+    asked = {"document": document, "tool": "del_x", "arguments": arguments}
+    answer = ask("alice", "post", f"/policies/{acme.policy.public_id}/decide/", asked).json()
+    compiled = compile_policy(parse_policy(json.dumps(document)), [])
+    asker = Asker("acme", "files", "grant-1", compiled, tools=set())
+    recorded = next(tools_call(asker, ToolCall("del_x", arguments), "d1"))
+    assert isinstance(recorded, Record)
+    assert answer["outcome"] == "deny"
+    assert (answer["refused_by_gateway"] or answer["reason"]) == recorded.ruling.reason
+    assert (answer["refused_by_gateway"] is not None) is told
 
 
 def test_tests_are_kept_run_and_block_publishing(ask: Ask, acme: Acme) -> None:
