@@ -7,8 +7,10 @@ flood of strangers makes counts too high, never too low, and takes nothing from 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import logging
 import mmap
 import os
 import struct
@@ -27,6 +29,9 @@ _LOOKED_AT: Final = 16
 _SLOT: Final = struct.Struct("<QII")
 _SIZE: Final = _SLOTS * _SLOT.size
 _MOST: Final = 2**32 - 1
+_CANNOT_ALLOCATE: Final = (errno.EOPNOTSUPP, errno.EINVAL)
+
+_log = logging.getLogger(__name__)
 
 
 class SharedCounters(BaseCache):
@@ -86,18 +91,32 @@ class SharedCounters(BaseCache):
         if self._open is None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._open = file, _mapped(file)
+            self._open = file, self._mapped(file)
         return self._open
 
+    def _mapped(self, file: int) -> mmap.mmap:
+        """The whole file has its place on the disk from the start: a page that finds none later would end the
+        process (SIGBUS). On a disk that is full already, each process counts for itself."""
+        try:
+            _allocate(file)
+        except OSError as problem:
+            _log.warning(
+                "%s cannot be used (%s): until it is restarted, each process counts requests for itself, so"
+                " more are let through; make room and restart",
+                self._file,
+                problem.strerror,
+            )
+            return mmap.mmap(-1, _SIZE)
+        return mmap.mmap(file, _SIZE)
 
-def _mapped(file: int) -> mmap.mmap:
-    """The whole file has its place on the disk from the start: a page that finds none later would end the
-    process (SIGBUS). On a disk that is full already, each process counts for itself."""
+
+def _allocate(file: int) -> None:
     try:
         os.posix_fallocate(file, 0, _SIZE)
-    except OSError:
-        return mmap.mmap(-1, _SIZE)
-    return mmap.mmap(file, _SIZE)
+    except OSError as problem:
+        if problem.errno not in _CANNOT_ALLOCATE:
+            raise
+        os.ftruncate(file, _SIZE)  # this file system reserves nothing, so a full disk is a risk there
 
 
 def _left_at(table: mmap.mmap, place: int, now: int) -> int:

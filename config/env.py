@@ -10,11 +10,14 @@ import binascii
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from common.tls import AuthoritiesUnusable, trusting
 from config.env_table import SETTINGS as SETTINGS
@@ -56,6 +59,10 @@ def port(name: str) -> int:
 
 def optional_port(name: str) -> int | None:
     return port(name) if text(name) else None
+
+
+def positive(name: str) -> int:
+    return integer(name, least=1)
 
 
 def boolean(name: str) -> bool:
@@ -133,6 +140,7 @@ def parse_database_url(value: str, name: str = "DATABASE_URL") -> Database:
     found = parts.path.lstrip("/")
     if parts.scheme not in {"postgres", "postgresql"} or not found or "/" in found:
         raise _wrong(name, "a URL like postgresql://user:password@host:5432/database")
+    _as_libpq_reads_it(name, value)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return Database(
         host=query.pop("host", "") or unquote(parts.hostname or ""),
@@ -142,6 +150,16 @@ def parse_database_url(value: str, name: str = "DATABASE_URL") -> Database:
         name=unquote(found),
         options=tuple(sorted(query.items())),
     )
+
+
+def _as_libpq_reads_it(name: str, value: str) -> None:
+    """It is stricter than we are, and its own words would repeat the password."""
+    try:
+        conninfo_to_dict(value)
+    except (ProgrammingError, UnicodeError):
+        raise _wrong(
+            name, "a URL that PostgreSQL accepts: percent-encode its user and password, and check its options"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -238,6 +256,8 @@ _OWN_READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "CELERY_BROKER_URL": broker,
     "CACHE_URL": broker,
     "LOG_LEVEL": log_level,
+    "API_REQUESTS_A_MINUTE": positive,
+    "API_REQUESTS_A_MINUTE_UNKNOWN": positive,
 }
 
 
@@ -290,7 +310,7 @@ def _named_key(name: str, place: int, part: str) -> NamedKey:
 
 def _listener(name: str, part: str) -> tuple[IPv4Address | IPv6Address, int]:
     host, _, number = part.rpartition(":")
-    try:
-        return ip_address(host.strip("[]")), int(number)
-    except ValueError:
-        raise _wrong(name, "listeners like 127.0.0.1:8000 or [::1]:8000", part) from None
+    if re.fullmatch(r"[0-9]{1,5}", number) and 1 <= int(number) <= 65535:
+        with suppress(ValueError):
+            return ip_address(host.strip("[]")), int(number)
+    raise _wrong(name, "listeners like 127.0.0.1:8000 or [::1]:8000", part)

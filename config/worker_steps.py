@@ -63,6 +63,9 @@ class Standby(bootsteps.StartStopStep):
         while not self._over.wait(LOOK_EVERY_SECONDS):
             try:
                 alive.touch()
+            except OSError as problem:
+                logger.warning("%s cannot be written (%s); trying again", alive, problem.strerror)
+            try:
                 publish_overdue()
             except Exception as problem:
                 logger.warning(

@@ -193,8 +193,8 @@ CACHES: dict[str, dict[str, Any]] = {
 if CACHE_URL := env.broker("CACHE_URL"):
     _SHARED = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
     CACHES = {"default": _SHARED, "requests": _SHARED}
-API_REQUESTS_A_MINUTE = env.integer("API_REQUESTS_A_MINUTE", least=1)
-API_REQUESTS_A_MINUTE_UNKNOWN = env.integer("API_REQUESTS_A_MINUTE_UNKNOWN", least=1)
+API_REQUESTS_A_MINUTE = env.positive("API_REQUESTS_A_MINUTE")
+API_REQUESTS_A_MINUTE_UNKNOWN = env.positive("API_REQUESTS_A_MINUTE_UNKNOWN")
 
 # ---- REST
 REST_FRAMEWORK: dict[str, Any] = {

@@ -12,8 +12,9 @@ from config.supervisor.stops import CannotStart
 
 # After `kill -9` of a supervisor, its watchdog holds the lock while it stops the processes left over.
 SECONDS_FOR_LEFTOVERS = 15.0
-# Granian's processes share these, and accept that others do.
+# Granian's processes share these, and accept that others do; so do several gateways.
 _SHARED = ("--port", "--internal-port")
+_SHARED_BY_GATEWAYS = ("--gateway-port",)
 
 
 def take_lock(data_dir: Path, name: str = "lock") -> int:
@@ -51,11 +52,11 @@ def _is_alive(written: bytes) -> bool:
     return False
 
 
-def reserve_ports(wanted: list[tuple[str, str, int]]) -> list[socket.socket]:
+def reserve_ports(wanted: list[tuple[str, str, int]], *, gateways: int = 1) -> list[socket.socket]:
     """Raise if a port is taken or wanted twice. `wanted`: the flag that chooses it, the host, the port.
 
-    Return sockets that keep the site's ports from other programs until their own process listens there: that
-    process shares its port (SO_REUSEPORT), so a second product would otherwise answer half of its requests.
+    Return sockets that keep from other programs, until their own processes listen there, the ports that those
+    share (SO_REUSEPORT): a second product would otherwise answer half of their requests.
     """
     for flag, host, port in [*wanted, *_others_of_localhost(wanted)]:
         if problem := _why_not(host, port):
@@ -67,7 +68,8 @@ def reserve_ports(wanted: list[tuple[str, str, int]]) -> list[socket.socket]:
         flags = [_how_to_choose(flag) for flag, _, also in wanted if also == port]
         if len(flags) > 1:
             raise CannotStart(f"Port {port} is wanted twice: choose another with {' or '.join(flags)}.")
-    return [_reserved(host, port) for flag, host, port in wanted if flag in _SHARED]
+    shared = _SHARED + (_SHARED_BY_GATEWAYS if gateways > 1 else ())
+    return [_reserved(host, port) for flag, host, port in wanted if flag in shared]
 
 
 def _reserved(host: str, port: int) -> socket.socket:

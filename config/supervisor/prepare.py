@@ -24,7 +24,7 @@ _LOCK = roles.LOCK + 1
 
 
 def prepare() -> None:
-    env.database()  # says what is wrong with the URL; psycopg's own words would repeat its password
+    env.database()  # before psycopg, whose words about a URL it cannot read would repeat the password
     admin_url = os.environ["DATABASE_URL"]
     passwords = {name: env.secret(name, least=1) for name in (APP_ROLE_PASSWORD, WORKER_ROLE_PASSWORD)}
     roles.ensure_database(admin_url)

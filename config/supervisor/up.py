@@ -44,7 +44,7 @@ def _run(options: Options, afterwards: Afterwards | None) -> int:
     # Files that the processes write are for this user only; PostgreSQL's user may only enter the folder.
     os.umask(0o077)
     lock = take_lock(options.data_dir, "lock" if options.needs_database else "lock-gateway")
-    reserved = reserve_ports(options.listeners())
+    reserved = reserve_ports(options.listeners(), gateways=len(options.workers))
     keys = Keys(options.data_dir / "secrets.json", os.environ)
     product = Product(options, keys)
     cluster = _open_database(options, keys) if options.needs_database else None

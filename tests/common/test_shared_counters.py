@@ -9,6 +9,7 @@ import random
 import stat
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -108,12 +109,28 @@ def test_the_whole_file_has_its_place_on_the_disk_from_the_start(file: Path) -> 
     assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
 
 
-def test_on_a_full_disk_requests_are_counted_nevertheless(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def _refusing(code: int) -> Callable[..., None]:
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    return refused
+
+
+def test_on_a_full_disk_requests_are_counted_nevertheless_and_the_log_says_so_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", _refusing(errno.ENOSPC))
     counters = SharedCounters(file, {})
     assert counters.add("alice", 1, timeout=60) and counters.incr("alice") == 2
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{file} cannot be used (No space left on device)")
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL])
+def test_where_no_room_can_be_reserved_the_count_is_shared_nevertheless(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", _refusing(code))
+    assert SharedCounters(file, {}).add("alice", 1, timeout=60)
+    assert SharedCounters(file, {}).incr("alice") == 2
+    assert not caplog.messages

@@ -42,6 +42,12 @@ SETTINGS_FOLDER = Path(env.__file__).parent / "settings"
             "OWN_LISTENERS must be listeners like 127.0.0.1:8000 or [::1]:8000, got `127.0.0.1`.",
         ),
         (
+            "OWN_LISTENERS",
+            "10.0.0.1:99999",
+            env.listeners,
+            "OWN_LISTENERS must be listeners like 127.0.0.1:8000 or [::1]:8000, got `10.0.0.1:99999`.",
+        ),
+        (
             "UPSTREAM_CA_FILE",
             "/no.pem",
             env.ca_file,
@@ -123,6 +129,24 @@ def test_a_database_behind_a_socket_is_understood() -> None:
         "policylayer",
     )
     assert found.options == (("sslmode", "disable"),)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter2%zz@127.0.0.1:1/x",
+        "postgresql://u:hunter2 and more@127.0.0.1:1/x",
+        "postgresql://u:hunter2\udcff@127.0.0.1:1/x",
+        "postgresql://u:hunter2@127.0.0.1:1/x?sslmod=require",
+    ],
+)
+def test_a_url_that_only_postgresql_refuses_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(EnvironmentInvalid) as problem:
+        env.parse_database_url(url)
+    assert str(problem.value) == (
+        "DATABASE_URL must be a URL that PostgreSQL accepts: percent-encode its user and password, and check"
+        " its options."
+    )
 
 
 def test_a_variable_that_is_not_listed_cannot_be_read() -> None:

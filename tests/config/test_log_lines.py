@@ -10,10 +10,17 @@ from unittest.mock import Mock
 
 import pytest
 from celery.beat import Scheduler, SchedulingError
-from django.db import OperationalError
+from django.apps import apps
+from django.db import Error, InternalError, OperationalError
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
-from psycopg.errors import UndefinedFunction
+from psycopg.errors import (
+    AdminShutdown,
+    DiskFull,
+    ReadOnlySqlTransaction,
+    TooManyConnections,
+    UndefinedFunction,
+)
 
 from accounts.models import Invitation
 from accounts.services.invitations import invite
@@ -101,6 +108,46 @@ def test_while_the_database_is_away_each_failure_is_one_line(written: io.StringI
     assert "Task sweep raised" in written.getvalue() and "the database does not answer" in written.getvalue()
 
 
+def _logged(error: Exception, cause: Exception | None = None, by: str = "celery.app.trace") -> None:
+    try:
+        raise error from cause
+    except type(error):
+        logging.getLogger(by).exception("Task sweep raised unexpected")
+
+
+def test_a_database_that_stops_is_to_be_started(written: io.StringIO) -> None:
+    _logged(OperationalError("terminating connection"), AdminShutdown())
+    assert written.getvalue().endswith(
+        "unexpected (AdminShutdown: the database does not answer; start it or wait for it)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OperationalError, DiskFull),
+        (OperationalError, TooManyConnections),
+        (InternalError, ReadOnlySqlTransaction),
+    ],
+)
+def test_a_database_that_answers_but_takes_nothing_says_why(
+    written: io.StringIO, error: type[Error], cause: type[Exception]
+) -> None:
+    _logged(error("no more of it\nHINT: look"), cause())
+    assert written.getvalue() == (
+        "ERROR celery.app.trace: Task sweep raised unexpected"
+        f" ({cause.__name__}: the database says: no more of it)\n"
+    )
+
+
+def test_a_failure_before_the_apps_are_loaded_is_logged_whole(
+    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apps, "ready", False)
+    _logged(OperationalError("connection refused"))
+    assert "Traceback" in written.getvalue() and "connection refused" in written.getvalue()
+
+
 def test_a_defect_keeps_its_traceback(written: io.StringIO) -> None:
     try:
         raise OperationalError("a defect of ours") from UndefinedFunction()
@@ -117,3 +164,10 @@ def test_a_task_that_could_not_be_queued_is_one_line(written: io.StringIO) -> No
     OnAFullDisk(app=app, lazy=True).apply_entry(Mock())
     errors = [line for line in written.getvalue().splitlines() if not line.startswith("INFO")]
     assert errors == ["ERROR celery.beat: sweep: [Errno 28] No space left on device"]
+
+
+@pytest.mark.parametrize("error", [AssertionError(), KeyError("sweep")])
+def test_whatever_else_fails_in_the_clock_keeps_its_traceback(written: io.StringIO, error: Exception) -> None:
+    _logged(error, by="celery.beat")
+    said = written.getvalue()
+    assert "Task sweep raised unexpected" in said and type(error).__name__ in said and "Traceback" in said

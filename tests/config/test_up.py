@@ -7,12 +7,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from config.supervisor.lock import has_ipv6_loopback, reserve_ports, take_lock
 from config.supervisor.options import read_options
+from config.supervisor.stops import CannotStart
 from tests.ports import free_port, free_ports
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -64,9 +66,13 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, taken_port
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be debug, info, warning or error, got `loud`."),
         ("SEALING_KEYS", "abc", "SEALING_KEYS must be keys written id:base64"),
         ("DATABASE_URL", "mysql://u:hunter2@h/x", "DATABASE_URL must be a URL like postgresql://"),
+        ("DATABASE_URL", "postgresql://u:hunter2%zz@127.0.0.1:1/x", "DATABASE_URL must be a URL that Pos"),
         ("EGRESS_ALLOW_PRIVATE", "10.0.0.1/8", "EGRESS_ALLOW_PRIVATE must be networks like"),
         ("TRUSTED_PROXIES", "foo", "TRUSTED_PROXIES must be networks like"),
         ("HANDOVER_ADDRESS", "foo", "HANDOVER_ADDRESS must be listeners like"),
+        ("HANDOVER_ADDRESS", "10.0.0.1:99999", "HANDOVER_ADDRESS must be listeners like"),
+        ("API_REQUESTS_A_MINUTE", "0", "API_REQUESTS_A_MINUTE must be a whole number from 1 to"),
+        ("API_REQUESTS_A_MINUTE_UNKNOWN", "0", "API_REQUESTS_A_MINUTE_UNKNOWN must be a whole number from 1"),
         ("ADMIN_ENABLED", "maybe", "ADMIN_ENABLED must be yes or no, got `maybe`."),
         ("CACHE_URL", "foo", "CACHE_URL must be a URL like redis://host:6379/0."),
     ],
@@ -124,6 +130,21 @@ def test_a_process_ends_with_one_sentence_and_no_traceback(
     )
     assert said.returncode == 1
     assert said.stderr.startswith(sentence) and said.stderr.count("\n") == 1
+
+
+def test_the_preparation_refuses_a_url_without_saying_its_password() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "config.supervisor.prepare"],
+        env={**os.environ, "DATABASE_URL": "postgresql://u:hunter2%zz@127.0.0.1:1/x"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.returncode == 1
+    assert said.stderr.startswith("DATABASE_URL must be a URL that PostgreSQL accepts")
+    assert said.stderr.count("\n") == 1 and "hunter2" not in said.stderr
 
 
 def test_nobody_else_answers_at_localhost_in_our_place(tmp_path: Path) -> None:
@@ -234,3 +255,25 @@ def test_a_second_product_is_refused_the_ports_of_one_that_is_still_starting(tmp
     finally:
         for kept in reserved:
             kept.close()
+
+
+def test_the_port_that_several_gateways_share_is_refused_to_a_second_product() -> None:
+    first = read_options(["--only", "gateway", "--gateways", "2", "--gateway-port", str(free_port())])
+    reserved = reserve_ports(first.listeners(), gateways=len(first.workers))
+    try:
+        with pytest.raises(CannotStart, match=f"Port {first.gateway_port} on 127.0.0.1 is taken"):
+            reserve_ports(first.listeners(), gateways=2)
+        with ExitStack() as open_ones:
+            for _ in first.workers:
+                listener = open_ones.enter_context(socket.socket())
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                listener.bind(("127.0.0.1", first.gateway_port))
+                listener.listen()
+    finally:
+        for kept in reserved:
+            kept.close()
+
+
+def test_a_gateway_alone_shares_its_port_with_nobody() -> None:
+    options = read_options(["--only", "gateway", "--gateway-port", str(free_port())])
+    assert reserve_ports(options.listeners(), gateways=len(options.workers)) == []
