@@ -13,7 +13,7 @@ from typing import Final, Literal
 from catalog.classifier.vocabulary import ToolClass
 from catalog.recommend import recommended_rule, rule_of_class
 from policies.builder.card import arguments_for
-from policies.builder.conditions import any_condition, changed_predicate, fresh_predicate
+from policies.builder.conditions import any_condition, changed_predicate, closed_predicate, fresh_predicate
 from policies.builder.fields import Fields
 from policies.builder.rows import address_of
 from policies.builder.values import read_number
@@ -124,10 +124,10 @@ def _class_of(address: Address, tools: Sequence[Tool]) -> str:
 def _start_of(address: Address, verb: Verb, tools: Sequence[Tool]) -> RuleBlock | None:
     """Returns the rule that Limit or Rules begins with.
 
-    Rules begins with a requirement: until its value is filled in, it opens nothing that was denied.
+    Rules begins with a requirement that no value meets: until the row says which do, every call is denied.
     """
     if verb is Verb.RULES:
-        predicate = fresh_predicate(arguments_for(address, tools))
+        predicate = closed_predicate(arguments_for(address, tools))
         return RuleBlock(require=(predicate,)) if predicate else None
     if verb is not Verb.LIMIT or address.section not in ("tools", "classes"):
         return None

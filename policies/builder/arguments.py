@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from policies.language.document import Operator
 from policies.language.lint_schema import choices, is_optional, properties, types
@@ -16,7 +16,6 @@ from policies.language.paths import member_path
 Kind: TypeAlias = Literal["text", "number", "yesno", "list", "object", "any"]
 
 MOST_ARGUMENTS: Final = 100
-_MOST_LOOKED_AT: Final = 1_000
 _DEEPEST: Final = 4
 _LONGEST_PATH: Final = 300
 _KINDS: Final[Mapping[str, Kind]] = {
@@ -95,16 +94,26 @@ class Argument:
         return _FITTING[self.kind]
 
 
+class _Spot(NamedTuple):
+    """Where an argument is. `place` sorts spots as the schema lists them, each before what is inside it."""
+
+    place: tuple[int, ...]
+    path: str
+    schema: object
+    required: bool = False
+
+
 def arguments_of(schema: object) -> tuple[Argument, ...]:
     """Returns a bounded number of arguments, and never fails: schemas come from servers."""
-    found = [*islice(_below(schema, "args", _DEEPEST), _MOST_LOOKED_AT)]
-    # The many parts of one argument must not push the other arguments out.
-    outermost = {*sorted(found, key=_depth)[:MOST_ARGUMENTS]}
-    return tuple(argument for argument in found if argument in outermost)
-
-
-def _depth(argument: Argument) -> int:
-    return argument.path.count(".") + argument.path.count("[")
+    found: list[_Spot] = []
+    level = _below(schema, "args", ())
+    for _ in range(_DEEPEST):
+        # Level by level: the many parts of one argument must not push the other arguments out.
+        kept = [*islice(level, MOST_ARGUMENTS - len(found))]
+        found += kept
+        level = (inner for spot in kept for inner in _inside(spot))
+    found.sort(key=lambda spot: spot.place)
+    return tuple(_argument(spot.schema, spot.path, spot.required) for spot in found)
 
 
 def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
@@ -114,9 +123,11 @@ def shared_arguments(schemas: Iterable[object]) -> tuple[Argument, ...]:
     for schema in schemas:
         for argument in arguments_of(schema):
             before = by_path.get(argument.path)
-            same = before is None or (before.kind, before.element) == (argument.kind, argument.element)
-            kind: Kind = argument.kind if same else "any"
-            by_path[argument.path] = Argument(argument.path, kind, element=argument.element)
+            kind: Kind = argument.kind if before is None or before.kind == argument.kind else "any"
+            element: Kind = (
+                argument.element if before is None or before.element == argument.element else "any"
+            )
+            by_path[argument.path] = Argument(argument.path, kind, element=element)
             times[argument.path] += 1
     return tuple(by_path[path] for path, _ in times.most_common(MOST_ARGUMENTS))
 
@@ -125,25 +136,21 @@ def argument_at(path: str, known: Iterable[Argument]) -> Argument:
     return next((argument for argument in known if argument.path == path), Argument(path, "any"))
 
 
-def _below(schema: object, path: str, deeper: int) -> Iterator[Argument]:
-    for name, inner in (properties(schema) or {}).items():
+def _below(schema: object, path: str, place: tuple[int, ...]) -> Iterator[_Spot]:
+    for number, (name, inner) in enumerate((properties(schema) or {}).items()):
         # Unprintable names are spelt out: paths appear in controls, where nothing could mark them.
         at = path + (member_path(name)[len("args") :] if name.isprintable() else f"[{json.dumps(name)}]")
-        if len(at) > _LONGEST_PATH or _is_odd(at):
-            continue
-        yield _argument(inner, at, is_optional(schema, name) is False)
-        yield from _inside(inner, at, deeper - 1)
+        if len(at) <= _LONGEST_PATH and not _is_odd(at):
+            yield _Spot((*place, number), at, inner, is_optional(schema, name) is False)
 
 
-def _inside(schema: object, path: str, deeper: int) -> Iterator[Argument]:
-    if deeper == 0 or not isinstance(schema, Mapping):
-        return
+def _inside(spot: _Spot) -> Iterator[_Spot]:
+    schema = spot.schema
     if types(schema) == frozenset({"object"}):
-        yield from _below(schema, path, deeper)
-    elif types(schema) == frozenset({"array"}) and isinstance(schema.get("items"), Mapping):
-        each = f"{path}[*]"
-        yield _argument(schema["items"], each, False)
-        yield from _inside(schema["items"], each, deeper - 1)
+        yield from _below(schema, spot.path, spot.place)
+    items = schema.get("items") if isinstance(schema, Mapping) else None
+    if types(schema) == frozenset({"array"}) and isinstance(items, Mapping):
+        yield _Spot((*spot.place, 0), f"{spot.path}[*]", items)
 
 
 def _argument(schema: object, path: str, required: bool) -> Argument:

@@ -10,14 +10,27 @@ from policies.builder.fields import Fields
 from policies.builder.values import field_of, fitting, read_field, read_number
 from policies.language.block_types import ConditionBlock, JsonData, PredicateBlock
 from policies.language.json_reader import Number
+from policies.language.paths import parse_path
 from policies.language.text_edit import CannotEdit, Source
 
 
 def fresh_predicate(arguments: Sequence[Argument]) -> PredicateBlock | None:
     """About the first required argument, or else the first, with a value to fill in. None without any."""
-    simple = [each for each in arguments if each.kind in ("text", "number", "yesno")]
-    chosen = next((each for each in simple if each.required), next(iter(simple or arguments), None))
+    chosen = _simplest(arguments)
     return PredicateBlock((fresh_condition(chosen),)) if chosen else None
+
+
+def closed_predicate(arguments: Sequence[Argument]) -> PredicateBlock | None:
+    """Asks for one of a list that is still empty: as a requirement it denies every call."""
+    # With `[*]` this would be true of an empty list.
+    single = [each for each in arguments if (path := parse_path(each.path)) and not path.quantified]
+    chosen = _simplest(single)
+    return PredicateBlock((ConditionBlock(chosen.path, "in", []),)) if chosen else None
+
+
+def _simplest(arguments: Sequence[Argument]) -> Argument | None:
+    simple = [each for each in arguments if each.kind in ("text", "number", "yesno")]
+    return next((each for each in simple if each.required), next(iter(simple or arguments), None))
 
 
 def fresh_condition(argument: Argument) -> ConditionBlock:

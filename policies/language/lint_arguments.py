@@ -1,6 +1,7 @@
 """Checks conditions and limits against the arguments that the tools have."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from .compile import ToolFacts
@@ -20,11 +21,12 @@ from .lint_survey import (
     error,
     warning,
 )
-from .paths import EACH, Path, member_path, path_text
+from .paths import EACH, Each, Path, member_path, path_text
 from .problems import did_you_mean, shown
 from .sentences import listed
 
 _MOST_NAMED: Final = 7
+_MOST_COMPARED: Final = 200
 _MISSING_HOLDS: Final = ("neq", "not_in", "not_contains")
 _TEXT: Final = frozenset({"string"})
 _NUMBER: Final = frozenset({"number", "integer"})
@@ -151,7 +153,8 @@ def _each_element(tool: ToolFacts, condition: Condition) -> str | None:
     schema: object = tool.input_schema
     steps = condition.path.steps
     for place, step in enumerate((*steps, None)):
-        if types(schema) == _LIST and step is not EACH:
+        # An index picks an element; where that is a list in turn, the next step or the end is the mistake.
+        if types(schema) == _LIST and not isinstance(step, Each | int):
             mended = (*steps[:place], EACH, *steps[place:])
             leads = follow(tool.input_schema, mended)
             return path_text(mended) if leads and _may_judge(condition, leads) else None
@@ -170,6 +173,8 @@ def _may_judge(condition: Condition, reached: tuple[object, bool]) -> bool:
 
 def _uncountable(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
     """Find limits that by the schema deny every call: what they read can be neither counted nor a key."""
+    if entry.rule.action == "deny":
+        return
     for index, limit in enumerate(entry.rule.limits):
         for key, path, countable, mend in (
             ("key", limit.key, _KEYS, "Count for each value of a text, a number or a yes/no."),
@@ -184,14 +189,26 @@ def _uncountable(survey: Survey, entry: Entry) -> Iterator[LintFinding]:
 def _of_wrong_type(
     survey: Survey, entry: Entry, at: str, path: Path, countable: frozenset[str], mend: str
 ) -> Iterator[LintFinding]:
+    """One odd tool among many is only worth a warning: the limit does its work for the others."""
+    wrong: tuple[str, frozenset[str]] | None = None
+    may_count = False
     for tool in survey.look_at(entry.tools):
         reached = follow(tool.input_schema, path.steps)
         allowed = types(reached[0]) if reached else None
-        if allowed is not None and not allowed & countable:
-            what = " or ".join(sorted(allowed))
-            message = f"In {tool.name}, {path.text} is of the type {what}, so every call is denied. {mend}"
-            yield error(at, "impossible_operator", message)
-            return
+        if not allowed or allowed & countable:
+            may_count = True
+        elif wrong is None:
+            wrong = tool.name, allowed
+        if wrong and may_count:
+            break
+    if wrong is None:
+        return
+    name, allowed = wrong
+    whose = "every call of it" if may_count else "every call"
+    message = (
+        f"In {name}, {path.text} is of the type {' or '.join(sorted(allowed))}, so {whose} is denied. {mend}"
+    )
+    yield LintFinding(at, "impossible_operator", Severity.WARNING if may_count else Severity.ERROR, message)
 
 
 def _judged_types(condition: Condition) -> frozenset[str] | None:
@@ -213,7 +230,7 @@ def _unknown(survey: Survey, entry: Entry, at: str, path: Path, comes_of: str) -
     if survey.patience.is_over:
         return
     known = tuple(key for listed in listings for key in listed or ())
-    near = survey.suggestions.near(name, known[:200])
+    near = survey.suggestions.near(name, known[:_MOST_COMPARED])
     right = member_path(near) if near else None
     if right is None and len(entry.tools) == 1 and survey.patience.spend(Patience.PAIR * len(known)):
         right = below(entry.tools[0].input_schema, name)
@@ -237,10 +254,10 @@ def _unknown_inside(survey: Survey, entry: Entry, at: str, path: Path) -> Iterat
         if unlisted is None:
             return
         found.append((tool, *unlisted))
-    if not found or survey.patience.is_over:
+    if not found or not survey.patience.spend(Patience.PAIR * _MOST_COMPARED):
         return
     tool, place, listed = found[0]
-    near = survey.suggestions.near(str(path.steps[place]), tuple(listed)[:200])
+    near = survey.suggestions.near(str(path.steps[place]), tuple(islice(listed, _MOST_COMPARED)))
     right = path_text((*path.steps[:place], near)) if near else None
     lacks, mend = path_text(path.steps[: place + 1]), did_you_mean(right) or " Look at the tool's arguments."
     yield warning(at, "unknown_argument", f"{tool.name} lists no {lacks}, so this reads nothing there.{mend}")

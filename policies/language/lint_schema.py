@@ -95,7 +95,8 @@ def first_unlisted(schema: object, steps: Iterable[Step]) -> tuple[int, Mapping[
     for place, step in enumerate(steps):
         listed = properties(schema) if place else None
         if listed and isinstance(step, str) and step not in listed and _is_map(schema):
-            return (place, listed) if schema.get("additionalProperties", False) is False else None
+            others = schema.get("additionalProperties", schema.get("unevaluatedProperties", False))
+            return (place, listed) if others is False else None
         reached = follow(schema, (step,))
         if reached is None or not reached[1]:
             return None

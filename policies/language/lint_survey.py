@@ -170,6 +170,13 @@ class Survey:
             placed = ((f"/{section}/{escape_token(name)}", name, rule) for name, rule in rules)
             return tuple(Entry.of(at, name, rule, tuple(reached.get(at, ()))) for at, name, rule in placed)
 
+        own_entries = entries("tools", document.tools.items())
+        classes = entries("classes", document.classes.items())
+        # What a tool's own rule denies is denied before any rule for all tools is judged.
+        denied = {
+            id(tool) for one in (*own_entries, *classes) if one.rule.action == "deny" for tool in one.tools
+        }
+        judged = tuple(tool for tool in reachable if id(tool) not in denied)
         everywhere = document.all_tools
         return cls(
             document=document,
@@ -177,9 +184,9 @@ class Survey:
             tools=tools,
             reachable=reachable,
             by_default=tuple(reached.get(BY_DEFAULT, ())),
-            entries=entries("tools", document.tools.items()),
-            classes=entries("classes", document.classes.items()),
-            all_tools=Entry.of(ALL_TOOLS, "", everywhere, reachable) if everywhere else None,
+            entries=own_entries,
+            classes=classes,
+            all_tools=Entry.of(ALL_TOOLS, "", everywhere, judged) if everywhere else None,
             patterns=patterns,
             matched=reach.matched,
             met=frozenset(reach.met),

@@ -39,7 +39,8 @@ FINDINGS: Final = {
     "weaker_pattern": "Error. A pattern replaces a wider one and does not repeat what that one demands.",
     "unguarded_optional": "Error or warning. `deny_if` or `approve_if` reads an optional argument "
     "and does not say what happens without it.",
-    "impossible_operator": "Error. The operator or the limit can never read an argument of this type.",
+    "impossible_operator": "Error or warning. The operator or the limit can never read an argument of this "
+    "type. A warning for a limit that can read it in other tools.",
     "unknown_tool": "Error or warning. The server has no tool of this name.",
     "unknown_argument": "Error or warning. The tool has no such argument, or no such part of one.",
     "constant_predicate": "Warning. According to the tool's schema this is never, or always, true.",

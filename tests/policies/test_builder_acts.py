@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.builder.acts import act
-from policies.builder.arguments import Argument, arguments_of
+from policies.builder.arguments import Argument, arguments_of, shared_arguments
 from policies.builder.card import Card, LimitRow, PredicateRow, card_of
 from policies.builder.fields import Fields
 from policies.builder.look import Look
@@ -20,6 +20,9 @@ from policies.builder.values import field_of, fitting, read_field
 from policies.language.blocks import Number, read_blocks
 from policies.language.board import Address, Verb, read_board
 from policies.language.canonical import canonical_text
+from policies.language.compile import compile_policy
+from policies.language.decide import decide
+from policies.language.decision import Outcome, ToolCall
 from policies.language.parse import parse_policy
 from policies.language.problems import PolicyInvalid
 from policies.language.text_edit import CannotEdit
@@ -205,10 +208,49 @@ def test_a_condition_is_changed_where_it_stands(changes: dict[str, Any], value: 
     assert '"window": 60, "max": 3e1' in new
 
 
-def test_rules_begin_closed_where_a_tool_was_denied() -> None:
-    begun = json.loads(done('{"version": "1", "default": "deny"}', do="verb", row="/tools/a", verb="rules"))
-    asked = {"conditions": [{"path": "args.x", "op": "eq", "value": ""}]}
-    assert begun["tools"] == {"a": {"require": [asked]}}
+KINDS: list[tuple[dict[str, Any], list[Any]]] = [
+    ({"type": "string"}, ["", "a"]),
+    ({"type": "string", "enum": ["all", "one"]}, ["all", "one"]),
+    ({"type": "integer"}, [0, 1]),
+    ({"type": "integer", "minimum": 1}, [1]),
+    ({"type": "boolean"}, [True, False]),
+    ({"type": "object"}, [{}]),
+    ({"type": "object", "properties": {"on": {"type": "boolean"}}}, [{}, {"on": True}]),
+    ({"type": "array"}, [[]]),
+    ({"type": "array", "items": {"type": "string"}}, [[], [""], ["a"]]),
+    ({}, ["", None, 0]),
+]
+
+
+@pytest.mark.parametrize("rule", [None, {"action": "deny"}])
+@pytest.mark.parametrize("is_required", [True, False])
+@pytest.mark.parametrize(("schema", "values"), KINDS)
+def test_rules_deny_every_call_of_a_denied_tool_until_the_row_says_more(
+    schema: dict[str, Any], values: list[Any], is_required: bool, rule: dict[str, Any] | None
+) -> None:
+    whole = {"type": "object", "properties": {"x": schema}, "required": ["x"] if is_required else []}
+    tool = Tool(name="wipe", tool_class="Destructive", input_schema=whole)
+    denied = json.dumps({"version": "1", "default": "deny", "tools": {"wipe": rule} if rule else {}})
+    ways: list[dict[str, list[str]]] = [
+        {"do": ["verb"], "row": ["/tools/wipe"]},
+        {"do": ["verb"], "row": ["/classes/Destructive"]},
+        {"do": ["bulk"], "rows": ["/tools/wipe"]},
+    ]
+    for fields in ways:
+        begun = act(denied, Fields({**fields, "verb": ["rules"]}), [tool])
+        compiled = compile_policy(parse_policy(begun), [facts_of(tool)])
+        for arguments in ({}, *({"x": value} for value in values)):
+            assert decide(compiled, ToolCall("wipe", arguments)).outcome is Outcome.DENY, (begun, arguments)
+
+
+def test_what_rules_begin_with_is_filled_in_value_by_value() -> None:
+    begun = done('{"version": "1", "default": "deny"}', do="verb", row="/tools/a", verb="rules")
+    asked = {"path": "args.x", "op": "in", "value": []}
+    assert json.loads(begun)["tools"] == {"a": {"require": [{"conditions": [asked]}]}}
+    (card,) = cards_of(begun)
+    form = as_sent(card, "require", card.phases[0].rows[0])
+    filled = json.loads(done(begun, **form, **{"more-0": "u_7"}))
+    assert filled["tools"]["a"]["require"][0]["conditions"] == [asked | {"value": ["u_7"]}]
 
 
 def test_what_a_list_contains_is_compared_as_its_elements_are() -> None:
@@ -359,6 +401,38 @@ def test_arguments_come_from_any_schema_and_are_bounded() -> None:
     odd: Any
     for odd in (None, [], "x", {"properties": 5}, {"type": 7, "properties": {"a": []}}, {"$ref": "#"}):
         arguments_of(odd)
+
+
+def test_an_argument_with_dots_in_its_name_is_not_pushed_out_by_parts_of_another() -> None:
+    parts = {"type": "object", "properties": {f"q{number}": {} for number in range(120)}}
+    schema = {"type": "object", "properties": {"p": parts, "a.b.c.d.e": {}}, "required": ["a.b.c.d.e"]}
+    found = arguments_of(schema)
+    assert [each.path for each in found[:2] + found[-1:]] == ["args.p", "args.p.q0", 'args["a.b.c.d.e"]']
+    assert len(found) == 100
+
+
+def test_a_tool_of_many_arguments_is_not_read_to_its_end() -> None:
+    read = []
+
+    class Watched(dict[str, Any]):
+        def items(self) -> Any:
+            for name, inner in super().items():
+                read.append(name)
+                yield name, inner
+
+    schema = {"type": "object", "properties": Watched({f"a{number}": {} for number in range(1200)})}
+    assert len(shared_arguments([schema] * 3)) == 100
+    assert len(read) <= 3 * 101
+
+
+def test_lists_of_different_elements_are_still_lists() -> None:
+    def lists(**items: Any) -> dict[str, Any]:
+        return {"type": "object", "properties": {"ids": {"type": "array", **items}}}
+
+    text, number, bare = lists(items={"type": "string"}), lists(items={"type": "integer"}), lists()
+    for schemas, element in (([text, text], "text"), ([text, number, text], "any"), ([text, bare], "any")):
+        (ids, *_) = shared_arguments(schemas)
+        assert (ids.kind, ids.element) == ("list", element)
 
 
 @pytest.mark.parametrize(

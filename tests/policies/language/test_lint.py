@@ -1,6 +1,7 @@
 """The linter, one finding at a time, and what it must stay silent about."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -103,6 +104,10 @@ FOUND = [
     (
         pay(limits=[limit("a"), limit("b", key="args.to")]),
         ("/tools/pay/limits/1/key", "impossible_operator", "error"),
+    ),
+    (
+        {"tools": {"*": {"limits": [limit("a"), limit("b", key="args.to")]}}},
+        ("/tools/*/limits/1/key", "impossible_operator", "warning"),
     ),
     ({"tools": {"pey": {}}}, ("/tools/pey", "unknown_tool", "warning")),
     (
@@ -394,3 +399,91 @@ def test_a_list_taken_for_a_single_value_is_told_from_a_wrong_operator(path: str
         each for each in findings(pay(require=[when(path, op, value)])) if each.code == "impossible_operator"
     ]
     assert [each.message.endswith(mend) for each in found] == [True], found
+
+
+def only_odd(known: list[ToolFacts], /, **policy: Any) -> list[tuple[str, str]]:
+    document = parse_policy(json.dumps({"version": "1", "default": "deny", **policy}))
+    return [
+        (each.pointer, str(each.severity))
+        for each in lint(document, known)
+        if each.code in ("impossible_operator", "all_tools_argument")
+    ]
+
+
+@pytest.mark.parametrize("rules", ["all_tools", "classes", "tools"])
+def test_one_tool_that_a_limit_cannot_count_is_worth_a_word_and_blocks_nothing(rules: str) -> None:
+    def tool(name: str, kind: Any) -> ToolFacts:
+        return ToolFacts(name, "Write", {"properties": {"to": {"type": kind}}})
+
+    counted = {"limits": [limit("a"), limit("b", key="args.to")]}
+    policy: dict[str, Any] = {"all_tools": counted, "tools": {"t*": {}}}
+    at = "/all_tools"
+    if rules != "all_tools":
+        name = "Write" if rules == "classes" else "t*"
+        policy, at = {rules: {name: counted}}, f"/{rules}/{name}"
+    odd, good = tool("t_odd", "object"), tool("t_good", "string")
+    assert only_odd([odd, good], **policy) == [(f"{at}/limits/1/key", "warning")]
+    assert only_odd([good, odd], **policy) == [(f"{at}/limits/1/key", "warning")]
+    assert only_odd([odd], **policy) == [(f"{at}/limits/1/key", "error")]
+    assert only_odd([tool("t_none", [])], **policy) == []
+
+
+def test_what_is_denied_anyway_needs_no_argument_that_fits_the_rule_for_all_tools() -> None:
+    everywhere = {
+        "require": [when("args.to", "starts_with", "a")],
+        "limits": [limit("a"), limit("b", key="args.to")],
+    }
+    schema: dict[str, Any]
+    for schema in ({"properties": {"to": {"type": "object"}}}, {"properties": {}}):
+        tools = [
+            ToolFacts("a", "Write", {"properties": {"to": {"type": "string"}}}),
+            ToolFacts("b", "Read", schema),
+        ]
+        denied: list[dict[str, Any]] = [
+            {"tools": {"a": {}, "b": {"action": "deny"}}},
+            {"tools": {"a": {}}, "classes": {"Read": {"action": "deny"}}},
+        ]
+        for policy in denied:
+            assert only_odd(tools, all_tools=everywhere, **policy) == []
+        assert only_odd(tools, all_tools=everywhere, tools={"a": {}, "b": {}}) != []
+    alone = {"b": {"action": "deny", "limits": everywhere["limits"]}}
+    assert only_odd([ToolFacts("b", "Read", {"properties": {"to": {"type": "object"}}})], tools=alone) == []
+
+
+class Watched(dict[str, Any]):
+    """Counts the members that are looked at one by one."""
+
+    looked_at = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for each in super().__iter__():
+            self.looked_at += 1
+            yield each
+
+
+def test_a_slip_inside_an_object_of_many_members_costs_a_bounded_look() -> None:
+    members = Watched({f"quantity{number}": {} for number in range(5000)})
+    inner = {"type": "object", "properties": members}
+    slips = [when(f"args.line.quantty{number}", "eq", 1) for number in range(10)]
+    document = parse_policy(json.dumps({"version": "1", "default": "deny", **pay(require=slips)}))
+    found = lint(document, [ToolFacts("pay", "Read", {"type": "object", "properties": {"line": inner}})])
+    assert [each.code for each in found].count("unknown_argument") == 10
+    assert members.looked_at <= 10 * 200
+
+
+def test_an_index_into_a_list_of_lists_is_kept_in_the_path_to_write() -> None:
+    rows = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+    tool = ToolFacts("pay", "Read", {"type": "object", "properties": {"rows": rows}})
+    asked = pay(require=[when("args.rows[0]", "lt", 1)])
+    found = lint(parse_policy(json.dumps({"version": "1", "default": "deny", **asked})), [tool])
+    (finding,) = [each for each in found if each.code == "impossible_operator"]
+    assert finding.message.endswith("Write args.rows[0][*] for each element of the list.")
+
+
+@pytest.mark.parametrize(("others", "is_found"), [({"type": "string"}, False), (True, False), (False, True)])
+def test_an_object_that_may_hold_unevaluated_members_is_missing_none(others: Any, is_found: bool) -> None:
+    line = {"type": "object", "properties": {"a": {}}, "unevaluatedProperties": others}
+    tool = ToolFacts("pay", "Read", {"type": "object", "properties": {"line": line}})
+    asked = pay(require=[when("args.line.b", "eq", 1)])
+    found = lint(parse_policy(json.dumps({"version": "1", "default": "deny", **asked})), [tool])
+    assert ("unknown_argument" in {each.code for each in found}) is is_found

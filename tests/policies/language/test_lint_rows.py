@@ -17,6 +17,7 @@ TABLE = {
     ("unguarded_optional", "error"),
     ("unguarded_optional", "warning"),
     ("impossible_operator", "error"),
+    ("impossible_operator", "warning"),
     ("unknown_tool", "error"),
     ("unknown_tool", "warning"),
     ("unknown_argument", "error"),
