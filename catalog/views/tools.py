@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from heapq import nsmallest
+from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -94,7 +95,7 @@ def tool(request: HttpRequest, server_slug: str, tool_slug: str) -> HttpResponse
         "attacks": invited_by(found, listed.params),
         "params": list(_arguments(row, found)),
         "required": sum(must for _, _, must in listed.params),
-        "related": _related(near, others),
+        "related": _related(row, near, others),
         "elsewhere": _elsewhere(row),
         "reached": reached,
         "provenance": _PROVENANCE.get(row.provenance, ""),
@@ -148,23 +149,29 @@ def _arguments(row: CatalogTool, found: Classification) -> Iterator[_Argument]:
         yield _Argument(name, kind, must, of_it[:MOST_CHOICES], len(of_it[MOST_CHOICES:]), hint)
 
 
-def _others(row: CatalogTool) -> dict[str, CatalogTool]:
+class _Other(NamedTuple):
+    name: str
+    tool_class: str
+    severity: int
+
+
+def _others(row: CatalogTool) -> dict[str, _Other]:
     others = row.server.tools.filter(removed_at=None).exclude(pk=row.pk).order_by("name")
-    found = {one.name: one for one in others.only("name", "slug", "severity", "tool_class")}
-    for one in found.values():
-        one.server = row.server
-    return found
+    return {one[0]: _Other(*one) for one in others.values_list(*_Other._fields)}
 
 
-def _related(near: list[str], others: Mapping[str, CatalogTool]) -> list[CatalogTool]:
+def _related(row: CatalogTool, near: list[str], others: Mapping[str, _Other]) -> list[CatalogTool]:
     """Tools about the same things; if there are few, the worst of the server as well. Worst first."""
-    worst = sorted(others, key=lambda name: _worst_first(others[name]))
-    named = list(dict.fromkeys([*near, *worst]))[:MOST_RELATED]
-    return sorted((others[name] for name in named), key=_worst_first)
-
-
-def _worst_first(tool: CatalogTool) -> tuple[int, str]:
-    return -tool.severity, tool.name
+    worst = nsmallest(MOST_RELATED, others.values(), key=lambda one: (-one.severity, one.name))
+    named = list(dict.fromkeys([*near, *(one.name for one in worst)]))[:MOST_RELATED]
+    found = list(
+        row.server.tools.filter(name__in=named, removed_at=None).only(
+            "name", "slug", "severity", "tool_class"
+        )
+    )
+    for one in found:
+        one.server = row.server
+    return sorted(found, key=lambda one: (-one.severity, one.name))
 
 
 def _elsewhere(row: CatalogTool) -> list[CatalogTool]:
