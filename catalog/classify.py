@@ -286,7 +286,7 @@ def _by_arguments(
 ) -> _Verdict | None:
     """The verdict where the arguments change what the verb means."""
     if paid := asks_for_money(found.tool_class, words, params):
-        sentence = f"“{paid[0]}” and “{paid[1]}” among its arguments: it moves money."
+        sentence = f"“{'” and “'.join(paid)}” among its arguments: it moves money."
         asked = Evidence("params.money", "params", paid, sentence)
         return _Verdict(FINANCIAL, found.confidence, (*found.evidence, asked))
     if verb == "reset" and (sure := _confirmed(params)):

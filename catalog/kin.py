@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+from catalog.classifier.things import singular
 from catalog.classifier.vocabulary import PLAIN, word_set
 from catalog.classify import words_of
 
@@ -18,13 +19,7 @@ _LINKS: Final = word_set("a all an and as at batch bulk by for from in into my o
 
 def things(name: str) -> frozenset[str]:
     """What the name is about: its words without plain verbs and what only joins words."""
-    return frozenset(_singular(word) for word in words_of(name) if word not in PLAIN and word not in _LINKS)
-
-
-def _singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):
-        return f"{word[:-3]}y"
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    return frozenset(singular(word) for word in words_of(name) if word not in PLAIN and word not in _LINKS)
 
 
 def nearest(name: str, others: Sequence[str]) -> list[str]:

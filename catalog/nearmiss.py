@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Final
 
 from catalog.candidates import anything, words_that_begin
+from catalog.classifier.things import singular
 from catalog.summary import common_words
 
 SHORTEST_MISSPELT: Final = 4
@@ -19,7 +20,6 @@ MOST_WORDS: Final = 6
 MOST_UNKNOWN: Final = 2
 # Misspelt words begin mostly as the right ones do.
 _BEGINNINGS: Final = (4, 2)
-_NO_PLURAL: Final = ("is", "ss", "us")
 
 
 def near_miss(asked: list[str]) -> str:
@@ -51,14 +51,9 @@ def _parts(words: list[str]) -> Iterator[list[str]]:
     """All words, the same words of one instead of many, all but one, then each alone; the longest first."""
     if len(words) > 1:
         yield words
-        yield [_one(word) for word in words]
+        yield [singular(word) for word in words]
         yield from _longest_first(list(some) for some in combinations(words, len(words) - 1) if len(some) > 1)
     yield from _longest_first([word] for word in words if len(word) >= SHORTEST_ALONE)
-
-
-def _one(word: str) -> str:
-    is_many = len(word) >= SHORTEST_MISSPELT and word.endswith("s") and not word.endswith(_NO_PLURAL)
-    return word[:-1] if is_many else word
 
 
 def _longest_first(parts: Iterable[list[str]]) -> list[list[str]]:

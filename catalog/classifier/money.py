@@ -217,26 +217,29 @@ def _tells(param: str) -> _Tells:
 
 def asks_for_money(
     tool_class: ToolClass, words: tuple[str, ...], params: tuple[tuple[str, str, bool], ...]
-) -> tuple[str, str] | None:
-    """The two arguments that tell: how much, and of what or whose. What only keeps books is left out."""
+) -> tuple[str, ...]:
+    """The arguments that tell: how much, and of what or whose, or what is paid with; empty if none do.
+
+    What only keeps books is left out.
+    """
     if tool_class not in (WRITE, EXECUTE) or not BOOKKEEPING.isdisjoint(words):
-        return None
+        return ()
     names = [name for name, _, _ in params]
     told = [_tells(name) for name in names]
     if _Tells.BUDGET in told:
-        return None
+        return ()
     if words[0] == "create" and not TO_BE_PAID.isdisjoint(words):
-        paid = next((name for name in names if name.lower() in PAID_ITEMS), None)
-        if paid is not None:
-            return paid, next((name for name in names if name != paid), paid)
+        paid = tuple(name for name in names if name.lower() in PAID_ITEMS)
+        if paid:
+            return paid[:1]
     if not ORDERS.isdisjoint(words) and tool_class is WRITE:
         sided = [name for name in names if name.lower() in TRADE_PARAMS]
-        return (sided[0], sided[1]) if len(sided) > 1 and words[0] not in ENDS_ORDERS else None
+        return (sided[0], sided[1]) if len(sided) > 1 and words[0] not in ENDS_ORDERS else ()
     if _HOW_MUCH.isdisjoint(told):
-        return None
+        return ()
     much = next(name for name, tells in zip(names, told, strict=True) if tells in _HOW_MUCH)
     whose = (name for name, tells in zip(names, told, strict=True) if tells in _WHOSE and name != much)
-    return next(((much, name) for name in whose), None)
+    return next(((much, name) for name in whose), ())
 
 
 def _in_company(company: Iterable[str]) -> bool:

@@ -125,8 +125,14 @@ PRODUCTS: Final = word_set("""
 _NO_PLURAL: Final = ("ss", "us", "is")
 
 
-def _is_plural(word: str) -> bool:
+def is_plural(word: str) -> bool:
     return len(word) > 3 and word.endswith("s") and not word.endswith(_NO_PLURAL)
+
+
+def singular(word: str) -> str:
+    if not is_plural(word):
+        return word
+    return f"{word[:-3]}y" if word.endswith("ies") and len(word) > 4 else word[:-1]
 
 
 def only_things(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -147,7 +153,7 @@ def begins_with_thing(words: tuple[str, ...]) -> bool:
 
 
 def _behind_a_thing(words: tuple[str, ...]) -> bool:
-    return _is_plural(words[-1]) and len(words) > 1 and (words[-2] in THINGS or words[-2] in PRODUCTS)
+    return is_plural(words[-1]) and len(words) > 1 and (words[-2] in THINGS or words[-2] in PRODUCTS)
 
 
 def _is_thing(word: str) -> bool:

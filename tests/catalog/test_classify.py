@@ -199,6 +199,10 @@ def test_the_arguments_that_make_a_tool_financial_are_named() -> None:
     found = classify(ToolInput("create_fee", params=(AMOUNT, CURRENCY)))
     assert found.evidence[-1].words == ("amount", "currency_code")
     assert found.evidence[-1].field == "params"
+    sold = classify(
+        ToolInput("create_sale", params=(("payment", "object", True), ("customer", "object", True)))
+    )
+    assert (sold.tool_class, sold.evidence[-1].words) == ("Financial", ("payment",))
 
 
 @pytest.mark.parametrize("unknown", ["frobnicate", "xyzzy"])
