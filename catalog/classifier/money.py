@@ -69,6 +69,7 @@ from catalog.classifier.vocabulary import (
     TO_BE_PAID,
     TRADE_PARAMS,
     TRADES,
+    TRADING_COMPANY,
     TRAVELS,
     TURNS_ON_OR_OFF,
     WORTH,
@@ -82,6 +83,7 @@ _OF_MONEY: Final = MONEY | MONEY_SENT | SENT | ORDERS | MONEY_AMONG_MONEY
 _NONE: Final[frozenset[str]] = frozenset()
 # With these, something under a domain name is registered, not the name itself.
 _OF_NAMES: Final = frozenset({"alias", "custom", "email", "records", "subdomain", "webhook"})
+_CHARGED: Final = MONEY | {"bill", "bills"}
 _PAID_WHEN_MADE: Final = frozenset({"bill", "bills", "charge", "erc20", "settlement"})
 # Bills of a parliament and of goods, charges of a battery, settlements of people.
 _NOT_PAID: Final = frozenset(
@@ -120,6 +122,7 @@ _KINDS: Final = (
     (frozenset({"create"}), _PAID_WHEN_MADE, _NONE, NOT_MONEY | _NOT_PAID),
     (frozenset({"create"}), frozenset({"pix", "topup"}), _NONE, frozenset({"evp", "key", "keys"})),
     # A plan of a fund into which is paid every month; elsewhere, telephones speak SIP.
+    (frozenset({"broadcast"}), frozenset({"sign", "signed"}), _NONE, _TOLD),
     (frozenset({"cancel", "modify", "place"}), frozenset({"sip"}), frozenset({"mf", "fund"}), _NONE),
 )
 _BY_VERB: Final = {
@@ -130,7 +133,14 @@ _BY_VERB: Final = {
 
 # Setting one of _ORDERED places an order.
 _SETS: Final = frozenset({"add", "change", "create", "modify", "place", "set", "update"})
-_ORDERED: Final = (("stop", "loss"), ("take", "profit"))
+_ORDERED: Final = (("stop", "loss"), ("take", "profit"), ("trading", "stop"))
+_ORDERS_HERE: Final = frozenset({"order", "orders"})
+_MAKES_ORDERS: Final = frozenset({"amend", "create", "modify", "replace", "submit"})
+# What a sibling does to a transaction of money, and to none of a database or a ledger of expenses.
+_PAID_BACK: Final = ("capture", "refund")
+_SPACES: Final = str.maketrans("", "", " _-")
+_PAID_HERE: Final = frozenset({"transaction", "transactions"})
+_CARRIES_OUT: Final = frozenset({"authorize", "commit", "confirm", "create", "increase", "initiate"})
 
 
 def is_about_money(
@@ -141,7 +151,7 @@ def is_about_money(
     if tool_class is READ:
         return None
     if tool_class is FINANCIAL and NOT_MONEY.isdisjoint(words):
-        return next((word for word in words if word in MONEY or word in MONEY_SENT), verb)
+        return next((word for word in words if word in _CHARGED or word in MONEY_SENT), verb)
     for nouns, besides, never in _BY_VERB.get(verb, ()):
         if (
             not nouns.isdisjoint(words)
@@ -157,6 +167,7 @@ def is_about_money(
         return hit
     if _OF_MONEY.isdisjoint(words) or not MONEY_ON_FILE.isdisjoint(words):
         return None
+    company = tuple(company)
     for word in words:
         if word == verb:
             continue
@@ -169,6 +180,10 @@ def is_about_money(
         if word in ORDERS and (verb == "place" or not TRADES.isdisjoint(words)):
             return word
         if word in MONEY_AMONG_MONEY and NOT_MONEY.isdisjoint(words) and _in_company(company):
+            return word
+        if word in _ORDERS_HERE and verb in _MAKES_ORDERS and _trades(company):
+            return word
+        if word in _PAID_HERE and verb in _CARRIES_OUT and _pays_back(word, company):
             return word
     return None
 
@@ -242,5 +257,15 @@ def asks_for_money(
     return next(((much, name) for name in whose), ())
 
 
-def _in_company(company: Iterable[str]) -> bool:
+def _in_company(company: tuple[str, ...]) -> bool:
     return any(noun in text.lower() for text in company for noun in MONEY_COMPANY)
+
+
+def _trades(company: tuple[str, ...]) -> bool:
+    return any(noun in text.lower() for text in company for noun in TRADING_COMPANY)
+
+
+def _pays_back(noun: str, company: tuple[str, ...]) -> bool:
+    """True if a deed of _PAID_BACK is done to it on this server: `refund_transaction`."""
+    joined = (text.lower().translate(_SPACES) for text in company)
+    return any(f"{deed}{noun}" in text for text in joined for deed in _PAID_BACK)

@@ -268,6 +268,8 @@ SENT: Final = word_set("swap trade transaction transactions transfer tx txn user
 # Money only in the company of other words for money: topics have subscriptions, too.
 MONEY_AMONG_MONEY: Final = word_set("credit credits subscription subscriptions")
 MONEY_COMPANY: Final = word_set("billing invoice payment payout refund")
+# A server that has one of these is an exchange: an order made there is bought or sold.
+TRADING_COMPANY: Final = ("funding_rate", "fundingrate", "klines", "ohlcv", "order_book", "orderbook")
 NOT_MONEY: Final = word_set("""
     agent app application branch call card case channel chat chats contact conversation customer data
     database document domain domains drive event events feed file files folder git graph image index
@@ -345,6 +347,7 @@ AMOUNTS: Final = (
     "belopp",
     "betrag",
     "castka",
+    "coins",
     "importe",
     "importo",
     "jumlah",
@@ -379,14 +382,14 @@ ENDS_ORDERS: Final = word_set("cancel close")
 # Calling one of these off decides about money, too: what was to be paid is not, or is paid back.
 CALLS_OFF: Final = word_set("cancel")
 CALLED_OFF: Final = word_set(
-    "bet bets bill bills charge charges dca order orders pix sale transaction transfer transfers"
+    "bet bets bill bills charge charges dca debit order orders pix sale transaction transfer transfers"
 )
 # Payments that come again, when they begin, rest or end.
 COMES_AGAIN: Final = word_set("recurrence recurrent")
 TURNS_ON_OR_OFF: Final = word_set("activate cancel create deactivate disable enable reactivate suspend")
 # What a shop or a bank makes of one of these is to be paid.
 TO_BE_PAID: Final = word_set("order orders pix sale topup")
-PAID_ITEMS: Final = word_set("fiat_currency payment payments")
+PAID_ITEMS: Final = word_set("fiat_currency fiatcurrency payment payments")
 # What is not bought, though it is ordered.
 ORDERED_AT_WORK: Final = word_set("""
     db delivery job jobs lab maintenance manufacturing medication picking print production purchase repair
