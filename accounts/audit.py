@@ -23,7 +23,9 @@ def record_event(by: Membership, verb: str, subject: str, name: str = "", **deta
     )
 
 
-def record_operators_event(organization_id: UUID, verb: str, subject: str, name: str = "") -> None:
+def record_operators_event(
+    organization_id: UUID, verb: str, subject: str, name: str = "", **details: Any
+) -> None:
     """Record what was done to an organization from the command line. Called inside its context."""
     AuditEvent.objects.create(
         organization_id=organization_id,
@@ -31,4 +33,5 @@ def record_operators_event(organization_id: UUID, verb: str, subject: str, name:
         verb=verb,
         subject=subject,
         subject_name=name[:256],
+        details=details,
     )

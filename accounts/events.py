@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.urls import reverse
 
-from accounts.models import AuditEvent, Role
+from accounts.models import ApiKey, AuditEvent, Role
 from common.spans import span_in_words
 
 DID: Final = {
@@ -72,18 +74,28 @@ _PAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One audit event as the page shows it; `href` is empty if its subject has no page."""
+    """One audit event as the page shows it; `href` is empty if its subject has no page. `key`: the name of
+    the API key it was done with, while there is such a key."""
 
     event: AuditEvent
     did: str
     href: str
     more: str
+    key: str
 
 
-def change(event: AuditEvent) -> Change:
+def changes(events: Sequence[AuditEvent]) -> list[Change]:
+    """Describe events of one organization. Called inside it."""
+    used = {event.actor_key_id for event in events if event.actor_key_id is not None}
+    names = dict(ApiKey.objects.filter(pk__in=used).values_list("pk", "name")) if used else {}
+    return [_change(event, names) for event in events]
+
+
+def _change(event: AuditEvent, keys: Mapping[UUID, str]) -> Change:
     page = _PAGES.get(event.subject.partition("_")[0])
     href = reverse(page, args=[event.subject]) if page else ""
-    return Change(event, DID.get(event.verb, event.verb), href, _more(event))
+    key = keys.get(event.actor_key_id, "") if event.actor_key_id else ""
+    return Change(event, DID.get(event.verb, event.verb), href, _more(event), key)
 
 
 def _more(event: AuditEvent) -> str:
@@ -97,8 +109,18 @@ def _more(event: AuditEvent) -> str:
             return f"it was {details.get('before', '')}"
         case "policy.published" if details.get("revision"):
             return f"as revision {details['revision']}"
-        case "security.changed":
+        case "security.changed" | "approval_rules.changed":
             return ", ".join(_setting(name, details) for name in details if name != "before")
+        case "server.changed":
+            return _of_server(details)
+        case "grant.issued" if details.get("server_name"):
+            return _of_issue(event)
+        case "grant.moved" if "policy" in details:
+            return f"from {_policy(details.get('before'))} to {_policy(details)}"
+        case "webhook.changed" if details.get("before"):
+            return f"it was {_was(details, 'host')}"
+        case "organization.limits_changed":
+            return ", ".join(f"{name}: {most or 'the default'}" for name, most in details.items())
         case _:
             return ""
 
@@ -107,11 +129,39 @@ def _role(value: object) -> str:
     return Role(value).label.lower() if value in Role.values else "?"
 
 
-def _setting(name: str, details: dict[str, object]) -> str:
+def _of_server(details: dict[str, object]) -> str:
+    host, before = details.get("upstream_host"), _was(details, "upstream_host")
+    said = {
+        "name": f"it was named {_was(details, 'name')}",
+        "upstream_url": f"its URL, on {host} (it was on {before})",
+        "auth": "its credentials",
+    }
+    changed = details.get("changed")
+    return ", ".join(said[field] for field in changed if field in said) if isinstance(changed, list) else ""
+
+
+def _of_issue(event: AuditEvent) -> str:
+    details = event.details
+    said = f"on {details['server_name']}, under {details.get('policy_name') or 'no policy'}"
+    holder = details.get("holder_email")
+    return said if holder in (None, event.actor_email) else f"{said}, held by {holder}"
+
+
+def _policy(of_grant: object) -> str:
+    name = of_grant.get("policy_name") if isinstance(of_grant, dict) else None
+    return str(name or "no policy")
+
+
+def _was(details: dict[str, object], name: str) -> object:
     before = details.get("before")
-    was = before.get(name) if isinstance(before, dict) else None
-    now = details[name]
-    if name == "lease_seconds":
+    return before.get(name) if isinstance(before, dict) else None
+
+
+def _setting(name: str, details: dict[str, object]) -> str:
+    was, now = _was(details, name), details[name]
+    if name == "self_approval":
+        was, now = (_OWN_CALLS.get(each) for each in (was, now))  # type: ignore[call-overload]
+    if name in ("lease_seconds", "approval_seconds"):
         was, now = (span_in_words(each) if isinstance(each, int) else each for each in (was, now))
     return f"{_SETTINGS.get(name, name)} from {_value(was)} to {_value(now)}"
 
@@ -126,7 +176,10 @@ def _value(value: object) -> str:
             return str(value)
 
 
+_OWN_CALLS: Final = {True: "allowed", False: "not allowed", None: "allowed while nobody else could"}
 _SETTINGS: Final = {
+    "approval_seconds": "the time a call waits",
+    "self_approval": "approving one’s own calls",
     "lease_seconds": "lease",
     "explain_denials": "explained denials",
     "log_retention_days": "days decisions are kept",

@@ -57,6 +57,9 @@ DEFAULTS: Final = {
     Limit.SCANS_PER_HOUR: 240,
     Limit.STORED_RECORDS: 5_000_000,
 }
+_REMOVE: Final = "Remove what is no longer used."
+# Revisions refer to policies for ever, so a policy goes with its server only.
+_FREES: Final = {Limit.POLICIES: "Those of retired servers do not count."}
 # Until the address is confirmed.
 SERVERS_UNCONFIRMED: Final = 3
 CALLS_A_MINUTE_UNCONFIRMED: Final = 100
@@ -101,7 +104,7 @@ def leave_room(by: Membership, limit: Limit, act: May) -> None:
         )
     if used >= there_may_be:
         raise LimitReached(
-            f"{WORDS[limit]}: there are {used}, the most allowed. Remove what is no longer used."
+            f"{WORDS[limit]}: there are {used}, the most allowed. {_FREES.get(limit, _REMOVE)}"
         )
 
 
@@ -143,7 +146,9 @@ def set_limits(organization_id: UUID, changed: Mapping[Limit, int | None]) -> No
     become(APP_ROLE)
     with organization_context(organization_id):
         subject = public_id("org", organization_id)
-        record_operators_event(organization_id, "organization.limits_changed", subject, organization.name)
+        record_operators_event(
+            organization_id, "organization.limits_changed", subject, organization.name, **values
+        )
 
 
 def is_confirmed(organization_id: UUID) -> bool:

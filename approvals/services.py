@@ -122,18 +122,13 @@ def set_approval_rules(by: Membership, *, seconds: int, self_approval: bool | No
     if not SHORTEST_LIMIT <= seconds <= LONGEST_LIMIT:
         raise InvalidInput({"seconds": "Choose a time from 1 minute to 24 hours."})
     organization = locked(by, May.CHANGE_SECURITY)
-    before = (organization.approval_seconds, organization.self_approval)
-    if before != (seconds, self_approval):
+    rules = {"approval_seconds": seconds, "self_approval": self_approval}
+    before = {name: getattr(organization, name) for name in rules}
+    if before != rules:
         organization.approval_seconds, organization.self_approval = seconds, self_approval
         organization.save(update_fields=["approval_seconds", "self_approval"])
-        record_event(
-            by,
-            "approval_rules.changed",
-            public_id("org", organization.pk),
-            organization.name,
-            approval_seconds=seconds,
-            self_approval=self_approval,
-        )
+        subject = public_id("org", organization.pk)
+        record_event(by, "approval_rules.changed", subject, organization.name, before=before, **rules)
         config_changed.send(sender=Organization, organization_id=organization.pk)
     return organization
 

@@ -25,6 +25,7 @@ from accounts.audit import record_event
 from accounts.models import Membership
 from accounts.permissions import May, require, require_still
 from accounts.services.organizations import locked
+from accounts.verification import is_verified
 from approvals.addresses import address
 from approvals.models import Approval, Notice, Webhook
 from approvals.notices import again, write_test
@@ -46,6 +47,7 @@ REST_BETWEEN_TESTS = timedelta(minutes=1)
 PATIENCE_SECONDS: Final = 15.0
 MOST_READ: Final = 64 * 1024
 _SECRET_BYTES: Final = 32
+_UNCONFIRMED: Final = "Confirm your e-mail address first; until then no webhooks are sent."
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def add_webhook(by: Membership, url: str, *, verified: bool) -> tuple[Webhook, s
     """Return the webhook and its secret, which is shown once. `verified`: `by` has a confirmed address."""
     require(by, May.MANAGE_WEBHOOKS)
     if not verified:
-        raise NotAllowed("Confirm your e-mail address first; until then no webhooks are sent.")
+        raise NotAllowed(_UNCONFIRMED)
     url = _good_url(url)
     locked(by, May.MANAGE_WEBHOOKS)
     if Webhook.objects.visible_to(by).count() >= MOST:
@@ -89,12 +91,15 @@ def change_webhook(
     before = (webhook.url, webhook.disabled_at)
     if url is not None:
         webhook.url = _good_url(url)
+    if webhook.url != before[0] and not is_verified(by):
+        raise NotAllowed(_UNCONFIRMED)
     if enabled is not None and enabled is not (webhook.disabled_at is None):
         webhook.disabled_at = None if enabled else timezone.now()
     if before != (webhook.url, webhook.disabled_at):
         webhook.save(update_fields=["url", "disabled_at"])
         on = webhook.disabled_at is None
-        record_event(by, "webhook.changed", webhook.public_id, _host(webhook.url), enabled=on)
+        moved = {"before": {"host": _host(before[0])}} if before[0] != webhook.url else {}
+        record_event(by, "webhook.changed", webhook.public_id, _host(webhook.url), enabled=on, **moved)
     return webhook
 
 

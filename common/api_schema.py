@@ -68,7 +68,7 @@ _IDS: Final = {
 EXAMPLES: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("api_examples.json").read_text())
 # A change to one of these must name the version that is changed.
 VERSIONED: Final = ("/servers/{server_id}/", "/policies/{policy_id}/", "/policies/{policy_id}/tests/")
-_MAY_NAME_A_VERSION: Final = ("/publish/",)
+_MAY_NAME_A_VERSION: Final = ("/publish/", "/restore/")
 _OPEN: Final = ("/api/v1/catalog/", "/api/v1/schema/")
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponsePermanentRedirect,
+)
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
 
 from accounts.views.sign_in import page_of_the_form
@@ -16,6 +24,17 @@ _POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 NOT_DONE = "That was not done"
+
+
+class _SameRequest(HttpResponsePermanentRedirect):
+    status_code = 308
+
+
+class SlashAppended(CommonMiddleware):
+    """Redirects to the address with its last slash. After a 301, most clients send a GET in place of a POST:
+    a POST that changed nothing would seem to have succeeded."""
+
+    response_redirect_class = _SameRequest
 
 
 class ContentSecurityPolicyMiddleware:

@@ -8,7 +8,7 @@ from policies.models import Grant, Policy
 
 
 def _policies(asker: Asker) -> int:
-    return Policy.objects.visible_to(asker).count()
+    return Policy.objects.visible_to(asker).filter(server__retired_at=None).count()
 
 
 def _grants(asker: Asker) -> int:

@@ -12,7 +12,7 @@ from policies.models import Policy
 from servers.models import Server
 
 if TYPE_CHECKING:
-    _Choice = forms.ModelChoiceField[Policy]
+    _Choice = forms.ModelChoiceField[Any]
 else:
     _Choice = forms.ModelChoiceField
 
@@ -55,17 +55,24 @@ class CompareForm(forms.Form):
     new = forms.IntegerField(min_value=1)
 
 
-class PolicyChoice(_Choice):
-    def to_python(self, value: Any) -> Policy | None:
+class _OneOf(_Choice):
+    def to_python(self, value: Any) -> Any:
         try:
             return super().to_python(value)
         except forms.ValidationError:
             # Also for a value that is not a UUID: Django's own message for those is not for people.
             raise forms.ValidationError(self.error_messages["invalid_choice"], "invalid_choice") from None
 
+
+class PolicyChoice(_OneOf):
     def label_from_instance(self, obj: Policy) -> str:
         revision = obj.published_revision
         return f"{obj.name} ({f'revision {revision.number}' if revision else 'nothing published yet'})"
+
+
+class MemberChoice(_OneOf):
+    def label_from_instance(self, obj: Membership) -> str:
+        return obj.user.email
 
 
 class MoveForm(forms.Form):
@@ -94,8 +101,21 @@ class IssueForm(MoveForm):
         label="Expires after",
         error_messages={"required": "Choose when it expires.", "invalid_choice": "Choose one of the times."},
     )
+    holder = MemberChoice(
+        Membership.objects.none(),
+        required=False,
+        empty_label=None,
+        label="Held by",
+        error_messages={"invalid_choice": "Choose a member of this organization."},
+    )
     once = forms.CharField(required=False, widget=forms.HiddenInput)
-    field_order = ("label", "policy", "expiry", "once")
+    field_order = ("label", "policy", "holder", "expiry", "once")
+
+    def __init__(
+        self, *args: Any, policies: QuerySet[Policy], members: QuerySet[Membership], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, policies=policies, **kwargs)
+        self.fields["holder"].queryset = members  # type: ignore[attr-defined]
 
     def expires_at(self) -> datetime | None:
         chosen = self.cleaned_data["expiry"]
@@ -105,6 +125,10 @@ class IssueForm(MoveForm):
 def policies_of(member: Membership, server: Server) -> QuerySet[Policy]:
     mine = Policy.objects.visible_to(member).filter(server=server)
     return mine.select_related("published_revision").defer("draft").order_by("name")
+
+
+def members_of(member: Membership) -> QuerySet[Membership]:
+    return Membership.objects.visible_to(member).select_related("user").order_by("user__email")
 
 
 def _listed(names: list[str]) -> str:

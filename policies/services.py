@@ -213,11 +213,12 @@ def issue_grant(
     label: str,
     expires_at: datetime | None = None,
     *,
+    holder: Membership | None = None,
     pk: UUID | None = None,
 ) -> tuple[Grant, str]:
     """Issues a grant; returns it with its token, which is shown once and stored only as a hash.
 
-    Without a policy every call is denied.
+    Without a policy every call is denied. `holder`: the member whose agent calls with it, by default `by`.
 
     A caller that may be asked twice for the same grant chooses its `pk`; the second time raises Conflict.
     """
@@ -235,6 +236,10 @@ def issue_grant(
     if problems:
         raise InvalidInput(problems)
     leave_room(by, Limit.GRANTS, May.ISSUE_GRANTS)
+    holder = holder or by
+    # With the organization locked, whoever is a member now stays one until the grant is there.
+    if not Membership.objects.visible_to(by).filter(pk=holder.pk).exists():
+        raise InvalidInput({"holder": "Choose a member of this organization."})
     token = new_token("plg_")
     try:
         with transaction.atomic():
@@ -246,13 +251,24 @@ def issue_grant(
                 label=label,
                 token_hash=token_hash(token),
                 hint=token[:8],
-                holder=by,
+                holder=holder,
                 issued_by=by,
                 expires_at=expires_at,
             )
     except IntegrityError:
         raise Conflict("This grant was already issued.") from None
-    record_event(by, "grant.issued", grant.public_id, label)
+    record_event(
+        by,
+        "grant.issued",
+        grant.public_id,
+        label,
+        server=server.public_id,
+        server_name=server.name,
+        **_under(policy),
+        holder=holder.public_id,
+        holder_email=holder.user.email,
+        expires_at=expires_at.isoformat() if expires_at else None,
+    )
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token
 
@@ -266,9 +282,9 @@ def move_grant(by: Membership, grant: Grant, policy: Policy | None) -> Grant:
         raise Conflict("This grant is revoked; issue a new one.")
     if policy is not None and policy.server_id != grant.server_id:
         raise InvalidInput({"policy": f"{policy.name} is a policy of another server."})
-    grant.policy = policy
+    before, grant.policy = _under(grant.policy), policy
     grant.save(update_fields=["policy"])
-    record_event(by, "grant.moved", grant.public_id, grant.label)
+    record_event(by, "grant.moved", grant.public_id, grant.label, **_under(policy), before=before)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant
 
@@ -310,6 +326,14 @@ def rotate_grant(
     record_event(by, "grant.rotated", grant.public_id, grant.label, overlap_seconds=overlap_seconds)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token
+
+
+def _under(policy: Policy | None) -> dict[str, str | None]:
+    """The policy of a grant, for the audit log; its name as it is now."""
+    return {
+        "policy": policy.public_id if policy else None,
+        "policy_name": policy.name if policy else None,
+    }
 
 
 def _locked_grant(by: Membership, grant: Grant, act: May) -> Grant:

@@ -120,6 +120,8 @@ def change_server(
     if problems:
         raise InvalidInput(problems)
     moved = _origin(new_url) != _origin(server.upstream_url)
+    lost = moved and server.auth_kind != Server.Auth.NONE
+    changed = _changes(server, new_name, new_url, credential=headers is not None or lost)
     server.name, server.upstream_url = new_name, new_url
     if headers is not None or moved:
         _seal(server, headers or {})
@@ -131,7 +133,7 @@ def change_server(
         raise InvalidInput(
             {"name": f"There is already a server named {new_name}. Choose another name."}
         ) from None
-    record_event(by, "server.changed", server.public_id, server.name)
+    record_event(by, "server.changed", server.public_id, server.name, **changed)
     announce(server.organization_id)
     return server
 
@@ -149,6 +151,16 @@ def retire_server(by: Membership, server: Server, *, if_version: int | None = No
         ServerCredential.objects.filter(server=server).delete()
         record_event(by, "server.retired", server.public_id, server.name)
         announce(server.organization_id)
+
+
+def _changes(server: Server, name: str, url: str, *, credential: bool) -> dict[str, object]:
+    """Say what a change does, for the audit log: of URLs the host alone, since the rest may be a secret."""
+    wanted = {"name": name != server.name, "upstream_url": url != server.upstream_url, "auth": credential}
+    hosts = {"upstream_host": urlsplit(url).hostname} if wanted["upstream_url"] else {}
+    was = {"name": server.name} if wanted["name"] else {}
+    if hosts:
+        was["upstream_host"] = urlsplit(server.upstream_url).hostname or ""
+    return {"changed": [field for field, does in wanted.items() if does], "before": was, **hosts}
 
 
 def _locked(by: Membership, server: Server, if_version: int | None = None) -> Server:

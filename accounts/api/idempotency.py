@@ -91,8 +91,8 @@ class IdempotencyMiddleware:
         if kept is None:
             row.delete()
             return answer
-        row.status, row.body = answer.status_code, kept
-        row.save(update_fields=["status", "body"])
+        row.status, row.body, row.etag = answer.status_code, kept, answer.headers.get("ETag", "")
+        row.save(update_fields=["status", "body", "etag"])
         return answer
 
 
@@ -146,6 +146,8 @@ def _replayed(kept: IdempotentAnswer) -> HttpResponseBase:
         answer = ANSWERS_AGAIN[kind](kept.organization_id, UUID(subject))
     else:
         answer = HttpResponse(kept.body, content_type="application/json", status=kept.status or 200)
+        if kept.etag:
+            answer["ETag"] = kept.etag
     answer["Idempotency-Replayed"] = "true"
     answer["Cache-Control"] = "no-store"
     return answer

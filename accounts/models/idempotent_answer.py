@@ -20,6 +20,7 @@ class IdempotentAnswer(OrganizationOwned):
     request_digest = models.CharField(max_length=64, help_text="SHA-256 of method, address and body.")
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
+    etag = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -110,7 +110,10 @@ def create_api_key(
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
     )
-    record_event(by, "api_key.created", public_id("key", key.pk), key.name, scopes=key.scopes)
+    until = expires_at.isoformat() if expires_at else None
+    record_event(
+        by, "api_key.created", public_id("key", key.pk), key.name, scopes=key.scopes, expires_at=until
+    )
     return key, token
 
 

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.events import KINDS, change
+from accounts.events import KINDS, changes
 from accounts.middleware import MemberRequest
 from accounts.models import AuditEvent
 from accounts.views.members import member_required
@@ -30,7 +30,7 @@ def events(request: MemberRequest) -> HttpResponse:
     context = {
         "total": everything.count() if wanted or kind else page.paginator.count,
         "page": page,
-        "changes": [change(event) for event in page],
+        "changes": changes(list(page)),
         "wanted": wanted,
         "kinds": [(key, words, key == kind) for key, (words, _) in KINDS.items()],
         "kind": kind if kind in KINDS else "",

@@ -70,10 +70,28 @@ class DecisionSerializer(ShownRow):
 
 class AuditEventSerializer(ShownRow):
     id = PublicIdField("evt", read_only=True)
+    actor_member = PublicIdField("mem", source="actor_member_id", read_only=True, allow_null=True)
+    actor_key = PublicIdField(
+        "key",
+        source="actor_key_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The API key it was done with; null for what was done in a browser or by the operator.",
+    )
 
     class Meta:
         model = AuditEvent
-        fields = ["id", "at", "actor_email", "verb", "subject", "subject_name", "details"]
+        fields = [
+            "id",
+            "at",
+            "actor_email",
+            "actor_member",
+            "actor_key",
+            "verb",
+            "subject",
+            "subject_name",
+            "details",
+        ]
 
 
 SINCE = Filter("since", Moment(), "At that moment or later.", lookup="at__gte")
@@ -195,6 +213,7 @@ class AuditEvents(ApiList[AuditEvent]):
     filters = (
         Filter("verb", Text(60)),
         Filter("actor", Text(254), "The address of who did it.", lookup="actor_email__iexact"),
+        Filter("key", Id("key"), "The API key it was done with.", lookup="actor_key_id"),
         Filter("subject", Text(60), "The id of what was changed."),
         SINCE,
         UNTIL,

@@ -89,6 +89,8 @@ class CatalogServerSerializer(serializers.Serializer[Any]):
 
 class ServersSerializer(serializers.Serializer[Any]):
     results = CatalogServerSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
     after = serializers.CharField(allow_null=True)
 
 
@@ -96,6 +98,8 @@ class ToolsSerializer(serializers.Serializer[Any]):
     """`capped`: there are more than the pages show; narrow the search."""
 
     results = CatalogToolSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
     found = serializers.IntegerField()
     capped = serializers.BooleanField()
     pages = serializers.IntegerField()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
@@ -59,14 +60,18 @@ class Servers(PublicView):
         description="All servers of the catalogue, by name.",
     )
     def get(self, request: Request) -> Response:
-        after = asked(request.query_params, (_AFTER,)).get("after", "")
-        rows = list(
-            CatalogServer.objects.filter(slug__gt=slug_asked(after))
-            .defer("search")
-            .order_by("slug")[: _PAGE + 1]
-        )
+        after = slug_asked(asked(request.query_params, (_AFTER,)).get("after", ""))
+        found = CatalogServer.objects.filter(slug__gt=after).defer("search").order_by("slug")
+        rows = list(found[: _PAGE + 1])
         more = rows[_PAGE - 1].slug if len(rows) > _PAGE else None
-        return Response({"results": [server_facts(row) for row in rows[:_PAGE]], "after": more})
+        return Response(
+            {
+                "results": [server_facts(row) for row in rows[:_PAGE]],
+                "next": _link(request, after=more) if more else None,
+                "previous": _link(request, after=_before(after)) if after else None,
+                "after": more,
+            }
+        )
 
 
 class ServerDetail(PublicView):
@@ -83,7 +88,7 @@ class Tools(PublicView):
         parameters=described(*_FILTERS), responses=ToolsSerializer, description="Tools, worst first."
     )
     def get(self, request: Request) -> Response:
-        return Response(_tools(_found(request)))
+        return Response(_tools(request, _found(request)))
 
 
 class Search(PublicView):
@@ -99,7 +104,7 @@ class Search(PublicView):
             for facet, options in found.facets.items()
         }
         servers = [server_facts(server) for server in found.servers]
-        return Response({**_tools(found), "servers": servers, "facets": facets})
+        return Response({**_tools(request, found), "servers": servers, "facets": facets})
 
 
 class Classify(PublicView):
@@ -153,9 +158,29 @@ def _found(request: Request) -> Found:
         return find(read_question(request._request.GET), summary.figures, in_full)
 
 
-def _tools(found: Found) -> dict[str, Any]:
+def _before(after: str) -> str | None:
+    """The server after which the page that ends with `after` begins; None for the first page."""
+    earlier = CatalogServer.objects.filter(slug__lte=after).order_by("-slug").values_list("slug", flat=True)
+    return next(iter(earlier[_PAGE : _PAGE + 1]), None)
+
+
+def _link(request: Request, **changed: str | int | None) -> str:
+    """This address with other parameters; None takes one out."""
+    query = request.query_params.copy()
+    for name, value in changed.items():
+        query.pop(name, None)
+        if value is not None:
+            query[name] = str(value)
+    return urlsplit(request.build_absolute_uri())._replace(query=query.urlencode()).geturl()
+
+
+def _tools(request: Request, found: Found) -> dict[str, Any]:
+    page = int(request.query_params.get("page", 1))
+    before = min(page - 1, found.pages)
     return {
         "results": [tool_facts(tool) for tool in found.tools],
+        "next": _link(request, page=page + 1) if page < found.pages else None,
+        "previous": _link(request, page=before) if before > 0 else None,
         "found": found.total,
         "capped": found.is_capped,
         "pages": found.pages,

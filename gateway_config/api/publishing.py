@@ -16,7 +16,7 @@ from gateway_config.api.serializers import PublishedSerializer, RevisionWithRoll
 from gateway_config.rollout import rollout_of
 from policies.api.policies import find_policy, find_revision
 from policies.api.serializers import PublishInput, RestoreInput
-from policies.models import PolicyRevision
+from policies.models import Policy, PolicyRevision
 from policies.services import publish_policy, restore_revision
 
 
@@ -25,7 +25,7 @@ class PolicyPublish(ApiView):
     def post(self, request: Request, policy_id: str) -> Response:
         """Makes the draft the revision in force; 422 with every problem if it has any."""
         policy = find_policy(request, policy_id)
-        version = version_of(request, policy.version) if "If-Match" in request.headers else None
+        version = _version_meant(request, policy)
         given = valid(PublishInput(data=request.data))
         revision = publish_policy(member_of(request), policy, note=given.get("note", ""), if_version=version)
         return Response(_published(revision))
@@ -34,11 +34,12 @@ class PolicyPublish(ApiView):
 class PolicyRestore(ApiView):
     @extend_schema(request=RestoreInput, responses=PublishedSerializer)
     def post(self, request: Request, policy_id: str) -> Response:
-        """Publishes the text of one of its earlier revisions as a new one."""
+        """Publishes the text of one of its earlier revisions as a new one; it becomes the draft too."""
         policy = find_policy(request, policy_id)
+        version = _version_meant(request, policy)
         given = valid(RestoreInput(data=request.data))
         revision = get_object_or_404(policy.revisions, pk=given["revision"])
-        return Response(_published(restore_revision(member_of(request), revision)))
+        return Response(_published(restore_revision(member_of(request), revision, if_version=version)))
 
 
 class RevisionDetail(ApiView):
@@ -55,8 +56,15 @@ class RevisionDetail(ApiView):
 class RevisionRestore(ApiView):
     @extend_schema(request=None, responses=PublishedSerializer)
     def post(self, request: Request, revision_id: str) -> Response:
-        """Publishes an earlier revision's text as a new one."""
-        return Response(_published(restore_revision(member_of(request), find_revision(request, revision_id))))
+        """Publishes an earlier revision's text as a new one; it becomes the draft too."""
+        revision = find_revision(request, revision_id)
+        version = _version_meant(request, revision.policy)
+        return Response(_published(restore_revision(member_of(request), revision, if_version=version)))
+
+
+def _version_meant(request: Request, policy: Policy) -> int | None:
+    """The version of the draft that `If-Match` names; these requests may leave it out."""
+    return version_of(request, policy.version) if "If-Match" in request.headers else None
 
 
 def _published(revision: PolicyRevision) -> dict[str, Any]:

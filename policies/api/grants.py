@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.authentication import member_of
+from accounts.models import Membership
 from common.api_fields import uuid_or_404
 from common.api_filters import Choice, Filter, Id, Moment, Text, token_in_state
 from common.api_lists import ApiList, both_ways
@@ -55,7 +56,11 @@ class Grants(ApiList[Grant]):
         member = member_of(request)
         server = get_object_or_404(Server.objects.visible_to(member), pk=given["server"])
         policy = _policy(request, given.get("policy"))
-        grant, token = issue_grant(member, server, policy, given["label"], given.get("expires_at"))
+        members = Membership.objects.visible_to(member).select_related("user")
+        holder = get_object_or_404(members, pk=given["holder"]) if "holder" in given else None
+        grant, token = issue_grant(
+            member, server, policy, given["label"], given.get("expires_at"), holder=holder
+        )
         return _with_token(grant, token, status=201)
 
 

@@ -231,6 +231,13 @@ class GrantSerializer(ShownRow):
     id = PublicIdField("grt", read_only=True)
     server = PublicIdField("srv", source="server_id", read_only=True)
     policy = PublicIdField("pol", source="policy_id", read_only=True, allow_null=True)
+    holder = PublicIdField(
+        "mem",
+        source="holder_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The member whose agent it is for; null once they have left.",
+    )
     gateway_url = serializers.SerializerMethodField()
     state = serializers.ChoiceField(choices=GRANT_STATES, read_only=True)
 
@@ -241,6 +248,7 @@ class GrantSerializer(ShownRow):
             "label",
             "server",
             "policy",
+            "holder",
             "state",
             "hint",
             "gateway_url",
@@ -273,6 +281,9 @@ class GrantInput(serializers.Serializer[Any]):
     label = serializers.CharField(max_length=80)  # type: ignore[assignment]  # a field, not a caption
     expires_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="With its zone: 2026-01-31T08:00:00Z."
+    )
+    holder = PublicIdField(
+        "mem", required=False, help_text="The member whose agent it is for; by default who issues it."
     )
 
 

@@ -21,7 +21,7 @@ from accounts.views.members import member_required
 from common.errors import Conflict, InvalidInput, LimitReached
 from common.ids import new_uuid
 from common.refusals import say_in_form
-from policies.forms import IssueForm, RotateForm, policies_of
+from policies.forms import IssueForm, RotateForm, members_of, policies_of
 from policies.models import Grant
 from policies.services import issue_grant, rotate_grant
 from policies.snippets import snippets
@@ -52,7 +52,8 @@ def issue(request: MemberRequest) -> HttpResponse:
 
 
 def _issue(request: MemberRequest, server: Server) -> HttpResponse:
-    form = IssueForm(request.POST, policies=policies_of(request.member, server))
+    members = members_of(request.member)
+    form = IssueForm(request.POST, policies=policies_of(request.member, server), members=members)
     if not form.is_valid():
         return _page(request, server, form)
     pk = _grant_to_be(request, form.cleaned_data["once"])
@@ -61,7 +62,10 @@ def _issue(request: MemberRequest, server: Server) -> HttpResponse:
         return _page(request, server, form)
     label, policy = form.cleaned_data["label"], form.cleaned_data["policy"]
     try:
-        grant, token = issue_grant(request.member, server, policy, label, form.expires_at(), pk=pk)
+        holder = form.cleaned_data["holder"]
+        grant, token = issue_grant(
+            request.member, server, policy, label, form.expires_at(), holder=holder, pk=pk
+        )
     except (InvalidInput, LimitReached) as refused:
         return _page(request, server, form, status=say_in_form(form, refused))
     except Conflict:
@@ -129,12 +133,13 @@ def _issued_already(request: MemberRequest, server: Server, pk: UUID) -> HttpRes
 def _page(
     request: MemberRequest, server: Server, form: IssueForm | None = None, status: int = 422
 ) -> HttpResponse:
-    choices = policies_of(request.member, server)
+    choices, members = policies_of(request.member, server), members_of(request.member)
     if form is None:
         # The likeliest choice: the only policy in force.
         published = [policy for policy in choices if policy.published_revision_id]
         chosen = published[0].pk if len(published) == 1 else request.GET.get("policy", "")
-        form = IssueForm(policies=choices, initial={"policy": chosen, "expiry": "90"})
+        initial = {"policy": chosen, "expiry": "90", "holder": request.member.pk}
+        form = IssueForm(policies=choices, members=members, initial=initial)
         status = 200
     context = {
         "title": f"Let an agent call {server.name}",
@@ -142,6 +147,7 @@ def _page(
         "form": form,
         "once": _sign(request),
         "policies": choices,
+        "several": members.count() > 1,
         "crumbs": [("Grants", reverse("grants:list")), ("Issue", "")],
         "section": "grants",
     }

@@ -13,6 +13,7 @@ from accounts.services import create_api_key, memberships_of
 from accounts.services.closing import delete_organization
 from accounts.services.invitations import invite
 from approvals.webhooks import add_webhook
+from audit.views.export import MOST
 from common.errors import InvalidInput, NotAllowed
 from gateway_config.models import ClosedOrganization
 from gateway_config.services import deliver
@@ -116,6 +117,12 @@ def test_every_table_of_a_tenant_lets_go_of_its_rows(db: Any) -> None:
             " (SELECT 1 FROM pg_policies p WHERE p.tablename = c.relname AND p.policyname = 'closing')"
         )
         assert {name for (name,) in cursor.fetchall()} <= {"gateway_config_closedorganization"}
+
+
+def test_the_page_says_where_to_get_what_will_be_deleted(cast: Cast, signed_in: SignedIn) -> None:
+    asks = signed_in(cast.alice).get("/settings/delete/").content.decode()
+    assert f"exports up to {MOST:,} calls" in asks
+    assert 'href="/log/"' in asks and 'href="/api/docs/"' in asks
 
 
 def test_the_page_asks_for_the_name_and_leads_out(cast: Cast, whole: Acme, signed_in: SignedIn) -> None:

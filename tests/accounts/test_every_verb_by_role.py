@@ -161,6 +161,7 @@ def test_ids_of_another_organization_in_a_body_name_nothing(
         ("post", "/grants/", {"server": old.server.public_id, "label": "m"}),
         ("post", "/grants/", {"server": mine["id"], "policy": old.policy.public_id, "label": "m"}),
         ("patch", f"/grants/{own['id']}/", {"policy": old.policy.public_id}),
+        ("post", "/grants/", {"server": mine["id"], "label": "m", "holder": cast.alice.public_id}),
     ]
     for method, path, body in bodies:
         status, problem = ask(method, path, body)

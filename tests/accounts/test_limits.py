@@ -49,7 +49,7 @@ def test_every_limit_holds_at_its_number_and_frees_with_what_goes(cast: Cast, ac
     with inside(cast.alice):
         second = register_server(cast.alice, "second", "https://x.example/mcp")
         grant, _ = issue_grant(cast.alice, acme.server, None, "second")
-        create_policy(cast.alice, acme.server, "second")
+        create_policy(cast.alice, second, "second")
         invite(cast.alice, "erin@example.com", "viewer")
         start_scan(cast.alice, second)
         for act in (
@@ -63,6 +63,7 @@ def test_every_limit_holds_at_its_number_and_frees_with_what_goes(cast: Cast, ac
                 act()
         retire_server(cast.alice, second)
         register_server(cast.alice, "third", "https://x.example/mcp")
+        create_policy(cast.alice, acme.server, "third")
         revoke_grant(cast.alice, grant)
         issue_grant(cast.alice, acme.server, None, "third")
 

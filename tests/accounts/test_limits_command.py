@@ -35,7 +35,8 @@ def test_what_is_set_holds_for_that_organization_and_is_in_its_log(cast: Cast, a
     with inside(cast.alice):
         assert most(cast.alice.organization_id, Limit.GRANTS) == 200_000
         event = AuditEvent.objects.get(verb="organization.limits_changed")
-        assert (event.actor_email, event.subject) == ("operator", acme_id) or event.subject == acme_id
+        assert (event.actor_email, event.subject) == ("operator", acme_id)
+        assert event.details == {"grants": 200_000, "calls_per_second": 50}
     with inside(cast.mallory):
         assert most(cast.mallory.organization_id, Limit.GRANTS) == DEFAULTS[Limit.GRANTS]
         assert not AuditEvent.objects.filter(verb="organization.limits_changed").exists()

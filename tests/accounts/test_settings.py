@@ -13,10 +13,13 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts.events import DID, KINDS, change
+from accounts.events import DID, KINDS, changes
 from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Organization
 from accounts.services import create_api_key, memberships_of
 from accounts.services.invitations import invite
+from approvals.services import set_approval_rules
+from policies.services import create_policy, issue_grant, move_grant
+from servers.services import change_server
 from tests.cast import Acme, Cast, confirm, inside
 from tests.ladder import Door, SignedIn, climb, queries_of
 
@@ -338,6 +341,48 @@ def test_changes_are_told_in_words_and_lead_to_what_was_changed(
         assert f'href="{path}"' in shown
 
 
+def test_an_event_says_what_changed_from_what_and_with_which_key(
+    acme: Acme, cast: Cast, signed_in: SignedIn
+) -> None:
+    """It says of a URL the host alone, since the rest may be a secret."""
+    with inside(cast.alice):
+        key, _ = create_api_key(cast.alice, "nightly", ["servers:write"])
+        other = create_policy(cast.alice, acme.server, "Night shift")
+        url = "https://new.example/mcp?token=s3cret"
+        change_server(cast.alice, acme.server, name="IAM", upstream_url=url)
+        change_server(cast.alice, acme.server, headers={"Authorization": "Bearer s3cret"})
+        move_grant(cast.alice, acme.grant, other)
+        move_grant(cast.alice, acme.grant, None)
+        issue_grant(cast.alice, acme.server, other, "phone")
+        set_approval_rules(cast.alice, seconds=1_800, self_approval=False)
+        cast.alice.acting_key = key
+        change_server(cast.alice, acme.server, name="IAM by key")
+        stored = str(list(AuditEvent.objects.values("details")))
+    shown = words(page(signed_in(cast.bob), EVENTS))
+    for said in (
+        "it was named AWS IAM, its URL, on new.example (it was on 127.0.0.1)",
+        "IAM its credentials",
+        f"from {acme.policy.name} to Night shift",
+        "from Night shift to no policy",
+        "phone on AWS IAM, under Night shift",
+        "the time a call waits from 15 minutes to 30 minutes",
+        "approving one’s own calls from allowed while nobody else could to not allowed",
+        "by key nightly changed the server",
+    ):
+        assert said in shown, (said, shown)
+    assert "s3cret" not in stored
+    asked = signed_in(cast.bob)
+    (event,) = asked.get(f"/api/v1/audit-events/?key={key.public_id}").json()["results"]
+    assert (event["verb"], event["actor_key"], event["actor_member"]) == (
+        "server.changed",
+        key.public_id,
+        cast.alice.public_id,
+    )
+    assert event["details"] == {"changed": ["name"], "before": {"name": "IAM"}}
+    others = asked.get("/api/v1/audit-events/?verb=grant.moved").json()["results"]
+    assert {one["actor_key"] for one in others} == {None}
+
+
 def test_events_are_found_by_person_name_id_and_kind(acme: Acme, cast: Cast, signed_in: SignedIn) -> None:
     bob = signed_in(cast.bob)
     assert "wrote the policy" not in page(bob, EVENTS + "?kind=servers")
@@ -387,7 +432,7 @@ def test_owners_choose_whose_values_the_log_keeps(cast: Cast, signed_in: SignedI
     assert told.status_code == 302
     with inside(cast.alice):
         newest = AuditEvent.objects.filter(verb="security.changed").latest("at")
-    assert "from args.amount, args.customer.id to args.True" in change(newest).more
+    assert "from args.amount, args.customer.id to args.True" in changes([newest])[0].more
     assert signed_in(cast.alice).post(SECURITY, SECURED).status_code == 302
     with inside(cast.mallory):
         assert Organization.objects.get().kept_arguments == []

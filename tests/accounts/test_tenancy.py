@@ -52,6 +52,15 @@ def test_a_published_revision_can_be_neither_changed_nor_deleted(cast: Cast, acm
                 cursor.execute(statement)
 
 
+@pytest.mark.parametrize(
+    "act", ["UPDATE accounts_auditevent SET actor_email = 'x'", "DELETE FROM accounts_auditevent"]
+)
+def test_an_audit_event_can_be_neither_changed_nor_deleted(act: str, cast: Cast) -> None:
+    denied = pytest.raises(ProgrammingError, match="permission denied")
+    with inside(cast.alice), denied, transaction.atomic():
+        connection.cursor().execute(act)
+
+
 def test_memberships_are_found_before_the_organization_is_known(cast: Cast) -> None:
     (acme,) = memberships_of(cast.bob.user)
     assert (acme.organization_name, acme.role) == ("Acme", "viewer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from django.test import Client
 
 from accounts.models import AuditEvent, IdempotentAnswer, Membership, Organization
 from approvals.models import Approval
+from common.ids import parse_public_id
+from policies.models import Grant
 from tests.approvals.calls import fresh, waiting
 from tests.approvals.conftest import Clock
 from tests.cast import Acme, Cast, inside, key_whatever_the_role
@@ -54,6 +57,21 @@ def test_a_keys_answer_counts_as_its_makers(ask: Ask, row: Approval, cast: Cast)
         event = AuditEvent.objects.get(verb="approval.approved")
     assert (event.actor_email, event.subject) == ("carol@example.com", row.public_id)
     assert "s3cret-user" not in json.dumps(event.details)
+
+
+def test_whom_a_grant_was_issued_for_does_not_answer_its_calls_and_who_issued_it_may(
+    ask: Ask, cast: Cast, acme: Acme
+) -> None:
+    body = {"server": acme.server.public_id, "policy": acme.policy.public_id, "label": "of Carol"}
+    issued = ask("alice", "post", "/grants/", {**body, "holder": cast.carol.public_id}, ("grants:write",))
+    assert (issued.status_code, issued.json()["holder"]) == (201, cast.carol.public_id)
+    of_alice = ask("alice", "post", "/grants/", body, ("grants:write",))
+    assert of_alice.json()["holder"] == cast.alice.public_id
+    with inside(cast.alice):
+        grant = Grant.objects.get(pk=parse_public_id("grt", issued.json()["id"]))
+    path = f"/approvals/{waiting(replace(acme, grant=grant)).public_id}/approve/"
+    assert "You hold this grant" in ask("carol", "post", path).json()["detail"]
+    assert ask("alice", "post", path).json()["state"] == "approved"
 
 
 @pytest.mark.parametrize("verb", ["approve", "decline"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 from django.utils import timezone
 
@@ -163,6 +164,19 @@ def test_an_application_changes_nothing_of_what_a_message_says(ask: Ask, path: s
         for name, value in (("data", {"x": 1}), ("kind", "policy.published"), ("status", 200)):
             with pytest.raises(ProgrammingError), transaction.atomic():
                 Notice.objects.update(**{name: value})
+
+
+def test_nobody_whose_address_is_not_confirmed_sends_a_webhook_elsewhere(
+    ask: Ask, path: str, cast: Cast
+) -> None:
+    """Changing the address of a webhook is as good as adding one."""
+    EmailAddress.objects.filter(user=cast.alice.user).update(verified=False)
+    refused = ask("patch", path, {"url": "https://elsewhere.example/"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    same = {"url": ask("get", path).json()["url"], "enabled": False}
+    assert ask("patch", path, same).status_code == 200
+    confirm(cast.alice)
+    assert ask("patch", path, {"url": "https://elsewhere.example/"}).status_code == 200
 
 
 def test_whoever_tests_too_often_is_told_when_to_do_it_again(

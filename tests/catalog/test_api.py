@@ -34,6 +34,28 @@ def test_servers_and_tools_are_there_for_anybody(index: Report) -> None:
     assert {tool["class"] for tool in found["results"]} == {"Destructive"}
 
 
+def test_lists_are_followed_by_next_and_previous_like_all_others(
+    index: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.api.views._PAGE", 2)
+    monkeypatch.setattr("catalog.search.PER_PAGE", 3)
+
+    def walk(path: str | None, way: str) -> list[dict[str, Any]]:
+        pages: list[dict[str, Any]] = []
+        while path:
+            pages.append(Client().get(path).json())
+            path = pages[-1][way]
+        return pages
+
+    for path in (f"{BASE}/servers/", f"{BASE}/tools/?class=Read&vendor=AWS", f"{BASE}/search/?q=user"):
+        pages = walk(path, "next")
+        rows = [json.dumps(row, sort_keys=True) for page in pages for row in page["results"]]
+        assert len(pages) > 1 and len(rows) == len(set(rows)), path
+        assert pages[0]["previous"] is None
+        back = walk(pages[-1]["previous"], "previous")
+        assert [page["results"] for page in back] == [page["results"] for page in reversed(pages[:-1])], path
+
+
 def test_one_question_finds_servers_and_tools_with_facets(index: Report) -> None:
     _, body = ask("/search/?q=access+key")
     assert {tool["tool"] for tool in body["results"]} >= {"create_access_key", "delete_access_key"}

@@ -49,6 +49,7 @@ def test_a_post_that_is_sent_again_has_one_effect_and_the_same_answer(call: Call
     again = call("post", "/servers/", SERVER, Idempotency_Key="one")
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
+    assert first.headers["ETag"] == again.headers["ETag"]
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
     with inside(cast.alice):
@@ -151,6 +152,25 @@ def test_publishing_may_name_the_draft_it_means(call: Call, acme: Acme) -> None:
     assert call("patch", path, {"document": json.loads(acme.policy.draft)}, If_Match=seen).status_code == 200
     assert kind_of(call("post", f"{path}publish/", {}, If_Match=seen)) == (412, "stale")
     assert call("post", f"{path}publish/", {}).status_code == 200
+
+
+def test_restoring_replaces_no_draft_that_was_saved_meanwhile(call: Call, acme: Acme) -> None:
+    path = f"/policies/{acme.policy.public_id}/"
+    revision = call("post", f"{path}publish/", {}).json()["revision"]["id"]
+    seen = call("get", path).headers["ETag"]
+    meanwhile = json.loads(acme.policy.draft) | {"description": "Somebody is still writing this."}
+    now = call("patch", path, {"document": meanwhile}, If_Match=seen)
+    draft = now.json()["document"]
+    for way, body in ((f"{path}restore/", {"revision": revision}), (f"/revisions/{revision}/restore/", {})):
+        assert kind_of(call("post", way, body, If_Match=seen)) == (412, "stale"), way
+        assert call("get", path).json()["document"] == draft
+    restored = call("post", f"{path}restore/", {"revision": revision}, If_Match=now.headers["ETag"])
+    assert restored.json()["revision"]["number"] == 2
+
+
+def test_a_post_without_the_last_slash_is_done_and_not_turned_into_a_question(call: Call) -> None:
+    sent_on = call("post", "/servers", SERVER)
+    assert (sent_on.status_code, sent_on.headers["Location"]) == (308, "/api/v1/servers/")
 
 
 def test_fields_nobody_knows_are_named(call: Call) -> None:

@@ -287,7 +287,7 @@ def test_a_path_that_is_none_is_answered_as_the_api_answers(cast: Cast, api_key:
             answer = getattr(Client(), method)(f"/api/v1{path}", headers=key)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert Client().get("/api/v1/nothing/").status_code == 401
-    assert Client().get("/api/v1/servers").status_code == 301
+    assert Client().get("/api/v1/servers").status_code == 308
 
 
 def test_arguments_with_a_fraction_are_judged_as_they_are_spelt(

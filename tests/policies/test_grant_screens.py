@@ -98,6 +98,18 @@ def test_every_client_gets_the_real_address_and_token(cast: Cast, acme: Acme, si
     assert "cursor://anysphere.cursor-deeplink/mcp/install?name=aws-iam&config=" in answer
 
 
+def test_a_grant_is_held_by_whom_it_was_issued_for(cast: Cast, acme: Acme, signed_in: SignedIn) -> None:
+    client = signed_in(cast.dave)
+    form = page(client.get(f"{reverse('grants:issue')}?server={acme.server.public_id}"))
+    assert f'<option value="{cast.dave.pk}" selected>' in form and str(cast.mallory.pk) not in form
+    answer = client.post(reverse("grants:issue"), filled(client, acme, holder=str(cast.bob.pk)))
+    assert 'Held by</dt><dd><bdi class="line">bob@example.com</bdi>' in words(answer)
+    with inside(cast.alice):
+        assert Grant.objects.get(label="laptop-cursor").holder_id == cast.bob.pk
+    events = words(client.get("/settings/events/"))
+    assert "on AWS IAM, under agents, held by bob@example.com" in events
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -106,6 +118,8 @@ def test_every_client_gets_the_real_address_and_token(cast: Cast, acme: Acme, si
         ({"policy": "x"}, "Choose one of this server’s policies."),
         ({"policy": "0194b6c0-3f7e-7d5a-9f7b-6a1d2f3c4b5a"}, "Choose one of this server’s policies."),
         ({"expiry": "1000000"}, "Choose one of the times."),
+        ({"holder": "x"}, "Choose a member of this organization."),
+        ({"holder": "0194b6c0-3f7e-7d5a-9f7b-6a1d2f3c4b5a"}, "Choose a member of this organization."),
         ({"once": "forged"}, "This form was open too long."),
         ({"once": ""}, "This form was open too long."),
     ],
