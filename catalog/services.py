@@ -17,6 +17,17 @@ def send_message(email: str, about: str, message: str) -> None:
     transaction.on_commit(lambda: start("catalog.tasks.mail_message", str(kept.pk)))
 
 
+@transaction.atomic
+def mark_answered(message_id: int, by: str) -> None:
+    message = ContactMessage.objects.select_for_update().filter(pk=message_id).first()
+    if message is None:
+        raise NotFound("There is no such message.")
+    if message.answered_at is not None:
+        raise Conflict("Someone has already answered this message.")
+    message.answered_at, message.answered_by = timezone.now(), by
+    message.save(update_fields=["answered_at", "answered_by"])
+
+
 def report_label(server: str, tool: str, should_be: str, why: str) -> LabelReport:
     found = CatalogTool.objects.filter(server__slug=server, slug=tool, removed_at=None).first()
     if found is None:

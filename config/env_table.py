@@ -254,14 +254,15 @@ SETTINGS: list[Setting] = [
         "CONTACT_EMAIL",
         Kind.TEXT,
         "",
-        "Who receives visitors' messages; empty: they are only stored.",
+        "Who receives visitors' messages; empty: they are only stored, for /catalogue/messages/.",
         "worker",
     ),
     Setting(
         "ADMIN_ENABLED",
         Kind.BOOLEAN,
         "no",
-        "Opens /catalogue/reports/, where staff (`manage.py staff`) settle reports of wrong labels.",
+        "Opens /catalogue/reports/ and /catalogue/messages/, where staff (`manage.py staff`) settle reports"
+        " of wrong labels and see what visitors wrote.",
         "web",
     ),
     Setting("LOG_LEVEL", Kind.TEXT, "info", "debug, info, warning or error.", "all"),

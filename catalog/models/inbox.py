@@ -14,6 +14,15 @@ class ContactMessage(models.Model):
     message = models.TextField(max_length=5000)
     sent_at = models.DateTimeField(default=timezone.now)
     mailed_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.CharField(max_length=254, blank=True, db_default="", default="")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["sent_at"], condition=models.Q(answered_at=None), name="catalog_message_queue"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.sent_at:%Y-%m-%d} {self.about}"

@@ -1,4 +1,4 @@
-"""The queue of labels that visitors reported as wrong: if ADMIN_ENABLED, for staff with a second factor.
+"""What visitors sent, messages and reports of wrong labels: if ADMIN_ENABLED, for staff with a second factor.
 Anyone else who signs in gets a 404."""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from catalog.models import LabelReport
-from catalog.services import settle_report
+from catalog.models import ContactMessage, LabelReport
+from catalog.services import mark_answered, settle_report
 
 P = ParamSpec("P")
 
@@ -59,3 +59,25 @@ def settle(request: HttpRequest, report_id: int) -> HttpResponse:
     assert isinstance(request.user, User)
     settle_report(report_id, state, request.user.email)
     return redirect("catalog:reports")
+
+
+@require_safe
+@staff_only
+def messages(request: HttpRequest) -> HttpResponse:
+    waiting = ContactMessage.objects.filter(answered_at=None).order_by("sent_at", "id")
+    answered = ContactMessage.objects.exclude(answered_at=None).order_by("-answered_at", "-id")[:20]
+    context = {
+        "page": Paginator(waiting, 25).get_page(request.GET.get("page")),
+        "answered": answered,
+        "is_mailed": bool(settings.CONTACT_EMAIL),
+        "crumbs": [("Messages", "")],
+    }
+    return render(request, "catalog/messages.html", context)
+
+
+@require_POST
+@staff_only
+def answered(request: HttpRequest, message_id: int) -> HttpResponse:
+    assert isinstance(request.user, User)
+    mark_answered(message_id, request.user.email)
+    return redirect("catalog:messages")

@@ -12,6 +12,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.core.cache import caches
 from django.core.management import call_command
+from django.db import ProgrammingError, transaction
 from django.test import Client
 
 from accounts.models import Membership
@@ -173,3 +174,46 @@ def test_only_staff_see_and_settle_the_queue(
     assert (report.state, report.settled_by) == ("wrong", cast.dave.user.email)
     settings.ADMIN_ENABLED = False
     assert staff.get("/catalogue/reports/").status_code == 404
+
+
+def test_only_staff_read_messages_and_mark_them_answered(
+    db: None, cast: Cast, signed_in: Callable[[Membership], Client], settings: Any
+) -> None:
+    settings.ADMIN_ENABLED = True
+    send(message(about="<b>delete_user", message="It is wrong.\n\u202eNot so."))
+    send(message(about="", email="second@example.com"))
+    with as_owner():
+        first = ContactMessage.objects.earliest("pk")
+    mark = f"/catalogue/messages/{first.pk}/"
+    assert Client().get("/catalogue/messages/").status_code == 302
+    for client in (signed_in(cast.alice), signed_in(cast.mallory)):
+        assert client.get("/catalogue/messages/").status_code == 404
+        assert client.post(mark).status_code == 404
+    with as_owner():
+        call_command("staff", "add", cast.dave.user.email)
+    staff = signed_in(cast.dave)
+    assert staff.get("/catalogue/messages/").status_code == 404  # no second factor
+    TOTP.activate(cast.dave.user, generate_totp_secret())
+    page = staff.get("/catalogue/messages/").content.decode()
+    assert "2 messages waiting" in page and "No subject" in page
+    assert "<b>" not in page and "\u202e" not in page and "mailto:second@example.com" in page
+    assert staff.get(mark).status_code == 405
+    assert staff.post("/catalogue/messages/999999999/").status_code == 404
+    assert staff.post(mark).status_code == 302
+    assert staff.post(mark).status_code == 409
+    with as_owner():
+        first.refresh_from_db()
+    assert first.answered_by == cast.dave.user.email
+    page = staff.get("/catalogue/messages/").content.decode()
+    assert "1 message waiting" in page and "Answered lately" in page
+    settings.ADMIN_ENABLED = False
+    assert staff.get("/catalogue/messages/").status_code == 404
+
+
+def test_the_site_changes_nothing_of_a_message_but_that_it_was_answered(db: None) -> None:
+    send(message())
+    for change in ({"message": "Another."}, {"email": "b@example.com"}, {"mailed_at": None}):
+        with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+            ContactMessage.objects.update(**change)
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        ContactMessage.objects.all().delete()

@@ -26,8 +26,13 @@ FEW = Sizes(3, 9, 3, 3, 4, decisions=12, days=2, answered=2, waiting=2, others=3
 MANY = Sizes(30, 900, 30, 30, 30, decisions=300, days=2, answered=20, waiting=10, others=30)
 # Streams that wait for news, and exports as long as the log.
 ENDLESS = {"log/live/", "approvals/live/", "log/export.csv", "log/export.ndjson"}
-# Only staff see reports, and reports do not belong to a tenant.
-OF_STAFF = {"catalogue/reports/", "catalogue/reports/{report_id}/"}
+# Only staff see what visitors sent, and it does not belong to a tenant.
+OF_STAFF = {
+    "catalogue/messages/",
+    "catalogue/messages/{message_id}/",
+    "catalogue/reports/",
+    "catalogue/reports/{report_id}/",
+}
 # The most steps for one row. A step is a line of Python, or a call of a function that is not Python. Drawn in
 # the template engine's usual way, such a row took two to six times as many.
 CHEAP_ROWS = {

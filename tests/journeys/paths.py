@@ -51,6 +51,7 @@ NO_PAGES: Final = {
     "tools/<publicslug:server_slug>/",
     # Only staff see these.
     *("catalogue/reports/", "catalogue/reports/<int:report_id>/"),
+    *("catalogue/messages/", "catalogue/messages/<int:message_id>/"),
     *(
         "healthz",
         "readyz",
