@@ -17,7 +17,7 @@ from approvals import arguments
 from approvals.arguments import Argument
 from approvals.grounds import Grounds, grounds_of
 from approvals.models import Approval, ApprovalQuerySet
-from approvals.services import may_answer_own, others_can, possible_approvers
+from approvals.services import may_answer_own, possible_approvers, refusal_of_own
 from common.errors import NotAllowed
 from common.ids import public_id
 from common.spelt_once import spelt_once
@@ -125,16 +125,14 @@ def cards(member: Membership, rows: Iterable[Approval]) -> list[Card]:
     read = list(rows)
     if not read:
         return []
-    own, others = _own(member, read)
     around = _Around(
         member=member,
         now=timezone.now(),
         tools=_tools(read),
         documents=_documents(member, read),
         habits=_habits(member, read),
-        own=own,
         refusal=_refusal(member),
-        refusal_of_own=f"You hold this grant, so someone else answers. {others}",
+        refusals_of_own=_refusals_of_own(member, read),
     )
     return [_card(row, around) for row in read]
 
@@ -153,13 +151,11 @@ class _Around:
     tools: dict[tuple[UUID, str], Tool]
     documents: dict[UUID, str]
     habits: dict[tuple[UUID, str], Habit]
-    own: set[UUID]
     refusal: str
-    refusal_of_own: str
+    refusals_of_own: dict[UUID, str]
 
 
 def _card(row: Approval, around: _Around) -> Card:
-    is_own = row.pk in around.own
     document = around.documents.get(row.policy_revision_id) if row.policy_revision_id else None
     grounds = grounds_of(row.rule, row.tool, row.reason, document)
     return Card(
@@ -169,8 +165,8 @@ def _card(row: Approval, around: _Around) -> Card:
         grounds=grounds,
         arguments=_arguments(around.member, row, grounds),
         may_read=may(around.member, May.READ_ARGUMENTS),
-        is_own=is_own,
-        refusal=around.refusal or (around.refusal_of_own if is_own else ""),
+        is_own=row.pk in around.refusals_of_own,
+        refusal=around.refusal or around.refusals_of_own.get(row.pk, ""),
         seconds_left=max(int((row.expires_at - around.now).total_seconds()), 0),
         seconds_in_all=max(int((row.expires_at - _began(row)).total_seconds()), 1),
         habit=around.habits.get((row.grant_id, row.tool)),
@@ -197,13 +193,13 @@ def _refusal(member: Membership) -> str:
     return ""
 
 
-def _own(member: Membership, rows: list[Approval]) -> tuple[set[UUID], str]:
-    """Return the calls this member may not answer because they hold the grant, and words for who else can."""
-    held = {row.pk for row in rows if row.grant.holder_id == member.pk}
-    if not held or may_answer_own(member.organization):
-        return set(), ""
+def _refusals_of_own(member: Membership, rows: list[Approval]) -> dict[UUID, str]:
+    """Say of each call that this member may not answer because it may be their own why that is."""
+    own = [row for row in rows if row.grant.is_own_of(member)]
+    if not own or may_answer_own(member.organization):
+        return {}
     others = possible_approvers(member.organization_id).exclude(pk=member.pk).count()
-    return held, others_can(others)
+    return {row.pk: refusal_of_own(row.grant, member, others) for row in own}
 
 
 def _tools(rows: list[Approval]) -> dict[tuple[UUID, str], Tool]:

@@ -97,14 +97,19 @@ def may_answer_own(organization: Organization) -> bool:
 
 
 def _require_other_hands(by: Membership, approval: Approval) -> None:
-    holder = Grant.objects.values_list("holder_id", flat=True).get(pk=approval.grant_id)
-    if holder != by.pk or may_answer_own(Organization.objects.get(pk=by.organization_id)):
+    grant = Grant.objects.get(pk=approval.grant_id)
+    if not grant.is_own_of(by) or may_answer_own(Organization.objects.get(pk=by.organization_id)):
         return
     others = possible_approvers(by.organization_id).exclude(pk=by.pk).count()
-    raise NotAllowed(f"You hold this grant, so someone else answers. {others_can(others)}")
+    raise NotAllowed(refusal_of_own(grant, by, others))
 
 
-def others_can(others: int) -> str:
+def refusal_of_own(grant: Grant, member: Membership, others: int) -> str:
+    why = "You hold this grant" if grant.holder_id == member.pk else "You were shown this grant’s token"
+    return f"{why}, so someone else answers. {_others_can(others)}"
+
+
+def _others_can(others: int) -> str:
     match others:
         case 0:
             return "Nobody else can yet; an owner can allow people to answer their own calls."

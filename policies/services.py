@@ -321,8 +321,11 @@ def rotate_grant(
     token, now = new_token("plg_"), timezone.now()
     grant.earlier_hash = grant.token_hash if overlap_seconds else ""
     grant.earlier_until = now + timedelta(seconds=overlap_seconds) if overlap_seconds else None
-    grant.token_hash, grant.hint, grant.rotated_at = token_hash(token), token[:8], now
-    grant.save(update_fields=["earlier_hash", "earlier_until", "token_hash", "hint", "rotated_at"])
+    grant.token_hash, grant.hint = token_hash(token), token[:8]
+    grant.rotated_at, grant.rotated_by = now, by
+    grant.save(
+        update_fields=["earlier_hash", "earlier_until", "token_hash", "hint", "rotated_at", "rotated_by"]
+    )
     record_event(by, "grant.rotated", grant.public_id, grant.label, overlap_seconds=overlap_seconds)
     config_changed.send(sender=Grant, organization_id=grant.organization_id)
     return grant, token

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 
+from accounts.models import Membership
 from accounts.tenancy import OrganizationOwned, TenantQuerySet
 from common.ids import new_uuid, public_id
 
@@ -27,6 +28,9 @@ class Grant(OrganizationOwned):
     token_hash = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12, help_text="The token's first characters, to tell tokens apart.")
     rotated_at = models.DateTimeField(null=True, blank=True)
+    rotated_by = models.ForeignKey(
+        "accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     earlier_hash = models.CharField(max_length=64, blank=True, help_text="The one before, while good.")
     earlier_until = models.DateTimeField(null=True, blank=True)
     holder = models.ForeignKey("accounts.Membership", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -49,6 +53,10 @@ class Grant(OrganizationOwned):
     @property
     def public_id(self) -> str:
         return public_id("grt", self.id)
+
+    def is_own_of(self, member: Membership) -> bool:
+        """True if they hold it or were shown a token of it, and so could have made its calls."""
+        return member.pk in (self.holder_id, self.issued_by_id, self.rotated_by_id)
 
     @property
     def overlaps(self) -> bool:

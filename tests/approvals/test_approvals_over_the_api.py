@@ -59,7 +59,7 @@ def test_a_keys_answer_counts_as_its_makers(ask: Ask, row: Approval, cast: Cast)
     assert "s3cret-user" not in json.dumps(event.details)
 
 
-def test_whom_a_grant_was_issued_for_does_not_answer_its_calls_and_who_issued_it_may(
+def test_neither_who_holds_a_grant_nor_who_was_shown_its_token_answers_its_calls(
     ask: Ask, cast: Cast, acme: Acme
 ) -> None:
     body = {"server": acme.server.public_id, "policy": acme.policy.public_id, "label": "of Carol"}
@@ -69,9 +69,15 @@ def test_whom_a_grant_was_issued_for_does_not_answer_its_calls_and_who_issued_it
     assert of_alice.json()["holder"] == cast.alice.public_id
     with inside(cast.alice):
         grant = Grant.objects.get(pk=parse_public_id("grt", issued.json()["id"]))
+    rotated = ask("dave", "post", f"/grants/{grant.public_id}/rotate/", {}, ("grants:write",))
+    assert rotated.status_code == 200
     path = f"/approvals/{waiting(replace(acme, grant=grant)).public_id}/approve/"
     assert "You hold this grant" in ask("carol", "post", path).json()["detail"]
-    assert ask("alice", "post", path).json()["state"] == "approved"
+    for shown in ("alice", "dave"):
+        assert "You were shown this grant’s token" in ask(shown, "post", path).json()["detail"]
+    with inside(cast.alice):
+        Grant.objects.filter(pk=grant.pk).update(rotated_by=None)
+    assert ask("dave", "post", path).json()["state"] == "approved"
 
 
 @pytest.mark.parametrize("verb", ["approve", "decline"])
